@@ -1,0 +1,63 @@
+"""Every figure gets a URL: the notebook's names, resolved lazily so that importing the package costs nothing."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import FigServeError, NotConnected
+    from .kernel.connection import connect
+    from .kernel.magics import load_ipython_extension
+    from .kernel.publish import figures, publish, unpublish
+    from .kernel.publication import Published, SharedLink
+    from .kernel.serve import serve
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "FigServeError": ".errors",
+    "NotConnected": ".errors",
+    "Published": ".kernel.publication",
+    "SharedLink": ".kernel.publication",
+    "connect": ".kernel.connection",
+    "figures": ".kernel.publish",
+    "load_ipython_extension": ".kernel.magics",
+    "publish": ".kernel.publish",
+    "serve": ".kernel.serve",
+    "unpublish": ".kernel.publish",
+}
+
+__all__ = [
+    "FigServeError",
+    "NotConnected",
+    "Published",
+    "SharedLink",
+    "connect",
+    "figures",
+    "load_ipython_extension",
+    "publish",
+    "serve",
+    "unpublish",
+]
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    value = getattr(import_module(home, __name__), name)
+    # Names that are also submodules' must not be shadowed by them, so the value is kept here.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    from .server.app import FigServe
+
+    return [{"module": "jupyter_figserve", "app": FigServe}]

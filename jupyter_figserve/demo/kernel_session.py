@@ -1,0 +1,191 @@
+"""A running kernel spoken to as any front end does, and whole notebooks run in it. For the demo and the tests."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+class RunnerError(Exception):
+    """A server that does not start, a kernel that does not answer; the text says which, and what it said itself."""
+
+
+@dataclass
+class Execution:
+    """What one execution in a kernel gave.
+
+    Parameters
+    ----------
+    outputs
+        As a notebook keeps them (nbformat 4.5).
+    error
+        ``"NameError: name 'x' is not defined"``, or None.
+    """
+
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    count: int | None = None
+    error: str | None = None
+
+    @property
+    def stdout(self) -> str:
+        return self._stream("stdout")
+
+    @property
+    def stderr(self) -> str:
+        return self._stream("stderr")
+
+    @property
+    def bundles(self) -> list[dict[str, Any]]:
+        """The mimebundles of what was displayed and of the result, in their order."""
+        return [output["data"] for output in self.outputs if "data" in output]
+
+    def _stream(self, name: str) -> str:
+        return "".join(o["text"] for o in self.outputs if o["output_type"] == "stream" and o["name"] == name)
+
+
+class KernelSession:
+    """A running kernel of a server, spoken to by its connection file as any Jupyter client does.
+
+    Parameters
+    ----------
+    session, kernel_id
+        Ids as the server knows them.
+    runtime
+        The server's runtime directory, where connection files are.
+    """
+
+    def __init__(self, session: str, kernel_id: str, runtime: Path) -> None:
+        self.session = session
+        self.kernel_id = kernel_id
+        self.runtime = runtime
+        self._client: Any = None
+
+    def connect(self, timeout: float = 60) -> None:
+        """Open the channels, and return when the kernel answers on them.
+
+        Raises
+        ------
+        RunnerError
+            When it does not within ``timeout`` seconds.
+        """
+        from jupyter_client.blocking.client import BlockingKernelClient
+
+        client = BlockingKernelClient(connection_file=str(self.runtime / f"kernel-{self.kernel_id}.json"))
+        client.load_connection_file()
+        client.start_channels()
+        self._client = client
+        try:
+            client.wait_for_ready(timeout=timeout)
+            self._await_subscription(time.monotonic() + timeout)
+        except RuntimeError as error:
+            raise RunnerError(f"The kernel did not answer: {error}") from error
+
+    def disconnect(self) -> None:
+        if self._client is not None:
+            self._client.stop_channels()
+            self._client.context.destroy(linger=0)
+            self._client = None
+
+    def send(self, code: str, *, cell_id: str | None = None, silent: bool = False) -> str:
+        """Ask for an execution and do not wait for it; the message's id, for ``receive``."""
+        client = self._client
+        content = {
+            "code": code,
+            "silent": silent,
+            "store_history": not silent,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
+        }
+        metadata = {} if cell_id is None else {"cellId": cell_id}
+        message = client.session.msg("execute_request", content, metadata=metadata)
+        client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
+
+    def receive(self, message_id: str, *, timeout: float = 120) -> Execution:
+        """What the execution ``message_id`` gives, when it is over.
+
+        Raises
+        ------
+        RunnerError
+            When it is not over within ``timeout`` seconds, as when the kernel died.
+        """
+        done, result, deadline = False, Execution(), time.monotonic() + timeout
+        shown: dict[str, dict[str, Any]] = {}
+        try:
+            while not done:
+                message = self._client.get_iopub_msg(timeout=max(0.0, deadline - time.monotonic()))
+                if message["parent_header"].get("msg_id") == message_id:
+                    done = _take(message["header"]["msg_type"], message["content"], result, shown)
+            while True:
+                reply = self._client.get_shell_msg(timeout=max(0.0, deadline - time.monotonic()))
+                if reply["parent_header"].get("msg_id") == message_id:
+                    result.count = reply["content"].get("execution_count")
+                    return result
+        except queue.Empty as error:
+            raise RunnerError(f"The kernel gave no answer within {timeout:g} seconds.") from error
+
+    def run(self, code: str, *, cell_id: str | None = None, timeout: float = 120) -> Execution:
+        """Run ``code`` as a front end runs a cell; ``cell_id`` travels as JupyterLab sends it."""
+        return self.receive(self.send(code, cell_id=cell_id), timeout=timeout)
+
+    def _await_subscription(self, deadline: float) -> None:
+        """Until something is heard on iopub: a subscriber that comes late misses what was said before."""
+        while time.monotonic() < deadline:
+            self._client.kernel_info()
+            with contextlib.suppress(queue.Empty):
+                self._client.get_iopub_msg(timeout=0.5)
+                return
+        raise RunnerError("The kernel's outputs could not be subscribed to.")
+
+
+def run_notebook(kernel: KernelSession, path: Path, *, timeout: float = 120) -> tuple[str | None, list[dict[str, Any]]]:
+    """Run the notebook at ``path`` cell by cell and fill in its outputs, up to the first error.
+
+    Returns
+    -------
+    The error, with the id of its cell, or None; and all the outputs.
+    """
+    notebook, outputs, failed = json.loads(path.read_text(encoding="utf-8")), [], None
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        execution = kernel.run("".join(cell["source"]), cell_id=cell.get("id"), timeout=timeout)
+        cell["outputs"], cell["execution_count"] = execution.outputs, execution.count
+        outputs += execution.outputs
+        if execution.error is not None:
+            failed = f"cell {cell.get('id')}: {execution.error}"
+            break
+    path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return failed, outputs
+
+
+def _take(kind: str, content: dict[str, Any], result: Execution, shown: dict[str, dict[str, Any]]) -> bool:
+    """Add one iopub message to ``result``; whether it says that the execution is over."""
+    if kind == "status":
+        return bool(content["execution_state"] == "idle")
+    if kind == "stream":
+        last = result.outputs[-1] if result.outputs else {}
+        if last.get("output_type") == "stream" and last["name"] == content["name"]:
+            last["text"] += content["text"]
+        else:
+            result.outputs.append({"output_type": "stream", "name": content["name"], "text": content["text"]})
+    elif kind in ("display_data", "execute_result"):
+        output = {"output_type": kind, "data": content["data"], "metadata": content["metadata"]}
+        if kind == "execute_result":
+            output["execution_count"] = content["execution_count"]
+        result.outputs.append(output)
+        if display_id := content.get("transient", {}).get("display_id"):
+            shown[display_id] = output
+    elif kind == "update_display_data":
+        if output := shown.get(content.get("transient", {}).get("display_id", ""), {}):
+            output.update(data=content["data"], metadata=content["metadata"])
+    elif kind == "error":
+        result.outputs.append({"output_type": "error", **{k: content[k] for k in ("ename", "evalue", "traceback")}})
+        result.error = f"{content['ename']}: {content['evalue']}"
+    return False

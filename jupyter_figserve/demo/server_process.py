@@ -1,0 +1,245 @@
+"""A real Jupyter server in a process of its own, on loopback: started, asked, ended. For the demo and the tests."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from .kernel_session import KernelSession, RunnerError
+
+JUPYTER_SERVER = ("-m", "jupyter_server")
+_POLL = 0.05
+
+
+@dataclass(frozen=True)
+class Response:
+    """An HTTP answer, whatever its status; redirections are not followed."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def mimetype(self) -> str:
+        return self.headers.get_content_type()
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def fetch(
+    url: str,
+    *,
+    method: str = "GET",
+    body: bytes | str | dict[str, Any] | list[Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout: float = 60,
+) -> Response:
+    """One request on a connection of its own, with no header but those given; JSON values are encoded."""
+    parts, head = urlsplit(url), dict(headers or {})
+    if isinstance(body, (dict, list)):
+        body = json.dumps(body)
+        head.setdefault("Content-Type", "application/json")
+    data = body.encode() if isinstance(body, str) else body
+    make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    with contextlib.closing(make(parts.hostname or "", parts.port, timeout=timeout)) as connection:
+        connection.request(method, parts.path + (f"?{parts.query}" if parts.query else ""), data, head)
+        answer = connection.getresponse()
+        return Response(answer.status, answer.headers, answer.read())
+
+
+class ServerProcess:
+    """A Jupyter server on loopback, whose configuration, data and runtime directories are its own.
+
+    Parameters
+    ----------
+    home
+        Directory for all that it writes: ``root`` (its notebooks), ``figures``, ``runtime``, ``server.log`` ...
+    arguments
+        More of its command line, such as ``["--FigServe.capture=False"]``.
+    root, data_dir
+        Directories to use instead of those in ``home``; two servers may share them.
+    environment
+        Changes to this process's environment; None takes a variable out.
+    command
+        What follows the interpreter: another host's module, for instance.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        arguments: Sequence[str] = (),
+        *,
+        root: Path | None = None,
+        data_dir: Path | None = None,
+        environment: Mapping[str, str | None] | None = None,
+        command: Sequence[str] = JUPYTER_SERVER,
+    ) -> None:
+        self.home = home
+        self.root = root or home / "root"
+        self.data_dir = data_dir or home / "figures"
+        self.runtime = home / "runtime"
+        self.log_path = home / "server.log"
+        self.token = secrets.token_hex(24)
+        self.arguments = list(arguments)
+        self.command = list(command)
+        self.changes = dict(environment or {})
+        self.process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None, "the server was not started"
+        return self.process.pid
+
+    @property
+    def log(self) -> str:
+        """All that the server said so far, over its restarts too."""
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def start(self, timeout: float = 60) -> None:
+        """Start it, and return when it answers.
+
+        Raises
+        ------
+        RunnerError
+            When it ends, or does not answer within ``timeout`` seconds; with the end of its log.
+        """
+        for directory in (self.root, self.runtime):
+            directory.mkdir(parents=True, exist_ok=True)
+        with self.log_path.open("ab") as log:
+            # A process group of its own: Ctrl-C in the terminal is ours to pass on, once.
+            self.process = subprocess.Popen(
+                self._command_line(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.root,
+                env=self._environment(),
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + timeout
+        while not self._is_ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise RunnerError(f"The Jupyter server did not start. The end of its log:\n{self.log[-3000:]}")
+            self.wait(_POLL)
+
+    def fetch(
+        self,
+        path: str = "",
+        *,
+        method: str = "GET",
+        body: bytes | str | dict[str, Any] | list[Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        anonymous: bool = False,
+        timeout: float = 60,
+    ) -> Response:
+        """A request to ``path`` below the base URL, or to an absolute URL; with the server's token unless anonymous."""
+        login = {} if anonymous else {"Authorization": f"token {self.token}"}
+        url = path if "://" in path else self.url + path.lstrip("/")
+        return fetch(url, method=method, body=body, headers={**login, **(headers or {})}, timeout=timeout)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for its end, ``seconds`` at most; whether it came."""
+        assert self.process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+        return self.process.poll() is not None
+
+    def stop(self, patience: float = 15) -> None:
+        """End it as a service manager would, and its kernels with it; by force when it does not hear."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        if not self.wait(patience):
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is written, nothing said good-bye to."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+
+    def restart(self) -> None:
+        """End it and start it again on the same directories, at the same address as long as nobody takes the port."""
+        self.stop()
+        port = urlsplit(self.url).port
+        self._remove_server_files()
+        self.arguments = [a for a in self.arguments if not a.startswith("--ServerApp.port=")]
+        self.arguments.append(f"--ServerApp.port={port}")
+        self.start()
+
+    @contextlib.contextmanager
+    def kernel(self, notebook: str = "Untitled.ipynb", *, name: str = "python3") -> Iterator[KernelSession]:
+        """A kernel started for the notebook at that path, as a front end starts it; shut down at the end."""
+        body = {"path": notebook, "name": notebook, "type": "notebook", "kernel": {"name": name}}
+        answer = self.fetch("api/sessions", method="POST", body=body)
+        if answer.status != 201:
+            raise RunnerError(f"No kernel was started ({answer.status}): {answer.text[:500]}")
+        session = answer.json()
+        kernel = KernelSession(session["id"], session["kernel"]["id"], self.runtime)
+        try:
+            kernel.connect()
+            yield kernel
+        finally:
+            kernel.disconnect()
+            if self.process is not None and self.process.poll() is None:
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    self.fetch(f"api/sessions/{session['id']}", method="DELETE")
+
+    def _command_line(self) -> list[str]:
+        own = [
+            "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.root_dir={self.root}",
+            "--ServerApp.open_browser=False",
+            "--ServerApp.allow_root=True",
+            "--ServerApp.jpserver_extensions={'jupyter_figserve': True}",
+            f"--FigServe.data_dir={self.data_dir}",
+        ]
+        if not any(a.startswith("--ServerApp.port=") for a in self.arguments):
+            own.append("--ServerApp.port=0")
+        return [sys.executable, *self.command, *own, *self.arguments]
+
+    def _environment(self) -> dict[str, str]:
+        changes: dict[str, str | None] = {
+            "JUPYTER_CONFIG_DIR": str(self.home / "config"),
+            "JUPYTER_DATA_DIR": str(self.home / "data"),
+            "JUPYTER_RUNTIME_DIR": str(self.runtime),
+            "IPYTHONDIR": str(self.home / "ipython"),
+            # By the environment: a command line is open to every user of the machine.
+            "JUPYTER_TOKEN": self.token,
+            # What a kernel around us was told is not for the kernels of this server.
+            **dict.fromkeys(("KERNEL_FIGSERVE_URL", "KERNEL_FIGSERVE_KEY", "FIGSERVE_URL", "FIGSERVE_API_KEY")),
+            **self.changes,
+        }
+        merged = {**os.environ, **changes}
+        return {name: value for name, value in merged.items() if value is not None}
+
+    def _is_ready(self) -> bool:
+        file = self.runtime / f"jpserver-{self.pid}.json"
+        try:
+            self.url = json.loads(file.read_text())["url"]
+            return self.fetch("", timeout=5).status < 500
+        except (OSError, ValueError, http.client.HTTPException):
+            return False
+
+    def _remove_server_files(self) -> None:
+        for file in self.runtime.glob("jpserver-*"):
+            file.unlink(missing_ok=True)

@@ -1,0 +1,255 @@
+"""HTTP to one server: requests as JSON or bytes, with one credential, and errors as our exceptions. Kernel."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from .. import errors
+from .address import Address
+from .answers import error_of, is_json, parse_json
+from .transport import HTTPConnection, has_been_dropped, open_connection
+
+CONNECT_TIMEOUT = 5.0
+READ_TIMEOUT = 60.0
+_BODY_LIMIT = 256 * 2**20
+_IDLE_CONNECTIONS = 4
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: status, headers in lower case, and the whole body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is sent; ``is_repeatable`` allows sending it again when the connection dropped on the way."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes | None
+    is_repeatable: bool
+
+
+class Client:
+    """A server's API for one credential; may be used by any thread.
+
+    Connections are kept alive and are not shared with a forked child. Redirects are not followed, so the
+    credential goes to no other host. Proxies of the environment are not used.
+
+    Parameters
+    ----------
+    address
+        Which server.
+    key
+        An ``fsk_`` key, or a token of Jupyter's; None sends no credential.
+    ca_file
+        PEM file of the authority to trust, None for the system's authorities.
+    connect_timeout, read_timeout
+        Seconds until the connection stands, and between two reads.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        key: str | None,
+        *,
+        ca_file: str | None = None,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        read_timeout: float = READ_TIMEOUT,
+    ) -> None:
+        self.address = address
+        self._headers = {"Accept": "application/json", **_credential(key)}
+        self._ca_file = ca_file
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._idle: deque[HTTPConnection] = deque()
+        self._process = os.getpid()
+
+    def __repr__(self) -> str:
+        return f"Client({self.address.url!r})"
+
+    @property
+    def has_credential(self) -> bool:
+        return self.has_key or "Authorization" in self._headers
+
+    @property
+    def has_key(self) -> bool:
+        """Whether the credential is a key of ours, whose 403 is about scopes."""
+        return "X-API-Key" in self._headers
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self._json(self._request("GET", path, query=query))
+
+    def get_bytes(self, path: str, **query: Any) -> bytes:
+        return self._checked(self._request("GET", path, query=query, accept="*/*")).body
+
+    def post(self, path: str, value: Any) -> Any:
+        return self._json(self._request("POST", path, body=value, is_repeatable=False))
+
+    def post_form(self, path: str, content_type: str, body: bytes, meanwhile: Callable[[], None] | None = None) -> Any:
+        """Post a form that may be sent twice without harm; ``meanwhile`` runs while the server works on it."""
+        request = self._request("POST", path, body=body, content_type=content_type)
+        return self._json(request, meanwhile)
+
+    def put_bytes(self, path: str, body: bytes, **query: Any) -> None:
+        self._checked(
+            self._request("PUT", path, query=query, body=body, content_type="application/octet-stream"),
+        )
+
+    def patch(self, path: str, value: Any) -> Any:
+        return self._json(self._request("PATCH", path, body=value))
+
+    def delete(self, path: str, **query: Any) -> Any:
+        answer = self._checked(self._request("DELETE", path, query=query))
+        return self._parsed(answer) if answer.body else None
+
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+    def _exchange(self, request: Request, meanwhile: Callable[[], None] | None = None) -> Answer:
+        """Send and read, once more on a new connection if a kept one turns out to be dropped.
+
+        Raises
+        ------
+        NotConnected
+            When no connection can be made.
+        Unavailable
+            When the answer does not come in time, or breaks off.
+        """
+        aside = _Once(meanwhile)
+        try:
+            connection = self._take_idle()
+            if connection is not None:
+                try:
+                    return self._exchange_on(connection, request, aside)
+                except ConnectionError:
+                    if not request.is_repeatable:
+                        raise
+            connection = open_connection(self.address, self._ca_file, self._connect_timeout, self._read_timeout)
+            return self._exchange_on(connection, request, aside)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._broken(error) from error
+
+    def _json(self, request: Request, meanwhile: Callable[[], None] | None = None) -> Any:
+        return self._parsed(self._checked(request, meanwhile))
+
+    def _checked(self, request: Request, meanwhile: Callable[[], None] | None = None) -> Answer:
+        answer = self._exchange(request, meanwhile)
+        if not 200 <= answer.status < 300:
+            raise error_of(answer.status, answer.headers, answer.body, self.address)
+        return answer
+
+    def _parsed(self, answer: Answer) -> Any:
+        if not is_json(answer.headers):
+            raise errors.ServerError(
+                f"{self.address.url} answers, but not as jupyter_figserve does; is the extension installed there?",
+                code="not_figserve",
+            )
+        return parse_json(answer.body)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, Any] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+        accept: str | None = None,
+        is_repeatable: bool = True,
+    ) -> Request:
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        target = f"{self.address.prefix}/{path}" + (f"?{urlencode(given)}" if given else "")
+        headers = dict(self._headers) if accept is None else {**self._headers, "Accept": accept}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        return Request(method, target, headers, data, is_repeatable)
+
+    def _exchange_on(self, connection: HTTPConnection, request: Request, aside: _Once) -> Answer:
+        try:
+            _send(connection, request)
+            aside.run()
+            response = connection.getresponse()
+            body = response.read(_BODY_LIMIT + 1)
+            if len(body) > _BODY_LIMIT:
+                raise errors.ServerError(f"{self.address.url} sent more than {_BODY_LIMIT:,} bytes.")
+        except BaseException:
+            # Also after an interrupt of the cell: half an answer must not be the next request's.
+            connection.close()
+            raise
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        if response.will_close or len(self._idle) >= _IDLE_CONNECTIONS:
+            connection.close()
+        else:
+            self._idle.append(connection)
+        return Answer(response.status, headers, body)
+
+    def _take_idle(self) -> HTTPConnection | None:
+        if self._process != os.getpid():
+            # The parent goes on talking on these; here they are only let go of.
+            self._idle, self._process = deque(), os.getpid()
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return None
+            if not has_been_dropped(connection):
+                return connection
+            connection.close()
+
+    def _broken(self, error: Exception) -> errors.FigServeError:
+        if isinstance(error, TimeoutError):
+            text = f"{self.address.url} did not answer within {self._read_timeout:g} seconds."
+            return errors.Unavailable(text, code="timeout")
+        return errors.Unavailable(f"The connection to {self.address.url} broke off: {error or type(error).__name__}.")
+
+
+class _Once:
+    """Something to do while the server works, done once even when the request is sent twice."""
+
+    def __init__(self, action: Callable[[], None] | None) -> None:
+        self._action = action
+
+    def run(self) -> None:
+        action, self._action = self._action, None
+        if action is not None:
+            action()
+
+
+def _send(connection: HTTPConnection, request: Request) -> None:
+    try:
+        connection.request(request.method, request.target, request.body, request.headers)
+    except (BrokenPipeError, ConnectionResetError):
+        # A server may refuse a large body before it has all of it: its answer is then there to be read.
+        if request.body is None or connection.sock is None:
+            raise
+
+
+def _credential(key: str | None) -> dict[str, str]:
+    """The header that carries the key.
+
+    Raises
+    ------
+    InvalidInput
+        When the key cannot stand in a header.
+    """
+    if key is None:
+        return {}
+    text = key.strip()
+    if not text or not text.isascii() or not text.isprintable():
+        raise errors.InvalidInput("The key is empty or holds characters that no key has; copy it again.")
+    return {"X-API-Key": text} if text.startswith("fsk_") else {"Authorization": f"token {text}"}

@@ -1,0 +1,197 @@
+"""``%%publish`` above a cell and ``%figserve status``: registered by ``%load_ext jupyter_figserve``. Kernel."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import shlex
+import sys
+from typing import Any, NoReturn
+
+from ..errors import FigServeError, InvalidInput, UnsupportedType
+from ..formats import FORMATS
+from . import display
+from .connection import HOW_TO_CONNECT, Connection, check, find_connection
+from .publication import Published, SharedLink
+from .publish import publish
+
+
+def load_ipython_extension(ip: Any) -> None:
+    """Register the magics with an IPython shell."""
+
+    def publish_cell(line: str, cell: str) -> Published | None:
+        __tracebackhide__ = True
+        return _publish_cell(ip, line, cell)
+
+    def figserve(line: str) -> None:
+        _figserve(line)
+
+    publish_cell.__doc__ = _publish_parser().format_help()
+    figserve.__doc__ = _figserve_parser().format_help()
+    ip.register_magic_function(publish_cell, "cell", "publish")
+    ip.register_magic_function(figserve, "line", "figserve")
+
+
+def _publish_cell(shell: Any, line: str, cell: str) -> Published | None:
+    """Run the cell, publish what it made, and show it; an error in the cell publishes nothing."""
+    __tracebackhide__ = True
+    options = _parse(_publish_parser(), line)
+    if options is None:
+        return None
+    if options.quiet and options.share:
+        raise _usage_error("--share shows a link and --quiet shows none; leave one of them out.")
+    result = _run(shell, cell)
+    published = _publish_result(result, options)
+    if options.quiet:
+        _show(published.bundle(with_link=False))
+        return None
+    if options.share:
+        link = published.share(options.share)
+        _show(published.bundle())
+        _show_link(link)
+        return None
+    return published
+
+
+def _publish_result(result: Any, options: argparse.Namespace) -> Published:
+    """Publish a cell's result, or the current pyplot figure where the result is nothing that can be."""
+    words: dict[str, Any] = {"title": options.title, "alt": options.alt, "format": tuple(options.format) or "png"}
+    if result is None or isinstance(result, str):
+        return publish(None, options.name, **words)
+    try:
+        return publish(result, options.name, **words)
+    except (InvalidInput, UnsupportedType):
+        if not _has_current_figure():
+            raise
+    return publish(None, options.name, **words)
+
+
+def _run(shell: Any, cell: str) -> Any:
+    """Execute a cell in the user's namespace and give the value of its last expression.
+
+    The code is transformed, compiled and cached as IPython does with any cell, so that magics in it work and
+    tracebacks show its lines.
+    """
+    __tracebackhide__ = "__ipython_bottom__"
+    code = shell.transform_cell(cell)
+    file = shell.compile.cache(code, shell.execution_count, raw_code=cell)
+    tree = shell.transform_ast(shell.compile.ast_parse(code, filename=file))
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    exec(shell.compile(tree, file, "exec"), shell.user_global_ns, shell.user_ns)
+    if last is None:
+        return None
+    return eval(shell.compile(ast.Expression(last.value), file, "eval"), shell.user_global_ns, shell.user_ns)
+
+
+def _has_current_figure() -> bool:
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    return pyplot is not None and bool(pyplot.get_fignums())
+
+
+def _figserve(line: str) -> None:
+    if _parse(_figserve_parser(), line) is not None:
+        print(status_text(find_connection))
+
+
+def status_text(find: Any) -> str:
+    """What ``%figserve status`` prints: which server, how it was found, whether it answers, what it has."""
+    try:
+        connection: Connection | None = find()
+    except FigServeError as error:
+        return f"Not connected. {error}"
+    if connection is None:
+        return f"Not connected. {HOW_TO_CONNECT}"
+    rows = [("Server", connection.url), ("Found by", connection.found)]
+    try:
+        status = check(connection)
+        rows += _answer_rows(connection, status)
+    except FigServeError as error:
+        rows.append(("Answers", f"no: {error}"))
+    width = max(len(name) for name, _ in rows) + 2
+    return "\n".join(f"{name:<{width}}{value}" for name, value in rows)
+
+
+def _answer_rows(connection: Connection, status: dict[str, Any]) -> list[tuple[str, str]]:
+    records = connection.client.get("api/figures", here=1, limit=1000)["figures"]
+    owner = status.get("owner") or next((record.get("owner") for record in records), None)
+    rows = [("Answers", f"yes, jupyter_figserve {status['version']} ({status.get('host', 'extension')})")]
+    if owner:
+        rows.append(("Owner", str(owner)))
+    rows.append(("Figures", f"{len(records)} of this notebook"))
+    if status.get("note"):
+        rows.append(("Links", str(status["note"])))
+    elif _opens_here_only(connection, records):
+        rows.append(
+            ("Links", "open only on this machine; set c.FigServe.public_url to the address that others reach it by")
+        )
+    return rows
+
+
+def _opens_here_only(connection: Connection, records: list[dict[str, Any]]) -> bool:
+    """Whether absolute URLs name a host that only this machine understands."""
+    url = next((str(record["url"]) for record in records), connection.url)
+    return display.is_local(url)
+
+
+def _show(bundle: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    from IPython.display import display as show
+
+    data, metadata = bundle
+    show(data, metadata=metadata, raw=True)
+
+
+def _show_link(link: SharedLink) -> None:
+    from IPython.display import display as show
+
+    show(link)
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse for a magic: a mistake is a UsageError of IPython's, and never ends the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _usage_error(f"{message}\n{self.format_usage()}")
+
+
+def _usage_error(text: str) -> Exception:
+    from IPython.core.error import UsageError
+
+    return UsageError(text)
+
+
+def _parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace | None:
+    """The options of a magic's line; None after ``--help``, which is printed."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise _usage_error(f"{error} in {line!r:.80}") from error
+    options = parser.parse_args(words)
+    if options.help:
+        print(parser.format_help())
+        return None
+    return options
+
+
+def _publish_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="%%publish",
+        add_help=False,
+        description="Run the cell and publish its result, else the current pyplot figure; show it with its link.",
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the figure's name; without one, its title's or cell's")
+    parser.add_argument("--title", help="heading of its pages; quote words with spaces")
+    parser.add_argument("--alt", help="alternative text, for who cannot see the picture")
+    parser.add_argument(
+        "--format", action="append", default=[], choices=list(FORMATS), help="png unless said; may be repeated"
+    )
+    parser.add_argument("--share", metavar="EXPIRES", help='also make a link without login, such as "7d" or "never"')
+    parser.add_argument("--quiet", action="store_true", help="show the picture without its link")
+    parser.add_argument("-h", "--help", action="store_true", help="show this")
+    return parser
+
+
+def _figserve_parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="%figserve", add_help=False, description="Tell which server figures are published to.")
+    parser.add_argument("command", nargs="?", choices=["status"], default="status", help="the only one yet")
+    parser.add_argument("-h", "--help", action="store_true", help="show this")
+    return parser

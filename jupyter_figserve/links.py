@@ -1,0 +1,133 @@
+"""Links and keys as values: made, hashed, verified, expired. Any process; the only place that compares secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+
+from .errors import InvalidInput
+from .figure import check_words
+
+SCOPES = ("read", "publish", "render", "admin")
+KERNEL_SCOPES = frozenset({"read", "publish", "render"})
+LABEL_LENGTH = 200
+DEFAULT_LINK_LIFE = "30d"
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
+_KEY = re.compile(r"fsk_([a-z0-9]{8})_([A-Za-z0-9_-]{43})")
+_ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+@dataclass(frozen=True)
+class Link:
+    """A capability URL onto a figure; the token itself is nowhere, only its sha256.
+
+    Parameters
+    ----------
+    version
+        The one version it shows, None for whatever is newest.
+    expires
+        Seconds since the epoch, None for never.
+    views
+        How often it may be seen by a client, None for without limit.
+    seen, last_seen
+        How often it was, and when last (seconds since the epoch).
+    """
+
+    id: str
+    token_hash: str
+    figure: str
+    created: float
+    expires: float | None = None
+    version: int | None = None
+    label: str = ""
+    views: int | None = None
+    paused: bool = False
+    audience: str = "link"
+    seen: int = 0
+    last_seen: float | None = None
+
+    def is_open(self, now: float) -> bool:
+        """Neither paused nor past its end; a used-up view limit is the store's to know."""
+        return not self.paused and (self.expires is None or now < self.expires)
+
+    @property
+    def is_cacheable(self) -> bool:
+        """Whether caches between us and the viewer may keep what it shows."""
+        return self.views is None and self.audience == "link"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A program's credential; the secret itself is nowhere, only its sha256."""
+
+    id: str
+    secret_hash: str
+    owner: str
+    scopes: frozenset[str]
+    created: float
+    expires: float | None = None
+    label: str = ""
+    kernel: str | None = None
+    last_used: float | None = None
+
+    def is_good(self, secret: str, now: float) -> bool:
+        """Whether ``secret`` is this key's and the key has not ended; in constant time."""
+        same = hmac.compare_digest(hash_secret(secret), self.secret_hash)
+        return same and (self.expires is None or now < self.expires)
+
+
+def new_token() -> str:
+    """A link's secret: 192 random bits in 32 URL-safe characters."""
+    return secrets.token_urlsafe(24)
+
+
+def is_token(text: str) -> bool:
+    return _TOKEN.fullmatch(text) is not None
+
+
+def new_link_id() -> str:
+    return "lnk" + _random_id(12)
+
+
+def new_key() -> tuple[str, str, str]:
+    """Id, secret and the whole text ``fsk_<id>_<secret>`` of a fresh key."""
+    key_id, secret = _random_id(8), secrets.token_urlsafe(32)
+    return key_id, secret, f"fsk_{key_id}_{secret}"
+
+
+def split_key(text: str) -> tuple[str, str] | None:
+    """Id and secret of a key's text, None when it is not one."""
+    match = _KEY.fullmatch(text)
+    return (match[1], match[2]) if match else None
+
+
+def hash_secret(secret: str) -> str:
+    """sha256 in hexadecimal: secrets have 192 bits and more, so a slow hash would add nothing."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def check_scopes(value: object) -> frozenset[str]:
+    """The scopes of a request for a key.
+
+    Raises
+    ------
+    InvalidInput
+        When there is none, or an unknown one.
+    """
+    if not isinstance(value, (list, tuple)) or not value:
+        raise InvalidInput(f"Give scopes as a list of {', '.join(SCOPES)}.")
+    unknown = [scope for scope in value if scope not in SCOPES]
+    if unknown:
+        raise InvalidInput(f"There is no scope {unknown[0]!r:.40}; the scopes are {', '.join(SCOPES)}.")
+    return frozenset(value)
+
+
+def check_label(value: object) -> str:
+    return check_words(value, "label", LABEL_LENGTH)
+
+
+def _random_id(length: int) -> str:
+    return "".join(secrets.choice(_ID_ALPHABET) for _ in range(length))

@@ -1,0 +1,233 @@
+"""The extension: its traits, its routes, its life. Server process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import limits as rates
+from jupyter_core.paths import jupyter_data_dir
+from jupyter_server.extension.application import ExtensionApp
+from tornado.ioloop import PeriodicCallback
+from traitlets import Bool, Dict, Integer, List, TraitError, Unicode, default, validate
+from traitlets import Float as FloatTrait
+
+from .. import __version__
+from ..store.opening import open_store
+from ..store.publishing import Limits
+from ..store.usage import Quota
+from ..times import parse_duration
+from .access import Gate, Guesses
+from .delivery import BlobCache
+from .events import EventHub
+from .frames import FrameSigner, read_secrets
+from .kernels import Kernels
+from .routes import make_routes
+from .services import Services, Settings
+from .shared import SharedFigures
+from .templating import make_templates
+from .urls import Urls
+from .views import Views
+
+_CLEAN_MILLISECONDS = 600_000
+_GIB = 2**30
+
+
+class FigServe(ExtensionApp):
+    """Gives every figure a URL."""
+
+    name = "jupyter_figserve"
+    app_name = "FigServe"
+    version = __version__
+    load_other_extensions = True
+    open_browser = False
+    extension_url = "/figserve/"
+    default_url = "/figserve/"
+
+    data_dir = Unicode(
+        help="Directory of figures, links and keys; several servers may share one. Default: figserve/ in Jupyter's data"
+        " directory (jupyter --data-dir)."
+    ).tag(config=True)
+    database_url = Unicode(
+        "",
+        help="The catalog's database as sqlite:////absolute/path.db, for a catalog on another disk than the figures"
+        " (a local one, when data_dir is on a network). Default: catalog.db in data_dir.",
+    ).tag(config=True)
+    owner = Unicode(help="Whose the figures of this server are. Default: the Hub's user, else 'local'.").tag(
+        config=True
+    )
+    public_url = Unicode(
+        "",
+        help="This server's address for the world, such as 'https://plots.example.org/jupyter'; links are written with"
+        " it. Default: the address by which a request came.",
+    ).tag(config=True)
+    kernel_url = Unicode(
+        "", help="This server's address for kernels on other machines. Default: loopback, or the address listened on."
+    ).tag(config=True)
+    figure_bytes = Integer(32 * 2**20, min=1, help="The most bytes of one published figure with all its parts.").tag(
+        config=True
+    )
+    figure_pixels = Integer(100_000_000, min=1, help="The most pixels of one published raster picture.").tag(
+        config=True
+    )
+    body_timeout = FloatTrait(60.0, min=0.1, help="Seconds in which a published figure must have arrived.").tag(
+        config=True
+    )
+    keep_versions = Integer(
+        20, min=0, help="The most versions of one figure, not counting those that a link shows; 0 keeps all."
+    ).tag(config=True)
+    owner_quota = Dict(
+        per_key_traits={"figures": Integer(min=0), "bytes": Integer(min=0)},
+        default_value={"figures": 100_000, "bytes": 20 * _GIB},
+        help="The most figures, and bytes with all versions, of one owner; 0 is without limit.",
+    ).tag(config=True)
+    session_quota = Dict(
+        per_key_traits={"figures": Integer(min=0), "bytes": Integer(min=0)},
+        default_value={"figures": 2_000, "bytes": 2 * _GIB},
+        help="The most figures, and bytes with all versions, of one kernel's life; 0 is without limit.",
+    ).tag(config=True)
+    keep_session_plots = Unicode(
+        "7d",
+        help="How long unshared plots outlive their session, as a duration ('12h', '7d'); 'never' deletes none."
+        " Figures with a link stay.",
+    ).tag(config=True)
+    link_max_age = Unicode("", help="The longest life of a link, as a duration ('90d'); '' is without limit.").tag(
+        config=True
+    )
+    link_cache_seconds = Integer(
+        60,
+        min=0,
+        help="Seconds that browsers and proxies may keep what a public link shows, which is how long a revoked link may"
+        " go on showing in them; 0 makes them ask each time.",
+    ).tag(config=True)
+    embed_origins = List(
+        Unicode(),
+        help="Origins whose pages may frame a link's /embed, such as ['https://wiki.example.org']; none by default.",
+    ).tag(config=True)
+    allow_public_shares = Bool(
+        help="Whether links that open without login can be made. Default: yes, but no under a JupyterHub."
+    ).tag(config=True)
+    failed_secret_rate = Unicode(
+        "300/minute", help="How many wrong keys and links one address may try, as 'NUMBER/PERIOD'; '' is without limit."
+    ).tag(config=True)
+    cache_bytes = Integer(
+        64 * 2**20, min=0, help="Bytes of memory for pictures that were read lately; 0 reads each from the disk."
+    ).tag(config=True)
+
+    services: Services
+    _timer: PeriodicCallback | None = None
+
+    @default("data_dir")
+    def _default_data_dir(self) -> str:
+        return str(Path(jupyter_data_dir()) / "figserve")
+
+    @default("owner")
+    def _default_owner(self) -> str:
+        return os.environ.get("JUPYTERHUB_USER", "local")
+
+    @default("allow_public_shares")
+    def _default_allow_public_shares(self) -> bool:
+        return "JUPYTERHUB_SERVICE_PREFIX" not in os.environ
+
+    @validate("keep_session_plots", "link_max_age")
+    def _check_duration(self, proposal: Any) -> str:
+        value: str = proposal.value
+        if value not in ("", "never"):
+            try:
+                parse_duration(value)
+            except ValueError as error:
+                raise TraitError(str(error)) from error
+        return value
+
+    @validate("failed_secret_rate")
+    def _check_rate(self, proposal: Any) -> str:
+        value: str = proposal.value
+        try:
+            if value:
+                rates.parse(value)
+        except ValueError as error:
+            raise TraitError(f"{value!r} is not a rate; write it like '120/minute'.") from error
+        return value
+
+    @validate("database_url")
+    def _check_database_url(self, proposal: Any) -> str:
+        value: str = proposal.value
+        if value and not value.startswith("sqlite:////"):
+            raise TraitError("database_url is sqlite:////absolute/path.db; other databases are not served yet.")
+        return value
+
+    def initialize_settings(self) -> None:
+        self.services = self._make_services()
+        self.settings["figserve"] = self.services
+        self.services.kernels.open()
+        self._timer = PeriodicCallback(self._clean, _CLEAN_MILLISECONDS)
+        self._timer.start()
+
+    def initialize_handlers(self) -> None:
+        self.handlers.extend(make_routes())
+
+    async def stop_extension(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+        self.services.kernels.close()
+        self.services.events.close()
+        await self.services.views.flush()
+        self.services.store.close()
+
+    def _make_services(self) -> Services:
+        assert self.serverapp is not None
+        settings = self._make_settings()
+        store = open_store(
+            Path(self.data_dir),
+            catalog_path=Path(self.database_url.removeprefix("sqlite:///")) if self.database_url else None,
+            limits=Limits(
+                Quota.from_mapping(self.owner_quota), Quota.from_mapping(self.session_quota), self.keep_versions
+            ),
+            keep_session_plots=_seconds(self.keep_session_plots),
+        )
+        urls = Urls(self.serverapp, self.public_url, self.kernel_url)
+        guesses = Guesses(self.failed_secret_rate)
+        return Services(
+            settings=settings,
+            store=store,
+            urls=urls,
+            gate=Gate(store, self.owner, guesses),
+            guesses=guesses,
+            kernels=Kernels(self.serverapp, store, urls, self.owner, settings.scope),
+            events=EventHub(store),
+            shared=SharedFigures(store, BlobCache(store.blobs, self.cache_bytes)),
+            views=Views(store),
+            frames=FrameSigner(read_secrets(store.directory)),
+            templates=make_templates(),
+        )
+
+    def _make_settings(self) -> Settings:
+        assert self.serverapp is not None
+        # Under a Hub the server's name is the scope: its root may be another path after a rebuild.
+        server = os.environ.get("JUPYTERHUB_SERVER_NAME")
+        return Settings(
+            owner=self.owner,
+            scope=f"hub {server}" if server is not None else os.path.realpath(self.serverapp.root_dir),
+            host=getattr(self.serverapp, "figserve_host", "extension"),
+            figure_bytes=self.figure_bytes,
+            figure_pixels=self.figure_pixels,
+            body_seconds=self.body_timeout,
+            link_max_age=_seconds(self.link_max_age),
+            link_cache_seconds=self.link_cache_seconds,
+            allow_public_shares=self.allow_public_shares,
+            embed_origins=tuple(self.embed_origins),
+        )
+
+    async def _clean(self) -> None:
+        """Now and then; what went is logged, and a failure too, but the server goes on."""
+        if self.services.store.read_only_because is not None:
+            return
+        cleaned = await asyncio.wrap_future(self.services.store.clean())
+        if cleaned:
+            self.log.info("figserve cleaned up: %s.", cleaned)
+
+
+def _seconds(duration: str) -> float | None:
+    return None if duration in ("", "never") else parse_duration(duration)

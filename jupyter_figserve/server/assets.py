@@ -1,0 +1,20 @@
+"""The files that pages load, read once, so that no path is ever opened by request. Server process."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+
+from .services import PACKAGE
+
+
+@cache
+def static_files() -> dict[str, tuple[bytes, str]]:
+    """Every file's bytes and digest, by name."""
+    found = sorted(path for path in (PACKAGE / "static").iterdir() if path.is_file())
+    return {path.name: (path.read_bytes(), hashlib.sha256(path.read_bytes()).hexdigest()[:16]) for path in found}
+
+
+def static_url(root: str, name: str) -> str:
+    """With the digest in the query, so that caches may keep the file for ever."""
+    return f"{root}/static/{name}?v={static_files()[name][1]}"

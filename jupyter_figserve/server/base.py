@@ -1,0 +1,302 @@
+"""What every handler of ours shares: who may, which headers, how errors answer. Server process."""
+
+from __future__ import annotations
+
+import json
+from http.client import responses
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from jupyter_core.utils import ensure_async
+from jupyter_server.auth import User
+from jupyter_server.base.handlers import JupyterHandler
+from tornado import web
+
+from .. import errors
+from ..figure import FigureRecord, is_id
+from . import headers
+from .access import NO_KEY, Caller, find_key
+from .services import Services
+from .urls import Base
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+_JSON_LIMIT = 64 * 1024
+STATUSES: dict[type[errors.FigServeError], int] = {
+    errors.InvalidInput: 400,
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.TooLarge: 413,
+    errors.UnsupportedType: 415,
+    errors.RangeNotSatisfiable: 416,
+    errors.OutputInvalid: 422,
+    errors.TooManyRequests: 429,
+    errors.FormatNotOffered: 501,
+    errors.Unavailable: 503,
+    errors.QuotaExceeded: 507,
+}
+_WORDS = {
+    400: ("malformed", "The request is malformed."),
+    403: ("forbidden", "That is not allowed."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not answer that method."),
+    413: ("too_large", "The request is too large."),
+    500: ("internal_error", "Something went wrong on the server; its log says what."),
+}
+
+
+def status_of(error: errors.FigServeError) -> int:
+    """The HTTP status of a domain error: of its class, or of the nearest base that has one."""
+    return next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), 500)
+
+
+class Handler(JupyterHandler):
+    """Base of all; concrete ones derive from ``PublicHandler`` or ``PrivateHandler``."""
+
+    is_page: ClassVar[bool] = False
+    """Whether people open it in a browser, so that errors are pages and a missing login is the login form."""
+    redacted_path: ClassVar[str | None] = None
+    """What logs say instead of the path, where the path holds a secret."""
+
+    @property
+    def services(self) -> Services:
+        services: Services = self.settings["figserve"]
+        return services
+
+    @property
+    def base(self) -> Base:
+        return self.services.urls.base(self.request)
+
+    def set_default_headers(self) -> None:
+        for name, value in headers.JSON_HEADERS.items():
+            self._headers[name] = value
+
+    def replace_headers(self, values: dict[str, str]) -> None:
+        """Put one of the tables of headers.py in the place of JSON's."""
+        for name in headers.JSON_HEADERS:
+            if name not in values:
+                self.clear_header(name)
+        for name, value in values.items():
+            self.set_header(name, value)
+
+    def check_host(self) -> bool:
+        return self.services.urls.is_own_host(self.request.host) or super().check_host()
+
+    def compute_etag(self) -> str | None:
+        """Ours come from digests; hashing every answer would cost more than making it."""
+        return None
+
+    def redact(self) -> None:
+        """Make sure that no log line of ours, Jupyter's or tornado's shows what is secret in the address."""
+        if self.redacted_path is not None:
+            self.request.uri = self.services.urls.prefix + self.redacted_path
+
+    def answer(self, data: Any, status: int = 200) -> None:
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.finish(json.dumps(data, ensure_ascii=False))
+
+    @property
+    def root(self) -> str:
+        """Our prefix as a relative path from this page, so that any proxy may put it elsewhere."""
+        below = self.request.path.removeprefix(self.services.urls.prefix).count("/")
+        return "/".join([".."] * (below - 1)) or "."
+
+    def answer_page(
+        self, template: str, *, ancestors: str = headers.NOBODY, frames: str = headers.NOBODY, **names: Any
+    ) -> None:
+        """Render one of our templates under the pages' policy."""
+        cache = self._headers.get("Cache-Control")
+        self.replace_headers(headers.of_page(ancestors, frames) | {"Cache-Control": cache or "private, no-store"})
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        page = self.services.templates.get_template(template)
+        self.finish(page.render(base=self.base, root=self.root, **names))
+
+    def frame_address(self, record: FigureRecord, link: str | None) -> tuple[str, str]:
+        """For a page that shows HTML: the frame's relative address for a minute, and the policy's source for it."""
+        signed = self.services.frames.sign(record.id, record.version.number, link)
+        hosts = {self.request.host + self.services.urls.prefix, self.base.url.partition("://")[2]}
+        return f"{self.root}/frame/{signed}.html", " ".join(sorted(f"{host}/frame/" for host in hosts))
+
+    def json_body(self, allowed: tuple[str, ...]) -> dict[str, Any]:
+        """The request's JSON object.
+
+        Raises
+        ------
+        InvalidInput
+            When it is none, or has a field that is not in ``allowed``.
+        """
+        if len(self.request.body) > _JSON_LIMIT:
+            raise errors.TooLarge(f"The request has more than {_JSON_LIMIT:,} bytes of JSON.")
+        try:
+            data = json.loads(self.request.body or b"{}")
+        except (ValueError, RecursionError) as error:
+            raise errors.InvalidInput("The body is not JSON.", code="invalid_json") from error
+        if not isinstance(data, dict):
+            raise errors.InvalidInput("The body is JSON but not an object.", code="invalid_json")
+        unknown = sorted(set(data) - set(allowed))
+        if unknown:
+            raise errors.InvalidInput(f"There is no field {unknown[0]!r:.60}; the fields are {', '.join(allowed)}.")
+        return data
+
+    def integer(self, name: str, default: int | None = None, least: int = 1) -> int | None:
+        """A whole number of the query.
+
+        Raises
+        ------
+        InvalidInput
+            When it is there but not a whole number, or less than ``least``.
+        """
+        text = self.get_query_argument(name, None)
+        if text is None:
+            return default
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least):
+            raise errors.InvalidInput(f"{name}={text[:40]!r} is not a whole number from {least} on.")
+        return int(text)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = kwargs.get("exc_info", (None, None))[1]
+        code, message = _WORDS.get(status_code, ("error", responses.get(status_code, "Error") + "."))
+        if isinstance(error, errors.FigServeError):
+            status_code, code, message = status_of(error), error.code, error.message
+        self.set_status(status_code)
+        self._set_error_headers(status_code, error)
+        if self._wants_page():
+            self.answer_page("error.html", status=status_code, message=message)
+        else:
+            self.answer({"error": message, "code": code}, status_code)
+
+    def log_exception(self, kind: Any, value: Any, traceback: Any) -> None:
+        """Domain errors are answers, not incidents; of the others, the log never shows a secret path."""
+        if not isinstance(value, errors.FigServeError):
+            super().log_exception(kind, value, traceback)
+
+    def _request_summary(self) -> str:
+        return f"{self.request.method} {self.request.uri} ({self.request.remote_ip})"
+
+    def _set_error_headers(self, status: int, error: object) -> None:
+        if isinstance(error, errors.RetryLater):
+            self.set_header("Retry-After", str(error.retry_after))
+        if isinstance(error, errors.RangeNotSatisfiable):
+            self.set_header("Content-Range", f"bytes */{error.size}")
+        if status == 401:
+            self.set_header("WWW-Authenticate", 'Bearer realm="figserve"')
+        if status == 405:
+            allowed = [m for m in self.SUPPORTED_METHODS if getattr(type(self), m.lower()) is not _UNIMPLEMENTED]
+            self.set_header("Allow", ", ".join(allowed))
+
+    def _wants_page(self) -> bool:
+        return self.is_page and "text/html" in self.request.headers.get("Accept", "")
+
+
+_UNIMPLEMENTED = web.RequestHandler._unimplemented_method
+
+
+class PublicHandler(Handler):
+    """Asks nobody who they are; neither a cookie nor a token makes a difference, and none is set."""
+
+    def prepare(self) -> None:  # type: ignore[override]
+        self.current_user = self._jupyter_current_user = None
+        self.redact()
+        if not self.check_host():
+            raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
+        if "token=" in self.request.query and "token" in self.request.query_arguments:
+            raise errors.InvalidInput("No token belongs into this address; open it without one.", code="token_in_query")
+
+    def check_xsrf_cookie(self) -> None:
+        """Nothing here acts for a logged-in person."""
+
+
+class PrivateHandler(Handler):
+    """Asks for a login of Jupyter's (cookie or token) or one of our keys, and for a scope by method."""
+
+    scopes: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """Which scopes allow each method; any one suffices. A method that is missing here is refused to keys."""
+
+    caller: Caller
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        self.current_user = self._jupyter_current_user = None
+        self.redact()
+        if not self.check_host():
+            raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
+        presented = find_key(self.request.headers)
+        if presented is not None:
+            self.caller = self.services.gate.key(presented, self.request.remote_ip or "")
+            # Now that a key speaks, a cookie that comes with it adds no rights.
+            self.current_user = self._jupyter_current_user = User(username=self.caller.owner)
+        else:
+            await self._prepare_login()
+        self._check_origin()
+        self.caller.check(self.scopes.get(self.request.method or "", ("admin",)))
+
+    async def _prepare_login(self) -> None:
+        user = await ensure_async(self.identity_provider.get_user(self))
+        if user is None:
+            if self.is_page and self._wants_page() and self.request.method in SAFE_METHODS:
+                self.redirect(f"{self.get_login_url()}?{urlencode({'next': self.request.uri or ''})}")
+                raise web.Finish
+            self._note_wrong_token()
+            raise errors.Unauthorized(NO_KEY)
+        self.current_user = self._jupyter_current_user = user
+        self.caller = self.services.gate.login()
+        if self.request.method not in SAFE_METHODS:
+            self._check_xsrf()
+        elif not self.token_authenticated:
+            self._check_site()
+
+    def check_xsrf_cookie(self) -> None:
+        """Checked in prepare, once it is known who asks."""
+
+    def _check_xsrf(self) -> None:
+        try:
+            super().check_xsrf_cookie()
+        except web.HTTPError as error:
+            raise errors.Forbidden(
+                "This request lacks the _xsrf token that a login wants; send it, or use a key.", code="xsrf_missing"
+            ) from error
+
+    def _check_site(self) -> None:
+        """A picture behind a login is not for other sites' pages, though the browser sends the cookie along.
+
+        Source: w3.org/TR/fetch-metadata; browsers without it are held by Cross-Origin-Resource-Policy.
+        """
+        fetch = self.request.headers
+        site = fetch.get("Sec-Fetch-Site", "none")
+        opened = fetch.get("Sec-Fetch-Mode") == "navigate" and fetch.get("Sec-Fetch-Dest") == "document"
+        if site not in ("same-origin", "none") and not opened:
+            raise errors.Forbidden("Another site may not load this.", code="cross_site")
+
+    def _check_origin(self) -> None:
+        origin = self.request.headers.get("Origin")
+        if origin is None or origin == self.services.urls.public_origin or self.check_origin():
+            return
+        raise errors.NotFound("There is nothing at this address for another site.")
+
+    def _note_wrong_token(self) -> None:
+        if "Authorization" in self.request.headers or "token" in self.request.query_arguments:
+            self.services.guesses.note(self.request.remote_ip or "")
+
+    def get_own_figure(self, figure_id: str, version: int | None = None) -> FigureRecord:
+        """The caller's figure; another owner's is as unknown as one that is not there.
+
+        Raises
+        ------
+        NotFound
+            For both.
+        """
+        record = self.services.store.get_figure(figure_id, version) if is_id(figure_id) else None
+        if record is None or not self.caller.may_see(record.owner):
+            raise errors.NotFound("There is no such figure.")
+        return record
+
+
+class MissingHandler(PublicHandler):
+    """Whatever lies under our prefix and is no route: never Jupyter's HTML page, which holds the server's token."""
+
+    is_page = True
+
+    def prepare(self) -> None:  # type: ignore[override]
+        super().prepare()
+        raise errors.NotFound("There is nothing at this address.")

@@ -1,0 +1,183 @@
+"""Server-Sent Events: what happened to an owner's figures, with replay. Server process.
+
+Source: html.spec.whatwg.org, section 9.2. Other processes on the same catalog are heard too: their commits change the
+catalog's stamp, which is looked at five times a second while anybody listens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+from tornado.ioloop import IOLoop, PeriodicCallback
+from tornado.iostream import StreamClosedError
+
+from ..errors import InvalidInput
+from ..store import events
+from ..store.events import Event
+from ..store.store import Store
+from .base import PrivateHandler
+
+_LOOK_MILLISECONDS = 200
+_QUEUE_LENGTH = 1_000
+_RETRY_MILLISECONDS = 2_000
+
+
+class Subscriber:
+    """One open stream's waiting events; one that falls too far behind is cut off and comes back with its last id."""
+
+    def __init__(self, owner: str | None) -> None:
+        self.owner = owner
+        self.waiting: deque[Event] = deque()
+        self.is_behind = False
+        self._news = asyncio.Event()
+
+    def offer(self, event: Event) -> None:
+        if self.owner is not None and event.owner != self.owner:
+            return
+        if len(self.waiting) >= _QUEUE_LENGTH:
+            self.is_behind = True
+        else:
+            self.waiting.append(event)
+        self._news.set()
+
+    def wake(self) -> None:
+        self._news.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Return when there is something to send, or after ``seconds``."""
+        try:
+            await asyncio.wait_for(self._news.wait(), seconds)
+        except asyncio.TimeoutError:
+            return
+        self._news.clear()
+
+
+class EventHub:
+    """Hands new events of the catalog to the streams that are open."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._subscribers: set[Subscriber] = set()
+        self._last_id = 0
+        self._stamp = -1
+        self._timer: PeriodicCallback | None = None
+
+    def subscribe(self, owner: str | None) -> Subscriber:
+        if not self._subscribers:
+            self._last_id = events.newest_id(self._store.catalog.reader)
+            self._timer = PeriodicCallback(self.wake, _LOOK_MILLISECONDS)
+            self._timer.start()
+        subscriber = Subscriber(owner)
+        self._subscribers.add(subscriber)
+        return subscriber
+
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        self._subscribers.discard(subscriber)
+        if not self._subscribers and self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+    def wake(self) -> None:
+        """Look whether the catalog has anything new; called after our own writes, and by the timer for others'."""
+        if not self._subscribers:
+            return
+        stamp = self._store.catalog.stamp()
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        for event in events.after(self._store.catalog.reader, self._last_id):
+            self._last_id = event.id
+            for subscriber in self._subscribers:
+                subscriber.offer(event)
+
+    def close(self) -> None:
+        """End all streams."""
+        for subscriber in list(self._subscribers):
+            subscriber.is_behind = True
+            subscriber.wake()
+
+
+class EventsHandler(PrivateHandler):
+    """``/api/events``."""
+
+    scopes = {"GET": ("read",)}
+    heartbeat_seconds = 15.0
+    slow_seconds = 30.0
+
+    _subscriber: Subscriber | None = None
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self) -> None:
+        self._check_site()
+        since = self._last_seen_id()
+        self.set_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.set_header("Cache-Control", "private, no-cache")
+        # Without this, nginx keeps events back until its buffer is full.
+        self.set_header("X-Accel-Buffering", "no")
+        self._subscriber = self.services.events.subscribe(self.caller.owner)
+        sent = events.newest_id(self.services.store.catalog.reader)
+        try:
+            self.write(f"retry: {_RETRY_MILLISECONDS}\nid: {sent if since is None else since}\n\n")
+            if since is not None:
+                sent = self._replay(since)
+            await self._flush()
+            await self._stream(sent)
+        except (StreamClosedError, asyncio.TimeoutError):
+            pass
+        finally:
+            self.on_connection_close()
+
+    def on_connection_close(self) -> None:
+        if self._subscriber is not None:
+            self.services.events.unsubscribe(self._subscriber)
+            self._subscriber.is_behind = True
+            self._subscriber.wake()
+
+    async def _stream(self, sent: int) -> None:
+        subscriber = self._subscriber
+        assert subscriber is not None
+        loop = IOLoop.current()
+        next_beat = loop.time() + self.heartbeat_seconds
+        while not subscriber.is_behind:
+            await subscriber.wait(max(0.05, next_beat - loop.time()))
+            while subscriber.waiting:
+                event = subscriber.waiting.popleft()
+                if event.id > sent:
+                    self.write(_written(event))
+            if loop.time() >= next_beat:
+                if not self.services.gate.still_good(self.caller):
+                    return
+                self.write(": heartbeat\n\n")
+                next_beat = loop.time() + self.heartbeat_seconds
+            await self._flush()
+
+    async def _flush(self) -> None:
+        """Send; a client that takes nothing for long is let go."""
+        await asyncio.wait_for(self.flush(), self.slow_seconds)
+
+    def _replay(self, since: int) -> int:
+        """Write what happened after ``since``; returns the last id looked at."""
+        reader = self.services.store.catalog.reader
+        while found := events.after(reader, since):
+            since = found[-1].id
+            for event in found:
+                if event.owner == self.caller.owner:
+                    self.write(_written(event))
+        return since
+
+    def _last_seen_id(self) -> int | None:
+        text = self.request.headers.get("Last-Event-ID") or self.get_query_argument("since", None)
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) < 19):
+            raise InvalidInput("Last-Event-ID is the id of an event.")
+        return int(text)
+
+
+def _written(event: Event) -> str:
+    return f"id: {event.id}\nevent: {event.kind}\ndata: {json.dumps(event.data, ensure_ascii=False)}\n\n"

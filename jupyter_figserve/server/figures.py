@@ -1,0 +1,213 @@
+"""Figures over HTTP for their owners: publish, list, change, delete, and their bytes. Server process."""
+
+from __future__ import annotations
+
+import asyncio
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from ..errors import InvalidInput, NotFound, SandboxUnavailable
+from ..figure import ALT_LENGTH, TITLE_LENGTH, FigureRecord, Identity, Representation, check_words
+from ..formats import FORMATS, Format, get_format
+from ..store import figures
+from ..store.figures import LIMIT, Filter
+from ..store.store import Draft
+from . import shapes
+from .base import PrivateHandler
+from .body import UploadHandler
+from .delivery import Delivery, deliver
+from .upload import read_upload
+
+READ, PUBLISH = ("read",), ("publish",)
+_LIBRARY_LENGTH = 40
+
+
+class FiguresHandler(UploadHandler):
+    """``/api/figures``."""
+
+    scopes = {"GET": READ, "HEAD": READ, "POST": PUBLISH, "DELETE": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self) -> None:
+        which = await self._filter()
+        limit = self.integer("limit", LIMIT) or LIMIT
+        cursor = self.get_query_argument("cursor", None)
+        found, following = figures.list_page(self.services.store.catalog.reader, which, limit, cursor)
+        base = self.base
+        self.answer({"figures": [shapes.figure(record, base) for record in found], "next": following})
+
+    head = get
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def post(self) -> None:
+        query = {name: self.get_query_argument(name) for name in self.request.query_arguments if name[0] != "_"}
+        pixels = self.services.settings.figure_pixels
+        upload = read_upload(self.take_body(), self.request.headers, query, pixels)
+        identity = await self._identity(upload.name)
+        draft = Draft(
+            identity,
+            upload.payloads,
+            upload.title,
+            upload.alt,
+            session=self.caller.kernel,
+            thumbnail=upload.thumbnail,
+            provenance=upload.provenance,
+        )
+        record = await asyncio.wrap_future(self.services.store.publish(draft))
+        self.services.events.wake()
+        self.set_header("Location", self.base.page(record))
+        self.answer(shapes.figure(record, self.base), 201)
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def delete(self) -> None:
+        """All figures of a notebook at once."""
+        which = await self._filter()
+        if which.notebook is None and which.maker is None:
+            raise InvalidInput("Name the notebook whose figures are to go: ?notebook=PATH or ?here=1.")
+        store = self.services.store
+        deleted = await asyncio.wrap_future(store.delete_figures(figures.ids(store.catalog.reader, which)))
+        self.services.events.wake()
+        self.answer({"deleted": deleted})
+
+    async def _identity(self, name: str) -> Identity:
+        """Whose figure this is: of the kernel's notebook, else of the kernel or key itself."""
+        caller, services = self.caller, self.services
+        notebook = await services.kernels.follow_notebook(caller.kernel) if caller.kernel else ""
+        if notebook:
+            return Identity(caller.owner, services.settings.scope, notebook, "", name)
+        return Identity(caller.owner, "", "", self._maker(), name)
+
+    def _maker(self) -> str:
+        return self.caller.kernel or (f"key {self.caller.key.id}" if self.caller.key else "login")
+
+    async def _filter(self) -> Filter:
+        query = {name: self.get_query_argument(name, None) for name in ("session", "name", "q", "notebook", "here")}
+        owner = None if "admin" in self.caller.scopes and not self.caller.is_login else self.caller.owner
+        which = Filter(owner, query["session"], notebook=query["notebook"], name=query["name"], text=query["q"])
+        if query["here"] is None:
+            return which
+        identity = await self._identity("here")
+        return Filter(identity.owner, scope=identity.scope, notebook=identity.notebook, maker=identity.maker)
+
+
+class FigureHandler(PrivateHandler):
+    """``/api/figures/{id}``."""
+
+    scopes = {"GET": READ, "HEAD": READ, "PATCH": PUBLISH, "DELETE": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self, figure_id: str) -> None:
+        self.answer(shapes.figure(self.get_own_figure(figure_id, self.integer("version")), self.base))
+
+    head = get
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def patch(self, figure_id: str) -> None:
+        record = self.get_own_figure(figure_id)
+        changes = self.json_body(("title", "alt"))
+        title = check_words(changes.get("title", record.version.title), "title", TITLE_LENGTH)
+        alt = check_words(changes.get("alt", record.version.alt), "alternative text", ALT_LENGTH)
+        changed = await asyncio.wrap_future(self.services.store.change_words(record, title, alt))
+        self.services.events.wake()
+        self.answer(shapes.figure(changed, self.base))
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def delete(self, figure_id: str) -> None:
+        record = self.get_own_figure(figure_id)
+        await asyncio.wrap_future(self.services.store.delete_figures([record.id]))
+        self.services.events.wake()
+        self.set_status(204)
+        self.finish()
+
+
+class VersionsHandler(PrivateHandler):
+    """``/api/figures/{id}/versions``."""
+
+    scopes = {"GET": READ, "HEAD": READ}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self, figure_id: str) -> None:
+        record, base = self.get_own_figure(figure_id), self.base
+        versions = self.services.store.versions(record.id)
+        self.answer({"versions": [shapes.version(record, version, base) for version in versions]})
+
+    head = get
+
+
+class SourceHandler(UploadHandler):
+    """``/api/figures/{id}/versions/{n}/source``: what a version can be drawn from again, sent after it."""
+
+    scopes = {"PUT": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def put(self, figure_id: str, number: str) -> None:
+        record = self.get_own_figure(figure_id, int(number))
+        query = {name: self.get_query_argument(name)[:_LIBRARY_LENGTH] for name in self.request.query_arguments}
+        if query.pop("kind", None) != "figure":
+            raise InvalidInput("A source has ?kind=figure.")
+        body = self.take_body()
+        if not body:
+            raise InvalidInput("The source is empty.")
+        store = self.services.store
+        await asyncio.wrap_future(store.attach_source(record, int(number), "figure", body, query))
+        self.set_status(204)
+        self.finish()
+
+
+class FigureBytesHandler(PrivateHandler):
+    """``/figures/{id}.{ext}``: a representation, for its owner."""
+
+    scopes = {"GET": READ, "HEAD": READ}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self, figure_id: str, suffix: str) -> None:
+        version = self.integer("version")
+        record = self.get_own_figure(figure_id, version)
+        if suffix == "json":
+            self.answer(shapes.figure(record, self.base))
+            return
+        row = get_format(suffix)
+        part = choose(record, row, self.integer("width"), self.integer("height"), self.integer("dpi"))
+        kept = "private, max-age=31536000, immutable" if version is not None else "private, no-cache"
+        delivery = Delivery(row, part.digest, part.size, f"{record.id}.{row.name}", kept, is_public=False)
+        deliver(self, delivery, self.services.shared.blob_cache)
+
+    head = get
+
+
+def choose(
+    record: FigureRecord, row: Format, width: int | None = None, height: int | None = None, dpi: int | None = None
+) -> Representation:
+    """The stored representation that a request asks for.
+
+    Raises
+    ------
+    NotFound
+        When this format is not stored and there is no source to draw it from.
+    SandboxUnavailable
+        When it would have to be drawn again, which only the sandbox may do.
+    """
+    wanted = {"width": width, "height": height, "dpi": dpi}
+    stored = [part for part in record.version.representations if part.mimetype == row.mimetype]
+    if record.version.thumbnail is not None and row is FORMATS["png"] and width is not None:
+        stored.append(record.version.thumbnail)
+    for part in stored:
+        if all(value is None or getattr(part, name) == value for name, value in wanted.items()):
+            return part
+    names = ", ".join(part.format.name for part in record.version.representations)
+    if record.version.source is None or row is FORMATS["html"]:
+        raise NotFound(f"This figure is stored as {names}, and cannot be drawn in another way.", code="not_stored")
+    raise SandboxUnavailable(
+        f"This figure is stored as {names}; drawing it in another format or size needs the sandbox, which this server"
+        " does not have. Publish it in that format: publish(fig, format=…)."
+    )

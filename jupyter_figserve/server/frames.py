@@ -1,0 +1,65 @@
+"""Signed addresses, good for a minute, of raw HTML inside our sandboxed frame. Server process."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from ..errors import NotFound
+
+LIFE_SECONDS = 60
+_GONE = "There is nothing at this address."
+
+
+class FrameSigner:
+    """Signs ``[figure, version, link or None]``.
+
+    Parameters
+    ----------
+    secrets
+        Newest first; older ones still verify, so that a rotation breaks nothing.
+    """
+
+    def __init__(self, secret_keys: list[str]) -> None:
+        # itsdangerous signs with the last of its list.
+        self._serializer = URLSafeTimedSerializer(secret_keys[::-1], salt="figserve html frame")
+
+    def sign(self, figure: str, version: int, link: str | None) -> str:
+        return str(self._serializer.dumps([figure, version, link]))
+
+    def read(self, text: str) -> tuple[str, int, str | None]:
+        """What was signed.
+
+        Raises
+        ------
+        NotFound
+            For a flipped bit as for a minute that has passed.
+        """
+        try:
+            figure, version, link = self._serializer.loads(text, max_age=LIFE_SECONDS)
+        except (BadData, ValueError) as error:
+            raise NotFound(_GONE) from error
+        return figure, version, link
+
+
+def read_secrets(directory: Path) -> list[str]:
+    """The signing keys of a data directory, made at the first call; one a line, newest first.
+
+    A directory that cannot be written gives a key of this process alone.
+    """
+    path = directory / "signing.keys"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        pass
+    except OSError:
+        return [secrets.token_hex(32)]
+    else:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    return path.read_text().split() or [secrets.token_hex(32)]

@@ -1,0 +1,76 @@
+"""The standalone host: a Jupyter server without kernels, contents and terminals, on which only our routes answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from typing import Any
+
+from jupyter_server.serverapp import ServerApp
+from tornado.ioloop import IOLoop
+from traitlets import Bool, Integer
+
+from ..links import Key, hash_secret, new_key
+from ..store import keys
+from .app import FigServe
+
+_SCOPES = frozenset({"read", "publish", "render"})
+_KEY_LIFE = 30 * 86_400.0
+
+
+class FigServeHost(ServerApp):
+    """``jupyter figserve serve``."""
+
+    name = "jupyter-figserve-host"
+    description = "Serves figures, without kernels, contents and terminals."
+    figserve_host = "standalone"
+
+    default_services = ()  # type: ignore[assignment]
+    open_browser = False
+
+    ready_fd = Integer(
+        -1,
+        help="File descriptor to which one line of JSON with url and key goes when the server listens; -1 for none.",
+    ).tag(config=True)
+    exit_with_stdin = Bool(False, help="Whether to stop when standard input ends, as it does with a parent.").tag(
+        config=True
+    )
+
+    def init_server_extensions(self) -> None:
+        """Only ours is loaded, enabled or not."""
+        self.jpserver_extensions = {"jupyter_figserve": True}
+        super().init_server_extensions()
+
+    def find_server_extensions(self) -> None:
+        """What is enabled elsewhere on this machine is not for this server."""
+        self.jpserver_extensions = {"jupyter_figserve": True}
+
+    def start_ioloop(self) -> None:
+        IOLoop.current().add_callback(self._announce)
+        if self.exit_with_stdin:
+            IOLoop.current().add_handler(sys.stdin.fileno(), self._on_stdin, IOLoop.READ)
+        super().start_ioloop()
+
+    async def _announce(self) -> None:
+        if self.ready_fd < 0:
+            return
+        app = self.extension_manager.extension_apps["jupyter_figserve"]
+        figserve: FigServe = next(iter(app))
+        store = figserve.services.store
+        key_id, secret, text = new_key()
+        now = store.clock()
+        key = Key(key_id, hash_secret(secret), figserve.owner, _SCOPES, now, now + _KEY_LIFE, "figserve.serve()")
+        await asyncio.wrap_future(store.write(lambda connection: keys.add(connection, key)))
+        line = json.dumps({"url": figserve.services.urls.for_kernels(), "key": text}) + "\n"
+        with os.fdopen(self.ready_fd, "w") as ready:
+            ready.write(line)
+
+    def _on_stdin(self, descriptor: int, events: Any) -> None:
+        if not os.read(descriptor, 4096):
+            IOLoop.current().remove_handler(descriptor)
+            self.stop()
+
+
+main = FigServeHost.launch_instance

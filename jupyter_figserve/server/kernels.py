@@ -1,0 +1,208 @@
+"""The kernels of this server: each gets our address and a key of its own in its environment. Server process.
+
+Two methods of the server's kernel manager are wrapped (its instance's, restored by ``close``); everything else is
+learned from Jupyter's own events and from looking, once a minute, which kernels are still there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from jupyter_core.utils import ensure_async
+from tornado.ioloop import PeriodicCallback
+
+from ..links import KERNEL_SCOPES, Key, hash_secret, new_key
+from ..store import keys, sessions
+from ..store.sessions import Session
+from ..store.store import Store
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+    from .urls import Urls
+
+logger = logging.getLogger("jupyter_figserve")
+LEASE_SECONDS = 2 * 86_400.0
+"""A kernel's key ends this long after its server last said that the kernel lives."""
+_SWEEP_MILLISECONDS = 60_000
+_KERNEL_EVENTS = "https://events.jupyter.org/jupyter_server/kernel_actions/v1"
+_CONTENT_EVENTS = "https://events.jupyter.org/jupyter_server/contents_service/v1"
+
+
+class Kernels:
+    """Injects, follows and revokes.
+
+    Parameters
+    ----------
+    owner, scope
+        Of everything that the kernels publish.
+    """
+
+    def __init__(self, serverapp: ServerApp, store: Store, urls: Urls, owner: str, scope: str) -> None:
+        self._app = serverapp
+        self._store = store
+        self._urls = urls
+        self._owner = owner
+        self._scope = scope
+        self._notebooks: dict[str, str] = {}
+        self._start: Callable[..., Any] | None = None
+        self._timer: PeriodicCallback | None = None
+
+    def open(self) -> None:
+        """Wrap ``start_kernel``; a server without kernels has none to wrap."""
+        manager: Any = getattr(self._app, "kernel_manager", None)
+        if manager is None:
+            return
+        self._start = original = manager.start_kernel
+
+        @functools.wraps(original)
+        async def start_kernel(*args: Any, **kwargs: Any) -> str:
+            return await self._start_kernel(*args, **kwargs)
+
+        manager.start_kernel = start_kernel
+        self._listen()
+        self._timer = PeriodicCallback(self.sweep, _SWEEP_MILLISECONDS)
+        self._timer.start()
+
+    def close(self) -> None:
+        if self._start is not None:
+            manager: Any = self._app.kernel_manager
+            manager.start_kernel = self._start
+            self._start = None
+        if self._timer is not None:
+            self._timer.stop()
+        for kernel in list(self._notebooks):
+            self._end(kernel)
+
+    async def follow_notebook(self, kernel: str) -> str:
+        """Path of the notebook that a kernel belongs to, "" when it has none.
+
+        A notebook that was renamed takes its figures with it, whoever renamed it.
+        """
+        notebook = await self._find_notebook(kernel)
+        before = self._notebooks.get(kernel, "")
+        self._notebooks[kernel] = notebook
+        if before and notebook and before != notebook and not await self._exists(before):
+            await asyncio.wrap_future(self._store.follow_rename(self._owner, self._scope, before, notebook))
+        if before != notebook:
+            await self._note_session(kernel, notebook)
+        return notebook
+
+    async def sweep(self) -> None:
+        """End what has died without a word, and prolong the rest."""
+        if self._store.read_only_because is not None:
+            return
+        alive = set(self._app.kernel_manager.list_kernel_ids())
+        for kernel in list(self._notebooks):
+            if kernel not in alive:
+                self._end(kernel)
+        now = self._store.clock()
+        here = sorted(alive & self._notebooks.keys())
+
+        def prolong(connection: Any) -> None:
+            sessions.keep_alive(connection, here, now)
+            for kernel in here:
+                keys.prolong(connection, kernel, now + LEASE_SECONDS)
+
+        if here:
+            await asyncio.wrap_future(self._store.write(prolong))
+
+    async def _start_kernel(self, *args: Any, **kwargs: Any) -> str:
+        assert self._start is not None
+        if self._store.read_only_because is not None:
+            kernel: str = await ensure_async(self._start(*args, **kwargs))
+            return kernel
+        key_id, secret, text = new_key()
+        now = self._store.clock()
+        key = Key(
+            id=key_id,
+            secret_hash=hash_secret(secret),
+            owner=self._owner,
+            scopes=KERNEL_SCOPES,
+            created=now,
+            expires=now + LEASE_SECONDS,
+            label="kernel",
+            # Good only once the kernel has an id: nobody has the secret before.
+            kernel="starting",
+        )
+        await asyncio.wrap_future(self._store.write(lambda connection: keys.add(connection, key)))
+        kwargs["env"] = self._environment(kwargs.get("env"), text)
+        try:
+            kernel = await ensure_async(self._start(*args, **kwargs))
+        except BaseException:
+            self._store.write(lambda connection: keys.remove(connection, key_id))
+            raise
+        self._notebooks[kernel] = ""
+        await asyncio.wrap_future(self._store.write(lambda connection: keys.bind(connection, key_id, kernel)))
+        return kernel
+
+    def _environment(self, given: dict[str, str] | None, key: str) -> dict[str, str]:
+        """What the kernel sees. Names with ``KERNEL_`` pass through a Gateway; a part of an environment replaces all."""
+        through_gateway = bool(getattr(self._app, "gateway_config", None) and self._app.gateway_config.gateway_enabled)
+        base = given if given is not None else ({} if through_gateway else dict(os.environ))
+        ours = {"KERNEL_FIGSERVE_URL": self._urls.for_kernels(), "KERNEL_FIGSERVE_KEY": key}
+        certificate = self._urls.kernel_certificate()
+        if certificate and not through_gateway:
+            ours["KERNEL_FIGSERVE_CA"] = certificate
+        return {**base, **ours}
+
+    async def _find_notebook(self, kernel: str) -> str:
+        try:
+            session = await ensure_async(self._app.session_manager.get_session(kernel_id=kernel))
+        except Exception:
+            # A kernel without a session: the manager says so by an HTTP error.
+            return ""
+        return str((session or {}).get("path") or "")
+
+    async def _exists(self, path: str) -> bool:
+        manager: Any = self._app.contents_manager
+        return bool(await ensure_async(manager.file_exists(path)))
+
+    async def _note_session(self, kernel: str, notebook: str) -> None:
+        now = self._store.clock()
+        session = Session(kernel, self._owner, self._scope, notebook, now, now)
+        await asyncio.wrap_future(self._store.write(lambda connection: sessions.note(connection, session)))
+
+    def _end(self, kernel: str) -> None:
+        """The kernel is gone: its key with it, and its session has ended."""
+        self._notebooks.pop(kernel, None)
+        if self._store.read_only_because is not None:
+            return
+        now = self._store.clock()
+
+        def end(connection: Any) -> None:
+            keys.remove_of_kernel(connection, kernel)
+            sessions.end(connection, kernel, now)
+
+        self._store.write(end).add_done_callback(_log_failure)
+
+    def _listen(self) -> None:
+        events = self._app.event_logger
+        assert events is not None
+        events.add_listener(schema_id=_KERNEL_EVENTS, listener=self._on_kernel)
+        events.add_listener(schema_id=_CONTENT_EVENTS, listener=self._on_content)
+
+    async def _on_kernel(self, logger: Any, schema_id: str, data: dict[str, Any]) -> None:
+        if data.get("action") == "shutdown" and data.get("kernel_id") in self._notebooks:
+            self._end(data["kernel_id"])
+
+    async def _on_content(self, logger: Any, schema_id: str, data: dict[str, Any]) -> None:
+        if data.get("action") != "rename" or self._store.read_only_because is not None:
+            return
+        old, new = str(data.get("source_path", "")).strip("/"), str(data.get("path", "")).strip("/")
+        if old and new:
+            for kernel, notebook in self._notebooks.items():
+                if notebook == old or notebook.startswith(old + "/"):
+                    self._notebooks[kernel] = new + notebook[len(old) :]
+            await asyncio.wrap_future(self._store.follow_rename(self._owner, self._scope, old, new))
+
+
+def _log_failure(future: Future[None]) -> None:
+    if not future.cancelled() and (error := future.exception()) is not None:
+        logger.warning("The end of a kernel could not be noted: %s", error)

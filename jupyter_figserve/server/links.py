@@ -1,0 +1,164 @@
+"""Links over HTTP for those who make them: make, list, change, revoke. Server process."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from ..errors import Conflict, Forbidden, InvalidInput, NotFound
+from ..figure import FigureRecord
+from ..links import DEFAULT_LINK_LIFE, Link, check_label, hash_secret, new_link_id, new_token
+from ..store import links
+from ..store.figures import LIMIT, MOST
+from ..times import parse_expiry
+from . import shapes
+from .base import PrivateHandler
+from .services import Settings
+
+PUBLISH, EITHER = ("publish",), ("read", "publish")
+_FIELDS = ("expires", "label", "views", "version", "audience", "users", "groups", "lock", "allow")
+_MOST_VIEWS = 1_000_000
+
+
+class FigureLinksHandler(PrivateHandler):
+    """``/api/figures/{id}/links``."""
+
+    scopes = {"GET": EITHER, "HEAD": EITHER, "POST": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self, figure_id: str) -> None:
+        record = self.get_own_figure(figure_id)
+        await self.services.views.flush()
+        found = links.of_figure(self.services.store.catalog.reader, record.id)
+        self.answer({"links": [shapes.link(link) for link in found]})
+
+    head = get
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def post(self, figure_id: str) -> None:
+        record = self.get_own_figure(figure_id)
+        settings, store, token = self.services.settings, self.services.store, new_token()
+        if not settings.allow_public_shares:
+            raise Forbidden(
+                "Links that open without login are switched off here; an admin can allow them"
+                " (FigServe.allow_public_shares).",
+                code="public_shares_off",
+            )
+        link = _read_link(self.json_body(_FIELDS), record, settings, store.clock(), hash_secret(token))
+        shown = store.get_figure(record.id, link.version) if link.version else record
+        await asyncio.wrap_future(store.add_link(link))
+        self.answer(shapes.new_link(link, shown, token, self.base), 201)
+
+
+class LinksHandler(PrivateHandler):
+    """``/api/links``."""
+
+    scopes = {"GET": EITHER, "HEAD": EITHER}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self) -> None:
+        await self.services.views.flush()
+        limit = min(self.integer("limit", LIMIT) or LIMIT, MOST)
+        owner = None if "admin" in self.caller.scopes and not self.caller.is_login else self.caller.owner
+        found = links.list_of_owner(
+            self.services.store.catalog.reader,
+            owner,
+            self.get_query_argument("figure", None),
+            limit + 1,
+            self.get_query_argument("cursor", None),
+        )
+        following = found[limit - 1].id if len(found) > limit else None
+        self.answer({"links": [shapes.link(link) for link in found[:limit]], "next": following})
+
+    head = get
+
+
+class LinkHandler(PrivateHandler):
+    """``/api/links/{id}``."""
+
+    scopes = {"GET": EITHER, "HEAD": EITHER, "PATCH": PUBLISH, "DELETE": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self, link_id: str) -> None:
+        await self.services.views.flush()
+        self.answer(shapes.link(self._own_link(link_id)))
+
+    head = get
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def patch(self, link_id: str) -> None:
+        link = self._own_link(link_id)
+        settings, store = self.services.settings, self.services.store
+        body = self.json_body(("paused", "expires", "label"))
+        changes: dict[str, Any] = {}
+        if "paused" in body:
+            if not isinstance(body["paused"], bool):
+                raise InvalidInput("paused is true or false.")
+            changes["paused"] = body["paused"]
+        if "expires" in body:
+            changes["expires"] = _read_expiry(body["expires"], settings, store.clock(), link.created)
+        if "label" in body:
+            changes["label"] = check_label(body["label"])
+        self.answer(shapes.link(await asyncio.wrap_future(store.change_link(link, changes))))
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def delete(self, link_id: str) -> None:
+        await asyncio.wrap_future(self.services.store.revoke_link(self._own_link(link_id)))
+        self.set_status(204)
+        self.finish()
+
+    def _own_link(self, link_id: str) -> Link:
+        store = self.services.store
+        link = links.find(store.catalog.reader, link_id)
+        record = store.find_figure(link.figure) if link else None
+        if link is None or record is None or not self.caller.may_see(record.owner):
+            raise NotFound("There is no such link.")
+        return link
+
+
+def _read_link(body: dict[str, Any], record: FigureRecord, settings: Settings, now: float, token_hash: str) -> Link:
+    for field in ("lock", "allow"):
+        if body.get(field):
+            raise InvalidInput(f"{field} is for live figures; this one has no parameters.")
+    audience = body.get("audience") or "link"
+    if audience not in ("link", "hub", "people"):
+        raise InvalidInput('audience is "link", "hub" or "people".')
+    if audience != "link" or body.get("users") or body.get("groups"):
+        raise Conflict('Only a JupyterHub knows people and groups; here the audience is "link".', code="no_hub")
+    return Link(
+        id=new_link_id(),
+        token_hash=token_hash,
+        figure=record.id,
+        created=now,
+        expires=_read_expiry(body.get("expires", DEFAULT_LINK_LIFE), settings, now, now),
+        version=_read_count(body.get("version"), "version"),
+        label=check_label(body.get("label")),
+        views=_read_count(body.get("views"), "views"),
+    )
+
+
+def _read_expiry(value: object, settings: Settings, now: float, created: float) -> float | None:
+    expires = parse_expiry(DEFAULT_LINK_LIFE if value is None else value, now)
+    longest = settings.link_max_age
+    if longest is not None and (expires is None or expires > created + longest + 1):
+        raise InvalidInput(
+            f"Links may live {longest / 86_400:g} days here at most (FigServe.link_max_age).", code="link_too_long"
+        )
+    return expires
+
+
+def _read_count(value: object, name: str) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MOST_VIEWS:
+        raise InvalidInput(f"{name} is a whole number from 1 to {_MOST_VIEWS:,}.")
+    return value

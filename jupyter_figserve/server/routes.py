@@ -1,0 +1,36 @@
+"""Every route of ours, in one table. Server process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import events, figures, keys, links, pages, shared, status
+from .base import MissingHandler
+
+_ID = r"([A-Za-z0-9]{1,64})"
+PREFIX = "/figserve"
+ROUTES: tuple[tuple[str, type[Any]], ...] = (
+    (r"/api/status", status.StatusHandler),
+    (r"/api/openapi\.yaml", status.OpenApiHandler),
+    (r"/api/figures", figures.FiguresHandler),
+    (rf"/api/figures/{_ID}", figures.FigureHandler),
+    (rf"/api/figures/{_ID}/versions", figures.VersionsHandler),
+    (rf"/api/figures/{_ID}/versions/([0-9]{{1,9}})/source", figures.SourceHandler),
+    (rf"/api/figures/{_ID}/links", links.FigureLinksHandler),
+    (r"/api/links", links.LinksHandler),
+    (rf"/api/links/{_ID}", links.LinkHandler),
+    (r"/api/keys", keys.KeysHandler),
+    (rf"/api/keys/{_ID}", keys.KeyHandler),
+    (r"/api/events", events.EventsHandler),
+    (rf"/figures/{_ID}", pages.FigurePageHandler),
+    (rf"/figures/{_ID}\.([a-z]{{2,5}})", figures.FigureBytesHandler),
+    (r"/f/(.*)", shared.LinkHandler),
+    (r"/frame/([A-Za-z0-9_.-]{1,500})\.html", shared.FrameHandler),
+    (r"/oembed", shared.OEmbedHandler),
+    (r"/static/([a-z]{1,40}\.[a-z]{2,3})", pages.StaticHandler),
+)
+
+
+def make_routes() -> list[tuple[str, type[Any]]]:
+    """The table below our prefix; whatever else is asked for there is ours to miss, never Jupyter's."""
+    return [(PREFIX + pattern, handler) for pattern, handler in ROUTES] + [(rf"{PREFIX}(?:/.*)?", MissingHandler)]

@@ -1,0 +1,65 @@
+"""What handlers reach through ``settings["figserve"]``: one object, made once by app.py. Server process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..store.store import Store
+from .access import Gate, Guesses
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from .events import EventHub
+    from .frames import FrameSigner
+    from .kernels import Kernels
+    from .shared import SharedFigures
+    from .urls import Urls
+    from .views import Views
+
+PACKAGE = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The traits that handlers ask for; app.py has their meaning.
+
+    Parameters
+    ----------
+    figure_bytes
+        The most bytes of one published body.
+    body_seconds
+        How long one may take to arrive.
+    link_max_age
+        Seconds that a link may live at most, None for without limit.
+    link_cache_seconds
+        How long caches may keep what a public link shows.
+    """
+
+    owner: str
+    scope: str
+    host: str
+    figure_bytes: int
+    figure_pixels: int
+    body_seconds: float
+    link_max_age: float | None
+    link_cache_seconds: int
+    allow_public_shares: bool
+    embed_origins: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: Settings
+    store: Store
+    urls: Urls
+    gate: Gate
+    guesses: Guesses
+    kernels: Kernels
+    events: EventHub
+    shared: SharedFigures
+    views: Views
+    frames: FrameSigner
+    templates: Environment

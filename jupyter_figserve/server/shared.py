@@ -1,0 +1,304 @@
+"""What links show to anybody: page, picture, embedding and oEmbed, without login. Server process.
+
+Unknown, expired, paused, revoked and used-up links are one and the same answer, whose words and work are equal.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+
+from ..errors import FormatNotOffered, NotFound
+from ..figure import FigureRecord, Representation
+from ..formats import FORMATS, get_format, get_format_of_mimetype
+from ..links import Link, is_token
+from ..snippets import Snippets, image_url
+from ..store import links
+from ..store.store import Store
+from . import headers, shapes
+from .base import PublicHandler
+from .delivery import BlobCache, Delivery, deliver, is_fresh
+from .figures import choose
+from .views import is_robot
+
+GONE = "There is nothing at this address: the link may be mistyped, expired or revoked."
+_ADDRESS = re.compile(r"([A-Za-z0-9_-]+)(?:\.([a-z]{2,5})|/(embed))?")
+_CACHED_LINKS = 4_096
+
+
+class LinkGone(NotFound):
+    def __init__(self) -> None:
+        super().__init__(GONE)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A link with what it shows."""
+
+    link: Link
+    record: FigureRecord
+
+    @property
+    def main(self) -> Representation:
+        return self.record.version.representations[0]
+
+    @property
+    def picture(self) -> Representation | None:
+        """What an ``<img>`` can show: the main representation, else another, else the thumbnail."""
+        version = self.record.version
+        for part in (*version.representations, version.thumbnail):
+            if part is not None and part.format.name in ("png", "svg", "jpg", "webp"):
+                return part
+        return None
+
+
+class SharedFigures:
+    """Finds what a token shows; remembers it until anybody, another process too, writes to the catalog."""
+
+    def __init__(self, store: Store, blob_cache: BlobCache) -> None:
+        self.blob_cache = blob_cache
+        self._store = store
+        self._stamp = -1
+        self._found: dict[str, Shared] = {}
+
+    def get(self, token: str) -> Shared:
+        """The open link of this token.
+
+        Raises
+        ------
+        LinkGone
+            For every reason there can be.
+        """
+        stamp = self._store.catalog.stamp()
+        if stamp != self._stamp or len(self._found) > _CACHED_LINKS:
+            self._found.clear()
+            self._stamp = stamp
+        shared = self._found.get(token)
+        if shared is None:
+            shared = self._read(token)
+            self._found[token] = shared
+        if not shared.link.is_open(self._store.clock()):
+            raise LinkGone
+        return shared
+
+    def check_id(self, link_id: str) -> None:
+        """See that the link of this id is still open, or raise ``LinkGone``."""
+        link = links.find(self._store.catalog.reader, link_id)
+        if link is None or not link.is_open(self._store.clock()):
+            raise LinkGone
+
+    def _read(self, token: str) -> Shared:
+        link = links.find_by_token(self._store.catalog.reader, token)
+        if link is None:
+            raise LinkGone
+        return self._with_record(link)
+
+    def _with_record(self, link: Link) -> Shared:
+        record = self._store.find_figure(link.figure, link.version)
+        if record is None:
+            raise LinkGone
+        return Shared(link, record)
+
+
+class LinkHandler(PublicHandler):
+    """``/f/{token}``, ``/f/{token}.{ext}`` and ``/f/{token}/embed``: one handler, so that misses are all alike."""
+
+    is_page = True
+    redacted_path = "/f/[secret]"
+
+    @allow_unauthenticated
+    async def get(self, address: str) -> None:
+        match = _ADDRESS.fullmatch(address)
+        token = match[1] if match else ""
+        try:
+            if match is None or not is_token(token):
+                raise LinkGone
+            shared = self.services.shared.get(token)
+            if match[2] is None:
+                await self._send_page(shared, token, embedded=match[3] is not None)
+            elif match[2] == "json":
+                await self._use_view(shared)
+                self._send_record(shared, token)
+            else:
+                await self._send_bytes(shared, match[2])
+        except LinkGone:
+            self.services.guesses.note(self.request.remote_ip or "")
+            raise
+
+    head = get
+
+    async def _send_bytes(self, shared: Shared, suffix: str) -> None:
+        row = get_format(suffix)
+        if row is FORMATS["html"]:
+            await self._send_page(shared, "", embedded=True)
+            return
+        sizes = (self.integer("width"), self.integer("height"), self.integer("dpi")) if self.request.query else ()
+        part = choose(shared.record, row, *sizes)
+        delivery = Delivery(
+            row,
+            part.digest,
+            part.size,
+            f"{shared.record.id}.{row.name}",
+            self._cache_control(shared.link),
+            is_public=True,
+        )
+        if not is_fresh(self, delivery.etag):
+            await self._use_view(shared)
+        deliver(self, delivery, self.services.shared.blob_cache)
+
+    async def _send_page(self, shared: Shared, token: str, *, embedded: bool) -> None:
+        await self._use_view(shared)
+        record, link, base = shared.record, shared.link, self.base
+        url = base.link(token) if token else ""
+        frame = frames = None
+        if shared.main.format is FORMATS["html"]:
+            frame, frames = self.frame_address(record, link.id)
+        picture = shared.picture
+        image = image_url(url, picture.format.name) if picture and token else None
+        if picture is not None and picture is record.version.thumbnail and image:
+            image += f"?width={picture.width}"
+        self.set_header("Cache-Control", "private, no-store" if frame else self._cache_control(link))
+        self.set_header("Vary", "Accept")
+        self.answer_page(
+            "embed.html" if embedded else "share.html",
+            ancestors=headers.ancestors(self.services.settings.embed_origins) if embedded else headers.NOBODY,
+            frames=frames or headers.NOBODY,
+            shared=shared,
+            picture=picture,
+            image=image,
+            frame=frame,
+            url=url,
+            local_image=image and image.replace(base.url, self.root, 1),
+            can_embed=bool(self.services.settings.embed_origins),
+            snippets=self._snippets(shared, url, image) if image else None,
+        )
+
+    def _send_record(self, shared: Shared, token: str) -> None:
+        """The figure as strangers may know it: no owner, notebook, session or id."""
+        base = self.base
+        record = shapes.figure(shared.record, base)
+        kept = {name: record[name] for name in ("title", "alt", "name", "version", "created", "updated")}
+        representations = [
+            part | {"url": image_url(base.link(token), get_format_of_mimetype(part["mimetype"]).name)}
+            for part in record["representations"]
+        ]
+        self.set_header("Cache-Control", self._cache_control(shared.link))
+        self.answer(kept | {"url": base.link(token), "representations": representations})
+
+    async def _use_view(self, shared: Shared) -> None:
+        """Count this request if it is a view, and refuse it if no view is left.
+
+        A part of the picture, a HEAD and a preview robot use up nothing.
+        """
+        views, link = self.services.views, shared.link
+        free = self.request.method == "HEAD" or "Range" in self.request.headers
+        if link.views is None:
+            if not free:
+                views.note(link, self.request)
+            return
+        if free or is_robot(self.request):
+            if not views.has_left(link, self.request):
+                raise LinkGone
+        elif not await views.use(link, self.request):
+            raise LinkGone
+
+    def _cache_control(self, link: Link) -> str:
+        if not link.is_cacheable:
+            return "private, no-store"
+        seconds = self.services.settings.link_cache_seconds
+        if link.expires is not None:
+            seconds = max(0, min(seconds, int(link.expires - self.services.store.clock())))
+        return f"public, max-age={seconds}"
+
+    def _snippets(self, shared: Shared, url: str, image: str) -> Snippets:
+        record = shared.record
+        part = shared.picture
+        assert part is not None
+        return Snippets(url, image, record.heading, record.alt, part.width, part.height)
+
+
+class FrameHandler(PublicHandler):
+    """``/frame/{signed}.html``: raw HTML for the sandboxed frame of a page of ours, for a minute."""
+
+    redacted_path = "/frame/[secret]"
+
+    @allow_unauthenticated
+    async def get(self, signed: str) -> None:
+        try:
+            figure, version, link = self.services.frames.read(signed)
+            if link is not None:
+                self.services.shared.check_id(link)
+        except NotFound:
+            self.services.guesses.note(self.request.remote_ip or "")
+            raise
+        record = self.services.store.find_figure(figure, version)
+        part = record.version.find_representation(FORMATS["html"]) if record else None
+        if part is None:
+            raise NotFound("There is nothing at this address.")
+        origins = headers.ancestors(self.services.settings.embed_origins, own=True)
+        in_frame = self.request.headers.get("Sec-Fetch-Dest") == "iframe"
+        self.replace_headers(headers.of_frame(origins, is_frame=in_frame) | {"Cache-Control": "private, no-store"})
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(self.services.shared.blob_cache.get(part.digest))
+
+    head = get
+
+
+class OEmbedHandler(PublicHandler):
+    """``/oembed?url=``: what a site needs to embed a link. Source: oembed.com, sections 2.2 and 2.3."""
+
+    redacted_path = "/oembed?url=[secret]"
+
+    @allow_unauthenticated
+    async def get(self) -> None:
+        if self.get_query_argument("format", "json") != "json":
+            raise FormatNotOffered("Only format=json is offered.")
+        shared, url = self._find()
+        part, record, base = shared.picture, shared.record, self.base
+        common: dict[str, Any] = {
+            "version": "1.0",
+            "title": record.heading,
+            "provider_name": "figserve",
+            "provider_url": base.url,
+            "cache_age": self.services.settings.link_cache_seconds,
+        }
+        if part is None or shared.main.format is FORMATS["html"]:
+            width, height = _fit(640, 480, self.integer("maxwidth"), self.integer("maxheight"))
+            frame = Snippets(url, url, record.heading, record.alt, width, height).iframe
+            self._answer(shared, common | {"type": "rich", "html": frame, "width": width, "height": height})
+            return
+        width, height = _fit(part.width or 640, part.height or 480, self.integer("maxwidth"), self.integer("maxheight"))
+        photo = {"type": "photo", "url": image_url(url, part.format.name), "width": width, "height": height}
+        self._answer(shared, common | photo)
+
+    head = get
+
+    def _answer(self, shared: Shared, data: dict[str, Any]) -> None:
+        self.set_header("Access-Control-Allow-Origin", "*")
+        if shared.link.is_cacheable:
+            self.set_header("Cache-Control", f"public, max-age={self.services.settings.link_cache_seconds}")
+        self.answer(data)
+
+    def _find(self) -> tuple[Shared, str]:
+        """The link of ``url``, which may be written with any host: only its token counts, and the answer is ours."""
+        path = urlsplit(self.get_query_argument("url", "")).path
+        token = path.rpartition("/f/")[2].removesuffix("/embed").partition(".")[0]
+        try:
+            if "/f/" not in path or not is_token(token):
+                raise LinkGone
+            shared = self.services.shared.get(token)
+            if not self.services.views.has_left(shared.link, self.request):
+                raise LinkGone
+        except LinkGone:
+            self.services.guesses.note(self.request.remote_ip or "")
+            raise
+        return shared, self.base.link(token)
+
+
+def _fit(width: int, height: int, most_width: int | None, most_height: int | None) -> tuple[int, int]:
+    scale = min(1.0, (most_width or width) / width, (most_height or height) / height)
+    return max(1, round(width * scale)), max(1, round(height * scale))

@@ -1,0 +1,39 @@
+"""The pages' templates: everything is escaped, and words, times and sizes read well. Server process."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ..times import rfc3339
+from .assets import static_url
+from .services import PACKAGE
+
+
+def make_templates() -> Environment:
+    """Autoescape is on for all: titles, names and paths are other people's words."""
+    environment = Environment(
+        loader=FileSystemLoader(PACKAGE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.globals["static_url"] = static_url
+    environment.filters |= {"rfc3339": rfc3339, "day": _day, "minute": _minute, "bytes": _bytes}
+    return environment
+
+
+def _day(stamp: float) -> str:
+    moment = datetime.fromtimestamp(stamp, tz=timezone.utc)
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def _minute(stamp: float) -> str:
+    return f"{_day(stamp)}, {datetime.fromtimestamp(stamp, tz=timezone.utc):%H:%M} UTC"
+
+
+def _bytes(size: int) -> str:
+    value = float(size)
+    for unit in ("bytes", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} GB"

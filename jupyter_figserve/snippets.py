@@ -1,0 +1,114 @@
+"""What to paste where: a link as Markdown, HTML, iframe and LaTeX, each escaped for its place. Any process."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "#": r"\#",
+    "$": r"\$",
+    "%": r"\%",
+    "&": r"\&",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
+
+
+@dataclass(frozen=True)
+class Snippets:
+    """The copyable forms of one link.
+
+    Parameters
+    ----------
+    page
+        Absolute URL of the link's page.
+    image
+        Absolute URL of the link's picture.
+    title, alt
+        Plain text.
+    width, height
+        Pixels of the picture where known.
+    """
+
+    page: str
+    image: str
+    title: str
+    alt: str
+    width: int | None = None
+    height: int | None = None
+
+    @property
+    def markdown(self) -> str:
+        return f"[![{_markdown(self.alt)}]({_bracketed(self.image)})]({_bracketed(self.page)})"
+
+    @property
+    def html(self) -> str:
+        size = f' width="{self.width}" height="{self.height}"' if self.width and self.height else ""
+        return (
+            f'<a href="{html.escape(self.page)}"><img src="{html.escape(self.image)}"'
+            f' alt="{html.escape(self.alt)}"{size}></a>'
+        )
+
+    @property
+    def iframe(self) -> str:
+        return (
+            f'<iframe src="{html.escape(self.page)}/embed" title="{html.escape(self.title)}"'
+            f' width="{self.width or 640}" height="{self.height or 480}" style="border:0" loading="lazy"></iframe>'
+        )
+
+    @property
+    def latex(self) -> str:
+        """A figure environment: LaTeX reads no URL, so the first line says which file to save beside it."""
+        file = urlsplit(self.image).path.rpartition("/")[2]
+        suffix = file.rpartition(".")[2]
+        return "\n".join(
+            (
+                f"% save {self.image} as figure.{suffix}",
+                r"\begin{figure}",
+                r"  \centering",
+                rf"  \includegraphics[width=\linewidth]{{figure.{suffix}}}",
+                rf"  \caption{{{_latex(self.title)} (\href{{{_latex_url(self.page)}}}{{link}})}}",
+                r"\end{figure}",
+            )
+        )
+
+    def as_json(self) -> dict[str, str]:
+        return {
+            "url": self.page,
+            "markdown": self.markdown,
+            "html": self.html,
+            "iframe": self.iframe,
+            "latex": self.latex,
+        }
+
+
+def image_url(page: str, format: str, **sizes: float | None) -> str:
+    """The picture's URL of a page's: ``page`` with a suffix, and the sizes that are given as a query."""
+    query = urlencode({name: f"{value:g}" for name, value in sizes.items() if value is not None})
+    return f"{page}.{format}" + (f"?{query}" if query else "")
+
+
+def _markdown(text: str) -> str:
+    """CommonMark 0.31 section 2.4: any ASCII punctuation may be escaped by a backslash."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~$&-])", r"\\\1", text)
+
+
+def _bracketed(url: str) -> str:
+    """A destination with parentheses must stand in angle brackets (CommonMark 0.31 section 6.3)."""
+    return f"<{url}>" if re.search(r"[() ]", url) else url
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def _latex_url(url: str) -> str:
+    """hyperref wants % and # escaped in an argument."""
+    return re.sub(r"([%#&_])", r"\\\1", url)

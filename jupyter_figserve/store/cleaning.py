@@ -1,0 +1,115 @@
+"""What goes by itself: unshared plots of ended sessions, old events, blobs that nothing holds. Server process.
+
+Each step is a short write transaction over a bounded batch, so that no reader and no publish waits for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from . import events, figures, keys, links, publishing, sessions, tables
+from .blobs import Blobs
+from .manifests import Manifests
+
+BATCH = 200
+BLOB_GRACE = 3_600.0
+"""Seconds that an unreferenced blob stays: a publish may be about to refer to it."""
+LINK_GRACE = 30 * 86_400.0
+"""Seconds that an expired link stays in lists."""
+SESSION_SILENCE = 600.0
+"""Seconds after which a session counts as ended whose server says nothing of it any more."""
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """How many of each went."""
+
+    figures: int = 0
+    links: int = 0
+    keys: int = 0
+    blobs: int = 0
+    events: int = 0
+
+    def __add__(self, other: Cleaned) -> Cleaned:
+        return Cleaned(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, f.name) for f in fields(self))
+
+    def __str__(self) -> str:
+        return ", ".join(f"{getattr(self, f.name):,} {f.name}" for f in fields(self))
+
+
+def clean_rows(connection: Connection, manifests: Manifests, now: float, keep_session_plots: float | None) -> Cleaned:
+    """One batch of what the catalog alone decides; ``keep_session_plots`` is in seconds, None for ever."""
+    sessions.end_unseen(connection, now - SESSION_SILENCE)
+    gone = 0
+    if keep_session_plots is not None:
+        for figure_id in _expired_figures(connection, now - keep_session_plots):
+            record = figures.find(connection, figure_id)
+            if record is not None:
+                publishing.delete(connection, record, now)
+                manifests.delete(figure_id)
+                gone += 1
+    connection.execute(tables.viewers.delete().where(tables.viewers.c.seen < now - links.VIEW_SECONDS))
+    return Cleaned(
+        figures=gone,
+        links=_remove_old_links(connection, now),
+        keys=keys.remove_expired(connection, now, BATCH),
+        events=events.trim(connection),
+    )
+
+
+def clean_blobs(connection: Connection, blobs: Blobs, now: float) -> Cleaned:
+    """One batch of unreferenced blobs; the write lock is held while the files go, so no publish can meet them."""
+    held = tables.blobs.c
+    doomed = sa.select(held.digest).where(held.refs <= 0, held.touched < now - BLOB_GRACE).limit(BATCH)
+    digests = connection.execute(doomed).scalars().all()
+    for digest in digests:
+        connection.execute(tables.blobs.delete().where(held.digest == digest))
+        blobs.delete(digest)
+    return Cleaned(blobs=len(digests))
+
+
+def clean_shard(connection: Connection, blobs: Blobs, now: float, shard: int) -> Cleaned:
+    """Files of one 256th that the catalog does not know: a kill came between the blob and its publish."""
+    old = [digest for digest, written in blobs.list_shard(shard) if written < now - BLOB_GRACE]
+    gone = 0
+    for start in range(0, len(old), BATCH):
+        some = old[start : start + BATCH]
+        query = sa.select(tables.blobs.c.digest).where(tables.blobs.c.digest.in_(some))
+        for digest in set(some) - set(connection.execute(query).scalars()):
+            blobs.delete(digest)
+            gone += 1
+    return Cleaned(blobs=gone)
+
+
+def _expired_figures(connection: Connection, before: float) -> list[str]:
+    """Figures made by sessions that ended before, held neither by a link nor by a session that is alive or younger."""
+    made, lives, shown = tables.session_figures.c, tables.sessions.c, tables.links.c
+    candidates = (
+        sa.select(made.figure)
+        .join(tables.sessions, lives.id == made.session)
+        .where(lives.ended < before)
+        .where(~sa.exists().where(shown.figure == made.figure))
+        .distinct()
+        .limit(BATCH)
+    )
+    other = tables.session_figures.alias()
+    alive = (
+        sa.exists()
+        .where(other.c.figure == made.figure, lives.id == other.c.session)
+        .where(sa.or_(lives.ended.is_(None), lives.ended >= before))
+    )
+    return list(connection.execute(candidates.where(~alive.correlate(tables.session_figures))).scalars())
+
+
+def _remove_old_links(connection: Connection, now: float) -> int:
+    row = tables.links.c
+    doomed = connection.execute(sa.select(row.id).where(row.expires < now - LINK_GRACE).limit(BATCH)).scalars().all()
+    for link_id in doomed:
+        links.remove(connection, link_id)
+    return len(doomed)

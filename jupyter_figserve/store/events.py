@@ -1,0 +1,50 @@
+"""What happened to figures, as rows that event streams replay. Server process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from . import tables
+
+KEPT = 10_000
+"""How many events stay for replay."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """``kind`` is ``figure.published``, ``figure.changed`` or ``figure.deleted``; ``data`` names the figure."""
+
+    id: int
+    created: float
+    owner: str
+    kind: str
+    data: dict[str, Any]
+
+
+def add(connection: Connection, now: float, owner: str, kind: str, data: dict[str, Any]) -> None:
+    connection.execute(
+        tables.events.insert().values(
+            created=now, owner=owner, kind=kind, data=json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        )
+    )
+
+
+def newest_id(connection: Connection) -> int:
+    return connection.execute(sa.select(sa.func.max(tables.events.c.id))).scalar() or 0
+
+
+def after(connection: Connection, event_id: int, limit: int = 1_000) -> Sequence[Event]:
+    """Events later than ``event_id``, in order."""
+    query = sa.select(tables.events).where(tables.events.c.id > event_id).order_by(tables.events.c.id).limit(limit)
+    return [Event(row.id, row.created, row.owner, row.kind, json.loads(row.data)) for row in connection.execute(query)]
+
+
+def trim(connection: Connection, kept: int = KEPT) -> int:
+    """Forget all but the newest; returns how many went."""
+    return connection.execute(tables.events.delete().where(tables.events.c.id <= newest_id(connection) - kept)).rowcount

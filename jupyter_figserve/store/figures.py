@@ -1,0 +1,200 @@
+"""Figures read from the catalog as records. Server process; nothing here writes."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from ..errors import InvalidInput
+from ..figure import FigureRecord, Identity, Representation, Source, Version
+from . import tables
+
+LIMIT = 50
+MOST = 1_000
+_F, _V, _R = tables.figures.c, tables.versions.c, tables.representations.c
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which figures a list asks for; a field that is None does not matter.
+
+    Parameters
+    ----------
+    notebook, scope, maker
+        Exact.
+    text
+        Part of a name, title or notebook path, without regard to case.
+    """
+
+    owner: str | None = None
+    session: str | None = None
+    scope: str | None = None
+    notebook: str | None = None
+    maker: str | None = None
+    name: str | None = None
+    text: str | None = None
+
+
+def find(connection: Connection, figure_id: str, version: int | None = None) -> FigureRecord | None:
+    """The figure with its newest version, or with the one asked for."""
+    wanted = _F.latest if version is None else version
+    rows = connection.execute(_select_whole().where(_F.id == figure_id, _V.number == wanted)).all()
+    return next(_records(rows), None)
+
+
+def find_by_identity(connection: Connection, identity: Identity) -> FigureRecord | None:
+    rows = connection.execute(
+        _select_whole().where(
+            _F.owner == identity.owner,
+            _F.scope == identity.scope,
+            _F.notebook == identity.notebook,
+            _F.maker == identity.maker,
+            _F.name == identity.name,
+            _V.number == _F.latest,
+        )
+    ).all()
+    return next(_records(rows), None)
+
+
+def versions(connection: Connection, figure_id: str) -> list[Version]:
+    """All that are kept, newest first."""
+    rows = connection.execute(_select_whole().where(_F.id == figure_id).order_by(_V.number.desc(), _R.position)).all()
+    return [record.version for record in _records(rows)]
+
+
+def list_page(
+    connection: Connection, which: Filter, limit: int = LIMIT, cursor: str | None = None
+) -> tuple[list[FigureRecord], str | None]:
+    """One page of figures, newest first, and the cursor of the next (None at the end).
+
+    Raises
+    ------
+    InvalidInput
+        When the cursor is not one that a page gave.
+    """
+    limit = max(1, min(limit, MOST))
+    page = sa.select(_F.id, _F.updated, _F.latest).order_by(_F.updated.desc(), _F.id.desc()).limit(limit + 1)
+    page = page.where(*_conditions(which))
+    if cursor is not None:
+        updated, figure_id = _read_cursor(cursor)
+        page = page.where(sa.tuple_(_F.updated, _F.id) < sa.tuple_(sa.literal(updated), sa.literal(figure_id)))
+    keys = connection.execute(page).all()
+    inside = keys[:limit]
+    rows = connection.execute(
+        _select_whole()
+        .where(_F.id.in_([key.id for key in inside]), _V.number == _F.latest)
+        .order_by(_F.updated.desc(), _F.id.desc(), _R.position)
+    ).all()
+    following = _write_cursor(inside[-1].updated, inside[-1].id) if len(keys) > limit else None
+    return list(_records(rows)), following
+
+
+def ids(connection: Connection, which: Filter) -> Sequence[str]:
+    return connection.execute(sa.select(_F.id).where(*_conditions(which))).scalars().all()
+
+
+def _conditions(which: Filter) -> list[Any]:
+    exact = {"owner": _F.owner, "scope": _F.scope, "notebook": _F.notebook, "maker": _F.maker, "name": _F.name}
+    found = [column == getattr(which, name) for name, column in exact.items() if getattr(which, name) is not None]
+    if which.session is not None:
+        made = tables.session_figures.c
+        found.append(_F.id.in_(sa.select(made.figure).where(made.session == which.session)))
+    if which.text:
+        found.append(
+            sa.or_(*(column.icontains(which.text, autoescape=True) for column in (_F.name, _F.title, _F.notebook)))
+        )
+    return found
+
+
+def _select_whole() -> sa.Select[Any]:
+    """One row a representation, each with its figure and version."""
+    joined = tables.figures.join(tables.versions, _V.figure == _F.id).outerjoin(
+        tables.representations, sa.and_(_R.figure == _V.figure, _R.version == _V.number)
+    )
+    return (
+        sa.select(
+            _F.id,
+            _F.owner,
+            _F.scope,
+            _F.notebook,
+            _F.maker,
+            _F.name,
+            _F.origin,
+            _F.created,
+            _F.updated,
+            _V.number,
+            _V.created.label("made"),
+            _V.session,
+            _V.title,
+            _V.alt,
+            _V.source_kind,
+            _V.source_digest,
+            _V.source_size,
+            _V.source_libraries,
+            _V.provenance,
+            _R.is_thumbnail,
+            _R.mimetype,
+            _R.digest,
+            _R.size,
+            _R.width,
+            _R.height,
+            _R.dpi,
+        )
+        .select_from(joined)
+        .order_by(_R.position)
+    )
+
+
+def _records(rows: Iterable[Row[Any]]) -> Iterator[FigureRecord]:
+    """Rows of one version belong together; the order of versions is that of their first rows."""
+    grouped: dict[tuple[str, int], list[Row[Any]]] = {}
+    for row in rows:
+        grouped.setdefault((row.id, row.number), []).append(row)
+    return iter([_record(group) for group in grouped.values()])
+
+
+def _record(rows: list[Row[Any]]) -> FigureRecord:
+    first = rows[0]
+    shown = [
+        (row.is_thumbnail, Representation(row.mimetype, row.digest, row.size, row.width, row.height, row.dpi))
+        for row in rows
+        if row.digest is not None
+    ]
+    version = Version(
+        number=first.number,
+        created=first.made,
+        session=first.session,
+        title=first.title,
+        alt=first.alt,
+        representations=tuple(part for is_thumbnail, part in shown if not is_thumbnail),
+        thumbnail=next((part for is_thumbnail, part in shown if is_thumbnail), None),
+        source=_source(first),
+        provenance=json.loads(first.provenance),
+    )
+    identity = Identity(first.owner, first.scope, first.notebook, first.maker, first.name)
+    return FigureRecord(first.id, identity, first.origin, first.created, first.updated, version)
+
+
+def _source(row: Row[Any]) -> Source | None:
+    if row.source_digest is None:
+        return None
+    return Source(row.source_kind, row.source_digest, row.source_size, json.loads(row.source_libraries or "{}"))
+
+
+def _write_cursor(updated: float, figure_id: str) -> str:
+    text = json.dumps([updated, figure_id])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[float, str]:
+    try:
+        updated, figure_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return float(updated), str(figure_id)
+    except (ValueError, TypeError) as error:
+        raise InvalidInput("That cursor is not one of ours; start again without it.", code="invalid_cursor") from error

@@ -1,0 +1,80 @@
+"""Work on a data directory while no server uses it, for the command line: reindex and clean."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from .blobs import LocalBlobs
+from .catalog import opened
+from .cleaning import Cleaned
+from .filesystem import DirectoryLock, fsync_directory, make_private_directory
+from .manifests import Manifests
+from .opening import CATALOG, open_store
+from .restoring import Restored, restore
+
+_KEYS = "select id, secret_hash, owner, scopes, created, expires, label, kernel, last_used from keys"
+
+
+def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -> Restored:
+    """Build the catalog anew from the manifests; the old one is kept beside it, and its keys carried over if legible.
+
+    Raises
+    ------
+    Conflict
+        While a server uses the directory.
+    """
+    for part in (directory, directory / "blobs", directory / "figures"):
+        make_private_directory(part)
+    path, fresh = directory / CATALOG, directory / "catalog-new.db"
+    with DirectoryLock(directory).held(exclusive=True):
+        _remove_database(fresh)
+        with opened(fresh) as catalog:
+            done = catalog.write(
+                lambda c: restore(c, Manifests(directory / "figures"), LocalBlobs(directory / "blobs"), progress)
+            ).result()
+            keys = _read_keys(path)
+            if keys:
+                marks = ", ".join("?" * len(keys[0]))
+                catalog.write(
+                    lambda c: [c.exec_driver_sql(f"insert into keys values ({marks})", row) for row in keys]
+                ).result()
+        if path.exists():
+            aside = directory / f"catalog-before-reindex-{time.strftime('%Y%m%d-%H%M%S')}.db"
+            for suffix in ("", "-wal", "-shm"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(f"{path}{suffix}", f"{aside}{suffix}")
+        os.rename(fresh, path)
+        fsync_directory(directory)
+    return done
+
+
+def clean(directory: Path, progress: Callable[[int], None] = lambda _: None) -> Cleaned:
+    """Clean the whole of a directory; servers may be running on it. ``progress`` hears 1 to 256."""
+    store = open_store(directory, keep_session_plots=None)
+    total = Cleaned()
+    try:
+        for shard in range(256):
+            total += store.clean().result()
+            progress(shard + 1)
+        return total
+    finally:
+        store.close()
+
+
+def _read_keys(path: Path) -> list[tuple[object, ...]]:
+    if not path.exists():
+        return []
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as old:
+        return old.execute(_KEYS).fetchall()
+    return []
+
+
+def _remove_database(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{path}{suffix}")

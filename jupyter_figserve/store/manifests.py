@@ -1,0 +1,103 @@
+"""A file beside the blobs for each figure, from which a lost catalog is rebuilt. Server process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..figure import FigureRecord, Identity, Representation, Source, Version
+from ..links import Link
+from .filesystem import fsync_directory, make_private_directory
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All that is known of one figure: its versions (newest first) and its links, whose tokens are hashed."""
+
+    record: FigureRecord
+    versions: tuple[Version, ...]
+    links: tuple[Link, ...]
+
+
+class Manifests:
+    """Files ``<root>/Ab/<figure id>.json``; written only while the catalog's write lock is held."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def write(self, manifest: Manifest) -> None:
+        """Replace a figure's manifest: the old one or the new, never half of one."""
+        path = self._path(manifest.record.id)
+        if not path.parent.exists():
+            make_private_directory(path.parent)
+            fsync_directory(self.root)
+        # One name is enough and cannot be left in numbers: whoever writes holds the catalog's lock.
+        beside = self.root / "writing.tmp"
+        text = json.dumps(_to_json(manifest), ensure_ascii=False, separators=(",", ":"))
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+        fsync_directory(path.parent)
+
+    def delete(self, figure_id: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._path(figure_id).unlink()
+            fsync_directory(self._path(figure_id).parent)
+
+    def remove_leftover(self) -> None:
+        """What a kill left half-written; the caller holds the catalog's write lock."""
+        with contextlib.suppress(FileNotFoundError):
+            (self.root / "writing.tmp").unlink()
+
+    def read_all(self) -> Iterator[Manifest | Path]:
+        """Every figure's manifest; the path instead where one cannot be read."""
+        for directory in sorted(entry for entry in self.root.iterdir() if entry.is_dir()):
+            for path in sorted(directory.glob("*.json")):
+                try:
+                    yield _from_json(json.loads(path.read_text(encoding="utf-8")))
+                except (OSError, ValueError, KeyError, TypeError):
+                    yield path
+
+    def _path(self, figure_id: str) -> Path:
+        return self.root / figure_id[:2] / f"{figure_id}.json"
+
+
+def _to_json(manifest: Manifest) -> dict[str, Any]:
+    record = manifest.record
+    return {
+        "format": _FORMAT,
+        "id": record.id,
+        "identity": asdict(record.identity),
+        "origin": record.origin,
+        "created": record.created,
+        "updated": record.updated,
+        "versions": [asdict(version) for version in manifest.versions],
+        "links": [asdict(link) for link in manifest.links],
+    }
+
+
+def _from_json(data: dict[str, Any]) -> Manifest:
+    versions = tuple(_version(version) for version in data["versions"])
+    record = FigureRecord(
+        data["id"], Identity(**data["identity"]), data["origin"], data["created"], data["updated"], versions[0]
+    )
+    return Manifest(record, versions, tuple(Link(**link) for link in data["links"]))
+
+
+def _version(data: dict[str, Any]) -> Version:
+    parts = {
+        "representations": tuple(Representation(**part) for part in data["representations"]),
+        "thumbnail": Representation(**data["thumbnail"]) if data["thumbnail"] else None,
+        "source": Source(**data["source"]) if data["source"] else None,
+    }
+    return Version(**data | parts)

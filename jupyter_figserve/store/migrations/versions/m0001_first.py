@@ -1,0 +1,153 @@
+"""The first catalog: figures with versions, links, keys, sessions, blobs, usage and events."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "1"
+down_revision = None
+
+
+def upgrade() -> None:
+    _create_figures()
+    _create_links_and_keys()
+    _create_sessions()
+    _create_bookkeeping()
+
+
+def _create_figures() -> None:
+    op.create_table(
+        "figures",
+        sa.Column("id", sa.String, primary_key=True),
+        sa.Column("owner", sa.String, nullable=False),
+        sa.Column("scope", sa.String, nullable=False),
+        sa.Column("notebook", sa.String, nullable=False),
+        sa.Column("maker", sa.String, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("title", sa.String, nullable=False, server_default=""),
+        sa.Column("origin", sa.String, nullable=False),
+        sa.Column("created", sa.Float, nullable=False),
+        sa.Column("updated", sa.Float, nullable=False),
+        sa.Column("latest", sa.Integer, nullable=False),
+    )
+    op.create_index("figures_identity", "figures", ["owner", "scope", "notebook", "maker", "name"], unique=True)
+    op.create_index("figures_newest", "figures", ["owner", "updated", "id"])
+    op.create_table(
+        "versions",
+        sa.Column("figure", sa.String, sa.ForeignKey("figures.id"), primary_key=True),
+        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("created", sa.Float, nullable=False),
+        sa.Column("session", sa.String),
+        sa.Column("title", sa.String, nullable=False),
+        sa.Column("alt", sa.String, nullable=False),
+        sa.Column("source_kind", sa.String),
+        sa.Column("source_digest", sa.String),
+        sa.Column("source_size", sa.Integer),
+        sa.Column("source_libraries", sa.Text),
+        sa.Column("provenance", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "representations",
+        sa.Column("figure", sa.String, primary_key=True),
+        sa.Column("version", sa.Integer, primary_key=True),
+        sa.Column("position", sa.Integer, primary_key=True),
+        sa.Column("is_thumbnail", sa.Boolean, nullable=False),
+        sa.Column("mimetype", sa.String, nullable=False),
+        sa.Column("digest", sa.String, nullable=False),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("width", sa.Integer),
+        sa.Column("height", sa.Integer),
+        sa.Column("dpi", sa.Float),
+    )
+
+
+def _create_links_and_keys() -> None:
+    op.create_table(
+        "links",
+        sa.Column("id", sa.String, primary_key=True),
+        sa.Column("token_hash", sa.String, nullable=False, unique=True),
+        sa.Column("figure", sa.String, sa.ForeignKey("figures.id"), nullable=False, index=True),
+        sa.Column("version", sa.Integer),
+        sa.Column("created", sa.Float, nullable=False),
+        sa.Column("expires", sa.Float),
+        sa.Column("label", sa.String, nullable=False),
+        sa.Column("views", sa.Integer),
+        sa.Column("paused", sa.Boolean, nullable=False),
+        sa.Column("audience", sa.String, nullable=False),
+        sa.Column("seen", sa.Integer, nullable=False),
+        sa.Column("last_seen", sa.Float),
+    )
+    op.create_table(
+        "viewers",
+        sa.Column("link", sa.String, primary_key=True),
+        sa.Column("client", sa.String, primary_key=True),
+        sa.Column("seen", sa.Float, nullable=False),
+    )
+    op.create_table(
+        "keys",
+        sa.Column("id", sa.String, primary_key=True),
+        sa.Column("secret_hash", sa.String, nullable=False),
+        sa.Column("owner", sa.String, nullable=False),
+        sa.Column("scopes", sa.String, nullable=False),
+        sa.Column("created", sa.Float, nullable=False),
+        sa.Column("expires", sa.Float),
+        sa.Column("label", sa.String, nullable=False),
+        sa.Column("kernel", sa.String, index=True),
+        sa.Column("last_used", sa.Float),
+    )
+
+
+def _create_sessions() -> None:
+    op.create_table(
+        "sessions",
+        sa.Column("id", sa.String, primary_key=True),
+        sa.Column("owner", sa.String, nullable=False),
+        sa.Column("scope", sa.String, nullable=False),
+        sa.Column("notebook", sa.String, nullable=False),
+        sa.Column("started", sa.Float, nullable=False),
+        sa.Column("seen", sa.Float, nullable=False),
+        sa.Column("ended", sa.Float, index=True),
+    )
+    op.create_table(
+        "session_figures",
+        sa.Column("session", sa.String, primary_key=True),
+        sa.Column("figure", sa.String, primary_key=True),
+        sa.Column("version", sa.Integer, nullable=False),
+    )
+    op.create_index("session_figures_figure", "session_figures", ["figure"])
+
+
+def _create_bookkeeping() -> None:
+    op.create_table(
+        "meta",
+        sa.Column("key", sa.String, primary_key=True),
+        sa.Column("value", sa.String, nullable=False),
+    )
+    op.create_table(
+        "blobs",
+        sa.Column("digest", sa.String, primary_key=True),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("refs", sa.Integer, nullable=False),
+        sa.Column("touched", sa.Float, nullable=False),
+    )
+    unreferenced = sa.text("refs = 0")
+    op.create_index(
+        "blobs_unreferenced", "blobs", ["touched"], sqlite_where=unreferenced, postgresql_where=unreferenced
+    )
+    op.create_table(
+        "usage",
+        sa.Column("kind", sa.String, primary_key=True),
+        sa.Column("key", sa.String, primary_key=True),
+        sa.Column("figures", sa.Integer, nullable=False),
+        sa.Column("bytes", sa.Integer, nullable=False),
+    )
+    op.create_table(
+        "events",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("created", sa.Float, nullable=False),
+        sa.Column("owner", sa.String, nullable=False),
+        sa.Column("kind", sa.String, nullable=False),
+        sa.Column("data", sa.Text, nullable=False),
+        sqlite_autoincrement=True,
+    )

@@ -1,0 +1,128 @@
+"""Opening a data directory: the usual way, on a network file system, read-only, and with a broken catalog."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from ..errors import Conflict, FigServeError, ReadOnly
+from ..times import Clock, system_clock
+from .blobs import LocalBlobs
+from .catalog import Catalog, CatalogBroken
+from .filesystem import DirectoryLock, find_network_type, is_writable, make_private_directory
+from .manifests import Manifests
+from .publishing import Limits
+from .restoring import restore
+from .store import Store
+
+logger = logging.getLogger("jupyter_figserve")
+CATALOG = "catalog.db"
+
+
+def open_store(
+    directory: Path,
+    *,
+    catalog_path: Path | None = None,
+    limits: Limits | None = None,
+    keep_session_plots: float | None = None,
+    clock: Clock = system_clock,
+    network_type: str | None = None,
+) -> Store:
+    """The store in ``directory``, which is made when missing.
+
+    A directory that cannot be written, a damaged catalog and one of a newer schema than this package can use are
+    opened for reading; ``store.read_only_because`` says why, and every change raises ``ReadOnly`` with it.
+
+    Parameters
+    ----------
+    catalog_path
+        Where the catalog is, when it is not in ``directory``.
+    keep_session_plots
+        Seconds that unshared plots outlive their session; None for ever.
+    network_type
+        The network file system that the directory lies on; found out when not given.
+
+    Raises
+    ------
+    Conflict
+        On a network file system, when another server has the directory.
+    """
+    path = catalog_path or directory / CATALOG
+    lock, manifests, blobs = (
+        DirectoryLock(path.parent),
+        Manifests(directory / "figures"),
+        LocalBlobs(directory / "blobs"),
+    )
+    writable = _make_directories(directory, path.parent)
+    network_type = network_type or find_network_type(path.parent)
+    if writable:
+        _lock(lock, path.parent, network_type)
+    catalog = _open_catalog(path, manifests, blobs, writable, shared_memory=network_type is None)
+    store = Store(
+        catalog,
+        blobs,
+        manifests,
+        directory=directory,
+        limits=limits or Limits(),
+        keep_session_plots=keep_session_plots,
+        lock=lock,
+        clock=clock,
+    )
+    if store.read_only_because is None:
+        store.write(lambda _: manifests.remove_leftover()).result()
+    else:
+        logger.warning("figserve serves what it has but keeps nothing new: %s.", store.read_only_because)
+    return store
+
+
+def _make_directories(directory: Path, of_catalog: Path) -> bool:
+    """Whether the directories can be written; they are private whatever the umask."""
+    try:
+        for part in (directory, directory / "blobs", directory / "figures", of_catalog):
+            make_private_directory(part)
+    except OSError:
+        return False
+    return is_writable(directory) and is_writable(of_catalog)
+
+
+def _lock(lock: DirectoryLock, directory: Path, network_type: str | None) -> None:
+    try:
+        lock.acquire(exclusive=network_type is not None)
+    except Conflict as error:
+        if network_type is None:
+            raise
+        raise Conflict(
+            f"{directory} lies on a network file system ({network_type}), where one server at a time may have the"
+            " catalog, and another has it. Put the catalog on a local disk with FigServe.database_url"
+            " (sqlite:////local/path.db), or all of it with FigServe.data_dir.",
+            code="data_directory_in_use",
+        ) from error
+    if network_type is not None:
+        logger.warning(
+            "%s lies on a network file system (%s): this server holds the catalog alone. FigServe.database_url can put"
+            " it on a local disk.",
+            directory,
+            network_type,
+        )
+
+
+def _open_catalog(
+    path: Path, manifests: Manifests, blobs: LocalBlobs, writable: bool, *, shared_memory: bool
+) -> Catalog:
+    try:
+        if writable:
+            return Catalog(path, shared_memory=shared_memory)
+        return Catalog(path, read_only=True)
+    except (CatalogBroken, ReadOnly, sa.exc.DatabaseError) as error:
+        reason = error.message if isinstance(error, FigServeError) else str(error)
+        return _rebuilt_in_memory(manifests, blobs, reason)
+
+
+def _rebuilt_in_memory(manifests: Manifests, blobs: LocalBlobs, reason: str) -> Catalog:
+    """For reading only, from the manifests; the damaged file is left as it is."""
+    catalog = Catalog(None)
+    catalog.write(lambda connection: restore(connection, manifests, blobs)).result()
+    catalog.read_only_because = f"{reason.rstrip('.')}; run 'jupyter figserve reindex' with the servers stopped"
+    return catalog

@@ -1,0 +1,228 @@
+"""How a version enters the catalog and how versions leave it; all in write transactions. Server process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.engine import Connection
+
+from ..figure import FigureRecord, Identity, Source, Version, new_id
+from . import events, figures, links, sessions, tables, usage
+from .usage import Quota
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What bounds publishing.
+
+    Parameters
+    ----------
+    keep_versions
+        The most versions of one figure, those that a link shows not counted; 0 for all.
+    """
+
+    owner_quota: Quota = Quota()
+    session_quota: Quota = Quota()
+    keep_versions: int = 20
+
+
+def check_quota(
+    connection: Connection, limits: Limits, identity: Identity, known: str | None, session: str | None, size: int
+) -> None:
+    """See that the owner and the session have room for ``size`` more bytes of a figure (``known`` by its id)."""
+    quotas: Mapping[str, Quota] = {"owner": limits.owner_quota, "session": limits.session_quota}
+    places, new_to = {"owner": identity.owner}, set() if known else {"owner", "session"}
+    if session:
+        places["session"] = session
+        if known and not sessions.has_made(connection, session, known):
+            new_to.add("session")
+    usage.check(connection, quotas, places, size, new_to)
+
+
+def publish(connection: Connection, limits: Limits, identity: Identity, origin: str, version: Version) -> FigureRecord:
+    """Make ``version`` the newest of the figure of this identity, unless the newest says the same to the byte.
+
+    ``version.number`` is of no account: the figure counts.
+    """
+    known = figures.find_by_identity(connection, identity)
+    if known is not None and version.says_the_same_as(known.version):
+        if version.session:
+            sessions.made(connection, version.session, known.id, known.version.number)
+        return known
+    check_quota(connection, limits, identity, known.id if known else None, version.session, version.size)
+    now = version.created
+    number = known.version.number + 1 if known else 1
+    if known is None:
+        record = FigureRecord(new_id(), identity, origin, now, now, replace(version, number=number))
+        _insert_figure(connection, record)
+    else:
+        record = replace(known, updated=now, version=replace(version, number=number))
+        connection.execute(
+            tables.figures.update()
+            .where(tables.figures.c.id == record.id)
+            .values(updated=now, latest=number, title=version.title)
+        )
+    insert_version(connection, record.id, record.version, now)
+    usage.add(connection, record.owner, version.session, figures=int(known is None), size=version.size)
+    if version.session:
+        sessions.made(connection, version.session, record.id, number)
+    _prune(connection, record, limits.keep_versions, now)
+    events.add(connection, now, record.owner, "figure.published", _event_data(record))
+    return record
+
+
+def restore(connection: Connection, record: FigureRecord, versions: Iterable[Version]) -> None:
+    """Enter a figure as a manifest tells it, without quota or event."""
+    _insert_figure(connection, record)
+    for position, version in enumerate(versions):
+        insert_version(connection, record.id, version, version.created)
+        usage.add(connection, record.owner, version.session, figures=int(position == 0), size=version.size)
+        if version.session:
+            sessions.made(connection, version.session, record.id, version.number)
+
+
+def attach_source(
+    connection: Connection, limits: Limits, record: FigureRecord, number: int, source: Source, now: float
+) -> bool:
+    """Give a version the source that came after it; False when it has one or is gone."""
+    held = figures.find(connection, record.id, number)
+    if held is None or held.version.source is not None:
+        return False
+    check_quota(connection, limits, record.identity, record.id, held.version.session, source.size)
+    connection.execute(
+        tables.versions.update()
+        .where(tables.versions.c.figure == record.id, tables.versions.c.number == number)
+        .values(_source_columns(source))
+    )
+    _hold(connection, source.digest, source.size, now)
+    usage.add(connection, record.owner, held.version.session, figures=0, size=source.size)
+    return True
+
+
+def change_words(connection: Connection, record: FigureRecord, title: str, alt: str, now: float) -> None:
+    """Correct the newest version's words in place."""
+    newest = tables.versions.c
+    connection.execute(
+        tables.versions.update()
+        .where(newest.figure == record.id, newest.number == record.version.number)
+        .values(title=title, alt=alt)
+    )
+    connection.execute(tables.figures.update().where(tables.figures.c.id == record.id).values(title=title, updated=now))
+    events.add(connection, now, record.owner, "figure.changed", _event_data(record))
+
+
+def delete(connection: Connection, record: FigureRecord, now: float) -> None:
+    """Remove a figure with its versions and links; its blobs go when nothing else holds them."""
+    for link in links.of_figure(connection, record.id):
+        links.remove(connection, link.id)
+    for version in figures.versions(connection, record.id):
+        _remove_version(connection, record, version, now)
+    usage.add(connection, record.owner, None, figures=-1, size=0)
+    connection.execute(tables.session_figures.delete().where(tables.session_figures.c.figure == record.id))
+    connection.execute(tables.figures.delete().where(tables.figures.c.id == record.id))
+    events.add(connection, now, record.owner, "figure.deleted", _event_data(record))
+
+
+def insert_version(connection: Connection, figure_id: str, version: Version, now: float) -> None:
+    connection.execute(
+        tables.versions.insert().values(
+            figure=figure_id,
+            number=version.number,
+            created=version.created,
+            session=version.session,
+            title=version.title,
+            alt=version.alt,
+            provenance=json.dumps(version.provenance, ensure_ascii=False),
+            **(_source_columns(version.source) if version.source else {}),
+        )
+    )
+    parts = [(False, part) for part in version.representations]
+    if version.thumbnail:
+        parts.append((True, version.thumbnail))
+    connection.execute(
+        tables.representations.insert(),
+        [
+            {"figure": figure_id, "version": version.number, "position": position, "is_thumbnail": is_thumbnail}
+            | part.__dict__
+            for position, (is_thumbnail, part) in enumerate(parts)
+        ],
+    )
+    for part in version.parts:
+        _hold(connection, part.digest, part.size, now)
+
+
+def _insert_figure(connection: Connection, record: FigureRecord) -> None:
+    identity = record.identity
+    connection.execute(
+        tables.figures.insert().values(
+            id=record.id,
+            owner=identity.owner,
+            scope=identity.scope,
+            notebook=identity.notebook,
+            maker=identity.maker,
+            name=identity.name,
+            title=record.version.title,
+            origin=record.origin,
+            created=record.created,
+            updated=record.updated,
+            latest=record.version.number,
+        )
+    )
+
+
+def _prune(connection: Connection, record: FigureRecord, keep: int, now: float) -> None:
+    """Remove the oldest versions beyond ``keep`` that no link shows."""
+    if not keep:
+        return
+    pinned = {link.version for link in links.of_figure(connection, record.id)}
+    unlinked = [v for v in figures.versions(connection, record.id) if v.number not in pinned]
+    for version in unlinked[keep:]:
+        _remove_version(connection, record, version, now)
+
+
+def _remove_version(connection: Connection, record: FigureRecord, version: Version, now: float) -> None:
+    parts, rows = tables.representations.c, tables.versions.c
+    connection.execute(
+        tables.representations.delete().where(parts.figure == record.id, parts.version == version.number)
+    )
+    connection.execute(tables.versions.delete().where(rows.figure == record.id, rows.number == version.number))
+    for part in version.parts:
+        connection.execute(
+            tables.blobs.update()
+            .where(tables.blobs.c.digest == part.digest)
+            .values(refs=tables.blobs.c.refs - 1, touched=now)
+        )
+    usage.add(connection, record.owner, version.session, figures=0, size=-version.size)
+
+
+def _hold(connection: Connection, digest: str, size: int, now: float) -> None:
+    """One more reference to a blob."""
+    statement = insert(tables.blobs).values(digest=digest, size=size, refs=1, touched=now)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["digest"], set_={"refs": tables.blobs.c.refs + 1, "touched": now}
+        )
+    )
+
+
+def _source_columns(source: Source) -> dict[str, object]:
+    return {
+        "source_kind": source.kind,
+        "source_digest": source.digest,
+        "source_size": source.size,
+        "source_libraries": json.dumps(source.libraries),
+    }
+
+
+def _event_data(record: FigureRecord) -> dict[str, object]:
+    return {
+        "figure": record.id,
+        "name": record.name,
+        "version": record.version.number,
+        "session": record.version.session,
+        "notebook": record.identity.notebook,
+    }

@@ -1,0 +1,94 @@
+"""Sessions in the catalog: which kernel's life made which figures, and when it ended. Server process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.engine import Connection
+
+from . import tables
+
+_S = tables.sessions.c
+
+
+@dataclass(frozen=True)
+class Session:
+    """One kernel's life, by the kernel's id."""
+
+    id: str
+    owner: str
+    scope: str
+    notebook: str
+    started: float
+    seen: float
+    ended: float | None = None
+
+
+def note(connection: Connection, session: Session) -> None:
+    """Enter a session, or note that it was seen again and under which notebook."""
+    statement = insert(tables.sessions).values(session.__dict__)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["id"], set_={"seen": session.seen, "notebook": session.notebook, "ended": session.ended}
+        )
+    )
+
+
+def find(connection: Connection, session_id: str) -> Session | None:
+    row = connection.execute(sa.select(tables.sessions).where(_S.id == session_id)).first()
+    return Session(**dict(row._mapping)) if row else None
+
+
+def end(connection: Connection, session_id: str, now: float) -> None:
+    connection.execute(tables.sessions.update().where(_S.id == session_id, _S.ended.is_(None)).values(ended=now))
+
+
+def keep_alive(connection: Connection, session_ids: list[str], now: float) -> None:
+    connection.execute(tables.sessions.update().where(_S.id.in_(session_ids)).values(seen=now))
+
+
+def end_unseen(connection: Connection, before: float) -> int:
+    """End those whose server stopped saying that they live, as of when it last did."""
+    forgotten = tables.sessions.update().where(_S.ended.is_(None), _S.seen < before)
+    return connection.execute(forgotten.values(ended=_S.seen)).rowcount
+
+
+def made(connection: Connection, session_id: str, figure: str, version: int) -> None:
+    """Note that a session made (or made again, to the byte) a version of a figure."""
+    statement = insert(tables.session_figures).values(session=session_id, figure=figure, version=version)
+    connection.execute(statement.on_conflict_do_update(index_elements=["session", "figure"], set_={"version": version}))
+
+
+def has_made(connection: Connection, session_id: str, figure: str) -> bool:
+    made = tables.session_figures.c
+    query = sa.select(made.version).where(made.session == session_id, made.figure == figure)
+    return connection.execute(query).first() is not None
+
+
+def in_notebook(owner: str, scope: str, path: str) -> sa.ColumnElement[bool]:
+    """Condition: a figure of this notebook, or of one below this directory."""
+    column = tables.figures.c
+    below = column.notebook.startswith(path.rstrip("/") + "/", autoescape=True)
+    return sa.and_(column.owner == owner, column.scope == scope, sa.or_(column.notebook == path, below))
+
+
+def rename_notebook(connection: Connection, owner: str, scope: str, old: str, new: str) -> list[str]:
+    """Follow a notebook, or all notebooks below a directory, to its new path; returns the figures that moved.
+
+    A figure whose new identity is taken keeps its old one.
+    """
+    figures = tables.figures
+    moved = []
+    query = sa.select(figures.c.id, figures.c.notebook).where(in_notebook(owner, scope, old))
+    rows = connection.execute(query).all()
+    for figure_id, notebook in rows:
+        target = new + notebook[len(old) :]
+        with connection.begin_nested() as attempt:
+            try:
+                connection.execute(figures.update().where(figures.c.id == figure_id).values(notebook=target))
+                moved.append(figure_id)
+            except sa.exc.IntegrityError:
+                attempt.rollback()
+    return moved

@@ -1,0 +1,291 @@
+"""The store: what the server asks for, over catalog, blobs and manifests. Server process.
+
+Reads are made at once, on the thread that opened the store; whatever changes anything returns a future that is done
+when the change is on the disk.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy.engine import Connection
+
+from ..errors import Conflict, FigServeError, NotFound, QuotaExceeded, ReadOnly
+from ..figure import FigureRecord, Identity, Payload, Source, Version, digest_of
+from ..links import Link
+from ..times import Clock, system_clock
+from . import cleaning, figures, links, publishing, sessions
+from .blobs import Blobs, LocalBlobs
+from .catalog import Catalog
+from .cleaning import Cleaned
+from .filesystem import DirectoryLock
+from .manifests import Manifest, Manifests
+from .publishing import Limits
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a publish brings: the words, the encodings with their bytes, and who made it where.
+
+    Parameters
+    ----------
+    session
+        The kernel that made it, None when no kernel did.
+    provenance
+        What is worth knowing of its making: cell, libraries.
+    """
+
+    identity: Identity
+    payloads: tuple[Payload, ...]
+    title: str = ""
+    alt: str = ""
+    session: str | None = None
+    origin: str = "published"
+    thumbnail: Payload | None = None
+    source: tuple[str, bytes, dict[str, str]] | None = None
+    provenance: dict[str, Any] | None = None
+
+
+class Store:
+    """Opened by ``store.opening.open_store``."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        blobs: Blobs,
+        manifests: Manifests,
+        *,
+        directory: Path,
+        limits: Limits,
+        keep_session_plots: float | None,
+        lock: DirectoryLock,
+        clock: Clock = system_clock,
+    ) -> None:
+        self.catalog = catalog
+        self.blobs = blobs
+        self.manifests = manifests
+        self.directory = directory
+        self.limits = limits
+        self.keep_session_plots = keep_session_plots
+        self.clock = clock
+        self._lock = lock
+        self._shard = 0
+
+    @property
+    def read_only_because(self) -> str | None:
+        return self.catalog.read_only_because
+
+    def find_figure(self, figure_id: str, version: int | None = None) -> FigureRecord | None:
+        return figures.find(self.catalog.reader, figure_id, version)
+
+    def get_figure(self, figure_id: str, version: int | None = None) -> FigureRecord:
+        """The figure.
+
+        Raises
+        ------
+        NotFound
+            When there is none of this id, or not this version of it.
+        """
+        record = self.find_figure(figure_id, version)
+        if record is None:
+            raise NotFound("There is no such figure." if version is None else f"There is no version {version} of it.")
+        return record
+
+    def versions(self, figure_id: str) -> Sequence[Version]:
+        return figures.versions(self.catalog.reader, figure_id)
+
+    def publish(self, draft: Draft) -> Future[FigureRecord]:
+        """Keep ``draft`` as a figure's newest version; done when all of it is on the disk.
+
+        Raises
+        ------
+        QuotaExceeded
+            From the future: no room; the old version is as it was.
+        """
+        return self._submit(lambda: self._publish(draft))
+
+    def attach_source(
+        self, record: FigureRecord, number: int, kind: str, data: bytes, libraries: dict[str, str]
+    ) -> Future[bool]:
+        """Give a version its source; False when it has one already or was replaced meanwhile."""
+
+        def work() -> bool:
+            source = Source(kind, digest_of(data), len(data), libraries)
+            self.blobs.put(source.digest, data)
+
+            def enter(connection: Connection) -> bool:
+                self._see_blobs([(source.digest, data)])
+                if not publishing.attach_source(connection, self.limits, record, number, source, self.clock()):
+                    return False
+                self._write_manifest(connection, record.id)
+                return True
+
+            return self.catalog.transact(enter)
+
+        return self._submit(work)
+
+    def change_words(self, record: FigureRecord, title: str, alt: str) -> Future[FigureRecord]:
+        def work(connection: Connection) -> FigureRecord:
+            publishing.change_words(connection, record, title, alt, self.clock())
+            self._write_manifest(connection, record.id)
+            changed = figures.find(connection, record.id)
+            assert changed is not None
+            return changed
+
+        return self.write(work)
+
+    def delete_figures(self, figure_ids: Sequence[str]) -> Future[int]:
+        """Remove figures with their links; returns how many there were."""
+
+        def work(connection: Connection) -> int:
+            gone = 0
+            for figure_id in figure_ids:
+                record = figures.find(connection, figure_id)
+                if record is not None:
+                    publishing.delete(connection, record, self.clock())
+                    self.manifests.delete(figure_id)
+                    gone += 1
+            return gone
+
+        return self.write(work)
+
+    def add_link(self, link: Link) -> Future[None]:
+        def work(connection: Connection) -> None:
+            if figures.find(connection, link.figure, link.version) is None:
+                raise Conflict("The figure, or that version of it, has just gone; publish it again.")
+            links.add(connection, link)
+            self._write_manifest(connection, link.figure)
+
+        return self.write(work)
+
+    def change_link(self, link: Link, changes: dict[str, Any]) -> Future[Link]:
+        def work(connection: Connection) -> Link:
+            links.change(connection, link.id, changes)
+            self._write_manifest(connection, link.figure)
+            return replace(link, **changes)
+
+        return self.write(work)
+
+    def revoke_link(self, link: Link) -> Future[None]:
+        def work(connection: Connection) -> None:
+            links.remove(connection, link.id)
+            self._write_manifest(connection, link.figure)
+
+        return self.write(work)
+
+    def follow_rename(self, owner: str, scope: str, old: str, new: str) -> Future[int]:
+        """A notebook or directory moved: its figures go with it."""
+
+        def work(connection: Connection) -> int:
+            moved = sessions.rename_notebook(connection, owner, scope, old, new)
+            for figure_id in moved:
+                self._write_manifest(connection, figure_id)
+            return len(moved)
+
+        return self.write(work)
+
+    def clean(self) -> Future[Cleaned]:
+        """One bounded round of cleaning; call it now and then."""
+
+        def work() -> Cleaned:
+            now, shard = self.clock(), self._shard
+            self._shard += 1
+            done = self.catalog.transact(lambda c: cleaning.clean_rows(c, self.manifests, now, self.keep_session_plots))
+            done += self.catalog.transact(lambda c: cleaning.clean_blobs(c, self.blobs, now))
+            done += self.catalog.transact(lambda c: cleaning.clean_shard(c, self.blobs, now, shard))
+            if isinstance(self.blobs, LocalBlobs):
+                self.blobs.sweep(now - cleaning.BLOB_GRACE)
+            return done
+
+        return self._submit(work)
+
+    def write(self, work: Callable[[Connection], T]) -> Future[T]:
+        """Run ``work`` in one write transaction."""
+        return self._submit(lambda: self.catalog.transact(work))
+
+    def close(self) -> None:
+        self.catalog.close()
+        self._lock.release()
+
+    def _publish(self, draft: Draft) -> FigureRecord:
+        version, held = _described(draft, self.clock())
+        # Asked twice: here so that a refused figure leaves no bytes behind, inside so that no race gets past it.
+        self.catalog.transact(lambda c: self._precheck(c, draft, version))
+        for digest, data in held:
+            self.blobs.put(digest, data)
+
+        def enter(connection: Connection) -> FigureRecord:
+            self._see_blobs(held)
+            record = publishing.publish(connection, self.limits, draft.identity, draft.origin, version)
+            self._write_manifest(connection, record.id)
+            return record
+
+        return self.catalog.transact(enter)
+
+    def _precheck(self, connection: Connection, draft: Draft, version: Version) -> None:
+        known = figures.find_by_identity(connection, draft.identity)
+        if known is None or not version.says_the_same_as(known.version):
+            publishing.check_quota(
+                connection, self.limits, draft.identity, known.id if known else None, draft.session, version.size
+            )
+
+    def _see_blobs(self, held: Sequence[tuple[str, bytes]]) -> None:
+        """Cleaning may have taken a blob between its writing and this transaction, but not after."""
+        for digest, data in held:
+            self.blobs.put(digest, data)
+
+    def _write_manifest(self, connection: Connection, figure_id: str) -> None:
+        record = figures.find(connection, figure_id)
+        if record is not None:
+            versions = tuple(figures.versions(connection, figure_id))
+            self.manifests.write(Manifest(record, versions, tuple(links.of_figure(connection, figure_id))))
+
+    def _submit(self, work: Callable[[], T]) -> Future[T]:
+        return self.catalog.submit(lambda: _explaining(work))
+
+
+def _described(draft: Draft, now: float) -> tuple[Version, list[tuple[str, bytes]]]:
+    """The version that a draft makes, and its blobs by digest."""
+    parts = [(payload.described(), payload.data) for payload in draft.payloads]
+    held = [(part.digest, data) for part, data in parts]
+    thumbnail = source = None
+    if draft.thumbnail is not None:
+        thumbnail = draft.thumbnail.described()
+        held.append((thumbnail.digest, draft.thumbnail.data))
+    if draft.source is not None:
+        kind, data, libraries = draft.source
+        source = Source(kind, digest_of(data), len(data), libraries)
+        held.append((source.digest, data))
+    version = Version(
+        number=0,
+        created=now,
+        session=draft.session,
+        title=draft.title,
+        alt=draft.alt,
+        representations=tuple(part for part, _ in parts),
+        thumbnail=thumbnail,
+        source=source,
+        provenance=draft.provenance or {},
+    )
+    return version, held
+
+
+def _explaining(work: Callable[[], T]) -> T:
+    """Run ``work``; what the file system refuses becomes an error that says what to do."""
+    try:
+        return work()
+    except FigServeError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise QuotaExceeded(
+                "The server's disk is full; nothing was changed. Free some space and try again."
+            ) from error
+        raise ReadOnly(f"The store could not be written ({error.strerror}); nothing was changed.") from error

@@ -1,0 +1,165 @@
+"""The catalog's tables. Server process. A change here wants a migration that only adds (see migrations/)."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+SCHEMA = 1
+"""The newest migration that this package knows."""
+WORKS_FROM = 1
+"""The oldest schema whose servers may go on reading and writing after that migration."""
+
+metadata = MetaData()
+
+meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
+
+figures = Table(
+    "figures",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("owner", String, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("notebook", String, nullable=False),
+    Column("maker", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("title", String, nullable=False, server_default=""),
+    Column("origin", String, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("updated", Float, nullable=False),
+    Column("latest", Integer, nullable=False),
+    Index("figures_identity", "owner", "scope", "notebook", "maker", "name", unique=True),
+    Index("figures_newest", "owner", "updated", "id"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("figure", ForeignKey("figures.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("created", Float, nullable=False),
+    Column("session", String),
+    Column("title", String, nullable=False),
+    Column("alt", String, nullable=False),
+    Column("source_kind", String),
+    Column("source_digest", String),
+    Column("source_size", Integer),
+    Column("source_libraries", Text),
+    Column("provenance", Text, nullable=False),
+)
+
+representations = Table(
+    "representations",
+    metadata,
+    Column("figure", String, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("is_thumbnail", Boolean, nullable=False),
+    Column("mimetype", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("dpi", Float),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("token_hash", String, nullable=False, unique=True),
+    Column("figure", ForeignKey("figures.id"), nullable=False, index=True),
+    Column("version", Integer),
+    Column("created", Float, nullable=False),
+    Column("expires", Float),
+    Column("label", String, nullable=False),
+    Column("views", Integer),
+    Column("paused", Boolean, nullable=False),
+    Column("audience", String, nullable=False),
+    Column("seen", Integer, nullable=False),
+    Column("last_seen", Float),
+)
+
+viewers = Table(
+    "viewers",
+    metadata,
+    Column("link", String, primary_key=True),
+    Column("client", String, primary_key=True),
+    Column("seen", Float, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("secret_hash", String, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("scopes", String, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("expires", Float),
+    Column("label", String, nullable=False),
+    Column("kernel", String, index=True),
+    Column("last_used", Float),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("owner", String, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("notebook", String, nullable=False),
+    Column("started", Float, nullable=False),
+    Column("seen", Float, nullable=False),
+    Column("ended", Float, index=True),
+)
+
+session_figures = Table(
+    "session_figures",
+    metadata,
+    Column("session", String, primary_key=True),
+    Column("figure", String, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Index("session_figures_figure", "figure"),
+)
+
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("size", Integer, nullable=False),
+    Column("refs", Integer, nullable=False),
+    Column("touched", Float, nullable=False),
+    Index("blobs_unreferenced", "touched", sqlite_where=text("refs = 0"), postgresql_where=text("refs = 0")),
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("figures", Integer, nullable=False),
+    Column("bytes", Integer, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("created", Float, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("data", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
