@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from .errors import FigServeError, NotConnected
     from .kernel.connection import connect
     from .kernel.magics import load_ipython_extension
-    from .kernel.publish import figures, publish, unpublish
     from .kernel.publication import Published, SharedLink
+    from .kernel.publish import figures, publish, unpublish
     from .kernel.serve import serve
 
 __version__ = "0.1.0"

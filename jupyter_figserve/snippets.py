@@ -110,5 +110,5 @@ def _latex(text: str) -> str:
 
 
 def _latex_url(url: str) -> str:
-    """hyperref wants % and # escaped in an argument."""
-    return re.sub(r"([%#&_])", r"\\\1", url)
+    """hyperref wants % and # escaped where the URL is part of another command's argument (its manual, section 4)."""
+    return re.sub(r"([%#])", r"\\\1", url)

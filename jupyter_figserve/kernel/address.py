@@ -11,8 +11,10 @@ from ..errors import InvalidInput
 PREFIX = "figserve"
 UNIX = "http+unix"
 _SCHEMES = ("http", "https", UNIX)
+# The first segment after the base URL on the pages of Jupyter's applications.
 _PAGES = frozenset(
-    "api consoles doc edit files hub lab lite login logout nbclassic notebooks retro static terminals tree view voila".split()
+    ("api", "consoles", "doc", "edit", "files", "hub", "lab", "lite", "login", "logout", "nbclassic")
+    + ("notebooks", "retro", "static", "terminals", "tree", "view", "voila")
 )
 _SAFE_IN_PATH = "/%:@!$&'()*+,;=~"
 

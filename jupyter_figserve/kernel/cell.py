@@ -91,14 +91,14 @@ def find_cell() -> Cell | None:
         return None
     parent = _parent(shell)
     content, metadata = parent.get("content") or {}, parent.get("metadata") or {}
-    code = content.get("code") if isinstance(content.get("code"), str) else _last_input(shell)
+    code = content.get("code")
     count = getattr(shell, "execution_count", None)
     message = (parent.get("header") or {}).get("msg_id")
     cell_id = metadata.get("cellId")
     return Cell(
         execution=str(message or f"input-{count}"),
         id=cell_id if isinstance(cell_id, str) and cell_id else None,
-        digest=_digest(code),
+        digest=_digest(code if isinstance(code, str) else _last_input(shell)),
         execution_count=count if isinstance(count, int) else None,
     )
 

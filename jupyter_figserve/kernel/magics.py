@@ -12,7 +12,7 @@ from ..errors import FigServeError, InvalidInput, UnsupportedType
 from ..formats import FORMATS
 from . import display
 from .connection import HOW_TO_CONNECT, Connection, check, find_connection
-from .publication import Published, SharedLink
+from .publication import Published
 from .publish import publish
 
 
@@ -48,7 +48,7 @@ def _publish_cell(shell: Any, line: str, cell: str) -> Published | None:
     if options.share:
         link = published.share(options.share)
         _show(published.bundle())
-        _show_link(link)
+        _show((link.bundle(), {}))
         return None
     return published
 
@@ -77,10 +77,12 @@ def _run(shell: Any, cell: str) -> Any:
     file = shell.compile.cache(code, shell.execution_count, raw_code=cell)
     tree = shell.transform_ast(shell.compile.ast_parse(code, filename=file))
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    # The cell is the user's own, in the user's own kernel: running it is what the magic is for.
     exec(shell.compile(tree, file, "exec"), shell.user_global_ns, shell.user_ns)
     if last is None:
         return None
-    return eval(shell.compile(ast.Expression(last.value), file, "eval"), shell.user_global_ns, shell.user_ns)
+    value = shell.compile(ast.Expression(last.value), file, "eval")
+    return eval(value, shell.user_global_ns, shell.user_ns)
 
 
 def _has_current_figure() -> bool:
@@ -134,16 +136,10 @@ def _opens_here_only(connection: Connection, records: list[dict[str, Any]]) -> b
 
 
 def _show(bundle: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    from IPython.display import display as show
+    from IPython.display import publish_display_data
 
     data, metadata = bundle
-    show(data, metadata=metadata, raw=True)
-
-
-def _show_link(link: SharedLink) -> None:
-    from IPython.display import display as show
-
-    show(link)
+    publish_display_data(data, metadata)  # type: ignore[no-untyped-call]  # IPython's has no types
 
 
 class _Parser(argparse.ArgumentParser):

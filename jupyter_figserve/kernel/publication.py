@@ -1,4 +1,4 @@
-"""What a notebook holds of what it published: a figure and its links, each answering by the server's API. Kernel."""
+"""What a notebook holds of a figure that it published, answering by the server's API. Kernel."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from datetime import datetime
 from typing import Any
 
 from .. import snippets
-from ..errors import Conflict, FigServeError, InvalidInput
+from ..errors import FigServeError, InvalidInput
 from ..figure import Payload
 from ..formats import get_format
 from ..links import DEFAULT_LINK_LIFE
 from ..times import parse_expiry
 from . import display
 from .connection import Connection
+from .shared import SharedLink
+
+__all__ = ["Published", "PublishedVersion", "SharedLink"]
 
 AUDIENCES = ("link", "hub", "people")
 
@@ -148,12 +151,12 @@ class Published:
         }
         if audience not in AUDIENCES:
             raise InvalidInput(f"There is no audience {audience!r:.40}; use one of {', '.join(AUDIENCES)}.")
-        return SharedLink(self._client.post(f"api/figures/{self.id}/links", wanted), self)
+        return SharedLink(self._client.post(f"api/figures/{self.id}/links", wanted), self._client, self.name)
 
     def links(self) -> list[SharedLink]:
         """The figure's links; their URLs were shown when they were made, and are not known any more."""
         answer = self._client.get("api/links", figure=self.id)
-        return [SharedLink(entry, self) for entry in answer["links"]]
+        return [SharedLink(entry, self._client, self.name) for entry in answer["links"]]
 
     def mark_drawn_from(self, figure: Any) -> None:
         """Remember, weakly, the matplotlib figure that would else be shown twice."""
@@ -179,9 +182,7 @@ class Published:
     def __repr__(self) -> str:
         return f'Figure "{self.name}", version {self.version}: {self.url}'
 
-    def _repr_mimebundle_(
-        self, include: object = None, exclude: object = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         return self.bundle()
 
     def _fetch_picture(self) -> Payload | None:
@@ -196,120 +197,6 @@ class Published:
                 return None
             return Payload(entry["mimetype"], data, entry.get("width"), entry.get("height"), entry.get("dpi"))
         return None
-
-
-class SharedLink:
-    """A link onto a figure that needs no login. Its URL is the secret: it shows where you show this object."""
-
-    def __init__(self, entry: dict[str, Any], published: Published) -> None:
-        self._entry = entry
-        self._published = published
-        self._client = published._client
-
-    @property
-    def id(self) -> str:
-        return str(self._entry["id"])
-
-    @property
-    def url(self) -> str:
-        """The link itself.
-
-        Raises
-        ------
-        Conflict
-            For a link from a list: the server keeps only its hash.
-        """
-        url = self._entry.get("url")
-        if not url:
-            raise Conflict(
-                "A link's URL is shown only when it is made; make another one with share().", code="url_gone"
-            )
-        return str(url)
-
-    def image_url(
-        self,
-        format: str = "png",
-        *,
-        width: float | None = None,
-        height: float | None = None,
-        dpi: float | None = None,
-    ) -> str:
-        """URL of the picture alone; sizes other than the stored one must be on the server's list."""
-        return snippets.image_url(self.url, get_format(format).name, width=width, height=height, dpi=dpi)
-
-    @property
-    def markdown(self) -> str:
-        return self._snippet("markdown")
-
-    @property
-    def html(self) -> str:
-        return self._snippet("html")
-
-    @property
-    def iframe(self) -> str:
-        return self._snippet("iframe")
-
-    @property
-    def latex(self) -> str:
-        return self._snippet("latex")
-
-    @property
-    def label(self) -> str:
-        return str(self._entry.get("label") or "")
-
-    @property
-    def expires(self) -> str | None:
-        """RFC 3339 in UTC, None for never."""
-        return self._entry.get("expires")
-
-    @property
-    def views(self) -> int | None:
-        """How often it may be opened, None for any number."""
-        return self._entry.get("views")
-
-    @property
-    def seen(self) -> int:
-        """How often it had been opened when this was last asked of the server."""
-        return int(self._entry.get("seen") or 0)
-
-    @property
-    def is_paused(self) -> bool:
-        return bool(self._entry.get("paused"))
-
-    @property
-    def note(self) -> str | None:
-        """What to know before sending it, such as that it opens only on this machine."""
-        return self._entry.get("note")
-
-    def pause(self) -> None:
-        """Answer as if the link did not exist, until ``resume()``."""
-        self._change(paused=True)
-
-    def resume(self) -> None:
-        self._change(paused=False)
-
-    def revoke(self) -> None:
-        """End the link for good."""
-        self._client.delete(f"api/links/{self.id}")
-
-    def __repr__(self) -> str:
-        where = self._entry.get("url") or f"{self.id} ({self.label or 'no label'})"
-        return display.link_text(self._published.name, where, self.expires, self.note)
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        bundle = {"text/plain": repr(self)}
-        if self._entry.get("url"):
-            bundle["text/html"] = display.link_html(self._published.name, self.url, self.expires, self.note)
-        return bundle
-
-    def _snippet(self, kind: str) -> str:
-        self.url  # a link from a list has none of them, and says why
-        return str(self._entry["snippets"][kind])
-
-    def _change(self, **values: Any) -> None:
-        answer = self._client.patch(f"api/links/{self.id}", values)
-        kept = {name: self._entry[name] for name in ("url", "image_url", "snippets") if name in self._entry}
-        self._entry = {**self._entry, **(answer if isinstance(answer, dict) else values), **kept}
 
 
 def _checked_expiry(expires: object) -> str | float:

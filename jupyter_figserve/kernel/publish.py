@@ -159,8 +159,7 @@ def _form(described: dict[str, Any], encoded: Encoded) -> tuple[str, bytes]:
 
 def _still(encoded: Encoded) -> Payload | None:
     """What the notebook shows: the first encoding that an ``img`` element takes, else the thumbnail."""
-    shown = (payload for payload in encoded.payloads if payload.mimetype in SHOWN_FORMATS)
-    return next(shown, encoded.thumbnail)
+    return next((part for part in encoded.payloads if part.mimetype in SHOWN_FORMATS), encoded.thumbnail)
 
 
 def _formats(format: str | Iterable[str]) -> tuple[str, ...]:

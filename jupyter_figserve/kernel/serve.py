@@ -1,8 +1,9 @@
-"""A standalone server on loopback for a script, a console or VS Code: a child process that ends with this one. Kernel."""
+"""A standalone server on loopback, for a script, a console or VS Code: a child that ends with this process. Kernel."""
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import selectors
@@ -12,6 +13,7 @@ import threading
 import time
 from collections import deque
 from pathlib import Path
+from signal import SIGKILL, SIGTERM
 from typing import IO, Any
 
 from ..errors import Conflict, FigServeError, NotConnected
@@ -225,14 +227,11 @@ def _ready_word(ready: int, timeout: float) -> dict[str, Any]:
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Close the child's input, which ends it; with force where that does not."""
     assert process.stdin is not None
-    try:
+    with contextlib.suppress(OSError):
         process.stdin.close()
-    except OSError:
-        pass
-    for force in (lambda: None, process.terminate, process.kill):
-        force()
-        try:
+    for signal in (None, SIGTERM, SIGKILL):
+        if signal is not None:
+            process.send_signal(signal)
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_TIMEOUT)
             return
-        except subprocess.TimeoutExpired:
-            continue

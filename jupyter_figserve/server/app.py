@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,7 @@ class FigServe(ExtensionApp):
             link_cache_seconds=self.link_cache_seconds,
             allow_public_shares=self.allow_public_shares,
             embed_origins=tuple(self.embed_origins),
+            log_success=self.log_level in (logging.DEBUG, "DEBUG", "10"),
         )
 
     async def _clean(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..errors import RangeNotSatisfiable, Unavailable
@@ -18,6 +19,7 @@ from . import headers
 if TYPE_CHECKING:
     from .base import Handler
 
+_OF_CONTENT = ("Content-Type", "Content-Disposition", "Accept-Ranges", "Content-Encoding")
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
@@ -35,7 +37,6 @@ class Delivery:
 
     row: Format
     digest: str
-    size: int
     filename: str
     cache_control: str
     is_public: bool
@@ -43,6 +44,20 @@ class Delivery:
     @property
     def etag(self) -> str:
         return f'"{self.digest}"'
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        row = self.row
+        values = headers.of_bytes(row, public=self.is_public) | {
+            "ETag": self.etag,
+            "Cache-Control": self.cache_control,
+            "Accept-Ranges": "bytes",
+            "Content-Disposition": f"inline; filename*=UTF-8''{self.filename}",
+            "Content-Type": "image/svg+xml" if row.name == "svgz" else row.content_type,
+        }
+        if row.name == "svgz":
+            values["Content-Encoding"] = "gzip"
+        return values | ({"Access-Control-Allow-Origin": "*"} if self.is_public else {})
 
 
 class BlobCache:
@@ -95,22 +110,13 @@ def is_fresh(handler: Handler, etag: str) -> bool:
 
 def deliver(handler: Handler, delivery: Delivery, cache: BlobCache) -> None:
     """Finish the request with the bytes, a part of them, or the news that the client has them."""
-    handler.replace_headers(headers.of_bytes(delivery.row, public=delivery.is_public))
-    handler.set_header("ETag", delivery.etag)
-    handler.set_header("Cache-Control", delivery.cache_control)
-    if delivery.is_public:
-        handler.set_header("Access-Control-Allow-Origin", "*")
+    handler.replace_headers(delivery.headers)
     if is_fresh(handler, delivery.etag):
         handler.set_status(304)
-        handler.clear_header("Content-Type")
+        for name in _OF_CONTENT:
+            handler.clear_header(name)
         handler.finish()
         return
-    handler.set_header("Accept-Ranges", "bytes")
-    handler.set_header("Content-Disposition", f"inline; filename*=UTF-8''{delivery.filename}")
-    handler.set_header("Content-Type", delivery.row.content_type)
-    if delivery.row.name == "svgz":
-        handler.set_header("Content-Type", "image/svg+xml")
-        handler.set_header("Content-Encoding", "gzip")
     data = cache.get(delivery.digest)
     part = find_range(handler, delivery.etag, len(data))
     if part is not None:

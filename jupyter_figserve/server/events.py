@@ -51,7 +51,7 @@ class Subscriber:
         """Return when there is something to send, or after ``seconds``."""
         try:
             await asyncio.wait_for(self._news.wait(), seconds)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return
         self._news.clear()
 
@@ -127,7 +127,7 @@ class EventsHandler(PrivateHandler):
                 sent = self._replay(since)
             await self._flush()
             await self._stream(sent)
-        except (StreamClosedError, asyncio.TimeoutError):
+        except (TimeoutError, StreamClosedError):
             pass
         finally:
             self.on_connection_close()

@@ -179,7 +179,7 @@ class FigureBytesHandler(PrivateHandler):
         row = get_format(suffix)
         part = choose(record, row, self.integer("width"), self.integer("height"), self.integer("dpi"))
         kept = "private, max-age=31536000, immutable" if version is not None else "private, no-cache"
-        delivery = Delivery(row, part.digest, part.size, f"{record.id}.{row.name}", kept, is_public=False)
+        delivery = Delivery(row, part.digest, f"{record.id}.{row.name}", kept, is_public=False)
         deliver(self, delivery, self.services.shared.blob_cache)
 
     head = get

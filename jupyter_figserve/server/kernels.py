@@ -143,7 +143,7 @@ class Kernels:
         return kernel
 
     def _environment(self, given: dict[str, str] | None, key: str) -> dict[str, str]:
-        """What the kernel sees. Names with ``KERNEL_`` pass through a Gateway; a part of an environment replaces all."""
+        """What the kernel sees: ``KERNEL_`` names pass a Gateway; elsewhere a partial environment would replace all."""
         through_gateway = bool(getattr(self._app, "gateway_config", None) and self._app.gateway_config.gateway_enabled)
         base = given if given is not None else ({} if through_gateway else dict(os.environ))
         ours = {"KERNEL_FIGSERVE_URL": self._urls.for_kernels(), "KERNEL_FIGSERVE_KEY": key}

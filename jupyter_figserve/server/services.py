@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,7 @@ class Settings:
     link_cache_seconds: int
     allow_public_shares: bool
     embed_origins: tuple[str, ...]
+    log_success: bool
 
 
 @dataclass(frozen=True)
@@ -63,3 +64,4 @@ class Services:
     views: Views
     frames: FrameSigner
     templates: Environment
+    known_hosts: set[str] = field(default_factory=set)

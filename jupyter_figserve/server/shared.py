@@ -6,15 +6,16 @@ Unknown, expired, paused, revoked and used-up links are one and the same answer,
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.prometheus.log_functions import prometheus_log_method
 
 from ..errors import FormatNotOffered, NotFound
 from ..figure import FigureRecord, Representation
-from ..formats import FORMATS, get_format, get_format_of_mimetype
+from ..formats import FORMATS, Format, get_format, get_format_of_mimetype
 from ..links import Link, is_token
 from ..snippets import Snippets, image_url
 from ..store import links
@@ -41,6 +42,7 @@ class Shared:
 
     link: Link
     record: FigureRecord
+    deliveries: dict[str, Delivery] = field(default_factory=dict, compare=False)
 
     @property
     def main(self) -> Representation:
@@ -110,6 +112,16 @@ class LinkHandler(PublicHandler):
     is_page = True
     redacted_path = "/f/[secret]"
 
+    def set_default_headers(self) -> None:
+        """None: whatever finishes a request here brings its own whole table."""
+
+    def _log(self) -> None:
+        """Success is for the metrics alone unless somebody debugs: a log line costs a tenth of a picture."""
+        if self.get_status() < 400 and not self.services.settings.log_success:
+            prometheus_log_method(self)
+        else:
+            super()._log()
+
     @allow_unauthenticated
     async def get(self, address: str) -> None:
         match = _ADDRESS.fullmatch(address)
@@ -136,19 +148,25 @@ class LinkHandler(PublicHandler):
         if row is FORMATS["html"]:
             await self._send_page(shared, "", embedded=True)
             return
-        sizes = (self.integer("width"), self.integer("height"), self.integer("dpi")) if self.request.query else ()
-        part = choose(shared.record, row, *sizes)
-        delivery = Delivery(
-            row,
-            part.digest,
-            part.size,
-            f"{shared.record.id}.{row.name}",
-            self._cache_control(shared.link),
-            is_public=True,
-        )
-        if not is_fresh(self, delivery.etag):
-            await self._use_view(shared)
+        delivery = self._delivery(shared, row)
+        if shared.link.views is not None and not is_fresh(self, delivery.etag):
+            await self._use_limited(shared.link)
         deliver(self, delivery, self.services.shared.blob_cache)
+        if shared.link.views is None and self.get_status() == 200 and self.request.method == "GET":
+            self.services.views.note(shared.link, self.request)
+
+    def _delivery(self, shared: Shared, row: Format) -> Delivery:
+        """What to send; the usual request, without sizes, finds it made."""
+        cache_control = self._cache_control(shared.link)
+        if not self.request.query:
+            made = shared.deliveries.get(row.name)
+            if made is not None and made.cache_control == cache_control:
+                return made
+        part = choose(shared.record, row, self.integer("width"), self.integer("height"), self.integer("dpi"))
+        made = Delivery(row, part.digest, f"{shared.record.id}.{row.name}", cache_control, is_public=True)
+        if not self.request.query:
+            shared.deliveries[row.name] = made
+        return made
 
     async def _send_page(self, shared: Shared, token: str, *, embedded: bool) -> None:
         await self._use_view(shared)
@@ -190,20 +208,17 @@ class LinkHandler(PublicHandler):
         self.answer(kept | {"url": base.link(token), "representations": representations})
 
     async def _use_view(self, shared: Shared) -> None:
-        """Count this request if it is a view, and refuse it if no view is left.
+        """Count this request for a page if it is a view, and refuse it if no view is left."""
+        if shared.link.views is not None:
+            await self._use_limited(shared.link)
+        elif self.request.method == "GET":
+            self.services.views.note(shared.link, self.request)
 
-        A part of the picture, a HEAD and a preview robot use up nothing.
-        """
-        views, link = self.services.views, shared.link
-        free = self.request.method == "HEAD" or "Range" in self.request.headers
-        if link.views is None:
-            if not free:
-                views.note(link, self.request)
-            return
-        if free or is_robot(self.request):
-            if not views.has_left(link, self.request):
-                raise LinkGone
-        elif not await views.use(link, self.request):
+    async def _use_limited(self, link: Link) -> None:
+        """Use up a view; a part of the picture, a HEAD and a preview robot use up none, while one is left."""
+        views = self.services.views
+        is_free = self.request.method == "HEAD" or "Range" in self.request.headers or is_robot(self.request)
+        if not (views.has_left(link, self.request) if is_free else await views.use(link, self.request)):
             raise LinkGone
 
     def _cache_control(self, link: Link) -> str:

@@ -11,10 +11,11 @@ from ..links import Key
 from . import tables
 
 _K = tables.keys.c
+_COLUMNS = [column.name for column in tables.keys.columns]
 
 
 def add(connection: Connection, key: Key) -> None:
-    row = {name: getattr(key, name) for name in tables.keys.c.keys()}
+    row = {name: getattr(key, name) for name in _COLUMNS}
     connection.execute(tables.keys.insert().values(row | {"scopes": " ".join(sorted(key.scopes))}))
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from . import tables
 from .blobs import LocalBlobs
 from .catalog import opened
 from .cleaning import Cleaned
@@ -16,8 +17,6 @@ from .filesystem import DirectoryLock, fsync_directory, make_private_directory
 from .manifests import Manifests
 from .opening import CATALOG, open_store
 from .restoring import Restored, restore
-
-_KEYS = "select id, secret_hash, owner, scopes, created, expires, label, kernel, last_used from keys"
 
 
 def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -> Restored:
@@ -39,10 +38,7 @@ def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -
             ).result()
             keys = _read_keys(path)
             if keys:
-                marks = ", ".join("?" * len(keys[0]))
-                catalog.write(
-                    lambda c: [c.exec_driver_sql(f"insert into keys values ({marks})", row) for row in keys]
-                ).result()
+                catalog.write(lambda c: c.execute(tables.keys.insert(), keys)).result()
         if path.exists():
             aside = directory / f"catalog-before-reindex-{time.strftime('%Y%m%d-%H%M%S')}.db"
             for suffix in ("", "-wal", "-shm"):
@@ -66,11 +62,15 @@ def clean(directory: Path, progress: Callable[[int], None] = lambda _: None) -> 
         store.close()
 
 
-def _read_keys(path: Path) -> list[tuple[object, ...]]:
+def _read_keys(path: Path) -> list[dict[str, object]]:
     if not path.exists():
         return []
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as old:
-        return old.execute(_KEYS).fetchall()
+        names = [column.name for column in tables.keys.columns]
+        rows = old.execute(
+            "select id, secret_hash, owner, scopes, created, expires, label, kernel, last_used from keys"
+        )
+        return [dict(zip(names, row, strict=True)) for row in rows]
     return []
 
 

@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
 from ..figure import FigureRecord, Identity, Source, Version, new_id
 from . import events, figures, links, sessions, tables, usage
 from .usage import Quota
+
+NO_QUOTA = Quota()
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class Limits:
         The most versions of one figure, those that a link shows not counted; 0 for all.
     """
 
-    owner_quota: Quota = Quota()
-    session_quota: Quota = Quota()
+    owner_quota: Quota = NO_QUOTA
+    session_quota: Quota = NO_QUOTA
     keep_versions: int = 20
 
 

@@ -1,0 +1,71 @@
+"""The package's surface: importing it costs nothing, and it has exactly the names it promises."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import jupyter_figserve
+
+HEAVY = ("IPython", "anywidget", "jupyter_server", "matplotlib", "numpy", "sqlalchemy", "tornado", "traitlets")
+
+
+def loaded_after(code: str) -> set[str]:
+    """The installed packages that a fresh interpreter has loaded after ``code``."""
+    code += "\nimport json, sys; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("module", ["jupyter_figserve", "jupyter_figserve.cli", "jupyter_figserve.demo"])
+def test_import_loads_nothing_heavy(module):
+    """A kernel, a script and a shell completion pay for no server and no plotting library."""
+    assert not loaded_after(f"import {module}") & set(HEAVY)
+
+
+def test_publish_loads_no_server():
+    """The notebook's names come from the kernel side, which never loads Tornado's or Jupyter's server."""
+    code = f"import jupyter_figserve as f\nfor name in {jupyter_figserve.__all__!r}: getattr(f, name)"
+    assert not loaded_after(code) & {"jupyter_server", "tornado", "sqlalchemy", "matplotlib"}
+
+
+def test_every_promised_name_resolves():
+    """``__all__`` is what a star import gives, sorted, and each name is there."""
+    assert list(jupyter_figserve.__all__) == sorted(jupyter_figserve.__all__)
+    for name in jupyter_figserve.__all__:
+        assert getattr(jupyter_figserve, name) is not None
+
+
+def test_nothing_else_is_promised():
+    """The lazy names and ``__all__`` are the same list."""
+    assert sorted(jupyter_figserve._HOMES) == sorted(jupyter_figserve.__all__)
+
+
+def test_names_beat_submodules():
+    """A name stays what it is after its module, or one of the same name, is imported."""
+    before = {name: getattr(jupyter_figserve, name) for name in jupyter_figserve.__all__}
+    import jupyter_figserve.kernel.publish
+    import jupyter_figserve.kernel.serve  # noqa: F401 - what they do to the package's names is the question
+
+    assert {name: getattr(jupyter_figserve, name) for name in jupyter_figserve.__all__} == before
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    """As with any module, so ``hasattr`` and completion work."""
+    with pytest.raises(AttributeError, match="has no attribute 'plot'"):
+        jupyter_figserve.plot  # noqa: B018
+
+
+def test_dir_lists_the_lazy_names():
+    """Completion in a notebook offers what is not loaded yet."""
+    assert set(jupyter_figserve.__all__) <= set(dir(jupyter_figserve))
+
+
+def test_the_extension_point():
+    """Jupyter Server is told of one extension, of this module."""
+    (point,) = jupyter_figserve._jupyter_server_extension_points()
+    assert point["module"] == "jupyter_figserve"
+    assert point["app"].name == "jupyter_figserve"

@@ -1,0 +1,132 @@
+"""The wheel: complete, and enabled by being installed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+import jupyter_figserve
+
+from .conftest import ELSEWHERE
+
+pytestmark = pytest.mark.packaging
+CHECKOUT = Path(__file__).resolve().parent.parent
+PACKAGE = CHECKOUT / "jupyter_figserve"
+DATA = ("*.css", "*.html", "*.js", "*.json", "*.mako", "*.svg", "*.yaml", "py.typed")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """The wheel of this checkout, built without the network."""
+    pytest.importorskip("hatchling", reason='hatchling is missing: pip install -e ".[dev]"')
+    if not (CHECKOUT / "pyproject.toml").is_file():
+        pytest.skip(f"{ELSEWHERE}no checkout")
+    target = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target), cwd=CHECKOUT)
+    (built,) = target.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def environment(wheel, tmp_path_factory) -> Path:
+    """A new environment with the wheel, which sees the other packages of this one but not this checkout."""
+    home = tmp_path_factory.mktemp("environment")
+    venv.create(home, with_pip=False)
+    site = home / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    # A directory named in a .pth is searched, but the .pth files in it (an editable install's) are not read.
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    run(
+        sys.executable, "-m", "pip", "--python", str(home), "install", "--quiet", "--no-deps", "--no-index",
+        "--ignore-installed", str(wheel),
+    )  # fmt: skip
+    return home
+
+
+def run(*command: str, cwd: Path | None = None, **environment: str) -> str:
+    """What a command prints, on both channels; its failure is the test's."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_the_wheel_has_every_file_of_the_package(wheel):
+    """All modules, templates, static files, migrations and the OpenAPI document; nothing of the tests."""
+    names = set(zipfile.ZipFile(wheel).namelist())
+    here = {str(path.relative_to(CHECKOUT)) for kind in ("*.py", *DATA) for path in PACKAGE.rglob(kind)}
+    assert here - names == set()
+    packed = {name for name in names if name.startswith("jupyter_figserve/") and "__pycache__" not in name}
+    assert packed - here == {"jupyter_figserve/notebooks/00_quickstart.ipynb"}
+    assert not [name for name in names if name.startswith(("tests/", "notebooks/", "deploy/"))]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "jupyter_figserve/openapi.yaml",
+        "jupyter_figserve/py.typed",
+        "jupyter_figserve/store/migrations/env.py",
+        "jupyter_figserve/templates/share.html",
+        "jupyter_figserve/static/figserve.css",
+    ],
+)
+def test_the_wheel_has(wheel, name):
+    """What the server reads at run time and what type checkers look for, by name."""
+    assert name in zipfile.ZipFile(wheel).namelist()
+
+
+def test_the_wheel_enables_the_extension(wheel):
+    """Its shared data has the file that a Jupyter server reads, in the directory where it reads it."""
+    file = f"jupyter_figserve-{jupyter_figserve.__version__}.data/data/etc/jupyter/jupyter_server_config.d"
+    text = zipfile.ZipFile(wheel).read(f"{file}/jupyter_figserve.json").decode()
+    assert '"jupyter_figserve": true' in text
+
+
+def test_the_metadata(wheel):
+    """Version, license and the Python that is needed; dependencies have floors."""
+    folder = f"jupyter_figserve-{jupyter_figserve.__version__}.dist-info"
+    metadata = Parser().parsestr(zipfile.ZipFile(wheel).read(f"{folder}/METADATA").decode())
+    assert metadata["Version"] == jupyter_figserve.__version__
+    assert metadata["License-Expression"] == "BSD-3-Clause"
+    assert metadata["Requires-Python"] == ">=3.11"
+    required = [line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line]
+    assert len(required) == 12
+    assert all(">=" in line for line in required)
+
+
+def test_an_installed_wheel_is_enabled_and_loads(environment, tmp_path):
+    """``jupyter server extension list`` in a clean environment says enabled and OK, with nothing configured."""
+    home = {"HOME": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "JUPYTER_NO_CONFIG": ""}
+    python = str(environment / "bin" / "python")
+    said = run(python, "-m", "jupyter_server", "extension", "list", cwd=tmp_path, **home)
+    lines = [line for line in said.splitlines() if "jupyter_figserve" in line]
+    assert any("enabled" in line for line in lines), said
+    assert any(jupyter_figserve.__version__ in line and "OK" in line for line in lines), said
+
+
+def test_the_installed_package_is_the_wheels(environment, tmp_path):
+    """The environment of these tests really runs the wheel, with the notebook of the demo in it."""
+    code = "import jupyter_figserve.demo as d; print(d.__file__); print(d.find_notebook())"
+    package, notebook = run(str(environment / "bin" / "python"), "-c", code, cwd=tmp_path).splitlines()
+    assert Path(package).is_relative_to(environment)
+    assert Path(notebook).is_relative_to(environment)
+
+
+def test_the_command_is_installed(environment, tmp_path):
+    """``jupyter-figserve`` is a program, which makes ``jupyter figserve`` one."""
+    said = run(str(environment / "bin" / "jupyter-figserve"), "--version", cwd=tmp_path)
+    assert said.strip() == jupyter_figserve.__version__
