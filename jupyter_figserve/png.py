@@ -122,19 +122,24 @@ def _filtered_strips(rgba: Pixels, channels: tuple[int, ...]) -> Iterator[Any]:
     import numpy as np
 
     height, width, _ = rgba.shape
-    rows = max(1, _STRIP_PIXELS // width)
-    buffer = np.empty((min(rows, height), width * len(channels) + 1), np.uint8)
-    buffer[:, 0] = _FILTER_UP
-    body = buffer[:, 1:].reshape(len(buffer), width, len(channels))
-    assert np.shares_memory(body, buffer)
+    rows = min(height, max(1, _STRIP_PIXELS // width))
+    differences = np.empty((rows, width, 4), np.uint8)
+    strip = np.empty((rows, width * len(channels) + 1), np.uint8)
+    strip[:, 0] = _FILTER_UP
+    body = strip[:, 1:].reshape(rows, width, len(channels))
+    assert np.shares_memory(body, strip)
     for start in range(0, height, rows):
-        strip = rgba[start : start + rows]
-        count = len(strip)
+        count = min(rows, height - start)
+        # All four channels are subtracted at once, in vector instructions, and the needed ones then picked.
+        first = 0 if start else 1
+        np.subtract(
+            rgba[start + first : start + count], rgba[start + first - 1 : start + count - 1], out=differences[first:count]
+        )
+        if not start:
+            differences[0] = rgba[0]
         for place, channel in enumerate(channels):
-            above = rgba[start - 1, :, channel] if start else 0
-            np.subtract(strip[0, :, channel], above, out=body[0, :, place])
-            np.subtract(strip[1:, :, channel], strip[:-1, :, channel], out=body[1:count, :, place])
-        yield buffer[:count]
+            body[:count, :, place] = differences[:count, :, channel]
+        yield strip[:count]
 
 
 def _text_chunk(keyword: str, text: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What every handler of ours shares: who may, which headers, how errors answer. Server process."""
+"""What every handler of ours shares: which headers, how errors answer, how JSON comes in. Server process."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ import json
 from collections.abc import Mapping
 from http.client import responses
 from typing import Any, ClassVar
-from urllib.parse import urlencode
 
-from jupyter_core.utils import ensure_async
-from jupyter_server.auth import User
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
 from .. import errors
-from ..figure import FigureRecord, is_id
+from ..figure import FigureRecord
 from . import headers
-from .access import NO_KEY, Caller, find_key
 from .services import Services
 from .urls import Base
 
@@ -54,7 +50,7 @@ def status_of(error: errors.FigServeError) -> int:
 
 
 class Handler(JupyterHandler):
-    """Base of all; concrete ones derive from ``PublicHandler`` or ``PrivateHandler``."""
+    """Base of all; concrete ones derive from ``PublicHandler`` or ``private.PrivateHandler``."""
 
     is_page: ClassVar[bool] = False
     """Whether people open it in a browser, so that errors are pages and a missing login is the login form."""
@@ -221,90 +217,6 @@ class PublicHandler(Handler):
 
     def check_xsrf_cookie(self) -> None:
         """Nothing here acts for a logged-in person."""
-
-
-class PrivateHandler(Handler):
-    """Asks for a login of Jupyter's (cookie or token) or one of our keys, and for a scope by method."""
-
-    scopes: ClassVar[dict[str, tuple[str, ...]]] = {}
-    """Which scopes allow each method; any one suffices. A method that is missing here is refused to keys."""
-
-    caller: Caller
-
-    async def prepare(self) -> None:  # type: ignore[override]
-        self.current_user = self._jupyter_current_user = None
-        self.redact()
-        if not self.check_host():
-            raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
-        presented = find_key(self.request.headers)
-        if presented is not None:
-            self.caller = self.services.gate.key(presented, self.request.remote_ip or "")
-            # Now that a key speaks, a cookie that comes with it adds no rights.
-            self.current_user = self._jupyter_current_user = User(username=self.caller.owner)
-        else:
-            await self._prepare_login()
-        self._check_origin()
-        self.caller.check(self.scopes.get(self.request.method or "", ("admin",)))
-
-    async def _prepare_login(self) -> None:
-        user = await ensure_async(self.identity_provider.get_user(self))
-        if user is None:
-            if self.is_page and self._wants_page() and self.request.method in SAFE_METHODS:
-                self.redirect(f"{self.get_login_url()}?{urlencode({'next': self.request.uri or ''})}")
-                raise web.Finish
-            self._note_wrong_token()
-            raise errors.Unauthorized(NO_KEY)
-        self.current_user = self._jupyter_current_user = user
-        self.caller = self.services.gate.login()
-        if self.request.method not in SAFE_METHODS:
-            self._check_xsrf()
-        elif not self.token_authenticated:
-            self._check_site()
-
-    def check_xsrf_cookie(self) -> None:
-        """Checked in prepare, once it is known who asks."""
-
-    def _check_xsrf(self) -> None:
-        try:
-            super().check_xsrf_cookie()
-        except web.HTTPError as error:
-            raise errors.Forbidden(
-                "This request lacks the _xsrf token that a login wants; send it, or use a key.", code="xsrf_missing"
-            ) from error
-
-    def _check_site(self) -> None:
-        """A picture behind a login is not for other sites' pages, though the browser sends the cookie along.
-
-        Source: w3.org/TR/fetch-metadata; browsers without it are held by Cross-Origin-Resource-Policy.
-        """
-        fetch = self.request.headers
-        site = fetch.get("Sec-Fetch-Site", "none")
-        opened = fetch.get("Sec-Fetch-Mode") == "navigate" and fetch.get("Sec-Fetch-Dest") == "document"
-        if site not in ("same-origin", "none") and not opened:
-            raise errors.Forbidden("Another site may not load this.", code="cross_site")
-
-    def _check_origin(self) -> None:
-        origin = self.request.headers.get("Origin")
-        if origin is None or origin == self.services.urls.public_origin or self.check_origin():
-            return
-        raise errors.NotFound("There is nothing at this address for another site.")
-
-    def _note_wrong_token(self) -> None:
-        if "Authorization" in self.request.headers or "token" in self.request.query_arguments:
-            self.services.guesses.note(self.request.remote_ip or "")
-
-    def get_own_figure(self, figure_id: str, version: int | None = None) -> FigureRecord:
-        """The caller's figure; another owner's is as unknown as one that is not there.
-
-        Raises
-        ------
-        NotFound
-            For both.
-        """
-        record = self.services.store.get_figure(figure_id, version) if is_id(figure_id) else None
-        if record is None or not self.caller.may_see(record.owner):
-            raise errors.NotFound("There is no such figure.")
-        return record
 
 
 class MissingHandler(PublicHandler):

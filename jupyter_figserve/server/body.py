@@ -8,7 +8,7 @@ from tornado import web
 from tornado.ioloop import IOLoop
 
 from ..errors import InvalidInput, TooLarge
-from .base import PrivateHandler
+from .private import PrivateHandler
 
 
 @web.stream_request_body

@@ -19,7 +19,7 @@ from ..errors import InvalidInput
 from ..store import events
 from ..store.events import Event
 from ..store.store import Store
-from .base import PrivateHandler
+from .private import PrivateHandler
 
 _LOOK_MILLISECONDS = 200
 _QUEUE_LENGTH = 1_000

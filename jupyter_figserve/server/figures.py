@@ -14,9 +14,9 @@ from ..store import figures
 from ..store.figures import LIMIT, Filter
 from ..store.store import Draft
 from . import shapes
-from .base import PrivateHandler
 from .body import UploadHandler
 from .delivery import Delivery, deliver
+from .private import PrivateHandler
 from .upload import read_upload
 
 READ, PUBLISH = ("read",), ("publish",)

@@ -13,7 +13,7 @@ from ..store import keys
 from ..store.figures import LIMIT, MOST
 from ..times import parse_expiry
 from . import shapes
-from .base import PrivateHandler
+from .private import PrivateHandler
 
 ADMIN = ("admin",)
 _DEFAULT_LIFE = "90d"

@@ -15,7 +15,7 @@ from ..store import links
 from ..store.figures import LIMIT, MOST
 from ..times import parse_expiry
 from . import shapes
-from .base import PrivateHandler
+from .private import PrivateHandler
 from .services import Settings
 
 PUBLISH, EITHER = ("publish",), ("read", "publish")

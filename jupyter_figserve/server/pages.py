@@ -12,7 +12,8 @@ from ..formats import FORMATS
 from ..store import links
 from . import headers
 from .assets import static_files
-from .base import PrivateHandler, PublicHandler
+from .base import PublicHandler
+from .private import PrivateHandler
 
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import events, figures, keys, links, pages, shared, status
+from . import embedding, events, figures, keys, links, pages, shared, status
 from .base import MissingHandler
 
 _ID = r"([A-Za-z0-9]{1,64})"
@@ -25,8 +25,8 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/figures/{_ID}", pages.FigurePageHandler),
     (rf"/figures/{_ID}\.([a-z]{{2,5}})", figures.FigureBytesHandler),
     (r"/f/(.*)", shared.LinkHandler),
-    (r"/frame/([A-Za-z0-9_.-]{1,500})\.html", shared.FrameHandler),
-    (r"/oembed", shared.OEmbedHandler),
+    (r"/frame/([A-Za-z0-9_.-]{1,500})\.html", embedding.FrameHandler),
+    (r"/oembed", embedding.OEmbedHandler),
     (r"/static/([a-z]{1,40}\.[a-z]{2,3})", pages.StaticHandler),
 )
 

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlsplit
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.prometheus.log_functions import prometheus_log_method
 
-from ..errors import FormatNotOffered, NotFound
+from ..errors import NotFound
 from ..figure import FigureRecord, Representation
 from ..formats import FORMATS, Format, get_format, get_format_of_mimetype
 from ..links import Link, is_token
@@ -118,7 +116,7 @@ class LinkHandler(PublicHandler):
     def _log(self) -> None:
         """Success is for the metrics alone unless somebody debugs: a log line costs a tenth of a picture."""
         if self.get_status() < 400 and not self.services.settings.log_success:
-            prometheus_log_method(self)
+            prometheus_log_method(self)  # type: ignore[no-untyped-call]
         else:
             super()._log()
 
@@ -234,86 +232,3 @@ class LinkHandler(PublicHandler):
         part = shared.picture
         assert part is not None
         return Snippets(url, image, record.heading, record.alt, part.width, part.height)
-
-
-class FrameHandler(PublicHandler):
-    """``/frame/{signed}.html``: raw HTML for the sandboxed frame of a page of ours, for a minute."""
-
-    redacted_path = "/frame/[secret]"
-
-    @allow_unauthenticated
-    async def get(self, signed: str) -> None:
-        try:
-            figure, version, link = self.services.frames.read(signed)
-            if link is not None:
-                self.services.shared.check_id(link)
-        except NotFound:
-            self.services.guesses.note(self.request.remote_ip or "")
-            raise
-        record = self.services.store.find_figure(figure, version)
-        part = record.version.find_representation(FORMATS["html"]) if record else None
-        if part is None:
-            raise NotFound("There is nothing at this address.")
-        origins = headers.ancestors(self.services.settings.embed_origins, own=True)
-        in_frame = self.request.headers.get("Sec-Fetch-Dest") == "iframe"
-        self.replace_headers(headers.of_frame(origins, is_frame=in_frame) | {"Cache-Control": "private, no-store"})
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.finish(self.services.shared.blob_cache.get(part.digest))
-
-    head = get
-
-
-class OEmbedHandler(PublicHandler):
-    """``/oembed?url=``: what a site needs to embed a link. Source: oembed.com, sections 2.2 and 2.3."""
-
-    redacted_path = "/oembed?url=[secret]"
-
-    @allow_unauthenticated
-    async def get(self) -> None:
-        if self.get_query_argument("format", "json") != "json":
-            raise FormatNotOffered("Only format=json is offered.")
-        shared, url = self._find()
-        part, record, base = shared.picture, shared.record, self.base
-        common: dict[str, Any] = {
-            "version": "1.0",
-            "title": record.heading,
-            "provider_name": "figserve",
-            "provider_url": base.url,
-            "cache_age": self.services.settings.link_cache_seconds,
-        }
-        if part is None or shared.main.format is FORMATS["html"]:
-            width, height = _fit(640, 480, self.integer("maxwidth"), self.integer("maxheight"))
-            frame = Snippets(url, url, record.heading, record.alt, width, height).iframe
-            self._answer(shared, common | {"type": "rich", "html": frame, "width": width, "height": height})
-            return
-        width, height = _fit(part.width or 640, part.height or 480, self.integer("maxwidth"), self.integer("maxheight"))
-        photo = {"type": "photo", "url": image_url(url, part.format.name), "width": width, "height": height}
-        self._answer(shared, common | photo)
-
-    head = get
-
-    def _answer(self, shared: Shared, data: dict[str, Any]) -> None:
-        self.set_header("Access-Control-Allow-Origin", "*")
-        if shared.link.is_cacheable:
-            self.set_header("Cache-Control", f"public, max-age={self.services.settings.link_cache_seconds}")
-        self.answer(data)
-
-    def _find(self) -> tuple[Shared, str]:
-        """The link of ``url``, which may be written with any host: only its token counts, and the answer is ours."""
-        path = urlsplit(self.get_query_argument("url", "")).path
-        token = path.rpartition("/f/")[2].removesuffix("/embed").partition(".")[0]
-        try:
-            if "/f/" not in path or not is_token(token):
-                raise LinkGone
-            shared = self.services.shared.get(token)
-            if not self.services.views.has_left(shared.link, self.request):
-                raise LinkGone
-        except LinkGone:
-            self.services.guesses.note(self.request.remote_ip or "")
-            raise
-        return shared, self.base.link(token)
-
-
-def _fit(width: int, height: int, most_width: int | None, most_height: int | None) -> tuple[int, int]:
-    scale = min(1.0, (most_width or width) / width, (most_height or height) / height)
-    return max(1, round(width * scale)), max(1, round(height * scale))
