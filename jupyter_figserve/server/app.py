@@ -42,10 +42,6 @@ class FigServe(ExtensionApp):
     name = "jupyter_figserve"
     app_name = "FigServe"
     version = __version__
-    load_other_extensions = True
-    open_browser = False
-    extension_url = "/figserve/"
-    default_url = "/figserve/"
 
     data_dir = Unicode(
         help="Directory of figures, links and keys; several servers may share one. Default: figserve/ in Jupyter's data"

@@ -1,0 +1,75 @@
+"""The README's code runs: the Python in one kernel, the shell lines with a key, the settings in a server."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .conftest import require_program
+
+README = Path(__file__).parent.parent / "README.md"
+TEXT = README.read_text(encoding="utf-8")
+PNG = (
+    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
+    "1f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
+)
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.kernel
+def test_the_python_runs_from_top_to_bottom(live_server):
+    """A reader who pastes every notebook block, in order, into one notebook gets no error and the links they show."""
+    code = [block for block in blocks("python") if not block.startswith("c.")]
+    assert len(code) == 3
+    with live_server.kernel("readme.ipynb") as kernel:
+        for block in code:
+            execution = kernel.run(block)
+            assert execution.error is None, block
+            if "link.url" in block:
+                assert re.search(r"http\S+/f/[\w-]{32}", execution.stdout)
+
+
+def test_the_shell_lines_publish(live_server, tmp_path):
+    """The curl line publishes a picture with nothing but a key."""
+    require_program("curl")
+    (tmp_path / "plot.png").write_bytes(bytes.fromhex(PNG))
+    made = live_server.fetch("figserve/api/keys", method="POST", body={"scopes": ["publish"]}).json()
+    environment = os.environ | {"FIGSERVE_API_KEY": made["key"], "FIGSERVE_URL": f"{live_server.url}figserve"}
+    (block,) = blocks("bash")
+    done = subprocess.run(["bash", "-ec", block], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["title"] == "From a shell"
+
+
+def test_the_settings_are_those_of_the_extension(make_server, tmp_path):
+    """A server starts with the README's configuration, and links carry its address."""
+    (block,) = [block for block in blocks("python") if block.startswith("c.")]
+    config = tmp_path / "jupyter_server_config.py"
+    config.write_text(block, encoding="utf-8")
+    server = make_server(args=[f"--config={config}"])
+    status = server.fetch("figserve/api/status").json()
+    assert status["limits"]["keep_versions"] == 50
+    assert status["limits"]["link_max_age"] == 90 * 86_400
+
+
+def test_every_setting_is_mentioned():
+    """A trait that no text names would be found by nobody."""
+    from jupyter_figserve.server.app import FigServe
+
+    ours = set(FigServe.class_own_traits(config=True)) - {"open_browser"}
+    assert {name for name in ours if f"FigServe.{name}" not in TEXT and f"`{name}`" not in TEXT} == set()
+
+
+def test_links_to_files_lead_somewhere():
+    """Every relative link and picture of the README is a file of the repository."""
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", TEXT)
+    assert targets
+    assert [target for target in targets if not (README.parent / target).exists()] == []
