@@ -133,7 +133,9 @@ def _filtered_strips(rgba: Pixels, channels: tuple[int, ...]) -> Iterator[Any]:
         # All four channels are subtracted at once, in vector instructions, and the needed ones then picked.
         first = 0 if start else 1
         np.subtract(
-            rgba[start + first : start + count], rgba[start + first - 1 : start + count - 1], out=differences[first:count]
+            rgba[start + first : start + count],
+            rgba[start + first - 1 : start + count - 1],
+            out=differences[first:count],
         )
         if not start:
             differences[0] = rgba[0]

@@ -86,5 +86,6 @@ def _targets(node: ast.Import | ast.ImportFrom, package: str, modules: dict[str,
     base = ".".join([*above, *([node.module] if node.module else [])])
     for alias in node.names:
         # `from . import links` names a module, `from .links import Link` a thing in one.
+        # The version is a value without a module, which any layer may know.
         whole = f"{base}.{alias.name}"
-        yield whole if whole in modules else base
+        yield whole if whole in modules or alias.name == "__version__" else base

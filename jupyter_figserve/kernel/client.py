@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,6 +77,7 @@ class Client:
         self._read_timeout = read_timeout
         self._idle: deque[HTTPConnection] = deque()
         self._process = os.getpid()
+        weakref.finalize(self, _close_all, self._idle)
 
     def __repr__(self) -> str:
         return f"Client({self.address.url!r})"
@@ -116,8 +118,7 @@ class Client:
         return self._parsed(answer) if answer.body else None
 
     def close(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
+        _close_all(self._idle)
 
     def _exchange(self, request: Request, meanwhile: Callable[[], None] | None = None) -> Answer:
         """Send and read, once more on a new connection if a kept one turns out to be dropped.
@@ -200,8 +201,9 @@ class Client:
 
     def _take_idle(self) -> HTTPConnection | None:
         if self._process != os.getpid():
-            # The parent goes on talking on these; here they are only let go of.
-            self._idle, self._process = deque(), os.getpid()
+            # The parent goes on talking on these: only the child's copies of their descriptors are closed.
+            _close_all(self._idle)
+            self._process = os.getpid()
         while True:
             try:
                 connection = self._idle.pop()
@@ -216,6 +218,11 @@ class Client:
             text = f"{self.address.url} did not answer within {self._read_timeout:g} seconds."
             return errors.Unavailable(text, code="timeout")
         return errors.Unavailable(f"The connection to {self.address.url} broke off: {error or type(error).__name__}.")
+
+
+def _close_all(connections: deque[HTTPConnection]) -> None:
+    while connections:
+        connections.pop().close()
 
 
 class _Once:

@@ -14,6 +14,7 @@ from . import tables
 
 KEPT = 10_000
 """How many events stay for replay."""
+_ADD = tables.events.insert()
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,8 @@ class Event:
 
 
 def add(connection: Connection, now: float, owner: str, kind: str, data: dict[str, Any]) -> None:
-    connection.execute(
-        tables.events.insert().values(
-            created=now, owner=owner, kind=kind, data=json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-        )
-    )
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    connection.execute(_ADD, {"created": now, "owner": owner, "kind": kind, "data": text})
 
 
 def newest_id(connection: Connection) -> int:

@@ -4,20 +4,61 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from ..errors import InvalidInput
-from ..figure import FigureRecord, Identity, Representation, Source, Version
+from ..figure import FigureRecord, Identity, Representation, Source, Version, is_id
 from . import tables
 
 LIMIT = 50
 MOST = 1_000
 _F, _V, _R = tables.figures.c, tables.versions.c, tables.representations.c
+
+# One row a representation, each with its figure and version. Statements are made once: making them costs more than
+# running them.
+_WHOLE = sa.select(
+    _F.id,
+    _F.owner,
+    _F.scope,
+    _F.notebook,
+    _F.maker,
+    _F.name,
+    _F.origin,
+    _F.created,
+    _F.updated,
+    _V.number,
+    _V.created.label("made"),
+    _V.session,
+    _V.title,
+    _V.alt,
+    _V.source_kind,
+    _V.source_digest,
+    _V.source_size,
+    _V.source_libraries,
+    _V.provenance,
+    _R.is_thumbnail,
+    *(_R[field.name] for field in fields(Representation)),
+).select_from(
+    tables.figures.join(tables.versions, _V.figure == _F.id).outerjoin(
+        tables.representations, sa.and_(_R.figure == _V.figure, _R.version == _V.number)
+    )
+)
+_PARTS = 19
+"""Where the columns of a representation begin."""
+_OF_ID = _F.id == sa.bindparam("id")
+_NEWEST_OF_ID = _WHOLE.where(_OF_ID, _V.number == _F.latest).order_by(_R.position)
+_VERSION_OF_ID = _WHOLE.where(_OF_ID, _V.number == sa.bindparam("number")).order_by(_R.position)
+_VERSIONS_OF_ID = _WHOLE.where(_OF_ID).order_by(_V.number.desc(), _R.position)
+_NUMBERS_OF_ID = sa.select(_V.number).where(_V.figure == sa.bindparam("id")).order_by(_V.number.desc())
+_NEWEST_OF_IDENTITY = _WHOLE.where(
+    *(_F[field.name] == sa.bindparam(field.name) for field in fields(Identity)), _V.number == _F.latest
+).order_by(_R.position)
 
 
 @dataclass(frozen=True)
@@ -29,7 +70,7 @@ class Filter:
     notebook, scope, maker
         Exact.
     text
-        Part of a name, title or notebook path, without regard to case.
+        Part of a name, title or notebook path, without regard to the case of ASCII letters (SQLite knows no other).
     """
 
     owner: str | None = None
@@ -43,29 +84,25 @@ class Filter:
 
 def find(connection: Connection, figure_id: str, version: int | None = None) -> FigureRecord | None:
     """The figure with its newest version, or with the one asked for."""
-    wanted = _F.latest if version is None else version
-    rows = connection.execute(_select_whole().where(_F.id == figure_id, _V.number == wanted)).all()
+    if version is None:
+        rows = connection.execute(_NEWEST_OF_ID, {"id": figure_id}).all()
+    else:
+        rows = connection.execute(_VERSION_OF_ID, {"id": figure_id, "number": version}).all()
     return next(_records(rows), None)
 
 
 def find_by_identity(connection: Connection, identity: Identity) -> FigureRecord | None:
-    rows = connection.execute(
-        _select_whole().where(
-            _F.owner == identity.owner,
-            _F.scope == identity.scope,
-            _F.notebook == identity.notebook,
-            _F.maker == identity.maker,
-            _F.name == identity.name,
-            _V.number == _F.latest,
-        )
-    ).all()
-    return next(_records(rows), None)
+    return next(_records(connection.execute(_NEWEST_OF_IDENTITY, identity.__dict__).all()), None)
 
 
 def versions(connection: Connection, figure_id: str) -> list[Version]:
     """All that are kept, newest first."""
-    rows = connection.execute(_select_whole().where(_F.id == figure_id).order_by(_V.number.desc(), _R.position)).all()
-    return [record.version for record in _records(rows)]
+    return [record.version for record in _records(connection.execute(_VERSIONS_OF_ID, {"id": figure_id}).all())]
+
+
+def numbers(connection: Connection, figure_id: str) -> Sequence[int]:
+    """The numbers of all versions that are kept, newest first."""
+    return connection.execute(_NUMBERS_OF_ID, {"id": figure_id}).scalars().all()
 
 
 def list_page(
@@ -87,9 +124,9 @@ def list_page(
     keys = connection.execute(page).all()
     inside = keys[:limit]
     rows = connection.execute(
-        _select_whole()
-        .where(_F.id.in_([key.id for key in inside]), _V.number == _F.latest)
-        .order_by(_F.updated.desc(), _F.id.desc(), _R.position)
+        _WHOLE.where(_F.id.in_([key.id for key in inside]), _V.number == _F.latest).order_by(
+            _F.updated.desc(), _F.id.desc(), _R.position
+        )
     ).all()
     following = _write_cursor(inside[-1].updated, inside[-1].id) if len(keys) > limit else None
     return list(_records(rows)), following
@@ -112,45 +149,6 @@ def _conditions(which: Filter) -> list[Any]:
     return found
 
 
-def _select_whole() -> sa.Select[Any]:
-    """One row a representation, each with its figure and version."""
-    joined = tables.figures.join(tables.versions, _V.figure == _F.id).outerjoin(
-        tables.representations, sa.and_(_R.figure == _V.figure, _R.version == _V.number)
-    )
-    return (
-        sa.select(
-            _F.id,
-            _F.owner,
-            _F.scope,
-            _F.notebook,
-            _F.maker,
-            _F.name,
-            _F.origin,
-            _F.created,
-            _F.updated,
-            _V.number,
-            _V.created.label("made"),
-            _V.session,
-            _V.title,
-            _V.alt,
-            _V.source_kind,
-            _V.source_digest,
-            _V.source_size,
-            _V.source_libraries,
-            _V.provenance,
-            _R.is_thumbnail,
-            _R.mimetype,
-            _R.digest,
-            _R.size,
-            _R.width,
-            _R.height,
-            _R.dpi,
-        )
-        .select_from(joined)
-        .order_by(_R.position)
-    )
-
-
 def _records(rows: Iterable[Row[Any]]) -> Iterator[FigureRecord]:
     """Rows of one version belong together; the order of versions is that of their first rows."""
     grouped: dict[tuple[str, int], list[Row[Any]]] = {}
@@ -161,11 +159,7 @@ def _records(rows: Iterable[Row[Any]]) -> Iterator[FigureRecord]:
 
 def _record(rows: list[Row[Any]]) -> FigureRecord:
     first = rows[0]
-    shown = [
-        (row.is_thumbnail, Representation(row.mimetype, row.digest, row.size, row.width, row.height, row.dpi))
-        for row in rows
-        if row.digest is not None
-    ]
+    shown = [(row[_PARTS], Representation(*row[_PARTS + 1 :])) for row in rows if row[_PARTS] is not None]
     version = Version(
         number=first.number,
         created=first.made,
@@ -195,6 +189,8 @@ def _write_cursor(updated: float, figure_id: str) -> str:
 def _read_cursor(cursor: str) -> tuple[float, str]:
     try:
         updated, figure_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return float(updated), str(figure_id)
-    except (ValueError, TypeError) as error:
+        if not math.isfinite(updated) or not is_id(figure_id):
+            raise ValueError(cursor)
+        return float(updated), figure_id
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise InvalidInput("That cursor is not one of ours; start again without it.", code="invalid_cursor") from error

@@ -15,6 +15,10 @@ from . import tables
 VIEW_SECONDS = 600
 """One client's requests within ten minutes are one view."""
 _L = tables.links.c
+_OF_FIGURE = (
+    sa.select(tables.links).where(_L.figure == sa.bindparam("figure")).order_by(_L.created.desc(), _L.id.desc())
+)
+_OF_TOKEN = sa.select(tables.links).where(_L.token_hash == sa.bindparam("token_hash"))
 
 
 def add(connection: Connection, link: Link) -> None:
@@ -23,11 +27,13 @@ def add(connection: Connection, link: Link) -> None:
 
 def find_by_token(connection: Connection, token: str) -> Link | None:
     """By the token's sha256: what is compared in the database is no secret."""
-    return _first(connection, _L.token_hash == hash_secret(token))
+    row = connection.execute(_OF_TOKEN, {"token_hash": hash_secret(token)}).first()
+    return _link(row) if row else None
 
 
 def find(connection: Connection, link_id: str) -> Link | None:
-    return _first(connection, _L.id == link_id)
+    row = connection.execute(sa.select(tables.links).where(_L.id == link_id)).first()
+    return _link(row) if row else None
 
 
 def list_of_owner(
@@ -45,8 +51,7 @@ def list_of_owner(
 
 
 def of_figure(connection: Connection, figure: str) -> list[Link]:
-    query = sa.select(tables.links).where(_L.figure == figure).order_by(_L.created.desc(), _L.id.desc())
-    return [_link(row) for row in connection.execute(query)]
+    return [_link(row) for row in connection.execute(_OF_FIGURE, {"figure": figure})]
 
 
 def change(connection: Connection, link_id: str, changes: dict[str, Any]) -> None:
@@ -91,11 +96,6 @@ def is_known_viewer(connection: Connection, link_id: str, client: str, now: floa
     seen = tables.viewers.c
     when = connection.execute(sa.select(seen.seen).where(seen.link == link_id, seen.client == client)).scalar()
     return when is not None and 0 <= now - when < VIEW_SECONDS
-
-
-def _first(connection: Connection, condition: Any) -> Link | None:
-    row = connection.execute(sa.select(tables.links).where(condition)).first()
-    return _link(row) if row else None
 
 
 def _link(row: Row[Any]) -> Link:

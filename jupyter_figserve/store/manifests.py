@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +77,23 @@ def _to_json(manifest: Manifest) -> dict[str, Any]:
     return {
         "format": _FORMAT,
         "id": record.id,
-        "identity": asdict(record.identity),
+        "identity": record.identity.__dict__,
         "origin": record.origin,
         "created": record.created,
         "updated": record.updated,
-        "versions": [asdict(version) for version in manifest.versions],
-        "links": [asdict(link) for link in manifest.links],
+        "versions": [_version_to_json(version) for version in manifest.versions],
+        "links": [link.__dict__ for link in manifest.links],
     }
+
+
+def _version_to_json(version: Version) -> dict[str, Any]:
+    # By hand: ``asdict`` copies every value of twenty versions for each publish.
+    parts = {
+        "representations": [part.__dict__ for part in version.representations],
+        "thumbnail": version.thumbnail and version.thumbnail.__dict__,
+        "source": version.source and version.source.__dict__,
+    }
+    return version.__dict__ | parts
 
 
 def _from_json(data: dict[str, Any]) -> Manifest:

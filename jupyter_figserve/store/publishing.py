@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
-from ..figure import FigureRecord, Identity, Source, Version, new_id
+from ..figure import FigureRecord, Identity, Representation, Source, Version, new_id
 from . import events, figures, links, sessions, tables, usage
 from .usage import Quota
 
 NO_QUOTA = Quota()
+
+# What every publish runs is made once: making a statement costs more than running it.
+_figure, _number = sa.bindparam("figure"), sa.bindparam("number")
+_RENEW = tables.figures.update().where(tables.figures.c.id == _figure)
+_INSERT_VERSION = tables.versions.insert()
+_INSERT_REPRESENTATION = tables.representations.insert()
+_DELETE_VERSION = tables.versions.delete().where(
+    tables.versions.c.figure == _figure, tables.versions.c.number == _number
+)
+_DELETE_REPRESENTATIONS = tables.representations.delete().where(
+    tables.representations.c.figure == _figure, tables.representations.c.version == _number
+)
+_insert_blob = insert(tables.blobs)
+_HOLD = _insert_blob.on_conflict_do_update(
+    index_elements=["digest"], set_={"refs": tables.blobs.c.refs + 1, "touched": _insert_blob.excluded.touched}
+)
+_RELEASE = (
+    tables.blobs.update()
+    .where(tables.blobs.c.digest == sa.bindparam("blob"))
+    .values(refs=tables.blobs.c.refs - 1, touched=sa.bindparam("now"))
+)
 
 
 @dataclass(frozen=True)
@@ -62,11 +84,7 @@ def publish(connection: Connection, limits: Limits, identity: Identity, origin: 
         _insert_figure(connection, record)
     else:
         record = replace(known, updated=now, version=replace(version, number=number))
-        connection.execute(
-            tables.figures.update()
-            .where(tables.figures.c.id == record.id)
-            .values(updated=now, latest=number, title=version.title)
-        )
+        connection.execute(_RENEW, {"figure": record.id, "updated": now, "latest": number, "title": version.title})
     insert_version(connection, record.id, record.version, now)
     usage.add(connection, record.owner, version.session, figures=int(known is None), size=version.size)
     if version.session:
@@ -76,10 +94,10 @@ def publish(connection: Connection, limits: Limits, identity: Identity, origin: 
     return record
 
 
-def restore(connection: Connection, record: FigureRecord, versions: Iterable[Version]) -> None:
-    """Enter a figure as a manifest tells it, without quota or event."""
+def restore(connection: Connection, record: FigureRecord, versions: Sequence[Version]) -> None:
+    """Enter a figure as a manifest tells it (newest version first), without quota or event."""
     _insert_figure(connection, record)
-    for position, version in enumerate(versions):
+    for position, version in enumerate(reversed(versions)):
         insert_version(connection, record.id, version, version.created)
         usage.add(connection, record.owner, version.session, figures=int(position == 0), size=version.size)
         if version.session:
@@ -99,7 +117,7 @@ def attach_source(
         .where(tables.versions.c.figure == record.id, tables.versions.c.number == number)
         .values(_source_columns(source))
     )
-    _hold(connection, source.digest, source.size, now)
+    _hold(connection, [source], now)
     usage.add(connection, record.owner, held.version.session, figures=0, size=source.size)
     return True
 
@@ -129,31 +147,23 @@ def delete(connection: Connection, record: FigureRecord, now: float) -> None:
 
 
 def insert_version(connection: Connection, figure_id: str, version: Version, now: float) -> None:
+    row = {name: getattr(version, name) for name in ("number", "created", "session", "title", "alt")}
+    provenance = json.dumps(version.provenance, ensure_ascii=False)
     connection.execute(
-        tables.versions.insert().values(
-            figure=figure_id,
-            number=version.number,
-            created=version.created,
-            session=version.session,
-            title=version.title,
-            alt=version.alt,
-            provenance=json.dumps(version.provenance, ensure_ascii=False),
-            **(_source_columns(version.source) if version.source else {}),
-        )
+        _INSERT_VERSION, row | {"figure": figure_id, "provenance": provenance} | _source_columns(version.source)
     )
     parts = [(False, part) for part in version.representations]
     if version.thumbnail:
         parts.append((True, version.thumbnail))
     connection.execute(
-        tables.representations.insert(),
+        _INSERT_REPRESENTATION,
         [
             {"figure": figure_id, "version": version.number, "position": position, "is_thumbnail": is_thumbnail}
             | part.__dict__
             for position, (is_thumbnail, part) in enumerate(parts)
         ],
     )
-    for part in version.parts:
-        _hold(connection, part.digest, part.size, now)
+    _hold(connection, version.parts, now)
 
 
 def _insert_figure(connection: Connection, record: FigureRecord) -> None:
@@ -177,40 +187,32 @@ def _insert_figure(connection: Connection, record: FigureRecord) -> None:
 
 def _prune(connection: Connection, record: FigureRecord, keep: int, now: float) -> None:
     """Remove the oldest versions beyond ``keep`` that no link shows."""
-    if not keep:
+    numbers = figures.numbers(connection, record.id)
+    if not keep or len(numbers) <= keep:
         return
     pinned = {link.version for link in links.of_figure(connection, record.id)}
-    unlinked = [v for v in figures.versions(connection, record.id) if v.number not in pinned]
-    for version in unlinked[keep:]:
-        _remove_version(connection, record, version, now)
+    for number in [n for n in numbers if n not in pinned][keep:]:
+        old = figures.find(connection, record.id, number)
+        assert old is not None
+        _remove_version(connection, record, old.version, now)
 
 
 def _remove_version(connection: Connection, record: FigureRecord, version: Version, now: float) -> None:
-    parts, rows = tables.representations.c, tables.versions.c
-    connection.execute(
-        tables.representations.delete().where(parts.figure == record.id, parts.version == version.number)
-    )
-    connection.execute(tables.versions.delete().where(rows.figure == record.id, rows.number == version.number))
-    for part in version.parts:
-        connection.execute(
-            tables.blobs.update()
-            .where(tables.blobs.c.digest == part.digest)
-            .values(refs=tables.blobs.c.refs - 1, touched=now)
-        )
+    which = {"figure": record.id, "number": version.number}
+    connection.execute(_DELETE_REPRESENTATIONS, which)
+    connection.execute(_DELETE_VERSION, which)
+    connection.execute(_RELEASE, [{"blob": part.digest, "now": now} for part in version.parts])
     usage.add(connection, record.owner, version.session, figures=0, size=-version.size)
 
 
-def _hold(connection: Connection, digest: str, size: int, now: float) -> None:
-    """One more reference to a blob."""
-    statement = insert(tables.blobs).values(digest=digest, size=size, refs=1, touched=now)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["digest"], set_={"refs": tables.blobs.c.refs + 1, "touched": now}
-        )
-    )
+def _hold(connection: Connection, parts: Sequence[Representation | Source], now: float) -> None:
+    """One more reference to the blob of each."""
+    connection.execute(_HOLD, [{"digest": p.digest, "size": p.size, "refs": 1, "touched": now} for p in parts])
 
 
-def _source_columns(source: Source) -> dict[str, object]:
+def _source_columns(source: Source | None) -> dict[str, object]:
+    if source is None:
+        return dict.fromkeys(("source_kind", "source_digest", "source_size", "source_libraries"))
     return {
         "source_kind": source.kind,
         "source_digest": source.digest,

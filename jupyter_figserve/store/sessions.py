@@ -11,6 +11,8 @@ from sqlalchemy.engine import Connection
 from . import tables
 
 _S = tables.sessions.c
+_made = insert(tables.session_figures)
+_MADE = _made.on_conflict_do_update(index_elements=["session", "figure"], set_={"version": _made.excluded.version})
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,7 @@ def end_unseen(connection: Connection, before: float) -> int:
 
 def made(connection: Connection, session_id: str, figure: str, version: int) -> None:
     """Note that a session made (or made again, to the byte) a version of a figure."""
-    statement = insert(tables.session_figures).values(session=session_id, figure=figure, version=version)
-    connection.execute(statement.on_conflict_do_update(index_elements=["session", "figure"], set_={"version": version}))
+    connection.execute(_MADE, {"session": session_id, "figure": figure, "version": version})
 
 
 def has_made(connection: Connection, session_id: str, figure: str) -> bool:

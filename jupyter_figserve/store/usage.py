@@ -12,6 +12,15 @@ from sqlalchemy.engine import Connection
 from ..errors import QuotaExceeded
 from . import tables
 
+_add = insert(tables.usage)
+_ADD = _add.on_conflict_do_update(
+    index_elements=["kind", "key"],
+    set_={
+        "figures": tables.usage.c.figures + _add.excluded.figures,
+        "bytes": tables.usage.c.bytes + _add.excluded.bytes,
+    },
+)
+
 
 @dataclass(frozen=True)
 class Quota:
@@ -60,14 +69,7 @@ def total(connection: Connection) -> Used:
 def add(connection: Connection, owner: str, session: str | None, *, figures: int, size: int) -> None:
     """Change what is counted; negative numbers take away. ``size`` is in bytes, ``figures`` the owner's."""
     places = [("owner", owner, figures)] + ([("session", session, 0)] if session else [])
-    for kind, key, number in places:
-        statement = insert(tables.usage).values(kind=kind, key=key, figures=number, bytes=size)
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["kind", "key"],
-                set_={"figures": tables.usage.c.figures + number, "bytes": tables.usage.c.bytes + size},
-            )
-        )
+    connection.execute(_ADD, [{"kind": kind, "key": key, "figures": n, "bytes": size} for kind, key, n in places])
 
 
 def check(
@@ -81,7 +83,10 @@ def check(
         Naming the quota, what is used of it and what to do.
     """
     for kind, key in places.items():
-        quota, used = quotas[kind], read(connection, kind, key)
+        quota = quotas[kind]
+        if quota == Quota():
+            continue
+        used = read(connection, kind, key)
         if kind in new_to and quota.figures is not None and used.figures >= quota.figures:
             raise QuotaExceeded(
                 f"This {kind} has {used.figures:,} figures and may have {quota.figures:,}: delete some, or ask for"

@@ -1,0 +1,283 @@
+"""A plotting object → bytes, thumbnail and words; the only caller of ``savefig``. Kernel and sandbox.
+
+Nothing of the caller's changes: neither rcParams, nor the figure's dpi, colours and canvas, nor pyplot's figures.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from .describe import describe, describe_figure, one_line
+from .errors import FigServeError, InvalidInput, OutputInvalid, UnsupportedType
+from .figure import ALT_LENGTH, TITLE_LENGTH, Payload
+from .formats import FORMATS, Format, find_format_of_bytes, get_format, get_format_of_mimetype
+from .pictures import (
+    PNG,
+    check_pixels,
+    image_payload,
+    image_thumbnail,
+    is_raster,
+    open_image,
+    payload_of,
+    svgz_payload,
+    thumbnail_payload,
+)
+from .png import THUMBNAIL_WIDTH, encode_png
+from .resolve import Found, find_figure
+from .rich import bytes_payloads, find_payloads
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from .png import Pixels
+
+_LIBRARIES = ("matplotlib", "numpy", "pandas", "seaborn", "plotnine", "plotly", "altair", "bokeh", "PIL")
+_ACCEPTED = (
+    "a matplotlib figure, Axes or artist, a seaborn, plotnine or pandas plot, a Pillow image, image bytes,"
+    " or an object with an image or HTML representation (Plotly, Altair, Bokeh)"
+)
+_VECTOR_DPI = 96
+# Any fixed text makes the ids in an SVG the same in every run.
+_HASH_SALT = "jupyter_figserve"
+_EPS_DATE = re.compile(rb"^%%CreationDate:.*\n", re.MULTILINE)
+_UNDATED: Mapping[str, dict[str, Any]] = {
+    "svg": {"metadata": {"Date": None}},
+    "pdf": {"metadata": {"CreationDate": None}},
+}
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What a plotting object became.
+
+    Parameters
+    ----------
+    payloads
+        In the order of the formats asked for; where only the default was asked of an object that has no PNG,
+        what it has instead (interactive plots: HTML first).
+    thumbnail
+        A PNG at most 320 pixels wide, None where no pixels are at hand.
+    title
+        The object's own title in one line, ``""`` when it has none.
+    alt
+        A sentence derived from what is drawn, ``""`` when nothing is known.
+    figure
+        The matplotlib figure that a source can be pickled from, else None.
+    """
+
+    payloads: tuple[Payload, ...]
+    thumbnail: Payload | None
+    title: str
+    alt: str
+    figure: Any | None
+
+
+def encode(obj: object, formats: Sequence[str] = ("png",), *, dpi: float | None = None, tight: bool = False) -> Encoded:
+    """Draw ``obj`` once for each format, with the pixels that its own library would save.
+
+    Parameters
+    ----------
+    obj
+        A plotting object; None is the current pyplot figure.
+    formats
+        Names of the format table.
+    dpi
+        Dots per inch of raster formats; by default as ``savefig`` decides.
+    tight
+        Cut or extend the picture to what is drawn, like ``bbox_inches="tight"``.
+
+    Raises
+    ------
+    OutputInvalid
+        When the object is nothing that can be drawn, or drawing it raised.
+    UnsupportedType
+        For a format that is not in the table, or that the object cannot have.
+    """
+    rows = tuple(get_format(name) for name in formats)
+    if not rows:
+        raise InvalidInput(f"Name at least one format of {', '.join(FORMATS)}.")
+    if dpi is not None and not (math.isfinite(dpi) and dpi > 0):
+        raise InvalidInput(f"{dpi} is not a resolution; give dots per inch above 0.")
+    try:
+        found = find_figure(obj)
+        return _encode_figure(found, rows, dpi, tight) if found else _encode_other(obj, rows, dpi)
+    except FigServeError:
+        raise
+    except Exception as error:
+        reason = one_line(f"{type(error).__name__}: {error}", 500)
+        raise OutputInvalid(f"The figure could not be drawn: {reason}") from error
+
+
+def pickle_figure(figure: Any) -> bytes:
+    """The figure as a source that the sandbox can draw again.
+
+    Raises
+    ------
+    OutputInvalid
+        When something in it cannot be pickled.
+    """
+    try:
+        return pickle.dumps(figure, protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception as error:
+        reason = one_line(f"{type(error).__name__}: {error}", 500)
+        raise OutputInvalid(f"The figure cannot be kept for redrawing: {reason}", code="not_redrawable") from error
+
+
+def libraries() -> dict[str, str]:
+    """Versions of Python (two numbers) and of the plotting libraries that are loaded."""
+    loaded = {name: getattr(sys.modules.get(name), "__version__", None) for name in _LIBRARIES}
+    versions = {name: version for name, version in loaded.items() if isinstance(version, str)}
+    return {"python": f"{sys.version_info.major}.{sys.version_info.minor}", **versions}
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """What Agg drew, before any encoding."""
+
+    pixels: Pixels
+    dpi: float
+
+
+def _encode_figure(found: Found, rows: tuple[Format, ...], dpi: float | None, tight: bool) -> Encoded:
+    figure = found.figure
+    options: dict[str, Any] = {"bbox_inches": "tight"} if tight or found.tight else {}
+    if dpi is not None:
+        options["dpi"] = dpi
+    with _rc(found.rc):
+        picture = _draw(figure, options) if PNG in rows else None
+        payloads = tuple(
+            _png_payload(picture) if row is PNG and picture else _saved_payload(figure, row, options) for row in rows
+        )
+        small = picture or _draw(figure, {**options, "dpi": _thumbnail_dpi(figure)})
+    title, alt = describe_figure(figure, found.title)
+    return Encoded(payloads, thumbnail_payload(small.pixels), title, alt, figure)
+
+
+def _png_payload(picture: _Picture) -> Payload:
+    import matplotlib
+
+    height, width, _ = picture.pixels.shape
+    software = f"Matplotlib version{matplotlib.__version__}, https://matplotlib.org/"
+    data = encode_png(picture.pixels, dpi=picture.dpi, metadata={"Software": software})
+    return Payload(PNG.mimetype, data, width, height, picture.dpi)
+
+
+def _saved_payload(figure: Figure, row: Format, options: Mapping[str, Any]) -> Payload:
+    if row.name == "html":
+        raise UnsupportedType("A matplotlib figure has no html form; ask for png, svg, pdf, jpg, webp, eps or svgz.")
+    if row.name == "svgz":
+        return svgz_payload(_saved_payload(figure, FORMATS["svg"], options))
+    if row.is_vector:
+        check_pixels(*(side * _VECTOR_DPI for side in figure.get_size_inches()))
+    buffer = io.BytesIO()
+    with _own_canvas(figure) as canvas, _rc(_fixed_ids()):
+        figure.savefig(buffer, format=row.name, **options, **_UNDATED.get(row.name, {}))
+        dpi = canvas.saved_dpi if is_raster(row) else None
+    data = buffer.getvalue()
+    return payload_of(row, _EPS_DATE.sub(b"", data, count=1) if row.name == "eps" else data, dpi=dpi)
+
+
+def _draw(figure: Figure, options: Mapping[str, Any]) -> _Picture:
+    """The pixels of ``savefig(format="png")``: matplotlib does all but the encoding."""
+    with _own_canvas(figure) as canvas:
+        figure.savefig(io.BytesIO(), format="png", **options)
+        picture: _Picture = canvas.picture
+        return picture
+
+
+def _thumbnail_dpi(figure: Figure) -> float:
+    """Twice as fine as the thumbnail, so that thin lines are averaged instead of dropped."""
+    return float(min(figure.dpi, 2 * THUMBNAIL_WIDTH / figure.get_figwidth()))
+
+
+@contextmanager
+def _own_canvas(figure: Figure) -> Iterator[Any]:
+    """Have ``savefig`` print on our canvas; the figure's own, perhaps a window's, does not notice."""
+    before = figure.canvas
+    canvas = _canvas_class()(figure)
+    try:
+        yield canvas
+    finally:
+        figure.canvas = before
+
+
+@lru_cache(maxsize=1)
+def _canvas_class() -> Any:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    agg: Any = FigureCanvasAgg  # its methods have no annotations
+
+    class Canvas(FigureCanvasAgg):
+        """Agg, with a bound on the size, and a ``print_png`` that keeps the pixels instead of encoding them."""
+
+        picture: _Picture | None = None
+        saved_dpi: float | None = None
+
+        def get_renderer(self) -> Any:
+            check_pixels(*self.get_width_height(physical=True))
+            self.saved_dpi = float(self.figure.dpi)
+            return agg.get_renderer(self)
+
+        def print_png(self, *_args: Any, **_kwargs: Any) -> None:
+            import numpy as np
+
+            agg.draw(self)
+            self.picture = _Picture(np.asarray(agg.buffer_rgba(self)), float(self.figure.dpi))
+
+    return Canvas
+
+
+def _fixed_ids() -> dict[str, Any]:
+    import matplotlib
+
+    return {"svg.hashsalt": matplotlib.rcParams["svg.hashsalt"] or _HASH_SALT}
+
+
+@contextmanager
+def _rc(changes: Mapping[str, Any]) -> Iterator[None]:
+    """Hold these rcParams alone: ``rc_context`` would also undo what another thread sets meanwhile."""
+    import matplotlib
+
+    params: Any = matplotlib.rcParams
+    before = {name: params[name] for name in changes if name in params}
+    try:
+        params.update({name: changes[name] for name in before})
+        yield
+    finally:
+        params.update(before)
+
+
+def _encode_other(obj: object, rows: tuple[Format, ...], dpi: float | None) -> Encoded:
+    payloads = _other_payloads(obj, rows, dpi)
+    if payloads is None:
+        raise OutputInvalid(f"{type(obj).__name__!r:.100} is nothing to publish; give {_ACCEPTED}.")
+    raster = next((payload for payload in payloads if is_raster(get_format_of_mimetype(payload.mimetype))), None)
+    thumbnail = image_thumbnail(open_image(raster.data)) if raster else None
+    title, alt = describe(obj)
+    return Encoded(payloads, thumbnail, one_line(title, TITLE_LENGTH), one_line(alt, ALT_LENGTH), None)
+
+
+def _other_payloads(obj: object, rows: tuple[Format, ...], dpi: float | None) -> tuple[Payload, ...] | None:
+    if isinstance(obj, (bytes, bytearray, memoryview)):
+        data = bytes(obj)
+        row = find_format_of_bytes(data)
+        if row is None:
+            raise OutputInvalid(f"These {len(data):,} bytes are no image that is known; they can be {_formats()}.")
+        return bytes_payloads(data, row, rows)
+    pillow = sys.modules.get("PIL.Image")
+    if pillow is not None and isinstance(obj, pillow.Image):
+        return tuple(image_payload(obj, row, dpi=dpi) for row in rows)
+    return find_payloads(obj, rows, dpi)
+
+
+def _formats() -> str:
+    return ", ".join(FORMATS)

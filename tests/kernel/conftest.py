@@ -1,0 +1,322 @@
+"""A small real HTTP server with the routes that the notebook side uses; it records what it was sent."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from email.parser import BytesParser
+from email.policy import HTTP
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from jupyter_figserve.errors import OutputInvalid
+from jupyter_figserve.figure import Payload, digest_of
+from jupyter_figserve.kernel import connection as connections
+from jupyter_figserve.kernel.address import parse_exact
+from jupyter_figserve.kernel.cell import Names
+from jupyter_figserve.kernel.client import Client
+from jupyter_figserve.kernel.connection import Connection
+
+KEY = "fsk_abcdefgh_" + "k" * 43
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+PICTURE = Payload("image/png", PNG, 1, 1, 72.0)
+THUMBNAIL = Payload("image/png", PNG + b"thumbnail", 1, 1)
+TOKEN = "t" * 32
+
+
+@dataclass
+class Received:
+    """A request as it came."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def parts(self) -> list[tuple[str, str, bytes]]:
+        """Name, content type and bytes of each part of a form."""
+        head = f"Content-Type: {self.headers['content-type']}\r\n\r\n".encode()
+        form = BytesParser(policy=HTTP).parsebytes(head + self.body)
+        return [
+            (
+                str(part.get_param("name", header="content-disposition")),
+                part["content-type"],
+                part.get_payload(decode=True),
+            )
+            for part in form.iter_parts()
+        ]
+
+
+@dataclass
+class Reply:
+    """An answer that a test wants instead of the usual one."""
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, status: int, value: Any, **headers: str) -> Reply:
+        return cls(status, json.dumps(value).encode(), {"Content-Type": "application/json", **headers})
+
+
+class FakeFigServe:
+    """Figures in a dictionary, answered as the real server answers."""
+
+    def __init__(self) -> None:
+        self.received: list[Received] = []
+        self.figures: dict[str, dict[str, Any]] = {}
+        self.versions: dict[str, list[dict[str, Any]]] = {}
+        self.links: dict[str, dict[str, Any]] = {}
+        self.sources: dict[tuple[str, int], bytes] = {}
+        self.instead: Callable[[Received], Reply | None] = lambda request: None
+        self.keys = {KEY}
+        self.connections = 0
+        self.drops = 0
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server.daemon_threads = True
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}/base/figserve"
+
+    @property
+    def published(self) -> list[Received]:
+        return [r for r in self.received if r.method == "POST" and r.path.endswith("/api/figures")]
+
+    def client(self, key: str | None = KEY, **options: Any) -> Client:
+        return Client(parse_exact(self.url), key, **options)
+
+    def connection(self, **options: Any) -> Connection:
+        return Connection(self.client(), "a test", **options)
+
+    def described(self, index: int = -1) -> dict[str, Any]:
+        """The JSON part of a publish."""
+        return json.loads(self.published[index].parts[0][2])
+
+    def answer(self, request: Received) -> Reply:
+        reply = self.instead(request)
+        if reply is not None:
+            return reply
+        path = request.path.removeprefix("/base/figserve/")
+        if path == request.path:
+            return Reply(404, b"<html>not here</html>", {"Content-Type": "text/html"})
+        if path == "api/status":
+            return Reply.of(200, {"version": "0.1.0", "host": "standalone"})
+        if request.headers.get("x-api-key") not in self.keys:
+            return Reply.of(401, {"error": "The key is not good.", "code": "unauthorized"})
+        names = path.split("/")
+        if names[0] == "figures":
+            return Reply(200, PNG, {"Content-Type": "image/png"})
+        return getattr(self, f"_{request.method.lower()}_{names[1]}")(names[2:], request)
+
+    def _post_figures(self, rest: list[str], request: Received) -> Reply:
+        if rest[1:] == ["links"]:
+            return self._new_link(rest[0], request.json)
+        described = json.loads(request.parts[0][2])
+        figure_id = next((i for i, r in self.figures.items() if r["name"] == described["name"]), None)
+        figure_id = figure_id or f"figure{len(self.figures):010}"
+        main = [
+            {"mimetype": kind.partition(";")[0], **size, "size": len(data), "digest": digest_of(data), "url": "…"}
+            for (_, kind, data), size in zip(
+                [p for p in request.parts if p[0] == "representation"], described["sizes"], strict=True
+            )
+        ]
+        record = {
+            **{name: described[name] for name in ("name", "title", "alt")},
+            "id": figure_id,
+            "owner": "local",
+            "notebook": "a.ipynb",
+            "session": None,
+            "version": len(self.versions.get(figure_id, ())) + 1,
+            "created": "2026-01-02T03:04:05.678Z",
+            "updated": "2026-01-02T03:04:05.678Z",
+            "url": f"{self.url}/figures/{figure_id}",
+            "representations": main,
+            "redrawable": False,
+            "origin": "published",
+        }
+        self.figures[figure_id] = record
+        self.versions.setdefault(figure_id, []).append(record)
+        return Reply.of(201, record)
+
+    def _put_figures(self, rest: list[str], request: Received) -> Reply:
+        self.sources[rest[0], int(rest[2])] = request.body
+        return Reply(204)
+
+    def _get_figures(self, rest: list[str], request: Received) -> Reply:
+        if rest[1:] == ["versions"]:
+            return Reply.of(200, {"versions": self.versions[rest[0]]})
+        start = int(request.query.get("cursor", 0))
+        records = list(self.figures.values())
+        following = str(start + 2) if len(records) > start + 2 else None
+        return Reply.of(200, {"figures": records[start : start + 2], "next": following})
+
+    def _delete_figures(self, rest: list[str], request: Received) -> Reply:
+        if rest:
+            del self.figures[rest[0]]
+            return Reply(204)
+        deleted = len(self.figures)
+        self.figures.clear()
+        return Reply.of(200, {"deleted": deleted})
+
+    def _new_link(self, figure_id: str, wanted: dict[str, Any]) -> Reply:
+        page = f"{self.url}/f/{TOKEN}"
+        link = {
+            "id": f"lnk{len(self.links):012}",
+            "figure": figure_id,
+            "created": "2026-01-02T03:04:05.678Z",
+            "seen": 0,
+            "last_seen": None,
+            "paused": False,
+            **{name: wanted[name] for name in ("label", "views", "version", "audience")},
+            "expires": None if wanted["expires"] == "never" else "2026-02-01T03:04:05.678Z",
+        }
+        self.links[link["id"]] = link
+        texts = {name: f"{name} of {page}" for name in ("markdown", "html", "iframe", "latex")}
+        shown = {"url": page, "image_url": f"{page}.png", "snippets": {"url": page, **texts}}
+        return Reply.of(201, {**link, **shown, "local_only": True, "note": "Opens only on this machine."})
+
+    def _get_links(self, rest: list[str], request: Received) -> Reply:
+        return Reply.of(200, {"links": [x for x in self.links.values() if x["figure"] == request.query["figure"]]})
+
+    def _patch_links(self, rest: list[str], request: Received) -> Reply:
+        self.links[rest[0]].update(request.json)
+        return Reply.of(200, self.links[rest[0]])
+
+    def _delete_links(self, rest: list[str], request: Received) -> Reply:
+        del self.links[rest[0]]
+        return Reply(204)
+
+    def _handler(fake) -> type[BaseHTTPRequestHandler]:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def setup(self) -> None:
+                super().setup()
+                fake.connections += 1
+
+            def handle_any(self) -> None:
+                parts = urlsplit(self.path)
+                length = int(self.headers.get("Content-Length", 0))
+                request = Received(
+                    self.command,
+                    parts.path,
+                    {name: values[0] for name, values in parse_qs(parts.query).items()},
+                    {name.lower(): value for name, value in self.headers.items()},
+                    self.rfile.read(length),
+                )
+                fake.received.append(request)
+                if fake.drops:
+                    fake.drops -= 1
+                    self.close_connection = True
+                    return
+                reply = fake.answer(request)
+                self.send_response(reply.status)
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
+                if reply.status != 204:
+                    self.send_header("Content-Length", str(len(reply.body)))
+                self.end_headers()
+                self.wfile.write(reply.body)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        return Handler
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeFigServe]:
+    """The server, listening."""
+    server = FakeFigServe()
+    server.thread.start()
+    yield server
+    server.server.shutdown()
+    server.thread.join()
+    server.server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No server is found that a test did not name, and names are counted afresh."""
+    for name in ("FIGSERVE_URL", "FIGSERVE_API_KEY", "KERNEL_FIGSERVE_URL", "KERNEL_FIGSERVE_KEY", "JPY_PARENT_PID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("KERNEL_FIGSERVE_CA", raising=False)
+    monkeypatch.setattr("jupyter_figserve.kernel.cell.names", Names())
+    monkeypatch.setattr(connections, "_kept", {})
+    monkeypatch.setattr(connections, "_warned", set())
+    yield
+    connections.use(None)
+
+
+@pytest.fixture
+def connected(fake: FakeFigServe) -> FakeFigServe:
+    """The server, and this process publishing to it."""
+    connections.use(fake.connection())
+    return fake
+
+
+@dataclass(frozen=True)
+class FakeEncoded:
+    """What the fake encoder makes: as ``encode.Encoded``."""
+
+    payloads: tuple[Payload, ...] = (PICTURE,)
+    thumbnail: Payload | None = THUMBNAIL
+    title: str = ""
+    alt: str = ""
+    figure: Any | None = None
+
+
+class Drawing:
+    """Stands for a matplotlib figure: can be referred to weakly."""
+
+
+@dataclass
+class FakeEncoder:
+    """Stands for the module ``encode``; ``makes`` is what the next call gives."""
+
+    makes: FakeEncoded = field(default_factory=FakeEncoded)
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+    pickles: bool = True
+
+    def encode(self, obj: Any, formats: tuple[str, ...] = ("png",), **options: Any) -> FakeEncoded:
+        self.calls.append((obj, formats, options))
+        return self.makes
+
+    def pickle_figure(self, figure: Any) -> bytes:
+        if not self.pickles:
+            raise OutputInvalid("A lambda cannot be pickled.")
+        return b"pickle"
+
+    def libraries(self) -> dict[str, str]:
+        return {"python": "3.11", "matplotlib": "3.11.2", "numpy": "2.0"}
+
+
+@pytest.fixture
+def encoder(monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
+    """The fake in the place of ``encode``, so that a test says what a figure is encoded as."""
+    fake = FakeEncoder()
+    module = SimpleNamespace(encode=fake.encode, pickle_figure=fake.pickle_figure, libraries=fake.libraries)
+    monkeypatch.setitem(sys.modules, "jupyter_figserve.encode", module)
+    return fake

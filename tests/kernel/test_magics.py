@@ -1,0 +1,194 @@
+"""The magics, in a real IPython shell."""
+
+from __future__ import annotations
+
+import re
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from jupyter_figserve import errors
+from jupyter_figserve.kernel import magics
+
+from .conftest import KEY, PNG, FakeEncoded, Reply
+
+
+@pytest.fixture(scope="module")
+def ipython(tmp_path_factory):
+    """One shell for the module, with its files in a directory of its own."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
+        shell = InteractiveShell.instance()
+        shell.history_manager.enabled = False
+        shell.run_line_magic("load_ext", "jupyter_figserve")
+        yield shell
+        shell.history_manager.end_session()
+        InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What is displayed beside the cell's result."""
+    bundles = []
+    monkeypatch.setattr("IPython.display.publish_display_data", lambda data, metadata: bundles.append(data))
+    return bundles
+
+
+@pytest.fixture
+def shell(ipython, connected, encoder, shown):
+    ipython.user_ns["png"] = PNG
+    return ipython
+
+
+def run(shell, code):
+    return shell.run_cell(code, store_history=False)
+
+
+def test_a_cell_is_run_and_its_result_published(shell, connected, encoder, capsys):
+    """Assignments persist, and the cell's result is the published figure."""
+    result = run(
+        shell, "%%publish 'monthly sales' --title 'Sales 2024' --alt Rising --format svg --format png\nx = 6 * 7\npng"
+    )
+    assert result.success
+    assert shell.user_ns["x"] == 42
+    assert encoder.calls == [(PNG, ("svg", "png"), {"dpi": None, "tight": False})]
+    described = connected.described()
+    assert (described["name"], described["title"], described["alt"]) == ("monthly sales", "Sales 2024", "Rising")
+    assert repr(result.result).startswith('Figure "monthly sales", version 1')
+
+
+@pytest.mark.parametrize("code", ["y = 1", "None", "'words'", ""])
+def test_without_a_result_the_current_figure_is_published(shell, encoder, code):
+    """The name may be left out as well."""
+    assert run(shell, f"%%publish\n{code}").success
+    assert encoder.calls[0][0] is None
+
+
+def test_a_result_that_is_no_figure_leaves_the_current_one(shell, encoder, monkeypatch):
+    """``ax.hist`` gives counts; the figure is what was drawn."""
+    asked = []
+
+    def encode(obj, *args, **options):
+        asked.append(obj)
+        if obj is not None:
+            raise errors.InvalidInput("Not a figure.")
+        return FakeEncoded()
+
+    monkeypatch.setattr(sys.modules["jupyter_figserve.encode"], "encode", encode)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", SimpleNamespace(get_fignums=lambda: [1], get_backend=str))
+    assert run(shell, "%%publish a\n(1, 2)").success
+    assert asked == [(1, 2), None]
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", SimpleNamespace(get_fignums=list, get_backend=str))
+    assert isinstance(run(shell, "%%publish a\n(1, 2)").error_in_exec, errors.InvalidInput)
+
+
+@pytest.mark.parametrize("code", ["1 / 0", "def (", "x = undefined"])
+def test_an_error_in_the_cell_publishes_nothing(shell, connected, code, capsys):
+    """It is the cell's error, so that Run All stops there."""
+    result = run(shell, f"%%publish a\nbefore = 1\n{code}")
+    assert not result.success
+    assert connected.received == []
+
+
+def test_tracebacks_show_the_cell_and_not_the_magic(shell, capsys):
+    """As without the magic."""
+    run(shell, "%%publish a\nbefore = 1\n1 / 0")
+    text = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert "1 / 0" in text
+    assert "ZeroDivisionError" in text
+    assert "magics.py" not in text
+
+
+def test_magics_work_inside(shell, capsys):
+    """The cell is transformed as any other."""
+    assert run(shell, "%%publish a\nlines = !echo hello\npng").success
+    assert list(shell.user_ns["lines"]) == ["hello"]
+
+
+def test_quiet_shows_the_picture_alone(shell, shown):
+    """No link in the output, and nothing as the result."""
+    result = run(shell, "%%publish a --quiet\npng")
+    assert result.result is None
+    assert len(shown) == 1
+    assert "data:image/png" in shown[0]["text/html"]
+    assert "http://" not in str(shown)
+
+
+def test_share_makes_a_link_and_shows_it(shell, shown, connected):
+    """Beside the picture."""
+    run(shell, "%%publish a --share 7d\npng")
+    assert connected.received[-1].json["expires"] == "7d"
+    picture, link = shown
+    assert "data:image/png" in picture["text/html"]
+    assert "/f/ttt" in link["text/plain"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("a --quiet --share 7d", "leave one of them out"),
+        ("a b", "unrecognized arguments: b"),
+        ("a --format gif", "invalid choice"),
+        ("'a", "No closing quotation"),
+    ],
+)
+def test_a_mistake_in_the_line_runs_nothing(shell, line, said, capsys):
+    """A usage error of IPython's, without a traceback and without the end of the process."""
+    shell.user_ns.pop("ran", None)
+    assert not run(shell, f"%%publish {line}\nran = 1").success
+    assert "ran" not in shell.user_ns
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", ["%%publish --help\nran = 1", "%figserve --help"])
+def test_help_is_printed(shell, code, capsys):
+    """And nothing is run."""
+    shell.user_ns.pop("ran", None)
+    assert run(shell, code).success
+    assert "usage: %" in capsys.readouterr().out
+    assert "ran" not in shell.user_ns
+
+
+def test_help_is_the_docstring(shell):
+    """``%%publish?`` shows the same."""
+    assert "--share EXPIRES" in shell.find_cell_magic("publish").__doc__
+    assert "%figserve" in shell.find_line_magic("figserve").__doc__
+
+
+def test_status_says_which_server_and_how_it_was_found(shell, connected, capsys):
+    """With what it has of this notebook, and no credential."""
+    run(shell, "%%publish a\npng")
+    capsys.readouterr()
+    run(shell, "%figserve status")
+    text = capsys.readouterr().out
+    assert f"Server    {connected.url}\nFound by  a test\nAnswers   yes, jupyter_figserve 0.1.0 (standalone)" in text
+    assert "Owner     local\nFigures   1 of this notebook\nLinks     open only on this machine" in text
+    assert KEY not in text
+
+
+def test_status_of_a_server_that_does_not_answer(connected):
+    """The reason stands where the answer would."""
+    connected.instead = lambda request: Reply.of(503, {"error": "Starting.", "code": "unavailable"})
+    assert "Answers   no: Starting." in magics.status_text(connected.connection)
+
+
+def test_status_takes_the_servers_note(connected):
+    """Where the server says itself what its links need."""
+    status = {"version": "1", "host": "extension", "owner": "jo", "note": "Set public_url."}
+    connected.instead = lambda request: Reply.of(200, status) if request.path.endswith("status") else None
+    text = magics.status_text(connected.connection)
+    assert "Owner     jo" in text
+    assert "Links     Set public_url." in text
+
+
+def test_status_without_a_server_says_what_to_do():
+    """Nothing is raised."""
+    assert magics.status_text(lambda: None).startswith("Not connected. No figserve server was found.")
+
+    def half():
+        raise errors.NotConnected("FIGSERVE_URL is set without FIGSERVE_API_KEY.")
+
+    assert magics.status_text(half) == "Not connected. FIGSERVE_URL is set without FIGSERVE_API_KEY."

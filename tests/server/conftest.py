@@ -1,0 +1,226 @@
+"""A server with the extension inside the test's own loop, and clients whose every answer is held to the document."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import unquote, urlencode, urlsplit
+
+import pytest
+from tornado.httpclient import HTTPRequest
+from tornado.httputil import HTTPHeaders
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
+
+from jupyter_figserve.links import Key, hash_secret, new_key
+from jupyter_figserve.server.app import FigServe
+from jupyter_figserve.server.services import Services
+from jupyter_figserve.store import keys
+
+from . import contract
+from .pictures import png
+
+DEADLINE = 20.0
+"""Seconds after which what a test waits for is taken as never coming."""
+
+
+@pytest.fixture
+def jp_base_url() -> str:
+    """The base URL has an escaped character, so that every test sees whether we keep to it."""
+    return "/a%40b/"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: HTTPHeaders
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def mimetype(self) -> str:
+        return self.headers.get("Content-Type", "").partition(";")[0]
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        """The code of an error."""
+        code: str = self.json()["code"]
+        return code
+
+
+@dataclass(frozen=True)
+class Client:
+    """Asks the server; every answer is held to the OpenAPI document.
+
+    Parameters
+    ----------
+    prefix
+        Absolute URL of our routes.
+    headers
+        Sent with every request: the client's credentials, for instance.
+    """
+
+    prefix: str
+    http: SimpleAsyncHTTPClient
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def having(self, **headers: str) -> Client:
+        """The same client, with more headers: ``having(User_Agent="x")``."""
+        return replace(self, headers={**self.headers, **{k.replace("_", "-"): v for k, v in headers.items()}})
+
+    def bearing(self, key: str) -> Client:
+        return Client(self.prefix, self.http, {"X-API-Key": key})
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | dict[str, Any] | list[Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **query: object,
+    ) -> Answer:
+        """One request to a path below our prefix, or to an absolute URL."""
+        head = {**self.headers, **(headers or {})}
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body).encode()
+            head.setdefault("Content-Type", "application/json")
+        url = path if "://" in path else self.prefix + path
+        url += ("&" if "?" in url else "?") + urlencode(query) if query else ""
+        request = HTTPRequest(
+            url,
+            method,
+            head,
+            body,
+            allow_nonstandard_methods=True,
+            follow_redirects=False,
+            decompress_response=False,
+            request_timeout=DEADLINE,
+        )
+        response = await self.http.fetch(request, raise_error=False)
+        assert response.code != 599, response.error
+        answer = Answer(response.code, response.headers, response.body or b"")
+        below = unquote(urlsplit(url).path.removeprefix(urlsplit(self.prefix).path))
+        contract.check(method, below, answer.status, answer.headers, answer.body)
+        return answer
+
+    async def get(self, path: str, headers: Mapping[str, str] | None = None, **query: object) -> Answer:
+        return await self.ask("GET", path, None, headers, **query)
+
+    async def head(self, path: str, headers: Mapping[str, str] | None = None, **query: object) -> Answer:
+        return await self.ask("HEAD", path, None, headers, **query)
+
+    async def post(self, path: str, body: dict[str, Any] | None = None, **query: object) -> Answer:
+        return await self.ask("POST", path, body or {}, **query)
+
+    async def patch(self, path: str, body: dict[str, Any]) -> Answer:
+        return await self.ask("PATCH", path, body)
+
+    async def delete(self, path: str, **query: object) -> Answer:
+        return await self.ask("DELETE", path, **query)
+
+    async def publish(self, name: str = "sales", data: bytes | None = None, type: str = "image/png", **words: str):
+        """The record of a figure published with this picture, which is a small PNG by default."""
+        answer = await self.ask(
+            "POST", "/api/figures", png() if data is None else data, {"Content-Type": type}, name=name, **words
+        )
+        assert answer.status == 201, answer.text
+        return answer.json()
+
+    async def share(self, figure: Mapping[str, Any], **wishes: object) -> dict[str, Any]:
+        """A new link onto a figure."""
+        answer = await self.post(f"/api/figures/{figure['id']}/links", wishes)
+        assert answer.status == 201, answer.text
+        link: dict[str, Any] = answer.json()
+        return link
+
+
+@pytest.fixture
+def http(jp_asyncio_loop) -> Iterator[SimpleAsyncHTTPClient]:
+    async def make() -> SimpleAsyncHTTPClient:
+        return SimpleAsyncHTTPClient(force_instance=True, max_clients=100)
+
+    client = jp_asyncio_loop.run_until_complete(make())
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def stranger(http_server, http_server_port, http, jp_base_url: str) -> Client:
+    """A client without credentials."""
+    return Client(f"http://127.0.0.1:{http_server_port[1]}{jp_base_url}figserve", http)
+
+
+@pytest.fixture
+def owner(stranger: Client, jp_auth_header: dict[str, str]) -> Client:
+    """A client with the token of Jupyter's login."""
+    return replace(stranger, headers=jp_auth_header)
+
+
+@pytest.fixture
+def browser(jp_serverapp, jp_asyncio_loop, stranger: Client, owner: Client) -> Client:
+    """A client with the cookies of a login, as a browser has them; without the ``_xsrf`` that a page would add."""
+
+    async def log_in() -> str:
+        answer = await owner.http.fetch(f"{owner.prefix.removesuffix('/figserve')}/lab", headers=owner.headers)
+        return "; ".join(cookie.partition(";")[0] for cookie in answer.headers.get_list("Set-Cookie"))
+
+    cookies = jp_asyncio_loop.run_until_complete(log_in())
+    assert "username-" in cookies
+    return stranger.having(Cookie=cookies)
+
+
+@pytest.fixture
+def figserve(jp_serverapp) -> FigServe:
+    """The extension of the running server."""
+    (app,) = jp_serverapp.extension_manager.extension_apps["jupyter_figserve"]
+    return app
+
+
+@pytest.fixture
+def services(figserve: FigServe) -> Services:
+    return figserve.services
+
+
+class Clock:
+    """Time that only a test moves."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(services: Services) -> Clock:
+    """The store's clock, which stands still until it is moved."""
+    services.store.clock = clock = Clock()
+    return clock
+
+
+MakeKey = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+def make_key(services: Services) -> MakeKey:
+    """``await make_key("read")`` is the text of a key; ``owner``, ``expires`` and ``kernel`` may be told."""
+
+    async def make(*scopes: str, **fields: Any) -> str:
+        key_id, secret, text = new_key()
+        row: dict[str, Any] = {"owner": services.settings.owner, "created": services.store.clock()} | fields
+        key = Key(key_id, hash_secret(secret), scopes=frozenset(scopes), **row)
+        await asyncio.wrap_future(services.store.write(lambda connection: keys.add(connection, key)))
+        return text
+
+    return make
