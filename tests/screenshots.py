@@ -13,6 +13,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 
 from .conftest import PROGRAMS
 
+ARGUMENTS = ["--no-sandbox", "--disable-gpu"]
 IMAGES = Path(__file__).parent.parent / "notebooks" / "images"
 DRAW = """
 import matplotlib.pyplot as plt, numpy as np
@@ -21,7 +22,8 @@ import jupyter_figserve as figserve
 rng = np.random.default_rng(7)
 days = np.arange(1, 366)
 fig, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
-for animal, peak, height, colour in [("Bear", 190, 9, "#8a5a2b"), ("Deer", 260, 16, "#2f7d5b"), ("Wolf", 40, 6, "#4a5a78")]:
+animals = [("Bear", 190, 9, "#8a5a2b"), ("Deer", 260, 16, "#2f7d5b"), ("Wolf", 40, 6, "#4a5a78")]
+for animal, peak, height, colour in animals:
     season = height * np.exp(-(((days - peak + 182) % 365 - 182) / 55) ** 2) + rng.gamma(1.2, 0.6, days.size)
     ax.fill_between(days, season, alpha=0.18, color=colour)
     ax.plot(days, np.convolve(season, np.ones(9) / 9, "same"), color=colour, label=animal)

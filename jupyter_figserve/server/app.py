@@ -16,6 +16,7 @@ from traitlets import Bool, Dict, Integer, List, TraitError, Unicode, default, v
 from traitlets import Float as FloatTrait
 
 from .. import __version__
+from ..errors import InvalidDuration
 from ..store.opening import open_store
 from ..store.publishing import Limits
 from ..store.usage import Quota
@@ -134,8 +135,8 @@ class FigServe(ExtensionApp):
         if value not in ("", "never"):
             try:
                 parse_duration(value)
-            except ValueError as error:
-                raise TraitError(str(error)) from error
+            except InvalidDuration as error:
+                raise TraitError(error.message) from error
         return value
 
     @validate("failed_secret_rate")

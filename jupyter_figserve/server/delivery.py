@@ -126,6 +126,19 @@ def deliver(handler: Handler, delivery: Delivery, cache: BlobCache) -> None:
     handler.finish(data)
 
 
+def sends_all(handler: Handler, delivery: Delivery, cache: BlobCache) -> bool:
+    """Whether ``deliver`` is about to send all of the bytes, rather than a part, or the news that the client has them.
+
+    What asks for a range in a way that nobody understands is sent all.
+    """
+    if is_fresh(handler, delivery.etag):
+        return False
+    try:
+        return find_range(handler, delivery.etag, len(cache.get(delivery.digest))) is None
+    except RangeNotSatisfiable:
+        return False
+
+
 def find_range(handler: Handler, etag: str, size: int) -> tuple[int, int] | None:
     """First and last byte of the one range that is asked for; None sends all (RFC 9110 allows it for any request).
 

@@ -13,7 +13,7 @@ from ..links import is_token
 from ..snippets import Snippets, image_url
 from . import headers
 from .base import PublicHandler
-from .shared import LinkGone, Shared
+from .shared import LinkGone, Shared, cache_control, cache_seconds
 
 
 class FrameHandler(PublicHandler):
@@ -59,7 +59,7 @@ class OEmbedHandler(PublicHandler):
             "title": record.heading,
             "provider_name": "figserve",
             "provider_url": base.url,
-            "cache_age": self.services.settings.link_cache_seconds,
+            "cache_age": cache_seconds(shared.link, self.services),
         }
         if part is None or shared.main.format is FORMATS["html"]:
             width, height = _fit(640, 480, self.integer("maxwidth"), self.integer("maxheight"))
@@ -74,8 +74,7 @@ class OEmbedHandler(PublicHandler):
 
     def _answer(self, shared: Shared, data: dict[str, Any]) -> None:
         self.set_header("Access-Control-Allow-Origin", "*")
-        if shared.link.is_cacheable:
-            self.set_header("Cache-Control", f"public, max-age={self.services.settings.link_cache_seconds}")
+        self.set_header("Cache-Control", cache_control(shared.link, self.services))
         self.answer(data)
 
     def _find(self) -> tuple[Shared, str]:

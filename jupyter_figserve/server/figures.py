@@ -43,7 +43,7 @@ class FiguresHandler(UploadHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
-        query = {name: self.get_query_argument(name) for name in self.request.query_arguments if name[0] != "_"}
+        query = {name: self.get_query_argument(name) for name in self.request.query_arguments if name[:1] != "_"}
         pixels = self.services.settings.figure_pixels
         upload = read_upload(self.take_body(), self.request.headers, query, pixels)
         identity = await self._identity(upload.name)
@@ -151,7 +151,8 @@ class SourceHandler(UploadHandler):
     @authorized(action="write", resource="figserve")
     async def put(self, figure_id: str, number: str) -> None:
         record = self.get_own_figure(figure_id, int(number))
-        query = {name: self.get_query_argument(name)[:_LIBRARY_LENGTH] for name in self.request.query_arguments}
+        names = [name for name in self.request.query_arguments if name[:1] != "_" and name != "token"]
+        query = {name: self.get_query_argument(name)[:_LIBRARY_LENGTH] for name in names}
         if query.pop("kind", None) != "figure":
             raise InvalidInput("A source has ?kind=figure.")
         body = self.take_body()

@@ -91,9 +91,10 @@ class PrivateHandler(Handler):
         Raises
         ------
         NotFound
-            For both.
+            For both, and for a version that is not there.
         """
-        record = self.services.store.get_figure(figure_id, version) if is_id(figure_id) else None
+        store = self.services.store
+        record = store.find_figure(figure_id) if is_id(figure_id) else None
         if record is None or not self.caller.may_see(record.owner):
             raise errors.NotFound("There is no such figure.")
-        return record
+        return record if version is None else store.get_figure(figure_id, version)

@@ -20,8 +20,9 @@ from ..store import links
 from ..store.store import Store
 from . import headers, shapes
 from .base import PublicHandler
-from .delivery import BlobCache, Delivery, deliver, is_fresh
+from .delivery import BlobCache, Delivery, deliver, sends_all
 from .figures import choose
+from .services import Services
 from .views import is_robot
 
 GONE = "There is nothing at this address: the link may be mistyped, expired or revoked."
@@ -104,6 +105,20 @@ class SharedFigures:
         return Shared(link, record)
 
 
+def cache_seconds(link: Link, services: Services) -> int:
+    """How long caches may keep what a link shows: never past its end."""
+    if not link.is_cacheable:
+        return 0
+    seconds = services.settings.link_cache_seconds
+    if link.expires is not None:
+        seconds = max(0, min(seconds, int(link.expires - services.store.clock())))
+    return seconds
+
+
+def cache_control(link: Link, services: Services) -> str:
+    return f"public, max-age={cache_seconds(link, services)}" if link.is_cacheable else "private, no-store"
+
+
 class LinkHandler(PublicHandler):
     """``/f/{token}``, ``/f/{token}.{ext}`` and ``/f/{token}/embed``: one handler, so that misses are all alike."""
 
@@ -128,26 +143,29 @@ class LinkHandler(PublicHandler):
             if match is None or not is_token(token):
                 raise LinkGone
             shared = self.services.shared.get(token)
+            if not self.services.views.has_left(shared.link, self.request):
+                raise LinkGone
             if match[2] is None:
                 await self._send_page(shared, token, embedded=match[3] is not None)
             elif match[2] == "json":
                 await self._use_view(shared)
                 self._send_record(shared, token)
             else:
-                await self._send_bytes(shared, match[2])
+                await self._send_bytes(shared, token, match[2])
         except LinkGone:
             self.services.guesses.note(self.request.remote_ip or "")
             raise
 
     head = get
 
-    async def _send_bytes(self, shared: Shared, suffix: str) -> None:
+    async def _send_bytes(self, shared: Shared, token: str, suffix: str) -> None:
         row = get_format(suffix)
         if row is FORMATS["html"]:
-            await self._send_page(shared, "", embedded=True)
+            choose(shared.record, row)
+            await self._send_page(shared, token, embedded=True, as_html=True)
             return
         delivery = self._delivery(shared, row)
-        if shared.link.views is not None and not is_fresh(self, delivery.etag):
+        if shared.link.views is not None and sends_all(self, delivery, self.services.shared.blob_cache):
             await self._use_limited(shared.link)
         deliver(self, delivery, self.services.shared.blob_cache)
         if shared.link.views is None and self.get_status() == 200 and self.request.method == "GET":
@@ -155,29 +173,28 @@ class LinkHandler(PublicHandler):
 
     def _delivery(self, shared: Shared, row: Format) -> Delivery:
         """What to send; the usual request, without sizes, finds it made."""
-        cache_control = self._cache_control(shared.link)
+        kept = cache_control(shared.link, self.services)
         if not self.request.query:
             made = shared.deliveries.get(row.name)
-            if made is not None and made.cache_control == cache_control:
+            if made is not None and made.cache_control == kept:
                 return made
         part = choose(shared.record, row, self.integer("width"), self.integer("height"), self.integer("dpi"))
-        made = Delivery(row, part.digest, f"{shared.record.id}.{row.name}", cache_control, is_public=True)
+        made = Delivery(row, part.digest, f"{shared.record.id}.{row.name}", kept, is_public=True)
         if not self.request.query:
             shared.deliveries[row.name] = made
         return made
 
-    async def _send_page(self, shared: Shared, token: str, *, embedded: bool) -> None:
+    async def _send_page(self, shared: Shared, token: str, *, embedded: bool, as_html: bool = False) -> None:
         await self._use_view(shared)
-        record, link, base = shared.record, shared.link, self.base
-        url = base.link(token) if token else ""
+        record, link, url = shared.record, shared.link, self.base.link(token)
         frame = frames = None
-        if shared.main.format is FORMATS["html"]:
+        if as_html or shared.main.format is FORMATS["html"]:
             frame, frames = self.frame_address(record, link.id)
         picture = shared.picture
-        image = image_url(url, picture.format.name) if picture and token else None
+        image = image_url(url, picture.format.name) if picture else None
         if picture is not None and picture is record.version.thumbnail and image:
             image += f"?width={picture.width}"
-        self.set_header("Cache-Control", "private, no-store" if frame else self._cache_control(link))
+        self.set_header("Cache-Control", "private, no-store" if frame else cache_control(link, self.services))
         self.set_header("Vary", "Accept")
         self.answer_page(
             "embed.html" if embedded else "share.html",
@@ -188,7 +205,7 @@ class LinkHandler(PublicHandler):
             image=image,
             frame=frame,
             url=url,
-            local_image=image and image.replace(base.url, self.root, 1),
+            local_image=image and image.replace(self.base.url, self.root, 1),
             can_embed=bool(self.services.settings.embed_origins),
             snippets=self._snippets(shared, url, image) if image else None,
         )
@@ -202,7 +219,7 @@ class LinkHandler(PublicHandler):
             part | {"url": image_url(base.link(token), get_format_of_mimetype(part["mimetype"]).name)}
             for part in record["representations"]
         ]
-        self.set_header("Cache-Control", self._cache_control(shared.link))
+        self.set_header("Cache-Control", cache_control(shared.link, self.services))
         self.answer(kept | {"url": base.link(token), "representations": representations})
 
     async def _use_view(self, shared: Shared) -> None:
@@ -213,19 +230,11 @@ class LinkHandler(PublicHandler):
             self.services.views.note(shared.link, self.request)
 
     async def _use_limited(self, link: Link) -> None:
-        """Use up a view; a part of the picture, a HEAD and a preview robot use up none, while one is left."""
-        views = self.services.views
-        is_free = self.request.method == "HEAD" or "Range" in self.request.headers or is_robot(self.request)
-        if not (views.has_left(link, self.request) if is_free else await views.use(link, self.request)):
+        """Use up a view; a HEAD and a preview robot use up none, while one is left."""
+        if self.request.method == "HEAD" or is_robot(self.request):
+            return
+        if not await self.services.views.use(link, self.request):
             raise LinkGone
-
-    def _cache_control(self, link: Link) -> str:
-        if not link.is_cacheable:
-            return "private, no-store"
-        seconds = self.services.settings.link_cache_seconds
-        if link.expires is not None:
-            seconds = max(0, min(seconds, int(link.expires - self.services.store.clock())))
-        return f"public, max-age={seconds}"
 
     def _snippets(self, shared: Shared, url: str, image: str) -> Snippets:
         record = shared.record

@@ -1,0 +1,75 @@
+"""Requests per second by wrk, of several servers in turns."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import statistics
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jupyter_figserve.demo.server_process import fetch
+
+_CONNECTIONS = 8
+_WARM_UP_SECONDS = 1
+_ROUND_ROBIN = """
+local paths, place = {}, 0
+for line in io.lines("%s") do paths[#paths + 1] = line end
+function request() place = place %% #paths + 1; return wrk.format("GET", paths[place]) end
+"""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is asked.
+
+    Parameters
+    ----------
+    paths
+        A file of paths on the URL's server, a line each, that are asked for in turns instead of the URL's own.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    paths: Path | None = None
+
+
+def compare(targets: Sequence[Target], rounds: int, seconds: int, expected: bytes | None = None) -> list[float]:
+    """Median requests per second of each target, measured one after the other, again and again.
+
+    Parameters
+    ----------
+    expected
+        The body that each must answer with.
+    """
+    for target in targets:
+        answer = fetch(target.url, headers=target.headers)
+        assert answer.status == 200, f"{target.url} answered {answer.status}"
+        assert expected is None or answer.body == expected, f"{target.url} answered with something else"
+        run_wrk(target, _WARM_UP_SECONDS)
+    rates: list[list[float]] = [[] for _ in targets]
+    for turn in range(rounds):
+        # Forwards and backwards, so that nobody always comes after the same one.
+        for place in range(len(targets)) if turn % 2 == 0 else reversed(range(len(targets))):
+            rates[place].append(run_wrk(targets[place], seconds))
+    return [statistics.median(rate) for rate in rates]
+
+
+def run_wrk(target: Target, seconds: int) -> float:
+    """One run, in which every answer must be a good one."""
+    program = shutil.which("wrk")
+    assert program, "wrk is missing: make deps"
+    command = [program, "--threads=1", f"--connections={_CONNECTIONS}", "--timeout=10s"]
+    command += [f"--duration={seconds}s"]
+    command += [f"--header={name}: {value}" for name, value in target.headers.items()]
+    if target.paths is not None:
+        script = target.paths.with_suffix(".lua")
+        script.write_text(_ROUND_ROBIN % target.paths)
+        command.append(f"--script={script}")
+    done = subprocess.run([*command, target.url], capture_output=True, text=True, check=True, timeout=seconds + 30)
+    assert "Non-2xx" not in done.stdout, done.stdout
+    rate = re.search(r"Requests/sec:\s+([0-9.]+)", done.stdout)
+    assert rate, done.stdout
+    return float(rate[1])

@@ -1,0 +1,59 @@
+"""How much a run measures: enough to trust its ratios, or just enough to see that it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Counts of one run.
+
+    Parameters
+    ----------
+    publish_rounds
+        Rounds of each plot; a round publishes twice and saves once.
+    load_rounds, load_seconds
+        How often each server is put under load, and for how long each time.
+    figures
+        In the large catalog.
+    asked
+        Different links that are asked for in turns; more than the server remembers.
+    clients
+        Idle event streams.
+    deliveries
+        Publishes that all of them must hear.
+    stores
+        Figures published into a store within this process.
+    """
+
+    publish_rounds: int
+    load_rounds: int
+    load_seconds: int
+    figures: int
+    asked: int
+    clients: int
+    deliveries: int
+    stores: int
+
+
+FULL = Scale(
+    publish_rounds=25,
+    load_rounds=7,
+    load_seconds=2,
+    figures=1_000_000,
+    asked=8_192,
+    clients=1_000,
+    deliveries=9,
+    stores=100,
+)
+QUICK = Scale(
+    publish_rounds=1,
+    load_rounds=1,
+    load_seconds=1,
+    figures=300,
+    asked=20,
+    clients=5,
+    deliveries=1,
+    stores=2,
+)

@@ -1,0 +1,106 @@
+"""Servers under measurement: ours in a real Jupyter server, and the peers beside it; ended when their block ends."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jupyter_figserve.demo.server_process import Response, ServerProcess
+from jupyter_figserve.png import encode_png
+
+REPOSITORY = Path(__file__).parents[2]
+_SECONDS_TO_START = 30
+
+
+@contextlib.contextmanager
+def jupyter(home: Path, data_dir: Path | None = None) -> Iterator[ServerProcess]:
+    """A Jupyter server with our extension, as it comes."""
+    server = ServerProcess(home, data_dir=data_dir)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
+def flask(home: Path, file: Path, *options: str) -> Iterator[str]:
+    """One gunicorn worker with ``send_file``; the file's URL."""
+    app = ["tests.benchmarks.peers.flask_file:make_app('" + str(file) + "')"]
+    command = ["-m", "gunicorn", "--workers", "1", "--bind", "127.0.0.1:0", "--no-control-socket", *options, *app]
+    with _process(home / "flask.log", command, r"Listening at: (http://\S+)") as url:
+        yield f"{url}/picture.png"
+
+
+@contextlib.contextmanager
+def bare_tornado(home: Path, file: Path) -> Iterator[str]:
+    """A ``RequestHandler`` that holds the bytes, in a ``tornado.web.Application``; its URL."""
+    command = ["-m", "tests.benchmarks.peers.bare_tornado", str(file)]
+    with _process(home / "tornado.log", command, r"Listening at: (http://\S+)") as url:
+        yield f"{url}/picture.png"
+
+
+def picture(seed: int = 0, side: int = 158) -> bytes:
+    """A PNG of grey noise, which does not compress: of 158 pixels a side it has 25 KB."""
+    noise = np.random.default_rng(seed).integers(0, 256, (side, side, 1), dtype=np.uint8)
+    opaque = np.full((side, side, 1), 255, np.uint8)
+    return encode_png(np.concatenate([noise, noise, noise, opaque], axis=2))
+
+
+def publish(server: ServerProcess, data: bytes, name: str) -> dict[str, Any]:
+    """Publish over HTTP; the figure's record."""
+    headers = {"Content-Type": "image/png"}
+    return json_of(server.fetch(f"figserve/api/figures?name={name}", method="POST", body=data, headers=headers))
+
+
+def share(server: ServerProcess, figure: str) -> str:
+    """A link of usual life; the URL of its picture on this server."""
+    link = json_of(server.fetch(f"figserve/api/figures/{figure}/links", method="POST", body={}))
+    return str(link["image_url"])
+
+
+def json_of(response: Response) -> dict[str, Any]:
+    assert response.status in (200, 201), f"{response.status}: {response.text[:500]}"
+    value: dict[str, Any] = response.json()
+    return value
+
+
+def login(server: ServerProcess) -> Mapping[str, str]:
+    """What a logged-in browser sends with a picture of the file browser: cookie and referrer."""
+    answer = server.fetch(f"tree?token={server.token}", anonymous=True)
+    cookies = [line.partition(";")[0] for line in answer.headers.get_all("Set-Cookie", [])]
+    assert cookies, f"{answer.status}: the token gave no cookie"
+    return {"Cookie": "; ".join(cookies), "Referer": server.url}
+
+
+@contextlib.contextmanager
+def _process(log: Path, command: Sequence[str], ready: str) -> Iterator[str]:
+    """Start a Python process and wait until its log says where it listens."""
+    with log.open("ab") as output:
+        process = subprocess.Popen([sys.executable, *command], stdout=output, stderr=output, cwd=REPOSITORY)
+    try:
+        yield _await_line(process, log, ready)
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await_line(process: subprocess.Popen[bytes], log: Path, pattern: str) -> str:
+    deadline = time.monotonic() + _SECONDS_TO_START
+    while not (found := re.search(pattern, log.read_text(errors="replace"))):
+        assert process.poll() is None and time.monotonic() < deadline, log.read_text(errors="replace")[-2_000:]
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+    return found[1]

@@ -1,0 +1,60 @@
+"""A publish inside the server, without HTTP: blobs, catalog and manifest on the disk, against one synced file."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from jupyter_figserve.figure import Identity, Payload
+from jupyter_figserve.store.opening import open_store
+from jupyter_figserve.store.store import Draft
+
+from . import servers
+from .report import Row
+from .scale import Scale
+
+_THUMBNAIL_SIDE = 70
+
+
+def measure(home: Path, scale: Scale) -> Iterator[Row]:
+    store = open_store(home / "figures")
+    ours, peer = [], []
+    try:
+        for number in range(scale.stores):
+            draft = _draft(number)
+            ours.append(_timed(lambda draft=draft: store.publish(draft).result()))
+            data = draft.payloads[0].data
+            peer.append(_timed(lambda data=data, number=number: _write_synced(home / f"{number}.png", data)))
+        again = [_timed(lambda: store.publish(draft).result()) for _ in range(scale.stores)]
+    finally:
+        store.close()
+    times = [1000 * statistics.median(values) for values in (ours, peer, again)]
+    note = "for information: picture and thumbnail durable, against one file of 25 KB written and synced"
+    yield Row("store.publish of new bytes, in process / one synced file", times[0], times[1], "ms", note=note)
+    yield Row("store.publish of the same bytes again / one synced file", times[2], times[1], "ms")
+
+
+def _draft(number: int) -> Draft:
+    picture, thumbnail = servers.picture(number), servers.picture(-number - 1 & 0xFFFF_FFFF, _THUMBNAIL_SIDE)
+    identity = Identity("local", "/home/someone", "Measured.ipynb", "", f"figure {number % 10}")
+    return Draft(identity, (_payload(picture),), title="Measured", thumbnail=_payload(thumbnail))
+
+
+def _payload(data: bytes) -> Payload:
+    return Payload("image/png", data)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
