@@ -204,10 +204,22 @@ def _own_canvas(figure: Figure) -> Iterator[Any]:
     """Have ``savefig`` print on our canvas; the figure's own, perhaps a window's, does not notice."""
     before = figure.canvas
     canvas = _canvas_class()(figure)
+    _lend_renderer(before, canvas)
     try:
         yield canvas
     finally:
         figure.canvas = before
+    _lend_renderer(canvas, before)
+
+
+def _lend_renderer(lender: Any, borrower: Any) -> None:
+    """Let a plain Agg canvas and ours share a renderer, as two calls of ``savefig`` would: it caches text metrics.
+
+    A window's canvas keeps its own, with what it shows.
+    """
+    names = {"FigureCanvasAgg", "Canvas"}
+    if {type(lender).__name__, type(borrower).__name__} == names and hasattr(lender, "renderer"):
+        borrower.renderer, borrower._lastKey = lender.renderer, lender._lastKey
 
 
 @lru_cache(maxsize=1)

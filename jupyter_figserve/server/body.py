@@ -7,8 +7,12 @@ from typing import Any
 from tornado import web
 from tornado.ioloop import IOLoop
 
-from ..errors import InvalidInput, TooLarge
+from ..errors import FigServeError, InvalidInput, TooLarge
 from .private import PrivateHandler
+
+_DRAINED = 4
+"""Of what is too large, this many times the limit is still read, so that its sender hears why."""
+_UNLIMITED = 2**62
 
 
 @web.stream_request_body
@@ -27,21 +31,36 @@ class UploadHandler(PrivateHandler):
         declared = self.request.headers.get("Content-Length", "0")
         if not declared.isdigit():
             raise InvalidInput("The Content-Length is not a number.")
-        if int(declared) > limit:
+        if int(declared) > limit * _DRAINED:
             raise _too_large(limit)
         if self.request.connection is not None:
-            self.request.connection.set_max_body_size(limit + 1)  # type: ignore[attr-defined]
+            # Counted here: tornado's own limit answers without a word.
+            self.request.connection.set_max_body_size(_UNLIMITED)  # type: ignore[attr-defined]
         self._timeout = IOLoop.current().call_later(self.services.settings.body_seconds, self._give_up)
 
     def data_received(self, chunk: bytes) -> None:
+        """Keep it, or let it pass: a sender cut off in the middle sees a broken connection, not our answer."""
+        limit = self.services.settings.figure_bytes
         self._received += len(chunk)
-        if self._received > self.services.settings.figure_bytes:
-            raise _too_large(self.services.settings.figure_bytes)
-        self._chunks.append(chunk)
+        if self._received <= limit:
+            self._chunks.append(chunk)
+            return
+        self._chunks.clear()
+        if self._received > limit * _DRAINED and not self._finished:
+            self._stop_clock()
+            self._hang_up(_too_large(limit), 413)
 
     def take_body(self) -> bytes:
-        """All of it, once."""
+        """All of it, once.
+
+        Raises
+        ------
+        TooLarge
+            When it was more than may be.
+        """
         self._stop_clock()
+        if self._received > self.services.settings.figure_bytes:
+            raise _too_large(self.services.settings.figure_bytes)
         body = b"".join(self._chunks)
         self._chunks.clear()
         return body
@@ -62,11 +81,13 @@ class UploadHandler(PrivateHandler):
     def _give_up(self) -> None:
         """Answer a sender that is too slow, and hang up on it."""
         self._timeout = None
-        if self._finished:
-            return
+        if not self._finished:
+            seconds = self.services.settings.body_seconds
+            self._hang_up(InvalidInput(f"The body took longer than {seconds:g} s to arrive.", code="body_timeout"), 408)
+
+    def _hang_up(self, error: FigServeError, status: int) -> None:
         self.set_header("Connection", "close")
-        seconds = self.services.settings.body_seconds
-        self.answer({"error": f"The body took longer than {seconds:g} s to arrive.", "code": "body_timeout"}, 408)
+        self.answer({"error": error.message, "code": error.code}, status)
         if self.request.connection is not None:
             stream = self.request.connection.stream  # type: ignore[attr-defined]
             IOLoop.current().call_later(0.1, stream.close)

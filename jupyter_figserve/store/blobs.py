@@ -52,9 +52,13 @@ class LocalBlobs:
             make_private_directory(path.parent)
             fsync_directory(self.root)
             self._made.add(path.parent)
-        if not self._link_nameless(path, data):
-            self._rename_named(path, data)
-        fsync_directory(path.parent)
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if not self._link_nameless(path, directory, data):
+                self._rename_named(path, data)
+            os.fsync(directory)
+        finally:
+            os.close(directory)
 
     def find(self, digest: str) -> bytes | None:
         try:
@@ -93,8 +97,11 @@ class LocalBlobs:
         assert _DIGEST.fullmatch(digest), digest
         return self.root / digest[:2] / digest
 
-    def _link_nameless(self, path: Path, data: bytes) -> bool:
-        """Write by ``O_TMPFILE`` (open(2)); False where that is not supported."""
+    def _link_nameless(self, path: Path, directory: int, data: bytes) -> bool:
+        """Write by ``O_TMPFILE`` (open(2)); False where that is not supported.
+
+        ``directory`` is the open directory; naming one is what makes Python call linkat(2), which follows ``/proc``.
+        """
         try:
             descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         except (OSError, AttributeError):
@@ -102,7 +109,7 @@ class LocalBlobs:
         with os.fdopen(descriptor, "wb") as file:
             _write_durably(file.fileno(), data)
             try:
-                os.link(f"/proc/self/fd/{file.fileno()}", path, follow_symlinks=True)
+                os.link(f"/proc/self/fd/{file.fileno()}", path, src_dir_fd=directory, follow_symlinks=True)
             except FileExistsError:
                 return True
             except OSError:

@@ -5,6 +5,7 @@ Each step is a short write transaction over a bounded batch, so that no reader a
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
@@ -85,6 +86,13 @@ def clean_shard(connection: Connection, blobs: Blobs, now: float, shard: int) ->
             blobs.delete(digest)
             gone += 1
     return Cleaned(blobs=gone)
+
+
+def drop_unheld(connection: Connection, blobs: Blobs, digests: Collection[str]) -> None:
+    """Remove those blobs that no figure refers to, at once: a publish brought them and was refused."""
+    held = connection.execute(sa.select(tables.blobs.c.digest).where(tables.blobs.c.digest.in_(digests))).scalars()
+    for digest in set(digests) - set(held):
+        blobs.delete(digest)
 
 
 def _expired_figures(connection: Connection, before: float) -> list[str]:

@@ -216,8 +216,6 @@ class Store:
 
     def _publish(self, draft: Draft) -> FigureRecord:
         version, held = _described(draft, self.clock())
-        # Asked twice: here so that a refused figure leaves no bytes behind, inside so that no race gets past it.
-        self.catalog.transact(lambda c: self._precheck(c, draft, version))
         for digest, data in held:
             self.blobs.put(digest, data)
 
@@ -227,14 +225,11 @@ class Store:
             self._write_manifest(connection, record.id)
             return record
 
-        return self.catalog.transact(enter)
-
-    def _precheck(self, connection: Connection, draft: Draft, version: Version) -> None:
-        known = figures.find_by_identity(connection, draft.identity)
-        if known is None or not version.says_the_same_as(known.version):
-            publishing.check_quota(
-                connection, self.limits, draft.identity, known.id if known else None, draft.session, version.size
-            )
+        try:
+            return self.catalog.transact(enter)
+        except QuotaExceeded:
+            self.catalog.transact(lambda connection: cleaning.drop_unheld(connection, self.blobs, dict(held)))
+            raise
 
     def _see_blobs(self, held: Sequence[tuple[str, bytes]]) -> None:
         """Cleaning may have taken a blob between its writing and this transaction, but not after."""

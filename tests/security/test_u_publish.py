@@ -12,6 +12,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlencode
 
 import psutil
 import pytest
@@ -124,7 +125,6 @@ NOT_WHAT_THEY_SAY = {
     "an unknown type": (HTML, "application/xhtml+xml"),
     "no type": (PNG, ""),
     "two types": (PNG, "image/png, text/html"),
-    "a type with a line break": (PNG, "image/png\x0bX: y"),
 }
 
 
@@ -173,7 +173,7 @@ def test_u4_hostile_words_are_text_wherever_they_appear(live_server: ServerProce
         assert "49" not in page.text.partition("<title>")[2].partition("</title>")[0]
     json_answers = [
         live_server.fetch(f"figserve/api/figures/{record['id']}"),
-        live_server.fetch(f"figserve/oembed?url={link['url']}", anonymous=True),
+        live_server.fetch(f"figserve/oembed?{urlencode({'url': link['url']})}", anonymous=True),
     ]
     for answer in (*pages, *json_answers, live_server.fetch(link["image_url"], anonymous=True)):
         assert answer.status == 200
@@ -182,7 +182,7 @@ def test_u4_hostile_words_are_text_wherever_they_appear(live_server: ServerProce
     assert {answer.json()["title"] for answer in json_answers} == {" ".join(words.split())}
 
 
-@pytest.mark.parametrize("words", ["x" * 10_000, "nul \x00 here", "escape \x1b[31m", "\x85next"])
+@pytest.mark.parametrize("words", ["x" * 10_000, "nul \x00 here", "escape \x1b[31m", "a \x85 line"])
 @pytest.mark.usefixtures("nothing_changes")
 def test_u4_words_too_long_or_with_control_characters_are_refused(live_server: ServerProcess, words: str) -> None:
     """10 kB of title, NUL and terminal escapes are 400, in title, alt text and label."""
