@@ -40,7 +40,10 @@ def encode_png(rgba: Pixels, *, dpi: float | None = None, metadata: Mapping[str,
     """
     import numpy as np
 
-    assert rgba.ndim == 3 and rgba.shape[2] == 4 and rgba.size and rgba.dtype == np.uint8
+    assert rgba.dtype == np.uint8
+    assert rgba.ndim == 3, rgba.shape
+    assert rgba.shape[2] == 4, rgba.shape
+    assert rgba.size, rgba.shape
     rgba = np.ascontiguousarray(rgba)
     height, width, _ = rgba.shape
     colour_type, channels = _needed_channels(rgba)
@@ -71,7 +74,7 @@ def _reduced(rgba: Pixels, width: int) -> Pixels:
     # Pillow multiplies alpha in and out for RGBA, which costs more than the resizing; RGBX spares that.
     mode = "RGBX" if _is_opaque(_words(rgba)) else "RGBA"
     image = Image.frombuffer(mode, (full_width, full_height), np.ascontiguousarray(rgba), "raw", mode, 0, 1)
-    return np.asarray(image.resize(size, Image.Resampling.BOX, reducing_gap=1.5))
+    return np.asarray(image.resize(size, Image.Resampling.BOX, reducing_gap=1.0))
 
 
 def _needed_channels(rgba: Pixels) -> tuple[int, tuple[int, ...]]:

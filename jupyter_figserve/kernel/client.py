@@ -106,9 +106,8 @@ class Client:
         return self._json(request, meanwhile)
 
     def put_bytes(self, path: str, body: bytes, **query: Any) -> None:
-        self._checked(
-            self._request("PUT", path, query=query, body=body, content_type="application/octet-stream"),
-        )
+        binary = "application/octet-stream"
+        self._checked(self._request("PUT", path, query=query, body=body, content_type=binary))
 
     def patch(self, path: str, value: Any) -> Any:
         return self._json(self._request("PATCH", path, body=value))
@@ -182,7 +181,7 @@ class Client:
 
     def _exchange_on(self, connection: HTTPConnection, request: Request, aside: _Once) -> Answer:
         try:
-            _send(connection, request)
+            is_sent = _send(connection, request)
             aside.run()
             response = connection.getresponse()
             body = response.read(_BODY_LIMIT + 1)
@@ -193,7 +192,7 @@ class Client:
             connection.close()
             raise
         headers = {name.lower(): value for name, value in response.getheaders()}
-        if response.will_close or len(self._idle) >= _IDLE_CONNECTIONS:
+        if response.will_close or not is_sent or len(self._idle) >= _IDLE_CONNECTIONS:
             connection.close()
         else:
             self._idle.append(connection)
@@ -237,13 +236,15 @@ class _Once:
             action()
 
 
-def _send(connection: HTTPConnection, request: Request) -> None:
+def _send(connection: HTTPConnection, request: Request) -> bool:
+    """Whether all was taken; a server may refuse a large body before its end, and its answer is then to be read."""
     try:
         connection.request(request.method, request.target, request.body, request.headers)
     except (BrokenPipeError, ConnectionResetError):
-        # A server may refuse a large body before it has all of it: its answer is then there to be read.
         if request.body is None or connection.sock is None:
             raise
+        return False
+    return True
 
 
 def _credential(key: str | None) -> dict[str, str]:

@@ -130,8 +130,8 @@ def _placeholder(card: Card) -> str:
     """For what has no still picture at hand, such as an interactive figure or a PDF: its page shows it."""
     return (
         '<div style="border:1px solid var(--jp-border-color2,#e0e0e0);border-radius:3px;padding:12px 16px;'
-        f'display:inline-block">{escape(card.alt)}<br><span style="{_MUTED}">Interactive figure, shown on its'
-        " page.</span></div>"
+        f'display:inline-block">{escape(card.alt)}<br>'
+        f'<span style="{_MUTED}">Shown on the page of this figure.</span></div>'
     )
 
 

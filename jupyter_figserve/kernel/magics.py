@@ -8,7 +8,7 @@ import shlex
 import sys
 from typing import Any, NoReturn
 
-from ..errors import FigServeError, InvalidInput, UnsupportedType
+from ..errors import FigServeError, OutputInvalid, UnsupportedType
 from ..formats import FORMATS
 from . import display
 from .connection import HOW_TO_CONNECT, Connection, check, find_connection
@@ -60,8 +60,9 @@ def _publish_result(result: Any, options: argparse.Namespace) -> Published:
         return publish(None, options.name, **words)
     try:
         return publish(result, options.name, **words)
-    except (InvalidInput, UnsupportedType):
-        if not _has_current_figure():
+    except (OutputInvalid, UnsupportedType) as error:
+        # A figure that fails to draw has the library's error as its cause: no other takes its place.
+        if error.__cause__ is not None or not _has_current_figure():
             raise
     return publish(None, options.name, **words)
 

@@ -220,7 +220,8 @@ def _ready_word(ready: int, timeout: float) -> dict[str, Any]:
             if not piece or len(line) > _READY_LIMIT:
                 raise ValueError("no ready line")
     word = json.loads(line.partition(b"\n")[0])
-    assert isinstance(word, dict), "the ready line is an object"
+    if not isinstance(word, dict):
+        raise ValueError("the ready line is no object")
     return word
 
 

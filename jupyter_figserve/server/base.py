@@ -99,6 +99,14 @@ class Handler(JupyterHandler):
         """Make sure that no log line of ours, Jupyter's or tornado's shows what is secret in the address."""
         if self.redacted_path is not None:
             self.request.uri = self.services.urls.prefix + self.redacted_path
+        elif "token" in self.request.query:
+            self.request.uri = self.request.path
+
+    def _log(self) -> None:
+        """Jupyter's line for errors quotes the Referer, which may be a link."""
+        if "Referer" in self.request.headers:
+            del self.request.headers["Referer"]
+        super()._log()
 
     def answer(self, data: Any, status: int = 200) -> None:
         for name, value in headers.JSON_HEADERS.items():
@@ -166,6 +174,10 @@ class Handler(JupyterHandler):
             raise errors.InvalidInput(f"{name}={text[:40]!r} is not a whole number from {least} on.")
         return int(text)
 
+    def words(self, name: str) -> str:
+        """Text of the query as it was sent; tornado's own reader trims it and makes spaces of control characters."""
+        return self.decode_argument(self.request.query_arguments[name][-1], name)
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None))[1]
         code, message = _WORDS.get(status_code, ("error", responses.get(status_code, "Error") + "."))
@@ -223,6 +235,8 @@ class MissingHandler(PublicHandler):
     """Whatever lies under our prefix and is no route: never Jupyter's HTML page, which holds the server's token."""
 
     is_page = True
+    redacted_path = "/[unknown]"
+    """A link with one letter wrong before its token comes here too."""
 
     def prepare(self) -> None:  # type: ignore[override]
         super().prepare()

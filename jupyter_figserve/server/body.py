@@ -31,7 +31,8 @@ class UploadHandler(PrivateHandler):
         declared = self.request.headers.get("Content-Length", "0")
         if not declared.isdigit():
             raise InvalidInput("The Content-Length is not a number.")
-        if int(declared) > limit * _DRAINED:
+        asks_first = self.request.headers.get("Expect", "").lower() == "100-continue"
+        if int(declared) > limit * (1 if asks_first else _DRAINED):
             raise _too_large(limit)
         if self.request.connection is not None:
             # Counted here: tornado's own limit answers without a word.

@@ -43,7 +43,7 @@ class FiguresHandler(UploadHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
-        query = {name: self.get_query_argument(name) for name in self.request.query_arguments if name[:1] != "_"}
+        query = {name: self.words(name) for name in self.request.query_arguments if name[:1] != "_"}
         pixels = self.services.settings.figure_pixels
         upload = read_upload(self.take_body(), self.request.headers, query, pixels)
         identity = await self._identity(upload.name)

@@ -9,8 +9,9 @@ import sys
 from typing import Any
 
 from jupyter_server.serverapp import ServerApp
+from jupyter_server.services.contents.manager import AsyncContentsManager
 from tornado.ioloop import IOLoop
-from traitlets import Bool, Integer
+from traitlets import Bool, Integer, default
 
 from ..links import Key, hash_secret, new_key
 from ..store import keys
@@ -18,6 +19,13 @@ from .app import FigServe
 
 _SCOPES = frozenset({"read", "publish", "render"})
 _KEY_LIFE = 30 * 86_400.0
+
+
+class NoContents(AsyncContentsManager):
+    """Jupyter wants a contents manager; this one brings no routes, so that no file of this machine is served."""
+
+    def get_extra_handlers(self) -> list[Any]:
+        return []
 
 
 class FigServeHost(ServerApp):
@@ -37,6 +45,15 @@ class FigServeHost(ServerApp):
     exit_with_stdin = Bool(False, help="Whether to stop when standard input ends, as it does with a parent.").tag(
         config=True
     )
+
+    @default("contents_manager_class")
+    def _default_contents_manager_class(self) -> type[AsyncContentsManager]:
+        return NoContents
+
+    @default("allow_root")
+    def _default_allow_root(self) -> bool:
+        """There is no kernel or terminal here that would run as root."""
+        return True
 
     def init_server_extensions(self) -> None:
         """Only ours is loaded, enabled or not."""

@@ -47,7 +47,7 @@ class KeysHandler(PrivateHandler):
             owner=self.caller.owner,
             scopes=check_scopes(body.get("scopes")),
             created=now,
-            expires=parse_expiry(_DEFAULT_LIFE if (given := body.get("expires")) is None else given, now),
+            expires=parse_expiry(_DEFAULT_LIFE if body.get("expires") is None else body["expires"], now),
             label=check_label(body.get("label")),
         )
         await asyncio.wrap_future(self.services.store.write(lambda connection: keys.add(connection, key)))

@@ -33,9 +33,11 @@ class PrivateHandler(Handler):
             self.caller = self.services.gate.key(presented, self.request.remote_ip or "")
             # Now that a key speaks, a cookie that comes with it adds no rights.
             self.current_user = self._jupyter_current_user = User(username=self.caller.owner)
+            self._check_origin()
         else:
             await self._prepare_login()
-        self._check_origin()
+            self._check_origin()
+            self._check_forgery()
         self.caller.check(self.scopes.get(self.request.method or "", ("admin",)))
 
     async def _prepare_login(self) -> None:
@@ -48,13 +50,21 @@ class PrivateHandler(Handler):
             raise errors.Unauthorized(NO_KEY)
         self.current_user = self._jupyter_current_user = user
         self.caller = self.services.gate.login()
+
+    def check_xsrf_cookie(self) -> None:
+        """Checked in prepare, once it is known who asks."""
+
+    def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
+        """As Jupyter checks it; ``public_url`` is ours too, though a proxy may ask by another name."""
+        own = self.services.urls.public_origin
+        return (own is not None and self.request.headers.get("Origin") == own) or super().check_origin()
+
+    def _check_forgery(self) -> None:
+        """See that no other site's page makes the browser of somebody logged in ask this."""
         if self.request.method not in SAFE_METHODS:
             self._check_xsrf()
         elif not self.token_authenticated:
             self._check_site()
-
-    def check_xsrf_cookie(self) -> None:
-        """Checked in prepare, once it is known who asks."""
 
     def _check_xsrf(self) -> None:
         try:
@@ -76,10 +86,8 @@ class PrivateHandler(Handler):
             raise errors.Forbidden("Another site may not load this.", code="cross_site")
 
     def _check_origin(self) -> None:
-        origin = self.request.headers.get("Origin")
-        if origin is None or origin == self.services.urls.public_origin or self.check_origin():
-            return
-        raise errors.NotFound("There is nothing at this address for another site.")
+        if not self.check_origin():
+            raise errors.NotFound("There is nothing at this address for another site.")
 
     def _note_wrong_token(self) -> None:
         if "Authorization" in self.request.headers or "token" in self.request.query_arguments:

@@ -22,7 +22,7 @@ _F, _V, _R = tables.figures.c, tables.versions.c, tables.representations.c
 
 # One row a representation, each with its figure and version. Statements are made once: making them costs more than
 # running them.
-_WHOLE = sa.select(
+_WHOLE: sa.Select[Any] = sa.select(
     _F.id,
     _F.owner,
     _F.scope,

@@ -17,7 +17,8 @@ from .usage import Quota
 NO_QUOTA = Quota()
 
 # What every publish runs is made once: making a statement costs more than running it.
-_figure, _number = sa.bindparam("figure"), sa.bindparam("number")
+_figure: sa.BindParameter[str] = sa.bindparam("figure")
+_number: sa.BindParameter[int] = sa.bindparam("number")
 _RENEW = tables.figures.update().where(tables.figures.c.id == _figure)
 _INSERT_VERSION = tables.versions.insert()
 _INSERT_REPRESENTATION = tables.representations.insert()

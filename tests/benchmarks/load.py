@@ -15,25 +15,44 @@ from jupyter_figserve.demo.server_process import fetch
 _CONNECTIONS = 8
 _WARM_UP_SECONDS = 1
 _ROUND_ROBIN = """
-local paths, place = {}, 0
+local paths, place = {}, %d
 for line in io.lines("%s") do paths[#paths + 1] = line end
 function request() place = place %% #paths + 1; return wrk.format("GET", paths[place]) end
 """
 
 
-@dataclass(frozen=True)
-class Target:
-    """What is asked.
+class Turns:
+    """Paths of one server that are asked for in turns; each run goes on where the one before ended.
 
     Parameters
     ----------
     paths
-        A file of paths on the URL's server, a line each, that are asked for in turns instead of the URL's own.
+        With what is asked of them.
+    script
+        Where wrk's Lua script goes, with the list beside it.
     """
+
+    def __init__(self, paths: Sequence[str], script: Path) -> None:
+        self._place = 0
+        self._script = script
+        self._list = script.with_suffix(".txt")
+        self._list.write_text("\n".join(paths) + "\n")
+
+    def write_script(self) -> Path:
+        self._script.write_text(_ROUND_ROBIN % (self._place, self._list))
+        return self._script
+
+    def went_on(self, requests: int) -> None:
+        self._place += requests + _CONNECTIONS
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is asked: a URL, or ``turns`` on its server."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    paths: Path | None = None
+    turns: Turns | None = None
 
 
 def compare(targets: Sequence[Target], rounds: int, seconds: int, expected: bytes | None = None) -> list[float]:
@@ -64,12 +83,12 @@ def run_wrk(target: Target, seconds: int) -> float:
     command = [program, "--threads=1", f"--connections={_CONNECTIONS}", "--timeout=10s"]
     command += [f"--duration={seconds}s"]
     command += [f"--header={name}: {value}" for name, value in target.headers.items()]
-    if target.paths is not None:
-        script = target.paths.with_suffix(".lua")
-        script.write_text(_ROUND_ROBIN % target.paths)
-        command.append(f"--script={script}")
+    if target.turns is not None:
+        command.append(f"--script={target.turns.write_script()}")
     done = subprocess.run([*command, target.url], capture_output=True, text=True, check=True, timeout=seconds + 30)
     assert "Non-2xx" not in done.stdout, done.stdout
-    rate = re.search(r"Requests/sec:\s+([0-9.]+)", done.stdout)
-    assert rate, done.stdout
-    return float(rate[1])
+    found = re.search(r"(\d+) requests in .*Requests/sec:\s+([0-9.]+)", done.stdout, re.DOTALL)
+    assert found, done.stdout
+    if target.turns is not None:
+        target.turns.went_on(int(found[1]))
+    return float(found[2])

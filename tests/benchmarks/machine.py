@@ -8,7 +8,9 @@ import sqlite3
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = "jupyter_figserve jupyter_server tornado ipykernel matplotlib numpy zlib-ng SQLAlchemy flask gunicorn".split()
+PACKAGES = (
+    "jupyter_figserve jupyter_server tornado ipykernel matplotlib numpy zlib-ng SQLAlchemy flask gunicorn".split()
+)
 
 
 def describe_machine() -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import subprocess
 import sys
@@ -34,9 +35,10 @@ def jupyter(home: Path, data_dir: Path | None = None) -> Iterator[ServerProcess]
 @contextlib.contextmanager
 def flask(home: Path, file: Path, *options: str) -> Iterator[str]:
     """One gunicorn worker with ``send_file``; the file's URL."""
-    app = ["tests.benchmarks.peers.flask_file:make_app('" + str(file) + "')"]
-    command = ["-m", "gunicorn", "--workers", "1", "--bind", "127.0.0.1:0", "--no-control-socket", *options, *app]
-    with _process(home / "flask.log", command, r"Listening at: (http://\S+)") as url:
+    app = f"tests.benchmarks.peers.flask_file:make_app({str(file)!r})"
+    command = ["-m", "gunicorn", "--workers", "1", "--bind", "127.0.0.1:0", *options, app]
+    log = home / f"flask-{'-'.join(options).strip('-')}.log"
+    with _process(log, command, r"Listening at: (http://\S+)") as url:
         yield f"{url}/picture.png"
 
 
@@ -84,8 +86,12 @@ def login(server: ServerProcess) -> Mapping[str, str]:
 @contextlib.contextmanager
 def _process(log: Path, command: Sequence[str], ready: str) -> Iterator[str]:
     """Start a Python process and wait until its log says where it listens."""
+    # Newer gunicorns keep a socket in the home directory, which is none of this run's business.
+    environment = os.environ | {"HOME": str(log.parent)}
     with log.open("ab") as output:
-        process = subprocess.Popen([sys.executable, *command], stdout=output, stderr=output, cwd=REPOSITORY)
+        process = subprocess.Popen(
+            [sys.executable, *command], stdout=output, stderr=output, cwd=REPOSITORY, env=environment
+        )
     try:
         yield _await_line(process, log, ready)
     finally:

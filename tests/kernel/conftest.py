@@ -56,7 +56,7 @@ class Received:
         return [
             (
                 str(part.get_param("name", header="content-disposition")),
-                part["content-type"],
+                part["content-type"].replace('"', ""),
                 part.get_payload(decode=True),
             )
             for part in form.iter_parts()

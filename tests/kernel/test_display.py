@@ -86,7 +86,7 @@ def test_the_button_is_a_link_where_scripts_are_taken_out():
 def test_what_has_no_picture_says_where_it_is():
     """Interactive figures and files that an image element does not take."""
     data, _ = figure_bundle(card(), None, with_link=True)
-    assert "Shown on the figure's page" in data["text/html"]
+    assert "Shown on the page of this figure" in data["text/html"]
     assert "image/png" not in data
 
 

@@ -60,7 +60,7 @@ def test_a_cell_is_run_and_its_result_published(shell, connected, encoder, capsy
     assert repr(result.result).startswith('Figure "monthly sales", version 1')
 
 
-@pytest.mark.parametrize("code", ["y = 1", "None", "'words'", ""])
+@pytest.mark.parametrize("code", ["y = 1", "None", "'words'"])
 def test_without_a_result_the_current_figure_is_published(shell, encoder, code):
     """The name may be left out as well."""
     assert run(shell, f"%%publish\n{code}").success
@@ -74,7 +74,7 @@ def test_a_result_that_is_no_figure_leaves_the_current_one(shell, encoder, monke
     def encode(obj, *args, **options):
         asked.append(obj)
         if obj is not None:
-            raise errors.InvalidInput("Not a figure.")
+            raise errors.OutputInvalid("Not a figure.")
         return FakeEncoded()
 
     monkeypatch.setattr(sys.modules["jupyter_figserve.encode"], "encode", encode)
@@ -82,7 +82,7 @@ def test_a_result_that_is_no_figure_leaves_the_current_one(shell, encoder, monke
     assert run(shell, "%%publish a\n(1, 2)").success
     assert asked == [(1, 2), None]
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", SimpleNamespace(get_fignums=list, get_backend=str))
-    assert isinstance(run(shell, "%%publish a\n(1, 2)").error_in_exec, errors.InvalidInput)
+    assert isinstance(run(shell, "%%publish a\n(1, 2)").error_in_exec, errors.OutputInvalid)
 
 
 @pytest.mark.parametrize("code", ["1 / 0", "def (", "x = undefined"])

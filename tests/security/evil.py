@@ -49,15 +49,25 @@ SVGS: dict[str, Callable[..., str]] = {
         '<foreignObject width="90" height="60"><iframe xmlns="http://www.w3.org/1999/xhtml" src="EVIL/frame"/>'
         '<img xmlns="http://www.w3.org/1999/xhtml" src="EVIL/picture" onerror="location=\'EVIL/onerror\'"/>'
         '<form xmlns="http://www.w3.org/1999/xhtml" action="EVIL/form"><input name="x"/></form>'
-        '<meta xmlns="http://www.w3.org/1999/xhtml" http-equiv="refresh" content="0; url=EVIL/refresh"/></foreignObject>'
+        '<meta xmlns="http://www.w3.org/1999/xhtml" http-equiv="refresh" content="0; url=EVIL/refresh"/>'
+        "</foreignObject>"
     ),
-    "animate href": _svg('<a><animate attributeName="href" values="javascript:fetch(\'EVIL/animate\')"/>' + _BOX + "</a>"),
+    "animate href": _svg(f'<a><animate attributeName="href" values="javascript:fetch(\'EVIL/animate\')"/>{_BOX}</a>'),
     "import": _svg("<style>@import 'EVIL/import.css'; rect { fill: url('EVIL/fill.svg#a'); }</style>"),
-    "font": _svg("<style>@font-face { font-family: e; src: url('EVIL/font'); } text { font-family: e }</style><text>x</text>"),
-    "image": _svg('<image href="EVIL/image" width="9" height="9"/><image xlink:href="EVIL/image2" width="9" height="9"/>'),
-    "use": _svg('<use href="EVIL/use.svg#a"/><filter id="f"><feImage href="EVIL/filter"/></filter><g filter="url(#f)"/>'),
+    "font": _svg(
+        "<style>@font-face { font-family: e; src: url('EVIL/font'); } text { font-family: e }</style>"
+        '<text y="30">x</text>'
+    ),
+    "image": _svg(
+        '<image href="EVIL/image" width="9" height="9"/><image xlink:href="EVIL/image2" width="9" height="9"/>'
+    ),
+    "use": _svg(
+        '<use href="EVIL/use.svg#a"/><filter id="f"><feImage href="EVIL/filter"/></filter>'
+        '<rect width="9" height="9" filter="url(#f)"/>'
+    ),
     "stylesheet": lambda elsewhere, home="/": (
-        f'<?xml version="1.0"?><?xml-stylesheet href="{elsewhere}/style.css" type="text/css"?><svg {_NAMES}>{_BOX}</svg>'
+        f'<?xml version="1.0"?><?xml-stylesheet href="{elsewhere}/style.css" type="text/css"?>'
+        f"<svg {_NAMES}>{_BOX}</svg>"
     ),
 }
 
@@ -83,8 +93,9 @@ def pdf(elsewhere: str) -> bytes:
     objects = [
         f"<</Type/Catalog/Pages 2 0 R/OpenAction<</S/URI/URI({elsewhere}/open)/Next 5 0 R>>/AA<</WC 5 0 R>>>>",
         "<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]/Contents 4 0 R/Annots[<</Type/Annot/Subtype/Link/Rect[0 0 200 100]"
-        f"/A<</S/URI/URI({elsewhere}/click)>>>>]/AA<</O<</S/SubmitForm/F<</FS/URL/F({elsewhere}/submit)>>>>>>>>",
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]/Contents 4 0 R"
+        f"/Annots[<</Type/Annot/Subtype/Link/Rect[0 0 200 100]/A<</S/URI/URI({elsewhere}/click)>>>>]"
+        f"/AA<</O<</S/SubmitForm/F<</FS/URL/F({elsewhere}/submit)>>>>>>>>",
         "<</Length 0>>stream\n\nendstream",
         f"<</S/JavaScript/JS(app.launchURL\\('{elsewhere}/script'\\); this.submitForm\\('{elsewhere}/form'\\);)>>",
     ]

@@ -199,7 +199,8 @@ def test_u4_lone_surrogates_are_refused(live_server: ServerProcess) -> None:
     assert live_server.fetch(f"figserve/api/figures/{record['id']}").json() == record
 
 
-NAMES = ["../x", ".", "..", ".hidden", "CON", "con.png", "lpt1", "%2e%2e", "a/b", "a\\b", "a\x00b", "", " a", "-rf", "x" * 101]
+NAMES = ["../x", ".", "..", ".hidden", "CON", "con.png", "lpt1", "%2e%2e", "a/b", "a\\b", "a\x00b", "", " a", "-rf"]
+NAMES += ["x" * 101]
 NAMES += ["a\u200bb", "a\u202eb", "ﬁ/x", "\uff0e\uff0e\uff0fx"]
 
 
@@ -220,7 +221,7 @@ def test_u5_ids_that_are_none_are_unknown(live_server: ServerProcess, figure_id:
 
 
 def test_u6_twenty_at_once_leave_one_figure_and_whole_pictures(live_server: ServerProcess) -> None:
-    """Twenty publishes of one name at the same time make one figure of twenty versions, each whole, the last one newest."""
+    """Twenty publishes of one name at a time make one figure of twenty versions, each whole, the last one newest."""
     pictures = [make_png(64, 64, shade) for shade in range(20)]
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda data: post_figure(live_server, data, name="race"), pictures))
@@ -356,12 +357,22 @@ def test_u8_chunks_without_end_are_413(impatient: ServerProcess) -> None:
     assert list_figures(impatient) == []
 
 
-@pytest.mark.parametrize("length", ["300000", "99999999999999999999", "-5", "1e3", "٣"])
-def test_u8_a_length_that_is_too_much_or_none_is_refused_at_once(impatient: ServerProcess, length: str) -> None:
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (("Content-Length: 200001", "Expect: 100-continue"), 413),
+        (("Content-Length: 99999999999999999999",), 413),
+        (("Content-Length: -5",), 400),
+        (("Content-Length: 1e3",), 400),
+        (("Content-Length: ٣",), 400),
+    ],
+)
+def test_u8_a_length_that_is_too_much_or_none_is_refused_at_once(
+    impatient: ServerProcess, lines: tuple[str, ...], status: int
+) -> None:
     """The answer comes before any of the body: 413 for too much, 400 for what is no number."""
-    answer = ask_raw(impatient, head(impatient, f"Content-Length: {length}", "Connection: close"), timeout=5)
-    expected = (b"413",) if length.isascii() and length.isdigit() else (b"400",)
-    assert answer[9:12] in expected, answer
+    answer = ask_raw(impatient, head(impatient, *lines, "Connection: close"), timeout=5)
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer
     assert list_figures(impatient) == []
 
 

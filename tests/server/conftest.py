@@ -66,11 +66,14 @@ class Client:
         Absolute URL of our routes.
     headers
         Sent with every request: the client's credentials, for instance.
+    xsrf
+        What a page of Jupyter's would add to a form.
     """
 
     prefix: str
     http: SimpleAsyncHTTPClient
     headers: Mapping[str, str] = field(default_factory=dict)
+    xsrf: str = ""
 
     def having(self, **headers: str) -> Client:
         """The same client, with more headers: ``having(User_Agent="x")``."""
@@ -168,13 +171,17 @@ def owner(stranger: Client, jp_auth_header: dict[str, str]) -> Client:
 def browser(jp_serverapp, jp_asyncio_loop, stranger: Client, owner: Client) -> Client:
     """A client with the cookies of a login, as a browser has them; without the ``_xsrf`` that a page would add."""
 
-    async def log_in() -> str:
-        answer = await owner.http.fetch(f"{owner.prefix.removesuffix('/figserve')}/lab", headers=owner.headers)
-        return "; ".join(cookie.partition(";")[0] for cookie in answer.headers.get_list("Set-Cookie"))
+    async def log_in() -> list[str]:
+        base = owner.prefix.removesuffix("/figserve")
+        login = await owner.http.fetch(f"{base}/api/kernels", headers=owner.headers)
+        form = await owner.http.fetch(f"{base}/login")
+        return [c.partition(";")[0] for answer in (login, form) for c in answer.headers.get_list("Set-Cookie")]
 
-    cookies = jp_asyncio_loop.run_until_complete(log_in())
-    assert "username-" in cookies
-    return stranger.having(Cookie=cookies)
+    cookies = dict(cookie.split("=", 1) for cookie in jp_asyncio_loop.run_until_complete(log_in()))
+    assert any(name.startswith("username-") for name in cookies)
+    return replace(
+        stranger.having(Cookie="; ".join(f"{name}={value}" for name, value in cookies.items())), xsrf=cookies["_xsrf"]
+    )
 
 
 @pytest.fixture

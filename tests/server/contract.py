@@ -82,13 +82,13 @@ def check_schema(schema: Mapping[str, Any] | str, value: Any) -> None:
 
 
 def _response(method: str, path: str, status: int) -> dict[str, Any]:
-    """What the document says of this status, whose other answers are 404 off the paths and 405 off their methods."""
+    """What the document says of this status; off its paths all is 404, and off their methods 405 for who may ask."""
     template = find_path(path)
     item = document()["paths"].get(template, {})
     operation = item.get(method.lower())
     if operation is None:
-        expected = "404" if template is None else "405"
-        assert str(status) in (expected, "403"), f"{method} {path} is not documented, and answers {status}"
+        expected = (400, 403, 404) if template is None else (401, 403, 404, 405, 429)
+        assert status in expected, f"{method} {path} is not documented, and answers {status}"
         return {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}, "text/html": {}}}
     responses = operation["responses"]
     described = responses.get(str(status), responses.get("default"))
@@ -116,8 +116,10 @@ def _resolve(value: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _pattern(template: str) -> re.Pattern[str]:
-    parts = _PARAMETER.split(template)
-    return re.compile("".join(r"[^/.]+" if index % 2 else re.escape(part) for index, part in enumerate(parts)))
+    parts = [re.escape(part) for part in _PARAMETER.split(template)]
+    for index in range(1, len(parts), 2):
+        parts[index] = r"[^/]+" if parts[index] in ("signed", "file") else r"[^/.]+"
+    return re.compile("".join(parts))
 
 
 @cache

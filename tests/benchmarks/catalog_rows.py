@@ -1,0 +1,116 @@
+"""A catalog of many figures, written straight into its tables: publishing a million would take an hour."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import random
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_figserve.figure import digest_of, new_id
+from jupyter_figserve.links import hash_secret, new_link_id, new_token
+from jupyter_figserve.store.opening import CATALOG, open_store
+
+_PER_NOTEBOOK = 20
+_LINKED_EVERY = 10
+_PROVENANCE = '{"cell": {"id": "3f0e9d1c-7a52"}, "libraries": {"python": "3.11", "matplotlib": "3.10.0"}}'
+_LIBRARIES = '{"python": "3.11", "matplotlib": "3.10.0"}'
+_OWNER = "local"
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What was made: how many figures, and the tokens of the links that can be opened."""
+
+    figures: int
+    tokens: Sequence[str]
+
+
+def fill(directory: Path, figures: int, asked: int, picture: bytes) -> Filled:
+    """Make a store in ``directory`` with ``figures`` figures.
+
+    Parameters
+    ----------
+    asked
+        How many links, spread over all figures, show ``picture``; the bytes of the other figures are not there.
+    """
+    store = open_store(directory)
+    store.blobs.put(digest_of(picture), picture)
+    store.close()
+    rows = _Rows(figures, asked, digest_of(picture), len(picture))
+    with contextlib.closing(sqlite3.connect(directory / CATALOG)) as connection:
+        # For the filling alone: nobody else has the file open, and a run that breaks off throws it away.
+        connection.executescript("PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000")
+        with connection:
+            rows.insert_into(connection)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+    return Filled(figures, rows.tokens)
+
+
+class _Rows:
+    """The rows of each table, as publishing in this order would leave them; equal numbers give equal rows."""
+
+    def __init__(self, figures: int, asked: int, digest: str, size: int) -> None:
+        self.random = random.Random(0)
+        self.ids = [new_id() for _ in range(figures)]
+        self.asked = set(self.random.sample(range(figures), asked))
+        self.tokens: list[str] = []
+        self.digest, self.size = digest, size
+        self.start = time.time() - figures
+
+    def insert_into(self, connection: sqlite3.Connection) -> None:
+        _insert(connection, "figures", 11, self._figures())
+        _insert(connection, "versions", 11, self._versions())
+        _insert(connection, "representations", 10, self._representations())
+        _insert(connection, "blobs", 4, self._blobs())
+        _insert(connection, "links", 12, self._links())
+        _insert(connection, "usage", 4, [("owner", _OWNER, len(self.ids), len(self.ids) * 2 * self.size)])
+        self.random.shuffle(self.tokens)
+
+    def _figures(self) -> Iterator[tuple[object, ...]]:
+        for number, figure in enumerate(self.ids):
+            book, scope = number // _PER_NOTEBOOK, "/home/someone/projects"
+            made = self.start + number
+            place = (_OWNER, scope, f"study {book // 50}/Analysis {book}.ipynb", "", f"figure-{number % _PER_NOTEBOOK}")
+            yield (figure, *place, f"Sightings of station {number}", "published", made, made, 1)
+
+    def _versions(self) -> Iterator[tuple[object, ...]]:
+        for number, figure in enumerate(self.ids):
+            source = ("figure", _digest(number, "source"), 90_000, _LIBRARIES)
+            words = (f"Sightings of station {number}", "A line plot of sightings by month")
+            yield (figure, 1, self.start + number, _digest(number // 50, "session")[:32], *words, *source, _PROVENANCE)
+
+    def _representations(self) -> Iterator[tuple[object, ...]]:
+        for number, figure in enumerate(self.ids):
+            digest = self.digest if number in self.asked else _digest(number, "picture")
+            yield (figure, 1, 0, 0, "image/png", digest, self.size, 640, 480, 100.0)
+            yield (figure, 1, 1, 1, "image/png", _digest(number, "thumbnail"), 9_000, 320, 240, None)
+
+    def _blobs(self) -> Iterator[tuple[object, ...]]:
+        yield (self.digest, self.size, len(self.asked), self.start)
+        for number in range(len(self.ids)):
+            for what in ("source", "thumbnail") if number in self.asked else ("source", "thumbnail", "picture"):
+                yield (_digest(number, what), self.size, 1, self.start + number)
+
+    def _links(self) -> Iterator[tuple[object, ...]]:
+        ends = time.time() + 30 * 86_400
+        for number, figure in enumerate(self.ids):
+            if number not in self.asked and number % _LINKED_EVERY:
+                continue
+            token = new_token()
+            if number in self.asked:
+                self.tokens.append(token)
+            made = self.start + number
+            yield (new_link_id(), hash_secret(token), figure, None, made, ends, "", None, 0, "link", 0, None)
+
+
+def _insert(connection: sqlite3.Connection, table: str, columns: int, rows: Iterable[tuple[object, ...]]) -> None:
+    connection.executemany(f"insert into {table} values ({', '.join('?' * columns)})", rows)
+
+
+def _digest(number: int, what: str) -> str:
+    return hashlib.sha256(f"{what} {number}".encode()).hexdigest()

@@ -1,0 +1,96 @@
+"""Many idle clients of the event stream: what each costs the server, and how soon a publish reaches the last."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import statistics
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+from jupyter_figserve.demo.server_process import ServerProcess
+
+from . import servers
+from .report import Row
+from .scale import Scale
+
+_FIRST = 20
+_PATIENCE = 60
+_SPARE_FILES = 200
+
+
+def measure(home: Path, scale: Scale) -> Iterator[Row]:
+    # Each client is an open file here and there; the server inherits the limit.
+    _allow_files(scale.clients + _SPARE_FILES)
+    with servers.jupyter(home) as server:
+        each, seconds = asyncio.run(_Crowd(server).measure(scale))
+    clients = f"{scale.clients:,} idle event streams"
+    yield Row(f"{clients}: memory of each", each / 1024, None, "KB", 20, against="nothing")
+    note = "from before the request to publish until the last client has read of it, all clients in one process here"
+    yield Row(f"{clients}: publish reaches all", seconds, None, "s", 0.5, against="nothing", note=note)
+
+
+class _Crowd:
+    """Clients of one server."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        self.server = server
+        self.process = psutil.Process(server.pid)
+        self.streams: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def measure(self, scale: Scale) -> tuple[float, float]:
+        """Bytes of resident memory for each client, and median seconds until all have heard."""
+        await self._grow(_FIRST)
+        await self._publish("first")
+        before = self.process.memory_info().rss
+        await self._grow(scale.clients)
+        each = (self.process.memory_info().rss - before) / scale.clients
+        times = [await self._publish(f"figure-{number}") for number in range(scale.deliveries)]
+        for _, writer in self.streams:
+            writer.close()
+        return each, statistics.median(times)
+
+    async def _grow(self, count: int) -> None:
+        """That many more, each having had its first words."""
+        async with asyncio.timeout(_PATIENCE):
+            for _ in range(count):
+                await self._join()
+
+    async def _join(self) -> None:
+        address = urlsplit(self.server.url)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        self.streams.append((reader, writer))
+        writer.write(
+            f"GET {address.path}figserve/api/events HTTP/1.1\r\nHost: {address.netloc}\r\n"
+            f"Authorization: token {self.server.token}\r\n\r\n".encode()
+        )
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200"), head
+        await reader.readuntil(b"\n\n")
+
+    async def _publish(self, name: str) -> float:
+        """Seconds from the request until the last client has read of it."""
+        async with asyncio.timeout(_PATIENCE):
+            data = servers.picture(zlib.crc32(name.encode()))
+            heard = [asyncio.ensure_future(_hear(reader)) for reader, _ in self.streams]
+            start = time.perf_counter()
+            await asyncio.to_thread(servers.publish, self.server, data, name)
+            await asyncio.gather(*heard)
+            return time.perf_counter() - start
+
+
+async def _hear(reader: asyncio.StreamReader) -> None:
+    """Read on until a publish is told; heartbeats come between."""
+    while b"event: figure.published" not in await reader.readuntil(b"\n\n"):
+        pass
+
+
+def _allow_files(count: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))

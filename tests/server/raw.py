@@ -1,0 +1,83 @@
+"""A connection to the server on which a test writes what it likes: half a body, a stream that it does not end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from urllib.parse import urlsplit
+
+from tornado.httputil import HTTPHeaders
+
+DEADLINE = 20.0
+
+
+class Connection:
+    """Writes bytes; reads the answer's head, lines and rest, each within a deadline."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._path = path
+
+    async def send_head(self, method: str, path: str, headers: Mapping[str, str]) -> None:
+        lines = [f"{method} {self._path}{path} HTTP/1.1", "Host: localhost"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        await self.send("\r\n".join(lines).encode() + b"\r\n\r\n")
+
+    async def send(self, data: bytes) -> None:
+        self._writer.write(data)
+        await asyncio.wait_for(self._writer.drain(), DEADLINE)
+
+    async def send_until_refused(self, data: bytes, most: int) -> int:
+        """Go on sending ``data`` until an answer begins; how many bytes went, ``most`` at the end of patience."""
+        sent = 0
+        answer = asyncio.ensure_future(self._reader.readuntil(b"\r\n"))
+        with contextlib.suppress(ConnectionError):
+            while not answer.done() and sent < most:
+                await self.send(data)
+                sent += len(data)
+                await asyncio.sleep(0)
+        self._first = await asyncio.wait_for(answer, DEADLINE)
+        return sent
+
+    _first: bytes | None = None
+
+    async def receive_head(self) -> tuple[int, HTTPHeaders]:
+        first, self._first = self._first or await self._line(), None
+        text = await asyncio.wait_for(self._reader.readuntil(b"\r\n\r\n"), DEADLINE)
+        return int(first.split()[1]), HTTPHeaders.parse(text.decode())
+
+    async def receive_body(self, headers: HTTPHeaders) -> bytes:
+        return await asyncio.wait_for(self._reader.readexactly(int(headers["Content-Length"])), DEADLINE)
+
+    async def receive_chunk(self) -> bytes:
+        """The next chunk of a chunked answer; empty at its end."""
+        size = await self._line()
+        if not size:
+            return b""
+        chunk = await asyncio.wait_for(self._reader.readexactly(int(size, 16)), DEADLINE)
+        await self._line()
+        return chunk
+
+    async def is_closed(self) -> bool:
+        """Whether the server hangs up, whatever it says before."""
+        with contextlib.suppress(ConnectionError):
+            await asyncio.wait_for(self._reader.read(), DEADLINE)
+        return self._reader.at_eof() or self._reader.exception() is not None
+
+    async def _line(self) -> bytes:
+        return await asyncio.wait_for(self._reader.readline(), DEADLINE)
+
+
+@contextlib.asynccontextmanager
+async def connect(prefix: str) -> AsyncIterator[Connection]:
+    """A connection to the server of this prefix; paths are below it."""
+    parts = urlsplit(prefix)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    try:
+        yield Connection(reader, writer, parts.path)
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()

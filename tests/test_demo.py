@@ -1,0 +1,153 @@
+"""The demo: what `make demo` shows works, says what is wrong when it does not, and leaves nothing running."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+
+import psutil
+import pytest
+
+from jupyter_figserve import demo
+from jupyter_figserve.demo.kernel_session import RunnerError
+from jupyter_figserve.demo.server_process import ServerProcess, fetch
+
+TOKEN = "A" * 32
+COMMAND = [sys.executable, "-m", "jupyter_figserve.cli", "demo"]
+
+
+@pytest.fixture
+def demo_environment(tmp_path) -> dict[str, str]:
+    """The demo's temporary directory lies in the test's, where what it leaves can be seen."""
+    return {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+
+
+@pytest.fixture
+def answering():
+    """A server on loopback that answers every GET with what ``answers`` says: status and type."""
+    answers: dict[str, tuple[int, str]] = {}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, mimetype = answers[self.path]
+            self.send_response(status)
+            self.send_header("Content-Type", mimetype)
+            self.end_headers()
+            self.wfile.write(b"x")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", answers
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.kernel
+def test_the_demo_ends_well_with_exit(demo_environment, tmp_path):
+    """`--exit`: 0 after the pages were checked; the addresses are printed; its directory is gone."""
+    done = subprocess.run([*COMMAND, "--exit"], env=demo_environment, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert demo.find_share_link([{"text": done.stdout}])
+    assert "00_quickstart.ipynb?token=" in done.stdout
+    assert "curl -o figure.png http" in done.stdout
+    assert list(tmp_path.glob("figserve-demo-*")) == []
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_the_demo_serves_until_it_is_interrupted(kind, demo_environment, tmp_path):
+    """The link works while it runs; Ctrl-C, or a service manager, ends it, its server and its kernels."""
+    process = subprocess.Popen(COMMAND, env=demo_environment, stdout=subprocess.PIPE, text=True)
+    try:
+        printed = ""
+        for line in process.stdout:
+            printed += line
+            if "Ctrl-C" in line:
+                break
+        link = demo.find_share_link([{"text": printed}])
+        assert fetch(f"{link}.png").mimetype == "image/png"
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert len(children) >= 2
+        process.send_signal(kind)
+        assert process.wait(60) == 0
+        _, alive = psutil.wait_procs(children, timeout=10)
+        assert alive == []
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    assert list(tmp_path.glob("figserve-demo-*")) == []
+
+
+@pytest.mark.parametrize(
+    ("page", "picture", "faults"),
+    [
+        ((200, "text/html"), (200, "image/png"), 0),
+        ((404, "text/html"), (200, "image/png"), 1),
+        ((200, "text/html"), (200, "text/html"), 1),
+        ((500, "application/json"), (302, "text/html"), 2),
+    ],
+)
+def test_the_check_opens_page_and_picture(answering, page, picture, faults):
+    """Both must answer 200 with their types, or the demo has failed."""
+    url, answers = answering
+    answers.update({"/f/x": page, "/f/x.png": picture})
+    assert len(demo.check(demo.Pages("", "", "", f"{url}/f/x", f"{url}/f/x.png"))) == faults
+
+
+def test_the_check_says_when_nobody_answers():
+    """A server that is gone is a fault with the address in it, not a traceback."""
+    (page, picture) = demo.check(demo.Pages("", "", "", "http://127.0.0.1:9/f/x", "http://127.0.0.1:9/f/x.png"))
+    assert "http://127.0.0.1:9/f/x: " in page
+    assert "http://127.0.0.1:9/f/x.png: " in picture
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"http://127.0.0.1:8888/figserve/f/{TOKEN}",
+        f"[![a](http://127.0.0.1:8888/figserve/f/{TOKEN}.png)](http://127.0.0.1:8888/figserve/f/{TOKEN})",
+        f'<a href="http://127.0.0.1:8888/figserve/f/{TOKEN}">',
+        f"Link to sales: http://127.0.0.1:8888/figserve/f/{TOKEN} (until May)",
+    ],
+)
+def test_the_share_link_is_found(text):
+    """In plain text, Markdown and HTML, in streams and mimebundles, without what stands around it."""
+    wanted = f"http://127.0.0.1:8888/figserve/f/{TOKEN}"
+    assert demo.find_share_link([{"output_type": "stream", "text": text}]) == wanted
+    assert demo.find_share_link([{"output_type": "display_data", "data": {"text/plain": text}}]) == wanted
+
+
+def test_no_share_link_is_found_where_there_is_none():
+    """A figure's own page is not a link for strangers."""
+    outputs = [{"output_type": "stream", "text": "http://127.0.0.1:8888/figserve/figures/abc"}, {"data": {"a": {}}}]
+    assert demo.find_share_link(outputs) is None
+
+
+def test_the_notebook_is_found_in_a_checkout():
+    """The quick start that the wheel brings is the one of the checkout."""
+    assert demo.find_notebook().name == "00_quickstart.ipynb"
+
+
+def test_a_server_that_does_not_start_says_why(tmp_path):
+    """The error has the end of the server's log, which names the mistake."""
+    server = ServerProcess(tmp_path, ["--ServerApp.port=not-a-number"])
+    with pytest.raises(RunnerError, match=re.compile("did not start.*not-a-number", re.DOTALL)):
+        server.start()
+    assert server.wait(0)
+
+
+def test_a_failing_demo_exits_1(monkeypatch, capsys):
+    """One sentence on standard error, no traceback."""
+    monkeypatch.setattr(demo, "find_notebook", lambda: None)
+    assert demo.run(serve_on=False) == 1
+    assert capsys.readouterr().err == "The demo failed. 00_quickstart.ipynb is missing from this installation.\n"
