@@ -157,7 +157,7 @@ def _encode_figure(found: Found, rows: tuple[Format, ...], dpi: float | None, ti
         payloads = tuple(
             _png_payload(picture) if row is PNG and picture else _saved_payload(figure, row, options) for row in rows
         )
-        small = picture or _draw(figure, {**options, "dpi": _thumbnail_dpi(figure)})
+        small = picture or _draw_small(figure, options)
     title, alt = describe_figure(figure, found.title)
     return Encoded(payloads, thumbnail_payload(small.pixels), title, alt, figure)
 
@@ -194,9 +194,20 @@ def _draw(figure: Figure, options: Mapping[str, Any]) -> _Picture:
         return picture
 
 
-def _thumbnail_dpi(figure: Figure) -> float:
-    """Twice as fine as the thumbnail, so that thin lines are averaged instead of dropped."""
-    return float(min(figure.dpi, 2 * THUMBNAIL_WIDTH / figure.get_figwidth()))
+def _draw_small(figure: Figure, options: Mapping[str, Any]) -> _Picture:
+    """The figure for its thumbnail alone, in the layout that the drawing before has found.
+
+    Twice as fine as the thumbnail, so that thin lines are averaged instead of dropped.
+    """
+    dpi = min(figure.dpi, 2 * THUMBNAIL_WIDTH / figure.get_figwidth())
+    engine = figure.get_layout_engine()
+    if engine is None:
+        return _draw(figure, {**options, "dpi": dpi})
+    figure.set_layout_engine("none")
+    try:
+        return _draw(figure, {**options, "dpi": dpi})
+    finally:
+        figure.set_layout_engine(engine)
 
 
 @contextmanager
@@ -235,7 +246,10 @@ def _canvas_class() -> Any:
         saved_dpi: float | None = None
 
         def get_renderer(self) -> Any:
-            check_pixels(*self.get_width_height(physical=True))
+            width, height = self.get_width_height(physical=True)
+            check_pixels(width, height)
+            if min(width, height) < 1:
+                raise OutputInvalid("The figure would be less than a pixel; give it a greater size or dpi.")
             self.saved_dpi = float(self.figure.dpi)
             return agg.get_renderer(self)
 

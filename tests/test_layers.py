@@ -14,7 +14,7 @@ from .imports import PACKAGE, Import, find_cycles, find_modules, read_imports
 
 MODULES = find_modules(Path(jupyter_figserve.__file__).parent)
 IMPORTS = read_imports(MODULES)
-ENCODE = frozenset({"encode", "png", "describe"})
+ENCODE = frozenset({"describe", "encode", "pictures", "png", "resolve", "rich"})
 SANDBOX_CHILD = frozenset({"job", "jail", "zygote"})
 
 
@@ -48,7 +48,7 @@ LAYERS = {
     # Lazy: the names of the notebook's interface, and the extension's class when a server asks.
     "init": layer(ours_inside="root kernel server"),
     "root": layer(),
-    "encode": layer("root", inside="matplotlib numpy zlib_ng isal PIL"),
+    "encode": layer("root", inside="PIL bokeh isal matplotlib numpy zlib_ng"),
     "kernel": layer("root", inside="IPython anywidget ipykernel ipywidgets jupyter_core tornado", ours_inside="encode"),
     "sandbox child": layer("root encode", inside="matplotlib numpy"),
     "sandbox": layer("root", ours_inside="sandbox child"),

@@ -136,7 +136,7 @@ def _report(pages: Pages, faults: list[str]) -> str:
     return "\n".join(
         (
             "",
-            "A kernel drew a figure, and everybody with this link can see it:",
+            "A kernel drew a figure, and this link shows it without a login (here: to whoever is on this machine):",
             f"  {pages.share}",
             "",
             f"  the notebook       {pages.notebook}",

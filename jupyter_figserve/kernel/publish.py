@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
-import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -73,8 +71,8 @@ def publish(
 
     encoded = encode(fig, formats, dpi=dpi, tight=tight)
     words = {
-        "title": _fitting(encoded.title, TITLE_LENGTH) if given_title is None else given_title,
-        "alt": _fitting(encoded.alt, ALT_LENGTH) if given_alt is None else given_alt,
+        "title": encoded.title if given_title is None else given_title,
+        "alt": encoded.alt if given_alt is None else given_alt,
     }
     return _post(connection, encoded, given, words, keep_source)
 
@@ -174,13 +172,6 @@ def _formats(format: str | Iterable[str]) -> tuple[str, ...]:
     if not wanted or not all(isinstance(name, str) for name in wanted):
         raise InvalidInput('Give format as a name such as "png", or as several.')
     return tuple(dict.fromkeys(get_format(name).name for name in wanted))
-
-
-def _fitting(text: str, limit: int) -> str:
-    """Words that a figure says of itself, made to fit instead of refused."""
-    line = re.sub(r"\s+", " ", text).strip()
-    line = "".join(character for character in line if unicodedata.category(character) not in ("Cc", "Cs"))
-    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def _refuse_swapped(fig: Any, name: object) -> None:

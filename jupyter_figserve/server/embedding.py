@@ -79,9 +79,9 @@ class OEmbedHandler(PublicHandler):
 
     def _find(self) -> tuple[Shared, str]:
         """The link of ``url``, which may be written with any host: only its token counts, and the answer is ours."""
-        path = urlsplit(self.get_query_argument("url", "")).path
-        token = path.rpartition("/f/")[2].removesuffix("/embed").partition(".")[0]
         try:
+            path = _path(self.get_query_argument("url", ""))
+            token = path.rpartition("/f/")[2].removesuffix("/embed").partition(".")[0]
             if "/f/" not in path or not is_token(token):
                 raise LinkGone
             shared = self.services.shared.get(token)
@@ -91,6 +91,13 @@ class OEmbedHandler(PublicHandler):
             self.services.guesses.note(self.request.remote_ip or "")
             raise
         return shared, self.base.link(token)
+
+
+def _path(url: str) -> str:
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
 
 
 def _fit(width: int, height: int, most_width: int | None, most_height: int | None) -> tuple[int, int]:

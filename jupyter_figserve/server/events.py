@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
@@ -27,33 +26,53 @@ _RETRY_MILLISECONDS = 2_000
 
 
 class Subscriber:
-    """One open stream's waiting events; one that falls too far behind is cut off and comes back with its last id."""
+    """One open stream's waiting events; one that falls too far behind is cut off and comes back with its last id.
+
+    There may be a thousand of these with nothing to say, so they hold little: a list and a future, where a deque and
+    ``asyncio.Event`` with ``wait_for`` would cost two more kilobytes each.
+    """
 
     def __init__(self, owner: str | None) -> None:
         self.owner = owner
-        self.waiting: deque[Event] = deque()
         self.is_behind = False
-        self._news = asyncio.Event()
+        self._waiting: list[Event] = []
+        self._has_news = False
+        self._waiter: asyncio.Future[None] | None = None
 
     def offer(self, event: Event) -> None:
         if self.owner is not None and event.owner != self.owner:
             return
-        if len(self.waiting) >= _QUEUE_LENGTH:
+        if len(self._waiting) >= _QUEUE_LENGTH:
             self.is_behind = True
         else:
-            self.waiting.append(event)
-        self._news.set()
+            self._waiting.append(event)
+        self.wake()
+
+    def take(self) -> list[Event]:
+        """The waiting events, which wait no more."""
+        taken, self._waiting = self._waiting, []
+        return taken
 
     def wake(self) -> None:
-        self._news.set()
+        self._has_news = True
+        self._resolve()
 
     async def wait(self, seconds: float) -> None:
         """Return when there is something to send, or after ``seconds``."""
-        try:
-            await asyncio.wait_for(self._news.wait(), seconds)
-        except TimeoutError:
-            return
-        self._news.clear()
+        if not self._has_news:
+            loop = asyncio.get_running_loop()
+            self._waiter = loop.create_future()
+            timer = loop.call_later(seconds, self._resolve)
+            try:
+                await self._waiter
+            finally:
+                timer.cancel()
+                self._waiter = None
+        self._has_news = False
+
+    def _resolve(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
 
 class EventHub:
@@ -89,10 +108,11 @@ class EventHub:
         if stamp == self._stamp:
             return
         self._stamp = stamp
-        for event in events.after(self._store.catalog.reader, self._last_id):
-            self._last_id = event.id
-            for subscriber in self._subscribers:
-                subscriber.offer(event)
+        while found := events.after(self._store.catalog.reader, self._last_id):
+            self._last_id = found[-1].id
+            for event in found:
+                for subscriber in self._subscribers:
+                    subscriber.offer(event)
 
     def close(self) -> None:
         """End all streams."""
@@ -145,8 +165,7 @@ class EventsHandler(PrivateHandler):
         next_beat = loop.time() + self.heartbeat_seconds
         while not subscriber.is_behind:
             await subscriber.wait(max(0.05, next_beat - loop.time()))
-            while subscriber.waiting:
-                event = subscriber.waiting.popleft()
+            for event in subscriber.take():
                 if event.id > sent:
                     self.write(_written(event))
             if loop.time() >= next_beat:

@@ -173,6 +173,7 @@ def test_a_refusal_before_the_end_of_a_large_body_is_read(fake):
         client = Client(parse_exact(f"http://127.0.0.1:{listener.getsockname()[1]}/figserve"), KEY)
         with pytest.raises(errors.TooLarge, match=r"Too large\."):
             client.post_form("api/figures", "x/y", b"x" * 2**22)
+        client.close()
         thread.join()
 
 

@@ -50,15 +50,12 @@ def test_it_sends_picture_thumbnail_and_words(connected, encoder, cell):
     }
 
 
-def test_the_figures_own_words_are_made_to_fit(connected, encoder):
-    """A title drawn over three lines, or of a thousand letters, is no reason to fail; a given one is."""
-    encoder.makes = FakeEncoded(title="Sales\n\x07 of " + "x" * 400, alt="Its\ttext")
-    pub = figserve.publish(PNG)
-    described = connected.described()
-    assert described["title"].startswith("Sales of xxx")
-    assert len(described["title"]) == 300
-    assert described["alt"] == "Its text"
-    assert pub.name.startswith("Sales-of-xxx")
+def test_the_figures_own_words_are_taken(connected, encoder):
+    """Its title names it too; given words beat them, and are refused where they do not fit."""
+    encoder.makes = FakeEncoded(title="Sales 2024", alt="A line.")
+    assert figserve.publish(PNG).name == "Sales-2024"
+    assert (connected.described()["title"], connected.described()["alt"]) == ("Sales 2024", "A line.")
+    assert figserve.publish(PNG, title="Other", alt="Words").title == "Other"
     with pytest.raises(errors.InvalidInput):
         figserve.publish(PNG, title="x" * 400)
 

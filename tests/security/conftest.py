@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.server.conftest import browser, clock, figserve, http, owner, services, stranger  # noqa: F401
+
 from .actors import Listener, listening
 
 

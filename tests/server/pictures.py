@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import json
 import struct
 import zlib
+from collections.abc import Mapping
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="3"><path d="M0 0h4"/></svg>'
 HTML = b"<!doctype html><title>plot</title><script>document.title = 'drawn'</script>"
@@ -34,6 +36,23 @@ def png_header(width: int, height: int) -> bytes:
         + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
         + _chunk(b"IEND", b"")
     )
+
+
+def multipart(
+    figure: Mapping[str, object] | None, *parts: tuple[str, bytes], thumbnail: bytes | None = None
+) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of a publish by form; ``parts`` are content types with bytes."""
+    fields = [] if figure is None else [(b'name="figure"', "application/json", json.dumps(figure).encode())]
+    fields += [
+        (f'name="representation"; filename="{number}"'.encode(), type, data)
+        for number, (type, data) in enumerate(parts)
+    ]
+    fields += [] if thumbnail is None else [(b'name="thumbnail"; filename="t.png"', "image/png", thumbnail)]
+    body = b"".join(
+        b"--b\r\nContent-Disposition: form-data; %b\r\nContent-Type: %b\r\n\r\n%b\r\n" % (name, type.encode(), data)
+        for name, type, data in fields
+    )
+    return body + b"--b--\r\n", {"Content-Type": "multipart/form-data; boundary=b"}
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

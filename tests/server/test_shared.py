@@ -4,44 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import re
-from html.parser import HTMLParser
+from urllib.parse import urljoin
 
 import pytest
 
+from jupyter_figserve.store import links
 from jupyter_figserve.store.opening import open_store
 
 from .conftest import Client
-from .pictures import HTML, PDF, PICTURES, SVG, png
+from .pages import Page
+from .pictures import HTML, PDF, PICTURES, SVG, multipart, png
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 GONE_PATHS = ("/f/{}", "/f/{}.png", "/f/{}.json", "/f/{}/embed", "/f/{}.html", "/f/{}.nope")
 
 
-class Page(HTMLParser):
-    """A page's tags: ``page["meta"]`` is a list of attribute dictionaries."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: dict[str, list[dict[str, str | None]]] = {}
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.setdefault(tag, []).append(dict(attrs))
-
-    def __getitem__(self, tag: str) -> list[dict[str, str | None]]:
-        return self.tags.get(tag, [])
-
-    def meta(self, name: str) -> str | None:
-        return next((m.get("content") for m in self["meta"] if name in (m.get("property"), m.get("name"))), None)
-
-
 def token_of(link: dict) -> str:
     return link["url"].rpartition("/")[2]
-
-
-@pytest.fixture
-async def figure(owner: Client) -> dict:
-    return await owner.publish("sales", title="Sales of <b>bears</b>", alt='A "line" & more')
 
 
 @pytest.fixture
@@ -260,7 +239,8 @@ class TestGone:
         assert (await stranger.get(link["image_url"])).status == 200
         other = open_store(services.store.directory)
         try:
-            (found,) = [one for one in other_links(other) if one.id == link["id"]]
+            found = links.find(other.catalog.reader, link["id"])
+            assert found is not None
             other.revoke_link(found).result()
         finally:
             other.close()
@@ -278,16 +258,10 @@ class TestGone:
         assert (await stranger.having(User_Agent="first").get(link["image_url"])).status == 200
         await self.check_gone(stranger.having(User_Agent="second"), token_of(link))
 
-    @pytest.mark.parametrize(
-        "change",
-        [lambda t: t[:-1], lambda t: t + "x", lambda t: t.swapcase(), lambda t: t[::-1], lambda t: t[:-1] + "\u00e9"],
-    )
+    @pytest.mark.parametrize("change", [lambda t: t[:-1], lambda t: t + "x", str.swapcase, lambda t: t[::-1]])
     async def test_nearly_right_token_is_gone(self, stranger, publish_and_share, change):
-        """Shorter, longer, in another case."""
-        link = await publish_and_share()
-        token = change(token_of(link))
-        if token != token_of(link):
-            await self.check_gone(stranger, token.encode().hex() if not token.isascii() else token)
+        """Shorter, longer, in another case, reversed."""
+        await self.check_gone(stranger, change(token_of(await publish_and_share())))
 
     @pytest.mark.parametrize(
         "path", ["/f/", "/f/x/y/z", "/f/..%2f..%2fetc%2fpasswd", "/f/%00", "/f/a%0d%0ab", "/f/.png"]
@@ -306,12 +280,6 @@ class TestGone:
             answer = await stranger.get(path, token=login)
             assert (answer.status, answer.code) == (400, "token_in_query")
             assert "Set-Cookie" not in answer.headers
-
-
-def other_links(store):
-    from jupyter_figserve.store import links
-
-    return links.list_of_owner(store.catalog.reader, None, None, 100, None)
 
 
 class TestViews:
@@ -406,7 +374,7 @@ class TestPage:
             found += [tag["src"] for tag in page["script"]]
             assert len(found) >= 3
             for address in found:
-                assert (await stranger.get(join(url, address))).status == 200, address
+                assert (await stranger.get(urljoin(url, address))).status == 200, address
 
     async def test_previews_have_absolute_addresses(self, stranger, publish_and_share):
         """OpenGraph, Twitter and oEmbed discovery name URLs that open."""
@@ -432,7 +400,7 @@ class TestPage:
         page = Page((await stranger.get(link["url"])).text)
         assert page["img"] == []
         (download,) = [tag for tag in page["a"] if "download" in tag]
-        assert (await stranger.get(join(link["url"], download["href"]))).body == PDF
+        assert (await stranger.get(urljoin(link["url"], download["href"]))).body == PDF
 
     async def test_page_loads_nothing_from_elsewhere(self, stranger, publish_and_share):
         """The policy allows the page's own origin and no inline script."""
@@ -460,7 +428,7 @@ class TestHtml:
             (frame,) = Page(answer.text)["iframe"]
             assert frame["sandbox"] == "allow-scripts"
             assert answer.headers["Cache-Control"] == "private, no-store"
-            inner = await stranger.get(join(url, frame["src"]), {"Sec-Fetch-Dest": "iframe"})
+            inner = await stranger.get(urljoin(url, frame["src"]), {"Sec-Fetch-Dest": "iframe"})
             assert inner.body == HTML
 
     async def test_html_beside_a_picture_has_its_own_address(self, owner, stranger):
@@ -577,19 +545,3 @@ async def test_svg_is_served_inert(stranger, publish_and_share):
     assert "script-src" not in policy
 
 
-def join(base: str, address: str) -> str:
-    """As a browser resolves it, keeping %40 as it is."""
-    from urllib.parse import urljoin
-
-    return urljoin(base, address)
-
-
-def multipart(figure: dict, *parts: tuple[str, bytes]) -> tuple[bytes, dict[str, str]]:
-    """Body and headers of a publish by form."""
-    import json
-
-    body = b'--b\r\nContent-Disposition: form-data; name="figure"\r\n\r\n' + json.dumps(figure).encode() + b"\r\n"
-    for number, (type, data) in enumerate(parts):
-        name = f'Content-Disposition: form-data; name="representation"; filename="{number}"'.encode()
-        body += b"--b\r\n" + name + b"\r\nContent-Type: " + type.encode() + b"\r\n\r\n" + data + b"\r\n"
-    return body + b"--b--\r\n", {"Content-Type": "multipart/form-data; boundary=b"}

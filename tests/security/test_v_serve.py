@@ -1,0 +1,474 @@
+"""Hostile requests for what is served: the items V1 to V12 of the security checklist, those in a browser apart."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from jupyter_figserve.demo.server_process import ServerProcess
+from jupyter_figserve.server import embedding, events, figures, keys, links, pages, shared, status
+from jupyter_figserve.server.base import MissingHandler
+from jupyter_figserve.server.routes import ROUTES, make_routes
+from jupyter_figserve.store import tables
+
+from .actors import HTML, PDF, PNG, SVG, ask_raw, make_key, make_png, publish, share
+
+COMMON = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Robots-Tag": "noindex",
+}
+IMAGE = "default-src 'none'; sandbox"
+DRAWING = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none';"
+    " form-action 'none'; sandbox"
+)
+DOCUMENT = "default-src 'none'; style-src 'unsafe-inline'; object-src 'none'"
+JSON = "default-src 'none'"
+PAGE = (
+    "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self';"
+    " frame-src 'none'; base-uri 'none'; form-action 'self'"
+)
+PAGE_WITH_FRAME = re.escape(PAGE).replace("frame\\-src\\ 'none'", "frame\\-src\\ (\\S+/figserve/frame/ ?)+")
+FRAMED = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:;"
+    " font-src data:; worker-src blob:; connect-src 'none'; base-uri 'none'; form-action 'none'; sandbox allow-scripts"
+)
+MISSING = "x" * 32
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An address that answers 200, and what its answer must carry."""
+
+    handler: type
+    path: str
+    policy: str
+    is_private: bool
+    type: str = "application/json; charset=utf-8"
+    is_bytes: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+    breaks: bool = True
+    """Whether it needs the store, so that a broken one is a failure here."""
+
+    def ask(self) -> dict[str, str]:
+        return {"Accept": "text/html", **dict(self.headers)} if "html" in self.type else dict(self.headers)
+
+
+@pytest.fixture
+def jp_base_url() -> str:
+    return "/base/"
+
+
+@pytest.fixture
+def samples(owner, services, jp_asyncio_loop) -> list[Sample]:
+    """At least one address for every route of ours, and one for each kind of bytes."""
+    return jp_asyncio_loop.run_until_complete(make_samples(owner, services))
+
+
+async def make_samples(owner, services) -> list[Sample]:
+    made = []
+    for name, data, mimetype, policy in (
+        ("png", PNG, "image/png", IMAGE),
+        ("svg", SVG, "image/svg+xml", DRAWING),
+        ("pdf", PDF, "application/pdf", DOCUMENT),
+        ("eps", b"%!PS-Adobe-3.0 EPSF-3.0\n", "application/postscript", IMAGE),
+    ):
+        record = await owner.publish(name, data, mimetype)
+        link = await owner.share(record)
+        token = link["url"].rpartition("/")[2]
+        full = f"{mimetype}; charset=utf-8" if name == "svg" else mimetype
+        made += [
+            Sample(figures.FigureBytesHandler, f"/figures/{record['id']}.{name}", policy, True, full, True),
+            Sample(shared.LinkHandler, f"/f/{token}.{name}", policy, False, full, True),
+        ]
+    figure, html = record["id"], "text/html; charset=utf-8"
+    framed = await owner.publish("html", HTML, "text/html")
+    framed_link = await owner.share(framed)
+    framed_token = framed_link["url"].rpartition("/")[2]
+    signed = services.frames.sign(framed["id"], 1, None)
+    key = (await owner.post("/api/keys", {"scopes": ["read"]})).json()["id"]
+    private = [
+        (figures.FiguresHandler, "/api/figures"),
+        (figures.FigureHandler, f"/api/figures/{figure}"),
+        (figures.VersionsHandler, f"/api/figures/{figure}/versions"),
+        (links.FigureLinksHandler, f"/api/figures/{figure}/links"),
+        (links.LinksHandler, "/api/links"),
+        (links.LinkHandler, f"/api/links/{link['id']}"),
+        (keys.KeysHandler, "/api/keys"),
+        (keys.KeyHandler, f"/api/keys/{key}"),
+    ]
+    made += [Sample(handler, path, JSON, True) for handler, path in private]
+    made += [
+        Sample(status.StatusHandler, "/api/status", JSON, False),
+        Sample(
+            status.OpenApiHandler, "/api/openapi.yaml", JSON, False, "application/yaml; charset=utf-8", breaks=False
+        ),
+        Sample(embedding.OEmbedHandler, f"/oembed?url=https%3A%2F%2Fx%2Ff%2F{token}", JSON, False),
+        Sample(shared.LinkHandler, f"/f/{token}.json", JSON, False),
+        Sample(shared.LinkHandler, f"/f/{token}", PAGE, False, html),
+        Sample(shared.LinkHandler, f"/f/{token}/embed", PAGE, False, html),
+        Sample(shared.LinkHandler, f"/f/{framed_token}", PAGE_WITH_FRAME, False, html),
+        Sample(shared.LinkHandler, f"/f/{framed_token}/embed", PAGE_WITH_FRAME, False, html),
+        Sample(shared.LinkHandler, f"/f/{framed_token}.html", PAGE_WITH_FRAME, False, html),
+        Sample(pages.FigurePageHandler, f"/figures/{figure}", PAGE, True, html),
+        Sample(pages.FigurePageHandler, f"/figures/{framed['id']}", PAGE_WITH_FRAME, True, html),
+        Sample(embedding.FrameHandler, f"/frame/{signed}.html", IMAGE, False, html),
+        Sample(
+            embedding.FrameHandler,
+            f"/frame/{signed}.html",
+            FRAMED,
+            False,
+            html,
+            headers=(("Sec-Fetch-Dest", "iframe"),),
+        ),
+        Sample(pages.StaticHandler, "/static/figserve.css", PAGE, False, "text/css; charset=utf-8", breaks=False),
+        Sample(pages.StaticHandler, "/static/icon.svg", PAGE, False, "image/svg+xml", breaks=False),
+    ]
+    return made
+
+
+WITHOUT_GET = {figures.SourceHandler}
+STREAMS = {events.EventsHandler}
+
+
+def check(answer, policy: str, *, is_private: bool, is_bytes: bool = False) -> None:
+    """Section 7 of the security notes, for one answer."""
+    given = answer.headers
+    for name, value in COMMON.items():
+        assert given.get_list(name) == [value], name
+    (whole,) = given.get_list("Content-Security-Policy")
+    own, _, ancestors = whole.partition("; frame-ancestors ")
+    assert re.fullmatch(policy if "\\" in policy else re.escape(policy), own), own
+    assert ancestors == (
+        "'self'" if policy == FRAMED or (policy, answer.mimetype) == (IMAGE, "text/html") else "'none'"
+    )
+    assert given.get_list("X-Frame-Options") == (["DENY"] if ancestors == "'none'" else [])
+    assert given.get_list("Cross-Origin-Resource-Policy") == [
+        "cross-origin" if is_bytes and not is_private else "same-origin"
+    ]
+    caching = given["Cache-Control"]
+    assert caching.startswith("private, " if is_private else ("public, max-age=", "private, no-store")), caching
+    if not is_private:
+        assert given.get_list("Set-Cookie") == []
+    assert "Access-Control-Allow-Credentials" not in given
+    if is_private:
+        assert "Access-Control-Allow-Origin" not in given
+
+
+def test_v1_every_route_has_a_sample(samples: list[Sample]) -> None:
+    """A route that is added to the table without a sample here fails, so that none goes untested."""
+    reads = {handler for _, handler in ROUTES} - WITHOUT_GET - STREAMS
+    assert {sample.handler for sample in samples} == reads
+
+
+async def test_v1_headers_on_200_and_head(samples, owner, browser, stranger) -> None:
+    """Every route's answer carries its whole policy, for the owner by token and by cookie and for strangers."""
+    for sample in samples:
+        clients = [owner, browser] if sample.is_private else [stranger, owner, browser]
+        for client in clients:
+            for method in ("GET", "HEAD"):
+                answer = await client.ask(method, sample.path, None, sample.ask())
+                assert answer.status == 200, (sample.path, answer.text)
+                assert answer.headers["Content-Type"] == sample.type, sample.path
+                check(answer, sample.policy, is_private=sample.is_private, is_bytes=sample.is_bytes)
+                if sample.is_bytes:
+                    name = re.fullmatch(r"inline; filename\*=UTF-8''(\S+)", answer.headers["Content-Disposition"])
+                    assert name is not None
+                    assert re.fullmatch(r"[A-Za-z0-9]{16}\.[a-z]{3}", name[1])
+
+
+async def test_v1_headers_on_206_304_and_416(samples, owner, browser, stranger) -> None:
+    """A part of a picture, the news that it is unchanged and a range beyond it carry the policy as the whole does."""
+    for sample in (s for s in samples if s.is_bytes):
+        for client in [owner, browser] if sample.is_private else [stranger, owner]:
+            whole = await client.get(sample.path)
+            part = await client.get(sample.path, {"Range": "bytes=0-3"})
+            assert (part.status, part.body) == (206, whole.body[:4])
+            check(part, sample.policy, is_private=sample.is_private, is_bytes=True)
+            same = await client.get(sample.path, {"If-None-Match": whole.headers["ETag"]})
+            assert (same.status, same.body) == (304, b"")
+            assert same.headers["ETag"] == whole.headers["ETag"]
+            check(same, sample.policy, is_private=sample.is_private, is_bytes=True)
+            beyond = await client.get(sample.path, {"Range": "bytes=999999-"})
+            assert beyond.status == 416
+            check(beyond, JSON, is_private=True)
+
+
+async def test_v1_headers_on_401_404_and_405(samples, owner, browser, stranger) -> None:
+    """Errors are JSON, or a page of ours for those who want one, under the same policies; never Jupyter's page."""
+    for path in ("/figures/" + "x" * 16, f"/f/{MISSING}", f"/f/{MISSING}.png", "/nothing", "/frame/x.html", "/"):
+        for client in (owner, browser, stranger):
+            for accept, policy in (("*/*", JSON), ("text/html", PAGE)):
+                answer = await client.get(path, {"Accept": accept})
+                if client is stranger and path.startswith("/figures/"):
+                    assert answer.status == (401 if policy == JSON else 302)
+                    continue
+                assert answer.status == 404, path
+                expected = PAGE if answer.mimetype == "text/html" else JSON
+                check(answer, expected, is_private=True)
+                assert "_xsrf" not in answer.text
+                assert "token" not in answer.text
+    for sample in (s for s in samples if s.is_private):
+        answer = await stranger.get(sample.path)
+        assert answer.status == 401
+        check(answer, JSON, is_private=True)
+        assert "Set-Cookie" not in answer.headers
+    for sample in samples:
+        answer = await owner.ask("PUT", sample.path, b"")
+        assert answer.status == 405, sample.path
+        check(answer, JSON, is_private=True)
+
+
+async def test_v1_headers_on_500(samples, owner, stranger, services, monkeypatch, caplog) -> None:
+    """A failure inside is JSON or our page with the same policies, and says nothing of what failed."""
+
+    class Broken:
+        def __getattr__(self, name: str):
+            raise RuntimeError("the disk is at /secret/path")
+
+    monkeypatch.setattr(services.store, "catalog", Broken())
+    failed = set()
+    for sample in samples:
+        client = owner if sample.is_private else stranger
+        for method in ("GET", "HEAD"):
+            answer = await client.ask(method, sample.path, None, sample.ask())
+            if not sample.breaks:
+                assert answer.status == 200
+                continue
+            assert answer.status == 500, sample.path
+            failed.add(sample.handler)
+            check(answer, PAGE if answer.mimetype == "text/html" else JSON, is_private=True)
+            assert "secret" not in answer.text
+            assert "RuntimeError" not in answer.text
+    assert len(failed) > 10
+    monkeypatch.undo()
+
+
+async def test_v1_headers_of_the_event_stream(owner, http) -> None:
+    """A stream of events is private, and under JSON's policy."""
+    got = asyncio.Event()
+    lines = []
+
+    def take(line: str) -> None:
+        lines.append(line)
+        if line in ("\r\n", "\n"):
+            got.set()
+
+    request = asyncio.ensure_future(
+        http.fetch(owner.prefix + "/api/events", headers=owner.headers, header_callback=take, request_timeout=20)
+    )
+    await asyncio.wait_for(got.wait(), 20)
+    request.cancel()
+    head = "".join(lines)
+    for name, value in COMMON.items():
+        assert f"{name}: {value}\r\n" in head
+    assert "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n" in head
+    assert "Content-Type: text/event-stream; charset=utf-8\r\n" in head
+    assert "Cache-Control: private, no-" in head
+
+
+@pytest.mark.parametrize(
+    "address", ["", "api/status", "api/figures", f"f/{MISSING}", "figures/x.png", "static/copy.js"]
+)
+def test_v4_a_foreign_host_name_is_refused(live_server: ServerProcess, address: str) -> None:
+    """DNS rebinding: under another name the server answers 403 on every route, with a login too."""
+    for host in ("evil.example", "evil.example:8888", "127.0.0.1.evil.example", "localhost.evil.example"):
+        answer = live_server.fetch(f"figserve/{address}", headers={"Host": host})
+        assert answer.status == 403, (host, answer.text)
+        assert answer.json()["code"] == "unknown_host"
+
+
+async def test_v4_the_host_is_checked_on_every_route(samples, owner) -> None:
+    """Each route of the table refuses it, the public ones too."""
+    for sample in samples:
+        answer = await owner.get(sample.path, {**sample.ask(), "Host": "evil.example", "Accept": "*/*"})
+        assert answer.status == 403, sample.path
+
+
+PATHS = [
+    "..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/etc/passwd", "....//etc/passwd", "%00", "a%00.png", "a%0d%0aX:%20y",
+    "\\..\\x", "%5c..%5cx", "//evil.example/x", "a" * 8000, "%ff%fe", "%c0%ae%c0%ae/", "a;b", "~root", "C:%5cx",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_v5_odd_paths_are_404_without_a_word_of_the_inside(live_server: ServerProcess, path: str) -> None:
+    """Nothing that is put into a path leaves our table: 404 in JSON, on every prefix, no trace, no redirection."""
+    for place in ("", "f/", "figures/", "frame/", "static/", "api/", "api/figures/", "static/..%2ftemplates/"):
+        request = f"GET /figserve/{place}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+        request += f"Authorization: token {live_server.token}\r\n\r\n"
+        answer = ask_raw(live_server, request.encode())
+        head = answer.partition(b"\r\n\r\n")[0]
+        assert head.startswith((b"HTTP/1.1 404 ", b"HTTP/1.1 400 ")), (place, head)
+        assert b"application/json" in head, (place, head)
+        assert b"X:" not in head.replace(b"X-", b"")
+        for word in (b"Traceback", b"site-packages", b"root:", b"Location"):
+            assert word not in answer
+
+
+RANGES = {
+    "bytes=-0": 416, "bytes=0-0": 206, "bytes=-5": 206, "bytes=5-": 206, "bytes=9999-": 416, "bytes=5-2": 200,
+    "bytes=": 200, "bytes=-": 200, "bytes=a-b": 200, "items=0-1": 200, "bytes=0-1,3-4": 200, "bytes=0-1\t": 206,
+    "bytes=" + ",".join(["0-"] * 100): 200, "bytes=0-" + "9" * 18: 206, "bytes=" + "9" * 400 + "-": 200,
+    "bytes=-" + "9" * 18: 206,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", RANGES)
+def test_v6_odd_ranges_are_bounded(live_server: ServerProcess, asked: str) -> None:
+    """A range is one part, the whole or 416; a hundred of them are the picture once."""
+    record = publish(live_server, name="ranges")
+    for url in (f"figserve/figures/{record['id']}.png", share(live_server, record)["image_url"]):
+        answer = live_server.fetch(url, headers={"Range": asked})
+        assert answer.status == RANGES[asked]
+        assert len(answer.body) <= max(len(PNG), 300)
+        if answer.status == 200:
+            assert answer.body == PNG
+        if answer.status == 416:
+            assert answer.headers["Content-Range"] == f"bytes */{len(PNG)}"
+
+
+def test_v7_a_known_etag_is_no_key(make_server) -> None:
+    """Who knows a picture's digest and not its owner's credentials learns nothing: 401, or the 404 of the unknown."""
+    alice = make_server(owner="alice")
+    bob = make_server(data_dir=alice.data_dir, owner="bob")
+    record = publish(alice, name="private")
+    etag = f'"{record["representations"][0]["digest"]}"'
+    key = make_key(bob, "read")["key"]
+    address = f"figserve/figures/{record['id']}.png"
+    for tag in (etag, "*", f"W/{etag}"):
+        assert alice.fetch(address, anonymous=True, headers={"If-None-Match": tag}).status == 401
+        theirs = alice.fetch(address, anonymous=True, headers={"If-None-Match": tag, "X-API-Key": key})
+        assert theirs.status == 404
+        gone = alice.fetch(f"figserve/f/{MISSING}.png", anonymous=True, headers={"If-None-Match": tag})
+        assert gone.status == 404
+        assert "ETag" not in gone.headers
+    assert alice.fetch(address, headers={"If-None-Match": etag}).status == 304
+
+
+def test_v8_a_token_in_a_query_opens_nothing_public(live_server: ServerProcess) -> None:
+    """On a link, Jupyter's token is refused with 400 whether right or wrong, and never becomes a cookie."""
+    link = share(live_server, publish(live_server, name="query"))
+    for token in (live_server.token, "wrong", ""):
+        for url in (link["url"], link["image_url"], f"{live_server.url}figserve/oembed"):
+            answer = live_server.fetch(f"{url}?token={token}", anonymous=True)
+            assert answer.status == 400, (url, token)
+            assert answer.json()["code"] == "token_in_query"
+            assert "Set-Cookie" not in answer.headers
+    wrong = live_server.fetch("figserve/api/figures?token=wrong", anonymous=True)
+    assert wrong.status == 401
+    assert "username-" not in str(wrong.headers)
+    assert live_server.token not in live_server.log
+
+
+def test_v9_hidden_files_and_links_in_the_store_are_not_served(make_server, tmp_path: Path) -> None:
+    """Only blobs that the catalog names are opened, never through a symbolic link; no path leads to other files."""
+    server = make_server(cache_bytes=0)
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(make_png(shade=1, text=b"secret"))
+    record = publish(server, name="swapped")
+    link = share(server, record)
+    digest = record["representations"][0]["digest"]
+    blob = server.data_dir / "blobs" / digest[:2] / digest
+    blob.unlink()
+    blob.symlink_to(secret)
+    for url, anonymous in ((record["representations"][0]["url"], False), (link["image_url"], True)):
+        answer = server.fetch(url, anonymous=anonymous)
+        assert answer.status in (404, 500, 503)
+        assert b"secret" not in answer.body
+    for path in (
+        ".keys",
+        "signing.keys",
+        "catalog.db",
+        "..",
+        ".git/config",
+        "static/.hidden",
+        "static/../signing.keys",
+    ):
+        assert server.fetch(f"figserve/{path}").status == 404, path
+
+
+class TestAnAdminsHeaders:
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config):
+        """An admin who lets everything be framed, and sets a policy of their own."""
+        jp_server_config["ServerApp"]["tornado_settings"] = {
+            "headers": {
+                "Content-Security-Policy": "frame-ancestors *",
+                "X-Frame-Options": "ALLOWALL",
+                "Cross-Origin-Resource-Policy": "cross-origin",
+                "Access-Control-Allow-Origin": "*",
+            }
+        }
+        return jp_server_config
+
+    async def test_v10_do_not_replace_ours(self, samples, owner, stranger) -> None:
+        """What an admin sets for Jupyter's own pages leaves our answers as they are."""
+        for sample in samples:
+            client = owner if sample.is_private else stranger
+            answer = await client.get(sample.path, sample.ask())
+            assert answer.status == 200
+            check(answer, sample.policy, is_private=sample.is_private, is_bytes=sample.is_bytes)
+
+
+def _rows(services) -> dict[str, list[tuple]]:
+    """All that the catalog holds, but how often links were seen."""
+    reader = services.store.catalog.reader
+    counted = {"seen", "last_seen", "last_used"}
+    return {
+        table.name: sorted(
+            tuple(str(value) for name, value in row._mapping.items() if name not in counted)
+            for row in reader.execute(sa.select(table))
+        )
+        for table in tables.metadata.tables.values()
+    }
+
+
+async def test_v11_reading_changes_nothing(samples, owner, browser, stranger, services) -> None:
+    """GET and HEAD of every route, with what would be a change elsewhere in the query, leave the catalog as it was."""
+    tempting = "paused=true&delete=1&method=DELETE&_method=DELETE&revoke=1&expires=1s&title=changed"
+    before = _rows(services)
+    for sample in samples:
+        for client in (owner, browser, stranger):
+            for method in ("GET", "HEAD"):
+                path = sample.path + ("&" if "?" in sample.path else "?") + tempting
+                await client.ask(method, path, None, {**sample.ask(), "X-HTTP-Method-Override": "DELETE"})
+    await services.views.flush()
+    assert _rows(services) == before
+
+
+def test_v11_no_public_route_takes_anything_but_reads() -> None:
+    """Who needs no login can do nothing but GET and HEAD."""
+    for pattern, handler in ROUTES:
+        changing = {method for method in ("post", "put", "patch", "delete") if method in vars(handler)}
+        if changing:
+            assert hasattr(handler, "scopes"), pattern
+    assert make_routes()[-1][1] is MissingHandler
+
+
+async def test_v12_private_and_unknown_ids_are_told_apart_by_nobody(owner, stranger) -> None:
+    """Without login, a figure that is there and one that is not give the same answer to the byte."""
+    record = await owner.publish("private")
+    for path in (
+        "/figures/{}",
+        "/figures/{}.png",
+        "/api/figures/{}",
+        "/api/figures/{}/links",
+        "/figures/{}.png?version=7",
+    ):
+        answers = [await stranger.get(path.format(i)) for i in (record["id"], "A" * 16, "x", "9" * 64)]
+        assert {answer.status for answer in answers} == {401}
+        assert len({(answer.body, str(answer.headers.get("WWW-Authenticate"))) for answer in answers}) == 1
+
+
+def test_v12_the_signing_key_is_private(live_server: ServerProcess) -> None:
+    """What signs frames is readable by its owner alone."""
+    assert os.stat(live_server.data_dir / "signing.keys").st_mode & 0o777 == 0o600

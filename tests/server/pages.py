@@ -1,0 +1,23 @@
+"""A page of ours as its tags, for tests that ask what is on it."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+
+class Page(HTMLParser):
+    """A page's tags: ``page["meta"]`` is a list of attribute dictionaries."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: dict[str, list[dict[str, str | None]]] = {}
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.setdefault(tag, []).append(dict(attrs))
+
+    def __getitem__(self, tag: str) -> list[dict[str, str | None]]:
+        return self.tags.get(tag, [])
+
+    def meta(self, name: str) -> str | None:
+        return next((m.get("content") for m in self["meta"] if name in (m.get("property"), m.get("name"))), None)
