@@ -27,7 +27,7 @@ $(BIN)/python:
 # An installation is good until pyproject.toml changes.
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
 	@echo "Installing jupyter_figserve and what its $* needs into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable ".[$*]"
 	@touch $@
 
 demo: $(VENV)/.installed-demo

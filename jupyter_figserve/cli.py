@@ -190,6 +190,8 @@ def reindex(options: argparse.Namespace) -> int:
         print(f"Not readable: {lost}", file=sys.stderr)
     for figure in done.incomplete:
         print(f"Pictures are missing of the figure {figure}", file=sys.stderr)
+    for figure in done.doubled:
+        print(f"Left out, as another figure has its name and notebook: {figure}", file=sys.stderr)
     return FAILED if done.unreadable or done.incomplete else OK
 
 

@@ -220,7 +220,7 @@ def check_words(text: object, what: str, limit: int) -> str:
         return ""
     if not isinstance(text, str):
         raise InvalidInput(f"The {what} is {type(text).__name__}; give a string.")
-    line = re.sub(r"[ \t\r\n\x0b\x0c]+", " ", text).strip()
+    line = re.sub(r"[ \t\r\n\x0b\x0c\u2028\u2029]+", " ", text).strip()
     if len(line) > limit:
         raise InvalidInput(f"The {what} has {len(line):,} characters; {limit:,} are the most.", code="words_too_long")
     if any(unicodedata.category(c) in ("Cc", "Cs") for c in line):

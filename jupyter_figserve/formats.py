@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 
@@ -130,7 +131,7 @@ def _root_element(data: bytes) -> bytes:
         rest = rest.lstrip()
     if not rest.startswith(b"<"):
         return b""
-    name = rest[1:80].split(None, 1)[0].partition(b">")[0].rstrip(b"/")
+    name = re.split(rb"[\s>/]", rest[1:80], maxsplit=1)[0]
     return name.rpartition(b":")[2].lower()
 
 

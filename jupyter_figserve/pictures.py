@@ -25,10 +25,10 @@ _RASTER_NAMES = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}
 # Modes whose every value an 8-bit RGBA pixel holds; the others (16 bits, floats) are left to Pillow.
 _EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"})
 _PIXELS_PER_UNIT = {"": 1.0, "px": 1.0, "pt": 96 / 72, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4}
-_NUMBER = rb"(-?[0-9.]+)"
+_NUMBER = rb"(-?[0-9]{1,9}(?:\.[0-9]{0,20})?|-?\.[0-9]{1,20})"
 _SVG_TAG = re.compile(rb"<(?:\w+:)?svg\b[^>]*>", re.IGNORECASE)
-_SVG_SIDE = re.compile(rb"""\s(width|height)\s*=\s*["']\s*([0-9.]+)\s*([a-z]*)\s*["']""")
-_SVG_VIEW_BOX = re.compile(rb"""\sviewBox\s*=\s*["']\s*[-0-9.e]+[\s,]+[-0-9.e]+[\s,]+([0-9.]+)[\s,]+([0-9.]+)""")
+_SVG_SIDE = re.compile(rb"""\s(width|height)\s*=\s*["']\s*%b\s*([a-z]*)\s*["']""" % _NUMBER)
+_SVG_VIEW_BOX = re.compile(rb"""\sviewBox\s*=\s*["']\s*""" + rb"[\s,]+".join([_NUMBER] * 4))
 _BOXES = {
     "pdf": re.compile(rb"/MediaBox\s*\[\s*" + rb"\s+".join([_NUMBER] * 4)),
     "eps": re.compile(rb"%%(?:HiRes)?BoundingBox:\s*" + rb"\s+".join([_NUMBER] * 4)),
@@ -147,26 +147,34 @@ def _dpi_of(image: Image) -> float | None:
 
 
 def _vector_size(row: Format, data: bytes) -> tuple[int, int] | None:
-    if row.name == "svg":
-        return _svg_size(data)
+    """Pixels at 96 to the inch as the file states them; None when it does not, or not plainly."""
+    size = _svg_size(data) if row.name == "svg" else _box_size(row, data)
+    if size is None:
+        return None
+    width, height = (round(side) for side in size)
+    return (width, height) if width > 0 and height > 0 else None
+
+
+def _box_size(row: Format, data: bytes) -> tuple[float, float] | None:
     pattern = _BOXES.get(row.name)
-    # A PDF has one box for each page: the first is the picture's. An EPS may give a rounded box before the exact one.
     matches = pattern.findall(data) if pattern else []
     if not matches:
         return None
+    # A PDF has one box for each page: the first is the picture's. An EPS may give a rounded box before the exact one.
     x0, y0, x1, y1 = map(float, matches[0] if row.name == "pdf" else matches[-1])
-    return round((x1 - x0) * 96 / 72), round((y1 - y0) * 96 / 72)
+    return (x1 - x0) * _PIXELS_PER_UNIT["pt"], (y1 - y0) * _PIXELS_PER_UNIT["pt"]
 
 
-def _svg_size(data: bytes) -> tuple[int, int] | None:
+def _svg_size(data: bytes) -> tuple[float, float] | None:
     tag = _SVG_TAG.search(data[:65_536])
     if tag is None:
         return None
-    sides = {name: (float(number), unit.decode()) for name, number, unit in _SVG_SIDE.findall(tag[0])}
-    if len(sides) == 2 and all(unit in _PIXELS_PER_UNIT for _, unit in sides.values()):
-        width, height = (sides[name][0] * _PIXELS_PER_UNIT[sides[name][1]] for name in (b"width", b"height"))
-    elif view_box := _SVG_VIEW_BOX.search(tag[0]):
-        width, height = float(view_box[1]), float(view_box[2])
-    else:
-        return None
-    return round(width), round(height)
+    sides = {
+        name: float(number) * _PIXELS_PER_UNIT[unit.decode()]
+        for name, number, unit in _SVG_SIDE.findall(tag[0])
+        if unit.decode() in _PIXELS_PER_UNIT
+    }
+    if len(sides) == 2:
+        return sides[b"width"], sides[b"height"]
+    view_box = _SVG_VIEW_BOX.search(tag[0])
+    return (float(view_box[3]), float(view_box[4])) if view_box else None

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Where plotting objects that are not artists keep theirs: seaborn and xarray grids, scikit-learn displays,
-# colorbars, stream plots.
-_FIGURE_ATTRIBUTES = ("figure", "fig", "figure_", "ax", "axes", "lines")
+# colorbars, stream plots, pies.
+_FIGURE_ATTRIBUTES = ("figure", "fig", "figure_", "ax", "axes", "lines", "wedges")
 _DEEPEST = 4
 _MOST_ITEMS = 10_000
 
@@ -152,8 +152,9 @@ def _attribute_parts(obj: object) -> Iterable[object]:
             value = getattr(obj, name, None)
         except Exception:  # noqa: S112  an attribute of a foreign object may raise anything, and is then not ours
             continue
-        if isinstance(value, Artist):
-            return (value,)
+        first = value[0] if isinstance(value, (list, tuple)) and value else value
+        if isinstance(first, Artist):
+            return (first,)
     return ()
 
 

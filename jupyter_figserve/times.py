@@ -30,12 +30,12 @@ def parse_duration(text: str | float) -> float:
     """
     seconds: float | None = None
     if isinstance(text, (int, float)) and not isinstance(text, bool):
-        seconds = float(text)
+        seconds = text
     elif isinstance(text, str) and (match := _DURATION.fullmatch(text.strip())):
         seconds = float(match[1]) * _UNITS[match[2]]
     if seconds is None or not 0 < seconds <= _LONGEST:
         raise InvalidDuration(f'{text!r:.60} is not a duration; write it like "90s", "20m", "12h" or "7d".')
-    return seconds
+    return float(seconds)
 
 
 def parse_expiry(value: object, now: float) -> float | None:
@@ -44,7 +44,7 @@ def parse_expiry(value: object, now: float) -> float | None:
     Raises
     ------
     InvalidDuration
-        For anything else, and for a time that has passed.
+        For anything else, for a time that has passed and for one more than a hundred years ahead.
     """
     if value == NEVER:
         return None
@@ -56,6 +56,8 @@ def parse_expiry(value: object, now: float) -> float | None:
         stamp = (end if end.tzinfo else end.replace(tzinfo=timezone.utc)).timestamp()
         if stamp <= now:
             raise InvalidDuration(f"{value!r:.60} has passed; name a time to come.")
+        if stamp > now + _LONGEST:
+            raise InvalidDuration(f'{value!r:.60} is more than a hundred years ahead; "never" is for that.')
         return stamp
     if isinstance(value, (str, int, float)):
         return now + parse_duration(value)

@@ -90,13 +90,13 @@ class Gate:
 
     def __init__(self, store: Store, owner: str, guesses: Guesses) -> None:
         self._store = store
-        self._owner = owner
+        self._login = Caller(owner, frozenset(SCOPES))
         self._guesses = guesses
         self._noted: dict[str, float] = {}
 
     def login(self) -> Caller:
         """Somebody whom Jupyter itself knows: this server's owner, who may do everything."""
-        return Caller(self._owner, frozenset(SCOPES))
+        return self._login
 
     def key(self, text: str, address: str) -> Caller:
         """The bearer of a key.

@@ -95,6 +95,10 @@ class Handler(JupyterHandler):
         """Ours come from digests; hashing every answer would cost more than making it."""
         return None
 
+    def initialize(self) -> None:
+        """Before anything can fail: a method that nobody knows is refused, and logged, without ``prepare``."""
+        self.redact()
+
     def redact(self) -> None:
         """Make sure that no log line of ours, Jupyter's or tornado's shows what is secret in the address."""
         if self.redacted_path is not None:
@@ -221,7 +225,6 @@ class PublicHandler(Handler):
 
     def prepare(self) -> None:  # type: ignore[override]
         self.current_user = self._jupyter_current_user = None
-        self.redact()
         if not self.check_host():
             raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
         if "token=" in self.request.query and "token" in self.request.query_arguments:

@@ -67,10 +67,8 @@ class LinksHandler(PrivateHandler):
         limit = min(self.integer("limit", LIMIT) or LIMIT, MOST)
         owner = None if "admin" in self.caller.scopes and not self.caller.is_login else self.caller.owner
         reader, cursor = self.services.store.catalog.reader, self.get_query_argument("cursor", None)
-        if cursor is not None and links.find(reader, cursor) is None:
-            raise InvalidInput("That cursor is not one of ours; start again without it.", code="invalid_cursor")
         found = links.list_of_owner(reader, owner, self.get_query_argument("figure", None), limit + 1, cursor)
-        following = found[limit - 1].id if len(found) > limit else None
+        following = write_cursor(found[limit - 1].created, found[limit - 1].id) if len(found) > limit else None
         self.answer({"links": [shapes.link(link) for link in found[:limit]], "next": following})
 
     head = get

@@ -25,7 +25,6 @@ class PrivateHandler(Handler):
 
     async def prepare(self) -> None:  # type: ignore[override]
         self.current_user = self._jupyter_current_user = None
-        self.redact()
         if not self.check_host():
             raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
         presented = find_key(self.request.headers)

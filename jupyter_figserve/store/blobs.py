@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -46,7 +47,7 @@ class LocalBlobs:
 
     def put(self, digest: str, data: bytes) -> None:
         path = self._path(digest)
-        if path.exists():
+        if _size(path) == len(data):
             return
         if path.parent not in self._made:
             make_private_directory(path.parent)
@@ -70,7 +71,7 @@ class LocalBlobs:
             return file.read()
 
     def has(self, digest: str) -> bool:
-        return self._path(digest).exists()
+        return _size(self._path(digest)) is not None
 
     def delete(self, digest: str) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -98,7 +99,7 @@ class LocalBlobs:
         return self.root / digest[:2] / digest
 
     def _link_nameless(self, path: Path, directory: int, data: bytes) -> bool:
-        """Write by ``O_TMPFILE`` (open(2)); False where that is not supported.
+        """Write by ``O_TMPFILE`` (open(2)); False where that is not supported, or something has the name already.
 
         ``directory`` is the open directory; naming one is what makes Python call linkat(2), which follows ``/proc``.
         """
@@ -110,8 +111,6 @@ class LocalBlobs:
             _write_durably(file.fileno(), data)
             try:
                 os.link(f"/proc/self/fd/{file.fileno()}", path, src_dir_fd=directory, follow_symlinks=True)
-            except FileExistsError:
-                return True
             except OSError:
                 return False
         return True
@@ -151,6 +150,15 @@ class MemoryBlobs:
 
     def list_shard(self, shard: int) -> Iterator[tuple[str, float]]:
         return iter([(digest, 0.0) for digest in list(self.held) if int(digest[:2], 16) == shard % _PREFIXES])
+
+
+def _size(path: Path) -> int | None:
+    """Of a regular file: a link that somebody put into the store is none of our blobs."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def _write_durably(descriptor: int, data: bytes) -> None:

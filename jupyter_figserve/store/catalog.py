@@ -19,6 +19,7 @@ from .writer import Writer
 
 T = TypeVar("T")
 _BUSY_SECONDS = 30
+_CHECKED_BYTES = 256 * 2**20
 _FULL_DISK = ("database or disk is full",)
 
 
@@ -43,14 +44,18 @@ class Catalog:
         self.path = path
         self.read_only_because: str | None = None
         self._engine = _make_engine(path, shared_memory=shared_memory, read_only=read_only)
-        try:
-            self._reader = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            self.schema = _prepare(self._engine, path) if not read_only else read_schema(self._reader)
-        except sa.exc.DatabaseError as error:
-            self._engine.dispose()
-            if _is_damaged(error):
-                raise CatalogBroken(f"{path} is damaged: {error.orig}") from error
-            raise
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._engine.dispose)
+            try:
+                self._reader = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+                undo.callback(self._reader.close)
+                self.schema = _find_schema(self._reader, path) if read_only else _prepare(self._engine, path)
+                _check_pages(self._reader, path)
+            except sa.exc.DatabaseError as error:
+                if _is_damaged(error):
+                    raise CatalogBroken(f"{path} is damaged: {error.orig}") from error
+                raise
+            undo.pop_all()
         driver = self._reader.connection.dbapi_connection
         assert driver is not None
         self._raw_reader: Any = driver
@@ -121,12 +126,19 @@ def _read_works_from(connection: Connection) -> int:
 
 def _make_engine(path: Path | None, *, shared_memory: bool, read_only: bool) -> Engine:
     if path is None:
-        return _with_pragmas(sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool), ["PRAGMA foreign_keys = ON"])
-    if not read_only:
+        engine = sa.create_engine(
+            "sqlite://", poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False}
+        )
+        return _with_pragmas(engine, ["PRAGMA foreign_keys = ON"])
+    if not read_only and not path.exists():
         # Made by hand first: SQLite gives its journal files the mode of the database.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    # An immutable database needs no journal beside it, which a read-only directory could not hold.
-    uri = f"{path.absolute().as_uri()}?{'mode=ro&immutable=1' if read_only else 'mode=rw'}"
+    mode = "mode=rw"
+    if read_only:
+        # An immutable database needs no journal beside it, which a read-only directory could not hold; but when a
+        # killed server left one, the newest figures are in it.
+        mode = "mode=ro" if _has_journal(path) else "mode=ro&immutable=1"
+    uri = f"{path.absolute().as_uri()}?{mode}"
     engine = sa.create_engine(
         "sqlite://",
         creator=lambda: sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, check_same_thread=False),
@@ -156,30 +168,46 @@ def _with_pragmas(engine: Engine, pragmas: list[str]) -> Engine:
 
 
 def _prepare(engine: Engine, path: Path | None) -> int:
-    """Bring the database to our schema, or find that it is newer and still fit for us."""
-    with engine.connect() as connection:
-        with connection.begin():
-            schema = read_schema(connection)
-            works_from = _read_works_from(connection) if schema else 0
-        if schema > SCHEMA:
-            if works_from > SCHEMA:
-                raise ReadOnly(
-                    f"{path} was written by a newer jupyter_figserve (schema {schema}) and this one ({SCHEMA}) is too"
-                    " old for it; upgrade jupyter_figserve."
-                )
-            return schema
-        if schema < SCHEMA:
-            if schema:
-                _keep_copy(path, schema)
-            with connection.begin():
-                _migrate(connection)
+    """Bring the database to our schema, or find that it is newer and still fit for us; no other server in between."""
+    with engine.connect() as connection, connection.begin():
+        schema = read_schema(connection)
+        if schema >= SCHEMA:
+            return _find_schema(connection, path)
+        if schema:
+            _keep_copy(path, schema)
+        _migrate(connection)
     return SCHEMA
 
 
-def _migrate(connection: Connection) -> None:
-    """Run what another server has not run meanwhile; the transaction is open and exclusive."""
-    if read_schema(connection) >= SCHEMA:
+def _find_schema(connection: Connection, path: Path | None) -> int:
+    """The schema of a database that is not to be changed; one that we cannot use is refused."""
+    schema = read_schema(connection)
+    if schema < SCHEMA:
+        raise ReadOnly(f"{path} has schema {schema}, and cannot be written to bring it to {SCHEMA}.")
+    if schema > SCHEMA and _read_works_from(connection) > SCHEMA:
+        raise ReadOnly(
+            f"{path} was written by a newer jupyter_figserve (schema {schema}) and this one ({SCHEMA}) is too old for"
+            " it; upgrade jupyter_figserve."
+        )
+    return schema
+
+
+def _check_pages(connection: Connection, path: Path | None) -> None:
+    """See that every page is sound, which takes about a second for each gigabyte; a huge catalog is not asked."""
+    if path is None or path.stat().st_size > _CHECKED_BYTES:
         return
+    found = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar()
+    if found != "ok":
+        raise CatalogBroken(f"{path} is damaged: {found}")
+
+
+def _has_journal(path: Path) -> bool:
+    journal = Path(f"{path}-wal")
+    return journal.exists() and journal.stat().st_size > 0
+
+
+def _migrate(connection: Connection) -> None:
+    """To the newest schema; the transaction is open and exclusive."""
     from alembic import command
     from alembic.config import Config
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -13,11 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from ..errors import InvalidInput
-from ..figure import FigureRecord, Identity, Representation, Source, Version, is_id
+from ..figure import FigureRecord, Identity, Representation, Source, Version
 from . import tables
 
 LIMIT = 50
 MOST = 1_000
+_ROW_ID = re.compile(r"[A-Za-z0-9]{1,40}")
 _F, _V, _R = tables.figures.c, tables.versions.c, tables.representations.c
 
 # One row a representation, each with its figure and version. Statements are made once: making them costs more than
@@ -119,7 +121,7 @@ def list_page(
     page = sa.select(_F.id, _F.updated, _F.latest).order_by(_F.updated.desc(), _F.id.desc()).limit(limit + 1)
     page = page.where(*_conditions(which))
     if cursor is not None:
-        updated, figure_id = _read_cursor(cursor)
+        updated, figure_id = read_cursor(cursor)
         page = page.where(sa.tuple_(_F.updated, _F.id) < sa.tuple_(sa.literal(updated), sa.literal(figure_id)))
     keys = connection.execute(page).all()
     inside = keys[:limit]
@@ -128,7 +130,7 @@ def list_page(
             _F.updated.desc(), _F.id.desc(), _R.position
         )
     ).all()
-    following = _write_cursor(inside[-1].updated, inside[-1].id) if len(keys) > limit else None
+    following = write_cursor(inside[-1].updated, inside[-1].id) if len(keys) > limit else None
     return list(_records(rows)), following
 
 
@@ -181,16 +183,24 @@ def _source(row: Row[Any]) -> Source | None:
     return Source(row.source_kind, row.source_digest, row.source_size, json.loads(row.source_libraries or "{}"))
 
 
-def _write_cursor(updated: float, figure_id: str) -> str:
-    text = json.dumps([updated, figure_id])
+def write_cursor(stamp: float, row_id: str) -> str:
+    """Where a page ended that is in order of time and id."""
+    text = json.dumps([stamp, row_id])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str) -> tuple[float, str]:
+def read_cursor(cursor: str) -> tuple[float, str]:
+    """Time and id of a cursor.
+
+    Raises
+    ------
+    InvalidInput
+        When it is not one that ``write_cursor`` gave.
+    """
     try:
-        updated, figure_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not math.isfinite(updated) or not is_id(figure_id):
+        stamp, row_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not math.isfinite(stamp) or not _ROW_ID.fullmatch(row_id):
             raise ValueError(cursor)
-        return float(updated), figure_id
+        return float(stamp), row_id
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise InvalidInput("That cursor is not one of ours; start again without it.", code="invalid_cursor") from error

@@ -16,6 +16,8 @@ NETWORK_TYPES = frozenset(
     " ncpfs nfs nfs4 ocfs2 orangefs panfs smb3 smbfs virtiofs".split()
 )
 _MOUNTS = Path("/proc/self/mountinfo")
+# Length and start of the bytes of the lock file that stand for each lock.
+_USE, _OPENING = (1, 0), (1, 1)
 
 
 def find_network_type(directory: Path, mounts: Path = _MOUNTS) -> str | None:
@@ -40,9 +42,11 @@ def find_network_type(directory: Path, mounts: Path = _MOUNTS) -> str | None:
 
 
 def make_private_directory(path: Path) -> None:
-    """A directory for its owner alone, whatever the umask; an existing one of ours is closed again."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with contextlib.suppress(PermissionError, OSError):
+    """A directory for its owner alone, and so the missing ones above it; an existing one of ours is closed again."""
+    if not path.parent.exists():
+        make_private_directory(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(OSError):
         if path.stat().st_mode & 0o077:
             path.chmod(0o700)
 
@@ -57,10 +61,11 @@ def fsync_directory(path: Path) -> None:
 
 def is_writable(directory: Path) -> bool:
     """Whether a file can be made there, found by making one (a root user's ``access`` says nothing)."""
-    probe = directory / f".probe-{os.getpid()}"
+    # The same name each time: what a kill leaves of it must neither pile up nor stand in the way.
+    probe = directory / ".probe"
     try:
-        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        probe.unlink()
+        os.close(os.open(probe, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        probe.unlink(missing_ok=True)
     except OSError:
         return False
     return True
@@ -84,13 +89,23 @@ class DirectoryLock:
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             # Record locks, unlike flock(2), also hold between the hosts of a network file system.
-            fcntl.lockf(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+            fcntl.lockf(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB, *_USE)
         except OSError as error:
             os.close(descriptor)
             raise Conflict(
                 f"Another figserve process is using {self.path.parent}; stop it first.", code="data_directory_in_use"
             ) from error
         self._descriptor = descriptor
+
+    @contextlib.contextmanager
+    def opening(self) -> Iterator[None]:
+        """One process at a time, while the lock is held: SQLite does not wait its turn to enter WAL mode."""
+        assert self._descriptor is not None
+        fcntl.lockf(self._descriptor, fcntl.LOCK_EX, *_OPENING)
+        try:
+            yield
+        finally:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, *_OPENING)
 
     def release(self) -> None:
         if self._descriptor is not None:

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, Row
 
 from ..links import Link, hash_secret
 from . import tables
+from .figures import read_cursor
 
 VIEW_SECONDS = 600
 """One client's requests within ten minutes are one view."""
@@ -37,16 +38,17 @@ def find(connection: Connection, link_id: str) -> Link | None:
 
 
 def list_of_owner(
-    connection: Connection, owner: str | None, figure: str | None, limit: int, after: str | None
+    connection: Connection, owner: str | None, figure: str | None, limit: int, cursor: str | None = None
 ) -> list[Link]:
-    """Newest first; ``after`` is the last id of the page before."""
+    """Newest first; ``cursor`` is ``write_cursor`` of the last link of the page before."""
     query = sa.select(tables.links).order_by(_L.created.desc(), _L.id.desc()).limit(limit)
     if figure is not None:
         query = query.where(_L.figure == figure)
     if owner is not None:
         query = query.join(tables.figures, tables.figures.c.id == _L.figure).where(tables.figures.c.owner == owner)
-    if after is not None and (last := find(connection, after)):
-        query = query.where(sa.tuple_(_L.created, _L.id) < sa.tuple_(sa.literal(last.created), sa.literal(last.id)))
+    if cursor is not None:
+        created, link_id = read_cursor(cursor)
+        query = query.where(sa.tuple_(_L.created, _L.id) < sa.tuple_(sa.literal(created), sa.literal(link_id)))
     return [_link(row) for row in connection.execute(query)]
 
 
@@ -54,9 +56,11 @@ def of_figure(connection: Connection, figure: str) -> list[Link]:
     return [_link(row) for row in connection.execute(_OF_FIGURE, {"figure": figure})]
 
 
-def change(connection: Connection, link_id: str, changes: dict[str, Any]) -> None:
-    if changes:
-        connection.execute(tables.links.update().where(_L.id == link_id).values(changes))
+def change(connection: Connection, link_id: str, changes: dict[str, Any]) -> bool:
+    """False when the link is gone."""
+    if not changes:
+        return find(connection, link_id) is not None
+    return connection.execute(tables.links.update().where(_L.id == link_id).values(changes)).rowcount == 1
 
 
 def remove(connection: Connection, link_id: str) -> None:

@@ -6,14 +6,15 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..figure import FigureRecord, Identity, Representation, Source, Version
 from ..links import Link
 from .filesystem import fsync_directory, make_private_directory
 
+T = TypeVar("T")
 _FORMAT = 1
 
 
@@ -61,12 +62,11 @@ class Manifests:
 
     def read_all(self) -> Iterator[Manifest | Path]:
         """Every figure's manifest; the path instead where one cannot be read."""
-        for directory in sorted(entry for entry in self.root.iterdir() if entry.is_dir()):
-            for path in sorted(directory.glob("*.json")):
-                try:
-                    yield _from_json(json.loads(path.read_text(encoding="utf-8")))
-                except (OSError, ValueError, KeyError, TypeError):
-                    yield path
+        for path in sorted(self.root.glob("*/*.json")):
+            try:
+                yield _from_json(json.loads(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError, LookupError, TypeError, RecursionError):
+                yield path
 
     def _path(self, figure_id: str) -> Path:
         return self.root / figure_id[:2] / f"{figure_id}.json"
@@ -99,15 +99,21 @@ def _version_to_json(version: Version) -> dict[str, Any]:
 def _from_json(data: dict[str, Any]) -> Manifest:
     versions = tuple(_version(version) for version in data["versions"])
     record = FigureRecord(
-        data["id"], Identity(**data["identity"]), data["origin"], data["created"], data["updated"], versions[0]
+        data["id"], _made(Identity, data["identity"]), data["origin"], data["created"], data["updated"], versions[0]
     )
-    return Manifest(record, versions, tuple(Link(**link) for link in data["links"]))
+    return Manifest(record, versions, tuple(_made(Link, link) for link in data["links"]))
 
 
 def _version(data: dict[str, Any]) -> Version:
     parts = {
-        "representations": tuple(Representation(**part) for part in data["representations"]),
-        "thumbnail": Representation(**data["thumbnail"]) if data["thumbnail"] else None,
-        "source": Source(**data["source"]) if data["source"] else None,
+        "representations": tuple(_made(Representation, part) for part in data["representations"]),
+        "thumbnail": _made(Representation, data["thumbnail"]) if data["thumbnail"] else None,
+        "source": _made(Source, data["source"]) if data["source"] else None,
     }
-    return Version(**data | parts)
+    return _made(Version, data | parts)
+
+
+def _made(kind: type[T], data: dict[str, Any]) -> T:
+    """A value of the fields that we know: a newer version of this package may have written more."""
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # all that come are dataclasses
+    return kind(**{name: value for name, value in data.items() if name in known})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ..errors import Conflict, FigServeError, ReadOnly
+from ..errors import Conflict, ReadOnly
 from ..times import Clock, system_clock
 from .blobs import LocalBlobs
 from .catalog import Catalog, CatalogBroken
@@ -59,7 +59,7 @@ def open_store(
     network_type = network_type or find_network_type(path.parent)
     if writable:
         _lock(lock, path.parent, network_type)
-    catalog = _open_catalog(path, manifests, blobs, writable, shared_memory=network_type is None)
+    catalog = _open_catalog(path, manifests, blobs, lock if writable else None, shared_memory=network_type is None)
     store = Store(
         catalog,
         blobs,
@@ -80,8 +80,11 @@ def open_store(
 def _make_directories(directory: Path, of_catalog: Path) -> bool:
     """Whether the directories can be written; they are private whatever the umask."""
     try:
-        for part in (directory, directory / "blobs", directory / "figures", of_catalog):
+        for part in (directory, directory / "blobs", directory / "figures"):
             make_private_directory(part)
+        if not of_catalog.exists():
+            # Only when it is ours alone: a catalog may be put into a directory that others use too.
+            make_private_directory(of_catalog)
     except OSError:
         return False
     return is_writable(directory) and is_writable(of_catalog)
@@ -109,20 +112,26 @@ def _lock(lock: DirectoryLock, directory: Path, network_type: str | None) -> Non
 
 
 def _open_catalog(
-    path: Path, manifests: Manifests, blobs: LocalBlobs, writable: bool, *, shared_memory: bool
+    path: Path, manifests: Manifests, blobs: LocalBlobs, lock: DirectoryLock | None, *, shared_memory: bool
 ) -> Catalog:
+    """``lock`` is None where nothing can be written."""
     try:
-        if writable:
+        if lock is None:
+            return Catalog(path, read_only=True)
+        with lock.opening():
             return Catalog(path, shared_memory=shared_memory)
-        return Catalog(path, read_only=True)
-    except (CatalogBroken, ReadOnly, sa.exc.DatabaseError) as error:
-        reason = error.message if isinstance(error, FigServeError) else str(error)
-        return _rebuilt_in_memory(manifests, blobs, reason)
+    except CatalogBroken as error:
+        reason = f"{error.message}; run 'jupyter figserve reindex' with the servers stopped"
+    except ReadOnly as error:
+        reason = error.message.rstrip(".")
+    except sa.exc.DatabaseError as error:
+        reason = f"{path} could not be opened ({error.orig})"
+    return _rebuilt_in_memory(manifests, blobs, reason)
 
 
 def _rebuilt_in_memory(manifests: Manifests, blobs: LocalBlobs, reason: str) -> Catalog:
     """For reading only, from the manifests; the damaged file is left as it is."""
     catalog = Catalog(None)
     catalog.write(lambda connection: restore(connection, manifests, blobs)).result()
-    catalog.read_only_because = f"{reason.rstrip('.')}; run 'jupyter figserve reindex' with the servers stopped"
+    catalog.read_only_because = reason
     return catalog

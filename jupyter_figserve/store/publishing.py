@@ -124,7 +124,7 @@ def attach_source(
 
 
 def change_words(connection: Connection, record: FigureRecord, title: str, alt: str, now: float) -> None:
-    """Correct the newest version's words in place."""
+    """Correct the newest version's words in place; ``record`` was read in this transaction."""
     newest = tables.versions.c
     connection.execute(
         tables.versions.update()

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ..figure import Version
-from . import links, publishing, sessions
+from ..figure import FigureRecord, Identity, Version
+from . import figures, links, publishing, sessions, tables
 from .blobs import Blobs
 from .manifests import Manifest, Manifests
 from .sessions import Session
@@ -25,6 +26,9 @@ class Restored:
         Manifests that could not be read.
     incomplete
         Ids of figures of which at least one version's blobs are missing.
+    doubled
+        Ids of figures that gave way to another of the same identity: they were published while the catalog was lost,
+        or a kill came before they were acknowledged.
     """
 
     figures: int = 0
@@ -32,6 +36,7 @@ class Restored:
     links: int = 0
     unreadable: tuple[Path, ...] = ()
     incomplete: tuple[str, ...] = ()
+    doubled: tuple[str, ...] = ()
 
 
 def restore(
@@ -48,25 +53,50 @@ def restore(
             done = replace(done, incomplete=(*done.incomplete, found.record.id))
         if not whole:
             continue
-        kept = _enter(connection, found, whole)
-        done = replace(done, figures=done.figures + 1, versions=done.versions + len(whole), links=done.links + kept)
+        beaten = _beaten(connection, found)
+        if beaten is not None:
+            done = replace(done, doubled=(*done.doubled, beaten.id))
+        if beaten is found.record:
+            continue
+        if beaten is not None:
+            publishing.delete(connection, beaten, beaten.updated)
+        _enter(connection, found, whole)
+        done = replace(done, figures=_count(connection, tables.figures))
         progress(done.figures)
-    return done
+    return replace(done, versions=_count(connection, tables.versions), links=_count(connection, tables.links))
 
 
-def _enter(connection: Connection, manifest: Manifest, whole: tuple[Version, ...]) -> int:
+def _beaten(connection: Connection, found: Manifest) -> FigureRecord | None:
+    """Which of two figures of one identity is left out: the one without links, else the older; None without two."""
+    known = figures.find_by_identity(connection, found.record.identity)
+    if known is None:
+        return None
+    ranked = (bool(links.of_figure(connection, known.id)), known.updated), (bool(found.links), found.record.updated)
+    return known if ranked[0] < ranked[1] else found.record
+
+
+def _enter(connection: Connection, manifest: Manifest, whole: tuple[Version, ...]) -> None:
     record = replace(manifest.record, version=whole[0])
     publishing.restore(connection, record, whole)
-    for session_id, seen in sorted({(v.session, v.created) for v in whole if v.session}):
-        identity = record.identity
-        sessions.note(
-            connection, Session(session_id, identity.owner, identity.scope, identity.notebook, seen, seen, ended=seen)
-        )
+    for version in whole:
+        if version.session:
+            _note_session(connection, record.identity, version.session, version.created)
     numbers = {version.number for version in whole}
-    kept = [link for link in manifest.links if link.version is None or link.version in numbers]
-    for link in kept:
-        links.add(connection, link)
-    return len(kept)
+    for link in manifest.links:
+        if link.version is None or link.version in numbers:
+            links.add(connection, link)
+
+
+def _note_session(connection: Connection, identity: Identity, session_id: str, seen: float) -> None:
+    """A session ended, for all that manifests tell, when it last published."""
+    known = sessions.find(connection, session_id)
+    if known is None or known.seen < seen:
+        session = Session(session_id, identity.owner, identity.scope, identity.notebook, seen, seen, ended=seen)
+        sessions.note(connection, session)
+
+
+def _count(connection: Connection, table: sa.Table) -> int:
+    return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
 
 
 def _is_whole(version: Version, blobs: Blobs) -> bool:

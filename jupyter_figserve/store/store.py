@@ -118,26 +118,35 @@ class Store:
 
         def work() -> bool:
             source = Source(kind, digest_of(data), len(data), libraries)
-            self.blobs.put(source.digest, data)
+            held = [(source.digest, data)]
+            self._put(held)
 
             def enter(connection: Connection) -> bool:
-                self._see_blobs([(source.digest, data)])
+                self._put(held)
                 if not publishing.attach_source(connection, self.limits, record, number, source, self.clock()):
                     return False
                 self._write_manifest(connection, record.id)
                 return True
 
-            return self.catalog.transact(enter)
+            entered = False
+            try:
+                entered = self.catalog.transact(enter)
+            finally:
+                if not entered:
+                    self._drop_unheld(held)
+            return entered
 
         return self._submit(work)
 
     def change_words(self, record: FigureRecord, title: str, alt: str) -> Future[FigureRecord]:
         def work(connection: Connection) -> FigureRecord:
-            publishing.change_words(connection, record, title, alt, self.clock())
+            newest = figures.find(connection, record.id)
+            if newest is None:
+                raise NotFound("There is no such figure.")
+            now = self.clock()
+            publishing.change_words(connection, newest, title, alt, now)
             self._write_manifest(connection, record.id)
-            changed = figures.find(connection, record.id)
-            assert changed is not None
-            return changed
+            return replace(newest, updated=now, version=replace(newest.version, title=title, alt=alt))
 
         return self.write(work)
 
@@ -167,7 +176,8 @@ class Store:
 
     def change_link(self, link: Link, changes: dict[str, Any]) -> Future[Link]:
         def work(connection: Connection) -> Link:
-            links.change(connection, link.id, changes)
+            if not links.change(connection, link.id, changes):
+                raise NotFound("There is no such link.")
             self._write_manifest(connection, link.figure)
             return replace(link, **changes)
 
@@ -216,25 +226,29 @@ class Store:
 
     def _publish(self, draft: Draft) -> FigureRecord:
         version, held = _described(draft, self.clock())
-        for digest, data in held:
-            self.blobs.put(digest, data)
+        self._put(held)
 
         def enter(connection: Connection) -> FigureRecord:
-            self._see_blobs(held)
+            # Cleaning may have taken a blob between its writing and this transaction, but not after.
+            self._put(held)
             record = publishing.publish(connection, self.limits, draft.identity, draft.origin, version)
             self._write_manifest(connection, record.id)
             return record
 
         try:
             return self.catalog.transact(enter)
-        except QuotaExceeded:
-            self.catalog.transact(lambda connection: cleaning.drop_unheld(connection, self.blobs, dict(held)))
+        except (QuotaExceeded, OSError):
+            self._drop_unheld(held)
             raise
 
-    def _see_blobs(self, held: Sequence[tuple[str, bytes]]) -> None:
-        """Cleaning may have taken a blob between its writing and this transaction, but not after."""
+    def _put(self, held: Sequence[tuple[str, bytes]]) -> None:
         for digest, data in held:
             self.blobs.put(digest, data)
+
+    def _drop_unheld(self, held: Sequence[tuple[str, bytes]]) -> None:
+        """What was refused leaves nothing behind."""
+        digests = [digest for digest, _ in held]
+        self.catalog.transact(lambda connection: cleaning.drop_unheld(connection, self.blobs, digests))
 
     def _write_manifest(self, connection: Connection, figure_id: str) -> None:
         record = figures.find(connection, figure_id)

@@ -19,6 +19,8 @@ class Writer:
 
     def __init__(self) -> None:
         self._queue: queue.Queue[tuple[Future[Any], Callable[[], Any]] | None] = queue.Queue(_QUEUE_LENGTH)
+        self._closed = False
+        self._gate = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="figserve-writer", daemon=True)
         self._thread.start()
 
@@ -28,17 +30,22 @@ class Writer:
         Raises
         ------
         Unavailable
-            When a thousand pieces of work wait already.
+            When a thousand pieces of work wait already, and after the end.
         """
         future: Future[T] = Future()
-        try:
-            self._queue.put_nowait((future, work))
-        except queue.Full:
-            raise Unavailable("The store is busy; try again in a few seconds.", retry_after=5) from None
+        with self._gate:
+            if self._closed:
+                raise Unavailable("The store is closed: the server is ending.")
+            try:
+                self._queue.put_nowait((future, work))
+            except queue.Full:
+                raise Unavailable("The store is busy; try again in a few seconds.", retry_after=5) from None
         return future
 
     def close(self) -> None:
         """Finish what was queued, then end."""
+        with self._gate:
+            self._closed = True
         self._queue.put(None)
         self._thread.join()
 

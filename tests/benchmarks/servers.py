@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ def json_of(response: Response) -> dict[str, Any]:
     return value
 
 
-def login(server: ServerProcess) -> Mapping[str, str]:
+def login(server: ServerProcess) -> dict[str, str]:
     """What a logged-in browser sends with a picture of the file browser: cookie and referrer."""
     answer = server.fetch(f"tree?token={server.token}", anonymous=True)
     cookies = [line.partition(";")[0] for line in answer.headers.get_all("Set-Cookie", [])]

@@ -8,6 +8,7 @@ import re
 import sqlite3
 import statistics
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode, urlsplit
 
@@ -17,8 +18,18 @@ import pytest
 from jupyter_figserve.demo.server_process import Response, ServerProcess, fetch
 from jupyter_figserve.errors import NotFound
 from jupyter_figserve.server.frames import LIFE_SECONDS, FrameSigner
+from tests.conftest import MakeServer
 
 from .actors import HTML, PNG, get_frame_url, make_key, make_png, open_raw, publish, read_all, share
+
+
+@pytest.fixture(scope="module")
+def live_server() -> Iterator[ServerProcess]:
+    """A server that lets guess as often as these tests do."""
+    made = MakeServer()
+    yield made(failed_secret_rate="")
+    made.stop_all()
+
 
 VARYING = {"Date", "Content-Length"}
 
@@ -270,7 +281,7 @@ def test_s8_nothing_redirects_to_where_a_query_says(live_server: ServerProcess) 
     figure = live_server.fetch("figserve/api/figures?name=redirect").json()["figures"][0]["id"]
     evil = ("//evil.example", "https://evil.example", "/\\evil.example", "https:evil.example", "javascript:alert(1)")
     for target in evil:
-        query = urlencode({name: target for name in ("next", "url", "redirect", "return_to")})
+        query = urlencode(dict.fromkeys(("next", "url", "redirect", "return_to"), target))
         for path in (link["url"], link["image_url"], f"{live_server.url}figserve/oembed"):
             answer = fetch(f"{path}?{query}", headers={"Accept": "text/html"})
             assert answer.status in (200, 404)

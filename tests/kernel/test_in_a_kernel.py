@@ -1,0 +1,69 @@
+"""How a publish looks in a real kernel of a real server, with the inline backend."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.kernel
+
+PLOT = "import matplotlib.pyplot as plt, jupyter_figserve as figserve\nfig, ax = plt.subplots()\nax.plot([1, 3, 2])\n"
+
+
+@pytest.fixture(scope="module")
+def kernel(live_server):
+    """One kernel for the module's cells."""
+    with live_server.kernel("look.ipynb") as session:
+        yield session
+
+
+def pictures(execution):
+    """How many pictures the cell shows: a bundle with HTML shows that and not its other forms."""
+    return sum(
+        "<img " in bundle["text/html"] if "text/html" in bundle else "image/png" in bundle
+        for bundle in execution.bundles
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "count"),
+    [
+        ("figserve.publish()", 1),
+        ("figserve.publish(ax, 'a')", 1),
+        ("pub = figserve.publish(fig, 'a')", 1),
+        ("pub = figserve.publish(fig, 'a')\nplt.show()", 1),
+        ("pub = figserve.publish(fig, 'a')\nplt.close(fig)\npub", 1),
+        ("for title in 'ab':\n    plt.close('all')\n    plt.plot([1])\n    display(figserve.publish(title=title))", 2),
+        ("plt.figure()\nplt.plot([1])\nfigserve.publish(fig, 'a')", 2),
+        ("%config InlineBackend.close_figures = True\nplt.show()\nfigserve.publish(fig, 'a')", 2),
+    ],
+)
+def test_a_picture_shows_once(kernel, code, count):
+    """Shown with its link, or by the inline backend, but not by both; the other figures are left alone."""
+    execution = kernel.run(PLOT + code)
+    assert execution.error is None
+    assert pictures(execution) == count
+
+
+def test_quiet_magic_shows_the_picture_alone(kernel):
+    """And once."""
+    kernel.run("%load_ext jupyter_figserve")
+    execution = kernel.run(f"%%publish a --quiet\n{PLOT}")
+    assert (execution.error, pictures(execution)) == (None, 1)
+    assert "http://" not in str(execution.outputs)
+
+
+def test_the_outputs_hold_no_secret(kernel):
+    """The kernel's key is in no output, and a path leads to the page wherever the notebook is shown."""
+    key = kernel.run("import os; print(os.environ['KERNEL_FIGSERVE_KEY'])").stdout.strip()
+    execution = kernel.run(f"{PLOT}figserve.publish(fig, 'a')")
+    assert key.startswith("fsk_")
+    assert key not in str(execution.outputs)
+    assert 'href="/' in execution.bundles[0]["text/html"]
+
+
+def test_the_kernel_waits_for_its_sources_at_the_end(live_server):
+    """A notebook whose last cell publishes leaves a figure that can be drawn again."""
+    with live_server.kernel("last.ipynb") as session:
+        assert session.run(f"{PLOT}figserve.publish(fig, 'last')").error is None
+    (record,) = live_server.fetch("figserve/api/figures?name=last").json()["figures"]
+    assert record["redrawable"]
