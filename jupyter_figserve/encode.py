@@ -152,14 +152,17 @@ def _encode_figure(found: Found, rows: tuple[Format, ...], dpi: float | None, ti
     options: dict[str, Any] = {"bbox_inches": "tight"} if tight or found.tight else {}
     if dpi is not None:
         options["dpi"] = dpi
+    small = None
+    drawn: dict[Format, Payload] = {}
     with _rc(found.rc):
-        picture = _draw(figure, options) if PNG in rows else None
-        payloads = tuple(
-            _png_payload(picture) if row is PNG and picture else _saved_payload(figure, row, options) for row in rows
-        )
-        small = picture or _draw_small(figure, options)
+        if PNG in rows:
+            # Encoded at once: the pixels lie in a renderer that the next drawing may use again.
+            picture = _draw(figure, options)
+            drawn[PNG], small = _png_payload(picture), thumbnail_payload(picture.pixels)
+        payloads = tuple(drawn.get(row) or _saved_payload(figure, row, options) for row in rows)
+        small = small or thumbnail_payload(_draw_small(figure, options).pixels)
     title, alt = describe_figure(figure, found.title)
-    return Encoded(payloads, thumbnail_payload(small.pixels), title, alt, figure)
+    return Encoded(payloads, small, title, alt, figure)
 
 
 def _png_payload(picture: _Picture) -> Payload:
@@ -172,6 +175,8 @@ def _png_payload(picture: _Picture) -> Payload:
 
 
 def _saved_payload(figure: Figure, row: Format, options: Mapping[str, Any]) -> Payload:
+    import matplotlib
+
     if row.name == "html":
         raise UnsupportedType("A matplotlib figure has no html form; ask for png, svg, pdf, jpg, webp, eps or svgz.")
     if row.name == "svgz":
@@ -179,7 +184,7 @@ def _saved_payload(figure: Figure, row: Format, options: Mapping[str, Any]) -> P
     if row.is_vector:
         check_pixels(*(side * _VECTOR_DPI for side in figure.get_size_inches()))
     buffer = io.BytesIO()
-    with _own_canvas(figure) as canvas, _rc(_fixed_ids()):
+    with _own_canvas(figure) as canvas, _rc({"svg.hashsalt": matplotlib.rcParams["svg.hashsalt"] or _HASH_SALT}):
         figure.savefig(buffer, format=row.name, **options, **_UNDATED.get(row.name, {}))
         dpi = canvas.saved_dpi if is_raster(row) else None
     data = buffer.getvalue()
@@ -262,12 +267,6 @@ def _canvas_class() -> Any:
     return Canvas
 
 
-def _fixed_ids() -> dict[str, Any]:
-    import matplotlib
-
-    return {"svg.hashsalt": matplotlib.rcParams["svg.hashsalt"] or _HASH_SALT}
-
-
 @contextmanager
 def _rc(changes: Mapping[str, Any]) -> Iterator[None]:
     """Hold these rcParams alone: ``rc_context`` would also undo what another thread sets meanwhile."""
@@ -297,13 +296,11 @@ def _other_payloads(obj: object, rows: tuple[Format, ...], dpi: float | None) ->
         data = bytes(obj)
         row = find_format_of_bytes(data)
         if row is None:
-            raise OutputInvalid(f"These {len(data):,} bytes are no image that is known; they can be {_formats()}.")
+            raise OutputInvalid(
+                f"These {len(data):,} bytes are no image that is known; they can be {', '.join(FORMATS)}."
+            )
         return bytes_payloads(data, row, rows)
     pillow = sys.modules.get("PIL.Image")
     if pillow is not None and isinstance(obj, pillow.Image):
         return tuple(image_payload(obj, row, dpi=dpi) for row in rows)
     return find_payloads(obj, rows, dpi)
-
-
-def _formats() -> str:
-    return ", ".join(FORMATS)

@@ -186,8 +186,6 @@ def assert_same_picture(payload, expected):
 @pytest.mark.parametrize("tight", [False, True])
 def test_pixels_are_those_of_savefig(make, tight):
     """The PNG shows to the pixel what savefig shows, in the figure's box and in a tight one."""
-    if make is one_pixel and tight:
-        pytest.skip("a tight box around nothing is padding alone, in savefig too")
     assert_saved_alike(make, tight=tight)
 
 
@@ -338,6 +336,14 @@ def test_thumbnails_are_there_for_every_format(formats):
     thumbnail = encode(line(), formats).thumbnail
     assert (thumbnail.mimetype, thumbnail.width, thumbnail.height) == ("image/png", 320, 240)
     assert pixels(thumbnail.data).std() > 10
+
+
+@pytest.mark.parametrize("formats", [("png", "jpg"), ("jpg", "png"), ("webp", "svg", "png")])
+def test_formats_do_not_disturb_each_other(formats):
+    """The PNG and its thumbnail are the same whatever else is drawn beside them."""
+    alone, among = encode(constrained()), encode(constrained(), formats)
+    assert among.payloads[formats.index("png")] == alone.payloads[0]
+    assert among.thumbnail == alone.thumbnail
 
 
 def test_payloads_are_in_the_order_of_the_formats():

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import limits as rates
 from jupyter_core.paths import jupyter_data_dir
@@ -35,6 +37,7 @@ from .views import Views
 
 _CLEAN_MILLISECONDS = 600_000
 _GIB = 2**30
+_ORIGIN = re.compile(r"\*|https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
 
 
 class FigServe(ExtensionApp):
@@ -137,6 +140,27 @@ class FigServe(ExtensionApp):
                 parse_duration(value)
             except InvalidDuration as error:
                 raise TraitError(error.message) from error
+        return value
+
+    @validate("embed_origins")
+    def _check_origins(self, proposal: Any) -> list[str]:
+        """They go into a policy's header, where a semicolon would begin another rule."""
+        origins = [origin.rstrip("/") for origin in proposal.value]
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise TraitError(
+                    f"{origin!r:.80} is not an origin; write scheme, host and port alone, like"
+                    " 'https://wiki.example.org'. On a command line, repeat the option for each."
+                )
+        return origins
+
+    @validate("public_url", "kernel_url")
+    def _check_url(self, proposal: Any) -> str:
+        value: str = proposal.value
+        parts = urlsplit(value)
+        known = parts.scheme in ("http", "https") and parts.netloc and not (parts.query or parts.fragment)
+        if value and not known:
+            raise TraitError(f"{value!r:.80} is not an address; write it like 'https://plots.example.org/jupyter'.")
         return value
 
     @validate("failed_secret_rate")

@@ -14,7 +14,7 @@ from tornado import web
 from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.iostream import StreamClosedError
 
-from ..errors import InvalidInput
+from ..errors import Forbidden, InvalidInput
 from ..store import events
 from ..store.events import Event
 from ..store.store import Store
@@ -142,7 +142,7 @@ class EventsHandler(PrivateHandler):
         # Without this, nginx keeps events back until its buffer is full.
         self.set_header("X-Accel-Buffering", "no")
         self._subscriber = self.services.events.subscribe(self.caller.owner)
-        sent = events.newest_id(self.services.store.catalog.reader)
+        sent = newest
         try:
             self.write(f"retry: {_RETRY_MILLISECONDS}\nid: {sent if since is None else since}\n\n")
             if since is not None:
@@ -160,6 +160,11 @@ class EventsHandler(PrivateHandler):
             self.services.events.unsubscribe(self._subscriber)
             self._subscriber.is_behind = True
             self._subscriber.wake()
+
+    def _check_site(self) -> None:
+        """Unlike a picture, a stream is opened by another site not even as a page of its own."""
+        if self.request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+            raise Forbidden("Another site may not open this.", code="cross_site")
 
     async def _stream(self, sent: int) -> None:
         subscriber = self._subscriber

@@ -12,7 +12,7 @@ from ..errors import Conflict, Forbidden, InvalidInput, NotFound
 from ..figure import FigureRecord
 from ..links import DEFAULT_LINK_LIFE, Link, check_label, hash_secret, new_link_id, new_token
 from ..store import links
-from ..store.figures import LIMIT, MOST
+from ..store.figures import LIMIT, MOST, write_cursor
 from ..times import parse_expiry
 from . import shapes
 from .private import PrivateHandler

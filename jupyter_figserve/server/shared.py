@@ -207,7 +207,7 @@ class LinkHandler(PublicHandler):
             url=url,
             local_image=image and image.replace(self.base.url, self.root, 1),
             can_embed=bool(self.services.settings.embed_origins),
-            snippets=self._snippets(shared, url, image) if image else None,
+            snippets=self._snippets(shared, url, image or url),
         )
 
     def _send_record(self, shared: Shared, token: str) -> None:
@@ -238,6 +238,5 @@ class LinkHandler(PublicHandler):
 
     def _snippets(self, shared: Shared, url: str, image: str) -> Snippets:
         record = shared.record
-        part = shared.picture
-        assert part is not None
+        part = shared.main if shared.picture is None else shared.picture
         return Snippets(url, image, record.heading, record.alt, part.width, part.height)

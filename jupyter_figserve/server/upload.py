@@ -6,6 +6,7 @@ Server process. Nothing is decoded: a format is known by its first bytes, a PNG'
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from dataclasses import dataclass
 from typing import Any
@@ -122,12 +123,20 @@ def _figure_json(arguments: dict[str, list[bytes]], files: dict[str, list[Any]])
     if len(texts[0]) > _JSON_LIMIT:
         raise TooLarge(f"The figure part has more than {_JSON_LIMIT:,} bytes.")
     try:
-        data = json.loads(texts[0])
+        data = json.loads(texts[0], parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise InvalidInput("The figure part is not JSON.", code="invalid_json") from error
     if not isinstance(data, dict):
         raise InvalidInput("The figure part is JSON but not an object.", code="invalid_json")
     return {name: value for name, value in data.items() if value is not None}
+
+
+def _finite(text: str) -> float:
+    """What Python reads as infinite or no number is nothing that JSON could answer with."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
 
 
 def _size_at(sizes: object, index: int) -> dict[str, Any]:
@@ -143,8 +152,7 @@ def _payload(data: bytes, content_type: str, size: dict[str, Any], pixels: int) 
     width, height = png_size(data) or (_whole(size.get("width")), _whole(size.get("height")))
     if not row.is_vector and width and height and width * height > pixels:
         raise TooLarge(f"The picture has {width} × {height} pixels; {pixels:,} are the most (FigServe.figure_pixels).")
-    dpi = size.get("dpi")
-    return Payload(row.mimetype, data, width, height, float(dpi) if isinstance(dpi, (int, float)) else None)
+    return Payload(row.mimetype, data, width, height, _positive(size.get("dpi")))
 
 
 def _check_bytes(row: Format, data: bytes) -> None:
@@ -180,7 +188,13 @@ def _expand(data: bytes) -> bytes:
     return text
 
 
-def _whole(value: object) -> int | None:
+def _positive(value: object) -> float | None:
+    """A size, None when it cannot be one."""
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < 10_000_000:
         return None
-    return round(value)
+    return float(value)
+
+
+def _whole(value: object) -> int | None:
+    number = _positive(value)
+    return None if number is None else max(1, round(number))

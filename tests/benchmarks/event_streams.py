@@ -23,7 +23,7 @@ _FIRST = 20
 _PATIENCE = 60
 _SPARE_FILES = 200
 _BROWSER = {
-    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0",
     "Accept": "text/event-stream",
     "Accept-Encoding": "gzip, deflate, br, zstd",
     "Accept-Language": "en-GB,en;q=0.9",
@@ -79,8 +79,7 @@ class _Crowd:
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         self.streams.append((reader, writer))
         writer.write(
-            f"GET {address.path}figserve/api/events HTTP/1.1\r\nHost: {address.netloc}\r\n"
-            f"{self.headers}\r\n".encode()
+            f"GET {address.path}figserve/api/events HTTP/1.1\r\nHost: {address.netloc}\r\n{self.headers}\r\n".encode()
         )
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200"), head

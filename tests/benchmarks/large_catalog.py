@@ -37,7 +37,7 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
         at_small = stack.enter_context(servers.jupyter(home / "at-small", home / "small"))
         both: Sequence[tuple[ServerProcess, Filled]] = [(at_large, large), (at_small, small)]
         what = f"link GET, {scale.figures:,} figures / {scale.asked:,}"
-        first = [Target(_url(server, filled.tokens[0])) for server, filled in both]
+        first = [Target(_url(server, filled.tokens[0]), server.pid) for server, filled in both]
         yield _row(f"{what}, one link", first, scale, data)
         turns = [_in_turns(server, filled, home) for server, filled in both]
         yield _row(f"{what}, each link in its turn", turns, scale, data)
@@ -49,13 +49,14 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
 
 def _row(name: str, targets: Sequence[Target], scale: Scale, data: bytes) -> Row:
     large, small = compare(targets, scale.load_rounds, scale.load_seconds, data)
-    return Row(name, 1e6 / large, 1e6 / small, "µs", 1.2)
+    note = f"processor time of a request: {large.work:.0f} and {small.work:.0f} µs, ratio {large.work / small.work:.2f}"
+    return Row(name, 1e6 / large.rate, 1e6 / small.rate, "µs", 1.2, note=note)
 
 
 def _in_turns(server: ServerProcess, filled: Filled, home: Path) -> Target:
     """More links than the server remembers, so that each is looked up in the catalog."""
     paths = [urlsplit(_url(server, token)).path for token in filled.tokens]
-    return Target(_url(server, filled.tokens[0]), turns=Turns(paths, home / f"turns-{server.pid}.lua"))
+    return Target(_url(server, filled.tokens[0]), server.pid, turns=Turns(paths, home / f"turns-{server.pid}.lua"))
 
 
 def _url(server: ServerProcess, token: str) -> str:

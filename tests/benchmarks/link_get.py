@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import servers
-from .load import Target, compare
+from .load import Load, Target, compare
 from .report import Row
 from .scale import Scale
 
@@ -22,17 +22,27 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(servers.jupyter(home))
         link = servers.share(server, servers.publish(server, data, "picture")["id"])
-        targets = [
-            Target(link),
-            Target(stack.enter_context(servers.flask(home, file))),
-            Target(f"{server.url}files/picture.png", servers.login(server)),
-            Target(stack.enter_context(servers.bare_tornado(home, file))),
-            Target(stack.enter_context(servers.flask(home, file, *_GTHREAD))),
+        peers = [
+            stack.enter_context(servers.flask(home, file)),
+            stack.enter_context(servers.bare_tornado(home, file)),
+            stack.enter_context(servers.flask(home, file, *_GTHREAD)),
         ]
-        ours, flask, files, bare, threaded = compare(targets, scale.load_rounds, scale.load_seconds, data)
-    what = f"link GET of a PNG of {len(data) / 1000:.0f} KB"
-    yield Row(f"{what} / Flask send_file, one gunicorn worker", ours, flask, "req/s", 2.0, "≥")
-    yield Row(f"{what} / jupyter_server's /files/, cookie", ours, files, "req/s", 2.0, "≥")
-    yield Row(f"{what} / bare Tornado handler", ours, bare, "req/s", 0.65, "≥")
-    note = "for information: gthread keeps connections open, which gunicorn's default worker does not"
-    yield Row(f"{what} / Flask, gunicorn gthread with 4 threads", ours, threaded, "req/s", note=note)
+        targets = [
+            Target(link, server.pid),
+            *(Target(peer.url, peer.pid) for peer in peers),
+            Target(f"{server.url}files/picture.png", server.pid, servers.login(server)),
+        ]
+        ours, flask, bare, threaded, files = compare(targets, scale.load_rounds, scale.load_seconds, data)
+    what = f"GET of {len(data) / 1000:.0f} KB by link"
+    yield _row(f"{what} / Flask send_file, one gunicorn worker", ours, flask, 2.0)
+    yield _row(f"{what} / jupyter_server's /files/ with a cookie", ours, files, 2.0)
+    yield _row(f"{what} / bare Tornado handler", ours, bare, 0.65)
+    # For information: this worker keeps connections open, which gunicorn's default one does not.
+    yield _row(f"{what} / the same Flask, gthread worker", ours, threaded, None)
+
+
+def _row(name: str, ours: Load, peer: Load, bound: float | None) -> Row:
+    note = (
+        f"processor time of each: {ours.work:.0f} and {peer.work:.0f} µs, peer / ours {peer.work / ours.work:.2f}"
+    )
+    return Row(name, ours.rate, peer.rate, "req/s", bound, "≥", note=note)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import statistics
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
+
+import psutil
 
 from jupyter_figserve.demo.server_process import fetch
 
@@ -48,15 +50,32 @@ class Turns:
 
 @dataclass(frozen=True)
 class Target:
-    """What is asked: a URL, or ``turns`` on its server."""
+    """What is asked: a URL, or ``turns`` on its server, whose first process is ``pid``."""
 
     url: str
+    pid: int
     headers: Mapping[str, str] = field(default_factory=dict)
     turns: Turns | None = None
 
 
-def compare(targets: Sequence[Target], rounds: int, seconds: int, expected: bytes | None = None) -> list[float]:
-    """Median requests per second of each target, measured one after the other, again and again.
+@dataclass(frozen=True)
+class Load:
+    """How a target bore it.
+
+    Parameters
+    ----------
+    rate
+        Requests per second.
+    work
+        Microseconds of processor time that the server took for each, which other work on the machine hardly changes.
+    """
+
+    rate: float
+    work: float
+
+
+def compare(targets: Sequence[Target], rounds: int, seconds: int, expected: bytes | None = None) -> list[Load]:
+    """Medians of each target, put under load one after the other, again and again.
 
     Parameters
     ----------
@@ -68,15 +87,15 @@ def compare(targets: Sequence[Target], rounds: int, seconds: int, expected: byte
         assert answer.status == 200, f"{target.url} answered {answer.status}"
         assert expected is None or answer.body == expected, f"{target.url} answered with something else"
         run_wrk(target, _WARM_UP_SECONDS)
-    rates: list[list[float]] = [[] for _ in targets]
+    loads: list[list[Load]] = [[] for _ in targets]
     for turn in range(rounds):
         # Forwards and backwards, so that nobody always comes after the same one.
         for place in range(len(targets)) if turn % 2 == 0 else reversed(range(len(targets))):
-            rates[place].append(run_wrk(targets[place], seconds))
-    return [statistics.median(rate) for rate in rates]
+            loads[place].append(run_wrk(targets[place], seconds))
+    return [Load(median(run.rate for run in runs), median(run.work for run in runs)) for runs in loads]
 
 
-def run_wrk(target: Target, seconds: int) -> float:
+def run_wrk(target: Target, seconds: int) -> Load:
     """One run, in which every answer must be a good one."""
     program = shutil.which("wrk")
     assert program, "wrk is missing: make deps"
@@ -85,10 +104,19 @@ def run_wrk(target: Target, seconds: int) -> float:
     command += [f"--header={name}: {value}" for name, value in target.headers.items()]
     if target.turns is not None:
         command.append(f"--script={target.turns.write_script()}")
+    before = _work_of(target.pid)
     done = subprocess.run([*command, target.url], capture_output=True, text=True, check=True, timeout=seconds + 30)
+    work = _work_of(target.pid) - before
     assert "Non-2xx" not in done.stdout, done.stdout
     found = re.search(r"(\d+) requests in .*Requests/sec:\s+([0-9.]+)", done.stdout, re.DOTALL)
     assert found, done.stdout
     if target.turns is not None:
         target.turns.went_on(int(found[1]))
-    return float(found[2])
+    return Load(float(found[2]), 1e6 * work / max(1, int(found[1])))
+
+
+def _work_of(pid: int) -> float:
+    """Seconds of processor time that a process and its children have used."""
+    first = psutil.Process(pid)
+    times = [process.cpu_times() for process in [first, *first.children(recursive=True)]]
+    return float(sum(each.user + each.system for each in times))

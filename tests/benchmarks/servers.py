@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,14 @@ from jupyter_figserve.png import encode_png
 
 REPOSITORY = Path(__file__).parents[2]
 _SECONDS_TO_START = 30
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A running server's picture, and its first process."""
+
+    url: str
+    pid: int
 
 
 @contextlib.contextmanager
@@ -33,21 +42,21 @@ def jupyter(home: Path, data_dir: Path | None = None) -> Iterator[ServerProcess]
 
 
 @contextlib.contextmanager
-def flask(home: Path, file: Path, *options: str) -> Iterator[str]:
-    """One gunicorn worker with ``send_file``; the file's URL."""
+def flask(home: Path, file: Path, *options: str) -> Iterator[Peer]:
+    """One gunicorn worker with ``send_file``."""
     app = f"tests.benchmarks.peers.flask_file:make_app({str(file)!r})"
     command = ["-m", "gunicorn", "--workers", "1", "--bind", "127.0.0.1:0", *options, app]
     log = home / f"flask-{'-'.join(options).strip('-')}.log"
-    with _process(log, command, r"Listening at: (http://\S+)") as url:
-        yield f"{url}/picture.png"
+    with _process(log, command, r"Listening at: (http://\S+)") as peer:
+        yield peer
 
 
 @contextlib.contextmanager
-def bare_tornado(home: Path, file: Path) -> Iterator[str]:
-    """A ``RequestHandler`` that holds the bytes, in a ``tornado.web.Application``; its URL."""
+def bare_tornado(home: Path, file: Path) -> Iterator[Peer]:
+    """A ``RequestHandler`` that holds the bytes, in a ``tornado.web.Application``."""
     command = ["-m", "tests.benchmarks.peers.bare_tornado", str(file)]
-    with _process(home / "tornado.log", command, r"Listening at: (http://\S+)") as url:
-        yield f"{url}/picture.png"
+    with _process(home / "tornado.log", command, r"Listening at: (http://\S+)") as peer:
+        yield peer
 
 
 def picture(seed: int = 0, side: int = 158) -> bytes:
@@ -84,7 +93,7 @@ def login(server: ServerProcess) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _process(log: Path, command: Sequence[str], ready: str) -> Iterator[str]:
+def _process(log: Path, command: Sequence[str], ready: str) -> Iterator[Peer]:
     """Start a Python process and wait until its log says where it listens."""
     # Newer gunicorns keep a socket in the home directory, which is none of this run's business.
     environment = os.environ | {"HOME": str(log.parent)}
@@ -93,7 +102,7 @@ def _process(log: Path, command: Sequence[str], ready: str) -> Iterator[str]:
             [sys.executable, *command], stdout=output, stderr=output, cwd=REPOSITORY, env=environment
         )
     try:
-        yield _await_line(process, log, ready)
+        yield Peer(f"{_await_line(process, log, ready)}/picture.png", process.pid)
     finally:
         process.terminate()
         try:
@@ -106,7 +115,8 @@ def _process(log: Path, command: Sequence[str], ready: str) -> Iterator[str]:
 def _await_line(process: subprocess.Popen[bytes], log: Path, pattern: str) -> str:
     deadline = time.monotonic() + _SECONDS_TO_START
     while not (found := re.search(pattern, log.read_text(errors="replace"))):
-        assert process.poll() is None and time.monotonic() < deadline, log.read_text(errors="replace")[-2_000:]
+        is_well = process.poll() is None and time.monotonic() < deadline
+        assert is_well, log.read_text(errors="replace")[-2_000:]
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.05)
     return found[1]

@@ -15,13 +15,13 @@ DEADLINE = 20.0
 class Connection:
     """Writes bytes; reads the answer's head, lines and rest, each within a deadline."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, url: str) -> None:
         self._reader = reader
         self._writer = writer
-        self._path = path
+        self._host, self._path = urlsplit(url).netloc, urlsplit(url).path
 
     async def send_head(self, method: str, path: str, headers: Mapping[str, str]) -> None:
-        lines = [f"{method} {self._path}{path} HTTP/1.1", "Host: localhost"]
+        lines = [f"{method} {self._path}{path} HTTP/1.1", f"Host: {self._host}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         await self.send("\r\n".join(lines).encode() + b"\r\n\r\n")
 
@@ -76,7 +76,7 @@ async def connect(prefix: str) -> AsyncIterator[Connection]:
     parts = urlsplit(prefix)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:
-        yield Connection(reader, writer, parts.path)
+        yield Connection(reader, writer, prefix)
     finally:
         writer.close()
         with contextlib.suppress(ConnectionError):

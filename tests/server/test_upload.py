@@ -167,13 +167,10 @@ def test_malformed_size_is_unknown(sizes):
     assert (payload.width, payload.height, payload.dpi) == (None, None, None)
 
 
-@pytest.mark.parametrize("dpi", ["NaN", "Infinity", "-5", "0", "true", "1e999"])
+@pytest.mark.parametrize("dpi", [-5, 0, True, 10**9, "100"])
 def test_impossible_dpi_is_unknown(dpi):
-    """What JSON cannot hold comes back in no record."""
-    figure = b'{"name": "a", "sizes": [{"dpi": ' + dpi.encode() + b"}]}"
-    body, headers = multipart({"x": 1}, ("image/png", png()))
-    body = body.replace(json.dumps({"x": 1}).encode(), figure)
-    assert read_upload(body, HTTPHeaders(headers), {}, PIXELS).payloads[0].dpi is None
+    """As an impossible size."""
+    assert read_form({"name": "a", "sizes": [{"dpi": dpi}]}, ("image/png", png())).payloads[0].dpi is None
 
 
 def test_too_many_parts_are_refused():
@@ -191,9 +188,9 @@ def test_form_without_its_boundary_is_refused(content_type):
         read_upload(body, HTTPHeaders({"Content-Type": content_type}), {}, PIXELS)
 
 
-@pytest.mark.parametrize("text", [b"{", b"[" * 100_000, b"\xff", b'{"a": 1e'])
+@pytest.mark.parametrize("text", [b"{", b"[" * 60_000, b"\xff", b'{"dpi": NaN}', b'{"dpi": 1e999}'])
 def test_figure_part_that_is_not_json_is_refused(text):
-    """Also when it nests without end."""
+    """Also when it nests without end, and when Python would read a number that JSON does not have."""
     body, headers = multipart({"x": 1}, ("image/png", png()))
     body = body.replace(json.dumps({"x": 1}).encode(), text)
     with pytest.raises((InvalidInput, TooLarge)):

@@ -1,0 +1,33 @@
+"""What a cell waits for ``publish``, against ``savefig`` of the same figure: in a real kernel of a real server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from jupyter_figserve.demo.kernel_session import KernelSession
+
+from . import servers
+from .report import Row
+from .scale import Scale
+
+CELL = Path(__file__).with_name("publish_cell.py")
+_PLOTS = {"line": "line plot", "histograms": "2x2 histograms", "scatter": "scatter of 5,000"}
+_BOUNDS = {"with_source": ("publish", 1.1), "without_source": ("publish, keep_source=False", 0.95)}
+
+
+def measure(home: Path, scale: Scale) -> Iterator[Row]:
+    with servers.jupyter(home) as server, server.kernel("Measured.ipynb") as kernel:
+        _run(kernel, CELL.read_text(encoding="utf-8"))
+        for plot, words in _PLOTS.items():
+            times = json.loads(_run(kernel, f"import json; print(json.dumps(measure({plot}, {scale.publish_rounds})))"))
+            note = f"of both, drawing and encoding take {times['encode']:.3g} ms"
+            for way, (call, bound) in _BOUNDS.items():
+                yield Row(f"{call} / savefig, {words}", times[way], times["savefig"], "ms", bound, note=note)
+
+
+def _run(kernel: KernelSession, code: str) -> str:
+    execution = kernel.run(code, timeout=600)
+    assert execution.error is None, f"{execution.error}\n{execution.stderr}"
+    return execution.stdout

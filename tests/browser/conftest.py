@@ -1,0 +1,149 @@
+"""Fixtures of the tests in a real browser: who looks over its shoulder, and what it finds there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from jupyter_figserve.demo.server_process import ServerProcess
+from tests.security.actors import Listener, listening, publish, share
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Listener]:
+    """A stranger's site on another port of loopback."""
+    with listening() as listener:
+        yield listener
+
+
+@pytest.fixture(scope="module")
+def picture() -> bytes:
+    """A real figure's PNG, 1200 × 675 pixels."""
+    from io import BytesIO
+
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([190, 260, 40], [9, 16, 6])
+    axes.set(title="Sightings", xlabel="day")
+    buffer = BytesIO()
+    figure.savefig(buffer, dpi=150)
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure with a link, and the words that belong to it."""
+
+    record: dict
+    link: dict
+    title: str = "Animal sightings, by day of the year"
+    alt: str = "Bears are seen in July, deer in September and wolves in February."
+
+
+@pytest.fixture(scope="module")
+def shown(live_server: ServerProcess, picture: bytes) -> Shown:
+    record = publish(live_server, picture, name="sightings", title=Shown.title, alt=Shown.alt)
+    return Shown(record, share(live_server, record, label="for the meeting"))
+
+
+@dataclass
+class Watch:
+    """Everything that went wrong on a page: in its console, its scripts, its requests."""
+
+    faults: list[str] = field(default_factory=list)
+
+    def over(self, page):
+        page.on("console", lambda m: self.faults.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("requestfailed", lambda request: self.faults.append(f"failed: {request.url}"))
+        page.on("response", lambda r: self.faults.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+        return page
+
+
+@pytest.fixture
+def page(chromium) -> Iterator:
+    """A page whose every complaint fails the test."""
+    watch = Watch()
+    page = watch.over(chromium.new_page())
+    yield page
+    assert watch.faults == []
+
+
+def log_in(page, server: ServerProcess) -> None:
+    page.goto(f"{server.url}login?token={server.token}")
+
+
+WIDTH = "document.querySelector('img').naturalWidth"
+
+
+def see(page, url: str) -> None:
+    """Open a page, and return when it and all it loads are there."""
+    page.goto(url)
+    page.wait_for_load_state("networkidle")
+
+
+CONTRAST = """
+element => {
+  const parse = text => text.match(/[\\d.]+/g).map(Number);
+  const light = rgb => {
+    const [r, g, b] = rgb.slice(0, 3).map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  let ground = element;
+  const filled = e => { const c = parse(getComputedStyle(e).backgroundColor); return c.length === 3 || c[3] === 1; };
+  while (ground && !filled(ground)) ground = ground.parentElement;
+  const behind = light(ground ? parse(getComputedStyle(ground).backgroundColor) : [255, 255, 255]);
+  const front = light(parse(getComputedStyle(element).color));
+  return (Math.max(front, behind) + 0.05) / (Math.min(front, behind) + 0.05);
+}
+"""
+"""The contrast ratio of an element's text. Source: WCAG 2.2, definition of relative luminance."""
+
+
+def check_contrast(page, *selectors: str) -> None:
+    """Text is readable in both colour schemes: 4.5 to 1 and more (WCAG 2.2, 1.4.3)."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for selector in selectors:
+            elements = page.query_selector_all(selector)
+            assert elements, selector
+            for element in elements:
+                ratio = element.evaluate(CONTRAST)
+                assert ratio >= 4.5, (scheme, selector, ratio)
+
+
+def check_phone(page) -> None:
+    """On a phone nothing is cut off or must be scrolled sideways."""
+    page.set_viewport_size({"width": 375, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") == 375
+    for element in page.query_selector_all("main *"):
+        box = element.bounding_box()
+        if box and box["width"] > 1:
+            assert box["x"] >= 0, element.inner_html()
+            assert box["x"] + box["width"] <= 375, element.inner_html()
+
+
+def tab_stops(page, most: int = 40) -> list[str]:
+    """What the Tab key reaches, in order; each must show that it has the focus."""
+    found: list[str] = []
+    page.evaluate("document.activeElement.blur()")
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        here = page.evaluate(
+            """() => {
+              const e = document.activeElement, style = getComputedStyle(e);
+              if (e === document.body) return null;
+              return [e.tagName, e.id || e.textContent.trim().slice(0, 30), style.outlineStyle, style.outlineWidth];
+            }"""
+        )
+        if here is None:
+            return found
+        tag, name, style, width = here
+        assert style != "none", here
+        assert float(width.removesuffix("px")) >= 2, here
+        found.append(f"{tag} {name}")
+    return found

@@ -1,0 +1,148 @@
+"""Snippets pasted into other people's pages, and links behind a proxy, in Chromium."""
+
+from __future__ import annotations
+
+import html
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from jupyter_figserve.demo.server_process import ServerProcess
+from tests.conftest import require_package, require_program
+from tests.security.actors import HTML, Listener, make_png, publish, share
+
+from .conftest import WIDTH, Shown, Watch, log_in, see
+
+pytestmark = pytest.mark.browser
+
+
+def test_html_snippet_shows_the_picture_on_another_site(page, elsewhere: Listener, shown: Shown) -> None:
+    """Pasted as it is, it shows the picture with its words and leads to the link's page."""
+    see(page, elsewhere.serve("/wiki", f"<!doctype html><p>{shown.link['snippets']['html']}</p>"))
+    assert page.evaluate(WIDTH) == 1200
+    assert page.get_attribute("img", "alt") == shown.alt
+    page.click("img")
+    page.wait_for_url(shown.link["url"])
+    page.wait_for_load_state("networkidle")
+
+
+def test_snippets_with_hostile_words_stay_one_element(page, elsewhere: Listener, live_server: ServerProcess) -> None:
+    """Quotes and markup in title and alt text are text on the other site too."""
+    words = "\"'><script>document.title = 'evil'</script>&amp;"
+    link = share(live_server, publish(live_server, make_png(30, 20), name="words", title=words, alt=words))
+    see(page, elsewhere.serve("/wiki", f"<!doctype html><title>wiki</title>{link['snippets']['html']}"))
+    assert page.get_attribute("img", "alt") == words
+    assert page.title() == "wiki"
+    assert page.evaluate(WIDTH) == 30
+
+
+def test_picture_can_be_read_by_other_sites_scripts(page, elsewhere: Listener, shown: Shown) -> None:
+    """A public picture is public: a canvas or a fetch elsewhere may use it, without credentials."""
+    see(page, elsewhere.serve("/app", "<!doctype html>"))
+    size = page.evaluate("url => fetch(url).then(r => r.blob()).then(b => b.size)", shown.link["image_url"])
+    assert size == shown.record["representations"][0]["size"]
+
+
+NGINX = """
+daemon off; worker_processes 1; pid {home}/nginx.pid; error_log {home}/error.log;
+events {{ worker_connections 64; }}
+http {{
+  access_log off;
+  client_body_temp_path {home}/body; proxy_temp_path {home}/proxy; fastcgi_temp_path {home}/fastcgi;
+  uwsgi_temp_path {home}/uwsgi; scgi_temp_path {home}/scgi;
+  server {{
+    listen 127.0.0.1:{port};
+    location /team/plots/ {{
+      proxy_pass {server};
+      proxy_set_header Host {host};
+      proxy_http_version 1.1;
+    }}
+  }}
+}}
+"""
+NAME = "plots.example.test"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def nginx(home: Path, port: int, server: str, host: str) -> Iterator[None]:
+    program = require_program("nginx")
+    home.mkdir()
+    (home / "nginx.conf").write_text(NGINX.format(home=home, port=port, server=server, host=host))
+    process = subprocess.Popen(
+        [program, "-p", str(home), "-e", str(home / "error.log"), "-c", str(home / "nginx.conf")]
+    )
+    try:
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert process.poll() is None, (home / "error.log").read_text()
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def chromium_that_knows(name: str):
+    """A browser to which ``name`` is this machine."""
+    sync_api = require_package("playwright.sync_api")
+    arguments = ["--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP {name} 127.0.0.1"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=require_program("chromium"), args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.mark.nginx
+@pytest.mark.parametrize("passes_name", [True, False], ids=["its name passed on", "its own name for it"])
+def test_behind_a_proxy_under_another_name_and_path(make_server, tmp_path: Path, passes_name: bool) -> None:
+    """With ``public_url``, link, picture, style, frame, embedding and login work at the proxy's name and path."""
+    port, back = free_port(), free_port()
+    public = f"http://{NAME}:{port}/team/plots"
+    server = make_server(public_url=public, args=[f"--ServerApp.port={back}", "--ServerApp.base_url=/inner/"])
+    link = share(server, publish(server, make_png(300, 200), name="proxied", title="Behind a proxy"))
+    framed = share(server, publish(server, HTML, "text/html", name="framed"))
+    host = "$http_host" if passes_name else f"127.0.0.1:{back}"
+    with nginx(tmp_path / "nginx", port, server.url, host), chromium_that_knows(NAME) as browser:
+        watch = Watch()
+        page = watch.over(browser.new_page())
+        assert link["url"].startswith(f"{public}/figserve/f/")
+        assert link["local_only"] is False
+        see(page, link["url"])
+        assert page.evaluate(WIDTH) == 300
+        assert page.evaluate("getComputedStyle(document.querySelector('main')).maxWidth") != "none"
+        assert page.get_attribute("meta[property='og:image']", "content") == link["image_url"]
+        assert page.get_attribute("link[rel=canonical]", "href") == link["url"]
+        oembed = page.get_attribute("link[type='application/json+oembed']", "href")
+        assert page.evaluate("url => fetch(url).then(r => r.json())", oembed)["url"] == link["image_url"]
+        see(page, link["image_url"])
+        see(page, framed["url"])
+        assert page.frame_locator("iframe").locator("#plot").inner_text() == "drawn"
+        assert watch.faults == []
+
+
+def test_iframe_snippet_is_offered_where_it_works(make_server, page, elsewhere: Listener) -> None:
+    """A server that lets a site frame its links shows the snippet; pasted there it shows the figure without scrolling."""
+    server = make_server(embed_origins=elsewhere.origin)
+    link = share(server, publish(server, make_png(300, 200), name="framed", title="A framed one"))
+    see(page, link["url"])
+    offered = page.locator("#snippet-iframe + code").text_content()
+    assert offered == link["snippets"]["iframe"]
+    see(page, elsewhere.serve("/wiki", f"<!doctype html>{offered}"))
+    (frame,) = page.main_frame.child_frames
+    assert frame.evaluate(WIDTH) == 300
+    assert frame.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    assert page.get_attribute("iframe", "title") == html.unescape("A framed one")

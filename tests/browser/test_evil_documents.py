@@ -1,0 +1,210 @@
+"""Hostile documents and hostile sites, in Chromium: items V2, V3, S4 and S7 of the security checklist.
+
+Each document is first opened where nothing holds it back: that it gets through there shows that the test would see it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from jupyter_figserve.demo.server_process import ServerProcess
+from tests.security import evil
+from tests.security.actors import HTML, Listener, get_frame_url, make_png, publish, share
+
+from .conftest import WIDTH, log_in, see
+
+pytestmark = pytest.mark.browser
+
+
+class Guarded:
+    """A browser with its owner logged in, and a look at everything that a document might have got at."""
+
+    def __init__(self, chromium, server: ServerProcess, elsewhere: Listener) -> None:
+        self.server, self.elsewhere = server, elsewhere
+        self.page = chromium.new_page()
+        log_in(self.page, server)
+        self.before = self._state()
+
+    def open(self, url: str) -> None:
+        """Open an address that may be a document, a page or a download, and wait until it does nothing more."""
+        self.page.goto(url)
+        self.page.wait_for_load_state("networkidle")
+
+    def check(self, url: str) -> None:
+        assert self.elsewhere.hits == []
+        assert self.page.url == url
+        assert len(self.page.context.pages) == 2
+        assert self._state() == self.before
+
+    def _state(self) -> tuple:
+        cookies = sorted((c["name"], c["value"]) for c in self.page.context.cookies() if c["name"] != "_xsrf")
+        with sqlite3.connect(self.server.data_dir / "catalog.db") as catalog:
+            keys = catalog.execute("SELECT id FROM keys WHERE kernel IS NULL").fetchall()
+        catalog.close()
+        return cookies, keys
+
+
+@pytest.fixture
+def guarded(chromium, live_server: ServerProcess, elsewhere: Listener) -> Guarded:
+    return Guarded(chromium, live_server, elsewhere)
+
+
+def get_addresses(server: ServerProcess, record: dict, suffix: str) -> list[str]:
+    """Wherever a document can be met: behind the login and by link, alone and in our pages."""
+    link = share(server, record)
+    alone = [record["representations"][0]["url"], f"{link['url']}.{suffix}"]
+    return [*alone, record["url"], link["url"], f"{link['url']}/embed"]
+
+
+def test_v2_control_hostile_documents_get_through_where_nothing_holds_them(chromium, elsewhere: Listener) -> None:
+    """Without our policies the same documents reach the listener: the tests below can fail."""
+    page = chromium.new_page()
+    seen = {}
+    for name, make in evil.SVGS.items():
+        if name == "animate href":
+            continue
+        elsewhere.requests.clear()
+        page.goto(elsewhere.serve("/control.svg", make(elsewhere.origin), "image/svg+xml"), wait_until="commit")
+        seen[name] = elsewhere.wait_for_hit("/")
+    elsewhere.requests.clear()
+    page.goto(elsewhere.serve("/control.html", evil.html(elsewhere.origin)), wait_until="commit")
+    seen["html"] = elsewhere.wait_for_hit("/")
+    assert all(seen.values()), seen
+
+
+@pytest.mark.parametrize("kind", evil.SVGS)
+def test_v2_hostile_svg_reaches_nothing(guarded: Guarded, kind: str) -> None:
+    """Opened in every place, logged in: no request leaves, cookie and keys are as before, the page stays."""
+    server, elsewhere = guarded.server, guarded.elsewhere
+    data = evil.SVGS[kind](elsewhere.origin, server.url).encode()
+    record = publish(server, data, "image/svg+xml", name=f"svg {kind}")
+    guarded.before = guarded._state()
+    for url in get_addresses(server, record, "svg"):
+        guarded.open(url)
+        guarded.check(url)
+
+
+def test_v2_hostile_html_draws_itself_and_reaches_nothing(guarded: Guarded) -> None:
+    """In its frame it runs, and that is all: no request, no cookie, no interface, no navigation of page or frame."""
+    server, elsewhere = guarded.server, guarded.elsewhere
+    record = publish(server, evil.html(elsewhere.origin, server.url).encode(), "text/html", name="html")
+    for url in get_addresses(server, record, "html"):
+        guarded.open(url)
+        if not url.startswith(record["url"] + "."):
+            frame = guarded.page.frames[1]
+            assert frame.locator("#plot").inner_text() == "drawn"
+            assert "/figserve/frame/" in frame.url
+        guarded.check(url)
+
+
+def test_v2_the_frames_address_opened_by_itself_runs_no_script(guarded: Guarded) -> None:
+    """Outside of our frame the raw HTML is a dead document, while its address is good and after."""
+    server, elsewhere = guarded.server, guarded.elsewhere
+    record = publish(server, evil.html(elsewhere.origin, server.url).encode(), "text/html", name="alone")
+    url = get_frame_url(share(server, record)["url"])
+    guarded.open(url)
+    assert guarded.page.locator("#plot").inner_text() == "not drawn"
+    guarded.check(url)
+
+
+def test_v2_hostile_pdf_reaches_nothing(guarded: Guarded) -> None:
+    """A PDF that opens addresses, submits forms and runs scripts on opening does none of it."""
+    server, elsewhere = guarded.server, guarded.elsewhere
+    record = publish(server, evil.pdf(elsewhere.origin), "application/pdf", name="pdf")
+    link = share(server, record)
+    for url in (record["url"], link["url"], f"{link['url']}/embed"):
+        guarded.open(url)
+        guarded.check(url)
+    for url in (record["representations"][0]["url"], f"{link['url']}.pdf"):
+        # A headless browser may save what it has no viewer for; then nothing is shown at all.
+        guarded.page.evaluate("url => { const a = document.createElement('a'); a.href = url; a.click(); }", url)
+        guarded.page.wait_for_load_state("networkidle")
+        assert elsewhere.hits == []
+        assert guarded._state() == guarded.before
+        see(guarded.page, link["url"])
+
+
+CROSS_SITE = """<!doctype html><title>another site</title>
+<img id="img" src="URL"><script src="URL"></script><iframe id="frame" src="PAGE"></iframe><object data="URL"></object>
+<form id="form" method="post" action="API"></form>
+<script>
+window.done = (async () => {
+  const tries = {};
+  const loaded = image => image.decode().then(() => true, () => false);
+  tries.img = await loaded(document.getElementById('img'));
+  const read = async options => {
+    try { const r = await fetch('URL', options); return r.type === 'opaque' ? 'opaque' : (await r.blob()).size; }
+    catch (error) { return 'blocked'; }
+  };
+  tries.plain = await read({});
+  tries.cookie = await read({credentials: 'include'});
+  tries.opaque = await read({mode: 'no-cors', credentials: 'include'});
+  tries.change = await fetch('API', {method: 'DELETE', credentials: 'include'}).then(() => 'sent', () => 'blocked');
+  tries.post = await fetch('API/links', {method: 'POST', mode: 'no-cors', credentials: 'include', body: '{}'})
+    .then(r => r.type, () => 'blocked');
+  navigator.sendBeacon('API/links', '{}');
+  return tries;
+})();
+</script>"""
+
+
+def test_v3_another_site_gets_no_private_figure(guarded: Guarded) -> None:
+    """With the owner's cookie in the browser, another site's page can neither show, read, frame nor change a figure."""
+    server, elsewhere, page = guarded.server, guarded.elsewhere, guarded.page
+    record = publish(server, make_png(300, 200), name="private")
+    api = f"{server.url}figserve/api/figures/{record['id']}"
+    body = CROSS_SITE.replace("URL", record["representations"][0]["url"])
+    body = body.replace("PAGE", record["url"]).replace("API", api)
+    see(page, elsewhere.serve("/site", body))
+    tries = page.evaluate("window.done")
+    assert tries["img"] is False
+    assert (tries["plain"], tries["cookie"], tries["opaque"]) == ("blocked", "blocked", "blocked")
+    assert tries["change"] == "blocked"
+    assert page.frames[1].url.startswith("chrome-error:")
+    page.evaluate("document.getElementById('form').submit()")
+    page.wait_for_load_state("networkidle")
+    assert server.fetch(f"figserve/api/figures/{record['id']}").json() == record
+    assert server.fetch(f"figserve/api/figures/{record['id']}/links").json()["links"] == []
+
+
+def test_s4_a_link_is_in_no_referer(chromium, live_server: ServerProcess, elsewhere: Listener) -> None:
+    """Whoever leaves a page of ours for another site takes the link's address along in no way."""
+    page = chromium.new_page()
+    html = share(live_server, publish(live_server, HTML, "text/html", name="left"))
+    link = share(live_server, publish(live_server, name="leaving"))
+    for url in (link["url"], f"{link['url']}/embed", html["url"], f"{live_server.url}figserve/f/{'A' * 32}"):
+        see(page, url)
+        page.evaluate(
+            "url => { const a = document.createElement('a'); a.href = url; a.click(); }", elsewhere.origin + "/x"
+        )
+        page.wait_for_url(elsewhere.origin + "/x")
+    page.goto(link["image_url"])
+    page.evaluate("url => { location = url }", elsewhere.origin + "/y")
+    page.wait_for_url(elsewhere.origin + "/y")
+    assert [path for path in elsewhere.hits if path in ("/x", "/y")] == ["/x"] * 4 + ["/y"]
+    for _, _, headers in elsewhere.requests:
+        assert "/f/" not in headers.get("Referer", "")
+        assert "frame" not in headers.get("Referer", "")
+
+
+def test_s7_only_listed_origins_may_frame_a_link(chromium, make_server, elsewhere: Listener) -> None:
+    """/embed is blank on an unlisted site and shown on a listed one, pictures and HTML alike; the page itself nowhere."""
+    listed = make_server(embed_origins=elsewhere.origin)
+    unlisted = make_server(embed_origins="https://wiki.example.org")
+    page = chromium.new_page()
+    for server, is_shown in ((unlisted, False), (listed, True)):
+        picture = share(server, publish(server, make_png(300, 200), name="picture"))
+        html = share(server, publish(server, HTML, "text/html", name="html"))
+        frames = [picture["url"] + "/embed", html["url"] + "/embed", picture["url"], get_frame_url(html["url"])]
+        body = "".join(f'<iframe width="400" height="300" src="{url}"></iframe>' for url in frames)
+        see(page, elsewhere.serve("/wiki", f"<!doctype html>{body}"))
+        first, second, third, fourth = page.main_frame.child_frames
+        assert third.url.startswith("chrome-error:")
+        if not is_shown:
+            assert all(frame.url.startswith("chrome-error:") for frame in (first, second, fourth))
+            continue
+        assert first.evaluate(WIDTH) == 300
+        assert second.child_frames[0].locator("#plot").inner_text() == "drawn"
+        assert first.evaluate("document.documentElement.scrollHeight <= innerHeight")

@@ -1,0 +1,213 @@
+"""What somebody sees who opens a link, in Chromium."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.demo.server_process import ServerProcess
+from tests.security.actors import HTML, PDF, SVG, make_png, publish, share
+
+from .conftest import WIDTH, Shown, check_contrast, check_phone, log_in, see, tab_stops
+
+pytestmark = pytest.mark.browser
+
+
+def test_page_shows_title_picture_and_words(page, shown: Shown) -> None:
+    """The title is the tab's and the heading, the picture is painted with its words, and its space is kept for it."""
+    page.goto(shown.link["url"], wait_until="commit")
+    page.wait_for_selector("img")
+    before = page.evaluate("document.querySelector('img').getBoundingClientRect().height")
+    page.wait_for_load_state("networkidle")
+    assert page.title() == shown.title
+    assert page.inner_text("h1") == shown.title
+    assert page.get_attribute("img", "alt") == shown.alt
+    assert page.inner_text("figcaption") == shown.alt
+    assert page.evaluate(WIDTH) == 1200
+    assert page.evaluate("document.querySelector('img').getBoundingClientRect().height") == before > 100
+    assert page.evaluate("document.querySelectorAll('h1').length") == 1
+    assert page.get_attribute("html", "lang") == "en"
+    assert "link open until" in page.inner_text("footer")
+
+
+def test_picture_opens_in_full_size_and_downloads(page, shown: Shown) -> None:
+    """The picture leads to itself; the download is named by the figure's id."""
+    see(page, shown.link["url"])
+    with page.expect_download() as download:
+        page.click(".downloads a")
+    assert download.value.suggested_filename == f"{shown.record['id']}.png"
+    page.click("a.full-size")
+    page.wait_for_url(shown.link["image_url"])
+    assert page.evaluate(WIDTH) == 1200
+
+
+def test_keyboard_reaches_everything_and_shows_where_it_is(page, shown: Shown) -> None:
+    """Tab goes over picture, download and summary, and after Enter over each snippet and its button; all show focus."""
+    see(page, shown.link["url"])
+    closed = tab_stops(page)
+    assert [stop.split()[0] for stop in closed] == ["A", "A", "SUMMARY"]
+    page.focus("summary")
+    page.keyboard.press("Enter")
+    opened = tab_stops(page)
+    assert [stop.split()[0] for stop in opened] == ["A", "A", "SUMMARY"] + ["CODE", "BUTTON"] * 5
+    assert [stop for stop in opened if stop.startswith("BUTTON")][2] == "BUTTON Copy Markdown"
+
+
+def test_copy_button_copies_and_says_so(chromium, page, shown: Shown) -> None:
+    """The clipboard has the snippet, and people who see and people who hear are told."""
+    chromium.grant_permissions(["clipboard-read", "clipboard-write"])
+    see(page, shown.link["url"])
+    page.click("summary")
+    for row in page.query_selector_all(".snippet"):
+        button = row.query_selector("button")
+        width = button.bounding_box()["width"]
+        button.click()
+        page.wait_for_function("button => button.firstChild.textContent === 'Copied'", arg=button)
+        assert page.evaluate("navigator.clipboard.readText()") == row.query_selector("code").text_content()
+        assert page.text_content("#copied") == "Copied."
+        assert button.bounding_box()["width"] == width
+    assert page.evaluate("navigator.clipboard.readText()").startswith("% save http")
+
+
+def test_without_a_clipboard_the_text_is_selected(page, shown: Shown) -> None:
+    """On plain http under a name there is no clipboard: the button selects, so that Ctrl-C copies."""
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    see(page, shown.link["url"])
+    page.click("summary")
+    page.click(".snippet button")
+    assert page.evaluate("getSelection().toString()") == shown.link["url"]
+    assert page.text_content("#copied") == "Selected."
+
+
+def test_snippets_are_those_of_the_interface(page, shown: Shown) -> None:
+    """Page and JSON tell the same Markdown, HTML and LaTeX."""
+    see(page, shown.link["url"])
+    texts = page.eval_on_selector_all(".snippet code", "codes => codes.map(code => code.textContent)")
+    snippets = shown.link["snippets"]
+    expected = [shown.link["url"], shown.link["image_url"], *(snippets[name] for name in ("markdown", "html", "latex"))]
+    assert texts == expected
+
+
+def test_page_fits_a_phone(page, live_server: ServerProcess, shown: Shown) -> None:
+    """At 375 pixels nothing sticks out: long words, wide and tall pictures, right-to-left titles, open snippets."""
+    links = [shown.link]
+    for name, data, title in (
+        ("long", make_png(600, 300), "Donaudampfschifffahrtsgesellschaft" * 8),
+        ("wide", make_png(4000, 200), "A wide one"),
+        ("tall", make_png(300, 4000), "مشاهدات الحيوانات حسب يوم السنة"),
+        ("tiny", make_png(1, 1), "x"),
+    ):
+        links.append(share(live_server, publish(live_server, data, name=name, title=title, alt=title + " in words")))
+    for link in links:
+        see(page, link["url"])
+        page.click("summary")
+        check_phone(page)
+
+
+def test_right_to_left_words_run_right_to_left(page, live_server: ServerProcess) -> None:
+    """An Arabic title stands right, and the page around it stays as it is."""
+    record = publish(live_server, name="rtl", title="مشاهدات الحيوانات", alt="في يوليو وسبتمبر")
+    see(page, share(live_server, record)["url"])
+    assert page.evaluate("getComputedStyle(document.querySelector('h1')).direction") == "rtl"
+    assert page.evaluate("getComputedStyle(document.body).direction") == "ltr"
+
+
+def test_text_is_legible_in_light_and_dark(page, shown: Shown) -> None:
+    """Heading, caption, dates, links, snippets and buttons."""
+    see(page, shown.link["url"])
+    page.click("summary")
+    check_contrast(page, "h1", "figcaption", ".meta", ".downloads", "a", "summary", "code", ".snippet-label", "button")
+
+
+def test_print_leaves_out_what_paper_cannot_do(page, shown: Shown) -> None:
+    """On paper there are title, picture and caption, black on white, without downloads and snippets."""
+    see(page, shown.link["url"])
+    page.emulate_media(media="print", color_scheme="dark")
+    for selector, is_shown in (
+        ("h1", True),
+        ("img", True),
+        ("figcaption", True),
+        (".snippets", False),
+        (".downloads", False),
+    ):
+        assert page.is_visible(selector) is is_shown, selector
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(0, 0, 0)"
+
+
+def test_page_works_without_scripts(chromium, page, shown: Shown) -> None:
+    """Picture, download and snippets are there; buttons that could do nothing are not."""
+    chromium.new_cdp_session(page).send("Emulation.setScriptExecutionDisabled", {"value": True})
+    see(page, shown.link["url"])
+    assert page.get_by_role("heading", name=shown.title).is_visible()
+    assert page.get_by_role("img", name=shown.alt).is_visible()
+    page.click("summary")
+    assert page.locator(".snippet code").first.is_visible()
+    assert not page.locator("button.copy").first.is_visible()
+
+
+def test_page_loads_nothing_from_anybody_else(page, shown: Shown, live_server: ServerProcess) -> None:
+    """Style, script, icon and picture come from the same server; nothing is remembered in the browser."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    see(page, shown.link["url"])
+    assert asked
+    assert all(url.startswith(live_server.url + "figserve/") for url in asked)
+    assert page.context.cookies() == []
+    assert page.evaluate("localStorage.length + sessionStorage.length") == 0
+
+
+def test_a_logged_in_owner_sees_what_others_see(page, shown: Shown, live_server: ServerProcess) -> None:
+    """The page is the same, word for word, for whoever opens it."""
+    see(page, shown.link["url"])
+    stranger = page.content()
+    log_in(page, live_server)
+    see(page, shown.link["url"])
+    assert page.content() == stranger
+
+
+def test_vector_pictures_are_painted(page, live_server: ServerProcess) -> None:
+    """An SVG is shown as a picture, in the size that it has."""
+    link = share(live_server, publish(live_server, SVG, "image/svg+xml", name="vector"))
+    see(page, link["url"])
+    assert page.evaluate(WIDTH) == 80
+
+
+def test_html_figures_run_in_their_frame(page, live_server: ServerProcess) -> None:
+    """The frame is drawn by its own script, isolated; the page offers its link to copy."""
+    link = share(live_server, publish(live_server, HTML, "text/html", name="html", title="Interactive"))
+    see(page, link["url"])
+    assert page.frame_locator("iframe").locator("#plot").inner_text() == "drawn"
+    assert page.get_attribute("iframe", "title") == "Interactive"
+    assert page.get_attribute("iframe", "sandbox") == "allow-scripts"
+    page.click("summary")
+    assert page.inner_text(".snippet code") == link["url"]
+    check_phone(page)
+
+
+def test_a_figure_that_is_only_a_document_can_be_opened(page, live_server: ServerProcess) -> None:
+    """A PDF without a picture is named, with its size and a way to open it."""
+    link = share(live_server, publish(live_server, PDF, "application/pdf", name="document", title="A document"))
+    see(page, link["url"])
+    assert "PDF file of" in page.inner_text(".file")
+    assert page.evaluate("document.querySelector('.file a').href") == link["url"] + ".pdf"
+
+
+def test_wrong_links_all_have_the_same_page_of_ours(chromium, live_server: ServerProcess, shown: Shown) -> None:
+    """Revoked, expired and guessed: one text, our style, no script, and no hint at what was there."""
+    revoked, paused = (share(live_server, shown.record) for _ in range(2))
+    live_server.fetch(f"figserve/api/links/{revoked['id']}", method="DELETE")
+    live_server.fetch(f"figserve/api/links/{paused['id']}", method="PATCH", body={"paused": True})
+    page = chromium.new_page()
+    texts = set()
+    for url in (revoked["url"], paused["url"], f"{live_server.url}figserve/f/{'A' * 32}", revoked["url"] + "/embed"):
+        answer = page.goto(url)
+        assert answer is not None
+        assert answer.status == 404
+        texts.add((page.title(), page.inner_text("body")))
+        assert page.query_selector_all("script") == []
+    ((title, text),) = texts
+    assert title == "Nothing here"
+    assert "mistyped, expired or revoked" in text
+    assert shown.title not in text
+    check_contrast(page, "h1", "p", ".meta")
+    check_phone(page)

@@ -1,0 +1,155 @@
+"""The extension: its traits, and that it starts, stops and says what is wrong with a setting."""
+
+from __future__ import annotations
+
+import pytest
+from traitlets import TraitError
+from traitlets.config import Config
+
+from jupyter_figserve.server.app import FigServe
+from jupyter_figserve.server.routes import make_routes
+from jupyter_figserve.store import links
+from jupyter_figserve.store.opening import open_store
+
+
+class TestTraits:
+    @pytest.mark.parametrize(
+        ("trait", "value", "words"),
+        [
+            ("keep_session_plots", "soon", "is not a duration"),
+            ("keep_session_plots", "0d", "is not a duration"),
+            ("link_max_age", "1 month", "is not a duration"),
+            ("failed_secret_rate", "many", "is not a rate"),
+            ("database_url", "postgresql://db/figserve", "sqlite:////absolute/path.db"),
+            ("database_url", "sqlite:///relative.db", "sqlite:////absolute/path.db"),
+            ("figure_bytes", 0, "figure_bytes"),
+            ("keep_versions", -1, "keep_versions"),
+            ("body_timeout", 0.0, "body_timeout"),
+            ("owner_quota", {"figures": -1}, "owner_quota"),
+            ("session_quota", {"figures": "many"}, "session_quota"),
+            ("public_url", "plots.example.org", "https://"),
+            ("public_url", "javascript:alert(1)", "https://"),
+            ("kernel_url", "10.0.0.1:8888", "https://"),
+            ("embed_origins", ["https://a.example; script-src *"], "https://wiki.example.org"),
+            ("embed_origins", ["wiki.example.org"], "https://wiki.example.org"),
+        ],
+    )
+    def test_bad_value_is_refused_in_words(self, trait, value, words):
+        """At the start, naming the trait or saying what it should be."""
+        with pytest.raises(TraitError, match="(?s).*" + words):
+            FigServe(config=Config(FigServe={trait: value}))
+
+    @pytest.mark.parametrize(
+        ("trait", "value"),
+        [
+            ("keep_session_plots", "never"),
+            ("link_max_age", ""),
+            ("failed_secret_rate", ""),
+            ("database_url", "sqlite:////var/lib/figserve.db"),
+            ("owner_quota", {"figures": 0, "bytes": 0}),
+            ("public_url", "https://plots.example.org/jupyter/"),
+            ("kernel_url", "http://10.0.0.1:8888"),
+            ("embed_origins", ["https://wiki.example.org", "http://localhost:8000", "https://*.example.org"]),
+        ],
+    )
+    def test_values_that_switch_off_are_taken(self, trait, value):
+        """As their help says."""
+        assert getattr(FigServe(config=Config(FigServe={trait: value})), trait) == value
+
+    def test_every_trait_has_help(self):
+        """With a whole sentence."""
+        for name, trait in FigServe.class_own_traits(config=True).items():
+            assert trait.help.rstrip().endswith("."), name
+
+    def test_owner_is_the_hubs_user(self, monkeypatch):
+        """Else "local"; public links are off under a Hub until its admin says so."""
+        alone, hub = FigServe(), FigServe()
+        assert (alone.owner, alone.allow_public_shares) == ("local", True)
+        monkeypatch.setenv("JUPYTERHUB_USER", "ann")
+        monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ann/")
+        assert (hub.owner, hub.allow_public_shares) == ("ann", False)
+
+
+class TestUnderAHub:
+    @pytest.fixture
+    def jp_environ(self, jp_environ, monkeypatch):
+        monkeypatch.setenv("JUPYTERHUB_SERVER_NAME", "gpu")
+        monkeypatch.setenv("JUPYTERHUB_USER", "ann")
+
+    async def test_scope_is_the_servers_name(self, services):
+        """Its root may be another path after a rebuild."""
+        assert (services.settings.owner, services.settings.scope) == ("ann", "hub gpu")
+
+
+async def test_scope_is_the_real_root(services, jp_root_dir):
+    """Two names of one directory are one project."""
+    assert services.settings.scope == str(jp_root_dir.resolve())
+
+
+async def test_status_says_what_there_is(owner, stranger):
+    """To anybody: version, host, limits and counts."""
+    before = (await stranger.get("/api/status")).json()
+    await owner.publish()
+    after = (await stranger.get("/api/status")).json()
+    assert (before["counts"], after["counts"]["figures"]) == ({"figures": 0, "bytes": 0}, 1)
+    assert after["host"] == "extension"
+    assert after["writable"] is True
+    assert after["sandbox"]["tier"] == "none"
+
+
+class TestNoOpenAccess:
+    """``ServerApp.allow_unauthenticated_access = False``, as a careful admin has it."""
+
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config):
+        jp_server_config["ServerApp"]["allow_unauthenticated_access"] = False
+        return jp_server_config
+
+    async def test_no_warning_names_our_handlers(self, owner, stranger, recwarn, caplog):
+        """Every method says who may, so that Jupyter has nothing to say; what is public still is."""
+        link = await owner.share(await owner.publish())
+        assert (await stranger.get(link["url"])).status == 200
+        assert (await stranger.get("/api/status")).status == 200
+        assert (await stranger.get("/nothing")).status == 404
+        said = [str(warning.message) for warning in recwarn] + [record.getMessage() for record in caplog.records]
+        for name in {handler.__name__ for _, handler in make_routes()}:
+            assert not [text for text in said if name in text and "authentic" in text.lower()]
+
+
+class TestStop:
+    async def test_stopping_restores_what_was_wrapped(self, figserve, jp_serverapp):
+        """The kernel manager starts kernels as before, the store is closed, timers and streams end."""
+        wrapped = jp_serverapp.kernel_manager.start_kernel
+        assert wrapped.__wrapped__ is not None
+        await figserve.stop_extension()
+        assert jp_serverapp.kernel_manager.start_kernel == wrapped.__wrapped__
+        assert not figserve._timer.is_running()
+
+    async def test_views_are_written_before_the_end(self, figserve, owner, stranger, services):
+        """What was counted in memory a moment ago is not lost."""
+        link = await owner.share(await owner.publish())
+        await stranger.get(link["url"])
+        await figserve.stop_extension()
+        store = open_store(services.store.directory)
+        try:
+            assert links.find(store.catalog.reader, link["id"]).seen == 1
+        finally:
+            store.close()
+
+
+class TestReadOnly:
+    """A store that cannot be written: what there is, is served."""
+
+    async def test_reading_goes_on_and_writing_says_why(self, owner, stranger, services):
+        """Pages and pictures as before; every change is 503 with the reason."""
+        figure = await owner.publish()
+        link = await owner.share(figure)
+        services.store.catalog.read_only_because = "the disk is read-only"
+        for client, path in ((owner, figure["url"]), (stranger, link["url"]), (stranger, link["image_url"])):
+            assert (await client.get(path)).status == 200
+        answer = await owner.ask("POST", "/api/figures", b"<svg/>", {"Content-Type": "image/svg+xml"}, name="x")
+        assert (answer.status, answer.code) == (503, "store_read_only")
+        assert "the disk is read-only" in answer.json()["error"]
+        assert (await owner.delete(f"/api/links/{link['id']}")).status == 503
+        assert (await stranger.get("/api/status")).json()["writable"] is False
+

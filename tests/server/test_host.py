@@ -1,0 +1,131 @@
+"""The standalone host: our routes answer, Jupyter's do not; it says where it is, and ends with its parent."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tornado.httputil import HTTPHeaders
+
+from jupyter_figserve.demo.server_process import Response, fetch
+
+from . import contract
+from .pictures import png
+
+START = "from jupyter_figserve.server.host import main; main()"
+DEADLINE = 60
+
+
+@dataclass
+class Host:
+    process: subprocess.Popen[bytes]
+    url: str
+    key: str
+
+    @property
+    def root(self) -> str:
+        return self.url.removesuffix("/figserve")
+
+    def ask(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        answer = fetch(self.url + path, method=method, body=body, headers=named)
+        found = HTTPHeaders(dict(answer.headers.items()))
+        contract.check(method, path.partition("?")[0], answer.status, found, answer.body)
+        return answer
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory) -> Iterator[Host]:
+    home: Path = tmp_path_factory.mktemp("host")
+    reader, writer = os.pipe()
+    names = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
+    environment = {**os.environ, **{f"JUPYTER_{name}": str(home / name) for name in names}}
+    arguments = [
+        f"--FigServe.data_dir={home / 'figures'}",
+        f"--FigServeHost.ready_fd={writer}",
+        "--FigServeHost.exit_with_stdin=True",
+        "--ServerApp.port=0",
+        "--ServerApp.allow_root=True",
+        f"--ServerApp.root_dir={home}",
+    ]
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", START, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            pass_fds=[writer],
+            cwd=home,
+        )
+    os.close(writer)
+    with os.fdopen(reader) as ready:
+        line = ready.readline()
+    try:
+        assert line, (home / "log").read_text()
+        yield Host(process, **json.loads(line))
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+
+
+def test_key_publishes_and_shares(host):
+    """The key of the first line is enough for the whole way to a link that anybody opens."""
+    answer = host.ask("/api/figures?name=sales", "POST", png(), X_API_Key=host.key, Content_Type="image/png")
+    assert answer.status == 201
+    shared = host.ask(f"/api/figures/{answer.json()['id']}/links", "POST", b"{}", X_API_Key=host.key)
+    link = shared.json()
+    assert fetch(link["image_url"]).body == png()
+    assert link["local_only"] is True
+
+
+def test_key_is_no_admin(host):
+    """It makes no keys and sees none."""
+    assert host.ask("/api/keys", X_API_Key=host.key).status == 403
+    assert host.ask("/api/keys", "POST", b'{"scopes": ["read"]}', X_API_Key=host.key).status == 403
+
+
+def test_status_names_the_host(host):
+    """"standalone"."""
+    assert host.ask("/api/status").json()["host"] == "standalone"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/contents",
+        "/api/kernels",
+        "/api/kernelspecs",
+        "/api/sessions",
+        "/api/terminals",
+        "/api/config/x",
+        "/files/log",
+        "/nbconvert/html/x.ipynb",
+        "/view/log",
+        "/terminals/websocket/1",
+        "/lab",
+        "/tree",
+    ],
+)
+def test_stock_routes_are_not_there(host, path):
+    """No kernels, contents, terminals and files, with whatever credential."""
+    for headers in ({}, {"X-API-Key": host.key}):
+        assert fetch(host.root + path, headers=headers).status in (302, 403, 404), path
+
+
+def test_private_routes_want_a_credential(host):
+    """As in the extension."""
+    assert host.ask("/api/figures").status == 401
+
+
+def test_it_ends_with_its_parent(host):
+    """When standard input ends, so does the server; the last test of the module."""
+    host.process.stdin.close()
+    assert host.process.wait(DEADLINE) == 0
