@@ -97,7 +97,7 @@ def image_url(page: str, format: str, **sizes: float | None) -> str:
 
 def _markdown(text: str) -> str:
     """CommonMark 0.31 section 2.4: any ASCII punctuation may be escaped by a backslash."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+!|~$&-])", r"\\\1", text)
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~$&:@-])", r"\\\1", text)
 
 
 def _bracketed(url: str) -> str:

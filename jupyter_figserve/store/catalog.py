@@ -126,9 +126,7 @@ def _read_works_from(connection: Connection) -> int:
 
 def _make_engine(path: Path | None, *, shared_memory: bool, read_only: bool) -> Engine:
     if path is None:
-        engine = sa.create_engine(
-            "sqlite://", poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False}
-        )
+        engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False})
         return _with_pragmas(engine, ["PRAGMA foreign_keys = ON"])
     if not read_only and not path.exists():
         # Made by hand first: SQLite gives its journal files the mode of the database.

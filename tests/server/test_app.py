@@ -152,4 +152,3 @@ class TestReadOnly:
         assert "the disk is read-only" in answer.json()["error"]
         assert (await owner.delete(f"/api/links/{link['id']}")).status == 503
         assert (await stranger.get("/api/status")).json()["writable"] is False
-

@@ -38,7 +38,9 @@ def test_every_domain_error_has_a_status():
     assert status_of(errors.NotConnected("x")) == 500
 
 
-@pytest.mark.parametrize("path", ["", "/", "/nothing", "/api", "/api/nothing", "/f", "/figures", "/static/../x", "//f/x"])
+@pytest.mark.parametrize(
+    "path", ["", "/", "/nothing", "/api", "/api/nothing", "/f", "/figures", "/static/../x", "//f/x"]
+)
 async def test_nothing_under_the_prefix_is_jupyters(owner, stranger, path):
     """Whatever is no route of ours is our own 404, not Jupyter's page, which holds the server's token."""
     for client in (owner, stranger):
@@ -50,7 +52,9 @@ async def test_nothing_under_the_prefix_is_jupyters(owner, stranger, path):
         assert Page(page.text)["script"] == []
 
 
-@pytest.mark.parametrize("path", ["/api/figures/" + "a" * 8000, "/f/" + "a" * 8000, "/api/figures/..%2f..%2fetc%2fpasswd"])
+@pytest.mark.parametrize(
+    "path", ["/api/figures/" + "a" * 8000, "/f/" + "a" * 8000, "/api/figures/..%2f..%2fetc%2fpasswd"]
+)
 async def test_odd_addresses_are_404(owner, path):
     """Long ones, and those that climb when decoded; the answer does not repeat them."""
     answer = await owner.http.fetch(owner.prefix + path, headers=owner.headers, raise_error=False)
@@ -174,7 +178,11 @@ class TestLogs:
             await connection.receive_head()
         monkeypatch.setattr("jupyter_figserve.server.shared.deliver", None)
         assert (await stranger.get(link["image_url"])).status == 500
-        for client in (stranger.bearing(key), stranger.bearing(key + "x"), stranger.having(Authorization=f"Bearer {key}")):
+        for client in (
+            stranger.bearing(key),
+            stranger.bearing(key + "x"),
+            stranger.having(Authorization=f"Bearer {key}"),
+        ):
             await client.get("/api/figures")
         text = log.getvalue()
         assert "/f/[secret]" in text

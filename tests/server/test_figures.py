@@ -13,12 +13,20 @@ class TestPublish:
     async def test_first_publish_makes_a_figure(self, owner):
         """The record says what was sent, and Location is its page."""
         answer = await owner.ask(
-            "POST", "/api/figures", png(40, 30), {"Content-Type": "image/png"}, name="sales", title="Sales", alt="A line"
+            "POST",
+            "/api/figures",
+            png(40, 30),
+            {"Content-Type": "image/png"},
+            name="sales",
+            title="Sales",
+            alt="A line",
         )
         record = answer.json()
         assert answer.status == 201
         assert answer.headers["Location"] == record["url"] == f"{owner.prefix}/figures/{record['id']}"
-        assert {k: record[k] for k in ("name", "title", "alt", "owner", "notebook", "session", "version", "origin")} == {
+        assert {
+            k: record[k] for k in ("name", "title", "alt", "owner", "notebook", "session", "version", "origin")
+        } == {
             "name": "sales",
             "title": "Sales",
             "alt": "A line",
@@ -61,7 +69,9 @@ class TestPublish:
             answer = await owner.ask("POST", "/api/figures", png(), {"Content-Type": "image/png"}, **query)
             assert (answer.status, answer.code) == (400, "name_missing")
 
-    @pytest.mark.parametrize("name", ["", "../x", ".", "a/b", "CON", "com1.png", "\u202ex", "a\x00b", "x" * 101, " x", "-x"])
+    @pytest.mark.parametrize(
+        "name", ["", "../x", ".", "a/b", "CON", "com1.png", "\u202ex", "a\x00b", "x" * 101, " x", "-x"]
+    )
     async def test_bad_name_is_refused(self, owner, name):
         """What is outside the grammar, or a device's name on Windows."""
         answer = await owner.ask("POST", "/api/figures", png(), {"Content-Type": "image/png"}, name=name)

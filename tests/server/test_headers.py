@@ -60,7 +60,15 @@ async def answers(owner, stranger, browser):
     for path in (link["url"], link["image_url"], link["url"] + ".json", link["url"] + "/embed", frame):
         yield await stranger.get(path)
         yield await stranger.head(path)
-    for path in ("/api/status", "/api/openapi.yaml", "/static/copy.js", "/static/none.js", "/oembed", "/nothing", "/f/x"):
+    for path in (
+        "/api/status",
+        "/api/openapi.yaml",
+        "/static/copy.js",
+        "/static/none.js",
+        "/oembed",
+        "/nothing",
+        "/f/x",
+    ):
         yield await stranger.get(path)
         yield await stranger.get(path, html)
     yield await stranger.get(link["image_url"], {"Range": "bytes=0-3"})

@@ -93,7 +93,7 @@ def test_key_is_no_admin(host):
 
 
 def test_status_names_the_host(host):
-    """"standalone"."""
+    """ "standalone"."""
     assert host.ask("/api/status").json()["host"] == "standalone"
 
 

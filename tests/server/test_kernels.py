@@ -186,7 +186,7 @@ class TestRealKernel:
         model = {"path": path, "name": path, "type": "notebook", "kernel": {"name": "python3"}}
         return await api("POST", "sessions", model)
 
-    async def test_life_of_a_key(self, api, evaluate, services, stranger, jp_serverapp):
+    async def test_life_of_a_key(self, api, evaluate, services, stranger):
         """Address and key are in the kernel's environment, the same after a restart, and end with its shutdown."""
         kernel = (await api("POST", "kernels", {"name": "python3"}))["id"]
         before = await self.environment(evaluate, kernel)
@@ -201,19 +201,20 @@ class TestRealKernel:
         await until(lambda: keys.find(services.store.catalog.reader, key_id) is None)
         assert (await client.get("/api/figures")).status == 401
 
-    async def test_key_survives_a_crash_that_jupyter_mends(self, api, evaluate, stranger):
+    async def test_key_survives_a_crash_that_jupyter_mends(self, api, evaluate, stranger, jp_serverapp):
         """A kernel that dies is restarted by its server with the same environment."""
         kernel = (await api("POST", "kernels", {"name": "python3"}))["id"]
         before = await self.environment(evaluate, kernel)
         process = await evaluate(kernel, "os.getpid()")
+        manager = jp_serverapp.kernel_manager.get_kernel(kernel)
         os.kill(process, signal.SIGKILL)
-        async with asyncio.timeout(3 * DEADLINE):
-            while (await evaluate(kernel, "os.getpid()")) == process:
-                pass
+        await until(lambda: getattr(manager.provisioner, "pid", None) not in (None, process) and manager.ready.done())
         assert await self.environment(evaluate, kernel) == before
         assert (await stranger.bearing(before["KERNEL_FIGSERVE_KEY"]).get("/api/figures")).status == 200
 
-    async def test_figures_follow_their_notebook(self, api, evaluate, stranger, services, jp_create_notebook, owner):
+    async def test_figures_follow_their_notebook(
+        self, api, evaluate, owner, stranger, services, jp_create_notebook, jp_root_dir
+    ):
         """A rename through the contents API, and one by a session's PATCH, take the figures and their links along."""
         jp_create_notebook("Untitled.ipynb")
         session = await self.session(api, "Untitled.ipynb")
@@ -229,9 +230,7 @@ class TestRealKernel:
         second = await client.publish(data=png(grey=1))
         assert (second["id"], second["notebook"], second["version"]) == (first["id"], "bears.ipynb", 2)
 
-        (services.kernels._app.contents_manager.root_dir and (await api("GET", "contents/bears.ipynb")))
-        root = services.kernels._app.contents_manager.root_dir
-        os.rename(os.path.join(root, "bears.ipynb"), os.path.join(root, "wolves.ipynb"))
+        (jp_root_dir / "bears.ipynb").rename(jp_root_dir / "wolves.ipynb")
         await api("PATCH", f"sessions/{session['id']}", {"path": "wolves.ipynb"})
         third = await client.publish(data=png(grey=2))
         assert (third["id"], third["notebook"], third["version"]) == (first["id"], "wolves.ipynb", 3)

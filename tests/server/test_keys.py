@@ -25,7 +25,7 @@ async def test_key_is_shown_once_and_works(owner, stranger, services):
 
 
 async def test_key_lives_ninety_days_by_default(owner, clock):
-    """"never" must be said."""
+    """ "never" must be said."""
     ends = [(await make(owner, **wishes))["expires"] for wishes in ({}, {"expires": None}, {"expires": "never"})]
     assert ends == [rfc3339(clock.now + 90 * 86_400)] * 2 + [None]
 

@@ -183,7 +183,9 @@ class TestChange:
         await owner.patch(f"/api/links/{link['id']}", {"expires": "1h"})
         assert (await stranger.get(link["url"])).status == 200
 
-    @pytest.mark.parametrize("body", [{"paused": "yes"}, {"paused": None}, {"expires": "soon"}, {"views": 9}, {"url": ""}])
+    @pytest.mark.parametrize(
+        "body", [{"paused": "yes"}, {"paused": None}, {"expires": "soon"}, {"views": 9}, {"url": ""}]
+    )
     async def test_malformed_change_is_refused(self, owner, body):
         """400, and nothing is changed."""
         link = await owner.share(await owner.publish())

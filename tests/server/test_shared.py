@@ -543,5 +543,3 @@ async def test_svg_is_served_inert(stranger, publish_and_share):
     assert answer.body == SVG
     assert re.search(r"default-src 'none'.*; sandbox;", policy)
     assert "script-src" not in policy
-
-

@@ -123,7 +123,9 @@ def test_svgz_is_not_expanded_beyond_the_limit(monkeypatch):
 
 def test_form_is_read():
     """Words in the figure part, files with their types; the query's words win."""
-    got = read_form({"name": "a", "title": "One", "alt": None}, ("image/png", png()), ("image/svg+xml", SVG), title="Two")
+    got = read_form(
+        {"name": "a", "title": "One", "alt": None}, ("image/png", png()), ("image/svg+xml", SVG), title="Two"
+    )
     assert (got.name, got.title, got.alt) == ("a", "Two", "")
     assert [payload.mimetype for payload in got.payloads] == ["image/png", "image/svg+xml"]
 
@@ -159,7 +161,8 @@ def test_malformed_form_is_refused(figure, parts):
 
 
 @pytest.mark.parametrize(
-    "sizes", [{}, [], "x", [None], [{"width": "9"}], [{"width": -1}], [{"width": 10**9}], [{"width": True}], [{"dpi": "x"}]]
+    "sizes",
+    [{}, [], "x", [None], [{"width": "9"}], [{"width": -1}], [{"width": 10**9}], [{"width": True}], [{"dpi": "x"}]],
 )
 def test_malformed_size_is_unknown(sizes):
     """A hint about a picture that cannot be one is left out."""

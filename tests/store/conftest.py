@@ -1,0 +1,45 @@
+"""A store of a test's own, with a clock to turn; and more of them, which end with the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_figserve.store.opening import open_store
+from jupyter_figserve.store.store import Store
+
+from .making import FakeClock
+
+OpenStore = Callable[..., Store]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "figures"
+
+
+@pytest.fixture
+def open_here(directory: Path, clock: FakeClock) -> Iterator[OpenStore]:
+    """Opens the directory (again); what it opened is closed with the test."""
+    opened: list[Store] = []
+
+    def open_it(**settings) -> Store:
+        store = open_store(settings.pop("directory", directory), clock=clock, **settings)
+        opened.append(store)
+        return store
+
+    yield open_it
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_here: OpenStore) -> Store:
+    return open_here()
