@@ -55,7 +55,7 @@ def of_bytes(row: Format, *, public: bool) -> dict[str, str]:
 
 
 def of_frame(ancestors: str, *, is_frame: bool) -> dict[str, str]:
-    """For raw HTML in our wrapper's sandboxed frame; opened by itself it runs no script."""
+    """For raw HTML in our wrapper's sandboxed frame; opened by itself, where the browser says so, it runs no script."""
     return COMMON | {
         "Content-Security-Policy": f"{_HTML_IN_FRAME if is_frame else _INERT}; frame-ancestors {ancestors}",
         "Cross-Origin-Resource-Policy": "same-origin",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -108,6 +109,7 @@ def _with_prefix(url: str) -> str:
     return url if url.endswith("/figserve") else f"{url}/figserve"
 
 
+@lru_cache(maxsize=64)
 def _is_loopback(host: str) -> bool:
     name = urlsplit(f"//{host}").hostname or ""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +24,8 @@ _USE, _OPENING = (1, 0), (1, 1)
 def find_network_type(directory: Path, mounts: Path = _MOUNTS) -> str | None:
     """The network file system's type that ``directory`` lies on; None for a local one or where it cannot be told.
 
-    Source: proc(5), /proc/pid/mountinfo: field 5 is the mount point, the type follows the ``-``.
+    Source: proc(5), /proc/pid/mountinfo: field 5 is the mount point, odd characters in octal, and the type
+    follows the ``-``.
     """
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
@@ -35,7 +37,7 @@ def find_network_type(directory: Path, mounts: Path = _MOUNTS) -> str | None:
         fields = before.split(" ")
         if len(fields) < 5 or not after:
             continue
-        point = fields[4].replace("\\040", " ")
+        point = re.sub(r"\\([0-7]{3})", lambda escaped: chr(int(escaped[1], 8)), fields[4])
         if len(point) >= len(best) and os.path.commonpath([point, target]) == point:
             best, found = point, after.split(" ")[0]
     return found if found in NETWORK_TYPES else None

@@ -42,7 +42,5 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
 
 
 def _row(name: str, ours: Load, peer: Load, bound: float | None) -> Row:
-    note = (
-        f"processor time of each: {ours.work:.0f} and {peer.work:.0f} µs, peer / ours {peer.work / ours.work:.2f}"
-    )
+    note = f"processor time of each: {ours.work:.0f} and {peer.work:.0f} µs, peer / ours {peer.work / ours.work:.2f}"
     return Row(name, ours.rate, peer.rate, "req/s", bound, "≥", note=note)

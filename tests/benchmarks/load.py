@@ -86,7 +86,8 @@ def compare(targets: Sequence[Target], rounds: int, seconds: int, expected: byte
         answer = fetch(target.url, headers=target.headers)
         assert answer.status == 200, f"{target.url} answered {answer.status}"
         assert expected is None or answer.body == expected, f"{target.url} answered with something else"
-        run_wrk(target, _WARM_UP_SECONDS)
+        if rounds > 1:
+            run_wrk(target, _WARM_UP_SECONDS)
     loads: list[list[Load]] = [[] for _ in targets]
     for turn in range(rounds):
         # Forwards and backwards, so that nobody always comes after the same one.

@@ -22,7 +22,7 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
         _run(kernel, CELL.read_text(encoding="utf-8"))
         for plot, words in _PLOTS.items():
             times = json.loads(_run(kernel, f"import json; print(json.dumps(measure({plot}, {scale.publish_rounds})))"))
-            note = f"of both, drawing and encoding take {times['encode']:.3g} ms"
+            note = f"of it, drawing and encoding take {times['encode']:.3g} ms"
             for way, (call, bound) in _BOUNDS.items():
                 yield Row(f"{call} / savefig, {words}", times[way], times["savefig"], "ms", bound, note=note)
 

@@ -90,7 +90,8 @@ CONTRAST = """
 element => {
   const parse = text => text.match(/[\\d.]+/g).map(Number);
   const light = rgb => {
-    const [r, g, b] = rgb.slice(0, 3).map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+    const [r, g, b] = rgb.slice(0, 3).map(v => linear(v / 255));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   let ground = element;
@@ -130,7 +131,8 @@ def check_phone(page) -> None:
 def tab_stops(page, most: int = 40) -> list[str]:
     """What the Tab key reaches, in order; each must show that it has the focus."""
     found: list[str] = []
-    page.evaluate("document.activeElement.blur()")
+    # Blurring alone would go on from where the focus was.
+    page.evaluate("document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')")
     for _ in range(most):
         page.keyboard.press("Tab")
         here = page.evaluate(

@@ -16,7 +16,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from tests.conftest import require_package, require_program
 from tests.security.actors import HTML, Listener, make_png, publish, share
 
-from .conftest import WIDTH, Shown, Watch, log_in, see
+from .conftest import WIDTH, Shown, Watch, see
 
 pytestmark = pytest.mark.browser
 
@@ -135,7 +135,7 @@ def test_behind_a_proxy_under_another_name_and_path(make_server, tmp_path: Path,
 
 
 def test_iframe_snippet_is_offered_where_it_works(make_server, page, elsewhere: Listener) -> None:
-    """A server that lets a site frame its links shows the snippet; pasted there it shows the figure without scrolling."""
+    """A server that lets a site frame its links shows the snippet; pasted there, the figure fits in it."""
     server = make_server(embed_origins=elsewhere.origin)
     link = share(server, publish(server, make_png(300, 200), name="framed", title="A framed one"))
     see(page, link["url"])

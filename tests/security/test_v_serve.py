@@ -120,7 +120,16 @@ async def make_samples(owner, services) -> list[Sample]:
         Sample(shared.LinkHandler, f"/f/{framed_token}.html", PAGE_WITH_FRAME, False, html),
         Sample(pages.FigurePageHandler, f"/figures/{figure}", PAGE, True, html),
         Sample(pages.FigurePageHandler, f"/figures/{framed['id']}", PAGE_WITH_FRAME, True, html),
-        Sample(embedding.FrameHandler, f"/frame/{signed}.html", IMAGE, False, html),
+        Sample(figures.FigureBytesHandler, f"/figures/{framed['id']}.html", IMAGE, True, html, True),
+        Sample(embedding.FrameHandler, f"/frame/{signed}.html", FRAMED, False, html),
+        Sample(
+            embedding.FrameHandler,
+            f"/frame/{signed}.html",
+            IMAGE,
+            False,
+            html,
+            headers=(("Sec-Fetch-Dest", "document"),),
+        ),
         Sample(
             embedding.FrameHandler,
             f"/frame/{signed}.html",
@@ -182,7 +191,7 @@ async def test_v1_headers_on_200_and_head(samples, owner, browser, stranger) -> 
                 if sample.is_bytes:
                     name = re.fullmatch(r"inline; filename\*=UTF-8''(\S+)", answer.headers["Content-Disposition"])
                     assert name is not None
-                    assert re.fullmatch(r"[A-Za-z0-9]{16}\.[a-z]{3}", name[1])
+                    assert re.fullmatch(r"[A-Za-z0-9]{16}\.[a-z]{3,4}", name[1])
 
 
 async def test_v1_headers_on_206_304_and_416(samples, owner, browser, stranger) -> None:

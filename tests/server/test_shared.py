@@ -113,7 +113,7 @@ class TestPicture:
             assert (await stranger.get(link["image_url"], headers)).status == status
 
     async def test_stored_sizes_are_served_and_others_need_the_sandbox(self, stranger, owner, publish_and_share):
-        """A size that is stored is found; another is 404 without a source, and 503 with one until there is a sandbox."""
+        """A stored size is found; another is 404 without a source, and 503 with one while there is no sandbox."""
         link = await publish_and_share()
         assert (await stranger.get(link["image_url"], width=4, height=3)).status == 200
         assert (await stranger.get(link["image_url"], width=400)).code == "not_stored"

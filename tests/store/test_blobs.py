@@ -30,19 +30,21 @@ def _without_nameless_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "open", refusing)
 
 
+def _local(kind: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> LocalBlobs:
+    if kind == "named":
+        _without_nameless_files(monkeypatch)
+    root.mkdir(mode=0o700)
+    return LocalBlobs(root)
+
+
 @pytest.fixture(params=["nameless", "named"])
 def local(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalBlobs:
-    if request.param == "named":
-        _without_nameless_files(monkeypatch)
-    (tmp_path / "blobs").mkdir(mode=0o700)
-    return LocalBlobs(tmp_path / "blobs")
+    return _local(request.param, tmp_path / "blobs", monkeypatch)
 
 
-@pytest.fixture(params=["local", "memory"])
-def blobs(request: pytest.FixtureRequest) -> Blobs:
-    if request.param == "memory":
-        return MemoryBlobs()
-    return request.getfixturevalue("local")
+@pytest.fixture(params=["nameless", "named", "memory"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Blobs:
+    return MemoryBlobs() if request.param == "memory" else _local(request.param, tmp_path / "blobs", monkeypatch)
 
 
 def test_what_is_put_is_found(blobs: Blobs):

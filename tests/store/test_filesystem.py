@@ -162,37 +162,37 @@ def test_lock_goes_with_its_process(tmp_path: Path):
 
 
 OPENER = """
-import sys
+import fcntl, os, sys
 from pathlib import Path
 from jupyter_figserve.store.filesystem import DirectoryLock
 lock = DirectoryLock(Path(sys.argv[1]))
 lock.acquire(exclusive=False)
-print("ready", flush=True)
+print("shared", flush=True)
+sys.stdin.readline()
+try:
+    fcntl.lockf(lock._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 1)
+    print("free", flush=True)
+except BlockingIOError:
+    print("busy", flush=True)
+sys.stdin.readline()
 with lock.opening():
     print("inside", flush=True)
-    sys.stdin.readline()
-print("outside", flush=True)
 sys.stdin.readline()
 """
 
 
 def test_opening_is_one_process_s_at_a_time(tmp_path: Path):
-    """The second waits for the first, while both share the directory."""
-    with other_process(OPENER, tmp_path) as first, other_process(OPENER, tmp_path) as second:
-        inside = [(process, hear(process))[1] for process in (first, second)]
-        assert inside == ["ready", "ready"]
-        import select
-
-        streams = {process.stdout: process for process in (first, second)}
-        [readable] = select.select(list(streams), [], [], 30)[0][:1]
-        earlier = streams[readable]
-        later = second if earlier is first else first
-        assert hear(earlier) == "inside"
-        say(earlier)
-        assert hear(earlier) == "outside"
-        assert hear(later) == "inside"
-        say(later)
-        assert hear(later) == "outside"
+    """While one opens, another that shares the directory waits; and then has its turn."""
+    lock = DirectoryLock(tmp_path)
+    with lock.held(exclusive=False), other_process(OPENER, tmp_path) as process:
+        assert hear(process) == "shared"
+        with lock.opening():
+            say(process)
+            assert hear(process) == "busy"
+            say(process)
+        assert hear(process) == "inside"
+        with lock.opening():
+            pass
 
 
 def test_released_lock_can_be_taken(tmp_path: Path):
