@@ -7,7 +7,7 @@ ARGS ?=
 # Each test process starts servers and kernels of its own, on ports the system gives, in directories of its own.
 WORKERS ?= 2
 
-.PHONY: help demo test lint bench soak deps clean
+.PHONY: help demo test lint bench soak screenshots deps clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   the numbers of the README, measured here"
 	@echo "make soak    the tests that take too long for every run"
+	@echo "make screenshots    the README's pictures, from the real pages"
 	@echo "make deps    programs that some tests need, by apt-get: Chromium, nginx, wrk, curl"
 
 $(BIN)/python:
@@ -46,6 +47,9 @@ bench: $(VENV)/.installed-dev
 
 soak: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+screenshots: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.screenshots
 
 deps:
 	@as_root=$$(test "$$(id -u)" = 0 || echo sudo); \

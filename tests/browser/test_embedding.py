@@ -66,6 +66,8 @@ http {{
 }}
 """
 NAME = "plots.example.test"
+NO_TLS = "Cross-Origin-Opener-Policy header has been ignored, because the URL's origin was untrustworthy"
+"""What Chromium says of our header on plain http under a name, as it is here."""
 
 
 def free_port() -> int:
@@ -128,10 +130,10 @@ def test_behind_a_proxy_under_another_name_and_path(make_server, tmp_path: Path,
         assert page.get_attribute("link[rel=canonical]", "href") == link["url"]
         oembed = page.get_attribute("link[type='application/json+oembed']", "href")
         assert page.evaluate("url => fetch(url).then(r => r.json())", oembed)["url"] == link["image_url"]
-        see(page, link["image_url"])
+        assert page.evaluate("url => fetch(url).then(r => r.status)", link["image_url"]) == 200
         see(page, framed["url"])
         assert page.frame_locator("iframe").locator("#plot").inner_text() == "drawn"
-        assert watch.faults == []
+        assert [fault for fault in watch.faults if NO_TLS not in fault] == []
 
 
 def test_iframe_snippet_is_offered_where_it_works(make_server, page, elsewhere: Listener) -> None:
