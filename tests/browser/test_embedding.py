@@ -130,7 +130,9 @@ def test_behind_a_proxy_under_another_name_and_path(make_server, tmp_path: Path,
         assert page.get_attribute("link[rel=canonical]", "href") == link["url"]
         oembed = page.get_attribute("link[type='application/json+oembed']", "href")
         assert page.evaluate("url => fetch(url).then(r => r.json())", oembed)["url"] == link["image_url"]
-        assert page.evaluate("url => fetch(url).then(r => r.status)", link["image_url"]) == 200
+        assert (
+            page.evaluate("url => fetch(url).then(r => r.blob()).then(b => b.type)", link["image_url"]) == "image/png"
+        )
         see(page, framed["url"])
         assert page.frame_locator("iframe").locator("#plot").inner_text() == "drawn"
         assert [fault for fault in watch.faults if NO_TLS not in fault] == []

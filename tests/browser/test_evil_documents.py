@@ -74,16 +74,15 @@ def test_v2_control_hostile_documents_get_through_where_nothing_holds_them(chrom
     assert all(seen.values()), seen
 
 
-@pytest.mark.parametrize("kind", evil.SVGS)
-def test_v2_hostile_svg_reaches_nothing(guarded: Guarded, kind: str) -> None:
+def test_v2_hostile_svg_reaches_nothing(guarded: Guarded) -> None:
     """Opened in every place, logged in: no request leaves, cookie and keys are as before, the page stays."""
     server, elsewhere = guarded.server, guarded.elsewhere
-    data = evil.SVGS[kind](elsewhere.origin, server.url).encode()
-    record = publish(server, data, "image/svg+xml", name=f"svg {kind}")
-    guarded.before = guarded._state()
-    for url in get_addresses(server, record, "svg"):
-        guarded.open(url)
-        guarded.check(url)
+    for kind, make in evil.SVGS.items():
+        data = make(elsewhere.origin, server.url).encode()
+        record = publish(server, data, "image/svg+xml", name=f"svg {kind}")
+        for url in get_addresses(server, record, "svg"):
+            guarded.open(url)
+            guarded.check(url)
 
 
 def test_v2_hostile_html_runs_in_its_frame_and_reaches_nothing(guarded: Guarded) -> None:

@@ -33,6 +33,11 @@ class Stream:
 
     async def next(self) -> dict[str, Any] | None:
         """The next event with its ``id``, ``event`` and ``data``; None at the stream's end."""
+        # Heartbeats alone would keep a test waiting for ever.
+        async with asyncio.timeout(DEADLINE):
+            return await self._next()
+
+    async def _next(self) -> dict[str, Any] | None:
         while True:
             while "\n\n" not in self._text:
                 chunk = await self._connection.receive_chunk()

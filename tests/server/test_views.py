@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,8 @@ from tornado.httputil import HTTPHeaders
 
 from jupyter_figserve.server.views import is_robot
 from jupyter_figserve.store import links
+
+from .conftest import DEADLINE
 
 
 def request(agent: str = "Mozilla/5.0", address: str = "192.0.2.1"):
@@ -96,8 +99,9 @@ async def test_views_are_written_by_themselves(owner, stranger, services, monkey
     made = await owner.share(await owner.publish())
     stamp = services.store.catalog.stamp()
     await stranger.get(made["url"])
-    while services.store.catalog.stamp() == stamp:
-        await stranger.get("/api/status")
+    async with asyncio.timeout(DEADLINE):
+        while services.store.catalog.stamp() == stamp:
+            await stranger.get("/api/status")
     assert links.find(services.store.catalog.reader, made["id"]).seen == 1
 
 

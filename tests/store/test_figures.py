@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 
 import pytest
@@ -13,7 +14,7 @@ from jupyter_figserve.errors import InvalidInput, NotFound
 from jupyter_figserve.store import figures
 from jupyter_figserve.store.figures import MOST, Filter, list_page, read_cursor, write_cursor
 
-from .making import identity, publish, session
+from .making import identity, publish
 
 
 def _names(store, *, limit: int = 50, **which) -> list[str]:
@@ -153,11 +154,9 @@ def test_filters(varied, which, names: list[str]):
 
 def test_session_has_what_it_made_again(store):
     """Identical bytes make no version, and yet the figure is that session's too."""
-    store.write(lambda c: None).result()
     publish(store, session="k1")
     publish(store, session="k2")
     assert _names(store, session="k1") == _names(store, session="k2") == ["sales"]
-    assert session().id == "kernel-1"
 
 
 def test_versions_and_their_numbers(store):
@@ -199,7 +198,5 @@ def test_other_cursors_are_refused(store, cursor: str):
 @given(st.text(max_size=60))
 def test_any_text_is_a_cursor_or_refused(text: str):
     """Reading raises one kind of error."""
-    try:
+    with contextlib.suppress(InvalidInput):
         read_cursor(text)
-    except InvalidInput:
-        pass

@@ -9,7 +9,6 @@ import pytest
 from jupyter_figserve.errors import InvalidInput, NotFound
 from jupyter_figserve.links import new_token
 from jupyter_figserve.store import links
-from jupyter_figserve.store.catalog import Catalog
 from jupyter_figserve.store.figures import write_cursor
 from jupyter_figserve.store.links import VIEW_SECONDS
 
@@ -189,4 +188,3 @@ def test_views_are_atomic_over_processes(store, figure, directory):
             say(process)
         assert int(hear(first)) + int(hear(second)) == 20
     assert _find(store, link.id).seen == 20
-    assert isinstance(store.catalog, Catalog)

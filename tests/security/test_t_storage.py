@@ -1,0 +1,290 @@
+"""What a kill, another process, a broken disk and a thief of the directory can do: items T1 to T7 of the checklist."""
+
+from __future__ import annotations
+
+import os
+import random
+import stat
+from pathlib import Path
+
+import pytest
+
+from jupyter_figserve.errors import FigServeError, ReadOnly
+from jupyter_figserve.figure import digest_of
+from jupyter_figserve.links import Key, hash_secret, new_key, new_token
+from jupyter_figserve.server.delivery import BlobCache
+from jupyter_figserve.server.shared import LinkGone, SharedFigures
+from jupyter_figserve.store import keys, links
+from jupyter_figserve.store.maintenance import reindex
+from jupyter_figserve.store.opening import open_store
+from tests.soak.killing import (
+    Promised,
+    assert_kept,
+    assert_served,
+    is_hashed,
+    is_plain,
+    kill_publisher,
+    kill_server,
+)
+from tests.store.making import START, FakeClock, hear, other_process, publish, say, share
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    opened = open_store(tmp_path / "figures", clock=FakeClock())
+    yield opened
+    opened.close()
+
+
+def test_t1_kill_during_publish(tmp_path: Path):
+    """Three kills at random moments: what was acknowledged is whole, nothing is torn or left over."""
+    promised, chance = Promised(), random.Random()
+    for _ in range(3):
+        kill_publisher(tmp_path, promised, chance)
+        assert_kept(tmp_path, promised)
+
+
+def test_t1_kill_of_a_server_during_publish(make_server):
+    """A real server is killed while two clients publish to it; started again, it serves all that it answered for."""
+    server, promised = make_server(keep_versions=0, capture=False), Promised()
+    kill_server(server, promised, random.Random())
+    assert_kept(server.data_dir, promised)
+    server.restart()
+    assert_served(server, promised)
+
+
+def test_t2_files_are_private_under_any_umask(tmp_path: Path):
+    """0600 and 0700 for everything that is made under umask 0: catalog, journal, lock, blobs, manifests."""
+    before = os.umask(0)
+    try:
+        store = open_store(tmp_path / "data" / "figures")
+        share(store, publish(store, thumbnail=b"small", source=b"pickle").id)
+        store.clean().result()
+        found = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "data").rglob("*")}
+        store.close()
+        reindex(tmp_path / "data" / "figures")
+        found |= {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "data").rglob("*")}
+    finally:
+        os.umask(before)
+    assert {mode for path, mode in found.items() if path.is_dir()} == {0o700}
+    assert set(found.values()) == {0o600, 0o700}
+
+
+def test_t2_a_server_s_secrets_are_private(make_server):
+    """Whatever a real server under umask 0 keeps in its data directory."""
+    before = os.umask(0)
+    try:
+        server = make_server()
+        server.fetch(
+            "figserve/api/figures?name=x", method="POST", body=b"<svg/>", headers={"Content-Type": "image/svg+xml"}
+        )
+    finally:
+        os.umask(before)
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in server.data_dir.rglob("*")}
+    assert modes
+    assert {str(path) for path, mode in modes.items() if mode & 0o077} == set()
+
+
+def test_t3_corrupt_catalog(tmp_path: Path):
+    """Started read-only with a message; the file, the bytes and the manifests are kept, figures and links served."""
+    token, directory = new_token(), tmp_path / "figures"
+    store = open_store(directory)
+    record = publish(store, data=b"one")
+    share(store, record.id, token)
+    store.close()
+    damaged = b"SQLite format 3\x00" + b"\xa5" * 40_000
+    (directory / "catalog.db").write_bytes(damaged)
+    store = open_store(directory)
+    try:
+        assert "catalog.db is damaged" in store.read_only_because
+        shared = SharedFigures(store, BlobCache(store.blobs, 1_000_000))
+        assert shared.get(token).record == record
+        assert store.blobs.find(digest_of(b"one")) == b"one"
+        with pytest.raises(ReadOnly, match="jupyter figserve reindex"):
+            publish(store, data=b"two")
+    finally:
+        store.close()
+    assert (directory / "catalog.db").read_bytes() == damaged
+    assert reindex(directory).links == 1
+
+
+def test_t4_no_secret_is_kept(store):
+    """Neither in the database nor its journal, manifests, copies or lock: of tokens and keys only the sha256."""
+    token, (key_id, secret, text) = new_token(), new_key()
+    record = publish(store)
+    link = share(store, record.id, token, label="for Bob", views=3)
+    key = Key(key_id, hash_secret(secret), "ann", frozenset({"read"}), START, kernel="k")
+    store.write(lambda c: keys.add(c, key)).result()
+    store.write(lambda c: links.count_view(c, link.id, "client", START)).result()
+    for close in (False, True):
+        if close:
+            store.close()
+            reindex(store.directory)
+        for plain in (token, secret, text):
+            assert is_plain(store.directory, plain) == []
+        assert "catalog.db" in " ".join(is_hashed(store.directory, token))
+        assert "catalog.db" in " ".join(is_hashed(store.directory, secret))
+
+
+_OTHER = """
+import sys
+from pathlib import Path
+from jupyter_figserve.errors import FigServeError
+from jupyter_figserve.server.delivery import BlobCache
+from jupyter_figserve.server.shared import SharedFigures
+from jupyter_figserve.store import keys, links
+from jupyter_figserve.store.opening import open_store
+from tests.store.making import FakeClock, publish
+store = open_store(Path(sys.argv[1]), clock=FakeClock())
+shared = SharedFigures(store, BlobCache(store.blobs, 1_000_000))
+for line in sys.stdin:
+    verb, argument = line.split()
+    try:
+        if verb == "open":
+            print(shared.get(argument).record.version.number, flush=True)
+        elif verb == "key":
+            print(keys.find(store.catalog.reader, argument) is not None, flush=True)
+        elif verb == "publish":
+            print(publish(store, data=argument.encode()).version.number, flush=True)
+        elif verb == "revoke":
+            store.revoke_link(links.find(store.catalog.reader, argument)).result()
+            print("revoked", flush=True)
+    except FigServeError as error:
+        print(error.code, flush=True)
+"""
+
+
+def _ask(process, line: str) -> str:
+    say(process, line)
+    return hear(process)
+
+
+def test_t5_two_servers_on_one_directory(store):
+    """Both publish and both serve; what one revokes, pauses or publishes holds at once in the other, caches too."""
+    shared = SharedFigures(store, BlobCache(store.blobs, 1_000_000))
+    tokens = [new_token() for _ in range(3)]
+    record = publish(store, data=b"one")
+    first, second, third = (share(store, record.id, token) for token in tokens)
+    key = Key("abcdefgh", hash_secret("s"), "ann", frozenset({"read"}), START)
+    store.write(lambda c: keys.add(c, key)).result()
+    with other_process(_OTHER, store.directory) as other:
+        for token in tokens:
+            assert _ask(other, f"open {token}") == "1"
+            assert shared.get(token).record.version.number == 1
+        assert _ask(other, "publish two") == "2"
+        assert shared.get(tokens[0]).record.version.number == 2
+        assert publish(store, data=b"three").version.number == 3
+        assert _ask(other, f"open {tokens[0]}") == "3"
+
+        store.revoke_link(first).result()
+        assert _ask(other, f"open {tokens[0]}") == LinkGone.code
+        assert _ask(other, f"revoke {second.id}") == "revoked"
+        with pytest.raises(LinkGone):
+            shared.get(tokens[1])
+        store.change_link(third, {"paused": True}).result()
+        assert _ask(other, f"open {tokens[2]}") == LinkGone.code
+        store.change_link(third, {"paused": False}).result()
+        assert _ask(other, f"open {tokens[2]}") == "3"
+        store.delete_figures([record.id]).result()
+        assert _ask(other, f"open {tokens[2]}") == LinkGone.code
+
+        assert _ask(other, "key abcdefgh") == "True"
+        store.write(lambda c: keys.remove(c, "abcdefgh")).result()
+        assert _ask(other, "key abcdefgh") == "False"
+
+
+_BUSY = """
+import sys
+from pathlib import Path
+from jupyter_figserve.store.opening import open_store
+from tests.soak.killing import ALL_VERSIONS
+from tests.store.making import draft
+store = open_store(Path(sys.argv[1]), limits=ALL_VERSIONS)
+print("ready", flush=True)
+sys.stdin.readline()
+futures = [store.publish(draft("sales", f"{sys.argv[2]}-{n}".encode())) for n in range(25)]
+print(len({future.result().id for future in futures}), flush=True)
+store.close()
+"""
+
+
+def test_t5_nothing_is_torn_between_two_servers(tmp_path: Path):
+    """Fifty versions of one figure from two processes at once: one figure, all versions, sound books and manifest."""
+    directory = tmp_path / "figures"
+    with other_process(_BUSY, directory, "a") as first, other_process(_BUSY, directory, "b") as second:
+        assert [hear(process) for process in (first, second)] == ["ready", "ready"]
+        for process in (first, second):
+            say(process)
+        assert [hear(process) for process in (first, second)] == ["1", "1"]
+        for process in (first, second):
+            process.wait()
+    store = open_store(directory)
+    try:
+        [manifest] = store.manifests.read_all()
+        assert [version.number for version in manifest.versions] == list(range(50, 0, -1))
+        made = {f"{who}-{n}".encode() for who in "ab" for n in range(25)}
+        assert {store.blobs.find(v.representations[0].digest) for v in manifest.versions} == made
+    finally:
+        store.close()
+    assert_kept(directory, Promised())
+
+
+def test_t6_clock_that_jumps_back(store):
+    """A link ends by the server's clock.
+
+    Set back, that clock gives a link the time once more, and the link ends when the clock reaches its end again: no
+    cache and no bookkeeping keeps it open longer. What a person did (revoke, pause, views used up) is not undone.
+    """
+    clock, shared = store.clock, SharedFigures(store, BlobCache(store.blobs, 1_000_000))
+    ending, revoked, limited = new_token(), new_token(), new_token()
+    figure = publish(store).id
+    share(store, figure, ending, expires=START + 60)
+    gone = share(store, figure, revoked, expires=START + 60)
+    views = share(store, figure, limited, views=1)
+    assert store.write(lambda c: links.count_view(c, views.id, "a", clock())).result()
+    store.revoke_link(gone).result()
+    assert shared.get(ending).link.expires == START + 60
+
+    clock.turn(61)
+    with pytest.raises(LinkGone):
+        shared.get(ending)
+    clock.turn(-1_000)
+    assert shared.get(ending).link.expires == START + 60
+    with pytest.raises(LinkGone):
+        shared.get(revoked)
+    assert not store.write(lambda c: links.count_view(c, views.id, "b", clock())).result()
+    publish(store, data=b"two")
+    assert shared.get(ending).record.version.number == 2
+    assert not store.clean().result()
+
+    clock.turn(1_000)
+    with pytest.raises(LinkGone):
+        shared.get(ending)
+
+
+def test_t7_directory_that_cannot_be_written(tmp_path: Path, caplog):
+    """Served without a word lost; a publish is refused as unavailable, with the reason, which the log has too.
+
+    That it holds for a directory that is mounted read-only is tests/store/test_opening.py's.
+    """
+    (tmp_path / "file").write_bytes(b"")
+    store = open_store(tmp_path / "file" / "figures")
+    try:
+        assert store.find_figure("A" * 16) is None
+        with pytest.raises(FigServeError) as refused:
+            publish(store)
+    finally:
+        store.close()
+    assert (refused.value.code, refused.value.retry_after) == ("store_read_only", 60)
+    assert store.read_only_because in caplog.text
+
+
+def test_t7_network_file_system(tmp_path: Path, caplog):
+    """One server has it and works; the log names the setting that puts the catalog elsewhere."""
+    store = open_store(tmp_path / "figures", network_type="nfs")
+    try:
+        record = publish(store)
+        assert store.get_figure(record.id) == record
+    finally:
+        store.close()
+    assert "FigServe.database_url" in caplog.text
