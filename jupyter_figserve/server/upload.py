@@ -157,12 +157,13 @@ def _payload(data: bytes, content_type: str, size: dict[str, Any], pixels: int) 
 
 def _check_bytes(row: Format, data: bytes) -> None:
     """See that the bytes are of the declared type, from the first to (for a PNG) the last."""
+    if row is FORMATS["svg"]:
+        # First, as what declares entities does not look like a picture either.
+        _check_svg(data)
     if not looks_like(row, data) or (row is FORMATS["png"] and not data.endswith(_PNG_END)):
         raise UnsupportedType(f"The body is not what its type {row.mimetype} says.", code="type_mismatch")
-    if row is FORMATS["svg"]:
-        _check_svg(data)
-    elif row is FORMATS["svgz"]:
-        _check_svg(_expand(data))
+    if row is FORMATS["svgz"]:
+        _check_svgz(data)
 
 
 def _check_svg(data: bytes) -> None:
@@ -175,17 +176,17 @@ def _check_svg(data: bytes) -> None:
         raise InvalidInput("The SVG is not UTF-8.", code="svg_encoding")
 
 
-def _expand(data: bytes) -> bytes:
-    """An svgz's text, never more than the limit of it in memory."""
+def _check_svgz(data: bytes) -> None:
+    """The same for what is packed, of which never more than the limit is in memory."""
     try:
         text = zlib.decompressobj(wbits=31).decompress(data, _EXPANDED_LIMIT + 1)
     except zlib.error as error:
         raise UnsupportedType("The body is not gzip.", code="type_mismatch") from error
     if len(text) > _EXPANDED_LIMIT:
         raise TooLarge(f"The SVG has more than {_EXPANDED_LIMIT:,} bytes when unpacked.")
+    _check_svg(text)
     if not looks_like(FORMATS["svg"], text):
         raise UnsupportedType("What is packed in the body is no SVG.", code="type_mismatch")
-    return text
 
 
 def _positive(value: object) -> float | None:

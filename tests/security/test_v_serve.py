@@ -275,6 +275,18 @@ async def test_v1_headers_of_the_event_stream(owner, http) -> None:
     assert "Cache-Control: private, no-" in head
 
 
+async def test_v3_another_sites_requests_with_the_owners_cookie_are_refused(samples, browser) -> None:
+    """What another site's page asks for is 403 on every private route; a link there that opens a page is not."""
+    for sample in (s for s in samples if s.is_private):
+        for site in ("cross-site", "same-site"):
+            for mode, destination in (("no-cors", "image"), ("cors", "empty"), ("navigate", "iframe")):
+                told = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": destination}
+                answer = await browser.get(sample.path, told)
+                assert (answer.status, answer.json()["code"]) == (403, "cross_site"), (sample.path, told)
+        opened = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+        assert (await browser.get(sample.path, opened)).status == 200
+
+
 @pytest.mark.parametrize(
     "address", ["", "api/status", "api/figures", f"f/{MISSING}", "figures/x.png", "static/copy.js"]
 )

@@ -6,6 +6,7 @@ Used by a few kills in every run (``tests/security/test_t_storage.py``) and by f
 from __future__ import annotations
 
 import contextlib
+import http.client
 import random
 import subprocess
 import threading
@@ -79,7 +80,7 @@ def kill_publisher(directory: Path, promised: Promised, chance: random.Random) -
 
 
 def assert_kept(directory: Path, promised: Promised) -> None:
-    """Everything acknowledged is there and whole, nothing is half, nothing is left over, and manifests tell the same."""
+    """Everything acknowledged is there and whole; nothing is half or left over; the manifests tell the same."""
     store = open_store(directory, limits=ALL_VERSIONS)
     try:
         for (figure, number), digest in promised.versions.items():
@@ -126,7 +127,7 @@ def kill_server(server: ServerProcess, promised: Promised, chance: random.Random
 
     def client(name: str) -> None:
         grey = chance.randrange(256)
-        with contextlib.suppress(OSError, EOFError):
+        with contextlib.suppress(OSError, http.client.HTTPException):
             while True:
                 data = png(grey % 256 + 1, grey // 256 % 256 + 1, grey % 256)
                 answer = server.fetch(

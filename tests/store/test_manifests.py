@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -69,6 +70,27 @@ def test_nothing_is_left_beside(store, directory: Path):
     publish(store, "a", b"two")
     publish(store, "b")
     assert len(stored_files(directory / "figures")) == 2
+
+
+def test_manifest_is_synced_before_it_takes_the_old_one_s_place(store, monkeypatch):
+    """Write, fsync the file, rename it, fsync the directory: a power cut leaves the old one or the new."""
+    publish(store)
+    manifest, steps = _only(store), []
+
+    def recorded(name: str):
+        really = getattr(os, name)
+
+        def step(*arguments):
+            is_directory = name == "fsync" and stat.S_ISDIR(os.fstat(arguments[0]).st_mode)
+            really(*arguments)
+            steps.append("fsync directory" if is_directory else name)
+
+        return step
+
+    for name in ("fsync", "replace"):
+        monkeypatch.setattr(os, name, recorded(name))
+    store.manifests.write(manifest)
+    assert steps == ["fsync", "replace", "fsync directory"]
 
 
 def test_fields_of_a_newer_version_are_passed_over(store, directory: Path):

@@ -13,7 +13,8 @@ import pytest
 
 from jupyter_figserve.errors import Conflict, ReadOnly
 from jupyter_figserve.links import new_token
-from jupyter_figserve.store import links
+from jupyter_figserve.store import links, opening
+from jupyter_figserve.store.catalog import Catalog
 from jupyter_figserve.store.opening import open_store
 
 from ..conftest import ELSEWHERE
@@ -75,6 +76,30 @@ def test_two_servers_share_a_local_directory(directory: Path, open_here):
     with other_process(OPENER, directory, "") as process:
         assert hear(process) == "open"
         publish(store)
+
+
+PROBE = """
+import fcntl, os, sys
+try:
+    fcntl.lockf(os.open(sys.argv[1], os.O_RDWR), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 1)
+    print("free", flush=True)
+except BlockingIOError:
+    print("busy", flush=True)
+"""
+
+
+def test_servers_open_the_catalog_in_turn(directory: Path, open_here, monkeypatch):
+    """While one does, another waits: SQLite refuses, without waiting, whoever enters WAL mode second."""
+    heard = []
+
+    def probed(*arguments, **settings) -> Catalog:
+        with other_process(PROBE, directory / "catalog.lock") as process:
+            heard.append(hear(process))
+        return Catalog(*arguments, **settings)
+
+    monkeypatch.setattr(opening, "Catalog", probed)
+    open_here()
+    assert heard == ["busy"]
 
 
 def test_network_file_system_is_one_server_s(directory: Path, open_here, caplog):
