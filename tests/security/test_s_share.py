@@ -6,7 +6,6 @@ import base64
 import hashlib
 import re
 import sqlite3
-import statistics
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -74,18 +73,20 @@ def test_s1_every_wrong_link_is_the_same_404(live_server: ServerProcess, tail: s
 
 
 def test_s1_the_time_of_a_404_tells_nothing(live_server: ServerProcess) -> None:
-    """A link that was revoked is not told from a guess by how long the answer takes."""
+    """A link that was revoked or paused is not told from a guess by how long the answer takes."""
     record = publish(live_server, name="timing")
-    revoked = share(live_server, record)
+    revoked, paused = (share(live_server, record) for _ in range(2))
     live_server.fetch(f"figserve/api/links/{revoked['id']}", method="DELETE")
-    seconds: dict[str, list[float]] = {token_of(revoked): [], "B" * 32: []}
-    for _ in range(60):
+    live_server.fetch(f"figserve/api/links/{paused['id']}", method="PATCH", body={"paused": True})
+    seconds: dict[str, list[float]] = {token_of(revoked): [], token_of(paused): [], "B" * 32: []}
+    for _ in range(100):
         for token, taken in seconds.items():
             started = time.perf_counter()
             live_server.fetch(f"figserve/f/{token}.png", anonymous=True)
             taken.append(time.perf_counter() - started)
-    first, second = (statistics.median(taken) for taken in seconds.values())
-    assert 0.6 < first / second < 1.7
+    # The quickest of many is the work itself; what else the machine does only ever adds to it.
+    quickest = [min(taken) for taken in seconds.values()]
+    assert max(quickest) < 1.6 * min(quickest)
 
 
 def see(url: str, browser: str) -> Response:
@@ -232,7 +233,7 @@ def test_s4_no_secret_in_the_log(make_server, level: str) -> None:
     assert statuses >= {200, 304, 400, 401, 403, 404, 405, 416, 500}
     log = server.log
     assert "Traceback" in log
-    secret_part = key.rpartition("_")[2]
+    secret_part = key.split("_", 2)[2]
     for secret in (token, gone, token_of(html), key, secret_part, urlsplit(signed).path.rpartition("/")[2][:-5]):
         assert secret not in log, re.findall(f".*{re.escape(secret)}.*", log)[:3]
     assert server.token not in log.replace(f"?token={server.token}", "", 2)

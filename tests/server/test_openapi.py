@@ -79,7 +79,7 @@ async def test_document_is_served(stranger):
 
 
 class TestContract:
-    """The helper itself: it lets pass what is documented, and nothing else."""
+    """The check itself: it lets pass what is documented, and nothing else."""
 
     JSON = {"Content-Type": "application/json; charset=utf-8"}
     LINKS = b'{"links": [], "next": null}'
