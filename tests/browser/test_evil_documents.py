@@ -62,17 +62,24 @@ def get_addresses(server: ServerProcess, record: dict, suffix: str) -> list[str]
 
 def test_v2_control_hostile_documents_get_through_where_nothing_holds_them(chromium, elsewhere: Listener) -> None:
     """Without our policies the same documents reach the listener: the tests below can fail."""
-    page = chromium.new_page()
+
+    def gets_through(url: str) -> bool:
+        page = chromium.new_page()
+        # A document that navigates away at once interrupts its own loading.
+        with contextlib.suppress(playwright_error()):
+            page.goto(url, wait_until="commit")
+        hit = elsewhere.wait_for_hit("/")
+        page.close()
+        return bool(hit)
+
     seen = {}
     for name, make in evil.SVGS.items():
         if name == "animate href":
             continue
         elsewhere.requests.clear()
-        page.goto(elsewhere.serve("/control.svg", make(elsewhere.origin), "image/svg+xml"), wait_until="commit")
-        seen[name] = elsewhere.wait_for_hit("/")
+        seen[name] = gets_through(elsewhere.serve("/control.svg", make(elsewhere.origin), "image/svg+xml"))
     elsewhere.requests.clear()
-    page.goto(elsewhere.serve("/control.html", evil.html(elsewhere.origin)), wait_until="commit")
-    seen["html"] = elsewhere.wait_for_hit("/")
+    seen["html"] = gets_through(elsewhere.serve("/control.html", evil.html(elsewhere.origin)))
     assert all(seen.values()), seen
 
 
