@@ -60,6 +60,8 @@ def get_addresses(server: ServerProcess, record: dict, suffix: str) -> list[str]
     return [*alone, record["url"], link["url"], f"{link['url']}/embed"]
 
 
+# It tests the tests, and Chromium now and then takes longer for it than a run should wait.
+@pytest.mark.soak
 def test_v2_control_hostile_documents_get_through_where_nothing_holds_them(chromium, elsewhere: Listener) -> None:
     """Without our policies the same documents reach the listener: the tests below can fail."""
 
