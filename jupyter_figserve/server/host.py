@@ -88,6 +88,3 @@ class FigServeHost(ServerApp):
         if not os.read(descriptor, 4096):
             IOLoop.current().remove_handler(descriptor)
             self.stop()
-
-
-main = FigServeHost.launch_instance

@@ -36,10 +36,6 @@ class Base:
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc}"
 
-    @property
-    def path(self) -> str:
-        return urlsplit(self.url).path
-
     def page(self, record: FigureRecord) -> str:
         return f"{self.url}/figures/{record.id}"
 

@@ -18,7 +18,7 @@ from jupyter_figserve.demo.server_process import Response, fetch
 from . import contract
 from .pictures import png
 
-START = "from jupyter_figserve.server.host import main; main()"
+START = "from jupyter_figserve.server.host import FigServeHost; FigServeHost.launch_instance()"
 DEADLINE = 60
 
 

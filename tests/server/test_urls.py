@@ -134,7 +134,7 @@ def test_urls_of_a_figure():
     assert base.bytes(record, FORMATS["png"]) == base.page(record) + ".png"
     assert base.bytes(record, FORMATS["png"], 2, 320) == base.page(record) + ".png?version=2&width=320"
     assert base.link("t") == "http://localhost:8888/figserve/f/t"
-    assert (base.origin, base.path) == ("http://localhost:8888", "/figserve")
+    assert (base.origin, base.url) == ("http://localhost:8888", "http://localhost:8888/figserve")
 
 
 class TestBehindProxy:
