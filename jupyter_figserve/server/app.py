@@ -18,7 +18,7 @@ from traitlets import Bool, Dict, Integer, List, TraitError, Unicode, default, v
 from traitlets import Float as FloatTrait
 
 from .. import __version__
-from ..errors import InvalidDuration
+from ..errors import FigServeError, InvalidDuration
 from ..store.opening import open_store
 from ..store.publishing import Limits
 from ..store.usage import Quota
@@ -119,6 +119,7 @@ class FigServe(ExtensionApp):
 
     services: Services
     _timer: PeriodicCallback | None = None
+    _wrong_setting: TraitError | None = None
 
     @default("data_dir")
     def _default_data_dir(self) -> str:
@@ -179,6 +180,30 @@ class FigServe(ExtensionApp):
         if value and not value.startswith("sqlite:////"):
             raise TraitError("database_url is sqlite:////absolute/path.db; other databases are not served yet.")
         return value
+
+    def _link_jupyter_server_extension(self, serverapp: Any) -> None:
+        """Jupyter logs a setting that is wrong, drops all others with it, and would load us with the defaults."""
+        try:
+            super()._link_jupyter_server_extension(serverapp)
+        except TraitError as error:
+            self._wrong_setting = error
+            raise
+
+    def initialize(self) -> None:  # type: ignore[override]
+        """Not with settings that nobody chose.
+
+        Raises
+        ------
+        FigServeError
+            When a setting is wrong; Jupyter logs it and goes on without us.
+        """
+        if self._wrong_setting is not None:
+            raise FigServeError(
+                f"jupyter_figserve is not loaded, because a setting of FigServe is wrong: {self._wrong_setting} Correct"
+                " it and start the server again.",
+                code="wrong_setting",
+            ) from self._wrong_setting
+        super().initialize()
 
     def initialize_settings(self) -> None:
         self.services = self._make_services()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tornado import web
 from tornado.ioloop import IOLoop
 
 from ..errors import FigServeError, InvalidInput, TooLarge
+from .base import status_of
 from .private import PrivateHandler
 
 _DRAINED = 4
@@ -21,18 +23,57 @@ class UploadHandler(PrivateHandler):
 
     _timeout: Any = None
 
+    _refusal: FigServeError | None = None
+
     async def prepare(self) -> None:  # type: ignore[override]
         self._chunks: list[bytes] = []
         self._received = 0
-        await super().prepare()
-        if self.request.method not in ("POST", "PUT"):
-            return
+        try:
+            await super().prepare()
+        except FigServeError as error:
+            await self._refuse(error)
+        if self.request.method in ("POST", "PUT"):
+            self._prepare_body()
+
+    async def _refuse(self, error: FigServeError) -> None:
+        """Answer at once and still let the body pass: who is cut off while sending sees no answer.
+
+        Raises
+        ------
+        FigServeError
+            The same, where no body is under way.
+        """
+        if self.request.method not in ("POST", "PUT") or self._asks_first:
+            raise error
+        self._refusal = error
+        # In the place of the handler's own methods, so that nothing of them can run.
+        self.post = self.put = self._end  # type: ignore[method-assign,assignment]
+        status, body = status_of(error), json.dumps({"error": error.message, "code": error.code}, ensure_ascii=False)
+        self.set_status(status)
+        self._set_error_headers(status, error)
+        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.set_header("Content-Length", str(len(body.encode())))
+        self.write(body)
+        await self.flush()
+
+    async def _end(self, *_: str) -> None:
+        self._stop_clock()
+        self.finish()
+
+    @property
+    def _asks_first(self) -> bool:
+        """Whether the sender waits with the body for our word."""
+        return self.request.headers.get("Expect", "").lower() == "100-continue"
+
+    def _prepare_body(self) -> None:
         limit = self.services.settings.figure_bytes
         declared = self.request.headers.get("Content-Length", "0")
         if not declared.isdigit():
             raise InvalidInput("The Content-Length is not a number.")
-        asks_first = self.request.headers.get("Expect", "").lower() == "100-continue"
-        if int(declared) > limit * (1 if asks_first else _DRAINED):
+        if self._refusal is not None and int(declared) > limit:
+            self._hang_up()
+            return
+        if int(declared) > limit * (1 if self._asks_first else _DRAINED):
             raise _too_large(limit)
         if self.request.connection is not None:
             # Counted here: tornado's own limit answers without a word.
@@ -44,11 +85,11 @@ class UploadHandler(PrivateHandler):
         limit = self.services.settings.figure_bytes
         self._received += len(chunk)
         if self._received <= limit:
-            self._chunks.append(chunk)
+            if self._refusal is None:
+                self._chunks.append(chunk)
             return
         self._chunks.clear()
-        if self._received > limit * _DRAINED and not self._finished:
-            self._stop_clock()
+        if self._received > limit * (1 if self._refusal else _DRAINED) and not self._finished:
             self._hang_up(_too_large(limit), 413)
 
     def take_body(self) -> bytes:
@@ -84,11 +125,17 @@ class UploadHandler(PrivateHandler):
         self._timeout = None
         if not self._finished:
             seconds = self.services.settings.body_seconds
-            self._hang_up(InvalidInput(f"The body took longer than {seconds:g} s to arrive.", code="body_timeout"), 408)
+            text = f"The body took longer than {seconds:g} s to arrive."
+            self._hang_up(InvalidInput(text, code="body_timeout"), 408)
 
-    def _hang_up(self, error: FigServeError, status: int) -> None:
-        self.set_header("Connection", "close")
-        self.answer({"error": error.message, "code": error.code}, status)
+    def _hang_up(self, error: FigServeError | None = None, status: int = 400) -> None:
+        """End the connection, with an answer where none was given yet."""
+        self._stop_clock()
+        if self._refusal is not None or error is None:
+            self.finish()
+        else:
+            self.set_header("Connection", "close")
+            self.answer({"error": error.message, "code": error.code}, status)
         if self.request.connection is not None:
             stream = self.request.connection.stream  # type: ignore[attr-defined]
             IOLoop.current().call_later(0.1, stream.close)

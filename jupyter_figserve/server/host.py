@@ -55,6 +55,11 @@ class FigServeHost(ServerApp):
         """There is no kernel or terminal here that would run as root."""
         return True
 
+    @default("reraise_server_extension_failures")
+    def _default_reraise_server_extension_failures(self) -> bool:
+        """Without the extension there is nothing to serve: the process ends and says why."""
+        return True
+
     def init_server_extensions(self) -> None:
         """Only ours is loaded, enabled or not."""
         self.jpserver_extensions = {"jupyter_figserve": True}

@@ -41,6 +41,16 @@ class Connection:
         self._first = await asyncio.wait_for(answer, DEADLINE)
         return sent
 
+    async def send_until_closed(self, data: bytes, most: int) -> int:
+        """Go on sending ``data`` until the other end hangs up; how many bytes went, ``most`` at the end of patience."""
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < most:
+                await self.send(data)
+                sent += len(data)
+                await asyncio.sleep(0)
+        return sent
+
     _first: bytes | None = None
 
     async def receive_head(self) -> tuple[int, HTTPHeaders]:

@@ -137,3 +137,54 @@ async def test_sender_that_hangs_up_publishes_nothing(owner, services):
         await connection.send_head("POST", PATH, headers)
         await connection.send(png()[:30])
     assert (await owner.get("/api/figures")).json()["figures"] == []
+
+
+class TestRefused:
+    """A body of several megabytes from somebody who may not publish."""
+
+    @pytest.fixture
+    def figserve_config(self) -> dict[str, object]:
+        return {"figure_bytes": 8 * 2**20}
+
+    async def refused(self, prefix: str, size: int, **headers: str) -> tuple[int, dict]:
+        """The answer to who sends all of the body before reading."""
+        async with connect(prefix) as connection:
+            head = {"X-API-Key": f"fsk_{'a' * 8}_{'b' * 43}", "Content-Type": "image/png", "Content-Length": str(size)}
+            await connection.send_head("POST", PATH, head | headers)
+            for start in range(0, size, 65_536):
+                await connection.send(b"x" * min(65_536, size - start))
+            return await answer_of(connection)
+
+    async def test_the_answer_is_heard(self, stranger):
+        """Every sender who sends the whole body finds the 401 behind it, not a broken connection."""
+        for _ in range(3):
+            status, error = await self.refused(stranger.prefix, 6 * 2**20)
+            assert (status, error["code"]) == (401, "bad_key")
+
+    async def test_nothing_of_the_handler_runs(self, owner, make_key):
+        """A key without the scope is told so; what it sent is no figure, though it is a good picture."""
+        async with connect(owner.prefix) as connection:
+            head = {"X-API-Key": await make_key("read"), "Content-Type": "image/png"}
+            await connection.send_head("POST", PATH, head | {"Content-Length": str(len(png()))})
+            await connection.send(png())
+            status, error = await answer_of(connection)
+        assert (status, error["code"]) == (403, "scope_missing")
+        assert (await owner.get("/api/figures")).json()["figures"] == []
+
+    async def test_connection_serves_on(self, stranger):
+        """The rest of the body is not taken for the next request."""
+        async with connect(stranger.prefix) as connection:
+            for _ in range(2):
+                head = {"Content-Type": "image/png", "Content-Length": "100000"}
+                await connection.send_head("POST", PATH, head)
+                await connection.send(b"GET / HTTP/1.1\r\n\r\n" + b"x" * (100_000 - 18))
+                assert (await answer_of(connection))[0] == 401
+
+    async def test_more_than_a_figure_is_not_read(self, stranger):
+        """Strangers send no more than the limit: then the connection ends, in chunks as with a length."""
+        for extra in ({"Content-Length": str(2**30)}, {"Transfer-Encoding": "chunked"}):
+            async with connect(stranger.prefix) as connection:
+                await connection.send_head("POST", PATH, {"Content-Type": "image/png"} | extra)
+                assert (await answer_of(connection))[0] == 401
+                piece = b"10000\r\n" + b"x" * 0x10000 + b"\r\n" if "Transfer-Encoding" in extra else b"x" * 0x10000
+                assert await connection.send_until_closed(piece, 2**30) < 2**30
