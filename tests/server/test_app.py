@@ -152,3 +152,29 @@ class TestReadOnly:
         assert "the disk is read-only" in answer.json()["error"]
         assert (await owner.delete(f"/api/links/{link['id']}")).status == 503
         assert (await stranger.get("/api/status")).json()["writable"] is False
+
+
+class TestWrongSetting:
+    """A setting that cannot be: Jupyter would drop all others with it and go on with the defaults."""
+
+    CONFIG = 'c.FigServe.keep_session_plots = "7 dayz"\nc.FigServe.link_max_age = "1d"\n'
+
+    @pytest.fixture
+    def config(self, tmp_path):
+        path = tmp_path / "jupyter_server_config.py"
+        path.write_text(self.CONFIG, encoding="utf-8")
+        return path
+
+    def test_the_extension_is_not_loaded(self, make_server, config):
+        """A server that somebody limited to a day serves no links of a year: nothing of ours answers, the log says why."""
+        server = make_server(args=[f"--config={config}"])
+        assert server.fetch("figserve/api/status").status == 404
+        assert not (server.data_dir / "catalog.db").exists()
+        assert "jupyter_figserve is not loaded, because a setting of FigServe is wrong: '7 dayz'" in server.log
+        assert server.fetch("api/kernelspecs").status == 200
+
+    def test_right_again_it_is_loaded(self, make_server, config):
+        """With the setting corrected, and the other one in force."""
+        config.write_text(self.CONFIG.replace("7 dayz", "7d"), encoding="utf-8")
+        server = make_server(args=[f"--config={config}"])
+        assert server.fetch("figserve/api/status").json()["limits"]["link_max_age"] == 86_400

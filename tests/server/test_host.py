@@ -129,3 +129,21 @@ def test_it_ends_with_its_parent(host):
     """When standard input ends, so does the server; the last test of the module."""
     host.process.stdin.close()
     assert host.process.wait(DEADLINE) == 0
+
+
+@pytest.mark.parametrize("setting", ["--FigServe.keep_session_plots=7 dayz", "--FigServe.keep_versions=-1"])
+def test_it_does_not_start_with_a_wrong_setting(setting, tmp_path):
+    """The process ends with an exit code that is not 0, having said which setting; nothing was made."""
+    environment = os.environ | {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}
+    arguments = ["--ServerApp.port=0", f"--FigServe.data_dir={tmp_path / 'figures'}", setting]
+    done = subprocess.run(
+        [sys.executable, "-c", START, *arguments],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+    )
+    assert done.returncode == 1
+    assert setting.partition("=")[2] in done.stderr
+    assert not (tmp_path / "figures").exists()
