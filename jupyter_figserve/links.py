@@ -16,6 +16,7 @@ KERNEL_SCOPES = frozenset({"read", "publish", "render"})
 LABEL_LENGTH = 200
 DEFAULT_LINK_LIFE = "30d"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
+_LINK_URL = re.compile(r"(?:^|/)f/([A-Za-z0-9_-]{32})(?![A-Za-z0-9_-])")
 _KEY = re.compile(r"fsk_([a-z0-9]{8})_([A-Za-z0-9_-]{43})")
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -86,6 +87,12 @@ def new_token() -> str:
 
 def is_token(text: str) -> bool:
     return _TOKEN.fullmatch(text) is not None
+
+
+def find_token(url: str) -> str | None:
+    """The token in a link's URL, or in that of its picture or frame; None when there is none."""
+    match = _LINK_URL.search(url)
+    return match[1] if match else None
 
 
 def new_link_id() -> str:

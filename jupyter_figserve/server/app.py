@@ -73,6 +73,9 @@ class FigServe(ExtensionApp):
     figure_pixels = Integer(100_000_000, min=1, help="The most pixels of one published raster picture.").tag(
         config=True
     )
+    export_bytes = Integer(
+        4 * _GIB, min=0, help="The most bytes of the pictures in one exported zip; 0 is without limit."
+    ).tag(config=True)
     body_timeout = FloatTrait(60.0, min=0.1, help="Seconds in which a published figure must have arrived.").tag(
         config=True
     )
@@ -203,7 +206,7 @@ class FigServe(ExtensionApp):
                 " it and start the server again.",
                 code="wrong_setting",
             ) from self._wrong_setting
-        super().initialize()
+        super().initialize()  # type: ignore[no-untyped-call]
 
     def initialize_settings(self) -> None:
         self.services = self._make_services()
@@ -260,6 +263,7 @@ class FigServe(ExtensionApp):
             host=getattr(self.serverapp, "figserve_host", "extension"),
             figure_bytes=self.figure_bytes,
             figure_pixels=self.figure_pixels,
+            export_bytes=self.export_bytes,
             body_seconds=self.body_timeout,
             link_max_age=_seconds(self.link_max_age),
             link_cache_seconds=self.link_cache_seconds,

@@ -47,7 +47,7 @@ class UploadHandler(PrivateHandler):
             raise error
         self._refusal = error
         # In the place of the handler's own methods, so that nothing of them can run.
-        self.post = self.put = self._end  # type: ignore[method-assign,assignment]
+        self.post = self.put = self._end
         status, body = status_of(error), json.dumps({"error": error.message, "code": error.code}, ensure_ascii=False)
         self.set_status(status)
         self._set_error_headers(status, error)

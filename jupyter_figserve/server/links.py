@@ -10,7 +10,7 @@ from tornado import web
 
 from ..errors import Conflict, Forbidden, InvalidInput, NotFound
 from ..figure import FigureRecord
-from ..links import DEFAULT_LINK_LIFE, Link, check_label, hash_secret, new_link_id, new_token
+from ..links import DEFAULT_LINK_LIFE, Link, check_label, find_token, hash_secret, new_link_id, new_token
 from ..store import links
 from ..store.figures import LIMIT, MOST, write_cursor
 from ..times import parse_expiry
@@ -72,6 +72,27 @@ class LinksHandler(PrivateHandler):
         self.answer({"links": [shapes.link(link) for link in found[:limit]], "next": following})
 
     head = get
+
+
+class FindLinkHandler(PrivateHandler):
+    """``/api/links/find``: which link a URL is, for who has the URL and wants to revoke it."""
+
+    scopes = {"POST": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def post(self) -> None:
+        """A POST, since the URL is a secret, which an address of a GET would show to every log."""
+        url = self.json_body(("url",)).get("url")
+        token = find_token(url) if isinstance(url, str) else None
+        if token is None:
+            raise InvalidInput("Give url as the link's URL, which ends in /f/ and 32 letters, digits, - and _.")
+        store = self.services.store
+        link = links.find_by_token(store.catalog.reader, token)
+        record = store.find_figure(link.figure) if link else None
+        if link is None or record is None or not self.caller.may_see(record.owner):
+            raise NotFound("There is no such link.")
+        self.answer(shapes.link(link))
 
 
 class LinkHandler(PrivateHandler):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import embedding, events, figures, keys, links, pages, shared, status
+from . import diagnosis, embedding, events, export, figures, keys, links, pages, shared, status
 from .base import MissingHandler
 
 _ID = r"([A-Za-z0-9]{1,64})"
@@ -18,10 +18,13 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/api/figures/{_ID}/versions/([0-9]{{1,9}})/source", figures.SourceHandler),
     (rf"/api/figures/{_ID}/links", links.FigureLinksHandler),
     (r"/api/links", links.LinksHandler),
+    (r"/api/links/find", links.FindLinkHandler),
     (rf"/api/links/{_ID}", links.LinkHandler),
     (r"/api/keys", keys.KeysHandler),
     (rf"/api/keys/{_ID}", keys.KeyHandler),
     (r"/api/events", events.EventsHandler),
+    (r"/api/diagnosis", diagnosis.DiagnosisHandler),
+    (r"/export\.zip", export.ExportHandler),
     (rf"/figures/{_ID}", pages.FigurePageHandler),
     (rf"/figures/{_ID}\.([a-z]{{2,5}})", figures.FigureBytesHandler),
     (r"/f/(.*)", shared.LinkHandler),

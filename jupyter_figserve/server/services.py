@@ -30,6 +30,8 @@ class Settings:
     ----------
     figure_bytes
         The most bytes of one published body.
+    export_bytes
+        The most bytes of the pictures in one zip; 0 is without limit.
     body_seconds
         How long one may take to arrive.
     link_max_age
@@ -43,6 +45,7 @@ class Settings:
     host: str
     figure_bytes: int
     figure_pixels: int
+    export_bytes: int
     body_seconds: float
     link_max_age: float | None
     link_cache_seconds: int

@@ -69,6 +69,11 @@ class Urls:
         return quote(self._app.base_url.rstrip("/"), safe=_PATH_SAFE) + "/figserve"
 
     @property
+    def public_url(self) -> str | None:
+        """Where the world is told to find us, None when nobody set it."""
+        return _with_prefix(self._public_url) if self._public_url else None
+
+    @property
     def public_origin(self) -> str | None:
         return Base(self._public_url, False).origin if self._public_url else None
 

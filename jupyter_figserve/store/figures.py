@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection, Row
 from ..errors import InvalidInput
 from ..figure import FigureRecord, Identity, Representation, Source, Version
 from . import tables
+from .usage import Used
 
 LIMIT = 50
 MOST = 1_000
@@ -132,6 +133,16 @@ def list_page(
     ).all()
     following = write_cursor(inside[-1].updated, inside[-1].id) if len(keys) > limit else None
     return list(_records(rows)), following
+
+
+def measure(connection: Connection, which: Filter) -> Used:
+    """How many figures there are, and the bytes of their newest versions' representations."""
+    parts = tables.figures.outerjoin(
+        tables.representations,
+        sa.and_(_R.figure == _F.id, _R.version == _F.latest, _R.is_thumbnail.is_(False)),
+    )
+    query = sa.select(sa.func.count(_F.id.distinct()), sa.func.coalesce(sa.func.sum(_R.size), 0)).select_from(parts)
+    return Used(*connection.execute(query.where(*_conditions(which))).one())
 
 
 def ids(connection: Connection, which: Filter) -> Sequence[str]:

@@ -12,7 +12,18 @@ import pytest
 import sqlalchemy as sa
 
 from jupyter_figserve.demo.server_process import ServerProcess
-from jupyter_figserve.server import embedding, events, figures, keys, links, pages, shared, status
+from jupyter_figserve.server import (
+    diagnosis,
+    embedding,
+    events,
+    export,
+    figures,
+    keys,
+    links,
+    pages,
+    shared,
+    status,
+)
 from jupyter_figserve.server.base import MissingHandler
 from jupyter_figserve.server.routes import ROUTES, make_routes
 from jupyter_figserve.store import tables
@@ -104,6 +115,7 @@ async def make_samples(owner, services) -> list[Sample]:
         (links.LinkHandler, f"/api/links/{link['id']}"),
         (keys.KeysHandler, "/api/keys"),
         (keys.KeyHandler, f"/api/keys/{key}"),
+        (diagnosis.DiagnosisHandler, "/api/diagnosis"),
     ]
     made += [Sample(handler, path, JSON, True) for handler, path in private]
     made += [
@@ -118,6 +130,7 @@ async def make_samples(owner, services) -> list[Sample]:
         Sample(shared.LinkHandler, f"/f/{framed_token}", PAGE_WITH_FRAME, False, html),
         Sample(shared.LinkHandler, f"/f/{framed_token}/embed", PAGE_WITH_FRAME, False, html),
         Sample(shared.LinkHandler, f"/f/{framed_token}.html", PAGE_WITH_FRAME, False, html),
+        Sample(export.ExportHandler, "/export.zip", JSON, True, "application/zip"),
         Sample(pages.FigurePageHandler, f"/figures/{figure}", PAGE, True, html),
         Sample(pages.FigurePageHandler, f"/figures/{framed['id']}", PAGE_WITH_FRAME, True, html),
         Sample(figures.FigureBytesHandler, f"/figures/{framed['id']}.html", IMAGE, True, html, True),
@@ -136,7 +149,7 @@ async def make_samples(owner, services) -> list[Sample]:
     return made
 
 
-WITHOUT_GET = {figures.SourceHandler}
+WITHOUT_GET = {figures.SourceHandler, links.FindLinkHandler}
 STREAMS = {events.EventsHandler}
 
 

@@ -166,7 +166,7 @@ class TestWrongSetting:
         return path
 
     def test_the_extension_is_not_loaded(self, make_server, config):
-        """A server that somebody limited to a day serves no links of a year: nothing of ours answers, the log says why."""
+        """A server that somebody limited to a day serves no links of a year; the log says why."""
         server = make_server(args=[f"--config={config}"])
         assert server.fetch("figserve/api/status").status == 404
         assert not (server.data_dir / "catalog.db").exists()

@@ -200,3 +200,32 @@ class TestChange:
         assert [(await owner.delete(path)).status for _ in range(2)] == [204, 404]
         assert (await owner.get(path)).status == (await owner.patch(path, {})).status == 404
         assert (await owner.get("/api/links")).json()["links"] == []
+
+
+class TestFind:
+    """Which link a URL is: for who has the URL, and may revoke it."""
+
+    async def test_any_of_its_urls(self, owner):
+        """The page's, the picture's, the frame's."""
+        link = await owner.share(await owner.publish())
+        for url in (link["url"], link["image_url"], link["url"] + "/embed", link["url"] + "?x=1"):
+            answer = await owner.post("/api/links/find", {"url": url})
+            assert (answer.status, answer.json()["id"]) == (200, link["id"])
+            assert "url" not in answer.json()
+
+    async def test_what_is_no_link_of_the_callers(self, owner, stranger, make_key):
+        """Unknown, revoked and another owner's are the same 404; what is no link's URL is 400."""
+        link = await owner.share(await owner.publish())
+        other = stranger.bearing(await make_key("publish", owner="ana"))
+        assert (await other.post("/api/links/find", {"url": link["url"]})).status == 404
+        assert (await owner.post("/api/links/find", {"url": "/f/" + "x" * 32})).status == 404
+        await owner.delete(f"/api/links/{link['id']}")
+        assert (await owner.post("/api/links/find", {"url": link["url"]})).status == 404
+        for body in ({}, {"url": 7}, {"url": "https://example.org/"}, {"url": link["url"] + "x"}):
+            assert (await owner.post("/api/links/find", body)).status == 400
+
+    async def test_it_is_for_those_who_may_revoke(self, stranger, make_key):
+        """Not for readers and strangers."""
+        body = {"url": "/f/" + "x" * 32}
+        assert (await stranger.post("/api/links/find", body)).status == 401
+        assert (await stranger.bearing(await make_key("read")).post("/api/links/find", body)).status == 403

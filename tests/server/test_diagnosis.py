@@ -1,0 +1,48 @@
+"""`/api/diagnosis`: what a server finds of itself, for those who may see its machine's paths."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+
+async def test_it_tells_where_it_is(owner, services):
+    """Its process, interpreter and data directory, which is whole and its own."""
+    answer = (await owner.get("/api/diagnosis")).json()
+    assert (answer["process"], answer["python"]) == (os.getpid(), sys.executable)
+    assert answer["read_only_because"] is None
+    assert answer["public_url"] is None
+    directory = answer["directory"]
+    assert directory["path"] == str(services.store.directory)
+    assert directory["exists"]
+    assert directory["is_writable"]
+    assert directory["is_own"]
+    assert directory["open_to_others"] == []
+    assert 0 < directory["free"] < directory["total"]
+
+
+async def test_it_is_not_for_everybody(stranger, make_key):
+    """Paths are for a login or an admin."""
+    assert (await stranger.get("/api/diagnosis")).status == 401
+    key = await make_key("read", "publish", "render")
+    assert (await stranger.bearing(key).get("/api/diagnosis")).status == 403
+    assert (await stranger.bearing(await make_key("admin")).get("/api/diagnosis")).status == 200
+
+
+async def test_files_open_to_others_are_named(owner, services):
+    """With their paths."""
+    (services.store.directory / "signing.keys").chmod(0o644)
+    directory = (await owner.get("/api/diagnosis")).json()["directory"]
+    assert directory["open_to_others"] == [str(services.store.directory / "signing.keys")]
+
+
+class TestPublicUrl:
+    @pytest.fixture
+    def figserve_config(self) -> dict[str, object]:
+        return {"public_url": "https://plots.example.org/x"}
+
+    async def test_it_is_told_with_our_prefix(self, owner):
+        """The address that links carry."""
+        assert (await owner.get("/api/diagnosis")).json()["public_url"] == "https://plots.example.org/x/figserve"
