@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlencode
 
 from .. import errors
@@ -21,6 +22,7 @@ CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 60.0
 _BODY_LIMIT = 256 * 2**20
 _IDLE_CONNECTIONS = 4
+_ERROR_LIMIT = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,39 @@ class Client:
 
     def close(self) -> None:
         _close_all(self._idle)
+
+    @contextlib.contextmanager
+    def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: IO[bytes] | None = None,
+        headers: dict[str, str] | None = None,
+        **query: Any,
+    ) -> Iterator[http.client.HTTPResponse]:
+        """A request on a connection of its own, for what is too large to hold; the answer is yet to be read.
+
+        Raises
+        ------
+        FigServeError
+            For an answer that is no success, and when the connection breaks off, also while the answer is read.
+        """
+        request = self._request(method, path, query=query, accept="*/*")
+        connection = open_connection(self.address, self._ca_file, self._connect_timeout, self._read_timeout)
+        try:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                # A server may refuse a large body before its end; its answer is then to be read.
+                connection.request(method, request.target, body, {**request.headers, **(headers or {})})
+            response = connection.getresponse()
+            if not 200 <= response.status < 300:
+                names = {name.lower(): value for name, value in response.getheaders()}
+                raise error_of(response.status, names, response.read(_ERROR_LIMIT), self.address)
+            yield response
+        except (OSError, http.client.HTTPException) as error:
+            raise self._broken(error) from error
+        finally:
+            connection.close()
 
     def _exchange(self, request: Request, meanwhile: Callable[[], None] | None = None) -> Answer:
         """Send and read, once more on a new connection if a kept one turns out to be dropped.

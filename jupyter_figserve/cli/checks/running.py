@@ -1,0 +1,142 @@
+"""The servers that this user has running here, with the extension or without; and what they share. Any process."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...errors import FigServeError
+from ..connecting import make_client
+from ..servers import Running, command_line, find_running, process_environment
+from .kernels import ask
+from .result import Result, note, ok, wrong
+from .server import Examination
+
+_SECONDS = 60
+_IS_THERE = "import importlib.util, json; print(json.dumps(importlib.util.find_spec('jupyter_figserve') is not None))"
+_LIST = ("-m", "jupyter_server.extension.serverextension", "list")
+
+
+def check_running(options: argparse.Namespace, examined: list[Examination]) -> Iterator[Result]:
+    """Each server, and those that share a data directory; ``examined`` are those looked at already."""
+    servers = find_running()
+    known = {(one.client.address.port, one.client.address.prefix) for one in examined}
+    if not servers and not examined:
+        says = "You have no Jupyter server running on this machine."
+        yield note("server", "none", says, "jupyter lab  # or: jupyter figserve serve")
+    for server in servers:
+        if (server.address.port, server.address.prefix) not in known:
+            yield from _check(server, options, examined)
+    yield from _compare(examined)
+
+
+def _check(server: Running, options: argparse.Namespace, examined: list[Examination]) -> Iterator[Result]:
+    try:
+        client = make_client(options, server.address, server.token or None)
+    except FigServeError as error:
+        yield wrong(
+            "server", server.url, str(error), f"jupyter figserve doctor --server {shlex.quote(server.url)} --insecure"
+        )
+        return
+    examination = Examination(client, None if options.ca_file is None else str(options.ca_file))
+    for result in examination.results():
+        if result.check == "extension":
+            yield _why_not(server)
+        elif result.check == "key" and not server.token:
+            says = "It has a password instead of a token, so that programs need a key."
+            yield note(
+                "key", server.url, says, "make a key in a browser that is logged in, with POST figserve/api/keys"
+            )
+        else:
+            yield result
+    examined.append(examination)
+
+
+def _why_not(server: Running) -> Result:
+    """Why a server lacks the extension: its interpreter is asked."""
+    words = command_line(server.process)
+    if not words or not os.path.basename(words[0]).startswith("python"):
+        says = "jupyter_figserve does not answer there: it is not installed in that server's environment, or disabled."
+        return wrong("extension", server.url, says, "pip install jupyter_figserve  # there, and restart the server")
+    interpreter, environment = words[0], process_environment(server.process)
+    python = shlex.quote(interpreter)
+    try:
+        if not ask(interpreter, environment, _IS_THERE):
+            says = f"jupyter_figserve is not installed in that server's environment ({interpreter})."
+            return wrong("extension", server.url, says, f"{python} -m pip install jupyter_figserve")
+        is_enabled = _is_enabled(interpreter, environment)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        says = f"jupyter_figserve does not answer there, and its interpreter {interpreter} cannot be asked: {error}."
+        return wrong("extension", server.url, says, f"{python} -m pip install jupyter_figserve")
+    if not is_enabled:
+        says = f"jupyter_figserve is installed for that server ({interpreter}), but disabled."
+        return wrong("extension", server.url, says, f"{_enabling(interpreter)} && restart that server")
+    says = (
+        "jupyter_figserve is installed and enabled for that server, but was not loaded: the server is older than the"
+        " installation, was told not to load it, or its log says why, as when a setting of FigServe is wrong."
+    )
+    return wrong("extension", server.url, says, f"restart that server (process {server.process}), and read its log")
+
+
+def _is_enabled(interpreter: str, environment: dict[str, str]) -> bool:
+    done = subprocess.run(
+        [interpreter, *_LIST],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    said = (done.stdout + done.stderr).decode(errors="replace").splitlines()
+    return any("jupyter_figserve" in line and "enabled" in line for line in said)
+
+
+def _enabling(interpreter: str) -> str:
+    script = Path(interpreter).with_name("jupyter-server")
+    if script.is_file():
+        return f"{shlex.quote(str(script))} extension enable jupyter_figserve"
+    return f"{shlex.quote(interpreter)} -m jupyter_server.extension.serverextension enable jupyter_figserve"
+
+
+def _compare(examined: list[Examination]) -> Iterator[Result]:
+    """Servers that have one data directory in common, which is normal."""
+    by_directory: dict[str, list[Examination]] = {}
+    for one in examined:
+        if one.diagnosis is not None:
+            by_directory.setdefault(str(one.diagnosis["directory"]["path"]), []).append(one)
+    for path, sharing in by_directory.items():
+        if len(sharing) < 2:
+            continue
+        versions = sorted({str(one.diagnosis["version"]) for one in sharing if one.diagnosis})
+        urls = " and ".join(one.url for one in sharing)
+        if len(versions) == 1:
+            yield ok("shared_directory", path, f"{urls} share it, which is as it should be.")
+            continue
+        says = (
+            f"{urls} share it with different versions ({', '.join(versions)}): the older one reads on, but keeps"
+            " nothing new once the newer one has changed the catalog's form."
+        )
+        yield note(
+            "shared_directory", path, says, "pip install --upgrade jupyter_figserve  # in the older one's environment"
+        )
+
+
+def dead_files() -> Iterator[Result]:
+    """What servers leave behind that were killed."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    from ..servers import is_alive
+
+    for path in sorted(Path(jupyter_runtime_dir()).glob("jpserver-*.json")):
+        try:
+            process = int(json.loads(path.read_text(encoding="utf-8"))["pid"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if not is_alive(process):
+            says = "It is left of a server that did not end well, and harms nobody."
+            yield note("leftover", str(path), says, f"rm {shlex.quote(str(path))}")

@@ -1,0 +1,65 @@
+"""A bar on standard error for a person who waits; nothing where nobody looks. Any process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+_SECONDS = 0.1
+_BAR = 24
+
+
+class Progress:
+    """How far something is.
+
+    Parameters
+    ----------
+    what
+        Begins the line: ``"Sending plot.png"``.
+    total
+        What there is to do; None when nobody knows.
+    write
+        A number of the unit in words: ``"12 MB"``, ``"37"``.
+    """
+
+    def __init__(self, what: str, total: int | None, write: Callable[[int], str] = "{:,}".format) -> None:
+        from .output import clean
+
+        self._what = clean(what, 60)
+        self._total = total
+        self._write = write
+        self._done = 0
+        self._shown = 0.0
+        self._is_seen = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
+        if self._is_seen:
+            self._show()
+            print(file=sys.stderr)
+
+    def advance(self, count: int) -> None:
+        self.set(self._done + count)
+
+    def set(self, done: int) -> None:
+        """It is at ``done`` now; the line is written anew a few times a second at most."""
+        self._done = done
+        now = time.monotonic()
+        if self._is_seen and (now - self._shown >= _SECONDS or done == self._total):
+            self._shown = now
+            self._show()
+
+    def _show(self) -> None:
+        done = self._write(self._done)
+        if self._total:
+            part = min(1.0, self._done / self._total)
+            full = round(part * _BAR)
+            done = f"[{'#' * full}{'.' * (_BAR - full)}] {part:4.0%}  {done} of {self._write(self._total)}"
+        line = f"{self._what}  {done}"[: shutil.get_terminal_size().columns - 1]
+        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
