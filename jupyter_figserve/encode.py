@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import math
-import pickle
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -115,21 +114,6 @@ def encode(obj: object, formats: Sequence[str] = ("png",), *, dpi: float | None 
     except Exception as error:
         reason = one_line(f"{type(error).__name__}: {error}", 500)
         raise OutputInvalid(f"The figure could not be drawn: {reason}") from error
-
-
-def pickle_figure(figure: Any) -> bytes:
-    """The figure as a source that the sandbox can draw again.
-
-    Raises
-    ------
-    OutputInvalid
-        When something in it cannot be pickled.
-    """
-    try:
-        return pickle.dumps(figure, protocol=pickle.HIGHEST_PROTOCOL)
-    except Exception as error:
-        reason = one_line(f"{type(error).__name__}: {error}", 500)
-        raise OutputInvalid(f"The figure cannot be kept for redrawing: {reason}", code="not_redrawable") from error
 
 
 def libraries() -> dict[str, str]:

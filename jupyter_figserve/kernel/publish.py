@@ -139,7 +139,7 @@ class _SourceOf:
     def pickle(self) -> None:
         if self._figure is None:
             return
-        from ..encode import pickle_figure
+        from ..pickling import pickle_figure
 
         try:
             self.data = pickle_figure(self._figure)

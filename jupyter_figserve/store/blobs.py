@@ -43,17 +43,20 @@ class LocalBlobs:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._made: set[Path] = set()
+
+    def make_directories(self) -> None:
+        """All that blobs will lie in, at once: one by one, each would cost a publish a sync."""
+        last = self.root / f"{_PREFIXES - 1:02x}"
+        if not last.exists():
+            for prefix in range(_PREFIXES):
+                make_private_directory(self.root / f"{prefix:02x}")
+            fsync_directory(self.root)
 
     def put(self, digest: str, data: bytes) -> None:
         path = self._path(digest)
         if _size(path) == len(data):
             return
-        if path.parent not in self._made:
-            make_private_directory(path.parent)
-            fsync_directory(self.root)
-            self._made.add(path.parent)
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        directory = self._open_directory(path.parent)
         try:
             if not self._link_nameless(path, directory, data):
                 self._rename_named(path, data)
@@ -97,6 +100,15 @@ class LocalBlobs:
     def _path(self, digest: str) -> Path:
         assert _DIGEST.fullmatch(digest), digest
         return self.root / digest[:2] / digest
+
+    def _open_directory(self, path: Path) -> int:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        try:
+            return os.open(path, flags)
+        except FileNotFoundError:
+            make_private_directory(path)
+            fsync_directory(self.root)
+            return os.open(path, flags)
 
     def _link_nameless(self, path: Path, directory: int, data: bytes) -> bool:
         """Write by ``O_TMPFILE`` (open(2)); False where that is not supported, or something has the name already.

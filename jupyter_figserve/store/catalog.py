@@ -93,6 +93,14 @@ class Catalog:
         """Run ``work`` in a transaction of the writer's thread; the future is done after the fsync."""
         return self.submit(lambda: self.transact(work))
 
+    def defer(self, work: Callable[[], None]) -> None:
+        """Do ``work`` in the writer's thread when nobody waits for other work; called by work."""
+        self._writer.defer(work)
+
+    def finish_deferred(self) -> None:
+        """Do all that was put off, now; called by work."""
+        self._writer.finish_deferred()
+
     def transact(self, work: Callable[[Connection], T]) -> T:
         """Run ``work``, in the writer's thread, in a transaction that excludes every other writer."""
         if self._write_connection is None:

@@ -40,9 +40,18 @@ def newest_id(connection: Connection) -> int:
 def after(connection: Connection, event_id: int, limit: int = 1_000) -> Sequence[Event]:
     """Events later than ``event_id``, in order."""
     query = sa.select(tables.events).where(tables.events.c.id > event_id).order_by(tables.events.c.id).limit(limit)
-    return [Event(row.id, row.created, row.owner, row.kind, json.loads(row.data)) for row in connection.execute(query)]
+    return _events(connection, query)
+
+
+def newest(connection: Connection, count: int) -> Sequence[Event]:
+    """The last ``count`` events, newest first."""
+    return _events(connection, sa.select(tables.events).order_by(tables.events.c.id.desc()).limit(count))
 
 
 def trim(connection: Connection, kept: int = KEPT) -> int:
     """Forget all but the newest; returns how many went."""
     return connection.execute(tables.events.delete().where(tables.events.c.id <= newest_id(connection) - kept)).rowcount
+
+
+def _events(connection: Connection, query: sa.Select[Any]) -> list[Event]:
+    return [Event(row.id, row.created, row.owner, row.kind, json.loads(row.data)) for row in connection.execute(query)]

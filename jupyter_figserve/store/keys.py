@@ -11,6 +11,7 @@ from ..links import Key
 from . import tables
 
 _K = tables.keys.c
+_OF_ID = sa.select(tables.keys).where(_K.id == sa.bindparam("id"))
 _COLUMNS = [column.name for column in tables.keys.columns]
 
 
@@ -20,7 +21,7 @@ def add(connection: Connection, key: Key) -> None:
 
 
 def find(connection: Connection, key_id: str) -> Key | None:
-    row = connection.execute(sa.select(tables.keys).where(_K.id == key_id)).first()
+    row = connection.execute(_OF_ID, {"id": key_id}).first()
     return _key(row) if row else None
 
 

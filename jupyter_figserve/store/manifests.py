@@ -50,6 +50,14 @@ class Manifests:
         os.replace(beside, path)
         fsync_directory(path.parent)
 
+    def is_behind(self, record: FigureRecord) -> bool:
+        """Whether a figure's manifest is missing, or was written before the figure's last change."""
+        try:
+            told = json.loads(self._path(record.id).read_text(encoding="utf-8"))
+            return bool(told["updated"] < record.updated)
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            return True
+
     def delete(self, figure_id: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             self._path(figure_id).unlink()

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from ..errors import Conflict, ReadOnly
 from ..times import Clock, system_clock
@@ -14,7 +15,7 @@ from .catalog import Catalog, CatalogBroken
 from .filesystem import DirectoryLock, find_network_type, is_writable, make_private_directory
 from .manifests import Manifests
 from .publishing import Limits
-from .restoring import restore
+from .restoring import catch_up, restore
 from .store import Store
 
 logger = logging.getLogger("jupyter_figserve")
@@ -71,10 +72,17 @@ def open_store(
         clock=clock,
     )
     if store.read_only_because is None:
-        store.write(lambda _: manifests.remove_leftover()).result()
+        blobs.make_directories()
+        store.write(lambda connection: _tidy(connection, manifests)).result()
     else:
         logger.warning("figserve serves what it has but keeps nothing new: %s.", store.read_only_because)
     return store
+
+
+def _tidy(connection: Connection, manifests: Manifests) -> None:
+    """What a kill left half-written or unwritten."""
+    manifests.remove_leftover()
+    catch_up(connection, manifests)
 
 
 def _make_directories(directory: Path, of_catalog: Path) -> bool:

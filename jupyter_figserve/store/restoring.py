@@ -1,4 +1,5 @@
-"""A catalog from manifests: for a lost or damaged one. Server process, or the command line's."""
+"""A catalog from manifests, for a lost or damaged one, and manifests from the catalog. Server process, or the command
+line's."""
 
 from __future__ import annotations
 
@@ -10,10 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..figure import FigureRecord, Identity, Version
-from . import figures, links, publishing, sessions, tables
+from . import events, figures, links, publishing, sessions, tables
 from .blobs import Blobs
 from .manifests import Manifest, Manifests
 from .sessions import Session
+
+_LOOKED_AT = 500
+"""Events, more than the figures that one server puts off at a time."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,26 @@ def restore(
         done = replace(done, figures=_count(connection, tables.figures))
         progress(done.figures)
     return replace(done, versions=_count(connection, tables.versions), links=_count(connection, tables.links))
+
+
+def write_manifest(connection: Connection, manifests: Manifests, figure_id: str) -> None:
+    """Bring a figure's manifest to what the catalog says; called in a write transaction."""
+    record = figures.find(connection, figure_id)
+    if record is not None:
+        versions = tuple(figures.versions(connection, figure_id))
+        manifests.write(Manifest(record, versions, tuple(links.of_figure(connection, figure_id))))
+
+
+def catch_up(connection: Connection, manifests: Manifests) -> int:
+    """Write the manifests that a killed server did not come to; how many there were.
+
+    They are written after the publish is acknowledged, so only figures of the newest events can lack theirs.
+    """
+    named = {str(event.data.get("figure")) for event in events.newest(connection, _LOOKED_AT)}
+    behind = [id for id in named if (record := figures.find(connection, id)) and manifests.is_behind(record)]
+    for figure_id in behind:
+        write_manifest(connection, manifests, figure_id)
+    return len(behind)
 
 
 def _beaten(connection: Connection, found: Manifest) -> FigureRecord | None:

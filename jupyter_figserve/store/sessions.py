@@ -13,6 +13,10 @@ from . import tables
 _S = tables.sessions.c
 _made = insert(tables.session_figures)
 _MADE = _made.on_conflict_do_update(index_elements=["session", "figure"], set_={"version": _made.excluded.version})
+_HAS_MADE = sa.select(tables.session_figures.c.version).where(
+    tables.session_figures.c.session == sa.bindparam("session"),
+    tables.session_figures.c.figure == sa.bindparam("figure"),
+)
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,7 @@ def made(connection: Connection, session_id: str, figure: str, version: int) -> 
 
 
 def has_made(connection: Connection, session_id: str, figure: str) -> bool:
-    made = tables.session_figures.c
-    query = sa.select(made.version).where(made.session == session_id, made.figure == figure)
-    return connection.execute(query).first() is not None
+    return connection.execute(_HAS_MADE, {"session": session_id, "figure": figure}).first() is not None
 
 
 def in_notebook(owner: str, scope: str, path: str) -> sa.ColumnElement[bool]:

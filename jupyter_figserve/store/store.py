@@ -6,9 +6,10 @@ when the change is on the disk.
 
 from __future__ import annotations
 
+import contextlib
 import errno
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,15 +20,18 @@ from ..errors import Conflict, FigServeError, NotFound, QuotaExceeded, ReadOnly
 from ..figure import FigureRecord, Identity, Payload, Source, Version, digest_of
 from ..links import Link
 from ..times import Clock, system_clock
-from . import cleaning, figures, links, publishing, sessions
+from . import cleaning, figures, links, publishing, restoring, sessions
 from .blobs import Blobs, LocalBlobs
 from .catalog import Catalog
 from .cleaning import Cleaned
 from .filesystem import DirectoryLock
-from .manifests import Manifest, Manifests
+from .manifests import Manifests
 from .publishing import Limits
 
 T = TypeVar("T")
+_BESIDE = 2**20
+"""Bytes of a version, up to which its blobs are written while its rows are."""
+_PUTTERS = 2
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ class Store:
         self.clock = clock
         self._lock = lock
         self._shard = 0
+        self._untold: set[str] = set()
+        self._putters = ThreadPoolExecutor(_PUTTERS, "figserve-blobs")
 
     @property
     def read_only_because(self) -> str | None:
@@ -220,30 +226,50 @@ class Store:
         """Run ``work`` in one write transaction."""
         return self._submit(lambda: self.catalog.transact(work))
 
+    def flush(self) -> Future[None]:
+        """Done when the manifests say what the catalog says of all that was published before."""
+        return self._submit(self.catalog.finish_deferred)
+
     def close(self) -> None:
         self.catalog.close()
+        self._putters.shutdown()
         self._lock.release()
 
     def _publish(self, draft: Draft) -> FigureRecord:
         version, held = _described(draft, self.clock())
-        self._put(held)
+        if version.size > _BESIDE:
+            # Else the write lock would be held for long.
+            self._put(held)
 
         def enter(connection: Connection) -> FigureRecord:
-            # Cleaning may have taken a blob between its writing and this transaction, but not after.
-            self._put(held)
-            record = publishing.publish(connection, self.limits, draft.identity, draft.origin, version)
-            self._write_manifest(connection, record.id)
-            return record
+            with self._putting(held):
+                return publishing.publish(connection, self.limits, draft.identity, draft.origin, version)
 
         try:
-            return self.catalog.transact(enter)
+            record = self.catalog.transact(enter)
         except (QuotaExceeded, OSError):
             self._drop_unheld(held)
             raise
+        self._write_manifest_soon(record.id)
+        return record
 
     def _put(self, held: Sequence[tuple[str, bytes]]) -> None:
         for digest, data in held:
             self.blobs.put(digest, data)
+
+    @contextlib.contextmanager
+    def _putting(self, held: Sequence[tuple[str, bytes]]) -> Iterator[None]:
+        """Write blobs beside what the block does, in its transaction: at its end they are on the disk.
+
+        Cleaning may have taken a blob that was there before the transaction, but cannot take it in between.
+        """
+        writing = [self._putters.submit(self.blobs.put, digest, data) for digest, data in held]
+        try:
+            yield
+        finally:
+            wait(writing)
+        for one in writing:
+            one.result()
 
     def _drop_unheld(self, held: Sequence[tuple[str, bytes]]) -> None:
         """What was refused leaves nothing behind."""
@@ -251,10 +277,18 @@ class Store:
         self.catalog.transact(lambda connection: cleaning.drop_unheld(connection, self.blobs, digests))
 
     def _write_manifest(self, connection: Connection, figure_id: str) -> None:
-        record = figures.find(connection, figure_id)
-        if record is not None:
-            versions = tuple(figures.versions(connection, figure_id))
-            self.manifests.write(Manifest(record, versions, tuple(links.of_figure(connection, figure_id))))
+        restoring.write_manifest(connection, self.manifests, figure_id)
+
+    def _write_manifest_soon(self, figure_id: str) -> None:
+        """After what waits: the catalog has it, and ``restoring.catch_up`` writes what a kill left unwritten."""
+
+        def tell() -> None:
+            self._untold.discard(figure_id)
+            self.catalog.transact(lambda connection: self._write_manifest(connection, figure_id))
+
+        if figure_id not in self._untold:
+            self._untold.add(figure_id)
+            self.catalog.defer(tell)
 
     def _submit(self, work: Callable[[], T]) -> Future[T]:
         return self.catalog.submit(lambda: _explaining(work))

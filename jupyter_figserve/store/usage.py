@@ -20,6 +20,14 @@ _ADD = _add.on_conflict_do_update(
         "bytes": tables.usage.c.bytes + _add.excluded.bytes,
     },
 )
+_READ = sa.select(tables.usage.c.figures, tables.usage.c.bytes).where(
+    tables.usage.c.kind == sa.bindparam("kind"), tables.usage.c.key == sa.bindparam("key")
+)
+_COUNT_OF_SESSION = (
+    sa.select(sa.func.count())
+    .select_from(tables.session_figures)
+    .where(tables.session_figures.c.session == sa.bindparam("session"))
+)
 
 
 @dataclass(frozen=True)
@@ -43,17 +51,16 @@ class Used:
 
 def read(connection: Connection, kind: str, key: str) -> Used:
     """``kind`` is ``owner`` or ``session``; a session's figures are those that it made or made again."""
-    row = connection.execute(
-        sa.select(tables.usage.c.figures, tables.usage.c.bytes).where(
-            tables.usage.c.kind == kind, tables.usage.c.key == key
-        )
-    ).first()
-    used = Used(*row) if row else Used()
+    used = _read_stored(connection, kind, key)
     if kind == "session":
-        made = tables.session_figures.c
-        count = sa.select(sa.func.count()).select_from(tables.session_figures).where(made.session == key)
-        return Used(connection.execute(count).scalar_one(), used.bytes)
+        return Used(connection.execute(_COUNT_OF_SESSION, {"session": key}).scalar_one(), used.bytes)
     return used
+
+
+def _read_stored(connection: Connection, kind: str, key: str) -> Used:
+    """As it is kept: a session's figures are not, only its bytes."""
+    row = connection.execute(_READ, {"kind": kind, "key": key}).first()
+    return Used(*row) if row else Used()
 
 
 def total(connection: Connection) -> Used:
@@ -86,10 +93,11 @@ def check(
         quota = quotas[kind]
         if quota == Quota():
             continue
-        used = read(connection, kind, key)
-        if kind in new_to and quota.figures is not None and used.figures >= quota.figures:
+        most = quota.figures if kind in new_to else None
+        used = _read_stored(connection, kind, key) if most is None else read(connection, kind, key)
+        if most is not None and used.figures >= most:
             raise QuotaExceeded(
-                f"This {kind} has {used.figures:,} figures and may have {quota.figures:,}: delete some, or ask for"
+                f"This {kind} has {used.figures:,} figures and may have {most:,}: delete some, or ask for"
                 f" more (FigServe.{kind}_quota). Nothing was changed."
             )
         if quota.bytes is not None and used.bytes + size > quota.bytes:

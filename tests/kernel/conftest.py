@@ -294,7 +294,7 @@ class Drawing:
 
 @dataclass
 class FakeEncoder:
-    """Stands for the module ``encode``; ``makes`` is what the next call gives."""
+    """Stands for the modules ``encode`` and ``pickling``; ``makes`` is what the next call gives."""
 
     makes: FakeEncoded = field(default_factory=FakeEncoded)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
@@ -315,8 +315,10 @@ class FakeEncoder:
 
 @pytest.fixture
 def encoder(monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
-    """The fake in the place of ``encode``, so that a test says what a figure is encoded as."""
+    """The fake in the place of both modules, so that a test says what a figure is encoded as."""
     fake = FakeEncoder()
-    module = SimpleNamespace(encode=fake.encode, pickle_figure=fake.pickle_figure, libraries=fake.libraries)
+    module = SimpleNamespace(encode=fake.encode, libraries=fake.libraries)
     monkeypatch.setitem(sys.modules, "jupyter_figserve.encode", module)
+    pickling = SimpleNamespace(pickle_figure=fake.pickle_figure)
+    monkeypatch.setitem(sys.modules, "jupyter_figserve.pickling", pickling)
     return fake

@@ -61,7 +61,10 @@ def draft(
 
 
 def publish(store: Store, name: str = "sales", data: bytes = b"one", **words):
-    return store.publish(draft(name, data, **words)).result()
+    """Publish and wait, for the manifest too, which a publish alone does not wait for."""
+    record = store.publish(draft(name, data, **words)).result()
+    store.flush().result()
+    return record
 
 
 def link_to(figure: str, token: str | None = None, **fields) -> Link:

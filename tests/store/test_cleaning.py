@@ -213,7 +213,11 @@ def _unreferenced(store, _record) -> None:
 
 @pytest.mark.parametrize("race", [_orphan, _unreferenced])
 def test_publish_that_meets_a_cleaning_keeps_its_blob(store, monkeypatch, race):
-    """The cleaning comes, each time, just after the publish has written its bytes and before it enters them."""
+    """The cleaning comes, each time, just after the publish has written its bytes and before it enters them.
+
+    Only what is large is written before the transaction, outside of which the cleaning can come.
+    """
+    monkeypatch.setattr("jupyter_figserve.store.store._BESIDE", 0)
     old = publish(store, "old", b"one")
     store.delete_figures([old.id]).result()
     removed = []

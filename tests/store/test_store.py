@@ -46,23 +46,52 @@ def _refusing(number: int):
     return refuse
 
 
-@pytest.mark.parametrize("place", [(blobs, "_write_durably"), (manifests, "fsync_directory")])
+@pytest.mark.parametrize("limit", [0, 2**20])
 @pytest.mark.parametrize(
     ("number", "kind"),
     [(errno.ENOSPC, QuotaExceeded), (errno.EDQUOT, QuotaExceeded), (errno.EROFS, ReadOnly), (errno.EIO, ReadOnly)],
 )
-def test_refusing_disk(store, directory, monkeypatch, place, number: int, kind: type[Exception]):
+def test_refusing_disk(store, directory, monkeypatch, limit: int, number: int, kind: type[Exception]):
     """A sentence instead of an OSError; the old version is whole, nothing of the new one stays, and later it works."""
+    monkeypatch.setattr("jupyter_figserve.store.store._BESIDE", limit)
     record = publish(store, data=b"one")
     publish(store, "other", b"two")
     with monkeypatch.context() as patch:
-        patch.setattr(*place, _refusing(number))
+        patch.setattr(blobs, "_write_durably", _refusing(number))
         with pytest.raises(kind, match="nothing was changed"):
             publish(store, data=b"three", thumbnail=b"small")
     assert store.get_figure(record.id) == record
     assert blob_files(directory) == {digest_of(b"one"), digest_of(b"two")}
     assert_sound(store)
     assert publish(store, data=b"three").version.number == 2
+
+
+def test_manifest_that_was_not_written_is_written_at_the_next_opening(store, open_here, monkeypatch, caplog):
+    """A full disk, or a kill, just after a publish: it is acknowledged, kept, and later told in its manifest too."""
+    with monkeypatch.context() as patch:
+        patch.setattr(manifests, "fsync_directory", _refusing(errno.ENOSPC))
+        record = publish(store)
+        second = publish(store, data=b"two")
+    assert "put off" in caplog.text
+    assert store.get_figure(record.id) == second
+    store.close()
+    again = open_here()
+    [told] = again.manifests.read_all()
+    assert told.record == second
+    assert [version.number for version in told.versions] == [2, 1]
+
+
+def test_publishes_in_a_row_write_one_manifest(store, monkeypatch):
+    """What nobody waits for is done once for many: the manifest tells all versions."""
+    written = []
+    really_write = store.manifests.write
+    monkeypatch.setattr(store.manifests, "write", lambda manifest: (written.append(1), really_write(manifest)))
+    held = store.catalog.submit(lambda: [store._publish(draft(data=b"%d" % n)) for n in range(5)])
+    held.result()
+    store.flush().result()
+    assert len(written) == 1
+    [told] = store.manifests.read_all()
+    assert [version.number for version in told.versions] == [5, 4, 3, 2, 1]
 
 
 def test_sharing_tells_the_truth_about_the_disk(store, monkeypatch):

@@ -90,3 +90,35 @@ def test_closed_writer_takes_nothing():
     writer.close()
     with pytest.raises(Unavailable, match="closed"):
         writer.submit(lambda: None)
+
+
+def test_deferred_work_is_done_in_a_pause(writer: Writer):
+    """What was put off is done by itself when nobody waits for other work."""
+    finished = threading.Event()
+    writer.submit(lambda: writer.defer(finished.set)).result()
+    assert finished.wait(10)
+
+
+def test_much_deferred_work_does_not_wait_for_a_pause(monkeypatch: pytest.MonkeyPatch):
+    """However busy the writer is, what it puts off stays bounded."""
+    monkeypatch.setattr(module, "_MOST_DEFERRED", 3)
+    monkeypatch.setattr(module, "_PAUSE", 3_600)
+    writer, done = Writer(), []
+    for n in range(6):
+        writer.submit(lambda n=n: writer.defer(lambda: done.append(n))).result()
+    writer.submit(lambda: None).result()
+    assert done == [0, 1, 2]
+    writer.close()
+    assert done == [0, 1, 2, 3, 4, 5]
+
+
+def test_deferred_work_that_fails_is_logged(writer: Writer, caplog: pytest.LogCaptureFixture):
+    """It ends nothing else: the next work is done."""
+
+    def work() -> None:
+        writer.defer(lambda: 1 / 0)
+        writer.finish_deferred()
+
+    writer.submit(work).result()
+    assert "ZeroDivisionError" in caplog.text
+    assert writer.submit(lambda: "done").result() == "done"
