@@ -11,8 +11,8 @@ from ..errors import InvalidInput, NotFound, SandboxUnavailable
 from ..figure import ALT_LENGTH, TITLE_LENGTH, FigureRecord, Identity, Representation, check_words
 from ..formats import FORMATS, Format, get_format
 from ..store import figures
+from ..store.draft import Draft
 from ..store.figures import LIMIT, Filter
-from ..store.store import Draft
 from . import shapes
 from .body import UploadHandler
 from .delivery import Delivery, deliver

@@ -10,20 +10,21 @@ import contextlib
 import errno
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy.engine import Connection
 
 from ..errors import Conflict, FigServeError, NotFound, QuotaExceeded, ReadOnly
-from ..figure import FigureRecord, Identity, Payload, Source, Version, digest_of
+from ..figure import FigureRecord, Source, Version, digest_of
 from ..links import Link
 from ..times import Clock, system_clock
 from . import cleaning, figures, links, publishing, restoring, sessions
 from .blobs import Blobs, LocalBlobs
 from .catalog import Catalog
 from .cleaning import Cleaned
+from .draft import Draft
 from .filesystem import DirectoryLock
 from .manifests import Manifests
 from .publishing import Limits
@@ -32,29 +33,6 @@ T = TypeVar("T")
 _BESIDE = 2**20
 """Bytes of a version, up to which its blobs are written while its rows are."""
 _PUTTERS = 2
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What a publish brings: the words, the encodings with their bytes, and who made it where.
-
-    Parameters
-    ----------
-    session
-        The kernel that made it, None when no kernel did.
-    provenance
-        What is worth knowing of its making: cell, libraries.
-    """
-
-    identity: Identity
-    payloads: tuple[Payload, ...]
-    title: str = ""
-    alt: str = ""
-    session: str | None = None
-    origin: str = "published"
-    thumbnail: Payload | None = None
-    source: tuple[str, bytes, dict[str, str]] | None = None
-    provenance: dict[str, Any] | None = None
 
 
 class Store:
@@ -236,7 +214,7 @@ class Store:
         self._lock.release()
 
     def _publish(self, draft: Draft) -> FigureRecord:
-        version, held = _described(draft, self.clock())
+        version, held = draft.described(self.clock())
         if version.size > _BESIDE:
             # Else the write lock would be held for long.
             self._put(held)
@@ -292,32 +270,6 @@ class Store:
 
     def _submit(self, work: Callable[[], T]) -> Future[T]:
         return self.catalog.submit(lambda: _explaining(work))
-
-
-def _described(draft: Draft, now: float) -> tuple[Version, list[tuple[str, bytes]]]:
-    """The version that a draft makes, and its blobs by digest."""
-    parts = [(payload.described(), payload.data) for payload in draft.payloads]
-    held = [(part.digest, data) for part, data in parts]
-    thumbnail = source = None
-    if draft.thumbnail is not None:
-        thumbnail = draft.thumbnail.described()
-        held.append((thumbnail.digest, draft.thumbnail.data))
-    if draft.source is not None:
-        kind, data, libraries = draft.source
-        source = Source(kind, digest_of(data), len(data), libraries)
-        held.append((source.digest, data))
-    version = Version(
-        number=0,
-        created=now,
-        session=draft.session,
-        title=draft.title,
-        alt=draft.alt,
-        representations=tuple(part for part, _ in parts),
-        thumbnail=thumbnail,
-        source=source,
-        provenance=draft.provenance or {},
-    )
-    return version, held
 
 
 def _explaining(work: Callable[[], T]) -> T:

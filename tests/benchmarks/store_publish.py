@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from jupyter_figserve.figure import Identity, Payload
+from jupyter_figserve.store.draft import Draft
 from jupyter_figserve.store.opening import open_store
-from jupyter_figserve.store.store import Draft
 
 from . import servers
 from .report import Row

@@ -14,9 +14,9 @@ from jupyter_figserve.figure import Identity, Payload
 from jupyter_figserve.links import split_key
 from jupyter_figserve.server.events import _QUEUE_LENGTH, EventHub, EventsHandler, Subscriber
 from jupyter_figserve.store import events, keys
+from jupyter_figserve.store.draft import Draft
 from jupyter_figserve.store.events import Event
 from jupyter_figserve.store.opening import open_store
-from jupyter_figserve.store.store import Draft
 
 from . import contract
 from .conftest import DEADLINE, Client

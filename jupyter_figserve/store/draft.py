@@ -1,0 +1,56 @@
+"""What a publish brings to the store. Server process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..figure import Identity, Payload, Source, Version, digest_of
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a publish brings: the words, the encodings with their bytes, and who made it where.
+
+    Parameters
+    ----------
+    session
+        The kernel that made it, None when no kernel did.
+    provenance
+        What is worth knowing of its making: cell, libraries.
+    """
+
+    identity: Identity
+    payloads: tuple[Payload, ...]
+    title: str = ""
+    alt: str = ""
+    session: str | None = None
+    origin: str = "published"
+    thumbnail: Payload | None = None
+    source: tuple[str, bytes, dict[str, str]] | None = None
+    provenance: dict[str, Any] | None = None
+
+    def described(self, now: float) -> tuple[Version, list[tuple[str, bytes]]]:
+        """The version that a draft makes, and its blobs by digest."""
+        parts = [(payload.described(), payload.data) for payload in self.payloads]
+        held = [(part.digest, data) for part, data in parts]
+        thumbnail = source = None
+        if self.thumbnail is not None:
+            thumbnail = self.thumbnail.described()
+            held.append((thumbnail.digest, self.thumbnail.data))
+        if self.source is not None:
+            kind, data, libraries = self.source
+            source = Source(kind, digest_of(data), len(data), libraries)
+            held.append((source.digest, data))
+        version = Version(
+            number=0,
+            created=now,
+            session=self.session,
+            title=self.title,
+            alt=self.alt,
+            representations=tuple(part for part, _ in parts),
+            thumbnail=thumbnail,
+            source=source,
+            provenance=self.provenance or {},
+        )
+        return version, held
