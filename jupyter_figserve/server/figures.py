@@ -34,7 +34,7 @@ class FiguresHandler(UploadHandler):
         which = await self._filter()
         limit = self.integer("limit", LIMIT) or LIMIT
         cursor = self.get_query_argument("cursor", None)
-        found, following = figures.list_page(self.services.store.catalog.reader, which, limit, cursor)
+        found, following = await asyncio.wrap_future(self.services.store.list_figures(which, limit, cursor))
         base = self.base
         self.answer({"figures": [shapes.figure(record, base) for record in found], "next": following})
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -59,6 +59,7 @@ class Catalog:
         driver = self._reader.connection.dbapi_connection
         assert driver is not None
         self._raw_reader: Any = driver
+        self._aside = ThreadPoolExecutor(1, "figserve-reader")
         self._writer = Writer()
         self._write_connection: Connection | None = None
         if read_only:
@@ -68,6 +69,14 @@ class Catalog:
     def reader(self) -> Connection:
         """For reading, on the thread that opened the catalog; each statement sees the newest commit."""
         return self._reader
+
+    def read_aside(self, work: Callable[[Connection], T]) -> Future[T]:
+        """Run ``work`` in another thread, on a connection of its own: what takes long must not hold up others."""
+        if self.path is None:
+            done: Future[T] = Future()
+            done.set_result(work(self._reader))
+            return done
+        return self._aside.submit(self._read, work)
 
     def stamp(self) -> int:
         """A number that changes whenever anybody, another process too, commits: the check of every cache.
@@ -112,11 +121,16 @@ class Catalog:
             raise _explained(error) from error
 
     def close(self) -> None:
+        self._aside.shutdown(cancel_futures=True)
         self._writer.close()
         if self._write_connection is not None:
             self._write_connection.close()
         self._reader.close()
         self._engine.dispose()
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            return work(connection)
 
 
 def read_schema(connection: Connection) -> int:

@@ -84,6 +84,15 @@ class Filter:
     name: str | None = None
     text: str | None = None
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether no index leads to what is asked for, so that it takes a second among a million figures."""
+        return bool(self.text) or self.owner is None
+
+
+Page = tuple[list[FigureRecord], str | None]
+"""Figures, and the cursor of the next page (None at the end)."""
+
 
 def find(connection: Connection, figure_id: str, version: int | None = None) -> FigureRecord | None:
     """The figure with its newest version, or with the one asked for."""
@@ -108,10 +117,8 @@ def numbers(connection: Connection, figure_id: str) -> Sequence[int]:
     return connection.execute(_NUMBERS_OF_ID, {"id": figure_id}).scalars().all()
 
 
-def list_page(
-    connection: Connection, which: Filter, limit: int = LIMIT, cursor: str | None = None
-) -> tuple[list[FigureRecord], str | None]:
-    """One page of figures, newest first, and the cursor of the next (None at the end).
+def list_page(connection: Connection, which: Filter, limit: int = LIMIT, cursor: str | None = None) -> Page:
+    """One page of figures, newest first.
 
     Raises
     ------

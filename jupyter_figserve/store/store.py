@@ -25,6 +25,7 @@ from .blobs import Blobs, LocalBlobs
 from .catalog import Catalog
 from .cleaning import Cleaned
 from .draft import Draft
+from .figures import Filter, Page
 from .filesystem import DirectoryLock
 from .manifests import Manifests
 from .publishing import Limits
@@ -84,6 +85,20 @@ class Store:
 
     def versions(self, figure_id: str) -> Sequence[Version]:
         return figures.versions(self.catalog.reader, figure_id)
+
+    def list_figures(self, which: Filter, limit: int = figures.LIMIT, cursor: str | None = None) -> Future[Page]:
+        """One page, newest first, and the cursor of the next; what looks at every figure is done aside.
+
+        Raises
+        ------
+        InvalidInput
+            At once or from the future: the cursor is not one that a page gave.
+        """
+        if which.is_slow:
+            return self.catalog.read_aside(lambda connection: figures.list_page(connection, which, limit, cursor))
+        page: Future[Page] = Future()
+        page.set_result(figures.list_page(self.catalog.reader, which, limit, cursor))
+        return page
 
     def publish(self, draft: Draft) -> Future[FigureRecord]:
         """Keep ``draft`` as a figure's newest version; done when all of it is on the disk.

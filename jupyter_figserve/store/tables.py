@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 """The newest migration that this package knows."""
 WORKS_FROM = 1
 """The oldest schema whose servers may go on reading and writing after that migration."""
@@ -41,6 +41,8 @@ figures = Table(
     Column("latest", Integer, nullable=False),
     Index("figures_identity", "owner", "scope", "notebook", "maker", "name", unique=True),
     Index("figures_newest", "owner", "updated", "id"),
+    Index("figures_of_notebook", "owner", "notebook", "updated", "id"),
+    Index("figures_of_name", "owner", "name", "updated", "id"),
 )
 
 versions = Table(
@@ -123,6 +125,7 @@ sessions = Table(
     Column("started", Float, nullable=False),
     Column("seen", Float, nullable=False),
     Column("ended", Float, index=True),
+    Index("sessions_newest", "owner", "started", "id"),
 )
 
 session_figures = Table(

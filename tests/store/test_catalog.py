@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -101,6 +102,35 @@ def test_schema_is_the_newest_migration():
     assert tables.WORKS_FROM <= tables.SCHEMA
 
 
+def test_reading_aside_holds_up_nobody(path: Path):
+    """It has a thread and a connection of its own, sees the newest commit, and hands on what it raises."""
+    with opened(path) as catalog:
+        reached, go_on = threading.Event(), threading.Event()
+
+        def long(connection: sa.Connection) -> tuple[str, int]:
+            reached.set()
+            assert go_on.wait(10)
+            return threading.current_thread().name, events.newest_id(connection)
+
+        reading = catalog.read_aside(long)
+        assert reached.wait(10)
+        catalog.write(lambda c: events.add(c, 1.0, "ann", "figure.published", {})).result()
+        assert events.newest_id(catalog.reader) == 1
+        go_on.set()
+        name, newest = reading.result()
+        assert name.startswith("figserve-reader")
+        assert newest == 1
+        with pytest.raises(ZeroDivisionError):
+            catalog.read_aside(lambda _: 1 / 0).result()
+
+
+def test_catalog_in_memory_is_read_aside_too():
+    """There is only one connection to it, so it is read at once."""
+    catalog = Catalog(None)
+    assert catalog.read_aside(events.newest_id).result() == 0
+    catalog.close()
+
+
 def test_opening_again_changes_nothing(path: Path):
     """A catalog of our schema is taken as it is."""
     with opened(path) as catalog:
@@ -159,14 +189,17 @@ def test_newer_schema_that_does_not_allow_us_is_served_read_only(open_here, dire
     assert (directory / "catalog.db").read_bytes() == before
 
 
-def _pretend_second_schema(monkeypatch: pytest.MonkeyPatch, step) -> None:
+NEXT = tables.SCHEMA + 1
+
+
+def _pretend_next_schema(monkeypatch: pytest.MonkeyPatch, step) -> None:
     """As in the next version of this package: one more migration, which ``step`` is."""
 
     def migrate(connection: sa.Connection) -> None:
         step(connection)
-        connection.execute(tables.meta.update().where(tables.meta.c.key == "schema").values(value="2"))
+        connection.execute(tables.meta.update().where(tables.meta.c.key == "schema").values(value=str(NEXT)))
 
-    monkeypatch.setattr(module, "SCHEMA", 2)
+    monkeypatch.setattr(module, "SCHEMA", NEXT)
     monkeypatch.setattr(module, "_migrate", migrate)
 
 
@@ -178,20 +211,35 @@ def test_copy_is_kept_before_migrating(path: Path, monkeypatch: pytest.MonkeyPat
     """The copy is private, whole, and of the older schema; it is made once."""
     with opened(path) as catalog:
         catalog.write(lambda c: events.add(c, 1.0, "ann", "figure.published", {"figure": "x"})).result()
-    _pretend_second_schema(monkeypatch, _add_column)
+    _pretend_next_schema(monkeypatch, _add_column)
     with opened(path) as catalog:
-        assert catalog.schema == read_schema(catalog.reader) == 2
+        assert catalog.schema == read_schema(catalog.reader) == NEXT
         assert [event.data for event in events.after(catalog.reader, 0)] == [{"figure": "x"}]
-    copy = path.with_name("catalog-before-schema-2.db")
+    copy = path.with_name(f"catalog-before-schema-{NEXT}.db")
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     kept = copy.read_bytes()
     with closing(sqlite3.connect(copy)) as old:
-        assert old.execute("select value from meta where key = 'schema'").fetchone() == ("1",)
+        assert old.execute("select value from meta where key = 'schema'").fetchone() == (str(tables.SCHEMA),)
         assert old.execute("select count(*) from events").fetchone() == (1,)
         assert "extra" not in [row[1] for row in old.execute("pragma table_info(events)")]
     with opened(path):
         pass
     assert copy.read_bytes() == kept
+
+
+def test_catalog_of_the_first_schema_is_brought_to_ours(path: Path):
+    """With all that it holds; and a server of the first schema that still runs on it goes on."""
+    with opened(path) as catalog:
+        catalog.write(lambda c: events.add(c, 1.0, "ann", "figure.published", {"figure": "x"})).result()
+        before = _described(catalog.reader)
+    newer = [f"drop index {name}" for name in ("figures_of_notebook", "figures_of_name", "sessions_newest")]
+    _execute(path, *newer, "update meta set value = '1' where key = 'schema'")
+    _execute(path, "delete from alembic_version", "insert into alembic_version values ('1')")
+    with opened(path) as catalog:
+        assert catalog.schema == read_schema(catalog.reader) == tables.SCHEMA
+        assert _described(catalog.reader) == before
+        assert [event.data for event in events.after(catalog.reader, 0)] == [{"figure": "x"}]
+    assert tables.WORKS_FROM == 1
 
 
 def test_failed_migration_leaves_the_older_catalog(path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -204,11 +252,11 @@ def test_failed_migration_leaves_the_older_catalog(path: Path, monkeypatch: pyte
         raise RuntimeError("half-way")
 
     with monkeypatch.context() as patch:
-        _pretend_second_schema(patch, half)
+        _pretend_next_schema(patch, half)
         with pytest.raises(RuntimeError, match="half-way"):
             Catalog(path)
     with opened(path) as catalog:
-        assert catalog.schema == 1
+        assert catalog.schema == tables.SCHEMA
         names = [row[1] for row in catalog.reader.execute(sa.text("pragma table_info(events)"))]
         assert "extra" not in names
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -200,3 +201,36 @@ def test_any_text_is_a_cursor_or_refused(text: str):
     """Reading raises one kind of error."""
     with contextlib.suppress(InvalidInput):
         read_cursor(text)
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        Filter("ann"),
+        Filter("ann", notebook="report.ipynb"),
+        Filter("ann", name="sales"),
+        Filter("ann", session="kernel-1"),
+        Filter("ann", scope="/srv", notebook="report.ipynb", maker=""),
+    ],
+)
+def test_what_is_not_slow_is_found_by_an_index(five, which):
+    """No list of an owner's looks at every figure, and but for a session's few, none is sorted."""
+    assert not which.is_slow
+    plans = []
+
+    @sa.event.listens_for(five.catalog._engine, "before_cursor_execute")
+    def explain(connection, cursor, statement, parameters, context, executemany):
+        if "LIMIT" in statement:
+            cursor.execute(f"explain query plan {statement}", parameters)
+            plans.extend(row[3] for row in cursor.fetchall())
+
+    list_page(five.catalog.reader, which)
+    assert any("USING INDEX" in step or "USING COVERING INDEX" in step for step in plans), plans
+    assert not [step for step in plans if step.startswith("SCAN")], plans
+    assert which.session or not [step for step in plans if "TEMP B-TREE" in step], plans
+
+
+@pytest.mark.parametrize("which", [Filter("ann", text="al"), Filter()])
+def test_what_looks_at_every_figure_is_slow(which):
+    """Searching in words, and listing all owners."""
+    assert which.is_slow

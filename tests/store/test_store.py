@@ -7,9 +7,10 @@ import threading
 
 import pytest
 
-from jupyter_figserve.errors import QuotaExceeded, ReadOnly, Unavailable
+from jupyter_figserve.errors import InvalidInput, QuotaExceeded, ReadOnly, Unavailable
 from jupyter_figserve.figure import digest_of
 from jupyter_figserve.store import blobs, manifests
+from jupyter_figserve.store.figures import Filter
 
 from .making import assert_sound, blob_files, draft, publish, share
 
@@ -112,3 +113,17 @@ def test_end_finishes_what_was_begun(store, open_here):
         store.publish(draft())
     again = open_here()
     assert all(again.find_figure(future.result().id) is not None for future in futures)
+
+
+@pytest.mark.parametrize("is_slow", [False, True])
+def test_lists_are_the_same_aside(store, monkeypatch, is_slow: bool):
+    """Whether an index leads to them or not: pages, cursors, and the answer to a wrong one."""
+    for name in ("a", "b", "c"):
+        publish(store, name)
+    monkeypatch.setattr(Filter, "is_slow", is_slow)
+    first, cursor = store.list_figures(Filter("ann"), 2).result()
+    second, end = store.list_figures(Filter("ann"), 2, cursor).result()
+    assert sorted(record.name for record in first + second) == ["a", "b", "c"]
+    assert end is None
+    with pytest.raises(InvalidInput):
+        store.list_figures(Filter("ann"), 2, "nonsense").result()
