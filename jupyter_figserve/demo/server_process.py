@@ -210,11 +210,12 @@ class ServerProcess:
             f"--ServerApp.root_dir={self.root}",
             "--ServerApp.open_browser=False",
             "--ServerApp.allow_root=True",
-            "--ServerApp.jpserver_extensions={'jupyter_figserve': True}",
             f"--FigServe.data_dir={self.data_dir}",
         ]
-        if not any(a.startswith("--ServerApp.port=") for a in self.arguments):
-            own.append("--ServerApp.port=0")
+        defaults = {"ServerApp.port": "0", "ServerApp.jpserver_extensions": "{'jupyter_figserve': True}"}
+        for name, value in defaults.items():
+            if not any(a.startswith(f"--{name}=") for a in self.arguments):
+                own.append(f"--{name}={value}")
         return [sys.executable, *self.command, *own, *self.arguments]
 
     def _environment(self) -> dict[str, str]:

@@ -19,7 +19,8 @@ _PER_NOTEBOOK = 20
 _LINKED_EVERY = 10
 _PROVENANCE = '{"cell": {"id": "3f0e9d1c-7a52"}, "libraries": {"python": "3.11", "matplotlib": "3.10.0"}}'
 _LIBRARIES = '{"python": "3.11", "matplotlib": "3.10.0"}'
-_OWNER = "local"
+_OWNER, _SCOPE = "local", "/home/someone/projects"
+_RUNNING = 3
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class _Rows:
         _insert(connection, "figures", 11, self._figures())
         _insert(connection, "versions", 11, self._versions())
         _insert(connection, "representations", 10, self._representations())
+        _insert(connection, "sessions", 7, self._sessions())
+        _insert(connection, "session_figures", 3, self._made())
         _insert(connection, "blobs", 4, self._blobs())
         _insert(connection, "links", 12, self._links())
         _insert(connection, "usage", 4, [("owner", _OWNER, len(self.ids), len(self.ids) * 2 * self.size)])
@@ -74,16 +77,26 @@ class _Rows:
 
     def _figures(self) -> Iterator[tuple[object, ...]]:
         for number, figure in enumerate(self.ids):
-            book, scope = number // _PER_NOTEBOOK, "/home/someone/projects"
             made = self.start + number
-            place = (_OWNER, scope, f"study {book // 50}/Analysis {book}.ipynb", "", f"figure-{number % _PER_NOTEBOOK}")
+            place = (_OWNER, _SCOPE, _notebook_of(number), "", f"figure-{number % _PER_NOTEBOOK}")
             yield (figure, *place, f"Sightings of station {number}", "published", made, made, 1)
 
     def _versions(self) -> Iterator[tuple[object, ...]]:
         for number, figure in enumerate(self.ids):
             source = ("figure", _digest(number, "source"), 90_000, _LIBRARIES)
             words = (f"Sightings of station {number}", "A line plot of sightings by month")
-            yield (figure, 1, self.start + number, _digest(number // 50, "session")[:32], *words, *source, _PROVENANCE)
+            yield (figure, 1, self.start + number, _session_of(number), *words, *source, _PROVENANCE)
+
+    def _sessions(self) -> Iterator[tuple[object, ...]]:
+        """One for each notebook, all ended but the last few."""
+        for number in range(0, len(self.ids), _PER_NOTEBOOK):
+            made = self.start + number
+            ended = None if number >= len(self.ids) - _RUNNING * _PER_NOTEBOOK else made + _PER_NOTEBOOK
+            yield (_session_of(number), _OWNER, _SCOPE, _notebook_of(number), made, made, ended)
+
+    def _made(self) -> Iterator[tuple[object, ...]]:
+        for number, figure in enumerate(self.ids):
+            yield (_session_of(number), figure, 1)
 
     def _representations(self) -> Iterator[tuple[object, ...]]:
         for number, figure in enumerate(self.ids):
@@ -108,6 +121,15 @@ class _Rows:
                 self.tokens.append(token)
             made = self.start + number
             yield (new_link_id(), hash_secret(token), figure, None, made, ends, "", None, 0, "link", 0, None)
+
+
+def _notebook_of(number: int) -> str:
+    book = number // _PER_NOTEBOOK
+    return f"study {book // 50}/Analysis {book}.ipynb"
+
+
+def _session_of(number: int) -> str:
+    return _digest(number // _PER_NOTEBOOK, "session")[:32]
 
 
 def _insert(connection: sqlite3.Connection, table: str, columns: int, rows: Iterable[tuple[object, ...]]) -> None:

@@ -25,6 +25,10 @@ class Scale:
         Publishes that all of them must hear.
     stores
         Figures published into a store within this process.
+    galleries
+        Figures of each catalog whose gallery is asked for, the fewest first.
+    idle_seconds
+        How long an idle server is looked at.
     """
 
     publish_rounds: int
@@ -35,6 +39,8 @@ class Scale:
     clients: int
     deliveries: int
     stores: int
+    galleries: tuple[int, ...]
+    idle_seconds: int
 
 
 FULL = Scale(
@@ -46,6 +52,8 @@ FULL = Scale(
     clients=1_000,
     deliveries=9,
     stores=100,
+    galleries=(100, 10_000, 1_000_000),
+    idle_seconds=20,
 )
 QUICK = Scale(
     publish_rounds=1,
@@ -56,4 +64,6 @@ QUICK = Scale(
     clients=5,
     deliveries=1,
     stores=2,
+    galleries=(40, 100),
+    idle_seconds=1,
 )
