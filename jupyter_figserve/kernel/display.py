@@ -80,7 +80,7 @@ def figure_bundle(card: Card, picture: Payload | None, *, with_link: bool) -> tu
 
 
 def link_html(name: str, url: str, expires: str | None, note: str | None) -> str:
-    until = f"until {expires}" if expires else "without end"
+    until = _until(expires)
     warning = f'<div style="{_MUTED}">{escape(note)}</div>' if note else ""
     return (
         f'<div style="{_TEXT};line-height:1.6"><a href="{escape(url)}" target="_blank" rel="noopener noreferrer"'
@@ -89,8 +89,16 @@ def link_html(name: str, url: str, expires: str | None, note: str | None) -> str
     )
 
 
+def _until(expires: str | None) -> str:
+    """In words, as in "until 2026-12-21 09:30 UTC"; ``expires`` is RFC 3339."""
+    if not expires:
+        return "without end"
+    day, _, time = expires.partition("T")
+    return f"until {day} {time[:5]} UTC" if time else f"until {day}"
+
+
 def link_text(name: str, where: str, expires: str | None, note: str | None) -> str:
-    until = f"until {expires}" if expires else "without end"
+    until = _until(expires)
     return f'Link to "{name}", {until}: {where}' + (f"\n{note}" if note else "")
 
 

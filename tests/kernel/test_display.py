@@ -114,7 +114,7 @@ def test_the_notebooks_own_server_is_reached_by_path(url, is_own, href):
 def test_a_link_says_when_it_ends_and_what_to_know():
     """In text and HTML alike."""
     for show in (link_text, link_html):
-        assert "until 2026-02-01" in show("a", "http://h/f/t", "2026-02-01", None)
+        assert "until 2026-02-01 09:30 UTC" in show("a", "http://h/f/t", "2026-02-01T09:30:37.654Z", None)
         shown = show("a", "http://h/f/t", None, "Opens only on this machine.")
         assert "without end" in shown
         assert "Opens only on this machine." in shown
