@@ -12,9 +12,12 @@ FigServeError
 ├── UnsupportedType         not a row of the format table, or not it      415
 ├── RangeNotSatisfiable     a Range beyond the end                        416
 ├── OutputInvalid           a figure could not be drawn                   422
+│   ├── CodeFailed          posted code raised                            422
+│   └── NoFigure            it made no figure                             422
 ├── RetryLater              passes by itself (has ``retry_after``)
 │   ├── TooManyRequests     a rate is used up                             429
 │   └── Unavailable         for now                                       503
+│       ├── DeadlineExceeded    no picture in time                        504
 │       ├── SandboxUnavailable  what was asked for needs the sandbox      503
 │       └── ReadOnly            the store cannot be written               503
 ├── FormatNotOffered        an oEmbed format other than JSON              501
@@ -94,6 +97,37 @@ class OutputInvalid(FigServeError):
     code = "output_invalid"
 
 
+class CodeFailed(OutputInvalid):
+    """Posted code, or a function of the user's, raised.
+
+    Parameters
+    ----------
+    kind
+        Name of the exception's class.
+    line
+        Of the code, counted from 1; None when it is not known.
+    traceback
+        Its own frames only.
+    output
+        What it had printed, bounded.
+    """
+
+    code = "code_failed"
+
+    def __init__(
+        self, message: str, *, kind: str, line: int | None = None, traceback: str = "", output: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.line = line
+        self.traceback = traceback
+        self.output = output
+
+
+class NoFigure(OutputInvalid):
+    code = "no_figure"
+
+
 class RetryLater(FigServeError):
     """Base of the errors that pass by themselves; ``retry_after`` is in seconds."""
 
@@ -108,6 +142,10 @@ class TooManyRequests(RetryLater):
 
 class Unavailable(RetryLater):
     code = "unavailable"
+
+
+class DeadlineExceeded(Unavailable):
+    code = "deadline_exceeded"
 
 
 class SandboxUnavailable(Unavailable):

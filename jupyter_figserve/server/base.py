@@ -31,6 +31,7 @@ STATUSES: dict[type[errors.FigServeError], int] = {
     errors.OutputInvalid: 422,
     errors.TooManyRequests: 429,
     errors.FormatNotOffered: 501,
+    errors.DeadlineExceeded: 504,
     errors.Unavailable: 503,
     errors.QuotaExceeded: 507,
 }

@@ -1,0 +1,143 @@
+"""The seam behind which pictures are drawn: what is asked of a renderer, and what it answers. Sandbox, parent side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from ..figure import Payload
+
+Tier = Literal["FULL", "NS", "STRICT", "none"]
+Kind = Literal["code", "figure", "function"]
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a figure is drawn.
+
+    Parameters
+    ----------
+    format
+        A name of the format table.
+    width, height
+        Pixels at ``dpi`` for raster formats, at 96 to the inch for vector formats; None is the figure's own size.
+    dpi
+        Dots per inch; None is what ``savefig`` would take.
+    style
+        Name of a matplotlib style, for posted code alone.
+    tight
+        Cut or extend the picture to what is drawn.
+    """
+
+    format: str = "png"
+    width: int | None = None
+    height: int | None = None
+    dpi: float | None = None
+    style: str | None = None
+    transparent: bool = False
+    tight: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One piece of work for one child.
+
+    Parameters
+    ----------
+    kind
+        ``"code"`` runs ``source`` (UTF-8); ``"figure"`` unpickles a matplotlib figure; ``"function"`` unpickles a live
+        function and calls it with ``arguments``.
+    figure
+        Which of several figures of posted code: a number as pyplot counts, ``"all"``, or None for that of the last
+        expression, else the current one.
+    seed
+        For numpy's legacy generator and ``random``; None seeds them freshly.
+    timeout
+        Seconds from the start of the child's work to its answer.
+    wants_thumbnail
+        Whether a picture of at most 320 pixels in width is to come along.
+    """
+
+    kind: Kind
+    source: bytes
+    options: Options = field(default_factory=Options)
+    figure: int | str | None = None
+    seed: int | None = None
+    timeout: float = 10.0
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    wants_thumbnail: bool = False
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What came of a job, seen by the parent to be what it says: type, size and pixels.
+
+    Parameters
+    ----------
+    pictures
+        One; with ``figure="all"`` that of each figure, in pyplot's order.
+    output
+        What the code printed, bounded.
+    libraries
+        Versions of Python (two numbers) and of the plotting libraries that the child has loaded.
+    """
+
+    pictures: tuple[Payload, ...]
+    title: str = ""
+    alt: str = ""
+    thumbnail: Payload | None = None
+    output: str = ""
+    libraries: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a renderer can do here.
+
+    Parameters
+    ----------
+    why
+        Sentences: which facility is missing, or what the self-test found.
+    libraries
+        As a child has them; empty before the first start.
+    """
+
+    tier: Tier
+    why: tuple[str, ...] = ()
+    libraries: Mapping[str, str] = field(default_factory=dict)
+
+
+class Renderer(Protocol):
+    """Draws pictures somewhere where the code that draws them can do no harm."""
+
+    @property
+    def report(self) -> Report: ...
+
+    async def start(self) -> None:
+        """Find out what this host allows, and make ready; never raises for a poor host, ``report`` says it."""
+
+    async def render(self, job: Job) -> Rendered:
+        """Do one job; cancelling it kills its child.
+
+        Raises
+        ------
+        CodeFailed
+            The code, or opening the source, raised; with type, line, traceback of its own frames and output.
+        NoFigure
+            The code ended well and left nothing to draw.
+        OutputInvalid
+            What came back is too large or not what it says, or the child crashed (``code="crashed"``).
+        DeadlineExceeded
+            No answer in time.
+        TooLarge
+            More pixels than are allowed.
+        Unavailable
+            The queue is full, or the zygote just died and did not come back in time.
+        SandboxUnavailable
+            This host cannot run code safely; naming what is missing.
+        """
+
+    async def close(self) -> None:
+        """End every process of it."""
