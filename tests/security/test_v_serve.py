@@ -12,15 +12,11 @@ import pytest
 import sqlalchemy as sa
 
 from jupyter_figserve.demo.server_process import ServerProcess
-from jupyter_figserve.formats import FORMATS
 from jupyter_figserve.server import embedding, events, figures, keys, links, pages, sessions, shared, status
 from jupyter_figserve.server.base import MissingHandler
-from jupyter_figserve.server.capture import Tap
-from jupyter_figserve.server.ring import Ring
 from jupyter_figserve.server.routes import ROUTES, make_routes
 from jupyter_figserve.store import tables
-from jupyter_figserve.store.sessions import Session, note
-from jupyter_figserve.store.usage import Quota
+from tests.server.making import make_session
 
 from .actors import HTML, PDF, PNG, SVG, ask_raw, make_key, make_png, publish, share
 
@@ -79,26 +75,15 @@ def samples(owner, services, jp_asyncio_loop) -> list[Sample]:
     return jp_asyncio_loop.run_until_complete(make_samples(owner, services))
 
 
-async def make_session(services) -> None:
-    """A session with a captured plot and files, made without a kernel."""
-    store, now = services.store, services.store.clock()
-    row = Session(SESSION, services.settings.owner, "", "", now, now)
-    await asyncio.wrap_future(store.write(lambda connection: note(connection, row)))
-    directory, captured = (services.directories.make(kind) for kind in ("plots", "captured"))
-    services.directories.bind(directory, SESSION)
-    for name, data in (("dropped.svg", SVG), ("dropped.png", PNG), ("dropped.html", HTML)):
-        (directory / name).write_bytes(data)
-    tap = services.capture._taps[SESSION] = Tap(SESSION, Ring(captured, Quota()), services.capture)
-    tap.ring.add(("display", "a", 0), "", FORMATS["png"], PNG, now)
-
-
 async def make_samples(owner, services) -> list[Sample]:
     made = []
-    await make_session(services)
-    for name, policy in (("svg", DRAWING), ("png", IMAGE), ("html", IMAGE)):
+    session = await make_session(services, SESSION)
+    session.show(PNG)
+    for name, data, policy in (("svg", SVG, DRAWING), ("png", PNG, IMAGE), ("html", HTML, IMAGE)):
+        session.drop(f"dropped.{name}", data)
         full = {"svg": "image/svg+xml; charset=utf-8", "html": "text/html; charset=utf-8"}.get(name, "image/png")
         made.append(Sample(sessions.PlotHandler, f"/plots/{SESSION}/dropped.{name}", policy, True, full, True))
-    made.append(Sample(sessions.PlotHandler, f"/plots/{SESSION}/plot.png", IMAGE, True, "image/png", True))
+    made.append(Sample(sessions.PlotHandler, f"/plots/{SESSION}/cell-1.png", IMAGE, True, "image/png", True))
     for name, data, mimetype, policy in (
         ("png", PNG, "image/png", IMAGE),
         ("svg", SVG, "image/svg+xml", DRAWING),
@@ -209,7 +194,7 @@ async def test_v1_headers_on_200_and_head(samples, owner, browser, stranger) -> 
                 if sample.is_bytes:
                     name = re.fullmatch(r"inline; filename\*=UTF-8''(\S+)", answer.headers["Content-Disposition"])
                     assert name is not None
-                    assert re.fullmatch(r"([A-Za-z0-9]{16}|dropped|plot)\.[a-z]{3,4}", name[1])
+                    assert re.fullmatch(r"([A-Za-z0-9]{16}|dropped|cell-1)\.[a-z]{3,4}", name[1])
 
 
 async def test_v1_headers_on_206_304_and_416(samples, owner, browser, stranger) -> None:
