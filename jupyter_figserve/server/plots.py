@@ -188,8 +188,7 @@ class SessionPlots:
             await asyncio.sleep(0)
 
     def _find_published(self, kernel: str, path: str) -> Held | None:
-        name, _, suffix = path.rpartition(".")
-        row = _find_row(suffix)
+        name, row = path.rpartition(".")[0], _find_row(path)
         if row is None or not name or "/" in name:
             return None
         reader = self._store.catalog.reader
@@ -233,12 +232,12 @@ class SessionPlots:
         if directory is None:
             return []
         files = await asyncio.to_thread(below.list_files, directory)
-        rows = [(file, _find_row(file.path.rpartition(".")[2])) for file in files]
+        rows = [(file, _find_row(file.path)) for file in files]
         return [_file(file, row) for file, row in rows if row is not None]
 
     async def _get_file(self, kernel: str, path: str) -> Held:
         directory = self._directories.find(kernel)
-        row = _find_row(path.rpartition(".")[2])
+        row = _find_row(path)
         if directory is None:
             raise NotFound("Plot not found", code="plot_not_found")
         found = await asyncio.to_thread(below.look, directory, path)
@@ -256,9 +255,11 @@ class SessionPlots:
         return Held(_file(found, row), row, found.state, read)
 
 
-def _find_row(suffix: str) -> Format | None:
+def _find_row(path: str) -> Format | None:
+    """The format that a path's suffix names, however it is spelt."""
+    _, dot, suffix = path.rpartition(".")
     try:
-        return get_format(suffix)
+        return get_format(suffix.lower()) if dot else None
     except FigServeError:
         return None
 
