@@ -25,6 +25,10 @@ class Scale:
         Publishes that all of them must hear.
     stores
         Figures published into a store within this process.
+    messages
+        Messages that capture reads; a hundredth as many pictures.
+    frames
+        Of an animation.
     """
 
     publish_rounds: int
@@ -35,6 +39,8 @@ class Scale:
     clients: int
     deliveries: int
     stores: int
+    messages: int
+    frames: int
 
 
 FULL = Scale(
@@ -46,6 +52,8 @@ FULL = Scale(
     clients=1_000,
     deliveries=9,
     stores=100,
+    messages=10_000,
+    frames=150,
 )
 QUICK = Scale(
     publish_rounds=1,
@@ -56,4 +64,6 @@ QUICK = Scale(
     clients=5,
     deliveries=1,
     stores=2,
+    messages=10,
+    frames=3,
 )
