@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -502,3 +503,54 @@ class TestSwitchedOff:
         assert SWITCHED_OFF in await jupyter.run(kernel, code)
         await jupyter.run(kernel, "(f.plots_dir() / 'x.png').write_bytes(" + repr(png()) + ")")
         assert [plot["path"] for plot in (await owner.get(f"/plots/{kernel}")).json()["plots"]] == ["x.png"]
+
+
+PUBLISH_AND_SHOW = f"""
+import jupyter_figserve as f
+f.publish({png()!r}, "stays")
+{showing(png(grey=1))}
+(f.plots_dir() / "dropped.svg").write_text({SVG.decode()!r})
+print(f.last().path, f.plots_dir())
+"""
+
+
+@pytest.mark.kernel
+class TestServers:
+    """Servers in processes of their own that end, are killed, and are started again."""
+
+    @pytest.mark.parametrize("how", ["stop", "kill"])
+    def test_figures_survive_the_server_and_captured_plots_do_not(self, make_server, how):
+        """After a killed server too, whose directories go with the next start; its session ends by its silence."""
+        server = make_server()
+        with server.kernel("a.ipynb") as kernel:
+            path, directory = kernel.run(PUBLISH_AND_SHOW).stdout.split()
+            plots = server.fetch(f"figserve/plots/{kernel.kernel_id}").json()["plots"]
+            assert {plot["origin"] for plot in plots} == {"published", "captured", "file"}
+            process = int(kernel.run("import os; print(os.getpid())").stdout)
+            getattr(server, how)()
+        assert os.path.exists(directory) == (how == "kill")
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+        server.restart()
+        plots = server.fetch(f"figserve/plots/{kernel.kernel_id}").json()["plots"]
+        assert [(plot["path"], plot["origin"]) for plot in plots] == [("stays.png", "published")]
+        assert server.fetch(plots[0]["url"]).body == png()
+        assert server.fetch(f"figserve/plots/{kernel.kernel_id}/{path}").status == 404
+        with server.kernel("a.ipynb") as another:
+            assert "cell-1.png" in another.run(PUBLISH_AND_SHOW).stdout
+        assert not os.path.exists(directory)
+        if how == "kill":
+            assert "Removed the session directories of 1 servers that have gone." in server.log
+
+    def test_behind_a_gateway_it_is_said_clearly(self, make_server):
+        """Once in the log, and in the status; kernels start, and have their session."""
+        gateway = make_server()
+        url = f"--GatewayClient.url={gateway.url.rstrip('/')}"
+        server = make_server(args=[url, f"--GatewayClient.auth_token={gateway.token}"])
+        assert server.fetch("figserve/api/status").json()["capture"]["why"] == THROUGH_GATEWAY
+        for _ in range(2):
+            kernel = server.fetch("api/kernels", method="POST", body={"name": "python3"}).json()["id"]
+        assert server.fetch(f"figserve/plots/{kernel}").json() == {"session": kernel, "plots": []}
+        last = server.fetch(f"figserve/api/sessions/{kernel}/last")
+        assert (last.status, last.json()["code"]) == (409, "capture_off")
+        assert server.log.count(THROUGH_GATEWAY) == 1
