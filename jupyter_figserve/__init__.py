@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import FigServeError, NotConnected
+    from .kernel.captured import CapturedPlot, last, plots_dir
     from .kernel.connection import connect
     from .kernel.magics import load_ipython_extension
     from .kernel.publication import Published, SharedLink
@@ -16,26 +17,32 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "CapturedPlot": ".kernel.captured",
     "FigServeError": ".errors",
     "NotConnected": ".errors",
     "Published": ".kernel.publication",
     "SharedLink": ".kernel.publication",
     "connect": ".kernel.connection",
     "figures": ".kernel.publish",
+    "last": ".kernel.captured",
     "load_ipython_extension": ".kernel.magics",
+    "plots_dir": ".kernel.captured",
     "publish": ".kernel.publish",
     "serve": ".kernel.serve",
     "unpublish": ".kernel.publish",
 }
 
 __all__ = [
+    "CapturedPlot",
     "FigServeError",
     "NotConnected",
     "Published",
     "SharedLink",
     "connect",
     "figures",
+    "last",
     "load_ipython_extension",
+    "plots_dir",
     "publish",
     "serve",
     "unpublish",

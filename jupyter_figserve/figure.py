@@ -12,6 +12,8 @@ from typing import Any
 from .errors import InvalidInput, InvalidName
 from .formats import Format, get_format_of_mimetype
 
+MARKER = "jupyter_figserve"
+"""The key in a display's metadata by which capture knows what is ours: a published figure is not captured as well."""
 NAME_LENGTH = 100
 TITLE_LENGTH = 300
 ALT_LENGTH = 2_000

@@ -55,7 +55,7 @@ LAYERS = {
     "store": layer("root", libraries="sqlalchemy alembic", inside="obstore psycopg"),
     "server": layer(
         "root store sandbox",
-        libraries="itsdangerous jinja2 jupyter_core jupyter_server limits tornado traitlets",
+        libraries="itsdangerous jinja2 jupyter_client jupyter_core jupyter_server limits tornado traitlets",
     ),
     "cli": layer("root", inside="*", ours_inside="init encode kernel sandbox store server demo"),
     "demo": layer("root", inside="*", ours_inside="init"),

@@ -9,10 +9,9 @@ from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..figure import Payload
+from ..figure import MARKER, Payload
 from .address import UNIX, is_loopback
 
-MARKER = "jupyter_figserve"
 SHOWN_FORMATS = {
     "image/png": "png",
     "image/jpeg": "jpg",
@@ -77,6 +76,18 @@ def figure_bundle(card: Card, picture: Payload | None, *, with_link: bool) -> tu
         # For exports that take no HTML, such as PDF by LaTeX.
         data["image/png"] = base64.b64encode(picture.data).decode()
     return data, {MARKER: {"figure": card.figure, "version": card.version}}
+
+
+def plot_bundle(text: str, name: str, href: str, picture: Payload | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The same for a picture that was captured; marked too, as showing it again makes no other picture."""
+    card = Card(name=name, title="", alt=f"Plot {name}", version=1, url=href, href=href, figure="")
+    shown = _image(card, picture) if picture else _placeholder(card)
+    html = (
+        f'<figure style="margin:0;{_TEXT}">{shown}<figcaption style="margin-top:4px"><a href="{escape(href)}"'
+        f' target="_blank" rel="noopener" style="{_LINK}">{escape(name)}</a> <span style="{_MUTED}">captured, until the'
+        f" session ends</span>{_copy_button(href)}</figcaption></figure>"
+    )
+    return {"text/plain": text, "text/html": html}, {MARKER: {"plot": name}}
 
 
 def link_html(name: str, url: str, expires: str | None, note: str | None) -> str:

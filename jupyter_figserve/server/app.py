@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import limits as rates
-from jupyter_core.paths import jupyter_data_dir
+from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
 from jupyter_server.extension.application import ExtensionApp
 from tornado.ioloop import PeriodicCallback
 from traitlets import Bool, Dict, Integer, List, TraitError, Unicode, default, validate
@@ -21,14 +21,19 @@ from .. import __version__
 from ..errors import FigServeError, InvalidDuration
 from ..store.opening import open_store
 from ..store.publishing import Limits
+from ..store.store import Store
 from ..store.usage import Quota
 from ..times import parse_duration
 from .access import Gate, Guesses
+from .capture import Capture, CaptureLimits
 from .delivery import BlobCache
-from .events import EventHub
+from .events import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventHub
 from .frames import FrameSigner, read_secrets
 from .kernels import Kernels
+from .plots import SessionPlots
+from .ring import Captured
 from .routes import make_routes
+from .runtime import SessionDirectories
 from .services import Services, Settings
 from .shared import SharedFigures
 from .templating import make_templates
@@ -91,6 +96,17 @@ class FigServe(ExtensionApp):
         per_key_traits={"figures": Integer(min=0), "bytes": Integer(min=0)},
         default_value={"figures": 2_000, "bytes": 2 * _GIB},
         help="The most figures, and bytes with all versions, of one kernel's life; 0 is without limit.",
+    ).tag(config=True)
+    capture = Bool(
+        True,
+        help="Whether every picture that a kernel displays gets a URL for as long as its session lives; False keeps"
+        " only what is published.",
+    ).tag(config=True)
+    capture_quota = Dict(
+        per_key_traits={"plots": Integer(min=0), "bytes": Integer(min=0)},
+        default_value={"plots": 200, "bytes": 64 * 2**20},
+        help="The most pictures, and bytes, that are captured of one session; older ones make room. 0 is without"
+        " limit.",
     ).tag(config=True)
     keep_session_plots = Unicode(
         "7d",
@@ -211,6 +227,9 @@ class FigServe(ExtensionApp):
     def initialize_settings(self) -> None:
         self.services = self._make_services()
         self.settings["figserve"] = self.services
+        self.services.directories.open()
+        self._connect()
+        self.services.capture.open()
         self.services.kernels.open()
         self._timer = PeriodicCallback(self._clean, _CLEAN_MILLISECONDS)
         self._timer.start()
@@ -222,6 +241,8 @@ class FigServe(ExtensionApp):
         if self._timer is not None:
             self._timer.stop()
         self.services.kernels.close()
+        self.services.capture.close()
+        self.services.directories.close()
         self.services.events.close()
         await self.services.views.flush()
         self.services.store.close()
@@ -238,6 +259,9 @@ class FigServe(ExtensionApp):
             keep_session_plots=_seconds(self.keep_session_plots),
         )
         urls = Urls(self.serverapp, self.public_url, self.kernel_url)
+        directories = SessionDirectories(Path(jupyter_runtime_dir()) / "figserve", self.log)
+        capture = self._make_capture(directories, store)
+        blobs = BlobCache(store.blobs, self.cache_bytes)
         guesses = Guesses(self.failed_secret_rate)
         return Services(
             settings=settings,
@@ -245,13 +269,39 @@ class FigServe(ExtensionApp):
             urls=urls,
             gate=Gate(store, self.owner, guesses),
             guesses=guesses,
-            kernels=Kernels(self.serverapp, store, urls, self.owner, settings.scope),
+            kernels=Kernels(self.serverapp, store, urls, self.owner, settings.scope, directories),
+            directories=directories,
+            capture=capture,
+            plots=SessionPlots(self.serverapp, store, blobs, capture, directories, self.figure_bytes),
             events=EventHub(store),
-            shared=SharedFigures(store, BlobCache(store.blobs, self.cache_bytes)),
+            shared=SharedFigures(store, blobs),
             views=Views(store),
             frames=FrameSigner(read_secrets(store.directory)),
             templates=make_templates(),
         )
+
+    def _make_capture(self, directories: SessionDirectories, store: Store) -> Capture:
+        assert self.serverapp is not None
+        quota = Quota(self.capture_quota.get("plots") or None, self.capture_quota.get("bytes") or None)
+        limits = CaptureLimits(quota, self.figure_bytes, self.figure_pixels)
+        return Capture(self.serverapp, directories, limits, store.clock, self._tell_captured, is_on=self.capture)
+
+    def _connect(self) -> None:
+        """What happens to kernels happens to their pictures, and is told to whoever listens."""
+        services, owner = self.services, self.owner
+
+        def tell(kind: str, kernel: str, notebook: str) -> None:
+            services.events.announce(owner, kind, {"session": kernel, "notebook": notebook or None})
+
+        services.kernels.on_start.append(lambda kernel, notebook: tell(SESSION_STARTED, kernel, notebook))
+        services.kernels.on_crash.append(services.capture.renew)
+        services.kernels.on_sweep.append(services.capture.sweep)
+        services.kernels.on_end.append(lambda kernel, notebook: services.capture.end(kernel))
+        services.kernels.on_end.append(lambda kernel, notebook: tell(SESSION_ENDED, kernel, notebook))
+
+    def _tell_captured(self, kernel: str, news: list[Captured]) -> None:
+        for one in news:
+            self.services.events.announce(self.owner, PLOT_CAPTURED, {"session": kernel, "path": one.path})
 
     def _make_settings(self) -> Settings:
         assert self.serverapp is not None
@@ -274,6 +324,7 @@ class FigServe(ExtensionApp):
 
     async def _clean(self) -> None:
         """Now and then; what went is logged, and a failure too, but the server goes on."""
+        await asyncio.to_thread(self.services.directories.sweep)
         if self.services.store.read_only_because is not None:
             return
         cleaned = await asyncio.wrap_future(self.services.store.clean())

@@ -9,7 +9,7 @@ import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import RangeNotSatisfiable, Unavailable
 from ..formats import Format
@@ -32,7 +32,9 @@ class Delivery:
     digest
         Of the bytes; the ETag.
     filename
-        For saving; made of an id, never of a user's words.
+        For saving, percent-encoded where it is not made of an id.
+    is_download
+        Whether a browser is to save it rather than show it.
     """
 
     row: Format
@@ -40,6 +42,7 @@ class Delivery:
     filename: str
     cache_control: str
     is_public: bool
+    is_download: bool = False
 
     @property
     def etag(self) -> str:
@@ -48,16 +51,33 @@ class Delivery:
     @cached_property
     def headers(self) -> dict[str, str]:
         row = self.row
+        shown = "attachment" if self.is_download else "inline"
         values = headers.of_bytes(row, public=self.is_public) | {
             "ETag": self.etag,
             "Cache-Control": self.cache_control,
             "Accept-Ranges": "bytes",
-            "Content-Disposition": f"inline; filename*=UTF-8''{self.filename}",
+            "Content-Disposition": f"{shown}; filename*=UTF-8''{self.filename}",
             "Content-Type": "image/svg+xml" if row.name == "svgz" else row.content_type,
         }
         if row.name == "svgz":
             values["Content-Encoding"] = "gzip"
         return values | ({"Access-Control-Allow-Origin": "*"} if self.is_public else {})
+
+
+class Bytes(Protocol):
+    """Where the bytes of a digest are had from."""
+
+    def get(self, digest: str) -> bytes: ...
+
+
+class InHand:
+    """Bytes that were read already."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def get(self, digest: str) -> bytes:
+        return self._data
 
 
 class BlobCache:
@@ -108,7 +128,7 @@ def is_fresh(handler: Handler, etag: str) -> bool:
     return etag in (tag.strip().removeprefix("W/") for tag in known.split(","))
 
 
-def deliver(handler: Handler, delivery: Delivery, cache: BlobCache) -> None:
+def deliver(handler: Handler, delivery: Delivery, cache: Bytes) -> None:
     """Finish the request with the bytes, a part of them, or the news that the client has them."""
     handler.replace_headers(delivery.headers)
     if is_fresh(handler, delivery.etag):
@@ -126,7 +146,7 @@ def deliver(handler: Handler, delivery: Delivery, cache: BlobCache) -> None:
     handler.finish(data)
 
 
-def sends_all(handler: Handler, delivery: Delivery, cache: BlobCache) -> bool:
+def sends_all(handler: Handler, delivery: Delivery, cache: Bytes) -> bool:
     """Whether ``deliver`` is about to send all of the bytes, rather than a part, or the news that the client has them.
 
     What asks for a range in a way that nobody understands is sent all.

@@ -1,4 +1,4 @@
-"""Server-Sent Events: what happened to an owner's figures, with replay. Server process.
+"""Server-Sent Events: what happened to an owner's figures, with replay, and to sessions, without. Server process.
 
 Source: html.spec.whatwg.org, section 9.2. Other processes on the same catalog are heard too: their commits change the
 catalog's stamp, which is looked at five times a second while anybody listens.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
@@ -20,6 +21,7 @@ from ..store.events import Event
 from ..store.store import Store
 from .private import PrivateHandler
 
+PLOT_CAPTURED, SESSION_STARTED, SESSION_ENDED = "plot.captured", "session.started", "session.ended"
 _LOOK_MILLISECONDS = 200
 _QUEUE_LENGTH = 1_000
 _RETRY_MILLISECONDS = 2_000
@@ -47,6 +49,11 @@ class Subscriber:
         else:
             self._waiting.append(event)
         self.wake()
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether what can be done without is better left out."""
+        return len(self._waiting) >= _QUEUE_LENGTH // 2
 
     def take(self) -> list[Event]:
         """The waiting events, which wait no more."""
@@ -114,6 +121,13 @@ class EventHub:
                 for subscriber in self._subscribers:
                     subscriber.offer(event)
 
+    def announce(self, owner: str, kind: str, data: dict[str, Any]) -> None:
+        """Tell who listens now; this is kept nowhere, and a stream that is behind can do without it."""
+        event = Event(0, 0.0, owner, kind, data)
+        for subscriber in self._subscribers:
+            if not subscriber.is_loaded:
+                subscriber.offer(event)
+
     def close(self) -> None:
         """End all streams."""
         for subscriber in list(self._subscribers):
@@ -174,8 +188,8 @@ class EventsHandler(PrivateHandler):
         while not subscriber.is_behind:
             await subscriber.wait(max(0.05, next_beat - loop.time()))
             for event in subscriber.take():
-                if event.id > sent:
-                    self.write(_written(event))
+                if event.id == 0 or event.id > sent:
+                    self.write(self._written(event))
             if loop.time() >= next_beat:
                 if not self.services.gate.still_good(self.caller):
                     return
@@ -200,8 +214,16 @@ class EventsHandler(PrivateHandler):
             since = found[-1].id
             for event in found:
                 if event.owner == self.caller.owner:
-                    self.write(_written(event))
+                    self.write(self._written(event))
         return since
+
+    def _written(self, event: Event) -> str:
+        """An event as text; one that cannot be replayed leaves the client's last id as it is."""
+        data = event.data
+        if event.kind == PLOT_CAPTURED:
+            data = data | {"url": self.base.plot(data["session"], data["path"])}
+        lines = f"event: {event.kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+        return lines if event.id == 0 else f"id: {event.id}\n{lines}"
 
     def _last_seen_id(self) -> int | None:
         text = self.request.headers.get("Last-Event-ID") or self.get_query_argument("since", None)
@@ -210,7 +232,3 @@ class EventsHandler(PrivateHandler):
         if not (text.isascii() and text.isdigit() and len(text) < 19):
             raise InvalidInput("Last-Event-ID is the id of an event.")
         return int(text)
-
-
-def _written(event: Event) -> str:
-    return f"id: {event.id}\nevent: {event.kind}\ndata: {json.dumps(event.data, ensure_ascii=False)}\n\n"

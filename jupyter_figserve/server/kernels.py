@@ -1,26 +1,30 @@
-"""The kernels of this server: each gets our address and a key of its own in its environment. Server process.
+"""The kernels of this server: each gets our address, a key and a directory for its plots. Server process.
 
-Two methods of the server's kernel manager are wrapped (its instance's, restored by ``close``); everything else is
-learned from Jupyter's own events and from looking, once a minute, which kernels are still there.
+One method of the server's kernel manager is wrapped (its instance's, restored by ``close``); everything else is learned
+from Jupyter's own events, from the manager's word that a kernel is dead, which is no event, and from looking, once a
+minute, which kernels are still there.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
-from tornado.ioloop import PeriodicCallback
+from tornado.ioloop import IOLoop, PeriodicCallback
 
 from ..links import KERNEL_SCOPES, Key, hash_secret, new_key
 from ..store import keys, sessions
 from ..store.sessions import Session
 from ..store.store import Store
+from .runtime import SessionDirectories
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -42,10 +46,29 @@ class Kernels:
     ----------
     owner, scope
         Of everything that the kernels publish.
+    directories
+        Where the kernels may drop files.
     """
 
-    def __init__(self, serverapp: ServerApp, store: Store, urls: Urls, owner: str, scope: str) -> None:
+    def __init__(
+        self,
+        serverapp: ServerApp,
+        store: Store,
+        urls: Urls,
+        owner: str,
+        scope: str,
+        directories: SessionDirectories,
+    ) -> None:
+        self.on_start: list[Callable[[str, str], None]] = []
+        """Hear a kernel's id and its notebook, once both are known."""
+        self.on_crash: list[Callable[[str], None]] = []
+        """Hear that a kernel died and is being started again."""
+        self.on_end: list[Callable[[str, str], None]] = []
+        """Hear a kernel's id and its notebook when the session is over."""
+        self.on_sweep: list[Callable[[set[str]], None]] = []
+        """Hear which kernels are alive."""
         self._app = serverapp
+        self._directories = directories
         self._store = store
         self._urls = urls
         self._owner = owner
@@ -88,6 +111,8 @@ class Kernels:
         notebook = await self._find_notebook(kernel)
         before = self._notebooks.get(kernel, "")
         self._notebooks[kernel] = notebook
+        if self._store.read_only_because is not None:
+            return notebook
         if before and notebook and before != notebook and not await self._exists(before):
             await asyncio.wrap_future(self._store.follow_rename(self._owner, self._scope, before, notebook))
         if before != notebook:
@@ -95,15 +120,19 @@ class Kernels:
         return notebook
 
     async def sweep(self) -> None:
-        """End what has died without a word, and prolong the rest."""
-        if self._store.read_only_because is not None:
-            return
+        """End what has died without a word, prolong the rest, and see which notebooks they belong to now."""
         alive = set(self._app.kernel_manager.list_kernel_ids())
         for kernel in list(self._notebooks):
             if kernel not in alive:
                 self._end(kernel)
+        for hear in self.on_sweep:
+            hear(alive)
+        if self._store.read_only_because is not None:
+            return
         now = self._store.clock()
         here = sorted(alive & self._notebooks.keys())
+        for kernel in here:
+            await self.follow_notebook(kernel)
 
         def prolong(connection: Any) -> None:
             sessions.keep_alive(connection, here, now)
@@ -115,9 +144,37 @@ class Kernels:
 
     async def _start_kernel(self, *args: Any, **kwargs: Any) -> str:
         assert self._start is not None
-        if self._store.read_only_because is not None:
+        key, text = self._make_key()
+        directory = None if self._is_through_gateway else self._directories.make("plots")
+        if key is not None:
+            await asyncio.wrap_future(self._store.write(lambda connection: keys.add(connection, key)))
+        kwargs["env"] = self._environment(kwargs.get("env"), text, directory)
+        try:
             kernel: str = await ensure_async(self._start(*args, **kwargs))
-            return kernel
+        except BaseException:
+            if key is not None:
+                self._store.write(lambda connection: keys.remove(connection, key.id))
+            self._directories.discard(directory)
+            raise
+        self._notebooks[kernel] = ""
+        self._directories.bind(directory, kernel)
+        self._watch(kernel)
+        if key is not None:
+            session = self._session(kernel, "")
+
+            def bind(connection: Any) -> None:
+                keys.bind(connection, key.id, kernel)
+                sessions.note(connection, session)
+
+            await asyncio.wrap_future(self._store.write(bind))
+        # Jupyter enters its own session, with the notebook's path, right after this.
+        IOLoop.current().spawn_callback(self._tell_start, kernel)
+        return kernel
+
+    def _make_key(self) -> tuple[Key | None, str]:
+        """A kernel's key and its text; none where it could not be kept."""
+        if self._store.read_only_because is not None:
+            return None, ""
         key_id, secret, text = new_key()
         now = self._store.clock()
         key = Key(
@@ -131,26 +188,41 @@ class Kernels:
             # Good only once the kernel has an id: nobody has the secret before.
             kernel="starting",
         )
-        await asyncio.wrap_future(self._store.write(lambda connection: keys.add(connection, key)))
-        kwargs["env"] = self._environment(kwargs.get("env"), text)
-        try:
-            kernel = await ensure_async(self._start(*args, **kwargs))
-        except BaseException:
-            self._store.write(lambda connection: keys.remove(connection, key_id))
-            raise
-        self._notebooks[kernel] = ""
-        await asyncio.wrap_future(self._store.write(lambda connection: keys.bind(connection, key_id, kernel)))
-        return kernel
+        return key, text
 
-    def _environment(self, given: dict[str, str] | None, key: str) -> dict[str, str]:
+    @property
+    def _is_through_gateway(self) -> bool:
+        return bool(getattr(self._app, "gateway_config", None) and self._app.gateway_config.gateway_enabled)
+
+    def _environment(self, given: dict[str, str] | None, key: str, directory: Path | None) -> dict[str, str]:
         """What the kernel sees: ``KERNEL_`` names pass a Gateway; elsewhere a partial environment would replace all."""
-        through_gateway = bool(getattr(self._app, "gateway_config", None) and self._app.gateway_config.gateway_enabled)
-        base = given if given is not None else ({} if through_gateway else dict(os.environ))
-        ours = {"KERNEL_FIGSERVE_URL": self._urls.for_kernels(), "KERNEL_FIGSERVE_KEY": key}
+        base = given if given is not None else ({} if self._is_through_gateway else dict(os.environ))
+        ours = {"KERNEL_FIGSERVE_URL": self._urls.for_kernels(), "KERNEL_FIGSERVE_KEY": key} if key else {}
         certificate = self._urls.kernel_certificate()
-        if certificate and not through_gateway:
+        if ours and certificate and not self._is_through_gateway:
             ours["KERNEL_FIGSERVE_CA"] = certificate
+        if directory is not None:
+            ours["KERNEL_FIGSERVE_PLOTS"] = str(directory)
         return {**base, **ours}
+
+    def _watch(self, kernel: str) -> None:
+        """Hear of a crash, and of the death after which Jupyter gives up without an event."""
+        if self._is_through_gateway:
+            return
+        with contextlib.suppress(Exception):
+            manager: Any = self._app.kernel_manager
+            manager.add_restart_callback(kernel, functools.partial(self._crashed, kernel), "restart")
+            manager.add_restart_callback(kernel, functools.partial(self._end, kernel), "dead")
+
+    def _crashed(self, kernel: str) -> None:
+        for hear in self.on_crash:
+            hear(kernel)
+
+    async def _tell_start(self, kernel: str) -> None:
+        if kernel in self._notebooks:
+            notebook = await self.follow_notebook(kernel)
+            for hear in self.on_start:
+                hear(kernel, notebook)
 
     async def _find_notebook(self, kernel: str) -> str:
         try:
@@ -165,13 +237,19 @@ class Kernels:
         return bool(await ensure_async(manager.file_exists(path)))
 
     async def _note_session(self, kernel: str, notebook: str) -> None:
-        now = self._store.clock()
-        session = Session(kernel, self._owner, self._scope, notebook, now, now)
+        session = self._session(kernel, notebook)
         await asyncio.wrap_future(self._store.write(lambda connection: sessions.note(connection, session)))
 
+    def _session(self, kernel: str, notebook: str) -> Session:
+        now = self._store.clock()
+        return Session(kernel, self._owner, self._scope, notebook, now, now)
+
     def _end(self, kernel: str) -> None:
-        """The kernel is gone: its key with it, and its session has ended."""
-        self._notebooks.pop(kernel, None)
+        """The kernel is gone: its key and its directory with it, and its session has ended."""
+        notebook = self._notebooks.pop(kernel, None)
+        self._directories.remove(kernel)
+        for hear in self.on_end:
+            hear(kernel, notebook or "")
         if self._store.read_only_because is not None:
             return
         now = self._store.clock()
@@ -189,8 +267,9 @@ class Kernels:
         events.add_listener(schema_id=_CONTENT_EVENTS, listener=self._on_content)
 
     async def _on_kernel(self, logger: Any, schema_id: str, data: dict[str, Any]) -> None:
-        if data.get("action") == "shutdown" and data.get("kernel_id") in self._notebooks:
-            self._end(data["kernel_id"])
+        kernel = data.get("kernel_id")
+        if data.get("action") == "shutdown" and data.get("status") != "error" and kernel in self._notebooks:
+            self._end(str(kernel))
 
     async def _on_content(self, logger: Any, schema_id: str, data: dict[str, Any]) -> None:
         if data.get("action") != "rename" or self._store.read_only_because is not None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import diagnosis, embedding, events, export, figures, keys, links, pages, shared, status
+from . import diagnosis, embedding, events, export, figures, keys, links, pages, sessions, shared, status
 from .base import MissingHandler
 
 _ID = r"([A-Za-z0-9]{1,64})"
+_SESSION = r"([A-Za-z0-9_-]{1,64})"
 PREFIX = "/figserve"
 ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/status", status.StatusHandler),
@@ -17,6 +18,9 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/api/figures/{_ID}/versions", figures.VersionsHandler),
     (rf"/api/figures/{_ID}/versions/([0-9]{{1,9}})/source", figures.SourceHandler),
     (rf"/api/figures/{_ID}/links", links.FigureLinksHandler),
+    (r"/api/sessions", sessions.SessionsHandler),
+    (rf"/api/sessions/{_SESSION}/last", sessions.LastHandler),
+    (rf"/api/sessions/{_SESSION}/figures", sessions.SessionFiguresHandler),
     (r"/api/links", links.LinksHandler),
     (r"/api/links/find", links.FindLinkHandler),
     (rf"/api/links/{_ID}", links.LinkHandler),
@@ -27,6 +31,8 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/export\.zip", export.ExportHandler),
     (rf"/figures/{_ID}", pages.FigurePageHandler),
     (rf"/figures/{_ID}\.([a-z]{{2,5}})", figures.FigureBytesHandler),
+    (rf"/plots/{_SESSION}", sessions.PlotsHandler),
+    (rf"/plots/{_SESSION}/(.*)", sessions.PlotHandler),
     (r"/f/(.*)", shared.LinkHandler),
     (r"/frame/([A-Za-z0-9_.-]{1,500})\.html", embedding.FrameHandler),
     (r"/oembed", embedding.OEmbedHandler),

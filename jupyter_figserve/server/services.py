@@ -12,9 +12,12 @@ from .access import Gate, Guesses
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from .capture import Capture
     from .events import EventHub
     from .frames import FrameSigner
     from .kernels import Kernels
+    from .plots import SessionPlots
+    from .runtime import SessionDirectories
     from .shared import SharedFigures
     from .urls import Urls
     from .views import Views
@@ -62,6 +65,9 @@ class Services:
     gate: Gate
     guesses: Guesses
     kernels: Kernels
+    directories: SessionDirectories
+    capture: Capture
+    plots: SessionPlots
     events: EventHub
     shared: SharedFigures
     views: Views

@@ -8,7 +8,9 @@ from ..figure import FigureRecord, Representation, Version
 from ..formats import FORMATS
 from ..links import Key, Link
 from ..snippets import Snippets, image_url
+from ..store.sessions import Session
 from ..times import rfc3339
+from .plots import Plot
 from .urls import LOCAL_NOTE, Base
 
 
@@ -78,6 +80,32 @@ def new_link(made: Link, record: FigureRecord, token: str, base: Base) -> dict[s
         "local_only": base.is_local,
         "note": LOCAL_NOTE if base.is_local else None,
         "snippets": snippets.as_json(),
+    }
+
+
+def session(session: Session, figures: int, plots: int, base: Base) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "kernel": session.id,
+        "notebook": session.notebook or None,
+        "started": rfc3339(session.started),
+        "ended": rfc3339(session.ended),
+        "figures": figures,
+        "plots": plots,
+        "url": base.plots(session.id),
+    }
+
+
+def plot(plot: Plot, session: str, base: Base) -> dict[str, Any]:
+    return {
+        "path": plot.path,
+        "url": base.plot(session, plot.path),
+        "mimetype": plot.mimetype,
+        "size": plot.size,
+        "created": rfc3339(plot.created),
+        "origin": plot.origin,
+        "figure": plot.figure,
+        "version": plot.version,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from .. import __version__
-from ..store import usage
+from ..store import sessions, usage
 from . import headers
 from .base import PublicHandler
 from .services import PACKAGE
@@ -18,7 +18,8 @@ class StatusHandler(PublicHandler):
 
     @allow_unauthenticated
     async def get(self) -> None:
-        settings, store = self.services.settings, self.services.store
+        settings, store, capture = self.services.settings, self.services.store, self.services.capture
+        rings = capture.rings()
         used = usage.total(store.catalog.reader)
         self.answer(
             {
@@ -32,7 +33,14 @@ class StatusHandler(PublicHandler):
                     "link_max_age": settings.link_max_age,
                     "public_shares": settings.allow_public_shares,
                 },
-                "counts": {"figures": used.figures, "bytes": used.bytes},
+                "capture": {"on": capture.why_off is None, "why": capture.why_off, "dropped": capture.dropped},
+                "counts": {
+                    "figures": used.figures,
+                    "bytes": used.bytes,
+                    "sessions": sessions.count_alive(store.catalog.reader),
+                    "captured": sum(len(ring) for ring in rings),
+                    "captured_bytes": sum(ring.bytes for ring in rings),
+                },
                 "writable": store.read_only_because is None,
             }
         )

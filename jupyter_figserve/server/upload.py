@@ -52,7 +52,7 @@ def read_upload(body: bytes, headers: HTTPHeaders, query: dict[str, str], pixels
     content_type = headers.get("Content-Type", "")
     if content_type.lower().startswith("multipart/form-data"):
         return _read_multipart(body, content_type, query, pixels)
-    payload = _payload(body, content_type, {}, pixels)
+    payload = make_payload(body, content_type, {}, pixels)
     return _upload(query, (payload,), None)
 
 
@@ -71,13 +71,13 @@ def _read_multipart(body: bytes, content_type: str, query: dict[str, str], pixel
         raise InvalidInput('The form has no part named "representation" with a file name and a type.')
     sizes = words.get("sizes") or []
     payloads = tuple(
-        _payload(part["body"], part["content_type"], _size_at(sizes, index), pixels)
+        make_payload(part["body"], part["content_type"], _size_at(sizes, index), pixels)
         for index, part in enumerate(pictures)
     )
     if len({payload.mimetype for payload in payloads}) < len(payloads):
         raise InvalidInput("Two representations have the same type; send one of each.")
     thumbnail = next(
-        (_payload(part["body"], part["content_type"], {}, pixels) for part in files.get("thumbnail", [])), None
+        (make_payload(part["body"], part["content_type"], {}, pixels) for part in files.get("thumbnail", [])), None
     )
     if thumbnail is not None and thumbnail.mimetype != "image/png":
         raise UnsupportedType("A thumbnail must be image/png.")
@@ -144,18 +144,25 @@ def _size_at(sizes: object, index: int) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _payload(data: bytes, content_type: str, size: dict[str, Any], pixels: int) -> Payload:
+def make_payload(data: bytes, content_type: str, size: dict[str, Any], pixels: int) -> Payload:
+    """A picture with its size, seen to be what its type says.
+
+    Raises
+    ------
+    InvalidInput, TooLarge, UnsupportedType
+        Saying what is wrong with it.
+    """
     row = get_format_of_mimetype(content_type)
     if not data:
         raise InvalidInput("The picture is empty.")
-    _check_bytes(row, data)
+    check_bytes(row, data)
     width, height = png_size(data) or (_whole(size.get("width")), _whole(size.get("height")))
     if not row.is_vector and width and height and width * height > pixels:
         raise TooLarge(f"The picture has {width} × {height} pixels; {pixels:,} are the most (FigServe.figure_pixels).")
     return Payload(row.mimetype, data, width, height, _positive(size.get("dpi")))
 
 
-def _check_bytes(row: Format, data: bytes) -> None:
+def check_bytes(row: Format, data: bytes) -> None:
     """See that the bytes are of the declared type, from the first to (for a PNG) the last."""
     if row is FORMATS["svg"]:
         # First, as what declares entities does not look like a picture either.

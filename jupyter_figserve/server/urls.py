@@ -43,6 +43,12 @@ class Base:
         query = "&".join(f"{k}={v}" for k, v in (("version", version), ("width", width)) if v is not None)
         return f"{self.page(record)}.{row.name}" + (f"?{query}" if query else "")
 
+    def plots(self, session: str) -> str:
+        return f"{self.url}/plots/{session}"
+
+    def plot(self, session: str, path: str) -> str:
+        return f"{self.plots(session)}/{quote(path)}"
+
     def link(self, token: str) -> str:
         return f"{self.url}/f/{token}"
 

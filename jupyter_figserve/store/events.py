@@ -19,7 +19,10 @@ _ADD = tables.events.insert()
 
 @dataclass(frozen=True)
 class Event:
-    """``kind`` is ``figure.published``, ``figure.changed`` or ``figure.deleted``; ``data`` names the figure."""
+    """``kind`` is ``figure.published``, ``figure.changed`` or ``figure.deleted``; ``data`` names the figure.
+
+    What a server tells without keeping it (plots that were captured, sessions) has the id 0.
+    """
 
     id: int
     created: float

@@ -20,7 +20,7 @@ from .usage import Used
 
 LIMIT = 50
 MOST = 1_000
-_ROW_ID = re.compile(r"[A-Za-z0-9]{1,40}")
+_ROW_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _F, _V, _R = tables.figures.c, tables.versions.c, tables.representations.c
 
 # One row a representation, each with its figure and version. Statements are made once: making them costs more than

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
-from . import tables
+from . import figures, tables
 
 _S = tables.sessions.c
 _made = insert(tables.session_figures)
@@ -47,6 +47,52 @@ def find(connection: Connection, session_id: str) -> Session | None:
     return Session(**dict(row._mapping)) if row else None
 
 
+def list_page(
+    connection: Connection,
+    owner: str | None,
+    *,
+    notebook: str | None = None,
+    alive: bool = False,
+    limit: int = figures.LIMIT,
+    cursor: str | None = None,
+) -> tuple[list[Session], str | None]:
+    """One page of sessions, newest first, and the cursor of the next (None at the end).
+
+    Raises
+    ------
+    InvalidInput
+        When the cursor is not one that a page gave.
+    """
+    limit = max(1, min(limit, figures.MOST))
+    page = sa.select(tables.sessions).order_by(_S.started.desc(), _S.id.desc()).limit(limit + 1)
+    if owner is not None:
+        page = page.where(_S.owner == owner)
+    if notebook is not None:
+        page = page.where(_S.notebook == notebook)
+    if alive:
+        page = page.where(_S.ended.is_(None))
+    if cursor is not None:
+        started, session_id = figures.read_cursor(cursor)
+        page = page.where(sa.tuple_(_S.started, _S.id) < sa.tuple_(sa.literal(started), sa.literal(session_id)))
+    found = [Session(**dict(row._mapping)) for row in connection.execute(page)]
+    inside = found[:limit]
+    following = figures.write_cursor(inside[-1].started, inside[-1].id) if len(found) > limit else None
+    return inside, following
+
+
+def count_figures(connection: Connection, session_ids: list[str]) -> dict[str, int]:
+    """How many figures each of these sessions made; those that made none are left out."""
+    made = tables.session_figures.c
+    query = sa.select(made.session, sa.func.count()).where(made.session.in_(session_ids)).group_by(made.session)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def count_alive(connection: Connection) -> int:
+    return connection.execute(
+        sa.select(sa.func.count()).select_from(tables.sessions).where(_S.ended.is_(None))
+    ).scalar_one()
+
+
 def end(connection: Connection, session_id: str, now: float) -> None:
     connection.execute(tables.sessions.update().where(_S.id == session_id, _S.ended.is_(None)).values(ended=now))
 
@@ -66,6 +112,13 @@ def made(connection: Connection, session_id: str, figure: str, version: int) -> 
     connection.execute(_MADE, {"session": session_id, "figure": figure, "version": version})
 
 
+def versions_made(connection: Connection, session_id: str) -> dict[str, int]:
+    """The newest version that a session made of each of its figures."""
+    made = tables.session_figures.c
+    rows = connection.execute(sa.select(made.figure, made.version).where(made.session == session_id))
+    return {row[0]: row[1] for row in rows}
+
+
 def has_made(connection: Connection, session_id: str, figure: str) -> bool:
     return connection.execute(_HAS_MADE, {"session": session_id, "figure": figure}).first() is not None
 
@@ -82,15 +135,15 @@ def rename_notebook(connection: Connection, owner: str, scope: str, old: str, ne
 
     A figure whose new identity is taken keeps its old one.
     """
-    figures = tables.figures
+    table = tables.figures
     moved = []
-    query = sa.select(figures.c.id, figures.c.notebook).where(in_notebook(owner, scope, old))
+    query = sa.select(table.c.id, table.c.notebook).where(in_notebook(owner, scope, old))
     rows = connection.execute(query).all()
     for figure_id, notebook in rows:
         target = new + notebook[len(old) :]
         with connection.begin_nested() as attempt:
             try:
-                connection.execute(figures.update().where(figures.c.id == figure_id).values(notebook=target))
+                connection.execute(table.update().where(table.c.id == figure_id).values(notebook=target))
                 moved.append(figure_id)
             except sa.exc.IntegrityError:
                 attempt.rollback()

@@ -29,6 +29,10 @@ class Scale:
         Figures of each catalog whose gallery is asked for, the fewest first.
     idle_seconds
         How long an idle server is looked at.
+    messages
+        Messages that capture reads; a hundredth as many pictures.
+    frames
+        Of an animation.
     """
 
     publish_rounds: int
@@ -41,6 +45,8 @@ class Scale:
     stores: int
     galleries: tuple[int, ...]
     idle_seconds: int
+    messages: int
+    frames: int
 
 
 FULL = Scale(
@@ -54,6 +60,8 @@ FULL = Scale(
     stores=100,
     galleries=(100, 10_000, 1_000_000),
     idle_seconds=20,
+    messages=10_000,
+    frames=150,
 )
 QUICK = Scale(
     publish_rounds=1,
@@ -66,4 +74,6 @@ QUICK = Scale(
     stores=2,
     galleries=(40, 100),
     idle_seconds=1,
+    messages=10,
+    frames=3,
 )

@@ -21,12 +21,14 @@ from jupyter_figserve.server import (
     keys,
     links,
     pages,
+    sessions,
     shared,
     status,
 )
 from jupyter_figserve.server.base import MissingHandler
 from jupyter_figserve.server.routes import ROUTES, make_routes
 from jupyter_figserve.store import tables
+from tests.server.making import make_session
 
 from .actors import HTML, PDF, PNG, SVG, ask_raw, make_key, make_png, publish, share
 
@@ -53,6 +55,7 @@ FRAMED = (
     " font-src data:; worker-src blob:; connect-src 'none'; base-uri 'none'; form-action 'none'; sandbox allow-scripts"
 )
 MISSING = "x" * 32
+SESSION = "a-session"
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,13 @@ def samples(owner, services, jp_asyncio_loop) -> list[Sample]:
 
 async def make_samples(owner, services) -> list[Sample]:
     made = []
+    session = await make_session(services, SESSION)
+    session.show(PNG)
+    for name, data, policy in (("svg", SVG, DRAWING), ("png", PNG, IMAGE), ("html", HTML, IMAGE)):
+        session.drop(f"dropped.{name}", data)
+        full = {"svg": "image/svg+xml; charset=utf-8", "html": "text/html; charset=utf-8"}.get(name, "image/png")
+        made.append(Sample(sessions.PlotHandler, f"/plots/{SESSION}/dropped.{name}", policy, True, full, True))
+    made.append(Sample(sessions.PlotHandler, f"/plots/{SESSION}/cell-1.png", IMAGE, True, "image/png", True))
     for name, data, mimetype, policy in (
         ("png", PNG, "image/png", IMAGE),
         ("svg", SVG, "image/svg+xml", DRAWING),
@@ -107,6 +117,9 @@ async def make_samples(owner, services) -> list[Sample]:
     signed = services.frames.sign(framed["id"], 1, None)
     key = (await owner.post("/api/keys", {"scopes": ["read"]})).json()["id"]
     private = [
+        (sessions.SessionsHandler, "/api/sessions"),
+        (sessions.LastHandler, f"/api/sessions/{SESSION}/last"),
+        (sessions.PlotsHandler, f"/plots/{SESSION}"),
         (figures.FiguresHandler, "/api/figures"),
         (figures.FigureHandler, f"/api/figures/{figure}"),
         (figures.VersionsHandler, f"/api/figures/{figure}/versions"),
@@ -150,6 +163,7 @@ async def make_samples(owner, services) -> list[Sample]:
 
 
 WITHOUT_GET = {figures.SourceHandler, links.FindLinkHandler}
+WITHOUT_GET = {figures.SourceHandler, sessions.SessionFiguresHandler}
 STREAMS = {events.EventsHandler}
 
 
@@ -195,7 +209,7 @@ async def test_v1_headers_on_200_and_head(samples, owner, browser, stranger) -> 
                 if sample.is_bytes:
                     name = re.fullmatch(r"inline; filename\*=UTF-8''(\S+)", answer.headers["Content-Disposition"])
                     assert name is not None
-                    assert re.fullmatch(r"[A-Za-z0-9]{16}\.[a-z]{3,4}", name[1])
+                    assert re.fullmatch(r"([A-Za-z0-9]{16}|dropped|cell-1)\.[a-z]{3,4}", name[1])
 
 
 async def test_v1_headers_on_206_304_and_416(samples, owner, browser, stranger) -> None:
@@ -327,7 +341,19 @@ PATHS = [
 @pytest.mark.parametrize("path", PATHS)
 def test_v5_odd_paths_are_404_without_a_word_of_the_inside(live_server: ServerProcess, path: str) -> None:
     """Nothing that is put into a path leaves our table: 404 in JSON, on every prefix, no trace, no redirection."""
-    for place in ("", "f/", "figures/", "frame/", "static/", "api/", "api/figures/", "static/..%2ftemplates/"):
+    for place in (
+        "",
+        "f/",
+        "plots/x/",
+        "plots/",
+        "api/sessions/",
+        "figures/",
+        "frame/",
+        "static/",
+        "api/",
+        "api/figures/",
+        "static/..%2ftemplates/",
+    ):
         request = f"GET /figserve/{place}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
         request += f"Authorization: token {live_server.token}\r\n\r\n"
         answer = ask_raw(live_server, request.encode())

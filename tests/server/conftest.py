@@ -20,6 +20,7 @@ from jupyter_figserve.server.services import Services
 from jupyter_figserve.store import keys
 
 from . import contract
+from .making import jupyter  # noqa: F401
 from .pictures import png
 
 DEADLINE = 20.0

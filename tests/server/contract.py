@@ -17,7 +17,7 @@ from referencing.jsonschema import DRAFT202012
 from jupyter_figserve.server.services import PACKAGE
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
-SAMPLES = {"ext": "png", "number": "1", "token": "t" * 32, "file": "copy.js"}
+SAMPLES = {"path": "cell-1.png", "ext": "png", "number": "1", "token": "t" * 32, "file": "copy.js"}
 """What stands for a path parameter where "abc123" would not match its route."""
 _URI = "urn:openapi"
 _PARAMETER = re.compile(r"\{(\w+)\}")
@@ -118,7 +118,7 @@ def _resolve(value: dict[str, Any]) -> dict[str, Any]:
 def _pattern(template: str) -> re.Pattern[str]:
     parts = [re.escape(part) for part in _PARAMETER.split(template)]
     for index in range(1, len(parts), 2):
-        parts[index] = r"[^/]+" if parts[index] in ("signed", "file") else r"[^/.]+"
+        parts[index] = {"signed": r"[^/]+", "file": r"[^/]+", "path": r"(?s:.+)"}.get(parts[index], r"[^/.]+")
     return re.compile("".join(parts))
 
 

@@ -212,6 +212,34 @@ async def test_navigation_to_a_stream_is_refused(browser):
     assert (await browser.having(**headers).get("/api/events")).code == "cross_site"
 
 
+async def test_what_is_kept_nowhere_is_told_without_an_id(owner, services):
+    """A captured plot with its address, and sessions; figures' events come as ever, and the others are not replayed."""
+    async with listen(owner) as stream:
+        services.events.announce("local", "session.started", {"session": "k", "notebook": None})
+        services.events.announce("local", "plot.captured", {"session": "k", "path": "sub/a b.png"})
+        services.events.announce("somebody", "plot.captured", {"session": "k", "path": "theirs.png"})
+        await owner.publish("one")
+        found = [await stream.next() for _ in range(3)]
+    assert [one["event"] for one in found] == ["session.started", "plot.captured", "figure.published"]
+    assert found[0]["data"] == {"session": "k", "notebook": None}
+    assert found[1]["data"]["url"] == f"{owner.prefix}/plots/k/sub/a%20b.png"
+    assert ["id" in one for one in found] == [False, False, True]
+    async with listen(owner, "?since=0") as stream:
+        assert (await stream.next())["event"] == "figure.published"
+
+
+def test_a_flood_of_captured_plots_cuts_nobody_off(services):
+    """What can be done without is left out for a stream that is half full, and its figures' events still fit."""
+    subscriber = services.events.subscribe("local")
+    for number in range(10 * _QUEUE_LENGTH):
+        services.events.announce("local", "plot.captured", {"session": "k", "path": f"{number}.png"})
+    assert not subscriber.is_behind
+    for number in range(_QUEUE_LENGTH // 2):
+        subscriber.offer(Event(number + 1, 0.0, "local", "figure.published", {}))
+    assert not subscriber.is_behind
+    services.events.unsubscribe(subscriber)
+
+
 def test_listener_that_falls_behind_is_cut_off():
     """It comes back with its last id, and memory is bounded."""
     subscriber = Subscriber("local")

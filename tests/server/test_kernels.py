@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import signal
+import stat
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,6 +104,60 @@ class TestEnvironment:
         services.store.catalog.read_only_because = "broken"
         kernel = await jp_serverapp.kernel_manager.start_kernel()
         assert not [name for name in NAMES if name in fake.environments[kernel]]
+        assert "KERNEL_FIGSERVE_PLOTS" in fake.environments[kernel]
+
+    async def test_kernel_gets_a_directory_of_its_own(self, jp_serverapp, services, fake):
+        """Private, another for each, and gone with the kernel."""
+        kernels = [await jp_serverapp.kernel_manager.start_kernel() for _ in range(2)]
+        found = [Path(fake.environments[kernel]["KERNEL_FIGSERVE_PLOTS"]) for kernel in kernels]
+        assert found == [services.directories.find(kernel) for kernel in kernels]
+        assert {stat.S_IMODE(directory.stat().st_mode) for directory in found} == {0o700}
+        services.kernels._end(kernels[0])
+        assert [directory.exists() for directory in found] == [False, True]
+
+    async def test_a_kernel_that_does_not_start_leaves_no_directory(self, jp_serverapp, services):
+        """Nothing is left in the server's own one but its lock."""
+
+        async def fail(**_: Any) -> str:
+            raise OSError("no such kernel")
+
+        services.kernels._start = fail
+        with pytest.raises(OSError, match="no such kernel"):
+            await jp_serverapp.kernel_manager.start_kernel()
+        await until(lambda: [path.name for path in services.directories._own.iterdir()] == ["lock"])
+
+    async def test_behind_a_gateway_there_is_no_directory(self, jp_serverapp, services, fake, monkeypatch):
+        """It would be on another machine than the kernel; address and key are there."""
+        monkeypatch.setattr(type(jp_serverapp.gateway_config), "gateway_enabled", True)
+        kernel = await jp_serverapp.kernel_manager.start_kernel(env={})
+        assert "KERNEL_FIGSERVE_PLOTS" not in fake.environments[kernel]
+        assert set(NAMES) <= set(fake.environments[kernel])
+
+    async def test_a_session_is_noted_when_it_starts_and_ends(self, jp_serverapp, services, fake):
+        """Also without a notebook; who wants to know hears of both, once."""
+        heard = []
+        services.kernels.on_start.append(lambda kernel, notebook: heard.append(("start", kernel, notebook)))
+        services.kernels.on_end.append(lambda kernel, notebook: heard.append(("end", kernel, notebook)))
+        kernel = await jp_serverapp.kernel_manager.start_kernel()
+        await until(lambda: heard)
+        reader = services.store.catalog.reader
+        assert sessions.find(reader, kernel).ended is None
+        services.kernels._end(kernel)
+        await asyncio.wrap_future(services.store.write(lambda connection: None))
+        assert sessions.find(reader, kernel).ended is not None
+        assert heard == [("start", kernel, ""), ("end", kernel, "")]
+
+    async def test_sweep_learns_the_notebook(self, jp_serverapp, services, fake, monkeypatch):
+        """Front ends tell it late, and move it."""
+        kernel = await jp_serverapp.kernel_manager.start_kernel()
+        monkeypatch.setattr(jp_serverapp.kernel_manager, "list_kernel_ids", lambda: [kernel])
+
+        async def find(_: str) -> str:
+            return "late.ipynb"
+
+        monkeypatch.setattr(services.kernels, "_find_notebook", find)
+        await services.kernels.sweep()
+        assert sessions.find(services.store.catalog.reader, kernel).notebook == "late.ipynb"
 
     async def test_silent_death_is_swept(self, jp_serverapp, services, fake, stranger, owner):
         """A kernel that is no longer there loses its key with the next sweep, and its session has ended."""

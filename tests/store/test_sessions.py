@@ -95,3 +95,37 @@ def test_figure_whose_new_identity_is_taken_keeps_its_old_one(store):
 def test_rename_of_an_unknown_notebook(store):
     """Most notebooks have no figures."""
     assert store.follow_rename("ann", "/srv", "none.ipynb", "other.ipynb").result() == 0
+
+
+def test_sessions_are_listed_newest_first(store, note):
+    """By owner, notebook and whether they are alive; in pages, also where several began at one time."""
+    for number in range(5):
+        note(f"kernel-{number}", started=START + number // 2, notebook=f"{number % 2}.ipynb")
+    store.write(lambda c: sessions.end(c, "kernel-4", START)).result()
+    reader = store.catalog.reader
+
+    def ids(*arguments, **filters) -> list[str]:
+        return [one.id for one in sessions.list_page(reader, *arguments, **filters)[0]]
+
+    assert ids(None) == [f"kernel-{number}" for number in (4, 3, 2, 1, 0)]
+    assert ids(None, alive=True) == [f"kernel-{number}" for number in (3, 2, 1, 0)]
+    assert ids(None, notebook="1.ipynb") == ["kernel-3", "kernel-1"]
+    assert ids("nobody") == []
+    found, cursor = [], None
+    for _ in range(3):
+        page, cursor = sessions.list_page(reader, None, limit=2, cursor=cursor)
+        found += [one.id for one in page]
+    assert (found, cursor) == (ids(None), None)
+    assert sessions.count_alive(reader) == 4
+
+
+def test_what_sessions_made_is_counted(store):
+    """Figures, not versions; and the newest version of each that the session made."""
+    for data in (b"one", b"two"):
+        record = publish(store, data=data, session="kernel-1")
+    other = publish(store, "other", session="kernel-1")
+    publish(store, data=b"three", session="kernel-2")
+    reader = store.catalog.reader
+    assert sessions.count_figures(reader, ["kernel-1", "kernel-2", "kernel-3"]) == {"kernel-1": 2, "kernel-2": 1}
+    assert sessions.versions_made(reader, "kernel-1") == {record.id: 2, other.id: 1}
+    assert sessions.versions_made(reader, "kernel-2") == {record.id: 3}

@@ -1,0 +1,127 @@
+"""What capture costs the server: for each message, for each picture, and for an animation of 30 frames a second."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+from jupyter_client.session import Session
+
+from jupyter_figserve.demo.server_process import ServerProcess
+from jupyter_figserve.server.capture import Capture, CaptureLimits, Tap
+from jupyter_figserve.server.ring import Ring
+from jupyter_figserve.store.usage import Quota
+
+from . import servers
+from .report import Row
+from .scale import Scale
+
+_RUNS = 5
+_KEY = b"a key"
+_FRAMES_A_SECOND = 30
+_ANIMATION = """
+import base64, time
+from IPython.display import display
+shown = display({{"image/png": {first!r}}}, raw=True, display_id="animation")
+start = time.perf_counter()
+for frame in range({frames}):
+    display({{"image/png": {picture!r}, "text/plain": str(frame)}}, raw=True, display_id="animation", update=True)
+    time.sleep(max(0, start + (frame + 1) / {rate} - time.perf_counter()))
+print(time.perf_counter() - start)
+"""
+
+
+def measure(home: Path, scale: Scale) -> Iterator[Row]:
+    picture = servers.picture(0)
+    size = f"{len(picture) / 1000:.0f} KB PNG"
+    message, shown = asyncio.run(_measure_tap(home, picture, scale.messages))
+    note = "of most messages the header alone is read"
+    yield Row("capture of a message that shows nothing / Jupyter's own reading", *message, "µs", 0.5, note=note)
+    note = "verified, taken from base64, checked, named; the file is written once a second at most"
+    yield Row(f"capture of a picture / verifying it and its base64 alone, {size}", *shown, "µs", 1.5, note=note)
+    used = {}
+    for is_on in (True, False):
+        (home / str(is_on)).mkdir()
+        server = ServerProcess(home / str(is_on), [f"--FigServe.capture={is_on}"])
+        server.start()
+        try:
+            used[is_on] = _animate(server, picture, scale.frames)
+        finally:
+            server.stop()
+    extra = 100 * (used[True] - used[False])
+    note = f"{100 * used[True]:.1f} % of a core with capture, {100 * used[False]:.1f} % without"
+    name = f"capture: an animation of {_FRAMES_A_SECOND} frames a second, {size}"
+    yield Row(name, extra, None, "% of a core", 5, against="nothing", note=note)
+
+
+async def _measure_tap(home: Path, picture: bytes, count: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Median microseconds for a message of text, ours and Jupyter's; and for a picture, ours and the least there is."""
+    limits = CaptureLimits(Quota(200, 64 * 2**20), 32 * 2**20, 10**8)
+    unused: Any = SimpleNamespace()
+    capture = Capture(unused, unused, limits, time.time, lambda kernel, news: None, is_on=True)
+    tap = Tap("kernel", Ring(home, limits.session), capture)
+    streams: list[Any] = []
+
+    def connect() -> Any:
+        streams.append(SimpleNamespace(on_recv=lambda hear: setattr(streams[-1], "hear", hear), closed=lambda: True))
+        return streams[-1]
+
+    sender = Session(key=_KEY)
+    tap.listen(SimpleNamespace(session=sender, connect_iopub=connect))
+    bundle = {"image/png": base64.b64encode(picture).decode()}
+    shown = {"data": bundle, "metadata": {}, "transient": {"display_id": "a"}}
+    text = _frames(sender, "stream", {"name": "stdout", "text": "a line\n"}, count)
+    drawn = _frames(sender, "update_display_data", shown, max(1, count // 100))
+    reader = Session(key=_KEY, digest_history_size=16)
+
+    def watch(parts: list[bytes]) -> None:
+        """What Jupyter does with each message to know whether the kernel is busy."""
+        reader.deserialize(reader.feed_identities(parts)[1], content=False)
+
+    def open_picture(parts: list[bytes]) -> None:
+        message = reader.deserialize(reader.feed_identities(parts)[1])
+        base64.b64decode(message["content"]["data"]["image/png"])
+
+    hear = streams[-1].hear
+    measured = (_timed(hear, text), _timed(watch, text)), (_timed(hear, drawn), _timed(open_picture, drawn))
+    assert tap.ring.newest() is not None
+    assert capture.dropped == 0
+    tap.close()
+    return measured
+
+
+def _frames(sender: Session, kind: str, content: dict[str, Any], count: int) -> list[list[bytes]]:
+    """Messages as they come from the socket; each is signed for itself."""
+    parent = sender.msg("execute_request")["header"]
+    return [[b"topic", *sender.serialize(sender.msg(kind, content, parent))] for _ in range(count * _RUNS)]
+
+
+def _timed(hear: Callable[[list[bytes]], None], messages: list[list[bytes]]) -> float:
+    times, count = [], len(messages) // _RUNS
+    for run in range(_RUNS):
+        start = time.perf_counter()
+        for parts in messages[run * count : (run + 1) * count]:
+            hear(parts)
+        times.append(1e6 * (time.perf_counter() - start) / count)
+    return statistics.median(times)
+
+
+def _animate(server: ServerProcess, picture: bytes, frames: int) -> float:
+    """The part of a core that the server takes while a cell updates a display."""
+    encoded = base64.b64encode(picture).decode()
+    with server.kernel() as kernel:
+        kernel.run("1")
+        process = psutil.Process(server.pid)
+        before = process.cpu_times()
+        code = _ANIMATION.format(first=encoded, picture=encoded, frames=frames, rate=_FRAMES_A_SECOND)
+        execution = kernel.run(code)
+        assert execution.error is None, execution.error
+        after = process.cpu_times()
+    return (after.user + after.system - before.user - before.system) / float(execution.stdout)

@@ -1,0 +1,138 @@
+"""Sessions inside a test's own server: of real kernels, spoken to as a front end does, and without any."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jupyter_client.session import Session
+
+from jupyter_figserve.formats import FORMATS
+from jupyter_figserve.server.capture import Tap
+from jupyter_figserve.server.ring import Ring
+from jupyter_figserve.server.services import Services
+from jupyter_figserve.store import sessions
+from jupyter_figserve.store.usage import Quota
+
+if TYPE_CHECKING:
+    from .conftest import Client
+
+PATIENCE = 60.0
+"""Seconds that a kernel may take."""
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    """Let the loop run until ``condition`` holds; it is given as long as a kernel may need."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+class Jupyter:
+    """The server's own API, and its kernels."""
+
+    def __init__(self, owner: Client, serverapp: Any) -> None:
+        self._owner = owner
+        self.manager = serverapp.kernel_manager
+
+    async def ask(self, method: str, path: str, body: object = None) -> Any:
+        answer = await self._owner.http.fetch(
+            f"{self._owner.prefix.removesuffix('/figserve')}/api/{path}",
+            method=method,
+            headers=self._owner.headers,
+            body=None if body is None else json.dumps(body),
+            allow_nonstandard_methods=True,
+            request_timeout=PATIENCE,
+        )
+        return json.loads(answer.body) if answer.body else None
+
+    async def start(self, name: str = "python3") -> str:
+        kernel: str = (await self.ask("POST", "kernels", {"name": name}))["id"]
+        return kernel
+
+    async def session(self, path: str, name: str = "python3") -> dict[str, Any]:
+        model = {"path": path, "name": path, "type": "notebook", "kernel": {"name": name}}
+        session: dict[str, Any] = await self.ask("POST", "sessions", model)
+        return session
+
+    async def run(self, kernel: str, code: str) -> str:
+        """Run a cell; what it printed. An error of it fails the test."""
+        manager, printed = self.manager.get_kernel(kernel), []
+        client = manager.client(session=Session(key=manager.session.key))
+        client.start_channels(hb=False)
+
+        def take(message: dict[str, Any]) -> None:
+            if message["msg_type"] == "stream":
+                printed.append(message["content"]["text"])
+
+        try:
+            await client.wait_for_ready(timeout=PATIENCE)
+            reply = await client.execute_interactive(code, timeout=PATIENCE, output_hook=take)
+        finally:
+            client.stop_channels()
+        assert reply["content"]["status"] == "ok", reply["content"]
+        return "".join(printed)
+
+
+@pytest.fixture
+def jupyter(jp_serverapp, owner, monkeypatch) -> Jupyter:
+    """pytest-jupyter's directories know an echo kernel alone; here are those of this environment."""
+    monkeypatch.delenv("JUPYTER_PATH", raising=False)
+    return Jupyter(owner, jp_serverapp)
+
+
+def install_bash_kernel(data_dir: Path) -> None:
+    """A kernel specification for ``bash`` in a Jupyter data directory."""
+    directory = data_dir / "kernels" / "bash"
+    directory.mkdir(parents=True)
+    argv = [sys.executable, "-m", "bash_kernel", "-f", "{connection_file}"]
+    (directory / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Bash", "language": "bash"}))
+
+
+def showing(data: bytes, display_id: str | None = None, mimetype: str = "image/png") -> str:
+    """A line of Python that displays a picture."""
+    value = data.decode() if mimetype == "image/svg+xml" else base64.b64encode(data).decode()
+    return f"display({{{mimetype!r}: {value!r}}}, raw=True, display_id={display_id!r})"
+
+
+class MadeSession:
+    """A session without a kernel: its directory and its captured pictures are filled by the test."""
+
+    def __init__(self, services: Services, session_id: str) -> None:
+        self.id = session_id
+        self._services = services
+        directory, captured = (services.directories.make(kind) for kind in ("plots", "captured"))
+        assert directory is not None
+        assert captured is not None
+        self.directory, self.ring = directory, Ring(captured, Quota(10, 1_000_000))
+        services.directories.bind(directory, session_id)
+        services.capture._taps[session_id] = Tap(session_id, self.ring, services.capture)
+
+    def show(self, data: bytes, cell: int = 1, format: str = "png", display_id: str | None = None) -> str:
+        """Capture a picture of a cell; its path."""
+        request = f"request {cell}"
+        self.ring.names.begin(request, cell, "s")
+        key = self.ring.names.next_key(request, display_id)
+        return self.ring.add(key, request, FORMATS[format], data, self._services.store.clock()).path
+
+    def drop(self, path: str, data: bytes) -> Path:
+        """Write a file into the session's directory."""
+        file = self.directory / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        return file
+
+
+async def make_session(
+    services: Services, session_id: str = "a-session", *, owner: str | None = None, notebook: str = ""
+) -> MadeSession:
+    now = services.store.clock()
+    row = sessions.Session(session_id, owner or services.settings.owner, "", notebook, now, now)
+    await asyncio.wrap_future(services.store.write(lambda connection: sessions.note(connection, row)))
+    return MadeSession(services, session_id)
