@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..formats import Format
 
 _HEAD = 64 * 1024
+_ANSWER = 2**20
 _SPOOLED = 2**20
 _OF_A_FILE = "file"
 """The code of errors that name the file themselves."""
@@ -127,7 +128,7 @@ def _post(target: Target, body: IO[bytes], content_type: str, query: dict[str, A
             progress = stack.enter_context(Progress(what, total, size))
             body = _Counted(body, progress)  # type: ignore[assignment]
         with target.client.stream("POST", "api/figures", body=body, headers=headers, **query) as response:
-            record: dict[str, Any] = parse_json(response.read())
+            record: dict[str, Any] = parse_json(response.read(_ANSWER))
     return record
 
 

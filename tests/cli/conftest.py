@@ -88,7 +88,7 @@ class Shell:
         return subprocess.Popen([*PROGRAM, *words], cwd=self.home, env=self.environment, **channels)
 
     def run_on_terminal(self, *words: str, typed: bytes = b"", columns: int = 80) -> Done:
-        """A command whose every channel is a terminal; what it shows is all in ``out``."""
+        """A command whose every channel is a terminal; what it shows is all in ``out``; ``typed`` answers a question."""
         master, slave = pty.openpty()
         process = subprocess.Popen(
             [*PROGRAM, *words],
@@ -101,8 +101,6 @@ class Shell:
         )
         os.close(slave)
         shown = b""
-        if typed:
-            os.write(master, typed)
         try:
             while select.select([master], [], [], DEADLINE)[0]:
                 try:
@@ -112,6 +110,9 @@ class Shell:
                 if not piece:
                     break
                 shown += piece
+                if typed and shown.endswith(b": "):
+                    os.write(master, typed)
+                    typed = b""
         finally:
             os.close(master)
             process.wait(DEADLINE)
