@@ -47,8 +47,10 @@ def _guarded(chosen: Command, options: object) -> int:
     except BrokenPipeError:
         raise
     except (FigServeError, OSError) as error:
-        lines = "\n".join(clean(line, None) for line in _words(error).split("\n"))
-        print(f"jupyter figserve {chosen.name}: {lines}", file=sys.stderr)
+        first, *others = _words(error).split("\n")
+        print(f"jupyter figserve {chosen.name}: {clean(first, None)}", file=sys.stderr)
+        for line in others:
+            print(f"  {clean(line, None)}", file=sys.stderr)
         return FAILED
 
 

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from ..formats import Format
 
 _HEAD = 64 * 1024
+_ANSWER = 2**20
 _SPOOLED = 2**20
+_OF_A_FILE = "file"
+"""The code of errors that name the file themselves."""
 _SHOWN_FROM = 2**20
 """Bytes from which on sending is worth a bar."""
 
@@ -67,7 +70,7 @@ def publish(options: argparse.Namespace) -> int:
         try:
             record = _publish(target, paths, options)
         except (FigServeError, OSError) as error:
-            tell(f"{shown}: {getattr(error, 'strerror', None) or error}")
+            tell(error if getattr(error, "code", "") == _OF_A_FILE else f"{shown}: {error}")
             failed = True
             continue
         records.append(record)
@@ -93,7 +96,7 @@ def _publish(target: Target, paths: list[Path], options: argparse.Namespace) -> 
     query = {name: value for name, value in words.items() if value is not None}
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(_opened(path)) for path in paths]
-        formats = [_format_of(file) for file in files]
+        formats = [_format_of(file, path) for file, path in zip(files, paths, strict=True)]
         if len(files) == 1:
             content_type, body = formats[0].mimetype, files[0]
         else:
@@ -125,7 +128,7 @@ def _post(target: Target, body: IO[bytes], content_type: str, query: dict[str, A
             progress = stack.enter_context(Progress(what, total, size))
             body = _Counted(body, progress)  # type: ignore[assignment]
         with target.client.stream("POST", "api/figures", body=body, headers=headers, **query) as response:
-            record: dict[str, Any] = parse_json(response.read())
+            record: dict[str, Any] = parse_json(response.read(_ANSWER))
     return record
 
 
@@ -135,7 +138,7 @@ def _opened(path: Path) -> IO[bytes]:
     Raises
     ------
     InvalidInput
-        For directories and devices.
+        For directories, devices, and what cannot be read.
     """
     from ..errors import InvalidInput
 
@@ -146,11 +149,14 @@ def _opened(path: Path) -> IO[bytes]:
         file.seek(0)
         return file
     if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-        raise InvalidInput(f"{_shown(path)} is no file; name the pictures themselves.")
-    return path.open("rb")
+        raise InvalidInput(f"{_shown(path)}: it is no file; name the pictures themselves.", code=_OF_A_FILE)
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InvalidInput(f"{_shown(path)}: {error.strerror}.", code=_OF_A_FILE) from error
 
 
-def _format_of(file: IO[bytes]) -> Format:
+def _format_of(file: IO[bytes], path: Path) -> Format:
     from ..errors import UnsupportedType
     from ..formats import FORMATS, find_format_of_bytes
 
@@ -159,7 +165,8 @@ def _format_of(file: IO[bytes]) -> Format:
     row = find_format_of_bytes(head) if head else None
     if row is None:
         names = ", ".join(name.upper() for name in FORMATS)
-        raise UnsupportedType("it is empty." if not head else f"its content is none of {names}.")
+        why = f"its content is none of {names}" if head else "it is empty"
+        raise UnsupportedType(f"{_shown(path)}: {why}.", code=_OF_A_FILE)
     return row
 
 
@@ -172,7 +179,7 @@ def _name_of(path: Path, options: argparse.Namespace) -> str | None:
         return None
     name = slug(path.stem)
     if name is None and options.title is None:
-        raise InvalidName("its name cannot be a figure's; give one with --name.")
+        raise InvalidName(f"{_shown(path)}: its name cannot be a figure's; give one with --name.", code=_OF_A_FILE)
     return name
 
 

@@ -96,7 +96,9 @@ def _read(path: Path) -> Running | None:
         if path.lstat().st_uid != os.getuid() or path.is_symlink():
             return None
         info = json.loads(path.read_text(encoding="utf-8"))
-        url, token, process = str(info["url"]), str(info["token"]), int(info["pid"])
+        url, token, process = info["url"], info["token"], int(info["pid"])
+        if not isinstance(url, str) or not isinstance(token, str):
+            return None
         return Running(path, process, url, _address(info, url), token, str(info.get("root_dir", "")))
     except (OSError, ValueError, KeyError, TypeError, InvalidInput):
         return None

@@ -47,7 +47,7 @@ def parse_json(body: bytes) -> Any:
     """
     try:
         return json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise errors.ServerError("The server's answer is not the JSON that it says it is.") from error
 
 

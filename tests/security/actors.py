@@ -9,6 +9,7 @@ import threading
 import zlib
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import urlencode
 
 from jupyter_figserve.demo.server_process import Response, ServerProcess, fetch
@@ -52,7 +53,7 @@ def post_figure(
     )
 
 
-def publish(server: ServerProcess, data: bytes = PNG, content_type: str = "image/png", **words: str) -> dict:
+def publish(server: ServerProcess, data: bytes = PNG, content_type: str = "image/png", **words: Any) -> dict:
     answer = post_figure(server, data, content_type, **words)
     assert answer.status == 201, answer.text
     return answer.json()

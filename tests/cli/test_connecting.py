@@ -1,0 +1,216 @@
+"""Which server a command speaks to, with which key, and when it refuses."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+
+import pytest
+
+from .conftest import SpecialServer, hostile_server, new_home, shell_of
+
+
+def test_the_one_running_server(shell, live_server):
+    """Found by itself, with its own login."""
+    assert shell.run("list").err == "There are no figures yet.\n"
+    assert shell.run("keys", "list").code == 0
+
+
+def test_without_any_it_says_how_to_name_or_start_one(lonely):
+    """On standard error, with 1."""
+    done = lonely.run("list", expect=1)
+    assert done.out == ""
+    for words in ("no Jupyter server running", "jupyter lab", "jupyter figserve serve", "--server URL", "--key-file"):
+        assert words in done.err
+
+
+def test_several_are_named(make_server, tmp_path):
+    """Which there are, and how to choose one, which works as it is printed; the standalone one says that it is that."""
+    one = make_server()
+    other = make_server(home=one.home.with_name(one.home.name + "-2"), command=("-m", "jupyter_server"))
+    host = shell_of(one, tmp_path / "home")
+    for file in other.runtime.glob("jpserver-*.json"):
+        os.link(file, one.runtime / file.name)
+    done = host.run("list", expect=1)
+    assert "2 servers running" in done.err
+    choices = [line.split()[:2] for line in done.err.splitlines() if line.strip().startswith("--server")]
+    assert {url for _, url in choices} == {one.url, other.url}
+    for words in choices:
+        host.run("list", *words)
+    other.stop()
+    shutil.rmtree(other.home, ignore_errors=True)
+    host.run("list")
+
+
+def test_a_server_without_the_extension_is_said_to_be_one(bare_server, tmp_path):
+    """And that the doctor knows more."""
+    server = bare_server
+    done = shell_of(server, tmp_path / "home").run("list", expect=1)
+    assert server.url in done.err
+    assert "jupyter figserve doctor" in done.err
+
+
+def test_a_named_server_with_a_key(lonely, live_server, make_key):
+    """By option or variable, by the addresses that browsers show, with the key from a variable or a file."""
+    key = make_key("read")
+    (lonely.home / "key").write_text(f"{key}\n")
+    (lonely.home / "key").chmod(0o600)
+    for url in (live_server.url, f"{live_server.url}lab/tree/x.ipynb", f"{live_server.url}figserve/"):
+        lonely.having(FIGSERVE_API_KEY=key).run("list", "--server", url)
+        lonely.run("list", "--server", url, "--key-file", "key")
+        lonely.having(FIGSERVE_URL=url, FIGSERVE_API_KEY=key).run("list")
+
+
+def test_a_token_in_the_variable_is_a_login(lonely, live_server):
+    """As people paste it from the log."""
+    environment = lonely.having(FIGSERVE_URL=f"{live_server.url}lab?token={live_server.token}")
+    environment.run("keys", "list")
+    lonely.having(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=live_server.token).run("keys", "list")
+
+
+def test_naming_ones_own_server_is_enough(shell, live_server):
+    """Its login is found, also by another of this machine's names."""
+    shell.run("list", "--server", live_server.url)
+    shell.run("list", "--server", live_server.url.replace("127.0.0.1", "localhost"))
+
+
+def test_in_a_kernel_the_kernels_server_is_meant(lonely, live_server, make_key):
+    """`!jupyter figserve list` in a notebook."""
+    pair = {"KERNEL_FIGSERVE_URL": f"{live_server.url}figserve", "KERNEL_FIGSERVE_KEY": make_key("read", "publish")}
+    lonely.having(**pair).run("list")
+
+
+def test_without_a_key_it_says_how_to_get_one(lonely, live_server):
+    """And with a wrong one too."""
+    for variables in ({}, {"FIGSERVE_API_KEY": f"fsk_{'a' * 8}_{'b' * 43}"}):
+        done = lonely.having(**variables).run("list", "--server", live_server.url, expect=1)
+        assert "keys create" in done.err
+        assert "FIGSERVE_API_KEY" in done.err
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
+def test_a_key_that_others_can_read_is_refused(mode, lonely, live_server, make_key):
+    """With the command that closes it, which helps."""
+    key = lonely.home / "key"
+    key.write_text(make_key("read"))
+    key.chmod(mode)
+    words = ("list", "--server", live_server.url, "--key-file", "key")
+    done = lonely.run(*words, expect=1)
+    assert "chmod 600 key" in done.err
+    key.chmod(0o600)
+    lonely.run(*words)
+
+
+@pytest.mark.parametrize("content", ["", "\n", "two words", "a\nb"])
+def test_a_file_without_one_key(content, lonely, live_server):
+    """Is said to be none, and not sent."""
+    (lonely.home / "key").write_text(content)
+    (lonely.home / "key").chmod(0o600)
+    done = lonely.run("list", "--server", live_server.url, "--key-file", "key", expect=1)
+    assert "does not hold one key" in done.err
+    assert "No such file" in lonely.run("list", "--server", live_server.url, "--key-file", "no", expect=1).err
+
+
+def own_address() -> str | None:
+    """An address of this machine that is not loopback's."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # nothing is sent: it only chooses an address
+        except OSError:
+            return None
+        address: str = probe.getsockname()[0]
+    return None if address.startswith("127.") else address
+
+
+def test_a_key_crosses_no_network_unencrypted(lonely):
+    """C3: plain http to another host is refused before anything is sent; --insecure sends it."""
+    address = own_address()
+    if address is None:
+        pytest.skip("not on this machine: it has no address but loopback")
+    with hostile_server(address) as server:
+        server.say("api/figures", {"figures": [], "next": None})
+        words = ("list", "--server", server.url)
+        key = f"fsk_{'a' * 8}_{'b' * 43}"
+        done = lonely.having(FIGSERVE_API_KEY=key).run(*words, expect=1)
+        assert "unencrypted" in done.err
+        assert "--insecure" in done.err
+        assert server.asked == []
+        lonely.having(FIGSERVE_API_KEY=key).run(*words, "--insecure")
+        assert server.asked[-1][2]["X-API-Key"] == key
+
+
+def test_a_redirect_takes_no_key_along(lonely, hostile):
+    """To another server or to plain http: it is not followed."""
+    with hostile_server() as other:
+        hostile.answers["api/status"] = (302, {"Location": f"{other.url}/figserve/api/status"}, b"")
+        key = f"fsk_{'a' * 8}_{'b' * 43}"
+        lonely.having(FIGSERVE_API_KEY=key).run("list", "--server", hostile.url, expect=1)
+        assert other.asked == []
+
+
+@pytest.fixture(scope="module")
+def secure(certificate):
+    """A server with a certificate that nobody vouches for."""
+    server = SpecialServer(new_home(), certificate=certificate)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(server.home, ignore_errors=True)
+
+
+class TestCertificate:
+    def test_an_untrusted_one_is_refused(self, lonely, secure):
+        """C3: nothing is sent; the option that helps is named, not the kernel's variable."""
+        done = lonely.having(FIGSERVE_API_KEY=secure.token).run("list", "--server", secure.url, expect=1)
+        assert "certificate" in done.err
+        assert "--ca-file" in done.err
+        assert "KERNEL_FIGSERVE_CA" not in done.err
+        assert "--insecure" not in done.err
+        done = lonely.having(FIGSERVE_API_KEY=secure.token).run("list", "--server", secure.url, "--insecure", expect=1)
+        assert "certificate" in done.err
+
+    def test_with_its_authority_it_is_taken(self, lonely, secure, certificate):
+        """Named, and found by its file."""
+        lonely.having(FIGSERVE_API_KEY=secure.token).run(
+            "list", "--server", secure.url, "--ca-file", str(certificate[0])
+        )
+        shell_of(secure, lonely.home).run("list", "--ca-file", str(certificate[0]))
+
+    def test_a_missing_authority_file(self, lonely, secure):
+        """Is said to be missing."""
+        done = lonely.having(FIGSERVE_API_KEY=secure.token).run(
+            "list", "--server", secure.url, "--ca-file", "no.pem", expect=1
+        )
+        assert "'no.pem'" in done.err
+
+
+@pytest.mark.parametrize("url", ["", "ftp://x", "http://ana:pw@localhost", "http://[::1", "http://localhost:0"])
+def test_what_is_no_address(url, lonely):
+    """Is said in a sentence; an empty one is as good as none."""
+    done = lonely.having(FIGSERVE_API_KEY="x").run("list", "--server", url, expect=1)
+    assert done.err.count("\n") == 1
+    assert "pw" not in done.err
+
+
+def test_something_else_answers(lonely, hostile):
+    """A server that is not ours: it is not asked twice, and the key goes nowhere else."""
+    hostile.say("api/status", {"hello": 1})
+    done = lonely.having(FIGSERVE_API_KEY="x").run("list", "--server", hostile.url, expect=1)
+    assert "not as jupyter_figserve does" in done.err
+    assert {path for _, path, _ in hostile.asked} == {"api/status"}
+
+
+def test_nothing_secret_is_on_the_process_list(lonely, live_server, make_key):
+    """C1: while a command runs, its arguments hold neither the key nor the token."""
+    key = make_key("read", "publish")
+    process = lonely.having(FIGSERVE_API_KEY=key, FIGSERVE_URL=live_server.url).start(
+        "publish", "-", "--name", "x", stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    process.stdin.write(b" " * 500_000)
+    process.stdin.flush()
+    with open(f"/proc/{process.pid}/cmdline", "rb") as line:
+        words = line.read()
+    assert key.encode() not in words
+    process.communicate(timeout=60)

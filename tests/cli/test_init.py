@@ -1,0 +1,90 @@
+"""How the program ends: its exit codes, and what it says when the world is in its way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from jupyter_figserve import cli
+from jupyter_figserve.errors import FigServeError
+
+from .conftest import DEADLINE
+
+
+@pytest.fixture
+def ending(monkeypatch):
+    """``ending(error)`` runs `gc` as a command that ends by this error."""
+
+    def run(error: BaseException) -> int:
+        def fail(*_: object) -> int:
+            raise error
+
+        monkeypatch.setattr(cli, "parse", lambda _: (cli.Command("gc", fail, lambda _: None, ()), None))
+        return cli.main([])
+
+    return run
+
+
+@pytest.mark.parametrize("error", [FigServeError("It is\x1b[31m broken."), OSError(28, "No space left on device")])
+def test_what_the_world_did_wrong_is_a_sentence(error, ending, capsys):
+    """With the command's name before it and no escape in it; 1."""
+    assert ending(error) == cli.FAILED
+    said = capsys.readouterr().err
+    assert said.startswith("jupyter figserve gc: ")
+    assert said.count("\n") == 1
+    assert "\x1b" not in said
+
+
+def test_a_mistake_of_ours_is_a_traceback(ending):
+    """It is not dressed up as the user's."""
+    with pytest.raises(ZeroDivisionError):
+        ending(ZeroDivisionError())
+
+
+def test_several_lines_stay_several(ending, capsys):
+    """A choice is listed one a line."""
+    ending(FigServeError("Choose:\n  one\n  two"))
+    assert capsys.readouterr().err == "jupyter figserve gc: Choose:\n  one\n  two\n"
+
+
+@pytest.mark.parametrize("words", [["publish", "-", "--name", "x"], ["revoke"]])
+def test_an_interrupt_is_130(words, shell):
+    """Ctrl-C while it waits: no traceback, the shell's own code."""
+    process = shell.start(*words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # More than a pipe holds: when it is written, the other end is reading.
+    process.stdin.write(b" " * 500_000)
+    process.stdin.flush()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == cli.INTERRUPTED
+    assert (out, err) == (b"", b"\n")
+
+
+def test_a_reader_that_went_away_is_no_error(shell):
+    """`jupyter figserve list | true` says nothing."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = shell.start("list", "--json", stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    _, err = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, err) == (cli.PIPE_CLOSED, b"")
+
+
+def test_letters_that_the_terminal_lacks_are_escaped(shell):
+    """In a terminal of ASCII, a title in Greek is no crash."""
+    (shell.home / "a.svg").write_text("<svg/>")
+    shell.run("publish", "a.svg", "--title", "Αρκούδες")
+    done = shell.having(PYTHONIOENCODING="ascii").run("list")
+    assert "\\u0391" in done.out
+
+
+def test_importing_it_costs_nothing():
+    """A command line that only shows its help loads neither servers nor plots."""
+    heavy = "{'tornado', 'jupyter_server', 'numpy', 'matplotlib', 'sqlalchemy', 'traitlets'}"
+    code = f"import sys, jupyter_figserve.cli; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

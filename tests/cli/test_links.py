@@ -1,0 +1,116 @@
+"""`link` and `revoke`: a link's URL goes to standard output and comes from standard input, and nowhere else."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.demo.server_process import fetch
+from tests.security.actors import PNG, make_png, publish
+
+
+@pytest.fixture(autouse=True)
+def sales(live_server) -> dict:
+    """The figure that the links are onto, without any."""
+    record = publish(live_server, name="sales")
+    for link in live_server.fetch(f"figserve/api/figures/{record['id']}/links").json()["links"]:
+        live_server.fetch(f"figserve/api/links/{link['id']}", method="DELETE")
+    return record
+
+
+def test_the_url_alone_is_printed(shell):
+    """So that it can be piped; everything else is on standard error. It opens without a login."""
+    done = shell.run("link", "sales")
+    (url,) = done.lines
+    assert fetch(f"{url}.png").body == PNG
+    assert "`jupyter figserve revoke lnk" in done.err
+    assert "opens only on this machine" in done.err
+    assert url.rpartition("/")[2] not in done.err
+
+
+def test_wishes_are_the_links(shell, live_server):
+    """Expiry, label, views, version; the list has them, without any URL."""
+    publish(live_server, make_png(shade=1), name="sales")
+    url = shell.run("link", "sales", "--expires", "2h", "--label", "for Ada", "--views", "2", "--version", "1").lines[0]
+    assert fetch(f"{url}.png").body == PNG
+    (link,) = shell.run("link", "sales", "--list", "--json").json()["links"]
+    assert (link["label"], link["views"], link["version"]) == ("for Ada", 2, 1)
+    row = shell.run("link", "sales", "--list").lines[1]
+    assert "for Ada" in row
+    assert "1 of 2" in row
+    assert url.rpartition("/")[2] not in row
+
+
+def test_json_has_the_snippets(shell):
+    """For pages."""
+    made = shell.run("link", "sales", "--json", "--expires", "never").json()
+    assert made["expires"] is None
+    assert made["url"] in made["snippets"]["markdown"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--expires", "soon"], "not a duration"),
+        (["--version", "77"], "version"),
+        (["--expires", "2001-01-01"], "passed"),
+    ],
+)
+def test_what_cannot_be_is_told(words, says, shell):
+    """In the server's words, and no link is made."""
+    done = shell.run("link", "sales", *words, expect=1)
+    assert says in done.err
+    assert done.out == ""
+    assert "no links" in shell.run("link", "sales", "--list").err
+
+
+def test_revoke_by_id(shell):
+    """Several at once; the URLs are dead at once; one that is not there is told, and the others go."""
+    urls = [shell.run("link", "sales").lines[0] for _ in range(2)]
+    ids = [link["id"] for link in shell.run("link", "sales", "--list", "--json").json()["links"]]
+    done = shell.run("revoke", "lnknothing", *ids, expect=1)
+    assert [line.split()[1].rstrip(".") for line in done.lines] == ids
+    assert "lnknothing: There is no such link" in done.err
+    assert [fetch(url).status for url in urls] == [404, 404]
+
+
+def test_revoke_by_url_from_standard_input(shell):
+    """The page's, the picture's, several lines; whatever else stands there is told."""
+    urls = [shell.run("link", "sales").lines[0] for _ in range(3)]
+    shell.run("revoke", stdin=f"{urls[0]}\n\n  {urls[1]}.png  \n")
+    assert [fetch(url).status for url in urls] == [404, 404, 200]
+    assert "There is no such link" in shell.run("revoke", stdin=urls[0], expect=1).err
+    assert "No URL came in" in shell.run("revoke", expect=1).err
+    done = shell.run("revoke", stdin="https://example.org/\n", expect=1)
+    assert "ends in /f/" in done.err
+
+
+def test_revoke_asks_a_person_without_showing_it(shell):
+    """The URL that is pasted does not appear."""
+    url = shell.run("link", "sales").lines[0]
+    shown = shell.run_on_terminal("revoke", typed=f"{url}\n".encode())
+    assert shown.code == 0
+    assert "URL of the link (not shown):" in shown.out
+    assert url.rpartition("/")[2] not in shown.out
+    assert fetch(url).status == 404
+
+
+def test_revoke_all_of_a_figure(shell):
+    """By its name."""
+    urls = [shell.run("link", "sales").lines[0] for _ in range(2)]
+    assert len(shell.run("revoke", "--figure", "sales").lines) == 2
+    assert [fetch(url).status for url in urls] == [404, 404]
+    assert "no links" in shell.run("revoke", "--figure", "sales").err
+
+
+@pytest.mark.parametrize("link", ["../keys/abcd1234", "lnk1/../../figures/x", "%2e%2e", "a b", "x?y=1"])
+def test_an_id_leads_nowhere_else(link, shell, live_server):
+    """What is no id reaches no other address; what has a slash is not even sent."""
+    before = live_server.fetch("figserve/api/figures").json()
+    shell.run("revoke", link, expect=2 if "/" in link else 1)
+    assert live_server.fetch("figserve/api/figures").json() == before
+
+
+def test_a_reader_makes_no_links(lonely, live_server, make_key):
+    """The scope that is missing is named."""
+    reader = lonely.having(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=make_key("read"))
+    assert "no scope publish" in reader.run("link", "sales", expect=1).err

@@ -1,0 +1,165 @@
+"""`publish`: what goes there is what was in the file, and every file says how it went."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from jupyter_figserve.demo.server_process import fetch
+from tests.server.pictures import PICTURES, SVG, png
+
+
+@pytest.fixture
+def plot(shell):
+    (shell.home / "plot.png").write_bytes(png())
+    return shell.home / "plot.png"
+
+
+def bytes_of(live_server, record: dict) -> bytes:
+    return live_server.fetch(record["representations"][0]["url"]).body
+
+
+def test_a_file_becomes_a_figure(shell, plot, live_server):
+    """Named after the file; its page's address alone is on standard output; the bytes are the file's."""
+    done = shell.run("publish", "plot.png")
+    (url,) = done.lines
+    assert done.err == 'plot.png is figure "plot", version 1.\n'
+    assert live_server.fetch(f"{url}.png").body == png()
+
+
+def test_words_and_versions(shell, plot, live_server):
+    """Name, title and text arrive as they were given; the same name makes a version."""
+    words = ("--name", "sales", "--title", "Sales & <b> Σ", "--alt", "It's “up”\tall year")
+    first = shell.run("publish", "plot.png", *words, "--json").json()["figures"][0]
+    assert (first["title"], first["alt"]) == ("Sales & <b> Σ", "It's “up” all year")
+    plot.write_bytes(png(grey=9))
+    second = shell.run("publish", "plot.png", "--name", "sales", "--json").json()["figures"][0]
+    assert (second["id"], second["version"]) == (first["id"], 2)
+
+
+@pytest.mark.parametrize("name", sorted(PICTURES))
+def test_the_content_says_the_type(name, shell, live_server):
+    """Whatever the file is called."""
+    mimetype, data = PICTURES[name][0], PICTURES[name][1]
+    (shell.home / "figure.dat").write_bytes(data)
+    record = shell.run("publish", "figure.dat", "--name", f"as-{name}", "--json").json()["figures"][0]
+    assert record["representations"][0]["mimetype"] == mimetype
+    assert bytes_of(live_server, record) == data
+
+
+def test_files_that_differ_in_their_ending_are_one_figure(shell, plot, live_server):
+    """One figure in two formats, in the order given."""
+    (shell.home / "plot.svg").write_bytes(SVG)
+    done = shell.run("publish", "plot.png", "plot.svg", "--name", "both", "--title", "Both", "--json")
+    (record,) = done.json()["figures"]
+    assert [part["mimetype"] for part in record["representations"]] == ["image/png", "image/svg+xml"]
+    assert record["title"] == "Both"
+    assert live_server.fetch(record["representations"][1]["url"]).body == SVG
+
+
+def test_several_files_go_on_after_one_that_fails(shell, plot):
+    """Each that can be is published; each that cannot is named with its reason; 1."""
+    (shell.home / "notes.txt").write_text("no picture")
+    (shell.home / "empty.png").touch()
+    (shell.home / "folder").mkdir()
+    (shell.home / "x.png").write_bytes(png()[:20])
+    (shell.home / "§§.png").write_bytes(png())
+    (shell.home / "other.svg").write_bytes(SVG)
+    files = ("notes.txt", "empty.png", "folder", "missing.png", "x.png", "§§.png", "plot.png", "other.svg")
+    done = shell.run("publish", *files, expect=1)
+    assert len(done.lines) == 2
+    said = done.err
+    for words in (
+        "notes.txt: its content is none of PNG, SVG",
+        "empty.png: it is empty",
+        "folder: it is no file",
+        "missing.png: No such file",
+        "x.png: The body is not what its type",
+        "§§.png: its name cannot be a figure's; give one with --name",
+    ):
+        assert words in said
+
+
+def test_from_standard_input(shell, live_server):
+    """With a name."""
+    record = shell.run("publish", "-", "--name", "piped", "--json", stdin=SVG).json()["figures"][0]
+    assert bytes_of(live_server, record) == SVG
+    assert "standard input: it is empty" in shell.run("publish", "-", "--name", "x", expect=1).err
+
+
+@pytest.mark.parametrize("name", ["-rf.png", "--help.png", "a\nb.png", "a b'\"$(id).png", "é漢.png", "*.png"])
+def test_odd_file_names_are_literal(name, shell, live_server):
+    """C2: an option's look, a newline, quotes and stars are letters of a name; messages stay on their line."""
+    (shell.home / name).write_bytes(png())
+    done = shell.run("publish", "--name", "odd", "--json", "--", name)
+    assert bytes_of(live_server, done.json()["figures"][0]) == png()
+    assert done.err == ""
+    assert len(shell.run("publish", "--name", "odd", "--", name).err.splitlines()) == 1
+
+
+def test_a_link_to_a_file_is_the_file_and_a_device_is_none(shell, plot, live_server):
+    """C2: what a symbolic link leads to is read as the user's own; what would never end is refused."""
+    (shell.home / "link.png").symlink_to("plot.png")
+    record = shell.run("publish", "link.png", "--json").json()["figures"][0]
+    assert record["name"] == "link"
+    os.mkfifo(shell.home / "pipe.png")
+    assert "it is no file" in shell.run("publish", "pipe.png", "/dev/zero", expect=1).err
+
+
+def test_share_prints_the_link_alone(shell, plot):
+    """It opens without a login, as long as was said."""
+    done = shell.run("publish", "plot.png", "--share", "7d")
+    (url,) = done.lines
+    assert fetch(f"{url}.png").body == png()
+    done = shell.run("publish", "plot.png", "--share", "soon", expect=1)
+    assert "not a duration" in done.err
+
+
+def test_more_than_may_be_is_told(shell):
+    """The server's limit, not a broken connection."""
+    (shell.home / "large.svg").write_bytes(b"<svg>" + b" " * 34_000_000 + b"</svg>")
+    done = shell.run("publish", "large.svg", expect=1)
+    assert "FigServe.figure_bytes" in done.err
+
+
+def test_a_large_one_with_a_bad_key_hears_why(shell, live_server):
+    """The refusal is read although it comes before the file is through."""
+    (shell.home / "large.svg").write_bytes(b"<svg>" + b" " * 12_000_000 + b"</svg>")
+    bad = shell.having(FIGSERVE_API_KEY=f"fsk_{'a' * 8}_{'b' * 43}")
+    for _ in range(3):
+        done = bad.run("publish", "large.svg", "--server", live_server.url, expect=1)
+        assert "That key is not good" in done.err
+
+
+def test_a_large_file_shows_how_far_it_is(shell):
+    """A bar on a terminal, and nothing of it elsewhere."""
+    (shell.home / "large.svg").write_bytes(b"<svg>" + b" " * 5_000_000 + b"</svg>")
+    shown = shell.run_on_terminal("publish", "large.svg")
+    assert shown.code == 0
+    assert "Sending large.svg  [########################] 100%  5 MB of 5 MB" in shown.out
+    (shell.home / "large.svg").write_bytes(b"<svg>" + b" " * 5_000_001 + b"</svg>")
+    done = shell.run("publish", "large.svg")
+    assert "Sending" not in done.err + done.out
+
+
+def test_escapes_in_the_answer_are_stripped(lonely, hostile):
+    """C4: what a server says of its figure moves no cursor and opens no address."""
+    (lonely.home / "a.svg").write_bytes(SVG)
+    evil = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202eevil\n"
+    hostile.say("api/figures", {"name": evil, "version": evil, "url": f"http://x/{evil}", "id": "x"}, 201)
+    done = lonely.having(FIGSERVE_API_KEY="t").run("publish", "a.svg", "--server", hostile.url)
+    assert not set("\x1b\x07\x9b\r\u202e") & set(done.out + done.err)
+    assert len(done.lines) == 1
+    hostile.say("api/figures", {"error": evil, "code": evil}, 409)
+    done = lonely.having(FIGSERVE_API_KEY="t").run("publish", "a.svg", "--server", hostile.url, expect=1)
+    assert not set("\x1b\x07\x9b\r\u202e") & set(done.err)
+    assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"[" * 100_000])
+def test_an_answer_that_is_none(body, lonely, hostile):
+    """Is a sentence, not a traceback."""
+    (lonely.home / "a.svg").write_bytes(SVG)
+    hostile.answers["api/figures"] = (201, {"Content-Type": "application/json"}, body)
+    assert lonely.having(FIGSERVE_API_KEY="t").run("publish", "a.svg", "--server", hostile.url, expect=1).err
