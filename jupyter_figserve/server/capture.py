@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.session import Session
-from tornado.ioloop import IOLoop
 
 from ..formats import get_format_of_mimetype
 from ..store.usage import Quota
@@ -233,7 +232,7 @@ class Tap:
         self._session: Any = None
         self._marks: deque[str] = deque(maxlen=_MARKS)
         self._waiting: dict[str, asyncio.Future[bool]] = {}
-        self._timer: Any = None
+        self._timer: asyncio.TimerHandle | None = None
         self._flushed = 0.0
 
     def listen(self, manager: Any) -> None:
@@ -254,13 +253,13 @@ class Tap:
             self._stream.close()
         self._stream = None
         if self._timer is not None:
-            IOLoop.current().remove_timeout(self._timer)
+            self._timer.cancel()
             self._timer = None
 
     def flush_soon(self) -> None:
         """Write and tell what is new, once a second at most, so that an animation costs little."""
         if self._timer is None:
-            loop = IOLoop.current()
+            loop = asyncio.get_running_loop()
             self._timer = loop.call_at(max(loop.time() + _SOON_SECONDS, self._flushed + _PAUSE_SECONDS), self._flush)
 
     def note_mark(self, mark: str) -> None:
@@ -292,5 +291,5 @@ class Tap:
             logger.debug("A message of kernel %s was not captured: %s", self.kernel, error)
 
     def _flush(self) -> None:
-        self._timer, self._flushed = None, IOLoop.current().time()
+        self._timer, self._flushed = None, asyncio.get_running_loop().time()
         self._capture.flush(self)

@@ -96,6 +96,38 @@ def test_a_symbolic_link_is_not_followed(plots, tmp_path):
     assert below.list_files(plots) == []
 
 
+def test_a_file_that_turns_into_a_link_before_it_is_opened(plots, tmp_path, monkeypatch):
+    """Between the question what it is and its opening."""
+    (plots / "x.png").write_bytes(b"plot")
+    original = os.stat
+
+    def swap(*arguments, **options):
+        status = original(*arguments, **options)
+        (plots / "x.png").unlink()
+        (plots / "x.png").symlink_to(tmp_path / "secret.png")
+        return status
+
+    monkeypatch.setattr(below.os, "stat", swap)
+    with pytest.raises(NotFound):
+        read(plots, "x.png")
+
+
+def test_a_file_that_turns_into_a_fifo_before_it_is_opened(plots, monkeypatch):
+    """The opening does not wait for a writer, and what was opened is asked again."""
+    (plots / "x.png").write_bytes(b"plot")
+    original = os.stat
+
+    def swap(*arguments, **options):
+        status = original(*arguments, **options)
+        (plots / "x.png").unlink()
+        os.mkfifo(plots / "x.png")
+        return status
+
+    monkeypatch.setattr(below.os, "stat", swap)
+    with pytest.raises(NotFound):
+        read(plots, "x.png")
+
+
 def test_a_hard_link_is_not_served(plots, tmp_path):
     """A file with another name elsewhere may be anybody's; it is served once that name has gone."""
     os.link(tmp_path / "secret.png", plots / "x.png")

@@ -243,6 +243,9 @@ class TestMessages:
         ring = capture.find_ring("k")
         assert len(list(ring.directory.iterdir())) == 1
         assert ring.newest().version == 30
+        kernel.show(png(), display_id="a")
+        tap = capture._taps["k"]
+        assert tap._timer.when() >= tap._flushed + 1.0
 
     async def test_a_full_disk_is_logged_and_survived(self, capture, kernel, told, monkeypatch, caplog):
         """What could not be written is dropped; the next picture is tried again."""

@@ -58,7 +58,8 @@ def test_what_shows_no_picture_is_none(shown):
 @pytest.mark.parametrize(
     "shown",
     [
-        content(png="not base64!"), content(png=encoded(png())[:-3]), content(png=""), content(png=None),
+        content(png="not base64!"), content(png=encoded(png())[:-3]), content(png="*" + encoded(png())),
+        content(png=""), content(png=None),
         content(png=3), content(png=[encoded(png())]), content(png={"a": 1}), content(png="ü"),
         content(png=encoded(b"<script>")), content(png=encoded(SVG)), content(png=encoded(png()[:-4])),
         content(jpg=encoded(png())), content(svg=HTML.decode()), content(svg=encoded(png())),

@@ -167,6 +167,13 @@ class TestKeep:
         made = await owner.post("/api/sessions/a-session/figures", {"path": "cell-2.png", "name": "cell-1"})
         assert made.json()["version"] == 2
 
+    async def test_a_figure_of_the_same_path_is_passed_over(self, owner, kernel, session):
+        """What is kept is what was displayed, not what was published under the plot's path."""
+        session.show(png(grey=1))
+        await kernel.publish("cell-1", png(grey=2))
+        record = (await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png", "name": "x"})).json()
+        assert record["representations"][0]["digest"] == digest_of(png(grey=1))
+
     async def test_the_next_sessions_cell_is_another_figure(self, owner, session, services):
         """A link onto this session's third cell never shows the third cell of tomorrow."""
         names = set()
