@@ -266,7 +266,7 @@ class FigServe(ExtensionApp):
             services.events.announce(owner, kind, {"session": kernel, "notebook": notebook or None})
 
         services.kernels.on_start.append(lambda kernel, notebook: tell(SESSION_STARTED, kernel, notebook))
-        services.kernels.on_crash.append(services.capture.renew)
+        services.kernels.on_restart.append(services.capture.renew)
         services.kernels.on_sweep.append(services.capture.sweep)
         services.kernels.on_end.append(lambda kernel, notebook: services.capture.end(kernel))
         services.kernels.on_end.append(lambda kernel, notebook: tell(SESSION_ENDED, kernel, notebook))

@@ -137,7 +137,7 @@ class Capture:
         return tap is not None and await tap.wait_for_mark(mark, seconds)
 
     def renew(self, kernel: str) -> None:
-        """A kernel died and was started again, on other ports perhaps."""
+        """A kernel was started again: after a crash on other ports perhaps, of which Jupyter does not say a word."""
         if self._is_open and kernel in self._taps and self._taps[kernel].has_moved():
             self._start(kernel)
 

@@ -61,8 +61,8 @@ class Kernels:
     ) -> None:
         self.on_start: list[Callable[[str, str], None]] = []
         """Hear a kernel's id and its notebook, once both are known."""
-        self.on_crash: list[Callable[[str], None]] = []
-        """Hear that a kernel died and is being started again."""
+        self.on_restart: list[Callable[[str], None]] = []
+        """Hear that a kernel was started again, by a person or after a crash."""
         self.on_end: list[Callable[[str, str], None]] = []
         """Hear a kernel's id and its notebook when the session is over."""
         self.on_sweep: list[Callable[[set[str]], None]] = []
@@ -102,6 +102,10 @@ class Kernels:
             self._timer.stop()
         for kernel in list(self._notebooks):
             self._end(kernel)
+
+    def has(self, kernel: str) -> bool:
+        """Whether a kernel is alive here: another server on the same data directory may have it."""
+        return kernel in self._notebooks
 
     async def follow_notebook(self, kernel: str) -> str:
         """Path of the notebook that a kernel belongs to, "" when it has none.
@@ -206,17 +210,12 @@ class Kernels:
         return {**base, **ours}
 
     def _watch(self, kernel: str) -> None:
-        """Hear of a crash, and of the death after which Jupyter gives up without an event."""
-        if self._is_through_gateway:
-            return
-        with contextlib.suppress(Exception):
+        """Hear of the death after which Jupyter gives up without an event."""
+        if not self._is_through_gateway:
             manager: Any = self._app.kernel_manager
-            manager.add_restart_callback(kernel, functools.partial(self._crashed, kernel), "restart")
-            manager.add_restart_callback(kernel, functools.partial(self._end, kernel), "dead")
-
-    def _crashed(self, kernel: str) -> None:
-        for hear in self.on_crash:
-            hear(kernel)
+            # A kernel of a manager that does not restart it has no such callbacks; the sweep finds it.
+            with contextlib.suppress(Exception):
+                manager.add_restart_callback(kernel, functools.partial(self._end, kernel), "dead")
 
     async def _tell_start(self, kernel: str) -> None:
         if kernel in self._notebooks:
@@ -267,9 +266,12 @@ class Kernels:
         events.add_listener(schema_id=_CONTENT_EVENTS, listener=self._on_content)
 
     async def _on_kernel(self, logger: Any, schema_id: str, data: dict[str, Any]) -> None:
-        kernel = data.get("kernel_id")
+        kernel = str(data.get("kernel_id"))
+        if data.get("action") == "restart":
+            for hear in self.on_restart:
+                hear(kernel)
         if data.get("action") == "shutdown" and data.get("status") != "error" and kernel in self._notebooks:
-            self._end(str(kernel))
+            self._end(kernel)
 
     async def _on_content(self, logger: Any, schema_id: str, data: dict[str, Any]) -> None:
         if data.get("action") != "rename" or self._store.read_only_because is not None:

@@ -121,7 +121,7 @@ class SessionFiguresHandler(SessionHandler):
     async def _publish(self, session: Session, held: Held, name: str, title: str, alt: str) -> FigureRecord:
         payload = make_payload(await held.read(), held.row.mimetype, {}, self.services.settings.figure_pixels)
         notebook = session.notebook
-        if session.ended is None:
+        if self.services.kernels.has(session.id):
             notebook = await self.services.kernels.follow_notebook(session.id) or notebook
         scope, maker = (session.scope, "") if notebook else ("", session.id)
         draft = Draft(

@@ -33,6 +33,7 @@ class Cleaned:
     keys: int = 0
     blobs: int = 0
     events: int = 0
+    sessions: int = 0
 
     def __add__(self, other: Cleaned) -> Cleaned:
         return Cleaned(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -47,8 +48,9 @@ class Cleaned:
 def clean_rows(connection: Connection, manifests: Manifests, now: float, keep_session_plots: float | None) -> Cleaned:
     """One batch of what the catalog alone decides; ``keep_session_plots`` is in seconds, None for ever."""
     sessions.end_unseen(connection, now - SESSION_SILENCE)
-    gone = 0
+    gone = forgotten = 0
     if keep_session_plots is not None:
+        forgotten = sessions.forget_empty(connection, now - keep_session_plots, BATCH)
         for figure_id in _expired_figures(connection, now - keep_session_plots):
             record = figures.find(connection, figure_id)
             if record is not None:
@@ -61,6 +63,7 @@ def clean_rows(connection: Connection, manifests: Manifests, now: float, keep_se
         links=_remove_old_links(connection, now),
         keys=keys.remove_expired(connection, now, BATCH),
         events=events.trim(connection),
+        sessions=forgotten,
     )
 
 

@@ -103,6 +103,13 @@ def end_unseen(connection: Connection, before: float) -> int:
     return connection.execute(forgotten.values(ended=_S.seen)).rowcount
 
 
+def forget_empty(connection: Connection, before: float, limit: int) -> int:
+    """Remove those that ended before and have no figures, ``limit`` at most; returns how many went."""
+    made = tables.session_figures.c
+    empty = sa.select(_S.id).where(_S.ended < before, ~sa.exists().where(made.session == _S.id)).limit(limit)
+    return connection.execute(tables.sessions.delete().where(_S.id.in_(empty))).rowcount
+
+
 def made(connection: Connection, session_id: str, figure: str, version: int) -> None:
     """Note that a session made (or made again, to the byte) a version of a figure."""
     connection.execute(_MADE, {"session": session_id, "figure": figure, "version": version})

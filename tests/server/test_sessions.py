@@ -177,6 +177,16 @@ class TestKeep:
             names.add(record["name"])
         assert len(names) == 2
 
+    async def test_another_servers_session_is_left_alone(self, owner, services, session, stranger, make_key):
+        """Its kernel is alive elsewhere: keeping a plot of it does not end it here, nor revoke its key."""
+        key = await make_key("read", kernel=session.id)
+        session.show(png())
+        assert (await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png"})).status == 201
+        await services.kernels.sweep()
+        await asyncio.wrap_future(services.store.write(lambda connection: None))
+        assert sessions.find(services.store.catalog.reader, session.id).ended is None
+        assert (await stranger.bearing(key).get("/api/figures")).status == 200
+
     async def test_without_a_notebook_it_is_the_sessions(self, owner, services):
         """As what a kernel without one publishes."""
         made = await make_session(services, "bare")

@@ -302,6 +302,6 @@ def test_what_was_cleaned_adds_up():
     """And reads well."""
     total = Cleaned(figures=1, blobs=1_000) + Cleaned(figures=2, links=1)
     assert total == Cleaned(figures=3, links=1, blobs=1_000)
-    assert str(total) == "3 figures, 1 links, 0 keys, 1,000 blobs, 0 events"
+    assert str(total) == "3 figures, 1 links, 0 keys, 1,000 blobs, 0 events, 0 sessions"
     assert total
     assert not Cleaned()

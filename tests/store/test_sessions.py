@@ -129,3 +129,15 @@ def test_what_sessions_made_is_counted(store):
     assert sessions.count_figures(reader, ["kernel-1", "kernel-2", "kernel-3"]) == {"kernel-1": 2, "kernel-2": 1}
     assert sessions.versions_made(reader, "kernel-1") == {record.id: 2, other.id: 1}
     assert sessions.versions_made(reader, "kernel-2") == {record.id: 3}
+
+
+def test_ended_sessions_without_figures_are_forgotten(store, note):
+    """Some at a time; those that are alive, ended lately or have a figure stay."""
+    for name in ("alive", "late", "full", "empty-1", "empty-2"):
+        note(name)
+    publish(store, session="full")
+    for name, when in (("late", START + 10), ("full", START), ("empty-1", START), ("empty-2", START)):
+        store.write(lambda c, name=name, when=when: sessions.end(c, name, when)).result()
+    for gone in (1, 1, 0):
+        assert store.write(lambda c: sessions.forget_empty(c, START + 5, 1)).result() == gone
+    assert {one.id for one in sessions.list_page(store.catalog.reader, None)[0]} == {"alive", "late", "full"}
