@@ -112,7 +112,10 @@ class Kernels:
 
         A notebook that was renamed takes its figures with it, whoever renamed it.
         """
+        was_here = kernel in self._notebooks
         notebook = await self._find_notebook(kernel)
+        if was_here and kernel not in self._notebooks:
+            return notebook
         before = self._notebooks.get(kernel, "")
         self._notebooks[kernel] = notebook
         if self._store.read_only_because is not None:
@@ -122,6 +125,11 @@ class Kernels:
         if before != notebook:
             await self._note_session(kernel, notebook)
         return notebook
+
+    async def follow_all(self) -> None:
+        """The same for every kernel here: front ends give a notebook's path after its kernel has started."""
+        for kernel in list(self._notebooks):
+            await self.follow_notebook(kernel)
 
     async def sweep(self) -> None:
         """End what has died without a word, prolong the rest, and see which notebooks they belong to now."""
@@ -135,8 +143,7 @@ class Kernels:
             return
         now = self._store.clock()
         here = sorted(alive & self._notebooks.keys())
-        for kernel in here:
-            await self.follow_notebook(kernel)
+        await self.follow_all()
 
         def prolong(connection: Any) -> None:
             sessions.keep_alive(connection, here, now)
@@ -220,8 +227,10 @@ class Kernels:
     async def _tell_start(self, kernel: str) -> None:
         if kernel in self._notebooks:
             notebook = await self.follow_notebook(kernel)
+            # JupyterLab calls it by a random word at first.
+            known = notebook if notebook and await self._exists(notebook) else ""
             for hear in self.on_start:
-                hear(kernel, notebook)
+                hear(kernel, known)
 
     async def _find_notebook(self, kernel: str) -> str:
         try:

@@ -59,6 +59,7 @@ class SessionsHandler(PrivateHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
+        await self.services.kernels.follow_all()
         reader, base = self.services.store.catalog.reader, self.base
         found, following = sessions.list_page(
             reader,

@@ -75,12 +75,13 @@ class TestList:
 
     @pytest.mark.kernel
     async def test_a_kernel_is_there_as_soon_as_it_has_started(self, jupyter, owner, services):
-        """With its notebook, without anything published; it has ended when it is shut down."""
+        """With the notebook that its front end tells later, without anything published; shut down, it has ended."""
         started, ended = asyncio.Event(), asyncio.Event()
-        services.kernels.on_start.append(lambda kernel, notebook: started.set())
+        services.kernels.on_start.append(lambda kernel, notebook: notebook == "" and started.set())
         services.kernels.on_end.append(lambda kernel, notebook: ended.set())
-        session = await jupyter.session("a.ipynb")
+        session = await jupyter.session("random-word-of-a-front-end")
         await asyncio.wait_for(started.wait(), 60)
+        await jupyter.ask("PATCH", f"sessions/{session['id']}", {"path": "a.ipynb"})
         (one,) = (await owner.get("/api/sessions")).json()["sessions"]
         assert (one["id"], one["notebook"], one["ended"]) == (session["kernel"]["id"], "a.ipynb", None)
         assert (await owner.get("/api/status")).json()["counts"]["sessions"] == 1
