@@ -110,6 +110,11 @@ class FigServe(ExtensionApp):
         help="How long unshared plots outlive their session, as a duration ('12h', '7d'); 'never' deletes none."
         " Figures with a link stay.",
     ).tag(config=True)
+    keep_deleted = Unicode(
+        "1h",
+        help="How long a deletion can be undone, as a duration ('1h', '7d'); the figure takes room on the disk until"
+        " then. '' deletes at once.",
+    ).tag(config=True)
     link_max_age = Unicode("", help="The longest life of a link, as a duration ('90d'); '' is without limit.").tag(
         config=True
     )
@@ -148,7 +153,7 @@ class FigServe(ExtensionApp):
     def _default_allow_public_shares(self) -> bool:
         return "JUPYTERHUB_SERVICE_PREFIX" not in os.environ
 
-    @validate("keep_session_plots", "link_max_age")
+    @validate("keep_session_plots", "keep_deleted", "link_max_age")
     def _check_duration(self, proposal: Any) -> str:
         value: str = proposal.value
         if value not in ("", "never"):
@@ -229,6 +234,7 @@ class FigServe(ExtensionApp):
                 Quota.from_mapping(self.owner_quota), Quota.from_mapping(self.session_quota), self.keep_versions
             ),
             keep_session_plots=_seconds(self.keep_session_plots),
+            keep_deleted=_seconds(self.keep_deleted),
         )
         urls = Urls(self.serverapp, self.public_url, self.kernel_url)
         directories = SessionDirectories(Path(jupyter_runtime_dir()) / "figserve", self.log)

@@ -8,7 +8,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ..errors import InvalidInput, NotFound, SandboxUnavailable
-from ..figure import ALT_LENGTH, TITLE_LENGTH, FigureRecord, Identity, Representation, check_words
+from ..figure import ALT_LENGTH, TITLE_LENGTH, FigureRecord, Identity, Representation, check_words, is_id
 from ..formats import FORMATS, Format, get_format
 from ..store import figures
 from ..store.figures import LIMIT, Filter
@@ -121,10 +121,28 @@ class FigureHandler(PrivateHandler):
     @authorized(action="write", resource="figserve")
     async def delete(self, figure_id: str) -> None:
         record = self.get_own_figure(figure_id)
+        await self.services.views.flush()
         await asyncio.wrap_future(self.services.store.delete_figures([record.id]))
         self.services.events.wake()
         self.set_status(204)
         self.finish()
+
+
+class RestoreHandler(PrivateHandler):
+    """``/api/figures/{id}/restore``: undoes a deletion."""
+
+    scopes = {"POST": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def post(self, figure_id: str) -> None:
+        store = self.services.store
+        known = (store.find_figure(figure_id) or store.find_deleted(figure_id)) if is_id(figure_id) else None
+        if known is None or not self.caller.may_see(known.owner):
+            raise NotFound("There is no deleted figure of this id that could come back.")
+        record = await asyncio.wrap_future(store.restore_figure(figure_id))
+        self.services.events.wake()
+        self.answer(shapes.figure(record, self.base))
 
 
 class VersionsHandler(PrivateHandler):

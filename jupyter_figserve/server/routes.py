@@ -15,6 +15,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/openapi\.yaml", status.OpenApiHandler),
     (r"/api/figures", figures.FiguresHandler),
     (rf"/api/figures/{_ID}", figures.FigureHandler),
+    (rf"/api/figures/{_ID}/restore", figures.RestoreHandler),
     (rf"/api/figures/{_ID}/versions", figures.VersionsHandler),
     (rf"/api/figures/{_ID}/versions/([0-9]{{1,9}})/source", figures.SourceHandler),
     (rf"/api/figures/{_ID}/links", links.FigureLinksHandler),

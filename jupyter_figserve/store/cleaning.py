@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from . import events, figures, keys, links, publishing, sessions, tables
 from .blobs import Blobs
 from .manifests import Manifests
+from .trash import Trash
 
 BATCH = 200
 BLOB_GRACE = 3_600.0
@@ -67,15 +68,42 @@ def clean_rows(connection: Connection, manifests: Manifests, now: float, keep_se
     )
 
 
-def clean_blobs(connection: Connection, blobs: Blobs, now: float) -> Cleaned:
-    """One batch of unreferenced blobs; the write lock is held while the files go, so no publish can meet them."""
+def clean_blobs(connection: Connection, blobs: Blobs, trash: Trash, now: float) -> Cleaned:
+    """One batch of unreferenced blobs; the write lock is held while the files go, so no publish can meet them.
+
+    Blobs let go since the earliest deletion that can be undone may be that figure's, and stay.
+    """
     held = tables.blobs.c
-    doomed = sa.select(held.digest).where(held.refs <= 0, held.touched < now - BLOB_GRACE).limit(BATCH)
+    before = min(now - BLOB_GRACE, trash.oldest(now) or now)
+    doomed = sa.select(held.digest).where(held.refs <= 0, held.touched < before).limit(BATCH)
     digests = connection.execute(doomed).scalars().all()
     for digest in digests:
         connection.execute(tables.blobs.delete().where(held.digest == digest))
         blobs.delete(digest)
     return Cleaned(blobs=len(digests))
+
+
+def clean_trash(connection: Connection, trash: Trash, manifests: Manifests, now: float) -> list[str]:
+    """Forget deletions that can be undone no more; returns the living figures that lack their manifest.
+
+    A kill in the middle of a deletion or of its undoing leaves a figure that is both here and alive, with or without
+    its manifest, or a manifest of a figure that is deleted.
+    """
+    found = list(trash.list())
+    lacking = []
+    for start in range(0, len(found), BATCH):
+        some = found[start : start + BATCH]
+        query = sa.select(tables.figures.c.id).where(tables.figures.c.id.in_([one.figure for one in some]))
+        alive = set(connection.execute(query).scalars())
+        for one in some:
+            if one.figure in alive and not manifests.has(one.figure):
+                lacking.append(one.figure)
+            elif one.figure in alive:
+                trash.drop(one)
+            elif one.expires <= now:
+                manifests.delete(one.figure)
+                trash.drop(one)
+    return lacking
 
 
 def clean_shard(connection: Connection, blobs: Blobs, now: float, shard: int) -> Cleaned:

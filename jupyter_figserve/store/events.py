@@ -19,7 +19,7 @@ _ADD = tables.events.insert()
 
 @dataclass(frozen=True)
 class Event:
-    """``kind`` is ``figure.published``, ``figure.changed`` or ``figure.deleted``; ``data`` names the figure.
+    """``kind`` is ``figure.`` with ``published``, ``changed``, ``deleted`` or ``restored``; ``data`` names the figure.
 
     What a server tells without keeping it (plots that were captured, sessions) has the id 0.
     """

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import tables
+from . import deleting, tables
 from .blobs import LocalBlobs
 from .catalog import opened
 from .cleaning import Cleaned
@@ -17,6 +17,7 @@ from .filesystem import DirectoryLock, fsync_directory, make_private_directory
 from .manifests import Manifests
 from .opening import CATALOG, open_store
 from .restoring import Restored, restore
+from .trash import Trash
 
 
 def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -> Restored:
@@ -36,6 +37,8 @@ def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -
             done = catalog.write(
                 lambda c: restore(c, Manifests(directory / "figures"), LocalBlobs(directory / "blobs"), progress)
             ).result()
+            trash = Trash(directory / "trash")
+            catalog.write(lambda c: deleting.hold_blobs(c, trash, time.time())).result()
             keys = _read_keys(path)
             if keys:
                 catalog.write(lambda c: c.execute(tables.keys.insert(), keys)).result()

@@ -41,7 +41,7 @@ class Manifests:
             fsync_directory(self.root)
         # One name is enough and cannot be left in numbers: whoever writes holds the catalog's lock.
         beside = self.root / "writing.tmp"
-        text = json.dumps(_to_json(manifest), ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(to_json(manifest), ensure_ascii=False, separators=(",", ":"))
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
@@ -64,15 +64,18 @@ class Manifests:
         """Every figure's manifest; the path instead where one cannot be read."""
         for path in sorted(self.root.glob("*/*.json")):
             try:
-                yield _from_json(json.loads(path.read_text(encoding="utf-8")))
+                yield from_json(json.loads(path.read_text(encoding="utf-8")))
             except (OSError, ValueError, LookupError, TypeError, RecursionError):
                 yield path
+
+    def has(self, figure_id: str) -> bool:
+        return self._path(figure_id).exists()
 
     def _path(self, figure_id: str) -> Path:
         return self.root / figure_id[:2] / f"{figure_id}.json"
 
 
-def _to_json(manifest: Manifest) -> dict[str, Any]:
+def to_json(manifest: Manifest) -> dict[str, Any]:
     record = manifest.record
     return {
         "format": _FORMAT,
@@ -96,7 +99,7 @@ def _version_to_json(version: Version) -> dict[str, Any]:
     return version.__dict__ | parts
 
 
-def _from_json(data: dict[str, Any]) -> Manifest:
+def from_json(data: dict[str, Any]) -> Manifest:
     versions = tuple(_version(version) for version in data["versions"])
     record = FigureRecord(
         data["id"], _made(Identity, data["identity"]), data["origin"], data["created"], data["updated"], versions[0]

@@ -27,6 +27,7 @@ def open_store(
     catalog_path: Path | None = None,
     limits: Limits | None = None,
     keep_session_plots: float | None = None,
+    keep_deleted: float | None = None,
     clock: Clock = system_clock,
     network_type: str | None = None,
 ) -> Store:
@@ -41,6 +42,8 @@ def open_store(
         Where the catalog is, when it is not in ``directory``.
     keep_session_plots
         Seconds that unshared plots outlive their session; None for ever.
+    keep_deleted
+        Seconds for which a deletion can be undone; None when it cannot.
     network_type
         The network file system that the directory lies on; found out when not given.
 
@@ -67,14 +70,20 @@ def open_store(
         directory=directory,
         limits=limits or Limits(),
         keep_session_plots=keep_session_plots,
+        keep_deleted=keep_deleted,
         lock=lock,
         clock=clock,
     )
     if store.read_only_because is None:
-        store.write(lambda _: manifests.remove_leftover()).result()
+        store.write(lambda _: _remove_leftovers(store)).result()
     else:
         logger.warning("figserve serves what it has but keeps nothing new: %s.", store.read_only_because)
     return store
+
+
+def _remove_leftovers(store: Store) -> None:
+    store.manifests.remove_leftover()
+    store.trash.remove_leftover()
 
 
 def _make_directories(directory: Path, of_catalog: Path) -> bool:

@@ -32,6 +32,9 @@ _insert_blob = insert(tables.blobs)
 _HOLD = _insert_blob.on_conflict_do_update(
     index_elements=["digest"], set_={"refs": tables.blobs.c.refs + 1, "touched": _insert_blob.excluded.touched}
 )
+_NOTE = _insert_blob.on_conflict_do_update(
+    index_elements=["digest"], set_={"touched": sa.func.max(tables.blobs.c.touched, _insert_blob.excluded.touched)}
+)
 _RELEASE = (
     tables.blobs.update()
     .where(tables.blobs.c.digest == sa.bindparam("blob"))
@@ -91,7 +94,7 @@ def publish(connection: Connection, limits: Limits, identity: Identity, origin: 
     if version.session:
         sessions.made(connection, version.session, record.id, number)
     _prune(connection, record, limits.keep_versions, now)
-    events.add(connection, now, record.owner, "figure.published", _event_data(record))
+    events.add(connection, now, record.owner, "figure.published", event_data(record))
     return record
 
 
@@ -132,7 +135,7 @@ def change_words(connection: Connection, record: FigureRecord, title: str, alt: 
         .values(title=title, alt=alt)
     )
     connection.execute(tables.figures.update().where(tables.figures.c.id == record.id).values(title=title, updated=now))
-    events.add(connection, now, record.owner, "figure.changed", _event_data(record))
+    events.add(connection, now, record.owner, "figure.changed", event_data(record))
 
 
 def delete(connection: Connection, record: FigureRecord, now: float) -> None:
@@ -144,7 +147,7 @@ def delete(connection: Connection, record: FigureRecord, now: float) -> None:
     usage.add(connection, record.owner, None, figures=-1, size=0)
     connection.execute(tables.session_figures.delete().where(tables.session_figures.c.figure == record.id))
     connection.execute(tables.figures.delete().where(tables.figures.c.id == record.id))
-    events.add(connection, now, record.owner, "figure.deleted", _event_data(record))
+    events.add(connection, now, record.owner, "figure.deleted", event_data(record))
 
 
 def insert_version(connection: Connection, figure_id: str, version: Version, now: float) -> None:
@@ -206,6 +209,11 @@ def _remove_version(connection: Connection, record: FigureRecord, version: Versi
     usage.add(connection, record.owner, version.session, figures=0, size=-version.size)
 
 
+def note_unheld(connection: Connection, parts: Sequence[Representation | Source], now: float) -> None:
+    """Make the blobs known that nothing refers to since ``now``."""
+    connection.execute(_NOTE, [{"digest": p.digest, "size": p.size, "refs": 0, "touched": now} for p in parts])
+
+
 def _hold(connection: Connection, parts: Sequence[Representation | Source], now: float) -> None:
     """One more reference to the blob of each."""
     connection.execute(_HOLD, [{"digest": p.digest, "size": p.size, "refs": 1, "touched": now} for p in parts])
@@ -222,7 +230,7 @@ def _source_columns(source: Source | None) -> dict[str, object]:
     }
 
 
-def _event_data(record: FigureRecord) -> dict[str, object]:
+def event_data(record: FigureRecord) -> dict[str, object]:
     return {
         "figure": record.id,
         "name": record.name,

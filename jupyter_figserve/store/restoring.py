@@ -48,7 +48,7 @@ def restore(
         if isinstance(found, Path):
             done = replace(done, unreadable=(*done.unreadable, found))
             continue
-        whole = tuple(version for version in found.versions if _is_whole(version, blobs))
+        whole = whole_versions(found, blobs)
         if len(whole) < len(found.versions):
             done = replace(done, incomplete=(*done.incomplete, found.record.id))
         if not whole:
@@ -60,7 +60,7 @@ def restore(
             continue
         if beaten is not None:
             publishing.delete(connection, beaten, beaten.updated)
-        _enter(connection, found, whole)
+        enter(connection, found, whole)
         done = replace(done, figures=_count(connection, tables.figures))
         progress(done.figures)
     return replace(done, versions=_count(connection, tables.versions), links=_count(connection, tables.links))
@@ -75,7 +75,14 @@ def _beaten(connection: Connection, found: Manifest) -> FigureRecord | None:
     return known if ranked[0] < ranked[1] else found.record
 
 
-def _enter(connection: Connection, manifest: Manifest, whole: tuple[Version, ...]) -> None:
+def manifest_of(connection: Connection, record: FigureRecord) -> Manifest:
+    """All that the catalog knows of a figure."""
+    versions, shown = figures.versions(connection, record.id), links.of_figure(connection, record.id)
+    return Manifest(record, tuple(versions), tuple(shown))
+
+
+def enter(connection: Connection, manifest: Manifest, whole: tuple[Version, ...]) -> FigureRecord:
+    """Enter a figure with these of its versions (newest first) and the links that show one of them."""
     record = replace(manifest.record, version=whole[0])
     publishing.restore(connection, record, whole)
     for version in whole:
@@ -85,12 +92,18 @@ def _enter(connection: Connection, manifest: Manifest, whole: tuple[Version, ...
     for link in manifest.links:
         if link.version is None or link.version in numbers:
             links.add(connection, link)
+    return record
+
+
+def whole_versions(manifest: Manifest, blobs: Blobs) -> tuple[Version, ...]:
+    """Those versions whose bytes are all there."""
+    return tuple(version for version in manifest.versions if _is_whole(version, blobs))
 
 
 def _note_session(connection: Connection, identity: Identity, session_id: str, seen: float) -> None:
-    """A session ended, for all that manifests tell, when it last published."""
+    """A session that is not known to be alive ended, for all that manifests tell, when it last published."""
     known = sessions.find(connection, session_id)
-    if known is None or known.seen < seen:
+    if known is None or (known.ended is not None and known.seen < seen):
         session = Session(session_id, identity.owner, identity.scope, identity.notebook, seen, seen, ended=seen)
         sessions.note(connection, session)
 

@@ -19,13 +19,14 @@ from ..errors import Conflict, FigServeError, NotFound, QuotaExceeded, ReadOnly
 from ..figure import FigureRecord, Identity, Payload, Source, Version, digest_of
 from ..links import Link
 from ..times import Clock, system_clock
-from . import cleaning, figures, links, publishing, sessions
+from . import cleaning, deleting, figures, links, publishing, restoring, sessions
 from .blobs import Blobs, LocalBlobs
 from .catalog import Catalog
 from .cleaning import Cleaned
 from .filesystem import DirectoryLock
-from .manifests import Manifest, Manifests
+from .manifests import Manifests
 from .publishing import Limits
+from .trash import Trash
 
 T = TypeVar("T")
 
@@ -65,6 +66,7 @@ class Store:
         directory: Path,
         limits: Limits,
         keep_session_plots: float | None,
+        keep_deleted: float | None,
         lock: DirectoryLock,
         clock: Clock = system_clock,
     ) -> None:
@@ -74,6 +76,8 @@ class Store:
         self.directory = directory
         self.limits = limits
         self.keep_session_plots = keep_session_plots
+        self.keep_deleted = keep_deleted
+        self.trash = Trash(directory / "trash")
         self.clock = clock
         self._lock = lock
         self._shard = 0
@@ -151,19 +155,35 @@ class Store:
         return self.write(work)
 
     def delete_figures(self, figure_ids: Sequence[str]) -> Future[int]:
-        """Remove figures with their links; returns how many there were."""
+        """Remove figures with their links, for ``keep_deleted`` seconds so that they can come back; how many."""
 
         def work(connection: Connection) -> int:
-            gone = 0
-            for figure_id in figure_ids:
-                record = figures.find(connection, figure_id)
-                if record is not None:
-                    publishing.delete(connection, record, self.clock())
-                    self.manifests.delete(figure_id)
-                    gone += 1
-            return gone
+            found = [record for record in (figures.find(connection, one) for one in figure_ids) if record is not None]
+            for record in found:
+                deleting.delete(connection, record, self.trash, self.manifests, self.clock(), self.keep_deleted)
+            return len(found)
 
         return self.write(work)
+
+    def find_deleted(self, figure_id: str) -> FigureRecord | None:
+        """The figure as it was when it was deleted, None when it was not or cannot come back any more."""
+        manifest = self.trash.find(figure_id, self.clock())
+        return manifest and manifest.record
+
+    def restore_figure(self, figure_id: str) -> Future[FigureRecord]:
+        """Undo a deletion, with versions and links; what hinders it comes from the future (``deleting.undelete``)."""
+
+        def enter(connection: Connection) -> FigureRecord:
+            record = deleting.undelete(connection, figure_id, self.trash, self.blobs, self.limits, self.clock())
+            self._write_manifest(connection, record.id)
+            return record
+
+        def work() -> FigureRecord:
+            record = self.catalog.transact(enter)
+            self.catalog.transact(lambda _: self.trash.remove(figure_id))
+            return record
+
+        return self._submit(work)
 
     def add_link(self, link: Link) -> Future[None]:
         def work(connection: Connection) -> None:
@@ -208,7 +228,8 @@ class Store:
             now, shard = self.clock(), self._shard
             self._shard += 1
             done = self.catalog.transact(lambda c: cleaning.clean_rows(c, self.manifests, now, self.keep_session_plots))
-            done += self.catalog.transact(lambda c: cleaning.clean_blobs(c, self.blobs, now))
+            self.catalog.transact(lambda c: self._clean_trash(c, now))
+            done += self.catalog.transact(lambda c: cleaning.clean_blobs(c, self.blobs, self.trash, now))
             done += self.catalog.transact(lambda c: cleaning.clean_shard(c, self.blobs, now, shard))
             if isinstance(self.blobs, LocalBlobs):
                 self.blobs.sweep(now - cleaning.BLOB_GRACE)
@@ -250,11 +271,14 @@ class Store:
         digests = [digest for digest, _ in held]
         self.catalog.transact(lambda connection: cleaning.drop_unheld(connection, self.blobs, digests))
 
+    def _clean_trash(self, connection: Connection, now: float) -> None:
+        for figure_id in cleaning.clean_trash(connection, self.trash, self.manifests, now):
+            self._write_manifest(connection, figure_id)
+
     def _write_manifest(self, connection: Connection, figure_id: str) -> None:
         record = figures.find(connection, figure_id)
         if record is not None:
-            versions = tuple(figures.versions(connection, figure_id))
-            self.manifests.write(Manifest(record, versions, tuple(links.of_figure(connection, figure_id))))
+            self.manifests.write(restoring.manifest_of(connection, record))
 
     def _submit(self, work: Callable[[], T]) -> Future[T]:
         return self.catalog.submit(lambda: _explaining(work))

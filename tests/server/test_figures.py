@@ -329,3 +329,50 @@ class TestSource:
         figure = await owner.publish()
         answer = await owner.ask("PUT", f"/api/figures/{figure['id']}/versions/{number}/source", body, **query)
         assert answer.status == status
+
+
+class TestRestore:
+    async def test_deletion_is_undone_with_its_links(self, owner, stranger):
+        """The link answers 404 while the figure is deleted, and as before afterwards; programs see it all as records."""
+        figure = await owner.publish(title="Sales")
+        link = await owner.share(figure)
+        assert (await owner.delete(f"/api/figures/{figure['id']}")).status == 204
+        assert (await stranger.get(link["url"])).status == 404
+        assert (await owner.get(f"/api/figures/{figure['id']}")).status == 404
+        answer = await owner.post(f"/api/figures/{figure['id']}/restore")
+        assert (answer.status, answer.json()) == (200, figure)
+        assert (await stranger.get(link["image_url"])).body == (await owner.get(figure["representations"][0]["url"])).body
+
+    async def test_what_cannot_come_back_is_404(self, owner):
+        """An id that never was, and one that is none."""
+        for figure in ("A" * 16, "x"):
+            answer = await owner.post(f"/api/figures/{figure}/restore")
+            assert (answer.status, answer.code) == (404, "not_found")
+
+    async def test_other_owners_figure_is_as_unknown(self, owner, make_key):
+        """Deleted or not."""
+        figure = await owner.publish()
+        other = owner.bearing(await make_key("publish", owner="bob"))
+        assert (await other.post(f"/api/figures/{figure['id']}/restore")).status == 404
+        await owner.delete(f"/api/figures/{figure['id']}")
+        assert (await other.post(f"/api/figures/{figure['id']}/restore")).status == 404
+        assert (await owner.get(f"/api/figures/{figure['id']}")).status == 404
+
+    async def test_taken_name_is_a_conflict(self, owner):
+        """The words say what to do."""
+        figure = await owner.publish()
+        await owner.delete(f"/api/figures/{figure['id']}")
+        await owner.publish(data=png(9, 9))
+        answer = await owner.post(f"/api/figures/{figure['id']}/restore")
+        assert (answer.status, answer.code) == (409, "conflict")
+        assert "delete that one first" in answer.json()["error"]
+
+    async def test_reading_key_and_foreign_page_cannot(self, owner, browser, make_key):
+        """It changes the store: scope publish, or a login with _xsrf."""
+        figure = await owner.publish()
+        await owner.delete(f"/api/figures/{figure['id']}")
+        reader = owner.bearing(await make_key("read"))
+        assert (await reader.post(f"/api/figures/{figure['id']}/restore")).status == 403
+        assert (await browser.post(f"/api/figures/{figure['id']}/restore")).status == 403
+        allowed = browser.having(X_XSRFToken=browser.xsrf)
+        assert (await allowed.post(f"/api/figures/{figure['id']}/restore")).status == 200

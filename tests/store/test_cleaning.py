@@ -208,7 +208,7 @@ def _orphan(store, _record) -> None:
 
 def _unreferenced(store, _record) -> None:
     """Cleaning finds the row of an earlier figure of the same bytes, which nothing refers to any more."""
-    store.catalog.transact(lambda c: cleaning.clean_blobs(c, store.blobs, START + 2 * BLOB_GRACE))
+    store.catalog.transact(lambda c: cleaning.clean_blobs(c, store.blobs, store.trash, START + 2 * BLOB_GRACE))
 
 
 @pytest.mark.parametrize("race", [_orphan, _unreferenced])
