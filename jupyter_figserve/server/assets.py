@@ -15,6 +15,13 @@ def static_files() -> dict[str, tuple[bytes, str]]:
     return {path.name: (path.read_bytes(), hashlib.sha256(path.read_bytes()).hexdigest()[:16]) for path in found}
 
 
+@cache
+def static_digest() -> str:
+    """Of all files together: modules import one another by relative addresses, which must change with any of them."""
+    return hashlib.sha256("".join(digest for _, digest in static_files().values()).encode()).hexdigest()[:16]
+
+
 def static_url(root: str, name: str) -> str:
-    """With the digest in the query, so that caches may keep the file for ever."""
-    return f"{root}/static/{name}?v={static_files()[name][1]}"
+    """With the digest as a directory, so that caches may keep the file for ever."""
+    assert name in static_files(), name
+    return f"{root}/static/{static_digest()}/{name}"

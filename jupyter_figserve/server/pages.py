@@ -1,25 +1,44 @@
-"""Pages for the owner, and the files that pages load. Server process."""
+"""A figure's page for its owner, and the files that pages load. Server process."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from tornado import web
 
 from ..errors import NotFound
+from ..figure import FigureRecord, Representation, Version
 from ..formats import FORMATS
-from ..store import links
+from ..store import browsing, links
 from . import headers
-from .assets import static_files
+from .assets import static_digest, static_files
 from .base import PublicHandler
 from .private import PrivateHandler
 
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+_SHOWN = ("png", "svg", "jpg", "webp")
+_FACT_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class Pane:
+    """One version on the page: what of it is shown, and the address of its frame where that is HTML."""
+
+    version: Version
+    main: Representation
+    frame: str | None
+
+    @property
+    def is_picture(self) -> bool:
+        return self.frame is None and self.main.format.name in _SHOWN
 
 
 class FigurePageHandler(PrivateHandler):
-    """``/figures/{id}``: one figure with its versions, files and links."""
+    """``/figures/{id}``: one figure, or two of its versions beside each other, with all that is known of it."""
 
     is_page = True
     scopes = {"GET": ("read",), "HEAD": ("read",)}
@@ -28,35 +47,71 @@ class FigurePageHandler(PrivateHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
         record, services = self.get_own_figure(figure_id, self.integer("version")), self.services
+        other, frames = self.integer("with"), []
+        shown = [record] if other is None else [record, self.get_own_figure(figure_id, other)]
+        panes = [self._pane(one, frames) for one in shown]
         await services.views.flush()
-        main = record.version.representations[0]
-        frame = frames = None
-        if main.format is FORMATS["html"]:
-            frame, frames = self.frame_address(record, None)
+        reader, versions = services.store.catalog.reader, services.store.versions(record.id)
+        self.give_xsrf_cookie()
         self.answer_page(
             "figure.html",
-            frames=frames or headers.NOBODY,
+            frames=frames[0] if frames else headers.NOBODY,
             record=record,
-            main=main,
-            frame=frame,
-            versions=services.store.versions(record.id),
-            links=links.of_figure(services.store.catalog.reader, record.id),
+            panes=panes,
+            versions=versions,
+            facts=dict(_facts(record.version)),
+            links=links.of_figure(reader, record.id),
+            neighbours=browsing.find_neighbours(reader, record),
+            session=browsing.get_sessions(reader, [record.version.session or ""]).get(record.version.session or ""),
             now=services.store.clock(),
         )
 
     head = get
 
+    def _pane(self, record: FigureRecord, frames: list[str]) -> Pane:
+        """A document that has a picture too is shown as that; ``frames`` is told what the policy must allow."""
+        parts = record.version.representations
+        main = next((part for part in parts if part.format.name in _SHOWN), parts[0])
+        if parts[0].format is not FORMATS["html"]:
+            return Pane(record.version, main, None)
+        address, allowed = self.frame_address(record, None)
+        frames.append(allowed)
+        return Pane(record.version, parts[0], address)
+
+
+def _facts(version: Version) -> Iterator[tuple[str, str]]:
+    """What the publisher told of the making, whatever shape it has: any program may publish."""
+    told = dict(version.provenance)
+    cell = told.pop("cell", None)
+    if isinstance(cell, dict):
+        count = cell.get("execution_count")
+        yield "Cell", _line(f"[{count}] {cell.get('id') or ''}" if count is not None else cell.get("id") or "")
+    elif cell:
+        yield "Cell", _line(cell)
+    libraries = told.pop("libraries", None)
+    if isinstance(libraries, dict):
+        yield "Made with", _line(", ".join(f"{name} {number}" for name, number in libraries.items()))
+    for name, value in told.items():
+        yield _line(name.replace("_", " ").capitalize()), _line(value)
+
+
+def _line(value: Any) -> str:
+    text = str(value).strip()
+    return text if len(text) <= _FACT_LENGTH else text[:_FACT_LENGTH] + "…"
+
 
 class StaticHandler(PublicHandler):
-    """``/static/{file}``: our own style and scripts; the query holds their digest, so that they are kept for ever."""
+    """``/static/{digest}/{file}``: our own style and scripts; under the digest of all, they are kept for ever."""
 
     @allow_unauthenticated
-    async def get(self, name: str) -> None:
+    async def get(self, digest_of_all: str | None, name: str) -> None:
         files = static_files()
         if name not in files:
             raise NotFound("There is nothing at this address.")
         data, digest = files[name]
-        self.replace_headers(headers.of_page() | {"Cache-Control": "public, max-age=31536000, immutable"})
+        # A page from before an upgrade asks under the old digest; it gets what there is, and nobody keeps it.
+        kept = "public, max-age=31536000, immutable" if digest_of_all == static_digest() else "public, no-cache"
+        self.replace_headers(headers.of_page() | {"Cache-Control": kept})
         self.set_header("Content-Type", _TYPES[Path(name).suffix])
         self.set_header("ETag", f'"{digest}"')
         self.finish(data)

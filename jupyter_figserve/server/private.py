@@ -92,6 +92,10 @@ class PrivateHandler(Handler):
         if "Authorization" in self.request.headers or "token" in self.request.query_arguments:
             self.services.guesses.note(self.request.remote_ip or "")
 
+    def give_xsrf_cookie(self) -> None:
+        """See that a page whose scripts will post has the cookie, which ends with the browser, unlike the login."""
+        assert self.xsrf_token
+
     def get_own_figure(self, figure_id: str, version: int | None = None) -> FigureRecord:
         """The caller's figure; another owner's is as unknown as one that is not there.
 

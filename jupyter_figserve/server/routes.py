@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import embedding, events, figures, keys, links, pages, sessions, shared, status
+from . import embedding, events, figures, gallery, keys, links, pages, sessions, shared, status
 from .base import MissingHandler
 
 _ID = r"([A-Za-z0-9]{1,64})"
 _SESSION = r"([A-Za-z0-9_-]{1,64})"
 PREFIX = "/figserve"
 ROUTES: tuple[tuple[str, type[Any]], ...] = (
+    (r"/?", gallery.GalleryHandler),
     (r"/api/status", status.StatusHandler),
     (r"/api/openapi\.yaml", status.OpenApiHandler),
     (r"/api/figures", figures.FiguresHandler),
@@ -34,7 +35,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/f/(.*)", shared.LinkHandler),
     (r"/frame/([A-Za-z0-9_.-]{1,500})\.html", embedding.FrameHandler),
     (r"/oembed", embedding.OEmbedHandler),
-    (r"/static/([a-z]{1,40}\.[a-z]{2,3})", pages.StaticHandler),
+    (r"/static/(?:([0-9a-f]{16})/)?([a-z]{1,40}\.[a-z]{2,3})", pages.StaticHandler),
 )
 
 

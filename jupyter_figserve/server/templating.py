@@ -17,7 +17,7 @@ def make_templates() -> Environment:
         loader=FileSystemLoader(PACKAGE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.globals["static_url"] = static_url
-    environment.filters |= {"rfc3339": rfc3339, "day": _day, "minute": _minute, "bytes": _bytes}
+    environment.filters |= {"rfc3339": rfc3339, "day": _day, "minute": _minute, "bytes": _bytes, "count_of": _count_of}
     return environment
 
 
@@ -37,3 +37,8 @@ def _bytes(size: int) -> str:
             return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.3g} {unit}"
         value /= 1000
     return f"{value:.3g} GB"
+
+
+def _count_of(number: int, what: str) -> str:
+    """``1 figure``, ``2,000 figures``."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection, Row
 
 from ..errors import InvalidInput
 from ..figure import FigureRecord, Identity, Representation, Source, Version
-from . import tables
+from . import browsing, tables
 
 LIMIT = 50
 MOST = 1_000
@@ -73,6 +73,10 @@ class Filter:
         Exact.
     text
         Part of a name, title or notebook path, without regard to the case of ASCII letters (SQLite knows no other).
+    shared_at
+        Only figures that somebody can look at through a link at this time (seconds since the epoch).
+    running
+        Only figures that a session made which is alive.
     """
 
     owner: str | None = None
@@ -82,6 +86,13 @@ class Filter:
     maker: str | None = None
     name: str | None = None
     text: str | None = None
+    shared_at: float | None = None
+    running: bool = False
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether an index finds what matches, which is little beside all figures of an owner."""
+        return self.running or self.session is not None or None not in (self.scope, self.notebook)
 
 
 def find(connection: Connection, figure_id: str, version: int | None = None) -> FigureRecord | None:
@@ -118,11 +129,13 @@ def list_page(
         When the cursor is not one that a page gave.
     """
     limit = max(1, min(limit, MOST))
-    page = sa.select(_F.id, _F.updated, _F.latest).order_by(_F.updated.desc(), _F.id.desc()).limit(limit + 1)
+    # Of few candidates, SQLite is to look at these and sort them, instead of going through all figures in their order.
+    updated_column = _F.updated + 0 if which.is_narrow else _F.updated
+    page = sa.select(_F.id, _F.updated, _F.latest).order_by(updated_column.desc(), _F.id.desc()).limit(limit + 1)
     page = page.where(*_conditions(which))
     if cursor is not None:
         updated, figure_id = read_cursor(cursor)
-        page = page.where(sa.tuple_(_F.updated, _F.id) < sa.tuple_(sa.literal(updated), sa.literal(figure_id)))
+        page = page.where(sa.tuple_(updated_column, _F.id) < sa.tuple_(sa.literal(updated), sa.literal(figure_id)))
     keys = connection.execute(page).all()
     inside = keys[:limit]
     rows = connection.execute(
@@ -141,9 +154,17 @@ def ids(connection: Connection, which: Filter) -> Sequence[str]:
 def _conditions(which: Filter) -> list[Any]:
     exact = {"owner": _F.owner, "scope": _F.scope, "notebook": _F.notebook, "maker": _F.maker, "name": _F.name}
     found = [column == getattr(which, name) for name, column in exact.items() if getattr(which, name) is not None]
+    if which.owner is not None and (which.running or which.session is not None):
+        # Not by the owner's index, but by the ids that follow.
+        found[0] = _F.owner + "" == which.owner
     if which.session is not None:
         made = tables.session_figures.c
         found.append(_F.id.in_(sa.select(made.figure).where(made.session == which.session)))
+    if which.shared_at is not None:
+        shown = tables.links.c.figure
+        found.append(sa.exists().where(shown == _F.id, browsing.is_open(which.shared_at)))
+    if which.running:
+        found.append(_F.id.in_(browsing.made_by_running()))
     if which.text:
         found.append(
             sa.or_(*(column.icontains(which.text, autoescape=True) for column in (_F.name, _F.title, _F.notebook)))

@@ -1,0 +1,193 @@
+"""The gallery: a page of the owner's figures by notebook, with filters and search, as a browser without script may
+ask for it too. Server process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlencode
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from ..errors import InvalidInput
+from ..figure import FigureRecord, Representation
+from ..formats import FORMATS
+from ..store import browsing, figures, usage
+from ..store.figures import Filter
+from ..store.sessions import Session
+from ..store.store import Store
+from .private import PrivateHandler
+
+PAGE = 48
+_NOTEBOOKS = 12
+_RUNNING = 100
+_ENDED = 40
+SHOWS = ("all", "shared", "running")
+
+
+@dataclass(frozen=True)
+class Query:
+    """What the address asks for."""
+
+    q: str = ""
+    notebook: str = ""
+    scope: str = ""
+    session: str = ""
+    show: str = "all"
+    cursor: str = ""
+
+    @property
+    def is_filtered(self) -> bool:
+        return replace(self, cursor="") != Query()
+
+    def address(self, **changes: str) -> str:
+        """A relative address of the gallery that asks for the same but for ``changes``, from its first page on."""
+        asked = {**self.__dict__, "cursor": "", **changes}
+        return "?" + urlencode({name: value for name, value in asked.items() if value and value != "all"})
+
+    def filter(self, owner: str, now: float) -> Filter:
+        return Filter(
+            owner,
+            session=self.session or None,
+            scope=self.scope or None,
+            notebook=self.notebook or None,
+            text=self.q or None,
+            shared_at=now if self.show == "shared" else None,
+            running=self.show == "running",
+        )
+
+
+@dataclass(frozen=True)
+class Card:
+    """A figure on the page, with how many open links it has."""
+
+    record: FigureRecord
+    links: int
+
+    @property
+    def picture(self) -> Representation | None:
+        """What is shown small: the thumbnail, else the picture itself; None for documents."""
+        version = self.record.version
+        return version.thumbnail or next(
+            (p for p in version.representations if p.format.name in ("png", "svg", "jpg", "webp")), None
+        )
+
+    @property
+    def address(self) -> str:
+        """The picture's, pinned to its version, so that browsers keep it for ever; relative to our prefix."""
+        assert self.picture is not None
+        size = f"&width={self.picture.width}" if self.picture is self.record.version.thumbnail else ""
+        row = FORMATS["png"] if size else self.picture.format
+        return f"figures/{self.record.id}.{row.name}?version={self.record.version.number}{size}"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A notebook's figures on the page; ``session`` is the one that is alive, else the one that made the newest."""
+
+    scope: str
+    notebook: str
+    session: Session | None
+    cards: list[Card] = field(default_factory=list)
+
+    @property
+    def is_running(self) -> bool:
+        return self.session is not None and self.session.ended is None
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook in the list beside the page, with its latest session and how many figures that made."""
+
+    session: Session
+    figures: int
+
+    @property
+    def is_running(self) -> bool:
+        return self.session.ended is None
+
+
+class GalleryHandler(PrivateHandler):
+    """``/``: with and without the slash, as people type it."""
+
+    is_page = True
+    scopes = {"GET": ("read",), "HEAD": ("read",)}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self) -> None:
+        if not self.request.path.endswith("/") or "token" in self.request.query_arguments:
+            self._go_to_own_address()
+            return
+        query, store, owner = self._read_query(), self.services.store, self.caller.owner
+        found, following = figures.list_page(
+            store.catalog.reader, query.filter(owner, store.clock()), PAGE, query.cursor or None
+        )
+        running = browsing.running_sessions(store.catalog.reader, owner, _RUNNING)
+        self.give_xsrf_cookie()
+        self.answer_page(
+            "gallery.html",
+            query=query,
+            sections=_sections(store, found, running),
+            following=following,
+            notebooks=_notebooks(store, owner, running),
+            used=usage.read(store.catalog.reader, "owner", owner),
+            matching=_count(store, owner, query, len(found), following),
+            scope=self.services.settings.scope,
+            now=store.clock(),
+        )
+
+    head = get
+
+    def _go_to_own_address(self) -> None:
+        """With the slash that relative addresses want, and without a token that would stay in the history."""
+        kept = [(name, self.get_query_argument(name)) for name in self.request.query_arguments if name != "token"]
+        self.set_status(302)
+        self.set_header("Location", f"{self.services.urls.prefix}/" + (f"?{urlencode(kept)}" if kept else ""))
+        self.finish()
+
+    def _read_query(self) -> Query:
+        query = Query(**{name: self.get_query_argument(name, "") for name in Query.__dataclass_fields__})
+        if query.show not in (*SHOWS, ""):
+            raise InvalidInput(f"There is no show={query.show[:40]}; write {', '.join(SHOWS)}.")
+        scope = (query.scope or self.services.settings.scope) if query.notebook else ""
+        return replace(query, show=query.show or "all", scope=scope)
+
+
+def _sections(store: Store, found: Sequence[FigureRecord], running: Sequence[Session]) -> list[Section]:
+    """The page's figures by notebook: those that run first, then as their newest figures are in time."""
+    reader = store.catalog.reader
+    links = browsing.count_open_links(reader, [record.id for record in found], store.clock())
+    makers = {record.version.session for record in found if record.version.session}
+    known = browsing.get_sessions(reader, makers)
+    alive = {(session.scope, session.notebook): session for session in reversed(running) if session.notebook}
+    sections: dict[tuple[str, str], Section] = {}
+    for record in found:
+        place = record.identity.scope, record.identity.notebook
+        session = alive.get(place) or known.get(record.version.session or "")
+        section = sections.setdefault(place, Section(*place, session if place[1] else None))
+        section.cards.append(Card(record, links.get(record.id, 0)))
+    return sorted(sections.values(), key=lambda section: not section.is_running)
+
+
+def _notebooks(store: Store, owner: str, running: Sequence[Session]) -> list[Notebook]:
+    """What was worked on last, each once: running ones first."""
+    ended = browsing.ended_sessions(store.catalog.reader, owner, _ENDED)
+    latest: dict[tuple[str, str], Session] = {}
+    for session in (*running, *ended):
+        if session.notebook:
+            latest.setdefault((session.scope, session.notebook), session)
+    shown = list(latest.values())[:_NOTEBOOKS]
+    made = browsing.count_made(store.catalog.reader, [session.id for session in shown])
+    return [Notebook(session, made.get(session.id, 0)) for session in shown]
+
+
+def _count(store: Store, owner: str, query: Query, here: int, following: str | None) -> int | None:
+    """How many figures match, where that is quickly known; else None."""
+    if not query.cursor and following is None:
+        return here
+    if query.notebook and query == Query(notebook=query.notebook, scope=query.scope, cursor=query.cursor):
+        return browsing.count_in_notebook(store.catalog.reader, owner, query.scope, query.notebook)
+    return None

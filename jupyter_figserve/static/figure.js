@@ -1,0 +1,153 @@
+// A figure's page: sharing, its links, its words, deletion, and following new versions.
+import { ask, page, prefix } from "./api.js";
+import { swap } from "./picture.js";
+import { remove } from "./removal.js";
+import { share } from "./share.js";
+import { calmly, listen } from "./stream.js";
+import { localize } from "./times.js";
+import { announce, toast } from "./toast.js";
+
+const main = document.getElementById("main");
+const words = document.getElementById("words");
+const figure = main.dataset.figure;
+const isPinned = new URLSearchParams(location.search).has("version");
+let isDeleted = false;
+
+/** Prepare what has come anew: what only scripts can do is shown. */
+function enter() {
+  for (const tools of main.querySelectorAll(".actions, .row-tools")) tools.hidden = false;
+  localize(main);
+}
+
+main.addEventListener("click", async (event) => {
+  const button = event.target.closest("button");
+  const link = button?.closest("[data-link]");
+  if (!button) return;
+  if ("share" in button.dataset) share(figure, main.dataset.name, refresh);
+  if ("edit" in button.dataset) edit(words.hidden);
+  if ("cancel" in button.dataset) edit(false);
+  if ("delete" in button.dataset) remove(figure, main.dataset.name, leave, come);
+  if ("paused" in button.dataset) await changeLink(link, "PATCH", { paused: button.dataset.paused === "true" });
+  if ("revoke" in button.dataset) await revoke(link, button);
+});
+
+/** Revoking is for good, so that it wants a second press within a few seconds. */
+async function revoke(link, button) {
+  if (!("sure" in button.dataset)) {
+    button.dataset.sure = "";
+    button.firstChild.textContent = "Really revoke";
+    announce("Press again to revoke for good.");
+    setTimeout(() => { delete button.dataset.sure; button.firstChild.textContent = "Revoke"; }, 5_000);
+    return;
+  }
+  await changeLink(link, "DELETE");
+}
+
+async function changeLink(link, method, change) {
+  try {
+    await ask(method, `api/links/${link.dataset.link}`, change);
+    announce(method === "DELETE" ? "Revoked." : change.paused ? "Paused." : "Open again.");
+  } catch (error) {
+    toast(error.message, { fault: true });
+  }
+  const id = link.dataset.link;
+  await update();
+  const place = main.querySelector(`[data-link="${id}"] button`) ?? main.querySelector("[data-share]");
+  place.focus();
+}
+
+function edit(open) {
+  words.hidden = !open;
+  const button = main.querySelector("[data-edit]");
+  button.setAttribute("aria-expanded", String(open));
+  if (open) words.elements.title.focus();
+  else button.focus();
+}
+
+words.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const fault = words.querySelector(".fault");
+  fault.hidden = true;
+  try {
+    await ask("PATCH", `api/figures/${figure}`, Object.fromEntries(new FormData(words)));
+  } catch (error) {
+    fault.textContent = error.message;
+    fault.hidden = false;
+    return;
+  }
+  edit(false);
+  await update();
+  toast("Saved.");
+});
+
+/** The figure is deleted: say so in its place. */
+function leave() {
+  isDeleted = true;
+  main.hidden = true;
+  const notice = document.createElement("main");
+  notice.className = "notice";
+  notice.tabIndex = -1;
+  const title = Object.assign(document.createElement("h1"), { textContent: "Deleted" });
+  const back = Object.assign(document.createElement("a"), { href: prefix.href, textContent: "All figures" });
+  notice.append(title, back);
+  main.after(notice);
+  notice.focus();
+  return () => {
+    isDeleted = false;
+    notice.remove();
+    main.hidden = false;
+    main.querySelector("[data-delete]").focus();
+  };
+}
+
+async function come() {
+  isDeleted = false;
+  document.querySelector("main.notice")?.remove();
+  main.hidden = false;
+  await update();
+  main.querySelector("[data-delete]").focus();
+}
+
+/** Bring the page to what the server shows now; a picture changes in its place. */
+async function update() {
+  let fresh;
+  try {
+    fresh = await page(location.href);
+  } catch (error) {
+    if (!isDeleted) toast(error.message, { fault: true });
+    return;
+  }
+  for (const part of fresh.querySelectorAll("[data-live]")) {
+    const ours = main.querySelector(`[data-live="${part.dataset.live}"]`);
+    const [old, image] = [ours, part].map((one) => one?.querySelector("img.picture"));
+    if (part.dataset.live === "panes" && old && image && ours.querySelectorAll("figure").length === 1) {
+      await swap(old, image);
+      old.closest("a").href = image.closest("a").getAttribute("href");
+      const caption = part.querySelector("figcaption");
+      ours.querySelector("figcaption")?.remove();
+      if (caption) ours.querySelector("figure").append(caption);
+    } else if (ours) {
+      ours.replaceWith(part);
+    }
+  }
+  const shown = fresh.getElementById("main").dataset;
+  Object.assign(main.dataset, { name: shown.name, version: shown.version });
+  document.title = fresh.title;
+  enter();
+}
+
+const refresh = calmly(update, 300);
+
+listen((kind, data) => {
+  if (kind === "reconnected") refresh();
+  if (data?.figure !== figure) return;
+  if (kind === "figure.deleted" && !isDeleted) leave();
+  if (kind === "figure.restored" && isDeleted) come();
+  if (kind === "figure.published" || kind === "figure.changed") {
+    if (kind === "figure.published") announce(`Version ${data.version} was published.`);
+    if (isPinned && kind === "figure.published") toast(`Version ${data.version} was published.`, { action: { label: "Show it", run: () => { location.search = ""; } } });
+    refresh();
+  }
+});
+
+enter();

@@ -1,0 +1,115 @@
+// The gallery: what its cards can do, and how it follows what happens while it is open.
+import { page } from "./api.js";
+import { growOnDemand } from "./older.js";
+import { swap } from "./picture.js";
+import { captured } from "./plots.js";
+import { remove } from "./removal.js";
+import { share } from "./share.js";
+import { calmly, listen } from "./stream.js";
+import { localize } from "./times.js";
+import { announce } from "./toast.js";
+
+const sections = document.getElementById("sections");
+const isFirstPage = sections.hasAttribute("data-first");
+const name = (card) => card.querySelector("h3").textContent;
+const find = (id) => sections.querySelector(`[data-figure="${CSS.escape(id)}"]`);
+
+/** Prepare what is new below `root`. */
+function enter(root) {
+  for (const tools of root.querySelectorAll(".card-tools")) tools.hidden = false;
+  localize(root);
+}
+
+sections.addEventListener("click", (event) => {
+  const card = event.target.closest("[data-figure]");
+  if (event.target.closest("[data-share]")) share(card.dataset.figure, name(card), refresh);
+  if (event.target.closest("[data-delete]")) removeCard(card);
+});
+
+function removeCard(card) {
+  const { parentElement: list, nextElementSibling: next, previousElementSibling: before } = card;
+  const gone = () => {
+    // The focus goes on to the neighbour, so that the keyboard stays where it was.
+    if (card.contains(document.activeElement)) (next ?? before)?.querySelector("a").focus();
+    card.remove();
+    list.closest("section").hidden = !list.children.length;
+    return () => { list.insertBefore(card, next); list.closest("section").hidden = false; };
+  };
+  remove(card.dataset.figure, name(card), gone, update);
+}
+
+/** Bring the first page to what the server shows now, touching only what differs. */
+async function update() {
+  if (!isFirstPage) return;
+  let fresh;
+  try {
+    fresh = await page(location.href);
+  } catch {
+    return; // the next event, or the next connection, tries again
+  }
+  const arrived = [];
+  for (const section of [...fresh.querySelectorAll("#sections > section")].reverse()) merge(section, arrived);
+  for (const live of fresh.querySelectorAll("[data-live]")) {
+    replace(document.querySelector(`[data-live="${live.dataset.live}"]`), live);
+  }
+  if (sections.children.length) document.querySelector("[data-empty]")?.remove();
+  enter(document);
+  if (arrived.length) announce(arrived.length === 1 ? `New figure: ${arrived[0]}.` : `${arrived.length} new figures.`);
+}
+
+/** Put `fresh` in the place of `old`, unless somebody is at it. */
+function replace(old, fresh) {
+  if (old && !old.contains(document.activeElement)) old.replaceWith(fresh);
+}
+
+/** Enter a fetched section: known cards are changed where they stand, new ones come first. */
+function merge(section, arrived) {
+  const place = section.dataset.place;
+  let ours = [...sections.children].find((one) => one.dataset.place === place);
+  if (!ours) {
+    ours = section.cloneNode(true);
+    ours.querySelector(".cards").replaceChildren();
+    sections.prepend(ours);
+  } else {
+    replace(ours.querySelector("header"), section.querySelector("header"));
+  }
+  ours.hidden = false;
+  const list = ours.querySelector(".cards");
+  for (const card of [...section.querySelectorAll("[data-figure]")].reverse()) {
+    const known = find(card.dataset.figure);
+    if (known) {
+      change(known, card);
+    } else {
+      arrived.unshift(name(card));
+      list.prepend(card);
+    }
+  }
+}
+
+function change(known, card) {
+  known.dataset.version = card.dataset.version;
+  const [old, fresh] = [known, card].map((one) => one.querySelector("img"));
+  if (old && fresh) swap(old, fresh);
+  else known.querySelector(".card-picture").replaceWith(card.querySelector(".card-picture"));
+  const [link, meta] = ["h3 a", ".meta"].map((part) => [known, card].map((one) => one.querySelector(part)));
+  if (link[0].textContent !== link[1].textContent) link[0].textContent = link[1].textContent;
+  meta[0].replaceChildren(...meta[1].childNodes);
+}
+
+const refresh = calmly(update);
+const plots = captured(document.getElementById("captured"), refresh);
+
+listen((kind, data) => {
+  if (kind === "figure.deleted") {
+    const card = find(data.figure);
+    const list = card?.parentElement;
+    if (card?.contains(document.activeElement)) document.getElementById("main").focus();
+    card?.remove();
+    if (list) list.closest("section").hidden = !list.children.length;
+  }
+  if (kind.startsWith("plot.") || kind.startsWith("session.") || kind === "reconnected") plots.refresh();
+  if (!kind.startsWith("plot.")) refresh();
+});
+
+growOnDemand(sections, enter);
+enter(document);

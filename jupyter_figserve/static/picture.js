@@ -1,0 +1,16 @@
+// Pictures that change in place without a flicker.
+
+/** Show what `fresh` shows in `old`, once it is decoded; until then the old picture stays. */
+export async function swap(old, fresh) {
+  const source = fresh.getAttribute("src");
+  if (old.getAttribute("src") !== source) {
+    const loading = new Image();
+    loading.src = source;
+    await loading.decode().catch(() => {});
+    for (const name of ["src", "width", "height"]) {
+      if (fresh.hasAttribute(name)) old.setAttribute(name, fresh.getAttribute(name));
+      else old.removeAttribute(name);
+    }
+  }
+  old.alt = fresh.alt;
+}

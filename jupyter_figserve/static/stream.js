@@ -1,0 +1,48 @@
+// The event stream: one for each page, opened again whenever it ends.
+import { prefix } from "./api.js";
+
+const KINDS = [
+  "figure.published", "figure.changed", "figure.deleted", "figure.restored",
+  "plot.captured", "session.started", "session.ended",
+];
+
+/** Call `heard(kind, data)` for each event, and `heard("reconnected")` when some may have been missed. */
+export function listen(heard) {
+  let source = null;
+  let wasOpen = false;
+  const open = () => {
+    source = new EventSource(new URL("api/events", prefix));
+    source.addEventListener("open", () => {
+      if (wasOpen) heard("reconnected");
+      wasOpen = true;
+    });
+    // The browser connects again by itself, but gives up after an answer that is an error.
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) setTimeout(open, 5_000);
+    });
+    for (const kind of KINDS) {
+      source.addEventListener(kind, (event) => heard(kind, JSON.parse(event.data)));
+    }
+  };
+  open();
+  // A page that waits in the history holds no connection.
+  addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) open(); });
+}
+
+/** `run`, at most once in `pause` milliseconds however often it is asked for, and never twice at the same time. */
+export function calmly(run, pause = 400) {
+  let asked = false;
+  let busy = false;
+  return async function ask() {
+    asked = true;
+    if (busy) return;
+    busy = true;
+    while (asked) {
+      await new Promise((resolve) => { setTimeout(resolve, pause); });
+      asked = false;
+      await run();
+    }
+    busy = false;
+  };
+}
