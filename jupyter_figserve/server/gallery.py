@@ -136,6 +136,7 @@ class GalleryHandler(PrivateHandler):
             used=usage.read(store.catalog.reader, "owner", owner),
             matching=_count(store, owner, query, len(found), following),
             scope=self.services.settings.scope,
+            can_embed=bool(self.services.settings.embed_origins),
             now=store.clock(),
         )
 

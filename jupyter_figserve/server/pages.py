@@ -63,6 +63,7 @@ class FigurePageHandler(PrivateHandler):
             links=links.of_figure(reader, record.id),
             neighbours=browsing.find_neighbours(reader, record),
             session=browsing.get_sessions(reader, [record.version.session or ""]).get(record.version.session or ""),
+            can_embed=bool(self.services.settings.embed_origins),
             now=services.store.clock(),
         )
 
