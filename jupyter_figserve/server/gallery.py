@@ -14,7 +14,7 @@ from tornado import web
 from ..errors import InvalidInput
 from ..figure import FigureRecord, Representation
 from ..formats import FORMATS
-from ..store import browsing, figures, usage
+from ..store import browsing, figures, sessions, usage
 from ..store.figures import Filter
 from ..store.sessions import Session
 from ..store.store import Store
@@ -181,7 +181,7 @@ def _notebooks(store: Store, owner: str, running: Sequence[Session]) -> list[Not
         if session.notebook:
             latest.setdefault((session.scope, session.notebook), session)
     shown = list(latest.values())[:_NOTEBOOKS]
-    made = browsing.count_made(store.catalog.reader, [session.id for session in shown])
+    made = sessions.count_figures(store.catalog.reader, [session.id for session in shown])
     return [Notebook(session, made.get(session.id, 0)) for session in shown]
 
 

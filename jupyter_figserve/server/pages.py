@@ -111,7 +111,7 @@ class StaticHandler(PublicHandler):
             raise NotFound("There is nothing at this address.")
         data, digest = files[name]
         # A page from before an upgrade asks under the old digest; it gets what there is, and nobody keeps it.
-        kept = "public, max-age=31536000, immutable" if digest_of_all == static_digest() else "public, no-cache"
+        kept = "public, max-age=31536000, immutable" if digest_of_all == static_digest() else "public, max-age=0, must-revalidate"
         self.replace_headers(headers.of_page() | {"Cache-Control": kept})
         self.set_header("Content-Type", _TYPES[Path(name).suffix])
         self.set_header("ETag", f'"{digest}"')

@@ -1,12 +1,14 @@
 // Captured plots of running sessions: a closed list for each session, whose pictures are asked for when it is opened.
-import { ask } from "./api.js";
+import { ask, prefix } from "./api.js";
 import { calmly } from "./stream.js";
 import { announce, toast } from "./toast.js";
 
 const MOST = 60;
+/** What was kept from this page: its plot is still there, until its session ends. */
+const kept = new Set();
 
-/** Own the element `place`; `kept` is called when a plot has become a figure. */
-export function captured(place, kept) {
+/** Own the element `place`; `entered` is called when a plot has become a figure. */
+export function captured(place, entered) {
   const refresh = calmly(update, 600);
 
   async function update() {
@@ -22,7 +24,7 @@ export function captured(place, kept) {
     }
     for (const session of some) {
       const box = [...place.children].find((one) => one.dataset.session === session.id) ?? add(session);
-      box.querySelector(".count").textContent = `${session.plots} captured`;
+      box.querySelector(".count").textContent = session.plots === 1 ? "1 captured plot" : `${session.plots} captured plots`;
       if (box.open) await fill(box);
     }
     place.hidden = !place.children.length;
@@ -49,9 +51,9 @@ export function captured(place, kept) {
       return;
     }
     const list = box.querySelector("ul");
-    const unkept = found.plots.filter((plot) => plot.origin !== "published" && !plot.figure).slice(0, MOST);
-    const known = new Map([...list.children].map((card) => [card.dataset.plot, card]));
-    const cards = unkept.map((plot) => known.get(plot.path + plot.created) ?? card(plot, box));
+    const isOpen = (plot) => plot.origin !== "published" && !plot.figure && !kept.has(key(plot, box));
+    const shown = new Map([...list.children].map((card) => [card.dataset.plot, card]));
+    const cards = found.plots.filter(isOpen).slice(0, MOST).map((plot) => shown.get(key(plot, box)) ?? card(plot, box));
     if (cards.some((one, at) => list.children[at] !== one) || list.children.length !== cards.length) {
       list.replaceChildren(...cards);
     }
@@ -59,10 +61,10 @@ export function captured(place, kept) {
 
   function card(plot, box) {
     const item = make("li", "card");
-    item.dataset.plot = plot.path + plot.created;
+    item.dataset.plot = key(plot, box);
     const picture = make("div", "card-picture");
     const image = make("img");
-    Object.assign(image, { loading: "lazy", decoding: "async", alt: `Captured plot ${plot.path}`, src: plot.url });
+    Object.assign(image, { loading: "lazy", decoding: "async", alt: `Captured plot ${plot.path}`, src: address(plot, box) });
     picture.append(image);
     const keep = make("button", "", "Keep");
     keep.type = "button";
@@ -77,12 +79,14 @@ export function captured(place, kept) {
   async function keepPlot(plot, box, item, button) {
     button.disabled = true;
     try {
-      const record = await ask("POST", `api/sessions/${encodeURIComponent(box.dataset.session)}/figures`, { path: plot.path });
-      const following = item.nextElementSibling ?? item.previousElementSibling;
-      if (item.contains(document.activeElement)) (following?.querySelector("button") ?? box.querySelector("summary")).focus();
+      const session = encodeURIComponent(box.dataset.session);
+      const record = await ask("POST", `api/sessions/${session}/figures`, { path: plot.path });
+      kept.add(key(plot, box));
+      const next = item.nextElementSibling ?? item.previousElementSibling;
+      if (item.contains(document.activeElement)) (next?.querySelector("button") ?? box.querySelector("summary")).focus();
       item.remove();
       announce(`Kept ${record.title || record.name}.`);
-      kept();
+      entered();
     } catch (error) {
       button.disabled = false;
       toast(`${plot.path} was not kept. ${error.message}`, { fault: true });
@@ -92,6 +96,16 @@ export function captured(place, kept) {
   if (!place) return { refresh() {} };
   refresh();
   return { refresh };
+}
+
+function key(plot, box) {
+  return `${box.dataset.session} ${plot.path} ${plot.created}`;
+}
+
+/** By our own address, whatever address links are written with; anew when a plot of that name was drawn again. */
+function address(plot, box) {
+  const path = [box.dataset.session, ...plot.path.split("/")].map(encodeURIComponent).join("/");
+  return new URL(`plots/${path}?_drawn=${encodeURIComponent(plot.created)}`, prefix).href;
 }
 
 function make(tag, className = "", text = "") {

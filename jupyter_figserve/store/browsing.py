@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from ..figure import FigureRecord
-from . import tables
+from . import conditions, tables
 from .sessions import Session
 
 COUNTED = 1_000
@@ -34,13 +34,6 @@ def get_sessions(connection: Connection, ids: Collection[str]) -> dict[str, Sess
     return {session.id: session for session in _sessions(connection, _S.id.in_(ids), order=_S.started, limit=len(ids))}
 
 
-def count_made(connection: Connection, sessions: Collection[str]) -> dict[str, int]:
-    """How many figures each session made that are still there."""
-    made = tables.session_figures.c
-    query = sa.select(made.session, sa.func.count()).where(made.session.in_(sessions)).group_by(made.session)
-    return {session: count for session, count in connection.execute(query)}
-
-
 def count_in_notebook(connection: Connection, owner: str, scope: str, notebook: str) -> int:
     """Figures of a notebook; ``COUNTED`` where there are as many and more."""
     here = _F.owner == owner, _F.scope == scope, _F.notebook == notebook
@@ -50,20 +43,8 @@ def count_in_notebook(connection: Connection, owner: str, scope: str, notebook: 
 
 def count_open_links(connection: Connection, figures: Collection[str], now: float) -> dict[str, int]:
     """How many links each figure has through which somebody may look at it now."""
-    query = sa.select(_L.figure, sa.func.count()).where(_L.figure.in_(figures), is_open(now)).group_by(_L.figure)
+    query = sa.select(_L.figure, sa.func.count()).where(_L.figure.in_(figures), conditions.is_open(now)).group_by(_L.figure)
     return {figure: count for figure, count in connection.execute(query)}
-
-
-def made_by_running() -> sa.Select[tuple[str]]:
-    """Ids of all figures that sessions made which are alive."""
-    made = tables.session_figures.c
-    return sa.select(made.figure).join(tables.sessions, _S.id == made.session).where(_S.ended.is_(None))
-
-
-def is_open(now: float) -> sa.ColumnElement[bool]:
-    """Condition: a link that is neither paused, nor past its end, nor used up."""
-    unended, unused = sa.or_(_L.expires.is_(None), _L.expires > now), sa.or_(_L.views.is_(None), _L.seen < _L.views)
-    return sa.and_(_L.paused.is_(False), unended, unused)
 
 
 def find_neighbours(connection: Connection, record: FigureRecord) -> tuple[Row[str] | None, Row[str] | None]:

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection, Row
 
 from ..errors import InvalidInput
 from ..figure import FigureRecord, Identity, Representation, Source, Version
-from . import browsing, tables
+from . import conditions, tables
 
 LIMIT = 50
 MOST = 1_000
@@ -162,9 +162,9 @@ def _conditions(which: Filter) -> list[Any]:
         found.append(_F.id.in_(sa.select(made.figure).where(made.session == which.session)))
     if which.shared_at is not None:
         shown = tables.links.c.figure
-        found.append(sa.exists().where(shown == _F.id, browsing.is_open(which.shared_at)))
+        found.append(sa.exists().where(shown == _F.id, conditions.is_open(which.shared_at)))
     if which.running:
-        found.append(_F.id.in_(browsing.made_by_running()))
+        found.append(_F.id.in_(conditions.made_by_running()))
     if which.text:
         found.append(
             sa.or_(*(column.icontains(which.text, autoescape=True) for column in (_F.name, _F.title, _F.notebook)))

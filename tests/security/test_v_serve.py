@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from jupyter_figserve.demo.server_process import ServerProcess
-from jupyter_figserve.server import embedding, events, figures, keys, links, pages, sessions, shared, status
+from jupyter_figserve.server import embedding, events, figures, gallery, keys, links, pages, sessions, shared, status
 from jupyter_figserve.server.base import MissingHandler
 from jupyter_figserve.server.routes import ROUTES, make_routes
 from jupyter_figserve.store import tables
@@ -130,7 +130,10 @@ async def make_samples(owner, services) -> list[Sample]:
         Sample(shared.LinkHandler, f"/f/{framed_token}", PAGE_WITH_FRAME, False, html),
         Sample(shared.LinkHandler, f"/f/{framed_token}/embed", PAGE_WITH_FRAME, False, html),
         Sample(shared.LinkHandler, f"/f/{framed_token}.html", PAGE_WITH_FRAME, False, html),
+        Sample(gallery.GalleryHandler, "/", PAGE, True, html),
+        Sample(gallery.GalleryHandler, "/?q=sales&show=shared", PAGE, True, html),
         Sample(pages.FigurePageHandler, f"/figures/{figure}", PAGE, True, html),
+        Sample(pages.FigurePageHandler, f"/figures/{figure}?version=1&with=1", PAGE, True, html),
         Sample(pages.FigurePageHandler, f"/figures/{framed['id']}", PAGE_WITH_FRAME, True, html),
         Sample(figures.FigureBytesHandler, f"/figures/{framed['id']}.html", IMAGE, True, html, True),
         Sample(embedding.FrameHandler, f"/frame/{signed}.html", IMAGE, False, html),
@@ -148,7 +151,7 @@ async def make_samples(owner, services) -> list[Sample]:
     return made
 
 
-WITHOUT_GET = {figures.SourceHandler, sessions.SessionFiguresHandler}
+WITHOUT_GET = {figures.SourceHandler, figures.RestoreHandler, sessions.SessionFiguresHandler}
 STREAMS = {events.EventsHandler}
 
 
@@ -216,7 +219,7 @@ async def test_v1_headers_on_206_304_and_416(samples, owner, browser, stranger) 
 
 async def test_v1_headers_on_401_404_and_405(samples, owner, browser, stranger) -> None:
     """Errors are JSON, or a page of ours for those who want one, under the same policies; never Jupyter's page."""
-    for path in ("/figures/" + "x" * 16, f"/f/{MISSING}", f"/f/{MISSING}.png", "/nothing", "/frame/x.html", "/"):
+    for path in ("/figures/" + "x" * 16, f"/f/{MISSING}", f"/f/{MISSING}.png", "/nothing", "/frame/x.html", "//"):
         for client in (owner, browser, stranger):
             for accept, policy in (("*/*", JSON), ("text/html", PAGE)):
                 answer = await client.get(path, {"Accept": accept})

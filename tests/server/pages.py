@@ -19,5 +19,13 @@ class Page(HTMLParser):
     def __getitem__(self, tag: str) -> list[dict[str, str | None]]:
         return self.tags.get(tag, [])
 
+    @property
+    def links(self) -> list[dict[str, str | None]]:
+        """Those that lead somewhere else from the start."""
+        return [tag for tag in self["a"] if not (tag.get("href") or "#").startswith("#")]
+
+    def of_class(self, tag: str, name: str) -> list[dict[str, str | None]]:
+        return [found for found in self[tag] if name in (found.get("class") or "").split()]
+
     def meta(self, name: str) -> str | None:
         return next((m.get("content") for m in self["meta"] if name in (m.get("property"), m.get("name"))), None)

@@ -54,6 +54,9 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("HEAD", "/api/keys/{id}"): (200, ADMIN),
     ("DELETE", "/api/keys/{id}"): (204, ADMIN),
     ("GET", "/api/events"): (200, READ),
+    ("POST", "/api/figures/{id}/restore"): (200, PUBLISH),
+    ("GET", "/"): (200, READ),
+    ("HEAD", "/"): (200, READ),
     ("GET", "/figures/{id}"): (200, READ),
     ("HEAD", "/figures/{id}"): (200, READ),
     ("GET", "/figures/{id}.{ext}"): (200, READ),
@@ -70,6 +73,8 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("HEAD", "/oembed"): (200, ANYBODY),
     ("GET", "/static/{file}"): (200, ANYBODY),
     ("HEAD", "/static/{file}"): (200, ANYBODY),
+    ("GET", "/static/{digest}/{file}"): (200, ANYBODY),
+    ("HEAD", "/static/{digest}/{file}"): (200, ANYBODY),
 }
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/figures"): png(),
@@ -143,7 +148,7 @@ async def test_each_cell_of_the_table(credential, owner, stranger, services, mak
             token = link["url"].rpartition("/")[2]
             key_id = split_key(await make_key("read"))[0]
             thing = {"/api/links": link["id"], "/api/keys": key_id}.get(path.rpartition("/")[0], figure["id"])
-            values = {"id": thing, "token": token, "ext": "png", "number": "1", "file": "copy.js"}
+            values = {"id": thing, "token": token, "ext": "png", "number": "1", "file": "copy.js"} | {"digest": "0" * 16}
         query = QUERIES.get(operation, {"url": link["url"]} if path == "/oembed" else {})
         type = {"Content-Type": "image/png"} if operation == ("POST", "/api/figures") else {}
         answer = await stranger.ask(method, path.format(**values), BODIES.get(operation), headers | type, **query)
@@ -171,6 +176,7 @@ class TestXsrf:
             await browser.delete(f"/api/links/{link['id']}"),
             await browser.post("/api/keys", {"scopes": ["admin"]}),
             await browser.delete(path),
+            await browser.post(f"{path}/restore"),
             await browser.delete("/api/figures", notebook="a.ipynb"),
         ]
         assert {(answer.status, answer.code) for answer in answers} == {(403, "xsrf_missing")}
