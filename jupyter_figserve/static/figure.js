@@ -1,5 +1,6 @@
 // A figure's page: sharing, its links, its words, deletion, and following new versions.
 import { ask, page, prefix } from "./api.js";
+import { exchange } from "./focus.js";
 import { swap } from "./picture.js";
 import { remove } from "./removal.js";
 import { share } from "./share.js";
@@ -14,9 +15,9 @@ const isPinned = new URLSearchParams(location.search).has("version");
 let isDeleted = false;
 
 /** Prepare what has come anew: what only scripts can do is shown. */
-function enter() {
-  for (const tools of main.querySelectorAll(".actions, .row-tools")) tools.hidden = false;
-  localize(main);
+function enter(root) {
+  for (const tools of root.querySelectorAll(".actions, .row-tools")) tools.hidden = false;
+  localize(root);
 }
 
 main.addEventListener("click", async (event) => {
@@ -50,10 +51,7 @@ async function changeLink(link, method, change) {
   } catch (error) {
     toast(error.message, { fault: true });
   }
-  const id = link.dataset.link;
   await update();
-  const place = main.querySelector(`[data-link="${id}"] button`) ?? main.querySelector("[data-share]");
-  place.focus();
 }
 
 function edit(open) {
@@ -77,7 +75,7 @@ words.addEventListener("submit", async (event) => {
   }
   edit(false);
   await update();
-  toast("Saved.");
+  announce("Saved.");
 });
 
 /** The figure is deleted: say so in its place. */
@@ -117,6 +115,7 @@ async function update() {
     if (!isDeleted) toast(error.message, { fault: true });
     return;
   }
+  enter(fresh);
   for (const part of fresh.querySelectorAll("[data-live]")) {
     const ours = main.querySelector(`[data-live="${part.dataset.live}"]`);
     const [old, image] = [ours, part].map((one) => one?.querySelector("img.picture"));
@@ -127,13 +126,18 @@ async function update() {
       ours.querySelector("figcaption")?.remove();
       if (caption) ours.querySelector("figure").append(caption);
     } else if (ours) {
-      ours.replaceWith(part);
+      exchange(ours, part);
     }
   }
   const shown = fresh.getElementById("main").dataset;
   Object.assign(main.dataset, { name: shown.name, version: shown.version });
   document.title = fresh.title;
-  enter();
+}
+
+/** An older version was asked for and stays; the newer one is a press away. */
+function offer(version) {
+  const show = () => { location.search = ""; };
+  toast(`Version ${version} was published.`, { action: { label: "Show it", run: show } });
 }
 
 const refresh = calmly(update, 300);
@@ -145,9 +149,9 @@ listen((kind, data) => {
   if (kind === "figure.restored" && isDeleted) come();
   if (kind === "figure.published" || kind === "figure.changed") {
     if (kind === "figure.published") announce(`Version ${data.version} was published.`);
-    if (isPinned && kind === "figure.published") toast(`Version ${data.version} was published.`, { action: { label: "Show it", run: () => { location.search = ""; } } });
+    if (isPinned && kind === "figure.published") offer(data.version);
     refresh();
   }
 });
 
-enter();
+enter(document);

@@ -1,5 +1,6 @@
 // The gallery: what its cards can do, and how it follows what happens while it is open.
 import { page } from "./api.js";
+import { exchange } from "./focus.js";
 import { growOnDemand } from "./older.js";
 import { swap } from "./picture.js";
 import { captured } from "./plots.js";
@@ -50,16 +51,11 @@ async function update() {
   const arrived = [];
   for (const section of [...fresh.querySelectorAll("#sections > section")].reverse()) merge(section, arrived);
   for (const live of fresh.querySelectorAll("[data-live]")) {
-    replace(document.querySelector(`[data-live="${live.dataset.live}"]`), live);
+    exchange(document.querySelector(`[data-live="${live.dataset.live}"]`), live);
   }
   if (sections.children.length) document.querySelector("[data-empty]")?.remove();
   enter(document);
   if (arrived.length) announce(arrived.length === 1 ? `New figure: ${arrived[0]}.` : `${arrived.length} new figures.`);
-}
-
-/** Put `fresh` in the place of `old`, unless somebody is at it. */
-function replace(old, fresh) {
-  if (old && !old.contains(document.activeElement)) old.replaceWith(fresh);
 }
 
 /** Enter a fetched section: known cards are changed where they stand, new ones come first. */
@@ -71,7 +67,7 @@ function merge(section, arrived) {
     ours.querySelector(".cards").replaceChildren();
     sections.prepend(ours);
   } else {
-    replace(ours.querySelector("header"), section.querySelector("header"));
+    exchange(ours.querySelector("header"), section.querySelector("header"));
   }
   ours.hidden = false;
   const list = ours.querySelector(".cards");

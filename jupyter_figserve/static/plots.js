@@ -77,13 +77,15 @@ export function captured(place, entered) {
   }
 
   async function keepPlot(plot, box, item, button) {
+    // A button that is disabled loses the focus.
+    const hadFocus = document.activeElement === button;
     button.disabled = true;
     try {
       const session = encodeURIComponent(box.dataset.session);
       const record = await ask("POST", `api/sessions/${session}/figures`, { path: plot.path });
       kept.add(key(plot, box));
       const next = item.nextElementSibling ?? item.previousElementSibling;
-      if (item.contains(document.activeElement)) (next?.querySelector("button") ?? box.querySelector("summary")).focus();
+      if (hadFocus) (next?.querySelector("button") ?? box.querySelector("summary")).focus();
       item.remove();
       announce(`Kept ${record.title || record.name}.`);
       entered();

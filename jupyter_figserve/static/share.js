@@ -33,9 +33,9 @@ form.addEventListener("submit", async (event) => {
   } catch (error) {
     fault.textContent = error.message;
     fault.hidden = false;
-  } finally {
-    button.disabled = false;
   }
+  button.disabled = false;
+  if (!made) button.focus();
 });
 
 dialog.addEventListener("click", (event) => {

@@ -90,6 +90,18 @@ def see(page, url: str) -> None:
     page.wait_for_load_state("networkidle")
 
 
+def open_own(page, server: ServerProcess, path: str = "figserve/", *, script: bool = True) -> None:
+    """Log in and open a page of the owner's; with its script, return when it hears of what happens."""
+    log_in(page, server)
+    if not script:
+        page.goto(server.url + path)
+        return
+    with page.expect_response("**/api/events"):
+        page.goto(server.url + path)
+    # The picture of each card that is in sight.
+    page.wait_for_function("() => [...document.images].every(i => i.complete || i.loading === 'lazy')")
+
+
 CONTRAST = """
 element => {
   const parse = text => text.match(/[\\d.]+/g).map(Number);
@@ -121,15 +133,15 @@ def check_contrast(page, *selectors: str) -> None:
                 assert ratio >= 4.5, (scheme, selector, ratio)
 
 
-def check_phone(page) -> None:
+def check_phone(page, width: int = 375) -> None:
     """On a phone nothing is cut off or must be scrolled sideways."""
-    page.set_viewport_size({"width": 375, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") == 375
+    page.set_viewport_size({"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") == width
     for element in page.query_selector_all("main *"):
         box = element.bounding_box()
         if box and box["width"] > 1:
             assert box["x"] >= 0, element.inner_html()
-            assert box["x"] + box["width"] <= 375, element.inner_html()
+            assert box["x"] + box["width"] <= width, element.inner_html()
 
 
 def tab_stops(page, most: int = 40) -> list[str]:

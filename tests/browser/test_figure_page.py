@@ -7,10 +7,11 @@ import pytest
 from jupyter_figserve.demo.server_process import ServerProcess
 from tests.security.actors import HTML, make_png, publish, share
 
-from .conftest import WIDTH, check_contrast, check_phone, log_in, see, tab_stops
+from .conftest import check_contrast, check_phone, log_in, open_own, see, tab_stops
 
 pytestmark = pytest.mark.browser
 TITLE = "Sightings of animals"
+WIDTH = "document.querySelector('img.picture').naturalWidth"
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +29,7 @@ def figure(live_server: ServerProcess) -> dict:
 
 @pytest.fixture
 def opened(page, live_server: ServerProcess, figure: dict):
-    log_in(page, live_server)
-    see(page, figure["url"])
+    open_own(page, live_server, f"figserve/figures/{figure['id']}")
     return page
 
 
@@ -40,9 +40,10 @@ def test_page_shows_the_newest_version_and_leads_to_the_others(opened) -> None:
     assert opened.inner_text("[aria-current=true]").startswith("Version 3")
     opened.get_by_role("link", name="Version 1").click()
     opened.wait_for_url("**?version=1")
-    opened.wait_for_load_state("networkidle")
-    assert opened.evaluate(WIDTH) == 600
+    opened.wait_for_function(f"() => {WIDTH} === 600")
     assert opened.inner_text("[aria-current=true]").startswith("Version 1")
+    opened.get_by_role("link", name="show the newest").click()
+    opened.wait_for_function(f"() => {WIDTH} === 602")
 
 
 def test_page_lists_links_without_their_secrets(opened) -> None:
@@ -65,18 +66,20 @@ def test_page_lists_links_without_their_secrets(opened) -> None:
 
 def test_page_is_legible_reachable_and_fits_a_phone(opened) -> None:
     """Contrast in both schemes, focus on each stop of the Tab key, nothing beyond 375 pixels."""
-    check_contrast(opened, "h1", "h2", ".meta", "a", "figcaption", "li")
+    check_contrast(opened, "h1", "h2", ".meta", "main a", "figcaption", "li", ".state", "dt", "button:visible", "label")
     stops = tab_stops(opened)
+    assert stops[0] == "A Skip to the figures"
     assert "A PNG" in stops
     assert sum(stop.startswith("A Version") for stop in stops) == 3
-    check_phone(opened)
+    for name in ("Share", "Edit words", "Delete", "Compare"):
+        assert f"BUTTON {name}" in stops
+    check_phone(opened, 360)
 
 
 def test_html_figures_run_in_their_frame(page, live_server: ServerProcess) -> None:
     """Behind the login, too, HTML is framed and isolated."""
     record = publish(live_server, HTML, "text/html", name="framed")
-    log_in(page, live_server)
-    see(page, record["url"])
+    open_own(page, live_server, f"figserve/figures/{record['id']}")
     assert page.frame_locator("iframe").locator("#plot").inner_text() == "drawn"
 
 
@@ -88,3 +91,134 @@ def test_without_login_comes_the_login_and_then_the_figure(page, live_server: Se
     page.press("input[type=password]", "Enter")
     page.wait_for_url(figure["url"])
     assert page.title() == TITLE
+
+
+class TestDoing:
+    """What an owner does here; each test has a figure of its own."""
+
+    @pytest.fixture
+    def mine(self, live_server: ServerProcess) -> dict:
+        for shade in range(2):
+            record = publish(live_server, make_png(200 + shade, 100, shade), name="mine", title="Mine", alt="Words.")
+        yield record
+        live_server.fetch(f"figserve/api/figures/{record['id']}", method="DELETE")
+
+    @pytest.fixture
+    def at(self, page, live_server: ServerProcess, mine: dict):
+        open_own(page, live_server, f"figserve/figures/{mine['id']}")
+        return page
+
+    def test_two_versions_stand_beside_each_other(self, at) -> None:
+        """On a wide window side by side, on a phone below each other; the address keeps the choice."""
+        at.get_by_role("button", name="Compare").click()
+        at.wait_for_url("**?version=2&with=1")
+        at.wait_for_function("() => [...document.querySelectorAll('img.picture')].every(i => i.naturalWidth)")
+        widths = at.eval_on_selector_all("img.picture", "all => all.map(i => i.naturalWidth)")
+        assert widths == [201, 200]
+        wide = [box.bounding_box() for box in at.query_selector_all(".panes figure")]
+        assert wide[0]["y"] == wide[1]["y"]
+        check_phone(at, 360)
+        narrow = [box.bounding_box() for box in at.query_selector_all(".panes figure")]
+        assert narrow[0]["x"] == narrow[1]["x"]
+        assert narrow[0]["y"] < narrow[1]["y"]
+
+    def test_words_are_corrected(self, at, live_server: ServerProcess, mine: dict) -> None:
+        """By the keyboard alone; the page and the record have them, and markup stays text."""
+        at.get_by_role("button", name="Edit words").focus()
+        at.keyboard.press("Enter")
+        at.keyboard.press("Control+A")
+        at.keyboard.type("Ours <b>now</b>")
+        at.keyboard.press("Tab")
+        at.keyboard.press("Control+A")
+        at.keyboard.type("New words.")
+        at.get_by_role("button", name="Save").press("Enter")
+        at.wait_for_function("() => document.title === 'Ours <b>now</b>'")
+        assert at.inner_text("h1") == "Ours <b>now</b>"
+        at.wait_for_function("() => document.querySelector('figcaption').textContent === 'New words.'")
+        assert at.evaluate("document.activeElement.textContent") == "Edit words"
+        record = live_server.fetch(f"figserve/api/figures/{mine['id']}").json()
+        assert (record["title"], record["alt"]) == ("Ours <b>now</b>", "New words.")
+
+    def test_link_is_paused_resumed_and_revoked(self, at, live_server: ServerProcess, mine: dict) -> None:
+        """Each at once for everybody; revoking wants a second press. The keyboard keeps its place."""
+        link = share(live_server, mine, label="for Ada")
+        at.reload()
+        status = lambda: live_server.fetch(link["url"], anonymous=True).status  # noqa: E731
+        at.get_by_role("button", name="Pause for Ada").press("Enter")
+        at.get_by_role("button", name="Resume for Ada").wait_for()
+        assert status() == 404
+        assert at.evaluate("document.activeElement.textContent") == "Resume for Ada"
+        at.keyboard.press("Enter")
+        at.get_by_role("button", name="Pause for Ada").wait_for()
+        assert status() == 200
+        at.get_by_role("button", name="Revoke for Ada").click()
+        assert status() == 200
+        at.get_by_role("button", name="Really revoke for Ada").click()
+        at.get_by_text("Nobody has a link").wait_for()
+        assert status() == 404
+
+    def test_new_version_appears_in_place(self, at, live_server: ServerProcess, mine: dict) -> None:
+        """The picture changes without the page; the place that had the focus keeps it."""
+        at.evaluate("window.same = document.querySelector('img.picture')")
+        at.focus("[data-edit]")
+        publish(live_server, make_png(333, 100), name="mine", title="Mine", alt="Words.")
+        at.wait_for_function("() => same.isConnected && same.naturalWidth === 333")
+        at.get_by_role("link", name="Version 3").wait_for()
+        assert "version 3" in at.inner_text(".heading .meta")
+        assert at.text_content("#news") == "Version 3 was published."
+
+    def test_older_version_stays_and_tells_of_the_newer(self, at, live_server: ServerProcess, mine: dict) -> None:
+        """Whoever looks at version 1 goes on seeing it."""
+        with at.expect_response("**/api/events"):
+            at.goto(f"{mine['url']}?version=1")
+        publish(live_server, make_png(333, 100), name="mine", title="Mine", alt="Words.")
+        at.get_by_role("button", name="Show it").wait_for()
+        assert at.evaluate(WIDTH) == 200
+        at.get_by_role("button", name="Show it").click()
+        at.wait_for_function(f"() => document.querySelector('img.picture') && {WIDTH} === 333")
+
+    def test_deletion_is_undone(self, at, live_server: ServerProcess, mine: dict) -> None:
+        """Links close and open again with it; the page is as it was."""
+        link = share(live_server, mine)
+        at.get_by_role("button", name="Delete").press("Enter")
+        at.get_by_role("button", name="Undo").wait_for()
+        assert at.get_by_role("heading", name="Deleted").is_visible()
+        assert live_server.fetch(link["url"], anonymous=True).status == 404
+        at.get_by_role("button", name="Undo").press("Enter")
+        at.get_by_role("heading", name="Mine").wait_for()
+        assert live_server.fetch(link["url"], anonymous=True).status == 200
+        assert at.evaluate("document.activeElement.textContent") == "Delete"
+
+    def test_deletion_elsewhere_is_told(self, at, live_server: ServerProcess, mine: dict) -> None:
+        """And so is its undoing."""
+        live_server.fetch(f"figserve/api/figures/{mine['id']}", method="DELETE")
+        at.get_by_role("heading", name="Deleted").wait_for()
+        live_server.fetch(f"figserve/api/figures/{mine['id']}/restore", method="POST")
+        at.get_by_role("heading", name="Mine").wait_for()
+
+    def test_neighbours(self, at, live_server: ServerProcess, mine: dict) -> None:
+        """Older leads to the figure that was published before, and Newer back."""
+        publish(live_server, make_png(9, 9), name="newer", title="The newer")
+        at.reload()
+        at.get_by_role("link", name="Newer: The newer").click()
+        at.get_by_role("heading", name="The newer").wait_for()
+        at.get_by_role("link", name="Older: Mine").click()
+        at.wait_for_url(mine["url"])
+
+    def test_page_reads_without_scripts(self, chromium, at, mine: dict) -> None:
+        """Picture, versions, files and comparison are there; buttons that could do nothing are not."""
+        chromium.new_cdp_session(at).send("Emulation.setScriptExecutionDisabled", {"value": True})
+        at.goto(mine["url"])
+        assert at.get_by_role("img", name="Words.").is_visible()
+        assert at.locator("button:visible").all_inner_texts() == ["Compare"]
+        at.get_by_role("button", name="Compare").click()
+        at.wait_for_url("**with=1")
+        assert at.locator(".panes figure").count() == 2
+
+    def test_print_has_the_figure_and_its_words(self, at) -> None:
+        """On paper there are no buttons."""
+        at.emulate_media(media="print", color_scheme="dark")
+        assert at.is_visible("img.picture")
+        assert at.is_visible("figcaption")
+        for selector in (".bar", ".actions", ".compare", ".row-tools"):
+            assert not at.locator(f"{selector}:visible").count(), selector

@@ -1,0 +1,366 @@
+"""The gallery in Chromium: browsing, search, paging, live changes, deletion, and how it reads."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+
+import pytest
+
+from jupyter_figserve.demo.server_process import ServerProcess
+from tests.benchmarks.catalog_rows import fill
+from tests.security.actors import HTML, PDF, make_png, publish, share
+
+from .conftest import Watch, check_contrast, check_phone, log_in, open_own, tab_stops
+
+pytestmark = pytest.mark.browser
+CARDS = "[...document.querySelectorAll('#sections .card h3')].map(h => h.textContent)"
+
+
+@pytest.fixture
+def server(live_server: ServerProcess):
+    """The module's server, without figures at the end of each test."""
+    yield live_server
+    for record in live_server.fetch("figserve/api/figures?limit=1000").json()["figures"]:
+        live_server.fetch(f"figserve/api/figures/{record['id']}", method="DELETE")
+
+
+@pytest.fixture
+def three(server: ServerProcess) -> list[dict]:
+    """Figures one, two and three; three is the newest."""
+    return [
+        publish(server, make_png(300 + n, 200, 60 * n), name=name, title=f"Figure {name}", alt=f"What {name} shows")
+        for n, name in enumerate(("one", "two", "three"))
+    ]
+
+
+class TestReading:
+    def test_cards_show_pictures_and_lead_to_their_figures(self, page, server, three) -> None:
+        """Newest first; each picture is painted with its words, and the whole card is the link."""
+        open_own(page, server)
+        assert page.evaluate(CARDS) == ["Figure three", "Figure two", "Figure one"]
+        image = page.get_by_role("img", name="What two shows")
+        image.scroll_into_view_if_needed()
+        page.wait_for_function("() => [...document.querySelectorAll('.card img')].every(i => i.naturalWidth >= 300)")
+        box = image.bounding_box()
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.wait_for_url(three[1]["url"])
+
+    def test_search_and_filters(self, page, server, three) -> None:
+        """By the keyboard; back shows everything again."""
+        share(server, three[0])
+        open_own(page, server)
+        page.get_by_role("searchbox", name="Search figures").fill("TWO")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/figserve/?q=TWO")
+        assert page.evaluate(CARDS) == ["Figure two"]
+        page.get_by_role("link", name="show all 3 figures").click()
+        page.wait_for_url("**/figserve/")
+        page.get_by_role("link", name="Shared").click()
+        page.wait_for_url("**/figserve/?show=shared")
+        assert page.evaluate(CARDS) == ["Figure one"]
+
+    def test_empty_gallery_shows_the_first_figure_by_itself(self, chromium, page, server) -> None:
+        """The two lines can be copied; what is published then takes their place."""
+        chromium.grant_permissions(["clipboard-read", "clipboard-write"])
+        open_own(page, server)
+        page.get_by_role("button", name="Copy the two lines").click()
+        page.wait_for_function("() => document.getElementById('copied-lines').textContent === 'Copied.'")
+        lines = page.evaluate("navigator.clipboard.readText()")
+        assert lines == "import jupyter_figserve as figserve\nfigserve.publish()"
+        publish(server, name="first", title="The first")
+        page.get_by_role("heading", name="The first").wait_for()
+        assert page.locator("[data-empty]").count() == 0
+
+    def test_page_has_landmarks_and_one_heading(self, page, server, three) -> None:
+        """Whoever listens finds search, navigation and figures."""
+        open_own(page, server)
+        for role in ("banner", "main", "search"):
+            assert page.get_by_role(role).count() == 1, role
+        assert page.get_by_role("navigation", name="Which figures").is_visible()
+        assert page.locator("h1").count() == 1
+        assert page.get_attribute("html", "lang") == "en"
+        unnamed = "[...document.querySelectorAll('input,select,textarea')].filter(f => !f.labels.length && f.type !== 'hidden')"
+        assert page.evaluate(f"{unnamed}.length") == 0
+
+    def test_keyboard_reaches_everything_and_shows_where_it_is(self, page, server, three) -> None:
+        """One stop for each card and each of its buttons, which say what they are for."""
+        open_own(page, server)
+        stops = tab_stops(page)
+        assert stops[0] == "A Skip to the figures"
+        cards = stops[-9:]
+        assert cards[:3] == ["A Figure three", "BUTTON Share Figure three", "BUTTON Delete Figure three"]
+        page.evaluate("document.querySelector('.skip').focus()")
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main"
+
+    def test_text_is_legible_in_light_and_dark(self, page, server, three) -> None:
+        """Headings, dates, buttons, filters and counts."""
+        share(server, three[0])
+        open_own(page, server)
+        check_contrast(page, "h1", "h2", "h3 a", ".meta", ".card-tools button", ".side a", ".bar button", ".shared")
+
+    def test_page_fits_a_phone(self, page, server) -> None:
+        """At 360 pixels nothing sticks out: long words, wide and tall pictures, documents, right-to-left titles."""
+        for name, data, kind, title in (
+            ("long", make_png(600, 300), "image/png", "Donaudampfschifffahrtsgesellschaft" * 6),
+            ("wide", make_png(4000, 200), "image/png", "A wide one"),
+            ("tall", make_png(300, 4000), "image/png", "مشاهدات الحيوانات حسب يوم السنة"),
+            ("doc", PDF, "application/pdf", "A document"),
+            ("page", HTML, "text/html", "A page"),
+        ):
+            publish(server, data, kind, name=name, title=title)
+        open_own(page, server)
+        check_phone(page, 360)
+        for image in page.query_selector_all(".card img"):
+            image.scroll_into_view_if_needed()
+            inside, around = image.bounding_box(), image.query_selector("xpath=..").bounding_box()
+            assert inside["height"] <= around["height"]
+
+    def test_nothing_jumps_while_pictures_load(self, page, server, three) -> None:
+        """The layout is the same before and after."""
+        log_in(page, server)
+        page.add_init_script(
+            "window.shift = 0; new PerformanceObserver(list => { for (const e of list.getEntries()) shift += e.value; })"
+            ".observe({type: 'layout-shift', buffered: true})"
+        )
+        with page.expect_response("**/api/events"):
+            page.goto(server.url + "figserve/")
+        page.wait_for_function("() => [...document.querySelectorAll('.card img')].every(i => i.naturalWidth)")
+        assert page.evaluate("shift") < 0.02
+
+    def test_it_reads_without_scripts(self, chromium, page, server, three) -> None:
+        """Cards, search and filters work; buttons that could do nothing are not there."""
+        chromium.new_cdp_session(page).send("Emulation.setScriptExecutionDisabled", {"value": True})
+        open_own(page, server, script=False)
+        assert page.locator(".card").count() == 3
+        assert page.locator("button:visible").all_inner_texts() == ["Search"]
+        page.get_by_role("searchbox").fill("two")
+        page.get_by_role("button", name="Search").click()
+        page.wait_for_url("**?q=two")
+        assert page.locator(".card").count() == 1
+
+    def test_print_has_the_figures_alone(self, page, server, three) -> None:
+        """Black on white, without bar, filters and buttons."""
+        open_own(page, server)
+        page.emulate_media(media="print", color_scheme="dark")
+        assert page.locator(".card:visible").count() == 3
+        for selector in (".bar", ".side", ".card-tools"):
+            assert not page.locator(f"{selector}:visible").count(), selector
+        assert page.evaluate("getComputedStyle(document.querySelector('h3 a')).color") == "rgb(0, 0, 0)"
+
+    def test_times_are_the_readers_own(self, chromium, page, server, three) -> None:
+        """In words of the browser's language; without script they stand in UTC."""
+        chromium.new_cdp_session(page).send("Emulation.setLocaleOverride", {"locale": "de-DE"})
+        open_own(page, server)
+        assert page.evaluate("Intl.DateTimeFormat().resolvedOptions().locale") == "de-DE"
+        written = page.locator(".card time").first
+        assert written.get_attribute("datetime").endswith("Z")
+        assert "2026" in written.get_attribute("title") or "20" in written.get_attribute("title")
+
+    def test_motion_is_reduced_where_it_is_unwanted(self, page, server, three) -> None:
+        """Neither cards nor messages move."""
+        page.emulate_media(reduced_motion="reduce")
+        open_own(page, server)
+        page.get_by_role("button", name="Delete Figure two").click()
+        page.get_by_role("button", name="Undo").wait_for()
+        assert page.evaluate("getComputedStyle(document.querySelector('.toast')).animationName") == "none"
+
+
+class TestLive:
+    def test_new_figure_comes_first(self, page, server, three) -> None:
+        """Without loading the page again; those who listen are told."""
+        open_own(page, server)
+        page.evaluate("window.same = true")
+        publish(server, name="four", title="Figure <b>four</b>")
+        page.get_by_role("heading", name="Figure <b>four</b>").wait_for()
+        assert page.evaluate(CARDS)[0] == "Figure <b>four</b>"
+        assert page.evaluate("same")
+        assert page.text_content("#news") == "New figure: Figure <b>four</b>."
+
+    def test_new_version_changes_the_picture_in_its_place(self, page, server, three) -> None:
+        """The card stays where it is, and its picture is never empty."""
+        open_own(page, server)
+        page.evaluate(
+            """() => {
+              window.card = document.querySelectorAll('.card')[1];
+              window.image = card.querySelector('img');
+              window.empty = 0;
+              const look = () => { if (!image.naturalWidth || !image.complete) empty++; requestAnimationFrame(look); };
+              image.decode().then(look);
+            }"""
+        )
+        publish(server, make_png(444, 200), name="two", title="Figure two", alt="What two shows now")
+        page.wait_for_function("() => image.naturalWidth === 444")
+        assert page.evaluate("image.isConnected && card.isConnected && empty") == 0
+        assert page.evaluate("image.alt") == "What two shows now"
+        assert "version 2" in page.evaluate("card.querySelector('.meta').textContent")
+        assert page.evaluate(CARDS) == ["Figure three", "Figure two", "Figure one"]
+
+    def test_deleted_figure_goes(self, page, server, three) -> None:
+        """And comes back when the deletion is undone elsewhere."""
+        open_own(page, server)
+        server.fetch(f"figserve/api/figures/{three[1]['id']}", method="DELETE")
+        page.wait_for_function(f"() => {CARDS}.length === 2")
+        server.fetch(f"figserve/api/figures/{three[1]['id']}/restore", method="POST")
+        page.wait_for_function(f"() => {CARDS}.length === 3")
+
+    def test_search_results_stay_results(self, page, server, three) -> None:
+        """What does not match does not appear."""
+        open_own(page, server, "figserve/?q=two")
+        publish(server, name="four")
+        publish(server, name="two-and-a-half", title="two and a half")
+        page.get_by_role("heading", name="two and a half").wait_for()
+        assert page.evaluate(CARDS) == ["two and a half", "Figure two"]
+
+    def test_server_that_comes_back_is_heard_again(self, chromium, make_server) -> None:
+        """What was published in between is there, without a reload."""
+        server = make_server()
+        page = chromium.new_page()  # not watched: a server that is gone is an error in the console
+        open_own(page, server)
+        server.restart()
+        publish(server, name="after", title="After the restart")
+        page.get_by_role("heading", name="After the restart").wait_for(timeout=30_000)
+
+    def test_captured_plots_are_kept_with_a_click(self, page, server) -> None:
+        """They are asked for when their list is opened; a kept one becomes a card."""
+        with server.kernel("captured.ipynb") as kernel:
+            execution = kernel.run(
+                "import matplotlib.pyplot as plt\n%matplotlib inline\n"
+                "for n in range(2):\n    plt.plot([n, 1]); plt.show()"
+            )
+            assert execution.error is None
+            asked: list[str] = []
+            page.on("request", lambda request: asked.append(request.url) if "/plots/" in request.url else None)
+            open_own(page, server)
+            summary = page.locator("details.captured summary")
+            summary.wait_for()
+            assert "2 captured plots" in summary.inner_text()
+            assert asked == []
+            summary.press("Enter")
+            page.wait_for_function("() => document.querySelectorAll('.captured img').length === 2")
+            page.wait_for_function("() => [...document.querySelectorAll('.captured img')].every(i => i.naturalWidth)")
+            page.locator(".captured button").first.press("Enter")
+            page.wait_for_function(f"() => {CARDS}.length === 1")
+            assert page.locator(".captured .card").count() == 1
+            assert page.evaluate("document.activeElement.closest('.captured') !== null")
+            kernel.run("plt.plot([3, 1]); plt.show()")
+            page.wait_for_function("() => document.querySelectorAll('.captured img').length === 2")
+            assert page.get_by_text("running", exact=True).first.is_visible()
+        page.wait_for_function("() => document.querySelectorAll('.captured').length === 0")
+
+
+class TestDeleting:
+    def test_card_goes_at_once_and_comes_back(self, page, server, three) -> None:
+        """With its links; the keyboard goes on at the neighbour, and reaches Undo."""
+        link = share(server, three[1])
+        open_own(page, server)
+        page.get_by_role("button", name="Delete Figure two").press("Enter")
+        assert page.evaluate(CARDS) == ["Figure three", "Figure one"]
+        assert page.evaluate("document.activeElement.textContent") == "Figure one"
+        page.get_by_role("button", name="Undo").wait_for()
+        assert page.inner_text(".toast p") == "Deleted “Figure two”. Its links no longer open."
+        assert server.fetch(link["url"], anonymous=True).status == 404
+        assert "BUTTON Undo" in tab_stops(page)
+        page.get_by_role("button", name="Undo").press("Enter")
+        page.wait_for_function(f"() => {CARDS}.length === 3")
+        assert server.fetch(link["url"], anonymous=True).status == 200
+
+    def test_failure_puts_the_card_back(self, chromium, server, three) -> None:
+        """And says why."""
+        page = chromium.new_page()  # not watched: the failure is wanted
+        open_own(page, server)
+        page.route("**/api/figures/*", lambda route: route.abort())
+        page.get_by_role("button", name="Delete Figure two").click()
+        page.get_by_role("alert").get_by_text("was not deleted").wait_for()
+        assert page.evaluate(CARDS) == ["Figure three", "Figure two", "Figure one"]
+        assert "The server does not answer" in page.inner_text(".toast")
+
+    def test_undo_that_cannot_be_says_what_to_do(self, chromium, server, three) -> None:
+        """The name was taken meanwhile."""
+        page = chromium.new_page()  # not watched: 409 is wanted
+        open_own(page, server)
+        page.get_by_role("button", name="Delete Figure two").click()
+        undo = page.get_by_role("button", name="Undo")
+        undo.wait_for()
+        publish(server, make_png(9, 9), name="two")
+        undo.click()
+        page.get_by_text("delete that one first").wait_for()
+        assert page.get_by_role("button", name="Try again").is_visible()
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory):
+    """A server with 10,000 figures of 500 notebooks, each with a thumbnail."""
+    home = tmp_path_factory.mktemp("crowded")
+    data, picture = home / "figures", make_png(320, 240)
+    filled = fill(data, 10_000, 10, picture)
+    with contextlib.closing(sqlite3.connect(data / "catalog.db")) as connection, connection:
+        digest = connection.execute("select digest from representations where digest in (select digest from blobs)"
+                                    " group by digest order by count(*) desc").fetchone()[0]
+        connection.execute("update representations set digest = ?", (digest,))
+    server = ServerProcess(home / "home", data_dir=data)
+    (home / "home").mkdir()
+    server.start()
+    yield server
+    server.stop()
+    assert filled.figures == 10_000
+
+
+class TestTenThousand:
+    def test_pages_grow_by_scrolling_and_by_the_keyboard(self, page, crowded) -> None:
+        """No figure comes twice, the focus is kept or goes to what is new, and only pictures in sight are loaded."""
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url) if ".png" in request.url else None)
+        open_own(page, crowded)
+        assert "10,000 figures" in page.inner_text("[data-live=counts]")
+        page.wait_for_function("() => document.querySelectorAll('.card').length >= 48")
+        assert 0 < len(asked) < 48
+        page.get_by_role("searchbox").focus()
+        before = page.locator(".card").count()
+        page.mouse.move(800, 500)
+        while page.locator(".card").count() == before:
+            page.mouse.wheel(0, 4_000)
+            page.wait_for_timeout(50)
+        assert page.evaluate("document.activeElement.type") == "search"
+        page.wait_for_function("() => !document.querySelector('.pages').ariaBusy && !document.querySelector('[aria-busy]')")
+        count = page.locator(".card").count()
+        last = page.evaluate(f"{CARDS}.at(-1)")
+        page.locator(".pages [rel=next]").press("Enter")
+        page.wait_for_function(f"() => document.querySelectorAll('.card').length > {count}")
+        page.wait_for_function("() => document.activeElement.closest('.card')")
+        assert page.evaluate(f"{CARDS}[{count} - 1]") == last
+        ids = page.eval_on_selector_all(".card", "cards => cards.map(card => card.dataset.figure)")
+        assert len(set(ids)) == len(ids)
+
+    def test_older_pages_are_links_without_scripts(self, chromium, page, crowded) -> None:
+        """To the next page and back to the first."""
+        chromium.new_cdp_session(page).send("Emulation.setScriptExecutionDisabled", {"value": True})
+        open_own(page, crowded, script=False)
+        first = page.locator(".card h3").all_inner_texts()
+        page.get_by_role("link", name="Older figures").click()
+        page.wait_for_url("**cursor=*")
+        second = page.locator(".card h3").all_inner_texts()
+        assert len(first) == len(second) == 48
+        assert not set(first) & set(second)
+        page.get_by_role("link", name="Newest figures").click()
+        page.wait_for_url("**/figserve/?")
+        assert page.locator(".card h3").all_inner_texts() == first
+
+    def test_publishing_is_followed_also_here(self, page, crowded) -> None:
+        """The newest stands first among ten thousand."""
+        open_own(page, crowded)
+        publish(crowded, name="newest", title="The newest of all")
+        page.get_by_role("heading", name="The newest of all").wait_for()
+        assert page.evaluate(CARDS)[0] == "The newest of all"
+
+
+def test_watch_is_over_every_page_here(chromium, server) -> None:
+    """The fixture that calls the console clean does hear what is wrong."""
+    watch = Watch()
+    page = watch.over(chromium.new_page())
+    log_in(page, server)
+    page.goto(server.url + "figserve/")
+    page.evaluate("document.body.append(Object.assign(document.createElement('script'), {textContent: 'x'}))")
+    page.wait_for_function("() => true")
+    assert any("Content Security Policy" in fault for fault in watch.faults)
