@@ -1,4 +1,4 @@
-"""What the README's pictures show: figures as three notebooks draw them. Runs in kernels, by ``tests/screenshots.py``."""
+"""What the README's pictures show: figures as three notebooks draw them. Runs in kernels."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def sightings():
     hours, months = np.meshgrid(np.arange(24), np.arange(12), indexing="ij")
     activity = np.exp(-(((hours - 6) / 2.6) ** 2)) + 1.2 * np.exp(-(((hours - 20 + np.cos(months / 2)) / 2.2) ** 2))
     image = ax.imshow(activity * (1.3 - np.cos(months * np.pi / 6)), origin="lower", aspect="auto", cmap="YlGn")
-    ax.set(xlabel="month", ylabel="hour of the day", xticks=range(12), xticklabels="JFMAMJJASOND", yticks=range(0, 24, 6))
+    ax.set(
+        xlabel="month", ylabel="hour of the day", xticks=range(12), xticklabels="JFMAMJJASOND", yticks=range(0, 24, 6)
+    )
     ax.set_title("Deer are about at dusk and dawn")
     fig.colorbar(image, label="sightings an hour")
     figserve.publish(fig, "hours")
@@ -97,7 +99,9 @@ def climate() -> None:
     for row, month in enumerate(("Jan", "Mar", "May", "Jul", "Sep", "Nov")):
         mean = 9 - 12 * np.cos(row * np.pi / 3)
         shape = np.exp(-(((grid - mean) / 4) ** 2)) + 0.3 * np.exp(-(((grid - mean - 7) / 2.5) ** 2))
-        ax.fill_between(grid, -row, -row + 1.5 * shape, color=plt.cm.coolwarm((mean + 4) / 26), ec="w", lw=1.2, zorder=row)
+        ax.fill_between(
+            grid, -row, -row + 1.5 * shape, color=plt.cm.coolwarm((mean + 4) / 26), ec="w", lw=1.2, zorder=row
+        )
         ax.text(-12, -row + 0.12, month, color="#555")
     ax.spines["left"].set_visible(False)
     ax.set(yticks=[], xlabel="°C at noon")
@@ -111,7 +115,17 @@ def physics() -> None:
     angle, speed = np.meshgrid(np.linspace(-7, 7, 120), np.linspace(-3.4, 3.4, 90))
     pull = -np.sin(angle) - 0.12 * speed
     fig, ax = plt.subplots(figsize=(6.4, 4.4))
-    ax.streamplot(angle, speed, speed, pull, density=1.5, linewidth=0.8, arrowsize=0.8, color=np.hypot(speed, pull), cmap="cividis")
+    ax.streamplot(
+        angle,
+        speed,
+        speed,
+        pull,
+        density=1.5,
+        linewidth=0.8,
+        arrowsize=0.8,
+        color=np.hypot(speed, pull),
+        cmap="cividis",
+    )
     ax.set(xlabel="angle", ylabel="angular velocity", xlim=(-7, 7))
     ax.set_title("A damped pendulum comes to rest")
     figserve.publish(fig, "phase portrait")
@@ -127,7 +141,9 @@ def physics() -> None:
     fig, ax = plt.subplots(figsize=(6.4, 4.4))
     time = np.linspace(0, 30, 900)
     for number, damping in enumerate((0.04, 0.12, 0.35)):
-        ax.plot(time, np.exp(-damping * time) * np.cos(time), color=plt.cm.viridis(number / 2.6), label=f"damping {damping}")
+        ax.plot(
+            time, np.exp(-damping * time) * np.cos(time), color=plt.cm.viridis(number / 2.6), label=f"damping {damping}"
+        )
     ax.set(xlabel="seconds", ylabel="deflection", xlim=(0, 30))
     ax.set_title("Damped oscillators")
     ax.legend()

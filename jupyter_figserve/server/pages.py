@@ -47,7 +47,8 @@ class FigurePageHandler(PrivateHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
         record, services = self.get_own_figure(figure_id, self.integer("version")), self.services
-        other, frames = self.integer("with"), []
+        other = self.integer("with")
+        frames: list[str] = []
         shown = [record] if other is None else [record, self.get_own_figure(figure_id, other)]
         panes = [self._pane(one, frames) for one in shown]
         await services.views.flush()
@@ -111,7 +112,11 @@ class StaticHandler(PublicHandler):
             raise NotFound("There is nothing at this address.")
         data, digest = files[name]
         # A page from before an upgrade asks under the old digest; it gets what there is, and nobody keeps it.
-        kept = "public, max-age=31536000, immutable" if digest_of_all == static_digest() else "public, max-age=0, must-revalidate"
+        kept = (
+            "public, max-age=31536000, immutable"
+            if digest_of_all == static_digest()
+            else "public, max-age=0, must-revalidate"
+        )
         self.replace_headers(headers.of_page() | {"Cache-Control": kept})
         self.set_header("Content-Type", _TYPES[Path(name).suffix])
         self.set_header("ETag", f'"{digest}"')

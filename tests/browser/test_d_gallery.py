@@ -10,7 +10,9 @@ from tests.security.actors import Listener, make_png, publish, share
 from .conftest import log_in, open_own
 
 pytestmark = pytest.mark.browser
-EVIL = "\"'><img src=x onerror=\"document.title='evil'\"><script>document.title='evil'</script></textarea></title>{{7*7}}"
+EVIL = (
+    "\"'><img src=x onerror=\"document.title='evil'\"><script>document.title='evil'</script></textarea></title>{{7*7}}"
+)
 
 
 def assert_harmless(page, words: str = EVIL) -> None:
@@ -109,7 +111,9 @@ def test_d2_other_sites_cannot_delete_restore_or_share(
     )
     for path in ("/links", "/restore"):
         page.goto(
-            elsewhere.serve("/form", f"<!doctype html><form method=post action='{api}{path}'><button>go</button></form>")
+            elsewhere.serve(
+                "/form", f"<!doctype html><form method=post action='{api}{path}'><button>go</button></form>"
+            )
         )
         with page.expect_navigation():
             page.click("button")

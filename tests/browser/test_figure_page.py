@@ -7,7 +7,7 @@ import pytest
 from jupyter_figserve.demo.server_process import ServerProcess
 from tests.security.actors import HTML, make_png, publish, share
 
-from .conftest import check_contrast, check_phone, log_in, open_own, see, tab_stops
+from .conftest import check_contrast, check_phone, open_own, see, tab_stops
 
 pytestmark = pytest.mark.browser
 TITLE = "Sightings of animals"

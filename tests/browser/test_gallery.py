@@ -80,8 +80,8 @@ class TestReading:
         assert page.get_by_role("navigation", name="Which figures").is_visible()
         assert page.locator("h1").count() == 1
         assert page.get_attribute("html", "lang") == "en"
-        unnamed = "[...document.querySelectorAll('input,select,textarea')].filter(f => !f.labels.length && f.type !== 'hidden')"
-        assert page.evaluate(f"{unnamed}.length") == 0
+        fields = "[...document.querySelectorAll('input:not([type=hidden]), select, textarea')]"
+        assert page.evaluate(f"{fields}.filter(field => !field.labels.length).length") == 0
 
     def test_keyboard_reaches_everything_and_shows_where_it_is(self, page, server, three) -> None:
         """One stop for each card and each of its buttons, which say what they are for."""
@@ -121,7 +121,8 @@ class TestReading:
         """The layout is the same before and after."""
         log_in(page, server)
         page.add_init_script(
-            "window.shift = 0; new PerformanceObserver(list => { for (const e of list.getEntries()) shift += e.value; })"
+            "window.shift = 0;"
+            "new PerformanceObserver(list => { for (const e of list.getEntries()) shift += e.value; })"
             ".observe({type: 'layout-shift', buffered: true})"
         )
         with page.expect_response("**/api/events"):
@@ -296,8 +297,10 @@ def crowded(tmp_path_factory):
     data, picture = home / "figures", make_png(320, 240)
     filled = fill(data, 10_000, 10, picture)
     with contextlib.closing(sqlite3.connect(data / "catalog.db")) as connection, connection:
-        digest = connection.execute("select digest from representations where digest in (select digest from blobs)"
-                                    " group by digest order by count(*) desc").fetchone()[0]
+        digest = connection.execute(
+            "select digest from representations where digest in (select digest from blobs)"
+            " group by digest order by count(*) desc"
+        ).fetchone()[0]
         connection.execute("update representations set digest = ?", (digest,))
     server = ServerProcess(home / "home", data_dir=data)
     (home / "home").mkdir()
@@ -323,7 +326,9 @@ class TestTenThousand:
             page.mouse.wheel(0, 4_000)
             page.wait_for_timeout(50)
         assert page.evaluate("document.activeElement.type") == "search"
-        page.wait_for_function("() => !document.querySelector('.pages').ariaBusy && !document.querySelector('[aria-busy]')")
+        page.wait_for_function(
+            "() => !document.querySelector('.pages').ariaBusy && !document.querySelector('[aria-busy]')"
+        )
         count = page.locator(".card").count()
         last = page.evaluate(f"{CARDS}.at(-1)")
         page.locator(".pages [rel=next]").press("Enter")

@@ -132,7 +132,9 @@ def test_login_that_has_ended_is_told(chromium, live_server: ServerProcess, figu
 def test_dialog_fits_a_phone_and_is_legible(at) -> None:
     """At 360 pixels, in both schemes; the keyboard stays within it."""
     make_link(at)
-    check_contrast(at, "dialog h2", "dialog .meta", "dialog code", "dialog .snippet-label", ".note", "dialog button:visible")
+    check_contrast(
+        at, "dialog h2", "dialog .meta", "dialog code", "dialog .snippet-label", ".note", "dialog button:visible"
+    )
     at.set_viewport_size({"width": 360, "height": 700})
     box = at.locator("dialog").bounding_box()
     assert box["x"] >= 0

@@ -148,7 +148,9 @@ async def test_each_cell_of_the_table(credential, owner, stranger, services, mak
             token = link["url"].rpartition("/")[2]
             key_id = split_key(await make_key("read"))[0]
             thing = {"/api/links": link["id"], "/api/keys": key_id}.get(path.rpartition("/")[0], figure["id"])
-            values = {"id": thing, "token": token, "ext": "png", "number": "1", "file": "copy.js"} | {"digest": "0" * 16}
+            values = {"id": thing, "token": token, "ext": "png", "number": "1", "file": "copy.js"} | {
+                "digest": "0" * 16
+            }
         query = QUERIES.get(operation, {"url": link["url"]} if path == "/oembed" else {})
         type = {"Content-Type": "image/png"} if operation == ("POST", "/api/figures") else {}
         answer = await stranger.ask(method, path.format(**values), BODIES.get(operation), headers | type, **query)

@@ -333,7 +333,7 @@ class TestSource:
 
 class TestRestore:
     async def test_deletion_is_undone_with_its_links(self, owner, stranger):
-        """The link answers 404 while the figure is deleted, and as before afterwards; programs see it all as records."""
+        """The link answers 404 while the figure is deleted, and as before afterwards."""
         figure = await owner.publish(title="Sales")
         link = await owner.share(figure)
         assert (await owner.delete(f"/api/figures/{figure['id']}")).status == 204
@@ -341,7 +341,9 @@ class TestRestore:
         assert (await owner.get(f"/api/figures/{figure['id']}")).status == 404
         answer = await owner.post(f"/api/figures/{figure['id']}/restore")
         assert (answer.status, answer.json()) == (200, figure)
-        assert (await stranger.get(link["image_url"])).body == (await owner.get(figure["representations"][0]["url"])).body
+        assert (await stranger.get(link["image_url"])).body == (
+            await owner.get(figure["representations"][0]["url"])
+        ).body
 
     async def test_what_cannot_come_back_is_404(self, owner):
         """An id that never was, and one that is none."""

@@ -39,7 +39,9 @@ class Shop:
         draft = Draft(identity, (payload(png(grey=len(name))),), session=session, **words)
         return await asyncio.wrap_future(services.store.publish(draft))
 
-    async def session(self, session_id: str, notebook: str, *, ended: float | None = None, started: float | None = None):
+    async def session(
+        self, session_id: str, notebook: str, *, ended: float | None = None, started: float | None = None
+    ):
         services = self.services
         now = services.store.clock()
         one = Session(session_id, "local", services.settings.scope, notebook, started or now, now, ended)
