@@ -223,6 +223,29 @@ class TestLive:
         publish(server, name="after", title="After the restart")
         page.get_by_role("heading", name="After the restart").wait_for(timeout=30_000)
 
+    def test_page_in_the_background_holds_no_connection(self, page, server, three) -> None:
+        """Six open tabs would be all that a browser allows; coming back, it catches up, also with deletions."""
+        open_own(page, server)
+        hide = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
+        hide += "document.dispatchEvent(new Event('visibilitychange'))"
+        with page.expect_event("requestfailed", lambda request: "api/events" in request.url):
+            page.evaluate(hide % "true")
+        server.fetch(f"figserve/api/figures/{three[1]['id']}", method="DELETE")
+        publish(server, name="four", title="Figure four")
+        assert page.evaluate(CARDS) == ["Figure three", "Figure two", "Figure one"]
+        page.evaluate(hide % "false")
+        page.get_by_role("heading", name="Figure four").wait_for()
+        assert page.evaluate(CARDS) == ["Figure four", "Figure three", "Figure one"]
+
+    def test_figure_that_is_shared_no_more_leaves_the_shared(self, page, server, three) -> None:
+        """The page goes on showing what was asked for."""
+        link = share(server, three[0])
+        share(server, three[1])
+        open_own(page, server, "figserve/?show=shared")
+        server.fetch(f"figserve/api/links/{link['id']}", method="DELETE")
+        server.fetch(f"figserve/api/figures/{three[1]['id']}", method="PATCH", body={"title": "Still shared"})
+        page.wait_for_function(f"() => JSON.stringify({CARDS}) === JSON.stringify(['Still shared'])")
+
     def test_captured_plots_are_kept_with_a_click(self, page, server) -> None:
         """They are asked for when their list is opened; a kept one becomes a card."""
         with server.kernel("captured.ipynb") as kernel:

@@ -378,3 +378,16 @@ class TestRestore:
         assert (await browser.post(f"/api/figures/{figure['id']}/restore")).status == 403
         allowed = browser.having(X_XSRFToken=browser.xsrf)
         assert (await allowed.post(f"/api/figures/{figure['id']}/restore")).status == 200
+
+
+class TestWithoutUndoing:
+    @pytest.fixture
+    def figserve_config(self):
+        return {"keep_deleted": ""}
+
+    async def test_deletion_is_final(self, owner, services):
+        """``keep_deleted`` is empty: nothing is kept beside the catalog."""
+        figure = await owner.publish()
+        await owner.delete(f"/api/figures/{figure['id']}")
+        assert (await owner.post(f"/api/figures/{figure['id']}/restore")).status == 404
+        assert list(services.store.trash.list()) == []
