@@ -1,4 +1,4 @@
-"""What the README's pictures show: figures as three notebooks draw them. Runs in kernels, by ``tests/screenshots.py``."""
+"""What the README's pictures show: figures as three notebooks draw them. Runs in kernels."""
 
 from __future__ import annotations
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from jupyter_figserve.demo.server_process import ServerProcess
 
@@ -15,54 +17,68 @@ from .conftest import PROGRAMS
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu"]
 IMAGES = Path(__file__).parent.parent / "notebooks" / "images"
-DRAW = """
-import matplotlib.pyplot as plt, numpy as np
-import jupyter_figserve as figserve
-
-rng = np.random.default_rng(7)
-days = np.arange(1, 366)
-fig, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
-animals = [("Bear", 190, 9, "#8a5a2b"), ("Deer", 260, 16, "#2f7d5b"), ("Wolf", 40, 6, "#4a5a78")]
-for animal, peak, height, colour in animals:
-    season = height * np.exp(-(((days - peak + 182) % 365 - 182) / 55) ** 2) + rng.gamma(1.2, 0.6, days.size)
-    ax.fill_between(days, season, alpha=0.18, color=colour)
-    ax.plot(days, np.convolve(season, np.ones(9) / 9, "same"), color=colour, label=animal)
-ax.set(title="Animal sightings, by day of the year", xlabel="day", ylabel="sightings", xlim=(1, 365), ylim=(0, None))
-ax.legend(frameon=False)
-ax.spines[["top", "right"]].set_visible(False)
-pub = figserve.publish(
-    fig, "sightings", dpi=200, alt="Bears are seen in July, deer in September and wolves in February."
-)
-print(pub.share(expires="30d", label="README").url)
+DRAWING = (Path(__file__).parent / "screenshot_figures.py").read_text(encoding="utf-8")
+SHARING = """
+pub = sightings()
+draft = pub.share(expires="7d", label="the reviewers", views=5)
+draft.pause()
+link = pub.share(expires="30d", label="the group meeting")
+print(pub.id, link.url)
 """
 
 
 def main() -> None:
     IMAGES.mkdir(exist_ok=True)
+    with _serving() as server:
+        _run(server, "physics/oscillators.ipynb", "physics()")
+        _run(server, "climate/temperature.ipynb", "climate()")
+        # This one's kernel is still running when the pictures are taken.
+        with server.kernel("wildlife/sightings.ipynb") as kernel, sync_playwright() as playwright:
+            execution = kernel.run(DRAWING + SHARING)
+            assert execution.error is None, execution.error
+            found = re.search(r"(\w{16}) (http\S+/f/\S+)", execution.stdout)
+            assert found is not None, execution.stdout
+            browser = playwright.chromium.launch(executable_path=PROGRAMS["chromium"], args=ARGUMENTS)
+            _photograph(browser, found[2], IMAGES / "share_page.png", 1000, 690)
+            own = f"{server.url}figserve/"
+            _photograph(browser, own, IMAGES / "gallery.png", 1280, 900, server)
+            _photograph(browser, f"{own}figures/{found[1]}", IMAGES / "figure_page.png", 1280, 1040, server)
+            browser.close()
+
+
+@contextlib.contextmanager
+def _serving() -> Iterator[ServerProcess]:
     home = Path(tempfile.mkdtemp(prefix="figserve-")).resolve()
     server = ServerProcess(home)
     try:
         server.start()
-        with server.kernel("sightings.ipynb") as kernel:
-            execution = kernel.run(DRAW)
-            assert execution.error is None, execution.error
-        found = re.search(r"http\S+/f/\S+", execution.stdout)
-        assert found is not None, execution.stdout
-        _photograph(found[0], IMAGES / "share_page.png")
+        yield server
     finally:
         server.stop()
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _photograph(url: str, path: Path) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=PROGRAMS["chromium"], args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page(viewport={"width": 1000, "height": 690}, device_scale_factor=1.5)
-        page.goto(url, wait_until="networkidle")
-        page.screenshot(path=path)
-        browser.close()
+def _run(server: ServerProcess, notebook: str, call: str) -> None:
+    with server.kernel(notebook) as kernel:
+        execution = kernel.run(f"{DRAWING}\n{call}")
+        assert execution.error is None, execution.error
+
+
+def _photograph(
+    browser: Browser, url: str, path: Path, width: int, height: int, login: ServerProcess | None = None
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=1.25)
+    if login is not None:
+        page.goto(f"{login.url}login?token={login.token}")
+    page.goto(url)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('img')].every(i => i.naturalWidth || i.getBoundingClientRect().y > 1200)"
+    )
+    # Written by the page's script, which has then done all that it does.
+    if login is not None:
+        page.wait_for_function("() => document.querySelector('time').title")
+    page.screenshot(path=path)
+    page.close()
     print(f"{path.name}: {path.stat().st_size:,} bytes")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -94,6 +95,15 @@ def test_the_wheel_enables_the_extension(wheel):
     file = f"jupyter_figserve-{jupyter_figserve.__version__}.data/data/etc/jupyter/jupyter_server_config.d"
     text = zipfile.ZipFile(wheel).read(f"{file}/jupyter_figserve.json").decode()
     assert '"jupyter_figserve": true' in text
+
+
+def test_the_wheel_has_the_entry_in_jupyterlab(wheel):
+    """Its shared data has the federated extension whole, where JupyterLab looks for it, in this package's version."""
+    folder = f"jupyter_figserve-{jupyter_figserve.__version__}.data/data/share/jupyter/labextensions/jupyter_figserve"
+    archive = zipfile.ZipFile(wheel)
+    described = json.loads(archive.read(f"{folder}/package.json"))
+    assert described["version"] == jupyter_figserve.__version__
+    assert f"{folder}/{described['jupyterlab']['_build']['load']}" in archive.namelist()
 
 
 def test_the_metadata(wheel):

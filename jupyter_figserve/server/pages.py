@@ -47,7 +47,8 @@ class FigurePageHandler(PrivateHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
         record, services = self.get_own_figure(figure_id, self.integer("version")), self.services
-        other, frames = self.integer("with"), []
+        other = self.integer("with")
+        frames: list[str] = []
         shown = [record] if other is None else [record, self.get_own_figure(figure_id, other)]
         panes = [self._pane(one, frames) for one in shown]
         await services.views.flush()

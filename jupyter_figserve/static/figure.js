@@ -108,6 +108,7 @@ async function come() {
 
 /** Bring the page to what the server shows now; a picture changes in its place. */
 async function update() {
+  if (isDeleted) return;
   let fresh;
   try {
     fresh = await page(location.href);

@@ -13,6 +13,8 @@ import { announce } from "./toast.js";
 const sections = document.getElementById("sections");
 const isFirstPage = sections.hasAttribute("data-first");
 const name = (card) => card.querySelector("h3").textContent;
+/** Ids of figures whose deletion is under way: they do not come back while the server is asked. */
+const leaving = new Set();
 const find = (id) => sections.querySelector(`[data-figure="${CSS.escape(id)}"]`);
 
 /** Prepare what is new below `root`. */
@@ -29,14 +31,28 @@ sections.addEventListener("click", (event) => {
 
 function removeCard(card) {
   const { parentElement: list, nextElementSibling: next, previousElementSibling: before } = card;
+  const id = card.dataset.figure;
   const gone = () => {
+    leaving.add(id);
     // The focus goes on to the neighbour, so that the keyboard stays where it was.
     if (card.contains(document.activeElement)) (next ?? before)?.querySelector("a").focus();
-    card.remove();
-    list.closest("section").hidden = !list.children.length;
-    return () => { list.insertBefore(card, next); list.closest("section").hidden = false; };
+    takeAway(card);
+    return () => {
+      leaving.delete(id);
+      list.insertBefore(card, next);
+      list.closest("section").hidden = false;
+    };
   };
-  remove(card.dataset.figure, name(card), gone, update);
+  const back = () => { leaving.delete(id); return update(); };
+  remove(id, name(card), gone, back);
+}
+
+/** Take a card from the page; a notebook without figures is not shown. */
+function takeAway(card) {
+  const section = card.closest("section");
+  if (card.contains(document.activeElement)) document.getElementById("main").focus();
+  card.remove();
+  section.hidden = !section.querySelector("[data-figure]");
 }
 
 /** Bring the first page to what the server shows now, touching only what differs. */
@@ -48,14 +64,27 @@ async function update() {
   } catch {
     return; // the next event, or the next connection, tries again
   }
+  const missing = findMissing(fresh);
   const arrived = [];
   for (const section of [...fresh.querySelectorAll("#sections > section")].reverse()) merge(section, arrived);
   for (const live of fresh.querySelectorAll("[data-live]")) {
     exchange(document.querySelector(`[data-live="${live.dataset.live}"]`), live);
   }
+  missing.forEach(takeAway);
   if (sections.children.length) document.querySelector("[data-empty]")?.remove();
   enter(document);
   if (arrived.length) announce(arrived.length === 1 ? `New figure: ${arrived[0]}.` : `${arrived.length} new figures.`);
+}
+
+/** Our cards that the fetched page should show and does not: deleted, or out of what was asked for. */
+function findMissing(fresh) {
+  const time = (card) => card.querySelector("time").dateTime;
+  const theirs = [...fresh.querySelectorAll("[data-figure]")];
+  const ids = new Set(theirs.map((card) => card.dataset.figure));
+  // Older ones than the page's oldest may be there, on the pages that follow.
+  const oldest = fresh.querySelector(".pages [rel=next]") ? theirs.map(time).sort()[0] : "";
+  const ours = [...sections.querySelectorAll("[data-figure]")];
+  return ours.filter((card) => !ids.has(card.dataset.figure) && time(card) > oldest);
 }
 
 /** Enter a fetched section: known cards are changed where they stand, new ones come first. */
@@ -69,9 +98,9 @@ function merge(section, arrived) {
   } else {
     exchange(ours.querySelector("header"), section.querySelector("header"));
   }
-  ours.hidden = false;
   const list = ours.querySelector(".cards");
   for (const card of [...section.querySelectorAll("[data-figure]")].reverse()) {
+    if (leaving.has(card.dataset.figure)) continue;
     const known = find(card.dataset.figure);
     if (known) {
       change(known, card);
@@ -80,6 +109,7 @@ function merge(section, arrived) {
       list.prepend(card);
     }
   }
+  ours.hidden = !list.children.length;
 }
 
 function change(known, card) {
@@ -98,11 +128,9 @@ const plots = captured(document.getElementById("captured"), refresh);
 listen((kind, data) => {
   if (kind === "figure.deleted") {
     const card = find(data.figure);
-    const list = card?.parentElement;
-    if (card?.contains(document.activeElement)) document.getElementById("main").focus();
-    card?.remove();
-    if (list) list.closest("section").hidden = !list.children.length;
+    if (card) takeAway(card);
   }
+  if (kind === "figure.restored") leaving.delete(data.figure);
   if (kind.startsWith("plot.") || kind.startsWith("session.") || kind === "reconnected") plots.refresh();
   if (!kind.startsWith("plot.")) refresh();
 });

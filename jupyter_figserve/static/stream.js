@@ -6,11 +6,17 @@ const KINDS = [
   "plot.captured", "session.started", "session.ended",
 ];
 
-/** Call `heard(kind, data)` for each event, and `heard("reconnected")` when some may have been missed. */
+/**
+ * Call `heard(kind, data)` for each event, and `heard("reconnected")` when some may have been missed.
+ *
+ * Browsers open six connections to a server at most, so that a page nobody looks at holds none.
+ */
 export function listen(heard) {
   let source = null;
   let wasOpen = false;
+  const close = () => { source?.close(); source = null; };
   const open = () => {
+    if (source || document.hidden) return;
     source = new EventSource(new URL("api/events", prefix));
     source.addEventListener("open", () => {
       if (wasOpen) heard("reconnected");
@@ -18,16 +24,18 @@ export function listen(heard) {
     });
     // The browser connects again by itself, but gives up after an answer that is an error.
     source.addEventListener("error", () => {
-      if (source.readyState === EventSource.CLOSED) setTimeout(open, 5_000);
+      if (source?.readyState !== EventSource.CLOSED) return;
+      close();
+      setTimeout(open, 5_000);
     });
     for (const kind of KINDS) {
       source.addEventListener(kind, (event) => heard(kind, JSON.parse(event.data)));
     }
   };
   open();
-  // A page that waits in the history holds no connection.
-  addEventListener("pagehide", () => source.close());
-  addEventListener("pageshow", (event) => { if (event.persisted) open(); });
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", open);
+  document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
 }
 
 /** `run`, at most once in `pause` milliseconds however often it is asked for, and never twice at the same time. */

@@ -6,9 +6,10 @@ Server process; nothing here writes.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 
 from ..figure import FigureRecord
 from . import conditions, tables
@@ -17,6 +18,14 @@ from .sessions import Session
 COUNTED = 1_000
 """Where counting ends: finding out whether there are 300,000 or 400,000 would take longer than making the page."""
 _F, _S, _L = tables.figures.c, tables.sessions.c, tables.links.c
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """Another figure, as a link to it needs it."""
+
+    id: str
+    heading: str
 
 
 def running_sessions(connection: Connection, owner: str, limit: int) -> list[Session]:
@@ -43,19 +52,20 @@ def count_in_notebook(connection: Connection, owner: str, scope: str, notebook: 
 
 def count_open_links(connection: Connection, figures: Collection[str], now: float) -> dict[str, int]:
     """How many links each figure has through which somebody may look at it now."""
-    query = (
-        sa.select(_L.figure, sa.func.count()).where(_L.figure.in_(figures), conditions.is_open(now)).group_by(_L.figure)
-    )
-    return {figure: count for figure, count in connection.execute(query)}
+    shown = _L.figure.in_(figures), conditions.is_open(now)
+    query = sa.select(_L.figure, sa.func.count()).where(*shown).group_by(_L.figure)
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def find_neighbours(connection: Connection, record: FigureRecord) -> tuple[Row[str] | None, Row[str] | None]:
-    """Id, name and title of the figures that stand before (newer) and after (older) this one in its owner's gallery."""
+def find_neighbours(connection: Connection, record: FigureRecord) -> tuple[Neighbour | None, Neighbour | None]:
+    """The figures that stand before (newer) and after (older) this one in its owner's gallery."""
     here = sa.tuple_(sa.literal(record.updated), sa.literal(record.id))
     place, query = sa.tuple_(_F.updated, _F.id), sa.select(_F.id, _F.name, _F.title).where(_F.owner == record.owner)
     newer = query.where(place > here).order_by(_F.updated, _F.id).limit(1)
     older = query.where(place < here).order_by(_F.updated.desc(), _F.id.desc()).limit(1)
-    return connection.execute(newer).first(), connection.execute(older).first()
+    found = [connection.execute(one).first() for one in (newer, older)]
+    before, after = (Neighbour(row.id, row.title or row.name) if row else None for row in found)
+    return before, after
 
 
 def _sessions(

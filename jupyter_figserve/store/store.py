@@ -167,7 +167,7 @@ class Store:
     def find_deleted(self, figure_id: str) -> FigureRecord | None:
         """The figure as it was when it was deleted, None when it was not or cannot come back any more."""
         manifest = self.trash.find(figure_id, self.clock())
-        return manifest and manifest.record
+        return manifest.record if manifest else None
 
     def restore_figure(self, figure_id: str) -> Future[FigureRecord]:
         """Undo a deletion, with versions and links; what hinders it comes from the future (``deleting.undelete``)."""

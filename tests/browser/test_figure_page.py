@@ -200,9 +200,9 @@ class TestDoing:
         """Older leads to the figure that was published before, and Newer back."""
         publish(live_server, make_png(9, 9), name="newer", title="The newer")
         at.reload()
-        at.get_by_role("link", name="Newer: The newer").click()
+        at.get_by_role("link", name="Newer figure: The newer").click()
         at.get_by_role("heading", name="The newer").wait_for()
-        at.get_by_role("link", name="Older: Mine").click()
+        at.get_by_role("link", name="Older figure: Mine").click()
         at.wait_for_url(mine["url"])
 
     def test_page_reads_without_scripts(self, chromium, at, mine: dict) -> None:

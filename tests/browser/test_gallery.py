@@ -80,8 +80,8 @@ class TestReading:
         assert page.get_by_role("navigation", name="Which figures").is_visible()
         assert page.locator("h1").count() == 1
         assert page.get_attribute("html", "lang") == "en"
-        unnamed = "[...document.querySelectorAll('input,select,textarea')].filter(f => !f.labels.length && f.type !== 'hidden')"
-        assert page.evaluate(f"{unnamed}.length") == 0
+        fields = "[...document.querySelectorAll('input:not([type=hidden]), select, textarea')]"
+        assert page.evaluate(f"{fields}.filter(field => !field.labels.length).length") == 0
 
     def test_keyboard_reaches_everything_and_shows_where_it_is(self, page, server, three) -> None:
         """One stop for each card and each of its buttons, which say what they are for."""
@@ -121,7 +121,8 @@ class TestReading:
         """The layout is the same before and after."""
         log_in(page, server)
         page.add_init_script(
-            "window.shift = 0; new PerformanceObserver(list => { for (const e of list.getEntries()) shift += e.value; })"
+            "window.shift = 0;"
+            "new PerformanceObserver(list => { for (const e of list.getEntries()) shift += e.value; })"
             ".observe({type: 'layout-shift', buffered: true})"
         )
         with page.expect_response("**/api/events"):
@@ -221,6 +222,29 @@ class TestLive:
         server.restart()
         publish(server, name="after", title="After the restart")
         page.get_by_role("heading", name="After the restart").wait_for(timeout=30_000)
+
+    def test_page_in_the_background_holds_no_connection(self, page, server, three) -> None:
+        """Six open tabs would be all that a browser allows; coming back, it catches up, also with deletions."""
+        open_own(page, server)
+        hide = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
+        hide += "document.dispatchEvent(new Event('visibilitychange'))"
+        with page.expect_event("requestfailed", lambda request: "api/events" in request.url):
+            page.evaluate(hide % "true")
+        server.fetch(f"figserve/api/figures/{three[1]['id']}", method="DELETE")
+        publish(server, name="four", title="Figure four")
+        assert page.evaluate(CARDS) == ["Figure three", "Figure two", "Figure one"]
+        page.evaluate(hide % "false")
+        page.get_by_role("heading", name="Figure four").wait_for()
+        assert page.evaluate(CARDS) == ["Figure four", "Figure three", "Figure one"]
+
+    def test_figure_that_is_shared_no_more_leaves_the_shared(self, page, server, three) -> None:
+        """The page goes on showing what was asked for."""
+        link = share(server, three[0])
+        share(server, three[1])
+        open_own(page, server, "figserve/?show=shared")
+        server.fetch(f"figserve/api/links/{link['id']}", method="DELETE")
+        server.fetch(f"figserve/api/figures/{three[1]['id']}", method="PATCH", body={"title": "Still shared"})
+        page.wait_for_function(f"() => JSON.stringify({CARDS}) === JSON.stringify(['Still shared'])")
 
     def test_captured_plots_are_kept_with_a_click(self, page, server) -> None:
         """They are asked for when their list is opened; a kept one becomes a card."""

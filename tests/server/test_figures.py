@@ -333,7 +333,7 @@ class TestSource:
 
 class TestRestore:
     async def test_deletion_is_undone_with_its_links(self, owner, stranger):
-        """The link answers 404 while the figure is deleted, and as before afterwards; programs see it all as records."""
+        """The link answers 404 while the figure is deleted, and as before afterwards."""
         figure = await owner.publish(title="Sales")
         link = await owner.share(figure)
         assert (await owner.delete(f"/api/figures/{figure['id']}")).status == 204
@@ -378,3 +378,16 @@ class TestRestore:
         assert (await browser.post(f"/api/figures/{figure['id']}/restore")).status == 403
         allowed = browser.having(X_XSRFToken=browser.xsrf)
         assert (await allowed.post(f"/api/figures/{figure['id']}/restore")).status == 200
+
+
+class TestWithoutUndoing:
+    @pytest.fixture
+    def figserve_config(self):
+        return {"keep_deleted": ""}
+
+    async def test_deletion_is_final(self, owner, services):
+        """``keep_deleted`` is empty: nothing is kept beside the catalog."""
+        figure = await owner.publish()
+        await owner.delete(f"/api/figures/{figure['id']}")
+        assert (await owner.post(f"/api/figures/{figure['id']}/restore")).status == 404
+        assert list(services.store.trash.list()) == []

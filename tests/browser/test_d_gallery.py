@@ -1,0 +1,183 @@
+"""Section 10 of the security notes for the owner's pages, by number, in Chromium."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.demo.server_process import ServerProcess
+from tests.security.actors import Listener, make_png, publish, share
+
+from .conftest import log_in, open_own
+
+pytestmark = pytest.mark.browser
+EVIL = (
+    "\"'><img src=x onerror=\"document.title='evil'\"><script>document.title='evil'</script></textarea></title>{{7*7}}"
+)
+
+
+def assert_harmless(page, words: str = EVIL) -> None:
+    """The words stand there as they are, and nothing of them has become an element or run."""
+    assert page.evaluate("document.title") != "evil"
+    assert words in page.inner_text("body")
+    assert "49" not in page.inner_text("h1")
+    assert page.locator("img[src=x]").count() == 0
+    own = page.evaluate("[...document.scripts].every(s => s.src.includes('/static/') && !s.textContent)")
+    assert own
+
+
+@pytest.fixture(scope="module")
+def evil(live_server: ServerProcess) -> dict:
+    """A figure of a notebook whose path is markup, with markup in each of its words and in a link's label."""
+    with live_server.kernel(f"{EVIL.replace('/', '')}.ipynb") as kernel:
+        code = (
+            "import jupyter_figserve as figserve\n"
+            f"pub = figserve.publish({make_png()!r}, 'evil', title={EVIL!r}, alt={EVIL!r})\n"
+            f"pub.share(label={EVIL!r}); print(pub.id)"
+        )
+        execution = kernel.run(code)
+        assert execution.error is None, execution.stderr
+    return live_server.fetch(f"figserve/api/figures/{execution.stdout.split()[-1]}").json()
+
+
+def test_d1_markup_in_words_is_text_in_the_gallery(page, live_server: ServerProcess, evil: dict) -> None:
+    """Title, notebook path and search; also in what scripts write: dialog, message and announcement."""
+    open_own(page, live_server)
+    assert_harmless(page)
+    assert evil["notebook"] in page.inner_text("#sections")
+    page.locator(f"[data-figure='{evil['id']}'] [data-share]").click()
+    assert EVIL in page.inner_text("dialog h2")
+    page.keyboard.press("Escape")
+    page.locator(f"[data-figure='{evil['id']}'] [data-delete]").click()
+    page.get_by_role("button", name="Undo").wait_for()
+    assert EVIL in page.inner_text(".toast")
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_function("id => document.querySelector(`[data-figure='${id}']`)", arg=evil["id"])
+    assert_harmless(page)
+    page.get_by_role("searchbox").fill(EVIL)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=**")
+    assert_harmless(page)
+
+
+def test_d1_markup_in_words_is_text_on_the_figures_page(page, live_server: ServerProcess, evil: dict) -> None:
+    """Title, alternative text, notebook path, label, and the form that edits them."""
+    open_own(page, live_server, f"figserve/figures/{evil['id']}")
+    assert_harmless(page)
+    for place in ("h1", "figcaption", "[data-link]"):
+        assert EVIL in page.inner_text(place)
+    page.get_by_role("button", name="Edit words").click()
+    assert page.input_value("[name=title]") == EVIL
+    assert page.input_value("[name=alt]") == EVIL
+
+
+def test_d1_markup_in_a_captured_plots_name_is_text(page, live_server: ServerProcess) -> None:
+    """A file that a notebook wrote is shown by its name."""
+    name = "<img src=x onerror=alert(1)>.png"
+    with live_server.kernel("plots.ipynb") as kernel:
+        execution = kernel.run(
+            "import matplotlib.pyplot as plt\n%matplotlib inline\nplt.plot([1]); plt.show()\n"
+            f"import jupyter_figserve as figserve\n(figserve.plots_dir() / {name!r}).write_bytes({make_png()!r})"
+        )
+        assert execution.error is None, execution.stderr
+        open_own(page, live_server)
+        page.locator("details.captured summary").first.click()
+        page.get_by_role("button", name=f"Keep {name}").wait_for()
+        assert page.locator("img[src=x]").count() == 0
+
+
+def test_d2_other_sites_cannot_delete_restore_or_share(
+    chromium, live_server: ServerProcess, elsewhere: Listener
+) -> None:
+    """Forms, pictures, beacons and fetches of another page, while the owner is logged in, change nothing."""
+    record = publish(live_server, make_png(5, 5), name="target")
+    page = chromium.new_page()  # not watched: refusals are wanted
+    log_in(page, live_server)
+    api = f"{live_server.url}figserve/api/figures/{record['id']}"
+    page.goto(elsewhere.serve("/attack", "<!doctype html><title>attack</title>"))
+    page.evaluate(
+        """async api => {
+          const tries = [
+            () => fetch(api, {method: 'DELETE', credentials: 'include', mode: 'cors'}),
+            () => fetch(api + '/links', {method: 'POST', credentials: 'include', mode: 'no-cors', body: '{}'}),
+            () => fetch(api + '/restore', {method: 'POST', credentials: 'include', mode: 'no-cors'}),
+            () => navigator.sendBeacon(api + '/links', '{}'),
+            () => new Promise(done => {
+              const image = new Image(); image.onload = image.onerror = done; image.src = api + '?_method=DELETE';
+            }),
+          ];
+          for (const attempt of tries) await Promise.resolve().then(attempt).catch(() => {});
+        }""",
+        api,
+    )
+    for path in ("/links", "/restore"):
+        page.goto(
+            elsewhere.serve(
+                "/form", f"<!doctype html><form method=post action='{api}{path}'><button>go</button></form>"
+            )
+        )
+        with page.expect_navigation():
+            page.click("button")
+    assert live_server.fetch(f"figserve/api/figures/{record['id']}").json() == record
+    assert live_server.fetch(f"figserve/api/figures/{record['id']}/links").json()["links"] == []
+    live_server.fetch(f"figserve/api/figures/{record['id']}", method="DELETE")
+    page.goto(f"{elsewhere.origin}/form")
+    with page.expect_navigation():
+        page.click("button")
+    assert live_server.fetch(f"figserve/api/figures/{record['id']}").status == 404
+
+
+@pytest.mark.parametrize("path", ["figserve/", "figserve/figures/{id}"])
+def test_d3_no_page_can_be_framed(chromium, live_server: ServerProcess, elsewhere: Listener, path: str) -> None:
+    """Neither by another site nor by a page of the same origin: nobody clicks on what they do not see."""
+    record = publish(live_server, name="framed")
+    address = live_server.url + path.format(**record)
+    page = chromium.new_page()  # not watched: refusals are wanted
+    log_in(page, live_server)
+    page.goto(elsewhere.serve("/frame", f"<!doctype html><iframe src='{address}'></iframe>"))
+    page.wait_for_load_state("networkidle")
+    for frame in page.frames[1:]:
+        assert "Figures" not in frame.content()
+    answer = live_server.fetch(path.format(**record))
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Frame-Options"] == "DENY"
+
+
+def test_d4_evil_svgs_in_the_gallery_reach_nobody(page, live_server: ServerProcess, elsewhere: Listener) -> None:
+    """Shown as pictures alone, also at full size on their page: no script runs, nothing is asked of anybody."""
+    url = elsewhere.origin
+    for number, inside in enumerate(
+        (
+            f"<script>fetch('{url}/fetched')</script>",
+            f"<image href='{url}/image.png' width='9' height='9'/>",
+            f"<use href='{url}/use.svg#x'/>",
+            f"<style>@import '{url}/style.css'; rect {{ fill: url('{url}/fill.svg#a') }}</style>",
+            f"<foreignObject width='9' height='9'><iframe xmlns='http://www.w3.org/1999/xhtml' src='{url}/frame'/>"
+            "</foreignObject>",
+        )
+    ):
+        svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="80" height="60" onload="location=\'{url}/onload\'">'
+        data = f"{svg}<rect width='80' height='60' fill='teal'/>{inside}</svg>".encode()
+        record = publish(live_server, data, "image/svg+xml", name=f"evil-{number}")
+        share(live_server, record)
+    open_own(page, live_server, "figserve/?q=evil-")
+    page.wait_for_function("() => [...document.querySelectorAll('.card img')].filter(i => i.naturalWidth).length >= 5")
+    assert page.locator("svg, object, embed, iframe").count() == 0
+    open_own(page, live_server, f"figserve/figures/{record['id']}")
+    page.wait_for_function("() => document.querySelector('img.picture').naturalWidth")
+    assert elsewhere.hits == []
+
+
+def test_d5_policy_has_no_inline_script_and_the_console_is_clean(page, live_server: ServerProcess, evil: dict) -> None:
+    """The fixture fails on any complaint while everything is used: gallery, dialog, deletion, figure page."""
+    for path in ("figserve/", f"figserve/figures/{evil['id']}"):
+        policy = live_server.fetch(path).headers["Content-Security-Policy"]
+        assert "unsafe" not in policy
+        assert "script-src 'self'" in policy
+        open_own(page, live_server, path)
+        page.get_by_role("button", name="Share").first.click()
+        page.get_by_role("button", name="Make a link").click()
+        page.get_by_role("button", name="Done").click()
+        page.get_by_role("button", name="Delete").first.click()
+        page.get_by_role("button", name="Undo").click()
+        page.get_by_text("is back").wait_for()
+    assert page.evaluate("document.querySelectorAll('[style], [onclick]').length") == 0

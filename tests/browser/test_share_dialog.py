@@ -1,0 +1,154 @@
+"""The share dialog in Chromium, on the gallery and on a figure's page."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.demo.server_process import ServerProcess
+from tests.security.actors import make_png, publish
+
+from .conftest import check_contrast, check_phone, open_own, tab_stops
+
+pytestmark = pytest.mark.browser
+TITLE = "Bears & <i>wolves</i>"
+
+
+@pytest.fixture(scope="module")
+def figure(live_server: ServerProcess) -> dict:
+    return publish(live_server, make_png(300, 200), name="bears", title=TITLE, alt="In words.")
+
+
+@pytest.fixture(params=["figserve/", "figserve/figures/{id}"], ids=["gallery", "figure page"])
+def at(request, page, live_server: ServerProcess, figure: dict):
+    """Either page, with the dialog open."""
+    open_own(page, live_server, request.param.format(**figure))
+    page.get_by_role("button", name="Share").first.press("Enter")
+    page.get_by_role("dialog", name="Share").wait_for()
+    return page
+
+
+def make_link(page) -> str:
+    page.get_by_role("button", name="Make a link").press("Enter")
+    page.get_by_role("heading", name="The link is ready").wait_for()
+    return page.locator("dialog code").first.text_content()
+
+
+def test_link_is_made_by_the_keyboard_alone(at, live_server: ServerProcess, figure: dict) -> None:
+    """With the end, the label and the views that were asked for; a stranger can open it at once."""
+    assert at.inner_text("dialog h2") == f"Share “{TITLE}”"
+    assert at.evaluate("document.activeElement.name") == "expires"
+    at.keyboard.type("a day")
+    at.keyboard.press("Tab")
+    at.keyboard.type("for <b>Ada</b>")
+    at.keyboard.press("Tab")
+    at.keyboard.type("3")
+    at.keyboard.press("Enter")
+    at.get_by_role("heading", name="The link is ready").wait_for()
+    assert at.evaluate("document.activeElement.textContent") == "Copy Link"
+    url = at.locator("dialog code").first.text_content()
+    assert live_server.fetch(url, anonymous=True, headers={"Accept": "text/html"}).status == 200
+    made = live_server.fetch(f"figserve/api/figures/{figure['id']}/links").json()["links"][0]
+    assert (made["label"], made["views"]) == ("for <b>Ada</b>", 3)
+    assert made["expires"][:10] > made["created"][:10]
+    assert at.get_by_text("opens only on this machine").is_visible()
+
+
+def test_every_snippet_is_copied_as_the_interface_writes_it(chromium, at) -> None:
+    """Link, picture, Markdown, HTML, iframe and LaTeX."""
+    chromium.grant_permissions(["clipboard-read", "clipboard-write"])
+    url = make_link(at)
+    rows = at.locator("dialog .snippet")
+    labels = rows.locator(".snippet-label").all_inner_texts()
+    assert labels == ["Link", "Picture", "Markdown", "HTML", "iframe", "LaTeX"]
+    for number in range(rows.count()):
+        button = rows.nth(number).get_by_role("button")
+        button.click()
+        at.wait_for_function("() => document.getElementById('copied').textContent === 'Copied.'")
+        text = at.evaluate("navigator.clipboard.readText()")
+        assert text == rows.nth(number).locator("code").text_content()
+        assert url in text
+    assert r"\textless" in text or "<i>" in text
+
+
+def test_escape_closes_and_the_focus_returns(at) -> None:
+    """Before the link is made, and after."""
+    at.keyboard.press("Escape")
+    at.locator("dialog").wait_for(state="hidden")
+    assert at.evaluate("document.activeElement.textContent").startswith("Share")
+    at.keyboard.press("Enter")
+    make_link(at)
+    at.get_by_role("button", name="Done").press("Enter")
+    at.locator("dialog").wait_for(state="hidden")
+    at.wait_for_function("() => document.activeElement.textContent.startsWith('Share')")
+
+
+def test_page_behind_tells_of_the_new_link(at) -> None:
+    """Without a reload."""
+    before = at.locator("[data-link]").count(), at.locator(".shared").count()
+    make_link(at)
+    at.get_by_role("button", name="Done").click()
+    if "figures" in at.url:
+        at.wait_for_function("count => document.querySelectorAll('[data-link]').length > count", arg=before[0])
+    else:
+        at.locator(".shared").first.wait_for()
+
+
+def test_mistakes_are_told_in_words(at) -> None:
+    """At once, where they were made; nothing is lost, and it can be tried again."""
+    at.get_by_label("At most this many views").fill("many")
+    at.get_by_role("button", name="Make a link").click()
+    at.get_by_role("alert").get_by_text("whole number").wait_for()
+    assert at.get_by_label("At most this many views").input_value() == "many"
+    at.get_by_label("At most this many views").fill("")
+    assert "/f/" in make_link(at)
+
+
+def test_server_refuses_in_its_own_words(chromium, make_server) -> None:
+    """Links that live too long, and a server where nobody may share; the reason and the remedy are on the page."""
+    for traits, words in (
+        ({"link_max_age": "7d"}, "Links may live 7 days here at most (FigServe.link_max_age)."),
+        ({"allow_public_shares": False}, "an admin can allow them (FigServe.allow_public_shares)"),
+    ):
+        server = make_server(**traits)
+        publish(server, name="sales")
+        page = chromium.new_page()  # not watched: 400 and 403 are wanted
+        open_own(page, server)
+        page.get_by_role("button", name="Share").first.click()
+        page.get_by_role("button", name="Make a link").click()
+        page.get_by_role("alert").get_by_text(words).wait_for()
+        page.wait_for_function("() => document.activeElement.type === 'submit'")
+
+
+def test_login_that_has_ended_is_told(chromium, live_server: ServerProcess, figure: dict) -> None:
+    """The page stays, and says what to do."""
+    page = chromium.new_page()  # not watched: 401 is wanted
+    open_own(page, live_server, f"figserve/figures/{figure['id']}")
+    chromium.clear_cookies()
+    page.get_by_role("button", name="Share").first.click()
+    page.get_by_role("button", name="Make a link").click()
+    page.get_by_role("alert").get_by_text("not logged in any more").wait_for()
+
+
+def test_dialog_fits_a_phone_and_is_legible(at) -> None:
+    """At 360 pixels, in both schemes; the keyboard stays within it."""
+    make_link(at)
+    check_contrast(
+        at, "dialog h2", "dialog .meta", "dialog code", "dialog .snippet-label", ".note", "dialog button:visible"
+    )
+    at.set_viewport_size({"width": 360, "height": 700})
+    box = at.locator("dialog").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 360
+    assert at.evaluate("document.documentElement.scrollWidth") == 360
+    for element in at.query_selector_all("dialog button, dialog .note, dialog .snippet"):
+        inside = element.bounding_box()
+        assert not inside or inside["x"] + inside["width"] <= 360
+    stops = tab_stops(at, most=12)
+    assert not any("Search" in stop for stop in stops)
+
+
+def test_form_fits_a_phone_and_is_legible(at) -> None:
+    """Before the link is made."""
+    check_contrast(at, "dialog h2", "dialog .meta", "dialog label", "dialog button:visible")
+    at.keyboard.press("Escape")
+    check_phone(at, 360)
