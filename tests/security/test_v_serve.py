@@ -166,9 +166,12 @@ async def make_samples(owner, services) -> list[Sample]:
     return made
 
 
-WITHOUT_GET = {figures.SourceHandler, links.FindLinkHandler}
-WITHOUT_GET = {figures.SourceHandler, sessions.SessionFiguresHandler}
-WITHOUT_GET = {figures.SourceHandler, figures.RestoreHandler, sessions.SessionFiguresHandler}
+WITHOUT_GET = {
+    figures.SourceHandler,
+    figures.RestoreHandler,
+    links.FindLinkHandler,
+    sessions.SessionFiguresHandler,
+}
 STREAMS = {events.EventsHandler}
 
 
