@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,29 @@ def test_the_shell_lines_publish(live_server, tmp_path):
     done = subprocess.run(["bash", "-ec", block], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["title"] == "From a shell"
+
+
+@pytest.mark.kernel
+def test_the_lines_for_the_shell_run(live_server, tmp_path):
+    """Every block from top to bottom, by a user with one running server and a picture; the link is dead at the end."""
+    (tmp_path / "plot.png").write_bytes(bytes.fromhex(PNG))
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": programs, "SERVER": live_server.url}
+    environment["JUPYTER_RUNTIME_DIR"] = str(live_server.runtime)
+    for block in blocks("sh"):
+        done = subprocess.run(["bash", "-ec", block], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{block}\n{done.stderr}"
+    link = (tmp_path / "link.txt").read_text().strip()
+    assert re.fullmatch(r"http\S+/f/[\w-]{32}", link)
+    assert live_server.fetch(link, anonymous=True).status == 404
+    assert (tmp_path / "figures.zip").exists()
+
+
+def test_every_command_is_mentioned():
+    """A verb that no text names would be found by nobody."""
+    from jupyter_figserve.cli import COMMANDS
+
+    assert [name for name in COMMANDS if f"jupyter figserve {name}" not in TEXT] == []
 
 
 def test_the_settings_are_those_of_the_extension(make_server, tmp_path):

@@ -71,18 +71,20 @@ def _examine(options: argparse.Namespace) -> Iterator[Result]:
 
 
 def _check_named(options: argparse.Namespace, examined: list[Examination]) -> Iterator[Result]:
-    """The server that --server or FIGSERVE_URL names."""
+    """The server that --server or FIGSERVE_URL names, else the one that this kernel was told."""
     from ..errors import FigServeError
     from ..kernel.address import parse_pasted
     from .checks.result import wrong
     from .checks.server import Examination
 
     named = options.server or os.environ.get("FIGSERVE_URL")
-    if not named:
+    of_kernel = None if named else os.environ.get("KERNEL_FIGSERVE_URL")
+    if not named and not of_kernel:
         return
+    named = named or str(of_kernel)
     try:
         address, token = parse_pasted(named)
-        credential = credential_of(options) or token
+        credential = os.environ.get("KERNEL_FIGSERVE_KEY") if of_kernel else credential_of(options) or token
         if credential is None and (running := match_running(address)) is not None:
             credential = running.token or None
         client = make_client(options, address, credential)

@@ -23,6 +23,7 @@ from ..figure import FigureRecord
 from ..store.blobs import Blobs
 
 FOLDER = "pictures"
+CAPTURED = "captured"
 _WITHOUT_NOTEBOOK = "without a notebook"
 _SHOWN = ("png", "svg", "jpg", "webp")
 """Formats that a page shows as a picture, the best first."""
@@ -94,7 +95,7 @@ class Archive:
     def add(self, record: FigureRecord) -> bytes:
         """The newest version in all formats that are stored, and its words for the page."""
         folder = self._folder_of(record.identity.notebook)
-        stem = f"{FOLDER}/{folder}/{self._names.setdefault(folder, Names()).take(record.name)}"
+        stem = f"{FOLDER}/{folder}/{self._names.setdefault(f'{FOLDER}/{folder}', Names()).take(record.name)}"
         files: dict[str, str | None] = {}
         for part in record.version.representations:
             row, data = part.format, self._blobs.find(part.digest)
@@ -102,9 +103,22 @@ class Archive:
             if data is not None:
                 kind = ZIP_DEFLATED if row.name in _PACKED else ZIP_STORED
                 self._zip.writestr(_entry(f"{stem}.{row.name}", record.version.created, kind), data)
-        row_of_page = self._describe(record) | {"files": files}
-        self._records.write(json.dumps(row_of_page, ensure_ascii=False) + "\n")
-        self._count += 1
+        self._note(self._describe(record) | {"files": files})
+        return self._sink.take()
+
+    def add_plot(self, row: dict[str, Any], suffix: str, stamp: float, data: bytes | None) -> bytes:
+        """A plot that is no figure, under its own path; ``row`` is its record, None its bytes when they are gone.
+
+        Parameters
+        ----------
+        stamp
+            When it was made, in seconds since the epoch.
+        """
+        wanted = str(row["name"]).removesuffix(f".{suffix}").replace("/", " - ")
+        path = f"{CAPTURED}/{self._names.setdefault(CAPTURED, Names()).take(wanted)}.{suffix}"
+        if data is not None:
+            self._zip.writestr(_entry(path, stamp, ZIP_DEFLATED if suffix in _PACKED else ZIP_STORED), data)
+        self._note(row | {"files": {suffix: None if data is None else path}})
         return self._sink.take()
 
     def end(self, now: float) -> Iterator[bytes]:
@@ -120,6 +134,11 @@ class Archive:
     def close(self) -> None:
         """Give up what is not ended."""
         self._records.close()
+
+    def _note(self, row: dict[str, Any]) -> None:
+        """What the page and the records say of one entry."""
+        self._records.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self._count += 1
 
     def _folder_of(self, notebook: str) -> str:
         if notebook not in self._notebooks:

@@ -38,15 +38,22 @@ class UploadHandler(PrivateHandler):
     async def _refuse(self, error: FigServeError) -> None:
         """Answer at once and still let the body pass: who is cut off while sending sees no answer.
 
+        An answer that is finished before the body was read, even where there is none, would end the connection
+        without saying so: the client's next request on it breaks off.
+
         Raises
         ------
         FigServeError
-            The same, where no body is under way.
+            The same, where the sender waits for it before sending.
         """
-        if self.request.method not in ("POST", "PUT") or self._asks_first:
+        if self._asks_first:
             raise error
         self._refusal = error
         # In the place of the handler's own methods, so that nothing of them can run.
+        if self.request.method not in ("POST", "PUT"):
+            for name in self.SUPPORTED_METHODS:
+                setattr(self, name.lower(), self._raise)
+            return
         self.post = self.put = self._end
         status, body = status_of(error), json.dumps({"error": error.message, "code": error.code}, ensure_ascii=False)
         self.set_status(status)
@@ -55,6 +62,10 @@ class UploadHandler(PrivateHandler):
         self.set_header("Content-Length", str(len(body.encode())))
         self.write(body)
         await self.flush()
+
+    async def _raise(self, *_: str) -> None:
+        assert self._refusal is not None
+        raise self._refusal
 
     async def _end(self, *_: str) -> None:
         self._stop_clock()

@@ -155,14 +155,28 @@ def list_page(connection: Connection, which: Filter, limit: int = LIMIT, cursor:
     return list(_records(rows)), following
 
 
-def measure(connection: Connection, which: Filter) -> Used:
-    """How many figures there are, and the bytes of their newest versions' representations."""
-    parts = tables.figures.outerjoin(
+def measure(
+    connection: Connection, which: Filter, after: str | None = None, limit: int = 2_000
+) -> tuple[Used, str | None]:
+    """How many figures there are, and the bytes of their newest versions' representations.
+
+    Parameters
+    ----------
+    after
+        Measure ``limit`` figures behind this id (``""`` for the first ones), so that nobody waits for a million; the
+        second value is then where to go on, None at the end. None measures all at once.
+    """
+    some = sa.select(_F.id, _F.latest).where(*_conditions(which))
+    if after is not None:
+        some = some.where(_F.id > after).order_by(_F.id).limit(limit)
+    part = some.subquery()
+    joined = part.outerjoin(
         tables.representations,
-        sa.and_(_R.figure == _F.id, _R.version == _F.latest, _R.is_thumbnail.is_(False)),
+        sa.and_(_R.figure == part.c.id, _R.version == part.c.latest, _R.is_thumbnail.is_(False)),
     )
-    query = sa.select(sa.func.count(_F.id.distinct()), sa.func.coalesce(sa.func.sum(_R.size), 0)).select_from(parts)
-    return Used(*connection.execute(query.where(*_conditions(which))).one())
+    count, size = sa.func.count(part.c.id.distinct()), sa.func.coalesce(sa.func.sum(_R.size), 0)
+    row = connection.execute(sa.select(count, size, sa.func.max(part.c.id)).select_from(joined)).one()
+    return Used(row[0], row[1]), row[2] if after is not None and row[0] == limit else None
 
 
 def ids(connection: Connection, which: Filter) -> Sequence[str]:

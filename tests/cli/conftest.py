@@ -88,7 +88,7 @@ class Shell:
         return subprocess.Popen([*PROGRAM, *words], cwd=self.home, env=self.environment, **channels)
 
     def run_on_terminal(self, *words: str, typed: bytes = b"", columns: int = 80) -> Done:
-        """A command whose every channel is a terminal; what it shows is all in ``out``; ``typed`` answers a question."""
+        """A command whose every channel is a terminal: all is in ``out``; ``typed`` answers what it asks."""
         master, slave = pty.openpty()
         process = subprocess.Popen(
             [*PROGRAM, *words],

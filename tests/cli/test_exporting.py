@@ -54,6 +54,29 @@ def test_of_a_notebook_and_of_a_session(live_server, shell):
             assert "deep/plots.ipynb" in file.read("index.html").decode()
 
 
+@pytest.mark.kernel
+def test_what_a_session_displayed_and_wrote_comes_too(live_server, shell):
+    """Captured plots and files of the session's directory, by the kernel's id and by that of Jupyter's session."""
+    code = (
+        "import jupyter_figserve as f, matplotlib.pyplot as plt; from IPython.display import Image, display\n"
+        f"data = {PNG!r}\n"
+        "display(Image(data)); (f.plots_dir() / 'sub').mkdir()\n"
+        "(f.plots_dir() / 'sub' / 'written.png').write_bytes(data)\n"
+        "plt.plot([1, 2]); f.publish(name='drawn'); plt.close('all')"
+    )
+    with live_server.kernel("seen.ipynb") as kernel:
+        assert kernel.run(code).error is None
+        for session in (kernel.kernel_id, kernel.session):
+            shell.run("export", "--session", session, "-o", "seen.zip", "--force")
+            with zipfile.ZipFile(shell.home / "seen.zip") as file:
+                rows = json.loads(file.read("figures.json"))["figures"]
+                assert sorted(row["origin"] for row in rows) == ["captured", "file", "published"]
+                assert file.read("captured/sub - written.png") == PNG
+                (seen,) = [row["files"]["png"] for row in rows if row["origin"] == "captured"]
+                assert file.read(seen) == PNG
+                assert file.read("index.html").decode().count("<img ") == 3
+
+
 def test_nothing_to_export_leaves_nothing(shell):
     """No empty file under the name, nor under another."""
     done = shell.run("export", "--notebook", "no.ipynb", expect=1)

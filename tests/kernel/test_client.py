@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import threading
@@ -217,3 +218,54 @@ def test_a_forked_child_connects_by_itself(fake):
 def test_nothing_shows_the_key(fake):
     """Neither the client nor a connection has it in its text."""
     assert KEY not in repr(fake.client()) + repr(fake.connection()) + str(fake.connection())
+
+
+class TestStream:
+    """What is too large to hold: its own connection, with the same credential, errors and care."""
+
+    def test_the_answer_is_read_by_the_caller(self, fake):
+        """The credential and the query go along; headers and body are as they came."""
+        fake.instead = lambda request: Reply.of(200, {"n": request.query["n"]}, X_Extra="7")
+        with fake.client().stream("GET", "export.zip", n=3, left_out=None) as response:
+            assert b'"3"' in response.read()
+        assert fake.received[0].headers["x-api-key"] == KEY
+        assert "left_out" not in fake.received[0].query
+
+    def test_a_file_goes_up(self, fake):
+        """With the length that its sender says."""
+        fake.instead = lambda request: Reply.of(201, {"id": "x"})
+        headers = {"Content-Type": "image/png", "Content-Length": "200000"}
+        body = io.BytesIO(b"x" * 200_000)
+        with fake.client().stream("POST", "api/figures", body=body, headers=headers) as response:
+            assert response.status == 201
+        assert len(fake.received[0].body) == 200_000
+        assert fake.received[0].headers["content-type"] == "image/png"
+
+    def test_an_error_is_ours(self, fake):
+        """With its words, as in any other request."""
+        fake.instead = lambda request: Reply.of(413, {"error": "Too much.", "code": "too_large"})
+        with pytest.raises(errors.TooLarge, match="Too much"), fake.client().stream("GET", "export.zip"):
+            pass
+
+    def test_nobody_there(self):
+        """The same as elsewhere."""
+        client = Client(parse_exact("http://127.0.0.1:1/figserve"), KEY)
+        with pytest.raises(errors.NotConnected), client.stream("GET", "export.zip"):
+            pass
+
+    def test_an_answer_that_breaks_off(self):
+        """While it is read: told as a broken connection, not as the end."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+
+            def answer() -> None:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65_536)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            client = Client(parse_exact(f"http://127.0.0.1:{listener.getsockname()[1]}/figserve"), KEY)
+            with pytest.raises(errors.Unavailable), client.stream("GET", "export.zip") as response:
+                response.read()
+            thread.join()

@@ -57,6 +57,11 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("POST", "/api/figures/{id}/restore"): (200, PUBLISH),
     ("GET", "/"): (200, READ),
     ("HEAD", "/"): (200, READ),
+    ("POST", "/api/links/find"): (200, PUBLISH),
+    ("GET", "/api/diagnosis"): (200, ADMIN),
+    ("HEAD", "/api/diagnosis"): (200, ADMIN),
+    ("GET", "/export.zip"): (200, READ),
+    ("HEAD", "/export.zip"): (200, READ),
     ("GET", "/figures/{id}"): (200, READ),
     ("HEAD", "/figures/{id}"): (200, READ),
     ("GET", "/figures/{id}.{ext}"): (200, READ),
@@ -153,7 +158,8 @@ async def test_each_cell_of_the_table(credential, owner, stranger, services, mak
             }
         query = QUERIES.get(operation, {"url": link["url"]} if path == "/oembed" else {})
         type = {"Content-Type": "image/png"} if operation == ("POST", "/api/figures") else {}
-        answer = await stranger.ask(method, path.format(**values), BODIES.get(operation), headers | type, **query)
+        body = {"url": link["url"]} if path == "/api/links/find" else BODIES.get(operation)
+        answer = await stranger.ask(method, path.format(**values), body, headers | type, **query)
         found[operation] = answer.status
     assert found == {operation: expected(credential, operation) for operation in TABLE}
 

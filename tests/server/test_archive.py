@@ -169,6 +169,21 @@ def test_it_comes_in_pieces():
         assert file.testzip() is None
 
 
+def test_a_plot_that_is_no_figure():
+    """Under its own path, flat and safe; two that differ in their directories alone both come; one may be gone."""
+    made = Made()
+    row = {"title": "", "alt": "", "version": 1, "notebook": None, "updated": "2027-01-15T08:00:00.000Z"}
+    for name, data in (("cell-1.png", b"1"), ("a/../b.png", b"2"), ("CELL-1.png", b"3"), ("gone.png", None)):
+        made.pieces.append(made.archive.add_plot(row | {"name": name}, "png", NOW, data))
+    with made.open() as file:
+        assert file.read("captured/cell-1.png") == b"1"
+        assert file.read("captured/CELL-1-2.png") == b"3"
+        files = [row["files"]["png"] for row in json.loads(file.read("figures.json"))["figures"]]
+        assert files[3] is None
+        assert file.read(files[1]) == b"2"
+        assert not [name for name in file.namelist() if ".." in name.split("/")]
+
+
 def test_a_time_before_zips_began():
     """Years that the format cannot say do not break it."""
     blobs = MemoryBlobs()

@@ -180,6 +180,15 @@ class TestRefused:
                 await connection.send(b"GET / HTTP/1.1\r\n\r\n" + b"x" * (100_000 - 18))
                 assert (await answer_of(connection))[0] == 401
 
+    async def test_connection_serves_on_without_a_body(self, owner, stranger, make_key):
+        """A refused GET, DELETE or unknown method does not end it either."""
+        key = await make_key("admin")
+        async with connect(stranger.prefix) as connection:
+            for method, headers in [("GET", {}), ("GET", {"X-API-Key": key}), ("DELETE", {"X-API-Key": key})] * 2:
+                await connection.send_head(method, "/api/figures", headers)
+                status, _ = await answer_of(connection, "/api/figures", method)
+                assert status == (403 if headers else 401)
+
     async def test_more_than_a_figure_is_not_read(self, stranger):
         """Strangers send no more than the limit: then the connection ends, in chunks as with a length."""
         for extra in ({"Content-Length": str(2**30)}, {"Transfer-Encoding": "chunked"}):

@@ -102,6 +102,21 @@ async def test_others_are_served_meanwhile(owner, stranger):
     assert [len(names(answer)) for answer in exports] == [21] * 3
 
 
+async def test_many_are_measured_in_steps(owner, services, monkeypatch):
+    """All of an owner's, whatever the step; each is counted once."""
+    from jupyter_figserve.store import figures
+
+    for index in range(7):
+        await owner.publish(f"f{index}", png(grey=index), title=str(index))
+    whole = figures.measure(services.store.catalog.reader, figures.Filter("local"))[0]
+    assert whole.figures == 7
+    for limit in (1, 3, 7, 8):
+        monkeypatch.setattr(figures.measure, "__defaults__", (None, limit))
+        answer = await owner.head("/export.zip")
+        assert answer.headers["X-Figserve-Figures"] == "7"
+        assert answer.headers["X-Figserve-Bytes"] == str(whole.bytes)
+
+
 class TestLimit:
     @pytest.fixture
     def figserve_config(self) -> dict[str, object]:

@@ -37,10 +37,10 @@ def requirements(*names: str) -> dict[str, str]:
 def is_good(version: str, wanted: str) -> bool:
     """Whether a version is within ``">=3.8"``; a version that nobody can read passes."""
     from packaging.specifiers import SpecifierSet
-    from packaging.version import InvalidVersion
+    from packaging.version import InvalidVersion, Version
 
     try:
-        return SpecifierSet(wanted).contains(version, prereleases=True)
+        return SpecifierSet(wanted).contains(Version(version), prereleases=True)
     except InvalidVersion:
         return True
 

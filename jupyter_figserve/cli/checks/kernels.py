@@ -29,7 +29,8 @@ def version(name):
     except Exception:
         return None
 found = {name: version(name) for name in ("jupyter_figserve", "ipykernel", "matplotlib")}
-found["is_there"] = util.find_spec("jupyter_figserve") is not None
+spec = util.find_spec("jupyter_figserve")
+found["is_there"] = spec is not None and spec.origin is not None
 print(json.dumps({"python": sys.version_info[:2], **found}))
 """
 

@@ -17,9 +17,28 @@ from .kernels import ask
 from .result import Result, note, ok, wrong
 from .server import Examination
 
-_SECONDS = 60
-_IS_THERE = "import importlib.util, json; print(json.dumps(importlib.util.find_spec('jupyter_figserve') is not None))"
-_LIST = ("-m", "jupyter_server.extension.serverextension", "list")
+# A directory of the name alone, without an __init__.py, is no installation.
+_IS_THERE = """
+import importlib.util, json
+spec = importlib.util.find_spec("jupyter_figserve")
+print(json.dumps(spec is not None and spec.origin is not None))
+"""
+# As ServerApp.find_server_extensions does it: the first configuration that names the extension decides.
+_HOW_ENABLED = """
+import json
+from jupyter_core.paths import ENV_CONFIG_PATH, jupyter_config_dir, jupyter_config_path
+from jupyter_server.extension.config import ExtensionConfigManager
+enabled, level = False, "--sys-prefix"
+for path in jupyter_config_path():
+    found = ExtensionConfigManager(read_config_path=[path]).get_jpserver_extensions()
+    if "jupyter_figserve" in found:
+        enabled = bool(found["jupyter_figserve"])
+        level = "--sys-prefix" if path in ENV_CONFIG_PATH else "--system"
+        if path == jupyter_config_dir():
+            level = "--user"
+        break
+print(json.dumps([enabled, level]))
+"""
 
 
 def check_running(options: argparse.Namespace, examined: list[Examination]) -> Iterator[Result]:
@@ -69,13 +88,13 @@ def _why_not(server: Running) -> Result:
         if not ask(interpreter, environment, _IS_THERE):
             says = f"jupyter_figserve is not installed in that server's environment ({interpreter})."
             return wrong("extension", server.url, says, f"{python} -m pip install jupyter_figserve")
-        is_enabled = _is_enabled(interpreter, environment)
+        is_enabled, level = ask(interpreter, environment, _HOW_ENABLED)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         says = f"jupyter_figserve does not answer there, and its interpreter {interpreter} cannot be asked: {error}."
         return wrong("extension", server.url, says, f"{python} -m pip install jupyter_figserve")
     if not is_enabled:
         says = f"jupyter_figserve is installed for that server ({interpreter}), but disabled."
-        return wrong("extension", server.url, says, f"{_enabling(interpreter)} && restart that server")
+        return wrong("extension", server.url, says, f"{_enabling(interpreter, level)} && restart that server")
     says = (
         "jupyter_figserve is installed and enabled for that server, but was not loaded: the server is older than the"
         " installation, was told not to load it, or its log says why, as when a setting of FigServe is wrong."
@@ -83,24 +102,11 @@ def _why_not(server: Running) -> Result:
     return wrong("extension", server.url, says, f"restart that server (process {server.process}), and read its log")
 
 
-def _is_enabled(interpreter: str, environment: dict[str, str]) -> bool:
-    done = subprocess.run(
-        [interpreter, *_LIST],
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=_SECONDS,
-        check=False,
-    )
-    said = (done.stdout + done.stderr).decode(errors="replace").splitlines()
-    return any("jupyter_figserve" in line and "enabled" in line for line in said)
-
-
-def _enabling(interpreter: str) -> str:
+def _enabling(interpreter: str, level: str) -> str:
     script = Path(interpreter).with_name("jupyter-server")
     if script.is_file():
-        return f"{shlex.quote(str(script))} extension enable jupyter_figserve"
-    return f"{shlex.quote(interpreter)} -m jupyter_server.extension.serverextension enable jupyter_figserve"
+        return f"{shlex.quote(str(script))} extension enable {level} jupyter_figserve"
+    return f"{shlex.quote(interpreter)} -m jupyter_server.extension.serverextension enable {level} jupyter_figserve"
 
 
 def _compare(examined: list[Examination]) -> Iterator[Result]:

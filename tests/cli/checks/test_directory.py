@@ -1,0 +1,152 @@
+"""A data directory: rights, room, file system, catalog, lock."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from jupyter_figserve.cli.checks.directory import check_directory, judge_directory
+from jupyter_figserve.store.filesystem import DirectoryLock
+from jupyter_figserve.store.opening import open_store
+from tests.conftest import ELSEWHERE
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """One that a server left in order."""
+    open_store(tmp_path / "figures").close()
+    return tmp_path / "figures"
+
+
+def only(results) -> tuple:
+    (found,) = results
+    return found.check, found.state, found.says, found.mend
+
+
+def test_one_in_order(directory):
+    """Nothing to say but that."""
+    assert only(check_directory(directory))[:2] == ("directory", "ok")
+
+
+def test_one_that_is_not_there(tmp_path):
+    """Is no fault, and is not made."""
+    assert only(check_directory(tmp_path / "new"))[:2] == ("directory", "note")
+    assert not (tmp_path / "new").exists()
+
+
+def test_one_that_others_can_read(directory):
+    """The command closes it."""
+    (directory / "catalog.db").chmod(0o644)
+    check, state, says, mend = only(check_directory(directory))
+    assert (check, state) == ("permissions", "wrong")
+    assert "catalog.db" in says
+    subprocess.run(mend, shell=True, check=True)  # noqa: S602 - a person would paste it into a shell
+    assert only(check_directory(directory))[1] == "ok"
+
+
+@pytest.mark.parametrize("what", ["tmpfs", "read-only"])
+def test_a_disk_that_is_full_or_read_only(what, directory):
+    """A real one, mounted in a namespace of its own."""
+    unshare = shutil.which("unshare")
+    option = "size=900k" if what == "tmpfs" else "bind,ro"
+    source = "tmpfs" if what == "tmpfs" else str(directory)
+    mount = f"mount {'-t tmpfs' if what == 'tmpfs' else ''} -o {option} {source} {directory}"
+    if what == "read-only":
+        mount = f"mount --bind {directory} {directory} && mount -o remount,bind,ro {directory}"
+    program = (
+        "import json, sys, pathlib; from jupyter_figserve.cli.checks.directory import check_directory;"
+        "print(json.dumps([r.as_json() for r in check_directory(pathlib.Path(sys.argv[1]))]))"
+    )
+    shell = f"{mount} && chmod 700 {directory}; {sys.executable} -c '{program}' {directory}"
+    done = subprocess.run([unshare or "unshare", "-Urm", "sh", "-c", shell], capture_output=True, text=True)
+    if unshare is None or "denied" in done.stderr or ("not permitted" in done.stderr and not done.stdout):
+        pytest.skip(f"{ELSEWHERE}no mount without privileges: {done.stderr}")
+    states = {one["check"]: one for one in json.loads(done.stdout)}
+    if what == "tmpfs":
+        assert states["disk"]["state"] == "wrong"
+        assert "nearly full" in states["disk"]["says"]
+        assert "jupyter figserve gc --data-dir" in states["disk"]["mend"]
+    else:
+        assert states["permissions"]["state"] == "wrong"
+        assert "cannot be written" in states["permissions"]["says"]
+
+
+def test_another_users(directory):
+    """Where root can give it away."""
+    if os.geteuid() != 0:
+        pytest.skip(f"{ELSEWHERE}only root gives a directory away")
+    os.chown(directory, 65534, 65534)
+    check, state, says, mend = only(check_directory(directory))
+    assert (check, state) == ("permissions", "wrong")
+    assert "another user" in says
+    assert mend.startswith("sudo chown -R $USER ")
+
+
+def test_a_network_file_system(directory, monkeypatch, tmp_path):
+    """Named by its type, with the setting that puts the catalog elsewhere."""
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(f"1 2 0:9 / {tmp_path} rw - fuse.sshfs host:/x rw\n")
+    monkeypatch.setattr("jupyter_figserve.store.filesystem.find_network_type.__defaults__", (mounts,))
+    check, state, says, mend = only(check_directory(directory))
+    assert (check, state) == ("network_file_system", "wrong")
+    assert "fuse.sshfs" in says
+    assert "c.FigServe.database_url" in mend
+
+
+def test_a_damaged_catalog(directory):
+    """The command rebuilds it."""
+    (directory / "catalog.db").write_bytes(b"nonsense" * 1000)
+    check, state, says, mend = only(r for r in check_directory(directory) if r.check == "catalog")
+    assert (check, state) == ("catalog", "wrong")
+    assert "cannot be read" in says
+    words = mend.partition("#")[0].split()
+    assert words[:3] == ["jupyter", "figserve", "reindex"]
+    subprocess.run([sys.executable, "-m", "jupyter_figserve.cli", *words[2:]], check=True, capture_output=True)
+    assert only(check_directory(directory))[1] == "ok"
+
+
+def test_a_lock_that_another_process_holds(directory):
+    """Alone, as `reindex` does; one that servers share is none."""
+    program = (
+        "import sys, pathlib; from jupyter_figserve.store.filesystem import DirectoryLock;"
+        "DirectoryLock(pathlib.Path(sys.argv[1])).acquire(exclusive=sys.argv[2] == 'alone');"
+        "print('held', flush=True); sys.stdin.read()"
+    )
+    for how, expected in (("alone", ["wrong"]), ("shared", [])):
+        with subprocess.Popen(
+            [sys.executable, "-c", program, str(directory), how], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout.readline() == b"held\n"
+            assert [r.state for r in check_directory(directory) if r.check == "lock"] == expected
+            process.stdin.close()
+    assert DirectoryLock(directory).path.exists()
+
+
+@pytest.mark.parametrize(
+    ("free", "total", "is_full"),
+    [
+        (10**6, 10**12, True),
+        (5 * 10**8, 10**12, True),
+        (5 * 10**8, 10**9, False),
+        (10**10, 10**13, False),
+        (None, None, False),
+    ],
+)
+def test_when_a_disk_is_nearly_full(free, total, is_full):
+    """In bytes, or in its share where the disk is large."""
+    found = {"path": "/x", "is_own": True, "is_writable": True, "open_to_others": [], "network_type": None}
+    states = [result.check for result in judge_directory({**found, "free": free, "total": total})]
+    assert ("disk" in states) is is_full
+
+
+def test_what_a_server_says_of_its_catalog():
+    """Read-only, and why; damage has its own command."""
+    found = {"path": "/x", "is_own": True, "is_writable": True, "open_to_others": [], "network_type": None}
+    found |= {"free": None, "total": None}
+    assert "reindex" in only(judge_directory(found, "/x/catalog.db is damaged: bad page"))[3]
+    assert "chmod" in only(judge_directory(found, "/x/catalog.db cannot be written"))[3]

@@ -1,0 +1,88 @@
+"""This interpreter's packages and this shell's proxies."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from jupyter_figserve.cli.checks.environment import check_environment, is_good, requirements
+
+
+def results(check: str) -> list:
+    return [result for result in check_environment() if result.check == check]
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def test_an_environment_in_order():
+    """Nothing to mend."""
+    assert [result.state for result in check_environment()] == ["ok", "ok"]
+
+
+def test_what_is_wanted_is_read_from_the_package():
+    """Not written down twice; those of extras only when asked for."""
+    assert requirements()["matplotlib"].startswith(">=3")
+    assert "ipykernel" not in requirements()
+    assert requirements("ipykernel")["ipykernel"].startswith(">=6")
+
+
+@pytest.mark.parametrize(
+    ("version", "wanted", "good"),
+    [
+        ("3.11.2", ">=3.8", True),
+        ("3.10", ">=3.8", True),
+        ("3.7.9", ">=3.8", False),
+        ("4.0rc1", ">=3.8", True),
+        ("?", ">=3", True),
+    ],
+)
+def test_versions_are_compared_as_versions(version, wanted, good):
+    """3.10 is newer than 3.8; what nobody can read passes."""
+    assert is_good(version, wanted) is good
+
+
+def old(directory, name: str, version: str) -> str:
+    """A directory in which pip would find this version of a package installed."""
+    info = directory / f"{name}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    return str(directory)
+
+
+def test_a_package_that_is_too_old(tmp_path, monkeypatch):
+    """It is named with what is wanted, and the command that mends it is for this interpreter."""
+    monkeypatch.setattr(sys, "path", [old(tmp_path, "tornado", "5.1"), *sys.path])
+    (found,) = results("packages")
+    assert found.state == "wrong"
+    assert "tornado 5.1 is too old" in found.says
+    assert found.mend.startswith(f"{sys.executable} -m pip install --upgrade 'tornado>=")
+
+
+@pytest.mark.parametrize(
+    ("variables", "state"),
+    [
+        ({"http_proxy": "http://proxy:3128"}, "wrong"),
+        ({"HTTPS_PROXY": "http://proxy:3128"}, "wrong"),
+        ({"http_proxy": "http://proxy:3128", "no_proxy": "example.org"}, "wrong"),
+        ({"http_proxy": "http://proxy:3128", "no_proxy": "localhost,127.0.0.1"}, "note"),
+        ({"http_proxy": "http://proxy:3128", "NO_PROXY": "*"}, "note"),
+        ({"ftp_proxy": "http://proxy:3128"}, "ok"),
+    ],
+)
+def test_proxies_that_would_catch_loopback(variables, state, monkeypatch):
+    """Only those that would; the variable that frees loopback is the mend, and does free it."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    (found,) = results("proxies")
+    assert found.state == state
+    if state == "wrong":
+        name, value = found.mend.removeprefix("export ").split("=", 1)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.setenv(name, value)
+        assert results("proxies")[0].state == "note"

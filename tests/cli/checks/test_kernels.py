@@ -1,0 +1,97 @@
+"""Whether notebooks can publish: the kernels' own interpreters are asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import venv
+
+import pytest
+
+from jupyter_figserve.cli.checks.kernels import ask, check_kernels, interpreter_of
+
+from .test_environment import old
+
+
+@pytest.fixture
+def add_kernel(tmp_path, monkeypatch):
+    """``add_kernel(argv)`` makes a kernel that Jupyter offers; the results of the check are by name."""
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+
+    def add(argv: list[str], name: str = "tested", language: str = "python", **spec: object) -> list:
+        directory = tmp_path / "data" / "kernels" / name
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "kernel.json").write_text(
+            json.dumps({"argv": argv, "display_name": name, "language": language, **spec})
+        )
+        return [result for result in check_kernels() if result.subject == name]
+
+    return add
+
+
+def test_this_environments_kernel_is_good(add_kernel):
+    """By its path, and by the bare name that Jupyter takes for its own."""
+    for word in (sys.executable, "python", "python3"):
+        (found,) = add_kernel([word, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
+        assert found.state == "ok", found.says
+
+
+def test_an_environment_without_the_package(add_kernel, tmp_path):
+    """A real one: it is told with its own interpreter, and the command is for that one."""
+    venv.create(tmp_path / "bare", with_pip=False)
+    python = str(tmp_path / "bare" / "bin" / "python")
+    (found,) = add_kernel([python, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
+    assert found.state == "wrong"
+    assert "lacks jupyter_figserve" in found.says
+    assert found.mend == f"{python} -m pip install jupyter_figserve"
+    # What pip would do: the package and its metadata on that interpreter's path.
+    (site,) = (tmp_path / "bare" / "lib").glob("python*/site-packages")
+    (site / "here.pth").write_text("\n".join(path for path in sys.path if path) + "\n")
+    assert add_kernel([python, "-m", "ipykernel_launcher"])[0].state == "ok"
+
+
+@pytest.mark.parametrize(("name", "version"), [("ipykernel", "5.5.6"), ("matplotlib", "3.1.0")])
+def test_packages_that_are_too_old(name, version, add_kernel, tmp_path):
+    """With their version, what is wanted and the command."""
+    where = {"PYTHONPATH": old(tmp_path / "old", name, version)}
+    (found,) = add_kernel([sys.executable, "-m", "ipykernel_launcher"], env=where)
+    assert found.state == "wrong"
+    assert f"{name} {version}" in found.says
+    assert f"--upgrade '{name}>=" in found.mend
+
+
+def test_an_interpreter_that_is_gone(add_kernel, tmp_path):
+    """As after an environment was removed; the kernel with a path that is no program too."""
+    (found,) = add_kernel([str(tmp_path / "gone" / "bin" / "python"), "-m", "x"])
+    assert found.state in ("wrong", "note")
+    broken = tmp_path / "python3"
+    broken.write_text("#!/bin/sh\necho no such library >&2\nexit 1\n")
+    broken.chmod(0o700)
+    (found,) = add_kernel([str(broken), "-m", "x"])
+    assert found.state == "wrong"
+    assert "no such library" in found.says
+    assert found.mend == "jupyter kernelspec remove tested"
+
+
+def test_other_kernels_are_no_fault(add_kernel):
+    """Another language; a wrapper whose environment nobody can ask."""
+    assert add_kernel(["R", "--slave"], language="R")[0].state == "note"
+    assert add_kernel(["conda", "run", "python"])[0].state == "note"
+
+
+def test_a_directory_of_the_packages_name_is_not_the_package(monkeypatch, tmp_path):
+    """The question is asked elsewhere than here."""
+    (tmp_path / "jupyter_figserve").mkdir()
+    monkeypatch.chdir(tmp_path)
+    found = ask(sys.executable, None, "import json, os; print(json.dumps(os.getcwd()))")
+    assert found != str(tmp_path)
+
+
+def test_which_interpreter():
+    """None for what is no Python."""
+    assert interpreter_of({"argv": ["python3.11", "-m", "x"]}) == sys.executable
+    assert interpreter_of({"argv": ["/bin/sh"]}) is None
+    assert interpreter_of({"argv": []}) is None
+    assert interpreter_of({}) is None
+    assert os.path.isabs(interpreter_of({"argv": [sys.executable]}))

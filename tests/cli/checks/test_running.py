@@ -1,0 +1,140 @@
+"""The servers that this user has running: without the extension, with a wrong setting, sharing a directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+
+import pytest
+
+from jupyter_figserve import cli
+from jupyter_figserve.cli.checks.result import Result
+from jupyter_figserve.cli.checks.running import check_running, dead_files
+from jupyter_figserve.cli.checks.server import Examination
+
+from ..conftest import SpecialServer, new_home
+
+
+@pytest.fixture
+def check(monkeypatch):
+    """``check(server)`` is what is said of the servers of this runtime directory."""
+
+    def run(server) -> list[Result]:
+        monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(server.runtime))
+        return list(check_running(cli.parse(["doctor"])[1], []))
+
+    return run
+
+
+def wrongs(results: list[Result]) -> dict[str, Result]:
+    return {result.check: result for result in results if result.state == "wrong"}
+
+
+def test_a_server_in_order(check, live_server):
+    """Nothing is wrong."""
+    assert wrongs(check(live_server)) == {}
+
+
+def test_no_server(monkeypatch, tmp_path):
+    """Is no fault; it is said how to start one."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    (found,) = check_running(cli.parse(["doctor"])[1], [])
+    assert (found.state, found.check) == ("note", "server")
+    assert "jupyter lab" in found.mend
+
+
+def test_the_extension_is_disabled(check, bare_server):
+    """It is told from not being installed, and the command enables it."""
+    found = wrongs(check(bare_server))["extension"]
+    assert "disabled" in found.says
+    command = found.mend.partition(" && ")[0]
+    assert command.endswith("extension enable --user jupyter_figserve")
+    environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(bare_server.home / "config"), "JUPYTER_PREFER_ENV_PATH": "0"}
+    subprocess.run(command.split(), env=environment, check=True, capture_output=True)
+    bare_server.restart()
+    assert wrongs(check(bare_server)) == {}
+
+
+def test_the_extension_is_not_installed(check):
+    """A server of an environment that lacks the package: its own interpreter is named."""
+    home = new_home()
+    venv.create(home / "env", with_pip=False)
+    python = home / "env" / "bin" / "python"
+    (site,) = (home / "env" / "lib").glob("python*/site-packages")
+    # The other packages of this environment, without the editable install of this one.
+    packages = [path for path in sys.path if path.endswith("site-packages")]
+    (site / "here.pth").write_text("\n".join(packages) + "\n")
+
+    class Elsewhere(SpecialServer):
+        def _command_line(self) -> list[str]:
+            return [str(python), *super()._command_line()[1:]]
+
+    server = Elsewhere(home, extension=False)
+    server.start()
+    try:
+        found = wrongs(check(server))["extension"]
+    finally:
+        server.stop()
+    assert "not installed" in found.says
+    assert found.mend == f"{python} -m pip install jupyter_figserve"
+
+
+def test_a_wrong_setting_kept_it_from_loading(check, make_server):
+    """Installed and enabled, and yet not there: the log has the reason."""
+    server = make_server(keep_session_plots="7 dayz")
+    found = wrongs(check(server))["extension"]
+    assert "not loaded" in found.says
+    assert "setting of FigServe is wrong" in found.says
+    assert "log" in found.mend
+
+
+def test_two_servers_on_one_directory(check, make_server):
+    """Is as it should be; it is said of both."""
+    one = make_server()
+    other = make_server(data_dir=one.data_dir)
+    for file in other.runtime.glob("jpserver-*.json"):
+        os.link(file, one.runtime / file.name)
+    results = check(one)
+    assert wrongs(results) == {}
+    (found,) = [result for result in results if result.check == "shared_directory"]
+    assert found.state == "ok"
+    assert found.subject == str(one.data_dir)
+    assert all(server.url in found.says for server in (one, other))
+
+
+def test_two_versions_on_one_directory(check, make_server, tmp_path):
+    """A note: what happens, and what to upgrade."""
+    one = make_server()
+    (tmp_path / "sitecustomize.py").write_text("import jupyter_figserve\njupyter_figserve.__version__ = '0.0.9'\n")
+    other = make_server(data_dir=one.data_dir, environment={"PYTHONPATH": str(tmp_path)})
+    for file in other.runtime.glob("jpserver-*.json"):
+        os.link(file, one.runtime / file.name)
+    (found,) = [result for result in check(one) if result.check == "shared_directory"]
+    assert found.state == "note"
+    assert "0.0.9" in found.says
+    assert "pip install --upgrade" in found.mend
+
+
+def test_one_that_was_looked_at_is_not_looked_at_twice(live_server, monkeypatch):
+    """As when --server names it."""
+    from jupyter_figserve.kernel.address import parse_pasted
+    from jupyter_figserve.kernel.client import Client
+
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(live_server.runtime))
+    examination = Examination(Client(parse_pasted(live_server.url)[0], live_server.token))
+    assert list(check_running(cli.parse(["doctor"])[1], [examination])) == []
+
+
+def test_what_the_killed_leave(tmp_path, monkeypatch):
+    """Is a note, with the command that removes it."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    path = tmp_path / f"jpserver-{process.pid}.json"
+    path.write_text(json.dumps({"pid": process.pid, "url": "http://127.0.0.1:1/", "token": "t"}))
+    (tmp_path / "jpserver-2.json").write_text("{")
+    (found,) = dead_files()
+    assert (found.state, found.mend) == ("note", f"rm {path}")

@@ -1,0 +1,240 @@
+"""One server over HTTP: each thing that goes wrong on the way, with real servers and a real proxy before them."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+import pytest
+
+from jupyter_figserve.cli.checks.result import Result
+from jupyter_figserve.cli.checks.server import Examination
+from jupyter_figserve.demo.server_process import ServerProcess
+from jupyter_figserve.kernel.address import parse_pasted
+from jupyter_figserve.kernel.client import Client
+
+
+def examine(url: str, key: str | None, ca_file: str | None = None) -> dict[str, Result]:
+    client = Client(parse_pasted(url)[0], key, ca_file=ca_file)
+    try:
+        return {result.check: result for result in Examination(client, ca_file).results()}
+    finally:
+        client.close()
+
+
+def wrongs(found: dict[str, Result]) -> list[str]:
+    return [check for check, result in found.items() if result.state == "wrong"]
+
+
+@contextmanager
+def proxy_to(server: ServerProcess, change: Callable[[str, dict[str, str]], int | None]) -> Iterator[str]:
+    """A reverse proxy; ``change`` may take headers out, or answer with a status itself."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def pass_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            headers = dict(self.headers.items())
+            status = change(self.command, headers)
+            if status is not None:
+                self.send_error(status)
+                return
+            target = urlsplit(server.url)
+            connection = http.client.HTTPConnection(target.hostname, target.port)
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            data = answer.read()
+            self.send_response_only(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in ("transfer-encoding", "content-length"):
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+            connection.close()
+
+        do_GET = do_POST = pass_on
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{proxy.server_port}"
+        finally:
+            proxy.shutdown()
+            thread.join()
+
+
+def test_a_server_in_order(live_server):
+    """With its login: nothing is wrong, and this server has no sandbox yet, as it says itself."""
+    found = examine(live_server.url, live_server.token)
+    assert wrongs(found) == []
+    assert set(found) == {"server", "clock", "key", "post", "directory", "public_url", "sandbox"}
+    assert found["directory"].subject == str(live_server.data_dir)
+    assert found["sandbox"].state == "note"
+    status = live_server.fetch("figserve/api/status").json()
+    assert found["sandbox"].says == status["sandbox"]["why"][0]
+
+
+@pytest.mark.parametrize(
+    ("scopes", "notes"),
+    [(["read", "publish"], []), (["publish"], ["key"]), (["read"], ["post"]), (["admin"], ["key", "post"])],
+)
+def test_a_key_in_order(scopes, notes, live_server, make_key):
+    """What it may not do is a note, no fault; the data directory is for an admin alone."""
+    found = examine(live_server.url, make_key(*scopes))
+    assert wrongs(found) == []
+    assert [check for check in ("key", "post") if found[check].state == "note"] == notes
+    assert ("diagnosis" in found) == ("admin" not in scopes)
+
+
+def test_nobody_there():
+    """With why, and that no proxy was asked."""
+    found = examine("http://127.0.0.1:1", "t")
+    assert list(found) == ["reach"]
+    assert "Connection refused" in found["reach"].says
+    assert "Proxies of the environment are not used" in found["reach"].says
+
+
+@pytest.mark.parametrize("body", [{"hello": 1}, [], None])
+def test_somebody_else_there(body, hostile):
+    """Another program, or a Jupyter server without the extension."""
+    if body is None:
+        hostile.answers.clear()
+    else:
+        hostile.say("api/status", body)
+    found = examine(hostile.url, "t")
+    assert wrongs(found) == ["extension"]
+    assert "pip install jupyter_figserve" in found["extension"].mend
+
+
+def test_keys_that_are_no_good(live_server, make_key):
+    """Wrong, revoked and expired ones are the same to strangers; no key at all, and a wrong token, are told apart."""
+    revoked = make_key("read")
+    live_server.fetch(f"figserve/api/keys/{revoked.split('_')[1]}", method="DELETE")
+    expired = make_key("read", expires="1s")
+    deadline = threading.Event()
+    while examine(live_server.url, expired)["key"].state == "ok":
+        deadline.wait(0.2)
+    for key in (f"fsk_{'a' * 8}_{'b' * 43}", revoked, expired):
+        found = examine(live_server.url, key)
+        assert wrongs(found) == ["key"]
+        assert "expired or was revoked" in found["key"].says
+        assert "keys create" in found["key"].mend
+    assert "There is no key" in examine(live_server.url, None)["key"].says
+    token = examine(live_server.url, "wrong-token")["key"]
+    assert "token of the login" in token.says
+    assert "jupyter server list" in token.mend
+
+
+def test_a_proxy_that_takes_the_key_out(live_server, make_key):
+    """It is told from a wrong key."""
+
+    def change(method: str, headers: dict[str, str]) -> None:
+        headers.pop("X-API-Key", None)
+
+    with proxy_to(live_server, change) as url:
+        found = examine(url, make_key("read", "publish"))
+    assert wrongs(found) == ["key"]
+    assert "takes the header X-API-Key out" in found["key"].says
+
+
+def test_a_proxy_that_lets_no_post_through(live_server, make_key):
+    """Reading works, and publishing would not."""
+    with proxy_to(live_server, lambda method, _: 403 if method == "POST" else None) as url:
+        found = examine(url, make_key("read", "publish"))
+    assert wrongs(found) == ["post"]
+
+
+def test_a_login_made_a_cookies(live_server):
+    """A proxy that turns the token into a cookie: what changes something wants _xsrf then."""
+    login = live_server.fetch("api/kernels")
+    cookie = "; ".join(value.partition(";")[0] for value in login.headers.get_all("Set-Cookie"))
+
+    def change(method: str, headers: dict[str, str]) -> None:
+        headers.pop("Authorization", None)
+        headers["Cookie"] = cookie
+        headers["Host"] = urlsplit(live_server.url).netloc
+
+    with proxy_to(live_server, change) as url:
+        found = examine(url, live_server.token)
+    assert wrongs(found) == ["post"]
+    assert "browser's" in found["post"].says
+
+
+def test_another_host_name(live_server):
+    """A server on loopback that is asked under a name it does not know."""
+
+    def change(method: str, headers: dict[str, str]) -> None:
+        headers["Host"] = "plots.example.org"
+
+    with proxy_to(live_server, change) as url:
+        found = examine(url, live_server.token)
+    assert wrongs(found) == ["host_name"]
+    assert "c.FigServe.public_url" in found["host_name"].mend
+
+
+@pytest.mark.parametrize(("hours", "words"), [(2, "ahead of"), (-2, "behind")])
+def test_a_clock_that_is_wrong(hours, words, make_server, tmp_path):
+    """A real server whose clock is hours off."""
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import time\nright = time.time\ntime.time = lambda: right() + {hours} * 3600\n"
+    )
+    server = make_server(environment={"PYTHONPATH": str(tmp_path)})
+    found = examine(server.url, server.token)
+    assert wrongs(found) == ["clock"]
+    assert words in found["clock"].says
+    assert "timedatectl" in found["clock"].mend
+
+
+class TestPublicUrl:
+    def test_one_that_leads_here(self, make_server):
+        """Through a proxy."""
+        server = make_server(start=False)
+        with proxy_to(server, lambda *_: None) as url:
+            server.arguments.append(f"--FigServe.public_url={url}")
+            server.start()
+            found = examine(server.url, server.token)
+        assert wrongs(found) == []
+        assert found["public_url"].state == "ok"
+
+    def test_one_that_does_not_answer(self, make_server):
+        """Links lead nowhere."""
+        server = make_server(public_url="http://127.0.0.1:1/")
+        found = examine(server.url, server.token)
+        assert wrongs(found) == ["public_url"]
+        assert "does not answer as this server" in found["public_url"].says
+        assert "c.FigServe.public_url" in found["public_url"].mend
+
+    def test_one_that_is_something_else(self, make_server, hostile):
+        """Another program's, or another figserve's."""
+        hostile.answers.clear()
+        server = make_server(public_url=hostile.url)
+        assert wrongs(examine(server.url, server.token)) == ["public_url"]
+        other = make_server()
+        other.fetch(
+            "figserve/api/figures?name=x", method="POST", body="<svg/>", headers={"Content-Type": "image/svg+xml"}
+        )
+        server = make_server(public_url=other.url)
+        found = examine(server.url, server.token)
+        assert wrongs(found) == ["public_url"]
+        assert "Another server answers there" in found["public_url"].says
+
+
+def test_a_read_only_server(make_server):
+    """Whose catalog was damaged while it was away: the server serves on, and the doctor says how it is mended."""
+    server = make_server()
+    server.stop()
+    (server.data_dir / "catalog.db").write_bytes(b"nonsense" * 1000)
+    for name in ("catalog.db-wal", "catalog.db-shm"):
+        (server.data_dir / name).unlink(missing_ok=True)
+    server.restart()
+    found = examine(server.url, server.token)
+    assert wrongs(found) == ["catalog"]
+    assert f"reindex --data-dir {server.data_dir}" in found["catalog"].mend

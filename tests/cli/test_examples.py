@@ -1,0 +1,84 @@
+"""Every example of the help runs as it is printed: a newcomer pastes them one after the other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_figserve import cli
+from jupyter_figserve.cli.command import ORDER
+from tests.server.pictures import SVG, png
+
+from .conftest import DEADLINE, Shell
+
+SERVERS = ("demo", "serve")
+EXAMPLES = [example for name in ORDER if name not in SERVERS for example in cli.COMMANDS[name].examples]
+
+
+@pytest.fixture
+def newcomer(shell: Shell) -> Shell:
+    """In a directory with a picture in two formats; `jupyter` is this environment's."""
+    (shell.home / "plot.png").write_bytes(png())
+    (shell.home / "plot.svg").write_bytes(SVG)
+    for directory in ("figures", "data/figserve"):
+        (shell.home / directory).mkdir(parents=True)
+        (shell.home / directory).chmod(0o700)
+    browser = shell.home / "browser"
+    browser.write_text("#!/bin/sh\n")
+    browser.chmod(0o700)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return shell.having(PATH=path, BROWSER=f"{browser} %s", PYTHONUNBUFFERED="1")
+
+
+@pytest.mark.kernel
+def test_every_example_runs(newcomer, live_server):
+    """In the order of the help, each with 0; what one makes, a later one uses."""
+    with live_server.kernel("plots.ipynb") as kernel:
+        made = kernel.run("import jupyter_figserve as f, matplotlib.pyplot as p; p.plot([1]); f.publish(name='drawn')")
+        assert made.error is None
+    assert len(EXAMPLES) > 25
+    for example in EXAMPLES:
+        done = subprocess.run(
+            ["sh", "-c", example],
+            cwd=newcomer.home,
+            env=newcomer.environment,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+        )
+        assert done.returncode == 0, f"{example}\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("example", [example for name in SERVERS for example in cli.COMMANDS[name].examples])
+def test_every_server_of_the_examples_starts(example, lonely):
+    """And ends by Ctrl-C, or by itself where that is said."""
+    shell = lonely.having(PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", PYTHONUNBUFFERED="1")
+    process = subprocess.Popen(
+        ["sh", "-c", f"exec {example}"],
+        cwd=lonely.home,
+        env=shell.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    shown = []
+    try:
+        for line in process.stdout:
+            shown.append(line)
+            if "Use Control-C" in line or "Serving until you press Ctrl-C" in line:
+                process.send_signal(signal.SIGINT if "demo" in example else signal.SIGTERM)
+        assert process.wait(DEADLINE) == 0, "".join(shown)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        process.stdout.close()
+    assert len(shown) > 2

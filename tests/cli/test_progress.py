@@ -1,0 +1,77 @@
+"""The bar: on a terminal, on one line, never wider than it; nothing elsewhere."""
+
+from __future__ import annotations
+
+import io
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from jupyter_figserve.cli import progress
+from jupyter_figserve.cli.progress import Progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch) -> Terminal:
+    terminal = Terminal()
+    # In the module alone: pytest puts its own in the place of sys.stderr between here and the test.
+    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=terminal))
+    monkeypatch.setenv("COLUMNS", "70")
+    monkeypatch.setenv("TERM", "xterm")
+    return terminal
+
+
+def lines(terminal: Terminal) -> list[str]:
+    return [line.replace("\x1b[K", "") for line in re.split(r"[\r\n]", terminal.getvalue()) if line]
+
+
+def test_from_nothing_to_all(terminal):
+    """The end is always shown, and the line after it is free."""
+    with Progress("Sending", 10) as bar:
+        for _ in range(10):
+            bar.advance(1)
+    assert lines(terminal)[-1] == "Sending  [########################] 100%  10 of 10"
+    assert terminal.getvalue().endswith("\n")
+    assert terminal.getvalue().count("\n") == 1
+
+
+def test_without_a_total(terminal):
+    """A count."""
+    with Progress("Reading", None) as bar:
+        bar.set(1234)
+    assert lines(terminal)[-1] == "Reading  1,234"
+
+
+def test_more_than_was_announced(terminal):
+    """As when a zip is larger than its pictures: it is full, and no more."""
+    with Progress("Exporting", 10) as bar:
+        bar.set(15)
+    assert "100%  15 of 10" in lines(terminal)[-1]
+    assert "#" * 25 not in terminal.getvalue()
+
+
+def test_it_never_wraps(terminal, monkeypatch):
+    """Nor obeys what stands in a file's name."""
+    monkeypatch.setenv("COLUMNS", "20")
+    with Progress("Sending \x1b[2J\n" + "x" * 300, 10) as bar:
+        bar.set(10)
+    assert all(len(line) < 20 for line in lines(terminal))
+    assert "\x1b[2J" not in terminal.getvalue()
+
+
+@pytest.mark.parametrize("dumb", [True, False])
+def test_nothing_where_nobody_looks(dumb, terminal, monkeypatch):
+    """In a log file, and on a terminal that cannot rewrite a line."""
+    if dumb:
+        monkeypatch.setenv("TERM", "dumb")
+    else:
+        monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=io.StringIO()))
+    with Progress("Sending", 10) as bar:
+        bar.set(10)
+    assert terminal.getvalue() == ""
