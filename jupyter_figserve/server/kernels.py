@@ -214,7 +214,8 @@ class Kernels:
             ours["KERNEL_FIGSERVE_CA"] = certificate
         if directory is not None:
             ours["KERNEL_FIGSERVE_PLOTS"] = str(directory)
-        return {**base, **ours}
+        # A server that was itself started in a kernel of another one passes nothing of that on.
+        return {name: value for name, value in base.items() if not name.startswith("KERNEL_FIGSERVE_")} | ours
 
     def _watch(self, kernel: str) -> None:
         """Hear of the death after which Jupyter gives up without an event."""

@@ -115,6 +115,15 @@ class TestEnvironment:
         services.kernels._end(kernels[0])
         assert [directory.exists() for directory in found] == [False, True]
 
+    async def test_nothing_of_another_servers_kernel_is_passed_on(self, jp_serverapp, services, fake, monkeypatch):
+        """As when this server was started from a notebook, and has nothing of its own to give."""
+        for name in (*NAMES, "KERNEL_FIGSERVE_PLOTS", "KERNEL_FIGSERVE_CA"):
+            monkeypatch.setenv(name, "of another server")
+        services.store.catalog.read_only_because = "broken"
+        monkeypatch.setattr(services.directories, "make", lambda kind: None)
+        kernel = await jp_serverapp.kernel_manager.start_kernel()
+        assert not [name for name in fake.environments[kernel] if name.startswith("KERNEL_FIGSERVE_")]
+
     async def test_a_kernel_that_does_not_start_leaves_no_directory(self, jp_serverapp, services):
         """Nothing is left in the server's own one but its lock."""
 
