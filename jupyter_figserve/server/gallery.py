@@ -4,8 +4,10 @@ ask for it too. Server process.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import urlencode
 
 from jupyter_server.auth.decorator import authorized
@@ -14,7 +16,7 @@ from tornado import web
 from ..errors import InvalidInput
 from ..figure import FigureRecord, Representation
 from ..formats import FORMATS
-from ..store import browsing, figures, sessions, usage
+from ..store import browsing, sessions, usage
 from ..store.figures import Filter
 from ..store.sessions import Session
 from ..store.store import Store
@@ -121,23 +123,19 @@ class GalleryHandler(PrivateHandler):
         if not self.request.path.endswith("/") or "token" in self.request.query_arguments:
             self._go_to_own_address()
             return
-        query, store, owner = self._read_query(), self.services.store, self.caller.owner
-        found, following = figures.list_page(
-            store.catalog.reader, query.filter(owner, store.clock()), PAGE, query.cursor or None
-        )
-        running = browsing.running_sessions(store.catalog.reader, owner, _RUNNING)
+        query, store = self._read_query(), self.services.store
+        which = query.filter(self.caller.owner, store.clock())
+        found, following = await asyncio.wrap_future(store.list_figures(which, PAGE, query.cursor or None))
+        settings = self.services.settings
         self.give_xsrf_cookie()
         self.answer_page(
             "gallery.html",
             query=query,
-            sections=_sections(store, found, running),
             following=following,
-            notebooks=_notebooks(store, owner, running),
-            used=usage.read(store.catalog.reader, "owner", owner),
-            matching=_count(store, owner, query, len(found), following),
-            scope=self.services.settings.scope,
-            can_embed=bool(self.services.settings.embed_origins),
+            scope=settings.scope,
+            can_embed=bool(settings.embed_origins),
             now=store.clock(),
+            **_surroundings(store, self.caller.owner, query, found, following),
         )
 
     head = get
@@ -155,6 +153,19 @@ class GalleryHandler(PrivateHandler):
             raise InvalidInput(f"There is no show={query.show[:40]}; write {', '.join(SHOWS)}.")
         scope = (query.scope or self.services.settings.scope) if query.notebook else ""
         return replace(query, show=query.show or "all", scope=scope)
+
+
+def _surroundings(
+    store: Store, owner: str, query: Query, found: Sequence[FigureRecord], following: str | None
+) -> dict[str, Any]:
+    """What the page shows around its figures."""
+    running = browsing.running_sessions(store.catalog.reader, owner, _RUNNING)
+    return {
+        "sections": _sections(store, found, running),
+        "notebooks": _notebooks(store, owner, running),
+        "used": usage.read(store.catalog.reader, "owner", owner),
+        "matching": _count(store, owner, query, len(found), following),
+    }
 
 
 def _sections(store: Store, found: Sequence[FigureRecord], running: Sequence[Session]) -> list[Section]:

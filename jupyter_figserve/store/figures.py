@@ -98,7 +98,7 @@ class Filter:
     @property
     def is_slow(self) -> bool:
         """Whether no index leads to what is asked for, so that it takes a second among a million figures."""
-        return bool(self.text) or self.owner is None
+        return bool(self.text) or self.owner is None or self.shared_at is not None
 
 
 Page = tuple[list[FigureRecord], str | None]
