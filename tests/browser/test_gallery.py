@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import zipfile
 
 import pytest
 
@@ -245,6 +246,25 @@ class TestLive:
         server.fetch(f"figserve/api/links/{link['id']}", method="DELETE")
         server.fetch(f"figserve/api/figures/{three[1]['id']}", method="PATCH", body={"title": "Still shared"})
         page.wait_for_function(f"() => JSON.stringify({CARDS}) === JSON.stringify(['Still shared'])")
+
+    def test_notebook_is_downloaded_as_a_zip(self, page, server) -> None:
+        """From the gallery, from its figures' pages and for one session; its name may hold anything."""
+        notebook = "a & b/Müller #1.ipynb"
+        with server.kernel(notebook) as kernel:
+            code = f"import jupyter_figserve as figserve; pub = figserve.publish({make_png()!r}, 'mine'); print(pub.id)"
+            figure = kernel.run(code).stdout.split()[-1]
+            session = server.fetch(f"figserve/api/figures/{figure}").json()["session"]
+        for path, link in (
+            ("figserve/", f"Download all figures of {notebook} as a zip"),
+            (f"figserve/?session={session}", "Download all figures of this session as a zip"),
+            (f"figserve/figures/{figure}", "All figures of the notebook"),
+        ):
+            open_own(page, server, path)
+            with page.expect_download() as download:
+                page.get_by_role("link", name=link).click()
+            with zipfile.ZipFile(download.value.path()) as archive:
+                assert "index.html" in archive.namelist()
+                assert any(name.endswith("mine.png") for name in archive.namelist())
 
     def test_captured_plots_are_kept_with_a_click(self, page, server) -> None:
         """They are asked for when their list is opened; a kept one becomes a card."""
