@@ -111,7 +111,11 @@ class TestReading:
             ("page", HTML, "text/html", "A page"),
         ):
             publish(server, data, kind, name=name, title=title)
+        for number in range(3):
+            with server.kernel(f"a long way down/to notebook {number}.ipynb") as kernel:
+                kernel.run(f"import jupyter_figserve as figserve; figserve.publish({make_png()!r}, 'one')")
         open_own(page, server)
+        assert page.locator(".notebooks li").count() >= 3
         check_phone(page, 360)
         for image in page.query_selector_all(".card img"):
             image.scroll_into_view_if_needed()
