@@ -13,6 +13,7 @@ from jupyter_figserve.server.access import Caller, Guesses, find_key
 from jupyter_figserve.store import keys
 
 from . import contract
+from .making import make_session
 from .pictures import HTML, png
 from .raw import connect
 
@@ -41,6 +42,15 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/api/figures/{id}/links"): (200, EITHER),
     ("HEAD", "/api/figures/{id}/links"): (200, EITHER),
     ("POST", "/api/figures/{id}/links"): (201, PUBLISH),
+    ("GET", "/api/sessions"): (200, READ),
+    ("HEAD", "/api/sessions"): (200, READ),
+    ("GET", "/api/sessions/{session}/last"): (200, READ),
+    ("HEAD", "/api/sessions/{session}/last"): (200, READ),
+    ("POST", "/api/sessions/{session}/figures"): (201, PUBLISH),
+    ("GET", "/plots/{session}"): (200, READ),
+    ("HEAD", "/plots/{session}"): (200, READ),
+    ("GET", "/plots/{session}/{path}"): (200, READ),
+    ("HEAD", "/plots/{session}/{path}"): (200, READ),
     ("GET", "/api/links"): (200, EITHER),
     ("HEAD", "/api/links"): (200, EITHER),
     ("GET", "/api/links/{id}"): (200, EITHER),
@@ -81,6 +91,7 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/static/{digest}/{file}"): (200, ANYBODY),
     ("HEAD", "/static/{digest}/{file}"): (200, ANYBODY),
 }
+PLOT = "cell-1.png"
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/figures"): png(),
     ("PATCH", "/api/figures/{id}"): {"title": "Other"},
@@ -88,6 +99,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/figures/{id}/links"): {},
     ("PATCH", "/api/links/{id}"): {"paused": True},
     ("POST", "/api/keys"): {"scopes": ["read"]},
+    ("POST", "/api/sessions/{session}/figures"): {"path": PLOT},
 }
 QUERIES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/figures"): {"name": "made"},
@@ -137,6 +149,8 @@ def test_table_has_every_operation():
 async def test_each_cell_of_the_table(credential, owner, stranger, services, make_key, jp_auth_header):
     """A credential gets through to exactly the operations that the table gives it: 401 without, 403 beyond scope."""
     headers = await headers_of(credential, services, make_key, jp_auth_header)
+    session = await make_session(services)
+    assert session.show(png()) == PLOT
     found = {}
     for operation in TABLE:
         method, path = operation
@@ -153,9 +167,8 @@ async def test_each_cell_of_the_table(credential, owner, stranger, services, mak
             token = link["url"].rpartition("/")[2]
             key_id = split_key(await make_key("read"))[0]
             thing = {"/api/links": link["id"], "/api/keys": key_id}.get(path.rpartition("/")[0], figure["id"])
-            values = {"id": thing, "token": token, "ext": "png", "number": "1", "file": "copy.js"} | {
-                "digest": "0" * 16
-            }
+            values = {"id": thing, "token": token, "ext": "png", "number": "1", "file": "copy.js", "digest": "0" * 16}
+            values |= {"session": session.id, "path": PLOT}
         query = QUERIES.get(operation, {"url": link["url"]} if path == "/oembed" else {})
         type = {"Content-Type": "image/png"} if operation == ("POST", "/api/figures") else {}
         body = {"url": link["url"]} if path == "/api/links/find" else BODIES.get(operation)
