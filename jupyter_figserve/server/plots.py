@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableSequence, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
@@ -124,12 +124,9 @@ class SessionPlots:
         """
         kernel = (await self.get_session(session_id)).id
         found: dict[str, Plot] = {}
-        ring = self._capture.find_ring(kernel)
-        for plot in [
-            *await self._published(kernel),
-            *([] if ring is None else [_captured(one) for one in ring]),
-            *await self._files(kernel),
-        ]:
+        records = await self._published(kernel)
+        published = [plot for record in records for plot in _plots_of(record)]
+        for plot in [*published, *self._displayed(kernel, records), *await self._files(kernel)]:
             found.setdefault(plot.path, plot)
         return sorted(found.values(), key=lambda plot: plot.created, reverse=True)
 
@@ -174,14 +171,26 @@ class SessionPlots:
             self._kernels.popitem(last=False)
         return kernel or None
 
-    async def _published(self, kernel: str) -> Sequence[Plot]:
+    def _displayed(self, kernel: str, records: Sequence[FigureRecord]) -> Sequence[Plot]:
+        """What was captured; what has been kept as it is now, with its figure."""
+        ring = self._capture.find_ring(kernel)
+        kept = {record.version.provenance.get("plot"): record for record in records if record.origin == "captured"}
+
+        def plot_of(ring: Ring, one: Captured) -> Plot:
+            plot, record = _captured(one), kept.get(one.path)
+            if record is None or ring.digest(one) != record.version.representations[0].digest:
+                return plot
+            return replace(plot, figure=record.id, version=record.version.number)
+
+        return [] if ring is None else [plot_of(ring, one) for one in ring]
+
+    async def _published(self, kernel: str) -> Sequence[FigureRecord]:
         made = sessions.versions_made(self._store.catalog.reader, kernel)
-        found: MutableSequence[Plot] = []
+        found: MutableSequence[FigureRecord] = []
         cursor: str | None = None
         while True:
             page, cursor = figures.list_page(self._store.catalog.reader, Filter(session=kernel), _PAGE, cursor)
-            for record in page:
-                found += _plots_of(self._as_made(record, made.get(record.id)))
+            found += [self._as_made(record, made.get(record.id)) for record in page]
             if cursor is None:
                 return found
             # A session may have thousands; others want answers too.

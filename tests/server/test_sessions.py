@@ -141,6 +141,19 @@ class TestKeep:
         assert (await owner.get("/plots/a-session/cell-1.png")).status == 404
         assert (await stranger.get(link["image_url"])).body == png()
 
+    async def test_the_list_says_what_is_kept(self, owner, session):
+        """A captured plot names the figure that was made of it, until it is displayed anew."""
+        session.show(png(), display_id="d")
+        record = (await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png"})).json()
+
+        async def captured() -> dict[str, object]:
+            plots = (await owner.get("/plots/a-session")).json()["plots"]
+            return next(plot for plot in plots if plot["path"] == "cell-1.png")
+
+        assert (await captured())["figure"] == record["id"]
+        session.show(png(5, 5), display_id="d")
+        assert (await captured())["figure"] is None
+
     async def test_a_file_becomes_a_figure(self, owner, session):
         """Under its own name, so that it is a new version the next time."""
         for version in (1, 2):
