@@ -5,21 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
 import os
-import select
 import signal
 import socket
 import subprocess
-import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..errors import SandboxUnavailable
 from .child import Child
 
-_log = logging.getLogger(__name__)
 _MESSAGE_BYTES = 65_536
 START_PATIENCE = 60.0
 END_PATIENCE = 5.0
@@ -78,6 +75,7 @@ class ZygoteProcess:
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         package = str(Path(__file__).parents[1])
+        complaints = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process that writes into it
         arguments = [*command, "-I", "-B", "-c", _BOOTSTRAP, package, str(theirs.fileno())]
         try:
             process = subprocess.Popen(
@@ -85,7 +83,7 @@ class ZygoteProcess:
                 env=_environment(cache),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stderr=complaints,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
                 cwd="/",
@@ -106,7 +104,8 @@ class ZygoteProcess:
         if message.get("event") != "ready" or handle is None:
             _end(process, ours)
             kind = HalfBuilt if message.get("event") == "half built" else SandboxUnavailable
-            raise kind(" ".join(message.get("why") or [f"{command[-1]} ended at once; is matplotlib in it?"]))
+            raise kind(" ".join(message.get("why") or [_last_words(command[-1], complaints)]))
+        complaints.close()
         return cls(process, ours, message, handle)
 
     def spawn(self, *, warm: bool, on_ready: Callable[[Child], None], result_bytes: int, output_bytes: int) -> Child:
@@ -195,6 +194,13 @@ async def _first_message(channel: socket.socket) -> tuple[dict[str, Any], int | 
     finally:
         loop.remove_reader(channel)
     return json.loads(message or b"{}"), descriptors[0] if descriptors else None
+
+
+def _last_words(program: str, complaints: IO[bytes]) -> str:
+    with complaints:
+        complaints.seek(0)
+        lines = complaints.read(_MESSAGE_BYTES).decode("utf-8", "replace").strip().splitlines()
+    return f"{program} ended at once" + (f": {lines[-1]:.300}." if lines else ".")
 
 
 def _end(process: subprocess.Popen[bytes], channel: socket.socket) -> None:
