@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import diagnosis, embedding, events, export, figures, gallery, keys, links, pages, sessions, shared, status
+from . import (
+    diagnosis,
+    embedding,
+    events,
+    export,
+    figures,
+    gallery,
+    keys,
+    links,
+    pages,
+    renders,
+    renderurls,
+    sessions,
+    shared,
+    status,
+)
 from .base import MissingHandler
 
 _ID = r"([A-Za-z0-9]{1,64})"
@@ -26,6 +41,10 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/links", links.LinksHandler),
     (r"/api/links/find", links.FindLinkHandler),
     (rf"/api/links/{_ID}", links.LinkHandler),
+    (r"/api/renders", renders.RendersHandler),
+    (r"/api/renders/url", renderurls.RenderUrlHandler),
+    (r"/render-matplotlib", renders.SimpleRenderHandler),
+    (r"/render/([A-Za-z0-9_-]{1,60000})\.([a-z]{2,5})", renderurls.SignedRenderHandler),
     (r"/api/keys", keys.KeysHandler),
     (rf"/api/keys/{_ID}", keys.KeyHandler),
     (r"/api/events", events.EventsHandler),
