@@ -28,6 +28,11 @@ class Drawing:
         self._flights: Flights[Rendered] = Flights()
         self._failures: OrderedDict[str, tuple[float, OutputInvalid]] = OrderedDict()
 
+    @property
+    def sharers(self) -> int:
+        """How many wait for a job that others may share."""
+        return self._flights.passengers
+
     async def draw(self, job: Job, *, is_patient: bool = False) -> Rendered:
         """Do a job whose outcome nobody else may share: code that draws something else each time."""
         return await self.jobs.render(job, is_patient=is_patient)

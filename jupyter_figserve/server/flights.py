@@ -21,8 +21,10 @@ class Flights(Generic[T]):
     def __init__(self) -> None:
         self._flights: dict[str, _Flight[T]] = {}
 
-    def __len__(self) -> int:
-        return len(self._flights)
+    @property
+    def passengers(self) -> int:
+        """How many wait for all of them."""
+        return sum(flight.passengers for flight in self._flights.values())
 
     async def join(self, key: str, work: Callable[[], Awaitable[T]]) -> T:
         """What ``work`` gives, started if nobody of the same key has; it is cancelled when the last waiter is."""

@@ -41,6 +41,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/links", links.LinksHandler),
     (r"/api/links/find", links.FindLinkHandler),
     (rf"/api/links/{_ID}", links.LinkHandler),
+    (rf"/api/links/{_ID}/sizes", links.LinkSizesHandler),
     (r"/api/renders", renders.RendersHandler),
     (r"/api/renders/url", renderurls.RenderUrlHandler),
     (r"/render-matplotlib", renders.SimpleRenderHandler),

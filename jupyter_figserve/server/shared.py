@@ -207,7 +207,7 @@ class LinkHandler(PublicHandler):
         return Delivery(row, digest_of(drawn.data), name, kept, is_public=True), Held(drawn.data)
 
     def _check_signed(self, link: Link, row: Format) -> None:
-        asked = [[name, self.words(name)] for name in SIZE_FIELDS if name in self.request.query_arguments]
+        asked = [(name, self.words(name)) for name in SIZE_FIELDS if name in self.request.query_arguments]
         given = self.get_query_argument("sig", "")
         if not self.services.url_signer.is_good(given, "link", link.id, row.name, asked):
             raise Forbidden(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..errors import InvalidInput
 from ..sandbox.renderer import Options
-from .wishes import RenderLimits, read_options
+from .wishes import RenderLimits, query_of_options, read_options
 
 SIZE_FIELDS = ("width", "height", "dpi", "style", "transparent")
 _SIZE = re.compile(r"(?:([1-9][0-9]{0,4})(?:x([1-9][0-9]{0,4}))?)?(?:@([1-9][0-9]{0,3}))?")
@@ -26,9 +26,10 @@ def read_sizes(values: Mapping[str, object], format: str, limits: RenderLimits) 
     return read_options({**known, "format": format}, limits)
 
 
-def is_plain(options: Options) -> bool:
-    """Whether a figure is asked for as it is."""
-    return options == Options(options.format)
+def query_of_sizes(options: Options) -> list[tuple[str, str]]:
+    """The fields that are not as usual, in the order in which they are signed."""
+    query = query_of_options(options)
+    return [(name, query[name]) for name in SIZE_FIELDS if name in query]
 
 
 @dataclass(frozen=True)

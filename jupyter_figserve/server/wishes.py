@@ -158,15 +158,20 @@ def read_options(values: Mapping[str, object], limits: RenderLimits, *, default_
 
 def query_of(wish: Wish, limits: RenderLimits) -> dict[str, str]:
     """The fields of a wish that differ from what they are when nobody names them, as a query has them."""
-    mine = {part.name: getattr(wish.options, part.name) for part in fields(Options)}
-    usual = {part.name: part.default for part in fields(Options)}
-    query = {name: value for name, value in mine.items() if value != usual[name] and name != "format"}
-    query |= {"figure": wish.figure, "seed": wish.seed}
+    query = query_of_options(wish.options)
+    query |= {name: str(value) for name in ("figure", "seed") if (value := getattr(wish, name)) is not None}
     if wish.timeout != limits.timeout:
         query["timeout"] = f"{wish.timeout:g}"
     if wish.has_card:
         query["errors"] = "image"
-    return {name: _as_text(value) for name, value in query.items() if value is not None}
+    return query
+
+
+def query_of_options(options: Options) -> dict[str, str]:
+    """The same for options; the format is the suffix's to tell."""
+    given = {part.name: getattr(options, part.name) for part in fields(Options) if part.name != "format"}
+    usual = Options()
+    return {name: _as_text(value) for name, value in given.items() if value != getattr(usual, name)}
 
 
 def canonical(job: Job, libraries: Mapping[str, str]) -> str:
