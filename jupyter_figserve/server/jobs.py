@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from ..errors import Unavailable
 from ..sandbox.renderer import Job, Rendered, Renderer, Report
@@ -27,12 +28,15 @@ class Jobs:
         Jobs under way together.
     queue
         The most that wait besides; one more is refused.
+    longest
+        Seconds that a job may take, whatever it says of itself.
     """
 
-    def __init__(self, renderer: Renderer, at_once: int, queue: int) -> None:
+    def __init__(self, renderer: Renderer, at_once: int, queue: int, longest: float) -> None:
         self.renderer = renderer
         self._at_once = at_once
         self._queue = queue
+        self._longest = longest
         self._running = 0
         self._waiting: list[tuple[bool, int, asyncio.Future[None]]] = []
         self._count = itertools.count()
@@ -42,6 +46,11 @@ class Jobs:
     @property
     def report(self) -> Report:
         return self.renderer.report
+
+    @property
+    def can_draw(self) -> bool:
+        """Whether there is anything that draws, once it is started."""
+        return self.report.tier != "none" or self.report.is_unsandboxed
 
     @property
     def running(self) -> int:
@@ -74,7 +83,7 @@ class Jobs:
         await self.start()
         async with self._turn(is_patient):
             began = time.monotonic()
-            rendered = await self.renderer.render(job)
+            rendered = await self.renderer.render(replace(job, timeout=min(job.timeout, self._longest)))
             self._seconds += _SMOOTHING * (time.monotonic() - began - self._seconds)
             return rendered
 

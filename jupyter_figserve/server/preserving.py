@@ -62,7 +62,7 @@ class Preserving:
 
     async def _run(self) -> None:
         await self._drawing.jobs.start()
-        if self._drawing.jobs.report.tier == "none":
+        if not self._drawing.jobs.can_draw:
             self._waiting.clear()
             return
         await self._catch_up()

@@ -13,6 +13,7 @@ from traitlets import Float as FloatTrait
 from traitlets.config import Configurable
 
 from ..errors import InvalidInput
+from ..sandbox.pool import LocalRenderer
 from ..sandbox.renderer import Renderer
 from ..store.drawn import DrawnFiles
 from ..store.store import Store
@@ -42,9 +43,15 @@ class RenderTraits(Configurable):
     render_output_bytes = Integer(
         64 * 1024, min=0, help="The most bytes of what posted code prints; what is more is cut off."
     ).tag(config=True)
+    render_scratch_bytes = Integer(
+        16 * 2**20, min=0, help="The most bytes of the files that posted code writes; they go with it."
+    ).tag(config=True)
     render_jobs = Integer(min=1, help="Renders under way at once. Default: the number of processor cores.").tag(
         config=True
     )
+    render_warm = Integer(
+        min=0, help="Processes that wait ready to draw, about 90 MB each. Default: as many as render_jobs."
+    ).tag(config=True)
     render_queue = Integer(
         32, min=0, help="The most renders that wait for those under way; one more is answered with 503."
     ).tag(config=True)
@@ -52,7 +59,12 @@ class RenderTraits(Configurable):
         "120/minute", help="How many renders one key, or the login, may ask for, as 'NUMBER/PERIOD'; '' is no limit."
     ).tag(config=True)
     render_python = Unicode(
-        help="The Python that draws, with matplotlib in its environment; that of the kernels, say. Default: this server's."
+        help="The Python that draws, with matplotlib in its environment; that of the kernels, say. Default: this one."
+    ).tag(config=True)
+    render_preload = List(
+        Unicode(),
+        help="Modules that are loaded before any code comes, such as ['pandas', 'seaborn']: the sandbox starts later,"
+        " and code that imports them sooner.",
     ).tag(config=True)
     allow_unsandboxed = Bool(
         False,
@@ -83,6 +95,10 @@ class RenderTraits(Configurable):
     @default("render_jobs")
     def _default_render_jobs(self) -> int:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+    @default("render_warm")
+    def _default_render_warm(self) -> int:
+        return self.render_jobs
 
     @default("render_python")
     def _default_render_python(self) -> str:
@@ -125,10 +141,23 @@ class RenderTraits(Configurable):
 
     def make_drawing(self, store: Store) -> Drawing:
         files = DrawnFiles(Path(store.directory) / "drawn", self.render_cache_bytes)
-        return Drawing(Jobs(self.make_renderer(), self.render_jobs, self.render_queue), files, lambda: store.clock())
+        jobs = Jobs(self.make_renderer(), self.render_jobs, self.render_queue, self.render_timeout_max)
+        return Drawing(jobs, files, lambda: store.clock())
 
     def make_renderer(self) -> Renderer:
         """What runs posted code; nothing is started yet."""
-        from ..sandbox.fake import FakeRenderer
-
-        return FakeRenderer()
+        return LocalRenderer(
+            render_python=self.render_python,
+            memory_bytes=self.render_memory,
+            jobs=self.render_jobs,
+            warm=self.render_warm,
+            # Who waits, waits in our own queue, which knows who may wait longer.
+            queue_length=self.render_queue + self.render_jobs,
+            pixels=self.render_pixels,
+            result_bytes=self.render_result_bytes,
+            output_bytes=self.render_output_bytes,
+            scratch_bytes=self.render_scratch_bytes,
+            timeout=self.render_timeout_max,
+            preload=tuple(self.render_preload),
+            allow_unsandboxed=self.allow_unsandboxed,
+        )

@@ -260,9 +260,9 @@ def _figure(value: object) -> int | str:
     if value == ALL:
         return ALL
     try:
-        return _whole(value, 1, 10_000)
+        return _whole(value, 0, 10_000)
     except InvalidInput:
-        raise InvalidInput('the number of a figure, from 1 on, or "all" is wanted.') from None
+        raise InvalidInput('the number of a figure, or "all", is wanted.') from None
 
 
 def _seconds(value: object, longest: float) -> float:

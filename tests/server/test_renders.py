@@ -141,7 +141,7 @@ class TestWrongValues:
             ("style", "../x"),
             ("style", ""),
             ("transparent", "perhaps"),
-            ("figure", 0),
+            ("figure", -1),
             ("figure", "every"),
             ("timeout", 61),
             ("timeout", 0),
