@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import limits as rates
 from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
 from jupyter_server.extension.application import ExtensionApp
-from tornado.ioloop import PeriodicCallback
+from tornado.ioloop import IOLoop, PeriodicCallback
 from traitlets import Bool, Dict, Integer, List, TraitError, Unicode, default, validate
 from traitlets import Float as FloatTrait
 
@@ -243,9 +243,12 @@ class FigServe(RenderTraits, ExtensionApp):
         self.services.kernels.open()
         self._timer = PeriodicCallback(self._clean, _CLEAN_MILLISECONDS)
         self._timer.start()
+        if self._is_render_only:
+            # Nobody comes here for anything else; elsewhere the sandbox starts with the first who needs it.
+            IOLoop.current().add_callback(self.services.drawing.jobs.start)
 
     def initialize_handlers(self) -> None:
-        self.handlers.extend(make_routes())
+        self.handlers.extend(make_routes(render_only=self._is_render_only))
 
     async def stop_extension(self) -> None:
         if self._timer is not None:
@@ -258,6 +261,10 @@ class FigServe(RenderTraits, ExtensionApp):
         await self.services.drawing.jobs.close()
         await self.services.views.flush()
         self.services.store.close()
+
+    @property
+    def _is_render_only(self) -> bool:
+        return bool(getattr(self.serverapp, "render_only", False))
 
     def _make_services(self) -> Services:
         assert self.serverapp is not None
@@ -338,6 +345,7 @@ class FigServe(RenderTraits, ExtensionApp):
             link_cache_seconds=self.link_cache_seconds,
             allow_public_shares=self.allow_public_shares,
             embed_origins=tuple(self.embed_origins),
+            is_render_only=self._is_render_only,
             log_success=self.log_level in (logging.DEBUG, "DEBUG", "10"),
             render=self.make_render_limits(),
             link_sizes=LinkSizes.parse(self.link_sizes),

@@ -202,7 +202,9 @@ class Handler(JupyterHandler):
 
     def sizes(self, row: Format) -> Options:
         """How a figure is asked for, from the query; HTML has one form."""
-        query = {name: self.words(name) for name in SIZE_FIELDS if name in self.request.query_arguments}
+        given = {name: self.words(name) for name in SIZE_FIELDS if name in self.request.query_arguments}
+        # A form sends its empty fields too.
+        query = {name: value for name, value in given.items() if value}
         if row is FORMATS["html"]:
             return Options(format=row.name)
         return read_sizes(query, row.name, self.services.settings.render)

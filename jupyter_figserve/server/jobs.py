@@ -53,6 +53,11 @@ class Jobs:
         return self.report.tier != "none" or self.report.is_unsandboxed
 
     @property
+    def may_draw(self) -> bool:
+        """The same, before it is started too: a page may offer what it cannot know yet."""
+        return self.can_draw or self._starting is None or not self._starting.done()
+
+    @property
     def running(self) -> int:
         return self._running
 

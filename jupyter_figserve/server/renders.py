@@ -10,7 +10,7 @@ from typing import Any
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ..errors import FigServeError, InvalidInput, UnsupportedType
+from ..errors import Conflict, FigServeError, InvalidInput, UnsupportedType
 from ..figure import FigureRecord, slug
 from ..sandbox.renderer import ALL, Rendered
 from ..store.draft import Draft
@@ -99,6 +99,8 @@ class RendersHandler(CodeHandler):
         """Make the picture a figure of the caller's."""
         self.caller.check(("publish",))
         services = self.services
+        if services.settings.is_render_only:
+            raise Conflict("This server renders and keeps nothing; leave out keep.", code="render_only")
         rendered = await self.while_connected(services.drawing.draw(wish.job()))
         draft = await self._draft(wish, rendered)
         record: FigureRecord = await asyncio.wrap_future(services.store.publish(draft))

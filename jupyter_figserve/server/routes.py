@@ -62,6 +62,14 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
 )
 
 
-def make_routes() -> list[tuple[str, type[Any]]]:
-    """The table below our prefix; whatever else is asked for there is ours to miss, never Jupyter's."""
-    return [(PREFIX + pattern, handler) for pattern, handler in ROUTES] + [(rf"{PREFIX}(?:/.*)?", MissingHandler)]
+_RENDERING = (status, renders, renderurls, keys, diagnosis)
+
+
+def make_routes(*, render_only: bool = False) -> list[tuple[str, type[Any]]]:
+    """The table below our prefix; whatever else is asked for there is ours to miss, never Jupyter's.
+
+    A server that only renders has no route that keeps or shows a figure.
+    """
+    modules = {module.__name__ for module in _RENDERING}
+    routes = [route for route in ROUTES if not render_only or route[1].__module__ in modules]
+    return [(PREFIX + pattern, handler) for pattern, handler in routes] + [(rf"{PREFIX}(?:/.*)?", MissingHandler)]

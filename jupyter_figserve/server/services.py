@@ -61,6 +61,7 @@ class Settings:
     allow_public_shares: bool
     embed_origins: tuple[str, ...]
     log_success: bool
+    is_render_only: bool
     render: RenderLimits
     link_sizes: LinkSizes
 

@@ -25,6 +25,7 @@ from .redraw import check_redrawable, draw_again, find_stored
 from .services import Services
 from .sizes import SIZE_FIELDS
 from .views import is_robot
+from .wishes import PICTURES
 
 GONE = "There is nothing at this address: the link may be mistyped, expired or revoked."
 _ADDRESS = re.compile(r"([A-Za-z0-9_-]+)(?:\.([a-z]{2,5})|/(embed))?")
@@ -240,6 +241,8 @@ class LinkHandler(PublicHandler):
             url=url,
             local_image=image and image.replace(self.base.url, self.root, 1),
             can_embed=bool(self.services.settings.embed_origins),
+            formats=self.services.drawing.jobs.may_draw and PICTURES,
+            widths=self.services.settings.link_sizes.widths,
             snippets=self._snippets(shared, url, image or url),
         )
 

@@ -213,7 +213,7 @@ def test_r31_the_sandbox_comes_back_after_its_death(server):
 
 
 def test_r33_links_are_served_while_hostile_jobs_run(make_server):
-    """Fifty loops: some are cut off, the others told to come back; a link's picture is there for everybody meanwhile."""
+    """Fifty loops: some are cut off, the others told to come back; a link's picture is there meanwhile."""
     server = make_server(rate_limit="", render_queue=4)
     kept = render(server, LINE, keep=True, name="shown")
     if kept.json().get("code") == "sandbox_unavailable":
@@ -243,5 +243,5 @@ def test_a_server_that_ends_leaves_no_process(make_server):
     assert render(server, LINE).status in (200, 503)
     processes = psutil.Process(server.pid).children(recursive=True)
     server.stop()
-    gone, alive = psutil.wait_procs(processes, timeout=DEADLINE)
+    _, alive = psutil.wait_procs(processes, timeout=DEADLINE)
     assert alive == []
