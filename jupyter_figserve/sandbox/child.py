@@ -34,7 +34,9 @@ class Child:
         Called when it has put on its jail and waits.
     """
 
-    def __init__(self, number: int, *, result_bytes: int, output_bytes: int, on_ready: Callable[[Child], None]) -> None:
+    def __init__(
+        self, number: int, *, result_bytes: int, output_bytes: int, on_ready: Callable[[Child], None]
+    ) -> None:
         self.number = number
         self.state: State = "starting"
         self.status: int | None = None
@@ -199,9 +201,7 @@ class Child:
             return None
 
     def _sizes(self) -> tuple[int, int] | None:
-        return (
-            wire.lengths(bytes(self._answer[: wire.PREFIX_BYTES])) if len(self._answer) >= wire.PREFIX_BYTES else None
-        )
+        return wire.lengths(bytes(self._answer[: wire.PREFIX_BYTES])) if len(self._answer) >= wire.PREFIX_BYTES else None
 
     def _is_whole(self) -> bool:
         sizes = self._sizes()

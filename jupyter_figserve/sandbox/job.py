@@ -225,9 +225,7 @@ def _open_figure(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     except Exception as error:
         if made_by in (None, matplotlib.__version__):
             raise posted.CodeError(_unopened(error, "The source cannot be opened")) from None
-        words = (
-            f"The figure was pickled by matplotlib {made_by}, and matplotlib {matplotlib.__version__} of the sandbox"
-        )
+        words = f"The figure was pickled by matplotlib {made_by}, and matplotlib {matplotlib.__version__} of the sandbox"
         raise posted.CodeError(_unopened(error, f"{words} cannot draw it")) from None
     if found is None:
         raise NoFigure(f"The source holds no figure but an object of type {type(value).__name__!r:.100}.")

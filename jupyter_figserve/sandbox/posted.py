@@ -135,9 +135,7 @@ def _message(error: BaseException) -> str:
 def _exit_failure(error: SystemExit) -> Failure:
     code = error.code if isinstance(error.code, (int, str)) else type(error.code).__name__
     failure = _failure(error)
-    return Failure(
-        "SystemExit", _cut(f"The code ended itself with sys.exit({code!r}).", 500), failure.line, failure.traceback
-    )
+    return Failure("SystemExit", _cut(f"The code ended itself with sys.exit({code!r}).", 500), failure.line, failure.traceback)
 
 
 def _cut(text: str, limit: int) -> str:

@@ -149,10 +149,7 @@ async def _attack(zygote: ZygoteProcess) -> str:
 def _bait() -> Iterator[tuple[str, Any]]:
     """The attacks' source, and a function that looks whether they did harm."""
     secret = secrets.token_hex(16)
-    with (
-        tempfile.TemporaryDirectory(prefix="figserve-self-test-") as name,
-        socket.create_server(("127.0.0.1", 0)) as net,
-    ):
+    with tempfile.TemporaryDirectory(prefix="figserve-self-test-") as name, socket.create_server(("127.0.0.1", 0)) as net:
         directory = Path(name)
         canary = directory / "canary"
         canary.write_text(secret, encoding="ascii")

@@ -61,7 +61,9 @@ class ZygoteProcess:
         self._loop.add_reader(channel, self._read)
 
     @classmethod
-    async def start(cls, command: Sequence[str], settings: Mapping[str, Any], cache: Path) -> ZygoteProcess:
+    async def start(
+        cls, command: Sequence[str], settings: Mapping[str, Any], cache: Path
+    ) -> ZygoteProcess:
         """Start one and wait until it is ready.
 
         Raises

@@ -118,16 +118,6 @@ class BlobCache:
         return data
 
 
-@dataclass(frozen=True)
-class Held:
-    """Bytes that are at hand, where the others come out of the store."""
-
-    data: bytes
-
-    def get(self, digest: str) -> bytes:
-        return self.data
-
-
 def is_fresh(handler: Handler, etag: str) -> bool:
     """Whether the client has these bytes already (``If-None-Match``, compared weakly)."""
     known = handler.request.headers.get("If-None-Match")

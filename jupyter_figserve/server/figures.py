@@ -15,7 +15,7 @@ from ..store.draft import Draft
 from ..store.figures import LIMIT, Filter
 from . import shapes
 from .body import UploadHandler
-from .delivery import Delivery, Held, deliver
+from .delivery import Delivery, InHand, deliver
 from .private import PrivateHandler
 from .redraw import draw_again, find_stored
 from .upload import read_upload
@@ -191,7 +191,7 @@ class FigureBytesHandler(PrivateHandler):
         part, kept = find_stored(record, row, options), "private, no-cache"
         if part is None:
             drawn = await self.while_connected(draw_again(services.store, services.drawing, record, options))
-            deliver(self, _delivery(record, row, digest_of(drawn.data), kept), Held(drawn.data))
+            deliver(self, _delivery(record, row, digest_of(drawn.data), kept), InHand(drawn.data))
             return
         if version is not None:
             kept = "private, max-age=31536000, immutable"

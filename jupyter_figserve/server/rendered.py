@@ -11,7 +11,7 @@ from urllib.parse import quote
 from ..figure import Payload, digest_of
 from ..sandbox.renderer import ALL, Rendered
 from . import headers
-from .delivery import Delivery, Held, deliver, is_fresh
+from .delivery import Delivery, InHand, deliver, is_fresh
 from .wishes import Wish, get_picture_format
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def send_picture(handler: Handler, wish: Wish, rendered: Rendered) -> None:
     digest, row = digest_of(picture.data), get_picture_format(wish.options.format)
     kept = _NOT_KEPT if wish.seed is None else _ASKED_AGAIN
     handler.set_header("X-FigServe-Output", output_header(rendered.output))
-    deliver(handler, Delivery(row, digest, f"{digest[:16]}.{row.name}", kept, is_public=False), Held(picture.data))
+    deliver(handler, Delivery(row, digest, f"{digest[:16]}.{row.name}", kept, is_public=False), InHand(picture.data))
 
 
 def send_zip(handler: Handler, wish: Wish, rendered: Rendered) -> None:

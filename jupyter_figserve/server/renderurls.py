@@ -20,7 +20,7 @@ from ..sandbox.renderer import ALL
 from ..snippets import Snippets
 from .base import PublicHandler
 from .codeerrors import CodeErrors
-from .delivery import Delivery, Held, deliver
+from .delivery import Delivery, InHand, deliver
 from .renders import CodeHandler
 from .urls import LOCAL_NOTE
 from .wishes import Wish, get_picture_format, query_of, read_wish
@@ -129,7 +129,7 @@ class SignedRenderHandler(CodeErrors, PublicHandler):
         digest, row = digest_of(picture.data), get_picture_format(wish.options.format)
         kept = f"public, max-age={limits.url_cache_seconds}"
         delivery = Delivery(row, digest, f"{digest[:16]}.{row.name}", kept, is_public=True)
-        deliver(self, delivery, Held(picture.data))
+        deliver(self, delivery, InHand(picture.data))
 
     head = get
 

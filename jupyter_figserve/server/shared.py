@@ -20,7 +20,7 @@ from ..store import links
 from ..store.store import Store
 from . import headers, shapes
 from .base import PublicHandler
-from .delivery import BlobCache, Bytes, Delivery, Held, deliver, sends_all
+from .delivery import BlobCache, Bytes, Delivery, InHand, deliver, sends_all
 from .redraw import check_redrawable, draw_again, find_stored
 from .services import Services
 from .sizes import SIZE_FIELDS
@@ -205,7 +205,7 @@ class LinkHandler(PublicHandler):
             # What the code says of itself is its owner's to know.
             raise OutputInvalid("This figure could not be drawn in that way; it can be had as it is.") from error
         kept, name = cache_control(shared.link, services), f"{shared.record.id}.{row.name}"
-        return Delivery(row, digest_of(drawn.data), name, kept, is_public=True), Held(drawn.data)
+        return Delivery(row, digest_of(drawn.data), name, kept, is_public=True), InHand(drawn.data)
 
     def _check_signed(self, link: Link, row: Format) -> None:
         asked = [(name, self.words(name)) for name in SIZE_FIELDS if name in self.request.query_arguments]
