@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .kernel.magics import load_ipython_extension
     from .kernel.publication import Published, SharedLink
     from .kernel.publish import figures, publish, unpublish
+    from .kernel.render import render, render_url
     from .kernel.serve import serve
 
 __version__ = "0.1.0"
@@ -28,6 +29,8 @@ _HOMES = {
     "load_ipython_extension": ".kernel.magics",
     "plots_dir": ".kernel.captured",
     "publish": ".kernel.publish",
+    "render": ".kernel.render",
+    "render_url": ".kernel.render",
     "serve": ".kernel.serve",
     "unpublish": ".kernel.publish",
 }
@@ -44,6 +47,8 @@ __all__ = [
     "load_ipython_extension",
     "plots_dir",
     "publish",
+    "render",
+    "render_url",
     "serve",
     "unpublish",
 ]

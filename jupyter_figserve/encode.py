@@ -80,19 +80,31 @@ class Encoded:
     figure: Any | None
 
 
-def encode(obj: object, formats: Sequence[str] = ("png",), *, dpi: float | None = None, tight: bool = False) -> Encoded:
+def encode(
+    obj: object,
+    formats: Sequence[str] = ("png",),
+    *,
+    dpi: float | None = None,
+    tight: bool = False,
+    transparent: bool = False,
+    wants_thumbnail: bool = True,
+) -> Encoded:
     """Draw ``obj`` once for each format, with the pixels that its own library would save.
 
     Parameters
     ----------
     obj
-        A plotting object; None is the current pyplot figure.
+        A plotting object, or what ``find_figure`` made of one; None is the current pyplot figure.
     formats
         Names of the format table.
     dpi
         Dots per inch of raster formats; by default as ``savefig`` decides.
     tight
         Cut or extend the picture to what is drawn, like ``bbox_inches="tight"``.
+    transparent
+        Without the background, for matplotlib's figures.
+    wants_thumbnail
+        Without one, formats other than PNG are drawn once instead of twice.
 
     Raises
     ------
@@ -107,8 +119,15 @@ def encode(obj: object, formats: Sequence[str] = ("png",), *, dpi: float | None 
     if dpi is not None and not (math.isfinite(dpi) and dpi > 0):
         raise InvalidInput(f"{dpi} is not a resolution; give dots per inch above 0.")
     try:
-        found = find_figure(obj)
-        return _encode_figure(found, rows, dpi, tight) if found else _encode_other(obj, rows, dpi)
+        found = obj if isinstance(obj, Found) else find_figure(obj)
+        if found is None:
+            return _encode_other(obj, rows, dpi)
+        options: dict[str, Any] = {"bbox_inches": "tight"} if tight or found.tight else {}
+        if dpi is not None:
+            options["dpi"] = dpi
+        if transparent:
+            options["transparent"] = True
+        return _encode_figure(found, rows, options, wants_thumbnail)
     except FigServeError:
         raise
     except Exception as error:
@@ -131,20 +150,21 @@ class _Picture:
     dpi: float
 
 
-def _encode_figure(found: Found, rows: tuple[Format, ...], dpi: float | None, tight: bool) -> Encoded:
+def _encode_figure(
+    found: Found, rows: tuple[Format, ...], options: Mapping[str, Any], wants_thumbnail: bool
+) -> Encoded:
     figure = found.figure
-    options: dict[str, Any] = {"bbox_inches": "tight"} if tight or found.tight else {}
-    if dpi is not None:
-        options["dpi"] = dpi
     small = None
     drawn: dict[Format, Payload] = {}
     with _rc(found.rc):
         if PNG in rows:
             # Encoded at once: the pixels lie in a renderer that the next drawing may use again.
             picture = _draw(figure, options)
-            drawn[PNG], small = _png_payload(picture), thumbnail_payload(picture.pixels)
+            drawn[PNG] = _png_payload(picture)
+            small = thumbnail_payload(picture.pixels) if wants_thumbnail else None
         payloads = tuple(drawn.get(row) or _saved_payload(figure, row, options) for row in rows)
-        small = small or thumbnail_payload(_draw_small(figure, options).pixels)
+        if wants_thumbnail and small is None:
+            small = thumbnail_payload(_draw_small(figure, options).pixels)
     title, alt = describe_figure(figure, found.title)
     return Encoded(payloads, small, title, alt, figure)
 

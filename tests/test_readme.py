@@ -29,7 +29,7 @@ def blocks(language: str) -> list[str]:
 def test_the_python_runs_from_top_to_bottom(live_server):
     """A reader who pastes every notebook block, in order, into one notebook gets no error and the links they show."""
     code = [block for block in blocks("python") if not block.startswith("c.")]
-    assert len(code) == 4
+    assert len(code) == 5
     with live_server.kernel("readme.ipynb") as kernel:
         for block in code:
             execution = kernel.run(block)
@@ -42,12 +42,24 @@ def test_the_shell_lines_publish(live_server, tmp_path):
     """The curl line publishes a picture with nothing but a key."""
     require_program("curl")
     (tmp_path / "plot.png").write_bytes(bytes.fromhex(PNG))
-    made = live_server.fetch("figserve/api/keys", method="POST", body={"scopes": ["publish"]}).json()
-    environment = os.environ | {"FIGSERVE_API_KEY": made["key"], "FIGSERVE_URL": f"{live_server.url}figserve"}
-    (block,) = blocks("bash")
-    done = subprocess.run(["bash", "-ec", block], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert json.loads(run_bash(live_server, tmp_path, "api/figures"))["title"] == "From a shell"
+
+
+def test_the_shell_lines_render(live_server, tmp_path):
+    """What a person writes into a file comes back as a picture of the size asked for."""
+    require_program("curl")
+    run_bash(live_server, tmp_path, "api/renders")
+    assert 'width="600pt" height="300pt"' in (tmp_path / "plot.svg").read_text(encoding="utf-8")
+
+
+def run_bash(server, directory: Path, route: str) -> str:
+    """Run the block that asks this route, with a key for it; what it prints."""
+    made = server.fetch("figserve/api/keys", method="POST", body={"scopes": ["publish", "render"]}).json()
+    environment = os.environ | {"FIGSERVE_API_KEY": made["key"], "FIGSERVE_URL": f"{server.url}figserve"}
+    (block,) = [block for block in blocks("bash") if route in block]
+    done = subprocess.run(["bash", "-ec", block], cwd=directory, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["title"] == "From a shell"
+    return done.stdout
 
 
 @pytest.mark.kernel
@@ -86,9 +98,12 @@ def test_the_settings_are_those_of_the_extension(make_server, tmp_path):
 
 def test_every_setting_is_mentioned():
     """A trait that no text names would be found by nobody."""
+    from jupyter_server.extension.application import ExtensionApp
+
     from jupyter_figserve.server.app import FigServe
 
-    ours = set(FigServe.class_own_traits(config=True)) - {"open_browser"}
+    inherited = set(ExtensionApp.class_traits(config=True))
+    ours = set(FigServe.class_traits(config=True)) - inherited
     assert {name for name in ours if f"FigServe.{name}" not in TEXT and f"`{name}`" not in TEXT} == set()
 
 

@@ -28,12 +28,16 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ready-fd", type=int, metavar="FD", help="write a line of JSON to this file descriptor when it serves"
     )
+    parser.add_argument(
+        "--render-only", action="store_true", help="render posted code and nothing else: no figure is kept or shown"
+    )
     parser.add_argument("--exit-with-stdin", action="store_true", help="end when standard input is closed")
 
 
 @command(
     "serve",
     "jupyter figserve serve --port 8765",
+    "jupyter figserve serve --render-only --ip 0.0.0.0 --port 8765",
     "jupyter figserve serve --ip 0.0.0.0 --FigServe.public_url=https://figures.example.org/",
     options=_serve_options,
     takes_traits=True,
@@ -58,6 +62,7 @@ def host_arguments(options: argparse.Namespace) -> list[str]:
         "FigServe.data_dir": options.data_dir and options.data_dir.absolute(),
         "FigServeHost.ready_fd": options.ready_fd,
         "FigServeHost.exit_with_stdin": options.exit_with_stdin or None,
+        "FigServeHost.render_only": options.render_only or None,
     }
     own = [f"--{name}={value}" for name, value in traits.items() if value is not None]
     return [*own, *options.traits]

@@ -21,10 +21,18 @@ _BY_STATUS: dict[int, type[errors.FigServeError]] = {
     422: errors.OutputInvalid,
     429: errors.TooManyRequests,
     503: errors.Unavailable,
+    504: errors.DeadlineExceeded,
     507: errors.QuotaExceeded,
 }
 _BY_CODE: dict[str, type[errors.FigServeError]] = {
-    kind.code: kind for kind in (errors.InvalidName, errors.InvalidDuration, errors.SandboxUnavailable, errors.ReadOnly)
+    kind.code: kind
+    for kind in (
+        errors.InvalidName,
+        errors.InvalidDuration,
+        errors.SandboxUnavailable,
+        errors.ReadOnly,
+        errors.NoFigure,
+    )
 }
 _RETRY_AFTER = 60
 # ECMA-48: CSI and OSC sequences, then any other control character.
@@ -63,6 +71,8 @@ def error_of(status: int, headers: dict[str, str], body: bytes, address: Address
             code="not_figserve",
         )
     message, code = said or (f"{address.url} answered {status} without saying why.", None)
+    if code == errors.CodeFailed.code:
+        return _code_failed(message, body)
     kind = _BY_CODE.get(code or "") or _BY_STATUS.get(status, errors.ServerError)
     if issubclass(kind, errors.RetryLater):
         return kind(message, code=code, retry_after=_retry_after(headers))
@@ -94,6 +104,26 @@ def _said(headers: dict[str, str], body: bytes) -> tuple[str, str | None] | None
         return None
     code = value.get("code")
     return plain(value["error"]), plain(code) if isinstance(code, str) else None
+
+
+def _code_failed(message: str, body: bytes) -> errors.CodeFailed:
+    """With what the server tells of the code's own error; each as plain text."""
+    told = json.loads(body)
+    line = told.get("line")
+    return errors.CodeFailed(
+        message,
+        kind=plain(told.get("type", "")),
+        line=line if isinstance(line, int) else None,
+        traceback=_lines(told.get("traceback")),
+        output=_lines(told.get("output")),
+    )
+
+
+def _lines(text: object) -> str:
+    """``text`` without escape sequences; its lines stay."""
+    if not isinstance(text, str):
+        return ""
+    return "\n".join(_INVISIBLE.sub("", _ESCAPES.sub(" ", line)) for line in text.splitlines())
 
 
 def _retry_after(headers: dict[str, str]) -> int:

@@ -102,6 +102,11 @@ class Client:
     def post(self, path: str, value: Any) -> Any:
         return self._json(self._request("POST", path, body=value, is_repeatable=False))
 
+    def post_for_bytes(self, path: str, value: Any, accept: str = "*/*") -> bytes:
+        """The body of an answer that is no JSON."""
+        request = self._request("POST", path, body=value, accept=accept, is_repeatable=False)
+        return self._checked(request).body
+
     def post_form(self, path: str, content_type: str, body: bytes, meanwhile: Callable[[], None] | None = None) -> Any:
         """Post a form that may be sent twice without harm; ``meanwhile`` runs while the server works on it."""
         request = self._request("POST", path, body=body, content_type=content_type)

@@ -48,6 +48,22 @@ class SharedLink:
         """URL of the picture alone; sizes other than the stored one must be on the server's list."""
         return snippets.image_url(self.url, get_format(format).name, width=width, height=height, dpi=dpi)
 
+    def signed_image_url(
+        self,
+        format: str = "png",
+        *,
+        width: int | None = None,
+        height: int | None = None,
+        dpi: float | None = None,
+        style: str | None = None,
+        transparent: bool = False,
+    ) -> str:
+        """URL of the picture in any size, which the server signs because it is not on its list."""
+        sizes = {"width": width, "height": height, "dpi": dpi, "style": style, "transparent": transparent}
+        asked = {"format": get_format(format).name, **{name: value for name, value in sizes.items() if value}}
+        signed = self._client.post(f"api/links/{self.id}/sizes", asked)
+        return f"{self.url}.{signed['format']}?{signed['query']}"
+
     @property
     def markdown(self) -> str:
         return self._snippet("markdown")

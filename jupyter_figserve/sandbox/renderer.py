@@ -58,6 +58,8 @@ class Job:
         Seconds from the start of the child's work to its answer.
     wants_thumbnail
         Whether a picture of at most 320 pixels in width is to come along.
+    libraries
+        Versions that made a pickled source, where they are known: errors name them.
     """
 
     kind: Kind
@@ -68,6 +70,7 @@ class Job:
     timeout: float = 10.0
     arguments: Mapping[str, Any] = field(default_factory=dict)
     wants_thumbnail: bool = False
+    libraries: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,11 +105,14 @@ class Report:
         Sentences: which facility is missing, or what the self-test found.
     libraries
         As a child has them; empty before the first start.
+    is_unsandboxed
+        Whether code runs although the tier is "none", because an administrator allows it.
     """
 
     tier: Tier
     why: tuple[str, ...] = ()
     libraries: Mapping[str, str] = field(default_factory=dict)
+    is_unsandboxed: bool = False
 
 
 class Renderer(Protocol):

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import limits
 from tornado.httputil import HTTPHeaders
 
-from ..errors import Forbidden, TooManyRequests, Unauthorized
+from ..errors import Forbidden, Unauthorized
 from ..links import SCOPES, Key, split_key
 from ..store import keys
 from ..store.store import Store
+from .rates import Rate
 
 _NOTE_SECONDS = 60
 BAD_KEY = "That key is not good: unknown, revoked or expired. Make one with POST api/keys."
@@ -53,36 +52,11 @@ class Caller:
             raise Forbidden(f"This key has no scope {' or '.join(wanted)}; make one that has.", code="scope_missing")
 
 
-class Guesses:
-    """Counts wrong secrets by address, so that guessing is slow; a right one is never refused.
-
-    Parameters
-    ----------
-    rate
-        As ``limits`` writes it, such as ``"300/minute"``; "" for without limit.
-    """
+class Guesses(Rate):
+    """Counts wrong secrets by address, so that guessing is slow; a right one is never refused."""
 
     def __init__(self, rate: str) -> None:
-        self._item = limits.parse(rate) if rate else None
-        self._strategy = limits.strategies.FixedWindowRateLimiter(limits.storage.MemoryStorage())
-
-    def note(self, address: str) -> None:
-        """Count one.
-
-        Raises
-        ------
-        TooManyRequests
-            When this address has used up its rate.
-        """
-        if self._item is None or self._strategy.hit(self._item, address):
-            return
-        reset = self._strategy.get_window_stats(self._item, address).reset_time
-        wait = max(1, int(reset - time.time()) + 1)
-        raise TooManyRequests(
-            f"Too many wrong keys or links from this address; try again in {wait} seconds.",
-            code="too_many_wrong_secrets",
-            retry_after=wait,
-        )
+        super().__init__(rate, "Too many wrong keys or links from this address", "too_many_wrong_secrets")
 
 
 class Gate:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import limits as rates
 from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
 from jupyter_server.extension.application import ExtensionApp
-from tornado.ioloop import PeriodicCallback
+from tornado.ioloop import IOLoop, PeriodicCallback
 from traitlets import Bool, Dict, Integer, List, TraitError, Unicode, default, validate
 from traitlets import Float as FloatTrait
 
@@ -31,11 +31,16 @@ from .events import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventHub
 from .frames import FrameSigner, read_secrets
 from .kernels import Kernels
 from .plots import SessionPlots
+from .preserving import Preserving
+from .rates import Rate
+from .rendering import RenderTraits
+from .renderurls import UrlSigner
 from .ring import Captured
 from .routes import make_routes
 from .runtime import SessionDirectories
 from .services import Services, Settings
 from .shared import SharedFigures
+from .sizes import LinkSizes
 from .templating import make_templates
 from .urls import Urls
 from .views import Views
@@ -45,7 +50,7 @@ _GIB = 2**30
 _ORIGIN = re.compile(r"\*|https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
 
 
-class FigServe(ExtensionApp):
+class FigServe(RenderTraits, ExtensionApp):
     """Gives every figure a URL."""
 
     name = "jupyter_figserve"
@@ -238,9 +243,12 @@ class FigServe(ExtensionApp):
         self.services.kernels.open()
         self._timer = PeriodicCallback(self._clean, _CLEAN_MILLISECONDS)
         self._timer.start()
+        if self._is_render_only:
+            # Nobody comes here for anything else; elsewhere the sandbox starts with the first who needs it.
+            IOLoop.current().add_callback(self.services.drawing.jobs.start)
 
     def initialize_handlers(self) -> None:
-        self.handlers.extend(make_routes())
+        self.handlers.extend(make_routes(render_only=self._is_render_only))
 
     async def stop_extension(self) -> None:
         if self._timer is not None:
@@ -249,8 +257,14 @@ class FigServe(ExtensionApp):
         self.services.capture.close()
         self.services.directories.close()
         self.services.events.close()
+        await self.services.preserving.close()
+        await self.services.drawing.jobs.close()
         await self.services.views.flush()
         self.services.store.close()
+
+    @property
+    def _is_render_only(self) -> bool:
+        return bool(getattr(self.serverapp, "render_only", False))
 
     def _make_services(self) -> Services:
         assert self.serverapp is not None
@@ -269,6 +283,8 @@ class FigServe(ExtensionApp):
         capture = self._make_capture(directories, store)
         blobs = BlobCache(store.blobs, self.cache_bytes)
         guesses = Guesses(self.failed_secret_rate)
+        drawing = self.make_drawing(store)
+        secrets = read_secrets(store.directory)
         return Services(
             settings=settings,
             store=store,
@@ -282,8 +298,12 @@ class FigServe(ExtensionApp):
             events=EventHub(store),
             shared=SharedFigures(store, blobs),
             views=Views(store),
-            frames=FrameSigner(read_secrets(store.directory)),
+            frames=FrameSigner(secrets),
             templates=make_templates(),
+            drawing=drawing,
+            preserving=Preserving(store, drawing, self.preserve_bytes, is_on=self.preserve_svg),
+            url_signer=UrlSigner(secrets),
+            render_rate=Rate(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
 
     def _make_capture(self, directories: SessionDirectories, store: Store) -> Capture:
@@ -325,7 +345,10 @@ class FigServe(ExtensionApp):
             link_cache_seconds=self.link_cache_seconds,
             allow_public_shares=self.allow_public_shares,
             embed_origins=tuple(self.embed_origins),
+            is_render_only=self._is_render_only,
             log_success=self.log_level in (logging.DEBUG, "DEBUG", "10"),
+            render=self.make_render_limits(),
+            link_sizes=LinkSizes.parse(self.link_sizes),
         )
 
     async def _clean(self) -> None:

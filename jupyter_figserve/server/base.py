@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from http.client import responses
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
 from .. import errors
 from ..figure import FigureRecord
+from ..formats import FORMATS, Format
+from ..sandbox.renderer import Options
 from . import headers
 from .services import Services
+from .sizes import SIZE_FIELDS, read_sizes
 from .urls import Base
 
+T = TypeVar("T")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _JSON_LIMIT = 64 * 1024
 _KNOWN_HOSTS = 64
@@ -81,6 +86,22 @@ class Handler(JupyterHandler):
                 self.clear_header(name)
         for name, value in values.items():
             self._headers[name] = value
+
+    _work: asyncio.Task[Any] | None = None
+
+    async def while_connected(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do ``work``, which is cancelled when the client goes away; then the request ends without an answer."""
+        task: asyncio.Task[T] = asyncio.ensure_future(work)
+        self._work = task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            raise web.Finish from None
+
+    def on_connection_close(self) -> None:
+        if self._work is not None:
+            self._work.cancel()
+        super().on_connection_close()
 
     def check_host(self) -> bool:
         """As Jupyter checks it, and remembered: the answer depends on the name alone."""
@@ -179,6 +200,15 @@ class Handler(JupyterHandler):
             raise errors.InvalidInput(f"{name}={text[:40]!r} is not a whole number from {least} on.")
         return int(text)
 
+    def sizes(self, row: Format) -> Options:
+        """How a figure is asked for, from the query; HTML has one form."""
+        given = {name: self.words(name) for name in SIZE_FIELDS if name in self.request.query_arguments}
+        # A form sends its empty fields too.
+        query = {name: value for name, value in given.items() if value}
+        if row is FORMATS["html"]:
+            return Options(format=row.name)
+        return read_sizes(query, row.name, self.services.settings.render)
+
     def words(self, name: str) -> str:
         """Text of the query as it was sent; tornado's own reader trims it and makes spaces of control characters."""
         return self.decode_argument(self.request.query_arguments[name][-1], name)
@@ -193,7 +223,11 @@ class Handler(JupyterHandler):
         if self._wants_page():
             self.answer_page("error.html", status=status_code, message=message)
         else:
-            self.answer({"error": message, "code": code}, status_code)
+            self.answer({"error": message, "code": code, **self.error_details(error)}, status_code)
+
+    def error_details(self, error: object) -> dict[str, Any]:
+        """What an error's JSON says besides, for those who may know it."""
+        return {}
 
     def log_exception(self, kind: Any, value: Any, traceback: Any) -> None:
         """Domain errors are answers, not incidents; of the others, the log never shows a secret path."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from tornado import web
 from tornado.ioloop import IOLoop
@@ -19,11 +19,16 @@ _UNLIMITED = 2**62
 
 @web.stream_request_body
 class UploadHandler(PrivateHandler):
-    """Collects a body of at most ``Settings.figure_bytes`` that arrives within ``Settings.body_seconds``."""
+    """Collects a body of at most ``body_limit`` bytes that arrives within ``Settings.body_seconds``."""
 
+    body_trait: ClassVar[str] = "figure_bytes"
+    """Which of FigServe's traits bounds the body."""
     _timeout: Any = None
-
     _refusal: FigServeError | None = None
+
+    @property
+    def body_limit(self) -> int:
+        return self.services.settings.figure_bytes
 
     async def prepare(self) -> None:  # type: ignore[override]
         self._chunks: list[bytes] = []
@@ -77,7 +82,7 @@ class UploadHandler(PrivateHandler):
         return self.request.headers.get("Expect", "").lower() == "100-continue"
 
     def _prepare_body(self) -> None:
-        limit = self.services.settings.figure_bytes
+        limit = self.body_limit
         declared = self.request.headers.get("Content-Length", "0")
         if not declared.isdigit():
             raise InvalidInput("The Content-Length is not a number.")
@@ -85,7 +90,7 @@ class UploadHandler(PrivateHandler):
             self._hang_up()
             return
         if int(declared) > limit * (1 if self._asks_first else _DRAINED):
-            raise _too_large(limit)
+            raise self._too_large()
         if self.request.connection is not None:
             # Counted here: tornado's own limit answers without a word.
             self.request.connection.set_max_body_size(_UNLIMITED)  # type: ignore[attr-defined]
@@ -93,7 +98,7 @@ class UploadHandler(PrivateHandler):
 
     def data_received(self, chunk: bytes) -> None:
         """Keep it, or let it pass: a sender cut off in the middle sees a broken connection, not our answer."""
-        limit = self.services.settings.figure_bytes
+        limit = self.body_limit
         self._received += len(chunk)
         if self._received <= limit:
             if self._refusal is None:
@@ -101,7 +106,7 @@ class UploadHandler(PrivateHandler):
             return
         self._chunks.clear()
         if self._received > limit * (1 if self._refusal else _DRAINED) and not self._finished:
-            self._hang_up(_too_large(limit), 413)
+            self._hang_up(self._too_large(), 413)
 
     def take_body(self) -> bytes:
         """All of it, once.
@@ -112,8 +117,8 @@ class UploadHandler(PrivateHandler):
             When it was more than may be.
         """
         self._stop_clock()
-        if self._received > self.services.settings.figure_bytes:
-            raise _too_large(self.services.settings.figure_bytes)
+        if self._received > self.body_limit:
+            raise self._too_large()
         body = b"".join(self._chunks)
         self._chunks.clear()
         return body
@@ -151,6 +156,6 @@ class UploadHandler(PrivateHandler):
             stream = self.request.connection.stream  # type: ignore[attr-defined]
             IOLoop.current().call_later(0.1, stream.close)
 
-
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"The body has more than {limit:,} bytes, the most that is taken (FigServe.figure_bytes).")
+    def _too_large(self) -> TooLarge:
+        limit, trait = self.body_limit, self.body_trait
+        return TooLarge(f"The body has more than {limit:,} bytes, the most that is taken (FigServe.{trait}).")

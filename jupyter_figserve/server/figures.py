@@ -7,16 +7,17 @@ import asyncio
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ..errors import InvalidInput, NotFound, SandboxUnavailable
-from ..figure import ALT_LENGTH, TITLE_LENGTH, FigureRecord, Identity, Representation, check_words, is_id
-from ..formats import FORMATS, Format, get_format
+from ..errors import InvalidInput, NotFound
+from ..figure import ALT_LENGTH, TITLE_LENGTH, FigureRecord, check_words, digest_of, is_id
+from ..formats import Format, get_format
 from ..store import figures
 from ..store.draft import Draft
 from ..store.figures import LIMIT, Filter
 from . import shapes
 from .body import UploadHandler
-from .delivery import Delivery, deliver
+from .delivery import Delivery, InHand, deliver
 from .private import PrivateHandler
+from .redraw import draw_again, find_stored
 from .upload import read_upload
 
 READ, PUBLISH = ("read",), ("publish",)
@@ -46,7 +47,7 @@ class FiguresHandler(UploadHandler):
         query = {name: self.words(name) for name in self.request.query_arguments if name[:1] != "_"}
         pixels = self.services.settings.figure_pixels
         upload = read_upload(self.take_body(), self.request.headers, query, pixels)
-        identity = await self._identity(upload.name)
+        identity = await self.make_identity(upload.name)
         draft = Draft(
             identity,
             upload.payloads,
@@ -73,24 +74,13 @@ class FiguresHandler(UploadHandler):
         self.services.events.wake()
         self.answer({"deleted": deleted})
 
-    async def _identity(self, name: str) -> Identity:
-        """Whose figure this is: of the kernel's notebook, else of the kernel or key itself."""
-        caller, services = self.caller, self.services
-        notebook = await services.kernels.follow_notebook(caller.kernel) if caller.kernel else ""
-        if notebook:
-            return Identity(caller.owner, services.settings.scope, notebook, "", name)
-        return Identity(caller.owner, "", "", self._maker(), name)
-
-    def _maker(self) -> str:
-        return self.caller.kernel or (f"key {self.caller.key.id}" if self.caller.key else "login")
-
     async def _filter(self) -> Filter:
         query = {name: self.get_query_argument(name, None) for name in ("session", "name", "q", "notebook", "here")}
         owner = None if "admin" in self.caller.scopes and not self.caller.is_login else self.caller.owner
         which = Filter(owner, query["session"], notebook=query["notebook"], name=query["name"], text=query["q"])
         if query["here"] is None:
             return which
-        identity = await self._identity("here")
+        identity = await self.make_identity("here")
         return Filter(identity.owner, scope=identity.scope, notebook=identity.notebook, maker=identity.maker)
 
 
@@ -178,12 +168,13 @@ class SourceHandler(UploadHandler):
             raise InvalidInput("The source is empty.")
         store = self.services.store
         await asyncio.wrap_future(store.attach_source(record, int(number), "figure", body, query))
+        self.services.preserving.note(record.id, int(number))
         self.set_status(204)
         self.finish()
 
 
 class FigureBytesHandler(PrivateHandler):
-    """``/figures/{id}.{ext}``: a representation, for its owner."""
+    """``/figures/{id}.{ext}``: a representation for its owner, drawn again where none is stored."""
 
     scopes = {"GET": READ, "HEAD": READ}
 
@@ -195,38 +186,19 @@ class FigureBytesHandler(PrivateHandler):
         if suffix == "json":
             self.answer(shapes.figure(record, self.base))
             return
-        row = get_format(suffix)
-        part = choose(record, row, self.integer("width"), self.integer("height"), self.integer("dpi"))
-        kept = "private, max-age=31536000, immutable" if version is not None else "private, no-cache"
-        delivery = Delivery(row, part.digest, f"{record.id}.{row.name}", kept, is_public=False)
-        deliver(self, delivery, self.services.shared.blob_cache)
+        row, services = get_format(suffix), self.services
+        options = self.sizes(row)
+        part, kept = find_stored(record, row, options), "private, no-cache"
+        if part is None:
+            drawn = await self.while_connected(draw_again(services.store, services.drawing, record, options))
+            deliver(self, _delivery(record, row, digest_of(drawn.data), kept), InHand(drawn.data))
+            return
+        if version is not None:
+            kept = "private, max-age=31536000, immutable"
+        deliver(self, _delivery(record, row, part.digest, kept), services.shared.blob_cache)
 
     head = get
 
 
-def choose(
-    record: FigureRecord, row: Format, width: int | None = None, height: int | None = None, dpi: int | None = None
-) -> Representation:
-    """The stored representation that a request asks for.
-
-    Raises
-    ------
-    NotFound
-        When this format is not stored and there is no source to draw it from.
-    SandboxUnavailable
-        When it would have to be drawn again, which only the sandbox may do.
-    """
-    wanted = {"width": width, "height": height, "dpi": dpi}
-    stored = [part for part in record.version.representations if part.mimetype == row.mimetype]
-    if record.version.thumbnail is not None and row is FORMATS["png"] and width is not None:
-        stored.append(record.version.thumbnail)
-    for part in stored:
-        if all(value is None or getattr(part, name) == value for name, value in wanted.items()):
-            return part
-    names = ", ".join(part.format.name for part in record.version.representations)
-    if record.version.source is None or row is FORMATS["html"]:
-        raise NotFound(f"This figure is stored as {names}, and cannot be drawn in another way.", code="not_stored")
-    raise SandboxUnavailable(
-        f"This figure is stored as {names}; drawing it in another format or size needs the sandbox, which this server"
-        " does not have. Publish it in that format: publish(fig, format=…)."
-    )
+def _delivery(record: FigureRecord, row: Format, digest: str, cache_control: str) -> Delivery:
+    return Delivery(row, digest, f"{record.id}.{row.name}", cache_control, is_public=False)

@@ -46,6 +46,10 @@ class FigServeHost(ServerApp):
         config=True
     )
 
+    render_only = Bool(
+        False, help="Whether this server renders posted code and does nothing else: it keeps no figure."
+    ).tag(config=True)
+
     @default("contents_manager_class")
     def _default_contents_manager_class(self) -> type[AsyncContentsManager]:
         return NoContents

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import urlencode
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
@@ -17,6 +18,8 @@ from ..times import parse_expiry
 from . import shapes
 from .private import PrivateHandler
 from .services import Settings
+from .sizes import SIZE_FIELDS, query_of_sizes, read_sizes
+from .wishes import get_picture_format
 
 PUBLISH, EITHER = ("publish",), ("read", "publish")
 _FIELDS = ("expires", "label", "views", "version", "audience", "users", "groups", "lock", "allow")
@@ -104,14 +107,14 @@ class LinkHandler(PrivateHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, link_id: str) -> None:
         await self.services.views.flush()
-        self.answer(shapes.link(self._own_link(link_id)))
+        self.answer(shapes.link(_own_link(self, link_id)))
 
     head = get
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def patch(self, link_id: str) -> None:
-        link = self._own_link(link_id)
+        link = _own_link(self, link_id)
         settings, store = self.services.settings, self.services.store
         body = self.json_body(("paused", "expires", "label"))
         changes: dict[str, Any] = {}
@@ -128,17 +131,34 @@ class LinkHandler(PrivateHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self, link_id: str) -> None:
-        await asyncio.wrap_future(self.services.store.revoke_link(self._own_link(link_id)))
+        await asyncio.wrap_future(self.services.store.revoke_link(_own_link(self, link_id)))
         self.set_status(204)
         self.finish()
 
-    def _own_link(self, link_id: str) -> Link:
-        store = self.services.store
-        link = links.find(store.catalog.reader, link_id)
-        record = store.find_figure(link.figure) if link else None
-        if link is None or record is None or not self.caller.may_see(record.owner):
-            raise NotFound("There is no such link.")
-        return link
+
+class LinkSizesHandler(PrivateHandler):
+    """``/api/links/{id}/sizes``: signs a size, so that the link shows the figure in it too."""
+
+    scopes = {"POST": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def post(self, link_id: str) -> None:
+        link, body = _own_link(self, link_id), self.json_body(("format", *SIZE_FIELDS))
+        row = get_picture_format(body.get("format") or "png")
+        options = read_sizes(body, row.name, self.services.settings.render)
+        asked = query_of_sizes(options)
+        signature = self.services.url_signer.sign("link", link.id, row.name, asked)
+        self.answer({"format": row.name, "query": urlencode([*asked, ("sig", signature)])}, 201)
+
+
+def _own_link(handler: PrivateHandler, link_id: str) -> Link:
+    store = handler.services.store
+    link = links.find(store.catalog.reader, link_id)
+    record = store.find_figure(link.figure) if link else None
+    if link is None or record is None or not handler.caller.may_see(record.owner):
+        raise NotFound("There is no such link.")
+    return link
 
 
 def _read_link(body: dict[str, Any], record: FigureRecord, settings: Settings, now: float, token_hash: str) -> Link:

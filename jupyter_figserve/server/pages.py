@@ -18,6 +18,7 @@ from . import headers
 from .assets import static_digest, static_files
 from .base import PublicHandler
 from .private import PrivateHandler
+from .wishes import PICTURES
 
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 _SHOWN = ("png", "svg", "jpg", "webp")
@@ -66,6 +67,7 @@ class FigurePageHandler(PrivateHandler):
             session=browsing.get_sessions(reader, [record.version.session or ""]).get(record.version.session or ""),
             can_embed=bool(self.services.settings.embed_origins),
             now=services.store.clock(),
+            formats=services.drawing.jobs.may_draw and PICTURES,
         )
 
     head = get

@@ -10,7 +10,7 @@ from jupyter_server.auth import User
 from tornado import web
 
 from .. import errors
-from ..figure import FigureRecord, is_id
+from ..figure import FigureRecord, Identity, is_id
 from .access import NO_KEY, Caller, find_key
 from .base import SAFE_METHODS, Handler
 
@@ -109,3 +109,14 @@ class PrivateHandler(Handler):
         if record is None or not self.caller.may_see(record.owner):
             raise errors.NotFound("There is no such figure.")
         return record if version is None else store.get_figure(figure_id, version)
+
+    async def make_identity(self, name: str) -> Identity:
+        """Whose figure this is: of the kernel's notebook, else of the kernel or key itself."""
+        caller, services = self.caller, self.services
+        notebook = await services.kernels.follow_notebook(caller.kernel) if caller.kernel else ""
+        if notebook:
+            return Identity(caller.owner, services.settings.scope, notebook, "", name)
+        return Identity(caller.owner, "", "", self._maker(), name)
+
+    def _maker(self) -> str:
+        return self.caller.kernel or (f"key {self.caller.key.id}" if self.caller.key else "login")

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import diagnosis, embedding, events, export, figures, gallery, keys, links, pages, sessions, shared, status
+from . import (
+    diagnosis,
+    embedding,
+    events,
+    export,
+    figures,
+    gallery,
+    keys,
+    links,
+    pages,
+    renders,
+    renderurls,
+    sessions,
+    shared,
+    status,
+)
 from .base import MissingHandler
 
 _ID = r"([A-Za-z0-9]{1,64})"
@@ -26,6 +41,11 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/links", links.LinksHandler),
     (r"/api/links/find", links.FindLinkHandler),
     (rf"/api/links/{_ID}", links.LinkHandler),
+    (rf"/api/links/{_ID}/sizes", links.LinkSizesHandler),
+    (r"/api/renders", renders.RendersHandler),
+    (r"/api/renders/url", renderurls.RenderUrlHandler),
+    (r"/render-matplotlib", renders.SimpleRenderHandler),
+    (r"/render/([A-Za-z0-9_-]{1,60000})\.([a-z]{2,5})", renderurls.SignedRenderHandler),
     (r"/api/keys", keys.KeysHandler),
     (rf"/api/keys/{_ID}", keys.KeyHandler),
     (r"/api/events", events.EventsHandler),
@@ -42,6 +62,14 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
 )
 
 
-def make_routes() -> list[tuple[str, type[Any]]]:
-    """The table below our prefix; whatever else is asked for there is ours to miss, never Jupyter's."""
-    return [(PREFIX + pattern, handler) for pattern, handler in ROUTES] + [(rf"{PREFIX}(?:/.*)?", MissingHandler)]
+_RENDERING = (status, renders, renderurls, keys, diagnosis)
+
+
+def make_routes(*, render_only: bool = False) -> list[tuple[str, type[Any]]]:
+    """The table below our prefix; whatever else is asked for there is ours to miss, never Jupyter's.
+
+    A server that only renders has no route that keeps or shows a figure.
+    """
+    modules = {module.__name__ for module in _RENDERING}
+    routes = [route for route in ROUTES if not render_only or route[1].__module__ in modules]
+    return [(PREFIX + pattern, handler) for pattern, handler in routes] + [(rf"{PREFIX}(?:/.*)?", MissingHandler)]

@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING
 
 from ..store.store import Store
 from .access import Gate, Guesses
+from .rates import Rate
+from .sizes import LinkSizes
+from .wishes import RenderLimits
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
     from .capture import Capture
+    from .drawing import Drawing
     from .events import EventHub
     from .frames import FrameSigner
     from .kernels import Kernels
     from .plots import SessionPlots
+    from .preserving import Preserving
+    from .renderurls import UrlSigner
     from .runtime import SessionDirectories
     from .shared import SharedFigures
     from .urls import Urls
@@ -55,6 +61,9 @@ class Settings:
     allow_public_shares: bool
     embed_origins: tuple[str, ...]
     log_success: bool
+    is_render_only: bool
+    render: RenderLimits
+    link_sizes: LinkSizes
 
 
 @dataclass(frozen=True)
@@ -73,4 +82,8 @@ class Services:
     views: Views
     frames: FrameSigner
     templates: Environment
+    drawing: Drawing
+    preserving: Preserving
+    url_signer: UrlSigner
+    render_rate: Rate
     known_hosts: set[str] = field(default_factory=set)

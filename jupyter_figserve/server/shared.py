@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.prometheus.log_functions import prometheus_log_method
 
-from ..errors import NotFound
-from ..figure import FigureRecord, Representation
+from ..errors import CodeFailed, Forbidden, NotFound, OutputInvalid
+from ..figure import FigureRecord, Representation, digest_of
 from ..formats import FORMATS, Format, get_format, get_format_of_mimetype
 from ..links import Link, is_token
 from ..snippets import Snippets, image_url
@@ -20,10 +20,12 @@ from ..store import links
 from ..store.store import Store
 from . import headers, shapes
 from .base import PublicHandler
-from .delivery import BlobCache, Delivery, deliver, sends_all
-from .figures import choose
+from .delivery import BlobCache, Bytes, Delivery, InHand, deliver, sends_all
+from .redraw import check_redrawable, draw_again, find_stored
 from .services import Services
+from .sizes import SIZE_FIELDS
 from .views import is_robot
+from .wishes import PICTURES
 
 GONE = "There is nothing at this address: the link may be mistyped, expired or revoked."
 _ADDRESS = re.compile(r"([A-Za-z0-9_-]+)(?:\.([a-z]{2,5})|/(embed))?")
@@ -160,29 +162,61 @@ class LinkHandler(PublicHandler):
 
     async def _send_bytes(self, shared: Shared, token: str, suffix: str) -> None:
         row = get_format(suffix)
-        if row is FORMATS["html"]:
-            choose(shared.record, row)
+        if row is FORMATS["html"] and shared.record.version.find_representation(row) is not None:
             await self._send_page(shared, token, embedded=True, as_html=True)
             return
-        delivery = self._delivery(shared, row)
-        if shared.link.views is not None and sends_all(self, delivery, self.services.shared.blob_cache):
+        delivery, held = self._stored(shared, row) or await self._drawn(shared, row)
+        if shared.link.views is not None and sends_all(self, delivery, held):
             await self._use_limited(shared.link)
-        deliver(self, delivery, self.services.shared.blob_cache)
+        deliver(self, delivery, held)
         if shared.link.views is None and self.get_status() == 200 and self.request.method == "GET":
             self.services.views.note(shared.link, self.request)
 
-    def _delivery(self, shared: Shared, row: Format) -> Delivery:
-        """What to send; the usual request, without sizes, finds it made."""
-        kept = cache_control(shared.link, self.services)
+    def _stored(self, shared: Shared, row: Format) -> tuple[Delivery, Bytes] | None:
+        """What is stored as it is asked for; the usual request, without sizes, finds it made."""
+        kept, blobs = cache_control(shared.link, self.services), self.services.shared.blob_cache
         if not self.request.query:
             made = shared.deliveries.get(row.name)
             if made is not None and made.cache_control == kept:
-                return made
-        part = choose(shared.record, row, self.integer("width"), self.integer("height"), self.integer("dpi"))
+                return made, blobs
+        part = find_stored(shared.record, row, self.sizes(row))
+        if part is None:
+            return None
         made = Delivery(row, part.digest, f"{shared.record.id}.{row.name}", kept, is_public=True)
         if not self.request.query:
             shared.deliveries[row.name] = made
-        return made
+        return made, blobs
+
+    async def _drawn(self, shared: Shared, row: Format) -> tuple[Delivery, Bytes]:
+        """What has to be drawn, in one of the sizes that this server grants, or in one that the owner signed.
+
+        Raises
+        ------
+        Forbidden
+            For any other.
+        """
+        services, options = self.services, self.sizes(row)
+        check_redrawable(shared.record, row.name)
+        if not services.settings.link_sizes.grants(options):
+            self._check_signed(shared.link, row)
+        try:
+            drawn = await self.while_connected(draw_again(services.store, services.drawing, shared.record, options))
+        except CodeFailed as error:
+            # What the code says of itself is its owner's to know.
+            raise OutputInvalid("This figure could not be drawn in that way; it can be had as it is.") from error
+        kept, name = cache_control(shared.link, services), f"{shared.record.id}.{row.name}"
+        return Delivery(row, digest_of(drawn.data), name, kept, is_public=True), InHand(drawn.data)
+
+    def _check_signed(self, link: Link, row: Format) -> None:
+        asked = [(name, self.words(name)) for name in SIZE_FIELDS if name in self.request.query_arguments]
+        given = self.get_query_argument("sig", "")
+        if not self.services.url_signer.is_good(given, "link", link.id, row.name, asked):
+            raise Forbidden(
+                "By a link this figure comes in its own size"
+                f" and in {self.services.settings.link_sizes.words or 'those that its owner signed'};"
+                " for another one its owner can have an address signed.",
+                code="size_not_allowed",
+            )
 
     async def _send_page(self, shared: Shared, token: str, *, embedded: bool, as_html: bool = False) -> None:
         await self._use_view(shared)
@@ -207,6 +241,8 @@ class LinkHandler(PublicHandler):
             url=url,
             local_image=image and image.replace(self.base.url, self.root, 1),
             can_embed=bool(self.services.settings.embed_origins),
+            formats=self.services.drawing.jobs.may_draw and PICTURES,
+            widths=self.services.settings.link_sizes.widths,
             snippets=self._snippets(shared, url, image or url),
         )
 

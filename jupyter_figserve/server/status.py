@@ -10,8 +10,6 @@ from . import headers
 from .base import PublicHandler
 from .services import PACKAGE
 
-NO_SANDBOX = "This version of jupyter_figserve has no sandbox: it serves what is published and runs no posted code."
-
 
 class StatusHandler(PublicHandler):
     """``/api/status``."""
@@ -20,18 +18,32 @@ class StatusHandler(PublicHandler):
     async def get(self) -> None:
         settings, store, capture = self.services.settings, self.services.store, self.services.capture
         rings = capture.rings()
+        jobs = self.services.drawing.jobs
+        await jobs.start()
         used = usage.total(store.catalog.reader)
         self.answer(
             {
                 "version": __version__,
                 "host": settings.host,
-                "sandbox": {"tier": "none", "why": [NO_SANDBOX]},
+                "sandbox": {
+                    "tier": jobs.report.tier,
+                    "why": list(jobs.report.why),
+                    "libraries": dict(jobs.report.libraries),
+                    "running": jobs.running,
+                    "waiting": jobs.waiting,
+                },
                 "limits": {
                     "figure_bytes": settings.figure_bytes,
                     "figure_pixels": settings.figure_pixels,
                     "keep_versions": store.limits.keep_versions,
                     "link_max_age": settings.link_max_age,
                     "public_shares": settings.allow_public_shares,
+                    "render_code_bytes": settings.render.code_bytes,
+                    "render_timeout": settings.render.timeout,
+                    "render_timeout_max": settings.render.longest_timeout,
+                    "render_pixels": settings.render.pixels,
+                    "render_result_bytes": settings.render.result_bytes,
+                    "render_output_bytes": settings.render.output_bytes,
                 },
                 "capture": {"on": capture.why_off is None, "why": capture.why_off, "dropped": capture.dropped},
                 "counts": {

@@ -183,6 +183,18 @@ def ids(connection: Connection, which: Filter) -> Sequence[str]:
     return connection.execute(sa.select(_F.id).where(*_conditions(which))).scalars().all()
 
 
+def without(connection: Connection, mimetype: str, most: int) -> list[tuple[str, int]]:
+    """Figures whose newest version has a source and no representation of this type: ids and versions."""
+    has_one = sa.exists().where(_R.figure == _V.figure, _R.version == _V.number, _R.mimetype == mimetype)
+    query = (
+        sa.select(_V.figure, _V.number)
+        .join(tables.figures, sa.and_(_F.id == _V.figure, _F.latest == _V.number))
+        .where(_V.source_digest.is_not(None), ~has_one)
+        .limit(most)
+    )
+    return [(row.figure, row.number) for row in connection.execute(query)]
+
+
 def _conditions(which: Filter) -> list[Any]:
     exact = {"owner": _F.owner, "scope": _F.scope, "notebook": _F.notebook, "maker": _F.maker, "name": _F.name}
     found = [column == getattr(which, name) for name, column in exact.items() if getattr(which, name) is not None]

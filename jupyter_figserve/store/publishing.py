@@ -126,6 +126,24 @@ def attach_source(
     return True
 
 
+def add_representation(
+    connection: Connection, limits: Limits, record: FigureRecord, number: int, part: Representation, now: float
+) -> bool:
+    """Give a version one more encoding; False when it has one of this type or is gone."""
+    held = figures.find(connection, record.id, number)
+    if held is None or held.version.find_representation(part.format) is not None:
+        return False
+    version = held.version
+    check_quota(connection, limits, record.identity, record.id, version.session, part.size)
+    # Behind the others and the thumbnail, so that the first stays the one that is shown.
+    position = len(version.representations) + (version.thumbnail is not None)
+    row = {"figure": record.id, "version": number, "position": position, "is_thumbnail": False}
+    connection.execute(_INSERT_REPRESENTATION, row | part.__dict__)
+    _hold(connection, [part], now)
+    usage.add(connection, record.owner, version.session, figures=0, size=part.size)
+    return True
+
+
 def change_words(connection: Connection, record: FigureRecord, title: str, alt: str, now: float) -> None:
     """Correct the newest version's words in place; ``record`` was read in this transaction."""
     newest = tables.versions.c

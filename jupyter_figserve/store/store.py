@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from sqlalchemy.engine import Connection
 
 from ..errors import Conflict, FigServeError, NotFound, QuotaExceeded, ReadOnly
-from ..figure import FigureRecord, Source, Version, digest_of
+from ..figure import FigureRecord, Payload, Source, Version, digest_of
 from ..links import Link
 from ..times import Clock, system_clock
 from . import cleaning, deleting, figures, links, publishing, restoring, sessions
@@ -132,6 +132,30 @@ class Store:
                 return True
 
             entered = False
+            try:
+                entered = self.catalog.transact(enter)
+            finally:
+                if not entered:
+                    self._drop_unheld(held)
+            return entered
+
+        return self._submit(work)
+
+    def add_representation(self, record: FigureRecord, number: int, payload: Payload) -> Future[bool]:
+        """Give a version one more encoding, behind those it has; False when it has one of this type or is gone."""
+        part = payload.described()
+        held = [(part.digest, payload.data)]
+
+        def work() -> bool:
+            entered = False
+
+            def enter(connection: Connection) -> bool:
+                self._put(held)
+                if not publishing.add_representation(connection, self.limits, record, number, part, self.clock()):
+                    return False
+                self._write_manifest(connection, record.id)
+                return True
+
             try:
                 entered = self.catalog.transact(enter)
             finally:

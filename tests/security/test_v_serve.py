@@ -22,6 +22,8 @@ from jupyter_figserve.server import (
     keys,
     links,
     pages,
+    renders,
+    renderurls,
     sessions,
     shared,
     status,
@@ -160,6 +162,15 @@ async def make_samples(owner, services) -> list[Sample]:
             html,
             headers=(("Sec-Fetch-Dest", "iframe"),),
         ),
+        Sample(
+            renderurls.SignedRenderHandler,
+            (await owner.post("/api/renders/url", {"code": "1"})).json()["url"].partition("/figserve")[2],
+            IMAGE,
+            False,
+            "image/png",
+            is_bytes=True,
+            breaks=False,
+        ),
         Sample(pages.StaticHandler, "/static/figserve.css", PAGE, False, "text/css; charset=utf-8", breaks=False),
         Sample(pages.StaticHandler, "/static/icon.svg", PAGE, False, "image/svg+xml", breaks=False),
     ]
@@ -169,8 +180,12 @@ async def make_samples(owner, services) -> list[Sample]:
 WITHOUT_GET = {
     figures.SourceHandler,
     figures.RestoreHandler,
-    links.FindLinkHandler,
     sessions.SessionFiguresHandler,
+    links.FindLinkHandler,
+    links.LinkSizesHandler,
+    renders.RendersHandler,
+    renders.SimpleRenderHandler,
+    renderurls.RenderUrlHandler,
 }
 STREAMS = {events.EventsHandler}
 

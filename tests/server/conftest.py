@@ -15,7 +15,9 @@ from tornado.httputil import HTTPHeaders
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
 from jupyter_figserve.links import Key, hash_secret, new_key
+from jupyter_figserve.sandbox.fake import FakeRenderer
 from jupyter_figserve.server.app import FigServe
+from jupyter_figserve.server.rendering import RenderTraits
 from jupyter_figserve.server.services import Services
 from jupyter_figserve.store import keys
 
@@ -31,6 +33,14 @@ DEADLINE = 20.0
 def jp_base_url() -> str:
     """The base URL has an escaped character, so that every test sees whether we keep to it."""
     return "/a%40b/"
+
+
+@pytest.fixture(autouse=True)
+def renderer(monkeypatch: pytest.MonkeyPatch) -> FakeRenderer:
+    """What draws in the place of the sandbox, which has tests of its own and those of test_rendering."""
+    fake = FakeRenderer()
+    monkeypatch.setattr(RenderTraits, "make_renderer", lambda self: fake)
+    return fake
 
 
 @dataclass(frozen=True)

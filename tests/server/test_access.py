@@ -10,6 +10,7 @@ import pytest
 from jupyter_figserve.errors import Forbidden, TooManyRequests
 from jupyter_figserve.links import SCOPES, split_key
 from jupyter_figserve.server.access import Caller, Guesses, find_key
+from jupyter_figserve.server.renderurls import pack
 from jupyter_figserve.store import keys
 
 from . import contract
@@ -19,7 +20,7 @@ from .raw import connect
 
 ALL = frozenset(SCOPES)
 ANYBODY = ALL | {"none", "expired", "revoked"}
-READ, PUBLISH, EITHER, ADMIN = {"read"}, {"publish"}, {"read", "publish"}, {"admin"}
+READ, PUBLISH, RENDER, EITHER, ADMIN = {"read"}, {"publish"}, {"render"}, {"read", "publish"}, {"admin"}
 NO_KEY: set[str] = set()
 
 # What each operation answers to those who may, and the single scopes of a key that suffice. A login may do everything.
@@ -57,6 +58,12 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("HEAD", "/api/links/{id}"): (200, EITHER),
     ("PATCH", "/api/links/{id}"): (200, PUBLISH),
     ("DELETE", "/api/links/{id}"): (204, PUBLISH),
+    ("POST", "/api/links/{id}/sizes"): (201, PUBLISH),
+    ("POST", "/api/renders"): (200, RENDER),
+    ("POST", "/api/renders/url"): (201, RENDER),
+    ("POST", "/render-matplotlib"): (200, RENDER),
+    ("GET", "/render/{source}.{ext}"): (200, ANYBODY),
+    ("HEAD", "/render/{source}.{ext}"): (200, ANYBODY),
     ("GET", "/api/keys"): (200, ADMIN),
     ("HEAD", "/api/keys"): (200, ADMIN),
     ("POST", "/api/keys"): (201, NO_KEY),
@@ -100,7 +107,12 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/api/links/{id}"): {"paused": True},
     ("POST", "/api/keys"): {"scopes": ["read"]},
     ("POST", "/api/sessions/{session}/figures"): {"path": PLOT},
+    ("POST", "/api/renders"): {"code": "1"},
+    ("POST", "/api/renders/url"): {"code": "1"},
+    ("POST", "/render-matplotlib"): {"code": "1"},
+    ("POST", "/api/links/{id}/sizes"): {"width": 7},
 }
+SIGNED = ("render", pack("1"), "png", [])
 QUERIES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/figures"): {"name": "made"},
     ("DELETE", "/api/figures"): {"notebook": "none.ipynb"},
@@ -169,6 +181,13 @@ async def test_each_cell_of_the_table(credential, owner, stranger, services, mak
             thing = {"/api/links": link["id"], "/api/keys": key_id}.get(path.rpartition("/")[0], figure["id"])
             values = {"id": thing, "token": token, "ext": "png", "number": "1", "file": "copy.js", "digest": "0" * 16}
             values |= {"session": session.id, "path": PLOT}
+            things = {"/api/links": link["id"], "/api/keys": key_id, "/api/links/{id}": link["id"]}
+            thing = things.get(path.rpartition("/")[0], figure["id"])
+            values = {"id": thing, "token": token, "ext": "png", "number": "1", "file": "copy.js"} | {
+                "digest": "0" * 16
+            }
+        if path.startswith("/render/"):
+            values["source"], QUERIES[operation] = pack("1"), {"sig": services.url_signer.sign(*SIGNED)}
         query = QUERIES.get(operation, {"url": link["url"]} if path == "/oembed" else {})
         type = {"Content-Type": "image/png"} if operation == ("POST", "/api/figures") else {}
         body = {"url": link["url"]} if path == "/api/links/find" else BODIES.get(operation)

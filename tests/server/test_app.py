@@ -96,7 +96,8 @@ async def test_status_says_what_there_is(owner, stranger):
     assert after["capture"] == {"on": True, "why": None, "dropped": 0}
     assert after["host"] == "extension"
     assert after["writable"] is True
-    assert after["sandbox"]["tier"] == "none"
+    assert after["sandbox"]["tier"] == "FULL"
+    assert after["limits"]["render_pixels"] == 25_000_000
 
 
 class TestNoOpenAccess:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +43,12 @@ class Host:
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory) -> Iterator[Host]:
-    home: Path = tmp_path_factory.mktemp("host")
+    with started(tmp_path_factory.mktemp("host")) as host:
+        yield host
+
+
+@contextmanager
+def started(home: Path, *traits: str) -> Iterator[Host]:
     reader, writer = os.pipe()
     names = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
     environment = {**os.environ, **{f"JUPYTER_{name}": str(home / name) for name in names}}
@@ -53,6 +59,7 @@ def host(tmp_path_factory) -> Iterator[Host]:
         "--ServerApp.port=0",
         "--ServerApp.allow_root=True",
         f"--ServerApp.root_dir={home}",
+        *traits,
     ]
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -147,3 +154,20 @@ def test_it_does_not_start_with_a_wrong_setting(setting, tmp_path):
     assert done.returncode == 1
     assert setting.partition("=")[2] in done.stderr
     assert not (tmp_path / "figures").exists()
+
+
+def test_a_server_that_only_renders(tmp_path):
+    """It answers renders, keys and its status; it keeps nothing, and no figure, link or page is there."""
+    with started(tmp_path, "--FigServeHost.render_only=True") as host:
+        code = b"import matplotlib.pyplot as plt; plt.plot([1, 2])"
+        answer = host.ask("/api/renders?format=svg", "POST", code, X_API_Key=host.key, Content_Type="text/x-python")
+        if answer.status == 503:
+            pytest.skip("not on this machine: a sandbox")
+        assert (answer.status, answer.body[:5]) == (200, b"<?xml")
+        kept = host.ask("/api/renders?keep=1", "POST", code, X_API_Key=host.key, Content_Type="text/x-python")
+        assert (kept.status, kept.json()["code"]) == (409, "render_only")
+        assert host.ask("/api/status").json()["host"] == "standalone"
+        for path in ("/api/figures", "/api/links", "/api/events", "/export.zip", "/figures/x", "/f/" + "x" * 32, "/"):
+            assert fetch(host.url + path, headers={"X-API-Key": host.key}).status == 404, path
+        post = fetch(host.url + "/api/figures?name=x", method="POST", body=png(), headers={"X-API-Key": host.key})
+        assert post.status == 404

@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 
 import pytest
 
+from jupyter_figserve.formats import png_size
 from jupyter_figserve.store import links
 from jupyter_figserve.store.opening import open_store
 
@@ -112,16 +113,16 @@ class TestPicture:
             headers = {"Range": "bytes=0-3", "If-Range": condition}
             assert (await stranger.get(link["image_url"], headers)).status == status
 
-    async def test_stored_sizes_are_served_and_others_need_the_sandbox(self, stranger, owner, publish_and_share):
-        """A stored size is found; another is 404 without a source, and 503 with one while there is no sandbox."""
+    async def test_stored_sizes_are_served_and_others_are_drawn(self, stranger, owner, publish_and_share):
+        """A stored size is found; another is 409 without a source, and drawn when it is on the list with one."""
         link = await publish_and_share()
         assert (await stranger.get(link["image_url"], width=4, height=3)).status == 200
-        assert (await stranger.get(link["image_url"], width=400)).code == "not_stored"
+        assert (await stranger.get(link["image_url"], width=400)).code == "not_redrawable"
         figure = link["figure"]
         await owner.ask("PUT", f"/api/figures/{figure}/versions/1/source", b"pickle", kind="figure")
         answer = await stranger.get(link["image_url"], width=400)
-        assert (answer.status, answer.code) == (503, "sandbox_unavailable")
-        assert "Retry-After" in answer.headers
+        assert (answer.status, answer.code) == (403, "size_not_allowed")
+        assert png_size((await stranger.get(link["image_url"], width=640)).body) == (640, 480)
 
     @pytest.mark.parametrize("query", [{"width": "0"}, {"width": "-1"}, {"height": "x"}, {"dpi": "1e3"}])
     async def test_malformed_size_is_refused(self, stranger, publish_and_share, query):
@@ -129,11 +130,11 @@ class TestPicture:
         assert (await stranger.get((await publish_and_share())["image_url"], **query)).status == 400
 
     async def test_unknown_format_is_refused(self, stranger, publish_and_share):
-        """415 for a suffix that is no row of the table, 404 for a row that is not stored."""
+        """415 for a suffix that is no row of the table, 409 for a row that is not stored and cannot be drawn."""
         link = await publish_and_share()
         assert (await stranger.get(link["url"] + ".exe")).status == 415
-        assert (await stranger.get(link["url"] + ".svg")).code == "not_stored"
-        assert (await stranger.get(link["url"] + ".html")).code == "not_stored"
+        assert (await stranger.get(link["url"] + ".svg")).code == "not_redrawable"
+        assert (await stranger.get(link["url"] + ".html")).code == "not_redrawable"
 
     async def test_link_follows_the_newest_version(self, owner, stranger, publish_and_share):
         """Publishing again shows under the same link at once; a link onto a version keeps showing that."""

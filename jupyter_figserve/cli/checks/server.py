@@ -190,7 +190,10 @@ class Examination:
         tier, why = str(sandbox.get("tier", "none")), " ".join(map(str, sandbox.get("why", [])))
         if tier == "none":
             return note("sandbox", self.url, why or "It has no sandbox: posted code is refused.")
-        return ok("sandbox", self.url, f"Posted code runs in the sandbox {tier}. {why}".strip())
+        version = sandbox.get("libraries", {}).get("matplotlib", "of an unknown version")
+        return ok(
+            "sandbox", self.url, f"Posted code runs in the sandbox {tier}, with matplotlib {version}. {why}".strip()
+        )
 
 
 def _is_same(one: Any, other: Any) -> bool:

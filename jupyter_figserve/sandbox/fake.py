@@ -1,0 +1,100 @@
+"""A renderer that runs nothing, for tests of what lies before the seam: it answers with small pictures of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import struct
+import zlib
+from collections.abc import Callable
+
+from ..figure import Payload
+from ..formats import FORMATS
+from .renderer import ALL, Job, Rendered, Report
+
+LIBRARIES = {"python": "3.11", "matplotlib": "3.11.2", "numpy": "2.4.6"}
+_SIZE = (640, 480)
+_OTHERS = {
+    "pdf": b"%PDF-1.7\n%%EOF\n",
+    "jpg": b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\xff\xd9",
+    "webp": b"RIFF\x0c\x00\x00\x00WEBPVP8 ",
+    "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%EOF\n",
+}
+
+
+class FakeRenderer:
+    """Remembers its jobs and answers each with a picture of the size and format asked for.
+
+    Parameters
+    ----------
+    answer
+        Called with the job in the place of drawing; it returns what came of it, or raises.
+
+    Attributes
+    ----------
+    gate
+        While it is not set, no job ends.
+    cancelled
+        Jobs whose waiter left before their end.
+    """
+
+    def __init__(self, answer: Callable[[Job], Rendered] | None = None) -> None:
+        self.answer = answer or draw
+        self.report = Report("FULL", (), LIBRARIES)
+        self.jobs: list[Job] = []
+        self.cancelled: list[Job] = []
+        self.begun = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.starts = 0
+        self.is_closed = False
+
+    async def start(self) -> None:
+        self.starts += 1
+
+    async def render(self, job: Job) -> Rendered:
+        self.jobs.append(job)
+        self.begun.set()
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled.append(job)
+            raise
+        return self.answer(job)
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+def draw(job: Job) -> Rendered:
+    """A picture of the job's size in its format; three for all figures."""
+    row, options = FORMATS[job.options.format], job.options
+    width, height = options.width or _SIZE[0], options.height or _SIZE[1]
+    data = _OTHERS.get(row.name) or _drawn(row.name, width, height)
+    payload = Payload(row.mimetype, data, width, height, None if row.is_vector else options.dpi or 100.0)
+    thumbnail = Payload("image/png", _png(32, 24), 32, 24) if job.wants_thumbnail else None
+    return Rendered(
+        pictures=(payload,) * (3 if job.figure == ALL else 1),
+        title="A drawing",
+        alt="A line.",
+        thumbnail=thumbnail,
+        output="drawn\n",
+        libraries=LIBRARIES,
+    )
+
+
+def _drawn(name: str, width: int, height: int) -> bytes:
+    if name == "png":
+        return _png(width, height)
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"/>'.encode()
+    return gzip.compress(svg, mtime=0) if name == "svgz" else svg
+
+
+def _png(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = (b"\x00" + b"\xff" * width) * height
+    body = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
+    return FORMATS["png"].magic[0] + b"".join(body)

@@ -1,0 +1,260 @@
+"""One job in its child: wait warm, read it, do it, answer. Sandbox, child side; everything here runs in the jail."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import pickle
+import random
+import sys
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from ..encode import Encoded, encode, libraries
+from ..errors import FigServeError, InvalidInput, NoFigure, OutputInvalid
+from ..figure import Payload
+from ..formats import get_format
+from ..resolve import find_figure
+from . import patches, posted, wire
+from .jail import ANSWER, JOB, STDERR, STDOUT
+from .selecting import resize, select
+
+__all__ = ["libraries", "load_libraries", "serve_one"]
+
+# What nearly every figure needs, and what the encoder imports when it is used: inside, some of it could not be read.
+_MODULES = """
+matplotlib.pyplot matplotlib.backends.backend_agg matplotlib.backends.backend_svg matplotlib.backends.backend_pdf
+matplotlib.backends.backend_ps matplotlib.mathtext matplotlib.dates matplotlib.animation matplotlib.gridspec
+matplotlib.ticker matplotlib.patches matplotlib.colors matplotlib.cm matplotlib.tri matplotlib.widgets
+mpl_toolkits.mplot3d mpl_toolkits.axes_grid1 numpy numpy.random numpy.linalg numpy.fft numpy.ma numpy.polynomial
+PIL.Image PIL.ImageOps PIL.PngImagePlugin PIL.JpegImagePlugin PIL.WebPImagePlugin zlib_ng.zlib_ng
+encodings.idna encodings.utf_8_sig encodings.latin_1 ast csv datetime decimal itertools json linecache math pathlib
+statistics string textwrap threading traceback urllib.parse zipfile zoneinfo
+jupyter_figserve.describe jupyter_figserve.encode jupyter_figserve.pictures jupyter_figserve.png
+jupyter_figserve.resolve jupyter_figserve.rich jupyter_figserve.pickling
+""".split()
+_WITHOUT = frozenset({"zlib_ng.zlib_ng", "PIL.WebPImagePlugin"})
+"""May be missing: slower, or without that format."""
+
+
+def load_libraries(preload: Sequence[str], most_pixels: int) -> None:
+    """In the zygote: import what its children draw with, so that none of them has to; draw nothing."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    for name in (*_MODULES, *preload):
+        try:
+            import_module(name)
+        except ImportError:
+            if name not in _WITHOUT and name not in preload:
+                raise
+    from matplotlib import font_manager
+
+    from .. import pictures
+
+    pictures.MAX_PIXELS = most_pixels
+    for style in ("normal", "italic"):
+        font_manager.findfont(font_manager.FontProperties(style=style))
+    patches.install()
+
+
+def serve_one(scratch: str, warm: bool) -> None:
+    """In a child: one job, whatever it does, then the end."""
+    gc.enable()
+    tempfile.tempdir = scratch
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  as long as the process
+    sys.stdout = _text_file(STDOUT)
+    sys.stderr = _text_file(STDERR)
+    if warm:
+        _warm_up()
+    os.write(ANSWER, wire.READY)
+    header, parts = _read_job()
+    os.close(JOB)
+    _seed(header["seed"])
+    answer, bodies = _answer(header, parts)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    for piece in wire.pack(answer, bodies):
+        _write(ANSWER, piece)
+
+
+def _text_file(descriptor: int) -> Any:
+    return open(  # noqa: SIM115  as long as the process
+        descriptor, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
+    )
+
+
+def _warm_up() -> None:
+    """Draw a throw-away figure: pages, fonts and caches are this child's own then, shared with no other one."""
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots()
+    axes.plot([0, 1, 2], [0.5, -1.25, 2], label="a")
+    axes.set(title="Title", xlabel="x", ylabel="y")
+    axes.legend()
+    encode(figure, wants_thumbnail=False)
+    pyplot.close("all")
+    patches.ledger.forget_all()
+
+
+def _read_job() -> tuple[dict[str, Any], list[bytes]]:
+    header_size, body_size = wire.lengths(_read(wire.PREFIX_BYTES))
+    header: dict[str, Any] = json.loads(_read(header_size))
+    return header, wire.split(header, memoryview(_read(body_size)))
+
+
+def _read(size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        piece = os.read(JOB, min(size - len(data), 1 << 20))
+        if not piece:
+            os._exit(0)
+        data += piece
+    return bytes(data)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view[: 1 << 20]) :]
+
+
+def _seed(seed: int | None) -> None:
+    """A fork has its parent's random state: without a seed, each child gets a fresh one."""
+    import numpy as np
+
+    np.random.seed(seed)
+    random.seed(seed)
+
+
+def _answer(header: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
+    try:
+        found = _DOERS[header["kind"]](header, parts)
+        encoded = [_encode(one, header["options"], header["wants_thumbnail"]) for one in found]
+    except posted.CodeError as error:
+        return _failed(error.failure), []
+    except FigServeError as error:
+        cause = error.__cause__
+        if isinstance(error, OutputInvalid) and cause is not None and not isinstance(cause, FigServeError):
+            # Drawing raised, in what the code has set up.
+            return _failed(posted.failure_of(cause)), []
+        return {"status": _STATUS.get(type(error), "output"), "message": str(error), "code": error.code}, []
+    except BaseException as error:
+        return _failed(posted.failure_of(error)), []
+    return _drawn(encoded)
+
+
+_STATUS = {NoFigure: "no figure", InvalidInput: "input"}
+
+
+def _failed(failure: posted.Failure) -> dict[str, Any]:
+    return {"status": "failed", **vars(failure)}
+
+
+def _drawn(encoded: list[Encoded]) -> tuple[dict[str, Any], list[bytes]]:
+    payloads = [one.payloads[0] for one in encoded]
+    small = encoded[0].thumbnail
+    header = {
+        "status": "drawn",
+        "pictures": [_described(payload) for payload in payloads],
+        "thumbnail": _described(small) if small else None,
+        "title": encoded[0].title,
+        "alt": encoded[0].alt,
+        "libraries": libraries(),
+    }
+    return header, [payload.data for payload in (*payloads, *([small] if small else []))]
+
+
+def _described(payload: Payload) -> dict[str, Any]:
+    return {"width": payload.width, "height": payload.height, "dpi": payload.dpi}
+
+
+def _encode(found: Any, options: dict[str, Any], wants_thumbnail: bool) -> Encoded:
+    from ..resolve import Found
+
+    if isinstance(found, Found):
+        found = resize(found, options)
+    encoded = encode(
+        found,
+        (options["format"],),
+        dpi=options["dpi"],
+        tight=options["tight"],
+        transparent=options["transparent"],
+        wants_thumbnail=wants_thumbnail,
+    )
+    row = get_format(options["format"])
+    if encoded.payloads[0].mimetype != row.mimetype:
+        raise OutputInvalid(
+            f"The last value has no {row.name} form; it gives {encoded.payloads[0].mimetype}.", code="no_such_form"
+        )
+    return encoded
+
+
+def _run_code(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
+    style = header["options"]["style"]
+    if style is not None:
+        _use_style(style)
+    value, names = posted.run(parts[0])
+    return select(value, names, header["figure"])
+
+
+def _use_style(style: str) -> None:
+    from matplotlib import style as styles
+
+    if style != "default" and style not in styles.available:
+        raise InvalidInput(f"There is no style {style!r:.60}; matplotlib has {', '.join(sorted(styles.available))}.")
+    styles.use(style)
+
+
+def _open_figure(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
+    """Unpickle a figure; matplotlib says by a warning that another version of it made the pickle."""
+    import matplotlib
+
+    made_by = header["libraries"].get("matplotlib")
+    try:
+        with warnings.catch_warnings(record=True):
+            warnings.simplefilter("always")
+            value = pickle.loads(parts[0])  # noqa: S301  here, in the jail, and nowhere else
+            found = find_figure(value) if value is not None else None
+        if found is not None and made_by not in (None, matplotlib.__version__):
+            _try_drawing(found.figure)
+    except Exception as error:
+        if made_by in (None, matplotlib.__version__):
+            raise posted.CodeError(_unopened(error, "The source cannot be opened")) from None
+        words = (
+            f"The figure was pickled by matplotlib {made_by}, and matplotlib {matplotlib.__version__} of the sandbox"
+        )
+        raise posted.CodeError(_unopened(error, f"{words} cannot draw it")) from None
+    if found is None:
+        raise NoFigure(f"The source holds no figure but an object of type {type(value).__name__!r:.100}.")
+    return [found]
+
+
+def _try_drawing(figure: Any) -> None:
+    """What another version lacks shows when drawing, and is to be told with both versions."""
+    figure.draw_without_rendering()
+
+
+def _unopened(error: BaseException, words: str) -> posted.Failure:
+    failure = posted.failure_of(error)
+    return posted.Failure(failure.kind, f"{words}: {failure.kind}: {failure.message}", failure.line, failure.traceback)
+
+
+def _call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
+    arguments: Mapping[str, Any] = pickle.loads(parts[1])  # noqa: S301  made by the parent
+    try:
+        function = pickle.loads(parts[0])  # noqa: S301  here, in the jail, and nowhere else
+    except ModuleNotFoundError as error:
+        missing = error.name or "a module"
+        words = f"The function needs {missing}, which the sandbox's Python does not have: pip install {missing}"
+        raise posted.CodeError(_unopened(error, words)) from None
+    posted.OWN_FILES.add(getattr(getattr(function, "__code__", None), "co_filename", posted.NAME))
+    value = function(**arguments)
+    return select(value, {}, header["figure"])
+
+
+_DOERS = {"code": _run_code, "figure": _open_figure, "function": _call_function}

@@ -1,0 +1,311 @@
+"""The local renderer: a zygote, warm children, a bounded queue and deadlines. Sandbox, parent side; on asyncio alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import os
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import InvalidInput, NoFigure, SandboxUnavailable, TooLarge, Unavailable
+from . import tiers
+from .answers import Limits, check_size, read_answer
+from .child import Child
+from .renderer import Job, Rendered, Report
+from .zygote_process import ZygoteProcess
+
+_log = logging.getLogger(__name__)
+
+MEMORY_BYTES = 2**30
+PIXELS = 25_000_000
+SOURCE_BYTES = 64 * 2**20
+RESULT_BYTES = 16 * 2**20
+OUTPUT_BYTES = 64 * 2**10
+SCRATCH_BYTES = 16 * 2**20
+QUEUE_LENGTH = 64
+LONGEST = 60.0
+_SPAWN_PATIENCE = 15.0
+_RESTART_PATIENCE = 20.0
+# A job that comes within this time after another one takes the core that a child would be warmed on.
+_WARM_DELAY = 0.01
+_RESTART_DELAYS = (0.0, 0.0, 0.5, 2.0, 10.0)
+
+
+def usual_cache() -> Path:
+    """Where matplotlib's list of fonts is kept between starts; making it takes a second."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(base) / "jupyter_figserve" / "sandbox"
+
+
+class LocalRenderer:
+    """Draws in jailed children of a zygote on this machine.
+
+    Parameters
+    ----------
+    render_python
+        Interpreter with matplotlib; by default the one that runs this. Its installed packages are what code can use.
+    memory_bytes
+        For one job, above what the libraries take.
+    jobs
+        At once; by default as many as this process has cores.
+    warm
+        Children that wait with everything loaded; by default as many as jobs.
+    queue_length
+        Jobs that wait; more are refused.
+    pixels
+        In a picture.
+    source_bytes, result_bytes, output_bytes, scratch_bytes
+        Of a job's source, of its answer, of what is kept of its output, of the files that it writes.
+    timeout
+        Seconds, the most that a job may ask for.
+    preload
+        Modules that the zygote imports too, such as ``pandas`` and ``seaborn``: it starts later, and they are free.
+    cache
+        A directory of this renderer's own, for the list of fonts.
+    wrap
+        A command that starts the interpreter inside something more, such as ``bwrap``.
+    allow_unsandboxed
+        Run code without any sandbox where the host has none. For a host on which all who can post are trusted.
+    """
+
+    def __init__(
+        self,
+        *,
+        render_python: str = "",
+        memory_bytes: int = MEMORY_BYTES,
+        jobs: int | None = None,
+        warm: int | None = None,
+        queue_length: int = QUEUE_LENGTH,
+        pixels: int = PIXELS,
+        source_bytes: int = SOURCE_BYTES,
+        result_bytes: int = RESULT_BYTES,
+        output_bytes: int = OUTPUT_BYTES,
+        scratch_bytes: int = SCRATCH_BYTES,
+        timeout: float = LONGEST,
+        preload: Sequence[str] = (),
+        cache: Path | None = None,
+        wrap: Sequence[str] = (),
+        allow_unsandboxed: bool = False,
+    ) -> None:
+        self.jobs = jobs or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else jobs or 1
+        self.warm = self.jobs if warm is None else warm
+        self._queue_length, self._source_bytes, self._longest = queue_length, source_bytes, timeout
+        self._result_bytes, self._output_bytes = result_bytes, output_bytes
+        self._limits = Limits(pixels)
+        bounds = {"memory": memory_bytes, "scratch": scratch_bytes, "seconds": math.ceil(timeout) + 5, "pixels": pixels}
+        self._host = tiers.Host(
+            render_python, tuple(wrap), cache or usual_cache(), {**bounds, "preload": list(preload)}, allow_unsandboxed
+        )
+        self._zygote: ZygoteProcess | None = None
+        self._report = Report("none", ("The sandbox is being started.",))
+        self._is_started = asyncio.Event()
+        self._is_up = asyncio.Event()
+        self._is_closed = False
+        self._running: set[Child] = set()
+        self._idle: list[Child] = []
+        self._free = self.jobs
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._starts: deque[float] = deque(maxlen=len(_RESTART_DELAYS))
+        self._refill_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def report(self) -> Report:
+        return self._report
+
+    async def start(self) -> None:
+        try:
+            self._zygote, self._report = await self._host.find_tier()
+        except SandboxUnavailable as error:
+            self._report = Report("none", (str(error),))
+        except Exception as error:
+            _log.exception("The sandbox could not be started")
+            self._report = Report("none", (f"The sandbox could not be started: {type(error).__name__}: {error}.",))
+        self._is_started.set()
+        if self._zygote is None:
+            return
+        self._go_on(self._zygote)
+
+    async def close(self) -> None:
+        self._is_closed = True
+        if self._refill_timer is not None:
+            self._refill_timer.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        zygote, self._zygote = self._zygote, None
+        if zygote is not None:
+            await zygote.close()
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                waiting.set_exception(Unavailable("The server is closing."))
+
+    async def render(self, job: Job) -> Rendered:
+        self._check(job)
+        if not self._is_started.is_set():
+            await self._is_started.wait()
+        await self._take_slot()
+        child: Child | None = None
+        try:
+            child = await self._take_child()
+            self._running.add(child)
+            self._refill_later(0)
+            frame = await child.do(job)
+            if frame is None and child.status is None:
+                raise Unavailable("The sandbox was restarted while it drew this figure; send it again.", retry_after=1)
+            return read_answer(job, frame, child.output, child.status, self._limits)
+        finally:
+            self._give_back(child)
+
+    def _check(self, job: Job) -> None:
+        if self._is_closed:
+            raise Unavailable("The server is closing.")
+        if self._is_started.is_set() and self._report.tier == "none" and not self._report.is_unsandboxed:
+            raise SandboxUnavailable(" ".join(("This server cannot run code safely.", *self._report.why)))
+        check_size(job.options, self._limits)
+        if len(job.source) > self._source_bytes:
+            raise TooLarge(f"The source has {len(job.source):,} bytes; {self._source_bytes:,} are the most.")
+        if not 0 < job.timeout <= self._longest:
+            raise InvalidInput(f"{job.timeout!r:.40} is no timeout; give more than 0 and at most {self._longest:g} s.")
+        if job.seed is not None and not (type(job.seed) is int and 0 <= job.seed < 2**32):
+            raise InvalidInput(f"{job.seed!r:.40} is no seed; give a whole number from 0 to {2**32 - 1:,}.")
+        if job.figure not in (None, "all") and not (type(job.figure) is int and job.figure >= 0):
+            raise InvalidInput(f"{job.figure!r:.40} is no figure; give its number, or all.")
+
+    async def _take_slot(self) -> None:
+        """A place among the jobs at once; in order, and for as many as may wait."""
+        if self._free and not self._waiting:
+            self._free -= 1
+            return
+        if len(self._waiting) >= self._queue_length:
+            raise Unavailable(
+                f"{self._queue_length} figures wait to be drawn already; try again soon.", code="busy", retry_after=2
+            )
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self._free_slot()
+            else:
+                with contextlib.suppress(ValueError):
+                    self._waiting.remove(turn)
+            raise
+
+    def _free_slot(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+        self._refill_later(_WARM_DELAY)
+
+    def _give_back(self, child: Child | None) -> None:
+        """The slot is free again when its child is gone, which is at once."""
+        if child is None:
+            self._free_slot()
+            return
+        child.kill()
+
+        def free(_gone: object) -> None:
+            self._running.discard(child)
+            self._free_slot()
+
+        child.is_gone.add_done_callback(free)
+
+    async def _take_child(self) -> Child:
+        """A child that waits for its job: warm, about to be, or fresh."""
+        while True:
+            zygote = await self._get_zygote()
+            self._idle = [child for child in self._idle if child.state != "gone"]
+            waiting = next((child for child in self._idle if child.state == "ready"), None)
+            child = waiting or next(iter(self._idle), None)
+            if child is None:
+                child = self._spawn(zygote, warm=False)
+            else:
+                self._idle.remove(child)
+            try:
+                async with asyncio.timeout(_SPAWN_PATIENCE):
+                    await asyncio.shield(child.is_ready)
+            except TimeoutError:
+                _log.error("The sandbox's zygote does not answer; it is started anew.")
+                zygote.kill()
+                await asyncio.shield(zygote.is_dead)
+            except BaseException:
+                child.kill()
+                raise
+            if child.state == "ready":
+                return child
+            if child.status is not None:
+                raise child.why_not_ready()
+
+    async def _get_zygote(self) -> ZygoteProcess:
+        try:
+            async with asyncio.timeout(_RESTART_PATIENCE):
+                await self._is_up.wait()
+        except TimeoutError:
+            raise Unavailable("The sandbox ended and does not start again; see the server's log.") from None
+        if self._zygote is None:
+            raise Unavailable("The server is closing.")
+        return self._zygote
+
+    def _spawn(self, zygote: ZygoteProcess, *, warm: bool) -> Child:
+        return zygote.spawn(
+            warm=warm,
+            on_ready=lambda _child: self._refill_later(0),
+            result_bytes=self._result_bytes,
+            output_bytes=self._output_bytes,
+        )
+
+    def _refill_later(self, delay: float) -> None:
+        if self._refill_timer is None and not self._is_closed:
+            self._refill_timer = asyncio.get_running_loop().call_later(delay, self._refill)
+
+    def _refill(self) -> None:
+        """Start to warm a child while a core is idle; under load there is none, and jobs get fresh children."""
+        self._refill_timer = None
+        if self._zygote is None or not self._is_up.is_set() or self._waiting:
+            return
+        self._idle = [child for child in self._idle if child.state != "gone"]
+        warming = sum(child.state == "starting" for child in self._idle)
+        if len(self._idle) < self.warm and len(self._running) + warming < self.jobs:
+            self._idle.append(self._spawn(self._zygote, warm=True))
+            self._refill_later(0)
+
+    def _go_on(self, zygote: ZygoteProcess) -> None:
+        """Use this zygote until it dies."""
+        self._zygote = zygote
+        self._is_up.set()
+        task = asyncio.create_task(self._watch(zygote))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self._refill_later(0)
+
+    async def _watch(self, zygote: ZygoteProcess) -> None:
+        """Start another one when it dies, more patiently when that happens often."""
+        loop = asyncio.get_running_loop()
+        await asyncio.shield(zygote.is_dead)
+        self._is_up.clear()
+        self._idle = []
+        while not self._is_closed:
+            recent = sum(loop.time() - start < 60 for start in self._starts)
+            _log.warning("The sandbox's zygote ended; another one is started.")
+            await asyncio.sleep(_RESTART_DELAYS[min(recent, len(_RESTART_DELAYS) - 1)])
+            self._starts.append(loop.time())
+            try:
+                self._go_on(await self._host.start_again())
+            except SandboxUnavailable as error:
+                _log.error("The sandbox does not start again: %s", error)
+                self._report = replace(self._report, why=(*self._report.why[:4], str(error)))
+                continue
+            return
+
+
+__all__ = ["LocalRenderer", "NoFigure", "usual_cache"]

@@ -1,0 +1,148 @@
+"""Runs posted code as a person would run it, and tells what it raised in its own lines alone. Sandbox, child side."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import linecache
+import re
+import sys
+import traceback
+import types
+from dataclasses import dataclass
+from typing import Any
+
+NAME = "<code>"
+"""What tracebacks call the code."""
+OWN_FILES = {NAME}
+"""Whose frames belong into a traceback; a live function's file comes to it."""
+_LAST = "__figserve_last__"
+_MESSAGE_LENGTH = 2_000
+_TRACEBACK_LENGTH = 32_000
+# A notebook's cell may begin so; what it asks for is given here anyway.
+_MAGIC = re.compile(r"^\s*%(?:matplotlib|config)\b.*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What the code raised; fields as of ``errors.CodeFailed``."""
+
+    kind: str
+    message: str
+    line: int | None
+    traceback: str
+
+
+class CodeError(Exception):
+    """Carries a failure to whoever answers."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def run(source: bytes) -> tuple[Any, dict[str, Any]]:
+    """The value of the last expression (None when the last statement is none), and the names that the code made.
+
+    Raises
+    ------
+    CodeError
+        With whatever ended the code, but an exit with success.
+    """
+    module = types.ModuleType("__main__")
+    names = module.__dict__
+    # Not a file, but where scripts look for what lies beside them and write their pictures.
+    names["__file__"] = "figure.py"
+    sys.modules["__main__"] = module
+    sys.argv = ["figure.py"]
+    try:
+        code = _compile(source)
+        exec(code, names)  # noqa: S102  what the sandbox is for
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            raise CodeError(_exit_failure(error)) from None
+    except BaseException as error:
+        raise CodeError(failure_of(error, names)) from None
+    return names.pop(_LAST, None), names
+
+
+def failure_of(error: BaseException, names: dict[str, Any] | None = None) -> Failure:
+    """The error as the code's author needs it; where memory is out, the code's own is given up for it."""
+    try:
+        return _failure(error)
+    except MemoryError:
+        traceback.clear_frames(error.__traceback__)
+        if names is not None:
+            names.clear()
+        gc.collect()
+        return _failure(error)
+
+
+def _compile(source: bytes) -> types.CodeType:
+    # As text: a line that names an encoding is about the file that the code was copied from.
+    text = source.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    linecache.cache[NAME] = (len(text), None, text.splitlines(keepends=True), NAME)
+    try:
+        tree = ast.parse(text, NAME)
+    except SyntaxError:
+        plain = _MAGIC.sub("", text)
+        if plain == text:
+            raise
+        tree = ast.parse(plain, NAME)
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr):
+        target = ast.Name(_LAST, ast.Store())
+        tree.body[-1] = ast.copy_location(ast.Assign([target], last.value), last)
+        ast.fix_missing_locations(tree)
+    return compile(tree, NAME, "exec", dont_inherit=True)
+
+
+def _failure(error: BaseException) -> Failure:
+    told = traceback.TracebackException.from_exception(error, compact=True)
+    line = _line(error, told)
+    _keep_own_frames(told)
+    text = _cut("".join(told.format()), _TRACEBACK_LENGTH)
+    return Failure(type(error).__name__, _cut(_message(error), _MESSAGE_LENGTH), line, text)
+
+
+def _line(error: BaseException, told: traceback.TracebackException) -> int | None:
+    if isinstance(error, SyntaxError) and error.filename == NAME:
+        return error.lineno
+    own = [frame.lineno for frame in told.stack if frame.filename in OWN_FILES]
+    return own[-1] if own else None
+
+
+def _keep_own_frames(told: traceback.TracebackException) -> None:
+    """Of the error, of those that led to it, and of those in a group."""
+    waiting, seen = [told], set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.stack = traceback.StackSummary.from_list([frame for frame in one.stack if frame.filename in OWN_FILES])
+        others = [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ())]
+        waiting += [other for other in others if other is not None]
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as second:
+        return f"its text cannot be told: {type(second).__name__}"
+
+
+def _exit_failure(error: SystemExit) -> Failure:
+    code = error.code if isinstance(error.code, (int, str)) else type(error.code).__name__
+    failure = _failure(error)
+    return Failure(
+        "SystemExit", _cut(f"The code ended itself with sys.exit({code!r}).", 500), failure.line, failure.traceback
+    )
+
+
+def _cut(text: str, limit: int) -> str:
+    """Beginning and end of a long text."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2 - 10
+    return f"{text[:half]}\n[...]\n{text[-half:]}"

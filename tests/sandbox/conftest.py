@@ -1,0 +1,48 @@
+"""Sandboxes of each tier, real ones: a poorer host is simulated by a filter around the zygote."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from ..conftest import ELSEWHERE
+from .harness import SECRET, SECRET_NAME, Bait, Sandbox
+
+TIERS = ("FULL", "STRICT")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def linux_alone() -> None:
+    if not sys.platform.startswith("linux"):
+        pytest.skip(ELSEWHERE + "the sandbox is made of what Linux has")
+
+
+@pytest.fixture(scope="module", params=TIERS)
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """One of each tier for all tests of a module; the server's environment holds a secret."""
+    os.environ[SECRET_NAME] = SECRET
+    made = Sandbox(request.param)
+    del os.environ[SECRET_NAME]
+    assert made.renderer.report.tier == request.param, made.renderer.report.why
+    made.assert_well()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def full_sandbox() -> Iterator[Sandbox]:
+    made = Sandbox("FULL")
+    assert made.renderer.report.tier == "FULL", made.renderer.report.why
+    made.assert_well()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def bait() -> Iterator[Bait]:
+    made = Bait()
+    yield made
+    made.close()

@@ -1,0 +1,159 @@
+"""A renderer with a loop of its own in a thread, and bait for attacks: files, listeners, variables and processes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import select
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+from jupyter_figserve.errors import FigServeError
+from jupyter_figserve.sandbox.pool import LocalRenderer
+from jupyter_figserve.sandbox.renderer import Job, Options, Rendered
+
+T = TypeVar("T")
+POOR_HOST = [sys.executable, str(Path(__file__).with_name("poor_host.py"))]
+HOSTS = {"FULL": (), "STRICT": ("container",), "NS": ("no-landlock",)}
+"""What a host must lack to be left with a tier."""
+LINE = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.title('still here')\n"
+SECRET = "canary-" + hashlib.sha256(os.urandom(16)).hexdigest()
+SECRET_NAME = "FIGSERVE_TEST_CANARY"
+
+
+def poor_host(*lacking: str) -> list[str]:
+    """A command that takes something away from the one behind it."""
+    return [*POOR_HOST, *lacking, "--"] if lacking else []
+
+
+class Sandbox:
+    """A started renderer; ``render`` waits for the answer."""
+
+    def __init__(self, tier: str, **settings: Any) -> None:
+        self.tier = tier
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread.start()
+        settings.setdefault("wrap", poor_host(*HOSTS[tier]))
+        self.renderer = self.run(self._start(settings))
+        self.reference = b""
+
+    async def _start(self, settings: dict[str, Any]) -> LocalRenderer:
+        renderer = LocalRenderer(**settings)
+        await renderer.start()
+        return renderer
+
+    def run(self, work: Coroutine[Any, Any, T], timeout: float = 120) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)
+
+    def render(self, code: str | bytes, *, timeout: float = 20, **fields: Any) -> Rendered:
+        source = code if isinstance(code, bytes) else code.encode()
+        names = Options.__dataclass_fields__
+        options = Options(**{name: fields.pop(name) for name in list(fields) if name in names})
+        job = replace(Job("code", source, options, timeout=timeout), **fields)
+        return self.run(self.renderer.render(job))
+
+    def attack(self, code: str, **fields: Any) -> Rendered | FigServeError:
+        """What came of hostile code: its picture, or the error."""
+        try:
+            return self.render(code, **fields)
+        except FigServeError as error:
+            return error
+
+    def assert_well(self) -> None:
+        """The next figure is, to the byte, what it was before all attacks."""
+        picture = self.render(LINE).pictures[0].data
+        self.reference = self.reference or picture
+        assert picture == self.reference
+
+    def processes(self) -> list[psutil.Process]:
+        return psutil.Process().children(recursive=True)
+
+    def zygote(self) -> psutil.Process:
+        """The process that forks: in namespaces, the child of the one that was started."""
+        (outer,) = [p for p in psutil.Process().children() if "-B" in p.cmdline()]
+        return outer.children()[0] if self.tier != "STRICT" else outer
+
+    def close(self) -> None:
+        self.run(self.renderer.close())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+
+def printed(answer: Rendered | FigServeError) -> str:
+    return getattr(answer, "output", "")
+
+
+class Bait:
+    """What an attack could harm; ``assert_unharmed`` looks at all of it."""
+
+    def __init__(self) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="figserve-bait-")
+        self.directory = Path(self._directory.name)
+        # Others may enter, so that it is the sandbox that keeps them out.
+        self.directory.chmod(0o755)
+        self.token = self.directory / "token"
+        self.token.write_text(SECRET, encoding="ascii")
+        self.token.chmod(0o600)
+        self.open_file = self.directory / "open to all"
+        self.open_file.write_text(SECRET, encoding="ascii")
+        self.open_file.chmod(0o666)
+        self._listeners = self._listen()
+        self._before = self._seen()
+
+    def _listen(self) -> list[socket.socket]:
+        tcp = socket.create_server(("127.0.0.1", 0))
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.bind(("127.0.0.1", 0))
+        unix, abstract = (socket.socket(socket.AF_UNIX) for _ in range(2))
+        unix.bind(str(self.directory / "socket"))
+        (self.directory / "socket").chmod(0o666)
+        abstract.bind(f"\0figserve-{SECRET}")
+        for listener in (unix, abstract):
+            listener.listen()
+        return [tcp, udp, unix, abstract]
+
+    @property
+    def names(self) -> dict[str, object]:
+        """Constants for the attacks' source."""
+        tcp, udp, _, _ = self._listeners
+        return {
+            "TOKEN": str(self.token),
+            "OPEN_FILE": str(self.open_file),
+            "DIRECTORY": str(self.directory),
+            "TCP": tcp.getsockname()[1],
+            "UDP": udp.getsockname()[1],
+            "UNIX": str(self.directory / "socket"),
+            "ABSTRACT": f"\0figserve-{SECRET}",
+            "SERVER": os.getpid(),
+            "VARIABLE": SECRET_NAME,
+        }
+
+    def assert_unharmed(self) -> None:
+        ready, _, _ = select.select(self._listeners, [], [], 0)
+        assert not ready, "something reached a listener"
+        assert self._seen() == self._before
+
+    def _seen(self) -> list[tuple[object, ...]]:
+        rows: list[tuple[object, ...]] = []
+        for path in sorted(self.directory.iterdir()):
+            status = path.stat()
+            content = path.read_bytes() if path.is_file() else b""
+            facts = (status.st_mode, status.st_ino, status.st_nlink, status.st_size, status.st_mtime_ns, status.st_uid)
+            rows.append((path.name, content, os.listxattr(path), *facts))
+        return rows
+
+    def close(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._directory.cleanup()

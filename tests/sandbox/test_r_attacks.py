@@ -1,0 +1,784 @@
+"""Hostile code, by the numbers of the project's list of hostile input (R1 to R34), in each tier.
+
+Each test asserts that the harm did not happen, and that the next figure is to the byte what it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import psutil
+import pytest
+
+from jupyter_figserve.errors import (
+    CodeFailed,
+    DeadlineExceeded,
+    FigServeError,
+    InvalidInput,
+    NoFigure,
+    OutputInvalid,
+    TooLarge,
+    Unavailable,
+    UnsupportedType,
+)
+from jupyter_figserve.sandbox.renderer import Job, Options, Rendered
+
+from .harness import LINE, SECRET, Bait, Sandbox, printed
+
+TRIES = '''
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+
+def syscall(number, *arguments):
+    result = libc.syscall(ctypes.c_long(number), *arguments)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+
+def attempt(name, function):
+    """Say what came of it: an error's name is a defence that held."""
+    try:
+        value = function()
+    except BaseException as error:
+        print(name, "stopped by", type(error).__name__, getattr(error, "errno", ""), flush=True)
+    else:
+        print(name, "GOT THROUGH:", repr(value)[:200], flush=True)
+'''
+
+
+@pytest.fixture
+def attack(sandbox: Sandbox, bait: Bait):
+    """Run attempts; none may get through, nothing may be harmed, and the sandbox goes on."""
+
+    def run(code: str, **fields) -> str:
+        constants = "".join(f"{name} = {value!r}\n" for name, value in bait.names.items())
+        answer = sandbox.attack(constants + TRIES + code + "\n" + LINE, **fields)
+        output = printed(answer)
+        assert SECRET not in f"{output} {answer}"
+        assert "GOT THROUGH" not in output, output
+        assert "stopped by" in output, (output, answer)
+        bait.assert_unharmed()
+        sandbox.assert_well()
+        return output
+
+    return run
+
+
+def test_r1_files_outside_cannot_be_read(attack):
+    """Tokens, accounts, the home directory and other processes' memory stay unread, also when all may read them."""
+    attack("""
+for path in (TOKEN, OPEN_FILE, "/etc/passwd", "/etc/shadow", "/etc/hostname", "/proc/self/environ", "/proc/1/environ",
+             "/proc/self/maps", "/root/.bashrc", "/sys/kernel/notes"):
+    attempt(path, lambda: open(path).read())
+attempt("listing", lambda: os.listdir(DIRECTORY))
+attempt("home", lambda: os.listdir("/root"))
+attempt("by number", lambda: open("/dev/fd/0/../../../etc/passwd").read())
+attempt("openat", lambda: os.open(TOKEN, os.O_PATH))
+""")
+
+
+def test_r2_the_servers_environment_is_not_there(sandbox: Sandbox):
+    """Neither through Python nor through the C library nor in the memory that the zygote began with."""
+    output = sandbox.render(
+        f"""
+import ctypes, os
+libc = ctypes.CDLL(None)
+libc.getenv.restype = ctypes.c_char_p
+print(dict(os.environ), libc.getenv(b"FIGSERVE_TEST_CANARY"), libc.getenv(b"PATH"))
+names = set()
+environ = ctypes.POINTER(ctypes.c_char_p).in_dll(libc, "environ")
+i = 0
+while environ and environ[i]:
+    names.add(environ[i]); i += 1
+print(names)
+"""
+        + LINE
+    ).output
+    assert SECRET not in output
+    assert "FIGSERVE_TEST_CANARY" not in output
+
+
+def test_r3_no_network(attack):
+    """No TCP, UDP, Unix or abstract socket, no name service, no listening."""
+    attack("""
+import socket
+attempt("tcp", lambda: socket.create_connection(("127.0.0.1", TCP), 2))
+attempt("udp", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", UDP)))
+attempt("unix", lambda: socket.socket(socket.AF_UNIX).connect(UNIX))
+attempt("abstract", lambda: socket.socket(socket.AF_UNIX).connect(ABSTRACT))
+attempt("bind", lambda: socket.create_server(("127.0.0.1", 0)))
+attempt("raw", lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1))
+attempt("netlink", lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW))
+attempt("vsock", lambda: socket.socket(40, socket.SOCK_STREAM))
+attempt("pair", lambda: socket.socketpair())
+attempt("name", lambda: socket.getaddrinfo("example.org", 80))
+import urllib.request
+attempt("http", lambda: urllib.request.urlopen(f"http://127.0.0.1:{TCP}/", timeout=2))
+""")
+
+
+def test_r4_nothing_is_written_outside_scratch(attack):
+    """Not beside modules, not into caches, not over the token."""
+    attack("""
+import matplotlib, numpy
+places = [TOKEN, OPEN_FILE, DIRECTORY + "/new", numpy.__file__, os.path.dirname(numpy.__file__) + "/evil.py",
+          matplotlib.get_cachedir() + "/fontlist-evil.json", "/usr/lib/evil", "/evil", "/dev/shm/evil", "/var/tmp/evil",
+          "/dev/null/x", "/lib/evil"]
+for place in places:
+    attempt(place, lambda: open(place, "ab").write(b"evil"))
+attempt("truncate", lambda: os.truncate(OPEN_FILE, 0))
+attempt("directory", lambda: os.mkdir(DIRECTORY + "/new"))
+""")
+
+
+def test_r5_no_file_outside_is_changed(attack):
+    """Neither mode, times, attributes and owner nor name and links."""
+    attack("""
+for path in (TOKEN, OPEN_FILE):
+    attempt("chmod", lambda: os.chmod(path, 0o777))
+    attempt("utime", lambda: os.utime(path, (1, 1)))
+    attempt("setxattr", lambda: os.setxattr(path, "user.evil", b"1"))
+    attempt("chown", lambda: os.chown(path, 1, 1))
+    attempt("rename", lambda: os.rename(path, path + "2"))
+    attempt("unlink", lambda: os.unlink(path))
+    attempt("link", lambda: os.link(path, "stolen"))
+    attempt("symlink", lambda: os.symlink(path, DIRECTORY + "/link"))
+    attempt("read by link", lambda: (os.symlink(path, "link"), open("link").read()))
+""")
+
+
+def test_r6_no_other_process(attack, sandbox: Sandbox):
+    """No fork, no bomb of them, no daemon that acts later."""
+    before = {process.pid for process in sandbox.processes()}
+    attack("""
+attempt("fork", os.fork)
+attempt("vfork", lambda: syscall(58))
+attempt("clone", lambda: syscall(56, 17, 0, 0, 0, 0))
+attempt("clone3", lambda: syscall(435, ctypes.create_string_buffer(88), 88))
+import multiprocessing
+def bomb():
+    for _ in range(1000):
+        os.fork()
+attempt("bomb", bomb)
+attempt("multiprocessing", lambda: multiprocessing.get_context("fork").Process(target=print).start())
+""")
+    # What is there now are the zygote's own children, which wait.
+    later = [process for process in sandbox.processes() if process.pid not in before]
+    assert len(later) <= sandbox.renderer.warm + sandbox.renderer.jobs
+
+
+def test_r7_no_program_starts(attack):
+    """Not by a shell, not by exec, not out of memory."""
+    attack("""
+import subprocess
+attempt("system", lambda: 1 / int(os.system("true") == 0))
+attempt("subprocess", lambda: subprocess.run(["/bin/true"], check=True))
+attempt("spawn", lambda: os.posix_spawn("/bin/true", ["true"], {}))
+attempt("execve", lambda: os.execv(sys.executable, [sys.executable, "-c", "print('GOT THROUGH: exec')"]))
+attempt("memfd", lambda: os.memfd_create("x"))
+attempt("execveat", lambda: syscall(322, -100, b"/bin/true", None, None, 0))
+""")
+
+
+def test_r8_two_thousand_threads(sandbox: Sandbox):
+    """There is an end to threads, and it is no end of anything else."""
+    answer = sandbox.attack(
+        """
+import threading, time
+started = 0
+try:
+    for _ in range(2000):
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+        started += 1
+except RuntimeError:
+    pass
+print("started", started)
+"""
+        + LINE
+    )
+    assert isinstance(answer, Rendered)
+    assert int(answer.output.split()[1]) < 200
+    sandbox.assert_well()
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "bytearray(6 * 2**30)",
+        "__import__('numpy').ones(5 * 2**27)",
+        "[0] * 2**40",
+        "'x' * (6 * 2**30)",
+        "__import__('zlib').decompress(__import__('zlib').compress(bytes(2**28), 1) * 1, bufsize=2**33)",
+        "__import__('PIL.Image').Image.new('RGB', (60_000, 60_000)).load()",
+    ],
+)
+def test_r9_memory_at_once(sandbox: Sandbox, bomb: str):
+    """More memory than is allowed is a MemoryError of the code's own, and the server's memory does not grow."""
+    before = psutil.Process().memory_info().rss
+    answer = sandbox.attack(f"hoard = {bomb}\n{LINE}")
+    assert isinstance(answer, CodeFailed), answer
+    assert answer.kind == "MemoryError"
+    assert psutil.Process().memory_info().rss < before + 50 * 2**20
+    sandbox.assert_well()
+
+
+def test_r9_memory_little_by_little(sandbox: Sandbox):
+    """A hoard that grows until nothing is left is a MemoryError too, with its line."""
+    answer = sandbox.attack("hoard = []\nwhile True:\n    hoard.append(bytearray(2**20))\n", timeout=30)
+    assert isinstance(answer, CodeFailed), answer
+    assert (answer.kind, answer.line) == ("MemoryError", 3)
+    sandbox.assert_well()
+
+
+def test_r10_files_have_an_end(sandbox: Sandbox, attack):
+    """Bytes, files, holes, shared memory and pipes are bounded."""
+    attack("""
+def fill(name, pieces):
+    with open(name, "wb") as file:
+        for _ in range(pieces):
+            file.write(bytes(2**20)); file.flush()
+attempt("300 MB", lambda: fill("big", 300))
+def many():
+    for i in range(5000):
+        os.close(os.open(f"file{i}", os.O_CREAT | os.O_WRONLY))
+attempt("5,000 files", many)
+def sparse():
+    with open("sparse", "wb") as file:
+        file.truncate(2**40)
+attempt("1 TB of holes", sparse)
+attempt("memfd", lambda: os.memfd_create("x"))
+attempt("SysV", lambda: syscall(29, 0, 2**30, 0o1600))
+attempt("message queue", lambda: syscall(240, b"evil", 0o102, 0o600, None))
+def pipes():
+    ends = [os.pipe() for _ in range(1000)]
+attempt("pipes", pipes)
+""")
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "while True: pass",
+        "import time; time.sleep(1000)",
+        "import re; re.match(r'(a+)+$', 'a' * 60 + 'b')",
+        "9 ** 9 ** 9",
+        "import signal\nfor n in range(1, 64):\n    try: signal.signal(n, signal.SIG_IGN)\n    except (OSError, ValueError): pass\n"
+        "while True: pass",
+        "import threading\nthreading.Event().wait()",
+        "import os\nr, w = os.pipe()\nos.read(r, 1)",
+    ],
+)
+def test_r11_what_never_ends_is_ended(sandbox: Sandbox, loop: str):
+    """At its deadline, whatever it does with signals; its process is gone."""
+    answer = sandbox.attack(loop + "\n" + LINE, timeout=0.5)
+    assert isinstance(answer, DeadlineExceeded), answer
+    sandbox.assert_well()
+
+
+def test_r11_a_process_that_stops_itself(sandbox: Sandbox):
+    """Stopping oneself is not allowed, and would not outlive the deadline."""
+    answer = sandbox.attack("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\n" + LINE, timeout=1)
+    assert isinstance(answer, (CodeFailed, DeadlineExceeded)), answer
+    sandbox.assert_well()
+
+
+@pytest.mark.parametrize(
+    "crash",
+    [
+        "import ctypes; ctypes.string_at(0)",
+        "import os; os.abort()",
+        "import sys; sys.setrecursionlimit(10**9)\nf = lambda: f()\nf()",
+        "import ctypes; ctypes.CDLL(None).raise_(11) if False else ctypes.memset(1, 0, 10)",
+    ],
+)
+def test_r12_a_crash_is_told(sandbox: Sandbox, crash: str):
+    """A segmentation fault ends its own process, is called ``crashed``, and leaves no core file."""
+    answer = sandbox.attack(crash + "\n" + LINE)
+    assert isinstance(answer, OutputInvalid), answer
+    assert answer.code == "crashed" or getattr(answer, "kind", "") in ("RecursionError", "MemoryError")
+    sandbox.assert_well()
+
+
+@pytest.mark.parametrize("ending", ["import os; os._exit(0)", "import sys; sys.exit()", "raise SystemExit(0)"])
+def test_r13_an_end_without_a_figure(sandbox: Sandbox, ending: str):
+    """Code that ends its process or itself without a figure is told that there is none."""
+    assert isinstance(sandbox.attack(ending), NoFigure)
+    sandbox.assert_well()
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("class Odd(BaseException): pass\nraise Odd('x')", "Odd"),
+        ("import sys; sys.exit(3)", "SystemExit"),
+        ("raise GeneratorExit", "GeneratorExit"),
+    ],
+)
+def test_r13_any_exception_is_the_codes_own(sandbox: Sandbox, ending: str, kind: str):
+    """Also those that do not derive from Exception."""
+    answer = sandbox.attack(ending)
+    assert isinstance(answer, CodeFailed), answer
+    assert answer.kind == kind
+    sandbox.assert_well()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"a = 1\0\n",
+        b"(" * 100_000,
+        b"(" * 100_000 + b")" * 100_000,
+        b"x = " + b"-" * 100_000 + b"1",
+        b"\xff\xfe not UTF-8",
+        b"'\xed\xa0\x80'",
+        b"x = 1" + b"\n" * (10 * 2**20) + b"y(",
+    ],
+)
+def test_r14_source_that_is_no_code(sandbox: Sandbox, source: bytes):
+    """Is an error of the code, or a crash of its process, and nothing else."""
+    answer = sandbox.attack(source)
+    assert isinstance(answer, OutputInvalid), answer
+    assert not isinstance(answer, NoFigure)
+    sandbox.assert_well()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"\xef\xbb\xbf" + LINE.encode(),
+        LINE.replace("\n", "\r\n").encode(),
+        b"# -*- coding: latin-1 -*-\n" + LINE.encode(),
+        b"# -*- coding: no-such-thing -*-\n" + LINE.encode(),
+    ],
+)
+def test_r14_marks_of_the_file_that_it_came_from(sandbox: Sandbox, source: bytes):
+    """A byte order mark, other line ends and a named encoding change nothing."""
+    sandbox.assert_well()
+    assert sandbox.render(source).pictures[0].data == sandbox.reference
+
+
+def test_r15_a_flood_of_output(sandbox: Sandbox):
+    """Is cut; when it does not end, the code is ended."""
+    answer = sandbox.attack("while True:\n    print('x' * 10_000)\n")
+    assert isinstance(answer, OutputInvalid), answer
+    assert answer.code == "output_too_large"
+    some = sandbox.render("print('y' * 200_000)\n" + LINE)
+    assert len(some.output) < 70_000
+    assert "more bytes were not kept" in some.output
+    sandbox.assert_well()
+
+
+def test_r16_a_flood_into_the_answer(sandbox: Sandbox):
+    """Is ended at its bound, however its lengths lie."""
+    for start in ("struct.pack('>IQ', 10, 2**62)", "struct.pack('>IQ', 2**31, 1)", "struct.pack('>IQ', 2, 9) + b'{}'"):
+        code = f"import os, struct\nos.write(3, {start})\nwhile True: os.write(3, bytes(2**16))\n"
+        answer = sandbox.attack(code)
+        assert isinstance(answer, OutputInvalid), answer
+        assert answer.code == "output_too_large"
+    sandbox.assert_well()
+
+
+@pytest.mark.parametrize(
+    "data", [b"<html><script>alert(1)</script>", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"", b"\x89PNG\r\n\x1a\n" + b"<" * 99]
+)
+def test_r17_something_else_for_a_picture(sandbox: Sandbox, data: bytes):
+    """What code writes into the answer itself is looked at: HTML is no PNG, whatever it is called."""
+    code = f"""
+import json, os, struct
+data = {data!r}
+header = json.dumps({{"status": "drawn", "pictures": [{{"width": 1, "height": 1}}], "sizes": [len(data)]}}).encode()
+os.write(3, struct.pack(">IQ", len(header), len(data)) + header + data)
+os._exit(0)
+"""
+    assert isinstance(sandbox.attack(code), OutputInvalid)
+    sandbox.assert_well()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[" * 100_000,
+        b"null",
+        b'{"status": "drawn"}',
+        b'{"status": "drawn", "sizes": [-1, 1], "pictures": [1]}',
+        b'{"status": "drawn", "sizes": [], "pictures": [1]}',
+        b'{"status": "failed", "sizes": [], "kind": 5, "line": 1e999, "message": "\\ud800\\u0000", "traceback": []}',
+        b'{"status": "output", "sizes": [], "code": "x\\r\\nSet-Cookie: a", "message": 7}',
+        b"\xff\xfe",
+    ],
+)
+def test_r17_a_forged_answer(sandbox: Sandbox, header: bytes):
+    """A header that is no header is refused; a forged error stays inside its fields."""
+    code = f"import os, struct\nh = {header!r}\nos.write(3, struct.pack('>IQ', len(h), 0) + h)\nos._exit(0)\n"
+    answer = sandbox.attack(code)
+    assert isinstance(answer, OutputInvalid), answer
+    assert not set("\r\n\0\ud800") & set(f"{answer.code}{answer}")
+    sandbox.assert_well()
+
+
+@pytest.mark.parametrize("size", ["1e5, 1e5", "float('nan'), 4", "float('inf'), 4", "-1, 4", "0, 4", "1e-9, 1e-9"])
+def test_r18_odd_sizes_in_the_code(sandbox: Sandbox, size: str):
+    """Are refused before anything of that size is drawn."""
+    answer = sandbox.attack(f"import matplotlib.pyplot as plt\nplt.figure(figsize=({size}))\n")
+    assert isinstance(answer, (OutputInvalid, TooLarge)), answer
+    sandbox.assert_well()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"width": 0}, {"height": -1}, {"width": 1.5}, {"dpi": 1e6}, {"dpi": float("nan")}, {"dpi": 0}, {"dpi": "9"}],
+)
+def test_r18_odd_sizes_in_the_request(sandbox: Sandbox, options):
+    """Never reach a child."""
+    assert isinstance(sandbox.attack(LINE, **options), InvalidInput)
+
+
+def test_r19_too_many_pixels(sandbox: Sandbox):
+    """Are refused by request, by code, and where the code forges a picture's header."""
+    assert isinstance(sandbox.attack(LINE, width=12_000, height=12_000), TooLarge)
+    assert isinstance(sandbox.attack("import matplotlib.pyplot as p; p.figure(figsize=(120, 120), dpi=100)"), TooLarge)
+    forged = """
+import json, os, struct
+data = b"\\x89PNG\\r\\n\\x1a\\n" + struct.pack(">I4sII", 13, b"IHDR", 12000, 12000) + bytes(9)
+header = json.dumps({"status": "drawn", "pictures": [{}], "sizes": [len(data)]}).encode()
+os.write(3, struct.pack(">IQ", len(header), len(data)) + header + data)
+os._exit(0)
+"""
+    assert isinstance(sandbox.attack(forged), TooLarge)
+    sandbox.assert_well()
+
+
+def test_r20_a_huge_svg(sandbox: Sandbox):
+    """Is refused by its bytes."""
+    code = "import numpy as np\nimport matplotlib.pyplot as plt\nplt.plot(*np.random.rand(2, 400_000), 'o')\n"
+    answer = sandbox.attack(code, format="svg", timeout=50)
+    assert isinstance(answer, (OutputInvalid, DeadlineExceeded)), answer
+    sandbox.assert_well()
+
+
+def test_r21_no_other_process_is_signalled_or_read(attack, sandbox: Sandbox):
+    """Neither the zygote, the server nor everybody."""
+    zygote = sandbox.zygote().pid
+    attack("""
+import signal
+for pid in {1, 2, os.getppid(), SERVER, -1, 0, -SERVER} - {os.getpid()}:
+    attempt(f"kill {pid}", lambda: os.kill(pid, signal.SIGKILL))
+    attempt(f"tgkill {pid}", lambda: syscall(234, max(pid, 2), max(pid, 2), 9))
+attempt("ptrace", lambda: syscall(101, 16, SERVER, 0, 0))
+attempt("process_vm_readv", lambda: syscall(310, SERVER, None, 0, None, 0, 0))
+attempt("pidfd", lambda: os.pidfd_open(SERVER))
+attempt("memory", lambda: open(f"/proc/{SERVER}/mem", "rb"))
+attempt("priority", lambda: os.setpriority(os.PRIO_PROCESS, SERVER, 19))
+attempt("limits", lambda: syscall(302, SERVER, 7, ctypes.create_string_buffer(16), None))
+""")
+    assert sandbox.zygote().pid == zygote
+
+
+def test_r22_no_descriptor_is_inherited(sandbox: Sandbox):
+    """But null, output, and the answer's."""
+    output = sandbox.render(
+        """
+import os
+kinds = {}
+for number in range(1024):
+    try:
+        kinds[number] = os.fstat(number).st_mode >> 12
+    except OSError:
+        pass
+print(sorted(kinds))
+"""
+        + LINE
+    ).output
+    assert output.splitlines()[0] == "[0, 1, 2, 3]"
+
+
+def test_r23_no_privilege_is_gained(attack):
+    """No limit is raised, no user changed, nothing mounted or made."""
+    attack("""
+import resource
+for name in ("RLIMIT_AS", "RLIMIT_NOFILE", "RLIMIT_FSIZE", "RLIMIT_CORE"):
+    attempt(name, lambda: resource.setrlimit(getattr(resource, name), (-1, -1)))
+attempt("setuid", lambda: os.setuid(0) or 1)
+attempt("setgroups", lambda: os.setgroups([0]))
+for name, number, arguments in (("unshare", 272, (0x10000000,)), ("setns", 308, (0, 0)), ("chroot", 161, (b"/",)),
+        ("mount", 165, (b"none", b"/scratch", b"tmpfs", 0, None)), ("umount", 166, (b"/scratch", 2)),
+        ("mknod", 133, (b"null", 0o20666, 0x103)), ("pivot_root", 155, (b".", b".")), ("capset", 126, (None, None)),
+        ("prctl", 157, (1, 0, 0, 0, 0)), ("personality", 135, (0x40000,)), ("reboot", 169, (0, 0, 0, None)),
+        ("sethostname", 170, (b"x", 1)), ("open_tree", 428, (-100, b"/", 1)), ("fsopen", 430, (b"tmpfs", 0))):
+    attempt(name, lambda: syscall(number, *arguments))
+""")
+
+
+def test_r24_the_kernels_other_doors(attack):
+    """Each of the interfaces that kernels are attacked by answers that it is not allowed."""
+    output = attack("""
+for name, number in dict(io_uring_setup=425, bpf=321, userfaultfd=323, keyctl=250, add_key=248, perf_event_open=298,
+        inotify_init=253, modify_ldt=154, fanotify_init=300, memfd_secret=447, kexec_load=246, init_module=175,
+        finit_module=313, quotactl=179, acct=163, swapon=167, iopl=172, ioperm=173, syslog=103, vmsplice=278,
+        splice=275, name_to_handle_at=303, open_by_handle_at=304, kcmp=312, timer_create=222, signalfd=282,
+        sched_setaffinity=203, landlock_create_ruleset=444, seccomp=317, arch_prctl=158, flock=73, msgget=68,
+        semget=64, shmget=29, mbind=237, move_pages=279, pkey_alloc=330, process_madvise=440, io_setup=206).items():
+    attempt(name, lambda: syscall(number, 0, 0, 0, 0, 0))
+""")
+    assert {line.rpartition(" ")[2] for line in output.splitlines()} == {"1"}
+
+
+def test_r25_no_machine_code_of_ones_own(sandbox: Sandbox):
+    """Memory is not writable and executable; calls of other processor modes end the process."""
+    output = printed(
+        sandbox.attack(
+            TRIES
+            + """
+import mmap
+attempt("rwx", lambda: mmap.mmap(-1, 4096, prot=7))
+page = mmap.mmap(-1, 4096, prot=3)
+address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+attempt("mprotect", lambda: syscall(10, ctypes.c_void_p(address), 4096, 5))
+"""
+            + LINE
+        )
+    )
+    assert "GOT THROUGH" not in output
+    crashed = sandbox.attack(TRIES + "syscall(0x40000000 + 39)\n" + LINE)
+    assert isinstance(crashed, OutputInvalid)
+    assert crashed.code == "crashed"
+    sandbox.assert_well()
+
+
+def test_r26_nothing_is_poisoned(sandbox: Sandbox):
+    """What code changes in libraries and builtins is gone with its process."""
+    sandbox.attack(
+        """
+import builtins, sys
+import matplotlib, numpy, matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+Figure.savefig = lambda *a, **k: None
+numpy.asarray = None
+builtins.len = lambda x: 0
+plt.rcParams["lines.linewidth"] = 40
+plt.style.use("dark_background")
+sys.modules["json"] = None
+frame = sys._getframe()
+while frame:
+    for name in ("jail", "self", "settings"):
+        if name in frame.f_locals:
+            print("saw", name)
+    frame = frame.f_back
+"""
+        + LINE
+    )
+    sandbox.assert_well()
+
+
+def test_r26_the_zygote_holds_no_secret(sandbox: Sandbox):
+    """Code can look into every frame and object of its process: there is nothing of the server's."""
+    answer = sandbox.attack(
+        """
+import gc, sys
+found = []
+frame = sys._getframe()
+while frame:
+    found.append(repr(frame.f_locals)); frame = frame.f_back
+gc.unfreeze()
+found += [repr(o)[:500] for o in gc.get_objects() if isinstance(o, (dict, str, bytes, list)) and len(o) < 100]
+print(any("canary-" in text for text in found[:-1] if "found" not in text))
+"""
+        + LINE,
+        timeout=50,
+    )
+    assert SECRET not in str(answer) + printed(answer)
+    sandbox.assert_well()
+
+
+def test_r27_nothing_happens_later(sandbox: Sandbox):
+    """Exit handlers and threads end with the answer."""
+    answer = sandbox.attack(
+        """
+import atexit, threading, time
+atexit.register(lambda: time.sleep(30))
+threading.Thread(target=time.sleep, args=(30,)).start()
+"""
+        + LINE,
+        timeout=15,
+    )
+    assert isinstance(answer, Rendered), answer
+    sandbox.assert_well()
+
+
+def test_r28_no_lock_on_a_shared_file(attack):
+    """A font that is locked would block the next figure."""
+    attack("""
+import fcntl, matplotlib
+font = open(matplotlib.get_data_path() + "/fonts/ttf/DejaVuSans.ttf")
+attempt("flock", lambda: fcntl.flock(font, fcntl.LOCK_EX))
+attempt("lockf", lambda: fcntl.lockf(font, fcntl.LOCK_SH))
+attempt("lease", lambda: fcntl.fcntl(font, 1024, fcntl.F_RDLCK))
+""")
+
+
+def test_r29_chance_differs_from_figure_to_figure(sandbox: Sandbox):
+    """Forks of one zygote do not share its random numbers; a seed makes them equal."""
+    code = "import numpy, random\nprint(numpy.random.rand(), random.random())\n" + LINE
+    assert len({sandbox.render(code).output for _ in range(4)}) == 4
+    assert len({sandbox.render(code, seed=7).output for _ in range(3)}) == 1
+
+
+def test_r30_latex_says_that_it_is_not_there(sandbox: Sandbox):
+    """A clear error, since no program starts in a sandbox."""
+    answer = sandbox.attack("import matplotlib.pyplot as plt\nplt.rcParams['text.usetex'] = True\nplt.title('x')\n")
+    assert isinstance(answer, CodeFailed), answer
+    assert "LaTeX" in str(answer) or "latex" in str(answer)
+    sandbox.assert_well()
+
+
+def test_r31_the_zygote_is_killed(sandbox: Sandbox):
+    """Who is being served hears so, who waits is served by another one, and nothing of the old one is left."""
+
+    async def scene() -> list[object]:
+        renderer = sandbox.renderer
+        sleeping = [Job("code", b"import time; time.sleep(30)", timeout=40) for _ in range(renderer.jobs)]
+        running = [asyncio.create_task(renderer.render(job)) for job in sleeping]
+        waiting = [asyncio.create_task(renderer.render(Job("code", LINE.encode(), timeout=20))) for _ in range(3)]
+        while len(renderer._running) < renderer.jobs:
+            await asyncio.sleep(0.01)
+        old = psutil.Process(zygote.pid).children(recursive=True)
+        zygote.kill()
+        answers = await asyncio.gather(*running, *waiting, return_exceptions=True)
+        gone, alive = psutil.wait_procs(old, timeout=5)
+        assert not alive
+        return answers
+
+    zygote = sandbox.zygote()
+    answers = sandbox.run(scene())
+    jobs = sandbox.renderer.jobs
+    assert all(isinstance(answer, Unavailable) for answer in answers[:jobs]), answers
+    assert all(isinstance(answer, Rendered) for answer in answers[jobs:]), answers
+    sandbox.assert_well()
+
+
+def test_r32_who_goes_away_frees_the_slot(sandbox: Sandbox):
+    """A cancelled job's process is gone, and its slot free, though it would have run much longer."""
+
+    async def scene() -> None:
+        renderer = sandbox.renderer
+        sleeping = Job("code", b"import time; time.sleep(50)", timeout=55)
+        tasks = [asyncio.create_task(renderer.render(sleeping)) for _ in range(renderer.jobs)]
+        while len(renderer._running) < renderer.jobs:
+            await asyncio.sleep(0.01)
+        children = list(renderer._running)
+        for task in tasks:
+            task.cancel()
+        async with asyncio.timeout(5):
+            await asyncio.gather(*(child.is_gone for child in children))
+        await renderer.render(Job("code", LINE.encode()))
+
+    sandbox.run(scene())
+    sandbox.assert_well()
+
+
+def test_r32_who_goes_away_while_waiting_gives_its_place_up(sandbox: Sandbox):
+    """The queue forgets cancelled jobs."""
+
+    async def scene() -> None:
+        renderer = sandbox.renderer
+        running = [
+            asyncio.create_task(renderer.render(Job("code", b"import time; time.sleep(50)", timeout=55)))
+            for _ in range(renderer.jobs)
+        ]
+        waiting = [asyncio.create_task(renderer.render(Job("code", LINE.encode()))) for _ in range(5)]
+        while len(renderer._waiting) < 5:
+            await asyncio.sleep(0.01)
+        for task in (*waiting, *running):
+            task.cancel()
+        await asyncio.gather(*waiting, *running, return_exceptions=True)
+        assert not renderer._waiting
+
+    sandbox.run(scene())
+    sandbox.assert_well()
+
+
+def test_r33_a_crowd_is_turned_away_at_the_queues_end(sandbox: Sandbox):
+    """As many as wait are served or told their time is up; the others hear at once that they should come again."""
+    small = Sandbox(sandbox.tier, queue_length=4)
+
+    async def scene() -> list[object]:
+        jobs = [Job("code", b"while True: pass", timeout=0.3) for _ in range(50)]
+        return await asyncio.gather(*(small.renderer.render(job) for job in jobs), return_exceptions=True)
+
+    try:
+        answers = small.run(scene())
+        served = [answer for answer in answers if isinstance(answer, DeadlineExceeded)]
+        refused = [answer for answer in answers if isinstance(answer, Unavailable) and answer.code == "busy"]
+        assert len(served) == small.renderer.jobs + 4
+        assert len(refused) == 50 - len(served)
+        assert all(error.retry_after for error in refused)
+        small.assert_well()
+    finally:
+        small.close()
+
+
+def test_r34_siblings_do_not_meet(sandbox: Sandbox):
+    """Two that run at the same time: the attacker sees no file of the other and signals nobody, the victim is drawn."""
+    attacker = (
+        TRIES
+        + """
+import signal, time
+end = time.monotonic() + 2
+seen, hit = set(), set()
+while time.monotonic() < end:
+    for place in (".", "/tmp", "/scratch"):
+        try:
+            seen.update(os.listdir(place))
+        except OSError:
+            pass
+    for pid in range(2, 500):
+        try:
+            os.kill(pid, 9); hit.add(pid)
+        except OSError:
+            pass
+print("seen", "victims-file" in seen, "hit", sorted(hit))
+"""
+        + LINE
+    )
+    victim = "import time\ntry: open('victims-file', 'w').write('x')\nexcept OSError: pass\ntime.sleep(1.5)\n" + LINE
+
+    async def scene() -> list[Rendered]:
+        jobs = (Job("code", attacker.encode()), Job("code", victim.encode()))
+        return await asyncio.gather(*(sandbox.renderer.render(job) for job in jobs))
+
+    first, second = sandbox.run(scene())
+    assert "seen False hit []" in first.output
+    sandbox.assert_well()
+    assert second.pictures[0].data == sandbox.reference
+
+
+@pytest.mark.parametrize("name", ["../x", "svg\r\nX:", "PNG", "exe", ""])
+def test_r35_odd_formats(sandbox: Sandbox, name: str):
+    """Are refused by name, before a child is asked."""
+    assert isinstance(sandbox.attack(LINE, format=name), UnsupportedType)
+
+
+def test_each_tier_holds_a_secret_file_against_a_hundred_paths(attack):
+    """Dots, links and descriptors lead to no other answer than the plain path."""
+    attack("""
+for prefix in ("", "/proc/self/root", "/scratch/..", "/tmp/..", "/usr/lib/../..", "/dev/..", "/old", "/mnt"):
+    attempt(prefix, lambda: open(prefix + TOKEN).read())
+    attempt(prefix, lambda: os.listdir(prefix + DIRECTORY))
+""")
+
+
+def test_the_server_survives_a_killed_waiting_child(sandbox: Sandbox):
+    """A warm child that dies before its job is replaced."""
+    for process in sandbox.zygote().children():
+        os.kill(process.pid, signal.SIGKILL)
+    sandbox.assert_well()
+
+
+def test_errors_are_of_one_family(sandbox: Sandbox):
+    """Whatever happens, callers need to catch one class."""
+    assert isinstance(sandbox.attack("1/0"), FigServeError)
+    assert isinstance(sandbox.attack(LINE, timeout=1000), InvalidInput)
+    assert Options() == Options(format="png")
