@@ -178,14 +178,10 @@ async def test_each_cell_of_the_table(credential, owner, stranger, services, mak
             link = await owner.share(figure)
             token = link["url"].rpartition("/")[2]
             key_id = split_key(await make_key("read"))[0]
-            thing = {"/api/links": link["id"], "/api/keys": key_id}.get(path.rpartition("/")[0], figure["id"])
-            values = {"id": thing, "token": token, "ext": "png", "number": "1", "file": "copy.js", "digest": "0" * 16}
-            values |= {"session": session.id, "path": PLOT}
             things = {"/api/links": link["id"], "/api/keys": key_id, "/api/links/{id}": link["id"]}
             thing = things.get(path.rpartition("/")[0], figure["id"])
-            values = {"id": thing, "token": token, "ext": "png", "number": "1", "file": "copy.js"} | {
-                "digest": "0" * 16
-            }
+            values = {"id": thing, "token": token, "ext": "png", "number": "1", "file": "copy.js", "digest": "0" * 16}
+            values |= {"session": session.id, "path": PLOT}
         if path.startswith("/render/"):
             values["source"], QUERIES[operation] = pack("1"), {"sig": services.url_signer.sign(*SIGNED)}
         query = QUERIES.get(operation, {"url": link["url"]} if path == "/oembed" else {})
