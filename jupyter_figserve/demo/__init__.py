@@ -98,6 +98,9 @@ def _run(server: ServerProcess, kernel: KernelSession, notebook: Path) -> Pages:
     records = server.fetch("figserve/api/figures").json().get("figures", [])
     if not records:
         raise RunnerError(f"The notebook published no figure. The end of the server's log:\n{server.log[-2000:]}")
+    gallery = server.fetch("figserve/", headers={"Accept": "text/html"})
+    if gallery.status != 200 or records[0]["id"] not in gallery.text:
+        raise RunnerError(f"The gallery does not show the figure ({gallery.status}): {gallery.text[:500]}")
     share = find_share_link(outputs) or _make_link(server, records[0]["id"])
     shown = f"lab/tree/{NOTEBOOK}" if find_spec("jupyterlab") else f"files/{NOTEBOOK}"
     return Pages(
@@ -140,7 +143,8 @@ def _report(pages: Pages, faults: list[str]) -> str:
             f"  {pages.share}",
             "",
             f"  the notebook       {pages.notebook}",
-            f"  the figure's page  {pages.figure}  (open the notebook first: it logs you in)",
+            f"  all figures        {pages.gallery}  (open the notebook first: it logs you in)",
+            f"  the figure's page  {pages.figure}",
             f"  without a browser  curl -o figure.png {pages.picture}",
         )
     )
