@@ -40,7 +40,7 @@ def test_it_is_slim_and_pinned(instructions):
     images = [rest.split()[0] for name, rest in instructions if name == "FROM"]
     assert all(re.fullmatch(r"python:3\.\d+-slim-\w+", image) for image in images)
     assert "ADD" not in {name for name, _ in instructions}
-    for name, rest in instructions:
+    for _, rest in instructions:
         assert "apt-get" not in rest
         assert "pip install" not in rest or "--no-cache-dir" in rest
 

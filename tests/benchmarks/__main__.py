@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import capture, event_streams, gallery, idle, kills, large_catalog, link_get, publish, store_publish
+from . import capture, event_streams, gallery, idle, kills, large_catalog, link_get, publish, render, store_publish
 from .machine import describe_machine
 from .report import print_header, print_row
 from .scale import FULL, QUICK
@@ -24,6 +24,7 @@ BENCHMARKS = {
     "idle": idle.measure,
     "capture": capture.measure,
     "store-publish": store_publish.measure,
+    "render": render.measure,
     "kills": kills.measure,
 }
 

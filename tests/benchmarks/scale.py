@@ -33,6 +33,8 @@ class Scale:
         Messages that capture reads; a hundredth as many pictures.
     frames
         Of an animation.
+    renders
+        Of one plot, each way, one after the other.
     """
 
     publish_rounds: int
@@ -47,6 +49,7 @@ class Scale:
     idle_seconds: int
     messages: int
     frames: int
+    renders: int
 
 
 FULL = Scale(
@@ -62,6 +65,7 @@ FULL = Scale(
     idle_seconds=20,
     messages=10_000,
     frames=150,
+    renders=40,
 )
 QUICK = Scale(
     publish_rounds=1,
@@ -76,4 +80,5 @@ QUICK = Scale(
     idle_seconds=1,
     messages=10,
     frames=3,
+    renders=1,
 )

@@ -31,9 +31,9 @@ class Peer:
 
 
 @contextlib.contextmanager
-def jupyter(home: Path, data_dir: Path | None = None) -> Iterator[ServerProcess]:
-    """A Jupyter server with our extension, as it comes."""
-    server = ServerProcess(home, data_dir=data_dir)
+def jupyter(home: Path, data_dir: Path | None = None, arguments: Sequence[str] = ()) -> Iterator[ServerProcess]:
+    """A Jupyter server with our extension, as it comes but for what ``arguments`` set."""
+    server = ServerProcess(home, arguments, data_dir=data_dir)
     server.start()
     try:
         yield server
@@ -48,6 +48,15 @@ def flask(home: Path, file: Path, *options: str) -> Iterator[Peer]:
     command = ["-m", "gunicorn", "--workers", "1", "--bind", "127.0.0.1:0", *options, app]
     log = home / f"flask-{'-'.join(options).strip('-')}.log"
     with _process(log, command, r"Listening at: (http://\S+)") as peer:
+        yield peer
+
+
+@contextlib.contextmanager
+def flask_exec(home: Path, workers: int) -> Iterator[Peer]:
+    """gunicorn workers that run posted code in themselves."""
+    app = "tests.benchmarks.peers.flask_exec:make_app()"
+    command = ["-m", "gunicorn", "--workers", str(workers), "--bind", "127.0.0.1:0", app]
+    with _process(home / f"flask-exec-{workers}.log", command, r"Listening at: (http://\S+)") as peer:
         yield peer
 
 

@@ -11,7 +11,7 @@ from .__main__ import BENCHMARKS, main
 from .report import Row
 
 NEEDS_WRK = {"link-get", "large-catalog"}
-NEEDS_GUNICORN = {"link-get"}
+NEEDS_GUNICORN = {"link-get", "render"}
 
 
 @pytest.mark.kernel

@@ -1,0 +1,161 @@
+"""Posted code to picture: the whole round trip in the sandbox, against ``exec`` in a Flask handler and a fresh Python.
+
+Each request's code is another one, so that nobody answers from what was drawn before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import pickle
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+import psutil
+
+from jupyter_figserve.demo.server_process import ServerProcess, fetch
+
+from . import servers
+from .report import Row
+from .scale import Scale
+
+LINE = """
+import matplotlib.pyplot as plt
+plt.plot([0, 1, 2, 3, 4], [0, 1, 4, 9, 16], label="squares")
+plt.title("Squares")
+plt.xlabel("x")
+plt.legend()
+"""
+_SAVE = "\nimport sys; plt.savefig(sys.stdout.buffer, format='png')"
+_IN_FLIGHT = (1, 2, 8)
+_UNBOUNDED = ("--FigServe.rate_limit=",)
+_count = itertools.count()
+
+
+def measure(home: Path, scale: Scale) -> Iterator[Row]:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(servers.jupyter(home, arguments=_UNBOUNDED))
+        peers = [stack.enter_context(servers.flask_exec(home, workers)) for workers in _IN_FLIGHT[:2]]
+        tier = servers.json_of(server.fetch("figserve/api/status"))["sandbox"]["tier"]
+        asks = {"ours": lambda: _render(server), "flask": lambda: _post(peers[0].url), "fresh": _run_fresh}
+        yield from _round_trips(asks, scale, tier)
+        for in_flight in _IN_FLIGHT:
+            peer = peers[0] if in_flight == 1 else peers[1]
+            yield _under_load(server, peer, in_flight, scale)
+        yield _redraw(server, peers[0].url, scale)
+
+
+def _round_trips(asks: dict[str, Callable[[], None]], scale: Scale, tier: str) -> Iterator[Row]:
+    times = _interleaved(asks, scale.renders)
+    note = f"in the sandbox {tier}; one request at a time, in turns"
+    yield Row("POST of a line plot / Flask exec", times["ours"], times["flask"], "ms", 1.0, note=note)
+    yield Row("the same / a fresh python", times["ours"], times["fresh"], "ms", 0.12)
+
+
+def _interleaved(asks: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+    """Median milliseconds of each, asked in turns; the first time of each is not counted."""
+    times: dict[str, list[float]] = {name: [] for name in asks}
+    for turn in range(rounds + 1):
+        for name, ask in asks.items():
+            began = time.perf_counter()
+            ask()
+            if turn:
+                times[name].append(1e3 * (time.perf_counter() - began))
+    return {name: median(each) for name, each in times.items()}
+
+
+def _under_load(server: ServerProcess, peer: servers.Peer, in_flight: int, scale: Scale) -> Row:
+    """Renders per second, and the processor time of each."""
+    found: dict[str, list[tuple[float, float]]] = {"ours": [], "flask": []}
+    for turn in range(scale.load_rounds):
+        sides = [("ours", lambda: _render(server), server.pid), ("flask", lambda: _post(peer.url), peer.pid)]
+        for name, ask, pid in sides if turn % 2 == 0 else reversed(sides):
+            found[name].append(_load(ask, in_flight, scale.load_seconds, pid))
+    rates = {name: median(rate for rate, _ in runs) for name, runs in found.items()}
+    work = {name: median(cost for _, cost in runs) for name, runs in found.items()}
+    workers = "1 worker" if in_flight == 1 else "2 workers"
+    note = f"processor time of each: {work['ours']:.3g} and {work['flask']:.3g} ms"
+    bound = 0.6 if in_flight == _IN_FLIGHT[-1] else None
+    name = f"renders with {in_flight} in flight / Flask exec, {workers}"
+    return Row(name, rates["ours"], rates["flask"], "/s", bound, "≥", note=note)
+
+
+def _load(ask: Callable[[], None], in_flight: int, seconds: int, pid: int) -> tuple[float, float]:
+    """Renders per second, and milliseconds of processor time for each."""
+    before, began, done = _work_of(pid), time.perf_counter(), []
+    end = began + seconds
+
+    def go_on() -> None:
+        while time.perf_counter() < end:
+            ask()
+            done.append(None)
+
+    threads = [threading.Thread(target=go_on) for _ in range(in_flight)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # Of children that have ended too: the sandbox's live for one picture.
+    return len(done) / (time.perf_counter() - began), 1e3 * (_work_of(pid) - before) / max(1, len(done))
+
+
+def _work_of(pid: int) -> float:
+    """Seconds of processor time that a process, its children, and those of theirs that have ended have used."""
+    first = psutil.Process(pid)
+    total = 0.0
+    for process in [first, *first.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def _redraw(server: ServerProcess, peer: str, scale: Scale) -> Row:
+    """A published figure in sizes that nobody has asked for yet; the peer runs the code that made it."""
+    figure = servers.publish(server, servers.picture(), "redrawn")["id"]
+    path = f"figserve/api/figures/{figure}/versions/1/source?kind=figure"
+    binary = {"Content-Type": "application/octet-stream"}
+    assert server.fetch(path, method="PUT", body=_pickled(), headers=binary).status == 204
+    sizes = itertools.count(600)
+
+    def ask() -> None:
+        answer = server.fetch(f"figserve/figures/{figure}.png?width={next(sizes)}&height=480")
+        assert answer.status == 200, answer.text
+
+    times = _interleaved({"ours": ask, "flask": lambda: _post(peer)}, scale.renders)
+    return Row("redraw of a published line plot / Flask exec of its code", times["ours"], times["flask"], "ms")
+
+
+def _pickled() -> bytes:
+    from matplotlib import pyplot
+
+    exec(compile(LINE, "<line>", "exec"), {})
+    data = pickle.dumps(pyplot.gcf())
+    pyplot.close("all")
+    return data
+
+
+def _code() -> bytes:
+    return f"{LINE}# {next(_count)}".encode()
+
+
+def _render(server: ServerProcess) -> None:
+    headers = {"Content-Type": "text/x-python"}
+    answer = server.fetch("figserve/api/renders", method="POST", body=_code(), headers=headers)
+    assert (answer.status, answer.body[:4]) == (200, b"\x89PNG"), answer.text
+
+
+def _post(url: str) -> None:
+    answer = fetch(url, method="POST", body=_code(), headers={"Content-Type": "text/x-python"})
+    assert (answer.status, answer.body[:4]) == (200, b"\x89PNG"), answer.text
+
+
+def _run_fresh() -> None:
+    done = subprocess.run([sys.executable, "-c", _code().decode() + _SAVE], capture_output=True, check=True)
+    assert io.BytesIO(done.stdout).read(4) == b"\x89PNG"
