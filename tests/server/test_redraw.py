@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_figserve.errors import CodeFailed, OutputInvalid, SandboxUnavailable
 from jupyter_figserve.formats import png_size
-from jupyter_figserve.sandbox.renderer import Options
+from jupyter_figserve.sandbox.renderer import Options, Report
 
 from .pictures import HTML, PICTURES, png
 
@@ -228,3 +228,36 @@ class TestNoSizes:
         link = await owner.share(await publish_with_source(owner))
         assert (await stranger.get(link["image_url"], width=640)).status == 403
         assert (await stranger.get(f"{link['url']}.svg")).status == 200
+
+
+class TestPages:
+    BROWSER = {"Accept": "text/html"}
+
+    async def test_the_figures_page_offers_what_can_be_had(self, owner):
+        """A form with every format, which asks for the figure itself; empty fields are as none."""
+        figure = await publish_with_source(owner)
+        page = (await owner.get(f"/figures/{figure['id']}", self.BROWSER)).text
+        for name in FORMATS:
+            assert f'formaction="../figures/{figure["id"]}.{name}"' in page
+        query = {"version": "1", "width": "300", "height": "", "dpi": ""}
+        answer = await owner.get(f"/figures/{figure['id']}.png", **query)
+        assert png_size(answer.body) == (300, 480)
+
+    async def test_a_links_page_offers_its_formats_and_sizes(self, owner, stranger):
+        """Each of which answers."""
+        link = await owner.share(await publish_with_source(owner))
+        token = link["url"].rpartition("/")[2]
+        page = (await stranger.get(link["url"], self.BROWSER)).text
+        for name in (*FORMATS, "png?width=1280"):
+            assert f'{token}.{name}"' in page
+            assert (await stranger.get(f"{link['url']}.{name}")).status == 200
+
+    async def test_what_cannot_be_drawn_is_not_offered(self, owner, stranger, renderer, services):
+        """Without a source; and where nothing draws."""
+        plain = await owner.publish("plain", png(grey=7))
+        link = await owner.share(await publish_with_source(owner))
+        assert "formaction" not in (await owner.get(f"/figures/{plain['id']}", self.BROWSER)).text
+        renderer.report = Report("none", ("no seccomp",))
+        await services.drawing.jobs.start()
+        assert ".pdf" not in (await stranger.get(link["url"], self.BROWSER)).text
+        assert "formaction" not in (await owner.get(f"/figures/{link['figure']}", self.BROWSER)).text

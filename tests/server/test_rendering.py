@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+import socket
 import threading
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -245,3 +248,31 @@ def test_a_server_that_ends_leaves_no_process(make_server):
     server.stop()
     _, alive = psutil.wait_procs(processes, timeout=DEADLINE)
     assert alive == []
+
+
+def test_r32_who_hangs_up_frees_the_place_and_ends_the_child(make_server):
+    """Of a server with one place: the next render is served although a loop of a minute was under way."""
+    server = make_server(render_jobs=1, render_queue=0)
+    assert render(server, LINE).status == 200
+    body = b"while True: pass"
+    head = (
+        f"POST /figserve/api/renders?timeout=60 HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: token {server.token}\r\n"
+        f"Content-Type: text/x-python\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    parts = urlsplit(server.url)
+    with socket.create_connection((parts.hostname, parts.port)) as connection:
+        connection.sendall(head.encode() + body)
+        wait_until(lambda: running(server) == 1)
+    wait_until(lambda: running(server) == 0)
+    assert render(server, LINE).status == 200
+
+
+def running(server: ServerProcess) -> int:
+    return server.fetch("figserve/api/status").json()["sandbox"]["running"]
+
+
+def wait_until(is_so) -> None:
+    """Ask again and again, within the deadline."""
+    end = time.monotonic() + DEADLINE
+    while not is_so():
+        assert time.monotonic() < end
