@@ -43,12 +43,16 @@ class Drawing:
         A failure is remembered for a minute, so that an address that is asked for again and again costs one job.
         """
         await self.jobs.start()
-        key = digest_of(canonical(job, self.jobs.report.libraries).encode())
-        known = self._files.find(key)
+        # In a thread: a source, and what was drawn from it, may have many megabytes.
+        key, known = await asyncio.get_running_loop().run_in_executor(None, self._look, job)
         if known is not None:
             return Rendered(known.pictures, **known.words), True
         self._raise_known_failure(key)
         return await self._flights.join(key, lambda: self._draw_and_keep(key, job, is_patient)), False
+
+    def _look(self, job: Job) -> tuple[str, Drawn | None]:
+        key = digest_of(canonical(job, self.jobs.report.libraries).encode())
+        return key, self._files.find(key)
 
     async def _draw_and_keep(self, key: str, job: Job, is_patient: bool) -> Rendered:
         try:

@@ -93,7 +93,6 @@ def _job(record: FigureRecord, source: Source, data: bytes, options: Options) ->
         data,
         options,
         figure=how.get("figure"),
-        # Without a seed the picture would be another one with each size.
         seed=how.get("seed", 0),
         timeout=how.get("timeout", 10.0),
     )

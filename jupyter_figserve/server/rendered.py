@@ -29,7 +29,7 @@ def send_picture(handler: Handler, wish: Wish, rendered: Rendered) -> None:
     (picture,) = rendered.pictures[:1]
     digest, row = digest_of(picture.data), get_picture_format(wish.options.format)
     kept = _NOT_KEPT if wish.seed is None else _ASKED_AGAIN
-    handler.set_header("X-FigServe-Output", output_header(rendered.output))
+    set_output(handler, rendered)
     deliver(handler, Delivery(row, digest, f"{digest[:16]}.{row.name}", kept, is_public=False), InHand(picture.data))
 
 
@@ -41,7 +41,7 @@ def send_zip(handler: Handler, wish: Wish, rendered: Rendered) -> None:
             file.writestr(zipfile.ZipInfo(f"figure-{number}.{name}", _NO_TIME), picture.data)
     etag = f'"{digest_of(buffer.getvalue())}"'
     handler.replace_headers(headers.JSON_HEADERS | {"Cache-Control": _NOT_KEPT if wish.seed is None else _ASKED_AGAIN})
-    handler.set_header("X-FigServe-Output", output_header(rendered.output))
+    set_output(handler, rendered)
     handler.set_header("ETag", etag)
     if is_fresh(handler, etag):
         handler.set_status(304)
@@ -60,8 +60,14 @@ def send_whole(handler: Handler, wish: Wish, rendered: Rendered) -> None:
     handler.answer(shown | words | {"libraries": dict(rendered.libraries)})
 
 
-def output_header(output: str) -> str:
-    """What the code printed, percent-encoded and cut, for a header."""
+def set_output(handler: Handler, rendered: Rendered) -> None:
+    """The header with what the code printed, if it did."""
+    if rendered.output:
+        handler.set_header("X-FigServe-Output", _output_header(rendered.output))
+
+
+def _output_header(output: str) -> str:
+    """What the code printed, percent-encoded and cut."""
     encoded = quote(output[:_HEADER_LENGTH], safe=" !#$&'()*+,/:;<=>?@[]^_`{|}~")
     if len(encoded) <= _HEADER_LENGTH:
         return encoded.strip()

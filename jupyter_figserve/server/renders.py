@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -17,8 +19,8 @@ from ..store.draft import Draft
 from . import shapes
 from .body import UploadHandler
 from .codeerrors import CodeErrors, is_of_code
-from .rendered import output_header, send_picture, send_whole, send_zip
-from .wishes import Wish, read_wish
+from .rendered import send_picture, send_whole, send_zip, set_output
+from .wishes import SEEDS, Wish, read_wish
 
 _ESCAPED = 6
 """Characters that JSON may need for one byte of code, as in \\u00e9."""
@@ -101,13 +103,16 @@ class RendersHandler(CodeHandler):
         services = self.services
         if services.settings.is_render_only:
             raise Conflict("This server renders and keeps nothing; leave out keep.", code="render_only")
+        if wish.seed is None:
+            # A fresh one that is known: other sizes of the figure must show the same.
+            wish = replace(wish, seed=secrets.randbelow(SEEDS))
         rendered = await self.while_connected(services.drawing.draw(wish.job()))
         draft = await self._draft(wish, rendered)
         record: FigureRecord = await asyncio.wrap_future(services.store.publish(draft))
         services.events.wake()
         services.preserving.note(record.id, record.version.number)
         self.set_header("Location", self.base.page(record))
-        self.set_header("X-FigServe-Output", output_header(rendered.output))
+        set_output(self, rendered)
         self.answer(shapes.figure(record, self.base), 201)
 
     async def _draft(self, wish: Wish, rendered: Rendered) -> Draft:

@@ -379,6 +379,18 @@ class TestKeep:
         assert (job.kind, job.source, job.seed, job.figure) == ("code", CODE.encode(), 3, 2)
         assert job.options.style == "ggplot"
 
+    async def test_other_sizes_show_the_same_without_a_seed_too(self, owner, renderer, services):
+        """A fresh one is chosen, and kept: the SVG and every size are drawn with it."""
+        for _ in range(2):
+            await owner.post("/api/renders", {"code": CODE, "keep": True})
+        record = (await owner.get("/api/figures")).json()["figures"][0]
+        await owner.get(f"/figures/{record['id']}.png", width=77)
+        await services.preserving.settle()
+        first, second = (job.seed for job in renderer.jobs if job.wants_thumbnail)
+        assert first is not None
+        assert first != second
+        assert {job.seed for job in renderer.jobs if not job.wants_thumbnail} <= {first, second}
+
     async def test_a_key_needs_the_scope_to_publish(self, stranger, make_key):
         """What may only render fills no store."""
         client = stranger.bearing(await make_key("render"))
