@@ -95,6 +95,9 @@ def _facts(version: Version) -> Iterator[tuple[str, str]]:
     libraries = told.pop("libraries", None)
     if isinstance(libraries, dict):
         yield "Made with", _line(", ".join(f"{name} {number}" for name, number in libraries.items()))
+    render = told.pop("render", None)
+    if isinstance(render, dict):
+        yield "Rendered from code", _line(", ".join(f"{name} {value}" for name, value in render.items()))
     for name, value in told.items():
         yield _line(name.replace("_", " ").capitalize()), _line(value)
 

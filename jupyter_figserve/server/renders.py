@@ -127,7 +127,10 @@ class RendersHandler(CodeHandler):
             origin="render",
             thumbnail=rendered.thumbnail,
             source=("code", wish.code.encode(), dict(rendered.libraries)),
-            provenance={"render": {name: value for name, value in how.items() if value is not None}},
+            provenance={
+                "libraries": dict(rendered.libraries),
+                "render": {name: value for name, value in how.items() if value is not None},
+            },
         )
 
 
