@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from .. import __version__
 from ..store import sessions, usage
 from . import headers
 from .base import PublicHandler
-from .services import PACKAGE
+from .jobs import Jobs
+from .services import PACKAGE, Settings
 
 
 class StatusHandler(PublicHandler):
@@ -25,26 +28,8 @@ class StatusHandler(PublicHandler):
             {
                 "version": __version__,
                 "host": settings.host,
-                "sandbox": {
-                    "tier": jobs.report.tier,
-                    "why": list(jobs.report.why),
-                    "libraries": dict(jobs.report.libraries),
-                    "running": jobs.running,
-                    "waiting": jobs.waiting,
-                },
-                "limits": {
-                    "figure_bytes": settings.figure_bytes,
-                    "figure_pixels": settings.figure_pixels,
-                    "keep_versions": store.limits.keep_versions,
-                    "link_max_age": settings.link_max_age,
-                    "public_shares": settings.allow_public_shares,
-                    "render_code_bytes": settings.render.code_bytes,
-                    "render_timeout": settings.render.timeout,
-                    "render_timeout_max": settings.render.longest_timeout,
-                    "render_pixels": settings.render.pixels,
-                    "render_result_bytes": settings.render.result_bytes,
-                    "render_output_bytes": settings.render.output_bytes,
-                },
+                "sandbox": _sandbox(jobs),
+                "limits": {"keep_versions": store.limits.keep_versions, **_limits(settings)},
                 "capture": {"on": capture.why_off is None, "why": capture.why_off, "dropped": capture.dropped},
                 "counts": {
                     "figures": used.figures,
@@ -58,6 +43,33 @@ class StatusHandler(PublicHandler):
         )
 
     head = get
+
+
+def _sandbox(jobs: Jobs) -> dict[str, Any]:
+    report = jobs.report
+    return {
+        "tier": report.tier,
+        "why": list(report.why),
+        "libraries": dict(report.libraries),
+        "running": jobs.running,
+        "waiting": jobs.waiting,
+    }
+
+
+def _limits(settings: Settings) -> dict[str, Any]:
+    render = settings.render
+    return {
+        "figure_bytes": settings.figure_bytes,
+        "figure_pixels": settings.figure_pixels,
+        "link_max_age": settings.link_max_age,
+        "public_shares": settings.allow_public_shares,
+        "render_code_bytes": render.code_bytes,
+        "render_timeout": render.timeout,
+        "render_timeout_max": render.longest_timeout,
+        "render_pixels": render.pixels,
+        "render_result_bytes": render.result_bytes,
+        "render_output_bytes": render.output_bytes,
+    }
 
 
 class OpenApiHandler(PublicHandler):

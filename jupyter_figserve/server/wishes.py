@@ -14,6 +14,7 @@ from ..figure import check_name
 from ..formats import FORMATS, Format
 from ..sandbox.renderer import ALL, Job, Options
 from ..times import parse_duration
+from .accepting import find_accepted
 
 T = TypeVar("T")
 PICTURES = tuple(name for name in FORMATS if name != "html")
@@ -97,7 +98,7 @@ def read_wish(values: Mapping[str, object], limits: RenderLimits, accept: str = 
     if unknown:
         raise InvalidInput(f"There is no field {unknown[0]!r:.60}; the fields are {', '.join(FIELDS)}.")
     given = {name: value for name, value in values.items() if value is not None}
-    accepted = [name for name in _accepted(accept) if name in (*PICTURES, "json")]
+    accepted = find_accepted(accept)
     picture = next((name for name in accepted if name != "json"), "png")
     wish = Wish(
         code=read_code(given, limits),
@@ -289,26 +290,6 @@ def _too_many_pixels(what: str, limits: RenderLimits) -> TooLarge:
     return TooLarge(
         f"{what}: the picture may have {limits.pixels:,} pixels (FigServe.render_pixels).", code="too_many_pixels"
     )
-
-
-def _accepted(accept: str) -> list[str]:
-    """Names of our formats and ``json`` that an ``Accept`` header names plainly, the most wanted first.
-
-    Source: RFC 9110, section 12.5.1; wildcards leave the choice to us, which is PNG.
-    """
-    rows = {row.mimetype: row.name for row in FORMATS.values()} | {"application/json": "json", "image/jpg": "jpg"}
-    found = []
-    for place, part in enumerate(accept.split(",")):
-        mimetype, *parameters = (word.strip().lower() for word in part.split(";"))
-        weight = next((_weight(word[2:]) for word in parameters if word.startswith("q=")), 1.0)
-        name = "png" if mimetype in ("*/*", "image/*") else rows.get(mimetype)
-        if name is not None and weight > 0:
-            found.append((-weight, place, name))
-    return [name for _, _, name in sorted(found)]
-
-
-def _weight(text: str) -> float:
-    return float(text) if re.fullmatch(r"[01](\.[0-9]{0,3})?", text) else 0.0
 
 
 FIELDS = (
