@@ -11,6 +11,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -20,7 +21,7 @@ from ..figure import Payload
 from ..formats import get_format
 from ..resolve import find_figure
 from . import patches, posted, wire
-from .jail import ANSWER, JOB, STDERR, STDOUT
+from .jail import ANSWER, JOB, NULL, STDERR, STDOUT
 from .selecting import resize, select
 
 __all__ = ["libraries", "load_libraries", "serve_one"]
@@ -66,9 +67,9 @@ def serve_one(scratch: str, warm: bool) -> None:
     """In a child: one job, whatever it does, then the end."""
     gc.enable()
     tempfile.tempdir = scratch
-    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  as long as the process
-    sys.stdout = _text_file(STDOUT)
-    sys.stderr = _text_file(STDERR)
+    sys.stdin = _text_file(NULL, "r")
+    sys.stdout = _text_file(STDOUT, "w")
+    sys.stderr = _text_file(STDERR, "w")
     if warm:
         _warm_up()
     os.write(ANSWER, wire.READY)
@@ -82,9 +83,9 @@ def serve_one(scratch: str, warm: bool) -> None:
         _write(ANSWER, piece)
 
 
-def _text_file(descriptor: int) -> Any:
+def _text_file(descriptor: int, mode: str) -> Any:
     return open(  # noqa: SIM115  as long as the process
-        descriptor, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
+        descriptor, mode, encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
     )
 
 
@@ -152,6 +153,11 @@ _STATUS = {NoFigure: "no figure", InvalidInput: "input"}
 
 
 def _failed(failure: posted.Failure) -> dict[str, Any]:
+    import matplotlib
+
+    if matplotlib.rcParams.get("text.usetex"):
+        words = "text.usetex needs LaTeX, a program of its own, and the sandbox starts none; set it to False"
+        failure = replace(failure, message=f"{words} (mathtext draws most formulas). {failure.message}")
     return {"status": "failed", **vars(failure)}
 
 
@@ -241,7 +247,7 @@ def _try_drawing(figure: Any) -> None:
 
 def _unopened(error: BaseException, words: str) -> posted.Failure:
     failure = posted.failure_of(error)
-    return posted.Failure(failure.kind, f"{words}: {failure.kind}: {failure.message}", failure.line, failure.traceback)
+    return replace(failure, message=f"{words}: {failure.kind}: {failure.message}")
 
 
 def _call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:

@@ -31,6 +31,7 @@ QUEUE_LENGTH = 64
 LONGEST = 60.0
 _SPAWN_PATIENCE = 15.0
 _RESTART_PATIENCE = 20.0
+_TRIES = 8
 # A job that comes within this time after another one takes the core that a child would be warmed on.
 _WARM_DELAY = 0.01
 _RESTART_DELAYS = (0.0, 0.0, 0.5, 2.0, 10.0)
@@ -222,7 +223,7 @@ class LocalRenderer:
 
     async def _take_child(self) -> Child:
         """A child that waits for its job: warm, about to be, or fresh."""
-        while True:
+        for _ in range(_TRIES):
             zygote = await self._get_zygote()
             self._idle = [child for child in self._idle if child.state != "gone"]
             waiting = next((child for child in self._idle if child.state == "ready"), None)
@@ -243,8 +244,9 @@ class LocalRenderer:
                 raise
             if child.state == "ready":
                 return child
-            if child.status is not None:
+            if child.status is not None and child.status > 0:
                 raise child.why_not_ready()
+        raise Unavailable("The sandbox's processes end before they begin; try again soon.", retry_after=5)
 
     async def _get_zygote(self) -> ZygoteProcess:
         try:

@@ -88,6 +88,7 @@ class ZygoteProcess:
             )
         except OSError as error:
             ours.close()
+            complaints.close()
             raise SandboxUnavailable(f"{command[-1]} cannot be started: {error}.") from error
         finally:
             control = theirs.fileno()
@@ -96,14 +97,14 @@ class ZygoteProcess:
         ours.send(json.dumps({**settings, "control": control, "cache": str(cache)}).encode())
         try:
             message, handle = await _first_message(ours)
+            if message.get("event") != "ready" or handle is None:
+                kind = HalfBuilt if message.get("event") == "half built" else SandboxUnavailable
+                raise kind(" ".join(message.get("why") or [_last_words(command[-1], complaints)]))
         except BaseException:
             _end(process, ours)
             raise
-        if message.get("event") != "ready" or handle is None:
-            _end(process, ours)
-            kind = HalfBuilt if message.get("event") == "half built" else SandboxUnavailable
-            raise kind(" ".join(message.get("why") or [_last_words(command[-1], complaints)]))
-        complaints.close()
+        finally:
+            complaints.close()
         return cls(process, ours, message, handle)
 
     def spawn(self, *, warm: bool, on_ready: Callable[[Child], None], result_bytes: int, output_bytes: int) -> Child:
@@ -195,9 +196,8 @@ async def _first_message(channel: socket.socket) -> tuple[dict[str, Any], int | 
 
 
 def _last_words(program: str, complaints: IO[bytes]) -> str:
-    with complaints:
-        complaints.seek(0)
-        lines = complaints.read(_MESSAGE_BYTES).decode("utf-8", "replace").strip().splitlines()
+    complaints.seek(0)
+    lines = complaints.read(_MESSAGE_BYTES).decode("utf-8", "replace").strip().splitlines()
     return f"{program} ended at once" + (f": {lines[-1]:.300}." if lines else ".")
 
 
