@@ -141,6 +141,7 @@ class LocalRenderer:
         zygote, self._zygote = self._zygote, None
         if zygote is not None:
             await zygote.close()
+        self._host.close()
         while self._waiting:
             waiting = self._waiting.popleft()
             if not waiting.done():

@@ -33,11 +33,8 @@ def open_home_of_python() -> None:
 if __name__ == "__main__":
     command = sys.argv[sys.argv.index("--") + 1 :]
     open_home_of_python()
-    home = f"/tmp/figserve-home-{os.getpid()}"
-    os.mkdir(home, 0o700)
-    os.chown(home, USER, USER)
     os.setgroups([])
     os.setresgid(USER, USER, USER)
     os.setresuid(USER, USER, USER)
-    environment = {**os.environ, "HOME": home, "XDG_CACHE_HOME": home, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "HOME": "/nonexistent", "XDG_CACHE_HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}
     os.execve(command[0], command, environment)
