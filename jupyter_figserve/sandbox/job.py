@@ -63,17 +63,19 @@ def load_libraries(preload: Sequence[str], most_pixels: int) -> None:
     patches.install()
 
 
-def serve_one(scratch: str, warm: bool) -> None:
-    """In a child: one job, whatever it does, then the end."""
+def serve_one(scratch: str) -> None:
+    """In a child: one job, whatever it does, then the end; to warm up, when the parent says so, is no job."""
     gc.enable()
     tempfile.tempdir = scratch
     sys.stdin = _text_file(NULL, "r")
     sys.stdout = _text_file(STDOUT, "w")
     sys.stderr = _text_file(STDERR, "w")
-    if warm:
-        _warm_up()
     os.write(ANSWER, wire.READY)
     header, parts = _read_job()
+    while header["kind"] == wire.WARM_UP:
+        _warm_up()
+        os.write(ANSWER, wire.READY)
+        header, parts = _read_job()
     os.close(JOB)
     _seed(header["seed"])
     answer, bodies = _answer(header, parts)
@@ -84,7 +86,7 @@ def serve_one(scratch: str, warm: bool) -> None:
 
 
 def _text_file(descriptor: int, mode: str) -> Any:
-    return open(  # noqa: SIM115  as long as the process
+    return open(
         descriptor, mode, encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
     )
 

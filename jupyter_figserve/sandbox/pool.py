@@ -156,7 +156,7 @@ class LocalRenderer:
         try:
             child = await self._take_child()
             self._running.add(child)
-            self._refill_later(0)
+            self._refill_later(_WARM_DELAY)
             frame = await child.do(job)
             if frame is None and child.status is None:
                 raise Unavailable("The sandbox was restarted while it drew this figure; send it again.", retry_after=1)
@@ -223,15 +223,12 @@ class LocalRenderer:
         child.is_gone.add_done_callback(free)
 
     async def _take_child(self) -> Child:
-        """A child that waits for its job: warm, about to be, or fresh."""
+        """A child that waits for its job: a warm one, else one that is not, else a new one."""
         for _ in range(_TRIES):
             zygote = await self._get_zygote()
-            self._idle = [child for child in self._idle if child.state != "gone"]
-            waiting = next((child for child in self._idle if child.state == "ready"), None)
-            child = waiting or next(iter(self._idle), None)
-            if child is None:
-                child = self._spawn(zygote, warm=False)
-            else:
+            ready = [child for child in self._idle if child.state == "ready"]
+            child = max(ready, key=lambda child: child.is_warm) if ready else self._spawn(zygote)
+            if ready:
                 self._idle.remove(child)
             try:
                 async with asyncio.timeout(_SPAWN_PATIENCE):
@@ -259,9 +256,8 @@ class LocalRenderer:
             raise Unavailable("The server is closing.")
         return self._zygote
 
-    def _spawn(self, zygote: ZygoteProcess, *, warm: bool) -> Child:
+    def _spawn(self, zygote: ZygoteProcess) -> Child:
         return zygote.spawn(
-            warm=warm,
             on_ready=lambda _child: self._refill_later(0),
             result_bytes=self._result_bytes,
             output_bytes=self._output_bytes,
@@ -272,15 +268,22 @@ class LocalRenderer:
             self._refill_timer = asyncio.get_running_loop().call_later(delay, self._refill)
 
     def _refill(self) -> None:
-        """Start to warm a child while a core is idle; under load there is none, and jobs get fresh children."""
+        """Keep children waiting, and let them warm up one by one while nothing is drawn.
+
+        What a fork costs, a job would have to pay anyway. Warming up is twice a job's work, which under load is better
+        spent on jobs.
+        """
         self._refill_timer = None
-        if self._zygote is None or not self._is_up.is_set() or self._waiting:
+        if self._zygote is None or not self._is_up.is_set():
             return
         self._idle = [child for child in self._idle if child.state != "gone"]
-        warming = sum(child.state == "starting" for child in self._idle)
-        if len(self._idle) < self.warm and len(self._running) + warming < self.jobs:
-            self._idle.append(self._spawn(self._zygote, warm=True))
-            self._refill_later(0)
+        states = [child.state for child in self._idle]
+        if len(states) < self.warm and "starting" not in states:
+            self._idle.append(self._spawn(self._zygote))
+        elif not self._running and not self._waiting and "warming" not in states:
+            cold = next((child for child in self._idle if child.state == "ready" and not child.is_warm), None)
+            if cold is not None:
+                cold.warm_up()
 
     def _go_on(self, zygote: ZygoteProcess) -> None:
         """Use this zygote until it dies."""

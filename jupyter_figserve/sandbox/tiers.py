@@ -144,7 +144,7 @@ async def _attack(zygote: ZygoteProcess) -> str:
     """Run six attacks in a real child; what got through, in words, or ``""``."""
     with _bait() as (source, has_harm):
         child = zygote.spawn(
-            warm=False, on_ready=lambda _child: None, result_bytes=_PROBE_BYTES, output_bytes=_PROBE_BYTES
+            on_ready=lambda _child: None, result_bytes=_PROBE_BYTES, output_bytes=_PROBE_BYTES
         )
         try:
             await child.is_ready

@@ -107,11 +107,11 @@ class ZygoteProcess:
             complaints.close()
         return cls(process, ours, message, handle)
 
-    def spawn(self, *, warm: bool, on_ready: Callable[[Child], None], result_bytes: int, output_bytes: int) -> Child:
+    def spawn(self, *, on_ready: Callable[[Child], None], result_bytes: int, output_bytes: int) -> Child:
         """Ask for a child; it becomes ready later, or is gone."""
         self._last += 1
         child = Child(self._last, result_bytes=result_bytes, output_bytes=output_bytes, on_ready=on_ready)
-        request = {"event": "spawn", "child": child.number, "warm": warm}
+        request = {"event": "spawn", "child": child.number}
         try:
             socket.send_fds(self._channel, [json.dumps(request).encode()], child.descriptors)
         except OSError:

@@ -29,10 +29,8 @@ class Scale:
         Figures of each catalog whose gallery is asked for, the fewest first.
     idle_seconds
         How long an idle server is looked at.
-    messages
-        Messages that capture reads; a hundredth as many pictures.
-    frames
-        Of an animation.
+    renders
+        Rounds of each row of the sandbox.
     """
 
     publish_rounds: int
@@ -45,8 +43,7 @@ class Scale:
     stores: int
     galleries: tuple[int, ...]
     idle_seconds: int
-    messages: int
-    frames: int
+    renders: int
 
 
 FULL = Scale(
@@ -60,8 +57,7 @@ FULL = Scale(
     stores=100,
     galleries=(100, 10_000, 1_000_000),
     idle_seconds=20,
-    messages=10_000,
-    frames=150,
+    renders=25,
 )
 QUICK = Scale(
     publish_rounds=1,
@@ -74,6 +70,5 @@ QUICK = Scale(
     stores=2,
     galleries=(40, 100),
     idle_seconds=1,
-    messages=10,
-    frames=3,
+    renders=2,
 )

@@ -36,5 +36,10 @@ if __name__ == "__main__":
     os.setgroups([])
     os.setresgid(USER, USER, USER)
     os.setresuid(USER, USER, USER)
-    environment = {**os.environ, "HOME": "/nonexistent", "XDG_CACHE_HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {
+        **os.environ,
+        "HOME": "/nonexistent",
+        "XDG_CACHE_HOME": "/nonexistent",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     os.execve(command[0], command, environment)

@@ -40,7 +40,9 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("references")
     (directory / "scripts.json").write_text(json.dumps(SCRIPTS), encoding="utf-8")
     subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", REFERENCE, directory / "scripts.json", directory], check=True, timeout=300
+        [sys.executable, "-W", "ignore", "-c", REFERENCE, directory / "scripts.json", directory],
+        check=True,
+        timeout=300,
     )
     return directory
 
@@ -245,7 +247,10 @@ def test_an_animation_as_last_value_is_its_first_frame(full_sandbox: Sandbox):
         ("pandas", "import pandas as pd\npd.DataFrame({'a': [1, 3, 2]}).plot()"),
         ("pandas", "import pandas as pd\npd.Series([1, 3, 2]).hist()"),
         ("seaborn", "import seaborn as sns\nsns.scatterplot(x=[1, 2], y=[2, 1])"),
-        ("seaborn", "import seaborn as sns\nimport pandas as pd\nsns.relplot(pd.DataFrame({'x': [1], 'y': [2]}), x='x', y='y')"),
+        (
+            "seaborn",
+            "import seaborn as sns\nimport pandas as pd\nsns.relplot(pd.DataFrame({'x': [1], 'y': [2]}), x='x', y='y')",
+        ),
     ],
 )
 def test_libraries_on_matplotlib(full_sandbox: Sandbox, module: str, code: str):
@@ -328,7 +333,7 @@ def test_p1_a_pickle_that_runs_something(sandbox: Sandbox, bait):
         b"\x80\x04\x8e\xff\xff\xff\xff\xff\x00\x00\x00",
         pickle.dumps({"a": 1}),
         pickle.dumps(None),
-        b"(lp0\n" + b"(lp0\n" * 2_000 + b"." ,
+        b"(lp0\n" + b"(lp0\n" * 2_000 + b".",
         b"\x80\x04]" + b"\x94h\x00a" * 10 + b".",
     ],
 )
@@ -352,7 +357,9 @@ def test_p3_a_figure_of_another_matplotlib(sandbox: Sandbox):
     """Is drawn if it can be; else both versions are named."""
     source = pickle_figure(figure())
     assert sandbox.render(source, kind="figure", libraries={"matplotlib": "3.8.0"}).pictures
-    broken = source.replace(b"AxesStack", b"AxesStuck") if b"AxesStack" in source else source.replace(b"Figure", b"Figyre")
+    broken = (
+        source.replace(b"AxesStack", b"AxesStuck") if b"AxesStack" in source else source.replace(b"Figure", b"Figyre")
+    )
     error = sandbox.attack(broken, kind="figure", libraries={"matplotlib": "3.8.0"})
     assert isinstance(error, OutputInvalid), error
     assert "3.8.0" in str(error)

@@ -82,7 +82,7 @@ attempt("openat", lambda: os.read(os.open(TOKEN, os.O_PATH), 9))
 def test_r2_the_servers_environment_is_not_there(sandbox: Sandbox):
     """Neither through Python nor through the C library nor in the memory that the zygote began with."""
     output = sandbox.render(
-        f"""
+        """
 import ctypes, os
 libc = ctypes.CDLL(None)
 libc.getenv.restype = ctypes.c_char_p

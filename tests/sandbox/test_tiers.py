@@ -96,7 +96,7 @@ def test_an_administrator_may_do_without(caplog: pytest.LogCaptureFixture):
 
 def test_a_sandbox_that_does_not_hold_is_not_used(monkeypatch: pytest.MonkeyPatch):
     """What the self-test gets through to counts, not what the kernel says of itself."""
-    leaky = tiers._ATTACKS.replace('with open(CANARY) as file:\n        return bool(file.read())', "return True")
+    leaky = tiers._ATTACKS.replace("with open(CANARY) as file:\n        return bool(file.read())", "return True")
     assert leaky != tiers._ATTACKS
     monkeypatch.setattr(tiers, "_ATTACKS", leaky)
     sandbox = started()
