@@ -126,6 +126,11 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
+    def take_handle(self) -> int | None:
+        """The pidfd, which is then the caller's to close."""
+        handle, self._handle = self._handle, None
+        return handle
+
     def ended(self, status: int | None) -> None:
         """The zygote has reaped it, or is no more itself."""
         if self.is_gone.done():

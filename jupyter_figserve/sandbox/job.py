@@ -15,7 +15,8 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from ..encode import Encoded, encode, libraries
+from ..describe import libraries
+from ..encode import Encoded, encode
 from ..errors import FigServeError, InvalidInput, NoFigure, OutputInvalid
 from ..figure import Payload
 from ..formats import get_format
@@ -86,9 +87,7 @@ def serve_one(scratch: str) -> None:
 
 
 def _text_file(descriptor: int, mode: str) -> Any:
-    return open(
-        descriptor, mode, encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
-    )
+    return open(descriptor, mode, encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
 
 
 def _warm_up() -> None:

@@ -1,4 +1,4 @@
-"""What pyplot does differently in a child: no windows, and a memory of the figures that were shown or closed. Child side.
+"""What pyplot does differently in a child: no windows, and a memory of the figures that were closed. Child side.
 
 Posted code is what a person would run on a desk: it chooses window systems, shows, pauses, saves files and closes.
 """

@@ -143,9 +143,7 @@ def _tier_of(ready: Mapping[str, Any]) -> Tier:
 async def _attack(zygote: ZygoteProcess) -> str:
     """Run six attacks in a real child; what got through, in words, or ``""``."""
     with _bait() as (source, has_harm):
-        child = zygote.spawn(
-            on_ready=lambda _child: None, result_bytes=_PROBE_BYTES, output_bytes=_PROBE_BYTES
-        )
+        child = zygote.spawn(on_ready=lambda _child: None, result_bytes=_PROBE_BYTES, output_bytes=_PROBE_BYTES)
         try:
             await child.is_ready
             if child.state != "ready":

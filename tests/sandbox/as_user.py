@@ -42,4 +42,4 @@ if __name__ == "__main__":
         "XDG_CACHE_HOME": "/nonexistent",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    os.execve(command[0], command, environment)
+    os.execve(command[0], command, environment)  # noqa: S606  the tests' own command

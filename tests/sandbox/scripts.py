@@ -1,5 +1,7 @@
 """Plotting scripts as people write them, each for itself; ``numpy`` and ``matplotlib`` are all they need."""
 
+# ruff: noqa: E501  a script a line is read more easily than one that is broken
+
 from __future__ import annotations
 
 _PLT = "import matplotlib.pyplot as plt\n"

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jupyter_figserve.encode import libraries
+from jupyter_figserve.describe import libraries
 from jupyter_figserve.errors import CodeFailed, InvalidInput, NoFigure, OutputInvalid
 from jupyter_figserve.formats import FORMATS, looks_like
 from jupyter_figserve.pickling import pickle_figure
@@ -156,12 +156,12 @@ def test_any_other_last_expression_leaves_the_current_figure(full_sandbox: Sandb
         TWO + "plt.savefig('x.png')\nplt.close('all')\n",
         TWO + "plt.savefig('/no/such/place/x.png')\nplt.close('all')\n",
         "from matplotlib.figure import Figure\nfig = Figure(figsize=(3, 1))\nfig.subplots().plot([1, 2])\n",
-        "from matplotlib.figure import Figure\ndef f():\n    fig = Figure(figsize=(3, 1))\n    fig.savefig('x.png')\nf()\n",
+        "from matplotlib.figure import Figure\ndef f():\n    Figure(figsize=(3, 1)).savefig('x.png')\nf()\n",
         "%matplotlib inline\n%config InlineBackend.figure_format = 'retina'\n" + TWO,
     ],
 )
 def test_what_a_person_would_have_seen(sandbox: Sandbox, code: str):
-    """Figures that were saved and closed, files that cannot be written, figures without pyplot, a notebook's first line."""
+    """Figures saved and closed, files that cannot be written, figures without pyplot, a notebook's first line."""
     assert size(sandbox.render(code).pictures[0].data) == (300, 100)
 
 
@@ -370,7 +370,7 @@ def test_a_function_is_called_with_its_arguments(sandbox: Sandbox):
     """A detached live function, by value; its error has its own lines."""
     cloudpickle = pytest.importorskip("cloudpickle", reason="not on this machine: cloudpickle")
     names: dict[str, object] = {}
-    exec(
+    exec(  # noqa: S102  as a notebook's cell would
         "def draw(width, bad=False):\n    import matplotlib.pyplot as plt\n    if bad: raise ValueError('bad')\n"
         "    return plt.figure(figsize=(width, 1))\n",
         names,

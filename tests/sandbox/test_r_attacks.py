@@ -264,7 +264,8 @@ attempt("pipes", pipes)
         "import time; time.sleep(1000)",
         "import re; re.match(r'(a+)+$', 'a' * 60 + 'b')",
         "9 ** 9 ** 9",
-        "import signal\nfor n in range(1, 64):\n    try: signal.signal(n, signal.SIG_IGN)\n    except (OSError, ValueError): pass\n"
+        "import signal\nfor n in range(1, 64):\n    try: signal.signal(n, signal.SIG_IGN)\n"
+        "    except (OSError, ValueError): pass\n"
         "while True: pass",
         "import threading\nthreading.Event().wait()",
         "import os\nr, w = os.pipe()\nos.read(r, 1)",
@@ -651,7 +652,7 @@ def test_r31_the_zygote_is_killed(sandbox: Sandbox):
         old = psutil.Process(zygote.pid).children(recursive=True)
         zygote.kill()
         answers = await asyncio.gather(*running, *waiting, return_exceptions=True)
-        gone, alive = psutil.wait_procs(old, timeout=5)
+        _, alive = psutil.wait_procs(old, timeout=5)
         assert not alive
         return answers
 
@@ -693,12 +694,12 @@ def test_r32_who_goes_away_while_waiting_gives_its_place_up(sandbox: Sandbox):
             for _ in range(renderer.jobs)
         ]
         waiting = [asyncio.create_task(renderer.render(Job("code", LINE.encode()))) for _ in range(5)]
-        while len(renderer._waiting) < 5:
+        while renderer._slots.waiting < 5:
             await asyncio.sleep(0.01)
         for task in (*waiting, *running):
             task.cancel()
         await asyncio.gather(*waiting, *running, return_exceptions=True)
-        assert not renderer._waiting
+        assert not renderer._slots.waiting
 
     sandbox.run(scene())
     sandbox.assert_well()

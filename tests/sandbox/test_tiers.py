@@ -1,4 +1,4 @@
-"""Hosts that lack something: which tier they are left with, what is said of it, and that nothing runs without enough."""
+"""Hosts that lack something: which tier they are left with, what is said of it, and that nothing runs without."""
 
 from __future__ import annotations
 
