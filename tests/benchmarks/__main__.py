@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import event_streams, gallery, idle, kills, large_catalog, link_get, publish, sandbox, store_publish
+from . import capture, event_streams, gallery, idle, kills, large_catalog, link_get, publish, sandbox, store_publish
 from .machine import describe_machine
 from .report import print_header, print_row
 from .scale import FULL, QUICK
@@ -22,6 +22,7 @@ BENCHMARKS = {
     "gallery": gallery.measure,
     "event-streams": event_streams.measure,
     "idle": idle.measure,
+    "capture": capture.measure,
     "sandbox": sandbox.measure,
     "store-publish": store_publish.measure,
     "kills": kills.measure,

@@ -29,6 +29,10 @@ class Scale:
         Figures of each catalog whose gallery is asked for, the fewest first.
     idle_seconds
         How long an idle server is looked at.
+    messages
+        Messages that capture reads; a hundredth as many pictures.
+    frames
+        Of an animation.
     renders
         Rounds of each row of the sandbox.
     """
@@ -43,6 +47,8 @@ class Scale:
     stores: int
     galleries: tuple[int, ...]
     idle_seconds: int
+    messages: int
+    frames: int
     renders: int
 
 
@@ -57,6 +63,8 @@ FULL = Scale(
     stores=100,
     galleries=(100, 10_000, 1_000_000),
     idle_seconds=20,
+    messages=10_000,
+    frames=150,
     renders=25,
 )
 QUICK = Scale(
@@ -70,5 +78,7 @@ QUICK = Scale(
     stores=2,
     galleries=(40, 100),
     idle_seconds=1,
+    messages=10,
+    frames=3,
     renders=2,
 )

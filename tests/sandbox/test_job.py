@@ -370,7 +370,7 @@ def test_a_function_is_called_with_its_arguments(sandbox: Sandbox):
     """A detached live function, by value; its error has its own lines."""
     cloudpickle = pytest.importorskip("cloudpickle", reason="not on this machine: cloudpickle")
     names: dict[str, object] = {}
-    exec(  # noqa: S102  as a notebook's cell would
+    exec(
         "def draw(width, bad=False):\n    import matplotlib.pyplot as plt\n    if bad: raise ValueError('bad')\n"
         "    return plt.figure(figsize=(width, 1))\n",
         names,
