@@ -136,7 +136,7 @@ def _build_jail(settings: dict[str, Any]) -> tuple[Jail, list[str]]:
     why: list[str] = []
     base = _address_space()
     program = _find_filter(settings, why)
-    readable = tuple(readable_paths(settings["cache"]))
+    readable = tuple(readable_paths())
     enclosure = _enclose(settings, readable, why)
     version = landlock.find_version() if settings["landlock"] else 0
     if settings["landlock"] and not version:

@@ -73,6 +73,9 @@ class ZygoteProcess:
             When it ended otherwise, or could not be started.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        # It waits in the socket for whoever comes; who ends at once is told by the other direction.
+        ours.send(json.dumps({**settings, "control": theirs.fileno()}).encode())
         package = str(Path(__file__).parents[1])
         complaints = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process that writes into it
         arguments = [*command, "-I", "-B", "-c", _BOOTSTRAP, package, str(theirs.fileno())]
@@ -92,10 +95,7 @@ class ZygoteProcess:
             complaints.close()
             raise SandboxUnavailable(f"{command[-1]} cannot be started: {error}.") from error
         finally:
-            control = theirs.fileno()
             theirs.close()
-        ours.setblocking(False)
-        ours.send(json.dumps({**settings, "control": control, "cache": str(cache)}).encode())
         try:
             message, handle = await _first_message(ours)
             if message.get("event") != "ready" or handle is None:

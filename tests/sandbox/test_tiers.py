@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -71,6 +72,20 @@ def test_the_tier_of_an_ordinary_user(lacking: tuple[str, ...], tier: str, tmp_p
     try:
         assert sandbox.renderer.report.tier == tier, sandbox.renderer.report.why
         assert str(USER) in sandbox.render("import os\nprint(os.getuid())\n" + LINE).output
+        sandbox.assert_well()
+    finally:
+        sandbox.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason=ELSEWHERE + "only root can become another user")
+def test_children_of_a_containers_root_are_users_of_their_own():
+    """Where there are no namespaces: none owns a file, and no two are the same."""
+    sandbox = started("container", before=[*AS_USER[:2], "root", "--"])
+    try:
+        assert sandbox.renderer.report.tier == "STRICT", sandbox.renderer.report.why
+        users = {sandbox.render("import os\nprint(os.getuid(), os.geteuid(), os.getgroups())\n" + LINE).output for _ in range(3)}
+        assert len(users) == 3
+        assert all(re.fullmatch(r"(61\d{3}) \1 \[\]\n", user) for user in users), users
         sandbox.assert_well()
     finally:
         sandbox.close()
