@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_NAMES = 6
+_VERSIONED = ("matplotlib", "numpy", "pandas", "seaborn", "plotnine", "plotly", "altair", "bokeh", "PIL")
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 Words = tuple[str, str]
@@ -56,6 +57,13 @@ def describe(obj: object) -> Words:
     # IPython.display.Image carries the text that its author gave.
     alt = getattr(obj, "alt", "")
     return "", alt if isinstance(alt, str) else ""
+
+
+def libraries() -> dict[str, str]:
+    """Versions of Python (two numbers) and of the plotting libraries that are loaded."""
+    loaded = {name: getattr(sys.modules.get(name), "__version__", None) for name in _VERSIONED}
+    versions = {name: version for name, version in loaded.items() if isinstance(version, str)}
+    return {"python": f"{sys.version_info.major}.{sys.version_info.minor}", **versions}
 
 
 def _is_panel(axes: Axes) -> bool:

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from .png import Pixels
 
-_LIBRARIES = ("matplotlib", "numpy", "pandas", "seaborn", "plotnine", "plotly", "altair", "bokeh", "PIL")
 _ACCEPTED = (
     "a matplotlib figure, Axes or artist, a seaborn, plotnine or pandas plot, a Pillow image, image bytes,"
     " or an object with an image or HTML representation (Plotly, Altair, Bokeh)"
@@ -103,8 +102,6 @@ def encode(
         Cut or extend the picture to what is drawn, like ``bbox_inches="tight"``.
     transparent
         Without the background, for matplotlib's figures.
-    wants_thumbnail
-        Without one, formats other than PNG are drawn once instead of twice.
 
     Raises
     ------
@@ -133,13 +130,6 @@ def encode(
     except Exception as error:
         reason = one_line(f"{type(error).__name__}: {error}", 500)
         raise OutputInvalid(f"The figure could not be drawn: {reason}") from error
-
-
-def libraries() -> dict[str, str]:
-    """Versions of Python (two numbers) and of the plotting libraries that are loaded."""
-    loaded = {name: getattr(sys.modules.get(name), "__version__", None) for name in _LIBRARIES}
-    versions = {name: version for name, version in loaded.items() if isinstance(version, str)}
-    return {"python": f"{sys.version_info.major}.{sys.version_info.minor}", **versions}
 
 
 @dataclass(frozen=True)

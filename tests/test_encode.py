@@ -16,7 +16,8 @@ from PIL import Image
 
 from jupyter_figserve import encode as module
 from jupyter_figserve import pictures
-from jupyter_figserve.encode import encode, libraries
+from jupyter_figserve.describe import libraries
+from jupyter_figserve.encode import encode
 from jupyter_figserve.errors import InvalidInput, OutputInvalid, UnsupportedType
 from jupyter_figserve.formats import FORMATS, find_format_of_bytes
 

@@ -15,7 +15,10 @@ from .imports import PACKAGE, Import, find_cycles, find_modules, read_imports
 MODULES = find_modules(Path(jupyter_figserve.__file__).parent)
 IMPORTS = read_imports(MODULES)
 ENCODE = frozenset({"describe", "encode", "pickling", "pictures", "png", "resolve", "rich"})
-SANDBOX_CHILD = frozenset({"job", "jail", "zygote"})
+SANDBOX_CHILD = frozenset(
+    "jail job landlock limits namespaces patches posted readable seccomp selecting syscalls zygote".split()
+)
+SANDBOX_WIRE = frozenset({"wire"})
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,9 @@ LAYERS = {
     "root": layer(),
     "encode": layer("root", inside="PIL bokeh isal matplotlib numpy zlib_ng"),
     "kernel": layer("root", inside="IPython anywidget ipykernel ipywidgets jupyter_core tornado", ours_inside="encode"),
-    "sandbox child": layer("root encode", inside="matplotlib numpy"),
-    "sandbox": layer("root", ours_inside="sandbox child"),
+    "sandbox_wire": layer("root"),
+    "sandbox_child": layer("root encode sandbox_wire", inside="matplotlib numpy"),
+    "sandbox": layer("root sandbox_wire"),
     "store": layer("root", libraries="sqlalchemy alembic", inside="obstore psycopg"),
     "server": layer(
         "root store sandbox",
@@ -69,7 +73,9 @@ def layer_of(module: str) -> str:
     if parts[0] in ENCODE:
         return "encode"
     if parts[0] == "sandbox":
-        return "sandbox child" if parts[-1] in SANDBOX_CHILD else "sandbox"
+        if parts[-1] in SANDBOX_CHILD:
+            return "sandbox_child"
+        return "sandbox_wire" if parts[-1] in SANDBOX_WIRE else "sandbox"
     return parts[0] if parts[0] in LAYERS else "root"
 
 

@@ -57,9 +57,11 @@ def _examine(options: argparse.Namespace) -> Iterator[Result]:
     from .checks.environment import check_environment
     from .checks.kernels import check_kernels
     from .checks.running import check_running, dead_files
+    from .checks.sandbox import check_sandbox
 
     examined: list[Examination] = []
     yield from check_environment()
+    yield check_sandbox()
     yield from check_kernels()
     yield from _check_named(options, examined)
     yield from check_running(options, examined)

@@ -106,7 +106,7 @@ def unpublish(notebook: str | None = None) -> int:
 def _post(
     connection: Connection, encoded: Encoded, name: str | None, words: dict[str, str], keep_source: bool
 ) -> Published:
-    from ..encode import libraries
+    from ..describe import libraries
 
     cell = find_cell()
     used = libraries()

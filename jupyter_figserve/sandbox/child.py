@@ -18,7 +18,7 @@ from .renderer import Job
 _PIECE = 1 << 18
 # What is printed beyond the bound is thrown away; beyond so many times of it, the code is ended.
 _FLOOD = 256
-State = Literal["starting", "ready", "working", "gone"]
+State = Literal["starting", "ready", "warming", "working", "gone"]
 
 
 class Child:
@@ -31,12 +31,13 @@ class Child:
     result_bytes, output_bytes
         Bounds on the answer, and on what is kept of the output.
     on_ready
-        Called when it has put on its jail and waits.
+        Called when it has put on its jail, or has warmed up, and waits.
     """
 
     def __init__(self, number: int, *, result_bytes: int, output_bytes: int, on_ready: Callable[[Child], None]) -> None:
         self.number = number
         self.state: State = "starting"
+        self.is_warm = False
         self.status: int | None = None
         self._result_bytes, self._output_bytes = result_bytes, output_bytes
         self._on_ready = on_ready
@@ -75,6 +76,15 @@ class Child:
         self._handle = handle
         if self._is_killed:
             self.kill()
+
+    def warm_up(self) -> None:
+        """Let it draw a throw-away figure, so that its pages, fonts and caches are its own before its job comes."""
+        assert self.state == "ready"
+        assert not self.is_warm
+        self.state, self.is_warm = "warming", True
+        # Smaller than any pipe, and the pipe is empty. If the child is gone, that is noticed elsewhere.
+        with contextlib.suppress(OSError):
+            os.write(self._job_end, b"".join(wire.pack({"kind": wire.WARM_UP})))
 
     async def do(self, job: Job) -> bytes | None:
         """Send the job and wait; the answer's frame, or None when the child ended without one.
@@ -115,6 +125,11 @@ class Child:
         if self._handle is not None and not self.is_gone.done():
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+
+    def take_handle(self) -> int | None:
+        """The pidfd, which is then the caller's to close."""
+        handle, self._handle = self._handle, None
+        return handle
 
     def ended(self, status: int | None) -> None:
         """The zygote has reaped it, or is no more itself."""
@@ -160,10 +175,11 @@ class Child:
                 self._close(self._answer_end)
                 self.kill()
                 return
-            if self.state == "starting" and piece.startswith(wire.READY):
+            if self.state in ("starting", "warming") and piece.startswith(wire.READY):
                 piece = piece[len(wire.READY) :]
                 self.state = "ready"
-                self.is_ready.set_result(None)
+                if not self.is_ready.done():
+                    self.is_ready.set_result(None)
                 self._on_ready(self)
             self._answer += piece
             if self._is_too_large():

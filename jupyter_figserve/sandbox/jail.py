@@ -87,7 +87,8 @@ class Jail:
         limits.hide_from_others()
         limits.gain_nothing()
         if self.landlock:
-            landlock.restrict(self.landlock, self.readable, [SCRATCH] if self.enclosure else [])
+            writable = ["/dev/null", *([SCRATCH] if self.enclosure is not None else [])]
+            landlock.restrict(self.landlock, self.readable, writable)
         self._limit()
         if self.filter is not None:
             limits.drop_capabilities()

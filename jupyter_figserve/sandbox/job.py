@@ -11,16 +11,18 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from ..encode import Encoded, encode, libraries
+from ..describe import libraries
+from ..encode import Encoded, encode
 from ..errors import FigServeError, InvalidInput, NoFigure, OutputInvalid
 from ..figure import Payload
 from ..formats import get_format
 from ..resolve import find_figure
 from . import patches, posted, wire
-from .jail import ANSWER, JOB, STDERR, STDOUT
+from .jail import ANSWER, JOB, NULL, STDERR, STDOUT
 from .selecting import resize, select
 
 __all__ = ["libraries", "load_libraries", "serve_one"]
@@ -62,17 +64,19 @@ def load_libraries(preload: Sequence[str], most_pixels: int) -> None:
     patches.install()
 
 
-def serve_one(scratch: str, warm: bool) -> None:
-    """In a child: one job, whatever it does, then the end."""
+def serve_one(scratch: str) -> None:
+    """In a child: one job, whatever it does, then the end; to warm up, when the parent says so, is no job."""
     gc.enable()
     tempfile.tempdir = scratch
-    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  as long as the process
-    sys.stdout = _text_file(STDOUT)
-    sys.stderr = _text_file(STDERR)
-    if warm:
-        _warm_up()
+    sys.stdin = _text_file(NULL, "r")
+    sys.stdout = _text_file(STDOUT, "w")
+    sys.stderr = _text_file(STDERR, "w")
     os.write(ANSWER, wire.READY)
     header, parts = _read_job()
+    while header["kind"] == wire.WARM_UP:
+        _warm_up()
+        os.write(ANSWER, wire.READY)
+        header, parts = _read_job()
     os.close(JOB)
     _seed(header["seed"])
     answer, bodies = _answer(header, parts)
@@ -82,10 +86,8 @@ def serve_one(scratch: str, warm: bool) -> None:
         _write(ANSWER, piece)
 
 
-def _text_file(descriptor: int) -> Any:
-    return open(  # noqa: SIM115  as long as the process
-        descriptor, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
-    )
+def _text_file(descriptor: int, mode: str) -> Any:
+    return open(descriptor, mode, encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
 
 
 def _warm_up() -> None:
@@ -152,6 +154,11 @@ _STATUS = {NoFigure: "no figure", InvalidInput: "input"}
 
 
 def _failed(failure: posted.Failure) -> dict[str, Any]:
+    import matplotlib
+
+    if matplotlib.rcParams.get("text.usetex"):
+        words = "text.usetex needs LaTeX, a program of its own, and the sandbox starts none; set it to False"
+        failure = replace(failure, message=f"{words} (mathtext draws most formulas). {failure.message}")
     return {"status": "failed", **vars(failure)}
 
 
@@ -241,7 +248,7 @@ def _try_drawing(figure: Any) -> None:
 
 def _unopened(error: BaseException, words: str) -> posted.Failure:
     failure = posted.failure_of(error)
-    return posted.Failure(failure.kind, f"{words}: {failure.kind}: {failure.message}", failure.line, failure.traceback)
+    return replace(failure, message=f"{words}: {failure.kind}: {failure.message}")
 
 
 def _call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:

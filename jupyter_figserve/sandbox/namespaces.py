@@ -115,8 +115,10 @@ class Enclosure:
             os.symlink(target, new + path)
         for name in (SCRATCH, "/old"):
             os.makedirs(new + name, exist_ok=True)
-        if not os.path.lexists(new + "/tmp"):
-            os.symlink(SCRATCH, new + "/tmp")
+        # Where scripts write, unless an installation lies below it.
+        usual = new + "/tmp"  # noqa: S108  a link in the new root
+        if not os.path.lexists(usual):
+            os.symlink(SCRATCH, usual)
         os.chdir(new)
         call("pivot_root", b".", b"old")
         os.chdir("/")

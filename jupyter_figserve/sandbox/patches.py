@@ -1,4 +1,4 @@
-"""What pyplot does differently in a child: no windows, and a memory of the figures that were shown or closed. Child side.
+"""What pyplot does differently in a child: no windows, and a memory of the figures that were closed. Child side.
 
 Posted code is what a person would run on a desk: it chooses window systems, shows, pauses, saves files and closes.
 """
@@ -21,8 +21,10 @@ class Ledger:
         self._kept: deque[Any] = deque(maxlen=MOST_KEPT)
 
     def keep(self, figure: Any) -> None:
-        if not any(figure is other for other in self._kept):
-            self._kept.append(figure)
+        """Put it last, and there once."""
+        others = [other for other in self._kept if other is not figure]
+        self._kept.clear()
+        self._kept.extend([*others, figure])
 
     def forget_all(self) -> None:
         self._kept.clear()
@@ -74,7 +76,7 @@ def _closing(close: Any) -> Any:
     def closing(fig: Any = None) -> None:
         from matplotlib import pyplot
 
-        before = {number: _open_figure(number) for number in pyplot.get_fignums()}
+        before = _open_figures()
         close(fig)
         left = set(pyplot.get_fignums())
         for number, figure in before.items():
@@ -84,10 +86,11 @@ def _closing(close: Any) -> Any:
     return closing
 
 
-def _open_figure(number: int) -> Any:
+def _open_figures() -> dict[int, Any]:
+    """By number; the current one last."""
     from matplotlib._pylab_helpers import Gcf
 
-    return Gcf.figs[number].canvas.figure
+    return {number: manager.canvas.figure for number, manager in Gcf.figs.items()}
 
 
 def _saving(savefig: Any) -> Any:

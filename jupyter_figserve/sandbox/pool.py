@@ -1,9 +1,8 @@
-"""The local renderer: a zygote, warm children, a bounded queue and deadlines. Sandbox, parent side; on asyncio alone."""
+"""The local renderer: a zygote, warm children, a bounded queue and deadlines. Sandbox, parent side; asyncio alone."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 import os
@@ -12,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import InvalidInput, NoFigure, SandboxUnavailable, TooLarge, Unavailable
+from ..errors import InvalidInput, SandboxUnavailable, TooLarge, Unavailable
 from . import tiers
 from .answers import Limits, check_size, read_answer
 from .child import Child
 from .renderer import Job, Rendered, Report
+from .slots import Slots
 from .zygote_process import ZygoteProcess
 
 _log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ QUEUE_LENGTH = 64
 LONGEST = 60.0
 _SPAWN_PATIENCE = 15.0
 _RESTART_PATIENCE = 20.0
+_TRIES = 8
 # A job that comes within this time after another one takes the core that a child would be warmed on.
 _WARM_DELAY = 0.01
 _RESTART_DELAYS = (0.0, 0.0, 0.5, 2.0, 10.0)
@@ -40,6 +41,11 @@ def usual_cache() -> Path:
     """Where matplotlib's list of fonts is kept between starts; making it takes a second."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(base) / "jupyter_figserve" / "sandbox"
+
+
+def _cores() -> int:
+    """Of this process, which may be allowed fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class LocalRenderer:
@@ -92,9 +98,9 @@ class LocalRenderer:
         wrap: Sequence[str] = (),
         allow_unsandboxed: bool = False,
     ) -> None:
-        self.jobs = jobs or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else jobs or 1
+        self.jobs = jobs or _cores()
         self.warm = self.jobs if warm is None else warm
-        self._queue_length, self._source_bytes, self._longest = queue_length, source_bytes, timeout
+        self._source_bytes, self._longest = source_bytes, timeout
         self._result_bytes, self._output_bytes = result_bytes, output_bytes
         self._limits = Limits(pixels)
         bounds = {"memory": memory_bytes, "scratch": scratch_bytes, "seconds": math.ceil(timeout) + 5, "pixels": pixels}
@@ -108,8 +114,7 @@ class LocalRenderer:
         self._is_closed = False
         self._running: set[Child] = set()
         self._idle: list[Child] = []
-        self._free = self.jobs
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._slots = Slots(self.jobs, queue_length, lambda: self._refill_later(_WARM_DELAY))
         self._tasks: set[asyncio.Task[None]] = set()
         self._starts: deque[float] = deque(maxlen=len(_RESTART_DELAYS))
         self._refill_timer: asyncio.TimerHandle | None = None
@@ -140,21 +145,20 @@ class LocalRenderer:
         zygote, self._zygote = self._zygote, None
         if zygote is not None:
             await zygote.close()
-        while self._waiting:
-            waiting = self._waiting.popleft()
-            if not waiting.done():
-                waiting.set_exception(Unavailable("The server is closing."))
+        self._host.close()
+        self._slots.close()
 
     async def render(self, job: Job) -> Rendered:
         self._check(job)
         if not self._is_started.is_set():
             await self._is_started.wait()
-        await self._take_slot()
+            self._check(job)
+        await self._slots.take()
         child: Child | None = None
         try:
             child = await self._take_child()
             self._running.add(child)
-            self._refill_later(0)
+            self._refill_later(_WARM_DELAY)
             frame = await child.do(job)
             if frame is None and child.status is None:
                 raise Unavailable("The sandbox was restarted while it drew this figure; send it again.", retry_after=1)
@@ -177,59 +181,26 @@ class LocalRenderer:
         if job.figure not in (None, "all") and not (type(job.figure) is int and job.figure >= 0):
             raise InvalidInput(f"{job.figure!r:.40} is no figure; give its number, or all.")
 
-    async def _take_slot(self) -> None:
-        """A place among the jobs at once; in order, and for as many as may wait."""
-        if self._free and not self._waiting:
-            self._free -= 1
-            return
-        if len(self._waiting) >= self._queue_length:
-            raise Unavailable(
-                f"{self._queue_length} figures wait to be drawn already; try again soon.", code="busy", retry_after=2
-            )
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except BaseException:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._free_slot()
-            else:
-                with contextlib.suppress(ValueError):
-                    self._waiting.remove(turn)
-            raise
-
-    def _free_slot(self) -> None:
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._free += 1
-        self._refill_later(_WARM_DELAY)
-
     def _give_back(self, child: Child | None) -> None:
         """The slot is free again when its child is gone, which is at once."""
         if child is None:
-            self._free_slot()
+            self._slots.free()
             return
         child.kill()
 
         def free(_gone: object) -> None:
             self._running.discard(child)
-            self._free_slot()
+            self._slots.free()
 
         child.is_gone.add_done_callback(free)
 
     async def _take_child(self) -> Child:
-        """A child that waits for its job: warm, about to be, or fresh."""
-        while True:
+        """A child that waits for its job: a warm one, else one that is not, else a new one."""
+        for _ in range(_TRIES):
             zygote = await self._get_zygote()
-            self._idle = [child for child in self._idle if child.state != "gone"]
-            waiting = next((child for child in self._idle if child.state == "ready"), None)
-            child = waiting or next(iter(self._idle), None)
-            if child is None:
-                child = self._spawn(zygote, warm=False)
-            else:
+            ready = [child for child in self._idle if child.state == "ready"]
+            child = max(ready, key=lambda child: child.is_warm) if ready else self._spawn(zygote)
+            if ready:
                 self._idle.remove(child)
             try:
                 async with asyncio.timeout(_SPAWN_PATIENCE):
@@ -237,28 +208,30 @@ class LocalRenderer:
             except TimeoutError:
                 _log.error("The sandbox's zygote does not answer; it is started anew.")
                 zygote.kill()
-                await asyncio.shield(zygote.is_dead)
+                await asyncio.shield(zygote.is_ending)
             except BaseException:
                 child.kill()
                 raise
             if child.state == "ready":
                 return child
-            if child.status is not None:
+            if child.status is not None and child.status > 0:
                 raise child.why_not_ready()
+        raise Unavailable("The sandbox's processes end before they begin; try again soon.", retry_after=5)
 
     async def _get_zygote(self) -> ZygoteProcess:
         try:
             async with asyncio.timeout(_RESTART_PATIENCE):
-                await self._is_up.wait()
+                while self._zygote is not None and self._zygote.is_ending.done():
+                    self._is_up.clear()
+                    await self._is_up.wait()
         except TimeoutError:
             raise Unavailable("The sandbox ended and does not start again; see the server's log.") from None
         if self._zygote is None:
             raise Unavailable("The server is closing.")
         return self._zygote
 
-    def _spawn(self, zygote: ZygoteProcess, *, warm: bool) -> Child:
+    def _spawn(self, zygote: ZygoteProcess) -> Child:
         return zygote.spawn(
-            warm=warm,
             on_ready=lambda _child: self._refill_later(0),
             result_bytes=self._result_bytes,
             output_bytes=self._output_bytes,
@@ -269,15 +242,22 @@ class LocalRenderer:
             self._refill_timer = asyncio.get_running_loop().call_later(delay, self._refill)
 
     def _refill(self) -> None:
-        """Start to warm a child while a core is idle; under load there is none, and jobs get fresh children."""
+        """Keep children waiting, and let them warm up one by one while nothing is drawn.
+
+        What a fork costs, a job would have to pay anyway. Warming up is twice a job's work, which under load is better
+        spent on jobs.
+        """
         self._refill_timer = None
-        if self._zygote is None or not self._is_up.is_set() or self._waiting:
+        if self._zygote is None or not self._is_up.is_set():
             return
         self._idle = [child for child in self._idle if child.state != "gone"]
-        warming = sum(child.state == "starting" for child in self._idle)
-        if len(self._idle) < self.warm and len(self._running) + warming < self.jobs:
-            self._idle.append(self._spawn(self._zygote, warm=True))
-            self._refill_later(0)
+        states = [child.state for child in self._idle]
+        if len(states) < self.warm and "starting" not in states:
+            self._idle.append(self._spawn(self._zygote))
+        elif not self._running and not self._slots.waiting and "warming" not in states:
+            cold = next((child for child in self._idle if child.state == "ready" and not child.is_warm), None)
+            if cold is not None:
+                cold.warm_up()
 
     def _go_on(self, zygote: ZygoteProcess) -> None:
         """Use this zygote until it dies."""
@@ -291,7 +271,7 @@ class LocalRenderer:
     async def _watch(self, zygote: ZygoteProcess) -> None:
         """Start another one when it dies, more patiently when that happens often."""
         loop = asyncio.get_running_loop()
-        await asyncio.shield(zygote.is_dead)
+        await asyncio.shield(zygote.is_ending)
         self._is_up.clear()
         self._idle = []
         while not self._is_closed:
@@ -306,6 +286,3 @@ class LocalRenderer:
                 self._report = replace(self._report, why=(*self._report.why[:4], str(error)))
                 continue
             return
-
-
-__all__ = ["LocalRenderer", "NoFigure", "usual_cache"]

@@ -9,7 +9,7 @@ import re
 import sys
 import traceback
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 NAME = "<code>"
@@ -18,9 +18,12 @@ OWN_FILES = {NAME}
 """Whose frames belong into a traceback; a live function's file comes to it."""
 _LAST = "__figserve_last__"
 _MESSAGE_LENGTH = 2_000
+_MOST_FRAMES = 40
+_LONGEST_SHOWN = 2**20
+"""Characters of code, up to which tracebacks show its lines."""
 _TRACEBACK_LENGTH = 32_000
 # A notebook's cell may begin so; what it asks for is given here anyway.
-_MAGIC = re.compile(r"^\s*%(?:matplotlib|config)\b.*$", re.MULTILINE)
+_MAGIC = re.compile(r"^[ \t]*%(?:matplotlib|config)\b.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,8 @@ def failure_of(error: BaseException, names: dict[str, Any] | None = None) -> Fai
 def _compile(source: bytes) -> types.CodeType:
     # As text: a line that names an encoding is about the file that the code was copied from.
     text = source.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    linecache.cache[NAME] = (len(text), None, text.splitlines(keepends=True), NAME)
+    if len(text) <= _LONGEST_SHOWN:
+        linecache.cache[NAME] = (len(text), None, text.splitlines(keepends=True), NAME)
     try:
         tree = ast.parse(text, NAME)
     except SyntaxError:
@@ -98,31 +102,48 @@ def _compile(source: bytes) -> types.CodeType:
 
 
 def _failure(error: BaseException) -> Failure:
+    _keep_own_frames(error)
     told = traceback.TracebackException.from_exception(error, compact=True)
-    line = _line(error, told)
-    _keep_own_frames(told)
     text = _cut("".join(told.format()), _TRACEBACK_LENGTH)
-    return Failure(type(error).__name__, _cut(_message(error), _MESSAGE_LENGTH), line, text)
+    return Failure(type(error).__name__, _cut(_message(error), _MESSAGE_LENGTH), _line(error), text)
 
 
-def _line(error: BaseException, told: traceback.TracebackException) -> int | None:
+def _line(error: BaseException) -> int | None:
     if isinstance(error, SyntaxError) and error.filename == NAME:
         return error.lineno
-    own = [frame.lineno for frame in told.stack if frame.filename in OWN_FILES]
-    return own[-1] if own else None
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last.tb_lineno if last is not None else None
 
 
-def _keep_own_frames(told: traceback.TracebackException) -> None:
+def _keep_own_frames(error: BaseException) -> None:
     """Of the error, of those that led to it, and of those in a group."""
-    waiting, seen = [told], set()
+    waiting: list[BaseException] = [error]
+    seen: set[int] = set()
     while waiting:
         one = waiting.pop()
         if id(one) in seen:
             continue
         seen.add(id(one))
-        one.stack = traceback.StackSummary.from_list([frame for frame in one.stack if frame.filename in OWN_FILES])
+        one.__traceback__ = _own_frames(one.__traceback__)
         others = [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ())]
         waiting += [other for other in others if other is not None]
+
+
+def _own_frames(link: types.TracebackType | None) -> types.TracebackType | None:
+    """The first and the last ones: after a recursion there may be millions."""
+    own: list[types.TracebackType] = []
+    while link is not None:
+        if link.tb_frame.f_code.co_filename in OWN_FILES:
+            own.append(link)
+            if len(own) > 2 * _MOST_FRAMES:
+                del own[_MOST_FRAMES]
+        link = link.tb_next
+    kept = None
+    for one in reversed(own):
+        kept = types.TracebackType(kept, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    return kept
 
 
 def _message(error: BaseException) -> str:
@@ -134,10 +155,7 @@ def _message(error: BaseException) -> str:
 
 def _exit_failure(error: SystemExit) -> Failure:
     code = error.code if isinstance(error.code, (int, str)) else type(error.code).__name__
-    failure = _failure(error)
-    return Failure(
-        "SystemExit", _cut(f"The code ended itself with sys.exit({code!r}).", 500), failure.line, failure.traceback
-    )
+    return replace(_failure(error), message=_cut(f"The code ended itself with sys.exit({code!r}).", 500))
 
 
 def _cut(text: str, limit: int) -> str:

@@ -15,8 +15,8 @@ _SYSTEM = """
 """.split()
 
 
-def readable_paths(cache: str) -> list[str]:
-    """For the interpreter that runs this; ``cache`` is where matplotlib keeps its list of fonts.
+def readable_paths() -> list[str]:
+    """For the interpreter that runs this.
 
     Directories of the standard library and of installed packages are named one by one: never a whole prefix, which may
     be somebody's home, and never what a ``.pth`` file of an editable installation points to.
@@ -28,4 +28,4 @@ def readable_paths(cache: str) -> list[str]:
         if os.path.isdir(os.path.join(prefix, "conda-meta")):
             # Conda keeps the libraries of all packages in one directory, and fonts beside it.
             paths += [os.path.join(prefix, "lib"), os.path.join(prefix, "fonts"), os.path.join(prefix, "share/fonts")]
-    return [path for path in dict.fromkeys([*_SYSTEM, *paths, cache]) if path and os.path.exists(path)]
+    return [path for path in dict.fromkeys([*_SYSTEM, *paths]) if path and os.path.exists(path)]

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import secrets
+import shutil
 import socket
 import sys
 import tempfile
@@ -49,6 +50,7 @@ class Host:
     bounds: Mapping[str, Any]
     allow_unsandboxed: bool
     _layers: Mapping[str, bool] | None = None
+    _temporary: str | None = None
 
     async def find_tier(self) -> tuple[ZygoteProcess | None, Report]:
         """A running zygote of the best tier that stands the attacks, and what was found; None when there is none."""
@@ -87,6 +89,10 @@ class Host:
             raise SandboxUnavailable("The host allows less than it did: " + " ".join(zygote.ready["why"]))
         return zygote
 
+    def close(self) -> None:
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
     async def _try(self, namespaces: bool, why: list[str]) -> ZygoteProcess | None:
         try:
             return await self._start({"namespaces": namespaces, "landlock": True, "seccomp": True})
@@ -105,9 +111,20 @@ class Host:
         return zygote, Report("none", (*why, words), zygote.ready["libraries"], is_unsandboxed=True)
 
     async def _start(self, layers: Mapping[str, bool]) -> ZygoteProcess:
-        self.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._make_cache()
         command = [*self.wrap, self.python or sys.executable]
         return await ZygoteProcess.start(command, {**self.bounds, **layers}, self.cache)
+
+    def _make_cache(self) -> None:
+        """Where home is read-only, or not there, the list of fonts is made anew at each start of the server."""
+        try:
+            self.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+            is_ours = os.access(self.cache, os.W_OK)
+        except OSError:
+            is_ours = False
+        if not is_ours:
+            self._temporary = tempfile.mkdtemp(prefix="figserve-sandbox-")
+            self.cache = Path(self._temporary)
 
 
 def _layers(ready: Mapping[str, Any]) -> dict[str, bool]:
@@ -126,9 +143,7 @@ def _tier_of(ready: Mapping[str, Any]) -> Tier:
 async def _attack(zygote: ZygoteProcess) -> str:
     """Run six attacks in a real child; what got through, in words, or ``""``."""
     with _bait() as (source, has_harm):
-        child = zygote.spawn(
-            warm=False, on_ready=lambda _child: None, result_bytes=_PROBE_BYTES, output_bytes=_PROBE_BYTES
-        )
+        child = zygote.spawn(on_ready=lambda _child: None, result_bytes=_PROBE_BYTES, output_bytes=_PROBE_BYTES)
         try:
             await child.is_ready
             if child.state != "ready":

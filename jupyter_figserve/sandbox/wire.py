@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 READY = b"R"
-"""What a child writes before its answer, when it has put on its jail and waits for its job."""
+"""What a child writes before its answer, when it has put on its jail, or has warmed up, and waits for its job."""
+WARM_UP = "warm up"
+"""The kind of a frame that asks a child to draw for itself, and to write ``READY`` again."""
 HEADER_BYTES = 256 * 1024
 _LENGTHS = struct.Struct(">IQ")
 PREFIX_BYTES = _LENGTHS.size

@@ -56,7 +56,7 @@ class Zygote:
     Parameters
     ----------
     channel
-        A socket that keeps messages whole; ``{"event": "spawn", "child": number, "warm": bool}`` comes with three
+        A socket that keeps messages whole; ``{"event": "spawn", "child": number}`` comes with three
         descriptors, and ``spawned`` goes back with one by which the child can be killed.
     """
 
@@ -81,18 +81,18 @@ class Zygote:
             os._exit(0)
         request = json.loads(message)
         try:
-            self._spawn(request["child"], request["warm"], descriptors)
+            self._spawn(request["child"], descriptors)
         except OSError as error:
             _send(self._channel, {"event": "failed", "child": request["child"], "why": str(error)})
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
 
-    def _spawn(self, number: int, warm: bool, descriptors: list[int]) -> None:
+    def _spawn(self, number: int, descriptors: list[int]) -> None:
         enclosure = self._jail.enclosure
         pid = os.fork() if enclosure is None else enclosure.fork()
         if pid == 0:
-            _live(self._jail, number, warm, descriptors)
+            _live(self._jail, number, descriptors)
         handle = os.pidfd_open(pid)
         self._children[handle] = (number, pid)
         self._poll.register(handle, select.POLLIN)
@@ -106,7 +106,7 @@ class Zygote:
         _send(self._channel, {"event": "ended", "child": number, "status": os.waitstatus_to_exitcode(status)})
 
 
-def _live(jail: Jail, number: int, warm: bool, descriptors: list[int]) -> NoReturn:
+def _live(jail: Jail, number: int, descriptors: list[int]) -> NoReturn:
     """A child's whole life. It returns nowhere: no exception leads back into the zygote's loop."""
     try:
         job, answer, output = descriptors
@@ -117,7 +117,7 @@ def _live(jail: Jail, number: int, warm: bool, descriptors: list[int]) -> NoRetu
     try:
         from .job import serve_one
 
-        serve_one(jail.scratch, warm)
+        serve_one(jail.scratch)
     finally:
         os._exit(0)
 
@@ -136,7 +136,7 @@ def _build_jail(settings: dict[str, Any]) -> tuple[Jail, list[str]]:
     why: list[str] = []
     base = _address_space()
     program = _find_filter(settings, why)
-    readable = tuple(readable_paths(settings["cache"]))
+    readable = tuple(readable_paths())
     enclosure = _enclose(settings, readable, why)
     version = landlock.find_version() if settings["landlock"] else 0
     if settings["landlock"] and not version:

@@ -57,6 +57,7 @@ class ZygoteProcess:
         self._loop = asyncio.get_running_loop()
         self._children: dict[int, Child] = {}
         self._last = 0
+        self.is_ending: asyncio.Future[None] = self._loop.create_future()
         self.is_dead: asyncio.Future[None] = self._loop.create_future()
         self._loop.add_reader(channel, self._read)
 
@@ -72,6 +73,9 @@ class ZygoteProcess:
             When it ended otherwise, or could not be started.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        # It waits in the socket for whoever comes; who ends at once is told by the other direction.
+        ours.send(json.dumps({**settings, "control": theirs.fileno()}).encode())
         package = str(Path(__file__).parents[1])
         complaints = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process that writes into it
         arguments = [*command, "-I", "-B", "-c", _BOOTSTRAP, package, str(theirs.fileno())]
@@ -88,29 +92,27 @@ class ZygoteProcess:
             )
         except OSError as error:
             ours.close()
+            complaints.close()
             raise SandboxUnavailable(f"{command[-1]} cannot be started: {error}.") from error
         finally:
-            control = theirs.fileno()
             theirs.close()
-        ours.setblocking(False)
-        ours.send(json.dumps({**settings, "control": control, "cache": str(cache)}).encode())
         try:
             message, handle = await _first_message(ours)
+            if message.get("event") != "ready" or handle is None:
+                kind = HalfBuilt if message.get("event") == "half built" else SandboxUnavailable
+                raise kind(" ".join(message.get("why") or [_last_words(command[-1], complaints)]))
         except BaseException:
             _end(process, ours)
             raise
-        if message.get("event") != "ready" or handle is None:
-            _end(process, ours)
-            kind = HalfBuilt if message.get("event") == "half built" else SandboxUnavailable
-            raise kind(" ".join(message.get("why") or [_last_words(command[-1], complaints)]))
-        complaints.close()
+        finally:
+            complaints.close()
         return cls(process, ours, message, handle)
 
-    def spawn(self, *, warm: bool, on_ready: Callable[[Child], None], result_bytes: int, output_bytes: int) -> Child:
+    def spawn(self, *, on_ready: Callable[[Child], None], result_bytes: int, output_bytes: int) -> Child:
         """Ask for a child; it becomes ready later, or is gone."""
         self._last += 1
         child = Child(self._last, result_bytes=result_bytes, output_bytes=output_bytes, on_ready=on_ready)
-        request = {"event": "spawn", "child": child.number, "warm": warm}
+        request = {"event": "spawn", "child": child.number}
         try:
             socket.send_fds(self._channel, [json.dumps(request).encode()], child.descriptors)
         except OSError:
@@ -124,7 +126,7 @@ class ZygoteProcess:
 
     def kill(self) -> None:
         """End it and with it all its children."""
-        if self.is_dead.done():
+        if self.is_ending.done():
             return
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
@@ -139,7 +141,7 @@ class ZygoteProcess:
                 await asyncio.shield(self.is_dead)
 
     def _read(self) -> None:
-        while not self.is_dead.done():
+        while True:
             try:
                 message, descriptors, _, _ = socket.recv_fds(self._channel, _MESSAGE_BYTES, 1)
             except BlockingIOError:
@@ -160,17 +162,45 @@ class ZygoteProcess:
             child.ended(event.get("status"))
 
     def _bury(self) -> None:
-        """It is dead, and what it had forked dies with it."""
+        """It is dead or about to be, and what it had forked dies with it; when all has gone, ``is_dead``."""
         self._loop.remove_reader(self._channel)
+        self._channel.close()
+        self.is_ending.set_result(None)
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-        os.close(self._handle)
+        handles = [self._handle]
         for child in self._children.values():
             child.kill()
+            handle = child.take_handle()
+            if handle is not None:
+                handles.append(handle)
             child.ended(None)
         self._children = {}
-        _end(self._process, self._channel)
-        self.is_dead.set_result(None)
+        self._burial = self._loop.create_task(self._wait_for(handles))
+
+    async def _wait_for(self, handles: list[int]) -> None:
+        for handle in handles:
+            await _ended(self._loop, handle)
+            os.close(handle)
+        self._process.kill()
+        self._process.wait()
+        if not self.is_dead.done():
+            self.is_dead.set_result(None)
+
+
+async def _ended(loop: asyncio.AbstractEventLoop, handle: int) -> None:
+    """A pidfd is readable when its process has ended: pidfd_open(2)."""
+    is_readable: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(handle, _set, is_readable)
+    try:
+        await is_readable
+    finally:
+        loop.remove_reader(handle)
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 class HalfBuilt(SandboxUnavailable):
@@ -180,7 +210,7 @@ class HalfBuilt(SandboxUnavailable):
 async def _first_message(channel: socket.socket) -> tuple[dict[str, Any], int | None]:
     loop = asyncio.get_running_loop()
     is_readable: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(channel, lambda: is_readable.done() or is_readable.set_result(None))
+    loop.add_reader(channel, _set, is_readable)
     try:
         async with asyncio.timeout(START_PATIENCE):
             await is_readable
@@ -195,9 +225,8 @@ async def _first_message(channel: socket.socket) -> tuple[dict[str, Any], int | 
 
 
 def _last_words(program: str, complaints: IO[bytes]) -> str:
-    with complaints:
-        complaints.seek(0)
-        lines = complaints.read(_MESSAGE_BYTES).decode("utf-8", "replace").strip().splitlines()
+    complaints.seek(0)
+    lines = complaints.read(_MESSAGE_BYTES).decode("utf-8", "replace").strip().splitlines()
     return f"{program} ended at once" + (f": {lines[-1]:.300}." if lines else ".")
 
 

@@ -10,7 +10,19 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import capture, event_streams, gallery, idle, kills, large_catalog, link_get, publish, render, store_publish
+from . import (
+    capture,
+    event_streams,
+    gallery,
+    idle,
+    kills,
+    large_catalog,
+    link_get,
+    publish,
+    render,
+    sandbox,
+    store_publish,
+)
 from .machine import describe_machine
 from .report import print_header, print_row
 from .scale import FULL, QUICK
@@ -23,6 +35,7 @@ BENCHMARKS = {
     "event-streams": event_streams.measure,
     "idle": idle.measure,
     "capture": capture.measure,
+    "sandbox": sandbox.measure,
     "store-publish": store_publish.measure,
     "render": render.measure,
     "kills": kills.measure,

@@ -80,5 +80,5 @@ QUICK = Scale(
     idle_seconds=1,
     messages=10,
     frames=3,
-    renders=1,
+    renders=2,
 )

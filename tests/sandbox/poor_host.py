@@ -1,4 +1,4 @@
-"""``python poor_host.py WHAT... -- COMMAND``: run a command on a host that lacks something, by a seccomp filter around it.
+"""``python poor_host.py WHAT... -- COMMAND``: run a command on a host that lacks something, by a filter around it.
 
 The filter answers as such kernels, containers and policies do; nothing of the sandbox knows of it.
 """
@@ -67,4 +67,4 @@ if __name__ == "__main__":
     middle = sys.argv.index("--")
     take_away(sys.argv[1:middle])
     command = sys.argv[middle + 1 :]
-    os.execv(command[0], command)
+    os.execv(command[0], command)  # noqa: S606  the tests' own command

@@ -1,0 +1,29 @@
+"""The doctor's own look at the sandbox, without a server."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from jupyter_figserve.cli.checks.sandbox import check_sandbox
+from jupyter_figserve.sandbox import doctor
+from jupyter_figserve.sandbox.renderer import Report
+
+
+def test_the_tier_is_told(monkeypatch: pytest.MonkeyPatch):
+    """With what it means, and why it is not a better one."""
+    monkeypatch.setattr(doctor, "examine", lambda python: Report("STRICT", ("There are no namespaces.",)))
+    result = check_sandbox()
+    assert (result.state, result.subject) == ("ok", sys.executable)
+    assert "STRICT" in result.says
+    assert "There are no namespaces." in result.says
+
+
+def test_a_host_without_one_is_a_note():
+    """Everything else works; an interpreter that cannot draw is named, with the setting that mends it."""
+    result = check_sandbox("/bin/true")
+    assert result.state == "note"
+    assert "ended at once" in result.says
+    assert result.mend is not None
+    assert "render_python" in result.mend
