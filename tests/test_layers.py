@@ -14,7 +14,7 @@ from .imports import PACKAGE, Import, find_cycles, find_modules, read_imports
 
 MODULES = find_modules(Path(jupyter_figserve.__file__).parent)
 IMPORTS = read_imports(MODULES)
-ENCODE = frozenset({"describe", "encode", "pickling", "pictures", "png", "resolve", "rich"})
+ENCODE = frozenset({"describe", "drawing", "encode", "pickling", "pictures", "png", "resolve", "rich", "scope"})
 SANDBOX_CHILD = frozenset({"job", "jail", "zygote"})
 
 

@@ -20,7 +20,7 @@ from ..errors import Conflict, FigServeError, NotFound, QuotaExceeded, ReadOnly
 from ..figure import FigureRecord, Payload, Source, Version, digest_of
 from ..links import Link
 from ..times import Clock, system_clock
-from . import cleaning, deleting, figures, links, publishing, restoring, sessions
+from . import cleaning, deleting, figures, links, live, publishing, restoring, sessions
 from .blobs import Blobs, LocalBlobs
 from .catalog import Catalog
 from .cleaning import Cleaned
@@ -238,6 +238,7 @@ class Store:
 
         def work(connection: Connection) -> int:
             moved = sessions.rename_notebook(connection, owner, scope, old, new)
+            live.rename_notebook(connection, owner, scope, old, new)
             for figure_id in moved:
                 self._write_manifest(connection, figure_id)
             return len(moved)
