@@ -234,7 +234,7 @@ class Parameters:
         for name in query:
             if name not in self.names and not name.startswith("_"):
                 raise self._unknown(name)
-        return self._complete({i.name: i.parse(query[i.name]) for i in self.items if query.get(i.name)})
+        return self.complete({i.name: i.parse(query[i.name]) for i in self.items if query.get(i.name)})
 
     def check(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """JSON values as ``parse`` would give them, without defaults.
@@ -289,7 +289,14 @@ class Parameters:
             raise InvalidInput("These are not a live figure's parameters.")
         return cls(tuple(made))
 
-    def _complete(self, given: dict[str, Any]) -> dict[str, Any]:
+    def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """With the defaults of what is not given.
+
+        Raises
+        ------
+        InvalidInput
+            When one has no default.
+        """
         missing = [item for item in self.items if item.is_required and item.name not in given]
         if missing:
             raise InvalidInput(f"{missing[0].name} is missing: give {missing[0].allowed}.", code="parameter_missing")

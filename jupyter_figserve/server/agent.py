@@ -25,6 +25,7 @@ logger = logging.getLogger("jupyter_figserve")
 PROTOCOL = 1
 _MOST_OFFERS = 1_000
 _HEAD_LIMIT = 2**20
+_PING_SECONDS = 30.0
 
 
 class AgentLink:
@@ -77,7 +78,7 @@ class AgentHandler(WebSocketHandler, PrivateHandler):
 
     @property
     def ping_interval(self) -> float:
-        return self.services.settings.agent_ping_seconds
+        return _PING_SECONDS
 
     def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
         """A browser says where its page is from, and no browser has anything to do here."""
@@ -87,12 +88,12 @@ class AgentHandler(WebSocketHandler, PrivateHandler):
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
-    async def get(self, *args: Any, **kwargs: Any) -> None:
+    async def get(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
         if not self.caller.kernel or self.caller.kernel == "starting":
             raise Forbidden("Only a kernel that this server started opens this, with its own key.", code="no_kernel")
         # JSON's headers would be refused beside those of the handshake.
         self.clear_header("Content-Type")
-        await super().get(*args, **kwargs)
+        await WebSocketHandler.get(self, *args, **kwargs)
 
     def open(self, *_args: str, **_kwargs: str) -> None:
         self._link = AgentLink(self)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from ..errors import (
     CodeFailed,
@@ -29,6 +29,7 @@ from ..formats import get_format_of_mimetype, looks_like
 from ..livefigure import Request
 
 logger = logging.getLogger("jupyter_figserve")
+T = TypeVar("T")
 _RETRY_SECONDS = 2
 _KINDS: dict[str, type[FigServeError]] = {
     kind.__name__: kind for kind in (InvalidInput, NoFigure, NotFound, OutputInvalid, UnsupportedType, TooLarge)
@@ -90,16 +91,16 @@ class KernelLink(Protocol):
 
 
 @dataclass
-class _Flight:
+class _Flight(Generic[T]):
     """One call, and how many wait for it."""
 
-    task: asyncio.Task[Drawing]
+    task: asyncio.Task[T]
     waiting: int = 0
     has_begun: bool = False
 
 
 @dataclass
-class CallQueue:
+class CallQueue(Generic[T]):
     """The calls of one kernel.
 
     Parameters
@@ -109,7 +110,7 @@ class CallQueue:
     """
 
     longest: int
-    _flights: dict[Hashable, _Flight] = field(default_factory=dict)
+    _flights: dict[Hashable, _Flight[T]] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -120,7 +121,7 @@ class CallQueue:
         """Whether asking for this now would be no further call."""
         return key in self._flights
 
-    async def join(self, key: Hashable, make: Callable[[], Awaitable[Drawing]], timeout: float) -> Drawing:
+    async def join(self, key: Hashable, make: Callable[[], Awaitable[T]], timeout: float) -> T:
         """The answer to the call ``key``, which ``make`` makes unless it is under way.
 
         Raises
@@ -147,7 +148,7 @@ class CallQueue:
                 flight.task.cancel()
                 self._flights.pop(key, None)
 
-    def _take_off(self, key: Hashable, make: Callable[[], Awaitable[Drawing]]) -> _Flight:
+    def _take_off(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> _Flight[T]:
         if len(self._flights) >= self.longest:
             raise KernelBusy(
                 f"{len(self._flights)} calls are waiting for this kernel already; try again in a moment.",
@@ -158,7 +159,7 @@ class CallQueue:
         self._flights[key] = flight
         return flight
 
-    async def _fly(self, key: Hashable, make: Callable[[], Awaitable[Drawing]]) -> Drawing:
+    async def _fly(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> T:
         async with self._turn:
             flight = self._flights[key]
             flight.has_begun = True
@@ -216,7 +217,7 @@ def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, (int, float)) and 0 < value < 1e6 else None
 
 
-def _hear(task: asyncio.Task[Drawing]) -> None:
+def _hear(task: asyncio.Task[Any]) -> None:
     """Nobody may be left to take an exception; asyncio would else complain of it."""
     if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, FigServeError):
         logger.error("A live call failed in the server.", exc_info=error)

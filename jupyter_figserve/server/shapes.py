@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from ..figure import FigureRecord, Representation, Version
 from ..formats import FORMATS
@@ -10,6 +11,7 @@ from ..links import Key, Link
 from ..snippets import Snippets, image_url
 from ..store.sessions import Session
 from ..times import rfc3339
+from .offers import Target
 from .plots import Plot
 from .urls import LOCAL_NOTE, Base
 
@@ -106,6 +108,25 @@ def plot(plot: Plot, session: str, base: Base) -> dict[str, Any]:
         "origin": plot.origin,
         "figure": plot.figure,
         "version": plot.version,
+    }
+
+
+def live_figure(target: Target, base: Base, *, is_busy: bool) -> dict[str, Any]:
+    """A live figure with the schema of its parameters; without a kernel, its address is the lasting one."""
+    record, lasting = target.record, f"{base.url}/live/f/{target.record.id}"
+    url = f"{base.url}/live/{target.kernel}/{quote(record.name)}" if target.kernel else lasting
+    return {
+        "id": record.id,
+        "session": target.kernel,
+        "name": record.name,
+        "description": target.declaration.description,
+        "notebook": record.identity.notebook or None,
+        "url": url,
+        "image_url": f"{url}.png",
+        "lasting_url": lasting,
+        "schema": target.declaration.parameters.schema(),
+        "busy": is_busy,
+        "detached": False,
     }
 
 
