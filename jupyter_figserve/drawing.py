@@ -92,12 +92,12 @@ def _encode(result: Any, row: Format, wish: Wish) -> Any:
 
     dpi = None if row.is_vector else wish.dpi
     if wish.width is None and wish.height is None:
-        return encode(result, (row.name,), dpi=dpi)
+        return encode(result, (row.name,), dpi=dpi, wants_thumbnail=False)
     found = find_figure(result)
     if found is None:
         raise InvalidInput("Only what matplotlib draws can be had in other sizes; leave width and height out.")
     with _sized(found.figure, row, wish) as used_dpi:
-        return encode(result, (row.name,), dpi=used_dpi)
+        return encode(result, (row.name,), dpi=used_dpi, wants_thumbnail=False)
 
 
 @contextlib.contextmanager

@@ -142,7 +142,8 @@ class LiveFigure:
             url = self.url()
         except NotConnected:
             return {"text/plain": repr(self)}
-        html = f'<a href="{escape(url)}" target="_blank" rel="noopener">Live figure {escape(self.name)}</a>'
+        words = f"Live figure {escape(self.name)}"
+        html = f'<a href="{escape(url)}" target="_blank" rel="noopener">{words}</a>'
         return {"text/plain": f"{self!r} at {url}", "text/html": html}
 
     def _address(self) -> dict[str, str]:

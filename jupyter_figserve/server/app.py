@@ -155,6 +155,11 @@ class FigServe(RenderTraits, ExtensionApp):
         help="How long a live figure's last good picture is shown, marked as stale, when its kernel is busy or gone, as"
         " a duration ('12h', '7d'); 'never' for ever.",
     ).tag(config=True)
+    live_link_rate = Unicode(
+        "120/minute",
+        help="How often one link onto a live figure may call its kernel, as 'NUMBER/PERIOD'; viewers who ask the same"
+        " at the same time are one call. '' is without limit.",
+    ).tag(config=True)
     allow_public_live = Bool(
         help="Whether links onto live figures work: their viewers call functions in a kernel. Default: as"
         " allow_public_shares."
@@ -217,7 +222,7 @@ class FigServe(RenderTraits, ExtensionApp):
             raise TraitError(f"{value!r:.80} is not an address; write it like 'https://plots.example.org/jupyter'.")
         return value
 
-    @validate("failed_secret_rate")
+    @validate("failed_secret_rate", "live_link_rate")
     def _check_rate(self, proposal: Any) -> str:
         value: str = proposal.value
         try:
@@ -323,6 +328,7 @@ class FigServe(RenderTraits, ExtensionApp):
             plots=SessionPlots(self.serverapp, store, blobs, capture, directories, self.figure_bytes),
             events=EventHub(store),
             live=self._make_live(store, kernels),
+            live_rate=Guesses(self.live_link_rate, "This link was used too often", "live_link_rate"),
             shared=SharedFigures(store, blobs),
             views=Views(store),
             frames=FrameSigner(secrets),

@@ -84,6 +84,7 @@ class Services:
     plots: SessionPlots
     events: EventHub
     live: LiveFigures
+    live_rate: Guesses
     shared: SharedFigures
     views: Views
     frames: FrameSigner

@@ -156,6 +156,10 @@ def remove_link(connection: Connection, link_id: str) -> None:
     connection.execute(tables.live_links.delete().where(_L.id == link_id))
 
 
+def remove_expired_links(connection: Connection, before: float) -> int:
+    return connection.execute(tables.live_links.delete().where(_L.expires < before)).rowcount
+
+
 def add_views(connection: Connection, counts: dict[str, int], now: float) -> None:
     for link_id, count in counts.items():
         seen = tables.live_links.update().where(_L.id == link_id)
