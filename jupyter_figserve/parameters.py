@@ -23,6 +23,8 @@ MOST_TEXT = 10_000
 SIZES = ("width", "height", "dpi")
 """Of every live figure that has no parameters of these names."""
 _SHOWN = 60
+_EXACT = 2**53
+"""Up to here a whole float says the same without its ``.0``."""
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _INT = re.compile(r"[+-]?[0-9]{1,30}")
 _FLOAT = re.compile(r"[+-]?([0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})([eE][+-]?[0-9]{1,4})?")
@@ -324,7 +326,9 @@ def _text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (date, datetime)):
         return value.isoformat()
-    return repr(value) if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
+    return str(value)
 
 
 def _read_int(text: str) -> int:

@@ -355,7 +355,7 @@ print(bound.url(since=2001).rpartition("/")[2], animal.image_url("svg", x=[1, 2]
     lines = kernel.run(code).stdout.splitlines()
     assert lines == [
         "('Bear', 2001, False, 0.5, <Colour.BLUE: 'b'>) 5",
-        "animal?type=Bear&since=2001&colour=BLUE animal.svg?x=1.0,2.0&width=300",
+        "animal?type=Bear&since=2001&colour=BLUE animal.svg?x=1,2&width=300",
     ]
 
 
