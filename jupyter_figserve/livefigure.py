@@ -73,6 +73,8 @@ class Declaration:
             name, is_versioned = check_name(row["name"]), bool(row["is_versioned"])
         except (TypeError, KeyError, ValueError) as error:
             raise InvalidInput("This is no declaration of a live figure.") from error
+        if "." in name:
+            raise InvalidInput(f"{name!r} has a dot, after which an address has the format; name it without.")
         if len(parameters.items) > _MOST_PARAMETERS or not (cache >= 0 and timeout > 0):
             raise InvalidInput("This is no declaration of a live figure.")
         return cls(name, parameters, sizes=sizes, cache=cache, timeout=timeout, version=version,

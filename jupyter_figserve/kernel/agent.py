@@ -27,6 +27,7 @@ _LARGEST_CALL = 2**20
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 5.0
 _CONNECT_SECONDS = 10.0
 _LIVELY_SECONDS = 1.0
+_SETTLE_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
@@ -37,6 +38,7 @@ class Agent:
         self.connection = connection
         self.refusal = ""
         self._known: dict[str, dict[str, str]] = {}
+        self._told = 0
         self._news = threading.Condition()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket: Any = None
@@ -46,11 +48,21 @@ class Agent:
         """Tell the server what is offered now."""
         with self._news:
             self._known.clear()
+            self._told += 1
             loop = self._loop
         if loop is not None:
             # RuntimeError: the loop has ended with the kernel.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._say_hello)
+
+    def settle(self, seconds: float = _SETTLE_SECONDS) -> None:
+        """Wait until the server knows what is offered, so that a cell's end means that its functions answer.
+
+        Not for a server that is not there: it will hear when it is.
+        """
+        offered = {offer.name for offer in worker.offers()}
+        with self._news:
+            self._news.wait_for(lambda: bool(self.refusal) or offered <= self._known.keys(), seconds)
 
     def address_of(self, name: str, seconds: float) -> dict[str, str]:
         """Where the server has put a live figure: ``id``, ``url`` and ``lasting_url``.
@@ -79,7 +91,9 @@ class Agent:
                 await self._talk()
             except Exception as error:
                 # Whatever it was, the user's cell has nothing to do with it: try again.
-                self.refusal = _reason(error)
+                with self._news:
+                    self.refusal = _reason(error)
+                    self._news.notify_all()
                 _log.debug("figserve's line to %s: %s", self.connection.url, error)
             self._socket = None
             # A line that stood for a while was a good one: its server may be back at once.
@@ -101,8 +115,10 @@ class Agent:
             worker.cancel(message["rid"])
         elif message["op"] == "welcome":
             with self._news:
-                self._known = message["live"]
-                self._news.notify_all()
+                # An answer to an earlier hello does not know what was offered since.
+                if message["told"] == self._told:
+                    self._known = message["live"]
+                    self._news.notify_all()
 
     def _reply(self, origin: Any, head: dict[str, Any], body: bytes) -> None:
         """From the worker's thread: send on the line that the call came by, if it still stands."""
@@ -116,8 +132,10 @@ class Agent:
             self._loop.call_soon_threadsafe(send)
 
     def _say_hello(self) -> None:
+        with self._news:
+            told = self._told
         offers = [offer.as_json() for offer in worker.offers()]
-        self._send({"op": "hello", "protocol": PROTOCOL, "live": offers})
+        self._send({"op": "hello", "protocol": PROTOCOL, "told": told, "live": offers})
 
     def _send(self, head: dict[str, Any], body: bytes = b"") -> None:
         from tornado.websocket import WebSocketClosedError
@@ -195,6 +213,20 @@ def start_agent() -> Agent | None:
         if _agent is None or _agent.connection is not connection:
             _agent = Agent(connection)
         return _agent
+
+
+def settle_after_cell() -> None:
+    """Have the running cell end when the server knows its functions; outside a cell, do it now."""
+    shell = find_shell()
+    agent = _agent
+    if agent is None or shell is None:
+        return
+
+    def settle(*_args: object) -> None:
+        shell.events.unregister("post_run_cell", settle)
+        agent.settle()
+
+    shell.events.register("post_run_cell", settle)
 
 
 def _reset_after_fork() -> None:

@@ -16,7 +16,7 @@ from ..links import DEFAULT_LINK_LIFE
 from ..parameters import SIZES, Parameters
 from ..signatures import Signature, read_signature
 from ..times import parse_duration
-from .agent import start_agent
+from .agent import settle_after_cell, start_agent
 from .connection import HOW_TO_CONNECT
 from .control import install_handler
 from .shared import SharedLink
@@ -150,8 +150,8 @@ class LiveFigure:
         agent = start_agent()
         if agent is None:
             raise NotConnected(
-                f'"{self.name}" can be called here, but has no URL: only a kernel that a figserve server started answers'
-                f" live. {HOW_TO_CONNECT}"
+                f'"{self.name}" can be called here, but has no URL: only a kernel that a figserve server started'
+                f" answers live. {HOW_TO_CONNECT}"
             )
         if worker.find(self.name) is None:
             raise Conflict(f'"{self.name}" is no live figure any more; run its cell again.')
@@ -231,8 +231,11 @@ def live(
         function = function._offer.function if isinstance(function, LiveFigure) else function
         if not callable(function):
             raise InvalidInput("@figserve.live goes above a function.")
+        called = check_name(name if name is not None else getattr(function, "__name__", None))
+        if "." in called:
+            raise InvalidInput(f"{called!r} has a dot, after which an address has the format; name it without.")
         offer = Offer(
-            check_name(name if name is not None else getattr(function, "__name__", None)),
+            called,
             function,
             read_signature(function, names),
             _seconds(cache),
@@ -248,6 +251,7 @@ def live(
         agent = start_agent()
         if agent is not None:
             agent.announce()
+            settle_after_cell()
         return figure
 
     return declare if function is None else declare(function)

@@ -148,7 +148,7 @@ class AgentHandler(WebSocketHandler, PrivateHandler):
             for record in records
         }
         if self.ws_connection is not None:
-            self.send({"op": "welcome", "live": addresses})
+            self.send({"op": "welcome", "told": head.get("told"), "live": addresses})
 
     def _check_key(self) -> None:
         """A key that was revoked meanwhile ends the line."""

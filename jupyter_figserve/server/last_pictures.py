@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy.engine import Connection
 from tornado.ioloop import IOLoop
 
 from ..figure import Payload, digest_of
@@ -121,7 +120,7 @@ class LastPictures:
     def _write(self, pictures: Sequence[LastPicture], is_frozen: Callable[[LastPicture], bool]) -> Future[None]:
         blobs = self._store.blobs
 
-        def work(connection: Connection) -> None:
+        def work(connection: Any) -> None:
             for one in pictures:
                 part = one.payload.described()
                 row = LivePicture(

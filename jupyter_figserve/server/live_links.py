@@ -8,7 +8,7 @@ from typing import Any
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ..errors import Conflict, Forbidden, InvalidInput
+from ..errors import CodeFailed, Conflict, Forbidden, InvalidInput, OutputInvalid
 from ..formats import get_format
 from ..links import DEFAULT_LINK_LIFE, check_label, hash_secret, new_link_id, new_token
 from ..livefigure import Declaration, LiveLink, Request
@@ -88,7 +88,13 @@ async def _answer_picture(handler: Handler, link: LiveLink, target: Target, suff
 
     known = known_etags(handler)
     drawing = services.live.draw(target, request, known=known, before_call=before_call)
-    shown = await handler.while_connected(drawing)
+    try:
+        shown = await handler.while_connected(drawing)
+    except OutputInvalid as error:
+        # Its words may hold a path or a name of the owner's.
+        kind = f" ({error.kind})" if isinstance(error, CodeFailed) else ""
+        text = f"The function of this live figure failed{kind}; only its owner is told why."
+        raise OutputInvalid(text, code=error.code) from error
     seconds = 0 if shown.stale else int(target.declaration.cache)
     if link.expires is not None:
         seconds = max(0, min(seconds, int(link.expires - services.store.clock())))
@@ -105,6 +111,9 @@ def read_shared_request(link: LiveLink, declaration: Declaration, query: dict[st
         As ``answer_shared``.
     """
     width = None
+    for name in ("height", "dpi"):
+        if name in query and name in declaration.sizes:
+            raise InvalidInput(f"This link's pictures have no other {name}; ask for a width.")
     if "width" in query and "width" in declaration.sizes:
         text = query["width"][-1]
         if text not in map(str, _WIDTHS):

@@ -6,8 +6,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy.engine import Connection
 
 from ..figure import Identity, new_id
 from ..livefigure import Declaration, LiveRecord
@@ -135,7 +135,7 @@ class Offers:
 
         new = [pair for pair in zip(identities, declared, strict=True) if not is_same(*pair)]
 
-        def work(connection: Connection) -> dict[Identity, LiveRecord]:
+        def work(connection: Any) -> dict[Identity, LiveRecord]:
             return {one: live.offer(connection, one, kernel, declaration, now) for one, declaration in new}
 
         entered: dict[Identity, LiveRecord] = {}

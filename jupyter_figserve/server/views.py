@@ -8,7 +8,6 @@ import re
 from collections import OrderedDict
 from typing import Any
 
-from sqlalchemy.engine import Connection
 from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import IOLoop
 
@@ -82,7 +81,7 @@ class Views:
         if counts and self._store.read_only_because is None:
             now = self._store.clock()
 
-            def add(connection: Connection) -> None:
+            def add(connection: Any) -> None:
                 # Ids are of one alphabet and never equal: each is a row of one of the two.
                 links.add_views(connection, counts, now)
                 live.add_views(connection, counts, now)
