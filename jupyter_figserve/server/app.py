@@ -27,6 +27,7 @@ from ..store.usage import Quota
 from ..times import parse_duration
 from .access import Gate, Guesses
 from .capture import Capture, CaptureLimits
+from .control import Controls
 from .delivery import BlobCache
 from .events import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventHub
 from .frames import FrameSigner, read_secrets
@@ -348,7 +349,10 @@ class FigServe(RenderTraits, ExtensionApp):
     def _make_live(self, store: Store, kernels: Kernels) -> LiveFigures:
         offers = Offers(store, self._scope(), kernels.follow_notebook)
         limits = LiveLimits(self.live_queue, self.live_timeout, _seconds(self.keep_live_pictures))
-        return LiveFigures(store, offers, LastPictures(store, self.cache_bytes), limits)
+        assert self.serverapp is not None
+        pictures, controls = LastPictures(store, self.cache_bytes), Controls(self.serverapp)
+        controls.open()
+        return LiveFigures(store, offers, pictures, limits, self.owner, controls)
 
     def _scope(self) -> str:
         assert self.serverapp is not None
@@ -371,6 +375,8 @@ class FigServe(RenderTraits, ExtensionApp):
         services.kernels.on_start.append(lambda kernel, notebook: tell(SESSION_STARTED, kernel, notebook))
         services.kernels.on_restart.append(services.capture.renew)
         services.kernels.on_sweep.append(services.capture.sweep)
+        services.kernels.on_crash.append(services.live.end)
+        services.kernels.on_end.append(lambda kernel, notebook: services.live.end(kernel))
         services.kernels.on_end.append(lambda kernel, notebook: services.capture.end(kernel))
         services.kernels.on_end.append(lambda kernel, notebook: tell(SESSION_ENDED, kernel, notebook))
 

@@ -13,6 +13,7 @@ from ..errors import OutputInvalid, TooManyRequests, Unavailable
 from ..livefigure import Declaration, LiveRecord, Request
 from ..store.store import Store
 from .calls import CallQueue, KernelGone, KernelLink
+from .control import Controls
 from .last_pictures import LastPicture, LastPictures
 from .offers import Offers, Target
 
@@ -67,7 +68,17 @@ class Shown:
 class LiveFigures:
     """Draws what kernels offer."""
 
-    def __init__(self, store: Store, offers: Offers, pictures: LastPictures, limits: LiveLimits) -> None:
+    def __init__(
+        self,
+        store: Store,
+        offers: Offers,
+        pictures: LastPictures,
+        limits: LiveLimits,
+        owner: str,
+        controls: Controls | None = None,
+    ) -> None:
+        self.controls = controls
+        self._owner = owner
         self.offers = offers
         self.pictures = pictures
         self.limits = limits
@@ -171,12 +182,31 @@ class LiveFigures:
         return len(drawn)
 
     async def find(self, kernel: str, name: str) -> Target | None:
-        """What a kernel offers, or offered, under a name."""
+        """What a kernel offers, or offered, under a name; one without a line is asked on its control channel."""
+        target = self.offers.find(kernel, name)
+        if self.controls is None or (target and target.link and not self.controls.holds(target.link)):
+            return target
+
+        async def take(link: KernelLink, declared: list[Declaration]) -> None:
+            await self.offers.take(self._owner, kernel, link, declared)
+
+        await self.controls.discover(kernel, take)
         return self.offers.find(kernel, name)
+
+    def end(self, kernel: str) -> None:
+        """The kernel is gone; its line knows by itself."""
+        if self.controls is not None:
+            for target in self.offers.all():
+                if target.kernel == kernel and target.link is not None and self.controls.holds(target.link):
+                    self.lose(kernel, target.link)
+                    break
+            self.controls.end(kernel)
 
     async def close(self) -> None:
         if self._timer is not None:
             self._timer.stop()
+        if self.controls is not None:
+            self.controls.close()
         await self.pictures.flush()
 
     async def _ask(self, target: Target, request: Request, held: LastPicture | None) -> LastPicture:

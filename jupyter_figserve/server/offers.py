@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-
 from ..figure import Identity, new_id
 from ..livefigure import Declaration, LiveRecord
 from ..store import live, sessions

@@ -270,7 +270,10 @@ go = threading.Event()
 failures, n = [], 0
 while not go.is_set() or n < 20:
     n += 1
-    fig, ax = plt.subplots(figsize=(3, 2)); ax.set_title(rf"$\frac{{{n}}}{{\beta_{n}}}$"); fig.tight_layout(); plt.close(fig)
+    fig, ax = plt.subplots(figsize=(3, 2))
+    ax.set_title(rf"$\frac{{{n}}}{{\beta_{n}}}$")
+    fig.tight_layout()
+    plt.close(fig)
 """
     with running(kernel, code) as outcome:
         answers = [get(f"mathematical.png?n={n}") for n in range(12)]
