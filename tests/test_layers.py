@@ -49,7 +49,9 @@ LAYERS = {
     "init": layer(ours_inside="root kernel server"),
     "root": layer(),
     "encode": layer("root", inside="PIL bokeh isal matplotlib numpy zlib_ng"),
-    "kernel": layer("root", inside="IPython anywidget ipykernel ipywidgets jupyter_core tornado traitlets", ours_inside="encode"),
+    "kernel": layer(
+        "root", inside="IPython anywidget ipykernel ipywidgets jupyter_core tornado traitlets", ours_inside="encode"
+    ),
     "sandbox child": layer("root encode", inside="matplotlib numpy"),
     "sandbox": layer("root", ours_inside="sandbox child"),
     "store": layer("root", libraries="sqlalchemy alembic", inside="obstore psycopg"),
