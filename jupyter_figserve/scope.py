@@ -96,7 +96,7 @@ def _own_figures() -> Iterator[None]:
 
     try:
         registry.figs, state._get_backend_mod = own, get_backend_mod
-        params_class.figserve_overlay = {}
+        params_class.figserve_overlay, params_class.figserve_target = {}, params
         params.__class__ = params_class
         yield
     finally:
@@ -161,34 +161,34 @@ class _Agg:
 
 @cache
 def _scoped(base: Any) -> Any:
-    """A class for ``matplotlib.rcParams`` while a call runs: what the live thread sets, only the live thread sees."""
+    """A class for ``matplotlib.rcParams`` while a call runs: what the live thread sets, only the live thread sees.
+
+    Drawing asks for thousands of parameters, so that nothing is looked up while nothing was set.
+    """
+    get, put, update = base._get, base._set, base._update_raw
 
     class ScopedRcParams(base):  # type: ignore[misc]
         figserve_overlay: dict[str, Any] = {}
-
-        def _overlay(self) -> dict[str, Any] | None:
-            import matplotlib
-
-            # Copies that are made meanwhile have this class too, and are ordinary.
-            return type(self).figserve_overlay if is_live_call() and self is matplotlib.rcParams else None
+        figserve_target: Any = None
+        """Copies that are made meanwhile have this class too, and are ordinary."""
 
         def _set(self, key: str, value: Any) -> None:
-            overlay = self._overlay()
-            if overlay is None:
-                super()._set(key, value)
+            if self is ScopedRcParams.figserve_target and is_live_call():
+                ScopedRcParams.figserve_overlay[key] = value
             else:
-                overlay[key] = value
+                put(self, key, value)
 
         def _get(self, key: str) -> Any:
-            overlay = self._overlay()
-            return overlay[key] if overlay is not None and key in overlay else super()._get(key)
+            overlay = ScopedRcParams.figserve_overlay
+            if overlay and key in overlay and self is ScopedRcParams.figserve_target and is_live_call():
+                return overlay[key]
+            return get(self, key)
 
         def _update_raw(self, other: Any) -> None:
-            overlay = self._overlay()
-            if overlay is None:
-                super()._update_raw(other)
+            if self is ScopedRcParams.figserve_target and is_live_call():
+                ScopedRcParams.figserve_overlay.update(dict.items(other))
             else:
-                overlay.update(dict.items(other))
+                update(self, other)
 
     ScopedRcParams.__name__ = ScopedRcParams.__qualname__ = base.__name__
     return ScopedRcParams

@@ -31,6 +31,10 @@ from ..livefigure import Request
 logger = logging.getLogger("jupyter_figserve")
 T = TypeVar("T")
 _RETRY_SECONDS = 2
+_CROWD = 16
+"""So many who wait for one answer are a crowd."""
+_CROWD_PAUSE, _CROWD_SECONDS = 1.5, 5.0
+"""A connection that found the server's backlog full is tried again by its client after a second."""
 _KINDS: dict[str, type[FigServeError]] = {
     kind.__name__: kind for kind in (InvalidInput, NoFigure, NotFound, OutputInvalid, UnsupportedType, TooLarge)
 }
@@ -100,6 +104,22 @@ class _Flight(Generic[T]):
 
 
 @dataclass
+class _Crowd(Generic[T]):
+    """An answer that many waited for, while more of them are still coming in.
+
+    Of hundreds who ask at the same moment, many are read from their sockets only after the first was answered. They
+    asked before it, and get the same; who comes after a pause has a call of their own.
+    """
+
+    answer: T
+    ended: float
+    last: float
+
+    def is_over(self, now: float) -> bool:
+        return now - self.last > _CROWD_PAUSE or now - self.ended > _CROWD_SECONDS
+
+
+@dataclass
 class CallQueue(Generic[T]):
     """The calls of one kernel.
 
@@ -112,6 +132,7 @@ class CallQueue(Generic[T]):
     longest: int
     _flights: dict[Hashable, _Flight[T]] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _crowds: dict[Hashable, _Crowd[T]] = field(default_factory=dict)
 
     @property
     def is_busy(self) -> bool:
@@ -119,7 +140,7 @@ class CallQueue(Generic[T]):
 
     def has(self, key: Hashable) -> bool:
         """Whether asking for this now would be no further call."""
-        return key in self._flights
+        return key in self._flights or key in self._crowds
 
     async def join(self, key: Hashable, make: Callable[[], Awaitable[T]], timeout: float) -> T:
         """The answer to the call ``key``, which ``make`` makes unless it is under way.
@@ -131,6 +152,13 @@ class CallQueue(Generic[T]):
         TooLate
             After ``timeout`` seconds; what the kernel answers later is not lost to ``make``.
         """
+        crowd = self._crowds.get(key)
+        if crowd is not None:
+            now = asyncio.get_running_loop().time()
+            if not crowd.is_over(now):
+                crowd.last = now
+                return crowd.answer
+            del self._crowds[key]
         flight = self._flights.get(key) or self._take_off(key, make)
         flight.waiting += 1
         try:
@@ -143,6 +171,9 @@ class CallQueue(Generic[T]):
             ) from None
         finally:
             flight.waiting -= 1
+            if key in self._crowds:
+                # While these are still being answered, later ones have not been read yet.
+                self._crowds[key].last = asyncio.get_running_loop().time()
             if not flight.waiting and not flight.has_begun:
                 # Nobody wants it, and the kernel does not know of it yet.
                 flight.task.cancel()
@@ -159,12 +190,20 @@ class CallQueue(Generic[T]):
         self._flights[key] = flight
         return flight
 
+    def _remember(self, key: Hashable, answer: T) -> None:
+        now = asyncio.get_running_loop().time()
+        self._crowds = {other: crowd for other, crowd in self._crowds.items() if not crowd.is_over(now)}
+        self._crowds[key] = _Crowd(answer, now, now)
+
     async def _fly(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> T:
         async with self._turn:
             flight = self._flights[key]
             flight.has_begun = True
             try:
-                return await make()
+                answer = await make()
+                if flight.waiting >= _CROWD:
+                    self._remember(key, answer)
+                return answer
             finally:
                 # From now on, asking again is another call.
                 if self._flights.get(key) is flight:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import capture, event_streams, gallery, idle, kills, large_catalog, link_get, publish, store_publish
+from . import capture, event_streams, gallery, idle, kills, large_catalog, link_get, live, publish, store_publish
 from .machine import describe_machine
 from .report import print_header, print_row
 from .scale import FULL, QUICK
@@ -23,6 +23,7 @@ BENCHMARKS = {
     "event-streams": event_streams.measure,
     "idle": idle.measure,
     "capture": capture.measure,
+    "live": live.measure,
     "store-publish": store_publish.measure,
     "kills": kills.measure,
 }

@@ -33,6 +33,10 @@ class Scale:
         Messages that capture reads; a hundredth as many pictures.
     frames
         Of an animation.
+    live_rounds
+        Calls of a live function in each state of its kernel.
+    viewers
+        Of one live figure at once.
     """
 
     publish_rounds: int
@@ -47,6 +51,8 @@ class Scale:
     idle_seconds: int
     messages: int
     frames: int
+    live_rounds: int
+    viewers: int
 
 
 FULL = Scale(
@@ -62,6 +68,8 @@ FULL = Scale(
     idle_seconds=20,
     messages=10_000,
     frames=150,
+    live_rounds=25,
+    viewers=500,
 )
 QUICK = Scale(
     publish_rounds=1,
@@ -76,4 +84,6 @@ QUICK = Scale(
     idle_seconds=1,
     messages=10,
     frames=3,
+    live_rounds=2,
+    viewers=20,
 )

@@ -314,7 +314,7 @@ def test_no_figure_is_said(get, how, code, words):
 def test_many_viewers_are_one_call(live_server, kernel):
     """500 equal requests at once run the function once."""
     told(kernel, "calls.clear()")
-    answers = together(live_server, f"figserve/live/{kernel.kernel_id}/slow.png?seconds=3&n=77", 500)
+    answers = together(live_server, f"figserve/live/{kernel.kernel_id}/slow.png?seconds=0.2&n=77", 500)
     assert set(answers) == {200}
     assert told(kernel, "calls") == "[77]"
 
