@@ -41,6 +41,7 @@ def everything(
     return locals()
 
 
+NOTHING = object()
 SIGNATURE = read_signature(everything)
 DEFAULTS = {item.name: item.default for item in SIGNATURE.parameters.items}
 
@@ -115,7 +116,7 @@ def test_names_of_the_place_where_it_was_defined():
 def test_reserved_names_are_refused(word):
     """They mean something to Jupyter in any address."""
     namespace: dict[str, Any] = {}
-    exec(f"def function({word}=1): ...", namespace)  # noqa: S102 - a name that is only known here
+    exec(f"def function({word}=1): ...", namespace)
     with pytest.raises(InvalidInput, match=f"no parameter called '{word}'"):
         read_signature(namespace["function"])
 
@@ -132,7 +133,7 @@ def test_sizes_may_be_the_functions_own():
         (lambda **more: None, r"\*\*more cannot be said"),
         (lambda a, /: None, "a cannot be said"),
         (lambda _a=1: None, "starts with _"),
-        (lambda a=object(): None, "which no URL can say"),
+        (lambda a=NOTHING: None, "which no URL can say"),
         (lambda a=[]: None, "choices of a must be some"),
         (lambda a=(3, 1): None, "write the lower one first"),
     ],

@@ -329,7 +329,7 @@ class FigServe(RenderTraits, ExtensionApp):
             plots=SessionPlots(self.serverapp, store, blobs, capture, directories, self.figure_bytes),
             events=EventHub(store),
             live=self._make_live(store, kernels),
-            live_rate=Guesses(self.live_link_rate, "This link was used too often", "live_link_rate"),
+            live_rate=Rate(self.live_link_rate, "This link was used too often", "live_link_rate"),
             shared=SharedFigures(store, blobs),
             views=Views(store),
             frames=FrameSigner(secrets),
@@ -375,7 +375,7 @@ class FigServe(RenderTraits, ExtensionApp):
         services.kernels.on_start.append(lambda kernel, notebook: tell(SESSION_STARTED, kernel, notebook))
         services.kernels.on_restart.append(services.capture.renew)
         services.kernels.on_sweep.append(services.capture.sweep)
-        services.kernels.on_crash.append(services.live.end)
+        services.kernels.on_restart.append(services.live.end)
         services.kernels.on_end.append(lambda kernel, notebook: services.live.end(kernel))
         services.kernels.on_end.append(lambda kernel, notebook: services.capture.end(kernel))
         services.kernels.on_end.append(lambda kernel, notebook: tell(SESSION_ENDED, kernel, notebook))

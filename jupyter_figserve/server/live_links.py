@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -22,8 +23,6 @@ from .offers import Target
 from .services import Services
 
 _FIELDS = ("expires", "label", "audience", "lock", "allow")
-_WIDTHS = (320, 640, 960, 1280, 1920)
-"""What a stranger may ask for as width: every other size would be another picture to draw."""
 
 
 class LiveLinksHandler(LiveHandler):
@@ -81,7 +80,9 @@ async def answer_shared(handler: Handler, link: LiveLink, token: str, suffix: st
 
 async def _answer_picture(handler: Handler, link: LiveLink, target: Target, suffix: str) -> None:
     services, row = handler.services, get_format(suffix)
-    request = read_shared_request(link, target.declaration, read_query(handler), row.name)
+    request = read_shared_request(
+        link, target.declaration, read_query(handler), row.name, services.settings.link_sizes.widths
+    )
 
     def before_call() -> None:
         services.live_rate.note(link.id)

@@ -84,7 +84,7 @@ class Services:
     plots: SessionPlots
     events: EventHub
     live: LiveFigures
-    live_rate: Guesses
+    live_rate: Rate
     shared: SharedFigures
     views: Views
     frames: FrameSigner

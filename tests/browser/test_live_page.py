@@ -88,7 +88,7 @@ def test_latest_wins(page, live_server, opened):
 
 def test_failure_keeps_the_last_picture(chromium, live_server, opened):
     """The message is shown as an alert with the traceback for its owner, and goes with the next good picture."""
-    kernel, url, _ = opened
+    _, url, _ = opened
     page = chromium.new_page()
     log_in(page, live_server)
     see(page, url)
@@ -117,7 +117,7 @@ def test_busy_is_visible(page, live_server, opened):
 
 
 def test_stale_is_marked_and_a_new_function_is_heard_of(chromium, live_server, opened):
-    """When the kernel restarts, the last picture stays, marked; a re-run cell with other parameters changes the page."""
+    """When the kernel restarts, the last picture stays, marked; a re-run cell with other parameters changes it."""
     kernel, url, _ = opened
     page = chromium.new_page()
     log_in(page, live_server)

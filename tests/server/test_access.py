@@ -13,7 +13,6 @@ from jupyter_figserve.links import SCOPES, split_key
 from jupyter_figserve.livefigure import Declaration
 from jupyter_figserve.server.access import Caller, Guesses, find_key
 from jupyter_figserve.server.renderurls import pack
-from jupyter_figserve.store import keys
 from jupyter_figserve.store import keys, live
 
 from . import contract
@@ -212,11 +211,8 @@ async def test_each_cell_of_the_table(credential, owner, stranger, services, mak
             values |= {"session": session.id, "path": PLOT}
         if path.startswith("/render/"):
             values["source"], QUERIES[operation] = pack("1"), {"sig": services.url_signer.sign(*SIGNED)}
-            thing = {"/api/links": link["id"], "/api/keys": key_id}.get(path.rpartition("/")[0], figure["id"])
-            values = {"live": await offer_live(services), "session": "k1", "name": "animal"}
-            values |= {"id": thing, "token": token, "ext": "png", "number": "1", "file": "copy.js"} | {
-                "digest": "0" * 16
-            }
+        if "/live/" in path:
+            values |= {"live": await offer_live(services), "session": "k1", "name": "animal"}
         query = QUERIES.get(operation, {"url": link["url"]} if path == "/oembed" else {})
         type = {"Content-Type": "image/png"} if operation == ("POST", "/api/figures") else {}
         body = {"url": link["url"]} if path == "/api/links/find" else BODIES.get(operation)
