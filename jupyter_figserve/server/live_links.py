@@ -103,7 +103,9 @@ async def _answer_picture(handler: Handler, link: LiveLink, target: Target, suff
     deliver_shown(handler, shown, row, target, cache_control=kept, is_public=True)
 
 
-def read_shared_request(link: LiveLink, declaration: Declaration, query: dict[str, list[str]], format: str) -> Request:
+def read_shared_request(
+    link: LiveLink, declaration: Declaration, query: dict[str, list[str]], format: str, widths: Sequence[int]
+) -> Request:
     """Which picture a stranger asks for: the link's values, and of the rest what it allows.
 
     Raises
@@ -117,10 +119,9 @@ def read_shared_request(link: LiveLink, declaration: Declaration, query: dict[st
             raise InvalidInput(f"This link's pictures have no other {name}; ask for a width.")
     if "width" in query and "width" in declaration.sizes:
         text = query["width"][-1]
-        if text not in map(str, _WIDTHS):
-            raise InvalidInput(
-                f"This link shows widths of {', '.join(map(str, _WIDTHS))}; width={text[:20]!r} is none."
-            )
+        if text not in map(str, widths):
+            # Every other size would be another picture for the kernel to draw.
+            raise InvalidInput(f"This link shows widths of {', '.join(map(str, widths))}; width={text[:20]!r} is none.")
         width = int(text)
     said = {name: values for name, values in query.items() if name not in SIZES or name not in declaration.sizes}
     moved = link.narrow(declaration.parameters).parse(said)
