@@ -9,23 +9,28 @@ if TYPE_CHECKING:
     from .errors import FigServeError, NotConnected
     from .kernel.captured import CapturedPlot, last, plots_dir
     from .kernel.connection import connect
+    from .kernel.live import LiveFigure, live
     from .kernel.magics import load_ipython_extension
     from .kernel.publication import Published, SharedLink
     from .kernel.publish import figures, publish, unpublish
     from .kernel.render import render, render_url
     from .kernel.serve import serve
+    from .parameters import Range
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "CapturedPlot": ".kernel.captured",
     "FigServeError": ".errors",
+    "LiveFigure": ".kernel.live",
     "NotConnected": ".errors",
     "Published": ".kernel.publication",
+    "Range": ".parameters",
     "SharedLink": ".kernel.publication",
     "connect": ".kernel.connection",
     "figures": ".kernel.publish",
     "last": ".kernel.captured",
+    "live": ".kernel.live",
     "load_ipython_extension": ".kernel.magics",
     "plots_dir": ".kernel.captured",
     "publish": ".kernel.publish",
@@ -38,12 +43,15 @@ _HOMES = {
 __all__ = [
     "CapturedPlot",
     "FigServeError",
+    "LiveFigure",
     "NotConnected",
     "Published",
+    "Range",
     "SharedLink",
     "connect",
     "figures",
     "last",
+    "live",
     "load_ipython_extension",
     "plots_dir",
     "publish",

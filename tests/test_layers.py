@@ -14,11 +14,11 @@ from .imports import PACKAGE, Import, find_cycles, find_modules, read_imports
 
 MODULES = find_modules(Path(jupyter_figserve.__file__).parent)
 IMPORTS = read_imports(MODULES)
-ENCODE = frozenset({"describe", "encode", "pickling", "pictures", "png", "resolve", "rich"})
 SANDBOX_CHILD = frozenset(
     "jail job landlock limits namespaces patches posted readable seccomp selecting syscalls zygote".split()
 )
 SANDBOX_WIRE = frozenset({"wire"})
+ENCODE = frozenset({"describe", "drawing", "encode", "pickling", "pictures", "png", "resolve", "rich", "scope"})
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,12 @@ LAYERS = {
     "init": layer(ours_inside="root kernel server"),
     "root": layer(),
     "encode": layer("root", inside="PIL bokeh isal matplotlib numpy zlib_ng"),
-    "kernel": layer("root", inside="IPython anywidget ipykernel ipywidgets jupyter_core tornado", ours_inside="encode"),
     "sandbox_wire": layer("root"),
     "sandbox_child": layer("root encode sandbox_wire", inside="matplotlib numpy"),
     "sandbox": layer("root sandbox_wire"),
+    "kernel": layer(
+        "root", inside="IPython anywidget ipykernel ipywidgets jupyter_core tornado traitlets", ours_inside="encode"
+    ),
     "store": layer("root", libraries="sqlalchemy alembic", inside="obstore psycopg"),
     "server": layer(
         "root store sandbox",

@@ -93,6 +93,15 @@ class Client:
         """Whether the credential is a key of ours, whose 403 is about scopes."""
         return "X-API-Key" in self._headers
 
+    @property
+    def credential(self) -> dict[str, str]:
+        """The header that carries it, for another protocol than this."""
+        return {name: value for name, value in self._headers.items() if name != "Accept"}
+
+    @property
+    def ca_file(self) -> str | None:
+        return self._ca_file
+
     def get(self, path: str, **query: Any) -> Any:
         return self._json(self._request("GET", path, query=query))
 

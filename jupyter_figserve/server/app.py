@@ -19,6 +19,7 @@ from traitlets import Float as FloatTrait
 
 from .. import __version__
 from ..errors import FigServeError, InvalidDuration
+from ..livefigure import LiveRecord
 from ..store.opening import open_store
 from ..store.publishing import Limits
 from ..store.store import Store
@@ -26,10 +27,14 @@ from ..store.usage import Quota
 from ..times import parse_duration
 from .access import Gate, Guesses
 from .capture import Capture, CaptureLimits
+from .control import Controls
 from .delivery import BlobCache
 from .events import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventHub
 from .frames import FrameSigner, read_secrets
 from .kernels import Kernels
+from .last_pictures import LastPictures
+from .live_figures import LiveFigures, LiveLimits
+from .offers import Offers
 from .plots import SessionPlots
 from .preserving import Preserving
 from .rates import Rate
@@ -139,6 +144,27 @@ class FigServe(RenderTraits, ExtensionApp):
     allow_public_shares = Bool(
         help="Whether links that open without login can be made. Default: yes, but no under a JupyterHub."
     ).tag(config=True)
+    live_timeout = FloatTrait(
+        60.0, min=0.1, help="Seconds that anybody waits for a live figure at most, whatever its own timeout says."
+    ).tag(config=True)
+    live_queue = Integer(
+        16, min=1, help="The most calls that may be there for one kernel at once; more are answered 503."
+    ).tag(config=True)
+    live_bytes = Integer(32 * 2**20, min=1, help="The most bytes of one live picture.").tag(config=True)
+    keep_live_pictures = Unicode(
+        "7d",
+        help="How long a live figure's last good picture is shown, marked as stale, when its kernel is busy or gone, as"
+        " a duration ('12h', '7d'); 'never' for ever.",
+    ).tag(config=True)
+    live_link_rate = Unicode(
+        "120/minute",
+        help="How often one link onto a live figure may call its kernel, as 'NUMBER/PERIOD'; viewers who ask the same"
+        " at the same time are one call. '' is without limit.",
+    ).tag(config=True)
+    allow_public_live = Bool(
+        help="Whether links onto live figures work: their viewers call functions in a kernel. Default: as"
+        " allow_public_shares."
+    ).tag(config=True)
     failed_secret_rate = Unicode(
         "300/minute", help="How many wrong keys and links one address may try, as 'NUMBER/PERIOD'; '' is without limit."
     ).tag(config=True)
@@ -162,7 +188,11 @@ class FigServe(RenderTraits, ExtensionApp):
     def _default_allow_public_shares(self) -> bool:
         return "JUPYTERHUB_SERVICE_PREFIX" not in os.environ
 
-    @validate("keep_session_plots", "keep_deleted", "link_max_age")
+    @default("allow_public_live")
+    def _default_allow_public_live(self) -> bool:
+        return bool(self.allow_public_shares)
+
+    @validate("keep_live_pictures", "keep_session_plots", "keep_deleted", "link_max_age")
     def _check_duration(self, proposal: Any) -> str:
         value: str = proposal.value
         if value not in ("", "never"):
@@ -193,7 +223,7 @@ class FigServe(RenderTraits, ExtensionApp):
             raise TraitError(f"{value!r:.80} is not an address; write it like 'https://plots.example.org/jupyter'.")
         return value
 
-    @validate("failed_secret_rate")
+    @validate("failed_secret_rate", "live_link_rate")
     def _check_rate(self, proposal: Any) -> str:
         value: str = proposal.value
         try:
@@ -260,6 +290,7 @@ class FigServe(RenderTraits, ExtensionApp):
         await self.services.preserving.close()
         await self.services.drawing.jobs.close()
         await self.services.views.flush()
+        await self.services.live.close()
         self.services.store.close()
 
     @property
@@ -281,6 +312,7 @@ class FigServe(RenderTraits, ExtensionApp):
         urls = Urls(self.serverapp, self.public_url, self.kernel_url)
         directories = SessionDirectories(Path(jupyter_runtime_dir()) / "figserve", self.log)
         capture = self._make_capture(directories, store)
+        kernels = Kernels(self.serverapp, store, urls, self.owner, settings.scope, directories)
         blobs = BlobCache(store.blobs, self.cache_bytes)
         guesses = Guesses(self.failed_secret_rate)
         drawing = self.make_drawing(store)
@@ -291,11 +323,13 @@ class FigServe(RenderTraits, ExtensionApp):
             urls=urls,
             gate=Gate(store, self.owner, guesses),
             guesses=guesses,
-            kernels=Kernels(self.serverapp, store, urls, self.owner, settings.scope, directories),
+            kernels=kernels,
             directories=directories,
             capture=capture,
             plots=SessionPlots(self.serverapp, store, blobs, capture, directories, self.figure_bytes),
             events=EventHub(store),
+            live=self._make_live(store, kernels),
+            live_rate=Rate(self.live_link_rate, "This link was used too often", "live_link_rate"),
             shared=SharedFigures(store, blobs),
             views=Views(store),
             frames=FrameSigner(secrets),
@@ -312,6 +346,20 @@ class FigServe(RenderTraits, ExtensionApp):
         limits = CaptureLimits(quota, self.figure_bytes, self.figure_pixels)
         return Capture(self.serverapp, directories, limits, store.clock, self._tell_captured, is_on=self.capture)
 
+    def _make_live(self, store: Store, kernels: Kernels) -> LiveFigures:
+        offers = Offers(store, self._scope(), kernels.follow_notebook)
+        limits = LiveLimits(self.live_queue, self.live_timeout, _seconds(self.keep_live_pictures))
+        assert self.serverapp is not None
+        pictures, controls = LastPictures(store, self.cache_bytes), Controls(self.serverapp)
+        controls.open()
+        return LiveFigures(store, offers, pictures, limits, self.owner, controls)
+
+    def _scope(self) -> str:
+        assert self.serverapp is not None
+        # Under a Hub the server's name is the scope: its root may be another path after a rebuild.
+        server = os.environ.get("JUPYTERHUB_SERVER_NAME")
+        return f"hub {server}" if server is not None else os.path.realpath(self.serverapp.root_dir)
+
     def _connect(self) -> None:
         """What happens to kernels happens to their pictures, and is told to whoever listens."""
         services, owner = self.services, self.owner
@@ -319,9 +367,16 @@ class FigServe(RenderTraits, ExtensionApp):
         def tell(kind: str, kernel: str, notebook: str) -> None:
             services.events.announce(owner, kind, {"session": kernel, "notebook": notebook or None})
 
+        def tell_live(kind: str, kernel: str, record: LiveRecord) -> None:
+            data = {"live": record.id, "session": kernel, "name": record.name}
+            services.events.announce(record.owner, kind, data | {"notebook": record.identity.notebook or None})
+
+        services.live.offers.tell = tell_live
         services.kernels.on_start.append(lambda kernel, notebook: tell(SESSION_STARTED, kernel, notebook))
         services.kernels.on_restart.append(services.capture.renew)
         services.kernels.on_sweep.append(services.capture.sweep)
+        services.kernels.on_restart.append(services.live.end)
+        services.kernels.on_end.append(lambda kernel, notebook: services.live.end(kernel))
         services.kernels.on_end.append(lambda kernel, notebook: services.capture.end(kernel))
         services.kernels.on_end.append(lambda kernel, notebook: tell(SESSION_ENDED, kernel, notebook))
 
@@ -331,11 +386,9 @@ class FigServe(RenderTraits, ExtensionApp):
 
     def _make_settings(self) -> Settings:
         assert self.serverapp is not None
-        # Under a Hub the server's name is the scope: its root may be another path after a rebuild.
-        server = os.environ.get("JUPYTERHUB_SERVER_NAME")
         return Settings(
             owner=self.owner,
-            scope=f"hub {server}" if server is not None else os.path.realpath(self.serverapp.root_dir),
+            scope=self._scope(),
             host=getattr(self.serverapp, "figserve_host", "extension"),
             figure_bytes=self.figure_bytes,
             figure_pixels=self.figure_pixels,
@@ -346,6 +399,8 @@ class FigServe(RenderTraits, ExtensionApp):
             allow_public_shares=self.allow_public_shares,
             embed_origins=tuple(self.embed_origins),
             is_render_only=self._is_render_only,
+            live_bytes=self.live_bytes,
+            allow_public_live=self.allow_public_live,
             log_success=self.log_level in (logging.DEBUG, "DEBUG", "10"),
             render=self.make_render_limits(),
             link_sizes=LinkSizes.parse(self.link_sizes),

@@ -12,7 +12,8 @@ from tornado import web
 from ..errors import Conflict, Forbidden, InvalidInput, NotFound
 from ..figure import FigureRecord
 from ..links import DEFAULT_LINK_LIFE, Link, check_label, find_token, hash_secret, new_link_id, new_token
-from ..store import links
+from ..livefigure import LiveLink
+from ..store import links, live
 from ..store.figures import LIMIT, MOST, write_cursor
 from ..times import parse_expiry
 from . import shapes
@@ -107,14 +108,14 @@ class LinkHandler(PrivateHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, link_id: str) -> None:
         await self.services.views.flush()
-        self.answer(shapes.link(_own_link(self, link_id)))
+        self.answer(shapes.any_link(_own_any_link(self, link_id)))
 
     head = get
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def patch(self, link_id: str) -> None:
-        link = _own_link(self, link_id)
+        link = _own_any_link(self, link_id)
         settings, store = self.services.settings, self.services.store
         body = self.json_body(("paused", "expires", "label"))
         changes: dict[str, Any] = {}
@@ -123,15 +124,15 @@ class LinkHandler(PrivateHandler):
                 raise InvalidInput("paused is true or false.")
             changes["paused"] = body["paused"]
         if "expires" in body:
-            changes["expires"] = _read_expiry(body["expires"], settings, store.clock(), link.created)
+            changes["expires"] = read_expiry(body["expires"], settings, store.clock(), link.created)
         if "label" in body:
             changes["label"] = check_label(body["label"])
-        self.answer(shapes.link(await asyncio.wrap_future(store.change_link(link, changes))))
+        self.answer(shapes.any_link(await asyncio.wrap_future(store.change_link(link, changes))))
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self, link_id: str) -> None:
-        await asyncio.wrap_future(self.services.store.revoke_link(_own_link(self, link_id)))
+        await asyncio.wrap_future(self.services.store.revoke_link(_own_any_link(self, link_id)))
         self.set_status(204)
         self.finish()
 
@@ -161,6 +162,15 @@ def _own_link(handler: PrivateHandler, link_id: str) -> Link:
     return link
 
 
+def _own_any_link(handler: PrivateHandler, link_id: str) -> Link | LiveLink:
+    reader = handler.services.store.catalog.reader
+    onto_live = live.find_link(reader, link_id)
+    shown = live.find(reader, onto_live.live) if onto_live else None
+    if onto_live is not None and shown is not None and handler.caller.may_see(shown.owner):
+        return onto_live
+    return _own_link(handler, link_id)
+
+
 def _read_link(body: dict[str, Any], record: FigureRecord, settings: Settings, now: float, token_hash: str) -> Link:
     for field in ("lock", "allow"):
         if body.get(field):
@@ -175,14 +185,14 @@ def _read_link(body: dict[str, Any], record: FigureRecord, settings: Settings, n
         token_hash=token_hash,
         figure=record.id,
         created=now,
-        expires=_read_expiry(body.get("expires", DEFAULT_LINK_LIFE), settings, now, now),
+        expires=read_expiry(body.get("expires", DEFAULT_LINK_LIFE), settings, now, now),
         version=_read_count(body.get("version"), "version"),
         label=check_label(body.get("label")),
         views=_read_count(body.get("views"), "views"),
     )
 
 
-def _read_expiry(value: object, settings: Settings, now: float, created: float) -> float | None:
+def read_expiry(value: object, settings: Settings, now: float, created: float) -> float | None:
     expires = parse_expiry(DEFAULT_LINK_LIFE if value is None else value, now)
     longest = settings.link_max_age
     if longest is not None and (expires is None or expires > created + longest + 1):

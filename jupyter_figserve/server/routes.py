@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import (
+    agent,
     diagnosis,
     embedding,
     events,
@@ -13,6 +14,8 @@ from . import (
     gallery,
     keys,
     links,
+    live,
+    live_links,
     pages,
     renders,
     renderurls,
@@ -24,6 +27,7 @@ from .base import MissingHandler
 
 _ID = r"([A-Za-z0-9]{1,64})"
 _SESSION = r"([A-Za-z0-9_-]{1,64})"
+_NAME = r"([^/.]{1,900})"
 PREFIX = "/figserve"
 ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/?", gallery.GalleryHandler),
@@ -55,6 +59,14 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/figures/{_ID}\.([a-z]{{2,5}})", figures.FigureBytesHandler),
     (rf"/plots/{_SESSION}", sessions.PlotsHandler),
     (rf"/plots/{_SESSION}/(.*)", sessions.PlotHandler),
+    (r"/api/agent", agent.AgentHandler),
+    (r"/api/live", live.LiveListHandler),
+    (rf"/api/live/{_ID}/links", live_links.LiveLinksHandler),
+    (rf"/api/live/{_ID}/frozen", live.FrozenHandler),
+    (rf"/live/f/{_ID}", live.LastingPageHandler),
+    (rf"/live/f/{_ID}\.([a-z]{{2,5}})", live.LastingBytesHandler),
+    (rf"/live/{_SESSION}/{_NAME}", live.LivePageHandler),
+    (rf"/live/{_SESSION}/{_NAME}\.([a-z]{{2,5}})", live.LiveBytesHandler),
     (r"/f/(.*)", shared.LinkHandler),
     (r"/frame/([A-Za-z0-9_.-]{1,500})\.html", embedding.FrameHandler),
     (r"/oembed", embedding.OEmbedHandler),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .events import EventHub
     from .frames import FrameSigner
     from .kernels import Kernels
+    from .live_figures import LiveFigures
     from .plots import SessionPlots
     from .preserving import Preserving
     from .renderurls import UrlSigner
@@ -45,6 +46,8 @@ class Settings:
         How long one may take to arrive.
     link_max_age
         Seconds that a link may live at most, None for without limit.
+    live_bytes
+        The most bytes of one live picture.
     link_cache_seconds
         How long caches may keep what a public link shows.
     """
@@ -60,6 +63,8 @@ class Settings:
     link_cache_seconds: int
     allow_public_shares: bool
     embed_origins: tuple[str, ...]
+    live_bytes: int
+    allow_public_live: bool
     log_success: bool
     is_render_only: bool
     render: RenderLimits
@@ -78,6 +83,8 @@ class Services:
     capture: Capture
     plots: SessionPlots
     events: EventHub
+    live: LiveFigures
+    live_rate: Rate
     shared: SharedFigures
     views: Views
     frames: FrameSigner

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from ..figure import FigureRecord, Representation, Version
 from ..formats import FORMATS
 from ..links import Key, Link
+from ..livefigure import LiveLink
 from ..snippets import Snippets, image_url
 from ..store.sessions import Session
 from ..times import rfc3339
+from .offers import Target
 from .plots import Plot
 from .urls import LOCAL_NOTE, Base
 
@@ -106,6 +109,64 @@ def plot(plot: Plot, session: str, base: Base) -> dict[str, Any]:
         "origin": plot.origin,
         "figure": plot.figure,
         "version": plot.version,
+    }
+
+
+def live_link(link: LiveLink) -> dict[str, Any]:
+    """A link onto a live figure as lists show it."""
+    return {
+        "id": link.id,
+        "figure": None,
+        "live": link.live,
+        "version": None,
+        "label": link.label,
+        "created": rfc3339(link.created),
+        "expires": rfc3339(link.expires),
+        "views": None,
+        "seen": link.seen,
+        "last_seen": rfc3339(link.last_seen),
+        "paused": link.paused,
+        "audience": "link",
+        "lock": dict(link.locked),
+        "allow": list(link.allowed),
+    }
+
+
+def any_link(one: Link | LiveLink) -> dict[str, Any]:
+    return live_link(one) if isinstance(one, LiveLink) else link(one)
+
+
+def new_live_link(made: LiveLink, target: Target, token: str, base: Base) -> dict[str, Any]:
+    """A link at its making: the only time that its URL is shown."""
+    page = base.link(token)
+    image = image_url(page, "png")
+    heading = target.declaration.heading
+    snippets = Snippets(page, image, heading, target.declaration.description or heading, None, None)
+    return live_link(made) | {
+        "url": page,
+        "image_url": image,
+        "local_only": base.is_local,
+        "note": LOCAL_NOTE if base.is_local else None,
+        "snippets": snippets.as_json(),
+    }
+
+
+def live_figure(target: Target, base: Base, *, is_busy: bool) -> dict[str, Any]:
+    """A live figure with the schema of its parameters; without a kernel, its address is the lasting one."""
+    record, lasting = target.record, f"{base.url}/live/f/{target.record.id}"
+    url = f"{base.url}/live/{target.kernel}/{quote(record.name)}" if target.kernel else lasting
+    return {
+        "id": record.id,
+        "session": target.kernel,
+        "name": record.name,
+        "description": target.declaration.description,
+        "notebook": record.identity.notebook or None,
+        "url": url,
+        "image_url": f"{url}.png",
+        "lasting_url": lasting,
+        "schema": target.declaration.parameters.schema(),
+        "busy": is_busy,
+        "detached": False,
     }
 
 

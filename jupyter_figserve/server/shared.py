@@ -15,10 +15,11 @@ from ..errors import CodeFailed, Forbidden, NotFound, OutputInvalid
 from ..figure import FigureRecord, Representation, digest_of
 from ..formats import FORMATS, Format, get_format, get_format_of_mimetype
 from ..links import Link, is_token
+from ..livefigure import LiveLink
 from ..snippets import Snippets, image_url
-from ..store import links
+from ..store import links, live
 from ..store.store import Store
-from . import headers, shapes
+from . import headers, live_links, shapes
 from .base import PublicHandler
 from .delivery import BlobCache, Bytes, Delivery, InHand, deliver, sends_all
 from .redraw import check_redrawable, draw_again, find_stored
@@ -67,6 +68,8 @@ class SharedFigures:
         self._store = store
         self._stamp = -1
         self._found: dict[str, Shared] = {}
+        self._live_stamp = -1
+        self._live: dict[str, LiveLink | None] = {}
 
     def get(self, token: str) -> Shared:
         """The open link of this token.
@@ -87,6 +90,16 @@ class SharedFigures:
         if not shared.link.is_open(self._store.clock()):
             raise LinkGone
         return shared
+
+    def find_live(self, token: str) -> LiveLink | None:
+        """The link onto a live figure of this token, open or not; None where there is none."""
+        stamp = self._store.catalog.stamp()
+        if stamp != self._live_stamp or len(self._live) > _CACHED_LINKS:
+            self._live.clear()
+            self._live_stamp = stamp
+        if token not in self._live:
+            self._live[token] = live.find_link_by_token(self._store.catalog.reader, token)
+        return self._live[token]
 
     def check_id(self, link_id: str) -> None:
         """See that the link of this id is still open, or raise ``LinkGone``."""
@@ -144,6 +157,10 @@ class LinkHandler(PublicHandler):
         try:
             if match is None or not is_token(token):
                 raise LinkGone
+            onto_live = self._find_live(token)
+            if onto_live is not None:
+                await live_links.answer_shared(self, onto_live, token, match[2], embedded=match[3] is not None)
+                return
             shared = self.services.shared.get(token)
             if not self.services.views.has_left(shared.link, self.request):
                 raise LinkGone
@@ -159,6 +176,15 @@ class LinkHandler(PublicHandler):
             raise
 
     head = get
+
+    def _find_live(self, token: str) -> LiveLink | None:
+        """The open link onto a live figure of this token; a look into a cache for all others."""
+        link = self.services.shared.find_live(token)
+        if link is None:
+            return None
+        if not (link.is_open(self.services.store.clock()) and self.services.settings.allow_public_live):
+            raise LinkGone
+        return link
 
     async def _send_bytes(self, shared: Shared, token: str, suffix: str) -> None:
         row = get_format(suffix)

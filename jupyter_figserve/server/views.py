@@ -12,7 +12,8 @@ from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import IOLoop
 
 from ..links import Link
-from ..store import links
+from ..livefigure import LiveLink
+from ..store import links, live
 from ..store.links import VIEW_SECONDS
 from ..store.store import Store
 
@@ -39,7 +40,7 @@ class Views:
         self._pending: dict[str, int] = {}
         self._flush_call: Any = None
 
-    def note(self, link: Link, request: HTTPServerRequest) -> None:
+    def note(self, link: Link | LiveLink, request: HTTPServerRequest) -> None:
         """Count a view of a link without limit; costs a look into a dictionary."""
         who = (link.id, request.remote_ip or "", request.headers.get("User-Agent", ""))
         now = self._store.clock()
@@ -53,6 +54,10 @@ class Views:
         self._pending[link.id] = self._pending.get(link.id, 0) + 1
         if self._flush_call is None and self._store.read_only_because is None:
             self._flush_call = IOLoop.current().call_later(_FLUSH_SECONDS, self._flush_soon)
+
+    def note_live(self, link: LiveLink, request: HTTPServerRequest) -> None:
+        """The same for a link onto a live figure, where a client that moves its controls is one viewer."""
+        self.note(link, request)
 
     async def use(self, link: Link, request: HTTPServerRequest) -> bool:
         """Use up a view of a link with a limit; False when none is left. On the disk before it is true."""
@@ -75,8 +80,13 @@ class Views:
         counts, self._pending = self._pending, {}
         if counts and self._store.read_only_because is None:
             now = self._store.clock()
-            future = self._store.write(lambda connection: links.add_views(connection, counts, now))
-            await asyncio.wrap_future(future)
+
+            def add(connection: Any) -> None:
+                # Ids are of one alphabet and never equal: each is a row of one of the two.
+                links.add_views(connection, counts, now)
+                live.add_views(connection, counts, now)
+
+            await asyncio.wrap_future(self._store.write(add))
 
     def _flush_soon(self) -> None:
         self._flush_call = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from . import events, figures, keys, links, publishing, sessions, tables
+from . import events, figures, keys, links, live, publishing, sessions, tables
 from .blobs import Blobs
 from .manifests import Manifests
 from .trash import Trash
@@ -59,6 +59,7 @@ def clean_rows(connection: Connection, manifests: Manifests, now: float, keep_se
                 manifests.delete(figure_id)
                 gone += 1
     connection.execute(tables.viewers.delete().where(tables.viewers.c.seen < now - links.VIEW_SECONDS))
+    live.remove_expired_links(connection, now - LINK_GRACE)
     return Cleaned(
         figures=gone,
         links=_remove_old_links(connection, now),

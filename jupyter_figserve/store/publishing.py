@@ -232,6 +232,16 @@ def note_unheld(connection: Connection, parts: Sequence[Representation | Source]
     connection.execute(_NOTE, [{"digest": p.digest, "size": p.size, "refs": 0, "touched": now} for p in parts])
 
 
+def hold_blob(connection: Connection, digest: str, size: int, now: float) -> None:
+    """One more reference to a blob that is no part of a figure's version."""
+    connection.execute(_HOLD, [{"digest": digest, "size": size, "refs": 1, "touched": now}])
+
+
+def release_blobs(connection: Connection, digests: Sequence[str], now: float) -> None:
+    """One reference less to each; those without any go with the cleaning."""
+    connection.execute(_RELEASE, [{"blob": digest, "now": now} for digest in digests])
+
+
 def _hold(connection: Connection, parts: Sequence[Representation | Source], now: float) -> None:
     """One more reference to the blob of each."""
     connection.execute(_HOLD, [{"digest": p.digest, "size": p.size, "refs": 1, "touched": now} for p in parts])

@@ -19,8 +19,9 @@ from sqlalchemy.engine import Connection
 from ..errors import Conflict, FigServeError, NotFound, QuotaExceeded, ReadOnly
 from ..figure import FigureRecord, Payload, Source, Version, digest_of
 from ..links import Link
+from ..livefigure import LiveLink
 from ..times import Clock, system_clock
-from . import cleaning, deleting, figures, links, publishing, restoring, sessions
+from . import cleaning, deleting, figures, links, live, publishing, restoring, sessions
 from .blobs import Blobs, LocalBlobs
 from .catalog import Catalog
 from .cleaning import Cleaned
@@ -32,6 +33,7 @@ from .publishing import Limits
 from .trash import Trash
 
 T = TypeVar("T")
+AnyLink = TypeVar("AnyLink", bound=Link | LiveLink)
 _BESIDE = 2**20
 """Bytes of a version, up to which its blobs are written while its rows are."""
 _PUTTERS = 2
@@ -217,8 +219,12 @@ class Store:
 
         return self.write(work)
 
-    def change_link(self, link: Link, changes: dict[str, Any]) -> Future[Link]:
-        def work(connection: Connection) -> Link:
+    def change_link(self, link: AnyLink, changes: dict[str, Any]) -> Future[AnyLink]:
+        def work(connection: Connection) -> AnyLink:
+            if isinstance(link, LiveLink):
+                if not live.change_link(connection, link.id, changes):
+                    raise NotFound("There is no such link.")
+                return replace(link, **changes)
             if not links.change(connection, link.id, changes):
                 raise NotFound("There is no such link.")
             self._write_manifest(connection, link.figure)
@@ -226,8 +232,11 @@ class Store:
 
         return self.write(work)
 
-    def revoke_link(self, link: Link) -> Future[None]:
+    def revoke_link(self, link: Link | LiveLink) -> Future[None]:
         def work(connection: Connection) -> None:
+            if isinstance(link, LiveLink):
+                live.remove_link(connection, link.id)
+                return
             links.remove(connection, link.id)
             self._write_manifest(connection, link.figure)
 
@@ -238,6 +247,7 @@ class Store:
 
         def work(connection: Connection) -> int:
             moved = sessions.rename_notebook(connection, owner, scope, old, new)
+            live.rename_notebook(connection, owner, scope, old, new)
             for figure_id in moved:
                 self._write_manifest(connection, figure_id)
             return len(moved)

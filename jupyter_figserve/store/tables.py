@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA = 2
+SCHEMA = 3
 """The newest migration that this package knows."""
 WORKS_FROM = 1
 """The oldest schema whose servers may go on reading and writing after that migration."""
@@ -165,4 +165,61 @@ events = Table(
     Column("kind", String, nullable=False),
     Column("data", Text, nullable=False),
     sqlite_autoincrement=True,
+)
+
+live_figures = Table(
+    "live_figures",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("owner", String, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("notebook", String, nullable=False),
+    Column("maker", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("declaration", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("updated", Float, nullable=False),
+    Index("live_figures_identity", "owner", "scope", "notebook", "maker", "name", unique=True),
+)
+
+live_sessions = Table(
+    "live_sessions",
+    metadata,
+    Column("session", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("live", String, nullable=False),
+    Index("live_sessions_live", "live"),
+)
+
+live_pictures = Table(
+    "live_pictures",
+    metadata,
+    Column("live", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("mimetype", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("dpi", Float),
+    Column("alt", String, nullable=False),
+    Column("drawn", Float, nullable=False),
+    Column("is_frozen", Boolean, nullable=False),
+    Index("live_pictures_newest", "live", "is_frozen", "drawn"),
+)
+
+live_links = Table(
+    "live_links",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("token_hash", String, nullable=False, unique=True),
+    Column("live", String, nullable=False, index=True),
+    Column("created", Float, nullable=False),
+    Column("expires", Float),
+    Column("label", String, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("locked", Text, nullable=False),
+    Column("allowed", Text, nullable=False),
+    Column("seen", Integer, nullable=False),
+    Column("last_seen", Float),
 )

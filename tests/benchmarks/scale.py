@@ -35,6 +35,10 @@ class Scale:
         Of an animation.
     renders
         Of one plot, each way, one after the other.
+    live_rounds
+        Calls of a live function in each state of its kernel.
+    viewers
+        Of one live figure at once.
     """
 
     publish_rounds: int
@@ -50,6 +54,8 @@ class Scale:
     messages: int
     frames: int
     renders: int
+    live_rounds: int
+    viewers: int
 
 
 FULL = Scale(
@@ -66,6 +72,8 @@ FULL = Scale(
     messages=10_000,
     frames=150,
     renders=40,
+    live_rounds=25,
+    viewers=500,
 )
 QUICK = Scale(
     publish_rounds=1,
@@ -81,4 +89,6 @@ QUICK = Scale(
     messages=10,
     frames=3,
     renders=2,
+    live_rounds=2,
+    viewers=20,
 )

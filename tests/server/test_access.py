@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from jupyter_figserve.errors import Forbidden, TooManyRequests
+from jupyter_figserve.figure import Identity
 from jupyter_figserve.links import SCOPES, split_key
+from jupyter_figserve.livefigure import Declaration
 from jupyter_figserve.server.access import Caller, Guesses, find_key
 from jupyter_figserve.server.renderurls import pack
-from jupyter_figserve.store import keys
+from jupyter_figserve.store import keys, live
 
 from . import contract
 from .making import make_session
@@ -71,6 +73,21 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("HEAD", "/api/keys/{id}"): (200, ADMIN),
     ("DELETE", "/api/keys/{id}"): (204, ADMIN),
     ("GET", "/api/events"): (200, READ),
+    ("GET", "/api/agent"): (403, PUBLISH),
+    ("GET", "/api/live"): (200, READ),
+    ("HEAD", "/api/live"): (200, READ),
+    ("GET", "/api/live/{live}/links"): (200, EITHER),
+    ("HEAD", "/api/live/{live}/links"): (200, EITHER),
+    ("POST", "/api/live/{live}/links"): (201, PUBLISH),
+    ("POST", "/api/live/{live}/frozen"): (503, PUBLISH),
+    ("GET", "/live/{session}/{name}"): (200, READ),
+    ("HEAD", "/live/{session}/{name}"): (200, READ),
+    ("GET", "/live/{session}/{name}.{ext}"): (503, READ),
+    ("HEAD", "/live/{session}/{name}.{ext}"): (503, READ),
+    ("GET", "/live/f/{live}"): (200, READ),
+    ("HEAD", "/live/f/{live}"): (200, READ),
+    ("GET", "/live/f/{live}.{ext}"): (503, READ),
+    ("HEAD", "/live/f/{live}.{ext}"): (503, READ),
     ("POST", "/api/figures/{id}/restore"): (200, PUBLISH),
     ("GET", "/"): (200, READ),
     ("HEAD", "/"): (200, READ),
@@ -111,6 +128,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/renders/url"): {"code": "1"},
     ("POST", "/render-matplotlib"): {"code": "1"},
     ("POST", "/api/links/{id}/sizes"): {"width": 7},
+    ("POST", "/api/live/{live}/links"): {},
+    ("POST", "/api/live/{live}/frozen"): {"calls": [{}]},
 }
 SIGNED = ("render", pack("1"), "png", [])
 QUERIES: dict[tuple[str, str], dict[str, str]] = {
@@ -139,6 +158,14 @@ async def headers_of(credential: str, services, make_key, login: dict[str, str])
         await revoke(services, key)
         return {"X-API-Key": key}
     return {"X-API-Key": await make_key(credential)}
+
+
+async def offer_live(services) -> str:
+    """The lasting id of a live figure that a kernel offered which is gone."""
+    identity = Identity(services.settings.owner, "", "", "k1", "animal")
+    now = services.store.clock()
+    offering = services.store.write(lambda c: live.offer(c, identity, "k1", Declaration("animal"), now))
+    return (await asyncio.wrap_future(offering)).id
 
 
 async def revoke(services, key: str) -> None:
@@ -184,6 +211,8 @@ async def test_each_cell_of_the_table(credential, owner, stranger, services, mak
             values |= {"session": session.id, "path": PLOT}
         if path.startswith("/render/"):
             values["source"], QUERIES[operation] = pack("1"), {"sig": services.url_signer.sign(*SIGNED)}
+        if "/live/" in path:
+            values |= {"live": await offer_live(services), "session": "k1", "name": "animal"}
         query = QUERIES.get(operation, {"url": link["url"]} if path == "/oembed" else {})
         type = {"Content-Type": "image/png"} if operation == ("POST", "/api/figures") else {}
         body = {"url": link["url"]} if path == "/api/links/find" else BODIES.get(operation)

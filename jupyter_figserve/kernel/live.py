@@ -1,0 +1,275 @@
+"""``@figserve.live``: a function of the notebook that answers at a URL, and is still the function. Kernel."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from html import escape
+from typing import Any, overload
+
+from ..errors import Conflict, InvalidInput, NotConnected, SandboxUnavailable
+from ..figure import check_name
+from ..formats import get_format
+from ..links import DEFAULT_LINK_LIFE
+from ..parameters import SIZES, Parameters
+from ..signatures import Signature, read_signature
+from ..times import parse_duration
+from .agent import settle_after_cell, start_agent
+from .connection import HOW_TO_CONNECT
+from .control import install_handler
+from .shared import SharedLink
+from .worker import Offer, worker
+
+_ANSWER_SECONDS = 10.0
+_MOST_FROZEN = 500
+
+
+class LiveFigure:
+    """A live figure. Calling it calls the function; ``url`` is where anybody logged in finds it."""
+
+    def __init__(self, offer: Offer, fixed: Mapping[str, Any] | None = None) -> None:
+        self._offer = offer
+        self._fixed = dict(fixed or {})
+        functools.update_wrapper(self, offer.function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The function itself, in this thread; what is bound or abbreviated is filled in."""
+        signature = inspect.signature(self._offer.function)
+        given = signature.bind_partial(*args, **kwargs).arguments
+        more = {**self._offer.signature.defaults(), **self._offer.signature.to_python(self._fixed)}
+        return self._offer.function(*args, **kwargs, **{k: v for k, v in more.items() if k not in given})
+
+    @property
+    def name(self) -> str:
+        return self._offer.name
+
+    @property
+    def parameters(self) -> Parameters:
+        return self._offer.signature.parameters
+
+    @property
+    def id(self) -> str:
+        """Its lasting id, the same in every kernel of this notebook."""
+        return self._address()["id"]
+
+    def bind(self, **values: Any) -> LiveFigure:
+        """The same live figure with these parameters fixed.
+
+        Raises
+        ------
+        InvalidInput
+            For what it has no parameter for, or does not allow.
+        """
+        return LiveFigure(self._offer, self._fixed | self._offer.signature.from_python(values))
+
+    def url(self, **values: Any) -> str:
+        """URL of its page, with controls; for those who may log in. ``share()`` makes a link for others."""
+        return self._with_query(self._address()["url"], values)
+
+    def lasting_url(self, **values: Any) -> str:
+        """The same for whichever kernel of this notebook offers it; without one, its last picture."""
+        return self._with_query(self._address()["lasting_url"], values)
+
+    def image_url(self, format: str = "png", /, **values: Any) -> str:
+        """URL of the picture alone, drawn anew for each request; also ``width``, ``height`` and ``dpi``."""
+        return self._with_query(f"{self._address()['url']}.{get_format(format).name}", values)
+
+    def share(
+        self,
+        expires: str | float = DEFAULT_LINK_LIFE,
+        *,
+        lock: Mapping[str, Any] | None = None,
+        allow: Iterable[str] = (),
+        label: str | None = None,
+    ) -> SharedLink:
+        """Make a link for people without an account.
+
+        Parameters
+        ----------
+        expires
+            ``"12h"``, ``"30d"``, a time in RFC 3339, seconds, or ``"never"``.
+        lock
+            Values that it always shows; what is neither locked nor allowed has its default.
+        allow
+            Names of the parameters that its viewers may move, within their bounds.
+        label
+            A note for yourself, to know the link by in lists.
+        """
+        if isinstance(allow, str):
+            raise InvalidInput(f"Give allow as a list of names, such as [{allow!r:.60}].")
+        wanted = {
+            "expires": expires,
+            "lock": self._fixed | self._offer.signature.from_python(lock or {}),
+            "allow": list(allow),
+            "label": label,
+        }
+        client = self._client()
+        return SharedLink(client.post(f"api/live/{self.id}/links", wanted), client, self.name)
+
+    def freeze(self, *, format: str = "png", **values: Iterable[Any]) -> int:
+        """Draw it now for each combination of these values, to be shown when no kernel offers it; how many.
+
+        Raises
+        ------
+        InvalidInput
+            For more than 500 combinations.
+        """
+        grid = self._grid(values)
+        body = {"format": get_format(format).name, "calls": grid}
+        return int(self._client().post(f"api/live/{self.id}/frozen", body)["frozen"])
+
+    def detach(self) -> None:
+        """Keep the function itself, to answer without this kernel; that needs the server's sandbox."""
+        raise SandboxUnavailable(
+            "Detached live figures need the sandbox, which this server does not have; freeze(…) keeps pictures of the"
+            " values you name."
+        )
+
+    def widget(self, **values: Any) -> Any:
+        """The figure with its controls as a widget; ``params`` is its trait to observe."""
+        from .widget import make_widget
+
+        return make_widget(self, self._fixed | self._offer.signature.from_python(values))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self._fixed.items())
+        return f'<live figure "{self.name}"{f" with {shown}" if shown else ""}>'
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        try:
+            url = self.url()
+        except NotConnected:
+            return {"text/plain": repr(self)}
+        words = f"Live figure {escape(self.name)}"
+        html = f'<a href="{escape(url)}" target="_blank" rel="noopener">{words}</a>'
+        return {"text/plain": f"{self!r} at {url}", "text/html": html}
+
+    def _address(self) -> dict[str, str]:
+        agent = start_agent()
+        if agent is None:
+            raise NotConnected(
+                f'"{self.name}" can be called here, but has no URL: only a kernel that a figserve server started'
+                f" answers live. {HOW_TO_CONNECT}"
+            )
+        if worker.find(self.name) is None:
+            raise Conflict(f'"{self.name}" is no live figure any more; run its cell again.')
+        return agent.address_of(self.name, _ANSWER_SECONDS)
+
+    def _client(self) -> Any:
+        self._address()
+        agent = start_agent()
+        assert agent is not None
+        return agent.connection.client
+
+    def _with_query(self, url: str, values: dict[str, Any]) -> str:
+        own = self._offer.signature.sizes
+        sizes = {name: value for name, value in values.items() if name in SIZES and name not in own}
+        checked = self._offer.signature.from_python({k: v for k, v in values.items() if k not in sizes})
+        query = self.parameters.query(self._fixed | checked)
+        parts = [query, *(f"{name}={value:g}" for name, value in sizes.items())]
+        text = "&".join(part for part in parts if part)
+        return f"{url}?{text}" if text else url
+
+    def _grid(self, values: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:
+        grid: list[dict[str, Any]] = [dict(self._fixed)]
+        for name, several in values.items():
+            if isinstance(several, str) or not isinstance(several, Iterable):
+                raise InvalidInput(f"Give the values of {name} to freeze as a list.")
+            said = [self._offer.signature.from_python({name: one}) for one in several]
+            grid = [row | one for one in said for row in grid]
+            if len(grid) > _MOST_FROZEN:
+                raise InvalidInput(f"These are {len(grid):,} pictures; {_MOST_FROZEN} are the most to freeze at once.")
+        return grid
+
+
+@overload
+def live(function: Callable[..., Any], /) -> LiveFigure: ...
+
+
+@overload
+def live(
+    *,
+    name: str | None = None,
+    cache: str | float = "0s",
+    timeout: str | float = "20s",
+    data_version: Any = None,
+    detach: bool = False,
+) -> Callable[[Callable[..., Any]], LiveFigure]: ...
+
+
+def live(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    cache: str | float = "0s",
+    timeout: str | float = "20s",
+    data_version: Any = None,
+    detach: bool = False,
+) -> Any:
+    """Give a function a URL whose query are its parameters: each request calls it, also while a cell runs.
+
+    Parameters
+    ----------
+    name
+        Tells the live figures of a notebook apart; None is the function's own name.
+    cache
+        How long an answer may be given again, such as ``"30s"``; by default each request calls.
+    timeout
+        How long a viewer waits before the last good picture, or the news that it takes too long.
+    data_version
+        A value, or a function without parameters, that changes when pictures must be drawn anew. With it, a picture
+        that is there already is not drawn again.
+    detach
+        Answer also when the kernel is gone; needs the server's sandbox.
+    """
+    names = _locals_of_caller()
+
+    def declare(function: Callable[..., Any]) -> LiveFigure:
+        function = function._offer.function if isinstance(function, LiveFigure) else function
+        if not callable(function):
+            raise InvalidInput("@figserve.live goes above a function.")
+        called = check_name(name if name is not None else getattr(function, "__name__", None))
+        if "." in called:
+            raise InvalidInput(f"{called!r} has a dot, after which an address has the format; name it without.")
+        offer = Offer(
+            called,
+            function,
+            read_signature(function, names),
+            _seconds(cache),
+            _seconds(timeout) or parse_duration("20s"),
+            data_version,
+        )
+        figure = LiveFigure(offer)
+        if detach:
+            figure.detach()
+        worker.offer(offer)
+        _make_mathtext_safe()
+        install_handler()
+        agent = start_agent()
+        if agent is not None:
+            agent.announce()
+            settle_after_cell()
+        return figure
+
+    return declare if function is None else declare(function)
+
+
+def _locals_of_caller() -> dict[str, Any]:
+    """What annotations of a function inside a function may name."""
+    return dict(sys._getframe(2).f_locals)
+
+
+def _make_mathtext_safe() -> None:
+    from ..scope import install_mathtext_lock
+
+    install_mathtext_lock()
+
+
+def _seconds(duration: str | float) -> float:
+    return 0.0 if duration in ("0s", 0, "0") else parse_duration(duration)
+
+
+__all__ = ["LiveFigure", "Signature", "live"]

@@ -1,0 +1,183 @@
+"""A live GET against calling the function and ``savefig`` in the kernel, idle and busy; and against Kernel Gateway."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from jupyter_figserve.demo.kernel_session import KernelSession
+from jupyter_figserve.demo.server_process import ServerProcess
+
+from . import servers
+from .report import Row
+from .scale import Scale
+
+_FUNCTION = """
+import io, json, threading, time
+import numpy as np
+from matplotlib.figure import Figure
+
+def line(n: int = 0):
+    figure = Figure(figsize=(6.4, 4.8))
+    axes = figure.subplots()
+    x = np.linspace(0, 10, 200)
+    axes.plot(x, np.sin(x + n))
+    axes.set(title="Sightings", xlabel="day", ylabel="seen")
+    return figure
+
+def svg(n):
+    buffer = io.BytesIO()
+    line(n).savefig(buffer, format="svg")
+    return buffer.getvalue()
+"""
+_CELL = (
+    _FUNCTION
+    + """
+import jupyter_figserve as figserve
+calls, go = [], threading.Event()
+live_line = figserve.live(line)
+
+@figserve.live
+def slow(n: int = 0):
+    calls.append(n)
+    time.sleep(0.5)
+    return Figure(figsize=(1, 1))
+
+@figserve.live
+def release():
+    go.set()
+    return Figure(figsize=(1, 1))
+
+def measure(n):
+    began = time.perf_counter()
+    svg(n)
+    return 1e3 * (time.perf_counter() - began)
+
+live_line.url()
+"""
+)
+_BUSY = {
+    "while the cell sleeps": ("go.clear()\n_ = go.wait(600)", 1.2),
+    "while the cell loops in Python": ("go.clear()\nn = 0\nwhile not go.is_set(): n += 1", 4.0),
+}
+
+
+def measure(home: Path, scale: Scale) -> Iterator[Row]:
+    with servers.jupyter(home) as server, server.kernel("Measured.ipynb") as kernel:
+        _run(kernel, _CELL)
+        with _getter(server.url, {"Authorization": f"token {server.token}"}) as get:
+            path = f"{urlsplit(server.url).path}figserve/live/{kernel.kernel_id}"
+            direct, live = _interleaved(kernel, lambda n: get(f"{path}/line.svg?n={n}"), scale.live_rounds)
+            yield Row("live GET (SVG of a line plot) / function and savefig, idle", live, direct, "ms", 1.1)
+            for words, (code, bound) in _BUSY.items():
+                message = kernel.send(code)
+                busy = statistics.median(get(f"{path}/line.svg?n={n}") for n in range(scale.live_rounds))
+                get(f"{path}/release.png")
+                kernel.receive(message)
+                yield Row(f"the same {words}", busy, direct, "ms", bound)
+            if (gateway := _with_gateway(home, scale.live_rounds)) is not None:
+                yield Row("live GET / Jupyter Kernel Gateway, notebook-http", live, gateway, "ms", 0.8)
+            _together(server, f"{path}/slow.png?n=1", scale.viewers)
+            count = int(_run(kernel, "print(len(calls))"))
+            name = f"kernel calls of {scale.viewers} simultaneous GETs of one live URL"
+            yield Row(name, count, None, "calls", 1, against="nothing")
+
+
+def _interleaved(kernel: KernelSession, get: Callable[[int], float], rounds: int) -> tuple[float, float]:
+    """Medians of the direct call and of the GET, taken in turns."""
+    direct, live = [], []
+    for n in range(rounds):
+        direct.append(float(_run(kernel, f"print(measure({n}))")))
+        live.append(get(n))
+    return statistics.median(direct), statistics.median(live)
+
+
+@contextlib.contextmanager
+def _getter(url: str, headers: dict[str, str]) -> Iterator[Callable[[str], float]]:
+    """Ask on one connection that stays open; the milliseconds until the whole answer is there."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+
+    def get(path: str) -> float:
+        began = time.perf_counter()
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        body = answer.read()
+        assert answer.status == 200, body[:300]
+        return 1e3 * (time.perf_counter() - began)
+
+    with contextlib.closing(connection):
+        yield get
+
+
+def _together(server: ServerProcess, path: str, count: int) -> None:
+    """Send all requests before any answer is read."""
+    parts = urlsplit(server.url)
+    connections = [http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60) for _ in range(count)]
+    for connection in connections:
+        connection.request("GET", path, headers={"Authorization": f"token {server.token}"})
+    for connection in connections:
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 200
+        connection.close()
+
+
+def _with_gateway(home: Path, rounds: int) -> float | None:
+    """The same function served by Kernel Gateway from a notebook; None where it is not installed."""
+    try:
+        import kernel_gateway  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
+    except ImportError:
+        return None
+    route = "# GET /line\nn = int(json.loads(REQUEST)['args']['n'][0])\nprint(svg(n).decode())"
+    info = '# ResponseInfo GET /line\nprint(json.dumps({"headers": {"Content-Type": "image/svg+xml"}}))'
+    notebook = home / "gateway.ipynb"
+    notebook.write_text(json.dumps(_notebook(_FUNCTION, route, info)), encoding="utf-8")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = {"api": "kernel_gateway.notebook_http", "seed_uri": notebook, "ip": "127.0.0.1", "port": port}
+    command = [sys.executable, "-m", "kernel_gateway", *(f"--KernelGatewayApp.{k}={v}" for k, v in options.items())]
+    with (home / "gateway.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=home)
+    try:
+        _await_port(process, port)
+        with _getter(f"http://127.0.0.1:{port}", {}) as get:
+            return statistics.median(get(f"/line?n={n}") for n in range(rounds))
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _await_port(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)
+    raise AssertionError("Kernel Gateway did not start")
+
+
+def _notebook(*sources: str) -> dict[str, object]:
+    cells = [
+        {"cell_type": "code", "id": f"c{i}", "metadata": {}, "execution_count": None, "outputs": [], "source": source}
+        for i, source in enumerate(sources)
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _run(kernel: KernelSession, code: str) -> str:
+    execution = kernel.run(code, timeout=600)
+    assert execution.error is None, f"{execution.error}\n{execution.stderr}"
+    return execution.stdout

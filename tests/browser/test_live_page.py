@@ -1,0 +1,180 @@
+"""A live figure's page in Chromium: controls, the address, states; with and without JavaScript; own and shared."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import check_contrast, check_phone, log_in, see, tab_stops
+
+pytestmark = [pytest.mark.browser, pytest.mark.kernel]
+
+DECLARE = """
+import threading
+import jupyter_figserve as figserve
+from matplotlib.figure import Figure
+from typing import Annotated, Literal
+calls, go = [], threading.Event()
+@figserve.live
+def animal(type: Literal["Bear", "Deer"] = "Deer", since: Annotated[int, figserve.Range(2000, 2020)] = 2010,
+           log: bool = False, x: list[float] = [1, 2, 3], wait: bool = False):
+    "Animal sightings by year."
+    calls.append((type, since, log, x))
+    if wait:
+        go.wait(30)
+    if since == 2013:
+        raise ValueError("an unlucky year")
+    fig = Figure(figsize=(2 + (type == "Bear"), 2))
+    fig.subplots().plot(x)
+    return fig
+print(animal.url())
+print(animal.share(lock={"type": "Bear"}, allow=["since"]).url)
+"""
+WIDTH = "document.querySelector('.frame img')?.naturalWidth"
+
+
+@pytest.fixture
+def opened(live_server):
+    """A kernel with a live figure: the kernel, its page, a shared link."""
+    with live_server.kernel("page.ipynb") as kernel:
+        execution = kernel.run(DECLARE)
+        assert execution.error is None, execution.error
+        url, link = execution.stdout.split()
+        yield kernel, url, link
+
+
+def drawn(page, query: str) -> None:
+    page.wait_for_function("query => document.querySelector('.live').dataset.drawn === query", arg=query)
+
+
+def test_controls_draw_and_the_address_follows(page, live_server, opened):
+    """Each control draws anew; the address always reproduces what is seen, and says no default."""
+    kernel, url, _ = opened
+    log_in(page, live_server)
+    see(page, url)
+    assert page.title() == "animal"
+    assert page.evaluate(WIDTH) == 200
+    page.select_option("#p-type", "Bear")
+    drawn(page, "type=Bear")
+    assert page.evaluate(WIDTH) == 300
+    assert page.url == f"{url}?type=Bear"
+    page.check("#p-log")
+    drawn(page, "type=Bear&log=true")
+    page.fill("#p-x", "3,2,1")
+    drawn(page, "type=Bear&log=true&x=3,2,1")
+    page.select_option("#p-type", "Deer")
+    drawn(page, "log=true&x=3,2,1")
+    see(page, page.url)
+    assert page.is_checked("#p-log")
+    assert page.input_value("#p-x") == "3,2,1"
+    assert kernel.run("print(calls[-1])").stdout.strip() == "('Deer', 2010, True, [3.0, 2.0, 1.0])"
+
+
+def test_latest_wins(page, live_server, opened):
+    """A slider that is dragged ends at its last value, with fewer calls than moves."""
+    kernel, url, _ = opened
+    log_in(page, live_server)
+    see(page, url)
+    kernel.run("calls.clear()")
+    slider = page.locator("input[type=range]")
+    slider.focus()
+    for _ in range(8):
+        page.keyboard.press("ArrowLeft")
+    drawn(page, "since=2002")
+    assert page.input_value("#p-since") == "2002"
+    calls = int(kernel.run("print(len(calls))").stdout)
+    assert calls <= 8
+    assert "2002" in kernel.run("print(calls[-1])").stdout
+
+
+def test_failure_keeps_the_last_picture(chromium, live_server, opened):
+    """The message is shown as an alert with the traceback for its owner, and goes with the next good picture."""
+    _, url, _ = opened
+    page = chromium.new_page()
+    log_in(page, live_server)
+    see(page, url)
+    page.fill("#p-since", "2013")
+    page.wait_for_selector(".fault:not([hidden])")
+    assert "ValueError: an unlucky year" in page.inner_text(".fault")
+    assert page.locator(".fault summary").inner_text() == "Traceback"
+    assert page.evaluate(WIDTH) == 200
+    page.fill("#p-since", "2012")
+    drawn(page, "since=2012")
+    assert page.is_hidden(".fault")
+
+
+def test_busy_is_visible(page, live_server, opened):
+    """While the kernel draws, the page says so, to those who see and those who hear; then no more."""
+    kernel, url, _ = opened
+    log_in(page, live_server)
+    see(page, url)
+    page.check("#p-wait")
+    page.wait_for_selector(".live[aria-busy=true]")
+    assert page.inner_text(".state") == "Drawing …"
+    kernel.run("go.set()")
+    drawn(page, "wait=true")
+    page.wait_for_selector(".live:not([aria-busy])")
+    assert page.inner_text(".state") == ""
+
+
+def test_stale_is_marked_and_a_new_function_is_heard_of(chromium, live_server, opened):
+    """When the kernel restarts, the last picture stays, marked; a re-run cell with other parameters changes it."""
+    kernel, url, _ = opened
+    page = chromium.new_page()
+    log_in(page, live_server)
+    see(page, url)
+    answer = live_server.fetch(f"api/kernels/{kernel.kernel_id}/restart", method="POST", body={})
+    assert answer.status == 200
+    page.wait_for_selector(".live[data-state=stale]")
+    assert "the kernel is busy or gone" in page.inner_text(".state")
+    assert page.evaluate(WIDTH) == 200
+    kernel.disconnect()
+    kernel.connect()
+    code = DECLARE.replace("log: bool = False", "logarithmic: bool = False").replace("log, x))", "logarithmic, x))")
+    assert kernel.run(code).error is None
+    page.wait_for_selector(".live:not([data-state=stale])")
+    see(page, url)
+    assert page.is_visible("#p-logarithmic")
+
+
+def test_page_works_as_a_plain_form(chromium, live_server, opened):
+    """Without JavaScript the form is sent, boxes that are not ticked too, and the picture is there."""
+    kernel, url, _ = opened
+    context = chromium.browser.new_context(java_script_enabled=False) if chromium.browser else None
+    if context is None:
+        page = chromium.new_page()
+        page.route("**/live.js", lambda route: route.abort())
+    else:
+        page = context.new_page()
+    log_in(page, live_server)
+    see(page, url)
+    page.select_option("#p-type", "Bear")
+    page.fill("#p-since", "2005")
+    page.click(".draw")
+    page.wait_for_load_state("networkidle")
+    assert "type=Bear" in page.url
+    assert page.input_value("#p-since") == "2005"
+    assert kernel.run("print(calls[-1])").stdout.strip() == "('Bear', 2005, False, [1.0, 2.0, 3.0])"
+
+
+def test_stranger_moves_what_is_allowed(page, opened):
+    """A shared page has the allowed control and no other; what is locked stays locked."""
+    kernel, _, link = opened
+    see(page, link)
+    assert page.eval_on_selector_all(".controls [name]", "all => all.map(one => one.name)") == ["since"]
+    assert page.evaluate(WIDTH) == 300
+    page.fill("#p-since", "2004")
+    drawn(page, "since=2004")
+    assert page.url == f"{link}?since=2004"
+    assert kernel.run("print(calls[-1])").stdout.strip() == "('Bear', 2004, False, [1.0, 2.0, 3.0])"
+
+
+def test_phone_keyboard_and_contrast(page, live_server, opened):
+    """Nothing sticks out at 375 pixels, Tab reaches every control, and the words are readable in both schemes."""
+    _, url, _ = opened
+    log_in(page, live_server)
+    see(page, url)
+    stops = " ".join(tab_stops(page))
+    for name in ("p-type", "p-since", "p-log", "p-x"):
+        assert name in stops
+    check_contrast(page, "h1", ".control label", ".meta")
+    check_phone(page)

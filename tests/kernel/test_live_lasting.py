@@ -1,0 +1,347 @@
+"""What outlives a call, a kernel and a server: caches, data versions, last good pictures, links; and who may ask."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import signal
+import threading
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+pytestmark = pytest.mark.kernel
+
+DECLARE = """
+import threading
+import jupyter_figserve as figserve
+from matplotlib.figure import Figure
+from typing import Annotated, Literal
+calls, go, data = [], threading.Event(), {"version": 1}
+
+def figure(width=2):
+    return Figure(figsize=(width, 1))
+
+@figserve.live
+def plain(n: Annotated[int, figserve.Range(1, 9)] = 1, type: Literal["Bear", "Deer"] = "Deer", wait: bool = False):
+    calls.append(("plain", n, type))
+    if wait:
+        go.wait(60)
+    return figure(n)
+
+@figserve.live(cache="1h")
+def cached(n: int = 1):
+    calls.append(("cached", n))
+    return figure(n)
+
+@figserve.live(data_version="2024-03")
+def dated(n: int = 1):
+    calls.append(("dated", n))
+    return figure(n)
+
+@figserve.live(data_version=lambda: data["version"])
+def versioned(n: int = 1):
+    calls.append(("versioned", n))
+    return figure(n)
+
+@figserve.live
+def secretive():
+    raise FileNotFoundError("/home/ann/secret.csv")
+
+plain.url()
+"""
+
+
+@pytest.fixture(scope="module")
+def kernel(live_server):
+    with live_server.kernel("lasting.ipynb") as session:
+        execution = session.run(DECLARE)
+        assert execution.error is None, execution.error
+        yield session
+
+
+@pytest.fixture
+def get(live_server, kernel):
+    kernel.run("calls.clear(); go.clear(); data['version'] = 1")
+
+    def ask(rest: str, **options):
+        return live_server.fetch(f"figserve/live/{kernel.kernel_id}/{rest}", **options)
+
+    return ask
+
+
+def count(kernel) -> int:
+    return int(kernel.run("print(len(calls))").stdout)
+
+
+def run_ok(kernel, code: str) -> str:
+    execution = kernel.run(code)
+    assert execution.error is None, execution.error
+    return execution.stdout.strip()
+
+
+def test_without_a_cache_each_request_calls(kernel, get):
+    """And the digest is the ETag: the same picture is not sent again."""
+    first = get("plain.png")
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    again = get("plain.png", headers={"If-None-Match": first.headers["ETag"]})
+    assert (first.status, again.status, again.body) == (200, 304, b"")
+    assert count(kernel) == 2
+
+
+def test_cache_gives_an_answer_again(kernel, get):
+    """For as long as it says, by parameters; the owner's ``no-cache`` passes by it."""
+    answers = [get(f"cached.png?n={n}") for n in (1, 1, 2)]
+    assert [answer.headers["Cache-Status"] for answer in answers] == [
+        "figserve; fwd=miss", "figserve; hit", "figserve; fwd=miss",
+    ]  # fmt: skip
+    assert "Age" in answers[1].headers
+    assert count(kernel) == 2
+    assert get("cached.png", headers={"Cache-Control": "no-cache"}).headers["Cache-Status"] == "figserve; fwd=miss"
+    assert count(kernel) == 3
+
+
+def test_data_of_a_known_version_is_answered_without_the_kernel(kernel, get):
+    """304 for whoever has it, the kept picture for others, while the kernel's one worker is taken by another call."""
+    first = get("dated.png")
+    thread = threading.Thread(target=lambda: get("plain.png?wait=true"))
+    thread.start()
+    while count_under_way(kernel) < 2:
+        pass
+    assert get("dated.png", headers={"If-None-Match": first.headers["ETag"]}).status == 304
+    other = get("dated.png")
+    assert (other.status, other.body, other.headers["ETag"]) == (200, first.body, first.headers["ETag"])
+    run_ok(kernel, "go.set()")
+    thread.join()
+    assert run_ok(kernel, "print([c for c in calls if c[0] == 'dated'])") == "[('dated', 1)]"
+
+
+def count_under_way(kernel) -> int:
+    return count(kernel)
+
+
+def test_version_that_the_kernel_tells(kernel, get):
+    """The function runs again only when its data changed; its ETag changes with it."""
+    etags = [get("versioned.png").headers["ETag"] for _ in range(3)]
+    assert len(set(etags)) == 1
+    assert count(kernel) == 1
+    run_ok(kernel, "data['version'] = 2")
+    assert get("versioned.png").headers["ETag"] != etags[0]
+    assert count(kernel) == 2
+
+
+def test_redefinition_forgets_what_was_kept(kernel, get):
+    """A cell that runs again means its new code, whatever its cache says."""
+    get("cached.png?n=5")
+    run_ok(kernel, DECLARE)
+    assert get("cached.png?n=5").headers["Cache-Status"] == "figserve; fwd=miss"
+
+
+def test_another_site_cannot_drive_the_kernel(live_server, kernel, get):
+    """A logged-in browser that another site's page sends here runs nothing: no image, no frame, no opened picture."""
+    cookie = log_in(live_server)
+    for site, mode, destination in (
+        ("cross-site", "no-cors", "image"),
+        ("same-site", "no-cors", "image"),
+        ("cross-site", "navigate", "document"),
+        ("cross-site", "navigate", "iframe"),
+    ):
+        fetched = {"Cookie": cookie, "Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": destination}
+        answer = get("plain.png", anonymous=True, headers=fetched)
+        assert (answer.status, answer.json()["code"]) == (403, "cross_site")
+    page = {
+        "Cookie": cookie,
+        "Sec-Fetch-Site": "cross-site",
+        "Sec-Fetch-Mode": "navigate",
+        "Sec-Fetch-Dest": "document",
+    }
+    answer = get("plain?n=3", anonymous=True, headers={**page, "Accept": "text/html"})
+    assert answer.status == 200
+    assert "<img class" not in answer.text
+    assert "Press Draw" in answer.text
+    assert count(kernel) == 0
+    own = {"Cookie": cookie, "Sec-Fetch-Site": "same-origin"}
+    assert get("plain.png", anonymous=True, headers=own).status == 200
+    assert get("plain.png", anonymous=True).status == 401
+    assert count(kernel) == 1
+
+
+def log_in(server) -> str:
+    answer = server.fetch("api/kernels")
+    return "; ".join(cookie.partition(";")[0] for cookie in answer.headers.get_all("Set-Cookie"))
+
+
+def test_viewer_that_goes_away_costs_nothing(live_server, kernel, get):
+    """A request whose client has gone before its turn is never put to the kernel."""
+    thread = threading.Thread(target=lambda: get("plain.png?wait=true"))
+    thread.start()
+    while count(kernel) < 1:
+        pass
+    parts = urlsplit(live_server.url)
+    with contextlib.closing(http.client.HTTPConnection(parts.hostname, parts.port)) as gone:
+        path = f"{parts.path}figserve/live/{kernel.kernel_id}/plain.png?n=9"
+        gone.request("GET", path, headers={"Authorization": f"token {live_server.token}"})
+        # Once this later request is refused, the earlier one is in the queue.
+        assert get("plain.png?n=10").status == 400
+    assert live_server.fetch("figserve/api/live").json()["live"][0]["busy"]
+    run_ok(kernel, "go.set()")
+    thread.join()
+    assert get("plain.png?n=8").status == 200
+    assert run_ok(kernel, "print([c[1] for c in calls])") == "[1, 8]"
+
+
+def test_stranger_moves_what_the_link_allows(live_server, kernel, get):
+    """Allowed within bounds, locked never, undeclared never; errors tell nothing of the machine; revoked is gone."""
+    url, link_id = run_ok(
+        kernel, "link = plain.share(lock={'type': 'Bear'}, allow=['n'], label='for Ada'); print(link.url, link.id)"
+    ).split()
+
+    def ask(suffix: str, **options):
+        return live_server.fetch(url + suffix, anonymous=True, **options)
+
+    picture = ask(".png?n=3")
+    assert (picture.status, picture.mimetype) == (200, "image/png")
+    assert picture.headers["Cache-Control"] == "public, no-cache"
+    assert "Set-Cookie" not in picture.headers
+    assert run_ok(kernel, "print(calls)") == "[('plain', 3, 'Bear')]"
+    refused = [
+        ask(f".png?{query}") for query in ("type=Deer", "n=10", "wait=true", "width=333", "height=200", "dpi=300")
+    ]
+    assert [answer.status for answer in refused] == [400] * 6
+    assert ask(".png?width=640").status == 200
+    assert count(kernel) == 2
+    page = ask("", headers={"Accept": "text/html"})
+    assert page.status == 200
+    assert 'name="n"' in page.text
+    assert "lasting.ipynb" not in page.text
+    assert 'name="type"' not in page.text
+    (row,) = live_server.fetch(f"figserve/api/links/{link_id}").json()["allow"]
+    assert row == "n"
+    run_ok(kernel, "link.pause()")
+    assert ask(".png").status == 404
+    run_ok(kernel, "link.resume()")
+    assert ask(".png").status == 200
+    run_ok(kernel, "link.revoke()")
+    gone, unknown = ask(".png"), live_server.fetch(url[:-4] + "AAAA.png", anonymous=True)
+    assert (gone.status, gone.body) == (404, unknown.body)
+
+
+def test_stranger_learns_nothing_from_a_failure(live_server, kernel, get):
+    """The exception's kind and nothing of its words, frames and output."""
+    url = run_ok(kernel, "print(secretive.share().url)")
+    answer = live_server.fetch(f"{url}.png", anonymous=True)
+    assert answer.status == 422
+    assert "secret.csv" not in answer.text
+    assert set(answer.json()) == {"error", "code"}
+    assert "secret.csv" in get("secretive.png").json()["error"]
+
+
+def test_links_that_cannot_be(kernel, get):
+    """Unknown names, values out of bounds, both locked and allowed."""
+    for arguments, words in (
+        ("allow=['nothing']", "no parameter 'nothing' to allow"),
+        ("lock={'n': 99}", "from 1 to 9"),
+        ("lock={'n': 2}, allow=['n']", "cannot be both"),
+        ("allow='n'", "as a list"),
+    ):
+        assert words in kernel.run(f"plain.share({arguments})").error
+
+
+def test_restart_in_the_middle_of_a_call(live_server):
+    """Who waits is answered at once; then the last good picture of the same parameters, marked; then the new kernel."""
+    with live_server.kernel("restart.ipynb") as kernel:
+        run_ok(kernel, DECLARE)
+        path = f"figserve/live/{kernel.kernel_id}/plain.png"
+        good = live_server.fetch(f"{path}?n=4")
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(live_server.fetch(f"{path}?wait=true")))
+        thread.start()
+        while count(kernel) < 2:
+            pass
+        assert live_server.fetch(f"api/kernels/{kernel.kernel_id}/restart", method="POST", body={}).status == 200
+        thread.join(10)
+        assert [answer.status for answer in answers] == [503]
+        assert answers[0].json()["code"] == "kernel_gone"
+        assert "Retry-After" in answers[0].headers
+        stale = live_server.fetch(f"{path}?n=4")
+        assert (stale.status, stale.body) == (200, good.body)
+        assert stale.headers["Cache-Status"] == "figserve; hit; detail=stale"
+        assert live_server.fetch(f"{path}?n=5").status == 503
+        kernel.disconnect()
+        kernel.connect()
+        run_ok(kernel, DECLARE)
+        assert live_server.fetch(f"{path}?n=5").headers["Cache-Status"] == "figserve; fwd=miss"
+
+
+def test_kernel_that_dies_is_noticed(live_server):
+    """SIGKILL in the middle of a call: 503 at once, not at the deadline."""
+    with live_server.kernel("killed.ipynb") as kernel:
+        pid = int(run_ok(kernel, DECLARE + "import os; print(os.getpid())").splitlines()[-1])
+        path = f"figserve/live/{kernel.kernel_id}/plain.png?wait=true"
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(live_server.fetch(path)))
+        thread.start()
+        while count(kernel) < 1:
+            pass
+        os.kill(pid, signal.SIGKILL)
+        thread.join(15)
+        assert [answer.status for answer in answers] == [503]
+
+
+def test_slow_call_does_not_hold_up_the_kernels_end(live_server):
+    """A shutdown ends the kernel as fast as ever while a live call sleeps."""
+    with live_server.kernel("ending.ipynb") as kernel:
+        run_ok(kernel, DECLARE)
+        path = f"figserve/live/{kernel.kernel_id}/plain.png?wait=true"
+        thread = threading.Thread(target=lambda: live_server.fetch(path))
+        thread.start()
+        while count(kernel) < 1:
+            pass
+        began = time.monotonic()
+    thread.join()
+    # Jupyter kills a kernel that has not ended after five seconds.
+    assert time.monotonic() - began < 5
+
+
+def test_last_picture_outlives_kernel_and_server(make_server):
+    """By the lasting address: frozen pictures and the last good ones, when neither kernel nor server are the same."""
+    server = make_server()
+    with server.kernel("old.ipynb") as kernel:
+        run_ok(kernel, DECLARE)
+        lasting, link = run_ok(
+            kernel, "print(plain.lasting_url(), plain.share(allow=['n']).url, plain.freeze(n=[2, 3]))"
+        ).split()[:2]
+        path = urlsplit(lasting).path
+        seen = server.fetch(f"{server.url.rstrip('/')}{path}.png?n=7")
+        assert seen.status == 200
+    server.restart()
+    base = server.url.rstrip("/")
+    for n, status in ((2, 200), (3, 200), (7, 200), (8, 503)):
+        answer = server.fetch(f"{base}{path}.png?n={n}")
+        assert answer.status == status, (n, answer.text)
+    answer = server.fetch(f"{base}{path}.png?n=7")
+    assert (answer.body, answer.headers["Cache-Status"]) == (seen.body, "figserve; hit; detail=stale")
+    assert server.fetch(f"{base}{urlsplit(link).path}.png?n=2", anonymous=True).status == 200
+    with server.kernel("old.ipynb") as kernel:
+        assert urlsplit(run_ok(kernel, DECLARE + "print(plain.lasting_url())")).path == path
+        assert server.fetch(f"{base}{path}.png?n=8").status == 200
+
+
+def test_link_is_slowed_and_can_be_switched_off(make_server):
+    """Beyond the rate 429, or the last good picture; with the switch off no link works and none can be made."""
+    server = make_server(live_link_rate="2/minute")
+    with server.kernel("rate.ipynb") as kernel:
+        url = run_ok(kernel, DECLARE + "print(plain.share(allow=['n']).url)")
+        answers = [server.fetch(f"{url}.png?n={n}", anonymous=True) for n in (1, 2, 3, 1)]
+        assert [answer.status for answer in answers] == [200, 200, 429, 200]
+        assert int(answers[2].headers["Retry-After"]) > 0
+        assert answers[3].headers["Cache-Status"].endswith("stale")
+        assert count(kernel) == 2
+    server.stop()
+    server.arguments.append("--FigServe.allow_public_live=False")
+    server.restart()
+    assert server.fetch(f"{server.url}{urlsplit(url).path.lstrip('/')}.png", anonymous=True).status == 404
+    with server.kernel("rate.ipynb") as kernel:
+        assert "allow_public_live" in kernel.run(DECLARE + "plain.share()").error

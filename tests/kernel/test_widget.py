@@ -1,0 +1,67 @@
+"""The widget's traits in a kernel: what is observed, refused, nested, and drawn by message."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.kernel
+
+DECLARE = """
+import jupyter_figserve as figserve, traitlets, ipywidgets
+from matplotlib.figure import Figure
+from typing import Annotated, Literal
+@figserve.live
+def animal(type: Literal["Bear", "Deer"] = "Deer", since: Annotated[int, figserve.Range(2000, 2020)] = 2010,
+           x: list[float] = [1.0]):
+    fig = Figure(figsize=(2, 1))
+    fig.subplots().plot(x)
+    return fig
+widget = animal.widget(type="Bear")
+"""
+
+
+@pytest.fixture(scope="module")
+def kernel(live_server):
+    with live_server.kernel("widget.ipynb") as session:
+        execution = session.run(DECLARE)
+        assert execution.error is None, execution.error
+        yield session
+
+
+def told(kernel, code: str) -> str:
+    execution = kernel.run(code)
+    assert execution.error is None, execution.error
+    return execution.stdout.strip()
+
+
+def test_widget_shows_and_nests(kernel):
+    """As a cell's result, and in a box of ipywidgets; its path leads to the live figure."""
+    view = "application/vnd.jupyter.widget-view+json"
+    assert view in kernel.run("widget").bundles[-1]
+    assert view in kernel.run("ipywidgets.HBox([widget, ipywidgets.Label('x')])").bundles[-1]
+    assert told(kernel, "print(widget.path)").endswith(f"/figserve/live/{kernel.kernel_id}/animal")
+
+
+def test_params_are_observed_and_checked(kernel):
+    """All values are there from the start; texts become values; what is wrong is refused and changes nothing."""
+    assert told(kernel, "print(widget.params)") == "{'type': 'Bear', 'since': 2010, 'x': [1.0]}"
+    code = "seen = []\nwidget.observe(lambda change: seen.append(change.new['since']), 'params')\n"
+    code += "widget.params = {'since': '2004', 'x': ['3', '4']}\nprint(seen, widget.params)"
+    assert told(kernel, code) == "[2004] {'type': 'Deer', 'since': 2004, 'x': [3.0, 4.0]}"
+    assert "from 2000 to 2020" in kernel.run("widget.params = {'since': 1999}").error
+    assert "no parameter" in kernel.run("widget.params = {'nothing': 1}").error
+    assert told(kernel, "print(widget.params['since'])") == "2004"
+
+
+def test_picture_by_message(kernel):
+    """Where the page is on no Jupyter server's site, the widget's own message brings it."""
+    code = """
+import threading
+done, sent = threading.Event(), []
+widget.send = lambda content, buffers=None: (sent.append((content, buffers)), done.set())
+widget._handle_custom_msg({"op": "draw", "rid": "r1", "arguments": {"since": "2001"}}, [])
+assert done.wait(30)
+print(sent[0][0], sent[0][1][0][:4])
+del widget.send
+"""
+    assert told(kernel, code) == r"{'rid': 'r1', 'error': None, 'mimetype': 'image/png'} b'\x89PNG'"
