@@ -21,6 +21,7 @@ from ..errors import FigServeError, InvalidInput, NoFigure, OutputInvalid
 from ..figure import Payload
 from ..formats import get_format
 from ..resolve import find_figure
+from ..restyle import restyle
 from . import patches, posted, wire
 from .jail import ANSWER, JOB, NULL, STDERR, STDOUT
 from .selecting import resize, select
@@ -37,7 +38,7 @@ PIL.Image PIL.ImageOps PIL.PngImagePlugin PIL.JpegImagePlugin PIL.WebPImagePlugi
 encodings.idna encodings.utf_8_sig encodings.latin_1 ast csv datetime decimal itertools json linecache math pathlib
 statistics string textwrap threading traceback urllib.parse zipfile zoneinfo
 jupyter_figserve.describe jupyter_figserve.encode jupyter_figserve.pictures jupyter_figserve.png
-jupyter_figserve.resolve jupyter_figserve.rich jupyter_figserve.pickling
+jupyter_figserve.resolve jupyter_figserve.restyle jupyter_figserve.rich jupyter_figserve.pickling
 """.split()
 _WITHOUT = frozenset({"zlib_ng.zlib_ng", "PIL.WebPImagePlugin"})
 """May be missing: slower, or without that format."""
@@ -238,7 +239,18 @@ def _open_figure(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
         raise posted.CodeError(_unopened(error, f"{words} cannot draw it")) from None
     if found is None:
         raise NoFigure(f"The source holds no figure but an object of type {type(value).__name__!r:.100}.")
+    if header["options"]["style"] is not None:
+        _restyle(found.figure, header["options"]["style"])
     return [found]
+
+
+def _restyle(figure: Any, style: str) -> None:
+    import matplotlib
+
+    params: Any = matplotlib.rcParams
+    before = params.copy()
+    _use_style(style)
+    restyle(figure, before, params)
 
 
 def _try_drawing(figure: Any) -> None:

@@ -26,7 +26,7 @@ class Options:
     dpi
         Dots per inch; None is what ``savefig`` would take.
     style
-        Name of a matplotlib style, for posted code alone.
+        Name of a matplotlib style: posted code runs under it, a figure is coloured as it says.
     tight
         Cut or extend the picture to what is drawn.
     """

@@ -84,7 +84,7 @@ def _read_checked(store: Store, record: FigureRecord, source: Source) -> bytes:
 
 def _job(record: FigureRecord, source: Source, data: bytes, options: Options) -> Job:
     if source.kind != "code":
-        return Job("figure", data, options)
+        return Job("figure", data, options, libraries=source.libraries)
     how = record.version.provenance.get("render", {})
     if options.style is None and how.get("style") is not None:
         options = Options(**{**options.__dict__, "style": how["style"]})

@@ -161,6 +161,10 @@ def test_p4_a_published_figure_is_drawn_in_other_sizes(server):
         answer = server.fetch(f"figserve/figures/{figure}.png?width={width}&height={height}")
         assert (answer.status, png_size(answer.body)) == (200, (width, height))
     assert server.fetch(f"figserve/figures/{figure}.pdf").body.startswith(b"%PDF")
+    dark = server.fetch(f"figserve/figures/{figure}.png?style=dark_background")
+    assert pixels(dark.body)[:4] == b"\x00\x00\x00\xff"
+    unknown = server.fetch(f"figserve/figures/{figure}.png?style=none_such")
+    assert (unknown.status, "ggplot" in unknown.json()["error"]) == (400, True)
 
 
 def test_p2_a_source_that_is_no_figure_is_an_error(server):
