@@ -18,7 +18,9 @@ SANDBOX_CHILD = frozenset(
     "jail job landlock limits namespaces patches posted readable seccomp selecting syscalls zygote".split()
 )
 SANDBOX_WIRE = frozenset({"wire"})
-ENCODE = frozenset({"describe", "drawing", "encode", "pickling", "pictures", "png", "resolve", "restyle", "rich", "scope"})
+ENCODE = frozenset(
+    {"describe", "drawing", "encode", "pickling", "pictures", "png", "resolve", "restyle", "rich", "scope"}
+)
 
 
 @dataclass(frozen=True)
