@@ -83,7 +83,10 @@ def test_children_of_a_containers_root_are_users_of_their_own():
     sandbox = started("container", before=[*AS_USER[:2], "root", "--"])
     try:
         assert sandbox.renderer.report.tier == "STRICT", sandbox.renderer.report.why
-        users = {sandbox.render("import os\nprint(os.getuid(), os.geteuid(), os.getgroups())\n" + LINE).output for _ in range(3)}
+        users = {
+            sandbox.render("import os\nprint(os.getuid(), os.geteuid(), os.getgroups())\n" + LINE).output
+            for _ in range(3)
+        }
         assert len(users) == 3
         assert all(re.fullmatch(r"(61\d{3}) \1 \[\]\n", user) for user in users), users
         sandbox.assert_well()
