@@ -26,18 +26,32 @@ _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 @dataclass(frozen=True)
 class Limits:
-    """What a picture may be: pixels in all."""
+    """What may be asked and answered: pixels of a picture, bytes of a job's source, seconds that it may want."""
 
     pixels: int
+    source_bytes: int
+    longest: float
 
 
-def check_size(options: Options, limits: Limits) -> None:
-    """Refuse a size before anything is drawn.
+def check_job(job: Job, limits: Limits) -> None:
+    """Refuse a job before anything is done.
 
     Raises
     ------
     InvalidInput, TooLarge
     """
+    _check_size(job.options, limits)
+    if len(job.source) > limits.source_bytes:
+        raise TooLarge(f"The source has {len(job.source):,} bytes; {limits.source_bytes:,} are the most.")
+    if not 0 < job.timeout <= limits.longest:
+        raise InvalidInput(f"{job.timeout!r:.40} is no timeout; give more than 0 and at most {limits.longest:g} s.")
+    if job.seed is not None and not (type(job.seed) is int and 0 <= job.seed < 2**32):
+        raise InvalidInput(f"{job.seed!r:.40} is no seed; give a whole number from 0 to {2**32 - 1:,}.")
+    if job.figure not in (None, "all") and not (type(job.figure) is int and job.figure >= 0):
+        raise InvalidInput(f"{job.figure!r:.40} is no figure; give its number, or all.")
+
+
+def _check_size(options: Options, limits: Limits) -> None:
     get_format(options.format)
     for name, side in (("width", options.width), ("height", options.height)):
         if side is not None and not (type(side) is int and side >= 1):

@@ -7,13 +7,13 @@ import logging
 import math
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import InvalidInput, SandboxUnavailable, TooLarge, Unavailable
+from ..errors import SandboxUnavailable, Unavailable
 from . import tiers
-from .answers import Limits, check_size, read_answer
+from .answers import Limits, check_job, read_answer
 from .child import Child
 from .renderer import Job, Rendered, Report
 from .slots import Slots
@@ -75,6 +75,9 @@ class LocalRenderer:
         A directory of this renderer's own, for the list of fonts.
     wrap
         A command that starts the interpreter inside something more, such as ``bwrap``.
+    rest_after
+        Seconds without a job, after which all processes end until the next one, which waits for their start; None for
+        never.
     allow_unsandboxed
         Run code without any sandbox where the host has none. For a host on which all who can post are trusted.
     """
@@ -96,13 +99,13 @@ class LocalRenderer:
         preload: Sequence[str] = (),
         cache: Path | None = None,
         wrap: Sequence[str] = (),
+        rest_after: float | None = None,
         allow_unsandboxed: bool = False,
     ) -> None:
         self.jobs = jobs or _cores()
         self.warm = self.jobs if warm is None else warm
-        self._source_bytes, self._longest = source_bytes, timeout
         self._result_bytes, self._output_bytes = result_bytes, output_bytes
-        self._limits = Limits(pixels)
+        self._limits = Limits(pixels, source_bytes, timeout)
         bounds = {"memory": memory_bytes, "scratch": scratch_bytes, "seconds": math.ceil(timeout) + 5, "pixels": pixels}
         self._host = tiers.Host(
             render_python, tuple(wrap), cache or usual_cache(), {**bounds, "preload": list(preload)}, allow_unsandboxed
@@ -118,6 +121,9 @@ class LocalRenderer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._starts: deque[float] = deque(maxlen=len(_RESTART_DELAYS))
         self._refill_timer: asyncio.TimerHandle | None = None
+        self._rest_after = rest_after
+        self._rest_timer: asyncio.TimerHandle | None = None
+        self._is_resting = False
 
     @property
     def report(self) -> Report:
@@ -140,6 +146,8 @@ class LocalRenderer:
         self._is_closed = True
         if self._refill_timer is not None:
             self._refill_timer.cancel()
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
         for task in list(self._tasks):
             task.cancel()
         zygote, self._zygote = self._zygote, None
@@ -171,15 +179,7 @@ class LocalRenderer:
             raise Unavailable("The server is closing.")
         if self._is_started.is_set() and self._report.tier == "none" and not self._report.is_unsandboxed:
             raise SandboxUnavailable(" ".join(("This server cannot run code safely.", *self._report.why)))
-        check_size(job.options, self._limits)
-        if len(job.source) > self._source_bytes:
-            raise TooLarge(f"The source has {len(job.source):,} bytes; {self._source_bytes:,} are the most.")
-        if not 0 < job.timeout <= self._longest:
-            raise InvalidInput(f"{job.timeout!r:.40} is no timeout; give more than 0 and at most {self._longest:g} s.")
-        if job.seed is not None and not (type(job.seed) is int and 0 <= job.seed < 2**32):
-            raise InvalidInput(f"{job.seed!r:.40} is no seed; give a whole number from 0 to {2**32 - 1:,}.")
-        if job.figure not in (None, "all") and not (type(job.figure) is int and job.figure >= 0):
-            raise InvalidInput(f"{job.figure!r:.40} is no figure; give its number, or all.")
+        check_job(job, self._limits)
 
     def _give_back(self, child: Child | None) -> None:
         """The slot is free again when its child is gone, which is at once."""
@@ -191,6 +191,7 @@ class LocalRenderer:
         def free(_gone: object) -> None:
             self._running.discard(child)
             self._slots.free()
+            self._rest_later()
 
         child.is_gone.add_done_callback(free)
 
@@ -223,6 +224,7 @@ class LocalRenderer:
             async with asyncio.timeout(_RESTART_PATIENCE):
                 while self._zygote is not None and self._zygote.is_ending.done():
                     self._is_up.clear()
+                    self._wake()
                     await self._is_up.wait()
         except TimeoutError:
             raise Unavailable("The sandbox ended and does not start again; see the server's log.") from None
@@ -263,20 +265,23 @@ class LocalRenderer:
         """Use this zygote until it dies."""
         self._zygote = zygote
         self._is_up.set()
-        task = asyncio.create_task(self._watch(zygote))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._run(self._watch(zygote))
         self._refill_later(0)
+        self._rest_later()
 
     async def _watch(self, zygote: ZygoteProcess) -> None:
-        """Start another one when it dies, more patiently when that happens often."""
-        loop = asyncio.get_running_loop()
         await asyncio.shield(zygote.is_ending)
         self._is_up.clear()
         self._idle = []
+        if not self._is_resting:
+            _log.warning("The sandbox's zygote ended; another one is started.")
+            await self._start_again()
+
+    async def _start_again(self) -> None:
+        """Start another one, more patiently when that happens often."""
+        loop = asyncio.get_running_loop()
         while not self._is_closed:
             recent = sum(loop.time() - start < 60 for start in self._starts)
-            _log.warning("The sandbox's zygote ended; another one is started.")
             await asyncio.sleep(_RESTART_DELAYS[min(recent, len(_RESTART_DELAYS) - 1)])
             self._starts.append(loop.time())
             try:
@@ -286,3 +291,26 @@ class LocalRenderer:
                 self._report = replace(self._report, why=(*self._report.why[:4], str(error)))
                 continue
             return
+
+    def _rest_later(self) -> None:
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+        if self._rest_after is not None and not self._is_closed:
+            self._rest_timer = asyncio.get_running_loop().call_later(self._rest_after, self._rest)
+
+    def _rest(self) -> None:
+        """Give the memory back; whoever comes next wakes it."""
+        self._rest_timer = None
+        if self._zygote is not None and self._slots.is_idle:
+            self._is_resting = True
+            self._zygote.kill()
+
+    def _wake(self) -> None:
+        if self._is_resting:
+            self._is_resting = False
+            self._run(self._start_again())
+
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -24,12 +24,18 @@ class Slots:
     """
 
     def __init__(self, count: int, line_length: int, on_idle: Callable[[], None]) -> None:
+        self._count = count
         self._free, self._line_length, self._on_idle = count, line_length, on_idle
         self._line: deque[asyncio.Future[None]] = deque()
 
     @property
     def waiting(self) -> int:
         return len(self._line)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody has a slot, nor waits for one."""
+        return self._free == self._count and not self._line
 
     async def take(self) -> None:
         """Wait for a slot; whoever gets one frees it.

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import limits as rates
 from traitlets import Bool, Integer, List, TraitError, Unicode, default, validate
 from traitlets import Float as FloatTrait
 from traitlets.config import Configurable
@@ -20,6 +19,7 @@ from ..store.store import Store
 from .drawing import Drawing
 from .jobs import Jobs
 from .sizes import LinkSizes
+from .traits import checked_duration, checked_rate, seconds_of
 from .wishes import RenderLimits
 
 
@@ -51,6 +51,11 @@ class RenderTraits(Configurable):
     )
     render_warm = Integer(
         min=0, help="Processes that wait ready to draw, about 90 MB each. Default: as many as render_jobs."
+    ).tag(config=True)
+    render_rest = Unicode(
+        "10m",
+        help="How long the sandbox's processes wait without work until they end, as a duration ('10m', '12h'); the next"
+        " render starts them again, which takes about a second. 'never' keeps them.",
     ).tag(config=True)
     render_queue = Integer(
         32, min=0, help="The most renders that wait for those under way; one more is answered with 503."
@@ -117,15 +122,13 @@ class RenderTraits(Configurable):
         value: list[str] = proposal.value
         return value
 
+    @validate("render_rest")
+    def _check_render_rest(self, proposal: Any) -> str:
+        return checked_duration(proposal.value)
+
     @validate("rate_limit")
     def _check_rate_limit(self, proposal: Any) -> str:
-        value: str = proposal.value
-        try:
-            if value:
-                rates.parse(value)
-        except ValueError as error:
-            raise TraitError(f"{value!r} is not a rate; write it like '120/minute'.") from error
-        return value
+        return checked_rate(proposal.value)
 
     def make_render_limits(self) -> RenderLimits:
         return RenderLimits(
@@ -159,5 +162,6 @@ class RenderTraits(Configurable):
             scratch_bytes=self.render_scratch_bytes,
             timeout=self.render_timeout_max,
             preload=tuple(self.render_preload),
+            rest_after=seconds_of(self.render_rest),
             allow_unsandboxed=self.allow_unsandboxed,
         )

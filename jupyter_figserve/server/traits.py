@@ -155,13 +155,7 @@ class FigServeTraits(Configurable):
 
     @validate("keep_live_pictures", "keep_session_plots", "keep_deleted", "link_max_age")
     def _check_duration(self, proposal: Any) -> str:
-        value: str = proposal.value
-        if value not in ("", "never"):
-            try:
-                parse_duration(value)
-            except InvalidDuration as error:
-                raise TraitError(error.message) from error
-        return value
+        return checked_duration(proposal.value)
 
     @validate("embed_origins")
     def _check_origins(self, proposal: Any) -> list[str]:
@@ -186,13 +180,7 @@ class FigServeTraits(Configurable):
 
     @validate("failed_secret_rate", "live_link_rate")
     def _check_rate(self, proposal: Any) -> str:
-        value: str = proposal.value
-        try:
-            if value:
-                rates.parse(value)
-        except ValueError as error:
-            raise TraitError(f"{value!r} is not a rate; write it like '120/minute'.") from error
-        return value
+        return checked_rate(proposal.value)
 
     @validate("database_url")
     def _check_database_url(self, proposal: Any) -> str:
@@ -205,3 +193,35 @@ class FigServeTraits(Configurable):
 def seconds_of(duration: str) -> float | None:
     """A setting's duration; None for ever, or for no limit."""
     return None if duration in ("", "never") else parse_duration(duration)
+
+
+def checked_rate(rate: str) -> str:
+    """A setting's rate as it is.
+
+    Raises
+    ------
+    TraitError
+        When it is none.
+    """
+    try:
+        if rate:
+            rates.parse(rate)
+    except ValueError as error:
+        raise TraitError(f"{rate!r} is not a rate; write it like '120/minute'.") from error
+    return rate
+
+
+def checked_duration(duration: str) -> str:
+    """A setting's duration as it is.
+
+    Raises
+    ------
+    TraitError
+        When it is none.
+    """
+    if duration not in ("", "never"):
+        try:
+            parse_duration(duration)
+        except InvalidDuration as error:
+            raise TraitError(error.message) from error
+    return duration

@@ -121,51 +121,21 @@ class Store:
     ) -> Future[bool]:
         """Give a version its source; False when it has one already or was replaced meanwhile."""
 
-        def work() -> bool:
-            source = Source(kind, digest_of(data), len(data), libraries)
-            held = [(source.digest, data)]
-            self._put(held)
+        source = Source(kind, digest_of(data), len(data), libraries)
 
-            def enter(connection: Connection) -> bool:
-                self._put(held)
-                if not publishing.attach_source(connection, self.limits, record, number, source, self.clock()):
-                    return False
-                self._write_manifest(connection, record.id)
-                return True
+        def enter(connection: Connection) -> bool:
+            return publishing.attach_source(connection, self.limits, record, number, source, self.clock())
 
-            entered = False
-            try:
-                entered = self.catalog.transact(enter)
-            finally:
-                if not entered:
-                    self._drop_unheld(held)
-            return entered
-
-        return self._submit(work)
+        return self._submit(lambda: self._add_to_version(record, (source.digest, data), enter))
 
     def add_representation(self, record: FigureRecord, number: int, payload: Payload) -> Future[bool]:
         """Give a version one more encoding, behind those it has; False when it has one of this type or is gone."""
         part = payload.described()
-        held = [(part.digest, payload.data)]
 
-        def work() -> bool:
-            entered = False
+        def enter(connection: Connection) -> bool:
+            return publishing.add_representation(connection, self.limits, record, number, part, self.clock())
 
-            def enter(connection: Connection) -> bool:
-                self._put(held)
-                if not publishing.add_representation(connection, self.limits, record, number, part, self.clock()):
-                    return False
-                self._write_manifest(connection, record.id)
-                return True
-
-            try:
-                entered = self.catalog.transact(enter)
-            finally:
-                if not entered:
-                    self._drop_unheld(held)
-            return entered
-
-        return self._submit(work)
+        return self._submit(lambda: self._add_to_version(record, (part.digest, payload.data), enter))
 
     def change_words(self, record: FigureRecord, title: str, alt: str) -> Future[FigureRecord]:
         def work(connection: Connection) -> FigureRecord:
@@ -300,6 +270,28 @@ class Store:
             raise
         self._write_manifest_soon(record.id)
         return record
+
+    def _add_to_version(
+        self, record: FigureRecord, blob: tuple[str, bytes], enter: Callable[[Connection], bool]
+    ) -> bool:
+        """Keep a blob that ``enter`` notes in the catalog, unless it says that there is no place for it any more."""
+
+        def work(connection: Connection) -> bool:
+            # Cleaning may have taken the blob between its writing and this transaction, but not after.
+            self._put([blob])
+            if not enter(connection):
+                return False
+            self._write_manifest(connection, record.id)
+            return True
+
+        self._put([blob])
+        is_entered = False
+        try:
+            is_entered = self.catalog.transact(work)
+        finally:
+            if not is_entered:
+                self._drop_unheld([blob])
+        return is_entered
 
     def _put(self, held: Sequence[tuple[str, bytes]]) -> None:
         for digest, data in held:

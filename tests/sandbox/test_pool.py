@@ -192,3 +192,27 @@ def test_a_large_source_and_a_large_answer_pass(full_sandbox: Sandbox):
     code = "x = '" + "y" * 3_000_000 + "'\nimport numpy as np\nimport matplotlib.pyplot as plt\n"
     code += "plt.figure(figsize=(20, 20)).figimage(np.random.rand(2000, 2000, 3))\n"
     assert len(full_sandbox.render(code, timeout=50).pictures[0].data) > 5_000_000
+
+
+def test_processes_rest_while_nobody_draws():
+    """After a while without a job all of them end; the next job wakes them, and is answered as ever."""
+    sandbox = Sandbox("FULL", jobs=1, rest_after=0.5)
+    try:
+        first = sandbox.render(LINE, seed=1)
+        processes = sandbox.processes()
+        assert processes
+        _, alive = psutil.wait_procs(processes, timeout=20)
+        assert not alive
+        again = sandbox.render(LINE, seed=1)
+        assert [one.data for one in again.pictures] == [one.data for one in first.pictures]
+    finally:
+        sandbox.close()
+
+
+def test_processes_do_not_rest_during_a_job():
+    """However long the job takes beside the time of rest."""
+    sandbox = Sandbox("FULL", jobs=1, rest_after=0.2)
+    try:
+        assert sandbox.render("import time\ntime.sleep(1)\n" + QUICK).pictures
+    finally:
+        sandbox.close()
