@@ -6,29 +6,21 @@ that a wrong value never reaches the kernel.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
 from .errors import InvalidInput
+from .texts import READERS, Scalar, split_items, write_text
 
 Kind = Literal["str", "int", "float", "bool", "date", "datetime", "choice"]
-Scalar = str | int | float | bool | None
 MOST_ITEMS = 10_000
 MOST_TEXT = 10_000
 SIZES = ("width", "height", "dpi")
 """Of every live figure that has no parameters of these names."""
 _SHOWN = 60
-_EXACT = 2**53
-"""Up to here a whole float says the same without its ``.0``."""
-_YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
-_INT = re.compile(r"[+-]?[0-9]{1,30}")
-_FLOAT = re.compile(r"[+-]?([0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})([eE][+-]?[0-9]{1,4})?")
-_COMMA = re.compile(r"\\(.)|(,)", re.DOTALL)
 _KINDS = {
     "str": "text",
     "int": "a whole number",
@@ -108,7 +100,7 @@ class Parameter:
         if self.is_optional and list(texts) == [""]:
             return None
         if self.many:
-            items = [item for text in texts for item in (_split(text) if text else [])]
+            items = [item for text in texts for item in (split_items(text) if text else [])]
             if len(items) > MOST_ITEMS:
                 raise InvalidInput(f"{self.name} has {len(items):,} items; {MOST_ITEMS:,} are the most.")
             return [self._parse_one(item) for item in items]
@@ -132,18 +124,18 @@ class Parameter:
         if self.many:
             if not isinstance(value, (list, tuple)):
                 raise self._wrong(value)
-            return [self._parse_one(_text(item)) for item in value]
+            return [self._parse_one(write_text(item)) for item in value]
         if isinstance(value, (list, tuple, dict)) or value is None:
             raise self._wrong(value)
-        return self._parse_one(_text(value))
+        return self._parse_one(write_text(value))
 
     def write(self, value: Any) -> str:
         """The text of a JSON value in a query: what ``parse`` takes back to it."""
         if value is None:
             return ""
         if not self.many:
-            return _text(value)
-        texts = [_text(item) for item in value]
+            return write_text(value)
+        texts = [write_text(item) for item in value]
         if texts == [""]:
             raise InvalidInput(f"{self.name}: a list of one empty text has no form in a URL; leave it empty.")
         return ",".join(text.replace("\\", "\\\\").replace(",", "\\,") for text in texts)
@@ -187,7 +179,7 @@ class Parameter:
             if text not in self.choices:
                 raise ValueError
             return text
-        value: Scalar = _READERS[self.kind](text.strip())
+        value: Scalar = READERS[self.kind](text.strip())
         return value
 
     def _order(self, value: Any) -> Any:
@@ -205,7 +197,7 @@ class Parameter:
         return f" up to {self.maximum}" if self.maximum is not None else ""
 
     def _wrong(self, value: Any) -> InvalidInput:
-        shown = _text(value) if not isinstance(value, (list, tuple, dict)) else str(value)
+        shown = write_text(value) if not isinstance(value, (list, tuple, dict)) else str(value)
         shown = shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…"
         return InvalidInput(
             f"{self.name}={shown!r} is not allowed: it must be {self.allowed}.", code="invalid_parameter"
@@ -307,63 +299,3 @@ class Parameters:
     def _unknown(self, name: str) -> InvalidInput:
         known = f"the parameters are {', '.join(self.names)}" if self.items else "this live figure has none"
         return InvalidInput(f"There is no parameter {name!r:.60}; {known}.", code="unknown_parameter")
-
-
-def _split(text: str) -> list[str]:
-    """At commas; a backslash takes the character after it as itself."""
-    parts, start = [""], 0
-    for found in _COMMA.finditer(text):
-        parts[-1] += text[start : found.start()] + (found[1] or "")
-        start = found.end()
-        if found[2]:
-            parts.append("")
-    parts[-1] += text[start:]
-    return parts
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
-    return str(value)
-
-
-def _read_int(text: str) -> int:
-    if not _INT.fullmatch(text):
-        raise ValueError
-    return int(text)
-
-
-def _read_float(text: str) -> float:
-    value = float(text) if _FLOAT.fullmatch(text) else math.nan
-    if not math.isfinite(value):
-        raise ValueError
-    return value
-
-
-def _read_bool(text: str) -> bool:
-    word = text.lower()
-    if word not in _YES + _NO:
-        raise ValueError
-    return word in _YES
-
-
-def _read_date(text: str) -> str:
-    return date.fromisoformat(text).isoformat()
-
-
-def _read_datetime(text: str) -> str:
-    # A "+" of a zone that nobody escaped is a space by now.
-    return datetime.fromisoformat(re.sub(r" (?=\d\d:?\d\d$)", "+", text) if "T" in text else text).isoformat()
-
-
-_READERS: dict[str, Any] = {
-    "int": _read_int,
-    "float": _read_float,
-    "bool": _read_bool,
-    "date": _read_date,
-    "datetime": _read_datetime,
-}

@@ -111,8 +111,6 @@ class Agent:
         if message["op"] == "call":
             origin = self._socket
             worker.submit(message, lambda head, body: self._reply(origin, head, body))
-        elif message["op"] == "cancel":
-            worker.cancel(message["rid"])
         elif message["op"] == "welcome":
             with self._news:
                 # An answer to an earlier hello does not know what was offered since.

@@ -14,7 +14,7 @@ from ..figure import check_name
 from ..formats import get_format
 from ..links import DEFAULT_LINK_LIFE
 from ..parameters import SIZES, Parameters
-from ..signatures import Signature, read_signature
+from ..signatures import read_signature
 from ..times import parse_duration
 from .agent import settle_after_cell, start_agent
 from .connection import HOW_TO_CONNECT
@@ -231,30 +231,33 @@ def live(
         function = function._offer.function if isinstance(function, LiveFigure) else function
         if not callable(function):
             raise InvalidInput("@figserve.live goes above a function.")
-        called = check_name(name if name is not None else getattr(function, "__name__", None))
-        if "." in called:
-            raise InvalidInput(f"{called!r} has a dot, after which an address has the format; name it without.")
-        offer = Offer(
-            called,
-            function,
-            read_signature(function, names),
-            _seconds(cache),
-            _seconds(timeout) or parse_duration("20s"),
-            data_version,
-        )
-        figure = LiveFigure(offer)
+        called = _check_live_name(name if name is not None else getattr(function, "__name__", None))
+        times = _seconds(cache), parse_duration(timeout)
+        figure = LiveFigure(Offer(called, function, read_signature(function, names), *times, data_version))
         if detach:
             figure.detach()
-        worker.offer(offer)
-        _make_mathtext_safe()
-        install_handler()
-        agent = start_agent()
-        if agent is not None:
-            agent.announce()
-            settle_after_cell()
+        _offer(figure._offer)
         return figure
 
     return declare if function is None else declare(function)
+
+
+def _offer(offer: Offer) -> None:
+    """Have this kernel answer for it, and tell the server."""
+    worker.offer(offer)
+    _make_mathtext_safe()
+    install_handler()
+    agent = start_agent()
+    if agent is not None:
+        agent.announce()
+        settle_after_cell()
+
+
+def _check_live_name(name: object) -> str:
+    called = check_name(name)
+    if "." in called:
+        raise InvalidInput(f"{called!r} has a dot, after which an address has the format; name it without.")
+    return called
 
 
 def _locals_of_caller() -> dict[str, Any]:
@@ -270,6 +273,3 @@ def _make_mathtext_safe() -> None:
 
 def _seconds(duration: str | float) -> float:
     return 0.0 if duration in ("0s", 0, "0") else parse_duration(duration)
-
-
-__all__ = ["LiveFigure", "Signature", "live"]

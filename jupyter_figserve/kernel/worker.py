@@ -76,17 +76,12 @@ class Worker:
         self._lock = threading.Lock()
         self._offers: dict[str, Offer] = {}
         self._queue: queue.SimpleQueue[tuple[dict[str, Any], Reply]] = queue.SimpleQueue()
-        self._cancelled: set[Any] = set()
         self._thread: threading.Thread | None = None
 
     def offer(self, offer: Offer) -> None:
         """In the place of the one of this name, from the next call on."""
         with self._lock:
             self._offers[offer.name] = offer
-
-    def withdraw(self, name: str) -> None:
-        with self._lock:
-            self._offers.pop(name, None)
 
     def offers(self) -> list[Offer]:
         with self._lock:
@@ -104,27 +99,16 @@ class Worker:
                 self._thread.start()
         self._queue.put((request, reply))
 
-    def cancel(self, rid: Any) -> None:
-        """Nobody waits for this answer any more; a call that runs already goes on."""
-        with self._lock:
-            self._cancelled.add(rid)
-
     def reset_after_fork(self) -> None:
         """The offers stay the child's to call; its answers would go nowhere."""
         self._lock = threading.Lock()
         self._queue = queue.SimpleQueue()
-        self._cancelled = set()
         self._thread = None
 
     def _run(self) -> None:
         while True:
             request, reply = self._queue.get()
-            with self._lock:
-                is_off = request.get("rid") in self._cancelled
-                self._cancelled.discard(request.get("rid"))
-            if not is_off:
-                head, body = self.answer(request)
-                reply(head, body)
+            reply(*self.answer(request))
 
     def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """Head and body for one request; every failure is an answer too."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -103,7 +103,7 @@ class LastPictures:
         payload = Payload(row.mimetype, data, row.width, row.height, row.dpi)
         return LastPicture(live_id, key, payload, row.drawn, row.alt)
 
-    async def flush(self, is_frozen: Callable[[LastPicture], bool] = lambda picture: False) -> None:
+    async def flush(self) -> None:
         """Write what is not on the disk yet."""
         if self._timer is not None:
             IOLoop.current().remove_timeout(self._timer)
@@ -111,13 +111,13 @@ class LastPictures:
         pictures = list(self._unwritten.values())
         self._unwritten.clear()
         if pictures and self._store.read_only_because is None:
-            await asyncio.wrap_future(self._write(pictures, is_frozen))
+            await asyncio.wrap_future(self._write(pictures, is_frozen=False))
 
     async def freeze(self, pictures: Sequence[LastPicture]) -> None:
         """Write these now, to stay whatever is drawn after them."""
-        await asyncio.wrap_future(self._write(pictures, lambda picture: True))
+        await asyncio.wrap_future(self._write(pictures, is_frozen=True))
 
-    def _write(self, pictures: Sequence[LastPicture], is_frozen: Callable[[LastPicture], bool]) -> Future[None]:
+    def _write(self, pictures: Sequence[LastPicture], *, is_frozen: bool) -> Future[None]:
         blobs = self._store.blobs
 
         def work(connection: Any) -> None:
@@ -134,7 +134,7 @@ class LastPictures:
                     dpi=part.dpi,
                     alt=one.alt,
                     drawn=one.drawn,
-                    is_frozen=is_frozen(one),
+                    is_frozen=is_frozen,
                 )
                 live.keep_picture(connection, blobs, row, one.payload)
 

@@ -142,17 +142,11 @@ class LiveFigures:
         """
         declaration = target.declaration
         held = None if fresh else self.pictures.find_held(target.record.id, request.key)
-        etag = _version_etag(declaration, request, declaration.version)
-        if etag is not None and not fresh:
-            if etag in known and target.link is not None:
-                return Shown(etag)
-            if held is not None and held.revision == declaration.revision and held.version == declaration.version:
-                return self._as_shown(held, declaration, request)
-        if held is not None and held.revision == declaration.revision:
-            if self._store.clock() - held.drawn < declaration.cache:
-                return self._as_shown(held, declaration, request)
-        else:
+        if held is not None and held.revision != declaration.revision:
             held = None
+        kept = None if fresh else self._find_kept(target, request, held, known)
+        if kept is not None:
+            return kept
         try:
             if before_call is not None and target.link is not None and not self.is_under_way(target, request):
                 before_call()
@@ -208,6 +202,21 @@ class LiveFigures:
         if self.controls is not None:
             self.controls.close()
         await self.pictures.flush()
+
+    def _find_kept(
+        self, target: Target, request: Request, held: LastPicture | None, known: Sequence[str]
+    ) -> Shown | None:
+        """What needs no kernel: the data's version is known, or the picture is younger than its ``cache``."""
+        declaration = target.declaration
+        etag = _version_etag(declaration, request, declaration.version)
+        if etag is not None and etag in known and target.link is not None:
+            return Shown(etag)
+        if held is None:
+            return None
+        is_current = etag is not None and held.version == declaration.version
+        if is_current or self._store.clock() - held.drawn < declaration.cache:
+            return self._as_shown(held, declaration, request)
+        return None
 
     async def _ask(self, target: Target, request: Request, held: LastPicture | None) -> LastPicture:
         link, kernel = target.link, target.kernel

@@ -75,7 +75,7 @@ async def answer_shared(handler: Handler, link: LiveLink, token: str, suffix: st
     else:
         await _answer_picture(handler, link, target, suffix)
     if handler.request.method == "GET" and handler.get_status() == 200:
-        services.views.note_live(link, handler.request)
+        services.views.note(link, handler.request)
 
 
 async def _answer_picture(handler: Handler, link: LiveLink, target: Target, suffix: str) -> None:

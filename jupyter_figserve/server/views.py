@@ -55,10 +55,6 @@ class Views:
         if self._flush_call is None and self._store.read_only_because is None:
             self._flush_call = IOLoop.current().call_later(_FLUSH_SECONDS, self._flush_soon)
 
-    def note_live(self, link: LiveLink, request: HTTPServerRequest) -> None:
-        """The same for a link onto a live figure, where a client that moves its controls is one viewer."""
-        self.note(link, request)
-
     async def use(self, link: Link, request: HTTPServerRequest) -> bool:
         """Use up a view of a link with a limit; False when none is left. On the disk before it is true."""
         client, now = _client(link, request), self._store.clock()

@@ -10,6 +10,12 @@ down_revision = "2"
 
 
 def upgrade() -> None:
+    _create_figures()
+    _create_pictures()
+    _create_links()
+
+
+def _create_figures() -> None:
     op.create_table(
         "live_figures",
         sa.Column("id", sa.String, primary_key=True),
@@ -32,6 +38,9 @@ def upgrade() -> None:
         sa.Column("live", sa.String, nullable=False),
     )
     op.create_index("live_sessions_live", "live_sessions", ["live"])
+
+
+def _create_pictures() -> None:
     op.create_table(
         "live_pictures",
         sa.Column("live", sa.String, primary_key=True),
@@ -47,6 +56,9 @@ def upgrade() -> None:
         sa.Column("is_frozen", sa.Boolean, nullable=False),
     )
     op.create_index("live_pictures_newest", "live_pictures", ["live", "is_frozen", "drawn"])
+
+
+def _create_links() -> None:
     op.create_table(
         "live_links",
         sa.Column("id", sa.String, primary_key=True),

@@ -1,0 +1,76 @@
+"""Values of live parameters as text in an address: read, written, and lists split. Any process."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import date, datetime
+from typing import Any
+
+Scalar = str | int | float | bool | None
+_YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+_INT = re.compile(r"[+-]?[0-9]{1,30}")
+_FLOAT = re.compile(r"[+-]?([0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})([eE][+-]?[0-9]{1,4})?")
+_COMMA = re.compile(r"\\(.)|(,)", re.DOTALL)
+_EXACT = 2**53
+"""Up to here a whole float says the same without its ``.0``."""
+
+
+def split_items(text: str) -> list[str]:
+    """At commas; a backslash takes the character after it as itself."""
+    parts, start = [""], 0
+    for found in _COMMA.finditer(text):
+        parts[-1] += text[start : found.start()] + (found[1] or "")
+        start = found.end()
+        if found[2]:
+            parts.append("")
+    parts[-1] += text[start:]
+    return parts
+
+
+def write_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
+    return str(value)
+
+
+def _read_int(text: str) -> int:
+    if not _INT.fullmatch(text):
+        raise ValueError
+    return int(text)
+
+
+def _read_float(text: str) -> float:
+    value = float(text) if _FLOAT.fullmatch(text) else math.nan
+    if not math.isfinite(value):
+        raise ValueError
+    return value
+
+
+def _read_bool(text: str) -> bool:
+    word = text.lower()
+    if word not in _YES + _NO:
+        raise ValueError
+    return word in _YES
+
+
+def _read_date(text: str) -> str:
+    return date.fromisoformat(text).isoformat()
+
+
+def _read_datetime(text: str) -> str:
+    # A "+" of a zone that nobody escaped is a space by now.
+    return datetime.fromisoformat(re.sub(r" (?=\d\d:?\d\d$)", "+", text) if "T" in text else text).isoformat()
+
+
+READERS: dict[str, Any] = {
+    "int": _read_int,
+    "float": _read_float,
+    "bool": _read_bool,
+    "date": _read_date,
+    "datetime": _read_datetime,
+}

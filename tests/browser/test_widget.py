@@ -1,0 +1,58 @@
+"""The widget in JupyterLab in Chromium: painted, moved while the kernel is idle and busy, and told to the kernel."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.kernel]
+
+FIRST = """
+import threading, jupyter_figserve as figserve
+from matplotlib.figure import Figure
+from typing import Annotated, Literal
+go = threading.Event()
+@figserve.live
+def animal(type: Literal["Bear", "Deer"] = "Deer", since: Annotated[int, figserve.Range(1, 9)] = 2):
+    if since == 9:
+        go.set()
+    return Figure(figsize=(since, 1))
+widget = animal.widget()
+widget
+"""
+WIDTH = "width => document.querySelector('.figserve-live img')?.naturalWidth === width"
+RUN = "(() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); })()"
+
+
+def notebook(*sources: str) -> str:
+    cells = [
+        {"cell_type": "code", "id": f"c{i}", "metadata": {}, "execution_count": None, "outputs": [], "source": source}
+        for i, source in enumerate(sources)
+    ]
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return json.dumps({"cells": cells, "metadata": {"kernelspec": spec}, "nbformat": 4, "nbformat_minor": 5})
+
+
+def test_widget_draws_while_the_kernel_is_busy(chromium, make_server):
+    """The second cell waits until the widget itself lets it go on, and then sees what was moved."""
+    server = make_server(args=["--LabApp.expose_app_in_browser=True"])
+    last = "_ = go.wait(60)\nprint('went', 'on', go.is_set())"
+    (server.root / "widget.ipynb").write_text(notebook(FIRST, last, "print(sorted(widget.params.items()))"))
+    page = chromium.new_page()
+    page.goto(f"{server.url}lab/tree/widget.ipynb?token={server.token}&reset")
+    page.wait_for_function("window.jupyterapp?.commands.hasCommand('notebook:run-all-cells')")
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell >> nth=2")
+    page.wait_for_selector("[data-status=idle], .jp-Notebook-ExecutionIndicator[data-status=idle]", state="attached")
+    page.evaluate(RUN)
+    # The kernel is in the second cell by now.
+    page.wait_for_function(WIDTH, arg=200)
+    page.select_option(".figserve-live select", "Bear")
+    page.locator(".figserve-live input[type=number]").fill("5")
+    page.wait_for_function(WIDTH, arg=500)
+    assert "went on" not in page.inner_text(".jp-Notebook")
+    page.locator(".figserve-live input[type=number]").fill("9")
+    page.wait_for_function(WIDTH, arg=900)
+    page.wait_for_selector("text=went on True")
+    page.wait_for_selector("text=[('since', ")
+    assert "Traceback" not in page.inner_text(".jp-Notebook")
