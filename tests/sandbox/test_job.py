@@ -79,7 +79,7 @@ def test_equal_code_gives_equal_bytes(sandbox: Sandbox):
         assert first == second, name
 
 
-@pytest.mark.parametrize("asked", [(400, 300), (1200, 800), (333, 77), (1, 1), (641, 479), (1999, 1013)])
+@pytest.mark.parametrize("asked", [(400, 300), (1200, 800), (333, 77), (1, 1), (641, 479), (1999, 1013), (25, 50)])
 @pytest.mark.parametrize("dpi", [None, 72, 96.5, 133, 300])
 def test_sizes_are_exact_to_the_pixel(full_sandbox: Sandbox, asked: tuple[int, int], dpi: float | None):
     """At any resolution."""
