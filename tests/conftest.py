@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,11 @@ def require_program(name: str) -> str:
 def require_package(name: str) -> Any:
     """The imported package; without it the test is skipped, or fails where nothing may be skipped."""
     return pytest.importorskip(name, reason=f"{name} is missing: {GET_PACKAGES}", exc_type=ImportError)
+
+
+def pytest_configure() -> None:
+    """Ctrl-C reaches what tests start, also where they run in a shell's background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

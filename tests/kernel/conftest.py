@@ -317,8 +317,9 @@ class FakeEncoder:
 def encoder(monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
     """The fake in the place of both modules, so that a test says what a figure is encoded as."""
     fake = FakeEncoder()
-    module = SimpleNamespace(encode=fake.encode, libraries=fake.libraries)
+    module = SimpleNamespace(encode=fake.encode)
     monkeypatch.setitem(sys.modules, "jupyter_figserve.encode", module)
+    monkeypatch.setattr("jupyter_figserve.describe.libraries", fake.libraries)
     pickling = SimpleNamespace(pickle_figure=fake.pickle_figure)
     monkeypatch.setitem(sys.modules, "jupyter_figserve.pickling", pickling)
     return fake

@@ -12,7 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from jupyter_figserve.demo.server_process import ServerProcess
+from jupyter_figserve.figure import Payload
+from jupyter_figserve.livefigure import Request
 from jupyter_figserve.server import (
+    agent,
     diagnosis,
     embedding,
     events,
@@ -21,6 +24,8 @@ from jupyter_figserve.server import (
     gallery,
     keys,
     links,
+    live,
+    live_links,
     pages,
     renders,
     renderurls,
@@ -29,9 +34,10 @@ from jupyter_figserve.server import (
     status,
 )
 from jupyter_figserve.server.base import MissingHandler
+from jupyter_figserve.server.last_pictures import LastPicture
 from jupyter_figserve.server.routes import ROUTES, make_routes
 from jupyter_figserve.store import tables
-from tests.server.making import make_session
+from tests.server.making import make_session, offer_live
 
 from .actors import HTML, PDF, PNG, SVG, ask_raw, make_key, make_png, publish, share
 
@@ -119,7 +125,13 @@ async def make_samples(owner, services) -> list[Sample]:
     framed_token = framed_link["url"].rpartition("/")[2]
     signed = services.frames.sign(framed["id"], 1, None)
     key = (await owner.post("/api/keys", {"scopes": ["read"]})).json()["id"]
+    animal = await offer_live(services)
+    services.live.pictures.keep(
+        LastPicture(animal, Request({}, "png").key, Payload("image/png", PNG), services.store.clock())
+    )
     private = [
+        (live.LiveListHandler, "/api/live"),
+        (live_links.LiveLinksHandler, f"/api/live/{animal}/links"),
         (sessions.SessionsHandler, "/api/sessions"),
         (sessions.LastHandler, f"/api/sessions/{SESSION}/last"),
         (sessions.PlotsHandler, f"/plots/{SESSION}"),
@@ -171,6 +183,10 @@ async def make_samples(owner, services) -> list[Sample]:
             is_bytes=True,
             breaks=False,
         ),
+        Sample(live.LivePageHandler, "/live/k1/animal", PAGE, True, html),
+        Sample(live.LastingPageHandler, f"/live/f/{animal}", PAGE, True, html),
+        Sample(live.LiveBytesHandler, "/live/k1/animal.png", IMAGE, True, "image/png", True),
+        Sample(live.LastingBytesHandler, f"/live/f/{animal}.png", IMAGE, True, "image/png", True),
         Sample(pages.StaticHandler, "/static/figserve.css", PAGE, False, "text/css; charset=utf-8", breaks=False),
         Sample(pages.StaticHandler, "/static/icon.svg", PAGE, False, "image/svg+xml", breaks=False),
     ]
@@ -178,11 +194,13 @@ async def make_samples(owner, services) -> list[Sample]:
 
 
 WITHOUT_GET = {
+    agent.AgentHandler,
     figures.SourceHandler,
     figures.RestoreHandler,
     sessions.SessionFiguresHandler,
     links.FindLinkHandler,
     links.LinkSizesHandler,
+    live.FrozenHandler,
     renders.RendersHandler,
     renders.SimpleRenderHandler,
     renderurls.RenderUrlHandler,

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jupyter_client.session import Session
 
+from jupyter_figserve.figure import Identity
 from jupyter_figserve.formats import FORMATS
+from jupyter_figserve.livefigure import Declaration
 from jupyter_figserve.server.capture import Tap
 from jupyter_figserve.server.ring import Ring
 from jupyter_figserve.server.services import Services
-from jupyter_figserve.store import sessions
+from jupyter_figserve.store import live, sessions
 from jupyter_figserve.store.usage import Quota
 
 if TYPE_CHECKING:
@@ -136,3 +138,11 @@ async def make_session(
     row = sessions.Session(session_id, owner or services.settings.owner, "", notebook, now, now)
     await asyncio.wrap_future(services.store.write(lambda connection: sessions.note(connection, row)))
     return MadeSession(services, session_id)
+
+
+async def offer_live(services) -> str:
+    """The lasting id of a live figure that a kernel offered which is gone."""
+    identity = Identity(services.settings.owner, "", "", "k1", "animal")
+    now = services.store.clock()
+    offering = services.store.write(lambda c: live.offer(c, identity, "k1", Declaration("animal"), now))
+    return (await asyncio.wrap_future(offering)).id

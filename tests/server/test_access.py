@@ -8,15 +8,13 @@ from typing import Any
 import pytest
 
 from jupyter_figserve.errors import Forbidden, TooManyRequests
-from jupyter_figserve.figure import Identity
 from jupyter_figserve.links import SCOPES, split_key
-from jupyter_figserve.livefigure import Declaration
 from jupyter_figserve.server.access import Caller, Guesses, find_key
 from jupyter_figserve.server.renderurls import pack
-from jupyter_figserve.store import keys, live
+from jupyter_figserve.store import keys
 
 from . import contract
-from .making import make_session
+from .making import make_session, offer_live
 from .pictures import HTML, png
 from .raw import connect
 
@@ -158,14 +156,6 @@ async def headers_of(credential: str, services, make_key, login: dict[str, str])
         await revoke(services, key)
         return {"X-API-Key": key}
     return {"X-API-Key": await make_key(credential)}
-
-
-async def offer_live(services) -> str:
-    """The lasting id of a live figure that a kernel offered which is gone."""
-    identity = Identity(services.settings.owner, "", "", "k1", "animal")
-    now = services.store.clock()
-    offering = services.store.write(lambda c: live.offer(c, identity, "k1", Declaration("animal"), now))
-    return (await asyncio.wrap_future(offering)).id
 
 
 async def revoke(services, key: str) -> None:
