@@ -171,7 +171,9 @@ class FigServe(FigServeTraits, RenderTraits, ExtensionApp):
 
     def _make_live(self, store: Store, kernels: Kernels, detached: DetachedFunctions) -> LiveFigures:
         offers = Offers(store, self._scope(), kernels.follow_notebook)
-        limits = LiveLimits(self.live_queue, self.live_timeout, seconds_of(self.keep_live_pictures))
+        offers.find_detached = detached.find_target
+        kept = seconds_of(self.keep_live_pictures)
+        limits = LiveLimits(self.live_queue, self.live_timeout, kept, self.render_jobs)
         assert self.serverapp is not None
         pictures, controls = LastPictures(store, self.cache_bytes), Controls(self.serverapp)
         controls.open()
