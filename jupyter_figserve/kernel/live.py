@@ -123,9 +123,7 @@ class LiveFigure:
         return int(self._client().post(f"api/live/{self.id}/frozen", body)["frozen"])
 
     def detach(self) -> LiveFigure:
-        """Keep the function itself with what it closes over, as it is now, to answer when no kernel does.
-
-        The server's sandbox then runs it, without your files and the network. It is tried there at once.
+        """Keep the function with what it closes over, to answer in the server's sandbox when no kernel does.
 
         Raises
         ------
