@@ -60,9 +60,7 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
             name = "detached live GET (SVG of a line plot) / function and savefig in a kernel"
             yield Row(name, statistics.median(later), direct, "ms", note="one at a time, children warm")
         for name, words in (("kept", "the function alone"), ("loaded", "with 0.8 MB of data")):
-            yield Row(
-                f"of that, opening it: {words}", opened[name], None, "ms", 20, against="nothing"
-            )
+            yield Row(f"of that, opening it: {words}", opened[name], None, "ms", 20, against="nothing")
 
 
 def _opening(kernel: KernelSession, name: str) -> float:
