@@ -75,8 +75,9 @@ async def test_equal_requests_are_one_job(detach, owner, record, renderer):
     renderer.gate.clear()
     renderer.jobs.clear()
     asked = [asyncio.ensure_future(owner.get(f"/live/f/{record.id}.png", n=n)) for n in (1, 1, 1, 2)]
-    while len(renderer.jobs) < 2 or not renderer.begun.is_set():
-        await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        while len(renderer.jobs) < 2:
+            await asyncio.sleep(0)
     (row,) = (await owner.get("/api/live")).json()["live"]
     assert row["busy"]
     renderer.gate.set()
