@@ -19,7 +19,7 @@ SANDBOX_CHILD = frozenset(
 )
 SANDBOX_WIRE = frozenset({"wire"})
 ENCODE = frozenset(
-    {"describe", "drawing", "encode", "pickling", "pictures", "png", "resolve", "restyle", "rich", "scope"}
+    {"describe", "detached", "drawing", "encode", "pickling", "pictures", "png", "resolve", "restyle", "rich", "scope"}
 )
 
 
@@ -58,7 +58,9 @@ LAYERS = {
     "sandbox_child": layer("root encode sandbox_wire", inside="matplotlib numpy"),
     "sandbox": layer("root sandbox_wire"),
     "kernel": layer(
-        "root", inside="IPython anywidget ipykernel ipywidgets jupyter_core tornado traitlets", ours_inside="encode"
+        "root",
+        inside="IPython anywidget cloudpickle ipykernel ipywidgets jupyter_core tornado traitlets",
+        ours_inside="encode",
     ),
     "store": layer("root", libraries="sqlalchemy alembic", inside="obstore psycopg"),
     "server": layer(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from typing import Any, overload
 
-from ..errors import Conflict, InvalidInput, NotConnected, SandboxUnavailable
+from ..errors import Conflict, InvalidInput, NotConnected
 from ..figure import check_name
 from ..formats import get_format
 from ..links import DEFAULT_LINK_LIFE
@@ -19,6 +20,7 @@ from ..times import parse_duration
 from .agent import settle_after_cell, start_agent
 from .connection import HOW_TO_CONNECT
 from .control import install_handler
+from .detaching import send_function
 from .shared import SharedLink
 from .worker import Offer, worker
 
@@ -120,12 +122,27 @@ class LiveFigure:
         body = {"format": get_format(format).name, "calls": grid}
         return int(self._client().post(f"api/live/{self.id}/frozen", body)["frozen"])
 
-    def detach(self) -> None:
-        """Keep the function itself, to answer without this kernel; that needs the server's sandbox."""
-        raise SandboxUnavailable(
-            "Detached live figures need the sandbox, which this server does not have; freeze(…) keeps pictures of the"
-            " values you name."
-        )
+    def detach(self) -> LiveFigure:
+        """Keep the function with what it closes over, to answer in the server's sandbox when no kernel does.
+
+        Raises
+        ------
+        InvalidInput, TooLarge
+            For what cannot be pickled or takes too much room, by name.
+        Conflict, OutputInvalid, SandboxUnavailable
+            When the sandbox cannot run it: naming the versions that do not fit, or what failed.
+        """
+        send_function(self._client(), self.id, self._offer)
+        return self
+
+    def undetach(self) -> None:
+        """Have it answered by kernels alone again."""
+        self._client().delete(f"api/live/{self.id}/source")
+
+    def __reduce__(self) -> Any:
+        """Another function that is detached takes this one along as what it is when called."""
+        more = {**self._offer.signature.defaults(), **self._offer.signature.to_python(self._fixed)}
+        return functools.partial(self._offer.function, **more).__reduce__()
 
     def widget(self, **values: Any) -> Any:
         """The figure with its controls as a widget; ``params`` is its trait to observe."""
@@ -223,7 +240,7 @@ def live(
         A value, or a function without parameters, that changes when pictures must be drawn anew. With it, a picture
         that is there already is not drawn again.
     detach
-        Answer also when the kernel is gone; needs the server's sandbox.
+        Answer also when the kernel is gone, as ``detach()`` does: with what is defined by now.
     """
     names = _locals_of_caller()
 
@@ -234,12 +251,20 @@ def live(
         called = _check_live_name(name if name is not None else getattr(function, "__name__", None))
         times = _seconds(cache), parse_duration(timeout)
         figure = LiveFigure(Offer(called, function, read_signature(function, names), *times, data_version))
-        if detach:
-            figure.detach()
         _offer(figure._offer)
+        if detach:
+            _detach_where_it_can(figure)
         return figure
 
     return declare if function is None else declare(function)
+
+
+def _detach_where_it_can(figure: LiveFigure) -> None:
+    """Where a function has no URL, none has to outlive anything; a notebook is also run without a server."""
+    try:
+        figure.detach()
+    except NotConnected as error:
+        warnings.warn(f'"{figure.name}" is not detached: {error.message}', stacklevel=3)
 
 
 def _offer(offer: Offer) -> None:

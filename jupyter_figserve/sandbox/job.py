@@ -39,8 +39,9 @@ encodings.idna encodings.utf_8_sig encodings.latin_1 ast csv datetime decimal it
 statistics string textwrap threading traceback urllib.parse zipfile zoneinfo
 jupyter_figserve.describe jupyter_figserve.encode jupyter_figserve.pictures jupyter_figserve.png
 jupyter_figserve.resolve jupyter_figserve.restyle jupyter_figserve.rich jupyter_figserve.pickling
+jupyter_figserve.detached cloudpickle.cloudpickle
 """.split()
-_WITHOUT = frozenset({"zlib_ng.zlib_ng", "PIL.WebPImagePlugin"})
+_WITHOUT = frozenset({"zlib_ng.zlib_ng", "PIL.WebPImagePlugin", "cloudpickle.cloudpickle"})
 """May be missing: slower, or without that format."""
 
 
@@ -271,7 +272,8 @@ def _call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
         missing = error.name or "a module"
         words = f"The function needs {missing}, which the sandbox's Python does not have: pip install {missing}"
         raise posted.CodeError(_unopened(error, words)) from None
-    posted.OWN_FILES.add(getattr(getattr(function, "__code__", None), "co_filename", posted.NAME))
+    inner = getattr(function, "__wrapped__", function)
+    posted.OWN_FILES.add(getattr(getattr(inner, "__code__", None), "co_filename", posted.NAME))
     value = function(**arguments)
     return select(value, {}, header["figure"])
 

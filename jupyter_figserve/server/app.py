@@ -24,6 +24,7 @@ from .access import Gate, Guesses
 from .capture import Capture, CaptureLimits
 from .control import Controls
 from .delivery import BlobCache
+from .detached import DetachedFunctions
 from .events import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventHub
 from .frames import FrameSigner, read_secrets
 from .kernels import Kernels
@@ -136,6 +137,7 @@ class FigServe(FigServeTraits, RenderTraits, ExtensionApp):
         blobs = BlobCache(store.blobs, self.cache_bytes)
         guesses = Guesses(self.failed_secret_rate)
         drawing = self.make_drawing(store)
+        detached = DetachedFunctions(store, drawing.jobs, self.live_timeout)
         secrets = read_secrets(store.directory)
         return Services(
             settings=settings,
@@ -148,7 +150,8 @@ class FigServe(FigServeTraits, RenderTraits, ExtensionApp):
             capture=capture,
             plots=SessionPlots(self.serverapp, store, blobs, capture, directories, self.figure_bytes),
             events=EventHub(store),
-            live=self._make_live(store, kernels),
+            live=self._make_live(store, kernels, detached),
+            detached=detached,
             live_rate=Rate(self.live_link_rate, "This link was used too often", "live_link_rate"),
             shared=SharedFigures(store, blobs),
             views=Views(store),
@@ -166,9 +169,11 @@ class FigServe(FigServeTraits, RenderTraits, ExtensionApp):
         limits = CaptureLimits(quota, self.figure_bytes, self.figure_pixels)
         return Capture(self.serverapp, directories, limits, store.clock, self._tell_captured, is_on=self.capture)
 
-    def _make_live(self, store: Store, kernels: Kernels) -> LiveFigures:
+    def _make_live(self, store: Store, kernels: Kernels, detached: DetachedFunctions) -> LiveFigures:
         offers = Offers(store, self._scope(), kernels.follow_notebook)
-        limits = LiveLimits(self.live_queue, self.live_timeout, seconds_of(self.keep_live_pictures))
+        offers.find_detached = detached.find_target
+        kept = seconds_of(self.keep_live_pictures)
+        limits = LiveLimits(self.live_queue, self.live_timeout, kept, self.render_jobs)
         assert self.serverapp is not None
         pictures, controls = LastPictures(store, self.cache_bytes), Controls(self.serverapp)
         controls.open()
@@ -220,6 +225,7 @@ class FigServe(FigServeTraits, RenderTraits, ExtensionApp):
             embed_origins=tuple(self.embed_origins),
             is_render_only=self._is_render_only,
             live_bytes=self.live_bytes,
+            detach_bytes=self.detach_bytes,
             allow_public_live=self.allow_public_live,
             log_success=self.log_level in (logging.DEBUG, "DEBUG", "10"),
             render=self.make_render_limits(),

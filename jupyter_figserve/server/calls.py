@@ -121,18 +121,23 @@ class _Crowd(Generic[T]):
 
 @dataclass
 class CallQueue(Generic[T]):
-    """The calls of one kernel.
+    """The calls of one kernel, or of one detached function.
 
     Parameters
     ----------
     longest
-        How many may be there at once, the one that runs included.
+        How many may be there at once, those that run included.
+    at_once
+        How many run at once.
     """
 
     longest: int
+    at_once: int = 1
     _flights: dict[Hashable, _Flight[T]] = field(default_factory=dict)
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _crowds: dict[Hashable, _Crowd[T]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._turn = asyncio.Semaphore(self.at_once)
 
     @property
     def is_busy(self) -> bool:

@@ -60,6 +60,11 @@ class LiveHandler(PrivateHandler):
             raise NotFound("There is no such live figure.", code="live_figure_not_found")
         return target
 
+    def described(self, target: Target) -> dict[str, Any]:
+        services, live_id = self.services, target.record.id
+        is_busy, is_detached = services.live.is_busy(target), services.detached.find(live_id) is not None
+        return shapes.live_figure(target, self.base, is_busy=is_busy, is_detached=is_detached)
+
     def error_details(self, error: object) -> dict[str, Any]:
         """The owner of the function is told all of its failure."""
         if not isinstance(error, CodeFailed):
@@ -96,7 +101,7 @@ class DrawingHandler(LiveHandler):
 
     async def send(self, target: Target, suffix: str) -> None:
         if suffix == "json":
-            self.answer(shapes.live_figure(target, self.base, is_busy=self.services.live.is_busy(target.kernel or "")))
+            self.answer(self.described(target))
             return
         row, query = get_format(suffix), self.query()
         request = read_request(self, target.declaration, target.declaration.parameters, query, row)
@@ -164,11 +169,12 @@ class LiveListHandler(LiveHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         session = self.get_query_argument("session", None)
-        services, base = self.services, self.base
-        mine = [one for one in services.live.offers.all() if self.caller.may_see(one.record.owner)]
-        shown = [one for one in mine if session in (None, one.kernel)]
-        rows = [shapes.live_figure(one, base, is_busy=services.live.is_busy(one.kernel or "")) for one in shown]
-        self.answer({"live": rows})
+        offered = [one for one in self.services.live.offers.all() if session in (None, one.kernel)]
+        mine = [one for one in offered if self.caller.may_see(one.record.owner)]
+        known = {one.record.id for one in mine}
+        alone = [one for one in self.services.detached.targets(session) if one.record.id not in known]
+        mine += [one for one in alone if self.caller.may_see(one.record.owner)]
+        self.answer({"live": [self.described(one) for one in mine]})
 
     head = get
 

@@ -31,11 +31,14 @@ class LiveLimits:
         The longest that anybody waits.
     stale_seconds
         How old a last good picture may be shown; None for any age.
+    detached_at_once
+        Calls of one detached function under way at once.
     """
 
     queue: int = 16
     seconds: float = 60.0
     stale_seconds: float | None = None
+    detached_at_once: int = 1
 
 
 @dataclass(frozen=True)
@@ -105,12 +108,12 @@ class LiveFigures:
         if self.offers.lose(kernel, link):
             self._queues.pop(kernel, None)
 
-    def is_busy(self, kernel: str) -> bool:
-        return kernel in self._queues and self._queues[kernel].is_busy
+    def is_busy(self, target: Target) -> bool:
+        return target.place in self._queues and self._queues[target.place].is_busy
 
     def is_under_way(self, target: Target, request: Request) -> bool:
         """Whether drawing this now would be no further call of the kernel."""
-        queue = self._queues.get(target.kernel or "")
+        queue = self._queues.get(target.place)
         return queue is not None and queue.has(_flight_key(target, request))
 
     async def draw(
@@ -178,7 +181,7 @@ class LiveFigures:
     async def find(self, kernel: str, name: str) -> Target | None:
         """What a kernel offers, or offered, under a name; one without a line is asked on its control channel."""
         target = self.offers.find(kernel, name)
-        if self.controls is None or (target and target.link and not self.controls.holds(target.link)):
+        if self.controls is None or (target and target.kernel and not self.controls.holds(target.link)):
             return target
 
         async def take(link: KernelLink, declared: list[Declaration]) -> None:
@@ -219,10 +222,11 @@ class LiveFigures:
         return None
 
     async def _ask(self, target: Target, request: Request, held: LastPicture | None) -> LastPicture:
-        link, kernel = target.link, target.kernel
-        if link is None or kernel is None:
+        link, limits = target.link, self.limits
+        if link is None:
             raise KernelGone
-        queue = self._queues.setdefault(kernel, CallQueue(self.limits.queue))
+        at_once = 1 if target.kernel else limits.detached_at_once
+        queue = self._queues.setdefault(target.place, CallQueue(limits.queue, at_once))
         known = () if held is None or held.version is None else (held.version,)
 
         async def make() -> LastPicture:
@@ -238,7 +242,7 @@ class LiveFigures:
             self.pictures.keep(picture)
             return picture
 
-        timeout = min(target.declaration.timeout, self.limits.seconds)
+        timeout = min(target.declaration.timeout, limits.seconds)
         return await queue.join(_flight_key(target, request), make, timeout)
 
     def _stale(self, target: Target, request: Request, error: Unavailable | TooManyRequests) -> Shown:

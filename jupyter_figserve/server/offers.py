@@ -30,12 +30,19 @@ class Target:
         Which offers it; None when none does.
     declaration
         As this kernel declared it; the record has the newest of all kernels.
+    link
+        The way to the kernel, else to the detached function; None when there is neither.
     """
 
     record: LiveRecord
     declaration: Declaration
     kernel: str | None = None
     link: KernelLink | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it is drawn: calls of one place wait for each other."""
+        return self.kernel or f"detached {self.record.id}"
 
 
 class Offers:
@@ -52,6 +59,8 @@ class Offers:
     def __init__(self, store: Store, scope: str, follow_notebook: Callable[[str], Awaitable[str]]) -> None:
         self.tell: Tell = lambda *_: None
         """Hears of what comes, changes and goes."""
+        self.find_detached: Callable[[LiveRecord], Target | None] = lambda record: None
+        """Gives what answers when no kernel does."""
         self._store = store
         self._scope = scope
         self._follow_notebook = follow_notebook
@@ -87,21 +96,23 @@ class Offers:
         return True
 
     def find(self, kernel: str, name: str) -> Target | None:
-        """Offered by this kernel now, or once, in which case it has no link."""
+        """Offered by this kernel now; or once, in which case only what is detached has a link."""
         target = self._offered.get(kernel, {}).get(name)
         if target is not None:
             return target
         record = live.find_of_session(self._store.catalog.reader, kernel, name)
-        return None if record is None else Target(record, record.declaration)
+        if record is None or self.find_detached(record) is None:
+            return None if record is None else Target(record, record.declaration)
+        return self.find_lasting(record.id)
 
     def find_lasting(self, live_id: str) -> Target | None:
-        """By the newest kernel that offers it."""
+        """By the newest kernel that offers it, else detached."""
         for offered in reversed(list(self._offered.values())):
             for target in offered.values():
                 if target.record.id == live_id:
                     return target
         record = live.find(self._store.catalog.reader, live_id)
-        return None if record is None else Target(record, record.declaration)
+        return None if record is None else self.find_detached(record) or Target(record, record.declaration)
 
     def all(self) -> list[Target]:
         """What is offered, by the newest kernel first."""

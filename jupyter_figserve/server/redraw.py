@@ -61,7 +61,7 @@ async def draw_again(
     source = record.version.source
     check_redrawable(record, options.format)
     assert source is not None
-    data = await asyncio.get_running_loop().run_in_executor(None, _read_checked, store, record, source)
+    data = await read_source(store, source, f"The source of figure {record.id}", "publish it again")
     try:
         rendered, _ = await drawing.draw_once(_job(record, source, data, options), is_patient=is_patient)
     except OutputInvalid as error:
@@ -69,16 +69,24 @@ async def draw_again(
     return rendered.pictures[0]
 
 
-def _read_checked(store: Store, record: FigureRecord, source: Source) -> bytes:
-    """The source's bytes, seen to be those that were published: what somebody else wrote there is not opened."""
+async def read_source(store: Store, source: Source, name: str, remedy: str) -> bytes:
+    """A source's bytes, seen to be those that were sent: what somebody else wrote there is not opened.
+
+    Parameters
+    ----------
+    name, remedy
+        How errors begin, and what they say to do.
+    """
+    return await asyncio.get_running_loop().run_in_executor(None, _read_checked, store, source, name, remedy)
+
+
+def _read_checked(store: Store, source: Source, name: str, remedy: str) -> bytes:
     data = store.blobs.find(source.digest)
     if data is None:
-        raise Unavailable("The figure's source is missing from the store; publish it again.", code="blob_missing")
+        raise Unavailable(f"{name} is missing from the store; {remedy}.", code="blob_missing")
     if digest_of(data) != source.digest:
-        _log.error("The source of figure %s is not what was published; it is not opened.", record.id)
-        raise FigServeError(
-            "The figure's source was changed in the store, and is not opened; publish it again.", code="source_damaged"
-        )
+        _log.error("%s is not what was sent; it is not opened.", name)
+        raise FigServeError(f"{name} was changed in the store, and is not opened; {remedy}.", code="source_damaged")
     return data
 
 

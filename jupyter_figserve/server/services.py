@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from .capture import Capture
+    from .detached import DetachedFunctions
     from .drawing import Drawing
     from .events import EventHub
     from .frames import FrameSigner
@@ -48,6 +49,8 @@ class Settings:
         Seconds that a link may live at most, None for without limit.
     live_bytes
         The most bytes of one live picture.
+    detach_bytes
+        The most bytes of one detached function.
     link_cache_seconds
         How long caches may keep what a public link shows.
     """
@@ -64,6 +67,7 @@ class Settings:
     allow_public_shares: bool
     embed_origins: tuple[str, ...]
     live_bytes: int
+    detach_bytes: int
     allow_public_live: bool
     log_success: bool
     is_render_only: bool
@@ -84,6 +88,7 @@ class Services:
     plots: SessionPlots
     events: EventHub
     live: LiveFigures
+    detached: DetachedFunctions
     live_rate: Rate
     shared: SharedFigures
     views: Views

@@ -116,6 +116,9 @@ class FigServeTraits(Configurable):
         16, min=1, help="The most calls that may be there for one kernel at once; more are answered 503."
     ).tag(config=True)
     live_bytes = Integer(32 * 2**20, min=1, help="The most bytes of one live picture.").tag(config=True)
+    detach_bytes = Integer(
+        16 * 2**20, min=1, help="The most bytes of one detached live function, with the data that it closes over."
+    ).tag(config=True)
     keep_live_pictures = Unicode(
         "7d",
         help="How long a live figure's last good picture is shown, marked as stale, when its kernel is busy or gone, as"

@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA = 3
+SCHEMA = 4
 """The newest migration that this package knows."""
 WORKS_FROM = 1
 """The oldest schema whose servers may go on reading and writing after that migration."""
@@ -206,6 +206,18 @@ live_pictures = Table(
     Column("drawn", Float, nullable=False),
     Column("is_frozen", Boolean, nullable=False),
     Index("live_pictures_newest", "live", "is_frozen", "drawn"),
+)
+
+live_sources = Table(
+    "live_sources",
+    metadata,
+    Column("live", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("libraries", Text, nullable=False),
+    Column("declaration", Text, nullable=False),
+    Column("created", Float, nullable=False),
 )
 
 live_links = Table(

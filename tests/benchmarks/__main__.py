@@ -12,6 +12,7 @@ from pathlib import Path
 
 from . import (
     capture,
+    detached,
     event_streams,
     gallery,
     idle,
@@ -38,6 +39,7 @@ BENCHMARKS = {
     "capture": capture.measure,
     "sandbox": sandbox.measure,
     "live": live.measure,
+    "detached": detached.measure,
     "store-publish": store_publish.measure,
     "render": render.measure,
     "kills": kills.measure,

@@ -78,6 +78,8 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("HEAD", "/api/live/{live}/links"): (200, EITHER),
     ("POST", "/api/live/{live}/links"): (201, PUBLISH),
     ("POST", "/api/live/{live}/frozen"): (503, PUBLISH),
+    ("POST", "/api/live/{live}/source"): (400, PUBLISH),
+    ("DELETE", "/api/live/{live}/source"): (404, PUBLISH),
     ("GET", "/live/{session}/{name}"): (200, READ),
     ("HEAD", "/live/{session}/{name}"): (200, READ),
     ("GET", "/live/{session}/{name}.{ext}"): (503, READ),

@@ -1,0 +1,68 @@
+"""A live figure that outlived its kernel: its first GET, later ones, and what opening its function costs of them."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from jupyter_figserve.demo.kernel_session import KernelSession
+
+from . import servers
+from .live import _FUNCTION, _getter, _run
+from .report import Row
+from .scale import Scale
+
+_CELL = (
+    _FUNCTION
+    + """
+import pickle
+import jupyter_figserve as figserve
+from jupyter_figserve.kernel.detaching import pickle_function
+table = np.random.default_rng(0).random(100_000)
+kept = figserve.live(line)
+
+def measure(work):
+    began = time.perf_counter()
+    work()
+    return 1e3 * (time.perf_counter() - began)
+
+@figserve.live
+def loaded(n: int = 0):
+    return line(table[n])
+
+_ = kept.detach(), loaded.detach()
+print(kept.id)
+"""
+)
+_PAUSE = 0.15
+"""Seconds in which a child is warmed: so comes a person's next request."""
+
+
+def measure(home: Path, scale: Scale) -> Iterator[Row]:
+    with servers.jupyter(home) as server:
+        with server.kernel("Measured.ipynb") as kernel:
+            live_id = _run(kernel, _CELL).split()[-1]
+            rounds = range(scale.live_rounds)
+            direct = statistics.median(float(_run(kernel, f"print(measure(lambda: svg({n})))")) for n in rounds)
+            opened = {name: _opening(kernel, name) for name in ("kept", "loaded")}
+        server.restart()
+        path = f"{urlsplit(server.url).path}figserve/live/f/{live_id}.svg"
+        with _getter(server.url, {"Authorization": f"token {server.token}"}) as get:
+            first = get(f"{path}?n=0")
+            yield Row("detached live GET, first after a server's start", first, None, "ms", note="starts the sandbox")
+            later = []
+            for n in rounds:
+                time.sleep(_PAUSE)
+                later.append(get(f"{path}?n={n}"))
+            name = "detached live GET (SVG of a line plot) / function and savefig in a kernel"
+            yield Row(name, statistics.median(later), direct, "ms", note="one at a time, children warm")
+        for name, words in (("kept", "the function alone"), ("loaded", "with 0.8 MB of data")):
+            yield Row(f"of that, opening it: {words}", opened[name], None, "ms", 20, against="nothing")
+
+
+def _opening(kernel: KernelSession, name: str) -> float:
+    code = f"data = pickle_function({name}._offer)\nprint(min(measure(lambda: pickle.loads(data)) for _ in range(5)))"
+    return float(_run(kernel, code))
