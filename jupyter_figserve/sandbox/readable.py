@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import site
 import sys
@@ -24,8 +25,16 @@ def readable_paths() -> list[str]:
     python = sysconfig.get_paths()
     paths = [python[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     paths += [path for path in site.getsitepackages() if path in sys.path]
+    paths += _packages_of("matplotlib", "numpy")
     for prefix in {sys.prefix, sys.base_prefix}:
         if os.path.isdir(os.path.join(prefix, "conda-meta")):
             # Conda keeps the libraries of all packages in one directory, and fonts beside it.
             paths += [os.path.join(prefix, "lib"), os.path.join(prefix, "fonts"), os.path.join(prefix, "share/fonts")]
     return [path for path in dict.fromkeys([*_SYSTEM, *paths]) if path and os.path.exists(path)]
+
+
+def _packages_of(*libraries: str) -> list[str]:
+    """The directories of installed packages that these are in: an environment may lend those of another one."""
+    found = [spec for spec in map(importlib.util.find_spec, libraries) if spec is not None and spec.origin]
+    directories = [os.path.dirname(os.path.dirname(spec.origin or "")) for spec in found]
+    return [path for path in directories if os.path.basename(path) in ("site-packages", "dist-packages")]
