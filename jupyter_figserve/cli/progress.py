@@ -41,6 +41,9 @@ class Progress:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
         if self._is_seen:
+            if kind is None and self._total:
+                # It ended well, so this is all: a total may have been an estimate.
+                self._total = min(self._total, self._done)
             self._show()
             print(file=sys.stderr)
 

@@ -183,7 +183,7 @@ async def make_samples(owner, services) -> list[Sample]:
             is_bytes=True,
             breaks=False,
         ),
-        Sample(live.LiveListHandler, "/api/live", JSON, True, breaks=False),
+        Sample(live.LiveListHandler, "/api/live", JSON, True),
         Sample(live.LivePageHandler, "/live/k1/animal", PAGE, True, html),
         Sample(live.LastingPageHandler, f"/live/f/{animal}", PAGE, True, html),
         Sample(live.LiveBytesHandler, "/live/k1/animal.png", IMAGE, True, "image/png", True),
