@@ -23,6 +23,8 @@ GET_PROGRAMS = "make deps"
 GET_PACKAGES = 'pip install -e ".[dev]"'
 ELSEWHERE = "not on this machine: "
 """How the reason of a skip begins that nothing installed could change: another platform, another user."""
+OF_REAL_PROGRAMS = ("kernel", "browser", "nginx")
+"""Marks of tests whose other half runs in processes of its own."""
 
 
 def require_program(name: str) -> str:
@@ -41,6 +43,16 @@ def require_package(name: str) -> Any:
 def pytest_configure() -> None:
     """Ctrl-C reaches what tests start, also where they run in a shell's background, which ignores it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On CI's machine, which others load too, a test of real programs is tried twice; the first try stays in the
+    summary as a rerun."""
+    if os.environ.get("CI") != "true" or not config.pluginmanager.hasplugin("rerunfailures"):
+        return
+    for item in items:
+        if any(item.get_closest_marker(mark) for mark in OF_REAL_PROGRAMS):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.hookimpl(wrapper=True)

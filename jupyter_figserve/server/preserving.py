@@ -1,12 +1,13 @@
 """After each publish the figure's SVG is drawn once and kept, so that an archive outlives upgrades. Server process.
 
-One at a time, behind everything that somebody waits for. What a restart left undone is found again with the first
-publish after it.
+One at a time, behind everything that somebody waits for, and in a pause of publishing: a cell that publishes has the
+processor to itself. What a restart left undone is found again with the first publish after it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 
@@ -20,6 +21,10 @@ from .redraw import draw_again
 
 _QUEUE = 1_000
 _CAUGHT_UP = 200
+_PAUSE = 3.0
+"""Seconds without a publish, after which drawing begins."""
+_LONGEST_PAUSE = 120.0
+"""Seconds that it waits for such a pause at most."""
 _SVG = FORMATS["svg"]
 _log = logging.getLogger("jupyter_figserve")
 
@@ -41,19 +46,26 @@ class Preserving:
         self._waiting: deque[tuple[str, int]] = deque(maxlen=_QUEUE)
         self._worker: asyncio.Task[None] | None = None
         self._has_caught_up = False
+        self._noted = 0.0
+        self._is_awaited = asyncio.Event()
 
     def note(self, figure_id: str, version: int) -> None:
         """A version has its source now."""
         if not self._is_on:
             return
         self._waiting.append((figure_id, version))
+        self._noted = asyncio.get_running_loop().time()
         if self._worker is None or self._worker.done():
             self._worker = asyncio.ensure_future(self._run())
 
     async def settle(self) -> None:
-        """Wait until nothing waits."""
-        while self._worker is not None and not self._worker.done():
-            await asyncio.wait([self._worker])
+        """Wait until nothing waits, without pauses."""
+        self._is_awaited.set()
+        try:
+            while self._worker is not None and not self._worker.done():
+                await asyncio.wait([self._worker])
+        finally:
+            self._is_awaited.clear()
 
     async def close(self) -> None:
         if self._worker is not None:
@@ -61,12 +73,14 @@ class Preserving:
             await asyncio.gather(self._worker, return_exceptions=True)
 
     async def _run(self) -> None:
+        await self._pause()
         await self._drawing.jobs.start()
         if not self._drawing.jobs.can_draw:
             self._waiting.clear()
             return
         await self._catch_up()
         while self._waiting:
+            await self._pause()
             figure_id, version = self._waiting.popleft()
             try:
                 await self._preserve(figure_id, version)
@@ -74,6 +88,15 @@ class Preserving:
                 _log.debug("figserve keeps no SVG of figure %s: %s", figure_id, error)
             except Exception:
                 _log.exception("figserve could not keep an SVG of figure %s", figure_id)
+
+    async def _pause(self) -> None:
+        """Until nothing was published for a while."""
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + _LONGEST_PAUSE
+        while not self._is_awaited.is_set() and (left := min(self._noted + _PAUSE, latest) - loop.time()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._is_awaited.wait()
 
     async def _catch_up(self) -> None:
         if self._has_caught_up:

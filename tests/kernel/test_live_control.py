@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ..waiting import wait_until
 from .test_live import DECLARE, running
 
 pytestmark = pytest.mark.kernel
@@ -40,14 +41,13 @@ def test_answers_by_the_control_channel(deaf_server):
         assert get("failing.png").json()["kind"] == "ValueError"
         gate = "@figserve.live\ndef gate():\n    go.set()\n    return Figure(figsize=(1, 1))\ngo = threading.Event()"
         assert kernel.run(gate).error is None
-        before = execution_state(deaf_server, kernel)
+        wait_until(lambda: execution_state(deaf_server, kernel)["execution_state"] == "idle")
         with running(kernel, "_ = go.wait(30)") as outcome:
             assert get("pyplot.png").status == 200
             assert execution_state(deaf_server, kernel)["execution_state"] == "busy"
             assert get("gate.png").status == 200
         assert outcome[0].error is None
         assert outcome[0].bundles == []
-        assert before["execution_state"] == "idle"
         assert kernel.run("@figserve.live\ndef gate(n: int): return Figure(figsize=(1, 1))").error is None
         assert get("gate.png").status == 400
         rows = deaf_server.fetch("figserve/api/live").json()["live"]

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,18 +21,10 @@ from jupyter_figserve.server.services import Services
 from jupyter_figserve.store import live, sessions
 from jupyter_figserve.store.usage import Quota
 
+from ..waiting import PATIENCE
+
 if TYPE_CHECKING:
     from .conftest import Client
-
-PATIENCE = 60.0
-"""Seconds that a kernel may take."""
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    """Let the loop run until ``condition`` holds; it is given as long as a kernel may need."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 class Jupyter:

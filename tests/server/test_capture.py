@@ -20,8 +20,9 @@ from jupyter_figserve.server.runtime import SessionDirectories
 from jupyter_figserve.store.usage import Quota
 
 from ..conftest import require_package
+from ..waiting import until
 from .conftest import DEADLINE
-from .making import install_bash_kernel, showing, until
+from .making import install_bash_kernel, showing
 from .pictures import SVG, png
 
 KEY = b"a key"

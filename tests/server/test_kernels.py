@@ -17,6 +17,7 @@ from jupyter_figserve.links import split_key
 from jupyter_figserve.server.kernels import LEASE_SECONDS
 from jupyter_figserve.store import keys, sessions
 
+from ..waiting import until
 from .conftest import DEADLINE, Client
 from .pictures import png
 
@@ -44,13 +45,6 @@ def jp_server_config(jp_server_config):
     """Kernels of these tests are those of this environment."""
     jp_server_config["ServerApp"]["jpserver_extensions"]["jupyter_server_terminals"] = False
     return jp_server_config
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    """Let the loop run until ``condition`` holds; it is given as long as a kernel may need."""
-    async with asyncio.timeout(3 * DEADLINE):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 class TestEnvironment:

@@ -147,3 +147,27 @@ class TestOff:
         """Nothing is drawn, and the sandbox is not started."""
         assert types(await publish_with_source(owner, services)) == ["image/png"]
         assert renderer.starts == 0
+
+
+async def test_drawing_waits_for_a_pause_of_publishing(owner, services, renderer, monkeypatch):
+    """While publishes follow each other nothing is drawn beside them; afterwards all are."""
+    monkeypatch.setattr("jupyter_figserve.server.preserving._PAUSE", 3_600)
+    for grey in range(3):
+        figure = await owner.publish(f"figure-{grey}", png(grey=grey))
+        path = f"/api/figures/{figure['id']}/versions/1/source"
+        answer = await owner.ask("PUT", path, b"pickle %d" % grey, kind="figure", matplotlib="3.11.2")
+        assert answer.status == 204
+    assert renderer.jobs == []
+    await services.preserving.settle()
+    assert len(renderer.jobs) == 3
+
+
+async def test_a_pause_is_not_waited_for_without_end(owner, services, renderer, monkeypatch):
+    """Somebody who never stops publishing gets SVGs too."""
+    monkeypatch.setattr("jupyter_figserve.server.preserving._PAUSE", 3_600)
+    monkeypatch.setattr("jupyter_figserve.server.preserving._LONGEST_PAUSE", 0)
+    figure = await owner.publish()
+    path = f"/api/figures/{figure['id']}/versions/1/source"
+    assert (await owner.ask("PUT", path, b"pickle", kind="figure", matplotlib="3.11.2")).status == 204
+    await services.preserving._worker
+    assert len(renderer.jobs) == 1

@@ -6,7 +6,6 @@ import base64
 import io
 import socket
 import threading
-import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -16,6 +15,8 @@ import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
 from jupyter_figserve.formats import png_size
+
+from ..waiting import wait_until
 
 LINE = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nprint('drawn')\n"
 FORMATS = {
@@ -273,10 +274,3 @@ def test_r32_who_hangs_up_frees_the_place_and_ends_the_child(make_server):
 
 def running(server: ServerProcess) -> int:
     return server.fetch("figserve/api/status").json()["sandbox"]["running"]
-
-
-def wait_until(is_so) -> None:
-    """Ask again and again, within the deadline."""
-    end = time.monotonic() + DEADLINE
-    while not is_so():
-        assert time.monotonic() < end

@@ -1,0 +1,25 @@
+"""Waiting for what another process does: asked again and again within a deadline, never for a fixed time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+PATIENCE = 60.0
+"""Seconds that a kernel may take."""
+
+
+def wait_until(condition: Callable[[], Any]) -> None:
+    """Return as soon as ``condition()`` is true; fail if it never is. Each question takes its own time."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, f"{condition} did not come true in {PATIENCE:g} s"
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    """The same, while the loop runs."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.01)
