@@ -2,16 +2,16 @@
 
 What makes a figure's pickle slow is its transforms: each artist has a clip box of its own, made of five transforms with
 nine small arrays, though all artists of one Axes are clipped to the same. Here equal clip boxes are written once, small
-arrays as numbers, and what transforms keep to be faster is left out. The result is an ordinary pickle, and draws the
-same pixels in any size.
+arrays as numbers, registries of callbacks as new ones, and what transforms keep to be faster is left out. The result is
+an ordinary pickle, and draws the same pixels in any size.
 """
 
 from __future__ import annotations
 
 import copyreg
+import functools
 import io
 import pickle
-from functools import lru_cache
 from typing import Any
 
 from .describe import one_line
@@ -43,12 +43,12 @@ def pickle_figure(figure: Any) -> bytes:
 def _pickle_shortly(figure: Any) -> bytes:
     buffer = io.BytesIO()
     pickler = pickle.Pickler(buffer, pickle.HIGHEST_PROTOCOL)
-    pickler.dispatch_table = {**copyreg.dispatch_table, **_arrays(), **_Transforms().table()}
+    pickler.dispatch_table = {**copyreg.dispatch_table, **_arrays(), **_registries(), **_Transforms().table()}
     pickler.dump(figure)
     return buffer.getvalue()
 
 
-@lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=1)
 def _arrays() -> dict[type, Any]:
     import numpy as np
 
@@ -60,6 +60,23 @@ def _arrays() -> dict[type, Any]:
         return array.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
 
     return {np.ndarray: reduce_array}
+
+
+def _registries() -> dict[type, Any]:
+    """Each artist has a registry of callbacks, of which a pickle keeps none but those that matplotlib has marked."""
+    from matplotlib import cbook
+
+    kind = cbook.CallbackRegistry
+    printer = kind().exception_handler
+    makers: dict[tuple[str, ...], functools.partial[Any]] = {}
+
+    def reduce_registry(registry: Any) -> Any:
+        signals = registry._signals
+        if registry._pickled_cids or signals is None or registry.exception_handler is not printer:
+            return registry.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+        return makers.setdefault(tuple(signals), functools.partial(kind, signals=signals)), ()
+
+    return {kind: reduce_registry}
 
 
 class _Transforms:
@@ -74,6 +91,7 @@ class _Transforms:
 
         self._transforms: Any = transforms
         self._clip_boxes: dict[tuple[Any, ...], Any] = {}
+        self._found: dict[int, Any] = {}
 
     def table(self) -> dict[type, Any]:
         """Reducers by exact class; a subclass is written as it wants."""
@@ -106,6 +124,12 @@ class _Transforms:
 
     def _first_like(self, box: Any) -> Any:
         """The first clip box met that is made in the same way of the same Axes; ``box`` itself when it is none."""
+        found = self._found.get(id(box))
+        if found is None:
+            found = self._found[id(box)] = self._search_like(box)
+        return found
+
+    def _search_like(self, box: Any) -> Any:
         made = self._transforms
         whole = box._transform
         if box._parents or not self._is_alone(whole, made.CompositeGenericTransform):
