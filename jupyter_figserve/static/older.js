@@ -6,8 +6,11 @@ import { announce, toast } from "./toast.js";
 export function growOnDemand(sections, enter) {
   const nav = document.querySelector(".pages");
   let busy = false;
+  let pressed = false;
 
   async function grow(byHand) {
+    // A press while scrolling loads already is for what comes.
+    pressed ||= byHand;
     const link = nav.querySelector("[rel=next]");
     if (busy || !link) return;
     busy = true;
@@ -22,11 +25,12 @@ export function growOnDemand(sections, enter) {
       else link.remove();
       announce(`${added.length} older figures.`);
       // Whoever pressed the link goes on at the first new figure; whoever scrolled keeps the focus where it is.
-      if (byHand || (hadFocus && !next)) added[0]?.querySelector("a").focus();
+      if (pressed || (hadFocus && !next)) added[0]?.querySelector("a").focus();
     } catch (error) {
       toast(error.message, { fault: true });
     } finally {
       busy = false;
+      pressed = false;
       nav.removeAttribute("aria-busy");
     }
     watch();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import zipfile
+from typing import Any
 
 import pytest
 
@@ -384,6 +385,21 @@ class TestTenThousand:
         assert page.evaluate(f"{CARDS}[{count} - 1]") == last
         ids = page.eval_on_selector_all(".card", "cards => cards.map(card => card.dataset.figure)")
         assert len(set(ids)) == len(ids)
+
+    def test_a_press_while_scrolling_loads_is_not_lost(self, page, crowded) -> None:
+        """The focus goes to the first figure of what is on its way."""
+        open_own(page, crowded)
+        count = page.locator(".card").count()
+        held: list[Any] = []
+        page.route("**/*cursor=*", lambda route: held.append(route))
+        page.evaluate("document.querySelector('.pages').scrollIntoView()")
+        page.wait_for_function("() => document.querySelector('.pages').ariaBusy")
+        page.locator(".pages [rel=next]").press("Enter")
+        held[0].continue_()
+        page.wait_for_function(
+            "count => [...document.querySelectorAll('.card')].indexOf(document.activeElement.closest('.card')) === count",
+            arg=count,
+        )
 
     def test_older_pages_are_links_without_scripts(self, chromium, page, crowded) -> None:
         """To the next page and back to the first."""
