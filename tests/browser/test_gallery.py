@@ -397,7 +397,7 @@ class TestTenThousand:
         page.locator(".pages [rel=next]").press("Enter")
         held[0].continue_()
         page.wait_for_function(
-            "count => [...document.querySelectorAll('.card')].indexOf(document.activeElement.closest('.card')) === count",
+            "n => [...document.querySelectorAll('.card')].indexOf(document.activeElement.closest('.card')) === n",
             arg=count,
         )
 
