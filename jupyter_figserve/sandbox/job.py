@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from ..describe import libraries
@@ -26,7 +27,7 @@ from . import patches, posted, wire
 from .jail import ANSWER, JOB, NULL, STDERR, STDOUT
 from .selecting import resize, select
 
-__all__ = ["libraries", "load_libraries", "serve_one"]
+__all__ = ["find_libraries", "libraries", "load_libraries", "serve_one"]
 
 # What nearly every figure needs, and what the encoder imports when it is used: inside, some of it could not be read.
 _MODULES = """
@@ -64,6 +65,19 @@ def load_libraries(preload: Sequence[str], most_pixels: int) -> None:
     for style in ("normal", "italic"):
         font_manager.findfont(font_manager.FontProperties(style=style))
     patches.install()
+
+
+def find_libraries() -> None:
+    """In a zygote that only tries the jail: what it would import is there; importing it takes most of a start.
+
+    Raises
+    ------
+    ImportError
+        As importing it would.
+    """
+    for name in ("numpy", "matplotlib"):
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def serve_one(scratch: str) -> None:
@@ -129,9 +143,8 @@ def _write(descriptor: int, data: bytes) -> None:
 
 def _seed(seed: int | None) -> None:
     """A fork has its parent's random state: without a seed, each child gets a fresh one."""
-    import numpy as np
-
-    np.random.seed(seed)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(seed)
     random.seed(seed)
 
 

@@ -121,6 +121,9 @@ class Renderer(Protocol):
     @property
     def report(self) -> Report: ...
 
+    async def probe(self) -> None:
+        """Find out what this host allows, for ``report``, and be as before: nothing is left running."""
+
     async def start(self) -> None:
         """Find out what this host allows, and make ready; never raises for a poor host, ``report`` says it."""
 
