@@ -24,6 +24,7 @@ from ..formats import get_format
 from ..resolve import find_figure
 from ..restyle import restyle
 from . import patches, posted, wire
+from .card import draw_card
 from .jail import ANSWER, JOB, NULL, STDERR, STDOUT
 from .selecting import resize, select
 
@@ -291,4 +292,8 @@ def _call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     return select(value, {}, header["figure"])
 
 
-_DOERS = {"code": _run_code, "figure": _open_figure, "function": _call_function}
+def _draw_card(_header: dict[str, Any], parts: list[bytes]) -> list[Any]:
+    return [draw_card(parts[0])]
+
+
+_DOERS = {"code": _run_code, "figure": _open_figure, "function": _call_function, "card": _draw_card}
