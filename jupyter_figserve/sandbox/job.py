@@ -11,6 +11,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -23,7 +24,7 @@ from ..figure import Payload
 from ..formats import get_format
 from ..resolve import find_figure
 from ..restyle import restyle
-from . import patches, posted, wire
+from . import films, patches, posted, wire
 from .card import draw_card
 from .jail import ANSWER, JOB, NULL, STDERR, STDOUT
 from .selecting import resize, select
@@ -66,6 +67,7 @@ def load_libraries(preload: Sequence[str], most_pixels: int) -> None:
     for style in ("normal", "italic"):
         font_manager.findfont(font_manager.FontProperties(style=style))
     patches.install()
+    films.install()
 
 
 def find_libraries() -> None:
@@ -86,8 +88,7 @@ def serve_one(scratch: str) -> None:
     gc.enable()
     tempfile.tempdir = scratch
     sys.stdin = _text_file(NULL, "r")
-    sys.stdout = _text_file(STDOUT, "w")
-    sys.stderr = _text_file(STDERR, "w")
+    sys.stdout, sys.stderr = printed = _text_file(STDOUT, "w"), _text_file(STDERR, "w")
     os.write(ANSWER, wire.READY)
     header, parts = _read_job()
     while header["kind"] == wire.WARM_UP:
@@ -97,8 +98,10 @@ def serve_one(scratch: str) -> None:
     os.close(JOB)
     _seed(header["seed"])
     answer, bodies = _answer(header, parts)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for file in printed:
+        # The code may have closed it, or have put another one in its place.
+        with suppress(ValueError):
+            file.flush()
     for piece in wire.pack(answer, bodies):
         _write(ANSWER, piece)
 
