@@ -222,12 +222,19 @@ def test_a_signed_address_shows_its_picture_to_anybody(server):
     assert server.fetch(url.partition("?")[0], anonymous=True).status == 403
 
 
+def _under_way(server: ServerProcess) -> int:
+    told = server.fetch("figserve/api/status").json()["sandbox"]
+    count: int = told["running"] + told["waiting"]
+    return count
+
+
 def test_r31_the_sandbox_comes_back_after_its_death(server):
     """Whoever waited is answered with the picture or with 503, and the next render is as before."""
     before = render(server, LINE, dpi=66)
     process = psutil.Process(server.pid)
     with ThreadPoolExecutor(4) as pool:
-        waiting = [pool.submit(render, server, f"import time; time.sleep(0.5)\n{LINE}# {n}") for n in range(4)]
+        waiting = [pool.submit(render, server, f"import time; time.sleep(3)\n{LINE}# {n}") for n in range(4)]
+        wait_until(lambda: _under_way(server) == 4)
         for child in process.children():
             child.kill()
         statuses = {one.result(DEADLINE).status for one in waiting}
