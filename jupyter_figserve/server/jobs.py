@@ -72,8 +72,8 @@ class Jobs:
             self._probing = asyncio.ensure_future(self.renderer.probe())
 
     async def told(self, seconds: float) -> Report:
-        """What the renderer can do; a probe or a start that is under way is waited for, but not for long."""
-        under_way = self._starting or self._probing
+        """What the renderer can do; a probe that is under way, else a start, is waited for, but not for long."""
+        under_way = self._probing or self._starting
         if under_way is not None:
             await asyncio.wait([under_way], timeout=seconds)
         return self.report

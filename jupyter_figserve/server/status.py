@@ -13,7 +13,7 @@ from .base import PublicHandler
 from .jobs import Jobs
 from .services import PACKAGE, Settings
 
-_PATIENCE = 2.0
+_PATIENCE = 4.0
 """Seconds that a status may wait for the probe of a server that has just started; nothing is started for it."""
 
 

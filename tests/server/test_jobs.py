@@ -149,6 +149,19 @@ async def test_what_a_probe_finds_is_not_waited_for_long(monkeypatch: pytest.Mon
     await closing
 
 
+async def test_a_probe_tells_before_a_start_that_takes_long(monkeypatch: pytest.MonkeyPatch):
+    """Who asks is not kept waiting for the libraries."""
+    jobs, renderer = make()
+    monkeypatch.setattr(renderer, "start", renderer.gate.wait)
+    jobs.probe()
+    starting = asyncio.ensure_future(jobs.start())
+    assert (await jobs.told(60)).tier == "FULL"
+    assert not starting.done()
+    renderer.gate.set()
+    await starting
+    await jobs.close()
+
+
 async def test_what_a_probe_found_wanting_is_not_offered():
     """By any page; before that it may be."""
     jobs, renderer = make()
