@@ -110,26 +110,37 @@ def encode(
     UnsupportedType
         For a format that is not in the table, or that the object cannot have.
     """
-    rows = tuple(get_format(name) for name in formats)
-    if not rows:
-        raise InvalidInput(f"Name at least one format of {', '.join(FORMATS)}.")
-    if dpi is not None and not (math.isfinite(dpi) and dpi > 0):
-        raise InvalidInput(f"{dpi} is not a resolution; give dots per inch above 0.")
+    rows = _checked_rows(formats, dpi)
     try:
         found = obj if isinstance(obj, Found) else find_figure(obj)
         if found is None:
             return _encode_other(obj, rows, dpi)
-        options: dict[str, Any] = {"bbox_inches": "tight"} if tight or found.tight else {}
-        if dpi is not None:
-            options["dpi"] = dpi
-        if transparent:
-            options["transparent"] = True
+        options = _savefig_options(dpi, tight or found.tight, transparent)
         return _encode_figure(found, rows, options, wants_thumbnail)
     except FigServeError:
         raise
     except Exception as error:
         reason = one_line(f"{type(error).__name__}: {error}", 500)
         raise OutputInvalid(f"The figure could not be drawn: {reason}") from error
+
+
+def _checked_rows(formats: Sequence[str], dpi: float | None) -> tuple[Format, ...]:
+    rows = tuple(get_format(name) for name in formats)
+    if not rows:
+        raise InvalidInput(f"Name at least one format of {', '.join(FORMATS)}.")
+    if dpi is not None and not (math.isfinite(dpi) and dpi > 0):
+        raise InvalidInput(f"{dpi} is not a resolution; give dots per inch above 0.")
+    return rows
+
+
+def _savefig_options(dpi: float | None, tight: bool, transparent: bool) -> dict[str, Any]:
+    """Only what was asked for: all else is as ``savefig`` and rcParams decide."""
+    given: dict[str, tuple[bool, Any]] = {
+        "bbox_inches": (tight, "tight"),
+        "dpi": (dpi is not None, dpi),
+        "transparent": (transparent, True),
+    }
+    return {name: value for name, (is_given, value) in given.items() if is_given}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from .imports import PACKAGE, Import, find_cycles, find_modules, read_imports
 MODULES = find_modules(Path(jupyter_figserve.__file__).parent)
 IMPORTS = read_imports(MODULES)
 SANDBOX_CHILD = frozenset(
-    "jail job landlock limits namespaces patches posted readable seccomp selecting syscalls zygote".split()
+    "card films hints jail job landlock limits magics namespaces patches posted readable seccomp selecting syscalls"
+    " zygote".split()
 )
 SANDBOX_WIRE = frozenset({"wire"})
 ENCODE = frozenset(

@@ -5,44 +5,17 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
-import weakref
-from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import IO, Any
 from urllib.parse import urlencode
 
 from .. import errors
 from .address import Address
 from .answers import error_of, is_json, parse_json
-from .transport import HTTPConnection, has_been_dropped, open_connection
+from .exchange import Answer, Exchange, Request
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 60.0
-_BODY_LIMIT = 256 * 2**20
-_IDLE_CONNECTIONS = 4
-_ERROR_LIMIT = 64 * 1024
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back: status, headers in lower case, and the whole body."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is sent; ``is_repeatable`` allows sending it again when the connection dropped on the way."""
-
-    method: str
-    target: str
-    headers: dict[str, str]
-    body: bytes | None
-    is_repeatable: bool
 
 
 class Client:
@@ -74,12 +47,7 @@ class Client:
     ) -> None:
         self.address = address
         self._headers = {"Accept": "application/json", **_credential(key)}
-        self._ca_file = ca_file
-        self._connect_timeout = connect_timeout
-        self._read_timeout = read_timeout
-        self._idle: deque[HTTPConnection] = deque()
-        self._process = os.getpid()
-        weakref.finalize(self, _close_all, self._idle)
+        self._exchange = Exchange(address, ca_file, connect_timeout, read_timeout)
 
     def __repr__(self) -> str:
         return f"Client({self.address.url!r})"
@@ -100,7 +68,7 @@ class Client:
 
     @property
     def ca_file(self) -> str | None:
-        return self._ca_file
+        return self._exchange.ca_file
 
     def get(self, path: str, **query: Any) -> Any:
         return self._json(self._request("GET", path, query=query))
@@ -133,7 +101,7 @@ class Client:
         return self._parsed(answer) if answer.body else None
 
     def close(self) -> None:
-        _close_all(self._idle)
+        self._exchange.close()
 
     @contextlib.contextmanager
     def stream(
@@ -153,50 +121,14 @@ class Client:
             For an answer that is no success, and when the connection breaks off, also while the answer is read.
         """
         request = self._request(method, path, query=query, accept="*/*")
-        connection = open_connection(self.address, self._ca_file, self._connect_timeout, self._read_timeout)
-        try:
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                # A server may refuse a large body before its end; its answer is then to be read.
-                connection.request(method, request.target, body, {**request.headers, **(headers or {})})
-            response = connection.getresponse()
-            if not 200 <= response.status < 300:
-                names = {name.lower(): value for name, value in response.getheaders()}
-                raise error_of(response.status, names, response.read(_ERROR_LIMIT), self.address)
+        with self._exchange.stream(request, body, headers or {}) as response:
             yield response
-        except (OSError, http.client.HTTPException) as error:
-            raise self._broken(error) from error
-        finally:
-            connection.close()
-
-    def _exchange(self, request: Request, meanwhile: Callable[[], None] | None = None) -> Answer:
-        """Send and read, once more on a new connection if a kept one turns out to be dropped.
-
-        Raises
-        ------
-        NotConnected
-            When no connection can be made.
-        Unavailable
-            When the answer does not come in time, or breaks off.
-        """
-        aside = _Once(meanwhile)
-        try:
-            connection = self._take_idle()
-            if connection is not None:
-                try:
-                    return self._exchange_on(connection, request, aside)
-                except ConnectionError:
-                    if not request.is_repeatable:
-                        raise
-            connection = open_connection(self.address, self._ca_file, self._connect_timeout, self._read_timeout)
-            return self._exchange_on(connection, request, aside)
-        except (OSError, http.client.HTTPException) as error:
-            raise self._broken(error) from error
 
     def _json(self, request: Request, meanwhile: Callable[[], None] | None = None) -> Any:
         return self._parsed(self._checked(request, meanwhile))
 
     def _checked(self, request: Request, meanwhile: Callable[[], None] | None = None) -> Answer:
-        answer = self._exchange(request, meanwhile)
+        answer = self._exchange.send(request, meanwhile)
         if not 200 <= answer.status < 300:
             raise error_of(answer.status, answer.headers, answer.body, self.address)
         return answer
@@ -227,73 +159,6 @@ class Client:
             headers["Content-Type"] = content_type
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         return Request(method, target, headers, data, is_repeatable)
-
-    def _exchange_on(self, connection: HTTPConnection, request: Request, aside: _Once) -> Answer:
-        try:
-            is_sent = _send(connection, request)
-            aside.run()
-            response = connection.getresponse()
-            body = response.read(_BODY_LIMIT + 1)
-            if len(body) > _BODY_LIMIT:
-                raise errors.ServerError(f"{self.address.url} sent more than {_BODY_LIMIT:,} bytes.")
-        except BaseException:
-            # Also after an interrupt of the cell: half an answer must not be the next request's.
-            connection.close()
-            raise
-        headers = {name.lower(): value for name, value in response.getheaders()}
-        if response.will_close or not is_sent or len(self._idle) >= _IDLE_CONNECTIONS:
-            connection.close()
-        else:
-            self._idle.append(connection)
-        return Answer(response.status, headers, body)
-
-    def _take_idle(self) -> HTTPConnection | None:
-        if self._process != os.getpid():
-            # The parent goes on talking on these: only the child's copies of their descriptors are closed.
-            _close_all(self._idle)
-            self._process = os.getpid()
-        while True:
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                return None
-            if not has_been_dropped(connection):
-                return connection
-            connection.close()
-
-    def _broken(self, error: Exception) -> errors.FigServeError:
-        if isinstance(error, TimeoutError):
-            text = f"{self.address.url} did not answer within {self._read_timeout:g} seconds."
-            return errors.Unavailable(text, code="timeout")
-        return errors.Unavailable(f"The connection to {self.address.url} broke off: {error or type(error).__name__}.")
-
-
-def _close_all(connections: deque[HTTPConnection]) -> None:
-    while connections:
-        connections.pop().close()
-
-
-class _Once:
-    """Something to do while the server works, done once even when the request is sent twice."""
-
-    def __init__(self, action: Callable[[], None] | None) -> None:
-        self._action = action
-
-    def run(self) -> None:
-        action, self._action = self._action, None
-        if action is not None:
-            action()
-
-
-def _send(connection: HTTPConnection, request: Request) -> bool:
-    """Whether all was taken; a server may refuse a large body before its end, and its answer is then to be read."""
-    try:
-        connection.request(request.method, request.target, request.body, request.headers)
-    except (BrokenPipeError, ConnectionResetError):
-        if request.body is None or connection.sock is None:
-            raise
-        return False
-    return True
 
 
 def _credential(key: str | None) -> dict[str, str]:

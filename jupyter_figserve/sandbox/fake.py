@@ -46,8 +46,11 @@ class FakeRenderer:
         self.begun = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
-        self.starts = 0
+        self.probes = self.starts = 0
         self.is_closed = False
+
+    async def probe(self) -> None:
+        self.probes += 1
 
     async def start(self) -> None:
         self.starts += 1

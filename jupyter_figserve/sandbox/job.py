@@ -11,8 +11,10 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from ..describe import libraries
@@ -22,11 +24,12 @@ from ..figure import Payload
 from ..formats import get_format
 from ..resolve import find_figure
 from ..restyle import restyle
-from . import patches, posted, wire
+from . import films, patches, posted, wire
+from .card import draw_card
 from .jail import ANSWER, JOB, NULL, STDERR, STDOUT
 from .selecting import resize, select
 
-__all__ = ["libraries", "load_libraries", "serve_one"]
+__all__ = ["find_libraries", "libraries", "load_libraries", "serve_one"]
 
 # What nearly every figure needs, and what the encoder imports when it is used: inside, some of it could not be read.
 _MODULES = """
@@ -64,6 +67,20 @@ def load_libraries(preload: Sequence[str], most_pixels: int) -> None:
     for style in ("normal", "italic"):
         font_manager.findfont(font_manager.FontProperties(style=style))
     patches.install()
+    films.install()
+
+
+def find_libraries() -> None:
+    """In a zygote that only tries the jail: what it would import is there; importing it takes most of a start.
+
+    Raises
+    ------
+    ImportError
+        As importing it would.
+    """
+    for name in ("numpy", "matplotlib"):
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def serve_one(scratch: str) -> None:
@@ -71,8 +88,7 @@ def serve_one(scratch: str) -> None:
     gc.enable()
     tempfile.tempdir = scratch
     sys.stdin = _text_file(NULL, "r")
-    sys.stdout = _text_file(STDOUT, "w")
-    sys.stderr = _text_file(STDERR, "w")
+    sys.stdout, sys.stderr = printed = _text_file(STDOUT, "w"), _text_file(STDERR, "w")
     os.write(ANSWER, wire.READY)
     header, parts = _read_job()
     while header["kind"] == wire.WARM_UP:
@@ -82,8 +98,10 @@ def serve_one(scratch: str) -> None:
     os.close(JOB)
     _seed(header["seed"])
     answer, bodies = _answer(header, parts)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for file in printed:
+        # The code may have closed it, or have put another one in its place.
+        with suppress(ValueError):
+            file.flush()
     for piece in wire.pack(answer, bodies):
         _write(ANSWER, piece)
 
@@ -129,9 +147,8 @@ def _write(descriptor: int, data: bytes) -> None:
 
 def _seed(seed: int | None) -> None:
     """A fork has its parent's random state: without a seed, each child gets a fresh one."""
-    import numpy as np
-
-    np.random.seed(seed)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(seed)
     random.seed(seed)
 
 
@@ -278,4 +295,8 @@ def _call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     return select(value, {}, header["figure"])
 
 
-_DOERS = {"code": _run_code, "figure": _open_figure, "function": _call_function}
+def _draw_card(_header: dict[str, Any], parts: list[bytes]) -> list[Any]:
+    return [draw_card(parts[0])]
+
+
+_DOERS = {"code": _run_code, "figure": _open_figure, "function": _call_function, "card": _draw_card}

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
+import socket
 import sys
 from collections import deque
 from typing import Any
@@ -54,6 +56,11 @@ def install() -> None:
     figure_class: Any = Figure
     figure_class.show = _replacing(Figure.show, lambda _figure, warn=True: None)
     figure_class.savefig = _saving(Figure.savefig)
+    # Copies of files have the modes and times that they come with: nobody may change any.
+    copying: Any = shutil
+    copying.copymode = copying.copystat = lambda *_args, **_kwargs: None
+    sockets: Any = socket
+    sockets.socketpair = _falling_back(socket.socketpair)
 
 
 def _replacing(original: Any, replacement: Any) -> Any:
@@ -109,3 +116,41 @@ def _saving(savefig: Any) -> Any:
             print(f"{os.fspath(fname)!r:.200} was not written: {reason}. The figure is answered.", file=sys.stderr)
 
     return saving
+
+
+class _PipeEnd:
+    """What an event loop asks of the sockets by which it wakes itself."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def setblocking(self, flag: bool) -> None:
+        os.set_blocking(self._descriptor, flag)
+
+    def recv(self, size: int) -> bytes:
+        return os.read(self._descriptor, size)
+
+    def send(self, data: bytes) -> int:
+        return os.write(self._descriptor, data)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def _falling_back(socketpair: Any) -> Any:
+    """A jailed process makes no sockets; asyncio wants a pair to wake its loop, for which a pipe will do."""
+
+    @functools.wraps(socketpair)
+    def pair(*args: Any, **options: Any) -> Any:
+        try:
+            return socketpair(*args, **options)
+        except PermissionError:
+            if args or options:
+                raise
+            reading, writing = os.pipe()
+            return _PipeEnd(reading), _PipeEnd(writing)
+
+    return pair

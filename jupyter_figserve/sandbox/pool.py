@@ -48,6 +48,14 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _report_of(error: Exception) -> Report:
+    """Of a host on which no sandbox could be started."""
+    if isinstance(error, SandboxUnavailable):
+        return Report("none", (str(error),))
+    _log.error("The sandbox could not be started", exc_info=error)
+    return Report("none", (f"The sandbox could not be started: {type(error).__name__}: {error}.",))
+
+
 class LocalRenderer:
     """Draws in jailed children of a zygote on this machine.
 
@@ -111,7 +119,7 @@ class LocalRenderer:
             render_python, tuple(wrap), cache or usual_cache(), {**bounds, "preload": list(preload)}, allow_unsandboxed
         )
         self._zygote: ZygoteProcess | None = None
-        self._report = Report("none", ("The sandbox is being started.",))
+        self._report = Report("none", ("What this host allows is not known yet; ask again in a moment.",))
         self._is_started = asyncio.Event()
         self._is_up = asyncio.Event()
         self._is_closed = False
@@ -129,14 +137,19 @@ class LocalRenderer:
     def report(self) -> Report:
         return self._report
 
+    async def probe(self) -> None:
+        try:
+            report = await self._host.probe()
+        except Exception as error:
+            report = _report_of(error)
+        if not self._is_started.is_set():
+            self._report = report
+
     async def start(self) -> None:
         try:
             self._zygote, self._report = await self._host.find_tier()
-        except SandboxUnavailable as error:
-            self._report = Report("none", (str(error),))
         except Exception as error:
-            _log.exception("The sandbox could not be started")
-            self._report = Report("none", (f"The sandbox could not be started: {type(error).__name__}: {error}.",))
+            self._report = _report_of(error)
         self._is_started.set()
         if self._zygote is None:
             return

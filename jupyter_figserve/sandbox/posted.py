@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import gc
 import linecache
-import re
 import sys
 import traceback
 import types
 from dataclasses import dataclass, replace
 from typing import Any
+
+from .hints import find_hint
+from .magics import as_python
 
 NAME = "<code>"
 """What tracebacks call the code."""
@@ -22,8 +24,6 @@ _MOST_FRAMES = 40
 _LONGEST_SHOWN = 2**20
 """Characters of code, up to which tracebacks show its lines."""
 _TRACEBACK_LENGTH = 32_000
-# A notebook's cell may begin so; what it asks for is given here anyway.
-_MAGIC = re.compile(r"^[ \t]*%(?:matplotlib|config)\b.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _compile(source: bytes) -> types.CodeType:
     try:
         tree = ast.parse(text, NAME)
     except SyntaxError:
-        plain = _MAGIC.sub("", text)
+        plain = as_python(text)
         if plain == text:
             raise
         tree = ast.parse(plain, NAME)
@@ -102,10 +102,12 @@ def _compile(source: bytes) -> types.CodeType:
 
 
 def _failure(error: BaseException) -> Failure:
+    hint = find_hint(error)
     _keep_own_frames(error)
     told = traceback.TracebackException.from_exception(error, compact=True)
     text = _cut("".join(told.format()), _TRACEBACK_LENGTH)
-    return Failure(type(error).__name__, _cut(_message(error), _MESSAGE_LENGTH), _line(error), text)
+    message = _cut(_message(error), _MESSAGE_LENGTH)
+    return Failure(type(error).__name__, f"{message.rstrip('.')}. {hint}" if hint else message, _line(error), text)
 
 
 def _line(error: BaseException) -> int | None:

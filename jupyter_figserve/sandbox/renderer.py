@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 from ..figure import Payload
 
 Tier = Literal["FULL", "NS", "STRICT", "none"]
-Kind = Literal["code", "figure", "function"]
+Kind = Literal["code", "figure", "function", "card"]
 ALL = "all"
 
 
@@ -48,7 +48,7 @@ class Job:
     ----------
     kind
         ``"code"`` runs ``source`` (UTF-8); ``"figure"`` unpickles a matplotlib figure; ``"function"`` unpickles a live
-        function and calls it with ``arguments``.
+        function and calls it with ``arguments``; ``"card"`` draws the words of an error, JSON as ``card`` has it.
     figure
         Which of several figures of posted code: a number as pyplot counts, ``"all"``, or None for that of the last
         expression, else the current one.
@@ -120,6 +120,9 @@ class Renderer(Protocol):
 
     @property
     def report(self) -> Report: ...
+
+    async def probe(self) -> None:
+        """Find out what this host allows, for ``report``, and be as before: nothing is left running."""
 
     async def start(self) -> None:
         """Find out what this host allows, and make ready; never raises for a poor host, ``report`` says it."""

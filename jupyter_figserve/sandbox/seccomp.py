@@ -14,11 +14,12 @@ from .syscalls import architecture, call
 
 # What CPython, numpy, matplotlib and Pillow use when they compute, read fonts and modules, and write into scratch.
 # Left out on purpose: every way to make processes, sockets, memory files and namespaces; to change owners, modes,
-# times and attributes of files; to signal or look into other processes; and all newer interfaces.
+# times and attributes of files, and their length by path, of which Landlock knows from version 3 on alone; to signal
+# or look into other processes; and all newer interfaces.
 ALLOWED = """
 read write readv writev pread64 pwrite64 lseek close dup dup2 dup3 pipe pipe2
 open openat stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents64 getcwd
-chdir fchdir mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 umask truncate ftruncate fallocate
+chdir fchdir mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 umask ftruncate fallocate
 fsync fdatasync fadvise64
 mmap munmap mprotect mremap madvise brk membarrier
 futex get_robust_list set_robust_list rseq sched_yield sched_getaffinity exit exit_group restart_syscall

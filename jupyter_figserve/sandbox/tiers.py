@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ class Host:
         Command before it.
     bounds
         Settings of the zygote that say what a child may use.
+    is_probe
+        Whether the zygote is only to show what the host allows: it loads no library, and can draw nothing.
     """
 
     python: str
@@ -49,6 +51,7 @@ class Host:
     cache: Path
     bounds: Mapping[str, Any]
     allow_unsandboxed: bool
+    is_probe: bool = False
     _layers: Mapping[str, bool] | None = None
     _temporary: str | None = None
 
@@ -73,6 +76,17 @@ class Host:
         if self.allow_unsandboxed:
             return await self._go_without(why)
         return None, Report("none", (*why, _RULES))
+
+    async def probe(self) -> Report:
+        """What ``find_tier`` would find, by a zygote without libraries that is gone again: a fraction of a start."""
+        host = replace(self, is_probe=True, _temporary=None)
+        try:
+            zygote, report = await host.find_tier()
+            if zygote is not None:
+                await zygote.close()
+        finally:
+            host.close()
+        return replace(report, libraries={})
 
     async def start_again(self) -> ZygoteProcess:
         """Another zygote of the same tier.
@@ -113,7 +127,8 @@ class Host:
     async def _start(self, layers: Mapping[str, bool]) -> ZygoteProcess:
         self._make_cache()
         command = [*self.wrap, self.python or sys.executable]
-        return await ZygoteProcess.start(command, {**self.bounds, **layers}, self.cache)
+        settings = {**self.bounds, **layers, "probe": self.is_probe}
+        return await ZygoteProcess.start(command, settings, self.cache)
 
     def _make_cache(self) -> None:
         """Where home is read-only, or not there, the list of fonts is made anew at each start of the server."""
@@ -231,5 +246,6 @@ for attack in (reads_a_file, writes_a_file, changes_a_mode, connects, forks, sta
             got_through.append(attack.__name__)
     except Exception:
         pass
-print(json.dumps(got_through))
+print(json.dumps(got_through), flush=True)
+os._exit(0)
 """

@@ -35,7 +35,10 @@ def main(control: int) -> NoReturn:
     try:
         from . import job
 
-        job.load_libraries(settings["preload"], settings["pixels"])
+        if settings["probe"]:
+            job.find_libraries()
+        else:
+            job.load_libraries(settings["preload"], settings["pixels"])
         jail, why = _build_jail(settings)
     except Exception as error:
         words = str(error) if isinstance(error, SandboxUnavailable) else f"{type(error).__name__}: {error}"

@@ -76,20 +76,9 @@ class ZygoteProcess:
         ours.setblocking(False)
         # It waits in the socket for whoever comes; who ends at once is told by the other direction.
         ours.send(json.dumps({**settings, "control": theirs.fileno()}).encode())
-        package = str(Path(__file__).parents[1])
         complaints = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process that writes into it
-        arguments = [*command, "-I", "-B", "-c", _BOOTSTRAP, package, str(theirs.fileno())]
         try:
-            process = subprocess.Popen(
-                arguments,
-                env=_environment(cache),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=complaints,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-                cwd="/",
-            )
+            process = _launch(command, theirs.fileno(), complaints, cache)
         except OSError as error:
             ours.close()
             complaints.close()
@@ -186,6 +175,21 @@ class ZygoteProcess:
         self._process.wait()
         if not self.is_dead.done():
             self.is_dead.set_result(None)
+
+
+def _launch(command: Sequence[str], control: int, complaints: IO[bytes], cache: Path) -> subprocess.Popen[bytes]:
+    """The interpreter, with the channel and nothing else that is ours."""
+    package = str(Path(__file__).parents[1])
+    return subprocess.Popen(
+        [*command, "-I", "-B", "-c", _BOOTSTRAP, package, str(control)],
+        env=_environment(cache),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=complaints,
+        pass_fds=(control,),
+        start_new_session=True,
+        cwd="/",
+    )
 
 
 async def _ended(loop: asyncio.AbstractEventLoop, handle: int) -> None:

@@ -94,9 +94,11 @@ class FigServe(FigServeTraits, RenderTraits, ExtensionApp):
         self.services.kernels.open()
         self._timer = PeriodicCallback(self._clean, _CLEAN_MILLISECONDS)
         self._timer.start()
+        jobs = self.services.drawing.jobs
+        IOLoop.current().add_callback(jobs.probe)
         if self._is_render_only:
             # Nobody comes here for anything else; elsewhere the sandbox starts with the first who needs it.
-            IOLoop.current().add_callback(self.services.drawing.jobs.start)
+            IOLoop.current().add_callback(jobs.start)
 
     def initialize_handlers(self) -> None:
         self.handlers.extend(make_routes(render_only=self._is_render_only))

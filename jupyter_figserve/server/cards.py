@@ -1,16 +1,22 @@
 """An error of posted code as a picture, for clients that can show nothing else. Server process.
 
-Drawn by hand as SVG: the words come from the code and are escaped, and nothing of them is markup.
+SVG is written here: the words come from the code and are escaped, and nothing of them is markup. Pixels are the
+sandbox's to draw.
 """
 
 from __future__ import annotations
 
 import html
+import json
 import re
 import textwrap
 
 from ..errors import CodeFailed, FigServeError
+from ..sandbox.renderer import Job, Options
 
+RASTER = ("png", "jpg", "webp")
+"""Formats in which a card can be had besides SVG."""
+_SECONDS = 5.0
 _WIDTH, _LINE, _COLUMNS, _MOST_LINES = 640, 20, 68, 12
 # XML 1.0, section 2.2: what may not stand in a document, escaped or not.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -34,6 +40,12 @@ def svg_card(error: FigServeError) -> bytes:
     return card.encode()
 
 
+def card_job(error: FigServeError, format: str) -> Job:
+    """The same card in pixels; the same error is the same picture."""
+    words = {"heading": _plain(heading(error)), "lines": [_plain(line) for line in _lines(error.message)]}
+    return Job("card", json.dumps(words).encode(), Options(format=format), seed=0, timeout=_SECONDS)
+
+
 def heading(error: FigServeError) -> str:
     """What went wrong, in a few words."""
     if not isinstance(error, CodeFailed):
@@ -49,5 +61,9 @@ def _lines(message: str) -> list[str]:
     return lines if len(lines) <= _MOST_LINES else [*lines[: _MOST_LINES - 1], "…"]
 
 
+def _plain(text: str) -> str:
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def _escaped(text: str) -> str:
-    return html.escape(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text))
+    return html.escape(_plain(text))

@@ -41,6 +41,7 @@ class Jobs:
         self._waiting: list[tuple[bool, int, asyncio.Future[None]]] = []
         self._count = itertools.count()
         self._seconds = _FIRST_GUESS
+        self._probing: asyncio.Task[None] | None = None
         self._starting: asyncio.Task[None] | None = None
 
     @property
@@ -54,8 +55,8 @@ class Jobs:
 
     @property
     def may_draw(self) -> bool:
-        """The same, before it is started too: a page may offer what it cannot know yet."""
-        return self.can_draw or self._starting is None or not self._starting.done()
+        """The same, before that is found out too: a page may offer what it cannot know yet."""
+        return self.can_draw or not any(task is not None and task.done() for task in (self._probing, self._starting))
 
     @property
     def running(self) -> int:
@@ -65,6 +66,18 @@ class Jobs:
     def waiting(self) -> int:
         return sum(not turn.done() for _, _, turn in self._waiting)
 
+    def probe(self) -> None:
+        """Have it found out, beside everything else, what this host allows."""
+        if self._probing is None and self._starting is None:
+            self._probing = asyncio.ensure_future(self.renderer.probe())
+
+    async def told(self, seconds: float) -> Report:
+        """What the renderer can do; a probe that is under way, else a start, is waited for, but not for long."""
+        under_way = self._probing or self._starting
+        if under_way is not None:
+            await asyncio.wait([under_way], timeout=seconds)
+        return self.report
+
     async def start(self) -> None:
         """Have the renderer ready; only the first call starts it."""
         if self._starting is None:
@@ -72,9 +85,10 @@ class Jobs:
         await asyncio.shield(self._starting)
 
     async def close(self) -> None:
+        # What is under way is ended as well: nobody would close what it makes.
+        under_way = [task for task in (self._probing, self._starting) if task is not None]
+        await asyncio.gather(*under_way, return_exceptions=True)
         if self._starting is not None:
-            # A start under way is ended as well: nobody would close what it makes.
-            await asyncio.gather(self._starting, return_exceptions=True)
             await self.renderer.close()
 
     async def render(self, job: Job, *, is_patient: bool = False) -> Rendered:

@@ -20,7 +20,7 @@ from . import shapes
 from .body import UploadHandler
 from .codeerrors import CodeErrors, is_of_code
 from .rendered import send_picture, send_whole, send_zip, set_output
-from .wishes import SEEDS, Wish, read_wish
+from .wishes import SEEDS, Wish, find_card_format, read_wish
 
 _ESCAPED = 6
 """Characters that JSON may need for one byte of code, as in \\u00e9."""
@@ -52,10 +52,10 @@ class CodeHandler(CodeErrors, UploadHandler):
         """
         query = {name: self.words(name) for name in self.request.query_arguments if name[:1] != "_"}
         query.pop("token", None)
-        self.has_card = query.get("errors") == "image"
-        values = {**query, **self.read_fields()}
-        self.has_card = values.get("errors") == "image"
         limits, accept = self.services.settings.render, self.request.headers.get("Accept", "")
+        self.card_format = find_card_format(query, accept)
+        values = {**query, **self.read_fields()}
+        self.card_format = find_card_format(values, accept)
         wish = read_wish(values, limits, accept)
         self.services.render_rate.note(self.caller.key.id if self.caller.key else "login")
         return wish
@@ -84,10 +84,11 @@ class RendersHandler(CodeHandler):
     @web.authenticated
     @authorized(action="execute", resource="figserve")
     async def post(self) -> None:
-        wish = self.read_wish()
-        if wish.keep:
-            await self._keep(wish)
-            return
+        async with self.drawing_cards():
+            wish = self.read_wish()
+            await (self._keep(wish) if wish.keep else self._send(wish))
+
+    async def _send(self, wish: Wish) -> None:
         rendered, is_known = await self.draw(wish)
         self.set_header("Cache-Status", "figserve; hit" if is_known else "figserve; fwd=miss")
         if wish.is_whole:

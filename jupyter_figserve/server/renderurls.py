@@ -122,9 +122,10 @@ class SignedRenderHandler(CodeErrors, PublicHandler):
 
     @allow_unauthenticated
     async def get(self, source: str, suffix: str) -> None:
-        wish = self._read(source, suffix)
         drawing, limits = self.services.drawing, self.services.settings.render
-        rendered, _ = await self.while_connected(drawing.draw_once(wish.job()))
+        async with self.drawing_cards():
+            wish = self._read(source, suffix)
+            rendered, _ = await self.while_connected(drawing.draw_once(wish.job()))
         picture = rendered.pictures[0]
         digest, row = digest_of(picture.data), get_picture_format(wish.options.format)
         kept = f"public, max-age={limits.url_cache_seconds}"
@@ -150,5 +151,5 @@ class SignedRenderHandler(CodeErrors, PublicHandler):
         limits = self.services.settings.render
         code = unpack(source, limits.code_bytes)
         wish = read_wish({**dict(signed), "code": code, "format": suffix}, limits)
-        self.has_card = wish.has_card
+        self.card_format = wish.options.format if wish.has_card else None
         return replace(wish, seed=SIGNED_SEED if wish.seed is None else wish.seed)

@@ -13,6 +13,9 @@ from .base import PublicHandler
 from .jobs import Jobs
 from .services import PACKAGE, Settings
 
+_PATIENCE = 4.0
+"""Seconds that a status may wait for the probe of a server that has just started; nothing is started for it."""
+
 
 class StatusHandler(PublicHandler):
     """``/api/status``."""
@@ -22,7 +25,7 @@ class StatusHandler(PublicHandler):
         settings, store, capture = self.services.settings, self.services.store, self.services.capture
         rings = capture.rings()
         jobs = self.services.drawing.jobs
-        await jobs.start()
+        await jobs.told(_PATIENCE)
         used = usage.total(store.catalog.reader)
         self.answer(
             {

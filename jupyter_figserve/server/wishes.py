@@ -118,6 +118,17 @@ def read_wish(values: Mapping[str, object], limits: RenderLimits, accept: str = 
     return wish
 
 
+def find_card_format(values: Mapping[str, object], accept: str = "") -> str | None:
+    """The format in which an error is wanted, before all else is read: the picture's; None where not as a picture."""
+    if values.get("errors") != "image":
+        return None
+    named = values.get("format") or next((name for name in find_accepted(accept) if name != "json"), "png")
+    try:
+        return _format(named)
+    except InvalidInput:
+        return "svg"
+
+
 def read_code(values: Mapping[str, object], limits: RenderLimits) -> str:
     """The field ``code``.
 

@@ -136,7 +136,7 @@ def test_a_server_that_does_not_answer_is_given_up(fake):
             client.get("api/status")
     finally:
         done.set()
-    assert not client._idle
+    assert not client._exchange._idle
 
 
 def test_credentials_follow_no_redirect(fake):
@@ -209,7 +209,7 @@ def test_a_forked_child_connects_by_itself(fake):
     client.get("api/status")
     child = os.fork()
     if child == 0:
-        os._exit(0 if client.get("api/status")["version"] and client._process == os.getpid() else 1)
+        os._exit(0 if client.get("api/status")["version"] and client._exchange._process == os.getpid() else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     client.get("api/status")
     assert fake.connections == 2

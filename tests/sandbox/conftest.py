@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from ..conftest import ELSEWHERE
-from .harness import SECRET, SECRET_NAME, Bait, Sandbox
+from .harness import LINE, SECRET, SECRET_NAME, TRIES, Bait, Sandbox, printed
 
 TIERS = ("FULL", "STRICT")
 
@@ -46,3 +46,21 @@ def bait() -> Iterator[Bait]:
     made = Bait()
     yield made
     made.close()
+
+
+@pytest.fixture
+def attack(sandbox: Sandbox, bait: Bait) -> Callable[..., str]:
+    """Run attempts; none may get through, nothing may be harmed, and the sandbox goes on."""
+
+    def run(code: str, **fields) -> str:
+        constants = "".join(f"{name} = {value!r}\n" for name, value in bait.names.items())
+        answer = sandbox.attack(constants + TRIES + code + "\n" + LINE, **fields)
+        output = printed(answer)
+        assert SECRET not in f"{output} {answer}"
+        assert "GOT THROUGH" not in output, output
+        assert "stopped by" in output, (output, answer)
+        bait.assert_unharmed()
+        sandbox.assert_well()
+        return output
+
+    return run

@@ -26,6 +26,26 @@ POOR_HOST = [sys.executable, str(Path(__file__).with_name("poor_host.py"))]
 HOSTS = {"FULL": (), "STRICT": ("container",), "NS": ("no-landlock",)}
 """What a host must lack to be left with a tier."""
 LINE = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.title('still here')\n"
+TRIES = '''
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+
+def syscall(number, *arguments):
+    result = libc.syscall(ctypes.c_long(number), *arguments)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+
+def attempt(name, function):
+    """Say what came of it: an error's name is a defence that held."""
+    try:
+        value = function()
+    except BaseException as error:
+        print(name, "stopped by", type(error).__name__, getattr(error, "errno", ""), flush=True)
+    else:
+        print(name, "GOT THROUGH:", repr(value)[:200], flush=True)
+'''
+"""Before hostile code: attempts, each of which says what came of it."""
 SECRET = "canary-" + hashlib.sha256(os.urandom(16)).hexdigest()
 SECRET_NAME = "FIGSERVE_TEST_CANARY"
 

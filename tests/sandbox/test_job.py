@@ -56,6 +56,18 @@ def test_a_script_gives_the_pixels_of_savefig(full_sandbox: Sandbox, references:
     assert (drawn == expected).all()
 
 
+@pytest.mark.parametrize(
+    "words", ["$x$", "$\\frac{", "\\", "</svg>", "日本語 ☃ \U0001f600", "%s {} %(x)d", "", "x" * 68]
+)
+def test_words_on_a_card_are_drawn_as_they_are(sandbox: Sandbox, words: str):
+    """No markup, no mathtext, no code; as high as its lines need, and the same each time."""
+    source = json.dumps({"heading": words, "lines": [words, words]}).encode()
+    card, again = (sandbox.render(source, kind="card").pictures[0] for _ in range(2))
+    assert (card.width, card.height) == (640, 124)
+    assert card.data == again.data
+    assert bool(words) == bool((pixels(card.data)[20:110, 20:620] != pixels(card.data)[70, 600]).any())
+
+
 @pytest.mark.parametrize("name", ["line", "three", "saves", "mathtext", "printing", "dates"])
 def test_the_poorer_tier_gives_them_too(sandbox: Sandbox, references: Path, name: str):
     """Also without a scratch directory."""

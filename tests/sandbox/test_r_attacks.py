@@ -25,45 +25,8 @@ from jupyter_figserve.errors import (
 )
 from jupyter_figserve.sandbox.renderer import Job, Options, Rendered
 
-from .harness import LINE, SECRET, Bait, Sandbox, printed
-
-TRIES = '''
-import ctypes, os, sys
-libc = ctypes.CDLL(None, use_errno=True)
-
-def syscall(number, *arguments):
-    result = libc.syscall(ctypes.c_long(number), *arguments)
-    if result < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return result
-
-def attempt(name, function):
-    """Say what came of it: an error's name is a defence that held."""
-    try:
-        value = function()
-    except BaseException as error:
-        print(name, "stopped by", type(error).__name__, getattr(error, "errno", ""), flush=True)
-    else:
-        print(name, "GOT THROUGH:", repr(value)[:200], flush=True)
-'''
-
-
-@pytest.fixture
-def attack(sandbox: Sandbox, bait: Bait):
-    """Run attempts; none may get through, nothing may be harmed, and the sandbox goes on."""
-
-    def run(code: str, **fields) -> str:
-        constants = "".join(f"{name} = {value!r}\n" for name, value in bait.names.items())
-        answer = sandbox.attack(constants + TRIES + code + "\n" + LINE, **fields)
-        output = printed(answer)
-        assert SECRET not in f"{output} {answer}"
-        assert "GOT THROUGH" not in output, output
-        assert "stopped by" in output, (output, answer)
-        bait.assert_unharmed()
-        sandbox.assert_well()
-        return output
-
-    return run
+from ..waiting import until
+from .harness import LINE, SECRET, TRIES, Sandbox, printed
 
 
 def test_r1_files_outside_cannot_be_read(attack):
@@ -664,8 +627,7 @@ def test_r31_the_zygote_is_killed(sandbox: Sandbox):
         sleeping = [Job("code", b"import time; time.sleep(30)", timeout=40) for _ in range(renderer.jobs)]
         running = [asyncio.create_task(renderer.render(job)) for job in sleeping]
         waiting = [asyncio.create_task(renderer.render(Job("code", LINE.encode(), timeout=20))) for _ in range(3)]
-        while len(renderer._running) < renderer.jobs:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(renderer._running) == renderer.jobs)
         old = psutil.Process(zygote.pid).children(recursive=True)
         zygote.kill()
         answers = await asyncio.gather(*running, *waiting, return_exceptions=True)
@@ -688,8 +650,7 @@ def test_r32_who_goes_away_frees_the_slot(sandbox: Sandbox):
         renderer = sandbox.renderer
         sleeping = Job("code", b"import time; time.sleep(50)", timeout=55)
         tasks = [asyncio.create_task(renderer.render(sleeping)) for _ in range(renderer.jobs)]
-        while len(renderer._running) < renderer.jobs:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(renderer._running) == renderer.jobs)
         children = list(renderer._running)
         for task in tasks:
             task.cancel()
@@ -711,8 +672,7 @@ def test_r32_who_goes_away_while_waiting_gives_its_place_up(sandbox: Sandbox):
             for _ in range(renderer.jobs)
         ]
         waiting = [asyncio.create_task(renderer.render(Job("code", LINE.encode()))) for _ in range(5)]
-        while renderer._slots.waiting < 5:
-            await asyncio.sleep(0.01)
+        await until(lambda: renderer._slots.waiting == 5)
         for task in (*waiting, *running):
             task.cancel()
         await asyncio.gather(*waiting, *running, return_exceptions=True)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import sys
+import venv
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from jupyter_figserve.errors import SandboxUnavailable
 from jupyter_figserve.sandbox import doctor, seccomp, tiers
+from jupyter_figserve.sandbox.pool import LocalRenderer
 from jupyter_figserve.sandbox.renderer import Report
 from jupyter_figserve.sandbox.syscalls import call
 
@@ -57,6 +62,43 @@ def test_the_tier_of_a_host(lacking: tuple[str, ...], tier: str, words: str, bai
         bait.assert_unharmed()
     finally:
         sandbox.close()
+
+
+@pytest.mark.parametrize(
+    "lacking", [(), ("container",), ("apparmor",), ("no-landlock",), ("no-seccomp",), ("container", "no-landlock")]
+)
+def test_a_probe_finds_what_a_start_would(lacking: tuple[str, ...]):
+    """Tier and words of it, without the libraries' time; it leaves no process, and draws nothing."""
+
+    async def scene() -> None:
+        renderer = LocalRenderer(wrap=poor_host(*lacking))
+        assert renderer.report.tier == "none"
+        await renderer.probe()
+        probed = renderer.report
+        assert not [child for child in psutil.Process().children() if "-B" in child.cmdline()]
+        await renderer.start()
+        assert probed == replace(renderer.report, libraries={})
+        await renderer.close()
+
+    asyncio.run(scene())
+
+
+def test_a_probe_sees_that_matplotlib_is_not_there(tmp_path: Path):
+    """As a start would, and after a start its word counts for nothing."""
+    venv.create(tmp_path / "bare", with_pip=False)
+
+    async def scene() -> None:
+        renderer = LocalRenderer(render_python=str(tmp_path / "bare" / "bin" / "python"))
+        await renderer.probe()
+        assert renderer.report.tier == "none"
+        assert "No module named 'numpy'" in " ".join(renderer.report.why)
+        await renderer.start()
+        started = renderer.report
+        await renderer.probe()
+        assert renderer.report is started
+        await renderer.close()
+
+    asyncio.run(scene())
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason=ELSEWHERE + "only root can become another user")

@@ -119,6 +119,59 @@ async def test_no_job_asks_for_more_time_than_may_be():
     assert [one.timeout for one in renderer.jobs] == [5, 2]
 
 
+async def test_a_probe_is_no_start():
+    """It happens once, and not when a start says more."""
+    jobs, renderer = make()
+    assert (await jobs.told(60)).tier == "FULL"
+    assert (renderer.probes, renderer.starts) == (0, 0)
+    jobs.probe()
+    jobs.probe()
+    await jobs.told(60)
+    assert (renderer.probes, renderer.starts) == (1, 0)
+    await jobs.close()
+    assert not renderer.is_closed
+    other, started = make()
+    await other.start()
+    other.probe()
+    assert (started.probes, started.starts) == (0, 1)
+
+
+async def test_what_a_probe_finds_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch):
+    """Who asks meanwhile is told what is known; the end waits for it."""
+    jobs, renderer = make()
+    monkeypatch.setattr(renderer, "probe", renderer.gate.wait)
+    jobs.probe()
+    assert await jobs.told(0) is renderer.report
+    closing = asyncio.ensure_future(jobs.close())
+    await asyncio.sleep(0)
+    assert not closing.done()
+    renderer.gate.set()
+    await closing
+
+
+async def test_a_probe_tells_before_a_start_that_takes_long(monkeypatch: pytest.MonkeyPatch):
+    """Who asks is not kept waiting for the libraries."""
+    jobs, renderer = make()
+    monkeypatch.setattr(renderer, "start", renderer.gate.wait)
+    jobs.probe()
+    starting = asyncio.ensure_future(jobs.start())
+    assert (await jobs.told(60)).tier == "FULL"
+    assert not starting.done()
+    renderer.gate.set()
+    await starting
+    await jobs.close()
+
+
+async def test_what_a_probe_found_wanting_is_not_offered():
+    """By any page; before that it may be."""
+    jobs, renderer = make()
+    renderer.report = Report("none", ("no seccomp",))
+    assert jobs.may_draw
+    jobs.probe()
+    await jobs.told(60)
+    assert not jobs.may_draw
+
+
 async def test_what_cannot_draw_says_so_once_it_is_known():
     """Before the start a page may offer it."""
     jobs, renderer = make()

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from PIL import Image
 
 from jupyter_figserve.demo.server_process import ServerProcess
 from jupyter_figserve.formats import png_size
@@ -97,6 +98,20 @@ def test_json_has_the_picture_and_the_output(server):
     told = render(server, LINE, {"Accept": "application/json"}, width=100, height=50).json()
     assert (told["width"], told["height"], told["output"]) == (100, 50, "drawn\n")
     assert png_size(base64.b64decode(told["data"])) == (100, 50)
+
+
+@pytest.mark.parametrize("name", ["png", "jpg", "webp", "svg"])
+def test_an_error_as_a_picture(server, name):
+    """In the picture's format, drawn in the sandbox where it has pixels, a size for each number of lines."""
+    one, three = (
+        render(server, f"raise ValueError({message!r})", format=name, errors="image")
+        for message in ("$no\\such_math", "a\nb\n\N{SNOWMAN}")
+    )
+    assert (one.status, one.body[: len(FORMATS[name])]) == (422, FORMATS[name].replace(b"<?xml", b"<svg "))
+    if name != "svg":
+        first, second = (Image.open(io.BytesIO(answer.body)) for answer in (one, three))
+        assert (first.size, second.size) == ((640, 104), (640, 144))
+        assert first.convert("L").getextrema()[0] < 100
 
 
 def test_an_error_names_its_line(server):
@@ -207,12 +222,19 @@ def test_a_signed_address_shows_its_picture_to_anybody(server):
     assert server.fetch(url.partition("?")[0], anonymous=True).status == 403
 
 
+def _under_way(server: ServerProcess) -> int:
+    told = server.fetch("figserve/api/status").json()["sandbox"]
+    count: int = told["running"] + told["waiting"]
+    return count
+
+
 def test_r31_the_sandbox_comes_back_after_its_death(server):
     """Whoever waited is answered with the picture or with 503, and the next render is as before."""
     before = render(server, LINE, dpi=66)
     process = psutil.Process(server.pid)
     with ThreadPoolExecutor(4) as pool:
-        waiting = [pool.submit(render, server, f"import time; time.sleep(0.5)\n{LINE}# {n}") for n in range(4)]
+        waiting = [pool.submit(render, server, f"import time; time.sleep(3)\n{LINE}# {n}") for n in range(4)]
+        wait_until(lambda: _under_way(server) == 4)
         for child in process.children():
             child.kill()
         statuses = {one.result(DEADLINE).status for one in waiting}

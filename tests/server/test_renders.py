@@ -11,9 +11,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from jupyter_figserve.errors import CodeFailed, DeadlineExceeded, NoFigure, SandboxUnavailable
+from jupyter_figserve.errors import CodeFailed, DeadlineExceeded, NoFigure, SandboxUnavailable, Unavailable
 from jupyter_figserve.formats import png_size
-from jupyter_figserve.sandbox.fake import LIBRARIES
+from jupyter_figserve.sandbox.fake import LIBRARIES, draw
 from jupyter_figserve.sandbox.renderer import Options, Rendered
 
 from .raw import connect
@@ -24,8 +24,10 @@ FAILED = CodeFailed(
 )
 
 
-def failing(error: Exception):
+def failing(error: Exception, *, but_cards: bool = False):
     def answer(job):
+        if but_cards and job.kind == "card":
+            return draw(job)
         raise error
 
     return answer
@@ -252,7 +254,8 @@ class TestErrors:
     async def test_a_card_of_the_error(self, owner, renderer, where):
         """``errors=image`` answers an SVG with the words escaped, under SVG's policy, and the status stays."""
         renderer.answer = failing(FAILED)
-        wish, query = ({"errors": "image"}, {}) if where == "body" else ({}, {"errors": "image"})
+        asked = {"errors": "image", "format": "svg"}
+        wish, query = (asked, {}) if where == "body" else ({}, asked)
         answer = await owner.ask("POST", "/api/renders", {"code": CODE, **wish}, **query)
         assert (answer.status, answer.mimetype) == (422, "image/svg+xml")
         assert "division by &lt;zero&gt;" in answer.text
@@ -261,9 +264,59 @@ class TestErrors:
         assert answer.headers["X-FigServe-Error"] == "code_failed"
 
     async def test_a_wrong_value_is_a_card_too(self, owner):
-        """For who asked for images, before anything ran."""
+        """For who asked for images, before anything ran; a format that there is not is SVG."""
         answer = await owner.ask("POST", "/api/renders", {"code": CODE, "width": 0}, errors="image")
+        assert (answer.status, answer.mimetype) == (400, "image/png")
+        answer = await owner.ask("POST", "/api/renders", {"code": CODE, "format": "bmp"}, errors="image")
         assert (answer.status, answer.mimetype) == (400, "image/svg+xml")
+
+    @pytest.mark.parametrize(
+        ("fields", "mimetype"),
+        [
+            ({}, "image/png"),
+            ({"format": "jpeg"}, "image/jpeg"),
+            ({"format": "webp"}, "image/webp"),
+            ({"format": "svgz"}, "image/svg+xml"),
+            ({"format": "pdf"}, "image/svg+xml"),
+        ],
+    )
+    async def test_a_card_has_the_pictures_format(self, owner, renderer, fields, mimetype):
+        """Pixels where pixels were asked for: the words go to the sandbox as data, and are drawn once."""
+        renderer.answer = failing(FAILED, but_cards=True)
+        for _ in range(2):
+            answer = await owner.post("/api/renders", {"code": CODE, "errors": "image", **fields})
+            assert (answer.status, answer.mimetype) == (422, mimetype)
+            assert answer.headers["X-FigServe-Error"] == "code_failed"
+            assert answer.headers["Cache-Control"] == "private, no-store"
+        cards = [json.loads(job.source) for job in renderer.jobs if job.kind == "card"]
+        drawn = {"heading": "ZeroDivisionError in line 3", "lines": ["division by <zero>"]}
+        assert cards == ([] if mimetype == "image/svg+xml" else [drawn])
+
+    @pytest.mark.parametrize(
+        ("error", "is_drawn"),
+        [
+            (DeadlineExceeded("Too long.", retry_after=1), True),
+            (Unavailable("Too many.", retry_after=1), False),
+            (SandboxUnavailable("There is no seccomp.", retry_after=600), False),
+        ],
+    )
+    async def test_who_has_no_time_writes_the_card(self, owner, renderer, error, is_drawn):
+        """Where too much is under way, or nothing draws, it is SVG, and says so in its type."""
+        renderer.answer = failing(error, but_cards=True)
+        answer = await owner.post("/api/renders", {"code": CODE, "errors": "image"})
+        assert (answer.status, answer.mimetype) == (
+            504 if is_drawn else 503,
+            "image/png" if is_drawn else "image/svg+xml",
+        )
+        assert answer.headers["Retry-After"]
+
+    async def test_a_card_that_cannot_be_drawn_is_written(self, owner, renderer):
+        """The error that it tells is the first one."""
+        renderer.answer = failing(FAILED)
+        answer = await owner.post("/api/renders", {"code": CODE, "errors": "image"})
+        assert [job.kind for job in renderer.jobs] == ["code", "card"]
+        assert (answer.status, answer.mimetype) == (422, "image/svg+xml")
+        assert "division by &lt;zero&gt;" in answer.text
 
 
 class TestSame:

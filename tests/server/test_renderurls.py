@@ -86,7 +86,7 @@ async def test_an_error_has_no_trace_for_strangers(owner, stranger, renderer):
     assert (answer.status, answer.json()["type"]) == (422, "NameError")
     assert "frames" not in answer.text
     assert "printed" not in answer.text
-    card = await stranger.get(await sign(owner, errors="image"))
+    card = await stranger.get(await sign(owner, errors="image", format="svg"))
     assert (card.status, card.mimetype) == (422, "image/svg+xml")
     assert "no such &lt;x&gt;" in card.text
 
