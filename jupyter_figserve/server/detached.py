@@ -109,12 +109,15 @@ class DetachedFunctions:
         kept, store = Detached(record.id, source, declaration), self._store
         writing = store.write(lambda c: detached.keep(c, store.blobs, store.limits, record, kept, data, store.clock()))
         await asyncio.wrap_future(writing)
+        await asyncio.wrap_future(store.write_live([record.id]))
         return kept
 
     async def remove(self, record: LiveRecord) -> bool:
         """Forget the function: without a kernel there is its last good picture again; False when there was none."""
         store = self._store
-        return await asyncio.wrap_future(store.write(lambda c: detached.remove(c, record, store.clock())))
+        was_there = await asyncio.wrap_future(store.write(lambda c: detached.remove(c, record, store.clock())))
+        await asyncio.wrap_future(store.write_live([record.id]))
+        return was_there
 
     async def _try(self, declaration: Declaration, data: bytes, libraries: Mapping[str, str]) -> None:
         """Draw it once with its defaults; what has no default is opened, and that is all that can be tried."""

@@ -51,7 +51,7 @@ class LiveLinksHandler(LiveHandler):
                 code="public_live_off",
             )
         link = _read_link(self.json_body(_FIELDS), target, services, hash_secret(token))
-        await asyncio.wrap_future(services.store.write(lambda connection: live.add_link(connection, link)))
+        await asyncio.wrap_future(services.store.add_link(link))
         self.answer(shapes.new_live_link(link, target, token, self.base), 201)
 
 
