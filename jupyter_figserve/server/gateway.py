@@ -1,7 +1,8 @@
 """The channels of a kernel behind a Gateway, by a WebSocket of our own. Server process.
 
 jupyter_server's client for such kernels (``gateway.managers.GatewayKernelClient``) cannot bring our answers: its reader
-ends at the first message of a channel that nobody opened, and at the first binary one; and it polls without pause. Here is what ``ControlLink`` needs of a client, and no more.
+ends at the first message of a channel that nobody opened, and at the first binary one; and it polls without pause. Here
+is what ``ControlLink`` needs of a client, and no more.
 """
 
 from __future__ import annotations
