@@ -65,6 +65,9 @@ class OpenApiHandler(PublicHandler):
 
     head = get
 
+    def set_cookie(self, *_args: Any, **_kwargs: Any) -> None:
+        """None: a token that is looked at here logs nobody in, and a wrong cookie logs nobody out."""
+
     async def _find_caller(self) -> Caller | None:
         """Who may be told the names of live figures; None for anybody else, who gets the document as well."""
         if self.request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
