@@ -147,7 +147,8 @@ class Parameter:
         else:
             one = {"type": _TYPES.get(self.kind, "string")}
             if self.kind in ("date", "datetime"):
-                one["format"] = "date" if self.kind == "date" else "date-time"
+                # "date-time" would have a zone, which need not be given here.
+                one["format"] = "date" if self.kind == "date" else "date-time-local"
             for name, bound in (("minimum", self.minimum), ("maximum", self.maximum)):
                 if bound is not None:
                     # JSON Schema has bounds of numbers alone; those of dates are in words of our own.
@@ -155,7 +156,17 @@ class Parameter:
         described = {"type": "array", "items": one, "maxItems": MOST_ITEMS} if self.many else one
         if self.is_optional:
             described = {"anyOf": [described, {"type": "null"}]}
-        return described if self.is_required else {**described, "default": self.default}
+        return described if self.is_required else {**described, "default": self._as_schema_has(self.default)}
+
+    def _as_schema_has(self, value: Any) -> Any:
+        """A value as the schema's ``enum`` has it: the choice itself in the place of its label."""
+        if self.many and value is not None:
+            return [self._value_of(one) for one in value]
+        return self._value_of(value)
+
+    def _value_of(self, label: Any) -> Any:
+        is_other = self.kind == "choice" and self.values and label in self.choices
+        return self.values[self.choices.index(label)] if is_other else label
 
     def _parse_one(self, text: str) -> Scalar:
         try:

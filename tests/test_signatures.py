@@ -66,7 +66,7 @@ def test_defaults_and_bounds():
     since, part = SIGNATURE.parameters.find("since"), SIGNATURE.parameters.find("part")
     assert (since.minimum, since.maximum) == (2010, 2022)
     assert (part.minimum, part.maximum, part.step) == (0.0, 1.0, 0.25)
-    assert SIGNATURE.parameters.find("level").schema() == {"enum": [1, 2], "default": "2"}
+    assert SIGNATURE.parameters.find("level").schema() == {"enum": [1, 2], "default": 2}
 
 
 def test_function_gets_its_own_objects():

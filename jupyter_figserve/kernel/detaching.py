@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import io
+import sys
 import types
 import warnings
+from pathlib import Path
 from typing import Any
 
 from ..errors import Conflict, InvalidInput, TooLarge
@@ -18,6 +20,8 @@ SIZE_LIMIT = 64 * 2**20
 LARGE = 2**20
 """Bytes from which on it is said what takes them."""
 _NAMED = 5
+_MOST_MODULES = 200
+_PACKAGE = __name__.partition(".")[0]
 _REASON_LENGTH = 300
 
 
@@ -37,7 +41,7 @@ def send_function(client: Client, live_id: str, offer: Offer) -> int:
 
     data = pickle_function(offer)
     if len(data) >= LARGE:
-        text = f'"{offer.name}" is kept with what it closes over, {_megabytes(len(data))}: {_told(offer)}.'
+        text = f'"{offer.name}" is kept with what it closes over, {_megabytes(len(data))}: {_told(offer, data)}.'
         warnings.warn(text, stacklevel=3)
     words = {"declaration": offer.as_json(), "libraries": libraries()}
     source = Part("source", "application/octet-stream", data, "source.pickle")
@@ -92,9 +96,37 @@ def _pickle(value: Any, limit: int) -> bytes:
             'detach() needs cloudpickle in this kernel\'s environment: pip install "jupyter_figserve[detach]"',
             code="cloudpickle_missing",
         ) from error
-    buffer = _Bounded(limit)
-    cloudpickle.dump(value, buffer)
+    buffer, own = _Bounded(limit), [sys.modules[name] for name in find_own_modules()]
+    for module in own:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        cloudpickle.dump(value, buffer)
+    finally:
+        for module in own:
+            cloudpickle.unregister_pickle_by_value(module)
     return buffer.getvalue()
+
+
+def find_own_modules() -> list[str]:
+    """Modules that lie beside the notebook or below it, which the sandbox does not have: they go along as code."""
+    here, elsewhere = Path.cwd().resolve(), _installed_places()
+    found = []
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name == "__main__" or name.partition(".")[0] == _PACKAGE or not isinstance(file, str):
+            continue
+        parents = Path(file).resolve().parents
+        if here in parents and not elsewhere.intersection(parents):
+            found.append(name)
+    return found[:_MOST_MODULES]
+
+
+def _installed_places() -> set[Path]:
+    """Where libraries are; a notebook may lie above its environment."""
+    places = [sys.prefix, sys.base_prefix, *(path for path in sys.path if path.endswith(("-packages", ".zip")))]
+    here = Path.cwd().resolve()
+    # A notebook may also lie inside of one, where sys.prefix is / or /usr.
+    return {place for place in (Path(path).resolve() for path in places) if place not in (here, *here.parents)}
 
 
 def _captured(offer: Offer) -> dict[str, Any]:
@@ -107,8 +139,8 @@ def _captured(offer: Offer) -> dict[str, Any]:
     return {name: value for name, value in names.items() if not isinstance(value, types.ModuleType)}
 
 
-def _told(offer: Offer) -> str:
-    """The largest of what is captured, with sizes."""
+def _told(offer: Offer, data: bytes = b"") -> str:
+    """The largest of what is captured, with sizes; and the own modules whose names are in ``data``."""
     sizes: list[tuple[int, str]] = []
     for name, value in _captured(offer).items():
         try:
@@ -118,7 +150,9 @@ def _told(offer: Offer) -> str:
         except Exception:  # noqa: S112  what cannot be pickled alone is told by another message
             continue
     largest = sorted(sizes, reverse=True)[:_NAMED]
-    return ", ".join(f"{name} {_megabytes(size)}" for size, name in largest) or "all in the function itself"
+    told = ", ".join(f"{name} {_megabytes(size)}" for size, name in largest) or "all in the function itself"
+    own = [name for name in find_own_modules() if name.encode() in data]
+    return f"{told}, with code of {', '.join(own)}" if own else told
 
 
 def _too_large(offer: Offer, size: str, reason: str) -> TooLarge:

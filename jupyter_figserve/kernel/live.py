@@ -238,7 +238,8 @@ def live(
         How long a viewer waits before the last good picture, or the news that it takes too long.
     data_version
         A value, or a function without parameters, that changes when pictures must be drawn anew. With it, a picture
-        that is there already is not drawn again.
+        that is there already is not drawn again. Once the function is detached and its kernel gone, it is not asked:
+        the data is then what the function closes over, which does not change.
     detach
         Answer also when the kernel is gone, as ``detach()`` does: with what is defined by now.
     """

@@ -129,10 +129,13 @@ class CallQueue(Generic[T]):
         How many may be there at once, those that run included.
     at_once
         How many run at once.
+    who
+        Answers, in words.
     """
 
     longest: int
     at_once: int = 1
+    who: str = "kernel"
     _flights: dict[Hashable, _Flight[T]] = field(default_factory=dict)
     _crowds: dict[Hashable, _Crowd[T]] = field(default_factory=dict)
 
@@ -170,7 +173,7 @@ class CallQueue(Generic[T]):
             return await asyncio.wait_for(asyncio.shield(flight.task), timeout)
         except TimeoutError:
             raise TooLate(
-                f"The kernel did not draw this within {timeout:g} seconds; try again, or give it longer"
+                f"The {self.who} did not draw this within {timeout:g} seconds; try again, or give it longer"
                 ' (@figserve.live(timeout="60s")).',
                 retry_after=_RETRY_SECONDS,
             ) from None
@@ -187,7 +190,7 @@ class CallQueue(Generic[T]):
     def _take_off(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> _Flight[T]:
         if len(self._flights) >= self.longest:
             raise KernelBusy(
-                f"{len(self._flights)} calls are waiting for this kernel already; try again in a moment.",
+                f"{len(self._flights)} calls are waiting for this {self.who} already; try again in a moment.",
                 retry_after=_RETRY_SECONDS,
             )
         flight = _Flight(asyncio.create_task(self._fly(key, make)))

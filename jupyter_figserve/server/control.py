@@ -19,14 +19,16 @@ from jupyter_core.utils import ensure_async
 
 from ..errors import FigServeError, InvalidInput
 from ..livefigure import Declaration, Request
+from . import gateway
 from .calls import Drawing, KernelGone, read_answer
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
 logger = logging.getLogger("jupyter_figserve")
-REQUEST = "figserve_request"
+REQUEST, REPLY = "figserve_request", "figserve_reply"
 _LIST_SECONDS = 1.5
+_LARGEST = 128 * 2**20
 _SILENCE_SECONDS = 10.0
 """How long a kernel that did not answer is not asked again."""
 
@@ -57,10 +59,13 @@ class ControlLink:
 
     def close(self) -> None:
         self._reader.cancel()
+        self._fail_all()
+        self._client.stop_channels()
+
+    def _fail_all(self) -> None:
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(KernelGone())
-        self._client.stop_channels()
 
     async def _ask(self, content: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         message = self._client.session.msg(REQUEST, content)
@@ -74,7 +79,11 @@ class ControlLink:
 
     async def _read(self) -> None:
         while True:
-            message = await ensure_async(self._client.control_channel.get_msg(timeout=None))
+            try:
+                message = await ensure_async(self._client.control_channel.get_msg(timeout=None))
+            except KernelGone:
+                self._fail_all()
+                return
             future = self._waiting.get(message["parent_header"].get("msg_id", ""))
             if future is not None and not future.done():
                 body = b"".join(bytes(part) for part in message.get("buffers") or ())
@@ -82,10 +91,17 @@ class ControlLink:
 
 
 class Controls:
-    """The control channels that are open, one for each kernel that was found to answer on it."""
+    """The control channels that are open, one for each kernel that was found to answer on it.
 
-    def __init__(self, serverapp: ServerApp) -> None:
+    Parameters
+    ----------
+    largest
+        Bytes of one message from a Gateway.
+    """
+
+    def __init__(self, serverapp: ServerApp, largest: int = _LARGEST) -> None:
         self._app = serverapp
+        self._largest = largest
         self._links: dict[str, ControlLink] = {}
         self._silent: dict[str, float] = {}
 
@@ -126,6 +142,10 @@ class Controls:
     async def _open(self, manager: Any, kernel: str) -> ControlLink:
         from jupyter_client.session import Session
 
+        settings: Any = getattr(self._app, "gateway_config", None)
+        if settings is not None and settings.gateway_enabled:
+            self._links[kernel] = ControlLink(await gateway.connect(kernel, REPLY, self._largest))
+            return self._links[kernel]
         one = manager.get_kernel(kernel)
         # The manager's own session is also the identity of its sockets: two clients with it take each other's answers.
         more = {}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ..errors import Conflict, DeadlineExceeded, InvalidInput, OutputInvalid, SandboxUnavailable
 from ..figure import Source, digest_of
@@ -19,6 +21,7 @@ from .offers import Target
 from .redraw import read_source
 
 _PYTHON = "python"
+_MISSING = re.compile(r"No module named '([\w.]{1,100})'")
 
 
 class DetachedLink:
@@ -72,6 +75,9 @@ class DetachedFunctions:
         kept = self.find(record.id)
         if kept is None:
             return None
+        if kept.declaration.is_versioned and kept.declaration.version is None:
+            # A data_version that is called tells of files that the sandbox does not have: what is closed over stays.
+            kept = replace(kept, declaration=replace(kept.declaration, version=kept.source.digest))
         return Target(record, kept.declaration, link=DetachedLink(self._store, self._jobs, kept))
 
     def targets(self, session: str | None = None) -> list[Target]:
@@ -109,12 +115,15 @@ class DetachedFunctions:
         kept, store = Detached(record.id, source, declaration), self._store
         writing = store.write(lambda c: detached.keep(c, store.blobs, store.limits, record, kept, data, store.clock()))
         await asyncio.wrap_future(writing)
+        await asyncio.wrap_future(store.write_live([record.id]))
         return kept
 
     async def remove(self, record: LiveRecord) -> bool:
         """Forget the function: without a kernel there is its last good picture again; False when there was none."""
         store = self._store
-        return await asyncio.wrap_future(store.write(lambda c: detached.remove(c, record, store.clock())))
+        was_there = await asyncio.wrap_future(store.write(lambda c: detached.remove(c, record, store.clock())))
+        await asyncio.wrap_future(store.write_live([record.id]))
+        return was_there
 
     async def _try(self, declaration: Declaration, data: bytes, libraries: Mapping[str, str]) -> None:
         """Draw it once with its defaults; what has no default is opened, and that is all that can be tried."""
@@ -131,6 +140,13 @@ class DetachedFunctions:
             ) from error
         except OutputInvalid as error:
             ours = self._jobs.report.libraries
+            if (missing := _MISSING.search(error.message)) is not None:
+                raise OutputInvalid(
+                    f"The function needs the module {missing[1]}, which the sandbox does not have. Define it in the"
+                    " notebook, or in a module beside the notebook, or install it in the sandbox's environment"
+                    " (FigServe.render_python).",
+                    code="not_detachable",
+                ) from error
             words = f"The function does not work in the sandbox, which has neither your files nor the network: {error}"
             differing = differences(libraries, ours)
             if differing:

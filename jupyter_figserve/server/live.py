@@ -17,11 +17,13 @@ from ..livefigure import Declaration, Request
 from ..parameters import Parameters
 from ..store import live
 from . import live_pages, shapes
+from .access import Caller
 from .base import Handler
 from .delivery import Delivery, InHand, deliver
 from .live_figures import Shown
 from .offers import Target
 from .private import PrivateHandler
+from .services import Services
 
 READ = ("read",)
 _MOST = {"width": 10_000, "height": 10_000, "dpi": 1_200}
@@ -169,12 +171,7 @@ class LiveListHandler(LiveHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         session = self.get_query_argument("session", None)
-        offered = [one for one in self.services.live.offers.all() if session in (None, one.kernel)]
-        mine = [one for one in offered if self.caller.may_see(one.record.owner)]
-        known = {one.record.id for one in mine}
-        alone = [one for one in self.services.detached.targets(session) if one.record.id not in known]
-        mine += [one for one in alone if self.caller.may_see(one.record.owner)]
-        self.answer({"live": [self.described(one) for one in mine]})
+        self.answer({"live": [self.described(one) for one in own_targets(self.services, self.caller, session)]})
 
     head = get
 
@@ -198,6 +195,21 @@ class FrozenHandler(LiveHandler):
         requests = [Request(arguments, row.name) for arguments in checked]
         frozen = await self.while_connected(self.services.live.freeze(target, requests))
         self.answer({"frozen": frozen}, 201)
+
+
+def own_targets(services: Services, caller: Caller, session: str | None) -> list[Target]:
+    """The caller's live figures that kernels offer (the newest kernel's first), then those that are detached alone.
+
+    Parameters
+    ----------
+    session
+        The kernel's id; None for all.
+    """
+    offered = [one for one in services.live.offers.all() if session in (None, one.kernel)]
+    mine = [one for one in offered if caller.may_see(one.record.owner)]
+    known = {one.record.id for one in mine}
+    alone = [one for one in services.detached.targets(session) if one.record.id not in known]
+    return mine + [one for one in alone if caller.may_see(one.record.owner)]
 
 
 def read_query(handler: Handler, without: tuple[str, ...] = ()) -> dict[str, list[str]]:

@@ -225,8 +225,8 @@ class LiveFigures:
         link, limits = target.link, self.limits
         if link is None:
             raise KernelGone
-        at_once = 1 if target.kernel else limits.detached_at_once
-        queue = self._queues.setdefault(target.place, CallQueue(limits.queue, at_once))
+        at_once, who = (1, "kernel") if target.kernel else (limits.detached_at_once, "function")
+        queue = self._queues.setdefault(target.place, CallQueue(limits.queue, at_once, who))
         known = () if held is None or held.version is None else (held.version,)
 
         async def make() -> LastPicture:

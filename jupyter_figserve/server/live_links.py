@@ -9,7 +9,7 @@ from typing import Any
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ..errors import CodeFailed, Conflict, Forbidden, InvalidInput, OutputInvalid
+from ..errors import Conflict, Forbidden, InvalidInput, OutputInvalid
 from ..formats import get_format
 from ..links import DEFAULT_LINK_LIFE, check_label, hash_secret, new_link_id, new_token
 from ..livefigure import Declaration, LiveLink, Request
@@ -17,6 +17,7 @@ from ..parameters import SIZES
 from ..store import live
 from . import headers, live_pages, shapes
 from .base import Handler
+from .discreet import shorten
 from .links import EITHER, read_expiry
 from .live import LiveHandler, deliver_shown, known_etags, read_query
 from .offers import Target
@@ -50,7 +51,7 @@ class LiveLinksHandler(LiveHandler):
                 code="public_live_off",
             )
         link = _read_link(self.json_body(_FIELDS), target, services, hash_secret(token))
-        await asyncio.wrap_future(services.store.write(lambda connection: live.add_link(connection, link)))
+        await asyncio.wrap_future(services.store.add_link(link))
         self.answer(shapes.new_live_link(link, target, token, self.base), 201)
 
 
@@ -92,9 +93,8 @@ async def _answer_picture(handler: Handler, link: LiveLink, target: Target, suff
     try:
         shown = await handler.while_connected(drawing)
     except OutputInvalid as error:
-        # Its words may hold a path or a name of the owner's.
-        kind = f" ({error.kind})" if isinstance(error, CodeFailed) else ""
-        text = f"The function of this live figure failed{kind}; only its owner is told why."
+        # Not the exception itself: its traceback and output are its owner's.
+        text = f"The function of this live figure failed: {shorten(error.message)}"
         raise OutputInvalid(text, code=error.code) from error
     seconds = 0 if shown.stale else int(target.declaration.cache)
     if link.expires is not None:

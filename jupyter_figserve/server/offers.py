@@ -151,6 +151,8 @@ class Offers:
         entered: dict[Identity, LiveRecord] = {}
         if new and self._store.read_only_because is None:
             entered = await asyncio.wrap_future(self._store.write(work))
+            # Not waited for: what a kill leaves unwritten is written at the next start.
+            self._store.write_live([record.id for record in entered.values()])
         elif new:
             # Until the store can be written again, they have an id of this server's life.
             entered = {one: LiveRecord(new_id(), one, declaration, now, now) for one, declaration in new}

@@ -17,6 +17,7 @@ from . import (
     live,
     live_links,
     live_sources,
+    openapi,
     pages,
     renders,
     renderurls,
@@ -28,12 +29,12 @@ from .base import MissingHandler
 
 _ID = r"([A-Za-z0-9]{1,64})"
 _SESSION = r"([A-Za-z0-9_-]{1,64})"
-_NAME = r"([^/.]{1,900})"
+_NAME = r"([^/.]{1,1200})"
 PREFIX = "/figserve"
 ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/?", gallery.GalleryHandler),
     (r"/api/status", status.StatusHandler),
-    (r"/api/openapi\.yaml", status.OpenApiHandler),
+    (r"/api/openapi\.yaml", openapi.OpenApiHandler),
     (r"/api/figures", figures.FiguresHandler),
     (rf"/api/figures/{_ID}", figures.FigureHandler),
     (rf"/api/figures/{_ID}/restore", figures.RestoreHandler),

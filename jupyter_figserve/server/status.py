@@ -1,4 +1,4 @@
-"""What anybody may know of this server: its version, limits and counts; and the description of its interface."""
+"""What anybody may know of this server: its version, limits and counts. Server process."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 
 from .. import __version__
 from ..store import sessions, usage
-from . import headers
 from .base import PublicHandler
 from .jobs import Jobs
-from .services import PACKAGE, Settings
+from .services import Settings
 
 _PATIENCE = 4.0
 """Seconds that a status may wait for the probe of a server that has just started; nothing is started for it."""
@@ -73,15 +72,3 @@ def _limits(settings: Settings) -> dict[str, Any]:
         "render_result_bytes": render.result_bytes,
         "render_output_bytes": render.output_bytes,
     }
-
-
-class OpenApiHandler(PublicHandler):
-    """``/api/openapi.yaml``."""
-
-    @allow_unauthenticated
-    async def get(self) -> None:
-        self.replace_headers(headers.JSON_HEADERS | {"Cache-Control": "public, max-age=3600"})
-        self.set_header("Content-Type", "application/yaml; charset=utf-8")
-        self.finish((PACKAGE / "openapi.yaml").read_bytes())
-
-    head = get

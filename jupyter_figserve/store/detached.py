@@ -55,10 +55,17 @@ def keep(
     more = source.size - (before.source.size if before else 0)
     usage.check(connection, {"owner": limits.owner_quota}, {"owner": record.owner}, more, ())
     blobs.put(source.digest, data)
-    hold_blob(connection, source.digest, source.size, now)
     if before is not None:
         release_blobs(connection, [before.source.digest], now)
-    usage.add(connection, record.owner, None, figures=0, size=more)
+        usage.add(connection, record.owner, None, figures=0, size=-before.source.size)
+    enter(connection, record, kept, now)
+
+
+def enter(connection: Connection, record: LiveRecord, kept: Detached, now: float) -> None:
+    """Note a function whose blob is there, without a look at quotas."""
+    source = kept.source
+    hold_blob(connection, source.digest, source.size, now)
+    usage.add(connection, record.owner, None, figures=0, size=source.size)
     row = {
         "kind": source.kind,
         "digest": source.digest,

@@ -68,6 +68,13 @@ def offer(connection: Connection, identity: Identity, session: str, declaration:
     return record
 
 
+def restore(connection: Connection, record: LiveRecord) -> None:
+    """Enter a live figure as a manifest tells it."""
+    text = json.dumps(record.declaration.as_json(), ensure_ascii=False)
+    row = {"id": record.id, "created": record.created, "updated": record.updated, "declaration": text}
+    connection.execute(tables.live_figures.insert().values(row | record.identity.__dict__))
+
+
 def find(connection: Connection, live_id: str) -> LiveRecord | None:
     row = connection.execute(sa.select(tables.live_figures).where(_F.id == live_id)).first()
     return _record(row) if row else None
@@ -86,17 +93,20 @@ def list_of_owner(connection: Connection, owner: str, limit: int = 1_000) -> lis
     return [_record(row) for row in connection.execute(query)]
 
 
-def rename_notebook(connection: Connection, owner: str, scope: str, old: str, new: str) -> None:
-    """Follow a notebook, or all below a directory; one whose new identity is taken keeps its old one."""
+def rename_notebook(connection: Connection, owner: str, scope: str, old: str, new: str) -> list[str]:
+    """Follow a notebook, or all below a directory; one whose new identity is taken keeps its old one; which moved."""
     below = _F.notebook.startswith(old.rstrip("/") + "/", autoescape=True)
     mine = sa.and_(_F.owner == owner, _F.scope == scope, sa.or_(_F.notebook == old, below))
+    moved: list[str] = []
     for live_id, notebook in connection.execute(sa.select(_F.id, _F.notebook).where(mine)).all():
         with connection.begin_nested() as attempt:
             try:
-                moved = tables.live_figures.update().where(_F.id == live_id)
-                connection.execute(moved.values(notebook=new + notebook[len(old) :]))
+                renaming = tables.live_figures.update().where(_F.id == live_id)
+                connection.execute(renaming.values(notebook=new + notebook[len(old) :]))
+                moved.append(live_id)
             except sa.exc.IntegrityError:
                 attempt.rollback()
+    return moved
 
 
 def keep_picture(connection: Connection, blobs: Blobs, picture: LivePicture, payload: Payload) -> None:

@@ -35,20 +35,7 @@ class Manifests:
 
     def write(self, manifest: Manifest) -> None:
         """Replace a figure's manifest: the old one or the new, never half of one."""
-        path = self._path(manifest.record.id)
-        if not path.parent.exists():
-            make_private_directory(path.parent)
-            fsync_directory(self.root)
-        # One name is enough and cannot be left in numbers: whoever writes holds the catalog's lock.
-        beside = self.root / "writing.tmp"
-        text = json.dumps(to_json(manifest), ensure_ascii=False, separators=(",", ":"))
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-        fsync_directory(path.parent)
+        write_beside(self.root, self._path(manifest.record.id), to_json(manifest))
 
     def is_behind(self, record: FigureRecord) -> bool:
         """Whether a figure's manifest is missing, or was written before the figure's last change."""
@@ -70,7 +57,7 @@ class Manifests:
 
     def read_all(self) -> Iterator[Manifest | Path]:
         """Every figure's manifest; the path instead where one cannot be read."""
-        for path in sorted(self.root.glob("*/*.json")):
+        for path in sorted(self.root.glob("??/*.json")):
             try:
                 yield from_json(json.loads(path.read_text(encoding="utf-8")))
             except (OSError, ValueError, LookupError, TypeError, RecursionError):
@@ -81,6 +68,23 @@ class Manifests:
 
     def _path(self, figure_id: str) -> Path:
         return self.root / figure_id[:2] / f"{figure_id}.json"
+
+
+def write_beside(root: Path, path: Path, data: dict[str, Any]) -> None:
+    """Put JSON in the place of what is at ``path``, a directory below ``root``."""
+    if not path.parent.exists():
+        make_private_directory(path.parent)
+        fsync_directory(root)
+    # One name is enough and cannot be left in numbers: whoever writes holds the catalog's lock.
+    beside = root / "writing.tmp"
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+    fsync_directory(path.parent)
 
 
 def to_json(manifest: Manifest) -> dict[str, Any]:
@@ -110,21 +114,21 @@ def _version_to_json(version: Version) -> dict[str, Any]:
 def from_json(data: dict[str, Any]) -> Manifest:
     versions = tuple(_version(version) for version in data["versions"])
     record = FigureRecord(
-        data["id"], _made(Identity, data["identity"]), data["origin"], data["created"], data["updated"], versions[0]
+        data["id"], made(Identity, data["identity"]), data["origin"], data["created"], data["updated"], versions[0]
     )
-    return Manifest(record, versions, tuple(_made(Link, link) for link in data["links"]))
+    return Manifest(record, versions, tuple(made(Link, link) for link in data["links"]))
 
 
 def _version(data: dict[str, Any]) -> Version:
     parts = {
-        "representations": tuple(_made(Representation, part) for part in data["representations"]),
-        "thumbnail": _made(Representation, data["thumbnail"]) if data["thumbnail"] else None,
-        "source": _made(Source, data["source"]) if data["source"] else None,
+        "representations": tuple(made(Representation, part) for part in data["representations"]),
+        "thumbnail": made(Representation, data["thumbnail"]) if data["thumbnail"] else None,
+        "source": made(Source, data["source"]) if data["source"] else None,
     }
-    return _made(Version, data | parts)
+    return made(Version, data | parts)
 
 
-def _made(kind: type[T], data: dict[str, Any]) -> T:
+def made(kind: type[T], data: dict[str, Any]) -> T:
     """A value of the fields that we know: a newer version of this package may have written more."""
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # all that come are dataclasses
     return kind(**{name: value for name, value in data.items() if name in known})

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from ..errors import Conflict, ReadOnly
 from ..times import Clock, system_clock
+from . import live_manifests
 from .blobs import LocalBlobs
 from .catalog import Catalog, CatalogBroken
 from .filesystem import DirectoryLock, find_network_type, is_writable, make_private_directory
@@ -88,6 +89,7 @@ def _tidy(connection: Connection, store: Store) -> None:
     store.manifests.remove_leftover()
     store.trash.remove_leftover()
     catch_up(connection, store.manifests)
+    live_manifests.catch_up(connection, store.live_manifests)
 
 
 def _make_directories(directory: Path, of_catalog: Path) -> bool:

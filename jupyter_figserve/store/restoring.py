@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..figure import FigureRecord, Identity, Version
-from . import events, figures, links, publishing, sessions, tables
+from . import events, figures, links, live_manifests, publishing, sessions, tables
 from .blobs import Blobs
+from .live_manifests import LiveManifests
 from .manifests import Manifest, Manifests
 from .sessions import Session
 
@@ -26,6 +27,10 @@ class Restored:
 
     Parameters
     ----------
+    links
+        Onto figures and live figures.
+    live
+        Live figures.
     unreadable
         Manifests that could not be read.
     incomplete
@@ -38,6 +43,7 @@ class Restored:
     figures: int = 0
     versions: int = 0
     links: int = 0
+    live: int = 0
     unreadable: tuple[Path, ...] = ()
     incomplete: tuple[str, ...] = ()
     doubled: tuple[str, ...] = ()
@@ -67,7 +73,14 @@ def restore(
         enter(connection, found, whole)
         done = replace(done, figures=_count(connection, tables.figures))
         progress(done.figures)
-    return replace(done, versions=_count(connection, tables.versions), links=_count(connection, tables.links))
+    known, unreadable = live_manifests.restore(connection, LiveManifests(manifests.root), blobs)
+    return replace(
+        done,
+        versions=_count(connection, tables.versions),
+        links=_count(connection, tables.links) + _count(connection, tables.live_links),
+        live=known,
+        unreadable=(*done.unreadable, *unreadable),
+    )
 
 
 def write_manifest(connection: Connection, manifests: Manifests, figure_id: str) -> None:

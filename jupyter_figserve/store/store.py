@@ -21,13 +21,14 @@ from ..figure import FigureRecord, Payload, Source, Version, digest_of
 from ..links import Link
 from ..livefigure import LiveLink
 from ..times import Clock, system_clock
-from . import cleaning, deleting, figures, links, live, publishing, restoring, sessions
+from . import cleaning, deleting, figures, links, live, live_manifests, publishing, restoring, sessions
 from .blobs import Blobs, LocalBlobs
 from .catalog import Catalog
 from .cleaning import Cleaned
 from .draft import Draft
 from .figures import Filter, Page
 from .filesystem import DirectoryLock
+from .live_manifests import LiveManifests
 from .manifests import Manifests
 from .publishing import Limits
 from .trash import Trash
@@ -58,6 +59,7 @@ class Store:
         self.catalog = catalog
         self.blobs = blobs
         self.manifests = manifests
+        self.live_manifests = LiveManifests(manifests.root)
         self.directory = directory
         self.limits = limits
         self.keep_session_plots = keep_session_plots
@@ -180,8 +182,12 @@ class Store:
 
         return self._submit(work)
 
-    def add_link(self, link: Link) -> Future[None]:
+    def add_link(self, link: Link | LiveLink) -> Future[None]:
         def work(connection: Connection) -> None:
+            if isinstance(link, LiveLink):
+                live.add_link(connection, link)
+                self._write_live_manifest(connection, link.live)
+                return
             if figures.find(connection, link.figure, link.version) is None:
                 raise Conflict("The figure, or that version of it, has just gone; publish it again.")
             links.add(connection, link)
@@ -194,6 +200,7 @@ class Store:
             if isinstance(link, LiveLink):
                 if not live.change_link(connection, link.id, changes):
                     raise NotFound("There is no such link.")
+                self._write_live_manifest(connection, link.live)
                 return replace(link, **changes)
             if not links.change(connection, link.id, changes):
                 raise NotFound("There is no such link.")
@@ -206,6 +213,7 @@ class Store:
         def work(connection: Connection) -> None:
             if isinstance(link, LiveLink):
                 live.remove_link(connection, link.id)
+                self._write_live_manifest(connection, link.live)
                 return
             links.remove(connection, link.id)
             self._write_manifest(connection, link.figure)
@@ -217,7 +225,8 @@ class Store:
 
         def work(connection: Connection) -> int:
             moved = sessions.rename_notebook(connection, owner, scope, old, new)
-            live.rename_notebook(connection, owner, scope, old, new)
+            for live_id in live.rename_notebook(connection, owner, scope, old, new):
+                self._write_live_manifest(connection, live_id)
             for figure_id in moved:
                 self._write_manifest(connection, figure_id)
             return len(moved)
@@ -239,6 +248,15 @@ class Store:
             return done
 
         return self._submit(work)
+
+    def write_live(self, live_ids: Sequence[str]) -> Future[None]:
+        """Bring the manifests of these live figures to what the catalog says."""
+
+        def work(connection: Connection) -> None:
+            for live_id in live_ids:
+                self._write_live_manifest(connection, live_id)
+
+        return self.write(work)
 
     def write(self, work: Callable[[Connection], T]) -> Future[T]:
         """Run ``work`` in one write transaction."""
@@ -322,6 +340,9 @@ class Store:
 
     def _write_manifest(self, connection: Connection, figure_id: str) -> None:
         restoring.write_manifest(connection, self.manifests, figure_id)
+
+    def _write_live_manifest(self, connection: Connection, live_id: str) -> None:
+        live_manifests.write_manifest(connection, self.live_manifests, live_id)
 
     def _write_manifest_soon(self, figure_id: str) -> None:
         """After what waits: the catalog has it, and ``restoring.catch_up`` writes what a kill left unwritten."""

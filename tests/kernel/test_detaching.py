@@ -148,6 +148,39 @@ refused.detach()
     assert not row["detached"]
 
 
+def test_modules_beside_the_notebook_go_along(live_server, kernel):
+    """What a function uses of them, as a module or by name, is called in the sandbox, which does not have them."""
+    code = """
+import pathlib, sys
+package = pathlib.Path("herd"); package.mkdir()
+(package / "__init__.py").write_text("from .sizes import width")
+(package / "sizes.py").write_text("factor = 2\\ndef width(n):\\n    return n * factor")
+pathlib.Path("beside.py").write_text("import herd\\nHEIGHT = 1\\ndef height():\\n    return HEIGHT + herd.width(1)")
+pathlib.Path("big.py").write_text("rows = list(range(400_000))")
+sys.path.insert(0, "")
+import beside, big
+from herd import width
+@figserve.live(detach=True)
+def herd_of(n: int = 2):
+    plt.figure(figsize=(width(n), beside.height()))
+withdraw = herd_of.id
+@figserve.live(detach=True)
+def heavy():
+    plt.figure(figsize=(len(big.rows) / 100_000, 1))
+from jupyter_figserve.kernel import agent, worker
+worker.worker._offers.pop("herd_of")
+agent.start_agent().announce()
+heavy.url()
+print(withdraw)
+"""
+    execution = kernel.run(code)
+    assert execution.error is None, execution.error
+    assert "with code of big" in execution.stderr
+    picture = live_server.fetch(f"figserve/live/f/{execution.stdout.strip()}.png")
+    assert picture.status == 200, picture.text
+    assert (int.from_bytes(picture.body[16:20]), int.from_bytes(picture.body[20:24])) == (400, 300)
+
+
 def test_what_has_no_default_is_only_opened(live_server, kernel):
     """There are no values to try it with; its missing modules still show."""
     run_ok(kernel, "@figserve.live\ndef asked(n: int):\n    plt.figure(figsize=(n, 1))\n_ = asked.detach()")

@@ -27,6 +27,7 @@ from jupyter_figserve.server import (
     live,
     live_links,
     live_sources,
+    openapi,
     pages,
     renders,
     renderurls,
@@ -149,7 +150,7 @@ async def make_samples(owner, services) -> list[Sample]:
     made += [
         Sample(status.StatusHandler, "/api/status", JSON, False),
         Sample(
-            status.OpenApiHandler, "/api/openapi.yaml", JSON, False, "application/yaml; charset=utf-8", breaks=False
+            openapi.OpenApiHandler, "/api/openapi.yaml", JSON, False, "application/yaml; charset=utf-8", breaks=False
         ),
         Sample(embedding.OEmbedHandler, f"/oembed?url=https%3A%2F%2Fx%2Ff%2F{token}", JSON, False),
         Sample(shared.LinkHandler, f"/f/{token}.json", JSON, False),

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jupyter_client.session import Session
 
-from jupyter_figserve.figure import Identity
+from jupyter_figserve.figure import Identity, Payload
 from jupyter_figserve.formats import FORMATS
-from jupyter_figserve.livefigure import Declaration
+from jupyter_figserve.livefigure import Declaration, Request
+from jupyter_figserve.server.calls import Drawing
 from jupyter_figserve.server.capture import Tap
 from jupyter_figserve.server.ring import Ring
 from jupyter_figserve.server.services import Services
@@ -22,6 +23,7 @@ from jupyter_figserve.store import live, sessions
 from jupyter_figserve.store.usage import Quota
 
 from ..waiting import PATIENCE
+from .pictures import png
 
 if TYPE_CHECKING:
     from .conftest import Client
@@ -129,6 +131,36 @@ async def make_session(
     row = sessions.Session(session_id, owner or services.settings.owner, "", notebook, now, now)
     await asyncio.wrap_future(services.store.write(lambda connection: sessions.note(connection, row)))
     return MadeSession(services, session_id)
+
+
+class FakeKernel:
+    """A ``KernelLink`` that answers with a picture, once its gate is open.
+
+    Parameters
+    ----------
+    version
+        Of the data: what is known to the caller is answered with "unchanged".
+    """
+
+    def __init__(self, version: str | None = None) -> None:
+        self.version = version
+        self.asked: list[tuple[str, Request]] = []
+        self.fault: Exception | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def call(self, name: str, request: Request, known: tuple[str, ...]) -> Drawing:
+        self.asked.append((name, request))
+        await self.gate.wait()
+        if self.fault is not None:
+            raise self.fault
+        if self.version is not None and self.version in known:
+            return Drawing(None, self.version)
+        data = png(len(self.asked), 1)
+        return Drawing(Payload("image/png", data, len(self.asked), 1, 72.0), self.version, "", "", "r")
+
+    def close(self) -> None:
+        """Nobody waits."""
 
 
 async def offer_live(services) -> str:

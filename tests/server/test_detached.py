@@ -69,6 +69,47 @@ async def test_every_address_is_answered_by_the_sandbox(detach, owner, record, r
     assert (await owner.get("/api/live", session="k2")).json()["live"] == []
 
 
+async def test_version_that_only_the_kernel_could_tell_is_the_sources(detach, owner, record, renderer):
+    """What is closed over does not change: drawn once, 304 for whoever has it, and drawn anew when detached anew."""
+    words = replace(DECLARATION, is_versioned=True).as_json()
+    await detach(declaration=words)
+    renderer.jobs.clear()
+    first = await owner.get(f"/live/f/{record.id}.png")
+    again = await owner.get(f"/live/f/{record.id}.png", {"If-None-Match": first.headers["ETag"]})
+    kept = await owner.get(f"/live/f/{record.id}.png")
+    assert (first.status, again.status, kept.status, len(renderer.jobs)) == (200, 304, 200, 1)
+    assert kept.headers["Cache-Status"] == "figserve; hit"
+    await detach(b"\x80\x05K\x02.", declaration=words)
+    renderer.jobs.clear()
+    other = await owner.get(f"/live/f/{record.id}.png", {"If-None-Match": first.headers["ETag"]})
+    assert (other.status, len(renderer.jobs)) == (200, 1)
+    assert other.headers["ETag"] != first.headers["ETag"]
+
+
+async def test_missing_module_is_named(detach, renderer, services, record):
+    """With what can be done, and without a hint at versions."""
+
+    def fail(job):
+        raise CodeFailed("ModuleNotFoundError: No module named 'bears.den'", kind="ModuleNotFoundError")
+
+    renderer.answer = fail
+    answer = await detach(libraries=LIBRARIES | {"numpy": "0.1"})
+    assert (answer.status, answer.code) == (422, "not_detachable")
+    assert "needs the module bears.den" in answer.json()["error"]
+    assert "0.1" not in answer.json()["error"]
+    assert services.detached.find(record.id) is None
+
+
+async def test_late_function_is_told_as_such(detach, owner, record, renderer, services):
+    """There is no kernel to speak of."""
+    await detach(declaration=replace(DECLARATION, timeout=0.05).as_json())
+    renderer.gate.clear()
+    answer = await owner.get(f"/live/f/{record.id}.png")
+    renderer.gate.set()
+    assert (answer.status, answer.code) == (504, "deadline_exceeded")
+    assert answer.json()["error"].startswith("The function did not draw this within 0.05 seconds")
+
+
 async def test_equal_requests_are_one_job(detach, owner, record, renderer):
     """Those who ask for the same while it is drawn; another wish is another job at the same time."""
     await detach()

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import re
+from datetime import date, datetime
+from enum import Enum
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from jupyter_figserve.links import SCOPES
+from jupyter_figserve.livefigure import Declaration
+from jupyter_figserve.parameters import Range
 from jupyter_figserve.server.base import _UNIMPLEMENTED, PublicHandler
+from jupyter_figserve.server.openapi import MOST_LIVE
 from jupyter_figserve.server.private import PrivateHandler
 from jupyter_figserve.server.routes import ROUTES
+from jupyter_figserve.signatures import read_signature
 
 from . import contract
+from .making import FakeKernel
 
 OPERATIONS = [(path, method) for path, method, _ in contract.operations()]
 IMPLEMENTED = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -76,6 +85,126 @@ async def test_document_is_served(stranger):
     answer = await stranger.get("/api/openapi.yaml")
     assert answer.headers["Content-Type"] == "application/yaml; charset=utf-8"
     assert yaml.safe_load(answer.body) == contract.document()
+
+
+class Beast(Enum):
+    BEAR = "Ursus: arctos"
+    DEER = "Cervus"
+
+
+def odd(
+    text: str = "# no: comment\x7f\u2028\ud7ff\U0001f43b {a} & *b",
+    n: Annotated[int, Range(1, 9)] = 3,
+    x: float = 1e300,
+    log: bool = False,
+    day: date = date(2024, 3, 31),
+    moment: datetime = datetime(2024, 3, 31, 9, 30),
+    beast: Beast = Beast.BEAR,
+    one: Literal[1, 2, "none"] = 1,
+    many: list[int] = [1, 2],  # noqa: B006  a declaration, never called
+    some: list[Literal["a", "b"]] | None = None,
+    maybe: float | None = None,
+):
+    """Of every kind."""
+
+
+def needy(n: int):
+    """Without a default."""
+
+
+ODD_NAMES = ("animal", "a b", "a-b", "Ångström", "\U00020000" * 100, "_")
+
+
+class TestLiveFigures:
+    """Those that a kernel offers are operations, for whoever may draw them."""
+
+    @pytest.fixture
+    def offered(self, services, jp_asyncio_loop) -> list[str]:
+        """The names that kernel k1 offers."""
+        parameters = [read_signature(function).parameters for function in (odd, needy)]
+        declared = [Declaration(name, parameters[0], 'Of "every": kind') for name in ODD_NAMES]
+        declared.append(Declaration("needy", parameters[1], sizes=()))
+        taking = services.live.take_offers(services.settings.owner, "k1", FakeKernel(), declared)
+        jp_asyncio_loop.run_until_complete(taking)
+        return [*ODD_NAMES, "needy"]
+
+    async def read(self, client, **query: object) -> dict[str, Any]:
+        """The live figures' part of the document, which is as valid as the rest of it and adds nothing else."""
+        loaded = yaml.safe_load((await client.get("/api/openapi.yaml", **query)).body)
+        assert [str(error)[:300] for error in OpenAPIV31SpecValidator(loaded).iter_errors()] == []
+        known = contract.document()["paths"]
+        added = {path: item for path, item in loaded["paths"].items() if path not in known}
+        assert loaded == contract.document() | {"paths": known | added}
+        return added
+
+    async def test_each_is_an_operation(self, owner, offered):
+        """At its own address, whatever its name; ids are plain words, and no two are the same."""
+        added = await self.read(owner)
+        assert list(added) == [f"/live/k1/{quote(name)}.{{ext}}" for name in offered]
+        ids = [item["get"]["operationId"] for item in added.values()]
+        assert ids == ["live_animal", "live_a_b", "live_a_b_2", "live_ngstr_m", "live_figure", "live_figure_2",
+                       "live_needy"]  # fmt: skip
+        for path in added:
+            assert (await owner.get(path.replace("{ext}", "png"), n=3)).status == 200
+
+    async def test_parameters_are_those_of_the_function(self, owner, offered):
+        """With their schemas; sizes where the function leaves them to us."""
+        added = await self.read(owner)
+        described = added["/live/k1/animal.{ext}"]["get"]
+        assert described["description"] == 'Of "every": kind'
+        own = {one["name"]: one for one in described["parameters"] if "name" in one}
+        assert list(own) == list(read_signature(odd).parameters.names)
+        assert own["text"]["schema"]["default"] == read_signature(odd).parameters.items[0].default
+        assert own["n"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 9, "default": 3}
+        assert own["n"]["description"] == "A whole number from 1 to 9."
+        assert own["one"]["schema"] == {"enum": [1, 2, "none"], "default": 1}
+        assert (own["many"]["style"], own["many"]["explode"]) == ("form", False)
+        references = [one["$ref"].rpartition("/")[2] for one in described["parameters"] if "$ref" in one]
+        assert references == ["Width", "Height", "Dpi", "Suffix", "IfNoneMatch", "Range"]
+        (needed, *others) = added["/live/k1/needy.{ext}"]["get"]["parameters"]
+        assert (needed["name"], needed["required"], len(others)) == ("n", True, 3)
+
+    async def test_names_are_told_to_nobody_else(self, stranger, owner, browser, make_key, offered):
+        """Not to strangers, wrong keys, keys of others or without scope, nor to a browser that another site sent."""
+        allowed = [owner, browser, stranger.bearing(await make_key("read"))]
+        refused = [
+            stranger,
+            stranger.having(Authorization="token wrong"),
+            stranger.having(Cookie="username-localhost-8888=wrong"),
+            stranger.bearing("fsk_abcdefgh_" + "x" * 43),
+            stranger.bearing(await make_key("publish", "render", "admin")),
+            stranger.bearing(await make_key("read", owner="somebody")),
+            browser.having(Sec_Fetch_Site="cross-site"),
+        ]
+        assert [len(await self.read(client)) for client in allowed] == [7] * 3
+        assert [len(await self.read(client)) for client in refused] == [0] * 7
+
+    async def test_only_the_bare_document_is_for_all(self, stranger, owner, offered):
+        """What is kept for anybody is kept for those alone who say nothing of themselves."""
+        for client, kept in ((stranger, "public, max-age=3600"), (owner, "private, no-store"),
+                             (stranger.having(Cookie="a=b"), "private, no-store")):  # fmt: skip
+            answer = await client.get("/api/openapi.yaml")
+            assert answer.headers["Cache-Control"] == kept
+            assert answer.headers["Vary"] == "Authorization, Cookie, X-API-Key"
+
+    async def test_one_kernels_alone(self, owner, services, offered):
+        """Two kernels of one notebook have two operations; ``session`` asks for one of them."""
+        declared = [Declaration("animal")]
+        await services.live.take_offers(services.settings.owner, "k2", FakeKernel(), declared)
+        both = await self.read(owner)
+        assert len(both) == len(offered) + 1
+        assert [both[f"/live/{k}/animal.{{ext}}"]["get"]["operationId"] for k in ("k2", "k1")] == [
+            "live_animal",
+            "live_animal_2",
+        ]
+        assert list(await self.read(owner, session="k2")) == ["/live/k2/animal.{ext}"]
+        assert await self.read(owner, session="k3") == {}
+
+    async def test_there_is_a_bound(self, owner, services):
+        """A kernel with more than that does not make a document of any length."""
+        declared = [Declaration(f"f{n}") for n in range(MOST_LIVE + 5)]
+        await services.live.take_offers(services.settings.owner, "k1", FakeKernel(), declared)
+        assert len(await self.read(owner)) == MOST_LIVE
 
 
 class TestContract:
