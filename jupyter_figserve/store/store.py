@@ -10,19 +10,21 @@ import contextlib
 import errno
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy.engine import Connection
 
+from ..dashboard import DashboardLink, DashboardRecord, Layout
 from ..errors import Conflict, FigServeError, NotFound, QuotaExceeded, ReadOnly
-from ..figure import FigureRecord, Payload, Source, Version, digest_of
+from ..figure import FigureRecord, Identity, Payload, Source, Version, digest_of
 from ..links import Link
 from ..livefigure import LiveLink
 from ..times import Clock, system_clock
-from . import cleaning, deleting, figures, links, live, publishing, restoring, sessions
+from . import cleaning, dashboard_links, dashboards, deleting, figures, links, live, publishing, restoring, sessions
 from .blobs import Blobs, LocalBlobs
+from .board_manifests import BoardManifests
 from .catalog import Catalog
 from .cleaning import Cleaned
 from .draft import Draft
@@ -33,10 +35,25 @@ from .publishing import Limits
 from .trash import Trash
 
 T = TypeVar("T")
-AnyLink = TypeVar("AnyLink", bound=Link | LiveLink)
+AnyLink = TypeVar("AnyLink", bound=Link | LiveLink | DashboardLink)
 _BESIDE = 2**20
 """Bytes of a version, up to which its blobs are written while its rows are."""
 _PUTTERS = 2
+
+
+@dataclass(frozen=True)
+class _LinkRows:
+    """Where links of a kind are, and how they change."""
+
+    change: Callable[[Connection, str, dict[str, Any]], bool]
+    remove: Callable[[Connection, str], None]
+
+
+_LINKS: dict[type, _LinkRows] = {
+    Link: _LinkRows(links.change, links.remove),
+    LiveLink: _LinkRows(live.change_link, live.remove_link),
+    DashboardLink: _LinkRows(dashboard_links.change, dashboard_links.remove),
+}
 
 
 class Store:
@@ -63,6 +80,7 @@ class Store:
         self.keep_session_plots = keep_session_plots
         self.keep_deleted = keep_deleted
         self.trash = Trash(directory / "trash")
+        self.boards = BoardManifests(directory / "dashboards")
         self.clock = clock
         self._lock = lock
         self._shard = 0
@@ -191,24 +209,46 @@ class Store:
 
     def change_link(self, link: AnyLink, changes: dict[str, Any]) -> Future[AnyLink]:
         def work(connection: Connection) -> AnyLink:
-            if isinstance(link, LiveLink):
-                if not live.change_link(connection, link.id, changes):
-                    raise NotFound("There is no such link.")
-                return replace(link, **changes)
-            if not links.change(connection, link.id, changes):
+            if not _LINKS[type(link)].change(connection, link.id, changes):
                 raise NotFound("There is no such link.")
-            self._write_manifest(connection, link.figure)
+            self._write_manifest_of(connection, link)
             return replace(link, **changes)
 
         return self.write(work)
 
-    def revoke_link(self, link: Link | LiveLink) -> Future[None]:
+    def revoke_link(self, link: Link | LiveLink | DashboardLink) -> Future[None]:
         def work(connection: Connection) -> None:
-            if isinstance(link, LiveLink):
-                live.remove_link(connection, link.id)
-                return
-            links.remove(connection, link.id)
-            self._write_manifest(connection, link.figure)
+            _LINKS[type(link)].remove(connection, link.id)
+            self._write_manifest_of(connection, link)
+
+        return self.write(work)
+
+    def publish_dashboard(self, identity: Identity, layout: Layout, session: str | None) -> Future[DashboardRecord]:
+        """Keep ``layout`` as what the dashboard of this identity shows."""
+
+        def work(connection: Connection) -> DashboardRecord:
+            record = dashboards.publish(connection, identity, layout, session, self.clock())
+            self._write_board(connection, record.id)
+            return record
+
+        return self.write(work)
+
+    def delete_dashboard(self, record: DashboardRecord) -> Future[bool]:
+        """Remove a dashboard with its links; what it showed stays. False when it is gone already."""
+
+        def work(connection: Connection) -> bool:
+            gone = dashboards.delete(connection, record, self.clock())
+            self.boards.delete(record.id)
+            return gone
+
+        return self.write(work)
+
+    def add_dashboard_link(self, link: DashboardLink) -> Future[None]:
+        def work(connection: Connection) -> None:
+            if dashboards.find(connection, link.dashboard) is None:
+                raise Conflict("The dashboard has just gone; publish it again.")
+            dashboard_links.add(connection, link)
+            self._write_board(connection, link.dashboard)
 
         return self.write(work)
 
@@ -218,6 +258,8 @@ class Store:
         def work(connection: Connection) -> int:
             moved = sessions.rename_notebook(connection, owner, scope, old, new)
             live.rename_notebook(connection, owner, scope, old, new)
+            for dashboard_id in dashboards.rename_notebook(connection, owner, scope, old, new):
+                self._write_board(connection, dashboard_id)
             for figure_id in moved:
                 self._write_manifest(connection, figure_id)
             return len(moved)
@@ -322,6 +364,16 @@ class Store:
 
     def _write_manifest(self, connection: Connection, figure_id: str) -> None:
         restoring.write_manifest(connection, self.manifests, figure_id)
+
+    def _write_board(self, connection: Connection, dashboard_id: str) -> None:
+        restoring.write_board(connection, self.boards, dashboard_id)
+
+    def _write_manifest_of(self, connection: Connection, link: Link | LiveLink | DashboardLink) -> None:
+        """Bring the manifest of what a link shows to what the catalog says; live figures have none."""
+        if isinstance(link, DashboardLink):
+            self._write_board(connection, link.dashboard)
+        elif isinstance(link, Link):
+            self._write_manifest(connection, link.figure)
 
     def _write_manifest_soon(self, figure_id: str) -> None:
         """After what waits: the catalog has it, and ``restoring.catch_up`` writes what a kill left unwritten."""

@@ -16,6 +16,8 @@ from jupyter_figserve.figure import Payload
 from jupyter_figserve.livefigure import Request
 from jupyter_figserve.server import (
     agent,
+    dashboard_links,
+    dashboards,
     diagnosis,
     embedding,
     events,
@@ -130,7 +132,12 @@ async def make_samples(owner, services) -> list[Sample]:
     services.live.pictures.keep(
         LastPicture(animal, Request({}, "png").key, Payload("image/png", PNG), services.store.clock())
     )
+    text = {"title": "Board", "rows": [[{"kind": "text", "markdown": "Notes"}]]}
+    board = (await owner.post("/api/dashboards", text)).json()["id"]
     private = [
+        (dashboards.DashboardsHandler, "/api/dashboards"),
+        (dashboards.DashboardHandler, f"/api/dashboards/{board}"),
+        (dashboard_links.DashboardLinksHandler, f"/api/dashboards/{board}/links"),
         (live_links.LiveLinksHandler, f"/api/live/{animal}/links"),
         (sessions.SessionsHandler, "/api/sessions"),
         (sessions.LastHandler, f"/api/sessions/{SESSION}/last"),

@@ -80,6 +80,15 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("POST", "/api/live/{live}/frozen"): (503, PUBLISH),
     ("POST", "/api/live/{live}/source"): (400, PUBLISH),
     ("DELETE", "/api/live/{live}/source"): (404, PUBLISH),
+    ("GET", "/api/dashboards"): (200, READ),
+    ("HEAD", "/api/dashboards"): (200, READ),
+    ("POST", "/api/dashboards"): (201, PUBLISH),
+    ("GET", "/api/dashboards/{id}"): (200, READ),
+    ("HEAD", "/api/dashboards/{id}"): (200, READ),
+    ("DELETE", "/api/dashboards/{id}"): (204, PUBLISH),
+    ("GET", "/api/dashboards/{id}/links"): (200, EITHER),
+    ("HEAD", "/api/dashboards/{id}/links"): (200, EITHER),
+    ("POST", "/api/dashboards/{id}/links"): (201, PUBLISH),
     ("GET", "/live/{session}/{name}"): (200, READ),
     ("HEAD", "/live/{session}/{name}"): (200, READ),
     ("GET", "/live/{session}/{name}.{ext}"): (503, READ),
@@ -116,6 +125,7 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("HEAD", "/static/{digest}/{file}"): (200, ANYBODY),
 }
 PLOT = "cell-1.png"
+BOARD = {"title": "Board", "rows": [[{"kind": "text", "markdown": "Notes"}]]}
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/figures"): png(),
     ("PATCH", "/api/figures/{id}"): {"title": "Other"},
@@ -129,6 +139,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/render-matplotlib"): {"code": "1"},
     ("POST", "/api/links/{id}/sizes"): {"width": 7},
     ("POST", "/api/live/{live}/links"): {},
+    ("POST", "/api/dashboards"): BOARD,
+    ("POST", "/api/dashboards/{id}/links"): {},
     ("POST", "/api/live/{live}/frozen"): {"calls": [{}]},
 }
 SIGNED = ("render", pack("1"), "png", [])
@@ -201,6 +213,8 @@ async def test_each_cell_of_the_table(credential, owner, stranger, services, mak
             thing = things.get(path.rpartition("/")[0], figure["id"])
             values = {"id": thing, "token": token, "ext": "png", "number": "1", "file": "copy.js", "digest": "0" * 16}
             values |= {"session": session.id, "path": PLOT}
+        if "/dashboards/{id}" in path:
+            values["id"] = (await owner.post("/api/dashboards", BOARD)).json()["id"]
         if path.startswith("/render/"):
             values["source"], QUERIES[operation] = pack("1"), {"sig": services.url_signer.sign(*SIGNED)}
         if "/live/" in path:
