@@ -19,22 +19,7 @@ SANDBOX_CHILD = frozenset(
 )
 SANDBOX_WIRE = frozenset({"wire"})
 MARKDOWN = frozenset({"markdown"})
-ENCODE = frozenset(
-    {
-        "describe",
-        "detached",
-        "drawing",
-        "encode",
-        "pickling",
-        "pictures",
-        "png",
-        "printing",
-        "resolve",
-        "restyle",
-        "rich",
-        "scope",
-    }
-)
+ENCODE = frozenset("describe detached drawing encode pickling pictures png printing resolve restyle rich scope".split())
 
 
 @dataclass(frozen=True)
