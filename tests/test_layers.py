@@ -20,7 +20,20 @@ SANDBOX_CHILD = frozenset(
 SANDBOX_WIRE = frozenset({"wire"})
 MARKDOWN = frozenset({"markdown"})
 ENCODE = frozenset(
-    {"describe", "detached", "drawing", "encode", "pickling", "pictures", "png", "resolve", "restyle", "rich", "scope"}
+    {
+        "describe",
+        "detached",
+        "drawing",
+        "encode",
+        "pickling",
+        "pictures",
+        "png",
+        "printing",
+        "resolve",
+        "restyle",
+        "rich",
+        "scope",
+    }
 )
 
 
@@ -61,7 +74,7 @@ LAYERS = {
     "sandbox": layer("root sandbox_wire"),
     "kernel": layer(
         "root",
-        inside="IPython anywidget cloudpickle ipykernel ipywidgets jupyter_core tornado traitlets",
+        inside="IPython anywidget cloudpickle ipykernel ipywidgets jinja2 jupyter_core tornado traitlets",
         ours_inside="encode markdown",
     ),
     "store": layer("root", libraries="sqlalchemy alembic", inside="obstore psycopg"),

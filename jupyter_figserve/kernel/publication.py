@@ -184,6 +184,20 @@ class Published:
             self._picture = self._fetch_picture()
         return self._picture
 
+    def fetch(self, format: str, *, dpi: float | None = None) -> Payload:
+        """The picture of this version in a format of the table, as the server keeps or draws it.
+
+        Raises
+        ------
+        FigServeError
+            When it cannot.
+        """
+        from ..pictures import payload_of
+
+        row = get_format(format)
+        data = self._client.get_bytes(f"figures/{self.id}.{row.name}", version=self.version, dpi=dpi)
+        return payload_of(row, data, dpi=dpi)
+
     def __repr__(self) -> str:
         return f'Figure "{self.name}", version {self.version}: {self.url}'
 
