@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from .. import dashboard
 from ..figure import MARKER
-from ..markdown import render_markdown
 from .stills import Still
 
 if TYPE_CHECKING:
@@ -59,6 +58,8 @@ def _row_html(row: list[PlacedPanel], stills: Mapping[str, Still]) -> str:
 def _panel_html(panel: PlacedPanel, still: Still) -> str:
     style = f"flex:{panel.share:g} 1 0;min-width:min(100%,{_LEAST_WIDTH}px);margin:0"
     if panel.kind == dashboard.TEXT:
+        from ..markdown import render_markdown
+
         return f'<div style="{style}">{render_markdown(panel.markdown)}</div>'
     caption = f'<figcaption style="{_QUIET};margin-top:4px">{escape(panel.caption)}</figcaption>'
     return f'<figure style="{style}">{_picture_html(panel, still)}{caption if panel.caption else ""}</figure>'

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from .. import dashboard
 from ..errors import FigServeError
-from ..markdown import render_markdown
 from .board_controls import Controls
 from .board_display import data_url, still_class
 from .stills import Still
@@ -61,6 +60,8 @@ def _panel_json(panel: PlacedPanel, still: Still | None, drawn: dict[str, Any]) 
         "has_page": still.has_page,
     }
     if panel.kind == dashboard.TEXT:
+        from ..markdown import render_markdown
+
         return described | {"html": render_markdown(panel.markdown)}
     if panel.kind == dashboard.LIVE:
         described |= {"path": path_of(panel.object), "fixed": dict(panel.fixed), "drawn": drawn}

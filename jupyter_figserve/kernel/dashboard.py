@@ -267,12 +267,11 @@ class Dashboard:
             For a parameter that no live panel has, or that does not allow the value.
         """
         locked = {}
-        for key, value in lock.items():
-            place, _, name = key.rpartition(".")
-            panel = next((p for p in self.panels if name in p.parameters.names and place in ("", p.place)), None)
+        for name, value in lock.items():
+            panel = next((panel for panel in self.panels if name in panel.parameters.names), None)
             if panel is None:
-                raise InvalidInput(f"No live panel has a parameter {key!r:.60} to lock.", code="unknown_parameter")
-            locked[key] = panel.object.offer.signature.from_python({name: value})[name]
+                raise InvalidInput(f"No live panel has a parameter {name!r:.60} to lock.", code="unknown_parameter")
+            locked.update(panel.object.offer.signature.from_python({name: value}))
         return locked
 
 

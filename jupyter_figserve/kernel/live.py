@@ -52,6 +52,11 @@ class LiveFigure:
         return self._offer.signature.parameters
 
     @property
+    def description(self) -> str:
+        """The first line of the function's docstring."""
+        return self._offer.description
+
+    @property
     def fixed(self) -> dict[str, Any]:
         """JSON values of the parameters that ``bind`` has fixed."""
         return dict(self._fixed)

@@ -234,7 +234,7 @@ def _type_words(item: object) -> str:
 
 def _alt_of(item: object, kind: str) -> str:
     if isinstance(item, LiveFigure):
-        return item.name.replace("_", " ")
+        return item.description or item.name.replace("_", " ")
     if isinstance(item, Published):
         return item.alt
     if isinstance(item, CapturedPlot):

@@ -1,5 +1,6 @@
 // A dashboard with its controls in a notebook: each move draws the panels that it concerns, and no others.
 const PAUSE = 100;
+const keyOf = (control) => control.key;
 
 function render({ model, el }) {
   const inputs = new Map();
@@ -10,7 +11,7 @@ function render({ model, el }) {
   if (model.get("theme")) el.dataset.theme = model.get("theme");
   el.append(hideStills(model.get("still_class")), heading(model.get("heading"), model.get("href")));
   const shared = controls.filter((control) => control.is_shared);
-  if (shared.length) el.append(makeForm(shared, inputs));
+  if (shared.length) el.append(makeForm(shared, inputs, keyOf));
   for (const row of model.get("rows")) {
     const across = document.createElement("div");
     across.className = "row";
@@ -19,7 +20,7 @@ function render({ model, el }) {
   }
 
   let sent = "";
-  const values = () => readValues(controls, inputs, (control) => control.key);
+  const values = () => readValues(controls, inputs, keyOf);
   const follow = (pause) => { for (const panel of panels) panel.follow(pause); };
   const heard = () => {
     if (JSON.stringify(model.get("params")) === sent) return;
@@ -60,7 +61,7 @@ function render({ model, el }) {
 
   function fill(box, panel) {
     const own = controls.filter((control) => !control.is_shared && control.places.includes(panel.place));
-    if (own.length) box.append(makeForm(own, inputs));
+    if (own.length) box.append(makeForm(own, inputs, keyOf));
     const status = words("p", "");
     status.setAttribute("role", "status");
     const image = makeImage(panel);
@@ -134,13 +135,6 @@ function render({ model, el }) {
       say(status, image, error.message, true);
     }
   }
-}
-
-function makeForm(controls, inputs) {
-  const form = document.createElement("form");
-  form.addEventListener("submit", (event) => event.preventDefault());
-  for (const control of controls) form.append(makeControl(control, control.key, inputs));
-  return form;
 }
 
 function makeImage(panel) {

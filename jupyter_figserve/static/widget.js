@@ -2,15 +2,13 @@
 const PAUSE = 100;
 
 function render({ model, el }) {
-  const form = document.createElement("form");
   const status = document.createElement("div");
   const image = document.createElement("img");
   const inputs = new Map();
+  const form = makeForm(model.get("controls"), inputs);
   el.classList.add("figserve-live");
   status.setAttribute("role", "status");
   image.alt = model.get("heading");
-  form.addEventListener("submit", (event) => event.preventDefault());
-  for (const parameter of model.get("controls")) form.append(makeControl(parameter, parameter.name, inputs));
   el.append(form, status, image);
 
   let timer = null;

@@ -1,6 +1,15 @@
 // What the notebook's widgets have in common: a control for each parameter, how its value is read and written, and how
 // a picture is asked for. It stands before each widget's own script, which is one module.
 
+// A form of controls. JupyterLab's own shortcuts do not apply in it: an arrow key would fold a section of the notebook.
+function makeForm(controls, inputs, keyOf = (parameter) => parameter.name) {
+  const form = document.createElement("form");
+  form.addEventListener("submit", (event) => event.preventDefault());
+  for (const control of controls) form.append(makeControl(control, keyOf(control), inputs));
+  for (const element of form.querySelectorAll("input, select")) element.dataset.lmSuppressShortcuts = "true";
+  return form;
+}
+
 function makeControl(parameter, key, inputs) {
   const label = document.createElement("label");
   const words = document.createElement("span");
