@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .dashboard import Dashboard
     from .panels import PlacedPanel
 
-_STYLE = Path(__file__).parent.parent / "static" / "board.css"
+_STYLE = Path(__file__).parent.parent / "static" / "board_widget.css"
 
 
 def make_board_widget(
@@ -81,7 +81,7 @@ def _widget_class() -> Any:
     class BoardWidget(anywidget.AnyWidget):
         """``params`` holds the value of each control; observe it, set it, link it."""
 
-        _esm = read_module("board.js")
+        _esm = read_module("board_widget.js")
         _css = _STYLE.read_text(encoding="utf-8")
         heading = traitlets.Unicode().tag(sync=True)
         href = traitlets.Unicode().tag(sync=True)

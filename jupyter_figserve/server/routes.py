@@ -7,6 +7,7 @@ from typing import Any
 from . import (
     agent,
     dashboard_links,
+    dashboard_pages,
     dashboards,
     diagnosis,
     embedding,
@@ -70,6 +71,9 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/dashboards", dashboards.DashboardsHandler),
     (rf"/api/dashboards/{_ID}", dashboards.DashboardHandler),
     (rf"/api/dashboards/{_ID}/links", dashboard_links.DashboardLinksHandler),
+    (rf"/dashboards/{_ID}", dashboard_pages.DashboardPageHandler),
+    (rf"/dashboards/{_ID}\.([a-z]{{2,5}})", dashboard_pages.DashboardBytesHandler),
+    (rf"/dashboards/{_ID}/events", dashboard_pages.DashboardEventsHandler),
     (rf"/live/f/{_ID}", live.LastingPageHandler),
     (rf"/live/f/{_ID}\.([a-z]{{2,5}})", live.LastingBytesHandler),
     (rf"/live/{_SESSION}/{_NAME}", live.LivePageHandler),

@@ -136,6 +136,21 @@ def dashboard(board: Board, base: Base) -> dict[str, Any]:
     }
 
 
+def panel_words(place: Place) -> dict[str, Any]:
+    """What anybody may know who sees the panel."""
+    panel = place.panel
+    return {
+        "kind": panel.kind,
+        "place": place.name,
+        "share": panel.share,
+        "caption": panel.caption,
+        "alt": place.alt,
+        "width": place.width,
+        "height": place.height,
+        "html": render_markdown(panel.markdown) if panel.kind == TEXT else None,
+    }
+
+
 def dashboard_link(link: DashboardLink) -> dict[str, Any]:
     """A link onto a dashboard as lists show it."""
     return _link_with_parameters(link) | {"dashboard": link.dashboard}
@@ -259,16 +274,7 @@ def _panel(place: Place, base: Base) -> dict[str, Any]:
             query = place.target.declaration.parameters.query(panel.values)
             mimetype = "image/png"
         image = f"{url}.png" + (f"?{query}" if query else "")
-    return panel.as_json() | {
-        "place": place.name,
-        "url": url,
-        "image_url": image,
-        "alt": place.alt,
-        "width": place.width,
-        "height": place.height,
-        "mimetype": mimetype,
-        "html": render_markdown(panel.markdown) if panel.kind == TEXT else None,
-    }
+    return panel.as_json() | panel_words(place) | {"url": url, "image_url": image, "mimetype": mimetype}
 
 
 def _thumbnail_url(record: FigureRecord, base: Base) -> str | None:

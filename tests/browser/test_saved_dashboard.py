@@ -18,7 +18,6 @@ from tests.kernel import saving as example
 from .conftest import check_contrast, check_phone, tab_stops
 
 pytestmark = pytest.mark.browser
-WIDE = "([place, width]) => document.querySelector(`#panel-${place} img`).naturalWidth === width"
 
 
 @pytest.fixture(scope="module")
@@ -127,13 +126,11 @@ def test_the_nearest_state_says_so(page, tmp_path):
 
 def test_without_javascript(chromium, path):
     """The default state with its words, and no dead controls."""
-    page = chromium.browser.new_context(java_script_enabled=False).new_page() if chromium.browser else None
-    if page is None:
-        page = chromium.new_page()
-        page.route(path.as_uri(), lambda route: route.fulfill(
-            body=path.read_text(), content_type="text/html", headers={"Content-Security-Policy": "script-src 'none'"}
-        ))  # fmt: skip
+    page = chromium.new_page()
+    policy = {"Content-Security-Policy": "script-src 'none'"}
+    page.route(path.as_uri(), lambda route: route.fulfill(path=path, content_type="text/html", headers=policy))
     page.goto(path.as_uri())
+    assert page.locator("main.scripted").count() == 0
     assert page.locator("#panel-1-1 img").is_visible()
     assert not page.get_by_label("Type").is_visible()
     assert "Type: Deer" in page.locator("#panel-1-1 .values").inner_text()

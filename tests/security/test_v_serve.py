@@ -17,6 +17,7 @@ from jupyter_figserve.livefigure import Request
 from jupyter_figserve.server import (
     agent,
     dashboard_links,
+    dashboard_pages,
     dashboards,
     diagnosis,
     embedding,
@@ -134,6 +135,9 @@ async def make_samples(owner, services) -> list[Sample]:
     )
     text = {"title": "Board", "rows": [[{"kind": "text", "markdown": "Notes"}]]}
     board = (await owner.post("/api/dashboards", text)).json()["id"]
+    picture = await owner.publish("picture", PNG)
+    rows = [[{"kind": "figure", "figure": one["id"]} for one in (picture, framed)]]
+    framed_board = (await owner.post("/api/dashboards", {"title": "Framed", "rows": rows})).json()["id"]
     private = [
         (dashboards.DashboardsHandler, "/api/dashboards"),
         (dashboards.DashboardHandler, f"/api/dashboards/{board}"),
@@ -153,6 +157,18 @@ async def make_samples(owner, services) -> list[Sample]:
         (diagnosis.DiagnosisHandler, "/api/diagnosis"),
     ]
     made += [Sample(handler, path, JSON, True) for handler, path in private]
+    board_link = (await owner.post(f"/api/dashboards/{framed_board}/links")).json()["url"].rpartition("/")[2]
+    made += [
+        Sample(dashboard_pages.DashboardPageHandler, f"/dashboards/{board}", PAGE, True, html),
+        Sample(dashboard_pages.DashboardPageHandler, f"/dashboards/{framed_board}", PAGE_WITH_FRAME, True, html),
+        Sample(dashboard_pages.DashboardBytesHandler, f"/dashboards/{board}.png", IMAGE, True, "image/png", True),
+        Sample(dashboard_pages.DashboardBytesHandler, f"/dashboards/{board}.json", JSON, True),
+        Sample(shared.LinkHandler, f"/f/{board_link}", PAGE_WITH_FRAME, False, html),
+        Sample(shared.LinkHandler, f"/f/{board_link}/embed", PAGE_WITH_FRAME, False, html),
+        Sample(shared.LinkHandler, f"/f/{board_link}.json", JSON, False),
+        Sample(shared.LinkHandler, f"/f/{board_link}.png", IMAGE, False, "image/png", True),
+        Sample(shared.LinkHandler, f"/f/{board_link}/1-1.png", IMAGE, False, "image/png", True),
+    ]
     made += [
         Sample(status.StatusHandler, "/api/status", JSON, False),
         Sample(
@@ -214,7 +230,8 @@ WITHOUT_GET = {
     renders.SimpleRenderHandler,
     renderurls.RenderUrlHandler,
 }
-STREAMS = {events.EventsHandler}
+RUNNING = {live.LiveBytesHandler, live.LastingBytesHandler, dashboard_pages.DashboardBytesHandler}
+STREAMS = {events.EventsHandler, dashboard_pages.DashboardEventsHandler}
 
 
 def check(answer, policy: str, *, is_private: bool, is_bytes: bool = False) -> None:

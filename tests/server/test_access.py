@@ -89,6 +89,15 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/api/dashboards/{id}/links"): (200, EITHER),
     ("HEAD", "/api/dashboards/{id}/links"): (200, EITHER),
     ("POST", "/api/dashboards/{id}/links"): (201, PUBLISH),
+    ("GET", "/dashboards/{id}"): (200, READ),
+    ("HEAD", "/dashboards/{id}"): (200, READ),
+    ("GET", "/dashboards/{id}/events"): (200, READ),
+    ("GET", "/dashboards/{id}.{ext}"): (200, READ),
+    ("HEAD", "/dashboards/{id}.{ext}"): (200, READ),
+    ("GET", "/f/{token}/{place}.{ext}"): (200, ANYBODY),
+    ("HEAD", "/f/{token}/{place}.{ext}"): (200, ANYBODY),
+    ("GET", "/f/{token}/events"): (200, ANYBODY),
+    ("HEAD", "/f/{token}/events"): (200, ANYBODY),
     ("GET", "/live/{session}/{name}"): (200, READ),
     ("HEAD", "/live/{session}/{name}"): (200, READ),
     ("GET", "/live/{session}/{name}.{ext}"): (503, READ),
@@ -177,9 +186,9 @@ async def revoke(services, key: str) -> None:
     await asyncio.wrap_future(services.store.write(lambda connection: keys.remove(connection, key_id)))
 
 
-async def status_of_stream(client, headers: dict[str, str]) -> int:
+async def status_of_stream(client, path: str, headers: dict[str, str]) -> int:
     async with connect(client.prefix) as connection:
-        await connection.send_head("GET", "/api/events", headers)
+        await connection.send_head("GET", path, headers)
         return (await connection.receive_head())[0]
 
 
@@ -198,7 +207,7 @@ async def test_each_cell_of_the_table(credential, owner, stranger, services, mak
     for operation in TABLE:
         method, path = operation
         if path == "/api/events":
-            found[operation] = await status_of_stream(stranger, headers)
+            found[operation] = await status_of_stream(stranger, path, headers)
             continue
         # Each asks about things of its own, as many of them delete what they are asked about.
         if "{signed}" in path:
@@ -213,8 +222,16 @@ async def test_each_cell_of_the_table(credential, owner, stranger, services, mak
             thing = things.get(path.rpartition("/")[0], figure["id"])
             values = {"id": thing, "token": token, "ext": "png", "number": "1", "file": "copy.js", "digest": "0" * 16}
             values |= {"session": session.id, "path": PLOT}
-        if "/dashboards/{id}" in path:
-            values["id"] = (await owner.post("/api/dashboards", BOARD)).json()["id"]
+        if "/dashboards/{id}" in path or "{place}" in path or path == "/f/{token}/events":
+            board = await owner.post(
+                "/api/dashboards", BOARD | {"rows": [[{"kind": "figure", "figure": figure["id"]}]]}
+            )
+            values |= {"id": board.json()["id"], "place": "1-1"}
+            link = (await owner.post(f"/api/dashboards/{values['id']}/links")).json()
+            values["token"] = link["url"].rpartition("/")[2]
+        if path.endswith("/events") and method == "GET":
+            found[operation] = await status_of_stream(stranger, path.format(**values), headers)
+            continue
         if path.startswith("/render/"):
             values["source"], QUERIES[operation] = pack("1"), {"sig": services.url_signer.sign(*SIGNED)}
         if "/live/" in path:
