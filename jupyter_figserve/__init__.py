@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from .errors import FigServeError, NotConnected
     from .kernel.captured import CapturedPlot, last, plots_dir
     from .kernel.connection import connect
+    from .kernel.dashboard import Dashboard
     from .kernel.live import LiveFigure, live
     from .kernel.magics import load_ipython_extension
+    from .kernel.panels import Panel
     from .kernel.publication import Published, SharedLink
     from .kernel.publish import figures, publish, unpublish
     from .kernel.render import render, render_url
@@ -21,9 +23,11 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "CapturedPlot": ".kernel.captured",
+    "Dashboard": ".kernel.dashboard",
     "FigServeError": ".errors",
     "LiveFigure": ".kernel.live",
     "NotConnected": ".errors",
+    "Panel": ".kernel.panels",
     "Published": ".kernel.publication",
     "Range": ".parameters",
     "SharedLink": ".kernel.publication",
@@ -42,9 +46,11 @@ _HOMES = {
 
 __all__ = [
     "CapturedPlot",
+    "Dashboard",
     "FigServeError",
     "LiveFigure",
     "NotConnected",
+    "Panel",
     "Published",
     "Range",
     "SharedLink",

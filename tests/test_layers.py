@@ -19,9 +19,8 @@ SANDBOX_CHILD = frozenset(
     " zygote".split()
 )
 SANDBOX_WIRE = frozenset({"wire"})
-ENCODE = frozenset(
-    {"describe", "detached", "drawing", "encode", "pickling", "pictures", "png", "resolve", "restyle", "rich", "scope"}
-)
+MARKDOWN = frozenset({"markdown"})
+ENCODE = frozenset("describe detached drawing encode pickling pictures png printing resolve restyle rich scope".split())
 
 
 @dataclass(frozen=True)
@@ -55,17 +54,18 @@ LAYERS = {
     "init": layer(ours_inside="root kernel server"),
     "root": layer(),
     "encode": layer("root", inside="PIL bokeh isal matplotlib numpy zlib_ng"),
+    "markdown": layer(inside="markdown_it"),
     "sandbox_wire": layer("root"),
     "sandbox_child": layer("root encode sandbox_wire", inside="matplotlib numpy"),
     "sandbox": layer("root sandbox_wire"),
     "kernel": layer(
-        "root",
-        inside="IPython anywidget cloudpickle ipykernel ipywidgets jupyter_core tornado traitlets",
+        "root markdown",
+        inside="IPython anywidget cloudpickle ipykernel ipywidgets jinja2 jupyter_core tornado traitlets",
         ours_inside="encode",
     ),
     "store": layer("root", libraries="sqlalchemy alembic", inside="obstore psycopg"),
     "server": layer(
-        "root store sandbox",
+        "root markdown store sandbox",
         libraries="itsdangerous jinja2 jupyter_client jupyter_core jupyter_server limits tornado traitlets",
     ),
     "cli": layer("root", inside="*", ours_inside="init encode kernel sandbox store server demo"),
@@ -79,6 +79,8 @@ def layer_of(module: str) -> str:
         return "init"
     if parts[0] in ENCODE:
         return "encode"
+    if parts[0] in MARKDOWN:
+        return "markdown"
     if parts[0] == "sandbox":
         if parts[-1] in SANDBOX_CHILD:
             return "sandbox_child"

@@ -29,7 +29,7 @@ def blocks(language: str) -> list[str]:
 def test_the_python_runs_from_top_to_bottom(live_server):
     """A reader who pastes every notebook block, in order, into one notebook gets no error and the links they show."""
     code = [block for block in blocks("python") if not block.startswith("c.")]
-    assert len(code) == 5
+    assert len(code) == 6
     with live_server.kernel("readme.ipynb") as kernel:
         for block in code:
             execution = kernel.run(block)

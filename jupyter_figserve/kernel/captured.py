@@ -83,10 +83,14 @@ class CapturedPlot:
         return f"Plot {self.path}: {self.url}"
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        href = display.href_of(self.url, is_own=self._connection.is_own)
+        return display.plot_bundle(repr(self), self.path, href, self.still())
+
+    def still(self) -> Payload | None:
+        """The picture itself; None when it has made room for newer ones or the server is gone."""
         if self._picture is None:
             self._picture = self._fetch()
-        href = display.href_of(self.url, is_own=self._connection.is_own)
-        return display.plot_bundle(repr(self), self.path, href, self._picture)
+        return self._picture
 
     def _fetch(self) -> Payload | None:
         try:

@@ -52,6 +52,21 @@ class LiveFigure:
         return self._offer.signature.parameters
 
     @property
+    def description(self) -> str:
+        """The first line of the function's docstring."""
+        return self._offer.description
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """JSON values of the parameters that ``bind`` has fixed."""
+        return dict(self._fixed)
+
+    @property
+    def offer(self) -> Offer:
+        """The function as this kernel answers for it."""
+        return self._offer
+
+    @property
     def id(self) -> str:
         """Its lasting id, the same in every kernel of this notebook."""
         return self._address()["id"]

@@ -166,8 +166,7 @@ class Published:
         """Data and metadata by mimetype for the notebook; ``with_link=False`` leaves the picture alone."""
         if self._drawn_from is not None:
             display.close_if_inline(self._drawn_from())
-        if self._picture is None:
-            self._picture = self._fetch_picture()
+        picture = self.still()
         card = display.Card(
             name=self.name,
             title=self.title,
@@ -177,7 +176,27 @@ class Published:
             href=display.href_of(self.url, is_own=self._connection.is_own),
             figure=self.id,
         )
-        return display.figure_bundle(card, self._picture, with_link=with_link)
+        return display.figure_bundle(card, picture, with_link=with_link)
+
+    def still(self) -> Payload | None:
+        """A picture of this version as an ``img`` element takes it; None when there is none at hand."""
+        if self._picture is None:
+            self._picture = self._fetch_picture()
+        return self._picture
+
+    def fetch(self, format: str, *, dpi: float | None = None) -> Payload:
+        """The picture of this version in a format of the table, as the server keeps or draws it.
+
+        Raises
+        ------
+        FigServeError
+            When it cannot.
+        """
+        from ..pictures import payload_of
+
+        row = get_format(format)
+        data = self._client.get_bytes(f"figures/{self.id}.{row.name}", version=self.version, dpi=dpi)
+        return payload_of(row, data, dpi=dpi)
 
     def __repr__(self) -> str:
         return f'Figure "{self.name}", version {self.version}: {self.url}'

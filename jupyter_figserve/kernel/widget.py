@@ -7,6 +7,7 @@ server is on the page's own site, they come by the widget's messages, between ce
 from __future__ import annotations
 
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from .worker import worker
 if TYPE_CHECKING:
     from .live import LiveFigure
 
-_MODULE = Path(__file__).parent.parent / "static" / "widget.js"
+_STATIC = Path(__file__).parent.parent / "static"
 _STYLE = """
 .figserve-live { display: grid; gap: 8px; color: var(--jp-ui-font-color1, inherit); }
 .figserve-live form { display: flex; flex-wrap: wrap; gap: 8px 16px; }
@@ -37,13 +38,13 @@ def make_widget(figure: LiveFigure, values: dict[str, Any]) -> Any:
         name=figure.name,
         heading=figure.name.replace("_", " "),
         controls=parameters.as_json(),
-        path=_path(figure),
+        path=path_of(figure),
         params=parameters.complete(values),
         parameters=parameters,
     )
 
 
-def _path(figure: LiveFigure) -> str:
+def path_of(figure: LiveFigure) -> str:
     """The figure's page as a path: the notebook's page may know the server by another host than the kernel does."""
     try:
         return urlsplit(figure.url()).path
@@ -51,18 +52,27 @@ def _path(figure: LiveFigure) -> str:
         return ""
 
 
+def read_module(name: str) -> str:
+    """A widget's script with the controls that all widgets have: a widget loads one module, which can import none."""
+    return "".join((_STATIC / part).read_text(encoding="utf-8") for part in ("widget_controls.js", name))
+
+
+def require_anywidget() -> None:
+    """Say what to install where it is not there."""
+    if find_spec("anywidget") is None:
+        raise ImportError('The widget needs anywidget: pip install "anywidget>=0.9.13"')
+
+
 @cache
 def _widget_class() -> Any:
-    try:
-        import anywidget
-        import traitlets
-    except ImportError as error:
-        raise ImportError('The widget needs anywidget: pip install "anywidget>=0.9.13"') from error
+    require_anywidget()
+    import anywidget
+    import traitlets
 
     class LiveWidget(anywidget.AnyWidget):
         """``params`` holds the value of each parameter; observe it, set it, link it."""
 
-        _esm = _MODULE
+        _esm = read_module("widget.js")
         _css = _STYLE
         name = traitlets.Unicode()
         heading = traitlets.Unicode().tag(sync=True)

@@ -48,11 +48,16 @@ class Offer:
     data_version: Any = None
     revision: str = field(default_factory=lambda: secrets.token_hex(6))
 
-    def as_json(self) -> dict[str, Any]:
+    @property
+    def description(self) -> str:
+        """The first line of the function's docstring."""
         doc = inspect.getdoc(self.function) or ""
+        return doc.partition("\n")[0][:_DESCRIPTION_LENGTH]
+
+    def as_json(self) -> dict[str, Any]:
         return {
             "name": self.name,
-            "description": doc.partition("\n")[0][:_DESCRIPTION_LENGTH],
+            "description": self.description,
             "parameters": self.signature.parameters.as_json(),
             "sizes": [name for name in SIZES if name not in self.signature.sizes],
             "cache": self.cache,

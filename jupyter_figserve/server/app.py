@@ -109,6 +109,7 @@ class FigServe(FigServeTraits, RenderTraits, ExtensionApp):
         self.services.kernels.close()
         self.services.capture.close()
         self.services.directories.close()
+        self.services.boards.close()
         self.services.events.close()
         await self.services.preserving.close()
         await self.services.drawing.jobs.close()

@@ -164,7 +164,7 @@ class Handler(JupyterHandler):
         hosts = {self.request.host + self.services.urls.prefix, self.base.url.partition("://")[2]}
         return f"{self.root}/frame/{signed}.html", " ".join(sorted(f"{host}/frame/" for host in hosts))
 
-    def json_body(self, allowed: tuple[str, ...]) -> dict[str, Any]:
+    def json_body(self, allowed: tuple[str, ...], limit: int = _JSON_LIMIT) -> dict[str, Any]:
         """The request's JSON object.
 
         Raises
@@ -172,8 +172,8 @@ class Handler(JupyterHandler):
         InvalidInput
             When it is none, or has a field that is not in ``allowed``.
         """
-        if len(self.request.body) > _JSON_LIMIT:
-            raise errors.TooLarge(f"The request has more than {_JSON_LIMIT:,} bytes of JSON.")
+        if len(self.request.body) > limit:
+            raise errors.TooLarge(f"The request has more than {limit:,} bytes of JSON.")
         try:
             data = json.loads(self.request.body or b"{}")
         except (ValueError, RecursionError) as error:

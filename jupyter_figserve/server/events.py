@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
@@ -82,6 +83,26 @@ class Subscriber:
             self._waiter.set_result(None)
 
 
+class Listener(Subscriber):
+    """Hears at once, of every owner.
+
+    Parameters
+    ----------
+    heard
+        Takes each event.
+    """
+
+    def __init__(self, heard: Callable[[Event], None]) -> None:
+        super().__init__(None)
+        self._heard = heard
+
+    def offer(self, event: Event) -> None:
+        self._heard(event)
+
+
+AnySubscriber = TypeVar("AnySubscriber", bound=Subscriber)
+
+
 class EventHub:
     """Hands new events of the catalog to the streams that are open."""
 
@@ -91,13 +112,28 @@ class EventHub:
         self._last_id = 0
         self._stamp = -1
         self._timer: PeriodicCallback | None = None
+        self._committed: list[Callable[[], None]] = []
 
     def subscribe(self, owner: str | None) -> Subscriber:
+        return self._add(Subscriber(owner))
+
+    def listen(self, heard: Callable[[Event], None], committed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``heard`` with each event, and ``committed`` whenever anything at all was written, until what is
+        returned is called."""
+        listener = self._add(Listener(heard))
+        self._committed.append(committed)
+
+        def stop() -> None:
+            self._committed.remove(committed)
+            self.unsubscribe(listener)
+
+        return stop
+
+    def _add(self, subscriber: AnySubscriber) -> AnySubscriber:
         if not self._subscribers:
             self._last_id = events.newest_id(self._store.catalog.reader)
             self._timer = PeriodicCallback(self.wake, _LOOK_MILLISECONDS)
             self._timer.start()
-        subscriber = Subscriber(owner)
         self._subscribers.add(subscriber)
         return subscriber
 
@@ -118,13 +154,15 @@ class EventHub:
         while found := events.after(self._store.catalog.reader, self._last_id):
             self._last_id = found[-1].id
             for event in found:
-                for subscriber in self._subscribers:
+                for subscriber in list(self._subscribers):
                     subscriber.offer(event)
+        for committed in list(self._committed):
+            committed()
 
     def announce(self, owner: str, kind: str, data: dict[str, Any]) -> None:
         """Tell who listens now; this is kept nowhere, and a stream that is behind can do without it."""
         event = Event(0, 0.0, owner, kind, data)
-        for subscriber in self._subscribers:
+        for subscriber in list(self._subscribers):
             if not subscriber.is_loaded:
                 subscriber.offer(event)
 

@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
+from ..dashboard import DashboardLink
 from ..errors import Conflict, Forbidden, InvalidInput, NotFound
 from ..figure import FigureRecord
 from ..links import DEFAULT_LINK_LIFE, Link, check_label, find_token, hash_secret, new_link_id, new_token
 from ..livefigure import LiveLink
-from ..store import links, live
+from ..store import dashboard_links, dashboards, links, live
 from ..store.figures import LIMIT, MOST, write_cursor
 from ..times import parse_expiry
 from . import shapes
@@ -92,11 +93,11 @@ class FindLinkHandler(PrivateHandler):
         if token is None:
             raise InvalidInput("Give url as the link's URL, which ends in /f/ and 32 letters, digits, - and _.")
         store = self.services.store
-        link = links.find_by_token(store.catalog.reader, token)
-        record = store.find_figure(link.figure) if link else None
-        if link is None or record is None or not self.caller.may_see(record.owner):
+        reader = store.catalog.reader
+        link = links.find_by_token(reader, token) or dashboard_links.find_by_token(reader, token)
+        if link is None:
             raise NotFound("There is no such link.")
-        self.answer(shapes.link(link))
+        self.answer(shapes.any_link(_own_any_link(self, link.id)))
 
 
 class LinkHandler(PrivateHandler):
@@ -127,12 +128,15 @@ class LinkHandler(PrivateHandler):
             changes["expires"] = read_expiry(body["expires"], settings, store.clock(), link.created)
         if "label" in body:
             changes["label"] = check_label(body["label"])
-        self.answer(shapes.any_link(await asyncio.wrap_future(store.change_link(link, changes))))
+        changed = await asyncio.wrap_future(store.change_link(link, changes))
+        self.services.events.wake()
+        self.answer(shapes.any_link(changed))
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self, link_id: str) -> None:
         await asyncio.wrap_future(self.services.store.revoke_link(_own_any_link(self, link_id)))
+        self.services.events.wake()
         self.set_status(204)
         self.finish()
 
@@ -162,8 +166,12 @@ def _own_link(handler: PrivateHandler, link_id: str) -> Link:
     return link
 
 
-def _own_any_link(handler: PrivateHandler, link_id: str) -> Link | LiveLink:
+def _own_any_link(handler: PrivateHandler, link_id: str) -> Link | LiveLink | DashboardLink:
     reader = handler.services.store.catalog.reader
+    onto_board = dashboard_links.find(reader, link_id)
+    board = dashboards.find(reader, onto_board.dashboard) if onto_board else None
+    if onto_board is not None and board is not None and handler.caller.may_see(board.owner):
+        return onto_board
     onto_live = live.find_link(reader, link_id)
     shown = live.find(reader, onto_live.live) if onto_live else None
     if onto_live is not None and shown is not None and handler.caller.may_see(shown.owner):

@@ -74,12 +74,13 @@ async def answer_shared(handler: Handler, link: LiveLink, token: str, suffix: st
         movable = link.narrow(target.declaration.parameters)
         handler.answer({"name": target.record.name, "schema": movable.schema(), "url": handler.base.link(token)})
     else:
-        await _answer_picture(handler, link, target, suffix)
+        await answer_picture(handler, link, target, suffix)
     if handler.request.method == "GET" and handler.get_status() == 200:
         services.views.note(link, handler.request)
 
 
-async def _answer_picture(handler: Handler, link: LiveLink, target: Target, suffix: str) -> None:
+async def answer_picture(handler: Handler, link: LiveLink, target: Target, suffix: str) -> None:
+    """A live figure's picture within what the link allows; what may be raised is that of ``answer_shared``."""
     services, row = handler.services, get_format(suffix)
     request = read_shared_request(
         link, target.declaration, read_query(handler), row.name, services.settings.link_sizes.widths

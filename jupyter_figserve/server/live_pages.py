@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import InvalidInput
@@ -28,6 +28,8 @@ class Control:
         The text of the default, which an address leaves out.
     options
         Text and label of each.
+    prefix
+        Before the parameter's name in the form, where a page has several live figures.
     """
 
     parameter: Parameter
@@ -35,6 +37,12 @@ class Control:
     texts: tuple[str, ...]
     default: str | None
     options: tuple[tuple[str, str], ...] = ()
+    prefix: str = ""
+
+    @property
+    def field(self) -> str:
+        """Its name in the form, and in the address."""
+        return self.prefix + self.name
 
     @property
     def name(self) -> str:
@@ -119,6 +127,16 @@ def make_view(
     controls = [_control(item, None, values[item.name]) for item in parameters.items]
     parts = [parameters.query(values), *(f"{name}={texts[-1]}" for name, texts in sizes.items() if texts[-1].isdigit())]
     return View(address, "&".join(part for part in parts if part), controls, "", is_paused)
+
+
+def make_control(item: Parameter, said: Sequence[str] | None, *, prefix: str = "") -> Control:
+    """The control of one parameter as an address has it; what the address says wrongly stands there to be corrected."""
+    if said:
+        try:
+            return replace(_control(item, None, item.parse(said)), prefix=prefix)
+        except InvalidInput:
+            return replace(_control(item, said), prefix=prefix)
+    return replace(_control(item, None, item.default), prefix=prefix)
 
 
 def _control(item: Parameter, texts: Sequence[str] | None, value: Any = None) -> Control:

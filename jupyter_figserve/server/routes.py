@@ -6,6 +6,9 @@ from typing import Any
 
 from . import (
     agent,
+    dashboard_links,
+    dashboard_pages,
+    dashboards,
     diagnosis,
     embedding,
     events,
@@ -66,6 +69,12 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/api/live/{_ID}/links", live_links.LiveLinksHandler),
     (rf"/api/live/{_ID}/frozen", live.FrozenHandler),
     (rf"/api/live/{_ID}/source", live_sources.LiveSourceHandler),
+    (r"/api/dashboards", dashboards.DashboardsHandler),
+    (rf"/api/dashboards/{_ID}", dashboards.DashboardHandler),
+    (rf"/api/dashboards/{_ID}/links", dashboard_links.DashboardLinksHandler),
+    (rf"/dashboards/{_ID}", dashboard_pages.DashboardPageHandler),
+    (rf"/dashboards/{_ID}\.([a-z]{{2,5}})", dashboard_pages.DashboardBytesHandler),
+    (rf"/dashboards/{_ID}/events", dashboard_pages.DashboardEventsHandler),
     (rf"/live/f/{_ID}", live.LastingPageHandler),
     (rf"/live/f/{_ID}\.([a-z]{{2,5}})", live.LastingBytesHandler),
     (rf"/live/{_SESSION}/{_NAME}", live.LivePageHandler),

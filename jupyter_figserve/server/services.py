@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from .wishes import RenderLimits
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from .board_events import BoardWatch
     from .capture import Capture
     from .detached import DetachedFunctions
     from .drawing import Drawing
@@ -99,3 +101,10 @@ class Services:
     url_signer: UrlSigner
     render_rate: Rate
     known_hosts: set[str] = field(default_factory=set)
+
+    @cached_property
+    def boards(self) -> BoardWatch:
+        """Who looks at dashboards; made when the first does."""
+        from .board_events import BoardWatch
+
+        return BoardWatch(self)

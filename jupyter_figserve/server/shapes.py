@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+from ..dashboard import FIGURE, LIVE, TEXT, DashboardLink
 from ..figure import FigureRecord, Representation, Version
 from ..formats import FORMATS
 from ..links import Key, Link
 from ..livefigure import LiveLink
+from ..markdown import render_markdown
 from ..snippets import Snippets, image_url
 from ..store.sessions import Session
 from ..times import rfc3339
+from .boards import Board, Place
 from .offers import Target
 from .plots import Plot
 from .urls import LOCAL_NOTE, Base
@@ -112,12 +115,69 @@ def plot(plot: Plot, session: str, base: Base) -> dict[str, Any]:
     }
 
 
+def dashboard(board: Board, base: Base) -> dict[str, Any]:
+    """A dashboard with what its panels show now."""
+    record = board.record
+    layout = record.layout
+    return {
+        "id": record.id,
+        "name": record.name,
+        "title": layout.title,
+        "theme": layout.theme,
+        "controls": None if layout.controls is None else list(layout.controls),
+        "owner": record.owner,
+        "notebook": record.identity.notebook or None,
+        "session": record.session,
+        "version": record.version,
+        "created": rfc3339(record.created),
+        "updated": rfc3339(record.updated),
+        "url": base.dashboard(record.id),
+        "rows": [[_panel(place, base) for place in row] for row in board.rows],
+    }
+
+
+def panel_words(place: Place) -> dict[str, Any]:
+    """What anybody may know who sees the panel."""
+    panel = place.panel
+    return {
+        "kind": panel.kind,
+        "place": place.name,
+        "share": panel.share,
+        "caption": panel.caption,
+        "alt": place.alt,
+        "width": place.width,
+        "height": place.height,
+        "html": render_markdown(panel.markdown) if panel.kind == TEXT else None,
+    }
+
+
+def dashboard_link(link: DashboardLink) -> dict[str, Any]:
+    """A link onto a dashboard as lists show it."""
+    return _link_with_parameters(link) | {"dashboard": link.dashboard}
+
+
+def new_dashboard_link(made: DashboardLink, board: Board, token: str, base: Base) -> dict[str, Any]:
+    """A link at its making: the only time that its URL is shown."""
+    page, title = base.link(token), board.record.layout.title
+    image = image_url(page, "png")
+    return dashboard_link(made) | {
+        "url": page,
+        "image_url": image,
+        "local_only": base.is_local,
+        "note": LOCAL_NOTE if base.is_local else None,
+        "snippets": Snippets(page, image, title, title, None, None).as_json(),
+    }
+
+
 def live_link(link: LiveLink) -> dict[str, Any]:
     """A link onto a live figure as lists show it."""
+    return _link_with_parameters(link) | {"live": link.live}
+
+
+def _link_with_parameters(link: LiveLink | DashboardLink) -> dict[str, Any]:
     return {
         "id": link.id,
         "figure": None,
-        "live": link.live,
         "version": None,
         "label": link.label,
         "created": rfc3339(link.created),
@@ -132,7 +192,9 @@ def live_link(link: LiveLink) -> dict[str, Any]:
     }
 
 
-def any_link(one: Link | LiveLink) -> dict[str, Any]:
+def any_link(one: Link | LiveLink | DashboardLink) -> dict[str, Any]:
+    if isinstance(one, DashboardLink):
+        return dashboard_link(one)
     return live_link(one) if isinstance(one, LiveLink) else link(one)
 
 
@@ -194,6 +256,25 @@ def _representation(
         "digest": part.digest,
         "url": base.bytes(record, part.format, version),
     }
+
+
+def _panel(place: Place, base: Base) -> dict[str, Any]:
+    panel, part = place.panel, place.part
+    url = image = mimetype = None
+    if panel.kind == FIGURE:
+        pinned = "" if panel.version is None else f"?version={panel.version}"
+        url = f"{base.url}/figures/{panel.target}{pinned}"
+        if place.figure is not None and part is not None:
+            size = part.width if part is place.figure.version.thumbnail else None
+            image = base.bytes(place.figure, part.format, panel.version, size)
+        mimetype = place.main.mimetype if place.main else None
+    elif panel.kind == LIVE:
+        url, query = f"{base.url}/live/f/{panel.target}", ""
+        if place.target is not None:
+            query = place.target.declaration.parameters.query(panel.values)
+            mimetype = "image/png"
+        image = f"{url}.png" + (f"?{query}" if query else "")
+    return panel.as_json() | panel_words(place) | {"url": url, "image_url": image, "mimetype": mimetype}
 
 
 def _thumbnail_url(record: FigureRecord, base: Base) -> str | None:

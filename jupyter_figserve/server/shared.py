@@ -11,16 +11,19 @@ from dataclasses import dataclass, field
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.prometheus.log_functions import prometheus_log_method
 
+from ..dashboard import DashboardLink
 from ..errors import CodeFailed, Forbidden, NotFound, OutputInvalid
 from ..figure import FigureRecord, Representation, digest_of
 from ..formats import FORMATS, Format, get_format, get_format_of_mimetype
 from ..links import Link, is_token
 from ..livefigure import LiveLink
 from ..snippets import Snippets, image_url
-from ..store import links, live
+from ..store import dashboard_links, links, live
 from ..store.store import Store
-from . import headers, live_links, shapes
+from . import headers, live_links, shapes, shared_boards
 from .base import PublicHandler
+from .board_events import Viewer
+from .boards import Place
 from .delivery import BlobCache, Bytes, Delivery, InHand, deliver, sends_all
 from .redraw import check_redrawable, draw_again, find_stored
 from .services import Services
@@ -29,7 +32,10 @@ from .views import is_robot
 from .wishes import PICTURES
 
 GONE = "There is nothing at this address: the link may be mistyped, expired or revoked."
-_ADDRESS = re.compile(r"([A-Za-z0-9_-]+)(?:\.([a-z]{2,5})|/(embed))?")
+_ADDRESS = re.compile(
+    r"(?P<token>[A-Za-z0-9_-]+)"
+    r"(?:\.(?P<suffix>[a-z]{2,5})|/(?P<part>embed|events)|/(?P<place>[0-9]+-[0-9]+)\.(?P<of_place>[a-z]{2,5}))?"
+)
 _CACHED_LINKS = 4_096
 
 
@@ -68,8 +74,8 @@ class SharedFigures:
         self._store = store
         self._stamp = -1
         self._found: dict[str, Shared] = {}
-        self._live_stamp = -1
-        self._live: dict[str, LiveLink | None] = {}
+        self._others_stamp = -1
+        self._others: dict[str, LiveLink | DashboardLink | None] = {}
 
     def get(self, token: str) -> Shared:
         """The open link of this token.
@@ -91,19 +97,22 @@ class SharedFigures:
             raise LinkGone
         return shared
 
-    def find_live(self, token: str) -> LiveLink | None:
-        """The link onto a live figure of this token, open or not; None where there is none."""
+    def find_other(self, token: str) -> LiveLink | DashboardLink | None:
+        """The link onto a live figure or a dashboard of this token, open or not; None where there is none."""
         stamp = self._store.catalog.stamp()
-        if stamp != self._live_stamp or len(self._live) > _CACHED_LINKS:
-            self._live.clear()
-            self._live_stamp = stamp
-        if token not in self._live:
-            self._live[token] = live.find_link_by_token(self._store.catalog.reader, token)
-        return self._live[token]
+        if stamp != self._others_stamp or len(self._others) > _CACHED_LINKS:
+            self._others.clear()
+            self._others_stamp = stamp
+        if token not in self._others:
+            reader = self._store.catalog.reader
+            found = live.find_link_by_token(reader, token) or dashboard_links.find_by_token(reader, token)
+            self._others[token] = found
+        return self._others[token]
 
     def check_id(self, link_id: str) -> None:
         """See that the link of this id is still open, or raise ``LinkGone``."""
-        link = links.find(self._store.catalog.reader, link_id)
+        reader = self._store.catalog.reader
+        link = links.find(reader, link_id) or dashboard_links.find(reader, link_id)
         if link is None or not link.is_open(self._store.clock()):
             raise LinkGone
 
@@ -135,10 +144,12 @@ def cache_control(link: Link, services: Services) -> str:
 
 
 class LinkHandler(PublicHandler):
-    """``/f/{token}``, ``/f/{token}.{ext}`` and ``/f/{token}/embed``: one handler, so that misses are all alike."""
+    """``/f/{token}``, ``/f/{token}.{ext}`` and ``/f/{token}/embed``, and of dashboards ``/f/{token}/{place}.{ext}`` and
+    ``/f/{token}/events``: one handler, so that misses are all alike."""
 
     is_page = True
     redacted_path = "/f/[secret]"
+    _viewer: Viewer | None = None
 
     def set_default_headers(self) -> None:
         """None: whatever finishes a request here brings its own whole table."""
@@ -153,38 +164,75 @@ class LinkHandler(PublicHandler):
     @allow_unauthenticated
     async def get(self, address: str) -> None:
         match = _ADDRESS.fullmatch(address)
-        token = match[1] if match else ""
+        token, part = (match["token"], match["part"]) if match else ("", None)
         try:
             if match is None or not is_token(token):
                 raise LinkGone
-            onto_live = self._find_live(token)
-            if onto_live is not None:
-                await live_links.answer_shared(self, onto_live, token, match[2], embedded=match[3] is not None)
+            other = self._find_other(token)
+            if isinstance(other, DashboardLink):
+                await self._send_board(other, match)
+                return
+            if match["place"] is not None or part == "events":
+                raise LinkGone
+            if other is not None:
+                await live_links.answer_shared(self, other, token, match["suffix"], embedded=part is not None)
                 return
             shared = self.services.shared.get(token)
             if not self.services.views.has_left(shared.link, self.request):
                 raise LinkGone
-            if match[2] is None:
-                await self._send_page(shared, token, embedded=match[3] is not None)
-            elif match[2] == "json":
+            if match["suffix"] is None:
+                await self._send_page(shared, token, embedded=part is not None)
+            elif match["suffix"] == "json":
                 await self._use_view(shared)
                 self._send_record(shared, token)
             else:
-                await self._send_bytes(shared, token, match[2])
+                await self._send_bytes(shared, token, match["suffix"])
         except LinkGone:
             self.services.guesses.note(self.request.remote_ip or "")
             raise
 
     head = get
 
-    def _find_live(self, token: str) -> LiveLink | None:
-        """The open link onto a live figure of this token; a look into a cache for all others."""
-        link = self.services.shared.find_live(token)
+    def on_connection_close(self) -> None:
+        if self._viewer is not None:
+            self.services.boards.leave(self._viewer)
+        super().on_connection_close()
+
+    def _find_other(self, token: str) -> LiveLink | DashboardLink | None:
+        """The open link onto a live figure or a dashboard of this token; a look into a cache for all others."""
+        link = self.services.shared.find_other(token)
         if link is None:
             return None
-        if not (link.is_open(self.services.store.clock()) and self.services.settings.allow_public_live):
+        is_off = isinstance(link, LiveLink) and not self.services.settings.allow_public_live
+        if is_off or not link.is_open(self.services.store.clock()):
             raise LinkGone
         return link
+
+    async def _send_board(self, link: DashboardLink, match: re.Match[str]) -> None:
+        """A dashboard, or a panel of it, which is all that its link shows."""
+        services, token = self.services, match["token"]
+        board = shared_boards.find_shared(services, link)
+        if board is None:
+            raise LinkGone
+        if match["part"] == "events":
+            link_id = link.id
+            self._viewer = Viewer(
+                link.dashboard, shared_boards.link_address, lambda: shared_boards.is_open(services, link_id, token)
+            )
+            await shared_boards.answer_events(self, self._viewer, board)
+        elif match["place"] is None:
+            embedded = match["part"] == "embed"
+            await shared_boards.answer_shared(self, link, board, token, match["suffix"], embedded=embedded)
+        else:
+            await self._send_panel(link, board.find(match["place"]), token, match["of_place"])
+
+    async def _send_panel(self, link: DashboardLink, place: Place | None, token: str, suffix: str) -> None:
+        if place is not None and place.target is not None:
+            await shared_boards.answer_live_panel(self, link, place, suffix)
+        elif place is not None and place.figure is not None and suffix != "json":
+            await self._send_bytes(Shared(shared_boards.as_link(link, place), place.figure), token, suffix)
+        else:
+            raise LinkGone
 
     async def _send_bytes(self, shared: Shared, token: str, suffix: str) -> None:
         row = get_format(suffix)

@@ -49,6 +49,9 @@ class Base:
     def plot(self, session: str, path: str) -> str:
         return f"{self.plots(session)}/{quote(path)}"
 
+    def dashboard(self, dashboard_id: str) -> str:
+        return f"{self.url}/dashboards/{dashboard_id}"
+
     def link(self, token: str) -> str:
         return f"{self.url}/f/{token}"
 

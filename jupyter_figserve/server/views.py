@@ -11,9 +11,10 @@ from typing import Any
 from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import IOLoop
 
+from ..dashboard import DashboardLink
 from ..links import Link
 from ..livefigure import LiveLink
-from ..store import links, live
+from ..store import dashboard_links, links, live
 from ..store.links import VIEW_SECONDS
 from ..store.store import Store
 
@@ -40,7 +41,7 @@ class Views:
         self._pending: dict[str, int] = {}
         self._flush_call: Any = None
 
-    def note(self, link: Link | LiveLink, request: HTTPServerRequest) -> None:
+    def note(self, link: Link | LiveLink | DashboardLink, request: HTTPServerRequest) -> None:
         """Count a view of a link without limit; costs a look into a dictionary."""
         who = (link.id, request.remote_ip or "", request.headers.get("User-Agent", ""))
         now = self._store.clock()
@@ -78,8 +79,9 @@ class Views:
             now = self._store.clock()
 
             def add(connection: Any) -> None:
-                # Ids are of one alphabet and never equal: each is a row of one of the two.
+                # Ids are of one alphabet and never equal: each is a row of one of the three.
                 links.add_views(connection, counts, now)
+                dashboard_links.add_views(connection, counts, now)
                 live.add_views(connection, counts, now)
 
             await asyncio.wrap_future(self._store.write(add))

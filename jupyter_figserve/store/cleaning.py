@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from . import events, figures, keys, links, live, publishing, sessions, tables
+from . import dashboard_links, events, figures, keys, links, live, publishing, sessions, tables
 from .blobs import Blobs
 from .manifests import Manifests
 from .trash import Trash
@@ -60,6 +60,7 @@ def clean_rows(connection: Connection, manifests: Manifests, now: float, keep_se
                 gone += 1
     connection.execute(tables.viewers.delete().where(tables.viewers.c.seen < now - links.VIEW_SECONDS))
     live.remove_expired_links(connection, now - LINK_GRACE)
+    dashboard_links.remove_expired(connection, now - LINK_GRACE)
     return Cleaned(
         figures=gone,
         links=_remove_old_links(connection, now),
@@ -128,13 +129,14 @@ def drop_unheld(connection: Connection, blobs: Blobs, digests: Collection[str]) 
 
 
 def _expired_figures(connection: Connection, before: float) -> list[str]:
-    """Figures made by sessions that ended before, held neither by a link nor by a session that is alive or younger."""
+    """Figures made by sessions that ended before, held by no link, dashboard or session that is alive or younger."""
     made, lives, shown = tables.session_figures.c, tables.sessions.c, tables.links.c
     candidates = (
         sa.select(made.figure)
         .join(tables.sessions, lives.id == made.session)
         .where(lives.ended < before)
         .where(~sa.exists().where(shown.figure == made.figure))
+        .where(~sa.exists().where(tables.dashboard_figures.c.figure == made.figure))
         .distinct()
         .limit(BATCH)
     )

@@ -7,16 +7,18 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from . import deleting, tables
 from .blobs import LocalBlobs
+from .board_manifests import BoardManifests
 from .catalog import opened
 from .cleaning import Cleaned
 from .filesystem import DirectoryLock, fsync_directory, make_private_directory
 from .manifests import Manifests
 from .opening import CATALOG, open_store
-from .restoring import Restored, restore
+from .restoring import Restored, restore, restore_boards
 from .trash import Trash
 
 
@@ -37,6 +39,9 @@ def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -
             done = catalog.write(
                 lambda c: restore(c, Manifests(directory / "figures"), LocalBlobs(directory / "blobs"), progress)
             ).result()
+            boards = BoardManifests(directory / "dashboards")
+            entered, unreadable = catalog.write(lambda c: restore_boards(c, boards)).result()
+            done = replace(done, dashboards=entered, unreadable=(*done.unreadable, *unreadable))
             trash = Trash(directory / "trash")
             catalog.write(lambda c: deleting.hold_blobs(c, trash, time.time())).result()
             keys = _read_keys(path)

@@ -40,6 +40,7 @@ _RELEASE = (
     .where(tables.blobs.c.digest == sa.bindparam("blob"))
     .values(refs=tables.blobs.c.refs - 1, touched=sa.bindparam("now"))
 )
+_PINNED = sa.select(tables.dashboard_figures.c.version).where(tables.dashboard_figures.c.figure == _figure)
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Limits:
     Parameters
     ----------
     keep_versions
-        The most versions of one figure, those that a link shows not counted; 0 for all.
+        The most versions of one figure, those that a link or a dashboard shows not counted; 0 for all.
     """
 
     owner_quota: Quota = NO_QUOTA
@@ -208,11 +209,12 @@ def _insert_figure(connection: Connection, record: FigureRecord) -> None:
 
 
 def _prune(connection: Connection, record: FigureRecord, keep: int, now: float) -> None:
-    """Remove the oldest versions beyond ``keep`` that no link shows."""
+    """Remove the oldest versions beyond ``keep`` that no link and no dashboard shows."""
     numbers = figures.numbers(connection, record.id)
     if not keep or len(numbers) <= keep:
         return
     pinned = {link.version for link in links.of_figure(connection, record.id)}
+    pinned.update(connection.execute(_PINNED, {"figure": record.id}).scalars())
     for number in [n for n in numbers if n not in pinned][keep:]:
         old = figures.find(connection, record.id, number)
         assert old is not None

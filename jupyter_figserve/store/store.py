@@ -16,25 +16,38 @@ from typing import Any, TypeVar
 
 from sqlalchemy.engine import Connection
 
-from ..errors import Conflict, FigServeError, NotFound, QuotaExceeded, ReadOnly
-from ..figure import FigureRecord, Payload, Source, Version, digest_of
-from ..links import Link
+from ..dashboard import DashboardLink, DashboardRecord, Layout
+from ..errors import FigServeError, NotFound, QuotaExceeded, ReadOnly
+from ..figure import FigureRecord, Identity, Payload, Source, Version, digest_of
 from ..livefigure import LiveLink
 from ..times import Clock, system_clock
-from . import cleaning, deleting, figures, links, live, live_manifests, publishing, restoring, sessions
+from . import (
+    cleaning,
+    dashboards,
+    deleting,
+    figures,
+    linking,
+    live,
+    live_manifests,
+    publishing,
+    restoring,
+    sessions,
+)
 from .blobs import Blobs, LocalBlobs
+from .board_manifests import BoardManifests
 from .catalog import Catalog
 from .cleaning import Cleaned
 from .draft import Draft
 from .figures import Filter, Page
 from .filesystem import DirectoryLock
+from .linking import AnyLink
 from .live_manifests import LiveManifests
 from .manifests import Manifests
 from .publishing import Limits
 from .trash import Trash
 
 T = TypeVar("T")
-AnyLink = TypeVar("AnyLink", bound=Link | LiveLink)
+L = TypeVar("L", bound=AnyLink)
 _BESIDE = 2**20
 """Bytes of a version, up to which its blobs are written while its rows are."""
 _PUTTERS = 2
@@ -65,6 +78,7 @@ class Store:
         self.keep_session_plots = keep_session_plots
         self.keep_deleted = keep_deleted
         self.trash = Trash(directory / "trash")
+        self.boards = BoardManifests(directory / "dashboards")
         self.clock = clock
         self._lock = lock
         self._shard = 0
@@ -182,41 +196,45 @@ class Store:
 
         return self._submit(work)
 
-    def add_link(self, link: Link | LiveLink) -> Future[None]:
+    def add_link(self, link: AnyLink) -> Future[None]:
         def work(connection: Connection) -> None:
-            if isinstance(link, LiveLink):
-                live.add_link(connection, link)
-                self._write_live_manifest(connection, link.live)
-                return
-            if figures.find(connection, link.figure, link.version) is None:
-                raise Conflict("The figure, or that version of it, has just gone; publish it again.")
-            links.add(connection, link)
-            self._write_manifest(connection, link.figure)
+            linking.add(connection, link)
+            self._write_manifest_of(connection, link)
 
         return self.write(work)
 
-    def change_link(self, link: AnyLink, changes: dict[str, Any]) -> Future[AnyLink]:
-        def work(connection: Connection) -> AnyLink:
-            if isinstance(link, LiveLink):
-                if not live.change_link(connection, link.id, changes):
-                    raise NotFound("There is no such link.")
-                self._write_live_manifest(connection, link.live)
-                return replace(link, **changes)
-            if not links.change(connection, link.id, changes):
-                raise NotFound("There is no such link.")
-            self._write_manifest(connection, link.figure)
+    def change_link(self, link: L, changes: dict[str, Any]) -> Future[L]:
+        def work(connection: Connection) -> L:
+            linking.change(connection, link, changes)
+            self._write_manifest_of(connection, link)
             return replace(link, **changes)
 
         return self.write(work)
 
-    def revoke_link(self, link: Link | LiveLink) -> Future[None]:
+    def revoke_link(self, link: AnyLink) -> Future[None]:
         def work(connection: Connection) -> None:
-            if isinstance(link, LiveLink):
-                live.remove_link(connection, link.id)
-                self._write_live_manifest(connection, link.live)
-                return
-            links.remove(connection, link.id)
-            self._write_manifest(connection, link.figure)
+            linking.remove(connection, link)
+            self._write_manifest_of(connection, link)
+
+        return self.write(work)
+
+    def publish_dashboard(self, identity: Identity, layout: Layout, session: str | None) -> Future[DashboardRecord]:
+        """Keep ``layout`` as what the dashboard of this identity shows."""
+
+        def work(connection: Connection) -> DashboardRecord:
+            record = dashboards.publish(connection, identity, layout, session, self.clock())
+            self._write_board(connection, record.id)
+            return record
+
+        return self.write(work)
+
+    def delete_dashboard(self, record: DashboardRecord) -> Future[bool]:
+        """Remove a dashboard with its links; what it showed stays. False when it is gone already."""
+
+        def work(connection: Connection) -> bool:
+            gone = dashboards.delete(connection, record, self.clock())
+            self.boards.delete(record.id)
+            return gone
 
         return self.write(work)
 
@@ -227,6 +245,8 @@ class Store:
             moved = sessions.rename_notebook(connection, owner, scope, old, new)
             for live_id in live.rename_notebook(connection, owner, scope, old, new):
                 self._write_live_manifest(connection, live_id)
+            for dashboard_id in dashboards.rename_notebook(connection, owner, scope, old, new):
+                self._write_board(connection, dashboard_id)
             for figure_id in moved:
                 self._write_manifest(connection, figure_id)
             return len(moved)
@@ -343,6 +363,18 @@ class Store:
 
     def _write_live_manifest(self, connection: Connection, live_id: str) -> None:
         live_manifests.write_manifest(connection, self.live_manifests, live_id)
+
+    def _write_board(self, connection: Connection, dashboard_id: str) -> None:
+        restoring.write_board(connection, self.boards, dashboard_id)
+
+    def _write_manifest_of(self, connection: Connection, link: AnyLink) -> None:
+        """Bring the manifest of what a link shows to what the catalog says."""
+        if isinstance(link, DashboardLink):
+            self._write_board(connection, link.dashboard)
+        elif isinstance(link, LiveLink):
+            self._write_live_manifest(connection, link.live)
+        else:
+            self._write_manifest(connection, link.figure)
 
     def _write_manifest_soon(self, figure_id: str) -> None:
         """After what waits: the catalog has it, and ``restoring.catch_up`` writes what a kill left unwritten."""

@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA = 4
+SCHEMA = 5
 """The newest migration that this package knows."""
 WORKS_FROM = 1
 """The oldest schema whose servers may go on reading and writing after that migration."""
@@ -226,6 +226,51 @@ live_links = Table(
     Column("id", String, primary_key=True),
     Column("token_hash", String, nullable=False, unique=True),
     Column("live", String, nullable=False, index=True),
+    Column("created", Float, nullable=False),
+    Column("expires", Float),
+    Column("label", String, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("locked", Text, nullable=False),
+    Column("allowed", Text, nullable=False),
+    Column("seen", Integer, nullable=False),
+    Column("last_seen", Float),
+)
+
+dashboards = Table(
+    "dashboards",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("owner", String, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("notebook", String, nullable=False),
+    Column("maker", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("title", String, nullable=False),
+    Column("layout", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("session", String),
+    Column("created", Float, nullable=False),
+    Column("updated", Float, nullable=False),
+    Index("dashboards_identity", "owner", "scope", "notebook", "maker", "name", unique=True),
+    Index("dashboards_newest", "owner", "updated", "id"),
+)
+
+dashboard_figures = Table(
+    "dashboard_figures",
+    metadata,
+    Column("dashboard", String, primary_key=True),
+    Column("place", String, primary_key=True),
+    Column("figure", String, nullable=False),
+    Column("version", Integer),
+    Index("dashboard_figures_figure", "figure"),
+)
+
+dashboard_links = Table(
+    "dashboard_links",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("token_hash", String, nullable=False, unique=True),
+    Column("dashboard", String, nullable=False, index=True),
     Column("created", Float, nullable=False),
     Column("expires", Float),
     Column("label", String, nullable=False),

@@ -51,7 +51,10 @@ def test_widget_draws_while_the_kernel_is_busy(chromium, make_server):
     page.locator(".figserve-live input[type=number]").fill("5")
     page.wait_for_function(WIDTH, arg=500)
     assert "went on" not in page.inner_text(".jp-Notebook")
-    page.locator(".figserve-live input[type=number]").fill("9")
+    page.locator(".figserve-live input[type=number]").fill("8")
+    page.wait_for_function(WIDTH, arg=800)
+    # By an arrow key, which JupyterLab would else take for itself.
+    page.locator(".figserve-live input[type=range]").press("ArrowRight")
     page.wait_for_function(WIDTH, arg=900)
     page.wait_for_selector("text=went on True")
     page.wait_for_selector("text=[('since', ")

@@ -16,6 +16,9 @@ from jupyter_figserve.figure import Payload
 from jupyter_figserve.livefigure import Request
 from jupyter_figserve.server import (
     agent,
+    dashboard_links,
+    dashboard_pages,
+    dashboards,
     diagnosis,
     embedding,
     events,
@@ -131,7 +134,15 @@ async def make_samples(owner, services) -> list[Sample]:
     services.live.pictures.keep(
         LastPicture(animal, Request({}, "png").key, Payload("image/png", PNG), services.store.clock())
     )
+    text = {"title": "Board", "rows": [[{"kind": "text", "markdown": "Notes"}]]}
+    board = (await owner.post("/api/dashboards", text)).json()["id"]
+    picture = await owner.publish("picture", PNG)
+    rows = [[{"kind": "figure", "figure": one["id"]} for one in (picture, framed)]]
+    framed_board = (await owner.post("/api/dashboards", {"title": "Framed", "rows": rows})).json()["id"]
     private = [
+        (dashboards.DashboardsHandler, "/api/dashboards"),
+        (dashboards.DashboardHandler, f"/api/dashboards/{board}"),
+        (dashboard_links.DashboardLinksHandler, f"/api/dashboards/{board}/links"),
         (live_links.LiveLinksHandler, f"/api/live/{animal}/links"),
         (sessions.SessionsHandler, "/api/sessions"),
         (sessions.LastHandler, f"/api/sessions/{SESSION}/last"),
@@ -147,6 +158,18 @@ async def make_samples(owner, services) -> list[Sample]:
         (diagnosis.DiagnosisHandler, "/api/diagnosis"),
     ]
     made += [Sample(handler, path, JSON, True) for handler, path in private]
+    board_link = (await owner.post(f"/api/dashboards/{framed_board}/links")).json()["url"].rpartition("/")[2]
+    made += [
+        Sample(dashboard_pages.DashboardPageHandler, f"/dashboards/{board}", PAGE, True, html),
+        Sample(dashboard_pages.DashboardPageHandler, f"/dashboards/{framed_board}", PAGE_WITH_FRAME, True, html),
+        Sample(dashboard_pages.DashboardBytesHandler, f"/dashboards/{board}.png", IMAGE, True, "image/png", True),
+        Sample(dashboard_pages.DashboardBytesHandler, f"/dashboards/{board}.json", JSON, True),
+        Sample(shared.LinkHandler, f"/f/{board_link}", PAGE_WITH_FRAME, False, html),
+        Sample(shared.LinkHandler, f"/f/{board_link}/embed", PAGE_WITH_FRAME, False, html),
+        Sample(shared.LinkHandler, f"/f/{board_link}.json", JSON, False),
+        Sample(shared.LinkHandler, f"/f/{board_link}.png", IMAGE, False, "image/png", True),
+        Sample(shared.LinkHandler, f"/f/{board_link}/1-1.png", IMAGE, False, "image/png", True),
+    ]
     made += [
         Sample(status.StatusHandler, "/api/status", JSON, False),
         Sample(
@@ -208,7 +231,8 @@ WITHOUT_GET = {
     renders.SimpleRenderHandler,
     renderurls.RenderUrlHandler,
 }
-STREAMS = {events.EventsHandler}
+RUNNING = {live.LiveBytesHandler, live.LastingBytesHandler, dashboard_pages.DashboardBytesHandler}
+STREAMS = {events.EventsHandler, dashboard_pages.DashboardEventsHandler}
 
 
 def check(answer, policy: str, *, is_private: bool, is_bytes: bool = False) -> None:
@@ -356,7 +380,7 @@ async def test_v3_another_sites_requests_with_the_owners_cookie_are_refused(samp
                 assert (answer.status, answer.json()["code"]) == (403, "cross_site"), (sample.path, told)
         opened = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
         # What runs a function in the kernel is opened by nobody else, not even as a page.
-        runs = sample.handler in (live.LiveBytesHandler, live.LastingBytesHandler)
+        runs = sample.handler in RUNNING
         assert (await browser.get(sample.path, opened)).status == (403 if runs else 200)
 
 

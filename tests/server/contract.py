@@ -17,7 +17,15 @@ from referencing.jsonschema import DRAFT202012
 from jupyter_figserve.server.services import PACKAGE
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
-SAMPLES = {"path": "cell-1.png", "ext": "png", "number": "1", "token": "t" * 32, "file": "copy.js", "digest": "0" * 16}
+SAMPLES = {
+    "path": "cell-1.png",
+    "ext": "png",
+    "number": "1",
+    "token": "t" * 32,
+    "file": "copy.js",
+    "digest": "0" * 16,
+    "place": "1-1",
+}
 """What stands for a path parameter where "abc123" would not match its route."""
 _URI = "urn:openapi"
 _PARAMETER = re.compile(r"\{(\w+)\}")

@@ -80,6 +80,24 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("POST", "/api/live/{live}/frozen"): (503, PUBLISH),
     ("POST", "/api/live/{live}/source"): (400, PUBLISH),
     ("DELETE", "/api/live/{live}/source"): (404, PUBLISH),
+    ("GET", "/api/dashboards"): (200, READ),
+    ("HEAD", "/api/dashboards"): (200, READ),
+    ("POST", "/api/dashboards"): (201, PUBLISH),
+    ("GET", "/api/dashboards/{id}"): (200, READ),
+    ("HEAD", "/api/dashboards/{id}"): (200, READ),
+    ("DELETE", "/api/dashboards/{id}"): (204, PUBLISH),
+    ("GET", "/api/dashboards/{id}/links"): (200, EITHER),
+    ("HEAD", "/api/dashboards/{id}/links"): (200, EITHER),
+    ("POST", "/api/dashboards/{id}/links"): (201, PUBLISH),
+    ("GET", "/dashboards/{id}"): (200, READ),
+    ("HEAD", "/dashboards/{id}"): (200, READ),
+    ("GET", "/dashboards/{id}/events"): (200, READ),
+    ("GET", "/dashboards/{id}.{ext}"): (200, READ),
+    ("HEAD", "/dashboards/{id}.{ext}"): (200, READ),
+    ("GET", "/f/{token}/{place}.{ext}"): (200, ANYBODY),
+    ("HEAD", "/f/{token}/{place}.{ext}"): (200, ANYBODY),
+    ("GET", "/f/{token}/events"): (200, ANYBODY),
+    ("HEAD", "/f/{token}/events"): (200, ANYBODY),
     ("GET", "/live/{session}/{name}"): (200, READ),
     ("HEAD", "/live/{session}/{name}"): (200, READ),
     ("GET", "/live/{session}/{name}.{ext}"): (503, READ),
@@ -116,6 +134,7 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("HEAD", "/static/{digest}/{file}"): (200, ANYBODY),
 }
 PLOT = "cell-1.png"
+BOARD = {"title": "Board", "rows": [[{"kind": "text", "markdown": "Notes"}]]}
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/figures"): png(),
     ("PATCH", "/api/figures/{id}"): {"title": "Other"},
@@ -129,6 +148,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/render-matplotlib"): {"code": "1"},
     ("POST", "/api/links/{id}/sizes"): {"width": 7},
     ("POST", "/api/live/{live}/links"): {},
+    ("POST", "/api/dashboards"): BOARD,
+    ("POST", "/api/dashboards/{id}/links"): {},
     ("POST", "/api/live/{live}/frozen"): {"calls": [{}]},
 }
 SIGNED = ("render", pack("1"), "png", [])
@@ -165,9 +186,9 @@ async def revoke(services, key: str) -> None:
     await asyncio.wrap_future(services.store.write(lambda connection: keys.remove(connection, key_id)))
 
 
-async def status_of_stream(client, headers: dict[str, str]) -> int:
+async def status_of_stream(client, path: str, headers: dict[str, str]) -> int:
     async with connect(client.prefix) as connection:
-        await connection.send_head("GET", "/api/events", headers)
+        await connection.send_head("GET", path, headers)
         return (await connection.receive_head())[0]
 
 
@@ -186,7 +207,7 @@ async def test_each_cell_of_the_table(credential, owner, stranger, services, mak
     for operation in TABLE:
         method, path = operation
         if path == "/api/events":
-            found[operation] = await status_of_stream(stranger, headers)
+            found[operation] = await status_of_stream(stranger, path, headers)
             continue
         # Each asks about things of its own, as many of them delete what they are asked about.
         if "{signed}" in path:
@@ -201,6 +222,16 @@ async def test_each_cell_of_the_table(credential, owner, stranger, services, mak
             thing = things.get(path.rpartition("/")[0], figure["id"])
             values = {"id": thing, "token": token, "ext": "png", "number": "1", "file": "copy.js", "digest": "0" * 16}
             values |= {"session": session.id, "path": PLOT}
+        if "/dashboards/{id}" in path or "{place}" in path or path == "/f/{token}/events":
+            board = await owner.post(
+                "/api/dashboards", BOARD | {"rows": [[{"kind": "figure", "figure": figure["id"]}]]}
+            )
+            values |= {"id": board.json()["id"], "place": "1-1"}
+            link = (await owner.post(f"/api/dashboards/{values['id']}/links")).json()
+            values["token"] = link["url"].rpartition("/")[2]
+        if path.endswith("/events") and method == "GET":
+            found[operation] = await status_of_stream(stranger, path.format(**values), headers)
+            continue
         if path.startswith("/render/"):
             values["source"], QUERIES[operation] = pack("1"), {"sig": services.url_signer.sign(*SIGNED)}
         if "/live/" in path:

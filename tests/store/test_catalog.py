@@ -234,6 +234,7 @@ def test_catalog_of_the_first_schema_is_brought_to_ours(path: Path):
         before = _described(catalog.reader)
     newer = [f"drop index {name}" for name in ("figures_of_notebook", "figures_of_name", "sessions_newest")]
     newer += [f"drop table live_{name}" for name in ("figures", "sessions", "pictures", "links", "sources")]
+    newer += [f"drop table {name}" for name in ("dashboards", "dashboard_figures", "dashboard_links")]
     _execute(path, *newer, "update meta set value = '1' where key = 'schema'")
     _execute(path, "delete from alembic_version", "insert into alembic_version values ('1')")
     with opened(path) as catalog:

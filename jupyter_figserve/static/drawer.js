@@ -1,0 +1,159 @@
+// What draws a live picture in its place: the newest wish wins, nothing flickers, and its state is told in words.
+const BUSY_AFTER = 250;
+const MOST_TRIES = 30;
+
+/**
+ * Draws in `place`, which has a `.frame`, a `.state` and a `.fault`.
+ *
+ * `address()` is the URL to draw, `told()` what `place.dataset.drawn` is to say of it.
+ * Returns `draw()`, and `renew()` for a wish that a person made just now.
+ */
+export function makeDrawer(place, address, told) {
+  const frame = place.querySelector(".frame");
+  const state = place.querySelector(".state");
+  const fault = place.querySelector(".fault");
+  let timer = null;
+  let drawing = false;
+  let again = false;
+  let tries = 0;
+
+  async function draw() {
+    again = true;
+    if (drawing) return;
+    drawing = true;
+    const slow = setTimeout(() => { say("busy", "Drawing …"); }, BUSY_AFTER);
+    while (again) {
+      again = false;
+      await drawOnce();
+    }
+    clearTimeout(slow);
+    drawing = false;
+    place.removeAttribute("aria-busy");
+    if (place.dataset.state === "busy") say("", "");
+  }
+
+  async function drawOnce() {
+    const text = told();
+    let answer;
+    try {
+      answer = await fetch(address(), { credentials: "same-origin", headers: { Accept: "image/png" } });
+    } catch {
+      return fail("The server does not answer. This is the last picture.", 3);
+    }
+    if (!answer.ok) {
+      const data = await answer.json().catch(() => null);
+      const words = data?.error ?? `The server answered ${answer.status}.`;
+      return fail(words, Number(answer.headers.get("Retry-After") ?? 0), data?.traceback);
+    }
+    const old = frame.querySelector("img.picture");
+    const fresh = new Image();
+    fresh.className = "picture";
+    fresh.alt = old?.alt ?? place.dataset.alt ?? document.title;
+    fresh.src = await dataUrl(await answer.blob());
+    try {
+      await fresh.decode();
+    } catch {
+      return fail("The picture cannot be shown here; download it instead.", 0);
+    }
+    if (again) return;
+    frame.replaceChildren(fresh);
+    fault.hidden = true;
+    place.dataset.drawn = text;
+    const status = answer.headers.get("Cache-Status") ?? "";
+    if (status.includes("stale")) {
+      say("stale", `From ${ago(Number(answer.headers.get("Age") ?? 0))}: the kernel is busy or gone.`);
+      retry(5);
+    } else {
+      say("", "");
+    }
+  }
+
+  function fail(words, seconds, traceback) {
+    fault.textContent = words;
+    if (traceback) {
+      const more = document.createElement("details");
+      const label = document.createElement("summary");
+      const code = document.createElement("pre");
+      label.textContent = "Traceback";
+      code.textContent = traceback;
+      more.append(label, code);
+      fault.append(more);
+    }
+    fault.hidden = false;
+    say("failed", frame.querySelector("img") ? "This is the last picture." : "");
+    if (seconds) retry(seconds);
+  }
+
+  function retry(seconds) {
+    if (tries >= MOST_TRIES) return;
+    tries += 1;
+    clearTimeout(timer);
+    timer = setTimeout(draw, 1000 * Math.max(1, seconds) * Math.min(tries, 6));
+  }
+
+  function say(kind, words) {
+    place.dataset.state = kind;
+    if (kind === "busy") place.setAttribute("aria-busy", "true");
+    if (state.textContent !== words) state.textContent = words;
+  }
+
+  return {
+    draw,
+    renew() { clearTimeout(timer); tries = 0; return draw(); },
+    get isDrawing() { return drawing; },
+  };
+}
+
+/** The first picture came without us: whether it failed only a request of ours can tell. */
+export function drawIfFailed(image, draw) {
+  if (!image || (image.complete && image.naturalWidth > 0)) return;
+  image.addEventListener("error", () => draw(), { once: true });
+  if (image.complete && !image.loading.includes("lazy")) draw();
+}
+
+/** What a form's controls say, by their names; boxes in words, several chosen options with commas. */
+export function readControls(elements) {
+  const values = new Map();
+  for (const element of elements) {
+    if (!element.name || element.type === "hidden") continue;
+    let text = element.value;
+    if (element.type === "checkbox") text = String(element.checked);
+    else if (element.multiple) text = [...element.selectedOptions].map((option) => option.value).join(",");
+    values.set(element.name, text);
+  }
+  return values;
+}
+
+/** Names and texts as a query, with commas and colons as they are. */
+export function writeQuery(pairs) {
+  const write = (text) => encodeURIComponent(text).replaceAll("%2C", ",").replaceAll("%3A", ":");
+  return pairs.map(([name, text]) => `${encodeURIComponent(name)}=${write(text)}`).join("&");
+}
+
+/** A slider before a number: the number stays the control, for the keyboard and for exact values. */
+export function addSlider(input) {
+  const slider = document.createElement("input");
+  slider.type = "range";
+  for (const name of ["min", "max", "step"]) slider.setAttribute(name, input.getAttribute(name));
+  if (input.hasAttribute("form")) slider.setAttribute("form", input.getAttribute("form"));
+  slider.value = input.value;
+  slider.setAttribute("aria-label", input.labels[0]?.textContent ?? input.name);
+  slider.addEventListener("input", () => { input.value = slider.value; });
+  input.addEventListener("input", () => { slider.value = input.value; });
+  input.before(slider);
+}
+
+function ago(seconds) {
+  if (seconds < 90) return `${seconds} seconds ago`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} minutes ago`;
+  return seconds < 130_000 ? `${Math.round(seconds / 3600)} hours ago` : `${Math.round(seconds / 86_400)} days ago`;
+}
+
+function dataUrl(blob) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => resolve(reader.result));
+    reader.addEventListener("error", reject);
+    reader.readAsDataURL(blob);
+  });
+}

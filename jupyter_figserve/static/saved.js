@@ -1,0 +1,97 @@
+// The controls of a saved dashboard: each move shows the picture of the nearest state that was drawn.
+"use strict";
+(() => {
+  const { axes, panels, pictures } = JSON.parse(document.getElementById("states").textContent);
+  const inputs = new Map([...document.querySelectorAll("[data-key]")].map((input) => [input.dataset.key, input]));
+  // What the page shows at first is in its elements alone.
+  for (const shown of document.querySelectorAll("[data-number]")) {
+    pictures[shown.dataset.number] ??= shown.localName === "iframe"
+      ? { page: shown.srcdoc }
+      : { source: shown.getAttribute("src"), size: shown.hasAttribute("width") ? [shown.width, shown.height] : null };
+  }
+
+  const positionOf = (key) => {
+    const input = inputs.get(key);
+    return input.type === "checkbox" ? Number(input.checked) : Number(input.value);
+  };
+
+  function move(key) {
+    const input = inputs.get(key);
+    const words = axes[key].words[positionOf(key)];
+    if (input.type === "range") {
+      input.setAttribute("aria-valuetext", words);
+      input.nextElementSibling.value = words;
+    }
+    for (const [place, panel] of Object.entries(panels)) if (panel.axes.includes(key)) show(place, panel);
+  }
+
+  function show(place, panel) {
+    const figure = document.getElementById(`panel-${place}`);
+    const missed = [];
+    let number = 0;
+    panel.axes.forEach((key, index) => {
+      const wanted = positionOf(key);
+      const drawn = panel.drawn[index];
+      let nearest = 0;
+      drawn.forEach((one, at) => { if (Math.abs(one - wanted) < Math.abs(drawn[nearest] - wanted)) nearest = at; });
+      number = number * drawn.length + nearest;
+      const words = axes[key].words[drawn[nearest]];
+      if (drawn[nearest] !== wanted) missed.push([labelOf(key), words, axes[key].words[wanted]]);
+      const value = figure.querySelector(`[data-value="${CSS.escape(key)}"]`);
+      if (value) value.textContent = words;
+    });
+    put(figure, panel.shots[number]);
+    const state = figure.querySelector(".state");
+    const said = missed.map(([label, words, wanted]) => `${label} ${words}, the nearest to ${wanted} in this file.`).join(" ");
+    if (state.textContent !== said) state.textContent = said;
+  }
+
+  function labelOf(key) {
+    return inputs.get(key).labels[0].textContent.trim();
+  }
+
+  function put(figure, shot) {
+    const fault = figure.querySelector(".fault");
+    const place = figure.querySelector(".shown");
+    const old = place.querySelector("img, iframe");
+    const failed = typeof shot === "string";
+    fault.hidden = !failed;
+    if (failed) {
+      fault.textContent = shot;
+      if (old) old.hidden = true;
+      return;
+    }
+    const picture = pictures[shot];
+    const next = picture.page === undefined ? image(figure, old, picture) : frame(figure, old, picture);
+    next.hidden = false;
+    if (next === old) return;
+    if (old) old.replaceWith(next);
+    else place.prepend(next);
+  }
+
+  function image(figure, old, picture) {
+    const shown = old?.localName === "img" ? old : document.createElement("img");
+    shown.className = "picture";
+    shown.alt = figure.dataset.alt;
+    if (picture.size) [shown.width, shown.height] = picture.size;
+    if (shown.getAttribute("src") !== picture.source) shown.src = picture.source;
+    return shown;
+  }
+
+  function frame(figure, old, picture) {
+    if (old?.localName === "iframe" && old.srcdoc === picture.page) return old;
+    const shown = document.createElement("iframe");
+    shown.className = "picture-frame";
+    shown.setAttribute("sandbox", "allow-scripts");
+    shown.title = figure.dataset.alt;
+    shown.srcdoc = picture.page;
+    return shown;
+  }
+
+  document.querySelector("main").classList.add("scripted");
+  for (const form of document.querySelectorAll("form.controls")) {
+    form.hidden = false;
+    form.addEventListener("submit", (event) => event.preventDefault());
+  }
+  for (const [key, input] of inputs) input.addEventListener("input", () => move(key));
+})();

@@ -1,0 +1,132 @@
+// What the notebook's widgets have in common: a control for each parameter, how its value is read and written, and how
+// a picture is asked for. It stands before each widget's own script, which is one module.
+
+// A form of controls. JupyterLab's own shortcuts do not apply in it: an arrow key would fold a section of the notebook.
+function makeForm(controls, inputs, keyOf = (parameter) => parameter.name) {
+  const form = document.createElement("form");
+  form.addEventListener("submit", (event) => event.preventDefault());
+  for (const control of controls) form.append(makeControl(control, keyOf(control), inputs));
+  for (const element of form.querySelectorAll("input, select")) element.dataset.lmSuppressShortcuts = "true";
+  return form;
+}
+
+function makeControl(parameter, key, inputs) {
+  const label = document.createElement("label");
+  const words = document.createElement("span");
+  words.textContent = parameter.name.replaceAll("_", " ");
+  let input = document.createElement(parameter.kind === "choice" ? "select" : "input");
+  if (parameter.kind === "choice") {
+    input.multiple = parameter.many;
+    for (const choice of parameter.is_optional && !parameter.many ? ["", ...parameter.choices] : parameter.choices) {
+      input.add(new Option(choice || "none", choice));
+    }
+  } else if (parameter.kind === "bool" && !parameter.many && !parameter.is_optional) {
+    input.type = "checkbox";
+  } else if (!parameter.many) {
+    input.type = { int: "number", float: "number", date: "date", datetime: "datetime-local" }[parameter.kind] ?? "text";
+    if (parameter.minimum !== null) input.min = parameter.minimum;
+    if (parameter.maximum !== null) input.max = parameter.maximum;
+    input.step = parameter.step ?? (parameter.kind === "float" ? "any" : parameter.kind === "datetime" ? 60 : 1);
+  }
+  input.name = key;
+  inputs.set(key, input);
+  label.append(words);
+  if (input.type === "number" && input.min !== "" && input.max !== "" && !parameter.is_optional) label.append(makeSlider(input, parameter));
+  label.append(input);
+  return label;
+}
+
+function makeSlider(input, parameter) {
+  const range = document.createElement("input");
+  range.type = "range";
+  range.min = input.min;
+  range.max = input.max;
+  range.step = parameter.step ?? (parameter.kind === "float" ? (parameter.maximum - parameter.minimum) / 200 : 1);
+  range.setAttribute("aria-label", parameter.name);
+  input.setAttribute("aria-label", parameter.name.replaceAll("_", " "));
+  range.addEventListener("input", () => { input.value = range.value; });
+  const follow = () => { range.value = input.value; };
+  input.addEventListener("input", follow);
+  input.addEventListener("figserve:put", follow);
+  return range;
+}
+
+// Into the inputs, by key.
+function putValues(inputs, values) {
+  for (const [key, input] of inputs) {
+    const value = values[key];
+    if (input.type === "checkbox") input.checked = Boolean(value);
+    else if (input.multiple) for (const option of input.options) option.selected = (value ?? []).includes(option.value);
+    else input.value = Array.isArray(value) ? value.join(",") : value ?? "";
+    input.dispatchEvent(new Event("figserve:put"));
+  }
+}
+
+// Out of the inputs, as texts that the kernel makes values of.
+function readValues(parameters, inputs, keyOf = (parameter) => parameter.name) {
+  const values = {};
+  for (const parameter of parameters) {
+    const key = keyOf(parameter);
+    const input = inputs.get(key);
+    if (input.type === "checkbox") values[key] = input.checked;
+    else if (input.multiple) values[key] = [...input.selectedOptions].map((option) => option.value);
+    else if (parameter.many) values[key] = input.value.split(",").map((text) => text.trim()).filter(Boolean);
+    else if (parameter.is_optional && input.value === "") values[key] = null;
+    else values[key] = input.value;
+  }
+  return values;
+}
+
+function queryOf(values) {
+  const texts = Object.entries(values).map(([name, value]) => [
+    name, Array.isArray(value) ? value.map((one) => String(one).replaceAll("\\", "\\\\").replaceAll(",", "\\,")).join(",") : String(value ?? ""),
+  ]);
+  return new URLSearchParams(texts).toString();
+}
+
+// Asks for pictures: of the page's own server, which answers while the kernel is busy; where the page is on no Jupyter
+// server's site (VS Code, Colab), by the widget's own messages.
+function makeLine(model) {
+  const waiting = new Map();
+  const take = (message, buffers) => {
+    const resolve = waiting.get(message.rid);
+    waiting.delete(message.rid);
+    resolve?.({ message, buffers });
+  };
+  model.on("msg:custom", take);
+  return { picture, ask, close: () => model.off("msg:custom", take) };
+
+  async function ask(message) {
+    const rid = Math.random().toString(36).slice(2);
+    const reply = new Promise((resolve) => { waiting.set(rid, resolve); });
+    model.send({ ...message, rid });
+    const { message: answer, buffers } = await reply;
+    if (answer.error) throw new Error(answer.error);
+    return new Blob([buffers[0]], { type: answer.mimetype });
+  }
+
+  // The picture, and a note about it.
+  async function picture(path, values, message) {
+    if (path && document.getElementById("jupyter-config-data")) {
+      const answer = await fetch(`${path}.png?${queryOf(values)}`, { credentials: "same-origin" }).catch(() => null);
+      if (answer?.ok) {
+        const stale = (answer.headers.get("Cache-Status") ?? "").includes("stale");
+        return [await answer.blob(), stale ? "This is an earlier picture: the kernel is busy or gone." : ""];
+      }
+      if (answer && answer.status !== 404) {
+        throw new Error((await answer.json().catch(() => null))?.error ?? `The server answered ${answer.status}.`);
+      }
+    }
+    return [await ask({ ...message, op: "draw", arguments: values }), ""];
+  }
+}
+
+function dataUrl(blob) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => resolve(reader.result));
+    reader.addEventListener("error", reject);
+    reader.readAsDataURL(blob);
+  });
+}
+

@@ -1,0 +1,139 @@
+"""A dashboard in JupyterLab in Chromium: shown, moved while the kernel is idle and busy, nested, saved."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from .conftest import check_contrast
+from .test_widget import RUN, notebook
+
+pytestmark = [pytest.mark.browser, pytest.mark.kernel]
+
+DECLARE = """
+import threading, ipywidgets, jupyter_figserve as figserve
+from matplotlib.figure import Figure
+from typing import Annotated, Literal
+go = threading.Event()
+
+def drawn(width, height=1):
+    return Figure(figsize=(width, height), facecolor="lightsteelblue")
+
+@figserve.live
+def animal(type: Literal["Bear", "Deer"] = "Deer", since: Annotated[int, figserve.Range(1, 9)] = 2):
+    if since == 9:
+        go.set()
+    return drawn(since, 1 if type == "Deer" else 2)
+
+@figserve.live
+def plant(since: Annotated[int, figserve.Range(1, 9)] = 2):
+    if since == 8:
+        raise ValueError("no plants in 8")
+    return drawn(since)
+
+board = figserve.Dashboard("Sightings & more", [
+    [(2, animal), figserve.Panel(drawn(3), caption="Fig. <1>", alt="A plain figure")],
+    ["## Notes\\n\\nMarkup is text: <script>document.title = 'evil'</script> <b>b</b>", plant],
+])
+"""
+WIDTHS = """
+([place, width]) => document.querySelector(`.figserve-board [data-place="${place}"] img`)?.naturalWidth === width
+"""
+
+
+def open_notebook(page, server, name: str) -> None:
+    page.goto(f"{server.url}lab/tree/{name}?token={server.token}&reset")
+    page.wait_for_function("window.jupyterapp?.commands.hasCommand('notebook:run-all-cells')")
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell >> nth=0")
+
+
+def run_all(page) -> None:
+    page.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'")
+    page.evaluate(RUN)
+
+
+def see_width(page, place: str, width: int) -> None:
+    page.wait_for_function(WIDTHS, arg=[place, width])
+
+
+@pytest.fixture
+def server(make_server):
+    return make_server(args=["--LabApp.expose_app_in_browser=True"])
+
+
+def test_dashboard_works_while_the_kernel_is_idle_and_busy(chromium, server):
+    """The last cell waits until the dashboard itself lets it go on; a shared control moves both, an own one its own."""
+    last = "_ = go.wait(60)\nprint('went', 'on', go.is_set())"
+    (server.root / "board.ipynb").write_text(notebook(DECLARE, "board", last))
+    page = chromium.new_page()
+    page.set_viewport_size({"width": 1400, "height": 1000})
+    open_notebook(page, server, "board.ipynb")
+    run_all(page)
+    see_width(page, "1-1", 200)
+    assert page.locator(".figserve-board h2").first.inner_text() == "Sightings & more"
+    assert page.locator("[data-place='1-2'] figcaption").inner_text() == "Fig. <1>"
+    assert page.locator("[data-place='1-2'] img").get_attribute("alt") == "A plain figure"
+    assert "<script>" in page.inner_text("[data-place='2-1']")
+    # The static pictures are there for those who have no widget, and hidden from those who have.
+    assert page.locator("[class^=figserve-still]").count() == 1
+    assert not page.locator("[class^=figserve-still]").is_visible()
+    boxes = [page.locator(f"[data-place='{place}']").bounding_box() for place in ("1-1", "1-2")]
+    assert boxes[0]["width"] == pytest.approx(2 * boxes[1]["width"], abs=1)
+    since = page.locator(".figserve-board > form input[type=number]")
+    since.fill("5")
+    see_width(page, "1-1", 500)
+    see_width(page, "2-2", 500)
+    page.select_option("[data-place='1-1'] select", "Bear")
+    page.wait_for_function("document.querySelector('[data-place=\"1-1\"] img').naturalHeight === 200")
+    since.fill("8")
+    page.wait_for_selector("[data-place='2-2'] .failed >> text=no plants in 8")
+    see_width(page, "1-1", 800)
+    assert "went on" not in page.inner_text(".jp-Notebook")
+    page.locator(".figserve-board > form input[type=range]").press("ArrowRight")
+    see_width(page, "1-1", 900)
+    page.wait_for_selector("text=went on True")
+    see_width(page, "2-2", 900)
+    assert not page.locator("[data-place='2-2'] .failed").count()
+    assert page.title() != "evil"
+    check_contrast(page, ".figserve-board figcaption", ".figserve-board h2", ".figserve-board .text p")
+
+
+def test_dashboard_nests_and_is_linked(chromium, server):
+    """In a box of ipywidgets, its controls move with another widget's, both ways."""
+    code = """
+dial = ipywidgets.IntSlider(min=1, max=9, value=2, description="dial")
+shown = board.widget()
+dial.observe(lambda change: setattr(shown, "params", {**shown.params, "since": change.new}), "value")
+shown.observe(lambda change: setattr(dial, "value", change.new["since"]), "params")
+ipywidgets.VBox([dial, shown])
+"""
+    (server.root / "nested.ipynb").write_text(notebook(DECLARE, code))
+    page = chromium.new_page()
+    open_notebook(page, server, "nested.ipynb")
+    run_all(page)
+    see_width(page, "1-1", 200)
+    page.locator(".widget-slider .noUi-handle").press("ArrowRight")
+    see_width(page, "1-1", 300)
+    see_width(page, "2-2", 300)
+    page.locator(".figserve-board > form input[type=number]").fill("6")
+    page.wait_for_function("document.querySelector('.widget-readout').textContent.trim() === '6'")
+
+
+def test_saved_notebook_shows_the_pictures(chromium, server):
+    """Opened again without its kernel, the notebook has the static pictures."""
+    with server.kernel("saved.ipynb") as kernel:
+        assert kernel.run(DECLARE).error is None
+        outputs = kernel.run("board").outputs
+    saved = json.loads(notebook("board"))
+    saved["cells"][0]["outputs"] = outputs
+    (server.root / "saved.ipynb").write_text(json.dumps(saved))
+    page = chromium.new_page()
+    open_notebook(page, server, "saved.ipynb")
+    page.wait_for_selector(".jp-OutputArea img")
+    assert [img.get_attribute("alt") for img in page.query_selector_all(".jp-OutputArea img")] == [
+        "animal",
+        "A plain figure",
+        "plant",
+    ]
+    assert page.locator(".jp-OutputArea img").first.evaluate("img => img.complete && img.naturalWidth") == 200
