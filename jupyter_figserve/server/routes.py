@@ -35,6 +35,8 @@ _SESSION = r"([A-Za-z0-9_-]{1,64})"
 _NAME = r"([^/.]{1,1200})"
 PREFIX = "/figserve"
 ROUTES: tuple[tuple[str, type[Any]], ...] = (
+    # First: Tornado tries one pattern after the other, and what is asked for most should not wait for forty.
+    (r"/f/(.*)", shared.LinkHandler),
     (r"/?", gallery.GalleryHandler),
     (r"/api/status", status.StatusHandler),
     (r"/api/openapi\.yaml", openapi.OpenApiHandler),
@@ -79,7 +81,6 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/live/f/{_ID}\.([a-z]{{2,5}})", live.LastingBytesHandler),
     (rf"/live/{_SESSION}/{_NAME}", live.LivePageHandler),
     (rf"/live/{_SESSION}/{_NAME}\.([a-z]{{2,5}})", live.LiveBytesHandler),
-    (r"/f/(.*)", shared.LinkHandler),
     (r"/frame/([A-Za-z0-9_.-]{1,500})\.html", embedding.FrameHandler),
     (r"/oembed", embedding.OEmbedHandler),
     (r"/static/(?:([0-9a-f]{16})/)?([a-z]{1,40}\.[a-z]{2,3})", pages.StaticHandler),

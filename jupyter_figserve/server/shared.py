@@ -73,12 +73,10 @@ class SharedFigures:
         self.blob_cache = blob_cache
         self._store = store
         self._stamp = -1
-        self._found: dict[str, Shared] = {}
-        self._others_stamp = -1
-        self._others: dict[str, LiveLink | DashboardLink | None] = {}
+        self._found: dict[str, Shared | LiveLink | DashboardLink | None] = {}
 
-    def get(self, token: str) -> Shared:
-        """The open link of this token.
+    def find(self, token: str) -> Shared | LiveLink | DashboardLink:
+        """The open link of this token; one onto a figure comes with the figure.
 
         Raises
         ------
@@ -89,25 +87,20 @@ class SharedFigures:
         if stamp != self._stamp or len(self._found) > _CACHED_LINKS:
             self._found.clear()
             self._stamp = stamp
-        shared = self._found.get(token)
-        if shared is None:
-            shared = self._read(token)
-            self._found[token] = shared
-        if not shared.link.is_open(self._store.clock()):
+        if token not in self._found:
+            self._found[token] = self._read(token)
+        found = self._found[token]
+        link = found.link if isinstance(found, Shared) else found
+        if found is None or link is None or not link.is_open(self._store.clock()):
             raise LinkGone
-        return shared
+        return found
 
-    def find_other(self, token: str) -> LiveLink | DashboardLink | None:
-        """The link onto a live figure or a dashboard of this token, open or not; None where there is none."""
-        stamp = self._store.catalog.stamp()
-        if stamp != self._others_stamp or len(self._others) > _CACHED_LINKS:
-            self._others.clear()
-            self._others_stamp = stamp
-        if token not in self._others:
-            reader = self._store.catalog.reader
-            found = live.find_link_by_token(reader, token) or dashboard_links.find_by_token(reader, token)
-            self._others[token] = found
-        return self._others[token]
+    def get(self, token: str) -> Shared:
+        """The same for a link onto a figure, which is no other."""
+        found = self.find(token)
+        if not isinstance(found, Shared):
+            raise LinkGone
+        return found
 
     def check_id(self, link_id: str) -> None:
         """See that the link of this id is still open, or raise ``LinkGone``."""
@@ -116,17 +109,13 @@ class SharedFigures:
         if link is None or not link.is_open(self._store.clock()):
             raise LinkGone
 
-    def _read(self, token: str) -> Shared:
-        link = links.find_by_token(self._store.catalog.reader, token)
+    def _read(self, token: str) -> Shared | LiveLink | DashboardLink | None:
+        reader = self._store.catalog.reader
+        link = links.find_by_token(reader, token)
         if link is None:
-            raise LinkGone
-        return self._with_record(link)
-
-    def _with_record(self, link: Link) -> Shared:
+            return live.find_link_by_token(reader, token) or dashboard_links.find_by_token(reader, token)
         record = self._store.find_figure(link.figure, link.version)
-        if record is None:
-            raise LinkGone
-        return Shared(link, record)
+        return Shared(link, record) if record is not None else None
 
 
 def cache_seconds(link: Link, services: Services) -> int:
@@ -168,16 +157,15 @@ class LinkHandler(PublicHandler):
         try:
             if match is None or not is_token(token):
                 raise LinkGone
-            other = self._find_other(token)
-            if isinstance(other, DashboardLink):
-                await self._send_board(other, match)
+            shared = self.services.shared.find(token)
+            if isinstance(shared, DashboardLink):
+                await self._send_board(shared, match)
                 return
             if match["place"] is not None or part == "events":
                 raise LinkGone
-            if other is not None:
-                await live_links.answer_shared(self, other, token, match["suffix"], embedded=part is not None)
+            if isinstance(shared, LiveLink):
+                await self._send_live(shared, match)
                 return
-            shared = self.services.shared.get(token)
             if not self.services.views.has_left(shared.link, self.request):
                 raise LinkGone
             if match["suffix"] is None:
@@ -198,15 +186,11 @@ class LinkHandler(PublicHandler):
             self.services.boards.leave(self._viewer)
         super().on_connection_close()
 
-    def _find_other(self, token: str) -> LiveLink | DashboardLink | None:
-        """The open link onto a live figure or a dashboard of this token; a look into a cache for all others."""
-        link = self.services.shared.find_other(token)
-        if link is None:
-            return None
-        is_off = isinstance(link, LiveLink) and not self.services.settings.allow_public_live
-        if is_off or not link.is_open(self.services.store.clock()):
+    async def _send_live(self, link: LiveLink, match: re.Match[str]) -> None:
+        if not self.services.settings.allow_public_live:
             raise LinkGone
-        return link
+        embedded = match["part"] is not None
+        await live_links.answer_shared(self, link, match["token"], match["suffix"], embedded=embedded)
 
     async def _send_board(self, link: DashboardLink, match: re.Match[str]) -> None:
         """A dashboard, or a panel of it, which is all that its link shows."""

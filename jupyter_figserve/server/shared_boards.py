@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from ..dashboard import DashboardLink, DashboardRecord
+from ..errors import NotFound
 from ..links import Link
 from ..livefigure import LiveLink
 from ..parameters import Parameters
@@ -32,8 +33,11 @@ def find_shared(services: Services, link: DashboardLink) -> Board | None:
 
 def is_open(services: Services, link_id: str, token: str) -> bool:
     """Whether a link that was open when a stream began is so now."""
-    link = services.shared.find_other(token)
-    return isinstance(link, DashboardLink) and link.id == link_id and link.is_open(services.store.clock())
+    try:
+        link = services.shared.find(token)
+    except NotFound:
+        return False
+    return isinstance(link, DashboardLink) and link.id == link_id
 
 
 async def answer_shared(
