@@ -71,17 +71,17 @@ def print_sheets(sheets: Sequence[Sheet], title: str) -> bytes:
     from matplotlib.figure import Figure
 
     buffer = io.BytesIO()
-    rc = {"pdf.fonttype": 42, "font.family": _families(_characters(sheets)), "text.usetex": False}
+    rc: Any = {"pdf.fonttype": 42, "font.family": _families(_characters(sheets)), "text.usetex": False}
     # rcParams of the user's own are not to change how the page looks.
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": matplotlib.rcParams._get("backend"), **rc}):
-        with warnings.catch_warnings():
-            # A sign that no font here has is a box; that is no news.
-            warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-            with PdfPages(buffer, metadata={"Title": title, "CreationDate": None}) as pages:
-                for sheet in sheets:
-                    figure = Figure(figsize=(WIDTH, HEIGHT))
-                    _draw(figure, sheet)
-                    pages.savefig(figure)
+    usual: Any = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")}
+    with matplotlib.rc_context({**usual, **rc}), warnings.catch_warnings():
+        # A sign that no font here has is a box; that is no news.
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        with PdfPages(buffer, metadata={"Title": title, "CreationDate": None}) as pages:
+            for sheet in sheets:
+                figure = Figure(figsize=(WIDTH, HEIGHT))
+                _draw(figure, sheet)
+                pages.savefig(figure)
     return buffer.getvalue()
 
 
@@ -175,7 +175,8 @@ def _measure(figure: Figure, block: Block, size: float) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.font_manager import FontProperties
 
-    renderer: Any = FigureCanvasAgg(figure).get_renderer()
+    agg: Any = FigureCanvasAgg
+    renderer = agg(figure).get_renderer()
     weight = "bold" if block.kind in ("title", "heading") else "normal"
     font = FontProperties(size=size, weight=weight)
 

@@ -19,22 +19,7 @@ SANDBOX_CHILD = frozenset(
 )
 SANDBOX_WIRE = frozenset({"wire"})
 MARKDOWN = frozenset({"markdown"})
-ENCODE = frozenset(
-    {
-        "describe",
-        "detached",
-        "drawing",
-        "encode",
-        "pickling",
-        "pictures",
-        "png",
-        "printing",
-        "resolve",
-        "restyle",
-        "rich",
-        "scope",
-    }
-)
+ENCODE = frozenset("describe detached drawing encode pickling pictures png printing resolve restyle rich scope".split())
 
 
 @dataclass(frozen=True)
@@ -73,9 +58,9 @@ LAYERS = {
     "sandbox_child": layer("root encode sandbox_wire", inside="matplotlib numpy"),
     "sandbox": layer("root sandbox_wire"),
     "kernel": layer(
-        "root",
+        "root markdown",
         inside="IPython anywidget cloudpickle ipykernel ipywidgets jinja2 jupyter_core tornado traitlets",
-        ours_inside="encode markdown",
+        ours_inside="encode",
     ),
     "store": layer("root", libraries="sqlalchemy alembic", inside="obstore psycopg"),
     "server": layer(

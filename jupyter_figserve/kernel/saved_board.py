@@ -160,8 +160,8 @@ def _thinned(grid: Grid) -> list[str]:
         for axis in grid.held
     ]
     return said + [
-        f"Panel {grid.place} has {len(drawn)} of the {len(axis.values)} values of {label_of(axis.parameter)} here; it shows"
-        " the nearest one."
+        f"Panel {grid.place} has {len(drawn)} of the {len(axis.values)} values of {label_of(axis.parameter)} here; it"
+        " shows the nearest one."
         for axis, drawn in zip(grid.axes, grid.drawn, strict=True)
         if len(drawn) < len(axis.values)
     ]

@@ -146,7 +146,7 @@ class _View:
         return shown_size(picture) if picture else None
 
     def data(self) -> dict[str, Any]:
-        """For the script: positions by control, states by panel, pictures; those of the page's own elements are null."""
+        """For the script: positions, states and pictures; those of the page's own elements are null."""
         firsts = {saved.first.digest for row in self._board.rows for saved in row if saved.shots}
         return {
             "axes": {key: {"words": list(map(value_words, axis.values))} for key, axis in self._board.axes.items()},

@@ -49,8 +49,8 @@ def save_dashboard(
     Parameters
     ----------
     path
-        ``.html`` is one page with its controls, ``.zip`` the same as a folder for a static host, ``.pdf`` a printed page
-        for each row.
+        ``.html`` is one page with its controls, ``.zip`` the same as a folder for a static host, ``.pdf`` a printed
+        page for each row.
     max_states
         Pictures of one panel; where its controls have more states, some are left out, and the page shows the nearest.
     max_bytes

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import CodeFailed, FigServeError, OutputInvalid, UnsupportedType
+from ..errors import FigServeError, OutputInvalid, UnsupportedType
 from ..figure import Payload
 from .captured import CapturedPlot
 from .display import SHOWN_FORMATS, close_if_inline
@@ -135,6 +135,4 @@ def _still(item: Published | CapturedPlot) -> Payload:
 
 def message_of(error: FigServeError) -> str:
     """What stands in the panel's place."""
-    return (
-        error.message if isinstance(error, (CodeFailed, OutputInvalid)) else f"It could not be drawn: {error.message}"
-    )
+    return error.message if isinstance(error, OutputInvalid) else f"It could not be drawn: {error.message}"

@@ -1,4 +1,4 @@
-"""The states that a saved dashboard is drawn in: the positions of its controls, and each panel's grid of them. Kernel."""
+"""The states that a saved dashboard is drawn in: its controls' positions, and each panel's grid of them. Kernel."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def _number_steps(parameter: Parameter) -> tuple[int, Any]:
     assert isinstance(high, (int, float))
     is_whole = parameter.kind == "int"
     step = parameter.step or (1 if is_whole else (high - low) / (MOST_POSITIONS - 2))
-    steps = int(math.floor((high - low) / step * (1 + 1e-12))) if step > 0 else 0
+    steps = math.floor((high - low) / step * (1 + 1e-12)) if step > 0 else 0
 
     def at(index: int) -> int | float:
         value = low + index * step

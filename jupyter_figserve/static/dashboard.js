@@ -13,7 +13,8 @@ const defaults = JSON.parse(board.dataset.defaults);
 const panels = new Map([...board.querySelectorAll("[data-place]")].map((place) => [place.dataset.place, place]));
 const live = [...panels.values()].filter((place) => place.classList.contains("live")).map(makeLive);
 
-for (const input of form.elements) if (input.hasAttribute("data-range")) addSlider(input);
+// A list of its own: each slider joins the form.
+for (const input of [...form.elements].filter((one) => one.hasAttribute("data-range"))) addSlider(input);
 for (const button of board.querySelectorAll(".draw")) button.classList.add("quiet");
 board.classList.add("scripted");
 if (!form.querySelector(".control:not(.draw)")) form.hidden = true;

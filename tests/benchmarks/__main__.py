@@ -12,6 +12,7 @@ from pathlib import Path
 
 from . import (
     capture,
+    dashboard,
     detached,
     event_streams,
     gallery,
@@ -35,6 +36,7 @@ BENCHMARKS = {
     "large-catalog": large_catalog.measure,
     "gallery": gallery.measure,
     "event-streams": event_streams.measure,
+    "dashboard": dashboard.measure,
     "idle": idle.measure,
     "capture": capture.measure,
     "sandbox": sandbox.measure,

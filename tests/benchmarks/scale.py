@@ -21,6 +21,8 @@ class Scale:
         Different links that are asked for in turns; more than the server remembers.
     clients
         Idle event streams.
+    active
+        Viewers of a dashboard beside them, who fetch what they hear of.
     deliveries
         Publishes that all of them must hear.
     stores
@@ -47,6 +49,7 @@ class Scale:
     figures: int
     asked: int
     clients: int
+    active: int
     deliveries: int
     stores: int
     galleries: tuple[int, ...]
@@ -65,6 +68,7 @@ FULL = Scale(
     figures=1_000_000,
     asked=8_192,
     clients=1_000,
+    active=50,
     deliveries=9,
     stores=100,
     galleries=(100, 10_000, 1_000_000),
@@ -82,6 +86,7 @@ QUICK = Scale(
     figures=300,
     asked=20,
     clients=5,
+    active=2,
     deliveries=1,
     stores=2,
     galleries=(40, 100),

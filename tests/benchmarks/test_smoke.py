@@ -11,6 +11,7 @@ from .__main__ import BENCHMARKS, main
 from .report import Row
 
 NEEDS_WRK = {"link-get", "large-catalog"}
+NEEDS_NGINX = {"dashboard"}
 NEEDS_GUNICORN = {"link-get", "render"}
 
 
@@ -20,6 +21,8 @@ def test_a_benchmark_prints_its_rows(name: str, capsys: pytest.CaptureFixture[st
     """With tiny counts; no row fails the run then, whatever its figures."""
     if name in NEEDS_WRK:
         require_program("wrk")
+    if name in NEEDS_NGINX:
+        require_program("nginx")
     if name in NEEDS_GUNICORN:
         require_package("flask")
         require_package("gunicorn")

@@ -379,7 +379,7 @@ async def test_v3_another_sites_requests_with_the_owners_cookie_are_refused(samp
                 assert (answer.status, answer.json()["code"]) == (403, "cross_site"), (sample.path, told)
         opened = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
         # What runs a function in the kernel is opened by nobody else, not even as a page.
-        runs = sample.handler in (live.LiveBytesHandler, live.LastingBytesHandler)
+        runs = sample.handler in RUNNING
         assert (await browser.get(sample.path, opened)).status == (403 if runs else 200)
 
 
