@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 _STATIC = Path(__file__).parent.parent / "static"
 _STYLE = """
-.figserve-live { display: grid; gap: 8px; color: var(--jp-ui-font-color1, inherit); }
+.figserve-live {
+  display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px; flex: 1 1 auto; min-width: min(100%, 240px);
+  color: var(--jp-ui-font-color1, inherit);
+}
 .figserve-live form { display: flex; flex-wrap: wrap; gap: 8px 16px; }
 .figserve-live label { display: flex; align-items: center; gap: 6px; }
 .figserve-live input[type="number"] { width: 6em; }

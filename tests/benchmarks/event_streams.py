@@ -38,7 +38,7 @@ _BROWSER = {
 
 def measure(home: Path, scale: Scale) -> Iterator[Row]:
     # Each client is an open file here and there; the server inherits the limit.
-    _allow_files(scale.clients + _SPARE_FILES)
+    allow_files(scale.clients + _SPARE_FILES)
     with servers.jupyter(home) as server:
         each, seconds = asyncio.run(_Crowd(server).measure(scale))
     clients = f"{scale.clients:,} idle event streams"
@@ -102,7 +102,8 @@ async def _hear(reader: asyncio.StreamReader) -> None:
         pass
 
 
-def _allow_files(count: int) -> None:
+def allow_files(count: int) -> None:
+    """Let this process, and those that it starts, have that many open files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < count:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))

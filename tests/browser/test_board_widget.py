@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from ..conftest import require_package
 from .conftest import check_contrast
 from .test_widget import RUN, notebook
 
@@ -106,7 +107,7 @@ dial = ipywidgets.IntSlider(min=1, max=9, value=2, description="dial")
 shown = board.widget()
 dial.observe(lambda change: setattr(shown, "params", {**shown.params, "since": change.new}), "value")
 shown.observe(lambda change: setattr(dial, "value", change.new["since"]), "params")
-ipywidgets.VBox([dial, shown])
+ipywidgets.VBox([dial, shown, ipywidgets.HBox([animal.widget(since=9), animal.widget(since=9)])])
 """
     (server.root / "nested.ipynb").write_text(notebook(DECLARE, code))
     page = chromium.new_page()
@@ -118,6 +119,28 @@ ipywidgets.VBox([dial, shown])
     see_width(page, "2-2", 300)
     page.locator(".figserve-board > form input[type=number]").fill("6")
     page.wait_for_function("document.querySelector('.widget-readout').textContent.trim() === '6'")
+    # Two wide pictures side by side share the room.
+    page.wait_for_function("[...document.querySelectorAll('.figserve-live img')].every(i => i.naturalWidth === 900)")
+    first, second = (image.bounding_box()["width"] for image in page.query_selector_all(".figserve-live img"))
+    assert first == pytest.approx(second, abs=2)
+    assert first > 200
+
+
+def test_interactive_figure_is_interactive(chromium, server):
+    """In a sandboxed frame, which the kernel fills when it is free; its caption and neighbours stand beside it."""
+    require_package("plotly")
+    code = """
+import plotly.graph_objects as go, jupyter_figserve as figserve
+figure = go.Figure(go.Scatter(y=[1, 3, 2]))
+figserve.Dashboard("x", [[figserve.Panel(figure, caption="Plotly"), "text"]])
+"""
+    (server.root / "plotly.ipynb").write_text(notebook(code))
+    page = chromium.new_page()
+    open_notebook(page, server, "plotly.ipynb")
+    run_all(page)
+    page.frame_locator(".figserve-board iframe").locator(".plotly").first.wait_for()
+    assert page.get_attribute(".figserve-board iframe", "sandbox") == "allow-scripts"
+    assert page.inner_text(".figserve-board figcaption") == "Plotly"
 
 
 def test_saved_notebook_shows_the_pictures(chromium, server):

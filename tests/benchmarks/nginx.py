@@ -1,0 +1,73 @@
+"""A real nginx before a server, as a site would set it up for event streams."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+_PROGRAM = "/usr/sbin/nginx"
+_SECONDS_TO_START = 20
+# HTTP 1.1 to the server and a read timeout beyond its heartbeats; the server itself says that streams are not buffered.
+_SETTINGS = """\
+daemon off;
+master_process off;
+pid {home}/nginx.pid;
+error_log {home}/error.log;
+worker_rlimit_nofile 8192;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off;
+  client_body_temp_path {home}/body;
+  proxy_temp_path {home}/proxy;
+  fastcgi_temp_path {home}/fastcgi;
+  uwsgi_temp_path {home}/uwsgi;
+  scgi_temp_path {home}/scgi;
+  server {{
+    listen 127.0.0.1:{port} backlog=2048;
+    location / {{
+      proxy_pass http://{server};
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $http_host;
+      proxy_read_timeout 60s;
+    }}
+  }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def nginx(home: Path, server: str) -> Iterator[str]:
+    """Where it listens, for the block; ``server`` is the URL of what is behind it."""
+    home = home / "nginx"
+    home.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = home / "nginx.conf"
+    settings.write_text(_SETTINGS.format(home=home, port=port, server=urlsplit(server).netloc))
+    command = [shutil.which("nginx") or _PROGRAM, "-p", str(home), "-e", str(home / "error.log"), "-c", str(settings)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _await(process, port, home)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _await(process: subprocess.Popen[bytes], port: int, home: Path) -> None:
+    asked = psutil.Process(process.pid)
+    for _ in range(_SECONDS_TO_START * 20):
+        assert process.poll() is None, (home / "error.log").read_text()[-2_000:]
+        if any(one.laddr.port == port and one.status == "LISTEN" for one in asked.net_connections("tcp")):
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+    raise AssertionError("nginx does not listen")
