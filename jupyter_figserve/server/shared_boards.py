@@ -112,11 +112,16 @@ def link_address(place: Place) -> str:
     return f"{place.name}.{row}?{query}"
 
 
-def cache_control(link: DashboardLink, services: Services) -> str:
-    """Never past the link's end."""
+def cache_seconds(link: DashboardLink, services: Services) -> int:
+    """How long caches may keep what a link shows: never past its end."""
     seconds = services.settings.link_cache_seconds
     if link.expires is not None:
         seconds = max(0, min(seconds, int(link.expires - services.store.clock())))
+    return seconds
+
+
+def cache_control(link: DashboardLink, services: Services) -> str:
+    seconds = cache_seconds(link, services)
     return f"public, max-age={seconds}" if seconds else "private, no-store"
 
 
