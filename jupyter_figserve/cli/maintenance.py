@@ -40,7 +40,8 @@ def reindex(options: argparse.Namespace) -> int:
     with Progress("Reading figures", None) as progress:
         done = reindex(find_data_dir(options.data_dir), progress.set)
     live = f", {done.live:,} live figures" if done.live else ""
-    say(f"Restored: {done.figures:,} figures, {done.versions:,} versions, {done.links:,} links{live}")
+    boards = f", {done.dashboards:,} dashboards" if done.dashboards else ""
+    say(f"Restored: {done.figures:,} figures, {done.versions:,} versions, {done.links:,} links{live}{boards}")
     for lost in done.unreadable:
         tell(f"Not readable: {lost}")
     for figure in done.incomplete:

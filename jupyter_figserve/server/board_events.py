@@ -178,20 +178,28 @@ def panel_text(place: Place, address: Address) -> str:
     return written("panel", data | {"width": place.width, "height": place.height})
 
 
-async def send_stream(handler: Handler, board: Board, viewer: Viewer, opening: str) -> None:
+def open_viewer(services: Services, board: Board, viewer: Viewer, seen: int | None) -> Viewer:
+    """The viewer, who is told what changes from now on, and first of what a page that shows version ``seen`` lacks.
+
+    The board itself is not the viewer's to hold: a thousand of them would be most of what their streams cost.
+    """
+    viewer.offer(f"retry: {RETRY_MILLISECONDS}\n\n{opening_text(board, viewer.address, seen)}")
+    services.boards.join(board, viewer)
+    return viewer
+
+
+async def send_stream(handler: Handler, viewer: Viewer) -> None:
     """Answer with a stream until its viewer, the link or the dashboard is gone."""
     handler.replace_headers(headers.JSON_HEADERS | {"Cache-Control": "private, no-cache"})
     handler.set_header("Content-Type", "text/event-stream; charset=utf-8")
     # Without this, nginx keeps events back until its buffer is full.
     handler.set_header("X-Accel-Buffering", "no")
     if handler.request.method == "HEAD":
+        handler.services.boards.leave(viewer)
         handler.finish()
         return
-    watch = handler.services.boards
-    watch.join(board, viewer)
     try:
-        handler.write(f"retry: {RETRY_MILLISECONDS}\n\n{opening}")
-        await asyncio.wait_for(handler.flush(), SLOW_SECONDS)
+        await _send_waiting(handler, viewer)
         # What only the beginning needed would be a quarter of what an idle stream holds.
         handler.request.headers.clear()
         handler.request.cookies.clear()
@@ -200,7 +208,7 @@ async def send_stream(handler: Handler, board: Board, viewer: Viewer, opening: s
     except (TimeoutError, StreamClosedError):
         pass
     finally:
-        watch.leave(viewer)
+        handler.services.boards.leave(viewer)
 
 
 def opening_text(board: Board, address: Address, seen: int | None) -> str:
@@ -216,17 +224,22 @@ async def _send_news(handler: Handler, viewer: Viewer) -> None:
     next_beat = loop.time() + HEARTBEAT_SECONDS
     while True:
         await viewer.wait(max(0.05, next_beat - loop.time()))
-        if viewer.waiting:
-            texts, viewer.waiting = viewer.waiting, []
-            handler.write("".join(texts))
-        elif not viewer.is_over and loop.time() >= next_beat:
+        if not viewer.waiting and not viewer.is_over and loop.time() >= next_beat:
             if not viewer.is_good():
                 handler.write(written("gone", {}))
                 viewer.is_over = True
             else:
                 handler.write(": heartbeat\n\n")
-        await asyncio.wait_for(handler.flush(), SLOW_SECONDS)
+        await _send_waiting(handler, viewer)
         if viewer.is_over and not viewer.waiting:
             return
         if loop.time() >= next_beat:
             next_beat = loop.time() + HEARTBEAT_SECONDS
+
+
+async def _send_waiting(handler: Handler, viewer: Viewer) -> None:
+    """Send; a client that takes nothing for long is let go."""
+    texts, viewer.waiting = viewer.waiting, []
+    handler.write("".join(texts))
+    del texts
+    await asyncio.wait_for(handler.flush(), SLOW_SECONDS)

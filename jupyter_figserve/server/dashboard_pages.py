@@ -10,7 +10,7 @@ from tornado import web
 from ..errors import Forbidden
 from ..store import dashboard_links
 from . import board_pictures, board_views, headers
-from .board_events import Viewer, opening_text, send_stream
+from .board_events import Viewer, open_viewer, send_stream
 from .boards import Place, find_board
 from .dashboards import READ, DashboardBase
 from .live import read_query
@@ -98,10 +98,13 @@ class DashboardEventsHandler(DashboardBase):
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
         _check_site(self)
+        self._viewer = self._open(dashboard_id)
+        await send_stream(self, self._viewer)
+
+    def _open(self, dashboard_id: str) -> Viewer:
         record, caller, gate = self.get_own_dashboard(dashboard_id), self.caller, self.services.gate
-        board = find_board(self.services, record)
-        self._viewer = Viewer(record.id, own_address, lambda: gate.still_good(caller))
-        await send_stream(self, board, self._viewer, opening_text(board, own_address, self.integer("version")))
+        viewer = Viewer(record.id, own_address, lambda: gate.still_good(caller))
+        return open_viewer(self.services, find_board(self.services, record), viewer, self.integer("version"))
 
     def on_connection_close(self) -> None:
         if self._viewer is not None:

@@ -104,6 +104,7 @@ class OEmbedHandler(PublicHandler):
         title, kept = board.record.layout.title, shared_boards.cache_control(link, services)
         frame = Snippets(url, url, title, title, width, height).iframe
         told = {"version": "1.0", "title": title, "provider_name": "figserve", "provider_url": self.base.url}
+        told |= {"cache_age": shared_boards.cache_seconds(link, services)}
         self._answer(kept, told | {"type": "rich", "html": frame, "width": width, "height": height})
 
     def _find_token(self) -> str:

@@ -22,7 +22,7 @@ from ..store import dashboard_links, links, live
 from ..store.store import Store
 from . import headers, live_links, shapes, shared_boards
 from .base import PublicHandler
-from .board_events import Viewer
+from .board_events import Viewer, send_stream
 from .boards import Place
 from .delivery import BlobCache, Bytes, Delivery, InHand, deliver, sends_all
 from .redraw import check_redrawable, draw_again, find_stored
@@ -195,16 +195,16 @@ class LinkHandler(PublicHandler):
     async def _send_board(self, link: DashboardLink, match: re.Match[str]) -> None:
         """A dashboard, or a panel of it, which is all that its link shows."""
         services, token = self.services, match["token"]
+        if match["part"] == "events":
+            self._viewer = shared_boards.open_shared(services, link, token, self.integer("version"))
+            if self._viewer is None:
+                raise LinkGone
+            await send_stream(self, self._viewer)
+            return
         board = shared_boards.find_shared(services, link)
         if board is None:
             raise LinkGone
-        if match["part"] == "events":
-            link_id = link.id
-            self._viewer = Viewer(
-                link.dashboard, shared_boards.link_address, lambda: shared_boards.is_open(services, link_id, token)
-            )
-            await shared_boards.answer_events(self, self._viewer, board)
-        elif match["place"] is None:
+        if match["place"] is None:
             embedded = match["part"] == "embed"
             await shared_boards.answer_shared(self, link, board, token, match["suffix"], embedded=embedded)
         else:

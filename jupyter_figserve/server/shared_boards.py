@@ -12,7 +12,7 @@ from ..livefigure import LiveLink
 from ..parameters import Parameters
 from ..store import dashboards
 from . import board_pictures, board_views, headers, live_links, shapes
-from .board_events import Viewer, opening_text, send_stream
+from .board_events import Viewer, open_viewer
 from .boards import Board, Place, find_board
 from .live import read_query
 
@@ -97,9 +97,13 @@ async def answer_live_panel(handler: Handler, link: DashboardLink, place: Place,
     note(handler, link)
 
 
-async def answer_events(handler: Handler, viewer: Viewer, board: Board) -> None:
-    seen = handler.integer("version")
-    await send_stream(handler, board, viewer, opening_text(board, link_address, seen))
+def open_shared(services: Services, link: DashboardLink, token: str, seen: int | None) -> Viewer | None:
+    """A viewer of what a link shows; None where there is nothing."""
+    board, link_id = find_shared(services, link), link.id
+    if board is None:
+        return None
+    viewer = Viewer(link.dashboard, link_address, lambda: is_open(services, link_id, token))
+    return open_viewer(services, board, viewer, seen)
 
 
 def link_address(place: Place) -> str:
@@ -112,11 +116,16 @@ def link_address(place: Place) -> str:
     return f"{place.name}.{row}?{query}"
 
 
-def cache_control(link: DashboardLink, services: Services) -> str:
-    """Never past the link's end."""
+def cache_seconds(link: DashboardLink, services: Services) -> int:
+    """How long caches may keep what a link shows: never past its end."""
     seconds = services.settings.link_cache_seconds
     if link.expires is not None:
         seconds = max(0, min(seconds, int(link.expires - services.store.clock())))
+    return seconds
+
+
+def cache_control(link: DashboardLink, services: Services) -> str:
+    seconds = cache_seconds(link, services)
     return f"public, max-age={seconds}" if seconds else "private, no-store"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import html
 import json
 import re
 from collections.abc import AsyncIterator
@@ -10,9 +12,10 @@ from urllib.parse import urljoin
 
 import pytest
 
-from jupyter_figserve.figure import Payload
+from jupyter_figserve.figure import Identity, Payload
 from jupyter_figserve.livefigure import Request
 from jupyter_figserve.server.last_pictures import LastPicture
+from jupyter_figserve.store.draft import Draft
 
 from ..waiting import until
 from .conftest import Client
@@ -313,3 +316,44 @@ class TestStream:
             await until(lambda: services.boards._viewers)
         await until(lambda: not services.boards._viewers)
         assert services.boards._boards == {}
+
+
+class TestEmbedding:
+    async def test_oembed_is_a_frame(self, owner, stranger):
+        """Within what is asked for; of a closed link nothing, as of any."""
+        link = await share(owner, await publish(owner, [TEXT], title="Sightings"))
+        told = (await stranger.get("/oembed", url=link["url"], maxwidth=500)).json()
+        assert (told["type"], told["title"], told["width"], told["height"]) == ("rich", "Sightings", 500, 375)
+        assert f'src="{link["url"]}/embed"' in told["html"]
+        await owner.delete(f"/api/links/{link['id']}")
+        assert (await stranger.get("/oembed", url=link["url"])).status == 404
+
+    @pytest.mark.parametrize("figserve_config", [{"embed_origins": ["https://wiki.example"]}])
+    async def test_allowed_sites_may_frame_it(self, owner, stranger):
+        """Its bare form alone."""
+        url = (await share(owner, await publish(owner, [TEXT])))["url"]
+        framed, page = await stranger.get(f"{url}/embed", PAGE), await stranger.get(url, PAGE)
+        assert "frame-ancestors https://wiki.example" in framed.headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+
+    async def test_head_of_a_stream_ends(self, owner, stranger, services):
+        """And leaves no viewer behind."""
+        url = (await share(owner, await publish(owner, [TEXT])))["url"]
+        assert (await stranger.head(f"{url}/events")).status == 200
+        assert services.boards._viewers == {}
+
+
+class TestDense:
+    async def test_dense_screens_get_twice_the_pixels(self, owner, stranger, services):
+        """Drawn again from its source, in a size that the page has signed; no other is granted."""
+        identity = Identity(services.settings.owner, "", "", "login", "dense")
+        drawn = (Payload("image/png", png(), 8, 6, 100.0),)
+        publishing = services.store.publish(Draft(identity, drawn, source=("figure", b"pickle", {})))
+        figure = await asyncio.wrap_future(publishing)
+        board = await publish(owner, [{"kind": "figure", "figure": figure.id}])
+        url = (await share(owner, board))["url"]
+        page = (await stranger.get(url, PAGE)).text
+        dense = html.unescape(re.search(r'srcset="[^"]* 1x, ([^ ]*) 2x"', page)[1])
+        assert "dpi=200" in dense
+        assert (await stranger.get(urljoin(url, dense))).status == 200
+        assert (await stranger.get(f"{url}/1-1.png", dpi=777)).status == 403
