@@ -129,7 +129,13 @@ class LastingBytesHandler(DrawingHandler):
     @web.authenticated
     @authorized(action="execute", resource="figserve")
     async def get(self, live_id: str, suffix: str) -> None:
-        await self.send(self.get_own_lasting(live_id), suffix)
+        await self.send(self._beside_the_kernel(self.get_own_lasting(live_id)), suffix)
+
+    def _beside_the_kernel(self, target: Target) -> Target:
+        """The detached function where the query names its revision: many pictures at once, and the kernel is free."""
+        revision = self.get_query_argument("_detached", None)
+        detached = self.services.detached.find_target(target.record) if revision else None
+        return detached if detached is not None and detached.declaration.revision == revision else target
 
     head = get
 
