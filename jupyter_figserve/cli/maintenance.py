@@ -39,7 +39,8 @@ def reindex(options: argparse.Namespace) -> int:
 
     with Progress("Reading figures", None) as progress:
         done = reindex(find_data_dir(options.data_dir), progress.set)
-    say(f"Restored: {done.figures:,} figures, {done.versions:,} versions, {done.links:,} links")
+    boards = f", {done.dashboards:,} dashboards" if done.dashboards else ""
+    say(f"Restored: {done.figures:,} figures, {done.versions:,} versions, {done.links:,} links{boards}")
     for lost in done.unreadable:
         tell(f"Not readable: {lost}")
     for figure in done.incomplete:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import html
 import json
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from ..errors import FigServeError, InvalidInput
 from ..figure import digest_of
 from ..formats import FORMATS
 from ..livefigure import Request
+from ..markdown import render_markdown
 from ..sandbox.renderer import Job, Options
 from .boards import Place
 from .delivery import Delivery, InHand, deliver
@@ -129,9 +132,13 @@ def _code(state: State, pictures: dict[str, bytes]) -> str:
 
 def _described(place: Place, data: bytes | None) -> dict[str, Any]:
     panel = place.panel
-    text = panel.markdown if panel.kind == TEXT else place.heading
+    text = _plain(panel.markdown) if panel.kind == TEXT else place.heading
     encoded = base64.b64encode(data).decode() if data else None
     return {"data": encoded, "text": text[:_TEXT_LENGTH], "share": panel.share, "caption": panel.caption}
+
+
+def _plain(markdown: str) -> str:
+    return html.unescape(re.sub(r"<[^>]*>", "", render_markdown(markdown)))
 
 
 async def _picture(

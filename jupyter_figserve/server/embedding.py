@@ -7,11 +7,12 @@ from urllib.parse import urlsplit
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 
+from ..dashboard import DashboardLink
 from ..errors import FormatNotOffered, NotFound
 from ..formats import FORMATS
 from ..links import is_token
 from ..snippets import Snippets, image_url
-from . import headers
+from . import headers, shared_boards
 from .base import PublicHandler
 from .shared import LinkGone, Shared, cache_control, cache_seconds
 
@@ -59,7 +60,12 @@ class OEmbedHandler(PublicHandler):
     async def get(self) -> None:
         if self.get_query_argument("format", "json") != "json":
             raise FormatNotOffered("Only format=json is offered.")
-        shared, url = self._find()
+        token = self._find_token()
+        other = self.services.shared.find_other(token)
+        if isinstance(other, DashboardLink):
+            self._answer_board(other, token)
+            return
+        shared, url = self._find(token)
         part, record, base = shared.picture, shared.record, self.base
         common: dict[str, Any] = {
             "version": "1.0",
@@ -71,25 +77,44 @@ class OEmbedHandler(PublicHandler):
         if part is None or shared.main.format is FORMATS["html"]:
             width, height = _fit(640, 480, self.integer("maxwidth"), self.integer("maxheight"))
             frame = Snippets(url, url, record.heading, record.alt, width, height).iframe
-            self._answer(shared, common | {"type": "rich", "html": frame, "width": width, "height": height})
+            self._answer(
+                cache_control(shared.link, self.services),
+                common | {"type": "rich", "html": frame, "width": width, "height": height},
+            )
             return
         width, height = _fit(part.width or 640, part.height or 480, self.integer("maxwidth"), self.integer("maxheight"))
         photo = {"type": "photo", "url": image_url(url, part.format.name), "width": width, "height": height}
-        self._answer(shared, common | photo)
+        self._answer(cache_control(shared.link, self.services), common | photo)
 
     head = get
 
-    def _answer(self, shared: Shared, data: dict[str, Any]) -> None:
+    def _answer(self, kept: str, data: dict[str, Any]) -> None:
         self.set_header("Access-Control-Allow-Origin", "*")
-        self.set_header("Cache-Control", cache_control(shared.link, self.services))
+        self.set_header("Cache-Control", kept)
         self.answer(data)
 
-    def _find(self) -> tuple[Shared, str]:
-        """The link of ``url``, which may be written with any host: only its token counts, and the answer is ours."""
+    def _answer_board(self, link: DashboardLink, token: str) -> None:
+        """A dashboard has no size of its own: a frame of a usual one."""
+        services, url = self.services, self.base.link(token)
+        board = shared_boards.find_shared(services, link) if link.is_open(services.store.clock()) else None
+        if board is None:
+            services.guesses.note(self.request.remote_ip or "")
+            raise LinkGone
+        width, height = _fit(1_000, 750, self.integer("maxwidth"), self.integer("maxheight"))
+        title, kept = board.record.layout.title, shared_boards.cache_control(link, services)
+        frame = Snippets(url, url, title, title, width, height).iframe
+        told = {"version": "1.0", "title": title, "provider_name": "figserve", "provider_url": self.base.url}
+        self._answer(kept, told | {"type": "rich", "html": frame, "width": width, "height": height})
+
+    def _find_token(self) -> str:
+        """Of ``url``, which may be written with any host: only its token counts, and the answer is ours."""
+        path = _path(self.get_query_argument("url", ""))
+        token = path.rpartition("/f/")[2].removesuffix("/embed").partition(".")[0]
+        return token if "/f/" in path else ""
+
+    def _find(self, token: str) -> tuple[Shared, str]:
         try:
-            path = _path(self.get_query_argument("url", ""))
-            token = path.rpartition("/f/")[2].removesuffix("/embed").partition(".")[0]
-            if "/f/" not in path or not is_token(token):
+            if not is_token(token):
                 raise LinkGone
             shared = self.services.shared.get(token)
             if not self.services.views.has_left(shared.link, self.request):

@@ -13,10 +13,11 @@ from urllib.parse import urlencode
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
+from ..dashboard import DashboardRecord
 from ..errors import InvalidInput
 from ..figure import FigureRecord, Representation
 from ..formats import FORMATS
-from ..store import browsing, sessions, usage
+from ..store import browsing, dashboards, sessions, usage
 from ..store.figures import Filter
 from ..store.sessions import Session
 from ..store.store import Store
@@ -26,6 +27,7 @@ PAGE = 48
 _NOTEBOOKS = 12
 _RUNNING = 100
 _ENDED = 40
+_DASHBOARDS = 12
 SHOWS = ("all", "shared", "running")
 
 
@@ -135,6 +137,7 @@ class GalleryHandler(PrivateHandler):
             scope=settings.scope,
             can_embed=bool(settings.embed_origins),
             now=store.clock(),
+            dashboards=_dashboards(store, self.caller.owner, query),
             **_surroundings(store, self.caller.owner, query, found, following),
         )
 
@@ -166,6 +169,13 @@ def _surroundings(
         "used": usage.read(store.catalog.reader, "owner", owner),
         "matching": _count(store, owner, query, len(found), following),
     }
+
+
+def _dashboards(store: Store, owner: str, query: Query) -> list[DashboardRecord]:
+    """The newest ones, before all figures."""
+    if query.is_filtered or query.cursor:
+        return []
+    return dashboards.list_page(store.catalog.reader, dashboards.Filter(owner), _DASHBOARDS)[0]
 
 
 def _sections(store: Store, found: Sequence[FigureRecord], running: Sequence[Session]) -> list[Section]:

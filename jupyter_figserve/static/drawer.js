@@ -80,6 +80,8 @@ export function makeDrawer(place, address, told) {
       fault.append(more);
     }
     fault.hidden = false;
+    const image = frame.querySelector("img");
+    if (image?.complete && image.naturalWidth === 0) image.remove();
     say("failed", frame.querySelector("img") ? "This is the last picture." : "");
     if (seconds) retry(seconds);
   }

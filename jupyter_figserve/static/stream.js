@@ -3,6 +3,7 @@ import { prefix } from "./api.js";
 
 const KINDS = [
   "figure.published", "figure.changed", "figure.deleted", "figure.restored",
+  "dashboard.published", "dashboard.deleted",
   "plot.captured", "session.started", "session.ended", "live.offered", "live.changed", "live.gone",
 ];
 

@@ -50,6 +50,11 @@ class BoardManifests:
             self._path(dashboard_id).unlink()
             fsync_directory(self.root)
 
+    def remove_leftover(self) -> None:
+        """What a kill left half-written; the caller holds the catalog's write lock."""
+        with contextlib.suppress(FileNotFoundError):
+            (self.root / "writing.tmp").unlink()
+
     def read_all(self) -> Iterator[BoardManifest | Path]:
         """Every dashboard's manifest; the path instead where one cannot be read."""
         for path in sorted(self.root.glob("*.json")):

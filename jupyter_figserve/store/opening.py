@@ -11,11 +11,12 @@ from sqlalchemy.engine import Connection
 from ..errors import Conflict, ReadOnly
 from ..times import Clock, system_clock
 from .blobs import LocalBlobs
+from .board_manifests import BoardManifests
 from .catalog import Catalog, CatalogBroken
 from .filesystem import DirectoryLock, find_network_type, is_writable, make_private_directory
 from .manifests import Manifests
 from .publishing import Limits
-from .restoring import catch_up, restore
+from .restoring import catch_up, restore, restore_boards
 from .store import Store
 
 logger = logging.getLogger("jupyter_figserve")
@@ -87,6 +88,7 @@ def _tidy(connection: Connection, store: Store) -> None:
     """What a kill left half-written or unwritten."""
     store.manifests.remove_leftover()
     store.trash.remove_leftover()
+    store.boards.remove_leftover()
     catch_up(connection, store.manifests)
 
 
@@ -146,5 +148,7 @@ def _rebuilt_in_memory(manifests: Manifests, blobs: LocalBlobs, reason: str) -> 
     """For reading only, from the manifests; the damaged file is left as it is."""
     catalog = Catalog(None)
     catalog.write(lambda connection: restore(connection, manifests, blobs)).result()
+    boards = BoardManifests(manifests.root.parent / "dashboards")
+    catalog.write(lambda connection: restore_boards(connection, boards)).result()
     catalog.read_only_because = reason
     return catalog

@@ -181,3 +181,99 @@ def test_d5_policy_has_no_inline_script_and_the_console_is_clean(page, live_serv
         page.get_by_role("button", name="Undo").click()
         page.get_by_text("is back").wait_for()
     assert page.evaluate("document.querySelectorAll('[style], [onclick]').length") == 0
+
+
+def make_board(server: ServerProcess, figure: dict, words: str, name: str = "board") -> tuple[dict, dict]:
+    """A dashboard with these words in every field that takes some, and a link onto it."""
+    panel = {"kind": "figure", "figure": figure["id"], "caption": words}
+    rows = [[panel, {"kind": "text", "markdown": words}]]
+    body = {"name": name, "title": words, "rows": rows}
+    board = server.fetch("figserve/api/dashboards", method="POST", body=body).json()
+    address = f"figserve/api/dashboards/{board['id']}/links"
+    return board, server.fetch(address, method="POST", body={"label": words}).json()
+
+
+def test_d1_markup_in_words_is_text_on_a_dashboard(page, live_server: ServerProcess, evil: dict) -> None:
+    """Title, caption, Markdown, alternative text and label; also in the gallery, and for strangers."""
+    board, link = make_board(live_server, evil, EVIL, "evil")
+    log_in(page, live_server)
+    for url in (board["url"], link["url"]):
+        page.goto(url)
+        page.wait_for_function("() => document.querySelector('.board').dataset.stream === 'open'")
+        assert_harmless(page)
+        assert EVIL in page.inner_text("h1")
+        assert EVIL in page.inner_text("figcaption")
+        assert "<script>" in page.inner_text(".prose")
+        assert page.get_attribute("img.picture", "alt") == EVIL
+        assert page.evaluate("document.querySelectorAll('[style], [onclick], .prose img').length") == 0
+    page.goto(board["url"])
+    assert EVIL in page.inner_text(".links")
+    open_own(page, live_server)
+    assert EVIL in page.inner_text("[data-dashboard]")
+
+
+def test_d2_other_sites_cannot_delete_or_share_a_dashboard(
+    chromium, live_server: ServerProcess, elsewhere: Listener
+) -> None:
+    """Forms, beacons and fetches of another page, while the owner is logged in, change nothing."""
+    board, link = make_board(live_server, publish(live_server, name="target"), "Target", "target")
+    page = chromium.new_page()  # not watched: refusals are wanted
+    log_in(page, live_server)
+    api = f"{live_server.url}figserve/api/dashboards"
+    page.goto(elsewhere.serve("/attack", "<!doctype html><title>attack</title>"))
+    page.evaluate(
+        """async ([api, id]) => {
+          const tries = [
+            () => fetch(`${api}/${id}`, {method: 'DELETE', credentials: 'include', mode: 'cors'}),
+            () => fetch(`${api}/${id}/links`, {method: 'POST', credentials: 'include', mode: 'no-cors', body: '{}'}),
+            () => fetch(api, {method: 'POST', credentials: 'include', mode: 'no-cors', body: '{"title": "x"}'}),
+            () => navigator.sendBeacon(`${api}/${id}/links`, '{}'),
+          ];
+          for (const attempt of tries) await Promise.resolve().then(attempt).catch(() => {});
+        }""",
+        [api, board["id"]],
+    )
+    form = f"<!doctype html><form method=post action='{api}/{board['id']}/links'><button>go</button></form>"
+    page.goto(elsewhere.serve("/form", form))
+    with page.expect_navigation():
+        page.click("button")
+    assert live_server.fetch(f"figserve/api/dashboards/{board['id']}").json() == board
+    links = live_server.fetch(f"figserve/api/dashboards/{board['id']}/links").json()["links"]
+    assert [one["id"] for one in links] == [link["id"]]
+
+
+def test_d3_no_dashboard_can_be_framed(chromium, live_server: ServerProcess, elsewhere: Listener) -> None:
+    """Neither its owner's page nor the shared one, nor, while no site is allowed, the one for frames."""
+    board, link = make_board(live_server, publish(live_server, name="framed"), "Framed words", "framed")
+    page = chromium.new_page()  # not watched: refusals are wanted
+    log_in(page, live_server)
+    for url in (board["url"], link["url"], f"{link['url']}/embed"):
+        page.goto(elsewhere.serve("/frame", f"<!doctype html><iframe src='{url}'></iframe>"))
+        page.wait_for_load_state("networkidle")
+        assert all("Framed words" not in frame.content() for frame in page.frames[1:])
+
+
+def test_d4_evil_svgs_on_a_dashboard_reach_nobody(page, live_server: ServerProcess, elsewhere: Listener) -> None:
+    """Shown as pictures alone: no script runs, nothing is asked of anybody."""
+    url = elsewhere.origin
+    inside = f"<script>fetch('{url}/fetched')</script><image href='{url}/image.png' width='9' height='9'/>"
+    start = f"<svg xmlns='http://www.w3.org/2000/svg' width='80' height='60' onload=\"location='{url}/onload'\">"
+    figure = publish(live_server, f"{start}{inside}</svg>".encode(), "image/svg+xml", name="evil-board")
+    _, link = make_board(live_server, figure, f"![x]({url}/markdown.png) <img src='{url}/html.png'>", "evil-svg")
+    page.goto(link["url"])
+    page.wait_for_function("() => document.querySelector('img.picture').naturalWidth")
+    assert page.locator(".board svg, object, embed, iframe").count() == 0
+    assert elsewhere.hits == []
+
+
+def test_d5_dashboards_policy_has_nothing_inline(page, live_server: ServerProcess, evil: dict) -> None:
+    """The fixture fails on any complaint of the console."""
+    board, link = make_board(live_server, evil, "Words", "policy")
+    log_in(page, live_server)
+    for url in (board["url"], link["url"]):
+        policy = live_server.fetch(url.removeprefix(live_server.url)).headers["Content-Security-Policy"]
+        assert "unsafe" not in policy
+        assert "script-src 'self'" in policy
+        page.goto(url)
+        page.wait_for_function("() => document.querySelector('.board').dataset.stream === 'open'")
+        assert page.evaluate("document.querySelectorAll('[style], [onclick]').length") == 0

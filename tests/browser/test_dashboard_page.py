@@ -1,0 +1,180 @@
+"""A dashboard's page in Chromium: controls, new pictures by themselves, phone, dark, print, and without JavaScript."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.demo.server_process import ServerProcess
+from tests.security.actors import make_png, publish
+from tests.waiting import wait_until
+
+from .conftest import check_contrast, check_phone, log_in, tab_stops
+
+pytestmark = [pytest.mark.browser, pytest.mark.kernel]
+
+DECLARE = """
+import jupyter_figserve as figserve
+from matplotlib.figure import Figure
+from typing import Annotated, Literal
+@figserve.live
+def animal(type: Literal["Bear", "Deer"] = "Deer", since: Annotated[int, figserve.Range(2000, 2020)] = 2010):
+    "Animal sightings by year."
+    if since == 2013:
+        raise ValueError("an unlucky year")
+    return Figure(figsize=(2 + (type == "Bear"), 2 + (since == 2004)))
+@figserve.live
+def plants(since: Annotated[int, figserve.Range(2000, 2020)] = 2010):
+    return Figure(figsize=(1, 1 + (since == 2004)))
+animal.url(), plants.url()
+print(animal.id, plants.id)
+"""
+NOTES = "## Notes\n\nBears are seen in **July**."
+SIZES = "[...document.querySelectorAll('img.picture')].map(i => [i.naturalWidth, i.naturalHeight].join('x'))"
+
+
+def post(server: ServerProcess, path: str, body: dict) -> dict:
+    answer = server.fetch(f"figserve/api/{path}", method="POST", body=body)
+    assert answer.status == 201, answer.text
+    return answer.json()
+
+
+def has_sizes(page, *sizes: str) -> None:
+    """Wait until the pictures have these sizes in pixels, in their order."""
+    page.wait_for_function(
+        f"wanted => JSON.stringify({SIZES}) === wanted", arg=str(list(sizes)).replace("'", '"').replace(" ", "")
+    )
+
+
+def open_board(page, url: str) -> None:
+    """Return when the page hears of what happens."""
+    page.goto(url)
+    page.wait_for_function("() => document.querySelector('.board').dataset.stream === 'open'")
+
+
+@pytest.fixture
+def board(live_server: ServerProcess):
+    """A dashboard of a figure, text and two live figures: its record, the figure, and a link that allows since."""
+    with live_server.kernel("board.ipynb") as kernel:
+        execution = kernel.run(DECLARE)
+        assert execution.error is None, execution.error
+        animal, plants = execution.stdout.split()
+        figure = publish(live_server, make_png(50, 40), name="sales", alt="Sales by month")
+        rows = [
+            [
+                {"kind": "figure", "figure": figure["id"], "share": 2, "caption": "Sales"},
+                {"kind": "text", "markdown": NOTES},
+            ],
+            [{"kind": "live", "live": animal}, {"kind": "live", "live": plants}],
+        ]
+        record = post(live_server, "dashboards", {"name": "board", "title": "Sightings", "rows": rows})
+        link = post(live_server, f"dashboards/{record['id']}/links", {"allow": ["since"]})
+        yield record, link
+
+
+def test_controls_draw_their_panels_and_the_address_follows(page, live_server, board):
+    """The shared one drives both, the own one its panel; the address reproduces what is seen."""
+    record, _ = board
+    log_in(page, live_server)
+    open_board(page, record["url"])
+    has_sizes(page, "50x40", "200x200", "100x100")
+    page.fill("#p-since", "2004")
+    has_sizes(page, "50x40", "200x300", "100x200")
+    page.select_option("[name='2-1.type']", "Bear")
+    has_sizes(page, "50x40", "300x300", "100x200")
+    assert page.url == f"{record['url']}?since=2004&2-1.type=Bear"
+    open_board(page, page.url)
+    has_sizes(page, "50x40", "300x300", "100x200")
+    assert page.input_value("#p-since") == "2004"
+
+
+def test_new_picture_comes_by_itself(page, live_server, board):
+    """On a stranger's open page, in its place, without a reload."""
+    _, link = board
+    open_board(page, link["url"])
+    has_sizes(page, "50x40", "200x200", "100x100")
+    page.evaluate("window.stayed = true")
+    publish(live_server, make_png(60, 30), name="sales", alt="Sales, corrected")
+    has_sizes(page, "60x30", "200x200", "100x100")
+    assert page.evaluate("window.stayed")
+    assert page.get_attribute("[data-place='1-1'] img", "alt") == "Sales, corrected"
+    publish(live_server, make_png(50, 40), name="sales", alt="Sales by month")
+
+
+def test_failing_panel_says_so_and_the_rest_stands(chromium, live_server, board):
+    """With its own message, which goes with the next good picture."""
+    _, link = board
+    page = chromium.new_page()
+    open_board(page, link["url"])
+    page.fill("#p-since", "2013")
+    page.wait_for_selector("[data-place='2-1'] .fault:not([hidden])")
+    assert "only its owner is told why" in page.inner_text("[data-place='2-1'] .fault")
+    assert page.locator("[data-place='2-2'] .fault").is_hidden()
+    page.fill("#p-since", "2004")
+    has_sizes(page, "50x40", "200x300", "100x200")
+    assert page.locator("[data-place='2-1'] .fault").is_hidden()
+
+
+def test_stranger_moves_what_is_allowed_by_keyboard_on_a_phone(page, board):
+    """Nothing sticks out, Tab reaches the control, words are readable in both schemes."""
+    _, link = board
+    open_board(page, link["url"])
+    assert page.eval_on_selector_all(".controls [name]", "all => all.map(one => one.name)") == ["since"]
+    assert "p-since" in " ".join(tab_stops(page))
+    check_contrast(page, "h1", ".control label", ".meta", "figcaption", ".prose p")
+    has_sizes(page, "50x40", "200x200", "100x100")
+    check_phone(page)
+    boxes = [page.locator(f"[data-place='{place}']").bounding_box() for place in ("1-1", "1-2", "2-1", "2-2")]
+    assert [box["y"] for box in boxes] == sorted({box["y"] for box in boxes})
+
+
+def test_closed_link_is_told(page, live_server, board):
+    """To who has the page open; what is there stays."""
+    _, link = board
+    open_board(page, link["url"])
+    live_server.fetch(f"figserve/api/links/{link['id']}", method="DELETE")
+    page.get_by_text("not shared any more").wait_for()
+
+
+def test_works_without_javascript(chromium, board):
+    """The one form is sent, and the pictures are those of its state."""
+    _, link = board
+    page = chromium.new_page()
+    page.route("**/dashboard.js", lambda route: route.abort())
+    page.goto(link["url"])
+    page.fill("#p-since", "2004")
+    page.locator(".shared-controls .draw button").click()
+    page.wait_for_url("**since=2004**")
+    page.locator("[data-place='2-1']").scroll_into_view_if_needed()
+    has_sizes(page, "50x40", "200x300", "100x200")
+    assert page.input_value("#p-since") == "2004"
+
+
+def test_prints_and_keeps_its_theme(page, live_server, board):
+    """Controls are not printed; a dark theme is dark for who prefers light, and white on paper."""
+    text = [[{"kind": "text", "markdown": NOTES}]]
+    dark = post(live_server, "dashboards", {"name": "dark", "title": "Dark", "rows": text, "theme": "dark"})
+    _, link = board
+    open_board(page, link["url"])
+    page.emulate_media(media="print")
+    assert page.locator("#controls").is_hidden()
+    url = post(live_server, f"dashboards/{dark['id']}/links", {})["url"]
+    page.emulate_media(media="screen", color_scheme="light")
+    open_board(page, url)
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(ground) == "rgb(21, 23, 26)"
+    page.emulate_media(media="print")
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"
+
+
+def test_gallery_leads_to_dashboards(page, live_server, board):
+    """Above the figures; a new one appears by itself, a deleted one goes."""
+    record, _ = board
+    log_in(page, live_server)
+    with page.expect_response("**/api/events"):
+        page.goto(f"{live_server.url}figserve/")
+    assert page.locator(f"[data-dashboard='{record['id']}'] a").inner_text() == "Sightings"
+    text = [[{"kind": "text", "markdown": NOTES}]]
+    other = post(live_server, "dashboards", {"name": "other", "title": "Another one", "rows": text})
+    page.get_by_role("link", name="Another one").wait_for()
+    live_server.fetch(f"figserve/api/dashboards/{other['id']}", method="DELETE")
+    wait_until(lambda: page.get_by_role("link", name="Another one").count() == 0)
