@@ -196,6 +196,7 @@ async def send_stream(handler: Handler, board: Board, viewer: Viewer, opening: s
         handler.request.headers.clear()
         handler.request.cookies.clear()
         handler._headers.clear()
+        del board, opening
         await _send_news(handler, viewer)
     except (TimeoutError, StreamClosedError):
         pass

@@ -101,7 +101,9 @@ class DashboardEventsHandler(DashboardBase):
         record, caller, gate = self.get_own_dashboard(dashboard_id), self.caller, self.services.gate
         board = find_board(self.services, record)
         self._viewer = Viewer(record.id, own_address, lambda: gate.still_good(caller))
-        await send_stream(self, board, self._viewer, opening_text(board, own_address, self.integer("version")))
+        stream = send_stream(self, board, self._viewer, opening_text(board, own_address, self.integer("version")))
+        del board, record
+        await stream
 
     def on_connection_close(self) -> None:
         if self._viewer is not None:

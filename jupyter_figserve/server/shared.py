@@ -219,7 +219,10 @@ class LinkHandler(PublicHandler):
             self._viewer = Viewer(
                 link.dashboard, shared_boards.link_address, lambda: shared_boards.is_open(services, link_id, token)
             )
-            await shared_boards.answer_events(self, self._viewer, board)
+            stream = shared_boards.answer_events(self, self._viewer, board)
+            # For as long as somebody looks on, each has nothing of its own but this.
+            del board, link, match
+            await stream
         elif match["place"] is None:
             embedded = match["part"] == "embed"
             await shared_boards.answer_shared(self, link, board, token, match["suffix"], embedded=embedded)

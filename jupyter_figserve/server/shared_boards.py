@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -93,9 +94,9 @@ async def answer_live_panel(handler: Handler, link: DashboardLink, place: Place,
     note(handler, link)
 
 
-async def answer_events(handler: Handler, viewer: Viewer, board: Board) -> None:
-    seen = handler.integer("version")
-    await send_stream(handler, board, viewer, opening_text(board, link_address, seen))
+def answer_events(handler: Handler, viewer: Viewer, board: Board) -> Awaitable[None]:
+    """The stream, to be awaited by who has let the board go."""
+    return send_stream(handler, board, viewer, opening_text(board, link_address, handler.integer("version")))
 
 
 def link_address(place: Place) -> str:
