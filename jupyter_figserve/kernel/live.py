@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from typing import Any, overload
 
-from ..errors import Conflict, InvalidInput, NotConnected
+from ..errors import Conflict, FigServeError, InvalidInput, NotConnected
 from ..figure import check_name
 from ..formats import get_format
 from ..links import DEFAULT_LINK_LIFE
@@ -149,6 +149,28 @@ class LiveFigure:
         """
         send_function(self._client(), self.id, self._offer)
         return self
+
+    @property
+    def is_detached(self) -> bool:
+        """Whether the server's sandbox can answer as well; False without a server."""
+        try:
+            return bool(self._client().get(f"live/f/{self.id}.json")["detached"])
+        except FigServeError:
+            return False
+
+    def fetch_detached(self, values: Mapping[str, Any], format: str, dpi: float | None = None) -> bytes:
+        """A picture for these JSON values from the sandbox, where the function there is the one here; by any thread.
+
+        Raises
+        ------
+        FigServeError
+            With the function's own message, or what the server says.
+        """
+        known = self.parameters
+        query = {item.name: item.write(values[item.name]) for item in known.items if item.name in values}
+        more = {} if dpi is None or "dpi" in known.names else {"dpi": f"{dpi:g}"}
+        path = f"live/f/{self.id}.{get_format(format).name}"
+        return bytes(self._client().get_bytes(path, **query, **more, _detached=self._offer.revision))
 
     def undetach(self) -> None:
         """Have it answered by kernels alone again."""

@@ -6,8 +6,10 @@ import contextlib
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import dashboard
 from ..errors import FigServeError, InvalidInput, TooLarge
@@ -17,7 +19,7 @@ from .saved_board import Pictures, SavedBoard, Shot
 from .saved_page import html_page, zip_folder
 from .saved_pdf import pdf_pages
 from .saving_progress import SavingProgress
-from .shots import PRINTED, SVG, Forms, best_forms, draw_figure, draw_live, message_of
+from .shots import PRINTED, SVG, Forms, best_forms, draw_detached, draw_figure, draw_live, message_of
 from .states import Axis, find_axes, make_grid
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST_STATES = 500
 """Pictures of one panel."""
+_AT_ONCE = 4
+"""Requests for pictures that a detached function draws."""
 MOST_BYTES = 50 * 2**20
 """Of all pictures together."""
 FORMATS = ("svg", "png")
@@ -129,9 +133,22 @@ class _Drawing:
         if panel.kind == dashboard.FIGURE:
             yield self._kept(lambda: draw_figure(panel, self._first_forms()))
             return
-        forms = self._forms_of(panel)
-        for state in self._grids[panel.place].states():
-            yield self._kept(lambda state=state: draw_live(panel, state, forms))  # type: ignore[misc]
+        forms, states = self._forms_of(panel), list(self._grids[panel.place].states())
+        if len(states) > 1 and panel.object.is_detached:
+            yield from self._shots_at_once(panel, states, forms)
+            return
+        for state in states:
+            yield self._kept(partial(draw_live, panel, state, forms))
+
+    def _shots_at_once(self, panel: PlacedPanel, states: list[dict[str, Any]], forms: Forms) -> Iterator[Shot]:
+        """In the order of the states, while several are drawn in the sandbox."""
+        pool = ThreadPoolExecutor(_AT_ONCE, "figserve-saving")
+        try:
+            for drawn in [pool.submit(draw_detached, panel, state, forms) for state in states]:
+                yield self._kept(drawn.result)
+        finally:
+            # An interrupt, or too many bytes: what has not begun is not to begin.
+            pool.shutdown(cancel_futures=True)
 
     def _first_forms(self) -> Forms:
         return PRINTED if self._is_printed else best_forms(None, self._format or "svg")

@@ -6,8 +6,9 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import FigServeError, OutputInvalid, UnsupportedType
+from ..errors import CodeFailed, FigServeError, OutputInvalid, UnsupportedType
 from ..figure import Payload
+from ..formats import get_format
 from .captured import CapturedPlot
 from .display import SHOWN_FORMATS, close_if_inline
 from .panels import PlacedPanel
@@ -46,6 +47,26 @@ def draw_live(panel: PlacedPanel, arguments: Mapping[str, Any], forms: Forms) ->
             if number == len(forms):
                 raise
     raise AssertionError("no form was asked for")
+
+
+def draw_detached(panel: PlacedPanel, arguments: Mapping[str, Any], forms: Forms) -> Payload:
+    """The same from the server's sandbox, by any thread; here where the sandbox has no time or no such form.
+
+    Raises
+    ------
+    OutputInvalid, UnsupportedType
+        With the function's own message.
+    """
+    from ..pictures import payload_of
+
+    name, dpi = forms[0]
+    try:
+        data = panel.object.fetch_detached({**arguments, **panel.fixed}, name, dpi)
+        return payload_of(get_format(name), data, dpi=dpi)
+    except CodeFailed:
+        raise
+    except FigServeError:
+        return draw_live(panel, arguments, forms)
 
 
 def draw_figure(panel: PlacedPanel, forms: Forms) -> Payload:

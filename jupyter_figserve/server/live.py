@@ -131,9 +131,15 @@ class LastingBytesHandler(DrawingHandler):
     @web.authenticated
     @authorized(action="execute", resource="figserve")
     async def get(self, live_id: str, suffix: str) -> None:
-        await self.send(self.get_own_lasting(live_id), suffix)
+        await self.send(self._beside_the_kernel(self.get_own_lasting(live_id)), suffix)
 
     head = get
+
+    def _beside_the_kernel(self, target: Target) -> Target:
+        """The detached function where the query names its revision: many pictures at once, and the kernel is free."""
+        revision = self.get_query_argument("_detached", None)
+        detached = self.services.detached.find_target(target.record) if revision else None
+        return detached if detached is not None and detached.declaration.revision == revision else target
 
 
 class LivePageHandler(LiveHandler):

@@ -260,3 +260,32 @@ animal.detach()
         here = run_ok(kernel, "import sys; print('%d.%d' % sys.version_info[:2])")
     assert "Conflict" in error
     assert f"Python 3.8, and the sandbox has Python {here}" in error
+
+
+SAVE = """
+import re
+from matplotlib.figure import Figure
+here = []
+
+@figserve.live
+def herd(many: Annotated[int, figserve.Range(1, 6)] = 2, bad: bool = False):
+    if bad:
+        raise ValueError("no herd")
+    here.append(many)
+    return Figure(figsize=(many, 1))
+
+herd.detach()
+here.clear()
+page = figserve.Dashboard("Herds", [herd]).save("herds.html").read_text()
+print(len(here), len(set(re.findall("data:image/svg[^\\"]*", page))), page.count("ValueError: no herd"))
+"""
+AGAIN = SAVE.replace("herd.detach()\n", "")
+
+
+def test_a_dashboard_is_saved_from_the_sandbox(kernel):
+    """Its states are drawn beside the kernel, which draws the first alone, to see which form suits; a function that was
+    changed since is drawn where it is."""
+    said = kernel.run(SAVE)
+    assert said.error is None, said.error
+    assert said.stdout.splitlines()[-1] == "1 6 6"
+    assert kernel.run(AGAIN).stdout.splitlines()[-1] == "7 6 6"
