@@ -61,32 +61,34 @@ class OEmbedHandler(PublicHandler):
         if self.get_query_argument("format", "json") != "json":
             raise FormatNotOffered("Only format=json is offered.")
         token = self._find_token()
-        other = self.services.shared.find_other(token)
-        if isinstance(other, DashboardLink):
-            self._answer_board(other, token)
-            return
-        shared, url = self._find(token)
-        part, record, base = shared.picture, shared.record, self.base
-        common: dict[str, Any] = {
-            "version": "1.0",
-            "title": record.heading,
-            "provider_name": "figserve",
-            "provider_url": base.url,
-            "cache_age": cache_seconds(shared.link, self.services),
-        }
-        if part is None or shared.main.format is FORMATS["html"]:
-            width, height = _fit(640, 480, self.integer("maxwidth"), self.integer("maxheight"))
-            frame = Snippets(url, url, record.heading, record.alt, width, height).iframe
-            self._answer(
-                cache_control(shared.link, self.services),
-                common | {"type": "rich", "html": frame, "width": width, "height": height},
-            )
-            return
-        width, height = _fit(part.width or 640, part.height or 480, self.integer("maxwidth"), self.integer("maxheight"))
-        photo = {"type": "photo", "url": image_url(url, part.format.name), "width": width, "height": height}
-        self._answer(cache_control(shared.link, self.services), common | photo)
+        try:
+            if not is_token(token):
+                raise LinkGone
+            shared = self.services.shared.find(token)
+            if isinstance(shared, DashboardLink):
+                self._answer_board(shared, token)
+            elif isinstance(shared, Shared) and self.services.views.has_left(shared.link, self.request):
+                self._answer_figure(shared, token)
+            else:
+                raise LinkGone
+        except LinkGone:
+            self.services.guesses.note(self.request.remote_ip or "")
+            raise
 
     head = get
+
+    def _answer_figure(self, shared: Shared, token: str) -> None:
+        part, record, url = shared.picture, shared.record, self.base.link(token)
+        wanted = self.integer("maxwidth"), self.integer("maxheight")
+        told = self._begin(record.heading, cache_seconds(shared.link, self.services))
+        if part is None or shared.main.format is FORMATS["html"]:
+            width, height = _fit(640, 480, *wanted)
+            frame = Snippets(url, url, record.heading, record.alt, width, height).iframe
+            told |= {"type": "rich", "html": frame}
+        else:
+            width, height = _fit(part.width or 640, part.height or 480, *wanted)
+            told |= {"type": "photo", "url": image_url(url, part.format.name)}
+        self._answer(cache_control(shared.link, self.services), told | {"width": width, "height": height})
 
     def _answer(self, kept: str, data: dict[str, Any]) -> None:
         self.set_header("Access-Control-Allow-Origin", "*")
@@ -96,34 +98,24 @@ class OEmbedHandler(PublicHandler):
     def _answer_board(self, link: DashboardLink, token: str) -> None:
         """A dashboard has no size of its own: a frame of a usual one."""
         services, url = self.services, self.base.link(token)
-        board = shared_boards.find_shared(services, link) if link.is_open(services.store.clock()) else None
+        board = shared_boards.find_shared(services, link)
         if board is None:
-            services.guesses.note(self.request.remote_ip or "")
             raise LinkGone
         width, height = _fit(1_000, 750, self.integer("maxwidth"), self.integer("maxheight"))
         title, kept = board.record.layout.title, shared_boards.cache_control(link, services)
         frame = Snippets(url, url, title, title, width, height).iframe
-        told = {"version": "1.0", "title": title, "provider_name": "figserve", "provider_url": self.base.url}
-        told |= {"cache_age": shared_boards.cache_seconds(link, services)}
+        told = self._begin(title, shared_boards.cache_seconds(link, services))
         self._answer(kept, told | {"type": "rich", "html": frame, "width": width, "height": height})
+
+    def _begin(self, title: str, cache_age: int) -> dict[str, Any]:
+        provider = {"provider_name": "figserve", "provider_url": self.base.url}
+        return {"version": "1.0", "title": title, **provider, "cache_age": cache_age}
 
     def _find_token(self) -> str:
         """Of ``url``, which may be written with any host: only its token counts, and the answer is ours."""
         path = _path(self.get_query_argument("url", ""))
         token = path.rpartition("/f/")[2].removesuffix("/embed").partition(".")[0]
         return token if "/f/" in path else ""
-
-    def _find(self, token: str) -> tuple[Shared, str]:
-        try:
-            if not is_token(token):
-                raise LinkGone
-            shared = self.services.shared.get(token)
-            if not self.services.views.has_left(shared.link, self.request):
-                raise LinkGone
-        except LinkGone:
-            self.services.guesses.note(self.request.remote_ip or "")
-            raise
-        return shared, self.base.link(token)
 
 
 def _path(url: str) -> str:
