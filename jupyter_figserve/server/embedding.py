@@ -103,7 +103,12 @@ class OEmbedHandler(PublicHandler):
         width, height = _fit(1_000, 750, self.integer("maxwidth"), self.integer("maxheight"))
         title, kept = board.record.layout.title, shared_boards.cache_control(link, services)
         frame = Snippets(url, url, title, title, width, height).iframe
-        told = {"version": "1.0", "title": title, "provider_name": "figserve", "provider_url": self.base.url}
+        told: dict[str, Any] = {
+            "version": "1.0",
+            "title": title,
+            "provider_name": "figserve",
+            "provider_url": self.base.url,
+        }
         told |= {"cache_age": shared_boards.cache_seconds(link, services)}
         self._answer(kept, told | {"type": "rich", "html": frame, "width": width, "height": height})
 
