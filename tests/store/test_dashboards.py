@@ -74,13 +74,13 @@ def test_shown_figures_stay(open_here, clock):
 def test_deletion_takes_links_and_manifest(store):
     """A link onto one that is gone is refused."""
     board = keep(store)
-    store.add_dashboard_link(link_to(board.id)).result()
+    store.add_link(link_to(board.id)).result()
     assert store.delete_dashboard(board).result()
     assert not store.delete_dashboard(board).result()
     assert dashboard_links.find_by_token(store.catalog.reader, TOKEN) is None
     assert list(store.boards.read_all()) == []
     with pytest.raises(Conflict):
-        store.add_dashboard_link(link_to(board.id)).result()
+        store.add_link(link_to(board.id)).result()
 
 
 def test_follows_its_notebook(store):
@@ -95,7 +95,7 @@ def test_link_changes_and_counts(store):
     """Paused, relabelled, seen, revoked."""
     board = keep(store)
     link = link_to(board.id, locked={"type": "Bear"}, allowed=("since",))
-    store.add_dashboard_link(link).result()
+    store.add_link(link).result()
     assert dashboard_links.find(store.catalog.reader, link.id) == link
     assert store.change_link(link, {"paused": True, "label": "x"}).result().paused
     store.write(lambda c: dashboard_links.add_views(c, {link.id: 3}, START)).result()
@@ -110,7 +110,7 @@ def test_lost_catalog_comes_back_with_dashboards(open_here, directory: Path):
     store = open_here()
     board = keep(store)
     link = link_to(board.id, locked={"type": "Bear"}, allowed=("since",))
-    store.add_dashboard_link(link).result()
+    store.add_link(link).result()
     store.close()
     for suffix in ("", "-wal", "-shm"):
         (directory / f"catalog.db{suffix}").unlink(missing_ok=True)
