@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 import warnings
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .errors import FigServeError
@@ -26,6 +28,8 @@ _SIZES = {"title": 17.0, "heading": 13.0, "text": 10.0, "item": 10.0, "code": 9.
 _LEAST_SCALE = 0.5
 """To which a long text shrinks before its end is left out."""
 _INK, _QUIET = "#1d1f23", "#5c6370"
+_MOST_CHARACTERS = 8_000
+"""Of a paragraph: more than a page can hold."""
 _FIRST_FONT = "DejaVu Sans"
 _FONT_FILES = (".ttf", ".otf", ".ttc")
 
@@ -120,7 +124,7 @@ def _write(figure: Figure, blocks: Sequence[Block], left: float, top: float, wid
     """Set the blocks below each other, smaller where they are too much; inches that they take."""
     scale = 1.0
     while scale > _LEAST_SCALE and sum(_height(figure, block, width, scale) for block in blocks) > height:
-        scale *= 0.94
+        scale *= 0.85
     at = 0.0
     for block in blocks:
         size = _SIZES[block.kind] * scale
@@ -149,7 +153,7 @@ def _lines(figure: Figure, block: Block, width: float, size: float) -> list[str]
     """The text broken where it is too wide: at spaces, else anywhere."""
     measure = _measure(figure, block, size)
     lines = []
-    for given in block.text.split("\n"):
+    for given in block.text[:_MOST_CHARACTERS].split("\n"):
         line = ""
         for word in _pieces(given.split(" "), width, measure):
             longer = f"{line} {word}" if line else word
@@ -165,7 +169,7 @@ def _pieces(words: Sequence[str], width: float, measure: Any) -> Iterator[str]:
     """Words, in pieces where one alone is wider than a line."""
     for word in words:
         while len(word) > 1 and measure(word) > width:
-            count = next((n for n in range(len(word) - 1, 1, -1) if measure(word[:n]) <= width), 1)
+            count = max(1, bisect_right(range(1, len(word)), width, key=lambda n: measure(word[:n])))
             yield word[:count]
             word = word[count:]
         yield word
@@ -180,6 +184,7 @@ def _measure(figure: Figure, block: Block, size: float) -> Any:
     weight = "bold" if block.kind in ("title", "heading") else "normal"
     font = FontProperties(size=size, weight=weight)
 
+    @cache
     def measure(text: str) -> float:
         width: float = renderer.get_text_width_height_descent(text, font, ismath=False)[0]
         return width / figure.dpi
