@@ -15,7 +15,7 @@ Year = Annotated[int, Range(2000, 2020)]
 
 
 @live
-def animal(type: Literal["Bear", "Wolf"] = "Bear", since: Year = 2010):
+def creature(type: Literal["Bear", "Wolf"] = "Bear", since: Year = 2010):
     return None
 
 
@@ -35,7 +35,7 @@ def keys(board: Dashboard) -> dict[str, tuple[str, ...]]:
 
 def test_what_several_panels_have_alike_is_shared():
     """Shared controls come first; a bound parameter has none; the first panel's default counts."""
-    board = Dashboard("x", [["text", animal, plant], [animal.bind(type="Wolf")]])
+    board = Dashboard("x", [["text", creature, plant], [creature.bind(type="Wolf")]])
     assert keys(board) == {
         "since": ("1-2", "1-3", "2-1"),
         "1-2.type": ("1-2",),
@@ -51,25 +51,25 @@ def test_what_several_panels_have_alike_is_shared():
 
 def test_controls_can_be_chosen():
     """None at all, or just those named; what cannot be shared is refused."""
-    assert list(keys(Dashboard("x", [[animal, plant]], controls=[]))) == [
+    assert list(keys(Dashboard("x", [[creature, plant]], controls=[]))) == [
         "1-1.type",
         "1-1.since",
         "1-2.since",
         "1-2.log",
     ]
-    assert keys(Dashboard("x", [[animal]], controls=["type"]))["type"] == ("1-1",)
-    assert list(keys(Dashboard("x", [[animal, stone]]))) == ["1-1.type", "1-1.since", "1-2.since"]
+    assert keys(Dashboard("x", [[creature]], controls=["type"]))["type"] == ("1-1",)
+    assert list(keys(Dashboard("x", [[creature, stone]]))) == ["1-1.type", "1-1.since", "1-2.since"]
     with pytest.raises(InvalidInput, match="since is not the same in panels 1-1 and 1-2"):
-        Dashboard("x", [[animal, stone]], controls=["since"])
+        Dashboard("x", [[creature, stone]], controls=["since"])
     with pytest.raises(InvalidInput, match="No live panel has a parameter 'nothing'"):
-        Dashboard("x", [[animal]], controls=["nothing"])
+        Dashboard("x", [[creature]], controls=["nothing"])
     with pytest.raises(InvalidInput, match=r"list of names, such as \['since'\]"):
-        Dashboard("x", [[animal]], controls="since")
+        Dashboard("x", [[creature]], controls="since")
 
 
 def test_values_are_checked():
     """Texts become values, the missing are the defaults, the wrong and the unknown are refused."""
-    controls = Dashboard("x", [[animal, plant]]).controls
+    controls = Dashboard("x", [[creature, plant]]).controls
     assert controls.complete({"since": "2001"}) == {"since": 2001, "1-1.type": "Bear", "1-2.log": False}
     with pytest.raises(InvalidInput, match="from 2000 to 2020"):
         controls.complete({"since": 1999})

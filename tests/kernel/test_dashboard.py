@@ -15,16 +15,16 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @live
-def herd(type: str = "Deer", since: int = 2010):
+def flock(type: str = "Deer", since: int = 2010):
     return Figure(figsize=(2, 1))
 
 
 def test_repr_is_readable():
     """Title and rows in a few lines."""
-    board = Dashboard("Sightings", [["# Long notes about animals, and more", herd.bind(type="Wolf")], [Figure()]])
+    board = Dashboard("Sightings", [["# Long notes about animals, and more", flock.bind(type="Wolf")], [Figure()]])
     assert repr(board).splitlines() == [
         'Dashboard "Sightings"',
-        "  text “# Long notes about animals, a…” | live figure \"herd\" with type='Wolf'",
+        "  text “# Long notes about animals, a…” | live figure \"flock\" with type='Wolf'",
         "  a Figure",
     ]
 
@@ -49,7 +49,7 @@ def test_what_is_no_dashboard_is_refused(arguments, words):
 def test_shows_itself_without_a_server():
     """Static pictures inside, everything escaped, marked as ours, and a view of the widget."""
     board = Dashboard(
-        "<i>Sightings</i>", [["<b>x</b> *y*", (2, herd)], [Panel(Figure(figsize=(3, 1)), "a < b", alt='"q"')]]
+        "<i>Sightings</i>", [["<b>x</b> *y*", (2, flock)], [Panel(Figure(figsize=(3, 1)), "a < b", alt='"q"')]]
     )
     data, metadata = board._repr_mimebundle_()
     assert set(data) == {"text/plain", "text/html", VIEW}
@@ -83,7 +83,7 @@ def test_widget_has_the_controls():
     """Its values are there from the start, checked when set, and what a picture stands for is drawn with them."""
     import traitlets
 
-    board = Dashboard("x", [[herd, herd.bind(type="Wolf")]])
+    board = Dashboard("x", [[flock, flock.bind(type="Wolf")]])
     shown = board.widget(since=2015)
     assert shown.params == {"since": 2015, "1-1.type": "Deer"}
     assert [panel["drawn"] for panel in shown.rows[0]] == [{"since": 2015, "type": "Deer"}, {"since": 2015}]

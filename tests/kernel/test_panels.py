@@ -15,7 +15,7 @@ from jupyter_figserve.kernel.publish import publish
 
 
 @live
-def animal(type: Literal["Bear", "Wolf"] = "Bear", since: int = 2010):
+def mammal(type: Literal["Bear", "Wolf"] = "Bear", since: int = 2010):
     """Animals before the camera."""
     return Figure()
 
@@ -29,7 +29,7 @@ def test_each_panel_has_its_kind_and_place():
     """A row may be one panel alone; a share may come before it; a caption and an alt text by Panel."""
     figure = Figure()
     rows = place_panels(
-        ["# All", [(2, figure), animal.bind(type="Wolf")], [Panel(figure, caption="c", share=3, alt="a")]]
+        ["# All", [(2, figure), mammal.bind(type="Wolf")], [Panel(figure, caption="c", share=3, alt="a")]]
     )
     assert [[(p.place, p.kind, p.share) for p in row] for row in rows] == [
         [("1-1", "text", 1)],
@@ -46,7 +46,7 @@ def test_alternative_texts_come_from_what_is_shown():
     """A figure's own description, a function's docstring, nothing for a text."""
     figure = Figure()
     figure.subplots().set_title("Sightings")
-    ((shown, live_panel, text),) = place_panels([[figure, animal, "text"]])
+    ((shown, live_panel, text),) = place_panels([[figure, mammal, "text"]])
     assert "Sightings" in shown.alt
     assert live_panel.alt == "Animals before the camera."
     assert text.alt == ""
