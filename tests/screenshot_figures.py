@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -70,6 +72,38 @@ def sightings():
     ax.set_title("Sightings in 2026, by species")
     figserve.publish(fig, "species")
     return made
+
+
+def dashboard():
+    """A page of them, with a live figure; the link onto it."""
+
+    @figserve.live
+    def through_the_year(
+        animal: Literal["Bear", "Deer", "Wolf"] = "Deer", days: Annotated[int, figserve.Range(1, 60)] = 9
+    ):
+        """Sightings of an animal, averaged over some days."""
+        random, year = np.random.default_rng(7), np.arange(1, 366)
+        _, peak, height, colour = next(row for row in ANIMALS if row[0] == animal)
+        _, ax = plt.subplots(figsize=(8, 4.2))
+        counts = season(year, peak, height, random)
+        ax.plot(year, counts, ".", color=colour, alpha=0.25)
+        ax.plot(year, np.convolve(counts, np.ones(days) / days, "same"), color=colour, linewidth=2)
+        ax.set(xlabel="day", ylabel="sightings", xlim=(1, 365), ylim=(0, 22))
+        ax.set_title(f"{animal}, averaged over {days} days")
+
+    made = {figure.name: figure for figure in figserve.figures()}
+    notes = (
+        "## What we see\n\nDeer are about at **dusk and dawn**, wolves keep to the north-east of the hut.\n\n"
+        "- The counts are by camera.\n- *Lynx* is new this year."
+    )
+    board = figserve.Dashboard(
+        "Animal sightings",
+        [
+            [(3, through_the_year), (2, figserve.Panel(made["species"], caption="All cameras, until November"))],
+            [made["hours"], made["map"], notes],
+        ],
+    )
+    return board.share(expires="30d", allow=["animal", "days"])
 
 
 def climate() -> None:

@@ -23,7 +23,7 @@ pub = sightings()
 draft = pub.share(expires="7d", label="the reviewers", views=5)
 draft.pause()
 link = pub.share(expires="30d", label="the group meeting")
-print(pub.id, link.url)
+print(pub.id, link.url, dashboard().url)
 """
 
 
@@ -36,10 +36,11 @@ def main() -> None:
         with server.kernel("wildlife/sightings.ipynb") as kernel, sync_playwright() as playwright:
             execution = kernel.run(DRAWING + SHARING)
             assert execution.error is None, execution.error
-            found = re.search(r"(\w{16}) (http\S+/f/\S+)", execution.stdout)
+            found = re.search(r"(\w{16}) (http\S+/f/\S+) (http\S+/f/\S+)", execution.stdout)
             assert found is not None, execution.stdout
             browser = playwright.chromium.launch(executable_path=PROGRAMS["chromium"], args=ARGUMENTS)
             _photograph(browser, found[2], IMAGES / "share_page.png", 1000, 690)
+            _photograph(browser, found[3], IMAGES / "dashboard.png", 1280, 1000)
             own = f"{server.url}figserve/"
             _photograph(browser, own, IMAGES / "gallery.png", 1280, 900, server)
             _photograph(browser, f"{own}figures/{found[1]}", IMAGES / "figure_page.png", 1280, 1040, server)
