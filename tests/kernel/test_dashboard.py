@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from jupyter_core.paths import jupyter_path
 from matplotlib.figure import Figure
 
 from jupyter_figserve.errors import Conflict, InvalidInput, InvalidName, NotConnected
@@ -10,6 +13,8 @@ from jupyter_figserve.figure import MARKER
 from jupyter_figserve.kernel.dashboard import Dashboard
 from jupyter_figserve.kernel.live import live
 from jupyter_figserve.kernel.panels import Panel
+
+from ..conftest import ELSEWHERE, require_package
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -258,10 +263,13 @@ assert not sent
 @pytest.mark.kernel
 def test_nbconvert_shows_the_pictures(tmp_path):
     """Executed without any server and exported to HTML, with its widgets' state and without."""
-    nbformat = pytest.importorskip("nbformat")
+    nbformat = require_package("nbformat")
+    require_package("nbconvert")
     from nbclient import NotebookClient
     from nbconvert import HTMLExporter
 
+    if not any((Path(place) / "nbconvert" / "templates" / "lab").is_dir() for place in jupyter_path()):
+        pytest.skip(f"{ELSEWHERE}nbconvert's templates: its environment is lent to this one")
     code = DECLARE.replace('pub = figserve.publish(drawn(3), "sales")', "pub = drawn(3)")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code), nbformat.v4.new_code_cell("board")])
     NotebookClient(notebook, kernel_name="python3").execute()
