@@ -9,6 +9,7 @@ from typing import Any
 
 from .errors import InvalidInput
 from .figure import TITLE_LENGTH, Identity, check_words
+from .links import ParameterLink
 from .parameters import Parameters
 
 THEMES = ("light", "dark")
@@ -177,35 +178,11 @@ class DashboardRecord:
         return self.identity.owner
 
 
-@dataclass(frozen=True)
-class DashboardLink:
-    """A capability URL onto a dashboard; the token itself is nowhere, only its sha256.
+@dataclass(frozen=True, kw_only=True)
+class DashboardLink(ParameterLink):
+    """A capability URL onto the dashboard of the id ``dashboard``; what is locked and allowed is of its live panels."""
 
-    Parameters
-    ----------
-    locked
-        JSON values that its live panels always show, by parameter.
-    allowed
-        Names of the parameters that its viewers may move.
-    """
-
-    id: str
-    token_hash: str
     dashboard: str
-    created: float
-    expires: float | None = None
-    label: str = ""
-    paused: bool = False
-    locked: Mapping[str, Any] = field(default_factory=dict)
-    allowed: tuple[str, ...] = ()
-    seen: int = 0
-    last_seen: float | None = None
-
-    views = None
-    """Its links have no limit of views, which would count every panel."""
-
-    def is_open(self, now: float) -> bool:
-        return not self.paused and (self.expires is None or now < self.expires)
 
 
 def shared_controls(layout: Layout, parameters: Mapping[str, Parameters]) -> dict[str, list[str]]:

@@ -6,7 +6,9 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from .errors import InvalidInput
 from .figure import check_words
@@ -58,6 +60,36 @@ class Link:
     def is_cacheable(self) -> bool:
         """Whether caches between us and the viewer may keep what it shows."""
         return self.views is None and self.audience == "link"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterLink:
+    """A capability URL onto something with parameters; the token itself is nowhere, only its sha256.
+
+    Parameters
+    ----------
+    locked
+        JSON values that it always shows.
+    allowed
+        Names of the parameters that its viewers may move.
+    """
+
+    id: str
+    token_hash: str
+    created: float
+    expires: float | None = None
+    label: str = ""
+    paused: bool = False
+    locked: Mapping[str, Any] = field(default_factory=dict)
+    allowed: tuple[str, ...] = ()
+    seen: int = 0
+    last_seen: float | None = None
+
+    views = None
+    """There is no limit of views, which would count every move of a control."""
+
+    def is_open(self, now: float) -> bool:
+        return not self.paused and (self.expires is None or now < self.expires)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from .errors import InvalidInput
 from .figure import Identity, check_name
+from .links import ParameterLink
 from .parameters import SIZES, Parameters
 
 _TEXTS = ("description", "digest", "revision")
@@ -123,35 +124,11 @@ class Request:
         return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
-@dataclass(frozen=True)
-class LiveLink:
-    """A capability URL onto a live figure; the token itself is nowhere, only its sha256.
+@dataclass(frozen=True, kw_only=True)
+class LiveLink(ParameterLink):
+    """A capability URL onto the live figure of the id ``live``."""
 
-    Parameters
-    ----------
-    locked
-        JSON values that it always shows.
-    allowed
-        Names of the parameters that its viewers may move.
-    """
-
-    id: str
-    token_hash: str
     live: str
-    created: float
-    expires: float | None = None
-    label: str = ""
-    paused: bool = False
-    locked: Mapping[str, Any] = field(default_factory=dict)
-    allowed: tuple[str, ...] = ()
-    seen: int = 0
-    last_seen: float | None = None
-
-    views = None
-    """Live links have no limit of views, which would count every move of a control."""
-
-    def is_open(self, now: float) -> bool:
-        return not self.paused and (self.expires is None or now < self.expires)
 
     def narrow(self, parameters: Parameters) -> Parameters:
         """What a viewer may move, of the figure's parameters as they are now."""

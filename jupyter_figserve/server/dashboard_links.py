@@ -12,7 +12,7 @@ from ..dashboard import DashboardLink
 from ..errors import Conflict, Forbidden, InvalidInput
 from ..links import DEFAULT_LINK_LIFE, check_label, hash_secret, new_link_id, new_token
 from ..parameters import Parameters
-from ..store import dashboard_links
+from ..store.parameter_links import ONTO_DASHBOARDS
 from . import shapes
 from .boards import Board, find_board
 from .dashboards import DashboardBase
@@ -32,7 +32,7 @@ class DashboardLinksHandler(DashboardBase):
     async def get(self, dashboard_id: str) -> None:
         record = self.get_own_dashboard(dashboard_id)
         await self.services.views.flush()
-        found = dashboard_links.of_dashboard(self.services.store.catalog.reader, record.id)
+        found = ONTO_DASHBOARDS.of(self.services.store.catalog.reader, record.id)
         self.answer({"links": [shapes.dashboard_link(link) for link in found]})
 
     head = get

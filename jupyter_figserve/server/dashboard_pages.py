@@ -8,7 +8,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ..errors import Forbidden
-from ..store import dashboard_links
+from ..store.parameter_links import ONTO_DASHBOARDS
 from . import board_pictures, board_views, headers
 from .board_events import Viewer, open_viewer, send_stream
 from .boards import Place, find_board
@@ -41,7 +41,7 @@ class DashboardPageHandler(DashboardBase):
             frames=frames[0] if frames else headers.NOBODY,
             view=view,
             events=f"{address}/events",
-            links=dashboard_links.of_dashboard(services.store.catalog.reader, record.id),
+            links=ONTO_DASHBOARDS.of(services.store.catalog.reader, record.id),
             now=services.store.clock(),
         )
 

@@ -14,8 +14,9 @@ from ..errors import Conflict, Forbidden, InvalidInput, NotFound
 from ..figure import FigureRecord
 from ..links import DEFAULT_LINK_LIFE, Link, check_label, find_token, hash_secret, new_link_id, new_token
 from ..livefigure import LiveLink
-from ..store import dashboard_links, dashboards, links, live
+from ..store import dashboards, links, live
 from ..store.figures import LIMIT, MOST, write_cursor
+from ..store.parameter_links import ONTO_DASHBOARDS, ONTO_LIVE
 from ..times import parse_expiry
 from . import shapes
 from .private import PrivateHandler
@@ -94,7 +95,7 @@ class FindLinkHandler(PrivateHandler):
             raise InvalidInput("Give url as the link's URL, which ends in /f/ and 32 letters, digits, - and _.")
         store = self.services.store
         reader = store.catalog.reader
-        link = links.find_by_token(reader, token) or dashboard_links.find_by_token(reader, token)
+        link = links.find_by_token(reader, token) or ONTO_DASHBOARDS.find_by_token(reader, token)
         if link is None:
             raise NotFound("There is no such link.")
         self.answer(shapes.any_link(_own_any_link(self, link.id)))
@@ -168,11 +169,11 @@ def _own_link(handler: PrivateHandler, link_id: str) -> Link:
 
 def _own_any_link(handler: PrivateHandler, link_id: str) -> Link | LiveLink | DashboardLink:
     reader = handler.services.store.catalog.reader
-    onto_board = dashboard_links.find(reader, link_id)
+    onto_board = ONTO_DASHBOARDS.find(reader, link_id)
     board = dashboards.find(reader, onto_board.dashboard) if onto_board else None
     if onto_board is not None and board is not None and handler.caller.may_see(board.owner):
         return onto_board
-    onto_live = live.find_link(reader, link_id)
+    onto_live = ONTO_LIVE.find(reader, link_id)
     shown = live.find(reader, onto_live.live) if onto_live else None
     if onto_live is not None and shown is not None and handler.caller.may_see(shown.owner):
         return onto_live

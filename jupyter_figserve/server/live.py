@@ -15,7 +15,7 @@ from ..errors import CodeFailed, Forbidden, InvalidInput, NotFound
 from ..formats import Format, get_format
 from ..livefigure import Declaration, Request
 from ..parameters import Parameters
-from ..store import live
+from ..store.parameter_links import ONTO_LIVE
 from . import live_pages, shapes
 from .access import Caller
 from .base import Handler
@@ -88,7 +88,7 @@ class LiveHandler(PrivateHandler):
             is_paused=paused,
         )
         self.set_status(400 if view.fault else 200)
-        links = live.links_of(self.services.store.catalog.reader, target.record.id)
+        links = ONTO_LIVE.of(self.services.store.catalog.reader, target.record.id)
         self.give_xsrf_cookie()
         self.answer_page("live.html", view=view, target=target, links=links, now=self.services.store.clock())
 

@@ -14,7 +14,7 @@ from ..formats import get_format
 from ..links import DEFAULT_LINK_LIFE, check_label, hash_secret, new_link_id, new_token
 from ..livefigure import Declaration, LiveLink, Request
 from ..parameters import SIZES
-from ..store import live
+from ..store.parameter_links import ONTO_LIVE
 from . import headers, live_pages, shapes
 from .base import Handler
 from .discreet import shorten
@@ -36,7 +36,7 @@ class LiveLinksHandler(LiveHandler):
     async def get(self, live_id: str) -> None:
         target = self.get_own_lasting(live_id)
         await self.services.views.flush()
-        found = live.links_of(self.services.store.catalog.reader, target.record.id)
+        found = ONTO_LIVE.of(self.services.store.catalog.reader, target.record.id)
         self.answer({"links": [shapes.live_link(link) for link in found]})
 
     head = get

@@ -18,7 +18,8 @@ from ..formats import FORMATS, Format, get_format, get_format_of_mimetype
 from ..links import Link, is_token
 from ..livefigure import LiveLink
 from ..snippets import Snippets, image_url
-from ..store import dashboard_links, links, live
+from ..store import links
+from ..store.parameter_links import ONTO_DASHBOARDS, ONTO_LIVE
 from ..store.store import Store
 from . import headers, live_links, shapes, shared_boards
 from .base import PublicHandler
@@ -105,7 +106,7 @@ class SharedFigures:
     def check_id(self, link_id: str) -> None:
         """See that the link of this id is still open, or raise ``LinkGone``."""
         reader = self._store.catalog.reader
-        link = links.find(reader, link_id) or dashboard_links.find(reader, link_id)
+        link = links.find(reader, link_id) or ONTO_DASHBOARDS.find(reader, link_id)
         if link is None or not link.is_open(self._store.clock()):
             raise LinkGone
 
@@ -113,7 +114,7 @@ class SharedFigures:
         reader = self._store.catalog.reader
         link = links.find_by_token(reader, token)
         if link is None:
-            return live.find_link_by_token(reader, token) or dashboard_links.find_by_token(reader, token)
+            return ONTO_LIVE.find_by_token(reader, token) or ONTO_DASHBOARDS.find_by_token(reader, token)
         record = self._store.find_figure(link.figure, link.version)
         return Shared(link, record) if record is not None else None
 

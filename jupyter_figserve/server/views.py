@@ -14,8 +14,9 @@ from tornado.ioloop import IOLoop
 from ..dashboard import DashboardLink
 from ..links import Link
 from ..livefigure import LiveLink
-from ..store import dashboard_links, links, live
+from ..store import links
 from ..store.links import VIEW_SECONDS
+from ..store.parameter_links import ONTO_DASHBOARDS, ONTO_LIVE
 from ..store.store import Store
 
 _REMEMBERED = 100_000
@@ -81,8 +82,8 @@ class Views:
             def add(connection: Any) -> None:
                 # Ids are of one alphabet and never equal: each is a row of one of the three.
                 links.add_views(connection, counts, now)
-                dashboard_links.add_views(connection, counts, now)
-                live.add_views(connection, counts, now)
+                ONTO_DASHBOARDS.add_views(connection, counts, now)
+                ONTO_LIVE.add_views(connection, counts, now)
 
             await asyncio.wrap_future(self._store.write(add))
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, fields
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from . import dashboard_links, events, figures, keys, links, live, publishing, sessions, tables
+from . import events, figures, keys, links, publishing, sessions, tables
 from .blobs import Blobs
 from .manifests import Manifests
+from .parameter_links import ONTO_DASHBOARDS, ONTO_LIVE
 from .trash import Trash
 
 BATCH = 200
@@ -59,8 +60,8 @@ def clean_rows(connection: Connection, manifests: Manifests, now: float, keep_se
                 manifests.delete(figure_id)
                 gone += 1
     connection.execute(tables.viewers.delete().where(tables.viewers.c.seen < now - links.VIEW_SECONDS))
-    live.remove_expired_links(connection, now - LINK_GRACE)
-    dashboard_links.remove_expired(connection, now - LINK_GRACE)
+    ONTO_LIVE.remove_expired(connection, now - LINK_GRACE)
+    ONTO_DASHBOARDS.remove_expired(connection, now - LINK_GRACE)
     return Cleaned(
         figures=gone,
         links=_remove_old_links(connection, now),

@@ -12,8 +12,9 @@ from sqlalchemy.engine import Connection, Row
 
 from ..dashboard import FIGURE, DashboardRecord, Layout
 from ..figure import Identity, new_id
-from . import dashboard_links, events, tables
+from . import events, tables
 from .figures import LIMIT, MOST, read_cursor, write_cursor
+from .parameter_links import ONTO_DASHBOARDS
 
 PUBLISHED, DELETED = "dashboard.published", "dashboard.deleted"
 _D, _F = tables.dashboards.c, tables.dashboard_figures.c
@@ -98,7 +99,7 @@ def delete(connection: Connection, record: DashboardRecord, now: float) -> bool:
     gone = connection.execute(tables.dashboards.delete().where(_D.id == record.id)).rowcount
     if not gone:
         return False
-    dashboard_links.remove_all(connection, record.id)
+    ONTO_DASHBOARDS.remove_all(connection, record.id)
     connection.execute(tables.dashboard_figures.delete().where(_F.dashboard == record.id))
     events.add(connection, now, record.owner, DELETED, _event_data(record))
     return True

@@ -12,7 +12,8 @@ from ..dashboard import DashboardLink
 from ..errors import Conflict, NotFound
 from ..links import Link
 from ..livefigure import LiveLink
-from . import dashboard_links, dashboards, figures, links, live
+from . import dashboards, figures, links, live
+from .parameter_links import ONTO_DASHBOARDS, ONTO_LIVE
 
 AnyLink = Link | LiveLink | DashboardLink
 
@@ -47,16 +48,16 @@ _KINDS: dict[type, _Kind] = {
     LiveLink: _Kind(
         lambda connection, link: live.find(connection, link.live) is not None,
         "The live figure",
-        live.add_link,
-        live.change_link,
-        live.remove_link,
+        ONTO_LIVE.add,
+        ONTO_LIVE.change,
+        ONTO_LIVE.remove,
     ),
     DashboardLink: _Kind(
         lambda connection, link: dashboards.find(connection, link.dashboard) is not None,
         "The dashboard",
-        dashboard_links.add,
-        dashboard_links.change,
-        dashboard_links.remove,
+        ONTO_DASHBOARDS.add,
+        ONTO_DASHBOARDS.change,
+        ONTO_DASHBOARDS.remove,
     ),
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,8 +11,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection, Row
 
 from ..figure import Identity, Payload, digest_of, new_id
-from ..links import hash_secret
-from ..livefigure import Declaration, LiveLink, LiveRecord
+from ..livefigure import Declaration, LiveRecord
 from . import tables
 from .blobs import Blobs
 from .publishing import hold_blob, release_blobs
@@ -133,49 +131,6 @@ def find_picture(connection: Connection, live_id: str, key: str) -> LivePicture 
     return LivePicture(**dict(row._mapping)) if row else None
 
 
-def add_link(connection: Connection, link: LiveLink) -> None:
-    row = link.__dict__ | {"locked": json.dumps(link.locked), "allowed": json.dumps(link.allowed)}
-    connection.execute(tables.live_links.insert().values(row))
-
-
-def find_link(connection: Connection, link_id: str) -> LiveLink | None:
-    row = connection.execute(sa.select(tables.live_links).where(_L.id == link_id)).first()
-    return _link(row) if row else None
-
-
-def find_link_by_token(connection: Connection, token: str) -> LiveLink | None:
-    """By the token's sha256: what is compared in the database is no secret."""
-    row = connection.execute(sa.select(tables.live_links).where(_L.token_hash == hash_secret(token))).first()
-    return _link(row) if row else None
-
-
-def links_of(connection: Connection, live_id: str) -> Sequence[LiveLink]:
-    """Newest first."""
-    query = sa.select(tables.live_links).where(_L.live == live_id).order_by(_L.created.desc(), _L.id)
-    return [_link(row) for row in connection.execute(query)]
-
-
-def change_link(connection: Connection, link_id: str, changes: dict[str, Any]) -> bool:
-    """False when the link is gone."""
-    if not changes:
-        return find_link(connection, link_id) is not None
-    return connection.execute(tables.live_links.update().where(_L.id == link_id).values(changes)).rowcount == 1
-
-
-def remove_link(connection: Connection, link_id: str) -> None:
-    connection.execute(tables.live_links.delete().where(_L.id == link_id))
-
-
-def remove_expired_links(connection: Connection, before: float) -> int:
-    return connection.execute(tables.live_links.delete().where(_L.expires < before)).rowcount
-
-
-def add_views(connection: Connection, counts: dict[str, int], now: float) -> None:
-    for link_id, count in counts.items():
-        seen = tables.live_links.update().where(_L.id == link_id)
-        connection.execute(seen.values(seen=_L.seen + count, last_seen=now))
-
-
 def _prune(connection: Connection, picture: LivePicture) -> None:
     mine = sa.and_(_P.live == picture.live, _P.is_frozen.is_(False))
     query = sa.select(_P.key, _P.digest).where(mine).order_by(_P.drawn.desc(), _P.key).offset(KEPT_PICTURES)
@@ -193,8 +148,3 @@ def _find_by_identity(connection: Connection, identity: Identity) -> LiveRecord 
 def _record(row: Row[Any]) -> LiveRecord:
     identity = Identity(row.owner, row.scope, row.notebook, row.maker, row.name)
     return LiveRecord(row.id, identity, Declaration.from_json(json.loads(row.declaration)), row.created, row.updated)
-
-
-def _link(row: Row[Any]) -> LiveLink:
-    values = dict(row._mapping)
-    return LiveLink(**values | {"locked": json.loads(row.locked), "allowed": tuple(json.loads(row.allowed))})

@@ -21,6 +21,7 @@ from . import detached, live, tables
 from .blobs import Blobs
 from .detached import Detached
 from .manifests import made, write_beside
+from .parameter_links import ONTO_LIVE
 
 _FORMAT = 1
 _LOOKED_AT = 500
@@ -76,7 +77,7 @@ def write_manifest(connection: Connection, manifests: LiveManifests, live_id: st
     """Bring a live figure's manifest to what the catalog says; called in a write transaction."""
     record = live.find(connection, live_id)
     if record is not None:
-        found = tuple(live.links_of(connection, live_id))
+        found = tuple(ONTO_LIVE.of(connection, live_id))
         manifests.write(LiveManifest(record, found, detached.find(connection, live_id)))
 
 
@@ -122,7 +123,7 @@ def _enter(connection: Connection, manifest: LiveManifest, blobs: Blobs) -> None
     record, kept = manifest.record, manifest.detached
     live.restore(connection, record)
     for link in manifest.links:
-        live.add_link(connection, link)
+        ONTO_LIVE.add(connection, link)
     if kept is not None and blobs.has(kept.source.digest):
         detached.enter(connection, record, kept, record.updated)
 

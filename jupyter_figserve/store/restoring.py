@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..figure import FigureRecord, Identity, Version
-from . import dashboard_links, dashboards, events, figures, links, live_manifests, publishing, sessions, tables
+from . import dashboards, events, figures, links, live_manifests, publishing, sessions, tables
 from .blobs import Blobs
 from .board_manifests import BoardManifest, BoardManifests
 from .live_manifests import LiveManifests
 from .manifests import Manifest, Manifests
+from .parameter_links import ONTO_DASHBOARDS
 from .sessions import Session
 
 _LOOKED_AT = 500
@@ -96,7 +97,7 @@ def write_board(connection: Connection, manifests: BoardManifests, dashboard_id:
     """Bring a dashboard's manifest to what the catalog says; called in a write transaction."""
     record = dashboards.find(connection, dashboard_id)
     if record is not None:
-        shown = dashboard_links.of_dashboard(connection, dashboard_id)
+        shown = ONTO_DASHBOARDS.of(connection, dashboard_id)
         manifests.write(BoardManifest(record, tuple(shown)))
 
 
@@ -112,7 +113,7 @@ def restore_boards(connection: Connection, manifests: BoardManifests) -> tuple[i
         elif dashboards.find_by_identity(connection, found.record.identity) is None:
             dashboards.enter(connection, found.record)
             for link in found.links:
-                dashboard_links.add(connection, link)
+                ONTO_DASHBOARDS.add(connection, link)
             done += 1
     return done, tuple(unreadable)
 

@@ -11,8 +11,9 @@ import pytest
 from jupyter_figserve.dashboard import FIGURE, TEXT, DashboardLink, Layout, Panel
 from jupyter_figserve.errors import Conflict
 from jupyter_figserve.links import hash_secret, new_link_id, new_token
-from jupyter_figserve.store import dashboard_links, dashboards, events
+from jupyter_figserve.store import dashboards, events
 from jupyter_figserve.store.maintenance import reindex
+from jupyter_figserve.store.parameter_links import ONTO_DASHBOARDS
 from jupyter_figserve.store.publishing import Limits
 
 from .making import START, identity, publish, session
@@ -30,7 +31,7 @@ def keep(store, *panels: Panel, name: str = "board", **words):
 
 
 def link_to(dashboard: str, **fields) -> DashboardLink:
-    return DashboardLink(new_link_id(), hash_secret(TOKEN), dashboard, START, **fields)
+    return DashboardLink(id=new_link_id(), token_hash=hash_secret(TOKEN), dashboard=dashboard, created=START, **fields)
 
 
 def test_same_layout_is_the_same_version(store):
@@ -77,7 +78,7 @@ def test_deletion_takes_links_and_manifest(store):
     store.add_link(link_to(board.id)).result()
     assert store.delete_dashboard(board).result()
     assert not store.delete_dashboard(board).result()
-    assert dashboard_links.find_by_token(store.catalog.reader, TOKEN) is None
+    assert ONTO_DASHBOARDS.find_by_token(store.catalog.reader, TOKEN) is None
     assert list(store.boards.read_all()) == []
     with pytest.raises(Conflict):
         store.add_link(link_to(board.id)).result()
@@ -89,20 +90,6 @@ def test_follows_its_notebook(store):
     store.follow_rename("ann", "/srv", "report.ipynb", "final.ipynb").result()
     moved = replace(identity("board"), notebook="final.ipynb")
     assert store.publish_dashboard(moved, layout(), None).result().id == board.id
-
-
-def test_link_changes_and_counts(store):
-    """Paused, relabelled, seen, revoked."""
-    board = keep(store)
-    link = link_to(board.id, locked={"type": "Bear"}, allowed=("since",))
-    store.add_link(link).result()
-    assert dashboard_links.find(store.catalog.reader, link.id) == link
-    assert store.change_link(link, {"paused": True, "label": "x"}).result().paused
-    store.write(lambda c: dashboard_links.add_views(c, {link.id: 3}, START)).result()
-    (found,) = dashboard_links.of_dashboard(store.catalog.reader, board.id)
-    assert (found.paused, found.label, found.seen, found.last_seen) == (True, "x", 3, START)
-    store.revoke_link(found).result()
-    assert dashboard_links.find(store.catalog.reader, link.id) is None
 
 
 def test_lost_catalog_comes_back_with_dashboards(open_here, directory: Path):
@@ -122,4 +109,4 @@ def test_lost_catalog_comes_back_with_dashboards(open_here, directory: Path):
     assert (done.dashboards, done.unreadable) == (1, (broken,))
     store = open_here()
     assert dashboards.find(store.catalog.reader, board.id) == board
-    assert dashboard_links.find_by_token(store.catalog.reader, TOKEN) == link
+    assert ONTO_DASHBOARDS.find_by_token(store.catalog.reader, TOKEN) == link

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jupyter_figserve.figure import Identity, Payload, digest_of
-from jupyter_figserve.links import hash_secret, new_token
-from jupyter_figserve.livefigure import Declaration, LiveLink
+from jupyter_figserve.livefigure import Declaration
 from jupyter_figserve.parameters import Parameter, Parameters
 from jupyter_figserve.store import live, tables
 from jupyter_figserve.store.live import KEPT_PICTURES, LivePicture
@@ -68,22 +67,6 @@ def test_last_pictures_are_few_and_frozen_ones_stay(store):
     assert (held[digest_of(b"0")], held[digest_of(b"9")], held[digest_of(b"changed")]) == (0, 0, 1)
     keep(store, record, "frozen", b"newer", drawn=200.0)
     assert live.find_picture(reader, record.id, "frozen").is_frozen
-
-
-def test_links(store):
-    """Found by the token alone, changed, counted, and gone; values come back as they were."""
-    record, token = offered(store), new_token()
-    link = LiveLink("lnk1", hash_secret(token), record.id, 1.0, 2.0, "x", locked={"since": 2011}, allowed=("since",))
-    store.write(lambda c: live.add_link(c, link)).result()
-    reader = store.catalog.reader
-    assert live.find_link_by_token(reader, token) == link
-    assert live.find_link_by_token(reader, new_token()) is None
-    assert store.change_link(link, {"paused": True}).result().paused
-    store.write(lambda c: live.add_views(c, {"lnk1": 3, "lnk2": 1}, 5.0)).result()
-    (found,) = live.links_of(reader, record.id)
-    assert (found.paused, found.seen, found.last_seen) == (True, 3, 5.0)
-    store.revoke_link(link).result()
-    assert live.links_of(reader, record.id) == []
 
 
 @pytest.mark.parametrize("change", [{"name": "a.b"}, {"timeout": 0}, {"cache": -1}, {"parameters": 3}, {"sizes": None}])

@@ -15,6 +15,7 @@ from jupyter_figserve.store.detached import KIND, Detached
 from jupyter_figserve.store.live_manifests import catch_up
 from jupyter_figserve.store.maintenance import reindex
 from jupyter_figserve.store.opening import CATALOG
+from jupyter_figserve.store.parameter_links import ONTO_LIVE
 
 ANIMAL = Identity("ann", "/srv", "report.ipynb", "", "animal")
 DECLARED = Declaration("animal", Parameters((Parameter("n", "int", default=1, minimum=0),)), "Bears", digest="d")
@@ -31,7 +32,7 @@ def offer(store, declaration=DECLARED, identity=ANIMAL):
 def share(store, record, **fields) -> str:
     """A new link's token."""
     token = new_token()
-    link = LiveLink(f"L{token[:8]}", hash_secret(token), record.id, store.clock(), **fields)
+    link = LiveLink(id=f"L{token[:8]}", token_hash=hash_secret(token), live=record.id, created=store.clock(), **fields)
     store.add_link(link).result()
     return token
 
@@ -73,16 +74,16 @@ def test_all_comes_back_with_a_deleted_catalog(store, lose):
     record = offer(store)
     token = share(store, record, locked={"n": 3}, allowed=("n",), label="for Ada", expires=3e9)
     share(store, record)
-    paused = live.find_link_by_token(store.catalog.reader, token)
+    paused = ONTO_LIVE.find_by_token(store.catalog.reader, token)
     store.change_link(paused, {"paused": True}).result()
     detach(store, record)
-    before, found = rows(store), live.find_link_by_token(store.catalog.reader, token)
+    before, found = rows(store), ONTO_LIVE.find_by_token(store.catalog.reader, token)
     again, done = lose(store)
     assert (done.live, done.links, done.unreadable) == (1, 2, ())
     assert rows(again) == before
     reader = again.catalog.reader
     assert live.find(reader, record.id) == record
-    assert live.find_link_by_token(reader, token) == found
+    assert ONTO_LIVE.find_by_token(reader, token) == found
     kept = detached.find(reader, record.id)
     assert (kept.declaration, again.blobs.find(kept.source.digest)) == (DECLARED, b"function")
     assert usage.read(reader, "owner", "ann").bytes == len(b"function")
@@ -92,10 +93,10 @@ def test_all_comes_back_with_a_deleted_catalog(store, lose):
 def test_revoked_link_does_not_come_back(store, lose):
     """Its token opens nothing for ever."""
     token = share(store, offer(store))
-    store.revoke_link(live.find_link_by_token(store.catalog.reader, token)).result()
+    store.revoke_link(ONTO_LIVE.find_by_token(store.catalog.reader, token)).result()
     again, done = lose(store)
     assert (done.live, done.links) == (1, 0)
-    assert live.find_link_by_token(again.catalog.reader, token) is None
+    assert ONTO_LIVE.find_by_token(again.catalog.reader, token) is None
 
 
 def test_tokens_are_not_in_the_files(store, directory):
@@ -151,7 +152,7 @@ def test_two_of_one_identity_are_one(store, lose, directory, open_here, clock):
     again, done = lose(second_store)
     assert (done.live, done.links) == (1, 2)
     reader = again.catalog.reader
-    assert [live.find_link_by_token(reader, token).live for token in (old, new)] == [first.id] * 2
+    assert [ONTO_LIVE.find_by_token(reader, token).live for token in (old, new)] == [first.id] * 2
     assert live.find(reader, first.id).declaration.description == "Anew"
 
 
@@ -176,7 +177,7 @@ def test_field_of_a_newer_version_is_passed_by(store, lose, directory):
     file.write_text(json.dumps(told))
     again, done = lose(store)
     assert done.unreadable == ()
-    assert live.find_link_by_token(again.catalog.reader, token).live == record.id
+    assert ONTO_LIVE.find_by_token(again.catalog.reader, token).live == record.id
 
 
 def test_what_a_kill_left_unwritten_is_written_at_the_next_start(store, directory, open_here):
