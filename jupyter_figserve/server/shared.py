@@ -105,7 +105,7 @@ class SharedFigures:
     def check_id(self, link_id: str) -> None:
         """See that the link of this id is still open, or raise ``LinkGone``."""
         reader = self._store.catalog.reader
-        link = links.find(reader, link_id) or dashboard_links.find(reader, link_id)
+        link = links.find(reader, link_id) or dashboard_links.find(reader, link_id) or live.find_link(reader, link_id)
         if link is None or not link.is_open(self._store.clock()):
             raise LinkGone
 
