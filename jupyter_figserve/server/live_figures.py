@@ -89,6 +89,8 @@ class LiveFigures:
         self._queues: dict[str, CallQueue[LastPicture]] = {}
         self._timer: PeriodicCallback | None = None
         self._watched: list[Callable[[], None]] = []
+        self.on_call: list[Callable[[str], None]] = []
+        """Hear the id of a kernel that is about to be called."""
         self._forms: dict[str, tuple[str, str]] = {}
 
     def watch(self, check: Callable[[], None]) -> Callable[[], None]:
@@ -234,6 +236,8 @@ class LiveFigures:
         at_once, who = (1, "kernel") if target.kernel else (limits.detached_at_once, "function")
         queue = self._queues.setdefault(target.place, CallQueue(limits.queue, at_once, who))
         known = () if held is None or held.version is None else (held.version,)
+        for hear in self.on_call if target.kernel else ():
+            hear(target.place)
 
         async def make() -> LastPicture:
             try:
