@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import CodeFailed, InvalidInput, NoFigure, UnsupportedType
 from .figure import Payload
-from .formats import Format, get_format, get_format_of_mimetype
+from .formats import FORMATS, Format, get_format, get_format_of_mimetype
 from .scope import live_scope
 
 if TYPE_CHECKING:
@@ -43,10 +43,17 @@ class Wish:
 
 @dataclass(frozen=True)
 class Drawn:
+    """Parameters
+    ----------
+    is_html
+        Whether what was drawn is at its best as HTML, whatever was asked for.
+    """
+
     payload: Payload
     title: str
     alt: str
     output: str
+    is_html: bool = False
 
 
 def draw(function: Callable[..., Any], signature: Signature, wish: Wish) -> Drawn:
@@ -71,8 +78,10 @@ def draw(function: Callable[..., Any], signature: Signature, wish: Wish) -> Draw
     payload = next((part for part in encoded.payloads if part.mimetype == row.mimetype), None)
     if payload is None:
         offered = ", ".join(get_format_of_mimetype(part.mimetype).name for part in encoded.payloads)
-        raise UnsupportedType(f"This live figure has no {row.name} form; ask for {offered}.")
-    return Drawn(payload, encoded.title, encoded.alt, "".join(printed))
+        code = "html_only" if offered == "html" else None
+        raise UnsupportedType(f"This live figure has no {row.name} form; ask for {offered}.", code=code)
+    is_html = encoded.payloads[0].mimetype == FORMATS["html"].mimetype
+    return Drawn(payload, encoded.title, encoded.alt, "".join(printed), is_html)
 
 
 def _given(result: Any, function: Callable[..., Any]) -> Any:

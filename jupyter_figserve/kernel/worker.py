@@ -142,6 +142,7 @@ class Worker:
             "title": drawn.title,
             "alt": drawn.alt,
             "output": drawn.output,
+            "is_html": drawn.is_html,
             "version": version,
             "revision": offer.revision,
         }

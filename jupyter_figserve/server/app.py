@@ -200,6 +200,8 @@ class FigServe(FigServeTraits, RenderTraits, ExtensionApp):
             services.events.announce(record.owner, kind, data | {"notebook": record.identity.notebook or None})
 
         services.live.offers.tell = tell_live
+        if self.live_keeps_kernel:
+            services.live.on_call.append(services.kernels.note_activity)
         services.kernels.on_start.append(lambda kernel, notebook: tell(SESSION_STARTED, kernel, notebook))
         services.kernels.on_restart.append(services.capture.renew)
         services.kernels.on_sweep.append(services.capture.sweep)

@@ -161,8 +161,12 @@ class Handler(JupyterHandler):
     def frame_address(self, record: FigureRecord, link: str | None) -> tuple[str, str]:
         """For a page that shows HTML: the frame's relative address for a minute, and the policy's source for it."""
         signed = self.services.frames.sign(record.id, record.version.number, link)
+        return f"{self.root}/frame/{signed}.html", self.frame_sources("frame")
+
+    def frame_sources(self, *folders: str) -> str:
+        """The policy's sources for frames below these paths of ours."""
         hosts = {self.request.host + self.services.urls.prefix, self.base.url.partition("://")[2]}
-        return f"{self.root}/frame/{signed}.html", " ".join(sorted(f"{host}/frame/" for host in hosts))
+        return " ".join(sorted(f"{host}/{folder}/" for host in hosts for folder in folders))
 
     def json_body(self, allowed: tuple[str, ...], limit: int = _JSON_LIMIT) -> dict[str, Any]:
         """The request's JSON object.

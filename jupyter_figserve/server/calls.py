@@ -62,13 +62,20 @@ class TooLate(DeadlineExceeded):
 
 @dataclass(frozen=True)
 class Drawing:
-    """What a kernel answered: a picture, or that the one of ``version`` is as it was."""
+    """What a kernel answered: a picture, or that the one of ``version`` is as it was.
+
+    Parameters
+    ----------
+    is_html
+        Whether it is at its best as HTML, whatever was asked for.
+    """
 
     payload: Payload | None
     version: str | None = None
     title: str = ""
     alt: str = ""
     revision: str = ""
+    is_html: bool = False
 
 
 class KernelLink(Protocol):
@@ -240,8 +247,8 @@ def read_answer(head: dict[str, Any], body: bytes, format: str) -> Drawing:
     sizes = {name: _number(head.get(name)) for name in ("width", "height", "dpi")}
     width, height = (None if sizes[name] is None else int(sizes[name] or 0) for name in ("width", "height"))
     payload = Payload(row.mimetype, body, width, height, sizes["dpi"])
-    words = (str(head.get(name) or "")[:2_000] for name in ("title", "alt", "revision"))
-    return Drawing(payload, version, *words)
+    title, alt, revision = (str(head.get(name) or "")[:2_000] for name in ("title", "alt", "revision"))
+    return Drawing(payload, version, title, alt, revision, head.get("is_html") is True)
 
 
 def _failure(error: dict[str, Any]) -> FigServeError:

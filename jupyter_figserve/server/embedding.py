@@ -31,17 +31,33 @@ class FrameHandler(PublicHandler):
         except NotFound:
             self.services.guesses.note(self.request.remote_ip or "")
             raise
-        record = self.services.store.find_figure(figure, version)
-        part = record.version.find_representation(FORMATS["html"]) if record else None
-        if part is None:
-            raise NotFound("There is nothing at this address.")
+        data = self._find(figure, version)
         origins = headers.ancestors(self.services.settings.embed_origins, own=True)
         in_frame = self.request.headers.get("Sec-Fetch-Dest", self._silent()) == "iframe"
         self.replace_headers(headers.of_frame(origins, is_frame=in_frame) | {"Cache-Control": "private, no-store"})
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.finish(self.services.shared.blob_cache.get(part.digest))
+        self.finish(data)
 
     head = get
+
+    def _find(self, figure: str, version: int | str) -> bytes:
+        """A version's HTML, or what a live figure drew a moment ago, which has a key.
+
+        Raises
+        ------
+        NotFound
+            When it is gone.
+        """
+        if isinstance(version, str):
+            picture = self.services.live.pictures.find(figure, version)
+            if picture is not None and picture.payload.mimetype == FORMATS["html"].mimetype:
+                return picture.payload.data
+        else:
+            record = self.services.store.find_figure(figure, version)
+            part = record.version.find_representation(FORMATS["html"]) if record else None
+            if part is not None:
+                return self.services.shared.blob_cache.get(part.digest)
+        raise NotFound("There is nothing at this address.")
 
     def _silent(self) -> str:
         """What for a browser asks that does not say so: none does on plain http, but for this machine.

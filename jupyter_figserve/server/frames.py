@@ -15,7 +15,7 @@ _GONE = "There is nothing at this address."
 
 
 class FrameSigner:
-    """Signs ``[figure, version, link or None]``.
+    """Signs ``[figure, version, link or None]``, and ``[live figure, key of what was drawn, link or None]``.
 
     Parameters
     ----------
@@ -27,10 +27,10 @@ class FrameSigner:
         # itsdangerous signs with the last of its list.
         self._serializer = URLSafeTimedSerializer(secret_keys[::-1], salt="figserve html frame")
 
-    def sign(self, figure: str, version: int, link: str | None) -> str:
+    def sign(self, figure: str, version: int | str, link: str | None) -> str:
         return str(self._serializer.dumps([figure, version, link]))
 
-    def read(self, text: str) -> tuple[str, int, str | None]:
+    def read(self, text: str) -> tuple[str, int | str, str | None]:
         """What was signed.
 
         Raises

@@ -14,6 +14,7 @@ import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +107,12 @@ class Kernels:
     def has(self, kernel: str) -> bool:
         """Whether a kernel is alive here: another server on the same data directory may have it."""
         return kernel in self._notebooks
+
+    def note_activity(self, kernel: str) -> None:
+        """Have Jupyter's culling count from now, as after a message of the kernel's."""
+        manager: Any = self._app.kernel_manager
+        if kernel in manager and hasattr(one := manager.get_kernel(kernel), "last_activity"):
+            one.last_activity = manager.last_kernel_activity = datetime.now(timezone.utc)
 
     async def follow_notebook(self, kernel: str) -> str:
         """Path of the notebook that a kernel belongs to, "" when it has none.

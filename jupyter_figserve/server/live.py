@@ -16,7 +16,7 @@ from ..formats import Format, get_format
 from ..livefigure import Declaration, Request
 from ..parameters import Parameters
 from ..store.parameter_links import ONTO_LIVE
-from . import live_pages, shapes
+from . import live_frames, live_pages, shapes
 from .access import Caller
 from .base import Handler
 from .delivery import Delivery, InHand, deliver
@@ -65,7 +65,8 @@ class LiveHandler(PrivateHandler):
     def described(self, target: Target) -> dict[str, Any]:
         services, live_id = self.services, target.record.id
         is_busy, is_detached = services.live.is_busy(target), services.detached.find(live_id) is not None
-        return shapes.live_figure(target, self.base, is_busy=is_busy, is_detached=is_detached)
+        form = services.live.find_form(target)
+        return shapes.live_figure(target, self.base, is_busy=is_busy, is_detached=is_detached, form=form)
 
     def error_details(self, error: object) -> dict[str, Any]:
         """The owner of the function is told all of its failure."""
@@ -86,11 +87,15 @@ class LiveHandler(PrivateHandler):
             self.query(),
             address=f"{self.root}/{address}",
             is_paused=paused,
+            form=self.services.live.find_form(target),
         )
         self.set_status(400 if view.fault else 200)
         links = ONTO_LIVE.of(self.services.store.catalog.reader, target.record.id)
         self.give_xsrf_cookie()
-        self.answer_page("live.html", view=view, target=target, links=links, now=self.services.store.clock())
+        frames = self.frame_sources("frame", "live")
+        self.answer_page(
+            "live.html", frames=frames, view=view, target=target, links=links, now=self.services.store.clock()
+        )
 
 
 class DrawingHandler(LiveHandler):
@@ -108,9 +113,13 @@ class DrawingHandler(LiveHandler):
         row, query = get_format(suffix), self.query()
         request = read_request(self, target.declaration, target.declaration.parameters, query, row)
         fresh = "no-cache" in self.request.headers.get("Cache-Control", "")
-        known = known_etags(self)
+        is_framed = live_frames.is_wanted(self, row)
+        known = [] if is_framed else known_etags(self)
         drawing = self.services.live.draw(target, request, known=known, fresh=fresh)
         shown = await self.while_connected(drawing)
+        if is_framed:
+            live_frames.answer_frame(self, shown, None)
+            return
         deliver_shown(self, shown, row, target, cache_control="private, no-cache", is_public=False)
 
 

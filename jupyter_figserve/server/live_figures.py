@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tornado.ioloop import PeriodicCallback
 
-from ..errors import OutputInvalid, TooManyRequests, Unavailable
+from ..errors import OutputInvalid, TooManyRequests, Unavailable, UnsupportedType
 from ..livefigure import Declaration, LiveRecord, Request
 from ..store.store import Store
 from .calls import CallQueue, KernelGone, KernelLink
@@ -89,6 +89,9 @@ class LiveFigures:
         self._queues: dict[str, CallQueue[LastPicture]] = {}
         self._timer: PeriodicCallback | None = None
         self._watched: list[Callable[[], None]] = []
+        self.on_call: list[Callable[[str], None]] = []
+        """Hear the id of a kernel that is about to be called."""
+        self._forms: dict[str, tuple[str, str]] = {}
 
     def watch(self, check: Callable[[], None]) -> Callable[[], None]:
         """Call ``check`` every few seconds, until what is returned is called."""
@@ -115,6 +118,11 @@ class LiveFigures:
         """Whether drawing this now would be no further call of the kernel."""
         queue = self._queues.get(target.place)
         return queue is not None and queue.has(_flight_key(target, request))
+
+    def find_form(self, target: Target) -> str | None:
+        """What the function as it is now gave last, ``"html"`` or ``"picture"``; None before the first call."""
+        revision, form = self._forms.get(target.record.id, ("", None))
+        return form if revision == target.declaration.revision else None
 
     async def draw(
         self,
@@ -228,9 +236,15 @@ class LiveFigures:
         at_once, who = (1, "kernel") if target.kernel else (limits.detached_at_once, "function")
         queue = self._queues.setdefault(target.place, CallQueue(limits.queue, at_once, who))
         known = () if held is None or held.version is None else (held.version,)
+        for hear in self.on_call if target.kernel else ():
+            hear(target.place)
 
         async def make() -> LastPicture:
-            drawing = await link.call(target.record.name, request, known)
+            try:
+                drawing = await link.call(target.record.name, request, known)
+            except UnsupportedType as error:
+                self._note_form(target, request, is_html=error.code == "html_only")
+                raise
             now = self._store.clock()
             if drawing.payload is None:
                 if held is None or drawing.version != held.version:
@@ -240,10 +254,16 @@ class LiveFigures:
                 target.record.id, request.key, drawing.payload, now, drawing.alt, drawing.revision, drawing.version
             )
             self.pictures.keep(picture)
+            self._note_form(target, request, is_html=drawing.is_html)
             return picture
 
         timeout = min(target.declaration.timeout, limits.seconds)
         return await queue.join(_flight_key(target, request), make, timeout)
+
+    def _note_form(self, target: Target, request: Request, *, is_html: bool) -> None:
+        """Only who asks for a PNG leaves the choice to the figure."""
+        if request.format == "png":
+            self._forms[target.record.id] = (target.declaration.revision, "html" if is_html else "picture")
 
     def _stale(self, target: Target, request: Request, error: Unavailable | TooManyRequests) -> Shown:
         """The last good picture in the place of an error that will pass."""

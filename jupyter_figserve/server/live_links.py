@@ -15,7 +15,7 @@ from ..links import DEFAULT_LINK_LIFE, check_label, hash_secret, new_link_id, ne
 from ..livefigure import Declaration, LiveLink, Request
 from ..parameters import SIZES
 from ..store.parameter_links import ONTO_LIVE
-from . import headers, live_pages, shapes
+from . import headers, live_frames, live_pages, shapes
 from .base import Handler
 from .discreet import shorten
 from .links import EITHER, read_expiry
@@ -72,7 +72,8 @@ async def answer_shared(handler: Handler, link: LiveLink, token: str, suffix: st
         _answer_page(handler, link, target, token, embedded=embedded)
     elif suffix == "json":
         movable = link.narrow(target.declaration.parameters)
-        handler.answer({"name": target.record.name, "schema": movable.schema(), "url": handler.base.link(token)})
+        told = {"name": target.record.name, "schema": movable.schema(), "url": handler.base.link(token)}
+        handler.answer(told | {"form": services.live.find_form(target)})
     else:
         await answer_picture(handler, link, target, suffix)
     if handler.request.method == "GET" and handler.get_status() == 200:
@@ -89,7 +90,8 @@ async def answer_picture(handler: Handler, link: LiveLink, target: Target, suffi
     def before_call() -> None:
         services.live_rate.note(link.id)
 
-    known = known_etags(handler)
+    is_framed = live_frames.is_wanted(handler, row)
+    known = [] if is_framed else known_etags(handler)
     drawing = services.live.draw(target, request, known=known, before_call=before_call)
     try:
         shown = await handler.while_connected(drawing)
@@ -97,6 +99,9 @@ async def answer_picture(handler: Handler, link: LiveLink, target: Target, suffi
         # Not the exception itself: its traceback and output are its owner's.
         text = f"The function of this live figure failed: {shorten(error.message)}"
         raise OutputInvalid(text, code=error.code) from error
+    if is_framed:
+        live_frames.answer_frame(handler, shown, link.id)
+        return
     seconds = 0 if shown.stale else int(target.declaration.cache)
     if link.expires is not None:
         seconds = max(0, min(seconds, int(link.expires - services.store.clock())))
@@ -139,11 +144,15 @@ def _answer_page(handler: Handler, link: LiveLink, target: Target, token: str, *
     movable = link.narrow(target.declaration.parameters)
     address = f"{handler.root}/f/{token}"
     query = {name: texts for name, texts in read_query(handler).items() if not name.startswith("_")}
-    view = live_pages.make_view(target, movable, query, address=address)
+    form = handler.services.live.find_form(target)
+    view = live_pages.make_view(target, movable, query, address=address, form=form)
     allowed = headers.ancestors(handler.services.settings.embed_origins) if embedded else headers.NOBODY
     handler.set_status(400 if view.fault else 200)
     handler.set_header("Cache-Control", "public, no-cache")
-    handler.answer_page("share_live.html", ancestors=allowed, view=view, target=target, link=link, embedded=embedded)
+    frames = handler.frame_sources("frame", "f")
+    handler.answer_page(
+        "share_live.html", ancestors=allowed, frames=frames, view=view, target=target, link=link, embedded=embedded
+    )
 
 
 def _read_link(body: dict[str, Any], target: Target, services: Services, token_hash: str) -> LiveLink:

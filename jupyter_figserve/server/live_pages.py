@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import InvalidInput
 from ..parameters import Parameter, Parameters
+from . import live_frames
 from .offers import Target
 
 _INPUTS = {"int": "number", "float": "number", "date": "date", "datetime": "datetime-local", "str": "text"}
@@ -83,6 +84,8 @@ class View:
         What is wrong with the address, in words.
     is_paused
         Whether a person must first say that the function may run: another site led here.
+    form
+        ``"html"`` or ``"picture"``, as the function gave it last; None when that is not known.
     """
 
     address: str
@@ -90,9 +93,15 @@ class View:
     controls: Sequence[Control]
     fault: str = ""
     is_paused: bool = False
+    form: str | None = None
 
     def image(self, suffix: str = "png") -> str:
         return f"{self.address}.{suffix}" + (f"?{self.query}" if self.query else "")
+
+    @property
+    def frame(self) -> str:
+        """The address that a frame without our script shows."""
+        return self.image("html") + ("&" if self.query else "?") + f"{live_frames.PARAMETER}=1"
 
     @property
     def defaults(self) -> str:
@@ -108,6 +117,7 @@ def make_view(
     address: str,
     is_paused: bool = False,
     fixed: Mapping[str, Any] | None = None,
+    form: str | None = None,
 ) -> View:
     """The page's view of ``target`` with the controls of ``parameters``, as ``query`` has them.
 
@@ -123,10 +133,10 @@ def make_view(
     except InvalidInput as error:
         is_first = error.code == "parameter_missing" and not any(name in parameters.names for name in said)
         controls = [_control(item, said.get(item.name)) for item in parameters.items]
-        return View(address, None, controls, "" if is_first else error.message, is_paused)
+        return View(address, None, controls, "" if is_first else error.message, is_paused, form)
     controls = [_control(item, None, values[item.name]) for item in parameters.items]
     parts = [parameters.query(values), *(f"{name}={texts[-1]}" for name, texts in sizes.items() if texts[-1].isdigit())]
-    return View(address, "&".join(part for part in parts if part), controls, "", is_paused)
+    return View(address, "&".join(part for part in parts if part), controls, "", is_paused, form)
 
 
 def make_control(item: Parameter, said: Sequence[str] | None, *, prefix: str = "") -> Control:

@@ -213,7 +213,7 @@ def new_live_link(made: LiveLink, target: Target, token: str, base: Base) -> dic
     }
 
 
-def live_figure(target: Target, base: Base, *, is_busy: bool, is_detached: bool) -> dict[str, Any]:
+def live_figure(target: Target, base: Base, *, is_busy: bool, is_detached: bool, form: str | None) -> dict[str, Any]:
     """A live figure with the schema of its parameters; without a kernel, its address is the lasting one."""
     record, lasting = target.record, f"{base.url}/live/f/{target.record.id}"
     url = f"{base.url}/live/{target.kernel}/{quote(record.name)}" if target.kernel else lasting
@@ -229,6 +229,7 @@ def live_figure(target: Target, base: Base, *, is_busy: bool, is_detached: bool)
         "schema": target.declaration.parameters.schema(),
         "busy": is_busy,
         "detached": is_detached,
+        "form": form,
     }
 
 

@@ -106,7 +106,8 @@ class SharedFigures:
     def check_id(self, link_id: str) -> None:
         """See that the link of this id is still open, or raise ``LinkGone``."""
         reader = self._store.catalog.reader
-        link = links.find(reader, link_id) or ONTO_DASHBOARDS.find(reader, link_id)
+        kinds = (links, ONTO_DASHBOARDS, ONTO_LIVE)
+        link = next((found for kind in kinds if (found := kind.find(reader, link_id)) is not None), None)
         if link is None or not link.is_open(self._store.clock()):
             raise LinkGone
 

@@ -115,6 +115,12 @@ class FigServeTraits(Configurable):
     live_queue = Integer(
         16, min=1, help="The most calls that may be there for one kernel at once; more are answered 503."
     ).tag(config=True)
+    live_keeps_kernel = Bool(
+        False,
+        help="Whether a call of a live figure, by a link too, is activity of its kernel and of the server for Jupyter's"
+        " culling (MappingKernelManager.cull_idle_timeout, in seconds), so that a figure that is looked at keeps its"
+        " kernel. Default: no.",
+    ).tag(config=True)
     live_bytes = Integer(32 * 2**20, min=1, help="The most bytes of one live picture.").tag(config=True)
     detach_bytes = Integer(
         16 * 2**20, min=1, help="The most bytes of one detached live function, with the data that it closes over."

@@ -6,9 +6,10 @@ const MOST_TRIES = 30;
  * Draws in `place`, which has a `.frame`, a `.state` and a `.fault`.
  *
  * `address()` is the URL to draw, `told()` what `place.dataset.drawn` is to say of it.
+ * `framed()`, where a place may show HTML too, is where to ask for a frame that does; `place.dataset.form` is then "html".
  * Returns `draw()`, and `renew()` for a wish that a person made just now.
  */
-export function makeDrawer(place, address, told) {
+export function makeDrawer(place, address, told, framed = null) {
   const frame = place.querySelector(".frame");
   const state = place.querySelector(".state");
   const fault = place.querySelector(".fault");
@@ -34,29 +35,33 @@ export function makeDrawer(place, address, told) {
 
   async function drawOnce() {
     const text = told();
+    const asHtml = framed !== null && place.dataset.form === "html";
     let answer;
     try {
-      answer = await fetch(address(), { credentials: "same-origin", headers: { Accept: "image/png" } });
+      const headers = { Accept: asHtml ? "application/json" : "image/png" };
+      answer = await fetch(asHtml ? framed() : address(), { credentials: "same-origin", headers });
     } catch {
       return fail("The server does not answer. This is the last picture.", 3);
     }
     if (!answer.ok) {
       const data = await answer.json().catch(() => null);
+      if (framed && answer.status === 415 && asHtml !== (data?.code === "html_only")) {
+        // What the function gives now has the other form.
+        place.dataset.form = asHtml ? "picture" : "html";
+        again = true;
+        return;
+      }
       const words = data?.error ?? `The server answered ${answer.status}.`;
       return fail(words, Number(answer.headers.get("Retry-After") ?? 0), data?.traceback);
     }
-    const old = frame.querySelector("img.picture");
-    const fresh = new Image();
-    fresh.className = "picture";
-    fresh.alt = old?.alt ?? place.dataset.alt ?? document.title;
-    fresh.src = await dataUrl(await answer.blob());
+    const alt = frame.querySelector("img.picture")?.alt ?? place.dataset.alt ?? document.title;
     try {
-      await fresh.decode();
+      if (asHtml) await showFrame(new URL((await answer.json()).frame, answer.url), alt);
+      else await showPicture(await answer.blob(), alt);
     } catch {
       return fail("The picture cannot be shown here; download it instead.", 0);
     }
     if (again) return;
-    frame.replaceChildren(fresh);
     fault.hidden = true;
     place.dataset.drawn = text;
     const status = answer.headers.get("Cache-Status") ?? "";
@@ -66,6 +71,31 @@ export function makeDrawer(place, address, told) {
     } else {
       say("", "");
     }
+  }
+
+  async function showPicture(blob, alt) {
+    const fresh = new Image();
+    fresh.className = "picture";
+    fresh.alt = alt;
+    fresh.src = await dataUrl(blob);
+    await fresh.decode();
+    if (!again) frame.replaceChildren(fresh);
+  }
+
+  /** The old one stays until the new one is there. */
+  async function showFrame(source, title) {
+    const fresh = document.createElement("iframe");
+    fresh.className = "picture-frame coming";
+    fresh.title = title;
+    fresh.setAttribute("sandbox", "allow-scripts");
+    fresh.referrerPolicy = "no-referrer";
+    fresh.src = source;
+    const loaded = new Promise((resolve) => fresh.addEventListener("load", resolve, { once: true }));
+    frame.append(fresh);
+    await loaded;
+    if (again) return fresh.remove();
+    for (const old of [...frame.children]) if (old !== fresh) old.remove();
+    fresh.classList.remove("coming");
   }
 
   function fail(words, seconds, traceback) {
@@ -82,7 +112,7 @@ export function makeDrawer(place, address, told) {
     fault.hidden = false;
     const image = frame.querySelector("img");
     if (image?.complete && image.naturalWidth === 0) image.remove();
-    say("failed", frame.querySelector("img") ? "This is the last picture." : "");
+    say("failed", frame.querySelector("img, iframe") ? "This is the last picture." : "");
     if (seconds) retry(seconds);
   }
 

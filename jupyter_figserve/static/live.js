@@ -15,13 +15,25 @@ function start(place) {
   const others = [...new URLSearchParams(location.search)].filter(([name]) => !names.has(name));
   const drawnQuery = () => location.search.slice(1);
   const picture = (suffix, text) => `${address.pathname}.${suffix}${text ? `?${text}` : ""}`;
-  const drawer = makeDrawer(place, () => picture("png", drawnQuery()), drawnQuery);
+  const framed = () => `${picture("html", drawnQuery())}${drawnQuery() ? "&" : "?"}_frame=1`;
+  const drawer = makeDrawer(place, () => picture("png", drawnQuery()), drawnQuery, framed);
   let timer = null;
 
   for (const input of form.querySelectorAll("input[data-range]")) addSlider(input);
   form.querySelector(".draw").classList.add("quiet");
   place.classList.add("scripted");
-  drawIfFailed(place.querySelector(".frame img"), drawer.draw);
+  const image = place.querySelector(".frame img");
+  if (place.dataset.form === "html") { if (place.querySelector(".frame noscript")) drawer.draw(); }
+  else if (place.dataset.form) drawIfFailed(image, drawer.draw);
+  else if (image) whenSettled(image).then(learnForm);
+
+  /** The first picture of all, or its failure, does not say that there is HTML, which would be better. */
+  async function learnForm() {
+    const answer = await fetch(picture("json", ""), { credentials: "same-origin" }).catch(() => null);
+    const form = answer?.ok ? (await answer.json()).form : null;
+    if (!place.dataset.form && form) place.dataset.form = form;
+    if (form === "html" || image.naturalWidth === 0) await drawer.draw();
+  }
 
   form.addEventListener("input", () => soon(PAUSE));
   form.addEventListener("change", () => soon(0));
@@ -46,6 +58,13 @@ function start(place) {
     const moved = [...readControls(form.elements)].filter(([name, text]) => text !== defaults[name]);
     return writeQuery(moved.concat(others));
   }
+}
+
+function whenSettled(image) {
+  if (image.complete) return Promise.resolve();
+  return new Promise((resolve) => {
+    for (const kind of ["load", "error"]) image.addEventListener(kind, resolve, { once: true });
+  });
 }
 
 // The owner's page hears when the function changes, goes and comes back.

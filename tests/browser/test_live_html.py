@@ -1,0 +1,123 @@
+"""Live functions that give HTML (Plotly, Altair) in Chromium: in a sandboxed frame, moved by controls."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import check_phone, log_in, see
+
+pytestmark = [pytest.mark.browser, pytest.mark.kernel]
+
+DECLARE = """
+import jupyter_figserve as figserve
+from matplotlib.figure import Figure
+calls = []
+class Interactive:
+    def __init__(self, words): self.words = words
+    def _repr_html_(self):
+        return f"<!doctype html><title>x</title><p id=said></p><script>said.textContent='{self.words}'</script>"
+@figserve.live
+def html_NUMBER(year: int = 2010, plain: bool = False):
+    "Words by year."
+    calls.append(year)
+    if year == 2013:
+        raise ValueError("an unlucky year")
+    return Figure(figsize=(2, 2)) if plain else Interactive(f"year {year}")
+print(html_NUMBER.url())
+print(html_NUMBER.share(allow=["year"]).url)
+"""
+ALTAIR = """
+import altair, jupyter_figserve as figserve
+@figserve.live
+def vega(n: int = 3):
+    return altair.Chart(altair.Data(values=[{"x": x} for x in range(n)])).mark_point().encode(x="x:Q")
+print(vega.url())
+"""
+
+
+@pytest.fixture
+def opened(live_server, request):
+    """A kernel with a live figure of its own: the kernel, its page, a shared link."""
+    with live_server.kernel("html.ipynb") as kernel:
+        execution = kernel.run(DECLARE.replace("NUMBER", request.node.name))
+        assert execution.error is None, execution.error
+        url, link = execution.stdout.split()
+        yield kernel, url, link
+
+
+def says(page, words: str) -> None:
+    page.frame_locator("iframe.picture-frame:not(.coming)").get_by_text(words).wait_for()
+
+
+def test_html_is_shown_and_moved(chromium, live_server, opened):
+    """The first view finds out that there is HTML; its script runs in the frame alone; a control replaces the frame."""
+    _, url, _ = opened
+    # The first PNG is a 415, of which the browser complains.
+    page = chromium.new_page()
+    log_in(page, live_server)
+    page.goto(url)
+    says(page, "year 2010")
+    assert page.get_attribute("iframe.picture-frame", "sandbox") == "allow-scripts"
+    assert page.get_attribute("iframe.picture-frame", "title") == "Words by year."
+    page.fill("#p-year", "2011")
+    says(page, "year 2011")
+    assert page.url == f"{url}?year=2011"
+    assert page.locator("iframe.picture-frame").count() == 1
+    see(page, page.url)
+    says(page, "year 2011")
+    assert page.locator("a[data-suffix=html]").get_attribute("href").endswith(".html?year=2011")
+    check_phone(page)
+
+
+def test_function_may_give_one_or_the_other(chromium, live_server, opened):
+    """A picture takes the frame's place and the other way round, and a failure is told above what was there."""
+    _, url, _ = opened
+    page = chromium.new_page()
+    log_in(page, live_server)
+    page.goto(url)
+    says(page, "year 2010")
+    page.check("#p-plain")
+    page.wait_for_selector(".frame img.picture")
+    assert page.locator("iframe").count() == 0
+    page.uncheck("#p-plain")
+    says(page, "year 2010")
+    page.fill("#p-year", "2013")
+    page.wait_for_selector(".fault:not([hidden])")
+    assert "an unlucky year" in page.inner_text(".fault")
+    says(page, "year 2010")
+
+
+def test_html_without_our_script(chromium, live_server, opened):
+    """Once the function has been called, the form's answer has a frame, which draws by itself."""
+    _, url, _ = opened
+    context = chromium.browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    log_in(page, live_server)
+    see(page, url)
+    page.fill("#p-year", "2012")
+    page.click(".draw")
+    page.wait_for_selector("iframe.picture-frame")
+    page.wait_for_load_state("networkidle")
+    assert "/figserve/frame/" in page.frames[1].url
+    assert "year 2012" in page.frames[1].content()
+    context.close()
+
+
+def test_stranger_sees_html_too(chromium, opened):
+    """By a link: the same within what it allows."""
+    _, _, link = opened
+    page = chromium.new_page()
+    page.goto(link)
+    says(page, "year 2010")
+    page.fill("#p-year", "2004")
+    says(page, "year 2004")
+
+
+def test_what_has_a_picture_too_is_html(page, live_server):
+    """An Altair chart has a PNG, and is better to be seen as what it is, also on the first view."""
+    with live_server.kernel("vega.ipynb") as kernel:
+        execution = kernel.run(ALTAIR)
+        assert execution.error is None, execution.error
+        log_in(page, live_server)
+        page.goto(execution.stdout.strip())
+        page.frame_locator("iframe.picture-frame:not(.coming)").locator("svg.marks, canvas.marks").wait_for()
