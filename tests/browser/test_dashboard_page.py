@@ -163,7 +163,7 @@ def test_failing_panel_without_javascript_leads_to_its_reason(chromium, board):
 
 
 def test_prints_and_keeps_its_theme(page, live_server, board):
-    """On paper controls are what they say, with nothing to press; a dark theme is dark for who prefers light, and white on paper."""
+    """On paper controls are what they say, with nothing to press; a dark theme is dark for all, and white on paper."""
     text = [[{"kind": "text", "markdown": NOTES}]]
     dark = post(live_server, "dashboards", {"name": "dark", "title": "Dark", "rows": text, "theme": "dark"})
     _, link = board
