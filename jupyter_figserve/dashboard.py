@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .errors import InvalidInput
-from .figure import TITLE_LENGTH, Identity, check_words
+from .figure import ALT_LENGTH, TITLE_LENGTH, Identity, check_words
 from .links import ParameterLink
 from .parameters import Parameters
 
@@ -42,6 +42,8 @@ class Panel:
         Of its row's width, against the shares of the panels beside it.
     caption
         One line below it.
+    alt
+        What the picture shows, in words; None is what the figure itself says, ``""`` says that it is mere decoration.
     """
 
     kind: str
@@ -51,12 +53,13 @@ class Panel:
     markdown: str = ""
     share: float = 1.0
     caption: str = ""
+    alt: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """What ``from_json`` reads."""
         own: dict[str, dict[str, Any]] = {
-            FIGURE: {"figure": self.target, "version": self.version},
-            LIVE: {"live": self.target, "values": dict(self.values)},
+            FIGURE: {"figure": self.target, "version": self.version, "alt": self.alt},
+            LIVE: {"live": self.target, "values": dict(self.values), "alt": self.alt},
             TEXT: {"markdown": self.markdown},
         }
         return {"kind": self.kind, **own[self.kind], "share": self.share, "caption": self.caption}
@@ -76,18 +79,18 @@ class Panel:
         share, caption = _read_share(row.get("share", 1)), check_words(row.get("caption"), "caption", CAPTION_LENGTH)
         if kind == TEXT:
             return cls(kind, markdown=_read_markdown(row.get("markdown")), share=share, caption=caption)
-        target = row.get(kind)
+        target, alt = row.get(kind), _read_alt(row.get("alt"))
         if not isinstance(target, str) or not (target.isascii() and target.isalnum() and len(target) <= 64):
             raise InvalidInput(f'"{kind}" must be the id of a {"live figure" if kind == LIVE else "figure"}.')
         if kind == LIVE:
             values = row.get("values") or {}
             if not isinstance(values, Mapping):
                 raise InvalidInput('"values" must be an object of parameters and their values.')
-            return cls(kind, target, values=dict(values), share=share, caption=caption)
+            return cls(kind, target, values=dict(values), share=share, caption=caption, alt=alt)
         version = row.get("version")
         if version is not None and (type(version) is not int or version < 1):
             raise InvalidInput('"version" must be a number from 1 on, or null to follow the newest.')
-        return cls(kind, target, version=version, share=share, caption=caption)
+        return cls(kind, target, version=version, share=share, caption=caption, alt=alt)
 
 
 @dataclass(frozen=True)
@@ -237,6 +240,10 @@ def _read_rows(rows: Any) -> tuple[tuple[Panel, ...], ...]:
                 raise InvalidInput(f"Panel {number}-{column}: {error.message}") from error
         read.append(tuple(panels))
     return tuple(read)
+
+
+def _read_alt(value: Any) -> str | None:
+    return None if value is None else check_words(value, "alternative text", ALT_LENGTH)
 
 
 def _read_share(value: Any) -> float:

@@ -11,7 +11,7 @@ from jupyter_figserve.errors import InvalidInput
 from jupyter_figserve.parameters import Parameter, Parameters
 
 TEXT = {"kind": "text", "markdown": "# Notes"}
-FIGURE = {"kind": "figure", "figure": "abc", "version": 3, "share": 2, "caption": " A\nB "}
+FIGURE = {"kind": "figure", "figure": "abc", "version": 3, "share": 2, "caption": " A\nB ", "alt": " Bears\nin July "}
 LIVE = {"kind": "live", "live": "xyz", "values": {"type": "Wolf"}}
 SINCE = Parameter("since", "int", 2010)
 
@@ -37,6 +37,11 @@ class TestLayout:
     def test_a_caption_is_one_line(self):
         assert layout([FIGURE]).rows[0][0].caption == "A B"
 
+    def test_an_alternative_text_is_one_line_or_not_given(self):
+        """An empty one says that the picture is mere decoration; none, what the figure itself says."""
+        given, empty, none = layout([FIGURE, LIVE | {"alt": ""}, LIVE]).rows[0]
+        assert (given.alt, empty.alt, none.alt) == ("Bears in July", "", None)
+
     @pytest.mark.parametrize(
         ("panel", "why"),
         [
@@ -57,6 +62,8 @@ class TestLayout:
             (TEXT | {"share": True}, "share"),
             (TEXT | {"caption": "x" * 501}, "caption"),
             (TEXT | {"caption": 3}, "caption"),
+            (FIGURE | {"alt": "x" * 2_001}, "alternative text"),
+            (LIVE | {"alt": 3}, "alternative text"),
         ],
     )
     def test_names_the_panel_at_fault(self, panel, why):

@@ -10,7 +10,6 @@ from typing import Any
 
 from .. import dashboard
 from ..errors import FigServeError, InvalidInput
-from ..figure import ALT_LENGTH, check_words
 from ..parameters import Parameters
 from .captured import CapturedPlot
 from .live import LiveFigure
@@ -104,9 +103,9 @@ class PlacedPanel:
         Raises
         ------
         InvalidInput
-            When its share, caption or text is not what it must be.
+            When its share, caption, text or alternative text is not what it must be.
         """
-        row: dict[str, Any] = {"kind": self.kind, "share": self.share, "caption": self.caption}
+        row: dict[str, Any] = {"kind": self.kind, "share": self.share, "caption": self.caption, "alt": self.given_alt}
         if self.kind == dashboard.TEXT:
             return dashboard.Panel.from_json(row | {"markdown": self.markdown})
         if self.kind == dashboard.LIVE:
@@ -167,10 +166,9 @@ def _placed(item: object, place: str) -> PlacedPanel:
         if panel.kind == dashboard.LIVE:
             panel = _fixed(panel)
         checked = panel.as_value()
-        alt = None if given.alt is None else check_words(given.alt, "alternative text", ALT_LENGTH)
     except FigServeError as error:
         raise panel.fault(error) from error
-    return PlacedPanel(place, panel.kind, panel.object, checked.share, checked.caption, alt, panel.fixed)
+    return PlacedPanel(place, panel.kind, panel.object, checked.share, checked.caption, checked.alt, panel.fixed)
 
 
 def _fixed(panel: PlacedPanel) -> PlacedPanel:

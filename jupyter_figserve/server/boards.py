@@ -55,6 +55,8 @@ class Place:
 
     @property
     def alt(self) -> str:
+        if self.panel.alt is not None:
+            return self.panel.alt
         if self.figure is not None:
             return self.figure.alt
         return "" if self.target is None else self.target.declaration.description or self.heading

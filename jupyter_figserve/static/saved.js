@@ -1,4 +1,5 @@
-// The controls of a saved dashboard: each move shows the picture of the nearest state that was drawn.
+// The controls of a saved dashboard: each move shows the picture of the nearest state that was drawn, and the address's
+// fragment says how they stand, so that it can be sent on with the file.
 "use strict";
 (() => {
   const { axes, panels, pictures } = JSON.parse(document.getElementById("states").textContent);
@@ -10,10 +11,49 @@
       : { source: shown.getAttribute("src"), size: shown.hasAttribute("width") ? [shown.width, shown.height] : null };
   }
 
+  const PAUSE = 150;
+  let timer = null;
+
   const positionOf = (key) => {
     const input = inputs.get(key);
     return input.type === "checkbox" ? Number(input.checked) : Number(input.value);
   };
+
+  const firsts = new Map([...inputs.keys()].map((key) => [key, positionOf(key)]));
+
+  // Two values may have the same words; then their places tell them apart.
+  function write(key) {
+    const { words } = axes[key];
+    const position = positionOf(key);
+    return words.indexOf(words[position]) === position ? words[position] : `@${position}`;
+  }
+
+  function read(key, text) {
+    const { words } = axes[key];
+    const position = words.includes(text) ? words.indexOf(text) : Number(/^@(\d+)$/.exec(text)?.[1] ?? NaN);
+    return position < words.length ? position : firsts.get(key);
+  }
+
+  function writeAddress() {
+    const moved = [...inputs.keys()].filter((key) => positionOf(key) !== firsts.get(key));
+    const text = String(new URLSearchParams(moved.map((key) => [key, write(key)])));
+    try {
+      history.replaceState(null, "", text ? `#${text}` : location.href.replace(/#.*/s, ""));
+    } catch {
+      // A mail program's preview has no address of its own; the controls work all the same.
+    }
+  }
+
+  function readAddress() {
+    const said = new URLSearchParams(location.hash.slice(1));
+    for (const [key, input] of inputs) {
+      const position = said.has(key) ? read(key, said.get(key)) : firsts.get(key);
+      if (position === positionOf(key)) continue;
+      if (input.type === "checkbox") input.checked = position === 1;
+      else input.value = position;
+      move(key);
+    }
+  }
 
   function move(key) {
     const input = inputs.get(key);
@@ -93,5 +133,13 @@
     form.hidden = false;
     form.addEventListener("submit", (event) => event.preventDefault());
   }
-  for (const [key, input] of inputs) input.addEventListener("input", () => move(key));
+  for (const [key, input] of inputs) {
+    input.addEventListener("input", () => {
+      move(key);
+      clearTimeout(timer);
+      timer = setTimeout(writeAddress, PAUSE);
+    });
+  }
+  readAddress();
+  addEventListener("hashchange", readAddress);
 })();

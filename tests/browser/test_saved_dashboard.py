@@ -62,6 +62,23 @@ def test_the_controls_work_from_the_disk(page, path):
     assert asked == [path.as_uri()]
 
 
+def test_the_address_says_how_the_controls_stand(page, path):
+    """It can be sent on with the file; what it says that no control knows counts for nothing."""
+    opened(page, path.as_uri())
+    page.get_by_label("Type").select_option("Wolf")
+    page.get_by_role("slider", name="Since").focus()
+    page.keyboard.press("End")
+    page.wait_for_url("**#*since=6*")
+    address = page.url
+    page.goto("about:blank")
+    opened(page, address)
+    assert (picture_size(page, "1-1"), picture_size(page, "1-2")) == ((4, 6), (5, 6))
+    assert page.get_by_role("slider", name="Since").get_attribute("aria-valuetext") == "6"
+    page.evaluate("location.hash = '#since=<b>&month=3&1-1.type=@99'")
+    page.wait_for_function("() => document.querySelector('output').value !== '6'")
+    assert picture_size(page, "1-1") == (3, 3)
+
+
 def test_a_failing_state_says_why(page, path):
     """Its message is in the picture's place, as text; the next state shows its picture again."""
     opened(page, path.as_uri())

@@ -39,7 +39,8 @@ def test_each_panel_has_its_kind_and_place():
     assert rows[0][0].markdown == "# All"
     assert rows[1][1].fixed == {"type": "Wolf"}
     assert rows[1][1].parameters.names == ("since",)
-    assert (rows[2][0].caption, rows[2][0].alt) == ("c", "a")
+    assert (rows[2][0].caption, rows[2][0].alt, rows[2][0].as_value().alt) == ("c", "a", "a")
+    assert rows[1][0].as_value().alt is None
 
 
 def test_alternative_texts_come_from_what_is_shown():

@@ -67,6 +67,18 @@ class TestPublish:
         assert moving["image_url"].endswith(f"/live/f/{animal}.png?type=Wolf")
         assert (await owner.get(f"/api/dashboards/{record['id']}")).json() == record
 
+    async def test_alternative_text_of_a_panel_takes_the_place_of_its_figures(self, owner, stranger, services):
+        """In the record, on the owner's page and on the shared one; the figure keeps its own."""
+        figure, animal = await owner.publish(alt="Bears in July"), await offer(services)
+        live_panel = {"kind": "live", "live": animal, "alt": 'Wolves "here"'}
+        board = await publish(owner, [figure_panel(figure, alt="Bears <here>"), figure_panel(figure), live_panel])
+        assert [panel["alt"] for panel in board["rows"][0]] == ["Bears <here>", "Bears in July", 'Wolves "here"']
+        link = (await owner.post(f"/api/dashboards/{board['id']}/links")).json()
+        for client, address in ((owner, f"/dashboards/{board['id']}"), (stranger, link["url"])):
+            page = (await client.get(address, {"Accept": "text/html"})).text
+            for words in ("Bears &lt;here&gt;", "Bears in July", "Wolves &#34;here&#34;"):
+                assert f'alt="{words}"' in page
+
     async def test_again_is_the_same_and_another_layout_a_version(self, owner):
         """Its id stays, as do its links."""
         first = await publish(owner, [TEXT])
