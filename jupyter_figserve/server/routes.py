@@ -83,7 +83,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/live/{_SESSION}/{_NAME}\.([a-z]{{2,5}})", live.LiveBytesHandler),
     (r"/frame/([A-Za-z0-9_.-]{1,500})\.html", embedding.FrameHandler),
     (r"/oembed", embedding.OEmbedHandler),
-    (r"/static/(?:([0-9a-f]{16})/)?([a-z]{1,40}\.[a-z]{2,3})", pages.StaticHandler),
+    (r"/static/(?:([0-9a-f]{16})/)?([a-z_]{1,40}\.[a-z]{2,3})", pages.StaticHandler),
 )
 
 
