@@ -64,6 +64,7 @@ PAGE = (
     " frame-src 'none'; base-uri 'none'; form-action 'self'"
 )
 PAGE_WITH_FRAME = re.escape(PAGE).replace("frame\\-src\\ 'none'", "frame\\-src\\ (\\S+/figserve/frame/ ?)+")
+PAGE_OF_LIVE = re.escape(PAGE).replace("frame\\-src\\ 'none'", "frame\\-src\\ (\\S+/figserve/(frame|live|f)/ ?){2}")
 FRAMED = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:;"
     " font-src data:; worker-src blob:; connect-src 'none'; base-uri 'none'; form-action 'none'; sandbox allow-scripts"
@@ -159,6 +160,7 @@ async def make_samples(owner, services) -> list[Sample]:
     ]
     made += [Sample(handler, path, JSON, True) for handler, path in private]
     board_link = (await owner.post(f"/api/dashboards/{framed_board}/links")).json()["url"].rpartition("/")[2]
+    live_link = (await owner.post(f"/api/live/{animal}/links")).json()["url"].rpartition("/")[2]
     made += [
         Sample(dashboard_pages.DashboardPageHandler, f"/dashboards/{board}", PAGE, True, html),
         Sample(dashboard_pages.DashboardPageHandler, f"/dashboards/{framed_board}", PAGE_WITH_FRAME, True, html),
@@ -208,8 +210,11 @@ async def make_samples(owner, services) -> list[Sample]:
             breaks=False,
         ),
         Sample(live.LiveListHandler, "/api/live", JSON, True),
-        Sample(live.LivePageHandler, "/live/k1/animal", PAGE, True, html),
-        Sample(live.LastingPageHandler, f"/live/f/{animal}", PAGE, True, html),
+        Sample(live.LivePageHandler, "/live/k1/animal", PAGE_OF_LIVE, True, html),
+        Sample(live.LastingPageHandler, f"/live/f/{animal}", PAGE_OF_LIVE, True, html),
+        Sample(shared.LinkHandler, f"/f/{live_link}", PAGE_OF_LIVE, False, html),
+        Sample(shared.LinkHandler, f"/f/{live_link}/embed", PAGE_OF_LIVE, False, html),
+        Sample(shared.LinkHandler, f"/f/{live_link}.png", IMAGE, False, "image/png", True),
         Sample(live.LiveBytesHandler, "/live/k1/animal.png", IMAGE, True, "image/png", True),
         Sample(live.LastingBytesHandler, f"/live/f/{animal}.png", IMAGE, True, "image/png", True),
         Sample(pages.StaticHandler, "/static/figserve.css", PAGE, False, "text/css; charset=utf-8", breaks=False),
@@ -250,7 +255,8 @@ def check(answer, policy: str, *, is_private: bool, is_bytes: bool = False) -> N
         "cross-origin" if is_bytes and not is_private else "same-origin"
     ]
     caching = given["Cache-Control"]
-    assert caching.startswith("private, " if is_private else ("public, max-age=", "private, no-store")), caching
+    open_to_all = ("public, max-age=", "public, no-cache", "private, no-store")
+    assert caching.startswith("private, " if is_private else open_to_all), caching
     if not is_private:
         assert given.get_list("Set-Cookie") == []
     assert "Access-Control-Allow-Credentials" not in given
