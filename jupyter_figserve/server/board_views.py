@@ -12,7 +12,7 @@ from ..errors import InvalidInput
 from ..markdown import render_markdown
 from ..parameters import Parameter, Parameters
 from .boards import Board, Place
-from .live_pages import Control, make_control
+from .live_pages import Control, dense_address, make_control
 
 COLUMNS = 60
 """Of a row: halves, thirds, quarters, fifths and sixths are whole numbers of them."""
@@ -213,10 +213,12 @@ def _figure_view(view: PanelView, addresses: Addresses) -> PanelView:
     pinned = addresses.pinned(place)
     if part is place.figure.version.thumbnail:
         return replace(view, image=f"{view.address}.png?{pinned}&width={part.width}")
+    image = f"{view.address}.{part.format.name}?{pinned}"
+    if place.figure.version.sharp is not None:
+        return replace(view, image=image, dense=f"{view.address}.svg?{pinned}")
     dense = None
     if part.format.name == "png" and part.dpi and place.figure.version.source is not None:
         dense = addresses.dense(place, _DENSE * part.dpi)
-    image = f"{view.address}.{part.format.name}?{pinned}"
     return replace(view, image=image, dense=dense and f"{view.address}.png?{pinned}&{dense}")
 
 
@@ -236,7 +238,10 @@ def _live_view(state: State, view: PanelView, addresses: Addresses) -> PanelView
     said = parameters if addresses.says_fixed else movable
     fixed = parameters.query(place.panel.values) if addresses.says_fixed else ""
     query = said.query(values)
-    return replace(view, fixed=fixed, image=f"{view.address}.png" + (f"?{query}" if query else ""))
+    image = f"{view.address}.png" + (f"?{query}" if query else "")
+    # A page that knows the picture's size shows it in that, whatever comes.
+    dense = dense_address(image) if place.width else None
+    return replace(view, fixed=fixed, image=image, dense=dense)
 
 
 def _columns(shares: Sequence[float]) -> list[int]:

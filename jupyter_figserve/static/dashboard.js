@@ -1,7 +1,7 @@
 // A dashboard's page made quick: controls draw at once, the address says what is seen, new pictures come by themselves.
 // Without this script its one form is sent like any other, and the pictures are those of the moment.
 import { page as fetchPage } from "./api.js";
-import { addSlider, drawIfFailed, makeDrawer, readControls, writeQuery } from "./drawer.js";
+import { addSlider, drawIfNeeded, makeDrawer, readControls, writeQuery } from "./drawer.js";
 import { swap } from "./picture.js";
 
 const PAUSE = 120;
@@ -27,7 +27,7 @@ addEventListener("popstate", () => location.reload());
 
 for (const place of panels.values()) {
   // Where a picture cannot be drawn for dense screens, the usual one is there.
-  const image = place.querySelector("img[srcset]");
+  const image = place.classList.contains("live") ? null : place.querySelector("img[srcset]");
   const plain = () => image.removeAttribute("srcset");
   image?.addEventListener("error", plain, { once: true });
   if (image?.complete && image.naturalWidth === 0 && image.loading !== "lazy") plain();
@@ -49,7 +49,7 @@ function makeLive(place) {
     return `${new URL(place.dataset.address, location.href).pathname}.png${text ? `?${text}` : ""}`;
   };
   const drawer = makeDrawer(place, address, query);
-  drawIfFailed(place.querySelector(".frame img"), drawer.draw);
+  drawIfNeeded(place.querySelector(".frame img"), drawer.draw);
   place.dataset.drawn = query();
   return { place, query, drawer };
 }
@@ -119,7 +119,6 @@ async function renew(data, address) {
   fresh.alt = data.alt;
   for (const name of ["width", "height"]) if (data[name]) fresh.setAttribute(name, data[name]);
   await swap(old, fresh);
-  old.removeAttribute("srcset");
 }
 
 /** A document's address is good for a minute and for one version: a new one comes with the page. */

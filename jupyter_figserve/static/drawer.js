@@ -1,6 +1,7 @@
 // What draws a live picture in its place: the newest wish wins, nothing flickers, and its state is told in words.
 const BUSY_AFTER = 250;
 const MOST_TRIES = 30;
+const IS_DENSE = devicePixelRatio > 1.25;
 
 /**
  * Draws in `place`, which has a `.frame`, a `.state` and a `.fault`.
@@ -39,7 +40,7 @@ export function makeDrawer(place, address, told, framed = null) {
     let answer;
     try {
       const headers = { Accept: asHtml ? "application/json" : "image/png" };
-      answer = await fetch(asHtml ? framed() : address(), { credentials: "same-origin", headers });
+      answer = await fetch(asHtml ? framed() : forScreen(address()), { credentials: "same-origin", headers });
     } catch {
       return fail("The server does not answer. This is the last picture.", 3);
     }
@@ -57,7 +58,7 @@ export function makeDrawer(place, address, told, framed = null) {
     const alt = frame.querySelector("img.picture")?.alt ?? place.dataset.alt ?? document.title;
     try {
       if (asHtml) await showFrame(new URL((await answer.json()).frame, answer.url), alt);
-      else await showPicture(await answer.blob(), alt);
+      else await showPicture(await answer.blob(), alt, Number(answer.headers.get("Content-DPR") ?? 1));
     } catch {
       return fail("The picture cannot be shown here; download it instead.", 0);
     }
@@ -73,12 +74,16 @@ export function makeDrawer(place, address, told, framed = null) {
     }
   }
 
-  async function showPicture(blob, alt) {
+  async function showPicture(blob, alt, density) {
     const fresh = new Image();
     fresh.className = "picture";
     fresh.alt = alt;
     fresh.src = await dataUrl(blob);
     await fresh.decode();
+    if (density > 1) {
+      fresh.width = Math.round(fresh.naturalWidth / density);
+      fresh.height = Math.round(fresh.naturalHeight / density);
+    }
     if (!again) frame.replaceChildren(fresh);
   }
 
@@ -136,11 +141,21 @@ export function makeDrawer(place, address, told, framed = null) {
   };
 }
 
-/** The first picture came without us: whether it failed only a request of ours can tell. */
-export function drawIfFailed(image, draw) {
-  if (!image || (image.complete && image.naturalWidth > 0)) return;
+/**
+ * The first picture came without us: whether it failed only a request of ours can tell. One that came before the page
+ * knew its size is drawn again for a dense screen.
+ */
+export function drawIfNeeded(image, draw) {
+  if (!image) return;
+  const sharpen = () => { if (IS_DENSE && !image.srcset) draw(); };
+  if (image.complete && image.naturalWidth > 0) return sharpen();
   image.addEventListener("error", () => draw(), { once: true });
+  image.addEventListener("load", sharpen, { once: true });
   if (image.complete && !image.loading.includes("lazy")) draw();
+}
+
+function forScreen(address) {
+  return IS_DENSE ? `${address}${address.includes("?") ? "&" : "?"}_density=2` : address;
 }
 
 /** What a form's controls say, by their names; boxes in words, several chosen options with commas. */

@@ -1,6 +1,6 @@
 // A live figure's form made quick: each move draws, the newest wins, and the address says what is seen.
 // Without this script the form is sent like any other.
-import { addSlider, drawIfFailed, makeDrawer, readControls, writeQuery } from "./drawer.js";
+import { addSlider, drawIfNeeded, makeDrawer, readControls, writeQuery } from "./drawer.js";
 
 const PAUSE = 120;
 
@@ -24,7 +24,7 @@ function start(place) {
   place.classList.add("scripted");
   const image = place.querySelector(".frame img");
   if (place.dataset.form === "html") { if (place.querySelector(".frame noscript")) drawer.draw(); }
-  else if (place.dataset.form) drawIfFailed(image, drawer.draw);
+  else if (place.dataset.form) drawIfNeeded(image, drawer.draw);
   else if (image) whenSettled(image).then(learnForm);
 
   /** The first picture of all, or its failure, does not say that there is HTML, which would be better. */
@@ -32,7 +32,8 @@ function start(place) {
     const answer = await fetch(picture("json", ""), { credentials: "same-origin" }).catch(() => null);
     const form = answer?.ok ? (await answer.json()).form : null;
     if (!place.dataset.form && form) place.dataset.form = form;
-    if (form === "html" || image.naturalWidth === 0) await drawer.draw();
+    if (form === "html") await drawer.draw();
+    else drawIfNeeded(image, drawer.draw);
   }
 
   form.addEventListener("input", () => soon(PAUSE));
