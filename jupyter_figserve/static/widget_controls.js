@@ -113,12 +113,40 @@ function makeLine(model) {
         const stale = (answer.headers.get("Cache-Status") ?? "").includes("stale");
         return [await answer.blob(), stale ? "This is an earlier picture: the kernel is busy or gone." : ""];
       }
-      if (answer && answer.status !== 404) {
-        throw new Error((await answer.json().catch(() => null))?.error ?? `The server answered ${answer.status}.`);
-      }
+      if (answer && answer.status !== 404) throw await failureOf(answer);
     }
     return [await ask({ ...message, op: "draw", arguments: values }), ""];
   }
+}
+
+// What an answer that is no success says, as an error.
+async function failureOf(answer) {
+  return new Error((await answer.json().catch(() => null))?.error ?? `The server answered ${answer.status}.`);
+}
+
+// A picture that can be shown at once.
+async function decoded(blob) {
+  const picture = new Image();
+  picture.src = await dataUrl(blob);
+  await picture.decode();
+  return picture;
+}
+
+// `run`, never twice at the same time, and once more after it when it was asked for meanwhile; it is given a function
+// that tells whether it was.
+function inTurn(run) {
+  let again = false;
+  let busy = false;
+  return async function ask() {
+    again = true;
+    if (busy) return;
+    busy = true;
+    while (again) {
+      again = false;
+      await run(() => again);
+    }
+    busy = false;
+  };
 }
 
 function dataUrl(blob) {
