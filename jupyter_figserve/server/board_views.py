@@ -106,6 +106,12 @@ class BoardView:
         return bool(self.controls) or any(view.controls for row in self.rows for view in row)
 
     @property
+    def movable(self) -> dict[str, str]:
+        """The label of each parameter that viewers of a link may be allowed to move."""
+        own = [one for row in self.rows for view in row for one in view.controls]
+        return {one.name: one.label for one in (*self.controls, *own)}
+
+    @property
     def defaults(self) -> str:
         """For the script: the text of each default, which an address leaves out."""
         own = [one for row in self.rows for view in row for one in view.controls]

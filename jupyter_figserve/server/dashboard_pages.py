@@ -41,6 +41,8 @@ class DashboardPageHandler(DashboardBase):
             frames=frames[0] if frames else headers.NOBODY,
             view=view,
             events=f"{address}/events",
+            movable=view.movable,
+            can_embed=bool(services.settings.embed_origins),
             links=ONTO_DASHBOARDS.of(services.store.catalog.reader, record.id),
             now=services.store.clock(),
         )

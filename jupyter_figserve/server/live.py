@@ -95,7 +95,14 @@ class LiveHandler(PrivateHandler):
         self.give_xsrf_cookie()
         frames = self.frame_sources("frame", "live")
         self.answer_page(
-            "live.html", frames=frames, view=view, target=target, links=links, now=self.services.store.clock()
+            "live.html",
+            frames=frames,
+            view=view,
+            target=target,
+            links=links,
+            movable={control.name: control.label for control in view.controls},
+            can_embed=bool(self.services.settings.embed_origins),
+            now=self.services.store.clock(),
         )
 
 

@@ -2,6 +2,7 @@
 import { ask, page, prefix } from "./api.js";
 import { exchange } from "./focus.js";
 import { swap } from "./picture.js";
+import { workLinks } from "./links.js";
 import { remove } from "./removal.js";
 import { share } from "./share.js";
 import { calmly, listen } from "./stream.js";
@@ -20,39 +21,15 @@ function enter(root) {
   localize(root);
 }
 
-main.addEventListener("click", async (event) => {
+main.addEventListener("click", (event) => {
   const button = event.target.closest("button");
-  const link = button?.closest("[data-link]");
   if (!button) return;
-  if ("share" in button.dataset) share(figure, main.dataset.name, refresh);
+  if ("share" in button.dataset) share(`api/figures/${figure}/links`, main.dataset.name, refresh);
   if ("edit" in button.dataset) edit(words.hidden);
   if ("cancel" in button.dataset) edit(false);
   if ("delete" in button.dataset) remove(figure, main.dataset.name, leave, come);
-  if ("paused" in button.dataset) await changeLink(link, "PATCH", { paused: button.dataset.paused === "true" });
-  if ("revoke" in button.dataset) await revoke(link, button);
 });
-
-/** Revoking is for good, so that it wants a second press within a few seconds. */
-async function revoke(link, button) {
-  if (!("sure" in button.dataset)) {
-    button.dataset.sure = "";
-    button.firstChild.textContent = "Really revoke";
-    announce("Press again to revoke for good.");
-    setTimeout(() => { delete button.dataset.sure; button.firstChild.textContent = "Revoke"; }, 5_000);
-    return;
-  }
-  await changeLink(link, "DELETE");
-}
-
-async function changeLink(link, method, change) {
-  try {
-    await ask(method, `api/links/${link.dataset.link}`, change);
-    announce(method === "DELETE" ? "Revoked." : change.paused ? "Paused." : "Open again.");
-  } catch (error) {
-    toast(error.message, { fault: true });
-  }
-  await update();
-}
+workLinks(main, update);
 
 function edit(open) {
   words.hidden = !open;

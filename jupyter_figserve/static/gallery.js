@@ -25,7 +25,7 @@ function enter(root) {
 
 sections.addEventListener("click", (event) => {
   const card = event.target.closest("[data-figure]");
-  if (event.target.closest("[data-share]")) share(card.dataset.figure, name(card), refresh);
+  if (event.target.closest("[data-share]")) share(`api/figures/${card.dataset.figure}/links`, name(card), refresh);
   if (event.target.closest("[data-delete]")) removeCard(card);
 });
 

@@ -7,12 +7,12 @@ const form = dialog.querySelector("form");
 const result = dialog.querySelector(".share-result");
 const fault = form.querySelector(".fault");
 const WORDS = { url: "Link", image_url: "Picture", markdown: "Markdown", html: "HTML", iframe: "iframe", latex: "LaTeX" };
-let figure = null;
+let links = null;
 let made = null;
 
-/** Open the dialog for a figure; `done` is called after it has closed, if a link was made. */
-export function share(id, name, done = () => {}) {
-  figure = id;
+/** Open the dialog for what has its links at `path`; `done` is called after it has closed, if a link was made. */
+export function share(path, name, done = () => {}) {
+  links = path;
   made = null;
   form.reset();
   form.hidden = false;
@@ -28,7 +28,7 @@ form.addEventListener("submit", async (event) => {
   const button = form.querySelector("[type=submit]");
   button.disabled = true;
   try {
-    made = await ask("POST", `api/figures/${figure}/links`, wishes());
+    made = await ask("POST", links, wishes());
     show(made);
   } catch (error) {
     fault.textContent = error.message;
@@ -45,9 +45,14 @@ dialog.addEventListener("click", (event) => {
 
 function wishes() {
   const given = new FormData(form);
-  const views = given.get("views").trim();
+  // What is drawn by a function has no count of views, but parameters.
+  const views = given.get("views")?.trim();
   if (views && !/^[0-9]{1,7}$/.test(views)) throw new Error("The number of views is a whole number, or empty.");
-  return { expires: given.get("expires"), label: given.get("label"), ...(views && { views: Number(views) }) };
+  const allow = given.getAll("allow");
+  return {
+    expires: given.get("expires"), label: given.get("label"),
+    ...(views && { views: Number(views) }), ...(allow.length && { allow }),
+  };
 }
 
 function show(link) {

@@ -1,0 +1,46 @@
+// The owner's page of a live figure or a dashboard: sharing, its links, and a dashboard's deletion.
+import { ask, page, prefix } from "./api.js";
+import { exchange } from "./focus.js";
+import { isSure, workLinks } from "./links.js";
+import { share } from "./share.js";
+import { localize } from "./times.js";
+import { toast } from "./toast.js";
+
+const main = document.getElementById("main");
+const { path, name } = main.dataset;
+
+main.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  if ("share" in button.dataset) share(`${path}/links`, name, update);
+  if ("delete" in button.dataset && isSure(button, "Really delete", "Press again to delete for good.")) remove();
+});
+workLinks(main, update);
+
+async function remove() {
+  try {
+    await ask("DELETE", path);
+    location.href = prefix;
+  } catch (error) {
+    toast(error.message, { fault: true });
+  }
+}
+
+/** Bring the links to what the server has now. What is drawn stays as it is. */
+async function update() {
+  try {
+    const fresh = await page(location.pathname);
+    enter(fresh);
+    exchange(main.querySelector("[data-live=links]"), fresh.querySelector("[data-live=links]"));
+  } catch (error) {
+    toast(error.message, { fault: true });
+  }
+}
+
+/** What only scripts can do is shown. */
+function enter(root) {
+  for (const tools of root.querySelectorAll(".actions, .row-tools")) tools.hidden = false;
+  localize(root);
+}
+
+enter(document);

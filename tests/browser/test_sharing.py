@@ -1,0 +1,114 @@
+"""The owner's page of a live figure and of a dashboard in Chromium: sharing, links, deletion."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.demo.server_process import ServerProcess
+
+from .conftest import check_contrast, check_phone, log_in, see, tab_stops
+
+pytestmark = [pytest.mark.browser, pytest.mark.kernel]
+
+DECLARE = """
+import jupyter_figserve as figserve
+from matplotlib.figure import Figure
+from typing import Annotated, Literal
+@figserve.live
+def animal(type: Literal["Bear", "Deer"] = "Deer", since: Annotated[int, figserve.Range(2000, 2020)] = 2010):
+    return Figure(figsize=(2 + (type == "Bear"), 2 + (since == 2004)))
+board = figserve.Dashboard("Sightings", [[animal, "Notes"]]).publish("board")
+print(animal.url(), board.url)
+"""
+
+
+@pytest.fixture(scope="module")
+def offered(live_server: ServerProcess):
+    """The addresses of a live figure and of a dashboard that has it."""
+    with live_server.kernel("sharing.ipynb") as kernel:
+        execution = kernel.run(DECLARE)
+        assert execution.error is None, execution.error
+        yield dict(zip(("live", "board"), execution.stdout.split(), strict=True))
+
+
+@pytest.fixture(params=["live", "board"])
+def at(request: pytest.FixtureRequest, page, live_server: ServerProcess, offered: dict[str, str]):
+    log_in(page, live_server)
+    see(page, offered[request.param])
+    return page
+
+
+def make_link(page, *allowed: str) -> str:
+    page.get_by_role("button", name="Share").click()
+    for label in allowed:
+        page.get_by_role("dialog").get_by_label(label).check()
+    page.get_by_role("button", name="Make a link").click()
+    page.get_by_role("heading", name="The link is ready").wait_for()
+    url = page.locator("dialog code").first.text_content()
+    page.get_by_role("button", name="Done").click()
+    return url
+
+
+def test_link_moves_what_was_ticked(chromium, at) -> None:
+    """And nothing else; the list tells of it without a reload, and what is drawn stays."""
+    at.evaluate("window.stayed = true")
+    before = at.locator("[data-link]").count()
+    url = make_link(at, "Since")
+    at.wait_for_function("count => document.querySelectorAll('[data-link]').length > count", arg=before)
+    assert "viewers may move since" in at.locator("[data-link]").first.inner_text()
+    assert at.evaluate("window.stayed")
+    stranger = chromium.browser.new_context().new_page()
+    see(stranger, url)
+    names = "all => all.map(one => one.name.split('.').pop()).join()"
+    assert stranger.eval_on_selector_all(".controls [name]", names) == "since"
+    see(stranger, make_link(at))
+    assert stranger.locator(".controls [name]").count() == 0
+
+
+def test_link_is_paused_resumed_and_revoked(at, live_server: ServerProcess) -> None:
+    """A stranger notices at once; revoking wants a second press."""
+
+    def status() -> int:
+        return live_server.fetch(url, anonymous=True, headers={"Accept": "text/html"}).status
+
+    before = at.locator("[data-link]").count()
+    url = make_link(at)
+    at.wait_for_function("count => document.querySelectorAll('[data-link]').length > count", arg=before)
+    link = at.locator("[data-link]").first
+    link.get_by_role("button", name="Pause").click()
+    link.get_by_role("button", name="Resume").wait_for()
+    assert status() == 404
+    link.get_by_role("button", name="Resume").click()
+    link.get_by_role("button", name="Pause").wait_for()
+    assert status() == 200
+    link.get_by_role("button", name="Revoke").click()
+    assert status() == 200
+    link.get_by_role("button", name="Really revoke").click()
+    at.wait_for_function("count => document.querySelectorAll('[data-link]').length === count", arg=before)
+    assert status() == 404
+
+
+def test_keyboard_phone_and_words(at) -> None:
+    """Share can be reached, nothing sticks out, all can be read in both schemes; so is the dialog."""
+    make_link(at, "Since", "Type")
+    assert "Share" in " ".join(tab_stops(at))
+    check_contrast(at, "h1", "h2", ".meta", ".link .state", ".row-tools button", ".actions button")
+    at.get_by_role("button", name="Share").click()
+    check_contrast(at, "dialog legend", "dialog .tick")
+    check_phone(at)
+
+
+def test_dashboard_is_deleted_by_a_second_press(page, live_server: ServerProcess, offered: dict[str, str]) -> None:
+    """It and its links are gone then, and the gallery is shown; the live figure stays."""
+    rows = [[{"kind": "text", "markdown": "Notes"}]]
+    body = {"name": "short-lived", "title": "Short-lived", "rows": rows}
+    board = live_server.fetch("figserve/api/dashboards", method="POST", body=body).json()
+    log_in(page, live_server)
+    see(page, board["url"])
+    page.get_by_role("button", name="Delete").click()
+    assert live_server.fetch(f"figserve/api/dashboards/{board['id']}").status == 200
+    page.get_by_role("button", name="Really delete").click()
+    page.wait_for_url("**/figserve/")
+    assert live_server.fetch(f"figserve/api/dashboards/{board['id']}").status == 404
+    page.get_by_role("heading", name="Dashboards").wait_for()
+    assert page.get_by_text("Short-lived").count() == 0
