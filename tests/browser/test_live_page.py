@@ -75,13 +75,14 @@ def test_dense_screens_see_it_sharp(chromium, live_server, opened):
     page = chromium.browser.new_context(device_scale_factor=2).new_page()
     log_in(page, live_server)
     shown = "image => [image.currentSrc.includes('_density=2'), image.naturalWidth, image.clientWidth].join()"
-    see(page, url)
+    # One that nobody has drawn yet.
+    see(page, f"{url}?x=9,8")
     page.wait_for_function("document.querySelector('.frame img')?.naturalWidth === 400")
     assert page.eval_on_selector(".frame img", "image => image.clientWidth") == 200
     page.select_option("#p-type", "Bear")
-    drawn(page, "type=Bear")
+    drawn(page, "type=Bear&x=9,8")
     assert page.eval_on_selector(".frame img", "image => [image.naturalWidth, image.clientWidth]") == [600, 300]
-    see(page, url)
+    see(page, f"{url}?x=9,8")
     # What it is by nature is counted in pixels of the page where the page says for which screen it is.
     assert page.eval_on_selector(".frame img", shown) == "true,200,200"
 
