@@ -106,11 +106,7 @@ function render({ model, el }) {
         const now = wanted;
         try {
           const [blob, note] = await line.picture(panel.path, current(), { place: panel.place });
-          const source = await dataUrl(blob);
-          const next = new Image();
-          next.src = source;
-          await next.decode();
-          if (now === wanted) { put(image, next); say(status, image, note); }
+          if (await showIn(image, blob, () => now === wanted)) say(status, image, note);
         } catch (error) {
           if (now === wanted) say(status, image, error.message, true);
         }
@@ -144,13 +140,6 @@ function makeImage(panel) {
   if (panel.still) image.src = panel.still;
   if (panel.width && panel.height) { image.width = panel.width; image.height = panel.height; }
   return image;
-}
-
-function put(image, next) {
-  image.src = next.src;
-  image.width = next.naturalWidth;
-  image.height = next.naturalHeight;
-  image.hidden = false;
 }
 
 function say(status, image, text, failed = false) {

@@ -50,10 +50,7 @@ function render({ model, el }) {
       again = false;
       try {
         const [blob, note] = await line.picture(model.get("path"), readValues(model.get("controls"), inputs), {});
-        const next = new Image();
-        next.src = await dataUrl(blob);
-        await next.decode();
-        if (!again) { image.src = next.src; say(note); }
+        if (await showIn(image, blob, () => !again)) say(note);
       } catch (error) {
         say(error.message, true);
       }
