@@ -140,6 +140,16 @@ def test_first_state_without_our_script(chromium, live_server, board, who):
         assert "since 2004" in page.frames[1].content()
 
 
+def test_failure_without_our_script_leads_to_its_reason(chromium, board):
+    """Beside the frame, which cannot show it."""
+    _, link = board
+    with chromium.browser.new_context(java_script_enabled=False) as bare:
+        page = bare.new_page()
+        page.goto(f"{link['url']}?since=2013")
+        page.locator("[data-place='1-1'] .why a").click()
+        page.get_by_text("an unlucky year").wait_for()
+
+
 def test_first_view_of_all_finds_out(chromium, live_server, board):
     """A function that was not called yet is asked for a picture, and what has one too is better as HTML."""
     with live_server.kernel("first.ipynb") as kernel:

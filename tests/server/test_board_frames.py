@@ -132,6 +132,14 @@ async def test_frame_ends_with_its_link(owner, stranger, animal, how):
     assert (await stranger.get(asked, JSON, _frame=1)).status == 404
 
 
+async def test_picture_of_the_whole_has_its_name(owner, stranger, animal, renderer):
+    """Where there is no picture of it, as before."""
+    _, link = await share(owner, animal)
+    assert (await stranger.get(f"{link['url']}.png")).status == 200
+    (job,) = renderer.jobs
+    assert rb'"data": null, "text": "animal"' in job.source
+
+
 class TestRate:
     @pytest.fixture
     def figserve_config(self):
