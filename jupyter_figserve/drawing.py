@@ -15,6 +15,8 @@ from .formats import FORMATS, Format, get_format, get_format_of_mimetype
 from .scope import live_scope
 
 if TYPE_CHECKING:
+    from .encode import Encoded
+    from .resolve import Found
     from .signatures import Signature
 
 _VECTOR_DPI = 96
@@ -32,6 +34,8 @@ class Wish:
         JSON values by parameter.
     width, height
         Pixels at ``dpi`` for raster formats, at 96 to the inch for vector formats; None is the figure's own.
+    density
+        How often the figure's own resolution, in raster formats of the figure's own size.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -39,6 +43,7 @@ class Wish:
     width: int | None = None
     height: int | None = None
     dpi: float | None = None
+    density: int = 1
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class Drawn:
     ----------
     is_html
         Whether what was drawn is at its best as HTML, whatever was asked for.
+    density
+        With which it was drawn: 1 for what only comes as it is.
     """
 
     payload: Payload
@@ -54,6 +61,7 @@ class Drawn:
     alt: str
     output: str
     is_html: bool = False
+    density: int = 1
 
 
 def draw(function: Callable[..., Any], signature: Signature, wish: Wish) -> Drawn:
@@ -74,14 +82,14 @@ def draw(function: Callable[..., Any], signature: Signature, wish: Wish) -> Draw
         except BaseException as error:
             # SystemExit and KeyboardInterrupt too: nothing that a function raises ends the thread that answers.
             raise failure_of(error, function, "".join(printed)) from error
-        encoded = _encode(_given(result, function), row, wish)
+        encoded, density = _encode(_given(result, function), row, wish)
     payload = next((part for part in encoded.payloads if part.mimetype == row.mimetype), None)
     if payload is None:
         offered = ", ".join(get_format_of_mimetype(part.mimetype).name for part in encoded.payloads)
         code = "html_only" if offered == "html" else None
         raise UnsupportedType(f"This live figure has no {row.name} form; ask for {offered}.", code=code)
     is_html = encoded.payloads[0].mimetype == FORMATS["html"].mimetype
-    return Drawn(payload, encoded.title, encoded.alt, "".join(printed), is_html)
+    return Drawn(payload, encoded.title, encoded.alt, "".join(printed), is_html, density)
 
 
 def _given(result: Any, function: Callable[..., Any]) -> Any:
@@ -95,27 +103,30 @@ def _given(result: Any, function: Callable[..., Any]) -> Any:
     return pyplot.gcf()
 
 
-def _encode(result: Any, row: Format, wish: Wish) -> Any:
+def _encode(result: Any, row: Format, wish: Wish) -> tuple[Encoded, int]:
+    """What is to be answered, and with which density it was drawn."""
     from .encode import encode
     from .resolve import find_figure
 
-    dpi = None if row.is_vector else wish.dpi
-    if wish.width is None and wish.height is None:
-        return encode(result, (row.name,), dpi=dpi, wants_thumbnail=False)
+    dpi, is_dense = None if row.is_vector else wish.dpi, wish.density != 1 and row.is_raster
+    if wish.width is None and wish.height is None and not is_dense:
+        return encode(result, (row.name,), dpi=dpi, wants_thumbnail=False), 1
     found = find_figure(result)
+    if wish.width is None and wish.height is None:
+        if found is None:
+            return encode(result, (row.name,), dpi=dpi, wants_thumbnail=False), 1
+        dpi = (dpi or found.dpi) * wish.density
+        return encode(found, (row.name,), dpi=dpi, wants_thumbnail=False), wish.density
     if found is None:
         raise InvalidInput("Only what matplotlib draws can be had in other sizes; leave width and height out.")
-    with _sized(found.figure, row, wish) as used_dpi:
-        return encode(result, (row.name,), dpi=used_dpi, wants_thumbnail=False)
+    with _sized(found, row, wish) as used_dpi:
+        return encode(result, (row.name,), dpi=used_dpi, wants_thumbnail=False), 1
 
 
 @contextlib.contextmanager
-def _sized(figure: Any, row: Format, wish: Wish) -> Iterator[float | None]:
+def _sized(found: Found, row: Format, wish: Wish) -> Iterator[float | None]:
     """The figure in the size wished for, its proportions kept where one side is; and the dpi to draw it with."""
-    import matplotlib
-
-    saved = matplotlib.rcParams["savefig.dpi"]
-    dpi = _VECTOR_DPI if row.is_vector else wish.dpi or (figure.dpi if saved == "figure" else saved)
+    figure, dpi = found.figure, _VECTOR_DPI if row.is_vector else wish.dpi or found.dpi
     before = tuple(figure.get_size_inches())
     width = wish.width / dpi if wish.width else None
     height = wish.height / dpi if wish.height else None

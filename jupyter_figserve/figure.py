@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import InvalidInput, InvalidName
-from .formats import Format, get_format_of_mimetype
+from .formats import FORMATS, Format, get_format_of_mimetype
 
 MARKER = "jupyter_figserve"
 """The key in a display's metadata by which capture knows what is ours: a published figure is not captured as well."""
 NAME_LENGTH = 100
 TITLE_LENGTH = 300
 ALT_LENGTH = 2_000
+SHARP_LIMIT = 512 * 1024
+"""Bytes of an SVG that dense screens are shown in the place of a PNG."""
+_SAME_SHAPE = 0.01
 _NAME = re.compile(r"[\w][\w .-]{0,99}")
 # File names that Windows gives to devices: a name becomes a file name in downloads and exports.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
@@ -110,6 +113,19 @@ class Version:
 
     def find_representation(self, row: Format) -> Representation | None:
         return next((r for r in self.representations if r.mimetype == row.mimetype), None)
+
+    @property
+    def sharp(self) -> Representation | None:
+        """The SVG that shows a PNG's picture in any resolution, for dense screens; None without a light one."""
+        main, drawn = self.representations[0], self.find_representation(FORMATS["svg"])
+        if main.format is not FORMATS["png"] or drawn is None or drawn.size > SHARP_LIMIT:
+            return None
+        sides = (main.width, main.height, drawn.width, drawn.height)
+        if not all(sides):
+            return None
+        width, height, drawn_width, drawn_height = (float(side or 0) for side in sides)
+        # One that was cut in another way is another picture.
+        return drawn if abs(width * drawn_height / (height * drawn_width) - 1) < _SAME_SHAPE else None
 
     def says_the_same_as(self, other: Version) -> bool:
         """Whether this adds nothing to ``other``, in which case it is not kept: equal words, and no bytes that are new.

@@ -37,6 +37,10 @@ class Format:
     def content_type(self) -> str:
         return f"{self.mimetype}; charset=utf-8" if self.is_text else self.mimetype
 
+    @property
+    def is_raster(self) -> bool:
+        return not (self.is_vector or self.is_text)
+
 
 FORMATS: dict[str, Format] = {
     row.name: row

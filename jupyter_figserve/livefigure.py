@@ -101,6 +101,10 @@ class LiveRecord:
         return self.identity.owner
 
 
+DENSITIES = (1, 2)
+"""Of pictures: the usual one, and that of dense screens."""
+
+
 @dataclass(frozen=True)
 class Request:
     """One picture of a live figure, by what determines it.
@@ -109,6 +113,9 @@ class Request:
     ----------
     arguments
         JSON values of all parameters.
+    density
+        Pixels of the picture for one of its usual size, in each direction: 2 for dense screens. What cannot be drawn
+        so, comes as usual.
     """
 
     arguments: Mapping[str, Any]
@@ -116,11 +123,13 @@ class Request:
     width: int | None = None
     height: int | None = None
     dpi: int | None = None
+    density: int = 1
 
     @property
     def key(self) -> str:
         """The same for requests that mean the same."""
-        text = json.dumps([self.arguments, self.format, self.width, self.height, self.dpi], sort_keys=True)
+        means = [self.arguments, self.format, self.width, self.height, self.dpi]
+        text = json.dumps(means + ([] if self.density == 1 else [self.density]), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 

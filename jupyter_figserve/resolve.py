@@ -41,6 +41,14 @@ class Found:
     tight: bool = False
     title: str = ""
 
+    @property
+    def dpi(self) -> float:
+        """Dots per inch with which ``savefig`` would draw it."""
+        import matplotlib
+
+        saved = self.rc.get("savefig.dpi", matplotlib.rcParams["savefig.dpi"])
+        return float(self.figure.dpi if saved == "figure" else saved)
+
 
 def find_figure(obj: object) -> Found | None:
     """The figure behind ``obj`` (None stands for the current pyplot figure), or None when there is none.

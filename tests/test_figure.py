@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from jupyter_figserve.errors import InvalidInput, InvalidName, UnsupportedType
 from jupyter_figserve.figure import (
+    SHARP_LIMIT,
     FigureRecord,
     Identity,
     Payload,
@@ -188,6 +189,25 @@ def test_find_representation():
     """By format, None when the version has none of it."""
     assert _version().find_representation(FORMATS["png"]).digest == "d1"
     assert _version().find_representation(FORMATS["svg"]) is None
+
+
+@pytest.mark.parametrize(
+    ("drawn", "is_sharp"),
+    [
+        (Representation("image/svg+xml", "s", 90, 614, 461), True),
+        (Representation("image/svg+xml", "s", SHARP_LIMIT + 1, 614, 461), False),
+        (Representation("image/svg+xml", "s", 90, 500, 461), False),
+        (Representation("image/svg+xml", "s", 90), False),
+        (Representation("application/pdf", "s", 90, 614, 461), False),
+    ],
+)
+def test_dense_screens_are_shown_a_drawing(drawn: Representation, is_sharp: bool):
+    """In the place of the PNG, when it is the same picture and light."""
+    version = _version()
+    both = replace(version, representations=(*version.representations, drawn))
+    assert both.sharp == (drawn if is_sharp else None)
+    assert version.sharp is None
+    assert replace(version, representations=(drawn,)).sharp is None
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """A dashboard with its controls as one widget of the notebook. Kernel.
 
 Live panels' pictures come from the server, which asks the kernel by the agent's line: so they come while a cell runs.
-Where no server is on the page's own site, they come by the widget's messages, between cells.
+Where no server is on the page's own site, they come by the widget's messages, between cells. The page itself hears from
+the server when a published figure has another version and when a live figure's function is another one.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from .. import dashboard
 from ..errors import FigServeError
 from .board_controls import Controls
 from .board_display import data_url, still_class
+from .publication import Published
 from .stills import Still
-from .widget import path_of, read_module, require_anywidget
+from .widget import declared_as, path_of, read_module, require_anywidget
 from .worker import worker
 
 if TYPE_CHECKING:
@@ -64,12 +66,21 @@ def _panel_json(panel: PlacedPanel, still: Still | None, drawn: dict[str, Any]) 
 
         return described | {"html": render_markdown(panel.markdown)}
     if panel.kind == dashboard.LIVE:
-        described |= {"path": path_of(panel.object), "fixed": dict(panel.fixed), "drawn": drawn}
+        described |= {"path": path_of(panel.object), "declared": declared_as(panel.object)}
+        described |= {"fixed": dict(panel.fixed), "drawn": drawn}
+    if isinstance(panel.object, Published):
+        described["published"] = _published_json(panel, panel.object)
     if still.picture is not None:
         picture = still.picture
         described |= {"still": data_url(picture.mimetype, picture.data)}
         described |= {"width": picture.width, "height": picture.height}
     return described
+
+
+def _published_json(panel: PlacedPanel, figure: Published) -> dict[str, Any]:
+    """By what the page follows a published figure; its alternative text too, unless the panel has its own."""
+    has_own_alt = panel.given_alt is not None
+    return {"figure": figure.id, "path": figure.path, "version": figure.version, "has_own_alt": has_own_alt}
 
 
 @cache
@@ -81,7 +92,7 @@ def _widget_class() -> Any:
     class BoardWidget(anywidget.AnyWidget):
         """``params`` holds the value of each control; observe it, set it, link it."""
 
-        _esm = read_module("board_widget.js")
+        _esm = read_module("board_view.js", "board_figure.js", "board_widget.js")
         _css = _STYLE.read_text(encoding="utf-8")
         heading = traitlets.Unicode().tag(sync=True)
         href = traitlets.Unicode().tag(sync=True)
@@ -141,10 +152,17 @@ def _draw(widget: Any, panel: PlacedPanel, message: dict[str, Any]) -> None:
 
 
 def _send_page(widget: Any, panel: PlacedPanel, message: dict[str, Any]) -> None:
-    from ..encode import encode
-
     try:
-        page, error = encode(panel.object, ("html",)).payloads[0].data, None
+        page, error = _page_of(panel.object), None
     except FigServeError as failure:
         page, error = b"", failure.message
     widget.send({"rid": message.get("rid"), "error": error, "mimetype": "text/html"}, [page])
+
+
+def _page_of(item: Any) -> bytes:
+    """The HTML of an interactive figure; of a published one, the newest version's."""
+    if isinstance(item, Published):
+        return item.fetch_page()
+    from ..encode import encode
+
+    return encode(item, ("html",)).payloads[0].data

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from .. import snippets
 from ..errors import FigServeError, InvalidInput
@@ -74,6 +75,16 @@ class Published:
     def url(self) -> str:
         """The figure's page, for those who may log in; ``share()`` makes a link for others."""
         return str(self._record["url"])
+
+    @property
+    def path(self) -> str:
+        """The same as a path, where the notebook's own page is of this server; ``""`` where it is of another."""
+        return urlsplit(self.url).path if self._connection.is_own else ""
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether it is HTML, so that a picture of it is only a stand-in."""
+        return [part["mimetype"] for part in self._record.get("representations", ())][:1] == ["text/html"]
 
     @property
     def is_redrawable(self) -> bool:
@@ -197,6 +208,16 @@ class Published:
         row = get_format(format)
         data = self._client.get_bytes(f"figures/{self.id}.{row.name}", version=self.version, dpi=dpi)
         return payload_of(row, data, dpi=dpi)
+
+    def fetch_page(self) -> bytes:
+        """The newest version as HTML, which interactive figures have.
+
+        Raises
+        ------
+        FigServeError
+            When it has none, and when the figure is gone.
+        """
+        return self._client.get_bytes(f"figures/{self.id}.html")
 
     def __repr__(self) -> str:
         return f'Figure "{self.name}", version {self.version}: {self.url}'

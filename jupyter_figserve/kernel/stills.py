@@ -76,7 +76,8 @@ def _drawn(panel: PlacedPanel, arguments: Mapping[str, Any], until: float) -> St
             return Still(draw_live(panel, arguments, max(until - time.monotonic(), 0)))
         if isinstance(panel.object, (Published, CapturedPlot)):
             picture = panel.object.still()
-            return Still(picture, "" if picture else "It has no picture to show here; see its own page.")
+            has_page = isinstance(panel.object, Published) and panel.object.is_interactive
+            return Still(picture, "" if picture else "It has no picture to show here; see its own page.", has_page)
         return _encoded(panel.object)
     except FigServeError as error:
         return Still(message=error.message)

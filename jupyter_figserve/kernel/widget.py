@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .live import LiveFigure
 
 _STATIC = Path(__file__).parent.parent / "static"
+_SHARED_SCRIPTS = ("widget_controls.js", "widget_stream.js", "widget_live.js")
 _STYLE = """
 .figserve-live {
   display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px; flex: 1 1 auto; min-width: min(100%, 240px);
@@ -45,6 +46,7 @@ def make_widget(figure: LiveFigure, values: dict[str, Any]) -> Any:
         heading=figure.name.replace("_", " "),
         controls=parameters.as_json(),
         path=path_of(figure),
+        declared=declared_as(figure),
         params=parameters.complete(values),
         parameters=parameters,
     )
@@ -58,9 +60,14 @@ def path_of(figure: LiveFigure) -> str:
         return ""
 
 
-def read_module(name: str) -> str:
-    """A widget's script with the controls that all widgets have: a widget loads one module, which can import none."""
-    return "".join((_STATIC / part).read_text(encoding="utf-8") for part in ("widget_controls.js", name))
+def declared_as(figure: LiveFigure) -> dict[str, Any]:
+    """By what a page knows that a cell has defined the function again, and whether the controls still fit it."""
+    return {"revision": figure.offer.revision, "schema": figure.parameters.schema()}
+
+
+def read_module(*names: str) -> str:
+    """A widget's scripts after what all widgets have: a widget loads one module, which can import none."""
+    return "".join((_STATIC / name).read_text(encoding="utf-8") for name in (*_SHARED_SCRIPTS, *names))
 
 
 def require_anywidget() -> None:
@@ -84,6 +91,7 @@ def _widget_class() -> Any:
         heading = traitlets.Unicode().tag(sync=True)
         controls: Any = traitlets.List().tag(sync=True)
         path = traitlets.Unicode().tag(sync=True)
+        declared: Any = traitlets.Dict().tag(sync=True)
         revision = traitlets.Int(0).tag(sync=True)
         params: Any = traitlets.Dict().tag(sync=True)
 

@@ -143,6 +143,7 @@ class Worker:
             "alt": drawn.alt,
             "output": drawn.output,
             "is_html": drawn.is_html,
+            "density": drawn.density,
             "version": version,
             "revision": offer.revision,
         }
@@ -150,7 +151,7 @@ class Worker:
 
 
 def _wish(request: dict[str, Any]) -> dict[str, Any]:
-    names = ("arguments", "format", "width", "height", "dpi")
+    names = ("arguments", "format", "width", "height", "dpi", "density")
     return {name: request[name] for name in names if request.get(name) is not None}
 
 

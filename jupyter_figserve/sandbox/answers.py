@@ -135,6 +135,7 @@ def _read_drawn(job: Job, header: dict[str, Any], parts: list[bytes], output: st
         thumbnail=thumbnail,
         output=output,
         libraries=_libraries(header.get("libraries")),
+        density=job.density if header.get("density") == job.density else 1,
     )
 
 

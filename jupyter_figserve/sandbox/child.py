@@ -39,6 +39,8 @@ class Child:
         self.state: State = "starting"
         self.is_warm = False
         self.status: int | None = None
+        self.is_deaf = False
+        """Whether it ended before it had read its job, so that none of the job was done."""
         self._result_bytes, self._output_bytes = result_bytes, output_bytes
         self._on_ready = on_ready
         self._loop = asyncio.get_running_loop()
@@ -161,6 +163,7 @@ class Child:
             self._loop.add_writer(self._job_end, self._write_job)
             return
         except BrokenPipeError:
+            self.is_deaf = True
             self._to_write = []
         self._loop.remove_writer(self._job_end)
         self._close(self._job_end)
@@ -256,6 +259,7 @@ def _frame(job: Job) -> list[bytes]:
         "seed": job.seed,
         "wants_thumbnail": job.wants_thumbnail,
         "libraries": dict(job.libraries),
+        "density": job.density,
     }
     arguments = [pickle.dumps(dict(job.arguments))] if job.kind == "function" else []
     return wire.pack(header, [job.source, *arguments])

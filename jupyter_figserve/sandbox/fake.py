@@ -83,6 +83,7 @@ def draw(job: Job) -> Rendered:
         thumbnail=thumbnail,
         output="drawn\n",
         libraries=LIBRARIES,
+        density=job.density,
     )
 
 

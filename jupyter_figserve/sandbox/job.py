@@ -155,7 +155,8 @@ def _seed(seed: int | None) -> None:
 def _answer(header: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
     try:
         found = _DOERS[header["kind"]](header, parts)
-        encoded = [_encode(one, header["options"], header["wants_thumbnail"]) for one in found]
+        options, density = _dense(found, header["options"], header["density"])
+        encoded = [_encode(one, options, header["wants_thumbnail"]) for one in found]
     except posted.CodeError as error:
         return _failed(error.failure), []
     except FigServeError as error:
@@ -166,7 +167,7 @@ def _answer(header: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any],
         return {"status": _STATUS.get(type(error), "output"), "message": str(error), "code": error.code}, []
     except BaseException as error:
         return _failed(posted.failure_of(error)), []
-    return _drawn(encoded)
+    return _drawn(encoded, density)
 
 
 _STATUS = {NoFigure: "no figure", InvalidInput: "input"}
@@ -181,7 +182,7 @@ def _failed(failure: posted.Failure) -> dict[str, Any]:
     return {"status": "failed", **vars(failure)}
 
 
-def _drawn(encoded: list[Encoded]) -> tuple[dict[str, Any], list[bytes]]:
+def _drawn(encoded: list[Encoded], density: int) -> tuple[dict[str, Any], list[bytes]]:
     payloads = [one.payloads[0] for one in encoded]
     small = encoded[0].thumbnail
     header = {
@@ -191,12 +192,23 @@ def _drawn(encoded: list[Encoded]) -> tuple[dict[str, Any], list[bytes]]:
         "title": encoded[0].title,
         "alt": encoded[0].alt,
         "libraries": libraries(),
+        "density": density,
     }
     return header, [payload.data for payload in (*payloads, *([small] if small else []))]
 
 
 def _described(payload: Payload) -> dict[str, Any]:
     return {"width": payload.width, "height": payload.height, "dpi": payload.dpi}
+
+
+def _dense(found: list[Any], options: dict[str, Any], density: int) -> tuple[dict[str, Any], int]:
+    """How to draw so that one figure has so many times its resolution; and with which density that will be."""
+    from ..resolve import Found
+
+    figures = [one for one in found if isinstance(one, Found)]
+    if density == 1 or len(figures) != 1 or not get_format(options["format"]).is_raster:
+        return options, 1
+    return options | {"dpi": density * (options["dpi"] or figures[0].dpi)}, density
 
 
 def _encode(found: Any, options: dict[str, Any], wants_thumbnail: bool) -> Encoded:

@@ -177,10 +177,15 @@ class LocalRenderer:
         await self._slots.take()
         child: Child | None = None
         try:
-            child = await self._take_child()
-            self._running.add(child)
-            self._refill_later(_WARM_DELAY)
-            frame = await child.do(job)
+            child, frame = await self._take_child(), None
+            for _ in range(_TRIES):
+                self._running.add(child)
+                self._refill_later(_WARM_DELAY)
+                frame = await child.do(job)
+                if not child.is_deaf:
+                    break
+                self._running.discard(child)
+                child = await self._take_child()
             if frame is None and child.status is None:
                 raise Unavailable("The sandbox was restarted while it drew this figure; send it again.", retry_after=1)
             return read_answer(job, frame, child.output, child.status, self._limits)

@@ -60,6 +60,8 @@ class Job:
         Whether a picture of at most 320 pixels in width is to come along.
     libraries
         Versions that made a pickled source, where they are known: errors name them.
+    density
+        How often the resolution of a function's figure, in raster formats and without sizes of its own.
     """
 
     kind: Kind
@@ -71,6 +73,7 @@ class Job:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     wants_thumbnail: bool = False
     libraries: Mapping[str, str] = field(default_factory=dict)
+    density: int = 1
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ class Rendered:
         What the code printed, bounded.
     libraries
         Versions of Python (two numbers) and of the plotting libraries that the child has loaded.
+    density
+        With which they were drawn.
     """
 
     pictures: tuple[Payload, ...]
@@ -93,6 +98,7 @@ class Rendered:
     thumbnail: Payload | None = None
     output: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)
+    density: int = 1
 
 
 @dataclass(frozen=True)

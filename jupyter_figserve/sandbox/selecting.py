@@ -54,11 +54,7 @@ def resize(found: Found, options: dict[str, Any]) -> Found:
     if width is None and height is None:
         return found
     figure = found.figure
-    if get_format(options["format"]).is_vector:
-        scale = float(_CSS_DPI)
-    else:
-        saved = matplotlib.rcParams["savefig.dpi"]
-        scale = float(dpi or (figure.dpi if saved == "figure" else saved))
+    scale = float(_CSS_DPI) if get_format(options["format"]).is_vector else float(dpi or found.dpi)
     own_width, own_height = figure.get_size_inches()
     width = width or max(1, round(height * own_width / own_height))
     height = height or max(1, round(width * own_height / own_width))

@@ -34,7 +34,7 @@ class AgentLink:
     def __init__(self, handler: AgentHandler) -> None:
         self._handler = handler
         self._ids = itertools.count(1)
-        self._waiting: dict[int, tuple[asyncio.Future[Drawing], str]] = {}
+        self._waiting: dict[int, tuple[asyncio.Future[Drawing], Request]] = {}
         self._is_closed = False
 
     async def call(self, name: str, request: Request, known: tuple[str, ...]) -> Drawing:
@@ -42,7 +42,7 @@ class AgentLink:
             raise KernelGone
         rid = next(self._ids)
         future: asyncio.Future[Drawing] = asyncio.get_running_loop().create_future()
-        self._waiting[rid] = (future, request.format)
+        self._waiting[rid] = (future, request)
         try:
             self._handler.send({"op": "call", "rid": rid, "name": name, "known": list(known), **request.__dict__})
             return await future
@@ -51,11 +51,11 @@ class AgentLink:
 
     def take(self, head: dict[str, Any], body: bytes) -> None:
         """An answer of the kernel's; one that nobody waits for is dropped."""
-        future, format = self._waiting.get(head.get("rid", 0), (None, ""))
-        if future is None or future.done():
+        future, request = self._waiting.get(head.get("rid", 0), (None, None))
+        if future is None or request is None or future.done():
             return
         try:
-            future.set_result(read_answer(head, body, format))
+            future.set_result(read_answer(head, body, request))
         except FigServeError as error:
             future.set_exception(error)
 

@@ -13,7 +13,7 @@ from ..markdown import render_markdown
 from ..parameters import Parameter, Parameters
 from . import live_frames
 from .boards import Board, Place
-from .live_pages import Control, make_control
+from .live_pages import Control, dense_address, make_control
 
 COLUMNS = 60
 """Of a row: halves, thirds, quarters, fifths and sixths are whole numbers of them."""
@@ -236,10 +236,12 @@ def _figure_view(view: PanelView, addresses: Addresses) -> PanelView:
     pinned = addresses.pinned(place)
     if part is place.figure.version.thumbnail:
         return replace(view, image=f"{view.address}.png?{pinned}&width={part.width}")
+    image = f"{view.address}.{part.format.name}?{pinned}"
+    if place.figure.version.sharp is not None:
+        return replace(view, image=image, dense=f"{view.address}.svg?{pinned}")
     dense = None
     if part.format.name == "png" and part.dpi and place.figure.version.source is not None:
         dense = addresses.dense(place, _DENSE * part.dpi)
-    image = f"{view.address}.{part.format.name}?{pinned}"
     return replace(view, image=image, dense=dense and f"{view.address}.png?{pinned}&{dense}")
 
 
@@ -263,7 +265,9 @@ def _live_view(state: State, view: PanelView, addresses: Addresses) -> PanelView
     alone = f"{view.address}.{suffix}" + (f"?{query}" if query else "")
     if place.form == "html":
         return replace(view, fixed=fixed, alone=alone, frame=live_frames.frame_address(view.address, query))
-    return replace(view, fixed=fixed, alone=alone, image=alone)
+    # A page that knows the picture's size shows it in that, whatever comes.
+    dense = dense_address(alone) if place.width else None
+    return replace(view, fixed=fixed, alone=alone, image=alone, dense=dense)
 
 
 def _columns(shares: Sequence[float]) -> list[int]:

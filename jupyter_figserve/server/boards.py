@@ -13,7 +13,6 @@ from ..dashboard import FIGURE, LIVE, TEXT, DashboardRecord, Layout, Panel, shar
 from ..errors import InvalidInput
 from ..figure import FigureRecord, Representation
 from ..formats import FORMATS
-from ..livefigure import Request
 from ..parameters import Parameters
 from .offers import Target
 from .services import Services
@@ -190,8 +189,7 @@ def _last_size(services: Services, target: Target, panel: Panel) -> tuple[int | 
         arguments = Place("", panel, None, target).complete({})
     except InvalidInput:
         return None, None
-    last = services.live.pictures.find(target.record.id, Request(arguments, "png").key)
-    return (None, None) if last is None else (last.payload.width, last.payload.height)
+    return services.live.find_size(target, arguments)
 
 
 def _check_found(place: Place) -> None:

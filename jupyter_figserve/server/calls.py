@@ -68,6 +68,8 @@ class Drawing:
     ----------
     is_html
         Whether it is at its best as HTML, whatever was asked for.
+    density
+        With which it was drawn; 1 where that was not to be had.
     """
 
     payload: Payload | None
@@ -76,6 +78,7 @@ class Drawing:
     alt: str = ""
     revision: str = ""
     is_html: bool = False
+    density: int = 1
 
 
 class KernelLink(Protocol):
@@ -225,8 +228,8 @@ class CallQueue(Generic[T]):
                     del self._flights[key]
 
 
-def read_answer(head: dict[str, Any], body: bytes, format: str) -> Drawing:
-    """What a kernel's answer says, which may be anything.
+def read_answer(head: dict[str, Any], body: bytes, request: Request) -> Drawing:
+    """What a kernel's answer to a request says, which may be anything.
 
     Raises
     ------
@@ -242,13 +245,14 @@ def read_answer(head: dict[str, Any], body: bytes, format: str) -> Drawing:
     if head.get("is_unchanged"):
         return Drawing(None, version)
     row = get_format_of_mimetype(str(head.get("mimetype")))
-    if row.name != format or not looks_like(row, body):
-        raise OutputInvalid(f"The kernel's answer is no {format}.")
+    if row.name != request.format or not looks_like(row, body):
+        raise OutputInvalid(f"The kernel's answer is no {request.format}.")
     sizes = {name: _number(head.get(name)) for name in ("width", "height", "dpi")}
     width, height = (None if sizes[name] is None else int(sizes[name] or 0) for name in ("width", "height"))
     payload = Payload(row.mimetype, body, width, height, sizes["dpi"])
     title, alt, revision = (str(head.get(name) or "")[:2_000] for name in ("title", "alt", "revision"))
-    return Drawing(payload, version, title, alt, revision, head.get("is_html") is True)
+    density = request.density if head.get("density") == request.density else 1
+    return Drawing(payload, version, title, alt, revision, head.get("is_html") is True, density)
 
 
 def _failure(error: dict[str, Any]) -> FigServeError:

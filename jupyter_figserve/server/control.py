@@ -55,7 +55,7 @@ class ControlLink:
 
     async def call(self, name: str, request: Request, known: tuple[str, ...]) -> Drawing:
         question = {"op": "call", "rid": next(self._ids), "name": name, "known": list(known), **request.__dict__}
-        return read_answer(*await self._ask(question), request.format)
+        return read_answer(*await self._ask(question), request)
 
     def close(self) -> None:
         self._reader.cancel()

@@ -49,7 +49,8 @@ class DetachedLink:
             raise OutputInvalid(f"{fault} Detach it again.", code="version_mismatch")
         rendered = await self._jobs.render(make_job(request, data, declaration.timeout, source.libraries))
         picture = rendered.pictures[0]
-        return Drawing(picture, declaration.version, rendered.title, rendered.alt, declaration.revision)
+        words = (rendered.title, rendered.alt, declaration.revision)
+        return Drawing(picture, declaration.version, *words, density=rendered.density)
 
     def close(self) -> None:
         """Nobody waits here but for the sandbox."""
@@ -158,7 +159,15 @@ class DetachedFunctions:
 def make_job(request: Request, data: bytes, timeout: float, libraries: Mapping[str, str]) -> Job:
     dpi = None if get_format(request.format).is_vector else request.dpi
     options = Options(request.format, request.width, request.height, dpi)
-    return Job("function", data, options, arguments=request.arguments, timeout=timeout, libraries=libraries)
+    return Job(
+        "function",
+        data,
+        options,
+        arguments=request.arguments,
+        timeout=timeout,
+        libraries=libraries,
+        density=request.density,
+    )
 
 
 def unfit(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 from tornado.ioloop import IOLoop
 
 from ..figure import Payload, digest_of
+from ..livefigure import DENSITIES, Request
 from ..store import live
 from ..store.live import KEPT_PICTURES, LivePicture
 from ..store.store import Store
@@ -33,6 +34,8 @@ class LastPicture:
         Seconds since the epoch.
     revision, version
         Of the declaration and of the data that it was drawn by; "" and None when a server before this one kept it.
+    density
+        Pixels of it for one of the picture's usual size, in each direction.
     """
 
     live: str
@@ -42,6 +45,13 @@ class LastPicture:
     alt: str = ""
     revision: str = ""
     version: str | None = None
+    density: int = 1
+
+    @cached_property
+    def size(self) -> tuple[int | None, int | None]:
+        """Width and height on a page, in pixels of CSS; None where they are not known."""
+        width, height = self.payload.width, self.payload.height
+        return width and round(width / self.density), height and round(height / self.density)
 
     @cached_property
     def digest(self) -> str:
@@ -63,14 +73,16 @@ class LastPictures:
         self._unwritten: OrderedDict[tuple[str, str], LastPicture] = OrderedDict()
         self._timer: Any = None
 
-    def keep(self, picture: LastPicture) -> None:
-        """The newest one of its request; soon on the disk too."""
+    def keep(self, picture: LastPicture, *, lasts: bool = True) -> None:
+        """The newest one of its request; soon on the disk too, where it ``lasts``."""
         place = (picture.live, picture.key)
         self._forget(place)
         self._held[place] = picture
         self._size += len(picture.payload.data)
         while self._size > self._limit:
             self._forget(next(iter(self._held)))
+        if not lasts:
+            return
         self._unwritten.pop(place, None)
         self._unwritten[place] = picture
         while len(self._unwritten) > 10 * KEPT_PICTURES:
@@ -91,7 +103,13 @@ class LastPictures:
             self._held.move_to_end(place)
         return self._held.get(place)
 
-    def find(self, live_id: str, key: str) -> LastPicture | None:
+    def find_last(self, live_id: str, request: Request) -> LastPicture | None:
+        """What was drawn last for a request: in the density that it asks for, else in another."""
+        densities = dict.fromkeys((request.density, *DENSITIES))
+        found = (self.find(live_id, replace(request, density=one).key, density=one) for one in densities)
+        return next((picture for picture in found if picture is not None), None)
+
+    def find(self, live_id: str, key: str, *, density: int = 1) -> LastPicture | None:
         """In memory, else on the disk."""
         held = self.find_held(live_id, key)
         if held is not None:
@@ -101,7 +119,7 @@ class LastPictures:
         if row is None or data is None:
             return None
         payload = Payload(row.mimetype, data, row.width, row.height, row.dpi)
-        return LastPicture(live_id, key, payload, row.drawn, row.alt)
+        return LastPicture(live_id, key, payload, row.drawn, row.alt, density=density)
 
     async def flush(self) -> None:
         """Write what is not on the disk yet."""

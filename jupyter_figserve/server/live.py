@@ -13,7 +13,7 @@ from tornado import web
 
 from ..errors import CodeFailed, Forbidden, InvalidInput, NotFound
 from ..formats import Format, get_format
-from ..livefigure import Declaration, Request
+from ..livefigure import DENSITIES, Declaration, Request
 from ..parameters import Parameters
 from ..store.parameter_links import ONTO_LIVE
 from . import live_frames, live_pages, shapes
@@ -88,6 +88,7 @@ class LiveHandler(PrivateHandler):
             address=f"{self.root}/{address}",
             is_paused=paused,
             form=self.services.live.find_form(target),
+            find_size=lambda values: self.services.live.find_size(target, values),
         )
         self.set_status(400 if view.fault else 200)
         links = ONTO_LIVE.of(self.services.store.catalog.reader, target.record.id)
@@ -253,8 +254,23 @@ def read_request(
             sizes[name] = handler.integer(name)
             if (sizes[name] or 0) > _MOST[name]:
                 raise InvalidInput(f"{name} is {_MOST[name]:,} at most.")
+    density = 1 if sizes else read_density(query)
     arguments = parameters.parse({name: values for name, values in query.items() if name not in sizes})
-    return Request(arguments, row.name, **sizes)
+    return Request(arguments, row.name, **sizes, density=density)
+
+
+def read_density(query: dict[str, list[str]]) -> int:
+    """For which screens a query asks.
+
+    Raises
+    ------
+    InvalidInput
+        For others than there are.
+    """
+    text = query.get(live_pages.DENSITY, ["1"])[-1]
+    if text not in map(str, DENSITIES):
+        raise InvalidInput(f"{live_pages.DENSITY}={text!r:.20}: use one of {', '.join(map(str, DENSITIES))}.")
+    return int(text)
 
 
 def known_etags(handler: Handler) -> list[str]:
@@ -270,6 +286,8 @@ def deliver_shown(
     handler.set_header("Cache-Status", shown.cache_status)
     if shown.age:
         handler.set_header("Age", str(shown.age))
+    if shown.picture is not None and shown.picture.density != 1:
+        handler.set_header("Content-DPR", str(shown.picture.density))
     filename = quote(f"{target.record.name}.{row.name}", safe="")
     delivery = Delivery(row, shown.etag.strip('"'), filename, cache_control, is_public=is_public)
     deliver(handler, delivery, InHand(b"" if shown.picture is None else shown.picture.payload.data))

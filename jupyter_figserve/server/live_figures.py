@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from tornado.ioloop import PeriodicCallback
 
-from ..errors import OutputInvalid, TooManyRequests, Unavailable, UnsupportedType
+from ..errors import InvalidInput, OutputInvalid, TooManyRequests, Unavailable, UnsupportedType
 from ..livefigure import Declaration, LiveRecord, Request
 from ..store.store import Store
 from .calls import CallQueue, KernelGone, KernelLink
@@ -123,6 +124,15 @@ class LiveFigures:
         """What the function as it is now gave last, ``"html"`` or ``"picture"``; None before the first call."""
         revision, form = self._forms.get(target.record.id, ("", None))
         return form if revision == target.declaration.revision else None
+
+    def find_size(self, target: Target, arguments: Mapping[str, Any]) -> tuple[int | None, int | None]:
+        """Width and height on a page of the picture with these arguments, as it was drawn last, where that is known."""
+        try:
+            complete = target.declaration.parameters.complete(arguments)
+        except InvalidInput:
+            return None, None
+        last = self.pictures.find_last(target.record.id, Request(complete, "png"))
+        return (None, None) if last is None else last.size
 
     async def draw(
         self,
@@ -250,10 +260,11 @@ class LiveFigures:
                 if held is None or drawing.version != held.version:
                     raise OutputInvalid("The kernel says that nothing changed, and nothing was there before.")
                 return self.pictures.refresh(held, now)
-            picture = LastPicture(
-                target.record.id, request.key, drawing.payload, now, drawing.alt, drawing.revision, drawing.version
-            )
-            self.pictures.keep(picture)
+            words = (drawing.alt, drawing.revision, drawing.version)
+            picture = LastPicture(target.record.id, request.key, drawing.payload, now, *words, drawing.density)
+            self.pictures.keep(picture, lasts=drawing.density == request.density)
+            if drawing.density != request.density:
+                self.pictures.keep(replace(picture, key=replace(request, density=drawing.density).key))
             self._note_form(target, request, is_html=drawing.is_html)
             return picture
 
@@ -267,7 +278,7 @@ class LiveFigures:
 
     def _stale(self, target: Target, request: Request, error: Unavailable | TooManyRequests) -> Shown:
         """The last good picture in the place of an error that will pass."""
-        last = self.pictures.find(target.record.id, request.key)
+        last = self.pictures.find_last(target.record.id, request)
         age = 0.0 if last is None else max(0.0, self._store.clock() - last.drawn)
         longest = self.limits.stale_seconds
         if last is None or (longest is not None and age > longest):

@@ -19,7 +19,7 @@ from . import headers, live_frames, live_pages, shapes
 from .base import Handler
 from .discreet import shorten
 from .links import EITHER, read_expiry
-from .live import LiveHandler, deliver_shown, known_etags, read_query
+from .live import LiveHandler, deliver_shown, known_etags, read_density, read_query
 from .offers import Target
 from .services import Services
 
@@ -137,15 +137,22 @@ def read_shared_request(
         raise Conflict(
             "The live figure has changed since this link was made; ask for a new link.", code="live_changed"
         ) from error
-    return Request(values, format, width)
+    return Request(values, format, width, density=1 if width else read_density(query))
 
 
 def _answer_page(handler: Handler, link: LiveLink, target: Target, token: str, *, embedded: bool) -> None:
     movable = link.narrow(target.declaration.parameters)
     address = f"{handler.root}/f/{token}"
     query = {name: texts for name, texts in read_query(handler).items() if not name.startswith("_")}
-    form = handler.services.live.find_form(target)
-    view = live_pages.make_view(target, movable, query, address=address, form=form)
+    live_figures = handler.services.live
+    view = live_pages.make_view(
+        target,
+        movable,
+        query,
+        address=address,
+        form=live_figures.find_form(target),
+        find_size=lambda values: live_figures.find_size(target, {**link.locked, **values}),
+    )
     allowed = headers.ancestors(handler.services.settings.embed_origins) if embedded else headers.NOBODY
     handler.set_status(400 if view.fault else 200)
     handler.set_header("Cache-Control", "public, no-cache")

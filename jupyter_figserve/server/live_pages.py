@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import InvalidInput
+from ..livefigure import DENSITIES
 from ..parameters import Parameter, Parameters
 from . import live_frames
 from .offers import Target
 
+DENSITY = "_density"
+"""In the query of a live figure's picture: for which screens it is."""
 _INPUTS = {"int": "number", "float": "number", "date": "date", "datetime": "datetime-local", "str": "text"}
 
 
@@ -86,6 +89,8 @@ class View:
         Whether a person must first say that the function may run: another site led here.
     form
         ``"html"`` or ``"picture"``, as the function gave it last; None when that is not known.
+    size
+        Width and height of the picture as it was drawn last, in its own size.
     """
 
     address: str
@@ -94,9 +99,15 @@ class View:
     fault: str = ""
     is_paused: bool = False
     form: str | None = None
+    size: tuple[int | None, int | None] = (None, None)
 
     def image(self, suffix: str = "png") -> str:
         return f"{self.address}.{suffix}" + (f"?{self.query}" if self.query else "")
+
+    @property
+    def dense(self) -> str | None:
+        """The picture for dense screens, where a page knows in which size to show it."""
+        return dense_address(self.image()) if self.size[0] else None
 
     @property
     def frame(self) -> str:
@@ -116,15 +127,15 @@ def make_view(
     *,
     address: str,
     is_paused: bool = False,
-    fixed: Mapping[str, Any] | None = None,
     form: str | None = None,
+    find_size: Callable[[Mapping[str, Any]], tuple[int | None, int | None]] = lambda values: (None, None),
 ) -> View:
     """The page's view of ``target`` with the controls of ``parameters``, as ``query`` has them.
 
     Parameters
     ----------
-    fixed
-        Values of the parameters that have no control.
+    find_size
+        Of the picture with these values of the controls.
     """
     sizes = {name: values for name, values in query.items() if name in target.declaration.sizes}
     said = {name: values for name, values in query.items() if name not in sizes}
@@ -136,7 +147,13 @@ def make_view(
         return View(address, None, controls, "" if is_first else error.message, is_paused, form)
     controls = [_control(item, None, values[item.name]) for item in parameters.items]
     parts = [parameters.query(values), *(f"{name}={texts[-1]}" for name, texts in sizes.items() if texts[-1].isdigit())]
-    return View(address, "&".join(part for part in parts if part), controls, "", is_paused, form)
+    size = (None, None) if sizes else find_size(values)
+    return View(address, "&".join(part for part in parts if part), controls, "", is_paused, form, size)
+
+
+def dense_address(image: str) -> str:
+    """The address of a live picture for dense screens."""
+    return f"{image}{'&' if '?' in image else '?'}{DENSITY}={DENSITIES[-1]}"
 
 
 def make_control(item: Parameter, said: Sequence[str] | None, *, prefix: str = "") -> Control:

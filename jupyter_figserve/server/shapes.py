@@ -231,6 +231,7 @@ def live_figure(target: Target, base: Base, *, is_busy: bool, is_detached: bool,
         "busy": is_busy,
         "detached": is_detached,
         "form": form,
+        "revision": target.declaration.revision,
     }
 
 

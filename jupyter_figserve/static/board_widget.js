@@ -7,6 +7,7 @@ function render({ model, el }) {
   const line = makeLine(model);
   const controls = model.get("controls");
   const panels = [];
+  const endings = [];
   el.classList.add("figserve-board");
   if (model.get("theme")) el.dataset.theme = model.get("theme");
   el.append(hideStills(model.get("still_class")), heading(model.get("heading"), model.get("href")));
@@ -39,9 +40,9 @@ function render({ model, el }) {
   model.on("change:revision", redraw);
   el.addEventListener("input", moved);
   putValues(inputs, model.get("params"));
-  for (const panel of panels) panel.start();
+  follow(0);
   return () => {
-    for (const panel of panels) panel.stop();
+    for (const end of endings) end();
     line.close();
     model.off("change:params", heard);
     model.off("change:revision", redraw);
@@ -62,23 +63,40 @@ function render({ model, el }) {
   function fill(box, panel) {
     const own = controls.filter((control) => !control.is_shared && control.places.includes(panel.place));
     if (own.length) box.append(makeForm(own, inputs, keyOf));
-    const status = words("p", "");
-    status.setAttribute("role", "status");
-    const image = makeImage(panel);
-    box.append(status, image);
+    const view = makeView(panel);
+    box.append(...view.parts);
     if (panel.caption) box.append(words("figcaption", panel.caption));
-    if (panel.message) say(status, image, panel.message, panel.kind === "live");
-    if (panel.kind === "live") panels.push(makeLive(panel, box, image, status));
-    if (panel.has_page) showPage(panel, image, status);
+    if (panel.message) view.say(panel.message, panel.kind === "live");
+    if (panel.kind === "live") panels.push(makeLive(panel, box, view));
+    if (panel.has_page) showPage(panel, view);
+    if (panel.published) endings.push(followFigure(panel, view, line));
   }
 
-  function makeLive(panel, box, image, status) {
+  function makeLive(panel, box, view) {
     const driven = controls.filter((control) => control.places.includes(panel.place));
-    let drawn = panel.still ? argumentsOf(panel.drawn) : null;
-    let wanted = drawn;
+    let wanted = panel.still ? argumentsOf(panel.drawn) : null;
     let timer = null;
-    let drawing = false;
-    return { start: () => follow_(0), follow: follow_, draw: soon, stop: () => clearTimeout(timer) };
+    let news = "";
+    const draw = inTurn(async (isOver) => {
+      box.setAttribute("aria-busy", "true");
+      try {
+        const [blob, note] = await line.picture(panel.path, current(), { place: panel.place });
+        const next = blob.type.startsWith("text/html") ? null : await decoded(blob);
+        if (!isOver()) {
+          if (next) view.put(next);
+          else await view.showPage(blob);
+          view.say(news || note);
+        }
+      } catch (error) {
+        if (!isOver()) view.say(news || error.message, true);
+      }
+      if (!isOver()) box.removeAttribute("aria-busy");
+    });
+    endings.push(
+      () => clearTimeout(timer),
+      followLive(panel.path, panel.declared, (text) => { news = text; soon(0); }),
+    );
+    return { follow: follow_, draw: soon };
 
     function argumentsOf(given) { return queryOf({ ...panel.fixed, ...given }); }
 
@@ -93,59 +111,20 @@ function render({ model, el }) {
 
     function soon(pause) {
       wanted = argumentsOf(current());
-      drawn = null;
       clearTimeout(timer);
       timer = setTimeout(draw, pause);
-    }
-
-    async function draw() {
-      if (drawing) return;
-      drawing = true;
-      box.setAttribute("aria-busy", "true");
-      while (drawn !== wanted) {
-        const now = wanted;
-        try {
-          const [blob, note] = await line.picture(panel.path, current(), { place: panel.place });
-          if (await showIn(image, blob, () => now === wanted)) say(status, image, note);
-        } catch (error) {
-          if (now === wanted) say(status, image, error.message, true);
-        }
-        drawn = now;
-      }
-      drawing = false;
-      box.removeAttribute("aria-busy");
     }
   }
 
   // An interactive figure comes when the kernel is free; until then, and without one, its picture stands.
-  async function showPage(panel, image, status) {
+  async function showPage(panel, view) {
     try {
-      const page = await line.ask({ op: "page", place: panel.place });
-      const frame = document.createElement("iframe");
-      frame.title = panel.alt;
-      frame.setAttribute("sandbox", "allow-scripts");
-      frame.srcdoc = await page.text();
-      image.replaceWith(frame);
-      status.textContent = "";
+      await view.showPage(await line.ask({ op: "page", place: panel.place }));
+      view.say("");
     } catch (error) {
-      say(status, image, error.message, true);
+      view.say(error.message, true);
     }
   }
-}
-
-function makeImage(panel) {
-  const image = document.createElement("img");
-  image.alt = panel.alt;
-  image.hidden = !panel.still;
-  if (panel.still) image.src = panel.still;
-  if (panel.width && panel.height) { image.width = panel.width; image.height = panel.height; }
-  return image;
-}
-
-function say(status, image, text, failed = false) {
-  status.textContent = text;
-  status.classList.toggle("failed", failed);
-  image.classList.toggle("old", Boolean(text));
 }
 
 function words(tag, text) {

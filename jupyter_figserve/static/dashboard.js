@@ -27,7 +27,7 @@ addEventListener("popstate", () => location.reload());
 
 for (const place of panels.values()) {
   // Where a picture cannot be drawn for dense screens, the usual one is there.
-  const image = place.querySelector("img[srcset]");
+  const image = place.classList.contains("live") ? null : place.querySelector("img[srcset]");
   const plain = () => image.removeAttribute("srcset");
   image?.addEventListener("error", plain, { once: true });
   if (image?.complete && image.naturalWidth === 0 && image.loading !== "lazy") plain();
@@ -119,7 +119,6 @@ async function renew(data, address) {
   fresh.alt = data.alt;
   for (const name of ["width", "height"]) if (data[name]) fresh.setAttribute(name, data[name]);
   await swap(old, fresh);
-  old.removeAttribute("srcset");
 }
 
 /** A document's address is good for a minute and for one version: a new one comes with the page. */

@@ -1,6 +1,7 @@
 // What draws a live picture in its place: the newest wish wins, nothing flickers, and its state is told in words.
 const BUSY_AFTER = 250;
 const MOST_TRIES = 30;
+const IS_DENSE = devicePixelRatio > 1.25;
 
 /**
  * Draws in `place`, which has a `.frame`, a `.state` and a `.fault`, and the form of what it shows as `dataset.form`.
@@ -21,14 +22,15 @@ export function makeDrawer(place, address, told) {
   function begin() {
     const image = frame.querySelector("img");
     if (isHtml() && frame.querySelector("noscript")) whenNear(frame, () => { if (!place.dataset.state) draw(); });
-    else if (image && place.dataset.form) drawIfFailed(image, draw);
+    else if (image && place.dataset.form) drawIfNeeded(image, draw);
     else if (image) whenSettled(image).then(() => drawLearned(image));
   }
 
   async function drawLearned(image) {
     if (!image.isConnected) return;
     await learnForm();
-    if (isHtml() || image.naturalWidth === 0) await draw();
+    if (isHtml()) await draw();
+    else drawIfNeeded(image, draw);
   }
 
   /** A picture, or its failure, does not say that there is HTML, which would be better. */
@@ -61,7 +63,7 @@ export function makeDrawer(place, address, told) {
     let answer;
     try {
       const headers = { Accept: asHtml ? "application/json" : "image/png" };
-      answer = await fetch(asHtml ? framed(address("html")) : address("png"), { credentials: "same-origin", headers });
+      answer = await fetch(asHtml ? framed(address("html")) : forScreen(address("png")), { credentials: "same-origin", headers });
     } catch {
       return fail("The server does not answer. This is the last picture.", 3);
     }
@@ -79,7 +81,7 @@ export function makeDrawer(place, address, told) {
     const alt = frame.querySelector("img.picture")?.alt ?? place.dataset.alt ?? document.title;
     try {
       if (asHtml) await showFrame(new URL((await answer.json()).frame, answer.url), alt);
-      else await showPicture(await answer.blob(), alt);
+      else await showPicture(await answer.blob(), alt, Number(answer.headers.get("Content-DPR") ?? 1));
     } catch {
       return fail("The picture cannot be shown here; download it instead.", 0);
     }
@@ -100,12 +102,16 @@ export function makeDrawer(place, address, told) {
     }
   }
 
-  async function showPicture(blob, alt) {
+  async function showPicture(blob, alt, density) {
     const fresh = new Image();
     fresh.className = "picture";
     fresh.alt = alt;
     fresh.src = await dataUrl(blob);
     await fresh.decode();
+    if (density > 1) {
+      fresh.width = Math.round(fresh.naturalWidth / density);
+      fresh.height = Math.round(fresh.naturalHeight / density);
+    }
     if (!again) frame.replaceChildren(fresh);
   }
 
@@ -169,9 +175,15 @@ function framed(address) {
   return `${address}${address.includes("?") ? "&" : "?"}_frame=1`;
 }
 
-function drawIfFailed(image, draw) {
-  if (image.complete && image.naturalWidth > 0) return;
+/**
+ * The first picture came without us: whether it failed only a request of ours can tell. One that came before the page
+ * knew its size is drawn again for a dense screen.
+ */
+function drawIfNeeded(image, draw) {
+  const sharpen = () => { if (IS_DENSE && !image.srcset) draw(); };
+  if (image.complete && image.naturalWidth > 0) return sharpen();
   image.addEventListener("error", () => draw(), { once: true });
+  image.addEventListener("load", sharpen, { once: true });
   if (image.complete && !image.loading.includes("lazy")) draw();
 }
 
@@ -190,6 +202,10 @@ function whenNear(element, act) {
     act();
   }, { rootMargin: "100%" });
   observer.observe(element);
+}
+
+function forScreen(address) {
+  return IS_DENSE ? `${address}${address.includes("?") ? "&" : "?"}_density=2` : address;
 }
 
 /** What a form's controls say, by their names; boxes in words, several chosen options with commas. */

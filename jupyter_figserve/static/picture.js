@@ -5,9 +5,10 @@ export async function swap(old, fresh) {
   const source = fresh.getAttribute("src");
   if (old.getAttribute("src") !== source) {
     const loading = new Image();
+    loading.srcset = fresh.srcset;
     loading.src = source;
     await loading.decode().catch(() => {});
-    for (const name of ["src", "width", "height"]) {
+    for (const name of ["srcset", "src", "width", "height"]) {
       if (fresh.hasAttribute(name)) old.setAttribute(name, fresh.getAttribute(name));
       else old.removeAttribute(name);
     }

@@ -12,19 +12,29 @@ function render({ model, el }) {
   el.append(form, status, image);
 
   let timer = null;
-  let drawing = false;
-  let again = false;
+  let news = "";
   let sent = "";
   const line = makeLine(model);
 
+  const draw = inTurn(async (isOver) => {
+    el.setAttribute("aria-busy", "true");
+    try {
+      const [blob, note] = await line.picture(model.get("path"), readValues(model.get("controls"), inputs), {});
+      if (await showIn(image, blob, () => !isOver())) say(news || note);
+    } catch (error) {
+      say(news || error.message, true);
+    }
+    if (!isOver()) el.removeAttribute("aria-busy");
+  });
   const heard = () => {
     const text = JSON.stringify(model.get("params"));
     if (text === sent) return;
     putValues(inputs, model.get("params"));
     soon(0);
   };
+  const redraw = () => soon(0);
   model.on("change:params", heard);
-  model.on("change:revision", () => soon(0));
+  model.on("change:revision", redraw);
   form.addEventListener("input", () => {
     const values = readValues(model.get("controls"), inputs);
     sent = JSON.stringify(values);
@@ -34,29 +44,18 @@ function render({ model, el }) {
   });
   putValues(inputs, model.get("params"));
   soon(0);
-  return () => { clearTimeout(timer); line.close(); model.off("change:params", heard); };
+  const unfollow = followLive(model.get("path"), model.get("declared"), (text) => { news = text; soon(0); });
+  return () => {
+    clearTimeout(timer);
+    unfollow();
+    line.close();
+    model.off("change:params", heard);
+    model.off("change:revision", redraw);
+  };
 
   function soon(pause) {
     clearTimeout(timer);
     timer = setTimeout(draw, pause);
-  }
-
-  async function draw() {
-    again = true;
-    if (drawing) return;
-    drawing = true;
-    el.setAttribute("aria-busy", "true");
-    while (again) {
-      again = false;
-      try {
-        const [blob, note] = await line.picture(model.get("path"), readValues(model.get("controls"), inputs), {});
-        if (await showIn(image, blob, () => !again)) say(note);
-      } catch (error) {
-        say(error.message, true);
-      }
-    }
-    drawing = false;
-    el.removeAttribute("aria-busy");
   }
 
   function say(words, failed = false) {

@@ -126,10 +126,7 @@ function makeLine(model) {
         const stale = (answer.headers.get("Cache-Status") ?? "").includes("stale");
         return [await answer.blob(), stale ? "This is an earlier picture: the kernel is busy or gone." : ""];
       }
-      if (answer && answer.status !== 404) {
-        const told = await answer.json().catch(() => null);
-        throw Object.assign(new Error(told?.error ?? `The server answered ${answer.status}.`), { code: told?.code });
-      }
+      if (answer && answer.status !== 404) throw await failureOf(answer);
     }
     return [await ask({ ...message, op: "draw", format: form, arguments: values }), ""];
   }
@@ -139,7 +136,7 @@ function makeLine(model) {
 // frame without an origin, and the picture is hidden.
 async function showIn(image, blob, isWanted) {
   const isPage = blob.type.startsWith("text/html");
-  const next = isPage ? await loadPage(image, blob) : await loadPicture(blob);
+  const next = isPage ? await loadPage(image, blob) : await decoded(blob);
   const wanted = isWanted();
   for (const frame of image.parentNode.querySelectorAll(":scope > iframe")) {
     if (wanted ? frame !== next : frame === next) frame.remove();
@@ -149,13 +146,6 @@ async function showIn(image, blob, isWanted) {
   if (isPage) next.classList.remove("coming");
   else Object.assign(image, { src: next.src, width: next.naturalWidth, height: next.naturalHeight });
   return true;
-}
-
-async function loadPicture(blob) {
-  const next = new Image();
-  next.src = await dataUrl(blob);
-  await next.decode();
-  return next;
 }
 
 // Beside what is seen until then.
@@ -169,6 +159,37 @@ async function loadPage(image, blob) {
   image.after(frame);
   await loaded;
   return frame;
+}
+
+// What an answer that is no success says, as an error.
+async function failureOf(answer) {
+  const told = await answer.json().catch(() => null);
+  return Object.assign(new Error(told?.error ?? `The server answered ${answer.status}.`), { code: told?.code });
+}
+
+// A picture that can be shown at once.
+async function decoded(blob) {
+  const picture = new Image();
+  picture.src = await dataUrl(blob);
+  await picture.decode();
+  return picture;
+}
+
+// `run`, never twice at the same time, and once more after it when it was asked for meanwhile; it is given a function
+// that tells whether it was.
+function inTurn(run) {
+  let again = false;
+  let busy = false;
+  return async function ask() {
+    again = true;
+    if (busy) return;
+    busy = true;
+    while (again) {
+      again = false;
+      await run(() => again);
+    }
+    busy = false;
+  };
 }
 
 function dataUrl(blob) {

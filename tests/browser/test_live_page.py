@@ -69,6 +69,23 @@ def test_controls_draw_and_the_address_follows(page, live_server, opened):
     assert kernel.run("print(calls[-1])").stdout.strip() == "('Deer', 2010, True, [3.0, 2.0, 1.0])"
 
 
+def test_dense_screens_see_it_sharp(chromium, live_server, opened):
+    """In the same size, with twice the pixels: the first picture of all, after a move, and at once when it is known."""
+    _, url, _ = opened
+    page = chromium.browser.new_context(device_scale_factor=2).new_page()
+    log_in(page, live_server)
+    shown = "image => [image.currentSrc.includes('_density=2'), image.naturalWidth, image.clientWidth].join()"
+    see(page, url)
+    page.wait_for_function("document.querySelector('.frame img')?.naturalWidth === 400")
+    assert page.eval_on_selector(".frame img", "image => image.clientWidth") == 200
+    page.select_option("#p-type", "Bear")
+    drawn(page, "type=Bear")
+    assert page.eval_on_selector(".frame img", "image => [image.naturalWidth, image.clientWidth]") == [600, 300]
+    see(page, url)
+    # What it is by nature is counted in pixels of the page where the page says for which screen it is.
+    assert page.eval_on_selector(".frame img", shown) == "true,200,200"
+
+
 def test_latest_wins(page, live_server, opened):
     """A slider that is dragged ends at its last value, with fewer calls than moves."""
     kernel, url, _ = opened

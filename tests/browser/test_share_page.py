@@ -6,6 +6,7 @@ import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
 from tests.security.actors import HTML, PDF, SVG, make_png, publish, share
+from tests.server.pictures import multipart
 
 from .conftest import WIDTH, Shown, check_contrast, check_phone, log_in, see, tab_stops
 
@@ -172,6 +173,26 @@ def test_vector_pictures_are_painted(page, live_server: ServerProcess) -> None:
     link = share(live_server, publish(live_server, SVG, "image/svg+xml", name="vector"))
     see(page, link["url"])
     assert page.evaluate(WIDTH) == 80
+
+
+def test_dense_screens_see_it_sharp(chromium, live_server: ServerProcess) -> None:
+    """The stored SVG stands for the PNG, in the PNG's size to the pixel, on the page, embedded, and for its owner."""
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="96" height="48"><rect width="96" height="48"/></svg>'
+    sizes = [{"width": 100, "height": 50, "dpi": 100}, {"width": 96, "height": 48}]
+    body, headers = multipart(
+        {"name": "sharp", "sizes": sizes}, ("image/png", make_png(100, 50)), ("image/svg+xml", svg)
+    )
+    record = live_server.fetch("figserve/api/figures", method="POST", body=body, headers=headers).json()
+    url = share(live_server, record)["url"]
+    shown = (
+        "image => [new URL(image.currentSrc).pathname.split('.').pop(), image.clientWidth, image.clientHeight].join()"
+    )
+    for scale, suffix in ((1, "png"), (2, "svg")):
+        page = chromium.browser.new_context(device_scale_factor=scale).new_page()
+        log_in(page, live_server)
+        for address in (url, f"{url}/embed", record["url"]):
+            see(page, address)
+            assert page.eval_on_selector("img.picture", shown) == f"{suffix},100,50"
 
 
 def test_html_figures_run_in_their_frame(page, live_server: ServerProcess) -> None:

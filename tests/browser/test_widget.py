@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from jupyter_figserve.kernel.widget import read_module
+
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
 FIRST = """
@@ -20,6 +22,21 @@ def animal(type: Literal["Bear", "Deer"] = "Deer", since: Annotated[int, figserv
     return Figure(figsize=(since, 1))
 widget = animal.widget()
 widget
+"""
+SCRIPTS = [["widget.js"], ["board_view.js", "board_figure.js", "board_widget.js"]]
+LISTENED = """
+async (text) => {
+  const { default: widget } = await import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
+  const values = { controls: [], rows: [], params: {}, declared: {}, heading: "x" };
+  const listeners = new Set();
+  const on = (kind, heard) => listeners.add(`${kind} ${heard}`);
+  const off = (kind, heard) => listeners.delete(`${kind} ${heard}`);
+  const model = { get: (name) => values[name] ?? "", set() {}, send() {}, save_changes() {}, on, off };
+  const end = widget.render({ model, el: document.createElement("div") });
+  const before = listeners.size;
+  end();
+  return [before, [...listeners]];
+}
 """
 WIDTH = "width => document.querySelector('.figserve-live img')?.naturalWidth === width"
 RUN = "(() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); })()"
@@ -59,3 +76,10 @@ def test_widget_draws_while_the_kernel_is_busy(chromium, make_server):
     page.wait_for_selector("text=went on True")
     page.wait_for_selector("text=[('since', ")
     assert "Traceback" not in page.inner_text(".jp-Notebook")
+
+
+@pytest.mark.parametrize("names", SCRIPTS)
+def test_nothing_is_left_of_a_view_that_is_gone(chromium, names):
+    """Of a model that lives on, since another view may show it."""
+    page = chromium.new_page()
+    assert page.evaluate(LISTENED, read_module(*names)) == [3, []]

@@ -13,6 +13,7 @@ from jupyter_figserve.figure import MARKER
 from jupyter_figserve.kernel.dashboard import Dashboard
 from jupyter_figserve.kernel.live import live
 from jupyter_figserve.kernel.panels import Panel
+from jupyter_figserve.kernel.publish import publish
 
 from ..conftest import ELSEWHERE, require_package
 
@@ -99,6 +100,17 @@ def test_widget_has_the_controls():
     with pytest.raises(InvalidInput, match="since='early' is not allowed"):
         board.widget(since="early")
     assert len(repr(shown)) < 100
+
+
+def test_widget_says_what_its_page_follows(connected):
+    """Published figures by their version, live ones by their function; without a server of its own, by no path."""
+    pub = publish(Figure(figsize=(3, 1)), "sales", alt="Sales")
+    panels = [pub, Panel(pub, alt="Mine"), flock.bind(type="Wolf"), Figure()]
+    ((usual, named, bound, plain),) = Dashboard("x", [panels]).widget().rows
+    assert usual["published"] == {"figure": pub.id, "path": "", "version": 1, "has_own_alt": False}
+    assert named["published"]["has_own_alt"]
+    assert bound["declared"] == {"revision": flock.offer.revision, "schema": flock.parameters.schema()}
+    assert "published" not in plain
 
 
 def test_nothing_that_needs_a_url_works_before_it_has_one():
@@ -258,6 +270,30 @@ assert not sent
     assert drawn == r"(None, 'image/png', b'\x89PNG')"
     assert "from 2000 to 2020" in refused
     assert "no html form" in page
+
+
+@pytest.mark.kernel
+def test_page_of_a_published_figure_is_the_newest(kernel, live_server):
+    """Also for a panel whose figure was published again since."""
+    code = """
+class Plot:
+    def __init__(self, text): self.text = text
+    def _repr_html_(self): return f"<p>{self.text}</p>"
+lines = figserve.publish(Plot("first"), "lines")
+((panel,),) = figserve.Dashboard("Lines", [[lines]]).widget().rows
+print(panel["has_page"], panel["published"]["path"].endswith(f"figserve/figures/{lines.id}"))
+figserve.publish(Plot("second"), "lines")
+shown, sent = figserve.Dashboard("Lines", [[lines]]).widget(), []
+shown.send = lambda content, buffers=None: sent.append((content["error"], bytes(buffers[0])))
+shown._handle_custom_msg({"op": "page", "place": "1-1", "rid": "r"}, [])
+lines.delete()
+shown._handle_custom_msg({"op": "page", "place": "1-1", "rid": "r"}, [])
+print(sent[0][0], b"second" in sent[0][1])
+print(sent[1])
+"""
+    known, page, gone = told(kernel, code).splitlines()
+    assert (known, page) == ("True True", "None True")
+    assert "no such figure" in gone
 
 
 @pytest.mark.kernel

@@ -179,6 +179,27 @@ def test_formats_and_sizes(get):
     assert get("animal.json").json()["schema"]["properties"]["since"]["minimum"] == 2000
 
 
+def test_dense_screens_have_a_picture_of_their_own(kernel, get):
+    """Twice the pixels of the same figure, said in a header; what is no matplotlib figure, or has sizes, as usual."""
+    from jupyter_figserve.formats import png_size
+
+    def seen(path: str) -> tuple[tuple[int, int] | None, str | None]:
+        answer = get(path)
+        assert answer.status == 200, answer.text
+        return png_size(answer.body), answer.headers["Content-DPR"]
+
+    assert seen("animal.png") == ((300, 200), None)
+    assert seen("animal.png?_density=2") == ((600, 400), "2")
+    assert seen("animal.png?_density=1") == ((300, 200), None)
+    assert seen("animal.png?_density=2&width=300") == ((300, 200), None)
+    assert get("animal.svg?_density=2").body == get("animal.svg").body
+    run = "from PIL import Image\n@figserve.live\ndef photo(): return Image.new('RGB', (30, 20))\nphoto.url()"
+    assert kernel.run(run).error is None
+    assert seen("photo.png?_density=2") == ((30, 20), None)
+    wrong = get("animal.png?_density=3")
+    assert (wrong.status, wrong.json()["error"]) == (400, "_density='3': use one of 1, 2.")
+
+
 def test_pyplot_leaves_nothing_behind(kernel, get):
     """Neither a figure, nor rcParams, nor output in whatever cell comes next."""
     before = told(kernel, "plt.rcParams['font.size'], plt.get_fignums(), type(plt.rcParams).__name__")

@@ -36,6 +36,24 @@ def test_the_alternative_text_is_never_empty(connected, encoder):
     assert figserve.publish(PNG, "a").alt == "a"
 
 
+def test_its_path_is_there_where_the_notebooks_page_can_follow_it(fake, encoder):
+    """On the server of the notebook itself; another one's paths lead nowhere."""
+    record = {"id": "f", "url": f"{fake.url}/figures/f"}
+    assert Published(record, fake.connection(is_own=True)).path == "/base/figserve/figures/f"
+    assert Published(record, fake.connection()).path == ""
+
+
+def test_an_interactive_figure_has_a_page(fake):
+    """Known by what it is first of all; it is always that of the newest version."""
+    png, html = {"mimetype": "image/png"}, {"mimetype": "text/html"}
+    kinds = [(), (png,), (png, html), (html,), (html, png)]
+    shown = [Published({"representations": kind}, fake.connection()).is_interactive for kind in kinds]
+    assert shown == [False, False, False, True, True]
+    fake.instead = lambda request: Reply(200, b"<p>", {"Content-Type": "text/html"})
+    assert Published({"id": "f", "version": 3}, fake.connection()).fetch_page() == b"<p>"
+    assert (fake.received[-1].path, fake.received[-1].query) == ("/base/figserve/figures/f.html", {})
+
+
 def test_its_history_is_the_servers(pub, connected):
     """Each version with its number and time."""
     figserve.publish(PNG, "sales", title="Sales again")

@@ -94,6 +94,16 @@ def test_published_figures_show_what_was_published(connected, encoder):
     assert drawn([[pub]])["1-1"].picture.data == PNG
 
 
+def test_published_interactive_figures_have_a_page(connected):
+    """As those that are not published; what else has no picture sends its reader to its own page."""
+    module = pytest.importorskip("plotly.graph_objects")
+    page, document = publish(module.Figure(module.Scatter(y=[1, 3, 2])), "lines"), publish(b"%PDF-1.4", "paper")
+    found = drawn([[page, document, publish(Figure(figsize=(3, 1)), "sales")]])
+    assert [still.has_page for still in found.values()] == [True, False, False]
+    assert [bool(still.picture) for still in found.values()] == [False, False, True]
+    assert "see its own page" in found["1-2"].message
+
+
 @pytest.mark.parametrize("name", ["plotly.graph_objects", "altair"])
 def test_interactive_figures_have_a_page(name):
     """A widget shows the page; the static form has the picture, or says that there is none."""

@@ -383,6 +383,8 @@ def test_a_function_is_called_with_its_arguments(sandbox: Sandbox):
     source = pickle.dumps(pyplot.figure)
     answer = sandbox.render(source, kind="function", arguments={"figsize": (3, 1), "dpi": 50})
     assert size(answer.pictures[0].data) == (150, 50)
+    dense = sandbox.render(source, kind="function", arguments={"figsize": (3, 1), "dpi": 50}, density=2)
+    assert (size(dense.pictures[0].data), dense.density, answer.density) == ((300, 100), 2, 1)
     error = sandbox.attack(source, kind="function", arguments={"no_such": 1})
     assert isinstance(error, CodeFailed)
     assert error.kind in ("TypeError", "AttributeError")

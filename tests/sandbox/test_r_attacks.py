@@ -25,7 +25,7 @@ from jupyter_figserve.errors import (
 )
 from jupyter_figserve.sandbox.renderer import Job, Options, Rendered
 
-from ..waiting import until
+from ..waiting import until, wait_until
 from .harness import LINE, SECRET, TRIES, Sandbox, printed
 
 
@@ -760,6 +760,21 @@ def test_the_server_survives_a_killed_waiting_child(sandbox: Sandbox):
         os.kill(process.pid, signal.SIGKILL)
     psutil.wait_procs(waiting, timeout=5)
     sandbox.assert_well()
+
+
+def test_a_job_survives_a_child_that_died_unnoticed(sandbox: Sandbox):
+    """What waits may be killed by the host when memory is short: the next child does its job."""
+
+    async def kill_and_render():
+        # Nothing else runs on the loop meanwhile, so that the renderer takes the dead for waiting.
+        waiting = sandbox.zygote().children()
+        for process in waiting:
+            process.kill()
+        psutil.wait_procs(waiting, timeout=5)
+        return await sandbox.renderer.render(Job("code", LINE.encode(), timeout=20))
+
+    wait_until(lambda: any(child.state == "ready" for child in sandbox.renderer._idle))
+    assert sandbox.run(kill_and_render()).pictures[0].data == sandbox.reference
 
 
 def test_errors_are_of_one_family(sandbox: Sandbox):

@@ -69,6 +69,15 @@ async def test_every_address_is_answered_by_the_sandbox(detach, owner, record, r
     assert (await owner.get("/api/live", session="k2")).json()["live"] == []
 
 
+async def test_density_is_the_sandboxs_to_draw(detach, owner, record, renderer):
+    """It is asked for what the page asks for."""
+    await detach()
+    answer = await owner.get(f"/live/f/{record.id}.png", _density=2)
+    assert (answer.status, answer.headers["Content-DPR"], renderer.jobs[-1].density) == (200, "2", 2)
+    answer = await owner.get(f"/live/f/{record.id}.png")
+    assert ("Content-DPR" in answer.headers, renderer.jobs[-1].density) == (False, 1)
+
+
 async def test_version_that_only_the_kernel_could_tell_is_the_sources(detach, owner, record, renderer):
     """What is closed over does not change: drawn once, 304 for whoever has it, and drawn anew when detached anew."""
     words = replace(DECLARATION, is_versioned=True).as_json()

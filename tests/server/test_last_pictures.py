@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from jupyter_figserve.figure import Payload
+from jupyter_figserve.livefigure import Request
 from jupyter_figserve.server.last_pictures import LastPicture, LastPictures
 from jupyter_figserve.store import live
 
@@ -70,6 +72,22 @@ async def test_frozen_stay(pictures, services):
     other = LastPictures(services.store, 20)
     assert other.find(live_id, "frozen").payload.data == b"frozen"
     assert [other.find(live_id, key) is not None for key in ("0", "1", "2")] == [False, False, True]
+
+
+async def test_another_density_is_better_than_none(pictures, services):
+    """In memory and from the disk; each knows its size on a page."""
+    live_id, usual, dense = await offer_live(services), Request({}, "png"), Request({}, "png", density=2)
+    assert pictures.find_last(live_id, dense) is None
+    payload = Payload("image/png", b"dense", 6, 4)
+    pictures.keep(replace(picture(live_id, dense.key), payload=payload, density=2))
+    await pictures.flush()
+    for held in (pictures, LastPictures(services.store, 20)):
+        found = held.find_last(live_id, usual)
+        assert (found.payload.data, found.density, found.size) == (b"dense", 2, (3, 2))
+    pictures.keep(picture(live_id, usual.key, b"usual"))
+    assert pictures.find_last(live_id, usual).payload.data == b"usual"
+    assert pictures.find_last(live_id, dense).payload.data == b"dense"
+    await pictures.flush()
 
 
 async def test_lost_blob_is_no_picture(pictures, services):

@@ -72,6 +72,20 @@ async def test_last_good_picture_in_the_place_of_what_passes(services, declare, 
         await services.live.draw(target, request)
 
 
+async def test_what_has_no_density_is_kept_as_usual(services, declare, clock):
+    """It answers those with dense screens from the cache, and is the last picture of all."""
+    link = FakeKernel()
+    target, dense = await declare(link, cache=60.0), Request({}, "png", density=2)
+    first = await services.live.draw(target, dense)
+    again = await services.live.draw(target, dense)
+    assert (len(link.asked), again.picture.payload, again.picture.density) == (1, first.picture.payload, 1)
+    clock.advance(61)
+    link.fault = KernelGone()
+    stale = await services.live.draw(target, Request({}, "png"))
+    assert (stale.picture.payload, stale.picture.density) == (first.picture.payload, 1)
+    assert services.live.find_size(target, {}) == (1, 1)
+
+
 async def test_before_call_is_of_calls_alone(services, declare):
     """Who joins a call under way costs nothing; who is refused gets the last good picture, if there is one."""
     link, counted = FakeKernel(), []

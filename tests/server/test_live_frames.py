@@ -83,7 +83,8 @@ async def test_form_is_learned_from_who_leaves_the_choice(owner, kernel, service
     assert 'src="../../live/k1/animal.html?_frame=1"' in page.text
     assert "/figserve/live/" in page.headers["Content-Security-Policy"]
     await services.live.take_offers(services.settings.owner, "k1", kernel, [Declaration("animal", revision="s")])
-    assert (await owner.get(f"{url}.json")).json()["form"] is None
+    known = (await owner.get(f"{url}.json")).json()
+    assert (known["form"], known["revision"]) == (None, "s")
 
 
 async def test_link_shows_frames_as_long_as_it_is_open(owner, stranger, kernel):

@@ -1,0 +1,55 @@
+// A published figure in a panel of a dashboard: the newest version of it, whoever publishes it.
+const SUFFIXES = { "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/svg+xml": "svg" };
+
+// Keep `view` showing the newest version of the panel's figure. Returns what ends it.
+function followFigure(panel, view, line) {
+  const { path, figure, has_own_alt: hasOwnAlt } = panel.published;
+  let { version } = panel.published;
+  const look = inTurn(() => update().catch((error) => {
+    // Whatever is found next is shown, and takes these words away.
+    version = null;
+    view.say(error.message, true);
+  }));
+  return listen(path, (kind, data) => {
+    if (kind === "opened" || data.figure === figure) look();
+  });
+
+  async function update() {
+    const answer = await ask(`${path}.json`);
+    if (answer.status === 404) {
+      version = null;
+      view.say("This figure was deleted; the panel keeps what it showed.");
+      return;
+    }
+    if (!answer.ok) throw await failureOf(answer);
+    const record = await answer.json();
+    if (!hasOwnAlt) view.describe(record.alt || record.title || record.name);
+    if (record.version === version) return;
+    if (record.representations[0].mimetype === "text/html") await showPage();
+    else await showPicture(record);
+    version = record.version;
+  }
+
+  // By the kernel, as interactive figures that are not published: when it is free.
+  async function showPage() {
+    await view.showPage(await line.ask({ op: "page", place: panel.place }));
+    view.say("");
+  }
+
+  async function showPicture(record) {
+    const part = record.representations.find((one) => one.mimetype in SUFFIXES);
+    if (!part) throw new Error("It has no picture to show here; see its own page.");
+    const answer = await ask(`${path}.${SUFFIXES[part.mimetype]}?version=${record.version}`);
+    if (!answer.ok) throw await failureOf(answer);
+    view.put(await decoded(await answer.blob()), part.width, part.height);
+    view.say("");
+  }
+
+  async function ask(address) {
+    try {
+      return await fetch(address, { credentials: "same-origin" });
+    } catch {
+      throw new Error("The server does not answer. This is the last picture.");
+    }
+  }
+}

@@ -1,0 +1,68 @@
+// What a panel of a dashboard shows: a picture, or an interactive figure in a frame, and a line of words about it.
+
+function makeView(panel) {
+  const status = words("p", "");
+  const image = makeImage(panel);
+  let { alt } = panel;
+  let shown = image;
+  let coming = null;
+  status.setAttribute("role", "status");
+  return { parts: [status, image], say, describe, put, showPage };
+
+  function say(text, failed = false) {
+    status.textContent = text;
+    status.classList.toggle("failed", failed);
+    shown.classList.toggle("old", Boolean(text));
+  }
+
+  // What it shows, in words.
+  function describe(text) {
+    alt = text;
+    image.alt = text;
+    if (shown !== image) shown.title = text;
+  }
+
+  // A decoded picture, in the size given, else in its own.
+  function put(next, width, height) {
+    image.src = next.src;
+    image.width = width || next.naturalWidth;
+    image.height = height || next.naturalHeight;
+    image.hidden = false;
+    show(image);
+  }
+
+  // What is shown stays until the frame is there.
+  async function showPage(page) {
+    const fresh = document.createElement("iframe");
+    fresh.className = "coming";
+    fresh.title = alt;
+    fresh.setAttribute("sandbox", "allow-scripts");
+    fresh.srcdoc = await page.text();
+    const loaded = new Promise((resolve) => { fresh.addEventListener("load", resolve, { once: true }); });
+    coming?.remove();
+    coming = fresh;
+    shown.after(fresh);
+    await loaded;
+    if (coming === fresh) show(fresh);
+  }
+
+  function show(element) {
+    if (coming !== element) coming?.remove();
+    coming = null;
+    element.classList.remove("coming");
+    if (shown === element) return;
+    // A frame that is moved would load again.
+    if (!element.parentNode) shown.after(element);
+    shown.remove();
+    shown = element;
+  }
+}
+
+function makeImage(panel) {
+  const image = document.createElement("img");
+  image.alt = panel.alt;
+  image.hidden = !panel.still;
+  if (panel.still) image.src = panel.still;
+  if (panel.width && panel.height) { image.width = panel.width; image.height = panel.height; }
+  return image;
+}

@@ -1,0 +1,214 @@
+"""Widgets in JupyterLab in Chromium that follow the server: new versions, deletions, functions defined again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from jupyter_figserve.demo.kernel_session import KernelSession
+from jupyter_figserve.demo.server_process import ServerProcess
+from tests.security.actors import make_png, post_figure
+
+from ..conftest import require_package
+from .test_board_widget import open_notebook, run_all
+from .test_widget import notebook
+
+pytestmark = [pytest.mark.browser, pytest.mark.kernel]
+
+PUBLISH = """
+import os, pathlib, jupyter_figserve as figserve
+from matplotlib.figure import Figure
+pub = figserve.publish(Figure(figsize=(2, 1)), "sales", alt="Sales")
+pathlib.Path("key").write_text(os.environ["KERNEL_FIGSERVE_KEY"])
+"""
+BOARD = 'figserve.Dashboard("Board", [[pub, figserve.Panel(pub, alt="In my words")]])'
+DECLARE = """
+import jupyter_figserve as figserve
+from matplotlib.figure import Figure
+@figserve.live
+def animal(since: int = 2):
+    return Figure(figsize=(since, {height}))
+"""
+SIZES = "[...document.querySelectorAll('SELECTOR img')].map(i => `${i.naturalWidth}x${i.naturalHeight}`).join(' ')"
+STREAMS = "[...(globalThis[Symbol.for('jupyter_figserve.streams.1')] ?? new Map()).values()]"
+SEEN = "isHidden => { Object.defineProperty(document, 'hidden', { value: isHidden, configurable: true });" + (
+    " document.dispatchEvent(new Event('visibilitychange')); }"
+)
+
+
+@pytest.fixture
+def server(make_server):
+    return make_server(args=["--LabApp.expose_app_in_browser=True"])
+
+
+@pytest.fixture
+def page(chromium):
+    return chromium.new_page()
+
+
+def open_and_run(page, server: ServerProcess, *sources: str) -> None:
+    (server.root / "follow.ipynb").write_text(notebook(*sources))
+    open_notebook(page, server, "follow.ipynb")
+    run_all(page)
+
+
+def publish(server: ServerProcess, data: bytes, content_type: str = "image/png", **words: str) -> dict:
+    """Another version of the notebook's figure, by another client than its kernel."""
+    key = {"X-API-Key": (server.root / "key").read_text()}
+    answer = post_figure(server, data, content_type, headers=key, name="sales", **words)
+    assert answer.status == 201, answer.text
+    return answer.json()
+
+
+def has_sizes(page, *sizes: str, selector: str = ".figserve-board") -> None:
+    """Wait until the pictures have these sizes in pixels, in their order."""
+    page.wait_for_function(f"wanted => {SIZES.replace('SELECTOR', selector)} === wanted", arg=" ".join(sizes))
+
+
+def hears(page, *, is_open: bool = True) -> None:
+    """Wait until all streams of the page's widgets are open, or none is."""
+    page.wait_for_function(
+        f"wanted => {STREAMS}.length && {STREAMS}.every(stream => stream.isOpen() === wanted)", arg=is_open
+    )
+
+
+@contextmanager
+def beside(server: ServerProcess) -> Iterator[KernelSession]:
+    """The notebook's running kernel, for another front end."""
+    (session,) = server.fetch("api/sessions").json()
+    kernel = KernelSession(session["id"], session["kernel"]["id"], server.runtime)
+    kernel.connect()
+    try:
+        yield kernel
+    finally:
+        kernel.disconnect()
+
+
+def run(kernel: KernelSession, code: str) -> None:
+    execution = kernel.run(code)
+    assert execution.error is None, execution.error
+
+
+def test_published_figure_is_followed_while_the_kernel_is_busy(page, server):
+    """Its new picture comes in its size and with its words, but for those that the panel itself has; also back."""
+    open_and_run(page, server, PUBLISH, BOARD, "input()")
+    has_sizes(page, "200x100", "200x100")
+    hears(page)
+    page.evaluate("window.stayed = document.querySelector('.figserve-board img')")
+    record = publish(server, make_png(30, 20), alt="Sales, corrected")
+    has_sizes(page, "30x20", "30x20")
+    assert page.evaluate("[stayed.isConnected, stayed.width, stayed.height]") == [True, 30, 20]
+    alts = [image.get_attribute("alt") for image in page.query_selector_all(".figserve-board img")]
+    assert alts == ["Sales, corrected", "In my words"]
+    server.fetch(f"figserve/api/figures/{record['id']}", method="DELETE")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.figserve-board [role=status]')].every(e => /deleted/.test(e.textContent))"
+    )
+    has_sizes(page, "30x20", "30x20")
+    assert server.fetch(f"figserve/api/figures/{record['id']}/restore", method="POST").status == 200
+    page.wait_for_function(
+        "[...document.querySelectorAll('.figserve-board [role=status]')].every(e => e.textContent === '')"
+    )
+
+
+def test_widgets_of_a_page_share_one_stream(page, server):
+    """Two dashboards and a live figure open one, which is closed when the last of them is gone."""
+    streams = []
+    page.on("request", lambda request: streams.append(request.url) if request.url.endswith("/api/events") else None)
+    open_and_run(page, server, PUBLISH, BOARD, BOARD, DECLARE.format(height=1) + "animal.widget()")
+    has_sizes(page, *["200x100"] * 4)
+    has_sizes(page, "200x100", selector=".figserve-live")
+    hears(page)
+    assert page.evaluate(f"(window.kept = {STREAMS}[0]).hearers.size") == 5
+    publish(server, make_png(30, 20))
+    has_sizes(page, *["30x20"] * 4)
+    assert streams == [f"{server.url}figserve/api/events"]
+    page.evaluate("(() => { window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs'); })()")
+    page.wait_for_function(f"{STREAMS}.length === 0 && !kept.isOpen()")
+
+
+def test_what_was_missed_is_looked_at_again(page, server):
+    """After an answer that is an error, and after the page was hidden, in which it holds no stream."""
+    refused = threading.Event()
+
+    def refuse_once(route) -> None:
+        if refused.is_set():
+            route.continue_()
+        else:
+            refused.set()
+            route.fulfill(status=503, body="busy")
+
+    page.route("**/api/events", refuse_once)
+    open_and_run(page, server, PUBLISH, BOARD)
+    page.wait_for_function(f"{STREAMS}.length")
+    has_sizes(page, "200x100", "200x100")
+    publish(server, make_png(30, 20))
+    has_sizes(page, "30x20", "30x20")
+    assert refused.is_set()
+    page.evaluate(SEEN, True)
+    hears(page, is_open=False)
+    publish(server, make_png(40, 10))
+    page.evaluate(SEEN, False)
+    has_sizes(page, "40x10", "40x10")
+
+
+def test_published_interactive_figure_is_interactive(page, server):
+    """In a sandboxed frame, which follows too, also when the next version is a picture."""
+    require_package("plotly")
+    code = PUBLISH.replace("Figure(figsize=(2, 1))", "plotly.Figure(plotly.Scatter(y=[1, 3, 2]))")
+    board = 'figserve.Dashboard("Board", [[figserve.Panel(pub, caption="Plotly"), "text"]])'
+    open_and_run(page, server, "import plotly.graph_objects as plotly\n" + code, board)
+    frame = page.frame_locator(".figserve-board iframe")
+    frame.locator(".plotly").first.wait_for()
+    assert page.get_attribute(".figserve-board iframe", "sandbox") == "allow-scripts"
+    assert page.get_attribute(".figserve-board iframe", "title") == "Sales"
+    hears(page)
+    publish(server, b"<!doctype html><title>x</title><p>the second one", "text/html", alt="Second")
+    frame.locator("text=the second one").wait_for()
+    assert page.locator(".figserve-board iframe").count() == 1
+    assert page.get_attribute(".figserve-board iframe", "title") == "Second"
+    publish(server, make_png(30, 20))
+    has_sizes(page, "30x20")
+    assert page.locator(".figserve-board iframe").count() == 0
+
+
+def test_function_defined_again_is_drawn_again(page, server):
+    """In dashboards and alone; where it has other parameters, the widget says what to do about its controls."""
+    show = 'figserve.Dashboard("Board", [[animal, animal.bind(since=3)]])'
+    open_and_run(page, server, DECLARE.format(height=1), show, "animal.widget()")
+    has_sizes(page, "200x100", "300x100")
+    has_sizes(page, "200x100", selector=".figserve-live")
+    hears(page)
+    with beside(server) as kernel:
+        # Another default is no other parameter: the controls stand where they stand.
+        run(kernel, DECLARE.format(height=2).replace("int = 2", "int = 1"))
+        has_sizes(page, "200x200", "300x200")
+        has_sizes(page, "200x200", selector=".figserve-live")
+        said = page.locator("[role=status] >> text=has new parameters; run this cell again")
+        assert said.count() == 0
+        run(kernel, DECLARE.format(height=3).replace("int = 2", "int = 2, until: int = 5"))
+        has_sizes(page, "200x300", "300x300")
+        has_sizes(page, "200x300", selector=".figserve-live")
+    assert said.count() == 3
+    page.locator(".figserve-live input").fill("4")
+    has_sizes(page, "400x300", selector=".figserve-live")
+    assert said.count() == 3
+
+
+def test_elsewhere_nothing_is_followed(page, server):
+    """On a page of no Jupyter server, widgets work by their messages and open no stream."""
+    streams, faults = [], []
+    page.on("request", lambda request: streams.append(request.url) if request.url.endswith("/api/events") else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    (server.root / "follow.ipynb").write_text(notebook(PUBLISH, BOARD, DECLARE.format(height=1) + "animal.widget()"))
+    open_notebook(page, server, "follow.ipynb")
+    page.evaluate("document.getElementById('jupyter-config-data').remove()")
+    run_all(page)
+    has_sizes(page, "200x100", "200x100")
+    has_sizes(page, "200x100", selector=".figserve-live")
+    assert streams == []
+    assert faults == []
+    assert page.evaluate(f"{STREAMS}.length") == 0
