@@ -128,7 +128,7 @@ def _widget_class() -> Any:
 
 
 def _answer(widget: Any, message: Any, _buffers: Any) -> None:
-    """Answer what a page asked by message: a live panel's picture, or the HTML of an interactive figure."""
+    """Answer what a page asked by message: a live panel's picture or HTML, or the HTML of an interactive figure."""
     if not isinstance(message, dict):
         return
     panel = next((panel for panel in widget._board.panels if panel.place == message.get("place")), None)
@@ -144,10 +144,11 @@ def _draw(widget: Any, panel: PlacedPanel, message: dict[str, Any]) -> None:
     def reply(head: dict[str, Any], body: bytes) -> None:
         error = head.get("error") or {}
         content = {"rid": message.get("rid"), "error": error.get("message"), "mimetype": head.get("mimetype")}
-        widget.send(content, [body])
+        widget.send(content | {"code": error.get("code")}, [body])
 
+    form = "html" if message.get("format") == "html" else "png"
     arguments = {**(message.get("arguments") or {}), **panel.fixed}
-    worker.submit({"name": panel.object.name, "arguments": arguments, "format": "png"}, reply)
+    worker.submit({"name": panel.object.name, "arguments": arguments, "format": form}, reply)
 
 
 def _send_page(widget: Any, panel: PlacedPanel, message: dict[str, Any]) -> None:

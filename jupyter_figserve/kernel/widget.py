@@ -23,13 +23,16 @@ _SHARED_SCRIPTS = ("widget_controls.js", "widget_stream.js", "widget_live.js")
 _STYLE = """
 .figserve-live {
   display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px; flex: 1 1 auto; min-width: min(100%, 240px);
-  color: var(--jp-ui-font-color1, inherit);
+  color: var(--jp-ui-font-color1, inherit); position: relative;
 }
 .figserve-live form { display: flex; flex-wrap: wrap; gap: 8px 16px; }
 .figserve-live label { display: flex; align-items: center; gap: 6px; }
 .figserve-live input[type="number"] { width: 6em; }
 .figserve-live img { max-width: 100%; height: auto; justify-self: start; }
+.figserve-live img[hidden] { display: none; }
 .figserve-live img.old { opacity: .6; }
+.figserve-live iframe { width: 100%; height: 420px; border: 1px solid var(--jp-border-color2, #ddd); background: #fff; }
+.figserve-live iframe.coming { position: absolute; inset-inline: 0; visibility: hidden; }
 .figserve-live .failed { color: var(--jp-error-color1, #b3261e); white-space: pre-wrap; }
 .figserve-live [role="status"]:empty { display: none; }
 """
@@ -113,13 +116,14 @@ def _widget_class() -> Any:
 
 
 def _draw(widget: Any, message: dict[str, Any], _buffers: Any) -> None:
-    """Answer a picture that was asked for by message, from the worker's thread."""
+    """Answer a picture, or HTML, that was asked for by message, from the worker's thread."""
     if not isinstance(message, dict) or message.get("op") != "draw":
         return
 
     def reply(head: dict[str, Any], body: bytes) -> None:
         error = head.get("error") or {}
         content = {"rid": message.get("rid"), "error": error.get("message"), "mimetype": head.get("mimetype")}
-        widget.send(content, [body])
+        widget.send(content | {"code": error.get("code")}, [body])
 
-    worker.submit({"name": widget.name, "arguments": message.get("arguments") or {}, "format": "png"}, reply)
+    form = "html" if message.get("format") == "html" else "png"
+    worker.submit({"name": widget.name, "arguments": message.get("arguments") or {}, "format": form}, reply)

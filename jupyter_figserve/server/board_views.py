@@ -11,6 +11,7 @@ from ..dashboard import TEXT, Panel
 from ..errors import InvalidInput
 from ..markdown import render_markdown
 from ..parameters import Parameter, Parameters
+from . import live_frames
 from .boards import Board, Place
 from .live_pages import Control, dense_address, make_control
 
@@ -29,7 +30,9 @@ class Addresses:
     picture
         Of a place: its picture's address without suffix and query.
     frame
-        Of a place with an HTML figure: the frame's address.
+        Of a place with an HTML figure: the frame's address, signed and good for a minute.
+    folder
+        Of live figures: the path below our prefix under which the addresses of their frames are.
     pinned
         Of a place with a figure: the query that says which version.
     dense
@@ -40,6 +43,7 @@ class Addresses:
 
     picture: Callable[[Place], str]
     frame: Callable[[Place], str]
+    folder: str
     pinned: Callable[[Place], str]
     dense: Callable[[Place, float], str | None]
     says_fixed: bool
@@ -55,6 +59,10 @@ class PanelView:
         How many of its row's ``COLUMNS`` it has.
     image, dense
         Relative addresses of the picture, and of the same for dense screens; None where there is none.
+    alone
+        Of a live figure: the address of the same in the form that its function gives, for a page of its own.
+    frame
+        Relative address of what stands in a frame; None for a picture.
     names
         For the script: which control, by its name in the form, sets which parameter.
     fixed
@@ -66,6 +74,7 @@ class PanelView:
     address: str = ""
     image: str | None = None
     dense: str | None = None
+    alone: str | None = None
     frame: str | None = None
     fault: str = ""
     controls: Sequence[Control] = ()
@@ -91,6 +100,8 @@ class BoardView:
     ----------
     address
         Of the page, relative to it.
+    folders
+        The paths below our prefix that its frames may be at, also when a live figure turns to HTML later.
     fault
         What is wrong with the address, in words.
     """
@@ -99,7 +110,13 @@ class BoardView:
     address: str
     controls: Sequence[Control]
     rows: Sequence[Sequence[PanelView]]
+    folders: Sequence[str] = ()
     fault: str = ""
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether it has addresses that are good for a minute."""
+        return any(view.frame and view.place.is_html for row in self.rows for view in row)
 
     @property
     def has_controls(self) -> bool:
@@ -194,7 +211,13 @@ def make_view(state: State, addresses: Addresses, *, address: str) -> BoardView:
         rows.append([_view(state, place, width, addresses) for place, width in zip(row, widths, strict=True)])
     unknown = state.unknown()
     fault = f"There is no control {unknown[0]!r:.60} here; the rest of the address counts." if unknown else ""
-    return BoardView(state.board, address, controls, rows, fault)
+    return BoardView(state.board, address, controls, rows, _folders(state.board, addresses), fault)
+
+
+def _folders(board: Board, addresses: Addresses) -> list[str]:
+    is_live = any(place.target is not None for place in board.places)
+    has_frames = is_live or any(place.is_html for place in board.places)
+    return (["frame"] if has_frames else []) + ([addresses.folder] if is_live else [])
 
 
 def _view(state: State, place: Place, columns: int, addresses: Addresses) -> PanelView:
@@ -244,10 +267,13 @@ def _live_view(state: State, view: PanelView, addresses: Addresses) -> PanelView
     said = parameters if addresses.says_fixed else movable
     fixed = parameters.query(place.panel.values) if addresses.says_fixed else ""
     query = said.query(values)
-    image = f"{view.address}.png" + (f"?{query}" if query else "")
+    suffix = "html" if place.form == "html" else "png"
+    alone = f"{view.address}.{suffix}" + (f"?{query}" if query else "")
+    if place.form == "html":
+        return replace(view, fixed=fixed, alone=alone, frame=live_frames.frame_address(view.address, query))
     # A page that knows the picture's size shows it in that, whatever comes.
-    dense = dense_address(image) if place.width else None
-    return replace(view, fixed=fixed, image=image, dense=dense)
+    dense = dense_address(alone) if place.width else None
+    return replace(view, fixed=fixed, alone=alone, image=alone, dense=dense)
 
 
 def _columns(shares: Sequence[float]) -> list[int]:

@@ -33,6 +33,8 @@ class Place:
         What it shows, None where that is gone, or of another kind.
     size
         Pixels of the picture of a live figure as it was drawn last, where that is known.
+    form
+        Of a live figure ``"html"`` or ``"picture"``, as its function gave it last; None when that is not known.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Place:
     figure: FigureRecord | None = None
     target: Target | None = None
     size: tuple[int | None, int | None] = (None, None)
+    form: str | None = None
 
     @property
     def is_gone(self) -> bool:
@@ -176,7 +179,8 @@ def _find_place(services: Services, owner: str, name: str, panel: Panel) -> Plac
     if panel.kind == LIVE:
         target = services.live.offers.find_lasting(panel.target)
         if target is not None and target.record.owner == owner:
-            return Place(name, panel, None, target, _last_size(services, target, panel))
+            size, form = _last_size(services, target, panel), services.live.find_form(target)
+            return Place(name, panel, None, target, size, form)
     return Place(name, panel)
 
 

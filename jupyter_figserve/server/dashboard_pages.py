@@ -28,17 +28,17 @@ class DashboardPageHandler(DashboardBase):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
-        record, services, frames = self.get_own_dashboard(dashboard_id), self.services, list[str]()
+        record, services = self.get_own_dashboard(dashboard_id), self.services
         board = find_board(services, record)
         state = board_views.State(board, read_query(self, _OURS))
         address = f"{self.root}/dashboards/{record.id}"
-        view = board_views.make_view(state, self._addresses(frames), address=address)
+        view = board_views.make_view(state, self._addresses(), address=address)
         await services.views.flush()
         self.set_status(400 if view.fault else 200)
         self.give_xsrf_cookie()
         self.answer_page(
             "dashboard.html",
-            frames=frames[0] if frames else headers.NOBODY,
+            frames=self.frame_sources(*view.folders) or headers.NOBODY,
             view=view,
             events=f"{address}/events",
             movable=view.movable,
@@ -49,14 +49,10 @@ class DashboardPageHandler(DashboardBase):
 
     head = get
 
-    def _addresses(self, frames: list[str]) -> board_views.Addresses:
-        """``frames`` is told what the page's policy must allow."""
-
+    def _addresses(self) -> board_views.Addresses:
         def frame(place: Place) -> str:
             assert place.figure is not None
-            address, allowed = self.frame_address(place.figure, None)
-            frames.append(allowed)
-            return address
+            return self.frame_address(place.figure, None)[0]
 
         def picture(place: Place) -> str:
             return f"{self.root}/{'live/f' if place.target else 'figures'}/{place.panel.target}"
@@ -65,6 +61,7 @@ class DashboardPageHandler(DashboardBase):
         return board_views.Addresses(
             picture=picture,
             frame=frame,
+            folder="live/f",
             pinned=_pinned,
             dense=lambda place, dpi: urlencode({"dpi": f"{dpi:g}"}) if may_draw else None,
             says_fixed=True,

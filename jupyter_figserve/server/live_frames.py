@@ -12,6 +12,11 @@ PARAMETER = "_frame"
 """In the query of a live figure's HTML: asks for the address of a frame that shows it."""
 
 
+def frame_address(address: str, query: str | None) -> str:
+    """What a frame without our script shows: the HTML of ``address``, which has no suffix, as ``query`` has it."""
+    return f"{address}.html?" + (f"{query}&" if query else "") + f"{PARAMETER}=1"
+
+
 def is_wanted(handler: Handler, row: Format) -> bool:
     """Whether a request asks for a frame's address.
 

@@ -112,7 +112,7 @@ class View:
     @property
     def frame(self) -> str:
         """The address that a frame without our script shows."""
-        return self.image("html") + ("&" if self.query else "?") + f"{live_frames.PARAMETER}=1"
+        return live_frames.frame_address(self.address, self.query)
 
     @property
     def defaults(self) -> str:

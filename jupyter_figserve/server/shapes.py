@@ -148,6 +148,7 @@ def panel_words(place: Place) -> dict[str, Any]:
         "width": place.width,
         "height": place.height,
         "html": render_markdown(panel.markdown) if panel.kind == TEXT else None,
+        "form": place.form,
     }
 
 

@@ -24,7 +24,7 @@ from ..store.store import Store
 from . import headers, live_links, shapes, shared_boards
 from .base import PublicHandler
 from .board_events import Viewer, send_stream
-from .boards import Place
+from .boards import Board
 from .delivery import BlobCache, Bytes, Delivery, InHand, deliver, sends_all
 from .redraw import check_redrawable, draw_again, find_stored
 from .services import Services
@@ -210,11 +210,12 @@ class LinkHandler(PublicHandler):
             embedded = match["part"] == "embed"
             await shared_boards.answer_shared(self, link, board, token, match["suffix"], embedded=embedded)
         else:
-            await self._send_panel(link, board.find(match["place"]), token, match["of_place"])
+            await self._send_panel(link, board, match)
 
-    async def _send_panel(self, link: DashboardLink, place: Place | None, token: str, suffix: str) -> None:
+    async def _send_panel(self, link: DashboardLink, board: Board, match: re.Match[str]) -> None:
+        place, token, suffix = board.find(match["place"]), match["token"], match["of_place"]
         if place is not None and place.target is not None:
-            await shared_boards.answer_live_panel(self, link, place, suffix)
+            await shared_boards.answer_live_panel(self, link, board, place, token, suffix)
         elif place is not None and place.figure is not None and suffix != "json":
             await self._send_bytes(Shared(shared_boards.as_link(link, place), place.figure), token, suffix)
         else:

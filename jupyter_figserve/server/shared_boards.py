@@ -90,10 +90,16 @@ def as_live_link(link: DashboardLink, place: Place) -> LiveLink:
     )
 
 
-async def answer_live_panel(handler: Handler, link: DashboardLink, place: Place, suffix: str) -> None:
-    """A live panel's picture, in what the link allows."""
+async def answer_live_panel(
+    handler: Handler, link: DashboardLink, board: Board, place: Place, token: str, suffix: str
+) -> None:
+    """A live panel's picture, frame or record, in what the link allows."""
     assert place.target is not None
-    await live_links.answer_picture(handler, as_live_link(link, place), place.target, suffix)
+    if suffix == "json":
+        state = board_views.State(board, {}, link.allowed, link.locked)
+        handler.answer(_panel(state, place, handler.base.link(token)))
+    else:
+        await live_links.answer_picture(handler, as_live_link(link, place), place.target, suffix)
     note(handler, link)
 
 
@@ -132,17 +138,17 @@ def cache_control(link: DashboardLink, services: Services) -> str:
 def _answer_page(
     handler: Handler, link: DashboardLink, state: board_views.State, token: str, *, embedded: bool
 ) -> None:
-    services, frames = handler.services, list[str]()
+    services = handler.services
     here = f"{handler.root}/f/{token}"
-    view = board_views.make_view(state, _addresses(handler, link, here, frames), address=here)
+    view = board_views.make_view(state, _addresses(handler, link, here), address=here)
     shown = ", ".join(place.heading for place in state.board.places if place.heading)
     handler.set_status(400 if view.fault else 200)
-    handler.set_header("Cache-Control", "private, no-store" if frames else cache_control(link, services))
+    handler.set_header("Cache-Control", "private, no-store" if view.is_signed else cache_control(link, services))
     handler.set_header("Vary", "Accept")
     handler.answer_page(
         "share_dashboard.html",
         ancestors=headers.ancestors(services.settings.embed_origins) if embedded else headers.NOBODY,
-        frames=frames[0] if frames else headers.NOBODY,
+        frames=handler.frame_sources(*view.folders) or headers.NOBODY,
         view=view,
         link=link,
         url=handler.base.link(token),
@@ -152,15 +158,12 @@ def _answer_page(
     )
 
 
-def _addresses(handler: Handler, link: DashboardLink, here: str, frames: list[str]) -> board_views.Addresses:
-    """``frames`` is told what the page's policy must allow."""
+def _addresses(handler: Handler, link: DashboardLink, here: str) -> board_views.Addresses:
     services = handler.services
 
     def frame(place: Place) -> str:
         assert place.figure is not None
-        address, allowed = handler.frame_address(place.figure, link.id)
-        frames.append(allowed)
-        return address
+        return handler.frame_address(place.figure, link.id)[0]
 
     def dense(place: Place, dpi: float) -> str | None:
         if not services.drawing.jobs.may_draw:
@@ -172,6 +175,7 @@ def _addresses(handler: Handler, link: DashboardLink, here: str, frames: list[st
     return board_views.Addresses(
         picture=lambda place: f"{here}/{place.name}",
         frame=frame,
+        folder="f",
         pinned=lambda place: _stored(place)[1].partition("&")[0],
         dense=dense,
         says_fixed=False,

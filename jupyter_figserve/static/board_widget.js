@@ -81,8 +81,12 @@ function render({ model, el }) {
       box.setAttribute("aria-busy", "true");
       try {
         const [blob, note] = await line.picture(panel.path, current(), { place: panel.place });
-        const next = await decoded(blob);
-        if (!isOver()) { view.put(next); view.say(news || note); }
+        const next = blob.type.startsWith("text/html") ? null : await decoded(blob);
+        if (!isOver()) {
+          if (next) view.put(next);
+          else await view.showPage(blob);
+          view.say(news || note);
+        }
       } catch (error) {
         if (!isOver()) view.say(news || error.message, true);
       }

@@ -1,7 +1,7 @@
 // A dashboard's page made quick: controls draw at once, the address says what is seen, new pictures come by themselves.
 // Without this script its one form is sent like any other, and the pictures are those of the moment.
 import { page as fetchPage } from "./api.js";
-import { addSlider, drawIfNeeded, makeDrawer, readControls, writeQuery } from "./drawer.js";
+import { addSlider, makeDrawer, readControls, writeQuery } from "./drawer.js";
 import { swap } from "./picture.js";
 
 const PAUSE = 120;
@@ -44,12 +44,12 @@ function makeLive(place) {
     const given = said.filter(([name, text]) => text !== "" || defaults[names.get(name)] !== undefined);
     return [place.dataset.fixed, writeQuery(given)].filter(Boolean).join("&");
   };
-  const address = () => {
+  const address = (suffix) => {
     const text = query();
-    return `${new URL(place.dataset.address, location.href).pathname}.png${text ? `?${text}` : ""}`;
+    return `${new URL(place.dataset.address, location.href).pathname}.${suffix}${text ? `?${text}` : ""}`;
   };
   const drawer = makeDrawer(place, address, query);
-  drawIfNeeded(place.querySelector(".frame img"), drawer.draw);
+  drawer.begin();
   place.dataset.drawn = query();
   return { place, query, drawer };
 }

@@ -4,13 +4,12 @@ const MOST_TRIES = 30;
 const IS_DENSE = devicePixelRatio > 1.25;
 
 /**
- * Draws in `place`, which has a `.frame`, a `.state` and a `.fault`.
+ * Draws in `place`, which has a `.frame`, a `.state` and a `.fault`, and the form of what it shows as `dataset.form`.
  *
- * `address()` is the URL to draw, `told()` what `place.dataset.drawn` is to say of it.
- * `framed()`, where a place may show HTML too, is where to ask for a frame that does; `place.dataset.form` is then "html".
- * Returns `draw()`, and `renew()` for a wish that a person made just now.
+ * `address(suffix)` is the URL to draw, `told()` what `place.dataset.drawn` is to say of it.
+ * Returns `begin()` for what the page came with, `draw()`, and `renew()` for a wish that a person made just now.
  */
-export function makeDrawer(place, address, told, framed = null) {
+export function makeDrawer(place, address, told) {
   const frame = place.querySelector(".frame");
   const state = place.querySelector(".state");
   const fault = place.querySelector(".fault");
@@ -18,6 +17,30 @@ export function makeDrawer(place, address, told, framed = null) {
   let drawing = false;
   let again = false;
   let tries = 0;
+
+  /** The first picture came without us: only requests of ours can tell why it failed, and whether there is HTML. */
+  function begin() {
+    const image = frame.querySelector("img");
+    if (isHtml() && frame.querySelector("noscript")) whenNear(frame, () => { if (!place.dataset.state) draw(); });
+    else if (image && place.dataset.form) drawIfNeeded(image, draw);
+    else if (image) whenSettled(image).then(() => drawLearned(image));
+  }
+
+  async function drawLearned(image) {
+    if (!image.isConnected) return;
+    await learnForm();
+    if (isHtml()) await draw();
+    else drawIfNeeded(image, draw);
+  }
+
+  /** A picture, or its failure, does not say that there is HTML, which would be better. */
+  async function learnForm() {
+    const answer = await fetch(address("json"), { credentials: "same-origin" }).catch(() => null);
+    const form = answer?.ok ? (await answer.json()).form : null;
+    if (form && !place.dataset.form) place.dataset.form = form;
+  }
+
+  function isHtml() { return place.dataset.form === "html"; }
 
   async function draw() {
     again = true;
@@ -36,17 +59,17 @@ export function makeDrawer(place, address, told, framed = null) {
 
   async function drawOnce() {
     const text = told();
-    const asHtml = framed !== null && place.dataset.form === "html";
+    const asHtml = isHtml();
     let answer;
     try {
       const headers = { Accept: asHtml ? "application/json" : "image/png" };
-      answer = await fetch(asHtml ? framed() : forScreen(address()), { credentials: "same-origin", headers });
+      answer = await fetch(asHtml ? framed(address("html")) : forScreen(address("png")), { credentials: "same-origin", headers });
     } catch {
       return fail("The server does not answer. This is the last picture.", 3);
     }
     if (!answer.ok) {
       const data = await answer.json().catch(() => null);
-      if (framed && answer.status === 415 && asHtml !== (data?.code === "html_only")) {
+      if (answer.status === 415 && asHtml !== (data?.code === "html_only")) {
         // What the function gives now has the other form.
         place.dataset.form = asHtml ? "picture" : "html";
         again = true;
@@ -65,6 +88,11 @@ export function makeDrawer(place, address, told, framed = null) {
     if (again) return;
     fault.hidden = true;
     place.dataset.drawn = text;
+    if (!place.dataset.form) await learnForm();
+    if (isHtml() !== asHtml) {
+      again = true;
+      return;
+    }
     const status = answer.headers.get("Cache-Status") ?? "";
     if (status.includes("stale")) {
       say("stale", `From ${ago(Number(answer.headers.get("Age") ?? 0))}: the kernel is busy or gone.`);
@@ -135,23 +163,45 @@ export function makeDrawer(place, address, told, framed = null) {
   }
 
   return {
+    begin,
     draw,
     renew() { clearTimeout(timer); tries = 0; return draw(); },
     get isDrawing() { return drawing; },
   };
 }
 
+/** Where to ask for a frame that shows the HTML of an address. */
+function framed(address) {
+  return `${address}${address.includes("?") ? "&" : "?"}_frame=1`;
+}
+
 /**
  * The first picture came without us: whether it failed only a request of ours can tell. One that came before the page
  * knew its size is drawn again for a dense screen.
  */
-export function drawIfNeeded(image, draw) {
-  if (!image) return;
+function drawIfNeeded(image, draw) {
   const sharpen = () => { if (IS_DENSE && !image.srcset) draw(); };
   if (image.complete && image.naturalWidth > 0) return sharpen();
   image.addEventListener("error", () => draw(), { once: true });
   image.addEventListener("load", sharpen, { once: true });
   if (image.complete && !image.loading.includes("lazy")) draw();
+}
+
+function whenSettled(image) {
+  if (image.complete && (image.naturalWidth > 0 || image.loading !== "lazy")) return Promise.resolve();
+  return new Promise((resolve) => {
+    for (const kind of ["load", "error"]) image.addEventListener(kind, resolve, { once: true });
+  });
+}
+
+/** As for a lazy picture: what nobody looks at asks no kernel. */
+function whenNear(element, act) {
+  const observer = new IntersectionObserver((seen) => {
+    if (!seen.some((one) => one.isIntersecting)) return;
+    observer.disconnect();
+    act();
+  }, { rootMargin: "100%" });
+  observer.observe(element);
 }
 
 function forScreen(address) {

@@ -1,6 +1,6 @@
 // A live figure's form made quick: each move draws, the newest wins, and the address says what is seen.
 // Without this script the form is sent like any other.
-import { addSlider, drawIfNeeded, makeDrawer, readControls, writeQuery } from "./drawer.js";
+import { addSlider, makeDrawer, readControls, writeQuery } from "./drawer.js";
 
 const PAUSE = 120;
 
@@ -15,26 +15,13 @@ function start(place) {
   const others = [...new URLSearchParams(location.search)].filter(([name]) => !names.has(name));
   const drawnQuery = () => location.search.slice(1);
   const picture = (suffix, text) => `${address.pathname}.${suffix}${text ? `?${text}` : ""}`;
-  const framed = () => `${picture("html", drawnQuery())}${drawnQuery() ? "&" : "?"}_frame=1`;
-  const drawer = makeDrawer(place, () => picture("png", drawnQuery()), drawnQuery, framed);
+  const drawer = makeDrawer(place, (suffix) => picture(suffix, drawnQuery()), drawnQuery);
   let timer = null;
 
   for (const input of form.querySelectorAll("input[data-range]")) addSlider(input);
   form.querySelector(".draw").classList.add("quiet");
   place.classList.add("scripted");
-  const image = place.querySelector(".frame img");
-  if (place.dataset.form === "html") { if (place.querySelector(".frame noscript")) drawer.draw(); }
-  else if (place.dataset.form) drawIfNeeded(image, drawer.draw);
-  else if (image) whenSettled(image).then(learnForm);
-
-  /** The first picture of all, or its failure, does not say that there is HTML, which would be better. */
-  async function learnForm() {
-    const answer = await fetch(picture("json", ""), { credentials: "same-origin" }).catch(() => null);
-    const form = answer?.ok ? (await answer.json()).form : null;
-    if (!place.dataset.form && form) place.dataset.form = form;
-    if (form === "html") await drawer.draw();
-    else drawIfNeeded(image, drawer.draw);
-  }
+  drawer.begin();
 
   form.addEventListener("input", () => soon(PAUSE));
   form.addEventListener("change", () => soon(0));
@@ -59,13 +46,6 @@ function start(place) {
     const moved = [...readControls(form.elements)].filter(([name, text]) => text !== defaults[name]);
     return writeQuery(moved.concat(others));
   }
-}
-
-function whenSettled(image) {
-  if (image.complete) return Promise.resolve();
-  return new Promise((resolve) => {
-    for (const kind of ["load", "error"]) image.addEventListener(kind, resolve, { once: true });
-  });
 }
 
 // The owner's page hears when the function changes, goes and comes back.

@@ -20,8 +20,7 @@ function render({ model, el }) {
     el.setAttribute("aria-busy", "true");
     try {
       const [blob, note] = await line.picture(model.get("path"), readValues(model.get("controls"), inputs), {});
-      const next = await decoded(blob);
-      if (!isOver()) { image.src = next.src; say(news || note); }
+      if (await showIn(image, blob, () => !isOver())) say(news || note);
     } catch (error) {
       say(news || error.message, true);
     }

@@ -88,6 +88,7 @@ function queryOf(values) {
 // server's site (VS Code, Colab), by the widget's own messages.
 function makeLine(model) {
   const waiting = new Map();
+  const forms = new Map();
   const take = (message, buffers) => {
     const resolve = waiting.get(message.rid);
     waiting.delete(message.rid);
@@ -101,27 +102,69 @@ function makeLine(model) {
     const reply = new Promise((resolve) => { waiting.set(rid, resolve); });
     model.send({ ...message, rid });
     const { message: answer, buffers } = await reply;
-    if (answer.error) throw new Error(answer.error);
+    if (answer.error) throw Object.assign(new Error(answer.error), { code: answer.code });
     return new Blob([buffers[0]], { type: answer.mimetype });
   }
 
-  // The picture, and a note about it.
+  // The picture, or the HTML of a function that gives nothing else, and a note about it.
   async function picture(path, values, message) {
+    const form = forms.get(message.place) ?? "png";
+    try {
+      return await pictureAs(form, path, values, message);
+    } catch (error) {
+      if (error.code !== (form === "png" ? "html_only" : "unsupported_type")) throw error;
+      const other = form === "png" ? "html" : "png";
+      forms.set(message.place, other);
+      return pictureAs(other, path, values, message);
+    }
+  }
+
+  async function pictureAs(form, path, values, message) {
     if (path && document.getElementById("jupyter-config-data")) {
-      const answer = await fetch(`${path}.png?${queryOf(values)}`, { credentials: "same-origin" }).catch(() => null);
+      const answer = await fetch(`${path}.${form}?${queryOf(values)}`, { credentials: "same-origin" }).catch(() => null);
       if (answer?.ok) {
         const stale = (answer.headers.get("Cache-Status") ?? "").includes("stale");
         return [await answer.blob(), stale ? "This is an earlier picture: the kernel is busy or gone." : ""];
       }
       if (answer && answer.status !== 404) throw await failureOf(answer);
     }
-    return [await ask({ ...message, op: "draw", arguments: values }), ""];
+    return [await ask({ ...message, op: "draw", format: form, arguments: values }), ""];
   }
+}
+
+// Shows what came when it is there, unless `isWanted` says by then that something newer is; whether it does. HTML has a
+// frame without an origin, and the picture is hidden.
+async function showIn(image, blob, isWanted) {
+  const isPage = blob.type.startsWith("text/html");
+  const next = isPage ? await loadPage(image, blob) : await decoded(blob);
+  const wanted = isWanted();
+  for (const frame of image.parentNode.querySelectorAll(":scope > iframe")) {
+    if (wanted ? frame !== next : frame === next) frame.remove();
+  }
+  if (!wanted) return false;
+  image.hidden = isPage;
+  if (isPage) next.classList.remove("coming");
+  else Object.assign(image, { src: next.src, width: next.naturalWidth, height: next.naturalHeight });
+  return true;
+}
+
+// Beside what is seen until then.
+async function loadPage(image, blob) {
+  const frame = document.createElement("iframe");
+  frame.className = "coming";
+  frame.title = image.alt;
+  frame.setAttribute("sandbox", "allow-scripts");
+  frame.srcdoc = await blob.text();
+  const loaded = new Promise((resolve) => frame.addEventListener("load", resolve, { once: true }));
+  image.after(frame);
+  await loaded;
+  return frame;
 }
 
 // What an answer that is no success says, as an error.
 async function failureOf(answer) {
-  return new Error((await answer.json().catch(() => null))?.error ?? `The server answered ${answer.status}.`);
+  const told = await answer.json().catch(() => null);
+  return Object.assign(new Error(told?.error ?? `The server answered ${answer.status}.`), { code: told?.code });
 }
 
 // A picture that can be shown at once.

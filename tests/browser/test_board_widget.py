@@ -143,6 +143,41 @@ figserve.Dashboard("x", [[figserve.Panel(figure, caption="Plotly"), "text"]])
     assert page.inner_text(".figserve-board figcaption") == "Plotly"
 
 
+def test_live_function_of_html_is_shown_in_a_frame(chromium, server):
+    """By its own widget and on a dashboard: sandboxed, moved by its control, and a picture again when it gives one."""
+    require_package("plotly")
+    code = """
+import plotly.graph_objects as go, jupyter_figserve as figserve
+from matplotlib.figure import Figure
+
+@figserve.live
+def animal(since: int = 2):
+    if since == 9:
+        return Figure(figsize=(9, 1))
+    return go.Figure(go.Scatter(y=[1, 3, 2]), layout={"title": {"text": f"since {since}"}})
+
+board = figserve.Dashboard("x", [[animal, "text"]])
+"""
+    (server.root / "html.ipynb").write_text(notebook(code, "board", "animal.widget()"))
+    page = chromium.new_page()
+    open_notebook(page, server, "html.ipynb")
+    run_all(page)
+    for box in ("[data-place='1-1']", ".figserve-live"):
+        frame = page.frame_locator(f"{box} iframe:not(.coming)")
+        frame.locator(".gtitle", has_text="since 2").wait_for()
+        assert page.get_attribute(f"{box} iframe", "sandbox") == "allow-scripts"
+        page.locator(f"{box} input").fill("5")
+        frame.locator(".gtitle", has_text="since 5").wait_for()
+        assert page.locator(f"{box} img").is_hidden()
+        assert not page.locator(f"{box} .failed").count()
+        page.locator(f"{box} input").fill("9")
+        page.wait_for_function("box => document.querySelector(`${box} img`).naturalWidth === 900", arg=box)
+        assert page.locator(f"{box} img").is_visible()
+        assert page.locator(f"{box} iframe").count() == 0
+        page.locator(f"{box} input").fill("3")
+        frame.locator(".gtitle", has_text="since 3").wait_for()
+
+
 def test_saved_notebook_shows_the_pictures(chromium, server):
     """Opened again without its kernel, the notebook has the static pictures."""
     with server.kernel("saved.ipynb") as kernel:

@@ -64,4 +64,23 @@ assert done.wait(30)
 print(sent[0][0], sent[0][1][0][:4])
 del widget.send
 """
-    assert told(kernel, code) == r"{'rid': 'r1', 'error': None, 'mimetype': 'image/png'} b'\x89PNG'"
+    assert told(kernel, code) == r"{'rid': 'r1', 'error': None, 'mimetype': 'image/png', 'code': None} b'\x89PNG'"
+
+
+def test_html_by_message(kernel):
+    """A function that gives HTML alone says so when asked for a picture, and gives it when asked for that."""
+    code = """
+class Words:
+    def _repr_html_(self): return "<p>words</p>"
+@figserve.live
+def words(): return Words()
+import queue
+sent, shown = queue.Queue(), words.widget()
+board = figserve.Dashboard("x", [[words]]).widget()
+for one in (shown, board):
+    one.send = lambda content, buffers=None: sent.put((content["code"], content["mimetype"], bytes(buffers[0])))
+    for form in ("png", "html"):
+        one._handle_custom_msg({"op": "draw", "place": "1-1", "format": form}, [])
+        print(*sent.get(timeout=30))
+"""
+    assert told(kernel, code).splitlines() == ["html_only None b''", "None text/html b'<p>words</p>'"] * 2

@@ -63,12 +63,14 @@ PAGE = (
     "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self';"
     " frame-src 'none'; base-uri 'none'; form-action 'self'"
 )
-PAGE_WITH_FRAME = re.escape(PAGE).replace("frame\\-src\\ 'none'", "frame\\-src\\ (\\S+/figserve/frame/ ?)+")
-PAGE_OF_LIVE = re.escape(PAGE).replace("frame\\-src\\ 'none'", "frame\\-src\\ (\\S+/figserve/(frame|live|f)/ ?){2}")
+NO_FRAMES = "frame\\-src\\ 'none'"
+PAGE_WITH_FRAME = re.escape(PAGE).replace(NO_FRAMES, "frame\\-src\\ (\\S+/figserve/frame/ ?)+")
+PAGE_OF_LIVE = re.escape(PAGE).replace(NO_FRAMES, "frame\\-src\\ (\\S+/figserve/(frame|live(/f)?|f)/ ?){2}")
 FRAMED = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:;"
     " font-src data:; worker-src blob:; connect-src 'none'; base-uri 'none'; form-action 'none'; sandbox allow-scripts"
 )
+AS_JSON = (("Accept", "application/json"),)
 MISSING = "x" * 32
 SESSION = "a-session"
 
@@ -132,14 +134,16 @@ async def make_samples(owner, services) -> list[Sample]:
     signed = services.frames.sign(framed["id"], 1, None)
     key = (await owner.post("/api/keys", {"scopes": ["read"]})).json()["id"]
     animal = await offer_live(services)
-    services.live.pictures.keep(
-        LastPicture(animal, Request({}, "png").key, Payload("image/png", PNG), services.store.clock())
-    )
+    for form, payload in (("png", Payload("image/png", PNG)), ("html", Payload("text/html", HTML))):
+        kept = LastPicture(animal, Request({}, form).key, payload, services.store.clock())
+        services.live.pictures.keep(kept)
     text = {"title": "Board", "rows": [[{"kind": "text", "markdown": "Notes"}]]}
     board = (await owner.post("/api/dashboards", text)).json()["id"]
     picture = await owner.publish("picture", PNG)
     rows = [[{"kind": "figure", "figure": one["id"]} for one in (picture, framed)]]
     framed_board = (await owner.post("/api/dashboards", {"title": "Framed", "rows": rows})).json()["id"]
+    rows = [[{"kind": "live", "live": animal}]]
+    live_board = (await owner.post("/api/dashboards", {"title": "Live", "rows": rows})).json()["id"]
     private = [
         (dashboards.DashboardsHandler, "/api/dashboards"),
         (dashboards.DashboardHandler, f"/api/dashboards/{board}"),
@@ -160,6 +164,7 @@ async def make_samples(owner, services) -> list[Sample]:
     ]
     made += [Sample(handler, path, JSON, True) for handler, path in private]
     board_link = (await owner.post(f"/api/dashboards/{framed_board}/links")).json()["url"].rpartition("/")[2]
+    live_board_link = (await owner.post(f"/api/dashboards/{live_board}/links")).json()["url"].rpartition("/")[2]
     live_link = (await owner.post(f"/api/live/{animal}/links")).json()["url"].rpartition("/")[2]
     made += [
         Sample(dashboard_pages.DashboardPageHandler, f"/dashboards/{board}", PAGE, True, html),
@@ -171,6 +176,13 @@ async def make_samples(owner, services) -> list[Sample]:
         Sample(shared.LinkHandler, f"/f/{board_link}.json", JSON, False),
         Sample(shared.LinkHandler, f"/f/{board_link}.png", IMAGE, False, "image/png", True),
         Sample(shared.LinkHandler, f"/f/{board_link}/1-1.png", IMAGE, False, "image/png", True),
+        Sample(dashboard_pages.DashboardPageHandler, f"/dashboards/{live_board}", PAGE_OF_LIVE, True, html),
+        Sample(shared.LinkHandler, f"/f/{live_board_link}", PAGE_OF_LIVE, False, html),
+        Sample(shared.LinkHandler, f"/f/{live_board_link}/embed", PAGE_OF_LIVE, False, html),
+        Sample(shared.LinkHandler, f"/f/{live_board_link}/1-1.png", IMAGE, False, "image/png", True),
+        Sample(shared.LinkHandler, f"/f/{live_board_link}/1-1.html", IMAGE, False, html, True),
+        Sample(shared.LinkHandler, f"/f/{live_board_link}/1-1.json", JSON, False),
+        Sample(shared.LinkHandler, f"/f/{live_board_link}/1-1.html?_frame=1", JSON, False, headers=AS_JSON),
     ]
     made += [
         Sample(status.StatusHandler, "/api/status", JSON, False),
@@ -215,6 +227,9 @@ async def make_samples(owner, services) -> list[Sample]:
         Sample(shared.LinkHandler, f"/f/{live_link}", PAGE_OF_LIVE, False, html),
         Sample(shared.LinkHandler, f"/f/{live_link}/embed", PAGE_OF_LIVE, False, html),
         Sample(shared.LinkHandler, f"/f/{live_link}.png", IMAGE, False, "image/png", True),
+        Sample(live.LastingBytesHandler, f"/live/f/{animal}.html", IMAGE, True, html, True),
+        Sample(live.LastingBytesHandler, f"/live/f/{animal}.html?_frame=1", JSON, True, headers=AS_JSON),
+        Sample(shared.LinkHandler, f"/f/{live_link}.html?_frame=1", JSON, False, headers=AS_JSON),
         Sample(live.LiveBytesHandler, "/live/k1/animal.png", IMAGE, True, "image/png", True),
         Sample(live.LastingBytesHandler, f"/live/f/{animal}.png", IMAGE, True, "image/png", True),
         Sample(pages.StaticHandler, "/static/figserve.css", PAGE, False, "text/css; charset=utf-8", breaks=False),

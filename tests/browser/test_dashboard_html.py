@@ -1,0 +1,216 @@
+"""Live functions that give HTML on dashboards in Chromium: Plotly in a sandboxed frame, moved by controls, cut off."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.demo.server_process import ServerProcess
+from tests.conftest import require_package
+from tests.security import evil
+
+from .conftest import check_phone, log_in, see
+from .test_dashboard_page import SHIFTS, open_board, post
+from .test_evil_documents import Guarded
+
+pytestmark = [pytest.mark.browser, pytest.mark.kernel]
+
+DECLARE = """
+import jupyter_figserve as figserve, plotly.graph_objects as go
+from matplotlib.figure import Figure
+from typing import Annotated, Literal
+@figserve.live
+def sightings(type: Literal["Bear", "Deer"] = "Deer", since: Annotated[int, figserve.Range(2000, 2020)] = 2010):
+    "Animal sightings by year."
+    if since == 2013:
+        raise ValueError("an unlucky year")
+    return go.Figure(go.Scatter(y=[1, 3, 2]), layout={"title": {"text": f"{type} since {since}"}})
+@figserve.live
+def plants(since: Annotated[int, figserve.Range(2000, 2020)] = 2010):
+    return Figure(figsize=(1, 1 + (since == 2004)))
+sightings.url(), plants.url()
+print(sightings.id, plants.id)
+"""
+ALTAIR = """
+import altair, jupyter_figserve as figserve
+@figserve.live
+def vega(n: int = 3):
+    return altair.Chart(altair.Data(values=[{"x": x} for x in range(n)])).mark_point().encode(x="x:Q")
+vega.url()
+print(vega.id)
+"""
+EVIL = """
+import jupyter_figserve as figserve
+class Evil:
+    def _repr_html_(self): return DOCUMENT
+@figserve.live
+def evil(n: int = 1): return Evil()
+evil.url()
+print(evil.id)
+"""
+
+
+def run(kernel, code: str) -> list[str]:
+    execution = kernel.run(code)
+    assert execution.error is None, execution.error
+    return execution.stdout.split()
+
+
+@pytest.fixture
+def board(live_server: ServerProcess):
+    """A dashboard of a Plotly figure and of one that is a picture, both called before: its record, and a link."""
+    require_package("plotly")
+    with live_server.kernel("html.ipynb") as kernel:
+        sightings, plants = run(kernel, DECLARE)
+        assert live_server.fetch(f"figserve/live/f/{sightings}.png").json()["code"] == "html_only"
+        assert live_server.fetch(f"figserve/live/f/{plants}.png").status == 200
+        rows = [[{"kind": "live", "live": sightings, "alt": "By year"}], [{"kind": "live", "live": plants}]]
+        record = post(live_server, "dashboards", {"name": "html", "title": "Sightings", "rows": rows})
+        wishes = {"lock": {"type": "Bear"}, "allow": ["since"]}
+        yield record, post(live_server, f"dashboards/{record['id']}/links", wishes)
+
+
+def says(page, words: str, place: str = "1-1") -> None:
+    """Wait until a panel's frame, and no other, shows a Plotly figure with this title."""
+    frame = page.frame_locator(f"[data-place='{place}'] iframe.picture-frame:not(.coming)")
+    frame.locator(".gtitle", has_text=words).wait_for()
+    assert page.locator(f"[data-place='{place}'] iframe:not(.coming)").count() == 1
+
+
+def test_owner_moves_what_is_html(page, live_server, board):
+    """Shared and own controls bring another frame, beside a picture that they bring too; the address says what is."""
+    record, _ = board
+    log_in(page, live_server)
+    open_board(page, record["url"])
+    says(page, "Deer since 2010")
+    frame = page.locator("[data-place='1-1'] iframe")
+    assert (frame.get_attribute("sandbox"), frame.get_attribute("title")) == ("allow-scripts", "By year")
+    page.fill("#p-since", "2004")
+    says(page, "Deer since 2004")
+    page.wait_for_function("document.querySelector('[data-place=\"2-1\"] img').naturalHeight === 200")
+    page.select_option("[name='1-1.type']", "Bear")
+    says(page, "Bear since 2004")
+    assert page.url == f"{record['url']}?since=2004&1-1.type=Bear"
+    open_board(page, page.url)
+    says(page, "Bear since 2004")
+
+
+def test_stranger_moves_what_the_link_allows(page, live_server, board):
+    """In the frame too: what is locked is shown as it is, and asking for another value is refused."""
+    _, link = board
+    open_board(page, link["url"])
+    says(page, "Bear since 2010")
+    page.fill("#p-since", "2004")
+    says(page, "Bear since 2004")
+    assert page.locator("[name='1-1.type']").count() == 0
+    check_phone(page)
+    for query in ("type=Deer", "type=Deer&_frame=1"):
+        refused = live_server.fetch(f"{link['url']}/1-1.html?{query}", anonymous=True)
+        assert (refused.status, "type" in refused.json()["error"]) == (400, True)
+
+
+def test_frame_ends_with_its_link(page, live_server, board):
+    """Its address is 404 when the link is revoked; the page is told, and keeps what it has."""
+    _, link = board
+    open_board(page, link["url"])
+    says(page, "Bear since 2010")
+    address = page.locator("[data-place='1-1'] iframe").evaluate("frame => frame.src")
+    headers = {"Sec-Fetch-Dest": "iframe"}
+    assert live_server.fetch(address, anonymous=True, headers=headers).status == 200
+    live_server.fetch(f"figserve/api/links/{link['id']}", method="DELETE")
+    page.get_by_text("not shared any more").wait_for()
+    assert live_server.fetch(address, anonymous=True, headers=headers).status == 404
+    says(page, "Bear since 2010")
+
+
+@pytest.mark.parametrize("who", ["owner", "stranger"])
+def test_first_state_without_our_script(chromium, live_server, board, who):
+    """A frame by the redirection, whose HTML is what the address says; the form brings another."""
+    record, link = board
+    with chromium.browser.new_context(java_script_enabled=False) as bare:
+        page = bare.new_page()
+        if who == "owner":
+            log_in(page, live_server)
+        see(page, record["url"] if who == "owner" else link["url"])
+        assert "/figserve/frame/" in page.frames[1].url
+        assert f"{'Deer' if who == 'owner' else 'Bear'} since 2010" in page.frames[1].content()
+        page.fill("#p-since", "2004")
+        page.locator(".shared-controls .draw button").click()
+        page.wait_for_url("**since=2004**")
+        page.wait_for_load_state("networkidle")
+        assert "since 2004" in page.frames[1].content()
+
+
+def test_failure_without_our_script_leads_to_its_reason(chromium, board):
+    """Beside the frame, which cannot show it."""
+    _, link = board
+    with chromium.browser.new_context(java_script_enabled=False) as bare:
+        page = bare.new_page()
+        page.goto(f"{link['url']}?since=2013")
+        page.locator("[data-place='1-1'] .why a").click()
+        page.get_by_text("an unlucky year").wait_for()
+
+
+def test_first_view_of_all_finds_out(chromium, live_server, board):
+    """A function that was not called yet is asked for a picture, and what has one too is better as HTML."""
+    with live_server.kernel("first.ipynb") as kernel:
+        (vega,) = run(kernel, ALTAIR)
+        (plotly, _) = run(kernel, DECLARE.replace("def sightings", "def unseen").replace("sightings.", "unseen."))
+        rows = [[{"kind": "live", "live": vega}, {"kind": "live", "live": plotly}]]
+        record = post(live_server, "dashboards", {"name": "first", "title": "First", "rows": rows})
+        link = post(live_server, f"dashboards/{record['id']}/links", {})
+        page = chromium.new_page()  # whose console complains of the 415
+        open_board(page, link["url"])
+        frame = page.frame_locator("[data-place='1-1'] iframe.picture-frame:not(.coming)")
+        frame.locator("svg.marks, canvas.marks").wait_for()
+        says(page, "Deer since 2010", "1-2")
+
+
+def test_failure_is_told_above_the_last_frame(chromium, board):
+    """And goes with the next good one."""
+    _, link = board
+    page = chromium.new_page()
+    open_board(page, link["url"])
+    says(page, "Bear since 2010")
+    page.fill("#p-since", "2013")
+    page.wait_for_selector("[data-place='1-1'] .fault:not([hidden])")
+    assert "an unlucky year" in page.inner_text("[data-place='1-1'] .fault")
+    says(page, "Bear since 2010")
+    page.fill("#p-since", "2012")
+    says(page, "Bear since 2012")
+    assert page.locator("[data-place='1-1'] .fault").is_hidden()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_jumps_when_the_frame_comes(page, board, width):
+    """It stands where its room was, as high as a published HTML figure's."""
+    _, link = board
+    page.set_viewport_size({"width": width, "height": 900})
+    page.add_init_script(SHIFTS)
+    open_board(page, link["url"])
+    says(page, "Bear since 2010")
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert sum(page.evaluate("shifts")) < 0.01
+    assert page.locator("[data-place='1-1'] iframe").bounding_box()["height"] == pytest.approx(672, abs=1)
+
+
+def test_hostile_html_of_a_function_reaches_nothing(chromium, live_server, elsewhere):
+    """On the dashboard, by its link, bare: it runs, and there is no request, no cookie, no interface, no navigation."""
+    guarded = Guarded(chromium, live_server, elsewhere)
+    document = evil.html(elsewhere.origin, live_server.url)
+    with live_server.kernel("evil.ipynb") as kernel:
+        (evil_id,) = run(kernel, EVIL.replace("DOCUMENT", repr(document)))
+        rows = [[{"kind": "live", "live": evil_id}]]
+        assert live_server.fetch(f"figserve/live/f/{evil_id}.png").json()["code"] == "html_only"
+        record = post(live_server, "dashboards", {"name": "evil", "title": "Evil", "rows": rows})
+        link = post(live_server, f"dashboards/{record['id']}/links", {})
+        for url in (record["url"], link["url"], f"{link['url']}/embed"):
+            guarded.page.goto(url)
+            guarded.page.wait_for_selector("iframe.picture-frame:not(.coming)")
+            guarded.page.wait_for_load_state("networkidle")
+            # It ran, and was stopped when it wanted to go elsewhere.
+            assert guarded.page.frames[1].url.startswith("chrome-error:")
+            guarded.check(url)
+        for url in (f"{link['url']}/1-1.html", f"{live_server.url}figserve/live/f/{evil_id}.html"):
+            see(guarded.page, url)
+            assert guarded.page.locator("#plot").inner_text() == "not drawn"
+            guarded.check(url)
