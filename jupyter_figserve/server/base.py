@@ -87,6 +87,14 @@ class Handler(JupyterHandler):
         for name, value in values.items():
             self._headers[name] = value
 
+    @property
+    def is_from_another_site(self) -> bool:
+        """Whether another site's page made the browser ask; browsers that do not say count as a person's own hand.
+
+        Source: w3.org/TR/fetch-metadata.
+        """
+        return self.request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
+
     _work: asyncio.Task[Any] | None = None
 
     async def while_connected(self, work: Coroutine[Any, Any, T]) -> T:

@@ -104,6 +104,8 @@ class BoardView:
         The paths below our prefix that its frames may be at, also when a live figure turns to HTML later.
     fault
         What is wrong with the address, in words.
+    is_paused
+        Whether a person must first say that functions may run: another site led here.
     """
 
     board: Board
@@ -112,6 +114,7 @@ class BoardView:
     rows: Sequence[Sequence[PanelView]]
     folders: Sequence[str] = ()
     fault: str = ""
+    is_paused: bool = False
 
     @property
     def is_signed(self) -> bool:
@@ -201,7 +204,7 @@ class State:
         return [name for name in self.query if name not in known and not name.startswith("_")]
 
 
-def make_view(state: State, addresses: Addresses, *, address: str) -> BoardView:
+def make_view(state: State, addresses: Addresses, *, address: str, is_paused: bool = False) -> BoardView:
     """The page's view of a dashboard, its controls as the address has them."""
     shared = state.shared()
     controls = [make_control(item, state.query.get(name)) for name, item in shared.items()]
@@ -209,9 +212,12 @@ def make_view(state: State, addresses: Addresses, *, address: str) -> BoardView:
     for row in state.board.rows:
         widths = _columns([place.panel.share for place in row])
         rows.append([_view(state, place, width, addresses) for place, width in zip(row, widths, strict=True)])
+    is_paused = is_paused and any(place.target for place in state.board.places)
+    if is_paused:
+        rows = [[_paused(view) for view in row] for row in rows]
     unknown = state.unknown()
     fault = f"There is no control {unknown[0]!r:.60} here; the rest of the address counts." if unknown else ""
-    return BoardView(state.board, address, controls, rows, _folders(state.board, addresses), fault)
+    return BoardView(state.board, address, controls, rows, _folders(state.board, addresses), fault, is_paused)
 
 
 def _folders(board: Board, addresses: Addresses) -> list[str]:
@@ -274,6 +280,11 @@ def _live_view(state: State, view: PanelView, addresses: Addresses) -> PanelView
     # A page that knows the picture's size shows it in that, whatever comes.
     dense = dense_address(alone) if place.width else None
     return replace(view, fixed=fixed, alone=alone, image=alone, dense=dense)
+
+
+def _paused(view: PanelView) -> PanelView:
+    """A live panel that asks for nothing by itself."""
+    return view if view.place.target is None else replace(view, image=None, dense=None, frame=None)
 
 
 def _columns(shares: Sequence[float]) -> list[int]:

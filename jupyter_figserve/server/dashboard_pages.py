@@ -32,7 +32,7 @@ class DashboardPageHandler(DashboardBase):
         board = find_board(services, record)
         state = board_views.State(board, read_query(self, _OURS))
         address = f"{self.root}/dashboards/{record.id}"
-        view = board_views.make_view(state, self._addresses(), address=address)
+        view = board_views.make_view(state, self._addresses(), address=address, is_paused=self.is_from_another_site)
         await services.views.flush()
         self.set_status(400 if view.fault else 200)
         self.give_xsrf_cookie()
@@ -133,5 +133,5 @@ def _is_thumbnail(place: Place) -> bool:
 
 def _check_site(handler: DashboardBase) -> None:
     """Unlike a stored picture, what runs or stays open is opened by another site not even as a page of its own."""
-    if handler.request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+    if handler.is_from_another_site:
         raise Forbidden("Another site may not open this.", code="cross_site")

@@ -215,7 +215,7 @@ class EventsHandler(PrivateHandler):
 
     def _check_site(self) -> None:
         """Unlike a picture, a stream is opened by another site not even as a page of its own."""
-        if self.request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+        if self.is_from_another_site:
             raise Forbidden("Another site may not open this.", code="cross_site")
 
     async def _stream(self, sent: int) -> None:

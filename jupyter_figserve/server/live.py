@@ -80,13 +80,12 @@ class LiveHandler(PrivateHandler):
 
     def answer_live_page(self, target: Target, address: str) -> None:
         """The page at ``address``, which is relative to our prefix; its picture is at the same, with a suffix."""
-        paused = self.request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
         view = live_pages.make_view(
             target,
             target.declaration.parameters,
             self.query(),
             address=f"{self.root}/{address}",
-            is_paused=paused,
+            is_paused=self.is_from_another_site,
             form=self.services.live.find_form(target),
             find_size=lambda values: self.services.live.find_size(target, values),
         )
@@ -111,7 +110,7 @@ class DrawingHandler(LiveHandler):
 
     def _check_site(self) -> None:
         """Unlike a stored picture, this is opened by another site not even as a page of its own."""
-        if self.request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+        if self.is_from_another_site:
             raise Forbidden("Another site may not run this.", code="cross_site")
 
     async def send(self, target: Target, suffix: str) -> None:

@@ -70,7 +70,7 @@ class OpenApiHandler(PublicHandler):
 
     async def _find_caller(self) -> Caller | None:
         """Who may be told the names of live figures; None for anybody else, who gets the document as well."""
-        if self.request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+        if self.is_from_another_site:
             return None
         presented = find_key(self.request.headers)
         try:

@@ -79,9 +79,8 @@ class PrivateHandler(Handler):
         Source: w3.org/TR/fetch-metadata; browsers without it are held by Cross-Origin-Resource-Policy.
         """
         fetch = self.request.headers
-        site = fetch.get("Sec-Fetch-Site", "none")
         opened = fetch.get("Sec-Fetch-Mode") == "navigate" and fetch.get("Sec-Fetch-Dest") == "document"
-        if site not in ("same-origin", "none") and not opened:
+        if self.is_from_another_site and not opened:
             raise errors.Forbidden("Another site may not load this.", code="cross_site")
 
     def _check_origin(self) -> None:

@@ -56,13 +56,15 @@ function makeLive(place) {
 
 /** Draw what has changed, after a pause in which nothing moves; `always` draws all. */
 function soon(pause, always = false) {
+  const isFirst = "paused" in board.dataset;
+  delete board.dataset.paused;
   clearTimeout(timer);
   timer = setTimeout(() => {
     const moved = [...readControls(form.elements)].filter(([name, text]) => text !== defaults[name]);
     const text = writeQuery(moved);
     if (text !== location.search.slice(1)) history.replaceState(null, "", text ? `?${text}` : location.pathname);
     for (const one of live) {
-      if (always || one.drawer.isDrawing || one.query() !== one.place.dataset.drawn) one.drawer.renew();
+      if (always || isFirst || one.drawer.isDrawing || one.query() !== one.place.dataset.drawn) one.drawer.renew();
     }
   }, pause);
 }
@@ -104,7 +106,7 @@ async function renew(data, address) {
   const place = panels.get(data.place);
   if (!place) return;
   if (place.classList.contains("live")) {
-    live.find((one) => one.place === place).drawer.renew();
+    if (!("paused" in board.dataset)) live.find((one) => one.place === place).drawer.renew();
     return;
   }
   if (place.dataset.version === String(data.version)) return;

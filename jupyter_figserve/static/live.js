@@ -27,11 +27,12 @@ function start(place) {
   form.addEventListener("change", () => soon(0));
   form.addEventListener("submit", (event) => { event.preventDefault(); soon(0, true); });
   addEventListener("popstate", () => location.reload());
-  place.addEventListener("figserve:redraw", () => soon(0, true));
+  place.addEventListener("figserve:redraw", () => { if (!("paused" in place.dataset)) soon(0, true); });
 
   function soon(pause, always = false) {
     const next = query();
     if (!always && next === drawnQuery() && !drawer.isDrawing) return;
+    delete place.dataset.paused;
     clearTimeout(timer);
     timer = setTimeout(() => { show(next); drawer.renew(); }, pause);
   }

@@ -77,7 +77,7 @@ def test_dense_screens_see_it_sharp(chromium, live_server, opened):
     shown = "image => [image.currentSrc.includes('_density=2'), image.naturalWidth, image.clientWidth].join()"
     # One that nobody has drawn yet.
     see(page, f"{url}?x=9,8")
-    page.wait_for_function("document.querySelector('.frame img')?.naturalWidth === 400")
+    page.wait_for_function("() => document.querySelector('.frame img')?.naturalWidth === 400")
     assert page.eval_on_selector(".frame img", "image => image.clientWidth") == 200
     page.select_option("#p-type", "Bear")
     drawn(page, "type=Bear&x=9,8")

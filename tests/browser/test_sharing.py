@@ -1,6 +1,8 @@
-"""The owner's page of a live figure and of a dashboard in Chromium: sharing, links, deletion."""
+"""The owner's page of a live figure and of a dashboard in Chromium: sharing, links, deletion, other sites' links."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,8 +16,10 @@ DECLARE = """
 import jupyter_figserve as figserve
 from matplotlib.figure import Figure
 from typing import Annotated, Literal
+calls = []
 @figserve.live
 def animal(type: Literal["Bear", "Deer"] = "Deer", since: Annotated[int, figserve.Range(2000, 2020)] = 2010):
+    calls.append(since)
     return Figure(figsize=(2 + (type == "Bear"), 2 + (since == 2004)))
 board = figserve.Dashboard("Sightings", [[animal, "Notes"]]).publish("board")
 print(animal.url(), board.url)
@@ -23,16 +27,16 @@ print(animal.url(), board.url)
 
 
 @pytest.fixture(scope="module")
-def offered(live_server: ServerProcess):
+def offered(live_server: ServerProcess) -> Iterator[dict]:
     """The addresses of a live figure and of a dashboard that has it."""
     with live_server.kernel("sharing.ipynb") as kernel:
         execution = kernel.run(DECLARE)
         assert execution.error is None, execution.error
-        yield dict(zip(("live", "board"), execution.stdout.split(), strict=True))
+        yield dict(zip(("live", "board"), execution.stdout.split(), strict=True)) | {"kernel": kernel}
 
 
 @pytest.fixture(params=["live", "board"])
-def at(request: pytest.FixtureRequest, page, live_server: ServerProcess, offered: dict[str, str]):
+def at(request: pytest.FixtureRequest, page, live_server: ServerProcess, offered: dict):
     log_in(page, live_server)
     see(page, offered[request.param])
     return page
@@ -98,7 +102,27 @@ def test_keyboard_phone_and_words(at) -> None:
     check_phone(at)
 
 
-def test_dashboard_is_deleted_by_a_second_press(page, live_server: ServerProcess, offered: dict[str, str]) -> None:
+@pytest.mark.parametrize("kind", ["live", "board"])
+def test_another_sites_link_runs_nothing_before_a_press(chromium, live_server, offered, elsewhere, kind: str) -> None:
+    """The page says so and shows its controls as the link has them; the button draws, and is seen for that."""
+    page, kernel = chromium.new_page(), offered["kernel"]
+    log_in(page, live_server)
+    name = "since" if kind == "live" else "1-1.since"
+    kernel.run("calls.clear()")
+    page.goto(elsewhere.serve("/evil", f"<!doctype html><a href='{offered[kind]}?{name}=2004'>funny pictures</a>"))
+    page.get_by_role("link", name="funny pictures").click()
+    page.get_by_text("Another site led here.").wait_for()
+    page.wait_for_load_state("networkidle")
+    assert page.locator(f"[name='{name}']").input_value() == "2004"
+    assert kernel.run("print(calls)").stdout.strip() == "[]"
+    page.locator("button:visible", has_text="Draw").first.click()
+    page.wait_for_function("() => document.querySelector('.frame img')?.naturalHeight === 300")
+    assert set(kernel.run("print(*calls)").stdout.split()) == {"2004"}
+    assert page.get_by_text("Another site led here.").is_hidden()
+    assert page.locator("button:visible", has_text="Draw").count() == 0
+
+
+def test_dashboard_is_deleted_by_a_second_press(page, live_server: ServerProcess, offered: dict) -> None:
     """It and its links are gone then, and the gallery is shown; the live figure stays."""
     rows = [[{"kind": "text", "markdown": "Notes"}]]
     body = {"name": "short-lived", "title": "Short-lived", "rows": rows}

@@ -220,6 +220,18 @@ class TestWhole:
             )
             assert answer.status == 403
 
+    async def test_page_that_another_site_leads_to_runs_nothing(self, owner, browser, services):
+        """Until the person there says so: no live panel asks for a picture, and what is stored is shown."""
+        live_id = await offer(services)
+        figure = await owner.publish("picture", png())
+        board = await publish(owner, [figure_panel(figure), {"kind": "live", "live": live_id}])
+        for site, asks in (("cross-site", 0), ("same-site", 0), ("none", 1), ("same-origin", 1)):
+            led = browser.having(Sec_Fetch_Site=site, Sec_Fetch_Mode="navigate", Sec_Fetch_Dest="document")
+            page = (await led.get(f"/dashboards/{board['id']}", PAGE)).text
+            assert len(re.findall(rf'(?:src|srcset)="[^"]*/live/f/{live_id}\.', page)) == asks, site
+            assert ("Another site led here." in page) == (not asks)
+            assert f"/figures/{figure['id']}.png" in page
+
 
 class Stream:
     """The events of an open stream, as they come."""
