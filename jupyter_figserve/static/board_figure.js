@@ -41,7 +41,8 @@ function followFigure(panel, view, line) {
     if (!part) throw new Error("It has no picture to show here; see its own page.");
     const answer = await ask(`${path}.${SUFFIXES[part.mimetype]}?version=${record.version}`);
     if (!answer.ok) throw await failureOf(answer);
-    view.put(await decoded(await answer.blob()), part.width, part.height);
+    const next = await decoded(await answer.blob());
+    view.put(next, part.width && part.height ? { width: part.width, height: part.height } : sizeOf(next, 1));
     view.say("");
   }
 

@@ -22,11 +22,9 @@ function makeView(panel) {
     if (shown !== image) shown.title = text;
   }
 
-  // A decoded picture, in the size given, else in its own.
-  function put(next, width, height) {
-    image.src = next.src;
-    image.width = width || next.naturalWidth;
-    image.height = height || next.naturalHeight;
+  // A decoded picture in its size on the page.
+  function put(next, size) {
+    Object.assign(image, { src: next.src, ...size });
     image.hidden = false;
     show(image);
   }

@@ -74,16 +74,17 @@ function render({ model, el }) {
 
   function makeLive(panel, box, view) {
     const driven = controls.filter((control) => control.places.includes(panel.place));
-    let wanted = panel.still ? argumentsOf(panel.drawn) : null;
+    // The still is of the usual density.
+    let wanted = panel.still && !isDense() ? argumentsOf(panel.drawn) : null;
     let timer = null;
     let news = "";
     const draw = inTurn(async (isOver) => {
       box.setAttribute("aria-busy", "true");
       try {
-        const [blob, note] = await line.picture(panel.path, current(), { place: panel.place });
+        const [blob, note, density] = await line.picture(panel.path, current(), { place: panel.place });
         const next = blob.type.startsWith("text/html") ? null : await decoded(blob);
         if (!isOver()) {
-          if (next) view.put(next);
+          if (next) view.put(next, sizeOf(next, density));
           else await view.showPage(blob);
           view.say(news || note);
         }

@@ -19,8 +19,8 @@ function render({ model, el }) {
   const draw = inTurn(async (isOver) => {
     el.setAttribute("aria-busy", "true");
     try {
-      const [blob, note] = await line.picture(model.get("path"), readValues(model.get("controls"), inputs), {});
-      if (await showIn(image, blob, () => !isOver())) say(news || note);
+      const [blob, note, density] = await line.picture(model.get("path"), readValues(model.get("controls"), inputs), {});
+      if (await showIn(image, blob, density, () => !isOver())) say(news || note);
     } catch (error) {
       say(news || error.message, true);
     }

@@ -121,20 +121,22 @@ function makeLine(model) {
 
   async function pictureAs(form, path, values, message) {
     if (path && document.getElementById("jupyter-config-data")) {
-      const answer = await fetch(`${path}.${form}?${queryOf(values)}`, { credentials: "same-origin" }).catch(() => null);
+      const query = queryOf(form === "png" && isDense() ? { ...values, _density: 2 } : values);
+      const answer = await fetch(`${path}.${form}?${query}`, { credentials: "same-origin" }).catch(() => null);
       if (answer?.ok) {
         const stale = (answer.headers.get("Cache-Status") ?? "").includes("stale");
-        return [await answer.blob(), stale ? "This is an earlier picture: the kernel is busy or gone." : ""];
+        const density = Number(answer.headers.get("Content-DPR") ?? 1);
+        return [await answer.blob(), stale ? "This is an earlier picture: the kernel is busy or gone." : "", density];
       }
       if (answer && answer.status !== 404) throw await failureOf(answer);
     }
-    return [await ask({ ...message, op: "draw", format: form, arguments: values }), ""];
+    return [await ask({ ...message, op: "draw", format: form, arguments: values }), "", 1];
   }
 }
 
 // Shows what came when it is there, unless `isWanted` says by then that something newer is; whether it does. HTML has a
 // frame without an origin, and the picture is hidden.
-async function showIn(image, blob, isWanted) {
+async function showIn(image, blob, density, isWanted) {
   const isPage = blob.type.startsWith("text/html");
   const next = isPage ? await loadPage(image, blob) : await decoded(blob);
   const wanted = isWanted();
@@ -144,7 +146,7 @@ async function showIn(image, blob, isWanted) {
   if (!wanted) return false;
   image.hidden = isPage;
   if (isPage) next.classList.remove("coming");
-  else Object.assign(image, { src: next.src, width: next.naturalWidth, height: next.naturalHeight });
+  else Object.assign(image, { src: next.src, ...sizeOf(next, density) });
   return true;
 }
 
@@ -173,6 +175,13 @@ async function decoded(blob) {
   picture.src = await dataUrl(blob);
   await picture.decode();
   return picture;
+}
+
+function isDense() { return devicePixelRatio > 1.25; }
+
+// In which size a picture is shown that has so many pixels for one of the page's, in each direction.
+function sizeOf(picture, density) {
+  return { width: Math.round(picture.naturalWidth / density), height: Math.round(picture.naturalHeight / density) };
 }
 
 // `run`, never twice at the same time, and once more after it when it was asked for meanwhile; it is given a function

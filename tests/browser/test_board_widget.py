@@ -171,7 +171,7 @@ board = figserve.Dashboard("x", [[animal, "text"]])
         assert page.locator(f"{box} img").is_hidden()
         assert not page.locator(f"{box} .failed").count()
         page.locator(f"{box} input").fill("9")
-        page.wait_for_function("box => document.querySelector(`${box} img`).naturalWidth === 900", arg=box)
+        page.wait_for_function("box => document.querySelector(`${box} img`)?.naturalWidth === 900", arg=box)
         assert page.locator(f"{box} img").is_visible()
         assert page.locator(f"{box} iframe").count() == 0
         page.locator(f"{box} input").fill("3")

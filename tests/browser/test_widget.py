@@ -51,17 +51,22 @@ def notebook(*sources: str) -> str:
     return json.dumps({"cells": cells, "metadata": {"kernelspec": spec}, "nbformat": 4, "nbformat_minor": 5})
 
 
+def run_lab(page, server, name: str, cells: int) -> None:
+    """Run all of a notebook's cells in JupyterLab."""
+    page.goto(f"{server.url}lab/tree/{name}?token={server.token}&reset")
+    page.wait_for_function("window.jupyterapp?.commands.hasCommand('notebook:run-all-cells')")
+    page.wait_for_selector(f".jp-Notebook .jp-CodeCell >> nth={cells - 1}")
+    page.wait_for_selector("[data-status=idle], .jp-Notebook-ExecutionIndicator[data-status=idle]", state="attached")
+    page.evaluate(RUN)
+
+
 def test_widget_draws_while_the_kernel_is_busy(chromium, make_server):
     """The second cell waits until the widget itself lets it go on, and then sees what was moved."""
     server = make_server(args=["--LabApp.expose_app_in_browser=True"])
     last = "_ = go.wait(60)\nprint('went', 'on', go.is_set())"
     (server.root / "widget.ipynb").write_text(notebook(FIRST, last, "print(sorted(widget.params.items()))"))
     page = chromium.new_page()
-    page.goto(f"{server.url}lab/tree/widget.ipynb?token={server.token}&reset")
-    page.wait_for_function("window.jupyterapp?.commands.hasCommand('notebook:run-all-cells')")
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell >> nth=2")
-    page.wait_for_selector("[data-status=idle], .jp-Notebook-ExecutionIndicator[data-status=idle]", state="attached")
-    page.evaluate(RUN)
+    run_lab(page, server, "widget.ipynb", 3)
     # The kernel is in the second cell by now.
     page.wait_for_function(WIDTH, arg=200)
     page.select_option(".figserve-live select", "Bear")
@@ -76,6 +81,18 @@ def test_widget_draws_while_the_kernel_is_busy(chromium, make_server):
     page.wait_for_selector("text=went on True")
     page.wait_for_selector("text=[('since', ")
     assert "Traceback" not in page.inner_text(".jp-Notebook")
+
+
+def test_widgets_are_sharp_on_dense_screens(chromium, make_server):
+    """In the same size, with twice the pixels: a live figure's own widget, and a dashboard's."""
+    server = make_server(args=["--LabApp.expose_app_in_browser=True"])
+    board = "figserve.Dashboard('Board', [[animal]])"
+    (server.root / "dense.ipynb").write_text(notebook(FIRST, board))
+    page = chromium.browser.new_context(device_scale_factor=2).new_page()
+    run_lab(page, server, "dense.ipynb", 2)
+    for widget in (".figserve-live", ".figserve-board"):
+        page.wait_for_function(WIDTH.replace(".figserve-live", widget), arg=400)
+        assert page.eval_on_selector(f"{widget} img", "image => image.clientWidth") == 200
 
 
 @pytest.mark.parametrize("names", SCRIPTS)
