@@ -131,6 +131,8 @@ def test_closed_link_is_told(page, live_server, board):
     """To who has the page open; what is there stays."""
     _, link = board
     open_board(page, link["url"])
+    # What the page asks for after that would be refused, as it should.
+    page.wait_for_function("() => [...document.querySelectorAll('.panel.live')].every(one => one.dataset.form)")
     live_server.fetch(f"figserve/api/links/{link['id']}", method="DELETE")
     page.get_by_text("not shared any more").wait_for()
 
