@@ -46,8 +46,11 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On CI's machine, which others load too, a test of real programs is tried twice; the first try stays in the
-    summary as a rerun."""
+    """What takes long has no deadline. On CI's machine, which others load too, a test of real programs is tried twice;
+    the first try stays in the summary as a rerun."""
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.timeout(0))
     if os.environ.get("CI") != "true" or not config.pluginmanager.hasplugin("rerunfailures"):
         return
     for item in items:

@@ -79,6 +79,14 @@ class FigServeHost(ServerApp):
             IOLoop.current().add_handler(sys.stdin.fileno(), self._on_stdin, IOLoop.READ)
         super().start_ioloop()
 
+    def stop(self, from_signal: bool = False) -> None:
+        """Jupyter closes the listening sockets in the signal's handler; where the signal comes while they are being
+        opened that raises, and nothing ends the server any more."""
+        if from_signal:
+            IOLoop.current().add_callback_from_signal(super().stop)
+        else:
+            super().stop()
+
     async def _announce(self) -> None:
         if self.ready_fd < 0:
             return

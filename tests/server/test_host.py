@@ -132,6 +132,36 @@ def test_private_routes_want_a_credential(host):
     assert host.ask("/api/figures").status == 401
 
 
+SIGNALLED_WHILE_IT_BINDS = """
+import os, signal
+from tornado import tcpserver
+
+def listen_and_be_told_to_stop(*arguments):
+    undo = listen(*arguments)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return undo
+
+listen, tcpserver.add_accept_handler = tcpserver.add_accept_handler, listen_and_be_told_to_stop
+"""
+
+
+def test_signal_that_comes_while_it_binds_ends_it(tmp_path):
+    """SIGTERM between the opening of the socket and its entry in the server's list."""
+    traits = [f"--FigServe.data_dir={tmp_path / 'figures'}", "--ServerApp.port=0", f"--ServerApp.root_dir={tmp_path}"]
+    names = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNALLED_WHILE_IT_BINDS + START, *traits],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **{f"JUPYTER_{name}": str(tmp_path / name) for name in names}},
+        timeout=DEADLINE,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "received signal 15" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_it_ends_with_its_parent(host):
     """When standard input ends, so does the server; the last test of the module."""
     host.process.stdin.close()
