@@ -1,4 +1,4 @@
-"""Dashboards over HTTP for their owners: publish, list, show as JSON, delete. Server process."""
+"""Dashboards over HTTP for their owners: publish, list, show as JSON, delete and bring back. Server process."""
 
 from __future__ import annotations
 
@@ -96,10 +96,28 @@ class DashboardHandler(DashboardBase):
     @authorized(action="write", resource="figserve")
     async def delete(self, dashboard_id: str) -> None:
         record = self.get_own_dashboard(dashboard_id)
+        await self.services.views.flush()
         await asyncio.wrap_future(self.services.store.delete_dashboard(record))
         self.services.events.wake()
         self.set_status(204)
         self.finish()
+
+
+class DashboardRestoreHandler(DashboardBase):
+    """``/api/dashboards/{id}/restore``: undoes a deletion."""
+
+    scopes = {"POST": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def post(self, dashboard_id: str) -> None:
+        store = self.services.store
+        known = dashboards.find(store.catalog.reader, dashboard_id) or store.find_deleted_dashboard(dashboard_id)
+        if known is None or not self.caller.may_see(known.owner):
+            raise NotFound("There is no deleted dashboard of this id that could come back.")
+        record = await asyncio.wrap_future(store.restore_dashboard(dashboard_id))
+        self.services.events.wake()
+        self.answer(self.described(record))
 
 
 def _read_name(name: object, title: str) -> str:

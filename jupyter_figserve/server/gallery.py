@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ..dashboard import DashboardRecord
+from ..dashboard import FIGURE, DashboardRecord, Panel
 from ..errors import InvalidInput
 from ..figure import FigureRecord, Representation
 from ..formats import FORMATS
@@ -28,6 +28,8 @@ _NOTEBOOKS = 12
 _RUNNING = 100
 _ENDED = 40
 _DASHBOARDS = 12
+_TILES = 3
+"""Rows of a dashboard's plan, and panels in each."""
 SHOWS = ("all", "shared", "running")
 
 
@@ -113,6 +115,22 @@ class Notebook:
         return self.session.ended is None
 
 
+@dataclass(frozen=True)
+class Tile:
+    """A panel in a dashboard's plan; ``card`` is the figure's that it shows, if it shows one that is there."""
+
+    kind: str
+    card: Card | None
+
+
+@dataclass(frozen=True)
+class BoardCard:
+    """A dashboard on the page: its first panels, as they are laid out."""
+
+    record: DashboardRecord
+    rows: list[list[Tile]]
+
+
 class GalleryHandler(PrivateHandler):
     """``/``: with and without the slash, as people type it."""
 
@@ -171,11 +189,22 @@ def _surroundings(
     }
 
 
-def _dashboards(store: Store, owner: str, query: Query) -> list[DashboardRecord]:
-    """The newest ones, before all figures."""
-    if query.is_filtered or query.cursor:
+def _dashboards(store: Store, owner: str, query: Query) -> list[BoardCard]:
+    """The newest ones that match, before all figures."""
+    if query.session or query.show != "all" or query.cursor:
         return []
-    return dashboards.list_page(store.catalog.reader, dashboards.Filter(owner), _DASHBOARDS)[0]
+    which = dashboards.Filter(owner, query.scope or None, query.notebook or None, text=query.q or None)
+    found, _ = dashboards.list_page(store.catalog.reader, which, _DASHBOARDS)
+    return [BoardCard(record, _plan(store, record)) for record in found]
+
+
+def _plan(store: Store, record: DashboardRecord) -> list[list[Tile]]:
+    return [[_tile(store, panel) for panel in row[:_TILES]] for row in record.layout.rows[:_TILES]]
+
+
+def _tile(store: Store, panel: Panel) -> Tile:
+    figure = store.find_figure(panel.target, panel.version) if panel.kind == FIGURE else None
+    return Tile(panel.kind, Card(figure, 0) if figure else None)
 
 
 def _sections(store: Store, found: Sequence[FigureRecord], running: Sequence[Session]) -> list[Section]:

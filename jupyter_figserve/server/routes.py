@@ -73,6 +73,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/api/live/{_ID}/source", live_sources.LiveSourceHandler),
     (r"/api/dashboards", dashboards.DashboardsHandler),
     (rf"/api/dashboards/{_ID}", dashboards.DashboardHandler),
+    (rf"/api/dashboards/{_ID}/restore", dashboards.DashboardRestoreHandler),
     (rf"/api/dashboards/{_ID}/links", dashboard_links.DashboardLinksHandler),
     (rf"/dashboards/{_ID}", dashboard_pages.DashboardPageHandler),
     (rf"/dashboards/{_ID}\.([a-z]{{2,5}})", dashboard_pages.DashboardBytesHandler),

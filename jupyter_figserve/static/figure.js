@@ -3,7 +3,7 @@ import { ask, page, prefix } from "./api.js";
 import { exchange } from "./focus.js";
 import { swap } from "./picture.js";
 import { workLinks } from "./links.js";
-import { remove } from "./removal.js";
+import { leave, remove } from "./removal.js";
 import { share } from "./share.js";
 import { calmly, listen } from "./stream.js";
 import { localize } from "./times.js";
@@ -14,6 +14,7 @@ const words = document.getElementById("words");
 const figure = main.dataset.figure;
 const isPinned = new URLSearchParams(location.search).has("version");
 let isDeleted = false;
+let putBack = () => {};
 
 /** Prepare what has come anew: what only scripts can do is shown. */
 function enter(root) {
@@ -27,7 +28,7 @@ main.addEventListener("click", (event) => {
   if ("share" in button.dataset) share(`api/figures/${figure}/links`, main.dataset.name, refresh);
   if ("edit" in button.dataset) edit(words.hidden);
   if ("cancel" in button.dataset) edit(false);
-  if ("delete" in button.dataset) remove(figure, main.dataset.name, leave, come);
+  if ("delete" in button.dataset) remove(`api/figures/${figure}`, main.dataset.name, depart, come);
 });
 workLinks(main, update);
 
@@ -56,31 +57,16 @@ words.addEventListener("submit", async (event) => {
 });
 
 /** The figure is deleted: say so in its place. */
-function leave() {
+function depart() {
   isDeleted = true;
-  main.hidden = true;
-  const notice = document.createElement("main");
-  notice.className = "notice";
-  notice.tabIndex = -1;
-  const title = Object.assign(document.createElement("h1"), { textContent: "Deleted" });
-  const back = Object.assign(document.createElement("a"), { href: prefix.href, textContent: "All figures" });
-  notice.append(title, back);
-  main.after(notice);
-  notice.focus();
-  return () => {
-    isDeleted = false;
-    notice.remove();
-    main.hidden = false;
-    main.querySelector("[data-delete]").focus();
-  };
+  putBack = leave(main);
+  return () => { isDeleted = false; putBack(); };
 }
 
 async function come() {
   isDeleted = false;
-  document.querySelector("main.notice")?.remove();
-  main.hidden = false;
+  putBack();
   await update();
-  main.querySelector("[data-delete]").focus();
 }
 
 /** Bring the page to what the server shows now; a picture changes in its place. */
@@ -123,7 +109,7 @@ const refresh = calmly(update, 300);
 listen((kind, data) => {
   if (kind === "reconnected") refresh();
   if (data?.figure !== figure) return;
-  if (kind === "figure.deleted" && !isDeleted) leave();
+  if (kind === "figure.deleted" && !isDeleted) depart();
   if (kind === "figure.restored" && isDeleted) come();
   if (kind === "figure.published" || kind === "figure.changed") {
     if (kind === "figure.published") announce(`Version ${data.version} was published.`);

@@ -12,8 +12,12 @@ import { announce } from "./toast.js";
 
 const sections = document.getElementById("sections");
 const isFirstPage = sections.hasAttribute("data-first");
+const main = document.getElementById("main");
 const name = (card) => card.querySelector("h3").textContent;
-/** Ids of figures whose deletion is under way: they do not come back while the server is asked. */
+const path = (card) => (card.dataset.figure ? `api/figures/${card.dataset.figure}` : `api/dashboards/${card.dataset.dashboard}`);
+/** What the server last sent of each part that is exchanged whole: what is the same stays, with its pictures. */
+const sent = new Map([...document.querySelectorAll("[data-live]")].map((one) => [one.dataset.live, one.outerHTML]));
+/** Ids of figures and dashboards whose deletion is under way: they do not come back while the server is asked. */
 const leaving = new Set();
 const find = (id) => sections.querySelector(`[data-figure="${CSS.escape(id)}"]`);
 
@@ -23,15 +27,15 @@ function enter(root) {
   localize(root);
 }
 
-sections.addEventListener("click", (event) => {
-  const card = event.target.closest("[data-figure]");
-  if (event.target.closest("[data-share]")) share(`api/figures/${card.dataset.figure}/links`, name(card), refresh);
+main.addEventListener("click", (event) => {
+  const card = event.target.closest("[data-figure], [data-dashboard]");
+  if (event.target.closest("[data-share]")) share(`${path(card)}/links`, name(card), refresh);
   if (event.target.closest("[data-delete]")) removeCard(card);
 });
 
 function removeCard(card) {
   const { parentElement: list, nextElementSibling: next, previousElementSibling: before } = card;
-  const id = card.dataset.figure;
+  const id = card.dataset.figure ?? card.dataset.dashboard;
   const gone = () => {
     leaving.add(id);
     // The focus goes on to the neighbour, so that the keyboard stays where it was.
@@ -39,20 +43,21 @@ function removeCard(card) {
     takeAway(card);
     return () => {
       leaving.delete(id);
-      list.insertBefore(card, next);
+      list.insertBefore(card, next?.parentElement === list ? next : null);
       list.closest("section").hidden = false;
     };
   };
   const back = () => { leaving.delete(id); return update(); };
-  remove(id, name(card), gone, back);
+  remove(path(card), name(card), gone, back);
 }
 
-/** Take a card from the page; a notebook without figures is not shown. */
+/** Take a card from the page; a section without cards is not shown. */
 function takeAway(card) {
   const section = card.closest("section");
-  if (card.contains(document.activeElement)) document.getElementById("main").focus();
+  if (card.contains(document.activeElement)) main.focus();
+  sent.delete(card.closest("[data-live]")?.dataset.live);
   card.remove();
-  section.hidden = !section.querySelector("[data-figure]");
+  section.hidden = !section.querySelector(".card");
 }
 
 /** Bring the first page to what the server shows now, touching only what differs. */
@@ -68,7 +73,10 @@ async function update() {
   const arrived = [];
   for (const section of [...fresh.querySelectorAll("#sections > section")].reverse()) merge(section, arrived);
   for (const live of fresh.querySelectorAll("[data-live]")) {
-    exchange(document.querySelector(`[data-live="${live.dataset.live}"]`), live);
+    const { live: part } = live.dataset;
+    if (sent.get(part) === live.outerHTML) continue;
+    sent.set(part, live.outerHTML);
+    exchange(document.querySelector(`[data-live="${part}"]`), live);
   }
   missing.forEach(takeAway);
   if (sections.children.length) document.querySelector("[data-empty]")?.remove();

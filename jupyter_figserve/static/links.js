@@ -26,7 +26,7 @@ export function workLinks(root, changed) {
 }
 
 /** What is for good wants a second press within a few seconds; until then the button says so in `label`. */
-export function isSure(button, label, words) {
+function isSure(button, label, words) {
   if ("sure" in button.dataset) return true;
   const before = button.firstChild.textContent;
   button.dataset.sure = "";

@@ -1,7 +1,8 @@
 // The owner's page of a live figure or a dashboard: sharing, its links, and a dashboard's deletion.
-import { ask, page, prefix } from "./api.js";
+import { page } from "./api.js";
 import { exchange } from "./focus.js";
-import { isSure, workLinks } from "./links.js";
+import { workLinks } from "./links.js";
+import { leave, remove } from "./removal.js";
 import { share } from "./share.js";
 import { localize } from "./times.js";
 import { toast } from "./toast.js";
@@ -13,18 +14,9 @@ main.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
   if ("share" in button.dataset) share(`${path}/links`, name, update);
-  if ("delete" in button.dataset && isSure(button, "Really delete", "Press again to delete for good.")) remove();
+  if ("delete" in button.dataset) remove(path, name, () => leave(main), () => location.reload());
 });
 workLinks(main, update);
-
-async function remove() {
-  try {
-    await ask("DELETE", path);
-    location.href = prefix;
-  } catch (error) {
-    toast(error.message, { fault: true });
-  }
-}
 
 /** Bring the links to what the server has now. What is drawn stays as it is. */
 async function update() {

@@ -3,7 +3,7 @@ import { prefix } from "./api.js";
 
 const KINDS = [
   "figure.published", "figure.changed", "figure.deleted", "figure.restored",
-  "dashboard.published", "dashboard.deleted",
+  "dashboard.published", "dashboard.deleted", "dashboard.restored",
   "plot.captured", "session.started", "session.ended", "live.offered", "live.changed", "live.gone",
 ];
 

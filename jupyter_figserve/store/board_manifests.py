@@ -39,7 +39,7 @@ class BoardManifests:
         beside = self.root / "writing.tmp"
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(_to_json(manifest), file, ensure_ascii=False, separators=(",", ":"))
+            json.dump(to_json(manifest), file, ensure_ascii=False, separators=(",", ":"))
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, self._path(manifest.record.id))
@@ -50,6 +50,9 @@ class BoardManifests:
             self._path(dashboard_id).unlink()
             fsync_directory(self.root)
 
+    def has(self, dashboard_id: str) -> bool:
+        return self._path(dashboard_id).exists()
+
     def remove_leftover(self) -> None:
         """What a kill left half-written; the caller holds the catalog's write lock."""
         with contextlib.suppress(FileNotFoundError):
@@ -59,7 +62,7 @@ class BoardManifests:
         """Every dashboard's manifest; the path instead where one cannot be read."""
         for path in sorted(self.root.glob("*.json")):
             try:
-                yield _from_json(json.loads(path.read_text(encoding="utf-8")))
+                yield from_json(json.loads(path.read_text(encoding="utf-8")))
             except (OSError, ValueError, LookupError, TypeError, RecursionError, InvalidInput):
                 yield path
 
@@ -67,7 +70,7 @@ class BoardManifests:
         return self.root / f"{dashboard_id}.json"
 
 
-def _to_json(manifest: BoardManifest) -> dict[str, Any]:
+def to_json(manifest: BoardManifest) -> dict[str, Any]:
     record = manifest.record
     return {
         "format": _FORMAT,
@@ -78,7 +81,7 @@ def _to_json(manifest: BoardManifest) -> dict[str, Any]:
     }
 
 
-def _from_json(data: dict[str, Any]) -> BoardManifest:
+def from_json(data: dict[str, Any]) -> BoardManifest:
     """Of the fields that we know: a newer version of this package may have written more."""
     identity = Identity(**{field.name: data["identity"][field.name] for field in fields(Identity)})
     layout = Layout.from_json(data["layout"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -71,7 +72,7 @@ def clean_rows(connection: Connection, manifests: Manifests, now: float, keep_se
     )
 
 
-def clean_blobs(connection: Connection, blobs: Blobs, trash: Trash, now: float) -> Cleaned:
+def clean_blobs(connection: Connection, blobs: Blobs, trash: Trash[Any], now: float) -> Cleaned:
     """One batch of unreferenced blobs; the write lock is held while the files go, so no publish can meet them.
 
     Blobs let go since the earliest deletion that can be undone may be that figure's, and stay.
@@ -86,25 +87,35 @@ def clean_blobs(connection: Connection, blobs: Blobs, trash: Trash, now: float) 
     return Cleaned(blobs=len(digests))
 
 
-def clean_trash(connection: Connection, trash: Trash, manifests: Manifests, now: float) -> list[str]:
-    """Forget deletions that can be undone no more; returns the living figures that lack their manifest.
+class ManifestFiles(Protocol):
+    """What cleaning asks of manifests, whatever they tell of."""
 
-    A kill in the middle of a deletion or of its undoing leaves a figure that is both here and alive, with or without
-    its manifest, or a manifest of a figure that is deleted.
+    def has(self, its_id: str, /) -> bool: ...
+
+    def delete(self, its_id: str, /) -> None: ...
+
+
+def clean_trash(
+    connection: Connection, trash: Trash[Any], manifests: ManifestFiles, table: sa.Table, now: float
+) -> list[str]:
+    """Forget deletions that can be undone no more; returns what lives in ``table`` and lacks its manifest.
+
+    A kill in the middle of a deletion or of its undoing leaves a figure (or a dashboard) that is both here and alive,
+    with or without its manifest, or a manifest of one that is deleted.
     """
     found = list(trash.list())
     lacking = []
     for start in range(0, len(found), BATCH):
         some = found[start : start + BATCH]
-        query = sa.select(tables.figures.c.id).where(tables.figures.c.id.in_([one.figure for one in some]))
+        query = sa.select(table.c.id).where(table.c.id.in_([one.id for one in some]))
         alive = set(connection.execute(query).scalars())
         for one in some:
-            if one.figure in alive and not manifests.has(one.figure):
-                lacking.append(one.figure)
-            elif one.figure in alive:
+            if one.id in alive and not manifests.has(one.id):
+                lacking.append(one.id)
+            elif one.id in alive:
                 trash.drop(one)
             elif one.expires <= now:
-                manifests.delete(one.figure)
+                manifests.delete(one.id)
                 trash.drop(one)
     return lacking
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from . import events, tables
 from .figures import LIMIT, MOST, read_cursor, write_cursor
 from .parameter_links import ONTO_DASHBOARDS
 
-PUBLISHED, DELETED = "dashboard.published", "dashboard.deleted"
+PUBLISHED, DELETED, RESTORED = "dashboard.published", "dashboard.deleted", "dashboard.restored"
 _D, _F = tables.dashboards.c, tables.dashboard_figures.c
 
 
@@ -95,14 +95,26 @@ def list_page(
 
 
 def delete(connection: Connection, record: DashboardRecord, now: float) -> bool:
-    """Remove a dashboard with its links; what it showed stays. False when it is gone already."""
+    """Remove a dashboard with its links; what it showed is held until ``release``. False when it is gone already."""
     gone = connection.execute(tables.dashboards.delete().where(_D.id == record.id)).rowcount
     if not gone:
         return False
     ONTO_DASHBOARDS.remove_all(connection, record.id)
-    connection.execute(tables.dashboard_figures.delete().where(_F.dashboard == record.id))
     events.add(connection, now, record.owner, DELETED, _event_data(record))
     return True
+
+
+def release(connection: Connection, waiting: Collection[str]) -> None:
+    """Let go what dashboards showed that are there no more, but for those that may come back."""
+    there = sa.select(_D.id)
+    gone = connection.execute(sa.select(_F.dashboard).where(_F.dashboard.not_in(there)).distinct()).scalars()
+    for dashboard_id in set(gone) - set(waiting):
+        connection.execute(tables.dashboard_figures.delete().where(_F.dashboard == dashboard_id))
+
+
+def tell_restored(connection: Connection, record: DashboardRecord, now: float) -> None:
+    """The event of a deletion that was undone."""
+    events.add(connection, now, record.owner, RESTORED, _event_data(record))
 
 
 def rename_notebook(connection: Connection, owner: str, scope: str, old: str, new: str) -> list[str]:

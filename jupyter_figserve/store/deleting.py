@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
@@ -10,24 +11,34 @@ from ..errors import Conflict, NotFound
 from ..figure import FigureRecord, Version
 from . import events, figures, publishing, restoring, usage
 from .blobs import Blobs
-from .manifests import Manifest, Manifests
+from .manifests import Manifest, Manifests, from_json, to_json
 from .publishing import Limits
 from .trash import Trash
 
 
+def open_trash(directory: Path) -> Trash[Manifest]:
+    """Where the deleted figures of a data directory wait."""
+    return Trash(directory / "trash", to_json, from_json)
+
+
 def delete(
-    connection: Connection, record: FigureRecord, trash: Trash, manifests: Manifests, now: float, keep: float | None
+    connection: Connection,
+    record: FigureRecord,
+    trash: Trash[Manifest],
+    manifests: Manifests,
+    now: float,
+    keep: float | None,
 ) -> None:
     """Remove a figure with its links; for ``keep`` seconds it can come back, None when it cannot."""
     if keep is not None:
         # Written anew: views are counted in the catalog alone, and a link must not get them back.
-        trash.put(restoring.manifest_of(connection, record), now, now + keep)
+        trash.put(record.id, restoring.manifest_of(connection, record), now, now + keep)
     publishing.delete(connection, record, now)
     manifests.delete(record.id)
 
 
 def undelete(
-    connection: Connection, figure_id: str, trash: Trash, blobs: Blobs, limits: Limits, now: float
+    connection: Connection, figure_id: str, trash: Trash[Manifest], blobs: Blobs, limits: Limits, now: float
 ) -> FigureRecord:
     """Enter a deleted figure again, with versions and links; one that is there already is left alone.
 
@@ -58,7 +69,7 @@ def undelete(
     return record
 
 
-def hold_blobs(connection: Connection, trash: Trash, now: float) -> None:
+def hold_blobs(connection: Connection, trash: Trash[Manifest], now: float) -> None:
     """Let a catalog that was made anew know the blobs of what may still come back, so that cleaning spares them."""
     for one in trash.list():
         manifest = trash.read(one) if now < one.expires else None

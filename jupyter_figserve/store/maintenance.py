@@ -12,14 +12,13 @@ from pathlib import Path
 
 from . import deleting, tables
 from .blobs import LocalBlobs
-from .board_manifests import BoardManifests
+from .boards import Boards
 from .catalog import opened
 from .cleaning import Cleaned
 from .filesystem import DirectoryLock, fsync_directory, make_private_directory
 from .manifests import Manifests
 from .opening import CATALOG, open_store
-from .restoring import Restored, restore, restore_boards
-from .trash import Trash
+from .restoring import Restored, restore
 
 
 def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -> Restored:
@@ -39,10 +38,9 @@ def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -
             done = catalog.write(
                 lambda c: restore(c, Manifests(directory / "figures"), LocalBlobs(directory / "blobs"), progress)
             ).result()
-            boards = BoardManifests(directory / "dashboards")
-            entered, unreadable = catalog.write(lambda c: restore_boards(c, boards)).result()
+            entered, unreadable = catalog.write(Boards(directory).restore).result()
             done = replace(done, dashboards=entered, unreadable=(*done.unreadable, *unreadable))
-            trash = Trash(directory / "trash")
+            trash = deleting.open_trash(directory)
             catalog.write(lambda c: deleting.hold_blobs(c, trash, time.time())).result()
             keys = _read_keys(path)
             if keys:

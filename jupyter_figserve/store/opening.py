@@ -12,12 +12,12 @@ from ..errors import Conflict, ReadOnly
 from ..times import Clock, system_clock
 from . import live_manifests
 from .blobs import LocalBlobs
-from .board_manifests import BoardManifests
+from .boards import Boards
 from .catalog import Catalog, CatalogBroken
 from .filesystem import DirectoryLock, find_network_type, is_writable, make_private_directory
 from .manifests import Manifests
 from .publishing import Limits
-from .restoring import catch_up, restore, restore_boards
+from .restoring import catch_up, restore
 from .store import Store
 
 logger = logging.getLogger("jupyter_figserve")
@@ -150,7 +150,6 @@ def _rebuilt_in_memory(manifests: Manifests, blobs: LocalBlobs, reason: str) -> 
     """For reading only, from the manifests; the damaged file is left as it is."""
     catalog = Catalog(None)
     catalog.write(lambda connection: restore(connection, manifests, blobs)).result()
-    boards = BoardManifests(manifests.root.parent / "dashboards")
-    catalog.write(lambda connection: restore_boards(connection, boards)).result()
+    catalog.write(Boards(manifests.root.parent).restore).result()
     catalog.read_only_because = reason
     return catalog

@@ -11,12 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..figure import FigureRecord, Identity, Version
-from . import dashboards, events, figures, links, live_manifests, publishing, sessions, tables
+from . import events, figures, links, live_manifests, publishing, sessions, tables
 from .blobs import Blobs
-from .board_manifests import BoardManifest, BoardManifests
 from .live_manifests import LiveManifests
 from .manifests import Manifest, Manifests
-from .parameter_links import ONTO_DASHBOARDS
 from .sessions import Session
 
 _LOOKED_AT = 500
@@ -91,31 +89,6 @@ def write_manifest(connection: Connection, manifests: Manifests, figure_id: str)
     record = figures.find(connection, figure_id)
     if record is not None:
         manifests.write(manifest_of(connection, record))
-
-
-def write_board(connection: Connection, manifests: BoardManifests, dashboard_id: str) -> None:
-    """Bring a dashboard's manifest to what the catalog says; called in a write transaction."""
-    record = dashboards.find(connection, dashboard_id)
-    if record is not None:
-        shown = ONTO_DASHBOARDS.of(connection, dashboard_id)
-        manifests.write(BoardManifest(record, tuple(shown)))
-
-
-def restore_boards(connection: Connection, manifests: BoardManifests) -> tuple[int, tuple[Path, ...]]:
-    """Enter every dashboard into an empty catalog; how many, and which manifests could not be read.
-
-    Of two of one identity (one was published while the catalog was lost), the one that is met first stays.
-    """
-    done, unreadable = 0, []
-    for found in manifests.read_all():
-        if isinstance(found, Path):
-            unreadable.append(found)
-        elif dashboards.find_by_identity(connection, found.record.identity) is None:
-            dashboards.enter(connection, found.record)
-            for link in found.links:
-                ONTO_DASHBOARDS.add(connection, link)
-            done += 1
-    return done, tuple(unreadable)
 
 
 def catch_up(connection: Connection, manifests: Manifests) -> int:

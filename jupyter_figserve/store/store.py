@@ -32,9 +32,10 @@ from . import (
     publishing,
     restoring,
     sessions,
+    tables,
 )
 from .blobs import Blobs, LocalBlobs
-from .board_manifests import BoardManifests
+from .boards import Boards
 from .catalog import Catalog
 from .cleaning import Cleaned
 from .draft import Draft
@@ -44,7 +45,6 @@ from .linking import AnyLink
 from .live_manifests import LiveManifests
 from .manifests import Manifests
 from .publishing import Limits
-from .trash import Trash
 
 T = TypeVar("T")
 L = TypeVar("L", bound=AnyLink)
@@ -77,8 +77,8 @@ class Store:
         self.limits = limits
         self.keep_session_plots = keep_session_plots
         self.keep_deleted = keep_deleted
-        self.trash = Trash(directory / "trash")
-        self.boards = BoardManifests(directory / "dashboards")
+        self.trash = deleting.open_trash(directory)
+        self.boards = Boards(directory, keep_deleted)
         self.clock = clock
         self._lock = lock
         self._shard = 0
@@ -220,23 +220,27 @@ class Store:
 
     def publish_dashboard(self, identity: Identity, layout: Layout, session: str | None) -> Future[DashboardRecord]:
         """Keep ``layout`` as what the dashboard of this identity shows."""
-
-        def work(connection: Connection) -> DashboardRecord:
-            record = dashboards.publish(connection, identity, layout, session, self.clock())
-            self._write_board(connection, record.id)
-            return record
-
-        return self.write(work)
+        return self.write(lambda connection: self.boards.publish(connection, identity, layout, session, self.clock()))
 
     def delete_dashboard(self, record: DashboardRecord) -> Future[bool]:
-        """Remove a dashboard with its links; what it showed stays. False when it is gone already."""
+        """Remove a dashboard with its links, for ``keep_deleted`` seconds so that it can come back; what it showed
+        stays. False when it is gone already."""
+        return self.write(lambda connection: self.boards.delete(connection, record, self.clock()))
 
-        def work(connection: Connection) -> bool:
-            gone = dashboards.delete(connection, record, self.clock())
-            self.boards.delete(record.id)
-            return gone
+    def find_deleted_dashboard(self, dashboard_id: str) -> DashboardRecord | None:
+        """The dashboard as it was when it was deleted, None when it was not or cannot come back any more."""
+        manifest = self.boards.trash.find(dashboard_id, self.clock())
+        return manifest.record if manifest else None
 
-        return self.write(work)
+    def restore_dashboard(self, dashboard_id: str) -> Future[DashboardRecord]:
+        """Undo a deletion, with the links; what hinders it comes from the future (``Boards.undelete``)."""
+
+        def work() -> DashboardRecord:
+            record = self.catalog.transact(lambda c: self.boards.undelete(c, dashboard_id, self.clock()))
+            self.catalog.transact(lambda _: self.boards.trash.remove(dashboard_id))
+            return record
+
+        return self._submit(work)
 
     def follow_rename(self, owner: str, scope: str, old: str, new: str) -> Future[int]:
         """A notebook or directory moved: its figures go with it."""
@@ -246,7 +250,7 @@ class Store:
             for live_id in live.rename_notebook(connection, owner, scope, old, new):
                 self._write_live_manifest(connection, live_id)
             for dashboard_id in dashboards.rename_notebook(connection, owner, scope, old, new):
-                self._write_board(connection, dashboard_id)
+                self.boards.write_manifest(connection, dashboard_id)
             for figure_id in moved:
                 self._write_manifest(connection, figure_id)
             return len(moved)
@@ -261,6 +265,7 @@ class Store:
             self._shard += 1
             done = self.catalog.transact(lambda c: cleaning.clean_rows(c, self.manifests, now, self.keep_session_plots))
             self.catalog.transact(lambda c: self._clean_trash(c, now))
+            self.catalog.transact(lambda c: self.boards.clean(c, now))
             done += self.catalog.transact(lambda c: cleaning.clean_blobs(c, self.blobs, self.trash, now))
             done += self.catalog.transact(lambda c: cleaning.clean_shard(c, self.blobs, now, shard))
             if isinstance(self.blobs, LocalBlobs):
@@ -355,7 +360,7 @@ class Store:
         self.catalog.transact(lambda connection: cleaning.drop_unheld(connection, self.blobs, digests))
 
     def _clean_trash(self, connection: Connection, now: float) -> None:
-        for figure_id in cleaning.clean_trash(connection, self.trash, self.manifests, now):
+        for figure_id in cleaning.clean_trash(connection, self.trash, self.manifests, tables.figures, now):
             self._write_manifest(connection, figure_id)
 
     def _write_manifest(self, connection: Connection, figure_id: str) -> None:
@@ -364,13 +369,10 @@ class Store:
     def _write_live_manifest(self, connection: Connection, live_id: str) -> None:
         live_manifests.write_manifest(connection, self.live_manifests, live_id)
 
-    def _write_board(self, connection: Connection, dashboard_id: str) -> None:
-        restoring.write_board(connection, self.boards, dashboard_id)
-
     def _write_manifest_of(self, connection: Connection, link: AnyLink) -> None:
         """Bring the manifest of what a link shows to what the catalog says."""
         if isinstance(link, DashboardLink):
-            self._write_board(connection, link.dashboard)
+            self.boards.write_manifest(connection, link.dashboard)
         elif isinstance(link, LiveLink):
             self._write_live_manifest(connection, link.live)
         else:

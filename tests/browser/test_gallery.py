@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import zipfile
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -297,6 +298,73 @@ class TestLive:
             page.wait_for_function("() => document.querySelectorAll('.captured img').length === 2")
             assert page.get_by_text("running", exact=True).first.is_visible()
         page.wait_for_function("() => document.querySelectorAll('.captured').length === 0")
+
+
+class TestDashboards:
+    """Above the figures: each with a plan of its panels."""
+
+    @pytest.fixture
+    def board(self, server: ServerProcess, three: list[dict]) -> Iterator[dict]:
+        """Two figures above a text."""
+        figures = [{"kind": "figure", "figure": one["id"]} for one in three[:2]]
+        body = {"name": "sights", "title": "Sightings", "rows": [figures, [{"kind": "text", "markdown": "Notes"}]]}
+        made = server.fetch("figserve/api/dashboards", method="POST", body=body).json()
+        yield made
+        server.fetch(f"figserve/api/dashboards/{made['id']}", method="DELETE")
+
+    def test_plan_shows_its_panels(self, page, server, board) -> None:
+        """Pictures where figures are; the whole card is the link, and the keyboard stops at it and its buttons."""
+        open_own(page, server)
+        card = page.locator("[data-dashboard]")
+        kinds = "rows => rows.map(row => [...row.children].map(tile => tile.classList[1]))"
+        assert card.locator(".plan > div").evaluate_all(kinds) == [["figure", "figure"], ["text"]]
+        page.wait_for_function("() => [...document.querySelectorAll('.plan img')].every(i => i.naturalWidth >= 300)")
+        assert card.locator("img").count() == 2
+        stops = tab_stops(page)
+        assert {"A Sightings", "BUTTON Share Sightings", "BUTTON Delete Sightings"} <= set(stops)
+        check_phone(page)
+        box = card.locator(".plan").bounding_box()
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.wait_for_url(board["url"])
+
+    def test_new_picture_comes_by_itself(self, page, server, three, board) -> None:
+        """Into the plan too; a plan without news keeps its pictures as they are."""
+        open_own(page, server)
+        page.evaluate("() => { window.image = document.querySelector('.plan img'); }")
+        publish(server, name="four", title="Figure four")
+        page.get_by_role("heading", name="Figure four").wait_for()
+        assert page.evaluate("image.isConnected")
+        publish(server, make_png(320, 210, 9), name="one", title="Figure one")
+        page.wait_for_function("() => document.querySelector('.plan img').getAttribute('src').includes('version=2')")
+
+    def test_search_finds_it(self, page, server, board) -> None:
+        """By its title; other words do not."""
+        open_own(page, server, "figserve/?q=sighting")
+        assert page.locator("[data-dashboard] h3").all_text_contents() == ["Sightings"]
+        assert page.get_by_role("heading", name="Nothing matches").count() == 0
+        open_own(page, server, "figserve/?q=elephant")
+        assert page.locator("[data-dashboard]").count() == 0
+
+    def test_card_goes_at_once_and_comes_back(self, page, server, board) -> None:
+        """With its links."""
+        link = server.fetch(f"figserve/api/dashboards/{board['id']}/links", method="POST", body={}).json()
+        open_own(page, server)
+        page.get_by_role("button", name="Delete Sightings").click()
+        assert page.locator("[data-dashboard]").count() == 0
+        page.get_by_role("button", name="Undo").wait_for()
+        assert server.fetch(link["url"], anonymous=True).status == 404
+        page.get_by_role("button", name="Undo").click()
+        page.locator("[data-dashboard] h3").wait_for()
+        assert server.fetch(link["url"], anonymous=True).status == 200
+
+    def test_it_is_shared_from_its_card(self, page, server, board) -> None:
+        """As a figure is."""
+        open_own(page, server)
+        page.get_by_role("button", name="Share Sightings").click()
+        page.get_by_role("button", name="Make a link").click()
+        page.get_by_role("heading", name="The link is ready").wait_for()
+        url = page.locator("dialog code").first.text_content()
+        assert server.fetch(url, anonymous=True).status == 200
 
 
 class TestDeleting:

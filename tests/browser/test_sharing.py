@@ -122,17 +122,21 @@ def test_another_sites_link_runs_nothing_before_a_press(chromium, live_server, o
     assert page.locator("button:visible", has_text="Draw").count() == 0
 
 
-def test_dashboard_is_deleted_by_a_second_press(page, live_server: ServerProcess, offered: dict) -> None:
-    """It and its links are gone then, and the gallery is shown; the live figure stays."""
+def test_dashboards_deletion_can_be_undone(page, live_server: ServerProcess, offered: dict) -> None:
+    """The page says that it is gone, its link opens for nobody; Undo brings the page and the link back."""
     rows = [[{"kind": "text", "markdown": "Notes"}]]
     body = {"name": "short-lived", "title": "Short-lived", "rows": rows}
     board = live_server.fetch("figserve/api/dashboards", method="POST", body=body).json()
     log_in(page, live_server)
     see(page, board["url"])
+    url = make_link(page)
     page.get_by_role("button", name="Delete").click()
-    assert live_server.fetch(f"figserve/api/dashboards/{board['id']}").status == 200
-    page.get_by_role("button", name="Really delete").click()
-    page.wait_for_url("**/figserve/")
-    assert live_server.fetch(f"figserve/api/dashboards/{board['id']}").status == 404
-    page.get_by_role("heading", name="Dashboards").wait_for()
-    assert page.get_by_text("Short-lived").count() == 0
+    page.get_by_role("heading", name="Deleted").wait_for()
+    page.get_by_role("button", name="Undo").wait_for()
+    assert page.inner_text(".toast p") == "Deleted “Short-lived”. Its links no longer open."
+    assert live_server.fetch(url, anonymous=True, headers={"Accept": "text/html"}).status == 404
+    with page.expect_navigation():
+        page.get_by_role("button", name="Undo").click()
+    page.get_by_text("Notes").wait_for()
+    assert page.locator("[data-link]").count() == 1
+    assert live_server.fetch(url, anonymous=True, headers={"Accept": "text/html"}).status == 200

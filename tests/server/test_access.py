@@ -86,6 +86,7 @@ TABLE: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/api/dashboards/{id}"): (200, READ),
     ("HEAD", "/api/dashboards/{id}"): (200, READ),
     ("DELETE", "/api/dashboards/{id}"): (204, PUBLISH),
+    ("POST", "/api/dashboards/{id}/restore"): (200, PUBLISH),
     ("GET", "/api/dashboards/{id}/links"): (200, EITHER),
     ("HEAD", "/api/dashboards/{id}/links"): (200, EITHER),
     ("POST", "/api/dashboards/{id}/links"): (201, PUBLISH),

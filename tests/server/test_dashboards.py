@@ -158,6 +158,38 @@ class TestKept:
         assert (await owner.get(f"/api/links/{link['id']}")).status == 404
         assert (await owner.get(f"/api/figures/{figure['id']}")).status == 200
 
+    async def test_deletion_is_undone_with_its_links(self, owner, stranger):
+        """The link answers 404 while it is deleted, and as before afterwards; a second undoing is as good."""
+        board = await publish(owner, [figure_panel(await owner.publish())])
+        link = (await owner.post(f"/api/dashboards/{board['id']}/links")).json()
+        await owner.delete(f"/api/dashboards/{board['id']}")
+        assert (await stranger.get(link["url"])).status == 404
+        for _ in range(2):
+            answer = await owner.post(f"/api/dashboards/{board['id']}/restore")
+            assert (answer.status, answer.json()) == (200, board)
+        assert (await stranger.get(link["url"])).status == 200
+
+    async def test_what_cannot_come_back_is_404(self, owner, make_key):
+        """What never was, and what another owner deleted."""
+        board = await publish(owner, [TEXT])
+        await owner.delete(f"/api/dashboards/{board['id']}")
+        other = owner.bearing(await make_key("publish", owner="bob"))
+        answers = [
+            await owner.post("/api/dashboards/none/restore"),
+            await other.post(f"/api/dashboards/{board['id']}/restore"),
+        ]
+        assert [(answer.status, answer.code) for answer in answers] == [(404, "not_found")] * 2
+        assert (await owner.get(f"/api/dashboards/{board['id']}")).status == 404
+
+    async def test_taken_name_is_a_conflict(self, owner):
+        """The words say what to do."""
+        board = await publish(owner, [TEXT])
+        await owner.delete(f"/api/dashboards/{board['id']}")
+        await publish(owner, [TEXT, TEXT])
+        answer = await owner.post(f"/api/dashboards/{board['id']}/restore")
+        assert (answer.status, answer.code) == (409, "conflict")
+        assert "delete that one first" in answer.json()["error"]
+
     async def test_others_do_not_know_it(self, owner, stranger, make_key):
         """Neither to read nor to delete nor to share."""
         board = await publish(owner, [TEXT])

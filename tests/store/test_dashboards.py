@@ -79,7 +79,7 @@ def test_deletion_takes_links_and_manifest(store):
     assert store.delete_dashboard(board).result()
     assert not store.delete_dashboard(board).result()
     assert ONTO_DASHBOARDS.find_by_token(store.catalog.reader, TOKEN) is None
-    assert list(store.boards.read_all()) == []
+    assert list(store.boards.manifests.read_all()) == []
     with pytest.raises(Conflict):
         store.add_link(link_to(board.id)).result()
 

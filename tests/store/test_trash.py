@@ -1,4 +1,4 @@
-"""Deleted figures that may still come back, as files."""
+"""What was deleted and may still come back, as files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_figserve.store.manifests import Manifest
+from jupyter_figserve.store.manifests import Manifest, from_json, to_json
 from jupyter_figserve.store.restoring import manifest_of
 from jupyter_figserve.store.trash import Trash
 
@@ -15,8 +15,8 @@ from .making import START, publish, share
 
 
 @pytest.fixture
-def trash(tmp_path: Path) -> Trash:
-    return Trash(tmp_path / "trash")
+def trash(tmp_path: Path) -> Trash[Manifest]:
+    return Trash(tmp_path / "trash", to_json, from_json)
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def manifest(store) -> Manifest:
 
 def test_what_is_put_is_found_until_its_time_has_come(trash, manifest):
     """To the last link; a second later it is gone, and so is what was never there."""
-    trash.put(manifest, START, START + 60)
+    trash.put(manifest.record.id, manifest, START, START + 60)
     figure = manifest.record.id
     assert trash.find(figure, START + 59.9) == manifest
     assert trash.find(figure, START + 60) is None
@@ -38,8 +38,8 @@ def test_what_is_put_is_found_until_its_time_has_come(trash, manifest):
 def test_of_two_deletions_the_later_counts(trash, manifest):
     """A figure that came back, changed and was deleted again."""
     older = Manifest(manifest.record, manifest.versions, ())
-    trash.put(manifest, START + 10, START + 70)
-    trash.put(older, START, START + 60)
+    trash.put(manifest.record.id, manifest, START + 10, START + 70)
+    trash.put(older.record.id, older, START, START + 60)
     assert trash.find(manifest.record.id, START + 20) == manifest
     trash.remove(manifest.record.id)
     assert list(trash.list()) == []
@@ -47,7 +47,7 @@ def test_of_two_deletions_the_later_counts(trash, manifest):
 
 def test_damaged_file_is_no_figure(trash, manifest):
     """Nor is a file that somebody else put there."""
-    trash.put(manifest, START, START + 60)
+    trash.put(manifest.record.id, manifest, START, START + 60)
     (one,) = trash.list()
     one.path.write_text("{")
     (trash.root / "note.txt").write_text("mine")
@@ -58,8 +58,8 @@ def test_damaged_file_is_no_figure(trash, manifest):
 def test_oldest_deletion_is_of_those_that_can_be_undone(trash, manifest):
     """The blobs let go since then are held."""
     assert trash.oldest(START) is None
-    trash.put(manifest, START, START + 60)
-    trash.put(manifest, START + 5, START + 90)
+    trash.put(manifest.record.id, manifest, START, START + 60)
+    trash.put(manifest.record.id, manifest, START + 5, START + 90)
     assert trash.oldest(START + 30) == START
     assert trash.oldest(START + 60) == START + 5
     assert trash.oldest(START + 90) is None
@@ -67,7 +67,7 @@ def test_oldest_deletion_is_of_those_that_can_be_undone(trash, manifest):
 
 def test_files_are_private_and_nothing_is_left_half_written(trash, manifest):
     """Manifests name notebooks and people."""
-    trash.put(manifest, START, START + 60)
+    trash.put(manifest.record.id, manifest, START, START + 60)
     (one,) = trash.root.iterdir()
     assert stat.S_IMODE(one.stat().st_mode) == 0o600
     assert stat.S_IMODE(trash.root.stat().st_mode) == 0o700
