@@ -8,7 +8,7 @@ import pytest
 
 from ..conftest import require_package
 from .conftest import check_contrast
-from .test_widget import RUN, notebook
+from .lab import EXPOSED, notebook, open_notebook, run_all
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -43,24 +43,13 @@ WIDTHS = """
 """
 
 
-def open_notebook(page, server, name: str) -> None:
-    page.goto(f"{server.url}lab/tree/{name}?token={server.token}&reset")
-    page.wait_for_function("window.jupyterapp?.commands.hasCommand('notebook:run-all-cells')")
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell >> nth=0")
-
-
-def run_all(page) -> None:
-    page.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'")
-    page.evaluate(RUN)
-
-
 def see_width(page, place: str, width: int) -> None:
     page.wait_for_function(WIDTHS, arg=[place, width])
 
 
 @pytest.fixture
 def server(make_server):
-    return make_server(args=["--LabApp.expose_app_in_browser=True"])
+    return make_server(args=EXPOSED)
 
 
 def test_dashboard_works_while_the_kernel_is_idle_and_busy(chromium, server):

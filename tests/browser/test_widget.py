@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from jupyter_figserve.kernel.widget import read_module
+
+from .lab import EXPOSED, notebook, open_notebook, run_all
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -39,34 +39,16 @@ async (text) => {
 }
 """
 WIDTH = "width => document.querySelector('.figserve-live img')?.naturalWidth === width"
-RUN = "(() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); })()"
-
-
-def notebook(*sources: str) -> str:
-    cells = [
-        {"cell_type": "code", "id": f"c{i}", "metadata": {}, "execution_count": None, "outputs": [], "source": source}
-        for i, source in enumerate(sources)
-    ]
-    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return json.dumps({"cells": cells, "metadata": {"kernelspec": spec}, "nbformat": 4, "nbformat_minor": 5})
-
-
-def run_lab(page, server, name: str, cells: int) -> None:
-    """Run all of a notebook's cells in JupyterLab."""
-    page.goto(f"{server.url}lab/tree/{name}?token={server.token}&reset")
-    page.wait_for_function("window.jupyterapp?.commands.hasCommand('notebook:run-all-cells')")
-    page.wait_for_selector(f".jp-Notebook .jp-CodeCell >> nth={cells - 1}")
-    page.wait_for_selector("[data-status=idle], .jp-Notebook-ExecutionIndicator[data-status=idle]", state="attached")
-    page.evaluate(RUN)
 
 
 def test_widget_draws_while_the_kernel_is_busy(chromium, make_server):
     """The second cell waits until the widget itself lets it go on, and then sees what was moved."""
-    server = make_server(args=["--LabApp.expose_app_in_browser=True"])
+    server = make_server(args=EXPOSED)
     last = "_ = go.wait(60)\nprint('went', 'on', go.is_set())"
     (server.root / "widget.ipynb").write_text(notebook(FIRST, last, "print(sorted(widget.params.items()))"))
     page = chromium.new_page()
-    run_lab(page, server, "widget.ipynb", 3)
+    open_notebook(page, server, "widget.ipynb")
+    run_all(page)
     # The kernel is in the second cell by now.
     page.wait_for_function(WIDTH, arg=200)
     page.select_option(".figserve-live select", "Bear")
@@ -85,11 +67,12 @@ def test_widget_draws_while_the_kernel_is_busy(chromium, make_server):
 
 def test_widgets_are_sharp_on_dense_screens(chromium, make_server):
     """In the same size, with twice the pixels: a live figure's own widget, and a dashboard's."""
-    server = make_server(args=["--LabApp.expose_app_in_browser=True"])
+    server = make_server(args=EXPOSED)
     board = "figserve.Dashboard('Board', [[animal]])"
     (server.root / "dense.ipynb").write_text(notebook(FIRST, board))
     page = chromium.browser.new_context(device_scale_factor=2).new_page()
-    run_lab(page, server, "dense.ipynb", 2)
+    open_notebook(page, server, "dense.ipynb")
+    run_all(page)
     for widget in (".figserve-live", ".figserve-board"):
         page.wait_for_function(WIDTH.replace(".figserve-live", widget), arg=400)
         assert page.eval_on_selector(f"{widget} img", "image => image.clientWidth") == 200

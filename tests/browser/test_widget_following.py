@@ -13,8 +13,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from tests.security.actors import make_png, post_figure
 
 from ..conftest import require_package
-from .test_board_widget import open_notebook, run_all
-from .test_widget import notebook
+from .lab import EXPOSED, notebook, open_notebook, run_all
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -41,7 +40,7 @@ SEEN = "isHidden => { Object.defineProperty(document, 'hidden', { value: isHidde
 
 @pytest.fixture
 def server(make_server):
-    return make_server(args=["--LabApp.expose_app_in_browser=True"])
+    return make_server(args=EXPOSED)
 
 
 @pytest.fixture
