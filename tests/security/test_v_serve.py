@@ -242,6 +242,7 @@ WITHOUT_GET = {
     agent.AgentHandler,
     figures.SourceHandler,
     figures.RestoreHandler,
+    dashboards.DashboardRestoreHandler,
     sessions.SessionFiguresHandler,
     links.FindLinkHandler,
     links.LinkSizesHandler,
