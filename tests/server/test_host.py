@@ -47,11 +47,15 @@ def host(tmp_path_factory) -> Iterator[Host]:
         yield host
 
 
+def environment_of(home: Path) -> dict[str, str]:
+    """This process's, with Jupyter's directories below ``home``."""
+    names = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
+    return {**os.environ, **{f"JUPYTER_{name}": str(home / name) for name in names}}
+
+
 @contextmanager
 def started(home: Path, *traits: str) -> Iterator[Host]:
     reader, writer = os.pipe()
-    names = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
-    environment = {**os.environ, **{f"JUPYTER_{name}": str(home / name) for name in names}}
     arguments = [
         f"--FigServe.data_dir={home / 'figures'}",
         f"--FigServeHost.ready_fd={writer}",
@@ -67,7 +71,7 @@ def started(home: Path, *traits: str) -> Iterator[Host]:
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
-            env=environment,
+            env=environment_of(home),
             pass_fds=[writer],
             cwd=home,
         )
@@ -148,13 +152,12 @@ listen, tcpserver.add_accept_handler = tcpserver.add_accept_handler, listen_and_
 def test_signal_that_comes_while_it_binds_ends_it(tmp_path):
     """SIGTERM between the opening of the socket and its entry in the server's list."""
     traits = [f"--FigServe.data_dir={tmp_path / 'figures'}", "--ServerApp.port=0", f"--ServerApp.root_dir={tmp_path}"]
-    names = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
     done = subprocess.run(
         [sys.executable, "-c", SIGNALLED_WHILE_IT_BINDS + START, *traits],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        env={**os.environ, **{f"JUPYTER_{name}": str(tmp_path / name) for name in names}},
+        env=environment_of(tmp_path),
         timeout=DEADLINE,
     )
     assert done.returncode == 0, done.stderr

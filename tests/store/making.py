@@ -21,6 +21,14 @@ from jupyter_figserve.store.store import Store
 START = 1_800_000_000.0
 
 
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def kill(*_: object) -> None:
+    raise Killed
+
+
 class FakeClock:
     """Stands still until it is turned."""
 

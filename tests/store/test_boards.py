@@ -14,18 +14,10 @@ from jupyter_figserve.store import dashboards, events, sessions, tables
 from jupyter_figserve.store.maintenance import reindex
 from jupyter_figserve.store.parameter_links import ONTO_DASHBOARDS
 
-from .making import START, identity, publish, session
+from .making import START, Killed, identity, kill, publish, session
 
 HOUR = 3_600.0
 TOKEN = new_token()
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-def kill(*_arguments: object) -> None:
-    raise Killed
 
 
 @pytest.fixture

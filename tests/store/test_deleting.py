@@ -15,7 +15,7 @@ from jupyter_figserve.store.maintenance import reindex
 from jupyter_figserve.store.publishing import Limits
 from jupyter_figserve.store.usage import Quota
 
-from .making import START, assert_sound, blob_files, publish, session, share
+from .making import START, Killed, assert_sound, blob_files, kill, publish, session, share
 
 HOUR = 3_600.0
 
@@ -203,14 +203,6 @@ def test_reindex_brings_no_deleted_figure_back(open_here, directory: Path):
     assert again.restore_figure(goes.id).result().id == goes.id
     assert links.find_by_token(again.catalog.reader, token) is not None
     assert_sound(again)
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-def kill(*_: object) -> None:
-    raise Killed
 
 
 def test_kill_in_the_middle_of_a_deletion(store, monkeypatch):
