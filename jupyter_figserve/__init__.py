@@ -7,41 +7,41 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import FigServeError, NotConnected
-    from .kernel.captured import CapturedPlot, last, plots_dir
-    from .kernel.connection import connect
-    from .kernel.dashboard import Dashboard
-    from .kernel.live import LiveFigure, live
+    from .kernel.client.connection import connect
+    from .kernel.client.local_server import serve
+    from .kernel.dashboards.dashboard import Dashboard
+    from .kernel.dashboards.panels import Panel
+    from .kernel.figures.captured_plot import CapturedPlot, last, plots_dir
+    from .kernel.figures.publish import figures, publish, unpublish
+    from .kernel.figures.published_figure import Published, SharedLink
+    from .kernel.live.live_figure import LiveFigure, live
     from .kernel.magics import load_ipython_extension
-    from .kernel.panels import Panel
-    from .kernel.publication import Published, SharedLink
-    from .kernel.publish import figures, publish, unpublish
     from .kernel.render import render, render_url
-    from .kernel.serve import serve
-    from .parameters import Range
+    from .model.parameters import Range
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "CapturedPlot": ".kernel.captured",
-    "Dashboard": ".kernel.dashboard",
+    "CapturedPlot": ".kernel.figures.captured_plot",
+    "Dashboard": ".kernel.dashboards.dashboard",
     "FigServeError": ".errors",
-    "LiveFigure": ".kernel.live",
+    "LiveFigure": ".kernel.live.live_figure",
     "NotConnected": ".errors",
-    "Panel": ".kernel.panels",
-    "Published": ".kernel.publication",
-    "Range": ".parameters",
-    "SharedLink": ".kernel.publication",
-    "connect": ".kernel.connection",
-    "figures": ".kernel.publish",
-    "last": ".kernel.captured",
-    "live": ".kernel.live",
+    "Panel": ".kernel.dashboards.panels",
+    "Published": ".kernel.figures.published_figure",
+    "Range": ".model.parameters",
+    "SharedLink": ".kernel.figures.published_figure",
+    "connect": ".kernel.client.connection",
+    "figures": ".kernel.figures.publish",
+    "last": ".kernel.figures.captured_plot",
+    "live": ".kernel.live.live_figure",
     "load_ipython_extension": ".kernel.magics",
-    "plots_dir": ".kernel.captured",
-    "publish": ".kernel.publish",
+    "plots_dir": ".kernel.figures.captured_plot",
+    "publish": ".kernel.figures.publish",
     "render": ".kernel.render",
     "render_url": ".kernel.render",
-    "serve": ".kernel.serve",
-    "unpublish": ".kernel.publish",
+    "serve": ".kernel.client.local_server",
+    "unpublish": ".kernel.figures.publish",
 }
 
 __all__ = [

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_figserve.cli.commands.serve import host_arguments
 from jupyter_figserve.cli.parser import make_parser
-from jupyter_figserve.cli.serving import host_arguments
 
 DOCKERFILE = Path(__file__).parent.parent / "deploy" / "Dockerfile"
 

@@ -7,13 +7,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import doctor, exporting, keys, links, listing, maintenance, publishing, serving
-from .command import COMMANDS, FAILED, INTERRUPTED, OK, PIPE_CLOSED, USAGE, Command
+from .commands import doctor, export, keys, links, maintain, publish, serve, show
 from .output import clean
 from .parser import make_parser, parse
+from .registry import COMMANDS, FAILED, INTERRUPTED, OK, PIPE_CLOSED, USAGE, Command
 
 __all__ = ["COMMANDS", "FAILED", "INTERRUPTED", "OK", "PIPE_CLOSED", "USAGE", "main", "make_parser", "parse"]
-MODULES = (doctor, exporting, keys, links, listing, maintenance, publishing, serving)
+MODULES = (doctor, export, keys, links, show, maintain, publish, serve)
 """Importing them makes their commands."""
 
 

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from .command import COMMANDS, GROUPS, ORDER, Command
 from .output import clean
+from .registry import COMMANDS, GROUPS, ORDER, Command
 
 _TRAIT = re.compile(r"--[A-Z]\w*(\.\w+)+=.*", re.DOTALL)
 _KEY = re.compile(r"fsk_[a-z0-9]{8}_[A-Za-z0-9_-]{16,}")

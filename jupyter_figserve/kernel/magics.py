@@ -9,11 +9,11 @@ import sys
 from typing import Any, NoReturn
 
 from ..errors import FigServeError, OutputInvalid, UnsupportedType
-from ..formats import FORMATS
-from . import display
-from .connection import HOW_TO_CONNECT, Connection, check, find_connection
-from .publication import Published
-from .publish import publish
+from ..model.formats import FORMATS
+from .client.connection import HOW_TO_CONNECT, Connection, check, find_connection
+from .figures import display
+from .figures.publish import publish
+from .figures.published_figure import Published
 
 
 def load_ipython_extension(ip: Any) -> None:

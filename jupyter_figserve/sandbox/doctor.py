@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from .pool import LocalRenderer
+from .host.pool import LocalRenderer
 from .renderer import Report
 
 MEANINGS = {

@@ -8,8 +8,8 @@ import struct
 import zlib
 from collections.abc import Callable
 
-from ..figure import Payload
-from ..formats import FORMATS
+from ..model.figures import Payload
+from ..model.formats import FORMATS
 from .renderer import ALL, Job, Rendered, Report
 
 LIBRARIES = {"python": "3.11", "matplotlib": "3.11.2", "numpy": "2.4.6"}

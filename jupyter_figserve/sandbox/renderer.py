@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from ..figure import Payload
+from ..model.figures import Payload
 
 Tier = Literal["FULL", "NS", "STRICT", "none"]
 Kind = Literal["code", "figure", "function", "card"]

@@ -15,37 +15,36 @@ from traitlets import TraitError
 
 from .. import __version__
 from ..errors import FigServeError
-from ..livefigure import LiveRecord
-from ..store.opening import open_store
-from ..store.publishing import Limits
+from ..model.live import LiveRecord
+from ..store.admin.opening import open_store
+from ..store.catalog.publishing import Limits
+from ..store.catalog.quotas import Quota
+from ..store.files.blob_cache import BlobCache
 from ..store.store import Store
-from ..store.usage import Quota
-from .access import Gate, Guesses
-from .capture import Capture, CaptureLimits
-from .control import Controls
-from .delivery import BlobCache
-from .detached import DetachedFunctions
-from .events import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventHub
-from .frames import FrameSigner, read_secrets
-from .kernels import Kernels
-from .last_pictures import LastPictures
-from .live_figures import LiveFigures, LiveLimits
-from .offers import Offers
-from .plots import SessionPlots
-from .preserving import Preserving
-from .rates import Rate
-from .rendering import RenderTraits
-from .renderurls import UrlSigner
-from .ring import Captured
-from .routes import make_routes
-from .runtime import SessionDirectories
-from .services import Services, Settings
-from .shared import SharedFigures
-from .sizes import LinkSizes
-from .templating import make_templates
-from .traits import FigServeTraits, seconds_of
-from .urls import Urls
-from .views import Views
+from .config import FigServeTraits, seconds_of
+from .render_config import RenderTraits
+from .services.addresses import Urls
+from .services.auth.credentials import Gate, Guesses
+from .services.auth.rate_limits import Rate
+from .services.auth.signing import FrameSigner, UrlSigner, read_secrets
+from .services.events.event_hub import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventHub
+from .services.figures.svg_archiver import Preserving
+from .services.links.resolver import SharedFigures
+from .services.links.view_counter import Views
+from .services.live.control_channel import Controls
+from .services.live.detached import DetachedFunctions
+from .services.live.image_cache import LastPictures
+from .services.live.registry import Offers
+from .services.live.service import LiveFigures, LiveLimits
+from .services.rendering.sizes import LinkSizes
+from .services.sessions.capture import Capture, CaptureLimits
+from .services.sessions.directories import SessionDirectories
+from .services.sessions.kernels import Kernels
+from .services.sessions.plots import SessionPlots
+from .services.sessions.ring_buffer import Captured
+from .web.context import Services, Settings
+from .web.http.templates import make_templates
+from .web.routes import make_routes
 
 _CLEAN_MILLISECONDS = 600_000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..figure import Identity, Payload, Source, Version, digest_of
+from ..model.figures import Identity, Payload, Source, Version, digest_of
 
 
 @dataclass(frozen=True)

@@ -16,35 +16,26 @@ from typing import Any, TypeVar
 
 from sqlalchemy.engine import Connection
 
-from ..dashboard import DashboardLink, DashboardRecord, Layout
 from ..errors import FigServeError, NotFound, QuotaExceeded, ReadOnly
-from ..figure import FigureRecord, Identity, Payload, Source, Version, digest_of
-from ..livefigure import LiveLink
-from ..times import Clock, system_clock
-from . import (
-    cleaning,
-    dashboards,
-    deleting,
-    figures,
-    linking,
-    live,
-    live_manifests,
-    publishing,
-    restoring,
-    sessions,
-    tables,
-)
-from .blobs import Blobs, LocalBlobs
-from .boards import Boards
-from .catalog import Catalog
-from .cleaning import Cleaned
+from ..model.dashboards import DashboardLink, DashboardRecord, Layout
+from ..model.figures import FigureRecord, Identity, Payload, Source, Version, digest_of
+from ..model.live import LiveLink
+from ..model.times import Clock, system_clock
+from .admin import deletion, garbage_collection, rebuild
+from .admin.boards import Boards
+from .admin.garbage_collection import Cleaned
+from .catalog import dashboards, figures, link_targets, live_figures, pagination, publishing, sessions, tables
+from .catalog.database import Catalog
+from .catalog.figures import Filter
+from .catalog.link_targets import AnyLink
+from .catalog.pagination import Page
+from .catalog.publishing import Limits
 from .draft import Draft
-from .figures import Filter, Page
-from .filesystem import DirectoryLock
-from .linking import AnyLink
-from .live_manifests import LiveManifests
-from .manifests import Manifests
-from .publishing import Limits
+from .files import live_manifests
+from .files.blobs import Blobs, LocalBlobs
+from .files.filesystem import DirectoryLock
+from .files.live_manifests import LiveManifests
+from .files.manifests import Manifests
 
 T = TypeVar("T")
 L = TypeVar("L", bound=AnyLink)
@@ -77,7 +68,7 @@ class Store:
         self.limits = limits
         self.keep_session_plots = keep_session_plots
         self.keep_deleted = keep_deleted
-        self.trash = deleting.open_trash(directory)
+        self.trash = deletion.open_trash(directory)
         self.boards = Boards(directory, keep_deleted)
         self.clock = clock
         self._lock = lock
@@ -108,7 +99,7 @@ class Store:
     def versions(self, figure_id: str) -> Sequence[Version]:
         return figures.versions(self.catalog.reader, figure_id)
 
-    def list_figures(self, which: Filter, limit: int = figures.LIMIT, cursor: str | None = None) -> Future[Page]:
+    def list_figures(self, which: Filter, limit: int = pagination.LIMIT, cursor: str | None = None) -> Future[Page]:
         """One page, newest first, and the cursor of the next; what looks at every figure is done aside.
 
         Raises
@@ -171,7 +162,7 @@ class Store:
         def work(connection: Connection) -> int:
             found = [record for record in (figures.find(connection, one) for one in figure_ids) if record is not None]
             for record in found:
-                deleting.delete(connection, record, self.trash, self.manifests, self.clock(), self.keep_deleted)
+                deletion.delete(connection, record, self.trash, self.manifests, self.clock(), self.keep_deleted)
             return len(found)
 
         return self.write(work)
@@ -185,7 +176,7 @@ class Store:
         """Undo a deletion, with versions and links; what hinders it comes from the future (``deleting.undelete``)."""
 
         def enter(connection: Connection) -> FigureRecord:
-            record = deleting.undelete(connection, figure_id, self.trash, self.blobs, self.limits, self.clock())
+            record = deletion.undelete(connection, figure_id, self.trash, self.blobs, self.limits, self.clock())
             self._write_manifest(connection, record.id)
             return record
 
@@ -198,14 +189,14 @@ class Store:
 
     def add_link(self, link: AnyLink) -> Future[None]:
         def work(connection: Connection) -> None:
-            linking.add(connection, link)
+            link_targets.add(connection, link)
             self._write_manifest_of(connection, link)
 
         return self.write(work)
 
     def change_link(self, link: L, changes: dict[str, Any]) -> Future[L]:
         def work(connection: Connection) -> L:
-            linking.change(connection, link, changes)
+            link_targets.change(connection, link, changes)
             self._write_manifest_of(connection, link)
             return replace(link, **changes)
 
@@ -213,7 +204,7 @@ class Store:
 
     def revoke_link(self, link: AnyLink) -> Future[None]:
         def work(connection: Connection) -> None:
-            linking.remove(connection, link)
+            link_targets.remove(connection, link)
             self._write_manifest_of(connection, link)
 
         return self.write(work)
@@ -247,7 +238,7 @@ class Store:
 
         def work(connection: Connection) -> int:
             moved = sessions.rename_notebook(connection, owner, scope, old, new)
-            for live_id in live.rename_notebook(connection, owner, scope, old, new):
+            for live_id in live_figures.rename_notebook(connection, owner, scope, old, new):
                 self._write_live_manifest(connection, live_id)
             for dashboard_id in dashboards.rename_notebook(connection, owner, scope, old, new):
                 self.boards.write_manifest(connection, dashboard_id)
@@ -263,13 +254,15 @@ class Store:
         def work() -> Cleaned:
             now, shard = self.clock(), self._shard
             self._shard += 1
-            done = self.catalog.transact(lambda c: cleaning.clean_rows(c, self.manifests, now, self.keep_session_plots))
+            done = self.catalog.transact(
+                lambda c: garbage_collection.clean_rows(c, self.manifests, now, self.keep_session_plots)
+            )
             self.catalog.transact(lambda c: self._clean_trash(c, now))
             self.catalog.transact(lambda c: self.boards.clean(c, now))
-            done += self.catalog.transact(lambda c: cleaning.clean_blobs(c, self.blobs, self.trash, now))
-            done += self.catalog.transact(lambda c: cleaning.clean_shard(c, self.blobs, now, shard))
+            done += self.catalog.transact(lambda c: garbage_collection.clean_blobs(c, self.blobs, self.trash, now))
+            done += self.catalog.transact(lambda c: garbage_collection.clean_shard(c, self.blobs, now, shard))
             if isinstance(self.blobs, LocalBlobs):
-                self.blobs.sweep(now - cleaning.BLOB_GRACE)
+                self.blobs.sweep(now - garbage_collection.BLOB_GRACE)
             return done
 
         return self._submit(work)
@@ -357,14 +350,14 @@ class Store:
     def _drop_unheld(self, held: Sequence[tuple[str, bytes]]) -> None:
         """What was refused leaves nothing behind."""
         digests = [digest for digest, _ in held]
-        self.catalog.transact(lambda connection: cleaning.drop_unheld(connection, self.blobs, digests))
+        self.catalog.transact(lambda connection: garbage_collection.drop_unheld(connection, self.blobs, digests))
 
     def _clean_trash(self, connection: Connection, now: float) -> None:
-        for figure_id in cleaning.clean_trash(connection, self.trash, self.manifests, tables.figures, now):
+        for figure_id in garbage_collection.clean_trash(connection, self.trash, self.manifests, tables.figures, now):
             self._write_manifest(connection, figure_id)
 
     def _write_manifest(self, connection: Connection, figure_id: str) -> None:
-        restoring.write_manifest(connection, self.manifests, figure_id)
+        rebuild.write_manifest(connection, self.manifests, figure_id)
 
     def _write_live_manifest(self, connection: Connection, live_id: str) -> None:
         live_manifests.write_manifest(connection, self.live_manifests, live_id)

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_figserve.figure import digest_of, new_id
-from jupyter_figserve.links import hash_secret, new_link_id, new_token
-from jupyter_figserve.store.opening import CATALOG, open_store
+from jupyter_figserve.model.figures import digest_of, new_id
+from jupyter_figserve.model.links import hash_secret, new_link_id, new_token
+from jupyter_figserve.store.admin.opening import CATALOG, open_store
 
 _PER_NOTEBOOK = 20
 _LINKED_EVERY = 10

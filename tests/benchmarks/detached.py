@@ -20,7 +20,7 @@ _CELL = (
     + """
 import pickle
 import jupyter_figserve as figserve
-from jupyter_figserve.kernel.detaching import pickle_function
+from jupyter_figserve.kernel.live.detach import pickle_function
 table = np.random.default_rng(0).random(100_000)
 kept = figserve.live(line)
 

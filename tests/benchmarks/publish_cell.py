@@ -12,8 +12,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import jupyter_figserve as figserve
-from jupyter_figserve.encode import encode
-from jupyter_figserve.kernel import sources
+from jupyter_figserve.kernel.figures import source_uploader
+from jupyter_figserve.plotting.encode import encode
 
 Change = Callable[[int], None]
 _POINTS = 5_000
@@ -87,7 +87,7 @@ def measure(make: Callable[[], tuple[Any, Change]], rounds: int) -> dict[str, fl
             step += 1
             change(step)
             times[name].append(_timed(ways[name]))
-            assert sources.flush(30)
+            assert source_uploader.flush(30)
     plt.close(figure)
     return {name: 1_000 * statistics.median(values[_WARM_UP:]) for name, values in times.items()}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from jupyter_figserve.sandbox.pool import LocalRenderer
+from jupyter_figserve.sandbox.host.pool import LocalRenderer
 from jupyter_figserve.sandbox.renderer import Job
 
 from .report import Row

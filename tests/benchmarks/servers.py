@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from jupyter_figserve.demo.server_process import Response, ServerProcess
-from jupyter_figserve.png import encode_png
+from jupyter_figserve.plotting.png import encode_png
 
 REPOSITORY = Path(__file__).parents[2]
 _SECONDS_TO_START = 30

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from jupyter_figserve.figure import Identity, Payload
+from jupyter_figserve.model.figures import Identity, Payload
+from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.draft import Draft
-from jupyter_figserve.store.opening import open_store
 
 from . import servers
 from .report import Row

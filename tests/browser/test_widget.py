@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.kernel.widget import read_module
+from jupyter_figserve.kernel.live.widget import read_module
 
 from .lab import EXPOSED, notebook, open_notebook, run_all
 

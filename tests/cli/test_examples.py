@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_figserve import cli
-from jupyter_figserve.cli.command import ORDER
+from jupyter_figserve.cli.registry import ORDER
 from tests.server.pictures import SVG, png
 
 from .conftest import DEADLINE, Shell

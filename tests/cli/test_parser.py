@@ -6,8 +6,8 @@ import pytest
 
 import jupyter_figserve
 from jupyter_figserve import cli
-from jupyter_figserve.cli.command import ORDER
 from jupyter_figserve.cli.parser import _TRAIT
+from jupyter_figserve.cli.registry import ORDER
 
 KEY = f"fsk_{'a1' * 4}_{'b-_C' * 10}xyz"
 TOKEN = "aB3_-" * 6 + "xY"

@@ -18,12 +18,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from jupyter_figserve.errors import OutputInvalid
-from jupyter_figserve.figure import Payload, digest_of
-from jupyter_figserve.kernel import connection as connections
-from jupyter_figserve.kernel.address import parse_exact
-from jupyter_figserve.kernel.cell import Names
-from jupyter_figserve.kernel.client import Client
-from jupyter_figserve.kernel.connection import Connection
+from jupyter_figserve.kernel.client import connection as connections
+from jupyter_figserve.kernel.client.address import parse_exact
+from jupyter_figserve.kernel.client.client import Client
+from jupyter_figserve.kernel.client.connection import Connection
+from jupyter_figserve.kernel.figures.cell import Names
+from jupyter_figserve.model.figures import Payload, digest_of
 
 KEY = "fsk_abcdefgh_" + "k" * 43
 PNG = base64.b64decode(
@@ -263,7 +263,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("FIGSERVE_URL", "FIGSERVE_API_KEY", "KERNEL_FIGSERVE_URL", "KERNEL_FIGSERVE_KEY", "JPY_PARENT_PID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("KERNEL_FIGSERVE_CA", raising=False)
-    monkeypatch.setattr("jupyter_figserve.kernel.cell.names", Names())
+    monkeypatch.setattr("jupyter_figserve.kernel.figures.cell.names", Names())
     monkeypatch.setattr(connections, "_kept", {})
     monkeypatch.setattr(connections, "_warned", set())
     yield
@@ -318,8 +318,8 @@ def encoder(monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
     """The fake in the place of both modules, so that a test says what a figure is encoded as."""
     fake = FakeEncoder()
     module = SimpleNamespace(encode=fake.encode)
-    monkeypatch.setitem(sys.modules, "jupyter_figserve.encode", module)
-    monkeypatch.setattr("jupyter_figserve.describe.libraries", fake.libraries)
+    monkeypatch.setitem(sys.modules, "jupyter_figserve.plotting.encode", module)
+    monkeypatch.setattr("jupyter_figserve.plotting.describe.libraries", fake.libraries)
     pickling = SimpleNamespace(pickle_figure=fake.pickle_figure)
-    monkeypatch.setitem(sys.modules, "jupyter_figserve.pickling", pickling)
+    monkeypatch.setitem(sys.modules, "jupyter_figserve.plotting.pickling", pickling)
     return fake

@@ -77,7 +77,7 @@ def test_a_result_that_is_no_figure_leaves_the_current_one(shell, encoder, monke
             raise errors.OutputInvalid("Not a figure.")
         return FakeEncoded()
 
-    monkeypatch.setattr(sys.modules["jupyter_figserve.encode"], "encode", encode)
+    monkeypatch.setattr(sys.modules["jupyter_figserve.plotting.encode"], "encode", encode)
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", SimpleNamespace(get_fignums=lambda: [1], get_backend=str))
     assert run(shell, "%%publish a\n(1, 2)").success
     assert asked == [(1, 2), None]

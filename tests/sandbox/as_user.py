@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from jupyter_figserve.sandbox.syscalls import call
+from jupyter_figserve.sandbox.jail.syscalls import call
 
 USER = 54_321
 NEW_MOUNTS, BIND, RECURSIVE, PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import psutil
 
 from jupyter_figserve.errors import FigServeError
-from jupyter_figserve.sandbox.pool import LocalRenderer
+from jupyter_figserve.sandbox.host.pool import LocalRenderer
 from jupyter_figserve.sandbox.renderer import Job, Options, Rendered
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ import os
 import struct
 import sys
 
-from jupyter_figserve.sandbox.syscalls import architecture, call, prctl
+from jupyter_figserve.sandbox.jail.syscalls import architecture, call, prctl
 
 NEW_USER = 0x10000000
 EPERM, ENOSYS, ENOSPC = (0x50000 | number for number in (errno.EPERM, errno.ENOSYS, errno.ENOSPC))

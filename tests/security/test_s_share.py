@@ -16,7 +16,7 @@ import pytest
 
 from jupyter_figserve.demo.server_process import Response, ServerProcess, fetch
 from jupyter_figserve.errors import NotFound
-from jupyter_figserve.server.frames import LIFE_SECONDS, FrameSigner
+from jupyter_figserve.server.services.auth.signing import LIFE_SECONDS, FrameSigner
 from tests.conftest import MakeServer
 from tests.waiting import wait_until
 

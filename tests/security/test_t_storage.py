@@ -10,22 +10,15 @@ from pathlib import Path
 import pytest
 
 from jupyter_figserve.errors import FigServeError, ReadOnly
-from jupyter_figserve.figure import digest_of
-from jupyter_figserve.links import Key, hash_secret, new_key, new_token
-from jupyter_figserve.server.delivery import BlobCache
-from jupyter_figserve.server.shared import LinkGone, SharedFigures
-from jupyter_figserve.store import keys, links
-from jupyter_figserve.store.maintenance import reindex
-from jupyter_figserve.store.opening import open_store
-from tests.soak.killing import (
-    Promised,
-    assert_kept,
-    assert_served,
-    is_hashed,
-    is_plain,
-    kill_publisher,
-    kill_server,
-)
+from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.model.keys import Key, new_key
+from jupyter_figserve.model.links import hash_secret, new_token
+from jupyter_figserve.server.services.links.resolver import LinkGone, SharedFigures
+from jupyter_figserve.store.admin.offline import reindex
+from jupyter_figserve.store.admin.opening import open_store
+from jupyter_figserve.store.catalog import keys, links
+from jupyter_figserve.store.files.blob_cache import BlobCache
+from tests.soak.killing import Promised, assert_kept, assert_served, is_hashed, is_plain, kill_publisher, kill_server
 from tests.store.making import START, FakeClock, hear, other_process, publish, say, share
 
 
@@ -130,10 +123,10 @@ _OTHER = """
 import sys
 from pathlib import Path
 from jupyter_figserve.errors import FigServeError
-from jupyter_figserve.server.delivery import BlobCache
-from jupyter_figserve.server.shared import SharedFigures
+from jupyter_figserve.server.web.http.conditional_get import BlobCache
+from jupyter_figserve.server.web.links.public_handler import SharedFigures
 from jupyter_figserve.store import keys, links
-from jupyter_figserve.store.opening import open_store
+from jupyter_figserve.store.admin.opening import open_store
 from tests.store.making import FakeClock, publish
 store = open_store(Path(sys.argv[1]), clock=FakeClock())
 shared = SharedFigures(store, BlobCache(store.blobs, 1_000_000))
@@ -196,7 +189,7 @@ def test_t5_two_servers_on_one_directory(store):
 _BUSY = """
 import sys
 from pathlib import Path
-from jupyter_figserve.store.opening import open_store
+from jupyter_figserve.store.admin.opening import open_store
 from tests.soak.killing import ALL_VERSIONS
 from tests.store.making import draft
 store = open_store(Path(sys.argv[1]), limits=ALL_VERSIONS)

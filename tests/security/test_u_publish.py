@@ -20,19 +20,7 @@ import pytest
 from jupyter_figserve.demo.server_process import ServerProcess
 from tests.conftest import ELSEWHERE
 
-from .actors import (
-    HTML,
-    PNG,
-    SVG,
-    ask_raw,
-    make_key,
-    make_png,
-    open_raw,
-    post_figure,
-    publish,
-    read_all,
-    share,
-)
+from .actors import HTML, PNG, SVG, ask_raw, make_key, make_png, open_raw, post_figure, publish, read_all, share
 from .evil import SVGS
 
 MEGABYTE = 2**20

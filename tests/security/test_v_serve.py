@@ -12,36 +12,65 @@ import pytest
 import sqlalchemy as sa
 
 from jupyter_figserve.demo.server_process import ServerProcess
-from jupyter_figserve.figure import Payload
-from jupyter_figserve.livefigure import Request
-from jupyter_figserve.server import (
-    agent,
-    dashboard_links,
-    dashboard_pages,
-    dashboards,
-    diagnosis,
-    embedding,
-    events,
-    export,
-    figures,
-    gallery,
-    keys,
-    links,
-    live,
-    live_links,
-    live_sources,
-    openapi,
-    pages,
-    renders,
-    renderurls,
-    sessions,
-    shared,
-    status,
+from jupyter_figserve.model.figures import Payload
+from jupyter_figserve.model.live import Request
+from jupyter_figserve.server.services.live.image_cache import LastPicture
+from jupyter_figserve.server.web.dashboards.handlers import DashboardHandler, DashboardRestoreHandler, DashboardsHandler
+from jupyter_figserve.server.web.dashboards.page_handlers import (
+    DashboardBytesHandler,
+    DashboardEventsHandler,
+    DashboardPageHandler,
 )
-from jupyter_figserve.server.base import MissingHandler
-from jupyter_figserve.server.last_pictures import LastPicture
-from jupyter_figserve.server.routes import ROUTES, make_routes
-from jupyter_figserve.store import tables
+from jupyter_figserve.server.web.figures.export_handler import ExportHandler
+from jupyter_figserve.server.web.figures.gallery import GalleryHandler
+from jupyter_figserve.server.web.figures.handlers import (
+    FigureBytesHandler,
+    FigureHandler,
+    FiguresHandler,
+    RestoreHandler,
+    SourceHandler,
+    VersionsHandler,
+)
+from jupyter_figserve.server.web.figures.page_handlers import FigurePageHandler
+from jupyter_figserve.server.web.http.handler import MissingHandler
+from jupyter_figserve.server.web.http.static_handler import StaticHandler
+from jupyter_figserve.server.web.keys import KeyHandler, KeysHandler
+from jupyter_figserve.server.web.links.dashboard_links import DashboardLinksHandler
+from jupyter_figserve.server.web.links.handlers import (
+    FigureLinksHandler,
+    FindLinkHandler,
+    LinkHandler,
+    LinksHandler,
+    LinkSizesHandler,
+)
+from jupyter_figserve.server.web.links.oembed import FrameHandler, OEmbedHandler
+from jupyter_figserve.server.web.links.public_handler import LinkHandler as PublicLinkHandler
+from jupyter_figserve.server.web.links.public_live import LiveLinksHandler
+from jupyter_figserve.server.web.live.agent import AgentHandler
+from jupyter_figserve.server.web.live.handlers import (
+    FrozenHandler,
+    LastingBytesHandler,
+    LastingPageHandler,
+    LiveBytesHandler,
+    LiveListHandler,
+    LivePageHandler,
+)
+from jupyter_figserve.server.web.live.source_handlers import LiveSourceHandler
+from jupyter_figserve.server.web.rendering.handlers import RendersHandler, SimpleRenderHandler
+from jupyter_figserve.server.web.rendering.signed_urls import RenderUrlHandler, SignedRenderHandler
+from jupyter_figserve.server.web.routes import ROUTES, make_routes
+from jupyter_figserve.server.web.sessions.handlers import (
+    LastHandler,
+    PlotHandler,
+    PlotsHandler,
+    SessionFiguresHandler,
+    SessionsHandler,
+)
+from jupyter_figserve.server.web.system.diagnosis import DiagnosisHandler
+from jupyter_figserve.server.web.system.event_stream import EventsHandler
+from jupyter_figserve.server.web.system.openapi import OpenApiHandler
+from jupyter_figserve.server.web.system.status import StatusHandler
+from jupyter_figserve.store.catalog import tables
 from tests.server.making import make_session, offer_live
 
 from .actors import HTML, PDF, PNG, SVG, ask_raw, make_key, make_png, publish, share
@@ -111,8 +140,8 @@ async def make_samples(owner, services) -> list[Sample]:
     for name, data, policy in (("svg", SVG, DRAWING), ("png", PNG, IMAGE), ("html", HTML, IMAGE)):
         session.drop(f"dropped.{name}", data)
         full = {"svg": "image/svg+xml; charset=utf-8", "html": "text/html; charset=utf-8"}.get(name, "image/png")
-        made.append(Sample(sessions.PlotHandler, f"/plots/{SESSION}/dropped.{name}", policy, True, full, True))
-    made.append(Sample(sessions.PlotHandler, f"/plots/{SESSION}/cell-1.png", IMAGE, True, "image/png", True))
+        made.append(Sample(PlotHandler, f"/plots/{SESSION}/dropped.{name}", policy, True, full, True))
+    made.append(Sample(PlotHandler, f"/plots/{SESSION}/cell-1.png", IMAGE, True, "image/png", True))
     for name, data, mimetype, policy in (
         ("png", PNG, "image/png", IMAGE),
         ("svg", SVG, "image/svg+xml", DRAWING),
@@ -124,8 +153,8 @@ async def make_samples(owner, services) -> list[Sample]:
         token = link["url"].rpartition("/")[2]
         full = f"{mimetype}; charset=utf-8" if name == "svg" else mimetype
         made += [
-            Sample(figures.FigureBytesHandler, f"/figures/{record['id']}.{name}", policy, True, full, True),
-            Sample(shared.LinkHandler, f"/f/{token}.{name}", policy, False, full, True),
+            Sample(FigureBytesHandler, f"/figures/{record['id']}.{name}", policy, True, full, True),
+            Sample(PublicLinkHandler, f"/f/{token}.{name}", policy, False, full, True),
         ]
     figure, html = record["id"], "text/html; charset=utf-8"
     framed = await owner.publish("html", HTML, "text/html")
@@ -145,67 +174,65 @@ async def make_samples(owner, services) -> list[Sample]:
     rows = [[{"kind": "live", "live": animal}]]
     live_board = (await owner.post("/api/dashboards", {"title": "Live", "rows": rows})).json()["id"]
     private = [
-        (dashboards.DashboardsHandler, "/api/dashboards"),
-        (dashboards.DashboardHandler, f"/api/dashboards/{board}"),
-        (dashboard_links.DashboardLinksHandler, f"/api/dashboards/{board}/links"),
-        (live_links.LiveLinksHandler, f"/api/live/{animal}/links"),
-        (sessions.SessionsHandler, "/api/sessions"),
-        (sessions.LastHandler, f"/api/sessions/{SESSION}/last"),
-        (sessions.PlotsHandler, f"/plots/{SESSION}"),
-        (figures.FiguresHandler, "/api/figures"),
-        (figures.FigureHandler, f"/api/figures/{figure}"),
-        (figures.VersionsHandler, f"/api/figures/{figure}/versions"),
-        (links.FigureLinksHandler, f"/api/figures/{figure}/links"),
-        (links.LinksHandler, "/api/links"),
-        (links.LinkHandler, f"/api/links/{link['id']}"),
-        (keys.KeysHandler, "/api/keys"),
-        (keys.KeyHandler, f"/api/keys/{key}"),
-        (diagnosis.DiagnosisHandler, "/api/diagnosis"),
+        (DashboardsHandler, "/api/dashboards"),
+        (DashboardHandler, f"/api/dashboards/{board}"),
+        (DashboardLinksHandler, f"/api/dashboards/{board}/links"),
+        (LiveLinksHandler, f"/api/live/{animal}/links"),
+        (SessionsHandler, "/api/sessions"),
+        (LastHandler, f"/api/sessions/{SESSION}/last"),
+        (PlotsHandler, f"/plots/{SESSION}"),
+        (FiguresHandler, "/api/figures"),
+        (FigureHandler, f"/api/figures/{figure}"),
+        (VersionsHandler, f"/api/figures/{figure}/versions"),
+        (FigureLinksHandler, f"/api/figures/{figure}/links"),
+        (LinksHandler, "/api/links"),
+        (LinkHandler, f"/api/links/{link['id']}"),
+        (KeysHandler, "/api/keys"),
+        (KeyHandler, f"/api/keys/{key}"),
+        (DiagnosisHandler, "/api/diagnosis"),
     ]
     made += [Sample(handler, path, JSON, True) for handler, path in private]
     board_link = (await owner.post(f"/api/dashboards/{framed_board}/links")).json()["url"].rpartition("/")[2]
     live_board_link = (await owner.post(f"/api/dashboards/{live_board}/links")).json()["url"].rpartition("/")[2]
     live_link = (await owner.post(f"/api/live/{animal}/links")).json()["url"].rpartition("/")[2]
     made += [
-        Sample(dashboard_pages.DashboardPageHandler, f"/dashboards/{board}", PAGE, True, html),
-        Sample(dashboard_pages.DashboardPageHandler, f"/dashboards/{framed_board}", PAGE_WITH_FRAME, True, html),
-        Sample(dashboard_pages.DashboardBytesHandler, f"/dashboards/{board}.png", IMAGE, True, "image/png", True),
-        Sample(dashboard_pages.DashboardBytesHandler, f"/dashboards/{board}.json", JSON, True),
-        Sample(shared.LinkHandler, f"/f/{board_link}", PAGE_WITH_FRAME, False, html),
-        Sample(shared.LinkHandler, f"/f/{board_link}/embed", PAGE_WITH_FRAME, False, html),
-        Sample(shared.LinkHandler, f"/f/{board_link}.json", JSON, False),
-        Sample(shared.LinkHandler, f"/f/{board_link}.png", IMAGE, False, "image/png", True),
-        Sample(shared.LinkHandler, f"/f/{board_link}/1-1.png", IMAGE, False, "image/png", True),
-        Sample(dashboard_pages.DashboardPageHandler, f"/dashboards/{live_board}", PAGE_OF_LIVE, True, html),
-        Sample(shared.LinkHandler, f"/f/{live_board_link}", PAGE_OF_LIVE, False, html),
-        Sample(shared.LinkHandler, f"/f/{live_board_link}/embed", PAGE_OF_LIVE, False, html),
-        Sample(shared.LinkHandler, f"/f/{live_board_link}/1-1.png", IMAGE, False, "image/png", True),
-        Sample(shared.LinkHandler, f"/f/{live_board_link}/1-1.html", IMAGE, False, html, True),
-        Sample(shared.LinkHandler, f"/f/{live_board_link}/1-1.json", JSON, False),
-        Sample(shared.LinkHandler, f"/f/{live_board_link}/1-1.html?_frame=1", JSON, False, headers=AS_JSON),
+        Sample(DashboardPageHandler, f"/dashboards/{board}", PAGE, True, html),
+        Sample(DashboardPageHandler, f"/dashboards/{framed_board}", PAGE_WITH_FRAME, True, html),
+        Sample(DashboardBytesHandler, f"/dashboards/{board}.png", IMAGE, True, "image/png", True),
+        Sample(DashboardBytesHandler, f"/dashboards/{board}.json", JSON, True),
+        Sample(PublicLinkHandler, f"/f/{board_link}", PAGE_WITH_FRAME, False, html),
+        Sample(PublicLinkHandler, f"/f/{board_link}/embed", PAGE_WITH_FRAME, False, html),
+        Sample(PublicLinkHandler, f"/f/{board_link}.json", JSON, False),
+        Sample(PublicLinkHandler, f"/f/{board_link}.png", IMAGE, False, "image/png", True),
+        Sample(PublicLinkHandler, f"/f/{board_link}/1-1.png", IMAGE, False, "image/png", True),
+        Sample(DashboardPageHandler, f"/dashboards/{live_board}", PAGE_OF_LIVE, True, html),
+        Sample(PublicLinkHandler, f"/f/{live_board_link}", PAGE_OF_LIVE, False, html),
+        Sample(PublicLinkHandler, f"/f/{live_board_link}/embed", PAGE_OF_LIVE, False, html),
+        Sample(PublicLinkHandler, f"/f/{live_board_link}/1-1.png", IMAGE, False, "image/png", True),
+        Sample(PublicLinkHandler, f"/f/{live_board_link}/1-1.html", IMAGE, False, html, True),
+        Sample(PublicLinkHandler, f"/f/{live_board_link}/1-1.json", JSON, False),
+        Sample(PublicLinkHandler, f"/f/{live_board_link}/1-1.html?_frame=1", JSON, False, headers=AS_JSON),
     ]
     made += [
-        Sample(status.StatusHandler, "/api/status", JSON, False),
+        Sample(StatusHandler, "/api/status", JSON, False),
+        Sample(OpenApiHandler, "/api/openapi.yaml", JSON, False, "application/yaml; charset=utf-8", breaks=False),
+        Sample(OEmbedHandler, f"/oembed?url=https%3A%2F%2Fx%2Ff%2F{token}", JSON, False),
+        Sample(PublicLinkHandler, f"/f/{token}.json", JSON, False),
+        Sample(PublicLinkHandler, f"/f/{token}", PAGE, False, html),
+        Sample(PublicLinkHandler, f"/f/{token}/embed", PAGE, False, html),
+        Sample(PublicLinkHandler, f"/f/{framed_token}", PAGE_WITH_FRAME, False, html),
+        Sample(PublicLinkHandler, f"/f/{framed_token}/embed", PAGE_WITH_FRAME, False, html),
+        Sample(PublicLinkHandler, f"/f/{framed_token}.html", PAGE_WITH_FRAME, False, html),
+        Sample(ExportHandler, "/export.zip", JSON, True, "application/zip"),
+        Sample(GalleryHandler, "/", PAGE, True, html),
+        Sample(GalleryHandler, "/?q=sales&show=shared", PAGE, True, html),
+        Sample(FigurePageHandler, f"/figures/{figure}", PAGE, True, html),
+        Sample(FigurePageHandler, f"/figures/{figure}?version=1&with=1", PAGE, True, html),
+        Sample(FigurePageHandler, f"/figures/{framed['id']}", PAGE_WITH_FRAME, True, html),
+        Sample(FigureBytesHandler, f"/figures/{framed['id']}.html", IMAGE, True, html, True),
+        Sample(FrameHandler, f"/frame/{signed}.html", IMAGE, False, html),
         Sample(
-            openapi.OpenApiHandler, "/api/openapi.yaml", JSON, False, "application/yaml; charset=utf-8", breaks=False
-        ),
-        Sample(embedding.OEmbedHandler, f"/oembed?url=https%3A%2F%2Fx%2Ff%2F{token}", JSON, False),
-        Sample(shared.LinkHandler, f"/f/{token}.json", JSON, False),
-        Sample(shared.LinkHandler, f"/f/{token}", PAGE, False, html),
-        Sample(shared.LinkHandler, f"/f/{token}/embed", PAGE, False, html),
-        Sample(shared.LinkHandler, f"/f/{framed_token}", PAGE_WITH_FRAME, False, html),
-        Sample(shared.LinkHandler, f"/f/{framed_token}/embed", PAGE_WITH_FRAME, False, html),
-        Sample(shared.LinkHandler, f"/f/{framed_token}.html", PAGE_WITH_FRAME, False, html),
-        Sample(export.ExportHandler, "/export.zip", JSON, True, "application/zip"),
-        Sample(gallery.GalleryHandler, "/", PAGE, True, html),
-        Sample(gallery.GalleryHandler, "/?q=sales&show=shared", PAGE, True, html),
-        Sample(pages.FigurePageHandler, f"/figures/{figure}", PAGE, True, html),
-        Sample(pages.FigurePageHandler, f"/figures/{figure}?version=1&with=1", PAGE, True, html),
-        Sample(pages.FigurePageHandler, f"/figures/{framed['id']}", PAGE_WITH_FRAME, True, html),
-        Sample(figures.FigureBytesHandler, f"/figures/{framed['id']}.html", IMAGE, True, html, True),
-        Sample(embedding.FrameHandler, f"/frame/{signed}.html", IMAGE, False, html),
-        Sample(
-            embedding.FrameHandler,
+            FrameHandler,
             f"/frame/{signed}.html",
             FRAMED,
             False,
@@ -213,7 +240,7 @@ async def make_samples(owner, services) -> list[Sample]:
             headers=(("Sec-Fetch-Dest", "iframe"),),
         ),
         Sample(
-            renderurls.SignedRenderHandler,
+            SignedRenderHandler,
             (await owner.post("/api/renders/url", {"code": "1"})).json()["url"].partition("/figserve")[2],
             IMAGE,
             False,
@@ -221,39 +248,39 @@ async def make_samples(owner, services) -> list[Sample]:
             is_bytes=True,
             breaks=False,
         ),
-        Sample(live.LiveListHandler, "/api/live", JSON, True),
-        Sample(live.LivePageHandler, "/live/k1/animal", PAGE_OF_LIVE, True, html),
-        Sample(live.LastingPageHandler, f"/live/f/{animal}", PAGE_OF_LIVE, True, html),
-        Sample(shared.LinkHandler, f"/f/{live_link}", PAGE_OF_LIVE, False, html),
-        Sample(shared.LinkHandler, f"/f/{live_link}/embed", PAGE_OF_LIVE, False, html),
-        Sample(shared.LinkHandler, f"/f/{live_link}.png", IMAGE, False, "image/png", True),
-        Sample(live.LastingBytesHandler, f"/live/f/{animal}.html", IMAGE, True, html, True),
-        Sample(live.LastingBytesHandler, f"/live/f/{animal}.html?_frame=1", JSON, True, headers=AS_JSON),
-        Sample(shared.LinkHandler, f"/f/{live_link}.html?_frame=1", JSON, False, headers=AS_JSON),
-        Sample(live.LiveBytesHandler, "/live/k1/animal.png", IMAGE, True, "image/png", True),
-        Sample(live.LastingBytesHandler, f"/live/f/{animal}.png", IMAGE, True, "image/png", True),
-        Sample(pages.StaticHandler, "/static/figserve.css", PAGE, False, "text/css; charset=utf-8", breaks=False),
-        Sample(pages.StaticHandler, "/static/icon.svg", PAGE, False, "image/svg+xml", breaks=False),
+        Sample(LiveListHandler, "/api/live", JSON, True),
+        Sample(LivePageHandler, "/live/k1/animal", PAGE_OF_LIVE, True, html),
+        Sample(LastingPageHandler, f"/live/f/{animal}", PAGE_OF_LIVE, True, html),
+        Sample(PublicLinkHandler, f"/f/{live_link}", PAGE_OF_LIVE, False, html),
+        Sample(PublicLinkHandler, f"/f/{live_link}/embed", PAGE_OF_LIVE, False, html),
+        Sample(PublicLinkHandler, f"/f/{live_link}.png", IMAGE, False, "image/png", True),
+        Sample(LastingBytesHandler, f"/live/f/{animal}.html", IMAGE, True, html, True),
+        Sample(LastingBytesHandler, f"/live/f/{animal}.html?_frame=1", JSON, True, headers=AS_JSON),
+        Sample(PublicLinkHandler, f"/f/{live_link}.html?_frame=1", JSON, False, headers=AS_JSON),
+        Sample(LiveBytesHandler, "/live/k1/animal.png", IMAGE, True, "image/png", True),
+        Sample(LastingBytesHandler, f"/live/f/{animal}.png", IMAGE, True, "image/png", True),
+        Sample(StaticHandler, "/static/figserve.css", PAGE, False, "text/css; charset=utf-8", breaks=False),
+        Sample(StaticHandler, "/static/icon.svg", PAGE, False, "image/svg+xml", breaks=False),
     ]
     return made
 
 
 WITHOUT_GET = {
-    agent.AgentHandler,
-    figures.SourceHandler,
-    figures.RestoreHandler,
-    dashboards.DashboardRestoreHandler,
-    sessions.SessionFiguresHandler,
-    links.FindLinkHandler,
-    links.LinkSizesHandler,
-    live.FrozenHandler,
-    live_sources.LiveSourceHandler,
-    renders.RendersHandler,
-    renders.SimpleRenderHandler,
-    renderurls.RenderUrlHandler,
+    AgentHandler,
+    SourceHandler,
+    RestoreHandler,
+    DashboardRestoreHandler,
+    SessionFiguresHandler,
+    FindLinkHandler,
+    LinkSizesHandler,
+    FrozenHandler,
+    LiveSourceHandler,
+    RendersHandler,
+    SimpleRenderHandler,
+    RenderUrlHandler,
 }
-RUNNING = {live.LiveBytesHandler, live.LastingBytesHandler, dashboard_pages.DashboardBytesHandler}
-STREAMS = {events.EventsHandler, dashboard_pages.DashboardEventsHandler}
+RUNNING = {LiveBytesHandler, LastingBytesHandler, DashboardBytesHandler}
+STREAMS = {EventsHandler, DashboardEventsHandler}
 
 
 def check(answer, policy: str, *, is_private: bool, is_bytes: bool = False) -> None:

@@ -14,12 +14,13 @@ from tornado.httpclient import HTTPRequest
 from tornado.httputil import HTTPHeaders
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
-from jupyter_figserve.links import Key, hash_secret, new_key
+from jupyter_figserve.model.keys import Key, new_key
+from jupyter_figserve.model.links import hash_secret
 from jupyter_figserve.sandbox.fake import FakeRenderer
 from jupyter_figserve.server.app import FigServe
-from jupyter_figserve.server.rendering import RenderTraits
-from jupyter_figserve.server.services import Services
-from jupyter_figserve.store import keys
+from jupyter_figserve.server.render_config import RenderTraits
+from jupyter_figserve.server.web.context import Services
+from jupyter_figserve.store.catalog import keys
 
 from . import contract
 from .making import jupyter  # noqa: F401

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jupyter_client.session import Session
 
-from jupyter_figserve.figure import Identity, Payload
-from jupyter_figserve.formats import FORMATS
-from jupyter_figserve.livefigure import Declaration, Request
-from jupyter_figserve.server.calls import Drawing
-from jupyter_figserve.server.capture import Tap
-from jupyter_figserve.server.ring import Ring
-from jupyter_figserve.server.services import Services
-from jupyter_figserve.store import live, sessions
-from jupyter_figserve.store.usage import Quota
+from jupyter_figserve.model.figures import Identity, Payload
+from jupyter_figserve.model.formats import FORMATS
+from jupyter_figserve.model.live import Declaration, Request
+from jupyter_figserve.server.services.live.call_queue import Drawing
+from jupyter_figserve.server.services.sessions.capture import Tap
+from jupyter_figserve.server.services.sessions.ring_buffer import Ring
+from jupyter_figserve.server.web.context import Services
+from jupyter_figserve.store.catalog import live_figures, sessions
+from jupyter_figserve.store.catalog.quotas import Quota
 
 from ..waiting import PATIENCE
 from .pictures import png
@@ -167,5 +167,5 @@ async def offer_live(services) -> str:
     """The lasting id of a live figure that a kernel offered which is gone."""
     identity = Identity(services.settings.owner, "", "", "k1", "animal")
     now = services.store.clock()
-    offering = services.store.write(lambda c: live.offer(c, identity, "k1", Declaration("animal"), now))
+    offering = services.store.write(lambda c: live_figures.offer(c, identity, "k1", Declaration("animal"), now))
     return (await asyncio.wrap_future(offering)).id

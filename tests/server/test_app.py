@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.server.routes import make_routes
-from jupyter_figserve.store import links
-from jupyter_figserve.store.opening import open_store
+from jupyter_figserve.server.web.routes import make_routes
+from jupyter_figserve.store.admin.opening import open_store
+from jupyter_figserve.store.catalog import links
 
 
 class TestUnderAHub:

@@ -16,14 +16,14 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from jupyter_figserve.demo.server_process import ServerProcess
-from jupyter_figserve.figure import digest_of
-from jupyter_figserve.links import hash_secret
-from jupyter_figserve.store import figures, links, tables
-from jupyter_figserve.store.catalog import Catalog
-from jupyter_figserve.store.manifests import Manifest
-from jupyter_figserve.store.opening import open_store
-from jupyter_figserve.store.publishing import Limits
-from jupyter_figserve.store.restoring import restore
+from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.model.links import hash_secret
+from jupyter_figserve.store.admin.opening import open_store
+from jupyter_figserve.store.admin.rebuild import restore
+from jupyter_figserve.store.catalog import figures, links, tables
+from jupyter_figserve.store.catalog.database import Catalog
+from jupyter_figserve.store.catalog.publishing import Limits
+from jupyter_figserve.store.files.manifests import Manifest
 from jupyter_figserve.store.store import Store
 from tests.server.pictures import png
 from tests.store.making import assert_sound, hear, other_process, stored_files
@@ -33,8 +33,8 @@ ALL_VERSIONS = Limits(keep_versions=0)
 _PUBLISHER = """
 import itertools, os, sys
 from pathlib import Path
-from jupyter_figserve.links import new_token
-from jupyter_figserve.store.opening import open_store
+from jupyter_figserve.model.links import new_token
+from jupyter_figserve.store.admin.opening import open_store
 from tests.soak.killing import ALL_VERSIONS
 from tests.store.making import draft, share
 store = open_store(Path(sys.argv[1]), limits=ALL_VERSIONS)

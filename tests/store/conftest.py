@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_figserve.store.opening import open_store
+from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.store import Store
 
 from .making import FakeClock

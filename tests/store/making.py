@@ -11,11 +11,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from jupyter_figserve.figure import Identity, Payload, digest_of
-from jupyter_figserve.links import Link, hash_secret, new_link_id, new_token
-from jupyter_figserve.store import tables
+from jupyter_figserve.model.figures import Identity, Payload, digest_of
+from jupyter_figserve.model.links import Link, hash_secret, new_link_id, new_token
+from jupyter_figserve.store.catalog import tables
+from jupyter_figserve.store.catalog.sessions import Session
 from jupyter_figserve.store.draft import Draft
-from jupyter_figserve.store.sessions import Session
 from jupyter_figserve.store.store import Store
 
 START = 1_800_000_000.0

@@ -8,9 +8,9 @@ import threading
 import pytest
 
 from jupyter_figserve.errors import InvalidInput, QuotaExceeded, ReadOnly, Unavailable
-from jupyter_figserve.figure import digest_of
-from jupyter_figserve.store import blobs, manifests
-from jupyter_figserve.store.figures import Filter
+from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.store.catalog.figures import Filter
+from jupyter_figserve.store.files import blobs, manifests
 
 from .making import assert_sound, blob_files, draft, publish, share
 

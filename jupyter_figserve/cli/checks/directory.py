@@ -17,8 +17,8 @@ _LEAST_SHARE = 0.05
 
 def check_directory(path: Path) -> Iterator[Result]:
     """One on this machine, whether a server has it or not."""
-    from ...store.inspecting import find_fault, inspect_directory
-    from ...store.opening import CATALOG
+    from ...store.admin.diagnosis import find_fault, inspect_directory
+    from ...store.admin.opening import CATALOG
 
     found = inspect_directory(path).as_json()
     if not found["exists"]:
@@ -77,7 +77,7 @@ def _bad_catalog(path: str, says: str) -> Result:
 def _check_lock(path: Path) -> Iterator[Result]:
     """Servers share it; who holds it alone keeps every other one from starting."""
     from ...errors import Conflict
-    from ...store.filesystem import DirectoryLock
+    from ...store.files.filesystem import DirectoryLock
 
     lock = DirectoryLock(path)
     if not lock.path.exists():

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import FigServeError
-from ..connecting import make_client
-from ..servers import Running, command_line, find_running, process_environment
+from ..running_servers import Running, command_line, find_running, process_environment
+from ..server_selection import make_client
 from .kernels import ask
 from .result import Result, note, ok, wrong
 from .server import Examination
@@ -136,7 +136,7 @@ def dead_files() -> Iterator[Result]:
     """What servers leave behind that were killed."""
     from jupyter_core.paths import jupyter_runtime_dir
 
-    from ..servers import is_alive
+    from ..running_servers import is_alive
 
     for path in sorted(Path(jupyter_runtime_dir()).glob("jpserver-*.json")):
         try:

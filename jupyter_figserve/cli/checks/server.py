@@ -12,7 +12,7 @@ from .directory import judge_directory
 from .result import Result, note, ok, wrong
 
 if TYPE_CHECKING:
-    from ...kernel.client import Client
+    from ...kernel.client.client import Client
 
 _SKEW = 30
 _SET_CLOCK = "sudo timedatectl set-ntp true"
@@ -49,7 +49,7 @@ class Examination:
         yield self._check_sandbox()
 
     def _reach(self) -> list[Result]:
-        from ...kernel.answers import parse_json
+        from ...kernel.client.responses import parse_json
 
         try:
             with self.client.stream("GET", "api/status") as response:
@@ -180,8 +180,8 @@ class Examination:
         return ok("public_url", public, "It leads to this server.")
 
     def _status_at(self, url: str) -> Any:
-        from ...kernel.address import parse_exact
-        from ...kernel.client import Client
+        from ...kernel.client.address import parse_exact
+        from ...kernel.client.client import Client
 
         return Client(parse_exact(url), None, ca_file=self._ca_file).get("api/status")
 

@@ -11,8 +11,8 @@ import sys
 import pytest
 
 from jupyter_figserve.cli.checks.directory import check_directory, judge_directory
-from jupyter_figserve.store.filesystem import DirectoryLock
-from jupyter_figserve.store.opening import open_store
+from jupyter_figserve.store.admin.opening import open_store
+from jupyter_figserve.store.files.filesystem import DirectoryLock
 from tests.conftest import ELSEWHERE
 
 
@@ -91,7 +91,7 @@ def test_a_network_file_system(directory, monkeypatch, tmp_path):
     """Named by its type, with the setting that puts the catalog elsewhere."""
     mounts = tmp_path / "mountinfo"
     mounts.write_text(f"1 2 0:9 / {tmp_path} rw - fuse.sshfs host:/x rw\n")
-    monkeypatch.setattr("jupyter_figserve.store.filesystem.find_network_type.__defaults__", (mounts,))
+    monkeypatch.setattr("jupyter_figserve.store.files.filesystem.find_network_type.__defaults__", (mounts,))
     check, state, says, mend = only(check_directory(directory))
     assert (check, state) == ("network_file_system", "wrong")
     assert "fuse.sshfs" in says
@@ -113,7 +113,7 @@ def test_a_damaged_catalog(directory):
 def test_a_lock_that_another_process_holds(directory):
     """Alone, as `reindex` does; one that servers share is none."""
     program = (
-        "import sys, pathlib; from jupyter_figserve.store.filesystem import DirectoryLock;"
+        "import sys, pathlib; from jupyter_figserve.store.files.filesystem import DirectoryLock;"
         "DirectoryLock(pathlib.Path(sys.argv[1])).acquire(exclusive=sys.argv[2] == 'alone');"
         "print('held', flush=True); sys.stdin.read()"
     )

@@ -14,8 +14,8 @@ import pytest
 from jupyter_figserve.cli.checks.result import Result
 from jupyter_figserve.cli.checks.server import Examination
 from jupyter_figserve.demo.server_process import ServerProcess
-from jupyter_figserve.kernel.address import parse_pasted
-from jupyter_figserve.kernel.client import Client
+from jupyter_figserve.kernel.client.address import parse_pasted
+from jupyter_figserve.kernel.client.client import Client
 
 
 def examine(url: str, key: str | None, ca_file: str | None = None) -> dict[str, Result]:

@@ -1,0 +1,115 @@
+"""The Jupyter servers that this user has running here, by the files that they leave for programs. Any process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..kernel.client.address import Address
+
+_WILDCARDS = ("", "*", "0.0.0.0", "::", "[::]")  # noqa: S104 - compared with, never bound
+_FILE = re.compile(r"jpserver-[0-9]+\.json")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server whose process lives.
+
+    Parameters
+    ----------
+    url
+        As the server itself says it, with its base URL.
+    address
+        Where it is to be dialled: on loopback, where it listens on every address.
+    token
+        Of a login; "" where the server has a password or none.
+    """
+
+    path: Path
+    process: int
+    url: str
+    address: Address
+    token: str
+    root: str
+
+    def __repr__(self) -> str:
+        return f"<server of process {self.process} at {self.url}>"
+
+
+def find_running() -> list[Running]:
+    """All of them, newest first, with the extension or without."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    found = []
+    with contextlib.suppress(OSError):
+        files = [path for path in Path(jupyter_runtime_dir()).iterdir() if _FILE.fullmatch(path.name)]
+        for path in sorted(files, key=_age):
+            server = _read(path)
+            if server is not None and is_alive(server.process):
+                found.append(server)
+    return found
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process of this user's has this id."""
+    try:
+        os.kill(process, 0)
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+def command_line(process: int) -> list[str]:
+    """The words that started a process; empty where this system does not show them."""
+    with contextlib.suppress(OSError):
+        return [
+            word.decode(errors="replace") for word in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0") if word
+        ]
+    return []
+
+
+def process_environment(process: int) -> dict[str, str]:
+    """The environment that a process of this user's was started with; empty where this system does not show it."""
+    with contextlib.suppress(OSError):
+        words = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+        return dict(os.fsdecode(word).split("=", 1) for word in words if b"=" in word)
+    return {}
+
+
+def _age(path: Path) -> float:
+    with contextlib.suppress(OSError):
+        return -path.stat().st_mtime
+    return 0.0
+
+
+def _read(path: Path) -> Running | None:
+    """None for what is no file of a server's, or of another user's."""
+    from ..errors import InvalidInput
+
+    try:
+        if path.lstat().st_uid != os.getuid() or path.is_symlink():
+            return None
+        info = json.loads(path.read_text(encoding="utf-8"))
+        url, token, process = info["url"], info["token"], int(info["pid"])
+        if not isinstance(url, str) or not isinstance(token, str):
+            return None
+        return Running(path, process, url, _address(info, url), token, str(info.get("root_dir", "")))
+    except (OSError, ValueError, KeyError, TypeError, InvalidInput):
+        return None
+
+
+def _address(info: dict[str, Any], url: str) -> Address:
+    from dataclasses import replace
+
+    from ..kernel.client.address import PREFIX, parse_exact
+
+    address = parse_exact(f"{url.rstrip('/')}/{PREFIX}")
+    if not info.get("sock") and info.get("hostname", "") in _WILDCARDS:
+        return replace(address, host="127.0.0.1")
+    return address

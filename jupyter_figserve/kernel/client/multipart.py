@@ -1,0 +1,48 @@
+"""A publish as a multipart/form-data body, written by hand so that bytes are copied once. Kernel."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from ...model.formats import get_format_of_mimetype
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a form; ``filename`` makes servers treat it as a file."""
+
+    name: str
+    content_type: str
+    data: bytes
+    filename: str | None = None
+
+
+def json_part(name: str, value: Any) -> Part:
+    return Part(name, "application/json", json.dumps(value).encode())
+
+
+def picture_part(name: str, mimetype: str, data: bytes) -> Part:
+    row = get_format_of_mimetype(mimetype)
+    return Part(name, row.content_type, data, f"{name}.{row.name}")
+
+
+def encode_form(parts: list[Part]) -> tuple[str, bytes]:
+    """The ``Content-Type`` with its boundary, and the body.
+
+    Source: RFC 7578 and RFC 2046 section 5.1.1; a boundary of 128 random bits is not looked for in the data.
+    """
+    boundary = secrets.token_hex(16)
+    pieces: list[bytes] = []
+    for part in parts:
+        filename = f'; filename="{part.filename}"' if part.filename else ""
+        pieces.append(
+            f"--{boundary}\r\n"
+            f'Content-Disposition: form-data; name="{part.name}"{filename}\r\n'
+            f"Content-Type: {part.content_type}\r\n\r\n".encode()
+        )
+        pieces += part.data, b"\r\n"
+    pieces.append(f"--{boundary}--\r\n".encode())
+    return f"multipart/form-data; boundary={boundary}", b"".join(pieces)

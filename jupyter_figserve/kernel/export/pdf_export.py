@@ -1,0 +1,112 @@
+"""A saved dashboard on paper: a page for each row, with the pictures of its defaults. Kernel."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+from ...model import dashboards
+from ...model.markdown import render_markdown
+from .document import SavedBoard, SavedPanel, label_of, value_words
+
+if TYPE_CHECKING:
+    from .pdf_layout import Block, Cell
+
+_KINDS = {"h1": "heading", "h2": "heading", "h3": "heading", "h4": "heading", "h5": "heading", "h6": "heading",
+          "p": "text", "li": "item", "pre": "code", "tr": "text"}  # fmt: skip
+
+
+def pdf_pages(board: SavedBoard) -> bytes:
+    """A PDF with as many pages as the dashboard has rows."""
+    from .pdf_layout import Sheet, print_sheets
+
+    count = len(board.rows)
+    sheets = [
+        Sheet(board.title, tuple(_cell(board, saved) for saved in row), f"{number} of {count}" if count > 1 else "")
+        for number, row in enumerate(board.rows, 1)
+    ]
+    return print_sheets(sheets, board.title)
+
+
+def _cell(board: SavedBoard, saved: SavedPanel) -> Cell:
+    from .pdf_layout import Block, Cell
+
+    panel = saved.panel
+    if panel.kind == dashboards.TEXT:
+        return Cell(panel.share, None, tuple(text_blocks(panel.markdown)))
+    picture = board.picture_of(saved.first)
+    blocks = [] if picture else [Block("text", saved.first.message)]
+    if panel.caption:
+        blocks.append(Block("caption", panel.caption))
+    if panel.parameters.items:
+        values = ", ".join(f"{label_of(item)}: {value_words(item.default)}" for item in panel.parameters.items)
+        blocks.append(Block("quiet", values))
+    return Cell(panel.share, picture.data if picture else None, tuple(blocks))
+
+
+def text_blocks(markdown: str) -> list[Block]:
+    """A Markdown text as paragraphs without markup."""
+    parser = _Blocks()
+    parser.feed(render_markdown(markdown))
+    parser.close()
+    return [block for block in parser.found if block.text.strip()]
+
+
+class _Blocks(HTMLParser):
+    """Reads what ``render_markdown`` writes, and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[Block] = []
+        self._lists: list[int | None] = []
+        self._is_code = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("ul", "ol"):
+            self._lists.append(None if tag == "ul" else int(dict(attrs).get("start") or 1))
+        elif tag == "br":
+            self._add("\n")
+        elif tag in ("td", "th") and self.found and self.found[-1].text:
+            self._add("   ")
+        # The paragraph of a loose list's item is the item.
+        elif tag in _KINDS and not (tag == "p" and self.found and self.found[-1].text in self._marks()):
+            self._begin(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("ul", "ol"):
+            self._lists.pop()
+        if tag == "pre":
+            self._is_code = False
+        if tag in _KINDS and tag != "p":
+            self._begin("p")
+
+    def handle_data(self, data: str) -> None:
+        self._add(data if self._is_code else " ".join(data.split("\n")) if data.strip() else " ")
+
+    def _marks(self) -> set[str]:
+        """What stands before an item of this list."""
+        if not self._lists:
+            return set()
+        number = self._lists[-1]
+        return {"  " * (len(self._lists) - 1) + ("• " if number is None else f"{number - 1}. ")}
+
+    def _begin(self, tag: str) -> None:
+        from .pdf_layout import Block
+
+        self._is_code = tag == "pre"
+        text = ""
+        if tag == "li" and self._lists:
+            number = self._lists[-1]
+            if number is not None:
+                self._lists[-1] = number + 1
+            text = next(iter(self._marks()))
+        self.found.append(Block(_KINDS[tag], text))
+
+    def _add(self, text: str) -> None:
+        from .pdf_layout import Block
+
+        if not self.found:
+            self.found.append(Block("text", ""))
+        last = self.found[-1]
+        if text.strip() or (last.text and last.text.strip()):
+            self.found[-1] = Block(last.kind, last.text + text)

@@ -1,0 +1,221 @@
+"""Pages of pictures and text as a PDF. Kernel; knows no dashboard.
+
+matplotlib sets one document's pictures into no other, so that these come as pixels, each kept at its own resolution.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ...errors import FigServeError
+from ...plotting.images import open_image, pixels_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTH, HEIGHT = 11.69, 8.27
+"""Inches of A4, lying."""
+_MARGIN, _GAP = 0.55, 0.3
+_POINTS = 72
+_LEADING = 1.35
+_SIZES = {"title": 17.0, "heading": 13.0, "text": 10.0, "item": 10.0, "code": 9.0, "caption": 9.0, "quiet": 8.0}
+_LEAST_SCALE = 0.5
+"""To which a long text shrinks before its end is left out."""
+_INK, _QUIET = "#1d1f23", "#5c6370"
+_MOST_CHARACTERS = 8_000
+"""Of a paragraph: more than a page can hold."""
+_FIRST_FONT = "DejaVu Sans"
+_FONT_FILES = (".ttf", ".otf", ".ttc")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A paragraph; ``kind`` is a row of the table of sizes."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One place of a page.
+
+    Parameters
+    ----------
+    picture
+        Bytes of an image; None for a place of text.
+    blocks
+        Below the picture, or alone.
+    """
+
+    share: float
+    picture: bytes | None = None
+    blocks: tuple[Block, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One page: its cells side by side below a title."""
+
+    title: str
+    cells: tuple[Cell, ...] = field(default_factory=tuple)
+    foot: str = ""
+
+
+def print_sheets(sheets: Sequence[Sheet], title: str) -> bytes:
+    """A PDF with a page for each sheet; equal sheets give equal bytes."""
+    import matplotlib
+    from matplotlib.backends.backend_pdf import PdfPages
+    from matplotlib.figure import Figure
+
+    buffer = io.BytesIO()
+    rc: Any = {"pdf.fonttype": 42, "font.family": _families(_characters(sheets)), "text.usetex": False}
+    # rcParams of the user's own are not to change how the page looks.
+    usual: Any = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")}
+    with matplotlib.rc_context({**usual, **rc}), warnings.catch_warnings():
+        # A sign that no font here has is a box; that is no news.
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        with PdfPages(buffer, metadata={"Title": title, "CreationDate": None}) as pages:
+            for sheet in sheets:
+                figure = Figure(figsize=(WIDTH, HEIGHT))
+                _draw(figure, sheet)
+                pages.savefig(figure)
+    return buffer.getvalue()
+
+
+def _draw(figure: Figure, sheet: Sheet) -> None:
+    top = HEIGHT - _MARGIN
+    top -= _write(figure, [Block("title", sheet.title)], _MARGIN, top, WIDTH - 2 * _MARGIN, HEIGHT / 4) + _GAP / 2
+    bottom = _MARGIN + 0.2
+    if sheet.foot:
+        _write(figure, [Block("quiet", sheet.foot)], _MARGIN, _MARGIN, WIDTH - 2 * _MARGIN, 0.3)
+    width = WIDTH - 2 * _MARGIN - _GAP * (len(sheet.cells) - 1)
+    left, whole = _MARGIN, sum(cell.share for cell in sheet.cells)
+    for cell in sheet.cells:
+        own = width * cell.share / whole
+        _draw_cell(figure, cell, left, top, own, top - bottom)
+        left += own + _GAP
+
+
+def _draw_cell(figure: Figure, cell: Cell, left: float, top: float, width: float, height: float) -> None:
+    if cell.picture is not None:
+        try:
+            pixels = pixels_of(open_image(cell.picture))
+        except FigServeError as error:
+            cell = Cell(cell.share, None, (Block("text", error.message), *cell.blocks))
+        else:
+            below = min(sum(_height(figure, block, width, 1) for block in cell.blocks) + 0.1, height / 2)
+            scale = min(width / pixels.shape[1], (height - below) / pixels.shape[0])
+            across, down = pixels.shape[1] * scale, pixels.shape[0] * scale
+            axes = figure.add_axes((left / WIDTH, (top - down) / HEIGHT, across / WIDTH, down / HEIGHT))
+            axes.set_axis_off()
+            axes.imshow(pixels, interpolation="none", aspect="auto")
+            top, height = top - down - 0.1, height - down - 0.1
+    _write(figure, cell.blocks, left, top, width, height)
+
+
+def _write(figure: Figure, blocks: Sequence[Block], left: float, top: float, width: float, height: float) -> float:
+    """Set the blocks below each other, smaller where they are too much; inches that they take."""
+    scale = 1.0
+    while scale > _LEAST_SCALE and sum(_height(figure, block, width, scale) for block in blocks) > height:
+        scale *= 0.85
+    at = 0.0
+    for block in blocks:
+        size = _SIZES[block.kind] * scale
+        for line in _lines(figure, block, width, size):
+            if at + size * _LEADING / _POINTS > height + 1e-6:
+                return at
+            place = (left / WIDTH, (top - at) / HEIGHT)
+            figure.text(*place, line, va="top", parse_math=False, **_looks(block, size))
+            at += size * _LEADING / _POINTS
+        at += size * 0.4 / _POINTS
+    return at
+
+
+def _height(figure: Figure, block: Block, width: float, scale: float) -> float:
+    size = _SIZES[block.kind] * scale
+    return (len(_lines(figure, block, width, size)) * _LEADING + 0.4) * size / _POINTS
+
+
+def _looks(block: Block, size: float) -> dict[str, Any]:
+    is_strong = block.kind in ("title", "heading")
+    looks: dict[str, Any] = {"size": size, "color": _QUIET if block.kind in ("caption", "quiet") else _INK}
+    return looks | {"weight": "bold"} if is_strong else looks
+
+
+def _lines(figure: Figure, block: Block, width: float, size: float) -> list[str]:
+    """The text broken where it is too wide: at spaces, else anywhere."""
+    measure = _measure(figure, block, size)
+    lines = []
+    for given in block.text[:_MOST_CHARACTERS].split("\n"):
+        line = ""
+        for word in _pieces(given.split(" "), width, measure):
+            longer = f"{line} {word}" if line else word
+            if line and measure(longer) > width:
+                lines.append(line)
+                longer = word
+            line = longer
+        lines.append(line)
+    return lines
+
+
+def _pieces(words: Sequence[str], width: float, measure: Any) -> Iterator[str]:
+    """Words, in pieces where one alone is wider than a line."""
+    for word in words:
+        while len(word) > 1 and measure(word) > width:
+            count = max(1, bisect_right(range(1, len(word)), width, key=lambda n: measure(word[:n])))
+            yield word[:count]
+            word = word[count:]
+        yield word
+
+
+def _measure(figure: Figure, block: Block, size: float) -> Any:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.font_manager import FontProperties
+
+    agg: Any = FigureCanvasAgg
+    renderer = agg(figure).get_renderer()
+    weight = "bold" if block.kind in ("title", "heading") else "normal"
+    font = FontProperties(size=size, weight=weight)
+
+    @cache
+    def measure(text: str) -> float:
+        width: float = renderer.get_text_width_height_descent(text, font, ismath=False)[0]
+        return width / figure.dpi
+
+    return measure
+
+
+def _characters(sheets: Sequence[Sheet]) -> set[str]:
+    texts = [text for sheet in sheets for text in (sheet.title, sheet.foot)]
+    texts += [block.text for sheet in sheets for cell in sheet.cells for block in cell.blocks]
+    return {character for text in texts for character in text if character.isprintable() and character != " "}
+
+
+def _families(characters: set[str]) -> list[str]:
+    """matplotlib's own font, then others of this machine that have what it lacks."""
+    from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+
+    found = [_FIRST_FONT]
+    known: Any = get_font(findfont(FontProperties(family=_FIRST_FONT)))
+    missing = {ord(character) for character in characters} - set(known.get_charmap())
+    for entry in sorted(fontManager.ttflist, key=lambda one: (one.weight != 400, one.name, one.fname)):
+        if not missing:
+            break
+        if entry.name in found or entry.name.startswith("Last Resort") or not entry.fname.lower().endswith(_FONT_FILES):
+            continue
+        try:
+            has: Any = get_font(entry.fname)
+            covered = missing & set(has.get_charmap())
+        except (OSError, RuntimeError):
+            continue
+        if covered:
+            found.append(entry.name)
+            missing -= covered
+    return found

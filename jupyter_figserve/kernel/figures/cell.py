@@ -1,0 +1,130 @@
+"""The running cell, and the names that it gives to figures without one. Kernel, also outside IPython."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...model.figures import NAME_LENGTH, slug
+
+_EXECUTIONS_KEPT = 16
+_PROCESS = "process"
+# Ids of nbformat's and JupyterLab's making: eight hexadecimal digits, or a UUID that starts with them.
+_RANDOM_ID = re.compile(r"([0-9a-f]{8})(-[0-9a-f-]{27})?")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One execution of a notebook's cell or of an input at a prompt.
+
+    Parameters
+    ----------
+    execution
+        Different for each execution, also of the same cell.
+    id
+        The front end's name of the cell, None where it sends none.
+    digest
+        sha256 of the code in hexadecimal.
+    execution_count
+        The number in brackets beside the cell.
+    """
+
+    execution: str
+    id: str | None
+    digest: str
+    execution_count: int | None
+
+    @property
+    def base_name(self) -> str:
+        """The same for every execution of this cell, and different from other cells' names."""
+        if self.id is None:
+            return f"cell-{self.digest[:8]}"
+        match = _RANDOM_ID.fullmatch(self.id)
+        # Ids of other making may differ only in their last letters, so eight first ones would not do.
+        return f"cell-{match[1] if match else _digest(self.id)[:8]}"
+
+    def as_json(self) -> dict[str, Any]:
+        return {"id": self.id, "digest": self.digest, "execution_count": self.execution_count}
+
+
+class Names:
+    """Hands out names to unnamed figures: ``a``, ``a-2``, ``a-3`` within one execution, afresh in the next."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken: OrderedDict[str, set[str]] = OrderedDict()
+
+    def next(self, execution: str, base: str) -> str:
+        with self._lock:
+            taken = self._taken.setdefault(execution, set())
+            self._taken.move_to_end(execution)
+            while len(self._taken) > _EXECUTIONS_KEPT:
+                self._taken.popitem(last=False)
+            number, name = 1, base
+            while name in taken:
+                number += 1
+                suffix = f"-{number}"
+                name = base[: NAME_LENGTH - len(suffix)] + suffix
+            taken.add(name)
+            return name
+
+
+names = Names()
+
+
+def name_of(title: str, cell: Cell | None) -> str:
+    """The name of a figure that was given none: its title's, else its cell's, else the script's."""
+    base = slug(title) or (cell.base_name if cell else _script_name())
+    return names.next(cell.execution if cell else _PROCESS, base)
+
+
+def find_cell() -> Cell | None:
+    """The cell that runs now; None outside IPython."""
+    shell = find_shell()
+    if shell is None:
+        return None
+    parent = _parent(shell)
+    content, metadata = parent.get("content") or {}, parent.get("metadata") or {}
+    code = content.get("code")
+    count = getattr(shell, "execution_count", None)
+    message = (parent.get("header") or {}).get("msg_id")
+    cell_id = metadata.get("cellId")
+    return Cell(
+        execution=str(message or f"input-{count}"),
+        id=cell_id if isinstance(cell_id, str) and cell_id else None,
+        digest=_digest(code if isinstance(code, str) else _last_input(shell)),
+        execution_count=count if isinstance(count, int) else None,
+    )
+
+
+def find_shell() -> Any | None:
+    """IPython's shell where this code runs under it; IPython is not imported for the question."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
+
+
+def _parent(shell: Any) -> dict[str, Any]:
+    """The ``execute_request`` that runs, as ipykernel keeps it; empty at a terminal's prompt."""
+    get_parent = getattr(shell, "get_parent", None)
+    parent = get_parent() if callable(get_parent) else None
+    return parent if isinstance(parent, dict) else {}
+
+
+def _last_input(shell: Any) -> str:
+    history = getattr(getattr(shell, "history_manager", None), "input_hist_raw", None)
+    return str(history[-1]) if history else ""
+
+
+def _script_name() -> str:
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    return (slug(Path(file).stem) if isinstance(file, str) else None) or "figure"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

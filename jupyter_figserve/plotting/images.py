@@ -1,0 +1,180 @@
+"""Ready-made pictures: Pillow images and encoded bytes, their sizes and conversions. Kernel and sandbox."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+from typing import TYPE_CHECKING, Any
+
+from ..errors import OutputInvalid, UnsupportedType
+from ..model.figures import Payload
+from ..model.formats import FORMATS, Format
+from .png import encode_png, thumbnail
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from .png import Pixels
+
+MAX_PIXELS = 100_000_000
+"""A larger picture is refused before it is drawn or decoded."""
+
+PNG = FORMATS["png"]
+_RASTER_NAMES = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}
+# Modes whose every value an 8-bit RGBA pixel holds; the others (16 bits, floats) are left to Pillow.
+_EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"})
+_PIXELS_PER_UNIT = {"": 1.0, "px": 1.0, "pt": 96 / 72, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4}
+_NUMBER = rb"(-?[0-9]{1,9}(?:\.[0-9]{0,20})?|-?\.[0-9]{1,20})"
+_SVG_TAG = re.compile(rb"<(?:\w+:)?svg\b[^>]*>", re.IGNORECASE)
+_SVG_SIDE = re.compile(rb"""\s(width|height)\s*=\s*["']\s*%b\s*([a-z]*)\s*["']""" % _NUMBER)
+_SVG_VIEW_BOX = re.compile(rb"""\sviewBox\s*=\s*["']\s*""" + rb"[\s,]+".join([_NUMBER] * 4))
+_BOXES = {
+    "pdf": re.compile(rb"/MediaBox\s*\[\s*" + rb"\s+".join([_NUMBER] * 4)),
+    "eps": re.compile(rb"%%(?:HiRes)?BoundingBox:\s*" + rb"\s+".join([_NUMBER] * 4)),
+}
+
+
+def check_pixels(width: float, height: float) -> None:
+    """Refuse a picture of more than ``MAX_PIXELS``.
+
+    Raises
+    ------
+    OutputInvalid
+    """
+    if not width * height <= MAX_PIXELS:
+        raise OutputInvalid(
+            f"The figure would be {width:,.0f} by {height:,.0f} pixels; {MAX_PIXELS:,} in all are the most."
+            " Give it a smaller size or dpi.",
+            code="too_many_pixels",
+        )
+
+
+def is_raster(row: Format) -> bool:
+    return row.name in _RASTER_NAMES
+
+
+def payload_of(row: Format, data: bytes, *, dpi: float | None = None) -> Payload:
+    """``data`` with the size that it says itself: pixels, for vectors at 96 to the inch."""
+    if is_raster(row):
+        image = open_image(data)
+        return Payload(row.mimetype, data, image.width, image.height, dpi or _dpi_of(image))
+    width, height = _vector_size(row, data) or (None, None)
+    return Payload(row.mimetype, data, width, height)
+
+
+def svgz_payload(svg: Payload) -> Payload:
+    """The same picture compressed, without the time that gzip files carry."""
+    row = FORMATS["svgz"]
+    return Payload(row.mimetype, gzip.compress(svg.data, mtime=0), svg.width, svg.height)
+
+
+def open_image(data: bytes) -> Image:
+    """A Pillow image of these bytes, decoded only when its pixels are asked for."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        image = Image.open(io.BytesIO(data), formats=tuple(_RASTER_NAMES.values()))
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+        raise OutputInvalid(f"The image bytes cannot be read: {error}.") from error
+    check_pixels(image.width, image.height)
+    return image
+
+
+def image_payload(image: Image, row: Format, *, dpi: float | None = None) -> Payload:
+    """A Pillow image in a format made of pixels, turned as its EXIF orientation says.
+
+    Raises
+    ------
+    UnsupportedType
+        For vector formats and HTML.
+    """
+    from PIL import ImageOps
+
+    if not is_raster(row):
+        raise UnsupportedType(f"A picture made of pixels has no {row.name} form; ask for png, jpg or webp.")
+    check_pixels(image.width, image.height)
+    image = ImageOps.exif_transpose(image)
+    dpi = dpi or _dpi_of(image)
+    if row is PNG and image.mode in _EIGHT_BIT_MODES:
+        data = encode_png(pixels_of(image), dpi=dpi)
+    else:
+        data = _saved(image, row, dpi)
+    return Payload(row.mimetype, data, image.width, image.height, dpi)
+
+
+def image_thumbnail(image: Image) -> Payload:
+    return thumbnail_payload(pixels_of(image))
+
+
+def thumbnail_payload(rgba: Pixels) -> Payload:
+    data, width, height = thumbnail(rgba)
+    return Payload(PNG.mimetype, data, width, height)
+
+
+def pixels_of(image: Image) -> Pixels:
+    import numpy as np
+
+    if image.mode == "I;16":
+        image = image.point(lambda value: value / 256).convert("L")
+    return np.asarray(image.convert("RGBA"))
+
+
+def _saved(image: Image, row: Format, dpi: float | None) -> bytes:
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {} if dpi is None else {"dpi": (dpi, dpi)}
+    if row.name == "jpg":
+        image = _on_white(image)
+    elif row.name == "webp" and image.mode not in ("RGB", "RGBA"):
+        image = image.convert("RGBA")
+    image.save(buffer, format=_RASTER_NAMES[row.name], **options)
+    return buffer.getvalue()
+
+
+def _on_white(image: Image) -> Image:
+    """JPEG has no transparency: what shows through is white, as savefig makes it."""
+    from PIL import Image
+
+    rgba = image.convert("RGBA")
+    paper = Image.new("RGBA", rgba.size, "white")
+    return Image.alpha_composite(paper, rgba).convert("RGB")
+
+
+def _dpi_of(image: Image) -> float | None:
+    dpi = image.info.get("dpi")
+    value = float(dpi[0]) if isinstance(dpi, tuple) and dpi else 0.0
+    return round(value, 2) if value > 1 else None
+
+
+def _vector_size(row: Format, data: bytes) -> tuple[int, int] | None:
+    """Pixels at 96 to the inch as the file states them; None when it does not, or not plainly."""
+    size = _svg_size(data) if row.name == "svg" else _box_size(row, data)
+    if size is None:
+        return None
+    width, height = (round(side) for side in size)
+    return (width, height) if width > 0 and height > 0 else None
+
+
+def _box_size(row: Format, data: bytes) -> tuple[float, float] | None:
+    pattern = _BOXES.get(row.name)
+    matches = pattern.findall(data) if pattern else []
+    if not matches:
+        return None
+    # A PDF has one box for each page: the first is the picture's. An EPS may give a rounded box before the exact one.
+    x0, y0, x1, y1 = map(float, matches[0] if row.name == "pdf" else matches[-1])
+    return (x1 - x0) * _PIXELS_PER_UNIT["pt"], (y1 - y0) * _PIXELS_PER_UNIT["pt"]
+
+
+def _svg_size(data: bytes) -> tuple[float, float] | None:
+    tag = _SVG_TAG.search(data[:65_536])
+    if tag is None:
+        return None
+    sides = {
+        name: float(number) * _PIXELS_PER_UNIT[unit.decode()]
+        for name, number, unit in _SVG_SIDE.findall(tag[0])
+        if unit.decode() in _PIXELS_PER_UNIT
+    }
+    if len(sides) == 2:
+        return sides[b"width"], sides[b"height"]
+    view_box = _SVG_VIEW_BOX.search(tag[0])
+    return (float(view_box[3]), float(view_box[4])) if view_box else None

@@ -1,0 +1,93 @@
+"""Signed addresses, good for a minute, of raw HTML inside our sandboxed frame. Server process."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from pathlib import Path
+
+from itsdangerous import BadData, Signer, URLSafeTimedSerializer
+
+from ....errors import NotFound
+
+LIFE_SECONDS = 60
+_GONE = "There is nothing at this address."
+
+
+class FrameSigner:
+    """Signs ``[figure, version, link or None]``, and ``[live figure, key of what was drawn, link or None]``.
+
+    Parameters
+    ----------
+    secrets
+        Newest first; older ones still verify, so that a rotation breaks nothing.
+    """
+
+    def __init__(self, secret_keys: list[str]) -> None:
+        # itsdangerous signs with the last of its list.
+        self._serializer = URLSafeTimedSerializer(secret_keys[::-1], salt="figserve html frame")
+
+    def sign(self, figure: str, version: int | str, link: str | None) -> str:
+        return str(self._serializer.dumps([figure, version, link]))
+
+    def read(self, text: str) -> tuple[str, int | str, str | None]:
+        """What was signed.
+
+        Raises
+        ------
+        NotFound
+            For a flipped bit as for a minute that has passed.
+        """
+        try:
+            figure, version, link = self._serializer.loads(text, max_age=LIFE_SECONDS)
+        except (BadData, ValueError) as error:
+            raise NotFound(_GONE) from error
+        return figure, version, link
+
+
+def read_secrets(directory: Path) -> list[str]:
+    """The signing keys of a data directory, made at the first call; one a line, newest first.
+
+    A directory that cannot be written gives a key of this process alone.
+    """
+    path = directory / "signing.keys"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        pass
+    except OSError:
+        return [secrets.token_hex(32)]
+    else:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    return path.read_text().split() or [secrets.token_hex(32)]
+
+
+class UrlSigner:
+    """Signs what an address says, for one purpose each.
+
+    Parameters
+    ----------
+    secret_keys
+        Newest first; older ones still verify, so that a rotation breaks no address.
+    """
+
+    def __init__(self, secret_keys: list[str]) -> None:
+        # itsdangerous signs with the last of its list.
+        self._signer = Signer(
+            secret_keys[::-1], salt="figserve address", key_derivation="hmac", digest_method=hashlib.sha256
+        )
+
+    def sign(self, purpose: str, *parts: object) -> str:
+        return self._signer.get_signature(_signed_text(purpose, parts)).decode()
+
+    def is_good(self, signature: str, purpose: str, *parts: object) -> bool:
+        return signature.isascii() and self._signer.verify_signature(_signed_text(purpose, parts), signature)
+
+
+def _signed_text(purpose: str, parts: tuple[object, ...]) -> str:
+    return json.dumps([purpose, *parts])

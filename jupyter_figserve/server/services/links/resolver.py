@@ -1,0 +1,101 @@
+"""TODO: what it owns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ....errors import NotFound
+from ....model.dashboards import DashboardLink
+from ....model.figures import FigureRecord, Representation
+from ....model.links import Link
+from ....model.live import LiveLink
+from ....store.catalog import links
+from ....store.catalog.parameter_links import ONTO_DASHBOARDS, ONTO_LIVE
+from ....store.files.blob_cache import BlobCache
+from ....store.store import Store
+from ...web.http.representation import Delivery
+
+GONE = "There is nothing at this address: the link may be mistyped, expired or revoked."
+
+
+_CACHED_LINKS = 4_096
+
+
+class LinkGone(NotFound):
+    def __init__(self) -> None:
+        super().__init__(GONE)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A link with what it shows."""
+
+    link: Link
+    record: FigureRecord
+    deliveries: dict[str, Delivery] = field(default_factory=dict, compare=False)
+
+    @property
+    def main(self) -> Representation:
+        return self.record.version.representations[0]
+
+    @property
+    def picture(self) -> Representation | None:
+        """What an ``<img>`` can show: the main representation, else another, else the thumbnail."""
+        version = self.record.version
+        for part in (*version.representations, version.thumbnail):
+            if part is not None and part.format.name in ("png", "svg", "jpg", "webp"):
+                return part
+        return None
+
+
+class SharedFigures:
+    """Finds what a token shows; remembers it until anybody, another process too, writes to the catalog."""
+
+    def __init__(self, store: Store, blob_cache: BlobCache) -> None:
+        self.blob_cache = blob_cache
+        self._store = store
+        self._stamp = -1
+        self._found: dict[str, Shared | LiveLink | DashboardLink | None] = {}
+
+    def find(self, token: str) -> Shared | LiveLink | DashboardLink:
+        """The open link of this token; one onto a figure comes with the figure.
+
+        Raises
+        ------
+        LinkGone
+            For every reason there can be.
+        """
+        stamp = self._store.catalog.stamp()
+        if stamp != self._stamp or len(self._found) > _CACHED_LINKS:
+            self._found.clear()
+            self._stamp = stamp
+        if token not in self._found:
+            self._found[token] = self._read(token)
+        found = self._found[token]
+        link = found.link if isinstance(found, Shared) else found
+        if found is None or link is None or not link.is_open(self._store.clock()):
+            raise LinkGone
+        return found
+
+    def get(self, token: str) -> Shared:
+        """The same for a link onto a figure, which is no other."""
+        found = self.find(token)
+        if not isinstance(found, Shared):
+            raise LinkGone
+        return found
+
+    def check_id(self, link_id: str) -> None:
+        """See that the link of this id is still open, or raise ``LinkGone``."""
+        reader = self._store.catalog.reader
+        kinds = (links, ONTO_DASHBOARDS, ONTO_LIVE)
+        link = next((found for kind in kinds if (found := kind.find(reader, link_id)) is not None), None)
+        if link is None or not link.is_open(self._store.clock()):
+            raise LinkGone
+
+    def _read(self, token: str) -> Shared | LiveLink | DashboardLink | None:
+        reader = self._store.catalog.reader
+        link = links.find_by_token(reader, token)
+        if link is None:
+            return ONTO_LIVE.find_by_token(reader, token) or ONTO_DASHBOARDS.find_by_token(reader, token)
+        record = self._store.find_figure(link.figure, link.version)
+        return Shared(link, record) if record is not None else None

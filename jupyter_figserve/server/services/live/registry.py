@@ -1,0 +1,159 @@
+"""Which kernel offers which live figures, now: entered in the catalog, told to open pages. Server process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ....model.figures import Identity, new_id
+from ....model.live import Declaration, LiveRecord
+from ....store.catalog import live_figures, sessions
+from ....store.store import Store
+from .call_queue import KernelLink
+
+logger = logging.getLogger("jupyter_figserve")
+OFFERED, CHANGED, GONE = "live.offered", "live.changed", "live.gone"
+Tell = Callable[[str, str, LiveRecord], None]
+"""Takes what happened, the kernel, and the live figure."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A live figure that may be asked for.
+
+    Parameters
+    ----------
+    kernel
+        Which offers it; None when none does.
+    declaration
+        As this kernel declared it; the record has the newest of all kernels.
+    link
+        The way to the kernel, else to the detached function; None when there is neither.
+    """
+
+    record: LiveRecord
+    declaration: Declaration
+    kernel: str | None = None
+    link: KernelLink | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it is drawn: calls of one place wait for each other."""
+        return self.kernel or f"detached {self.record.id}"
+
+
+class Offers:
+    """What each kernel offers.
+
+    Parameters
+    ----------
+    scope
+        Of the notebooks of this server.
+    follow_notebook
+        The path of a kernel's notebook, "" when it has none.
+    """
+
+    def __init__(self, store: Store, scope: str, follow_notebook: Callable[[str], Awaitable[str]]) -> None:
+        self.tell: Tell = lambda *_: None
+        """Hears of what comes, changes and goes."""
+        self.find_detached: Callable[[LiveRecord], Target | None] = lambda record: None
+        """Gives what answers when no kernel does."""
+        self._store = store
+        self._scope = scope
+        self._follow_notebook = follow_notebook
+        self._offered: dict[str, dict[str, Target]] = {}
+
+    async def take(
+        self, owner: str, kernel: str, link: KernelLink, declared: Sequence[Declaration]
+    ) -> list[LiveRecord]:
+        """What a kernel offers now, in the place of what it offered before."""
+        before = self._offered.get(kernel, {})
+        notebook = await self._find_notebook(kernel)
+        identities = [self._identity(owner, kernel, notebook, one.name) for one in declared]
+        records = await self._enter(kernel, identities, declared, before)
+        self._offered[kernel] = {
+            record.name: Target(record, declaration, kernel, link)
+            for record, declaration in zip(records, declared, strict=True)
+        }
+        for record, declaration in zip(records, declared, strict=True):
+            known = before.get(record.name)
+            if known is None or known.declaration.revision != declaration.revision:
+                self.tell(OFFERED if known is None else CHANGED, kernel, record)
+        for name in before.keys() - self._offered[kernel].keys():
+            self.tell(GONE, kernel, before[name].record)
+        return records
+
+    def lose(self, kernel: str, link: KernelLink) -> bool:
+        """Forget what a kernel offered by a link that is closed; False when it has another one already."""
+        offered = self._offered.get(kernel, {})
+        if any(target.link is not link for target in offered.values()):
+            return False
+        for target in self._offered.pop(kernel, {}).values():
+            self.tell(GONE, kernel, target.record)
+        return True
+
+    def find(self, kernel: str, name: str) -> Target | None:
+        """Offered by this kernel now; or once, in which case only what is detached has a link."""
+        target = self._offered.get(kernel, {}).get(name)
+        if target is not None:
+            return target
+        record = live_figures.find_of_session(self._store.catalog.reader, kernel, name)
+        if record is None or self.find_detached(record) is None:
+            return None if record is None else Target(record, record.declaration)
+        return self.find_lasting(record.id)
+
+    def find_lasting(self, live_id: str) -> Target | None:
+        """By the newest kernel that offers it, else detached."""
+        for offered in reversed(list(self._offered.values())):
+            for target in offered.values():
+                if target.record.id == live_id:
+                    return target
+        record = live_figures.find(self._store.catalog.reader, live_id)
+        return None if record is None else self.find_detached(record) or Target(record, record.declaration)
+
+    def all(self) -> list[Target]:
+        """What is offered, by the newest kernel first."""
+        return [target for offered in reversed(list(self._offered.values())) for target in offered.values()]
+
+    async def _find_notebook(self, kernel: str) -> str:
+        notebook = await self._follow_notebook(kernel)
+        if notebook:
+            return notebook
+        # A kernel that outlived its server is no session of Jupyter's any more, but was one of ours.
+        session = sessions.find(self._store.catalog.reader, kernel)
+        return session.notebook if session else ""
+
+    def _identity(self, owner: str, kernel: str, notebook: str, name: str) -> Identity:
+        return Identity(owner, self._scope, notebook, "", name) if notebook else Identity(owner, "", "", kernel, name)
+
+    async def _enter(
+        self,
+        kernel: str,
+        identities: Sequence[Identity],
+        declared: Sequence[Declaration],
+        before: dict[str, Target],
+    ) -> list[LiveRecord]:
+        """The records; only what is new is written."""
+        known = {target.record.identity: target for target in before.values()}
+        now = self._store.clock()
+
+        def is_same(identity: Identity, declaration: Declaration) -> bool:
+            return identity in known and known[identity].declaration == declaration
+
+        new = [pair for pair in zip(identities, declared, strict=True) if not is_same(*pair)]
+
+        def work(connection: Any) -> dict[Identity, LiveRecord]:
+            return {one: live_figures.offer(connection, one, kernel, declaration, now) for one, declaration in new}
+
+        entered: dict[Identity, LiveRecord] = {}
+        if new and self._store.read_only_because is None:
+            entered = await asyncio.wrap_future(self._store.write(work))
+            # Not waited for: what a kill leaves unwritten is written at the next start.
+            self._store.write_live([record.id for record in entered.values()])
+        elif new:
+            # Until the store can be written again, they have an id of this server's life.
+            entered = {one: LiveRecord(new_id(), one, declaration, now, now) for one, declaration in new}
+        return [entered[one] if one in entered else known[one].record for one in identities]

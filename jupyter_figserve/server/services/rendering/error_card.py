@@ -1,0 +1,69 @@
+"""An error of posted code as a picture, for clients that can show nothing else. Server process.
+
+SVG is written here: the words come from the code and are escaped, and nothing of them is markup. Pixels are the
+sandbox's to draw.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import textwrap
+
+from ....errors import CodeFailed, FigServeError
+from ....sandbox.renderer import Job, Options
+
+RASTER = ("png", "jpg", "webp")
+"""Formats in which a card can be had besides SVG."""
+_SECONDS = 5.0
+_WIDTH, _LINE, _COLUMNS, _MOST_LINES = 640, 20, 68, 12
+# XML 1.0, section 2.2: what may not stand in a document, escaped or not.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def svg_card(error: FigServeError) -> bytes:
+    """A card of the error: its kind, where it happened, and its message."""
+    lines = _lines(error.message)
+    height = 84 + _LINE * len(lines)
+    text = "".join(
+        f'<text x="24" y="{84 + _LINE * row}" xml:space="preserve">{_escaped(line)}</text>'
+        for row, line in enumerate(lines)
+    )
+    card = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}"'
+        f' role="img" font-family="monospace" font-size="14" fill="#3b1a1a"><title>{_escaped(heading(error))}</title>'
+        f'<rect x="1" y="1" width="{_WIDTH - 2}" height="{height - 2}" rx="6" fill="#fff5f5" stroke="#c53030"/>'
+        f'<text x="24" y="44" font-size="18" font-weight="bold" fill="#c53030">{_escaped(heading(error))}</text>'
+        f"{text}</svg>"
+    )
+    return card.encode()
+
+
+def card_job(error: FigServeError, format: str) -> Job:
+    """The same card in pixels; the same error is the same picture."""
+    words = {"heading": _plain(heading(error)), "lines": [_plain(line) for line in _lines(error.message)]}
+    return Job("card", json.dumps(words).encode(), Options(format=format), seed=0, timeout=_SECONDS)
+
+
+def heading(error: FigServeError) -> str:
+    """What went wrong, in a few words."""
+    if not isinstance(error, CodeFailed):
+        return error.code.replace("_", " ")
+    where = "" if error.line is None else f" in line {error.line}"
+    return f"{error.kind}{where}"[:60]
+
+
+def _lines(message: str) -> list[str]:
+    lines = [
+        part for line in message.splitlines() for part in textwrap.wrap(line, _COLUMNS, break_long_words=True) or [""]
+    ]
+    return lines if len(lines) <= _MOST_LINES else [*lines[: _MOST_LINES - 1], "…"]
+
+
+def _plain(text: str) -> str:
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _escaped(text: str) -> str:
+    return html.escape(_plain(text))

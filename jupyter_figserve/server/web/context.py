@@ -1,0 +1,109 @@
+"""What handlers reach through ``settings["figserve"]``: one object, made once by app.py. Server process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...store.store import Store
+from ..services.auth.credentials import Gate, Guesses
+from ..services.auth.rate_limits import Rate
+from ..services.rendering.request import RenderLimits
+from ..services.rendering.sizes import LinkSizes
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from ..services.addresses import Urls
+    from ..services.auth.signing import FrameSigner, UrlSigner
+    from ..services.dashboards.watch import BoardWatch
+    from ..services.events.event_hub import EventHub
+    from ..services.figures.svg_archiver import Preserving
+    from ..services.links.resolver import SharedFigures
+    from ..services.links.view_counter import Views
+    from ..services.live.detached import DetachedFunctions
+    from ..services.live.service import LiveFigures
+    from ..services.rendering.service import Drawing
+    from ..services.sessions.capture import Capture
+    from ..services.sessions.directories import SessionDirectories
+    from ..services.sessions.kernels import Kernels
+    from ..services.sessions.plots import SessionPlots
+
+PACKAGE = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The traits that handlers ask for; app.py has their meaning.
+
+    Parameters
+    ----------
+    figure_bytes
+        The most bytes of one published body.
+    export_bytes
+        The most bytes of the pictures in one zip; 0 is without limit.
+    body_seconds
+        How long one may take to arrive.
+    link_max_age
+        Seconds that a link may live at most, None for without limit.
+    live_bytes
+        The most bytes of one live picture.
+    detach_bytes
+        The most bytes of one detached function.
+    link_cache_seconds
+        How long caches may keep what a public link shows.
+    """
+
+    owner: str
+    scope: str
+    host: str
+    figure_bytes: int
+    figure_pixels: int
+    export_bytes: int
+    body_seconds: float
+    link_max_age: float | None
+    link_cache_seconds: int
+    allow_public_shares: bool
+    embed_origins: tuple[str, ...]
+    live_bytes: int
+    detach_bytes: int
+    allow_public_live: bool
+    log_success: bool
+    is_render_only: bool
+    render: RenderLimits
+    link_sizes: LinkSizes
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: Settings
+    store: Store
+    urls: Urls
+    gate: Gate
+    guesses: Guesses
+    kernels: Kernels
+    directories: SessionDirectories
+    capture: Capture
+    plots: SessionPlots
+    events: EventHub
+    live: LiveFigures
+    detached: DetachedFunctions
+    live_rate: Rate
+    shared: SharedFigures
+    views: Views
+    frames: FrameSigner
+    templates: Environment
+    drawing: Drawing
+    preserving: Preserving
+    url_signer: UrlSigner
+    render_rate: Rate
+    known_hosts: set[str] = field(default_factory=set)
+
+    @cached_property
+    def boards(self) -> BoardWatch:
+        """Who looks at dashboards; made when the first does."""
+        from ..services.dashboards.watch import BoardWatch
+
+        return BoardWatch(self)

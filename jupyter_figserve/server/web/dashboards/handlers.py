@@ -1,0 +1,130 @@
+"""Dashboards over HTTP for their owners: publish, list, show as JSON, delete and bring back. Server process."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from ....errors import InvalidInput, NotFound
+from ....model.dashboards import DashboardRecord, Layout
+from ....model.figures import check_name, is_id, slug
+from ....store.catalog import dashboards
+from ....store.catalog.dashboards import Filter
+from ....store.catalog.pagination import LIMIT
+from ...services.dashboards.resolver import check_layout, find_board
+from ..http import json_views
+from ..http.private_handler import PrivateHandler
+
+_FIELDS = ("name", "title", "theme", "controls", "rows")
+_JSON_LIMIT = 2 * 2**20
+READ, PUBLISH = ("read",), ("publish",)
+
+
+class DashboardBase(PrivateHandler):
+    """What handlers of dashboards share."""
+
+    def get_own_dashboard(self, dashboard_id: str) -> DashboardRecord:
+        """The caller's dashboard; another owner's is as unknown as one that is not there.
+
+        Raises
+        ------
+        NotFound
+            For both.
+        """
+        reader = self.services.store.catalog.reader
+        record = dashboards.find(reader, dashboard_id) if is_id(dashboard_id) else None
+        if record is None or not self.caller.may_see(record.owner):
+            raise NotFound("There is no such dashboard.")
+        return record
+
+    def described(self, record: DashboardRecord) -> dict[str, Any]:
+        return json_views.dashboard(find_board(self.services, record), self.base)
+
+
+class DashboardsHandler(DashboardBase):
+    """``/api/dashboards``."""
+
+    scopes = {"GET": READ, "HEAD": READ, "POST": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self) -> None:
+        which, limit = await self._filter(), self.integer("limit", LIMIT) or LIMIT
+        reader, cursor = self.services.store.catalog.reader, self.get_query_argument("cursor", None)
+        found, following = dashboards.list_page(reader, which, limit, cursor)
+        self.answer({"dashboards": [self.described(record) for record in found], "next": following})
+
+    head = get
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def post(self) -> None:
+        body = self.json_body(_FIELDS, _JSON_LIMIT)
+        layout = check_layout(self.services, Layout.from_json(body), self.caller.owner)
+        identity = await self.make_identity(_read_name(body.get("name"), layout.title))
+        publishing = self.services.store.publish_dashboard(identity, layout, self.caller.kernel)
+        record = await asyncio.wrap_future(publishing)
+        self.services.events.wake()
+        self.set_header("Location", self.base.dashboard(record.id))
+        self.answer(self.described(record), 201)
+
+    async def _filter(self) -> Filter:
+        name, text = (self.get_query_argument(field, None) for field in ("name", "q"))
+        if self.get_query_argument("here", None) is not None:
+            here = await self.make_identity("here")
+            return Filter(here.owner, here.scope, here.notebook, here.maker, name, text)
+        owner = None if "admin" in self.caller.scopes and not self.caller.is_login else self.caller.owner
+        return Filter(owner, name=name, text=text)
+
+
+class DashboardHandler(DashboardBase):
+    """``/api/dashboards/{id}``."""
+
+    scopes = {"GET": READ, "HEAD": READ, "DELETE": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self, dashboard_id: str) -> None:
+        self.answer(self.described(self.get_own_dashboard(dashboard_id)))
+
+    head = get
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def delete(self, dashboard_id: str) -> None:
+        record = self.get_own_dashboard(dashboard_id)
+        await self.services.views.flush()
+        await asyncio.wrap_future(self.services.store.delete_dashboard(record))
+        self.services.events.wake()
+        self.set_status(204)
+        self.finish()
+
+
+class DashboardRestoreHandler(DashboardBase):
+    """``/api/dashboards/{id}/restore``: undoes a deletion."""
+
+    scopes = {"POST": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def post(self, dashboard_id: str) -> None:
+        store = self.services.store
+        known = dashboards.find(store.catalog.reader, dashboard_id) or store.find_deleted_dashboard(dashboard_id)
+        if known is None or not self.caller.may_see(known.owner):
+            raise NotFound("There is no deleted dashboard of this id that could come back.")
+        record = await asyncio.wrap_future(store.restore_dashboard(dashboard_id))
+        self.services.events.wake()
+        self.answer(self.described(record))
+
+
+def _read_name(name: object, title: str) -> str:
+    """The name that is given, else one made of the title."""
+    if name is not None:
+        return check_name(name)
+    made = slug(title)
+    if made is None:
+        raise InvalidInput("No name can be made of this title; give one as name.")
+    return made

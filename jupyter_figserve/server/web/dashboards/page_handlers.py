@@ -1,0 +1,139 @@
+"""A dashboard's page, its stream and its picture for its owner. Server process."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from ....errors import Forbidden
+from ....store.catalog.parameter_links import ONTO_DASHBOARDS
+from ...services.dashboards.resolver import Place, find_board
+from ...services.dashboards.watch import Viewer
+from ..http import security_headers
+from ..http.query import read_query
+from . import page, preview
+from .handlers import READ, DashboardBase
+from .stream import open_viewer, send_stream
+
+_OURS = ("token",)
+"""Names in a query that are Jupyter's own."""
+
+
+class DashboardPageHandler(DashboardBase):
+    """``/dashboards/{id}``."""
+
+    is_page = True
+    scopes = {"GET": READ, "HEAD": READ}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self, dashboard_id: str) -> None:
+        record, services = self.get_own_dashboard(dashboard_id), self.services
+        board = find_board(services, record)
+        state = page.State(board, read_query(self, _OURS))
+        address = f"{self.root}/dashboards/{record.id}"
+        view = page.make_view(state, self._addresses(), address=address, is_paused=self.is_from_another_site)
+        await services.views.flush()
+        self.set_status(400 if view.fault else 200)
+        self.give_xsrf_cookie()
+        self.answer_page(
+            "dashboard.html",
+            frames=self.frame_sources(*view.folders) or security_headers.NOBODY,
+            view=view,
+            events=f"{address}/events",
+            movable=view.movable,
+            can_embed=bool(services.settings.embed_origins),
+            links=ONTO_DASHBOARDS.of(services.store.catalog.reader, record.id),
+            now=services.store.clock(),
+        )
+
+    head = get
+
+    def _addresses(self) -> page.Addresses:
+        def frame(place: Place) -> str:
+            assert place.figure is not None
+            return self.frame_address(place.figure, None)[0]
+
+        def picture(place: Place) -> str:
+            return f"{self.root}/{'live/f' if place.target else 'figures'}/{place.panel.target}"
+
+        may_draw = self.services.drawing.jobs.may_draw
+        return page.Addresses(
+            picture=picture,
+            frame=frame,
+            folder="live/f",
+            pinned=_pinned,
+            dense=lambda place, dpi: urlencode({"dpi": f"{dpi:g}"}) if may_draw else None,
+            says_fixed=True,
+        )
+
+
+class DashboardBytesHandler(DashboardBase):
+    """``/dashboards/{id}.png`` and ``.json``: the whole as one picture, and the record."""
+
+    scopes = {"GET": READ, "HEAD": READ}
+
+    @web.authenticated
+    @authorized(action="execute", resource="figserve")
+    async def get(self, dashboard_id: str, suffix: str) -> None:
+        _check_site(self)
+        record = self.get_own_dashboard(dashboard_id)
+        if suffix == "json":
+            self.answer(self.described(record))
+            return
+        state = page.State(find_board(self.services, record), {})
+        await preview.send(self, state, suffix, cache_control="private, no-cache", is_public=False)
+
+    head = get
+
+
+class DashboardEventsHandler(DashboardBase):
+    """``/dashboards/{id}/events``."""
+
+    scopes = {"GET": READ}
+    _viewer: Viewer | None = None
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self, dashboard_id: str) -> None:
+        _check_site(self)
+        self._viewer = self._open(dashboard_id)
+        await send_stream(self, self._viewer)
+
+    def _open(self, dashboard_id: str) -> Viewer:
+        record, caller, gate = self.get_own_dashboard(dashboard_id), self.caller, self.services.gate
+        viewer = Viewer(record.id, own_address, lambda: gate.still_good(caller))
+        return open_viewer(self.services, find_board(self.services, record), viewer, self.integer("version"))
+
+    def on_connection_close(self) -> None:
+        if self._viewer is not None:
+            self.services.boards.leave(self._viewer)
+        super().on_connection_close()
+
+
+def own_address(place: Place) -> str:
+    """Of a picture, relative to ``dashboards/{id}/events``."""
+    if place.target is not None:
+        return f"../../live/f/{place.panel.target}.png"
+    if place.part is None or place.is_html:
+        return ""
+    small = f"&width={place.part.width}" if _is_thumbnail(place) else ""
+    return f"../../figures/{place.panel.target}.{place.part.format.name}?{_pinned(place)}{small}"
+
+
+def _pinned(place: Place) -> str:
+    """Browsers keep a version for ever."""
+    assert place.figure is not None
+    return f"version={place.figure.version.number}"
+
+
+def _is_thumbnail(place: Place) -> bool:
+    return place.figure is not None and place.part is place.figure.version.thumbnail
+
+
+def _check_site(handler: DashboardBase) -> None:
+    """Unlike a stored picture, what runs or stays open is opened by another site not even as a page of its own."""
+    if handler.is_from_another_site:
+        raise Forbidden("Another site may not open this.", code="cross_site")

@@ -1,0 +1,170 @@
+"""``/export.zip``: the figures of a notebook, of a session or of an owner in one file, streamed. Server process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+from tornado.iostream import StreamClosedError
+
+from ....errors import FigServeError, NotFound, TooLarge
+from ....model.figures import FigureRecord
+from ....model.formats import get_format_of_mimetype
+from ....model.times import rfc3339
+from ....store.catalog import figures
+from ....store.catalog.figures import Filter
+from ....store.catalog.quotas import Used
+from ...services.figures.zip_archive import Archive
+from ...services.sessions.plots import Plot
+from ..http import json_views, security_headers
+from ..http.private_handler import PrivateHandler
+
+T = TypeVar("T")
+_PAGE = 100
+
+
+@dataclass(frozen=True)
+class What:
+    """What goes into a zip: figures, and the plots of a session that are none."""
+
+    which: Filter
+    used: Used
+    plots: tuple[Plot, ...]
+
+
+class ExportHandler(PrivateHandler):
+    """``/export.zip?notebook=PATH``, ``?session=ID``, or all of the caller's figures."""
+
+    is_page = True
+    scopes = {"GET": ("read",), "HEAD": ("read",)}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self) -> None:
+        what = await self._find()
+        self._set_headers(what.used)
+        archive = self._make_archive(what.which)
+        try:
+            await self._send(archive, what)
+        except StreamClosedError:
+            self.log.debug("The receiver of an export hung up.")
+        finally:
+            archive.close()
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def head(self) -> None:
+        self._set_headers((await self._find()).used)
+        await self.flush()
+
+    async def _find(self) -> What:
+        """What is asked for: only the caller's own, also with the scope ``admin``.
+
+        Raises
+        ------
+        NotFound
+            When there is nothing.
+        TooLarge
+            When it is more than may be.
+        """
+        asked = {name: self.get_query_argument(name, None) or None for name in ("notebook", "session")}
+        session, plots = asked["session"], list[Plot]()
+        if session is not None:
+            session, plots = await self._find_session(session)
+        which = Filter(self.caller.owner, session, notebook=asked["notebook"])
+        used = await self._measure(which)
+        used = Used(used.figures + len(plots), used.bytes + sum(plot.size for plot in plots))
+        limit = self.services.settings.export_bytes
+        if not used.figures:
+            raise NotFound("There are no figures to export.", code="nothing_to_export")
+        if limit and used.bytes > limit:
+            raise TooLarge(
+                f"The pictures have more than {limit:,} bytes, the most in one file (FigServe.export_bytes); export one"
+                " notebook with ?notebook=PATH."
+            )
+        return What(which, used, tuple(plots))
+
+    async def _find_session(self, session_id: str) -> tuple[str, list[Plot]]:
+        """The kernel's id of a session, and what of its plots is no figure; a session that is gone has figures yet."""
+        try:
+            session = await self.services.plots.get_session(session_id)
+        except NotFound:
+            return session_id, []
+        if session.owner != self.caller.owner:
+            return session.id, []
+        plots = await self.services.plots.list(session.id)
+        return session.id, [plot for plot in plots if plot.origin != "published"]
+
+    async def _measure(self, which: Filter) -> Used:
+        """All of an owner's in steps, with others' requests between them; it ends where it is too much."""
+        reader, limit = self.services.store.catalog.reader, self.services.settings.export_bytes
+        if which.notebook is not None or which.session is not None:
+            return figures.measure(reader, which)[0]
+        total, after = Used(), ""
+        while True:
+            used, following = figures.measure(reader, which, after)
+            total = Used(total.figures + used.figures, total.bytes + used.bytes)
+            if following is None or (limit and total.bytes > limit):
+                return total
+            after = following
+            await asyncio.sleep(0)
+
+    def _set_headers(self, used: Used) -> None:
+        self.replace_headers(security_headers.JSON_HEADERS)
+        self.set_header("Content-Type", "application/zip")
+        self.set_header("Content-Disposition", 'attachment; filename="figures.zip"')
+        # The length is not known before the end; these let a client show how far it is.
+        self.set_header("X-Figserve-Figures", str(used.figures))
+        self.set_header("X-Figserve-Bytes", str(used.bytes))
+
+    def _make_archive(self, which: Filter) -> Archive:
+        base = self.base
+        return Archive(
+            self.services.store.blobs,
+            lambda record: json_views.figure(record, base),
+            self.services.templates.get_template("export.html"),
+            f"Figures of {which.notebook}" if which.notebook else "Figures",
+        )
+
+    async def _send(self, archive: Archive, what: What) -> None:
+        """Pictures are read in a thread; the next one only when the receiver has taken the last."""
+        async with contextlib.aclosing(self._records(what.which)) as records:
+            async for record in records:
+                self.write(await _in_thread(lambda record=record: archive.add(record)))  # type: ignore[misc]
+                await self.flush()
+        for plot in what.plots:
+            self.write(await self._add_plot(archive, str(what.which.session), plot))
+            await self.flush()
+        rest = archive.end(self.services.store.clock())
+        while (piece := await _in_thread(lambda: next(rest, None))) is not None:
+            self.write(piece)
+            await self.flush()
+
+    async def _add_plot(self, archive: Archive, session: str, plot: Plot) -> bytes:
+        """A captured plot or a file; one that has gone meanwhile is said to be missing."""
+        data: bytes | None = None
+        with contextlib.suppress(FigServeError):
+            data = await (await self.services.plots.get(session, plot.path, published=False)).read()
+        row = {"name": plot.path, "title": "", "alt": "", "notebook": None, "version": plot.version or 1}
+        row |= {"session": session, "origin": plot.origin, "updated": rfc3339(plot.created)}
+        name = get_format_of_mimetype(plot.mimetype).name
+        return await _in_thread(lambda: archive.add_plot(row, name, plot.created, data))
+
+    async def _records(self, which: Filter) -> AsyncGenerator[FigureRecord, None]:
+        cursor: str | None = None
+        while True:
+            reader = self.services.store.catalog.reader
+            page, cursor = figures.list_page(reader, which, _PAGE, cursor)
+            for record in page:
+                yield record
+            if cursor is None:
+                return
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(None, work)

@@ -1,0 +1,244 @@
+"""The gallery: a page of the owner's figures by notebook, with filters and search, as a browser without script may
+ask for it too. Server process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from ....errors import InvalidInput
+from ....model.dashboards import FIGURE, DashboardRecord, Panel
+from ....model.figures import FigureRecord, Representation
+from ....model.formats import FORMATS
+from ....store.catalog import dashboards, gallery_queries, quotas, sessions
+from ....store.catalog.figures import Filter
+from ....store.catalog.sessions import Session
+from ....store.store import Store
+from ..http.private_handler import PrivateHandler
+
+PAGE = 48
+_NOTEBOOKS = 12
+_RUNNING = 100
+_ENDED = 40
+_DASHBOARDS = 12
+_TILES = 3
+"""Rows of a dashboard's plan, and panels in each."""
+SHOWS = ("all", "shared", "running")
+
+
+@dataclass(frozen=True)
+class Query:
+    """What the address asks for."""
+
+    q: str = ""
+    notebook: str = ""
+    scope: str = ""
+    session: str = ""
+    show: str = "all"
+    cursor: str = ""
+
+    @property
+    def is_filtered(self) -> bool:
+        return replace(self, cursor="") != Query()
+
+    def address(self, **changes: str) -> str:
+        """A relative address of the gallery that asks for the same but for ``changes``, from its first page on."""
+        asked = {**self.__dict__, "cursor": "", **changes}
+        return "?" + urlencode({name: value for name, value in asked.items() if value and value != "all"})
+
+    def filter(self, owner: str, now: float) -> Filter:
+        return Filter(
+            owner,
+            session=self.session or None,
+            scope=self.scope or None,
+            notebook=self.notebook or None,
+            text=self.q or None,
+            shared_at=now if self.show == "shared" else None,
+            running=self.show == "running",
+        )
+
+
+@dataclass(frozen=True)
+class Card:
+    """A figure on the page, with how many open links it has."""
+
+    record: FigureRecord
+    links: int
+
+    @property
+    def picture(self) -> Representation | None:
+        """What is shown small: the thumbnail, else the picture itself; None for documents."""
+        version = self.record.version
+        return version.thumbnail or next(
+            (p for p in version.representations if p.format.name in ("png", "svg", "jpg", "webp")), None
+        )
+
+    @property
+    def address(self) -> str:
+        """The picture's, pinned to its version, so that browsers keep it for ever; relative to our prefix."""
+        assert self.picture is not None
+        size = f"&width={self.picture.width}" if self.picture is self.record.version.thumbnail else ""
+        row = FORMATS["png"] if size else self.picture.format
+        return f"figures/{self.record.id}.{row.name}?version={self.record.version.number}{size}"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A notebook's figures on the page; ``session`` is the one that is alive, else the one that made the newest."""
+
+    scope: str
+    notebook: str
+    session: Session | None
+    cards: list[Card] = field(default_factory=list)
+
+    @property
+    def is_running(self) -> bool:
+        return self.session is not None and self.session.ended is None
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook in the list beside the page, with its latest session and how many figures that made."""
+
+    session: Session
+    figures: int
+
+    @property
+    def is_running(self) -> bool:
+        return self.session.ended is None
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A panel in a dashboard's plan; ``card`` is the figure's that it shows, if it shows one that is there."""
+
+    kind: str
+    card: Card | None
+
+
+@dataclass(frozen=True)
+class BoardCard:
+    """A dashboard on the page: its first panels, as they are laid out."""
+
+    record: DashboardRecord
+    rows: list[list[Tile]]
+
+
+class GalleryHandler(PrivateHandler):
+    """``/``: with and without the slash, as people type it."""
+
+    is_page = True
+    scopes = {"GET": ("read",), "HEAD": ("read",)}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self) -> None:
+        if not self.request.path.endswith("/") or "token" in self.request.query_arguments:
+            self._go_to_own_address()
+            return
+        query, store = self._read_query(), self.services.store
+        which = query.filter(self.caller.owner, store.clock())
+        found, following = await asyncio.wrap_future(store.list_figures(which, PAGE, query.cursor or None))
+        settings = self.services.settings
+        self.give_xsrf_cookie()
+        self.answer_page(
+            "gallery.html",
+            query=query,
+            following=following,
+            scope=settings.scope,
+            can_embed=bool(settings.embed_origins),
+            now=store.clock(),
+            dashboards=_dashboards(store, self.caller.owner, query),
+            **_surroundings(store, self.caller.owner, query, found, following),
+        )
+
+    head = get
+
+    def _go_to_own_address(self) -> None:
+        """With the slash that relative addresses want, and without a token that would stay in the history."""
+        kept = [(name, self.get_query_argument(name)) for name in self.request.query_arguments if name != "token"]
+        self.set_status(302)
+        self.set_header("Location", f"{self.services.urls.prefix}/" + (f"?{urlencode(kept)}" if kept else ""))
+        self.finish()
+
+    def _read_query(self) -> Query:
+        query = Query(**{name: self.get_query_argument(name, "") for name in Query.__dataclass_fields__})
+        if query.show not in (*SHOWS, ""):
+            raise InvalidInput(f"There is no show={query.show[:40]}; write {', '.join(SHOWS)}.")
+        scope = (query.scope or self.services.settings.scope) if query.notebook else ""
+        return replace(query, show=query.show or "all", scope=scope)
+
+
+def _surroundings(
+    store: Store, owner: str, query: Query, found: Sequence[FigureRecord], following: str | None
+) -> dict[str, Any]:
+    """What the page shows around its figures."""
+    running = gallery_queries.running_sessions(store.catalog.reader, owner, _RUNNING)
+    return {
+        "sections": _sections(store, found, running),
+        "notebooks": _notebooks(store, owner, running),
+        "used": quotas.read(store.catalog.reader, "owner", owner),
+        "matching": _count(store, owner, query, len(found), following),
+    }
+
+
+def _dashboards(store: Store, owner: str, query: Query) -> list[BoardCard]:
+    """The newest ones that match, before all figures."""
+    if query.session or query.show != "all" or query.cursor:
+        return []
+    which = dashboards.Filter(owner, query.scope or None, query.notebook or None, text=query.q or None)
+    found, _ = dashboards.list_page(store.catalog.reader, which, _DASHBOARDS)
+    return [BoardCard(record, _plan(store, record)) for record in found]
+
+
+def _plan(store: Store, record: DashboardRecord) -> list[list[Tile]]:
+    return [[_tile(store, panel) for panel in row[:_TILES]] for row in record.layout.rows[:_TILES]]
+
+
+def _tile(store: Store, panel: Panel) -> Tile:
+    figure = store.find_figure(panel.target, panel.version) if panel.kind == FIGURE else None
+    return Tile(panel.kind, Card(figure, 0) if figure else None)
+
+
+def _sections(store: Store, found: Sequence[FigureRecord], running: Sequence[Session]) -> list[Section]:
+    """The page's figures by notebook: those that run first, then as their newest figures are in time."""
+    reader = store.catalog.reader
+    links = gallery_queries.count_open_links(reader, [record.id for record in found], store.clock())
+    makers = {record.version.session for record in found if record.version.session}
+    known = gallery_queries.get_sessions(reader, makers)
+    alive = {(session.scope, session.notebook): session for session in reversed(running) if session.notebook}
+    sections: dict[tuple[str, str], Section] = {}
+    for record in found:
+        place = record.identity.scope, record.identity.notebook
+        session = alive.get(place) or known.get(record.version.session or "")
+        section = sections.setdefault(place, Section(*place, session if place[1] else None))
+        section.cards.append(Card(record, links.get(record.id, 0)))
+    return sorted(sections.values(), key=lambda section: not section.is_running)
+
+
+def _notebooks(store: Store, owner: str, running: Sequence[Session]) -> list[Notebook]:
+    """What was worked on last, each once: running ones first."""
+    ended = gallery_queries.ended_sessions(store.catalog.reader, owner, _ENDED)
+    latest: dict[tuple[str, str], Session] = {}
+    for session in (*running, *ended):
+        if session.notebook:
+            latest.setdefault((session.scope, session.notebook), session)
+    shown = list(latest.values())[:_NOTEBOOKS]
+    made = sessions.count_figures(store.catalog.reader, [session.id for session in shown])
+    return [Notebook(session, made.get(session.id, 0)) for session in shown]
+
+
+def _count(store: Store, owner: str, query: Query, here: int, following: str | None) -> int | None:
+    """How many figures match, where that is quickly known; else None."""
+    if not query.cursor and following is None:
+        return here
+    if query.notebook and query == Query(notebook=query.notebook, scope=query.scope, cursor=query.cursor):
+        return gallery_queries.count_in_notebook(store.catalog.reader, owner, query.scope, query.notebook)
+    return None

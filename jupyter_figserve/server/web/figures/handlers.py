@@ -1,0 +1,206 @@
+"""Figures over HTTP for their owners: publish, list, change, delete, and their bytes. Server process."""
+
+from __future__ import annotations
+
+import asyncio
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from ....errors import InvalidInput, NotFound
+from ....model.figures import ALT_LENGTH, TITLE_LENGTH, FigureRecord, check_words, digest_of, is_id
+from ....model.formats import Format, get_format
+from ....store.catalog import figures
+from ....store.catalog.figures import Filter
+from ....store.catalog.pagination import LIMIT
+from ....store.draft import Draft
+from ...services.figures.redraw import draw_again, find_stored
+from ...services.figures.upload import read_upload
+from ..http import json_views
+from ..http.conditional_get import deliver
+from ..http.private_handler import PrivateHandler
+from ..http.representation import Delivery, InHand
+from ..http.upload_handler import UploadHandler
+
+READ, PUBLISH = ("read",), ("publish",)
+_LIBRARY_LENGTH = 40
+
+
+class FiguresHandler(UploadHandler):
+    """``/api/figures``."""
+
+    scopes = {"GET": READ, "HEAD": READ, "POST": PUBLISH, "DELETE": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self) -> None:
+        which = await self._filter()
+        limit = self.integer("limit", LIMIT) or LIMIT
+        cursor = self.get_query_argument("cursor", None)
+        found, following = await asyncio.wrap_future(self.services.store.list_figures(which, limit, cursor))
+        base = self.base
+        self.answer({"figures": [json_views.figure(record, base) for record in found], "next": following})
+
+    head = get
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def post(self) -> None:
+        query = {name: self.words(name) for name in self.request.query_arguments if name[:1] != "_"}
+        pixels = self.services.settings.figure_pixels
+        upload = read_upload(self.take_body(), self.request.headers, query, pixels)
+        identity = await self.make_identity(upload.name)
+        draft = Draft(
+            identity,
+            upload.payloads,
+            upload.title,
+            upload.alt,
+            session=self.caller.kernel,
+            thumbnail=upload.thumbnail,
+            provenance=upload.provenance,
+        )
+        record = await asyncio.wrap_future(self.services.store.publish(draft))
+        self.services.events.wake()
+        self.set_header("Location", self.base.page(record))
+        self.answer(json_views.figure(record, self.base), 201)
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def delete(self) -> None:
+        """All figures of a notebook at once."""
+        which = await self._filter()
+        if which.notebook is None and which.maker is None:
+            raise InvalidInput("Name the notebook whose figures are to go: ?notebook=PATH or ?here=1.")
+        store = self.services.store
+        deleted = await asyncio.wrap_future(store.delete_figures(figures.ids(store.catalog.reader, which)))
+        self.services.events.wake()
+        self.answer({"deleted": deleted})
+
+    async def _filter(self) -> Filter:
+        query = {name: self.get_query_argument(name, None) for name in ("session", "name", "q", "notebook", "here")}
+        owner = None if "admin" in self.caller.scopes and not self.caller.is_login else self.caller.owner
+        which = Filter(owner, query["session"], notebook=query["notebook"], name=query["name"], text=query["q"])
+        if query["here"] is None:
+            return which
+        identity = await self.make_identity("here")
+        return Filter(identity.owner, scope=identity.scope, notebook=identity.notebook, maker=identity.maker)
+
+
+class FigureHandler(PrivateHandler):
+    """``/api/figures/{id}``."""
+
+    scopes = {"GET": READ, "HEAD": READ, "PATCH": PUBLISH, "DELETE": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self, figure_id: str) -> None:
+        self.answer(json_views.figure(self.get_own_figure(figure_id, self.integer("version")), self.base))
+
+    head = get
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def patch(self, figure_id: str) -> None:
+        record = self.get_own_figure(figure_id)
+        changes = self.json_body(("title", "alt"))
+        title = check_words(changes.get("title", record.version.title), "title", TITLE_LENGTH)
+        alt = check_words(changes.get("alt", record.version.alt), "alternative text", ALT_LENGTH)
+        changed = await asyncio.wrap_future(self.services.store.change_words(record, title, alt))
+        self.services.events.wake()
+        self.answer(json_views.figure(changed, self.base))
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def delete(self, figure_id: str) -> None:
+        record = self.get_own_figure(figure_id)
+        await self.services.views.flush()
+        await asyncio.wrap_future(self.services.store.delete_figures([record.id]))
+        self.services.events.wake()
+        self.set_status(204)
+        self.finish()
+
+
+class RestoreHandler(PrivateHandler):
+    """``/api/figures/{id}/restore``: undoes a deletion."""
+
+    scopes = {"POST": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def post(self, figure_id: str) -> None:
+        store = self.services.store
+        known = (store.find_figure(figure_id) or store.find_deleted(figure_id)) if is_id(figure_id) else None
+        if known is None or not self.caller.may_see(known.owner):
+            raise NotFound("There is no deleted figure of this id that could come back.")
+        record = await asyncio.wrap_future(store.restore_figure(figure_id))
+        self.services.events.wake()
+        self.answer(json_views.figure(record, self.base))
+
+
+class VersionsHandler(PrivateHandler):
+    """``/api/figures/{id}/versions``."""
+
+    scopes = {"GET": READ, "HEAD": READ}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self, figure_id: str) -> None:
+        record, base = self.get_own_figure(figure_id), self.base
+        versions = self.services.store.versions(record.id)
+        self.answer({"versions": [json_views.version(record, version, base) for version in versions]})
+
+    head = get
+
+
+class SourceHandler(UploadHandler):
+    """``/api/figures/{id}/versions/{n}/source``: what a version can be drawn from again, sent after it."""
+
+    scopes = {"PUT": PUBLISH}
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def put(self, figure_id: str, number: str) -> None:
+        record = self.get_own_figure(figure_id, int(number))
+        names = [name for name in self.request.query_arguments if name[:1] != "_" and name != "token"]
+        query = {name: self.get_query_argument(name)[:_LIBRARY_LENGTH] for name in names}
+        if query.pop("kind", None) != "figure":
+            raise InvalidInput("A source has ?kind=figure.")
+        body = self.take_body()
+        if not body:
+            raise InvalidInput("The source is empty.")
+        store = self.services.store
+        await asyncio.wrap_future(store.attach_source(record, int(number), "figure", body, query))
+        self.services.preserving.note(record.id, int(number))
+        self.set_status(204)
+        self.finish()
+
+
+class FigureBytesHandler(PrivateHandler):
+    """``/figures/{id}.{ext}``: a representation for its owner, drawn again where none is stored."""
+
+    scopes = {"GET": READ, "HEAD": READ}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self, figure_id: str, suffix: str) -> None:
+        version = self.integer("version")
+        record = self.get_own_figure(figure_id, version)
+        if suffix == "json":
+            self.answer(json_views.figure(record, self.base))
+            return
+        row, services = get_format(suffix), self.services
+        options = self.sizes(row)
+        part, kept = find_stored(record, row, options), "private, no-cache"
+        if part is None:
+            drawn = await self.while_connected(draw_again(services.store, services.drawing, record, options))
+            deliver(self, _delivery(record, row, digest_of(drawn.data), kept), InHand(drawn.data))
+            return
+        if version is not None:
+            kept = "private, max-age=31536000, immutable"
+        deliver(self, _delivery(record, row, part.digest, kept), services.shared.blob_cache)
+
+    head = get
+
+
+def _delivery(record: FigureRecord, row: Format, digest: str, cache_control: str) -> Delivery:
+    return Delivery(row, digest, f"{record.id}.{row.name}", cache_control, is_public=False)

@@ -1,0 +1,104 @@
+"""A figure's page for its owner, and the files that pages load. Server process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from ....model.figures import FigureRecord, Representation, Version
+from ....model.formats import FORMATS
+from ....store.catalog import gallery_queries, links
+from ...services.rendering.request import PICTURES
+from ..http import security_headers
+from ..http.private_handler import PrivateHandler
+
+_SHOWN = ("png", "svg", "jpg", "webp")
+_FACT_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class Pane:
+    """One version on the page: what of it is shown, and the address of its frame where that is HTML."""
+
+    version: Version
+    main: Representation
+    frame: str | None
+
+    @property
+    def is_picture(self) -> bool:
+        return self.frame is None and self.main.format.name in _SHOWN
+
+
+class FigurePageHandler(PrivateHandler):
+    """``/figures/{id}``: one figure, or two of its versions beside each other, with all that is known of it."""
+
+    is_page = True
+    scopes = {"GET": ("read",), "HEAD": ("read",)}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self, figure_id: str) -> None:
+        record, services = self.get_own_figure(figure_id, self.integer("version")), self.services
+        other = self.integer("with")
+        frames: list[str] = []
+        shown = [record] if other is None else [record, self.get_own_figure(figure_id, other)]
+        panes = [self._pane(one, frames) for one in shown]
+        await services.views.flush()
+        reader, versions = services.store.catalog.reader, services.store.versions(record.id)
+        self.give_xsrf_cookie()
+        self.answer_page(
+            "figure.html",
+            frames=frames[0] if frames else security_headers.NOBODY,
+            record=record,
+            panes=panes,
+            versions=versions,
+            facts=dict(_facts(record.version)),
+            links=links.of_figure(reader, record.id),
+            neighbours=gallery_queries.find_neighbours(reader, record),
+            session=gallery_queries.get_sessions(reader, [record.version.session or ""]).get(
+                record.version.session or ""
+            ),
+            can_embed=bool(self.services.settings.embed_origins),
+            now=services.store.clock(),
+            formats=services.drawing.jobs.may_draw and PICTURES,
+        )
+
+    head = get
+
+    def _pane(self, record: FigureRecord, frames: list[str]) -> Pane:
+        """A document that has a picture too is shown as that; ``frames`` is told what the policy must allow."""
+        parts = record.version.representations
+        main = next((part for part in parts if part.format.name in _SHOWN), parts[0])
+        if parts[0].format is not FORMATS["html"]:
+            return Pane(record.version, main, None)
+        address, allowed = self.frame_address(record, None)
+        frames.append(allowed)
+        return Pane(record.version, parts[0], address)
+
+
+def _facts(version: Version) -> Iterator[tuple[str, str]]:
+    """What the publisher told of the making, whatever shape it has: any program may publish."""
+    told = dict(version.provenance)
+    cell = told.pop("cell", None)
+    if isinstance(cell, dict):
+        count = cell.get("execution_count")
+        yield "Cell", _line(f"[{count}] {cell.get('id') or ''}" if count is not None else cell.get("id") or "")
+    elif cell:
+        yield "Cell", _line(cell)
+    libraries = told.pop("libraries", None)
+    if isinstance(libraries, dict):
+        yield "Made with", _line(", ".join(f"{name} {number}" for name, number in libraries.items()))
+    render = told.pop("render", None)
+    if isinstance(render, dict):
+        yield "Rendered from code", _line(", ".join(f"{name} {value}" for name, value in render.items()))
+    for name, value in told.items():
+        yield _line(name.replace("_", " ").capitalize()), _line(value)
+
+
+def _line(value: Any) -> str:
+    text = str(value).strip()
+    return text if len(text) <= _FACT_LENGTH else text[:_FACT_LENGTH] + "…"

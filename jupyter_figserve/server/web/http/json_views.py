@@ -1,0 +1,286 @@
+"""Domain values as the JSON that programs outside rely on. Server process."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from ....model.dashboards import FIGURE, LIVE, TEXT, DashboardLink
+from ....model.figures import FigureRecord, Representation, Version
+from ....model.formats import FORMATS
+from ....model.keys import Key
+from ....model.links import Link
+from ....model.live import LiveLink
+from ....model.markdown import render_markdown
+from ....model.snippets import Snippets, image_url
+from ....model.times import rfc3339
+from ....store.catalog.sessions import Session
+from ...services.addresses import LOCAL_NOTE, Base
+from ...services.dashboards.resolver import Board, Place
+from ...services.live.registry import Target
+from ...services.sessions.plots import Plot
+
+
+def figure(record: FigureRecord, base: Base) -> dict[str, Any]:
+    version = record.version
+    return {
+        "id": record.id,
+        "name": record.name,
+        "title": version.title,
+        "alt": version.alt,
+        "owner": record.owner,
+        "notebook": record.identity.notebook or None,
+        "session": version.session,
+        "version": version.number,
+        "created": rfc3339(record.created),
+        "updated": rfc3339(record.updated),
+        "url": base.page(record),
+        "thumbnail": _thumbnail_url(record, base),
+        "representations": [_representation(part, record, base) for part in version.representations],
+        "redrawable": version.source is not None,
+        "origin": record.origin,
+    }
+
+
+def version(record: FigureRecord, version: Version, base: Base) -> dict[str, Any]:
+    """One of a figure's versions; the URLs are pinned to it."""
+    number = version.number
+    return {
+        "version": number,
+        "created": rfc3339(version.created),
+        "session": version.session,
+        "title": version.title,
+        "alt": version.alt,
+        "size": version.size,
+        "redrawable": version.source is not None,
+        "provenance": version.provenance,
+        "representations": [_representation(part, record, base, number) for part in version.representations],
+    }
+
+
+def link(link: Link) -> dict[str, Any]:
+    """A link as lists show it: without its URL, which nobody but its maker ever saw."""
+    return {
+        "id": link.id,
+        "figure": link.figure,
+        "version": link.version,
+        "label": link.label,
+        "created": rfc3339(link.created),
+        "expires": rfc3339(link.expires),
+        "views": link.views,
+        "seen": link.seen,
+        "last_seen": rfc3339(link.last_seen),
+        "paused": link.paused,
+        "audience": link.audience,
+    }
+
+
+def new_link(made: Link, record: FigureRecord, token: str, base: Base) -> dict[str, Any]:
+    """A link at its making: the only time that its URL is shown."""
+    page = base.link(token)
+    main = record.version.representations[0]
+    image = image_url(page, main.format.name)
+    snippets = Snippets(page, image, record.heading, record.alt, main.width, main.height)
+    return link(made) | {
+        "url": page,
+        "image_url": image,
+        "local_only": base.is_local,
+        "note": LOCAL_NOTE if base.is_local else None,
+        "snippets": snippets.as_json(),
+    }
+
+
+def session(session: Session, figures: int, plots: int, base: Base) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "kernel": session.id,
+        "notebook": session.notebook or None,
+        "started": rfc3339(session.started),
+        "ended": rfc3339(session.ended),
+        "figures": figures,
+        "plots": plots,
+        "url": base.plots(session.id),
+    }
+
+
+def plot(plot: Plot, session: str, base: Base) -> dict[str, Any]:
+    return {
+        "path": plot.path,
+        "url": base.plot(session, plot.path),
+        "mimetype": plot.mimetype,
+        "size": plot.size,
+        "created": rfc3339(plot.created),
+        "origin": plot.origin,
+        "figure": plot.figure,
+        "version": plot.version,
+    }
+
+
+def dashboard(board: Board, base: Base) -> dict[str, Any]:
+    """A dashboard with what its panels show now."""
+    record = board.record
+    layout = record.layout
+    return {
+        "id": record.id,
+        "name": record.name,
+        "title": layout.title,
+        "theme": layout.theme,
+        "controls": None if layout.controls is None else list(layout.controls),
+        "owner": record.owner,
+        "notebook": record.identity.notebook or None,
+        "session": record.session,
+        "version": record.version,
+        "created": rfc3339(record.created),
+        "updated": rfc3339(record.updated),
+        "url": base.dashboard(record.id),
+        "rows": [[_panel(place, base) for place in row] for row in board.rows],
+    }
+
+
+def panel_words(place: Place) -> dict[str, Any]:
+    """What anybody may know who sees the panel."""
+    panel = place.panel
+    return {
+        "kind": panel.kind,
+        "place": place.name,
+        "share": panel.share,
+        "caption": panel.caption,
+        "alt": place.alt,
+        "width": place.width,
+        "height": place.height,
+        "html": render_markdown(panel.markdown) if panel.kind == TEXT else None,
+        "form": place.form,
+    }
+
+
+def dashboard_link(link: DashboardLink) -> dict[str, Any]:
+    """A link onto a dashboard as lists show it."""
+    return _link_with_parameters(link) | {"dashboard": link.dashboard}
+
+
+def new_dashboard_link(made: DashboardLink, board: Board, token: str, base: Base) -> dict[str, Any]:
+    """A link at its making: the only time that its URL is shown."""
+    page, title = base.link(token), board.record.layout.title
+    image = image_url(page, "png")
+    return dashboard_link(made) | {
+        "url": page,
+        "image_url": image,
+        "local_only": base.is_local,
+        "note": LOCAL_NOTE if base.is_local else None,
+        "snippets": Snippets(page, image, title, title, None, None).as_json(),
+    }
+
+
+def live_link(link: LiveLink) -> dict[str, Any]:
+    """A link onto a live figure as lists show it."""
+    return _link_with_parameters(link) | {"live": link.live}
+
+
+def _link_with_parameters(link: LiveLink | DashboardLink) -> dict[str, Any]:
+    return {
+        "id": link.id,
+        "figure": None,
+        "version": None,
+        "label": link.label,
+        "created": rfc3339(link.created),
+        "expires": rfc3339(link.expires),
+        "views": None,
+        "seen": link.seen,
+        "last_seen": rfc3339(link.last_seen),
+        "paused": link.paused,
+        "audience": "link",
+        "lock": dict(link.locked),
+        "allow": list(link.allowed),
+    }
+
+
+def any_link(one: Link | LiveLink | DashboardLink) -> dict[str, Any]:
+    if isinstance(one, DashboardLink):
+        return dashboard_link(one)
+    return live_link(one) if isinstance(one, LiveLink) else link(one)
+
+
+def new_live_link(made: LiveLink, target: Target, token: str, base: Base) -> dict[str, Any]:
+    """A link at its making: the only time that its URL is shown."""
+    page = base.link(token)
+    image = image_url(page, "png")
+    heading = target.declaration.heading
+    snippets = Snippets(page, image, heading, target.declaration.description or heading, None, None)
+    return live_link(made) | {
+        "url": page,
+        "image_url": image,
+        "local_only": base.is_local,
+        "note": LOCAL_NOTE if base.is_local else None,
+        "snippets": snippets.as_json(),
+    }
+
+
+def live_figure(target: Target, base: Base, *, is_busy: bool, is_detached: bool, form: str | None) -> dict[str, Any]:
+    """A live figure with the schema of its parameters; without a kernel, its address is the lasting one."""
+    record, lasting = target.record, f"{base.url}/live/f/{target.record.id}"
+    url = f"{base.url}/live/{target.kernel}/{quote(record.name)}" if target.kernel else lasting
+    return {
+        "id": record.id,
+        "session": target.kernel,
+        "name": record.name,
+        "description": target.declaration.description,
+        "notebook": record.identity.notebook or None,
+        "url": url,
+        "image_url": f"{url}.png",
+        "lasting_url": lasting,
+        "schema": target.declaration.parameters.schema(),
+        "busy": is_busy,
+        "detached": is_detached,
+        "form": form,
+        "revision": target.declaration.revision,
+    }
+
+
+def key(key: Key) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "label": key.label,
+        "owner": key.owner,
+        "scopes": sorted(key.scopes),
+        "created": rfc3339(key.created),
+        "expires": rfc3339(key.expires),
+        "last_used": rfc3339(key.last_used),
+    }
+
+
+def _representation(
+    part: Representation, record: FigureRecord, base: Base, version: int | None = None
+) -> dict[str, Any]:
+    return {
+        "mimetype": part.mimetype,
+        "width": part.width,
+        "height": part.height,
+        "dpi": part.dpi,
+        "size": part.size,
+        "digest": part.digest,
+        "url": base.bytes(record, part.format, version),
+    }
+
+
+def _panel(place: Place, base: Base) -> dict[str, Any]:
+    panel, part = place.panel, place.part
+    url = image = mimetype = None
+    if panel.kind == FIGURE:
+        pinned = "" if panel.version is None else f"?version={panel.version}"
+        url = f"{base.url}/figures/{panel.target}{pinned}"
+        if place.figure is not None and part is not None:
+            size = part.width if part is place.figure.version.thumbnail else None
+            image = base.bytes(place.figure, part.format, panel.version, size)
+        mimetype = place.main.mimetype if place.main else None
+    elif panel.kind == LIVE:
+        url, query = f"{base.url}/live/f/{panel.target}", ""
+        if place.target is not None:
+            query = place.target.declaration.parameters.query(panel.values)
+            mimetype = "image/png"
+        image = f"{url}.png" + (f"?{query}" if query else "")
+    return panel.as_json() | panel_words(place) | {"url": url, "image_url": image, "mimetype": mimetype}
+
+
+def _thumbnail_url(record: FigureRecord, base: Base) -> str | None:
+    thumbnail = record.version.thumbnail
+    return base.bytes(record, FORMATS["png"], width=thumbnail.width) if thumbnail else None

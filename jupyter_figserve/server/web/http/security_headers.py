@@ -1,0 +1,79 @@
+"""The headers that make foreign bytes harmless in a Jupyter origin: one table for every answer. Server process.
+
+A same-origin SVG or HTML with script could do whatever its viewer may do in Jupyter, so that each response carries a
+policy of its own kind. Each was tried in Chromium and Firefox with a script that reads the cookie, calls the API, loads
+a picture from elsewhere, opens a window and navigates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from ....model.formats import Format
+
+NOBODY = "'none'"
+JSON_POLICY = f"default-src 'none'; frame-ancestors {NOBODY}"
+_INERT = "default-src 'none'; sandbox"
+_SVG = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none';"
+    " form-action 'none'; sandbox"
+)
+# Safari shows no PDF under "sandbox"; a PDF's own scripts run in the viewer, not in the origin.
+_PDF = "default-src 'none'; style-src 'unsafe-inline'; object-src 'none'"
+_HTML_IN_FRAME = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:;"
+    " font-src data:; worker-src blob:; connect-src 'none'; base-uri 'none'; form-action 'none'; sandbox allow-scripts"
+)
+_PAGE = (
+    "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self';"
+    " frame-src {frames}; base-uri 'none'; form-action 'self'"
+)
+COMMON = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Robots-Tag": "noindex",
+}
+
+
+def ancestors(origins: Sequence[str], *, own: bool = False) -> str:
+    """The ``frame-ancestors`` of an allow-list of origins: nobody when it is empty."""
+    allowed = (["'self'"] if own else []) + list(origins)
+    return " ".join(allowed) or NOBODY
+
+
+@lru_cache(maxsize=256)
+def of_bytes(row: Format, *, public: bool) -> dict[str, str]:
+    """For a picture or document served as itself; HTML gets no script here."""
+    policy = {"svg": _SVG, "svgz": _SVG, "pdf": _PDF}.get(row.name, _INERT)
+    return COMMON | {
+        "Content-Security-Policy": f"{policy}; frame-ancestors {NOBODY}",
+        "X-Frame-Options": "DENY",
+        "Cross-Origin-Resource-Policy": "cross-origin" if public else "same-origin",
+    }
+
+
+def of_frame(ancestors: str, *, is_frame: bool) -> dict[str, str]:
+    """For raw HTML in our wrapper's sandboxed frame; opened by itself, where the browser says so, it runs no script."""
+    return COMMON | {
+        "Content-Security-Policy": f"{_HTML_IN_FRAME if is_frame else _INERT}; frame-ancestors {ancestors}",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+
+
+def of_page(ancestors: str = NOBODY, frames: str = NOBODY) -> dict[str, str]:
+    """For our own pages: no inline script or style, no request to anybody else."""
+    headers = COMMON | {
+        "Content-Security-Policy": f"{_PAGE.format(frames=frames)}; frame-ancestors {ancestors}",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+    return headers | ({"X-Frame-Options": "DENY"} if ancestors == NOBODY else {})
+
+
+JSON_HEADERS = COMMON | {
+    "Content-Security-Policy": JSON_POLICY,
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "private, no-store",
+}

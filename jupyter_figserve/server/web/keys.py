@@ -1,0 +1,82 @@
+"""Keys over HTTP: only a login makes them. Server process."""
+
+from __future__ import annotations
+
+import asyncio
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from ...errors import Forbidden, NotFound
+from ...model.keys import Key, check_scopes, new_key
+from ...model.links import check_label, hash_secret
+from ...model.times import parse_expiry
+from ...store.catalog import keys
+from ...store.catalog.pagination import LIMIT, MOST
+from .http import json_views
+from .http.private_handler import PrivateHandler
+
+ADMIN = ("admin",)
+_DEFAULT_LIFE = "90d"
+
+
+class KeysHandler(PrivateHandler):
+    """``/api/keys``."""
+
+    scopes = {"GET": ADMIN, "HEAD": ADMIN, "POST": ADMIN}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self) -> None:
+        limit = min(self.integer("limit", LIMIT) or LIMIT, MOST)
+        found = keys.list_all(self.services.store.catalog.reader, None, limit)
+        self.answer({"keys": [json_views.key(key) for key in found], "next": None})
+
+    head = get
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def post(self) -> None:
+        """The answer is the only time that the key is shown."""
+        if not self.caller.is_login:
+            raise Forbidden("A key cannot make keys; log in to make one.", code="keys_make_no_keys")
+        body, now = self.json_body(("scopes", "label", "expires")), self.services.store.clock()
+        key_id, secret, text = new_key()
+        key = Key(
+            id=key_id,
+            secret_hash=hash_secret(secret),
+            owner=self.caller.owner,
+            scopes=check_scopes(body.get("scopes")),
+            created=now,
+            expires=parse_expiry(_DEFAULT_LIFE if body.get("expires") is None else body["expires"], now),
+            label=check_label(body.get("label")),
+        )
+        await asyncio.wrap_future(self.services.store.write(lambda connection: keys.add(connection, key)))
+        self.answer(json_views.key(key) | {"key": text}, 201)
+
+
+class KeyHandler(PrivateHandler):
+    """``/api/keys/{id}``."""
+
+    scopes = {"GET": ADMIN, "HEAD": ADMIN, "DELETE": ADMIN}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self, key_id: str) -> None:
+        self.answer(json_views.key(self._get_key(key_id)))
+
+    head = get
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def delete(self, key_id: str) -> None:
+        key = self._get_key(key_id)
+        await asyncio.wrap_future(self.services.store.write(lambda connection: keys.remove(connection, key.id)))
+        self.set_status(204)
+        self.finish()
+
+    def _get_key(self, key_id: str) -> Key:
+        key = keys.find(self.services.store.catalog.reader, key_id)
+        if key is None:
+            raise NotFound("There is no such key.")
+        return key

@@ -1,0 +1,115 @@
+"""Links onto dashboards for those who make them. Server process."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from ....errors import Conflict, Forbidden, InvalidInput
+from ....model.dashboards import DashboardLink
+from ....model.links import DEFAULT_LINK_LIFE, check_label, hash_secret, new_link_id, new_token
+from ....model.parameters import Parameters
+from ....store.catalog.parameter_links import ONTO_DASHBOARDS
+from ...services.dashboards.resolver import Board, find_board
+from ..context import Services
+from ..dashboards.handlers import DashboardBase
+from ..http import json_views
+from .handlers import EITHER, read_expiry
+
+_FIELDS = ("expires", "label", "audience", "lock", "allow")
+
+
+class DashboardLinksHandler(DashboardBase):
+    """``/api/dashboards/{id}/links``."""
+
+    scopes = {"GET": EITHER, "HEAD": EITHER, "POST": ("publish",)}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self, dashboard_id: str) -> None:
+        record = self.get_own_dashboard(dashboard_id)
+        await self.services.views.flush()
+        found = ONTO_DASHBOARDS.of(self.services.store.catalog.reader, record.id)
+        self.answer({"links": [json_views.dashboard_link(link) for link in found]})
+
+    head = get
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def post(self, dashboard_id: str) -> None:
+        record, services, token = self.get_own_dashboard(dashboard_id), self.services, new_token()
+        board = find_board(services, record)
+        _check_switches(services, board)
+        link = _read_link(self.json_body(_FIELDS), board, services, hash_secret(token))
+        await asyncio.wrap_future(services.store.add_link(link))
+        self.answer(json_views.new_dashboard_link(link, board, token, self.base), 201)
+
+
+def _check_switches(services: Services, board: Board) -> None:
+    if not services.settings.allow_public_shares:
+        raise Forbidden(
+            "Links that open without login are switched off here; an admin can allow them"
+            " (FigServe.allow_public_shares).",
+            code="public_shares_off",
+        )
+    if not services.settings.allow_public_live and any(place.target for place in board.places):
+        raise Forbidden(
+            "Links onto live figures are switched off here, and this dashboard has some; an admin can allow them"
+            " (FigServe.allow_public_live).",
+            code="public_live_off",
+        )
+
+
+def _read_link(body: dict[str, Any], board: Board, services: Services, token_hash: str) -> DashboardLink:
+    if body.get("audience") not in (None, "link"):
+        raise Conflict('Only a JupyterHub knows people and groups; here the audience is "link".', code="no_hub")
+    lock, allow, now = body.get("lock") or {}, body.get("allow") or [], services.store.clock()
+    if not isinstance(lock, dict) or not isinstance(allow, list) or not all(isinstance(one, str) for one in allow):
+        raise InvalidInput("lock is an object of values, and allow a list of names.")
+    return DashboardLink(
+        id=new_link_id(),
+        token_hash=token_hash,
+        dashboard=board.record.id,
+        created=now,
+        expires=read_expiry(body.get("expires", DEFAULT_LINK_LIFE), services.settings, now, now),
+        label=check_label(body.get("label")),
+        locked=_check_lock(lock, allow, board),
+        allowed=tuple(dict.fromkeys(allow)),
+    )
+
+
+def _check_lock(lock: dict[str, Any], allow: list[str], board: Board) -> dict[str, Any]:
+    """The locked values, as each of the live figures that have the parameter would take them.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the parameter that is not there, both locked and allowed, wrong, or missing.
+    """
+    known = {place.name: place.parameters for place in board.places if place.target is not None}
+    names = list(dict.fromkeys(name for parameters in known.values() for name in parameters.names))
+    for name in (*lock, *allow):
+        if name not in names:
+            raise InvalidInput(f"No live panel has a parameter {name!r:.60}; there are {', '.join(names) or 'none'}.")
+    for name in allow:
+        if name in lock:
+            raise InvalidInput(f"{name} cannot be both locked and allowed.")
+    locked: dict[str, Any] = {}
+    for place, parameters in known.items():
+        locked.update(_check_place(place, parameters, lock))
+        for item in parameters.items:
+            if item.is_required and item.name not in lock and item.name not in allow:
+                raise InvalidInput(
+                    f"{item.name} of panel {place} has no default: lock a value of it, or allow it to be moved."
+                )
+    return locked
+
+
+def _check_place(place: str, parameters: Parameters, lock: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return parameters.check({name: value for name, value in lock.items() if name in parameters.names})
+    except InvalidInput as error:
+        raise InvalidInput(f"Panel {place}: {error.message}", code=error.code) from error

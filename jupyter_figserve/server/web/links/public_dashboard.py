@@ -1,0 +1,211 @@
+"""What a link onto a dashboard shows to anybody: page, frame, panels' pictures, stream. Server process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from ....errors import NotFound
+from ....model.dashboards import DashboardLink, DashboardRecord
+from ....model.links import Link
+from ....model.live import LiveLink
+from ....model.parameters import Parameters
+from ....store.catalog import dashboards
+from ...services.dashboards.resolver import Board, Place, find_board
+from ...services.dashboards.watch import Viewer
+from ..dashboards import page, preview
+from ..dashboards.stream import open_viewer
+from ..http import json_views, security_headers
+from ..http.query import read_query
+from . import public_live
+
+if TYPE_CHECKING:
+    from ..context import Services
+    from ..http.handler import Handler
+
+
+def find_shared(services: Services, link: DashboardLink) -> Board | None:
+    """The dashboard of a link, None when it is gone, or has live panels where these are switched off."""
+    record = dashboards.find(services.store.catalog.reader, link.dashboard)
+    if record is None:
+        return None
+    board = find_board(services, record)
+    is_off = not services.settings.allow_public_live and any(place.target for place in board.places)
+    return None if is_off else board
+
+
+def is_open(services: Services, link_id: str, token: str) -> bool:
+    """Whether a link that was open when a stream began is so now."""
+    try:
+        link = services.shared.find(token)
+    except NotFound:
+        return False
+    return isinstance(link, DashboardLink) and link.id == link_id
+
+
+async def answer_shared(
+    handler: Handler, link: DashboardLink, board: Board, token: str, suffix: str | None, *, embedded: bool
+) -> None:
+    """Show the whole: its page, its frame, its picture, or what strangers may know of it."""
+    services = handler.services
+    query = read_query(handler) if suffix is None else {}
+    state = page.State(board, query, link.allowed, link.locked)
+    if suffix is None:
+        _answer_page(handler, link, state, token, embedded=embedded)
+    elif suffix == "json":
+        handler.set_header("Cache-Control", cache_control(link, services))
+        handler.answer(_described(handler, state, token))
+    else:
+        await preview.send(
+            handler,
+            state,
+            suffix,
+            cache_control=cache_control(link, services),
+            is_public=True,
+            before_call=lambda: services.live_rate.note(link.id),
+        )
+    note(handler, link)
+
+
+def note(handler: Handler, link: DashboardLink) -> None:
+    """Count a view."""
+    if handler.request.method == "GET" and handler.get_status() == 200:
+        handler.services.views.note(link, handler.request)
+
+
+def as_link(link: DashboardLink, place: Place) -> Link:
+    """What a link grants of a panel with a figure, as a link onto that figure would."""
+    return Link(link.id, link.token_hash, place.panel.target, link.created, link.expires, place.panel.version)
+
+
+def as_live_link(link: DashboardLink, place: Place) -> LiveLink:
+    """What a link grants of a live panel, as a link onto that live figure would."""
+    names = place.parameters.names
+    locked = {name: value for name, value in link.locked.items() if name in names}
+    return LiveLink(
+        id=link.id,
+        token_hash=link.token_hash,
+        live=place.panel.target,
+        created=link.created,
+        expires=link.expires,
+        locked={**locked, **place.panel.values},
+        allowed=tuple(name for name in link.allowed if name in names),
+    )
+
+
+async def answer_live_panel(
+    handler: Handler, link: DashboardLink, board: Board, place: Place, token: str, suffix: str
+) -> None:
+    """A live panel's picture, frame or record, in what the link allows."""
+    assert place.target is not None
+    if suffix == "json":
+        state = page.State(board, {}, link.allowed, link.locked)
+        handler.answer(_panel(state, place, handler.base.link(token)))
+    else:
+        await public_live.answer_picture(handler, as_live_link(link, place), place.target, suffix)
+    note(handler, link)
+
+
+def open_shared(services: Services, link: DashboardLink, token: str, seen: int | None) -> Viewer | None:
+    """A viewer of what a link shows; None where there is nothing."""
+    board, link_id = find_shared(services, link), link.id
+    if board is None:
+        return None
+    viewer = Viewer(link.dashboard, link_address, lambda: is_open(services, link_id, token))
+    return open_viewer(services, board, viewer, seen)
+
+
+def link_address(place: Place) -> str:
+    """Of a panel's picture, relative to ``f/{token}/events``: the same for all links."""
+    if place.target is not None:
+        return f"{place.name}.png"
+    if place.part is None or place.is_html:
+        return ""
+    row, query = _stored(place)
+    return f"{place.name}.{row}?{query}"
+
+
+def cache_seconds(link: DashboardLink, services: Services) -> int:
+    """How long caches may keep what a link shows: never past its end."""
+    seconds = services.settings.link_cache_seconds
+    if link.expires is not None:
+        seconds = max(0, min(seconds, int(link.expires - services.store.clock())))
+    return seconds
+
+
+def cache_control(link: DashboardLink, services: Services) -> str:
+    seconds = cache_seconds(link, services)
+    return f"public, max-age={seconds}" if seconds else "private, no-store"
+
+
+def _answer_page(handler: Handler, link: DashboardLink, state: page.State, token: str, *, embedded: bool) -> None:
+    services = handler.services
+    here = f"{handler.root}/f/{token}"
+    view = page.make_view(state, _addresses(handler, link, here), address=here)
+    shown = ", ".join(place.heading for place in state.board.places if place.heading)
+    handler.set_status(400 if view.fault else 200)
+    handler.set_header("Cache-Control", "private, no-store" if view.is_signed else cache_control(link, services))
+    handler.set_header("Vary", "Accept")
+    handler.answer_page(
+        "share_dashboard.html",
+        ancestors=security_headers.ancestors(services.settings.embed_origins) if embedded else security_headers.NOBODY,
+        frames=handler.frame_sources(*view.folders) or security_headers.NOBODY,
+        view=view,
+        link=link,
+        url=handler.base.link(token),
+        alt=f"{state.board.record.layout.title}: {shown}" if shown else state.board.record.layout.title,
+        events=f"{here}/events",
+        embedded=embedded,
+    )
+
+
+def _addresses(handler: Handler, link: DashboardLink, here: str) -> page.Addresses:
+    services = handler.services
+
+    def frame(place: Place) -> str:
+        assert place.figure is not None
+        return handler.frame_address(place.figure, link.id)[0]
+
+    def dense(place: Place, dpi: float) -> str | None:
+        if not services.drawing.jobs.may_draw:
+            return None
+        # Of a size that the page itself asks for, in the way of those that owners have signed.
+        asked = [("dpi", f"{dpi:g}")]
+        return urlencode([*asked, ("sig", services.url_signer.sign("link", link.id, "png", asked))])
+
+    return page.Addresses(
+        picture=lambda place: f"{here}/{place.name}",
+        frame=frame,
+        folder="f",
+        pinned=lambda place: _stored(place)[1].partition("&")[0],
+        dense=dense,
+        says_fixed=False,
+    )
+
+
+def _stored(place: Place) -> tuple[str, str]:
+    """Suffix and query of a figure's picture; the version is for caches alone, a link shows what it shows."""
+    assert place.figure is not None
+    assert place.part is not None
+    is_small = place.part is place.figure.version.thumbnail
+    query = f"_v={place.figure.version.number}" + (f"&width={place.part.width}" if is_small else "")
+    return place.part.format.name, query
+
+
+def _described(handler: Handler, state: page.State, token: str) -> dict[str, object]:
+    """The dashboard as strangers may know it: no owner, notebook, session or id."""
+    base, record = handler.base, state.board.record
+    rows = [[_panel(state, place, base.link(token)) for place in row] for row in state.board.rows]
+    return _words(record) | {"url": base.link(token), "rows": rows}
+
+
+def _words(record: DashboardRecord) -> dict[str, object]:
+    return {"name": record.name, "title": record.layout.title, "version": record.version}
+
+
+def _panel(state: page.State, place: Place, url: str) -> dict[str, object]:
+    movable: Parameters = state.movable(place)
+    suffix = place.part.format.name if place.part else "png"
+    shown = json_views.panel_words(place) | {"schema": movable.schema() if place.target else None}
+    has_image = place.part is not None or place.target is not None
+    return shown | {"image_url": f"{url}/{place.name}.{suffix}" if has_image else None}

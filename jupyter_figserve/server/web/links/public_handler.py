@@ -1,0 +1,260 @@
+"""What links show to anybody: page, picture, embedding and oEmbed, without login. Server process.
+
+Unknown, expired, paused, revoked and used-up links are one and the same answer, whose words and work are equal.
+"""
+
+from __future__ import annotations
+
+import re
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.prometheus.log_functions import prometheus_log_method
+
+from ....errors import CodeFailed, Forbidden, OutputInvalid
+from ....model.dashboards import DashboardLink
+from ....model.figures import digest_of
+from ....model.formats import FORMATS, Format, get_format, get_format_of_mimetype
+from ....model.links import Link, is_token
+from ....model.live import LiveLink
+from ....model.snippets import Snippets, image_url
+from ...services.dashboards.resolver import Board
+from ...services.dashboards.watch import Viewer
+from ...services.figures.redraw import check_redrawable, draw_again, find_stored
+from ...services.links.resolver import LinkGone, Shared
+from ...services.links.view_counter import is_robot
+from ...services.rendering.request import PICTURES
+from ...services.rendering.sizes import SIZE_FIELDS
+from ..context import Services
+from ..dashboards.stream import send_stream
+from ..http import json_views, security_headers
+from ..http.conditional_get import deliver, sends_all
+from ..http.handler import PublicHandler
+from ..http.representation import Bytes, Delivery, InHand
+from . import public_dashboard, public_live
+
+_ADDRESS = re.compile(
+    r"(?P<token>[A-Za-z0-9_-]+)"
+    r"(?:\.(?P<suffix>[a-z]{2,5})|/(?P<part>embed|events)|/(?P<place>[0-9]+-[0-9]+)\.(?P<of_place>[a-z]{2,5}))?"
+)
+
+
+def cache_seconds(link: Link, services: Services) -> int:
+    """How long caches may keep what a link shows: never past its end."""
+    if not link.is_cacheable:
+        return 0
+    seconds = services.settings.link_cache_seconds
+    if link.expires is not None:
+        seconds = max(0, min(seconds, int(link.expires - services.store.clock())))
+    return seconds
+
+
+def cache_control(link: Link, services: Services) -> str:
+    return f"public, max-age={cache_seconds(link, services)}" if link.is_cacheable else "private, no-store"
+
+
+class LinkHandler(PublicHandler):
+    """``/f/{token}``, ``/f/{token}.{ext}`` and ``/f/{token}/embed``, and of dashboards ``/f/{token}/{place}.{ext}`` and
+    ``/f/{token}/events``: one handler, so that misses are all alike."""
+
+    is_page = True
+    redacted_path = "/f/[secret]"
+    _viewer: Viewer | None = None
+
+    def set_default_headers(self) -> None:
+        """None: whatever finishes a request here brings its own whole table."""
+
+    def _log(self) -> None:
+        """Success is for the metrics alone unless somebody debugs: a log line costs a tenth of a picture."""
+        if self.get_status() < 400 and not self.services.settings.log_success:
+            prometheus_log_method(self)  # type: ignore[no-untyped-call]
+        else:
+            super()._log()
+
+    @allow_unauthenticated
+    async def get(self, address: str) -> None:
+        match = _ADDRESS.fullmatch(address)
+        token, part = (match["token"], match["part"]) if match else ("", None)
+        try:
+            if match is None or not is_token(token):
+                raise LinkGone
+            shared = self.services.shared.find(token)
+            if isinstance(shared, DashboardLink):
+                await self._send_board(shared, match)
+                return
+            if match["place"] is not None or part == "events":
+                raise LinkGone
+            if isinstance(shared, LiveLink):
+                await self._send_live(shared, match)
+                return
+            if not self.services.views.has_left(shared.link, self.request):
+                raise LinkGone
+            if match["suffix"] is None:
+                await self._send_page(shared, token, embedded=part is not None)
+            elif match["suffix"] == "json":
+                await self._use_view(shared)
+                self._send_record(shared, token)
+            else:
+                await self._send_bytes(shared, token, match["suffix"])
+        except LinkGone:
+            self.services.guesses.note(self.request.remote_ip or "")
+            raise
+
+    head = get
+
+    def on_connection_close(self) -> None:
+        if self._viewer is not None:
+            self.services.boards.leave(self._viewer)
+        super().on_connection_close()
+
+    async def _send_live(self, link: LiveLink, match: re.Match[str]) -> None:
+        if not self.services.settings.allow_public_live:
+            raise LinkGone
+        embedded = match["part"] is not None
+        await public_live.answer_shared(self, link, match["token"], match["suffix"], embedded=embedded)
+
+    async def _send_board(self, link: DashboardLink, match: re.Match[str]) -> None:
+        """A dashboard, or a panel of it, which is all that its link shows."""
+        services, token = self.services, match["token"]
+        if match["part"] == "events":
+            self._viewer = public_dashboard.open_shared(services, link, token, self.integer("version"))
+            if self._viewer is None:
+                raise LinkGone
+            await send_stream(self, self._viewer)
+            return
+        board = public_dashboard.find_shared(services, link)
+        if board is None:
+            raise LinkGone
+        if match["place"] is None:
+            embedded = match["part"] == "embed"
+            await public_dashboard.answer_shared(self, link, board, token, match["suffix"], embedded=embedded)
+        else:
+            await self._send_panel(link, board, match)
+
+    async def _send_panel(self, link: DashboardLink, board: Board, match: re.Match[str]) -> None:
+        place, token, suffix = board.find(match["place"]), match["token"], match["of_place"]
+        if place is not None and place.target is not None:
+            await public_dashboard.answer_live_panel(self, link, board, place, token, suffix)
+        elif place is not None and place.figure is not None and suffix != "json":
+            await self._send_bytes(Shared(public_dashboard.as_link(link, place), place.figure), token, suffix)
+        else:
+            raise LinkGone
+
+    async def _send_bytes(self, shared: Shared, token: str, suffix: str) -> None:
+        row = get_format(suffix)
+        if row is FORMATS["html"] and shared.record.version.find_representation(row) is not None:
+            await self._send_page(shared, token, embedded=True, as_html=True)
+            return
+        delivery, held = self._stored(shared, row) or await self._drawn(shared, row)
+        if shared.link.views is not None and sends_all(self, delivery, held):
+            await self._use_limited(shared.link)
+        deliver(self, delivery, held)
+        if shared.link.views is None and self.get_status() == 200 and self.request.method == "GET":
+            self.services.views.note(shared.link, self.request)
+
+    def _stored(self, shared: Shared, row: Format) -> tuple[Delivery, Bytes] | None:
+        """What is stored as it is asked for; the usual request, without sizes, finds it made."""
+        kept, blobs = cache_control(shared.link, self.services), self.services.shared.blob_cache
+        if not self.request.query:
+            made = shared.deliveries.get(row.name)
+            if made is not None and made.cache_control == kept:
+                return made, blobs
+        part = find_stored(shared.record, row, self.sizes(row))
+        if part is None:
+            return None
+        made = Delivery(row, part.digest, f"{shared.record.id}.{row.name}", kept, is_public=True)
+        if not self.request.query:
+            shared.deliveries[row.name] = made
+        return made, blobs
+
+    async def _drawn(self, shared: Shared, row: Format) -> tuple[Delivery, Bytes]:
+        """What has to be drawn, in one of the sizes that this server grants, or in one that the owner signed.
+
+        Raises
+        ------
+        Forbidden
+            For any other.
+        """
+        services, options = self.services, self.sizes(row)
+        check_redrawable(shared.record, row.name)
+        if not services.settings.link_sizes.grants(options):
+            self._check_signed(shared.link, row)
+        try:
+            drawn = await self.while_connected(draw_again(services.store, services.drawing, shared.record, options))
+        except CodeFailed as error:
+            # What the code says of itself is its owner's to know.
+            raise OutputInvalid("This figure could not be drawn in that way; it can be had as it is.") from error
+        kept, name = cache_control(shared.link, services), f"{shared.record.id}.{row.name}"
+        return Delivery(row, digest_of(drawn.data), name, kept, is_public=True), InHand(drawn.data)
+
+    def _check_signed(self, link: Link, row: Format) -> None:
+        asked = [(name, self.words(name)) for name in SIZE_FIELDS if name in self.request.query_arguments]
+        given = self.get_query_argument("sig", "")
+        if not self.services.url_signer.is_good(given, "link", link.id, row.name, asked):
+            raise Forbidden(
+                "By a link this figure comes in its own size"
+                f" and in {self.services.settings.link_sizes.words or 'those that its owner signed'};"
+                " for another one its owner can have an address signed.",
+                code="size_not_allowed",
+            )
+
+    async def _send_page(self, shared: Shared, token: str, *, embedded: bool, as_html: bool = False) -> None:
+        await self._use_view(shared)
+        record, link, url = shared.record, shared.link, self.base.link(token)
+        frame = frames = None
+        if as_html or shared.main.format is FORMATS["html"]:
+            frame, frames = self.frame_address(record, link.id)
+        picture = shared.picture
+        image = image_url(url, picture.format.name) if picture else None
+        if picture is not None and picture is record.version.thumbnail and image:
+            image += f"?width={picture.width}"
+        self.set_header("Cache-Control", "private, no-store" if frame else cache_control(link, self.services))
+        self.set_header("Vary", "Accept")
+        self.answer_page(
+            "embed.html" if embedded else "share.html",
+            ancestors=security_headers.ancestors(self.services.settings.embed_origins)
+            if embedded
+            else security_headers.NOBODY,
+            frames=frames or security_headers.NOBODY,
+            shared=shared,
+            picture=picture,
+            image=image,
+            frame=frame,
+            url=url,
+            local_image=image and image.replace(self.base.url, self.root, 1),
+            sharp=image and record.version.sharp and image_url(f"{self.root}/f/{token}", "svg"),
+            can_embed=bool(self.services.settings.embed_origins),
+            formats=self.services.drawing.jobs.may_draw and PICTURES,
+            widths=self.services.settings.link_sizes.widths,
+            snippets=self._snippets(shared, url, image or url),
+        )
+
+    def _send_record(self, shared: Shared, token: str) -> None:
+        """The figure as strangers may know it: no owner, notebook, session or id."""
+        base = self.base
+        record = json_views.figure(shared.record, base)
+        kept = {name: record[name] for name in ("title", "alt", "name", "version", "created", "updated")}
+        representations = [
+            part | {"url": image_url(base.link(token), get_format_of_mimetype(part["mimetype"]).name)}
+            for part in record["representations"]
+        ]
+        self.set_header("Cache-Control", cache_control(shared.link, self.services))
+        self.answer(kept | {"url": base.link(token), "representations": representations})
+
+    async def _use_view(self, shared: Shared) -> None:
+        """Count this request for a page if it is a view, and refuse it if no view is left."""
+        if shared.link.views is not None:
+            await self._use_limited(shared.link)
+        elif self.request.method == "GET":
+            self.services.views.note(shared.link, self.request)
+
+    async def _use_limited(self, link: Link) -> None:
+        """Use up a view; a HEAD and a preview robot use up none, while one is left."""
+        if self.request.method == "HEAD" or is_robot(self.request):
+            return
+        if not await self.services.views.use(link, self.request):
+            raise LinkGone
+
+    def _snippets(self, shared: Shared, url: str, image: str) -> Snippets:
+        record = shared.record
+        part = shared.main if shared.picture is None else shared.picture
+        return Snippets(url, image, record.heading, record.alt, part.width, part.height)

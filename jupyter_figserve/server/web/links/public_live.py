@@ -1,0 +1,195 @@
+"""Links onto live figures: made by owners; what they show to anybody, within what was allowed. Server process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from ....errors import Conflict, Forbidden, InvalidInput, OutputInvalid
+from ....model.formats import get_format
+from ....model.links import DEFAULT_LINK_LIFE, check_label, hash_secret, new_link_id, new_token
+from ....model.live import Declaration, LiveLink, Request
+from ....model.parameters import SIZES
+from ....store.catalog.parameter_links import ONTO_LIVE
+from ...services.auth.redaction import shorten
+from ...services.live.registry import Target
+from ..context import Services
+from ..http import json_views, security_headers
+from ..http.handler import Handler
+from ..http.query import known_etags, read_query
+from ..live import form
+from ..live import frames as live_frames
+from ..live.handlers import LiveHandler, deliver_shown, read_density
+from .handlers import EITHER, read_expiry
+
+_FIELDS = ("expires", "label", "audience", "lock", "allow")
+
+
+class LiveLinksHandler(LiveHandler):
+    """``/api/live/{id}/links``."""
+
+    scopes = {"GET": EITHER, "HEAD": EITHER, "POST": ("publish",)}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self, live_id: str) -> None:
+        target = self.get_own_lasting(live_id)
+        await self.services.views.flush()
+        found = ONTO_LIVE.of(self.services.store.catalog.reader, target.record.id)
+        self.answer({"links": [json_views.live_link(link) for link in found]})
+
+    head = get
+
+    @web.authenticated
+    @authorized(action="write", resource="figserve")
+    async def post(self, live_id: str) -> None:
+        target, services, token = self.get_own_lasting(live_id), self.services, new_token()
+        if not (services.settings.allow_public_shares and services.settings.allow_public_live):
+            raise Forbidden(
+                "Links onto live figures are switched off here; an admin can allow them (FigServe.allow_public_live).",
+                code="public_live_off",
+            )
+        link = _read_link(self.json_body(_FIELDS), target, services, hash_secret(token))
+        await asyncio.wrap_future(services.store.add_link(link))
+        self.answer(json_views.new_live_link(link, target, token, self.base), 201)
+
+
+async def answer_shared(handler: Handler, link: LiveLink, token: str, suffix: str | None, *, embedded: bool) -> None:
+    """Show a live figure to whoever has its link: page, frame or picture.
+
+    Raises
+    ------
+    InvalidInput
+        For a parameter that the link does not allow, or beyond its bounds.
+    Conflict
+        When the function has changed so that the link's values do not suit it.
+    """
+    services = handler.services
+    target = services.live.offers.find_lasting(link.live)
+    assert target is not None, "a link's figure stays in the catalog"
+    if suffix is None:
+        _answer_page(handler, link, target, token, embedded=embedded)
+    elif suffix == "json":
+        movable = link.narrow(target.declaration.parameters)
+        told = {"name": target.record.name, "schema": movable.schema(), "url": handler.base.link(token)}
+        handler.answer(told | {"form": services.live.find_form(target)})
+    else:
+        await answer_picture(handler, link, target, suffix)
+    if handler.request.method == "GET" and handler.get_status() == 200:
+        services.views.note(link, handler.request)
+
+
+async def answer_picture(handler: Handler, link: LiveLink, target: Target, suffix: str) -> None:
+    """A live figure's picture within what the link allows; what may be raised is that of ``answer_shared``."""
+    services, row = handler.services, get_format(suffix)
+    request = read_shared_request(
+        link, target.declaration, read_query(handler), row.name, services.settings.link_sizes.widths
+    )
+
+    def before_call() -> None:
+        services.live_rate.note(link.id)
+
+    is_framed = live_frames.is_wanted(handler, row)
+    known = [] if is_framed else known_etags(handler)
+    drawing = services.live.draw(target, request, known=known, before_call=before_call)
+    try:
+        shown = await handler.while_connected(drawing)
+    except OutputInvalid as error:
+        # Not the exception itself: its traceback and output are its owner's.
+        text = f"The function of this live figure failed: {shorten(error.message)}"
+        raise OutputInvalid(text, code=error.code) from error
+    if is_framed:
+        live_frames.answer_frame(handler, shown, link.id)
+        return
+    seconds = 0 if shown.stale else int(target.declaration.cache)
+    if link.expires is not None:
+        seconds = max(0, min(seconds, int(link.expires - services.store.clock())))
+    kept = f"public, max-age={seconds}" if seconds else "public, no-cache"
+    deliver_shown(handler, shown, row, target, cache_control=kept, is_public=True)
+
+
+def read_shared_request(
+    link: LiveLink, declaration: Declaration, query: dict[str, list[str]], format: str, widths: Sequence[int]
+) -> Request:
+    """Which picture a stranger asks for: the link's values, and of the rest what it allows.
+
+    Raises
+    ------
+    InvalidInput, Conflict
+        As ``answer_shared``.
+    """
+    width = None
+    for name in ("height", "dpi"):
+        if name in query and name in declaration.sizes:
+            raise InvalidInput(f"This link's pictures have no other {name}; ask for a width.")
+    if "width" in query and "width" in declaration.sizes:
+        text = query["width"][-1]
+        if text not in map(str, widths):
+            # Every other size would be another picture for the kernel to draw.
+            raise InvalidInput(f"This link shows widths of {', '.join(map(str, widths))}; width={text[:20]!r} is none.")
+        width = int(text)
+    said = {name: values for name, values in query.items() if name not in SIZES or name not in declaration.sizes}
+    moved = link.narrow(declaration.parameters).parse(said)
+    try:
+        values = declaration.parameters.complete({**declaration.parameters.check(link.locked), **moved})
+    except InvalidInput as error:
+        raise Conflict(
+            "The live figure has changed since this link was made; ask for a new link.", code="live_changed"
+        ) from error
+    return Request(values, format, width, density=1 if width else read_density(query))
+
+
+def _answer_page(handler: Handler, link: LiveLink, target: Target, token: str, *, embedded: bool) -> None:
+    movable = link.narrow(target.declaration.parameters)
+    address = f"{handler.root}/f/{token}"
+    query = {name: texts for name, texts in read_query(handler).items() if not name.startswith("_")}
+    live_figures = handler.services.live
+    view = form.make_view(
+        target,
+        movable,
+        query,
+        address=address,
+        form=live_figures.find_form(target),
+        find_size=lambda values: live_figures.find_size(target, {**link.locked, **values}),
+    )
+    allowed = (
+        security_headers.ancestors(handler.services.settings.embed_origins) if embedded else security_headers.NOBODY
+    )
+    handler.set_status(400 if view.fault else 200)
+    handler.set_header("Cache-Control", "public, no-cache")
+    frames = handler.frame_sources("frame", "f")
+    handler.answer_page(
+        "share_live.html", ancestors=allowed, frames=frames, view=view, target=target, link=link, embedded=embedded
+    )
+
+
+def _read_link(body: dict[str, Any], target: Target, services: Services, token_hash: str) -> LiveLink:
+    if body.get("audience") not in (None, "link"):
+        raise Conflict('Only a JupyterHub knows people and groups; here the audience is "link".', code="no_hub")
+    parameters, now = target.declaration.parameters, services.store.clock()
+    lock, allow = body.get("lock") or {}, body.get("allow") or []
+    if not isinstance(lock, dict) or not isinstance(allow, list) or not all(isinstance(one, str) for one in allow):
+        raise InvalidInput("lock is an object of values, and allow a list of names.")
+    locked = parameters.check(lock)
+    for name in allow:
+        if parameters.find(name) is None:
+            raise InvalidInput(f"There is no parameter {name!r:.60} to allow; there are {', '.join(parameters.names)}.")
+        if name in locked:
+            raise InvalidInput(f"{name} cannot be both locked and allowed.")
+    missing = [p.name for p in parameters.items if p.is_required and p.name not in locked and p.name not in allow]
+    if missing:
+        raise InvalidInput(f"{missing[0]} has no default: lock a value of it, or allow it to be moved.")
+    return LiveLink(
+        id=new_link_id(),
+        token_hash=token_hash,
+        live=target.record.id,
+        created=now,
+        expires=read_expiry(body.get("expires", DEFAULT_LINK_LIFE), services.settings, now, now),
+        label=check_label(body.get("label")),
+        locked=locked,
+        allowed=tuple(dict.fromkeys(allow)),
+    )

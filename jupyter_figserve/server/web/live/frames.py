@@ -1,0 +1,54 @@
+"""HTML of live figures in the sandboxed frame of a page: drawn first, then had by a signed address. Server process."""
+
+from __future__ import annotations
+
+from ....errors import UnsupportedType
+from ....model.formats import FORMATS, Format
+from ...services.live.service import Shown
+from ..http import security_headers
+from ..http.handler import Handler
+
+PARAMETER = "_frame"
+"""In the query of a live figure's HTML: asks for the address of a frame that shows it."""
+
+
+def frame_address(address: str, query: str | None) -> str:
+    """What a frame without our script shows: the HTML of ``address``, which has no suffix, as ``query`` has it."""
+    return f"{address}.html?" + (f"{query}&" if query else "") + f"{PARAMETER}=1"
+
+
+def is_wanted(handler: Handler, row: Format) -> bool:
+    """Whether a request asks for a frame's address.
+
+    Raises
+    ------
+    UnsupportedType
+        When it does so of anything but HTML.
+    """
+    if PARAMETER not in handler.request.query_arguments:
+        return False
+    if row is not FORMATS["html"]:
+        raise UnsupportedType(f"Only HTML is shown in a frame; ask for .html with {PARAMETER}.")
+    return True
+
+
+def answer_frame(handler: Handler, shown: Shown, link: str | None) -> None:
+    """The frame's address for a minute: as JSON to our script, and to a frame itself as a redirection.
+
+    Parameters
+    ----------
+    link
+        The id of the link by which it was asked for, which must stay open.
+    """
+    assert shown.picture is not None, "whoever asks for a frame has nothing yet"
+    handler.set_header("Cache-Status", shown.cache_status)
+    if shown.age:
+        handler.set_header("Age", str(shown.age))
+    signed = handler.services.frames.sign(shown.picture.live, shown.picture.key, link)
+    address = f"{handler.root}/frame/{signed}.html"
+    if "application/json" in handler.request.headers.get("Accept", ""):
+        handler.answer({"frame": address})
+        return
+    origins = security_headers.ancestors(handler.services.settings.embed_origins, own=True)
+    handler.replace_headers(security_headers.of_frame(origins, is_frame=False) | {"Cache-Control": "private, no-store"})
+    handler.redirect(address, status=303)

@@ -1,0 +1,127 @@
+"""Posted code as a signed address: any Markdown shows its picture, and only we can make one. Server process."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from jupyter_server.auth.decorator import allow_unauthenticated, authorized
+from tornado import web
+
+from ....errors import Forbidden, InvalidInput, TooLarge
+from ....model.figures import digest_of
+from ....model.snippets import Snippets
+from ....sandbox.renderer import ALL
+from ...services.addresses import LOCAL_NOTE
+from ...services.rendering.request import Wish, get_picture_format, query_of, read_wish
+from ..http.conditional_get import deliver
+from ..http.handler import PublicHandler
+from ..http.representation import Delivery, InHand
+from .error_responses import CodeErrors
+from .handlers import CodeHandler
+
+UNSIGNED = "This address is not signed by this server; have it made by POST api/renders/url or figserve.render_url()."
+SIGNED_SEED = 0
+"""An address shows one picture, so that code which names no seed is given one."""
+
+
+def pack(code: str) -> str:
+    """Code as a part of a path: zlib, then base64 for URLs."""
+    return base64.urlsafe_b64encode(zlib.compress(code.encode(), 9)).decode().rstrip("=")
+
+
+def unpack(text: str, most: int) -> str:
+    """The code of ``pack``; never more than ``most`` bytes and one are in memory.
+
+    Raises
+    ------
+    InvalidInput
+        When it is no such text.
+    TooLarge
+        When it would be more.
+    """
+    try:
+        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        data = zlib.decompressobj().decompress(packed, most + 1)
+        code = data.decode()
+    except (binascii.Error, zlib.error, UnicodeDecodeError, ValueError) as error:
+        raise InvalidInput("The address holds no code.", code="invalid_source") from error
+    if len(data) > most:
+        raise TooLarge(f"The code has more than {most:,} bytes (FigServe.render_code_bytes).")
+    return code
+
+
+class RenderUrlHandler(CodeHandler):
+    """``POST /api/renders/url``: signs an address."""
+
+    @web.authenticated
+    @authorized(action="execute", resource="figserve")
+    async def post(self) -> None:
+        wish = self.read_wish()
+        if wish.keep or wish.figure == ALL:
+            raise InvalidInput("An address shows one picture, and keeps none: leave out keep and figure=all.")
+        row, limits = get_picture_format(wish.options.format), self.services.settings.render
+        source = pack(wish.code)
+        if len(source) > limits.url_length:
+            raise TooLarge(
+                f"The code has {len(source):,} characters when compressed; an address may have {limits.url_length:,}"
+                " (FigServe.render_url_length). Render it with keep=true and share the figure instead.",
+                code="url_too_long",
+            )
+        query = sorted(query_of(wish, limits).items())
+        signature = self.services.url_signer.sign("render", source, row.name, query)
+        url = f"{self.base.url}/render/{source}.{row.name}?{urlencode([*query, ('sig', signature)])}"
+        snippets = Snippets(url, url, "", "Plot", wish.options.width, wish.options.height)
+        self.answer(
+            {
+                "url": url,
+                "markdown": f"![Plot]({url})",
+                "html": snippets.html,
+                "local_only": self.base.is_local,
+                "note": LOCAL_NOTE if self.base.is_local else None,
+            },
+            201,
+        )
+
+
+class SignedRenderHandler(CodeErrors, PublicHandler):
+    """``GET /render/{source}.{ext}?sig=…``: the picture of the code in the address."""
+
+    redacted_path = "/render/[signed]"
+
+    @allow_unauthenticated
+    async def get(self, source: str, suffix: str) -> None:
+        drawing, limits = self.services.drawing, self.services.settings.render
+        async with self.drawing_cards():
+            wish = self._read(source, suffix)
+            rendered, _ = await self.while_connected(drawing.draw_once(wish.job()))
+        picture = rendered.pictures[0]
+        digest, row = digest_of(picture.data), get_picture_format(wish.options.format)
+        kept = f"public, max-age={limits.url_cache_seconds}"
+        delivery = Delivery(row, digest, f"{digest[:16]}.{row.name}", kept, is_public=True)
+        deliver(self, delivery, InHand(picture.data))
+
+    head = get
+
+    def _read(self, source: str, suffix: str) -> Wish:
+        """What is signed.
+
+        Raises
+        ------
+        Forbidden
+            In the same words for a missing signature and a wrong one.
+        """
+        query = [(name, self.words(name)) for name in sorted(self.request.query_arguments) if name[:1] != "_"]
+        signed = [(name, value) for name, value in query if name != "sig"]
+        signature = dict(query).get("sig", "")
+        if not self.services.url_signer.is_good(signature, "render", source, suffix, signed):
+            self.services.guesses.note(self.request.remote_ip or "")
+            raise Forbidden(UNSIGNED, code="not_signed")
+        limits = self.services.settings.render
+        code = unpack(source, limits.code_bytes)
+        wish = read_wish({**dict(signed), "code": code, "format": suffix}, limits)
+        self.card_format = wish.options.format if wish.has_card else None
+        return replace(wish, seed=SIGNED_SEED if wish.seed is None else wish.seed)

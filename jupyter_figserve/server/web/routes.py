@@ -1,0 +1,114 @@
+"""Every route of ours, in one table. Server process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .dashboards.handlers import DashboardHandler, DashboardRestoreHandler, DashboardsHandler
+from .dashboards.page_handlers import DashboardBytesHandler, DashboardEventsHandler, DashboardPageHandler
+from .figures.export_handler import ExportHandler
+from .figures.gallery import GalleryHandler
+from .figures.handlers import (
+    FigureBytesHandler,
+    FigureHandler,
+    FiguresHandler,
+    RestoreHandler,
+    SourceHandler,
+    VersionsHandler,
+)
+from .figures.page_handlers import FigurePageHandler
+from .http.handler import MissingHandler
+from .http.static_handler import StaticHandler
+from .keys import KeyHandler, KeysHandler
+from .links.dashboard_links import DashboardLinksHandler
+from .links.handlers import FigureLinksHandler, FindLinkHandler, LinkHandler, LinksHandler, LinkSizesHandler
+from .links.oembed import FrameHandler, OEmbedHandler
+from .links.public_handler import LinkHandler as PublicLinkHandler
+from .links.public_live import LiveLinksHandler
+from .live.agent import AgentHandler
+from .live.handlers import (
+    FrozenHandler,
+    LastingBytesHandler,
+    LastingPageHandler,
+    LiveBytesHandler,
+    LiveListHandler,
+    LivePageHandler,
+)
+from .live.source_handlers import LiveSourceHandler
+from .rendering.handlers import RendersHandler, SimpleRenderHandler
+from .rendering.signed_urls import RenderUrlHandler, SignedRenderHandler
+from .sessions.handlers import LastHandler, PlotHandler, PlotsHandler, SessionFiguresHandler, SessionsHandler
+from .system.diagnosis import DiagnosisHandler
+from .system.event_stream import EventsHandler
+from .system.openapi import OpenApiHandler
+from .system.status import StatusHandler
+
+_ID = r"([A-Za-z0-9]{1,64})"
+_SESSION = r"([A-Za-z0-9_-]{1,64})"
+_NAME = r"([^/.]{1,1200})"
+PREFIX = "/figserve"
+# Marked by the table itself: what a server that only renders answers.
+RENDER_ROUTES: tuple[tuple[str, type[Any]], ...] = (
+    (r"/api/status", StatusHandler),
+    (r"/api/renders", RendersHandler),
+    (r"/api/renders/url", RenderUrlHandler),
+    (r"/render-matplotlib", SimpleRenderHandler),
+    (r"/render/([A-Za-z0-9_-]{1,60000})\.([a-z]{2,5})", SignedRenderHandler),
+    (r"/api/keys", KeysHandler),
+    (rf"/api/keys/{_ID}", KeyHandler),
+    (r"/api/diagnosis", DiagnosisHandler),
+)
+ROUTES: tuple[tuple[str, type[Any]], ...] = (
+    # First: Tornado tries one pattern after the other, and what is asked for most should not wait for forty.
+    (r"/f/(.*)", PublicLinkHandler),
+    (r"/?", GalleryHandler),
+    (r"/api/openapi\.yaml", OpenApiHandler),
+    (r"/api/figures", FiguresHandler),
+    (rf"/api/figures/{_ID}", FigureHandler),
+    (rf"/api/figures/{_ID}/restore", RestoreHandler),
+    (rf"/api/figures/{_ID}/versions", VersionsHandler),
+    (rf"/api/figures/{_ID}/versions/([0-9]{{1,9}})/source", SourceHandler),
+    (rf"/api/figures/{_ID}/links", FigureLinksHandler),
+    (r"/api/sessions", SessionsHandler),
+    (rf"/api/sessions/{_SESSION}/last", LastHandler),
+    (rf"/api/sessions/{_SESSION}/figures", SessionFiguresHandler),
+    (r"/api/links", LinksHandler),
+    (r"/api/links/find", FindLinkHandler),
+    (rf"/api/links/{_ID}", LinkHandler),
+    (rf"/api/links/{_ID}/sizes", LinkSizesHandler),
+    (r"/api/events", EventsHandler),
+    (r"/export\.zip", ExportHandler),
+    (rf"/figures/{_ID}", FigurePageHandler),
+    (rf"/figures/{_ID}\.([a-z]{{2,5}})", FigureBytesHandler),
+    (rf"/plots/{_SESSION}", PlotsHandler),
+    (rf"/plots/{_SESSION}/(.*)", PlotHandler),
+    (r"/api/agent", AgentHandler),
+    (r"/api/live", LiveListHandler),
+    (rf"/api/live/{_ID}/links", LiveLinksHandler),
+    (rf"/api/live/{_ID}/frozen", FrozenHandler),
+    (rf"/api/live/{_ID}/source", LiveSourceHandler),
+    (r"/api/dashboards", DashboardsHandler),
+    (rf"/api/dashboards/{_ID}", DashboardHandler),
+    (rf"/api/dashboards/{_ID}/restore", DashboardRestoreHandler),
+    (rf"/api/dashboards/{_ID}/links", DashboardLinksHandler),
+    (rf"/dashboards/{_ID}", DashboardPageHandler),
+    (rf"/dashboards/{_ID}\.([a-z]{{2,5}})", DashboardBytesHandler),
+    (rf"/dashboards/{_ID}/events", DashboardEventsHandler),
+    (rf"/live/f/{_ID}", LastingPageHandler),
+    (rf"/live/f/{_ID}\.([a-z]{{2,5}})", LastingBytesHandler),
+    (rf"/live/{_SESSION}/{_NAME}", LivePageHandler),
+    (rf"/live/{_SESSION}/{_NAME}\.([a-z]{{2,5}})", LiveBytesHandler),
+    (r"/frame/([A-Za-z0-9_.-]{1,500})\.html", FrameHandler),
+    (r"/oembed", OEmbedHandler),
+    (r"/static/(?:([0-9a-f]{16})/)?([a-z_]{1,40}\.[a-z]{2,3})", StaticHandler),
+    *RENDER_ROUTES,
+)
+
+
+def make_routes(*, render_only: bool = False) -> list[tuple[str, type[Any]]]:
+    """The table below our prefix; whatever else is asked for there is ours to miss, never Jupyter's.
+
+    A server that only renders has no route that keeps or shows a figure.
+    """
+    routes = RENDER_ROUTES if render_only else ROUTES
+    return [(PREFIX + pattern, handler) for pattern, handler in routes] + [(rf"{PREFIX}(?:/.*)?", MissingHandler)]

@@ -1,0 +1,46 @@
+"""``/api/diagnosis``: what this server finds of itself, for ``jupyter figserve doctor``. Server process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import sys
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from .... import __version__
+from ....model.times import rfc3339
+from ....store.admin.diagnosis import inspect_directory
+from ..http.private_handler import PrivateHandler
+
+
+class DiagnosisHandler(PrivateHandler):
+    """Paths and addresses of this machine: for a login, or an admin's key."""
+
+    scopes = {"GET": ("admin",), "HEAD": ("admin",)}
+
+    @web.authenticated
+    @authorized(action="read", resource="figserve")
+    async def get(self) -> None:
+        services, store = self.services, self.services.store
+        # In a thread: a network file system may take its time.
+        loop = asyncio.get_running_loop()
+        directory = await loop.run_in_executor(None, inspect_directory, store.directory, store.catalog.path)
+        self.answer(
+            {
+                "version": __version__,
+                "host": services.settings.host,
+                "process": os.getpid(),
+                "python": sys.executable,
+                "python_version": platform.python_version(),
+                "time": rfc3339(store.clock()),
+                "public_url": services.urls.public_url,
+                "kernel_url": services.urls.for_kernels(),
+                "read_only_because": store.read_only_because,
+                "directory": directory.as_json(),
+            }
+        )
+
+    head = get

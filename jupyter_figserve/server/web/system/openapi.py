@@ -1,0 +1,147 @@
+"""The description of our interface; for whoever may draw them, with the live figures of the moment. Server process.
+
+The document is a file. The live figures are put into its text, before its components: reading it and writing it anew
+would hold up the loop for a third of a second. JSON is YAML, but for a few characters, and keys that may be long.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+from jupyter_core.utils import ensure_async
+from jupyter_server.auth.decorator import allow_unauthenticated
+
+from ....errors import Forbidden, Unauthorized
+from ....model.parameters import Parameter
+from ...services.auth.credentials import Caller, find_key
+from ...services.live.registry import Target
+from ..context import PACKAGE
+from ..http import security_headers
+from ..http.handler import PublicHandler
+from ..live.handlers import READ, own_targets
+
+MOST_LIVE = 200
+"""Live figures in one document; ``session`` asks for those of one kernel."""
+_CREDENTIALS = ("Authorization", "Cookie", "X-API-Key")
+_COMPONENTS = "\ncomponents:\n"
+_TEXT_OR_POWER = re.compile(r'"(?:[^"\\]|\\.)*"|(?<![.\d])(-?\d+)(e[+-]\d+)')
+_RESPONSES = {
+    "200": "LivePicture",
+    "206": "PartOfFigure",
+    "304": "NotModified",
+    "400": "Malformed",
+    "401": "Unauthorized",
+    "403": "Forbidden",
+    "404": "NotFound",
+    "413": "TooLarge",
+    "415": "UnsupportedType",
+    "416": "RangeNotSatisfiable",
+    "422": "LiveFailed",
+    "429": "TooManyRequests",
+    "500": "InternalError",
+    "503": "Unavailable",
+    "504": "DeadlineExceeded",
+}
+
+
+class OpenApiHandler(PublicHandler):
+    """``/api/openapi.yaml``."""
+
+    @allow_unauthenticated
+    async def get(self) -> None:
+        caller = await self._find_caller()
+        session = self.get_query_argument("session", None)
+        targets = [] if caller is None else own_targets(self.services, caller, session)
+        is_bare = not any(name in self.request.headers for name in _CREDENTIALS)
+        kept = "public, max-age=3600" if is_bare else "private, no-store"
+        self.replace_headers(security_headers.JSON_HEADERS | {"Cache-Control": kept, "Vary": ", ".join(_CREDENTIALS)})
+        self.set_header("Content-Type", "application/yaml; charset=utf-8")
+        self.finish(document(targets[:MOST_LIVE]))
+
+    head = get
+
+    def set_cookie(self, *_args: Any, **_kwargs: Any) -> None:
+        """None: a token that is looked at here logs nobody in, and a wrong cookie logs nobody out."""
+
+    async def _find_caller(self) -> Caller | None:
+        """Who may be told the names of live figures; None for anybody else, who gets the document as well."""
+        if self.is_from_another_site:
+            return None
+        presented = find_key(self.request.headers)
+        try:
+            if presented is not None:
+                caller = self.services.gate.key(presented, self.request.remote_ip or "")
+                caller.check(READ)
+                return caller
+        except (Unauthorized, Forbidden):
+            return None
+        user = await ensure_async(self.identity_provider.get_user(self))
+        return None if user is None else self.services.gate.login()
+
+
+def document(targets: Sequence[Target]) -> str:
+    """The whole text, with an operation for each of these live figures."""
+    taken: set[str] = set()
+    entries = []
+    for target in targets:
+        path = f"/live/{'f' if target.kernel is None else quote(target.kernel, safe='')}"
+        path += f"/{quote(target.record.id if target.kernel is None else target.record.name, safe='')}.{{ext}}"
+        operation = describe(target, _make_id(target.record.name, taken))
+        entries.append(f"  ? {_yaml(path)}\n  : {_yaml({'get': operation})}\n")
+    before, after = _read_parts()
+    return f"{before}\n{''.join(entries)}{_COMPONENTS}{after}"
+
+
+def describe(target: Target, operation_id: str) -> dict[str, Any]:
+    """The operation that draws a live figure."""
+    declaration, notebook = target.declaration, target.record.identity.notebook
+    sizes = [{"$ref": f"#/components/parameters/{name.capitalize()}"} for name in declaration.sizes]
+    shared = [{"$ref": f"#/components/parameters/{name}"} for name in ("Suffix", "IfNoneMatch", "Range")]
+    return {
+        "operationId": operation_id,
+        "tags": ["live"],
+        "summary": declaration.heading,
+        "description": declaration.description or f"A live figure of {notebook or 'a kernel'}.",
+        "x-scopes": list(READ),
+        "parameters": [*(_describe_parameter(item) for item in declaration.parameters.items), *sizes, *shared],
+        "responses": {status: {"$ref": f"#/components/responses/{name}"} for status, name in _RESPONSES.items()},
+    }
+
+
+def _describe_parameter(item: Parameter) -> dict[str, Any]:
+    described = {
+        "name": item.name,
+        "in": "query",
+        "required": item.is_required,
+        "description": f"{item.allowed[:1].upper()}{item.allowed[1:]}.",
+        "schema": item.schema(),
+    }
+    return described | ({"style": "form", "explode": False} if item.many else {})
+
+
+def _make_id(name: str, taken: set[str]) -> str:
+    """Clients are generated by it: readable, and another one where several kernels have figures of one name."""
+    plain = "live_" + (re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_") or "figure")
+    numbered = (plain if n == 1 else f"{plain}_{n}" for n in range(1, MOST_LIVE + 2))
+    free = next(one for one in numbered if one not in taken)
+    taken.add(free)
+    return free
+
+
+def _yaml(value: Any) -> str:
+    """JSON without what YAML has another word for: characters that it does not allow, and numbers such as 1e-05."""
+    text = re.sub(r"[^ -~]", lambda match: f"\\U{ord(match[0]):08x}", json.dumps(value, ensure_ascii=False))
+    return _TEXT_OR_POWER.sub(lambda match: f"{match[1]}.0{match[2]}" if match[1] else match[0], text)
+
+
+@lru_cache(maxsize=1)
+def _read_parts() -> tuple[str, str]:
+    text = (PACKAGE / "openapi.yaml").read_text(encoding="utf-8")
+    before, found, after = text.partition(_COMPONENTS)
+    assert found, "openapi.yaml has its components"
+    return before, after

@@ -1,0 +1,74 @@
+"""What anybody may know of this server: its version, limits and counts. Server process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+
+from .... import __version__
+from ....store.catalog import quotas, sessions
+from ...services.rendering.queue import Jobs
+from ..context import Settings
+from ..http.handler import PublicHandler
+
+_PATIENCE = 4.0
+"""Seconds that a status may wait for the probe of a server that has just started; nothing is started for it."""
+
+
+class StatusHandler(PublicHandler):
+    """``/api/status``."""
+
+    @allow_unauthenticated
+    async def get(self) -> None:
+        settings, store, capture = self.services.settings, self.services.store, self.services.capture
+        rings = capture.rings()
+        jobs = self.services.drawing.jobs
+        await jobs.told(_PATIENCE)
+        used = quotas.total(store.catalog.reader)
+        self.answer(
+            {
+                "version": __version__,
+                "host": settings.host,
+                "sandbox": _sandbox(jobs),
+                "limits": {"keep_versions": store.limits.keep_versions, **_limits(settings)},
+                "capture": {"on": capture.why_off is None, "why": capture.why_off, "dropped": capture.dropped},
+                "counts": {
+                    "figures": used.figures,
+                    "bytes": used.bytes,
+                    "sessions": sessions.count_alive(store.catalog.reader),
+                    "captured": sum(len(ring) for ring in rings),
+                    "captured_bytes": sum(ring.bytes for ring in rings),
+                },
+                "writable": store.read_only_because is None,
+            }
+        )
+
+    head = get
+
+
+def _sandbox(jobs: Jobs) -> dict[str, Any]:
+    report = jobs.report
+    return {
+        "tier": report.tier,
+        "why": list(report.why),
+        "libraries": dict(report.libraries),
+        "running": jobs.running,
+        "waiting": jobs.waiting,
+    }
+
+
+def _limits(settings: Settings) -> dict[str, Any]:
+    render = settings.render
+    return {
+        "figure_bytes": settings.figure_bytes,
+        "figure_pixels": settings.figure_pixels,
+        "link_max_age": settings.link_max_age,
+        "public_shares": settings.allow_public_shares,
+        "render_code_bytes": render.code_bytes,
+        "render_timeout": render.timeout,
+        "render_timeout_max": render.longest_timeout,
+        "render_pixels": render.pixels,
+        "render_result_bytes": render.result_bytes,
+        "render_output_bytes": render.output_bytes,
+    }

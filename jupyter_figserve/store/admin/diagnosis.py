@@ -1,0 +1,106 @@
+"""What is wrong with a data directory, found by looking and changing nothing. Server process, and the command line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import stat
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..catalog.tables import SCHEMA
+from ..files.filesystem import find_network_type
+from .opening import CATALOG
+
+_SECRETS = ("catalog.db", "catalog.db-wal", "signing.keys", "catalog.lock")
+_CHECKED_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A data directory as the system sees it.
+
+    Parameters
+    ----------
+    open_to_others
+        Paths that other users of the machine can read or change.
+    network_type
+        The network file system that the catalog lies on, None for a local one.
+    free, total
+        Bytes of the file system, None where it does not say.
+    """
+
+    path: str
+    exists: bool
+    is_writable: bool = False
+    is_own: bool = True
+    open_to_others: tuple[str, ...] = ()
+    network_type: str | None = None
+    free: int | None = None
+    total: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"open_to_others": list(self.open_to_others)}
+
+
+def inspect_directory(path: Path, catalog: Path | None = None) -> Directory:
+    """``catalog`` is the catalog's file where that lies elsewhere."""
+    if not path.is_dir():
+        return Directory(str(path), exists=False)
+    files = [path, *(path / name for name in _SECRETS), *([catalog] if catalog else [])]
+    free, total = _room(path)
+    return Directory(
+        str(path),
+        exists=True,
+        is_writable=os.access(path, os.W_OK | os.X_OK) and not _is_mounted_read_only(path),
+        is_own=path.stat().st_uid == os.geteuid(),
+        open_to_others=tuple(str(file) for file in files if _is_open(file)),
+        network_type=find_network_type((catalog or path / CATALOG).parent),
+        free=free,
+        total=total,
+    )
+
+
+def find_fault(catalog: Path) -> str | None:
+    """What is wrong with a catalog, as the rest of a sentence; None when it is sound or not there yet.
+
+    It is opened for reading beside whoever writes; a huge one's pages are not all looked at.
+    """
+    if not catalog.exists():
+        return None
+    try:
+        with contextlib.closing(sqlite3.connect(f"{catalog.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as file:
+            schema = dict(file.execute("select key, value from meta")).get("schema", "0")
+            if catalog.stat().st_size <= _CHECKED_BYTES:
+                (said,) = file.execute("pragma quick_check(1)").fetchone()
+                if said != "ok":
+                    return f"is damaged: {said}"
+            newest = dict(file.execute("select key, value from meta")).get("works_from", "0")
+    except sqlite3.DatabaseError as error:
+        return f"cannot be read: {error}"
+    if int(schema) > SCHEMA and int(newest) > SCHEMA:
+        return f"was written by a newer jupyter_figserve (schema {schema}, this one knows {SCHEMA})"
+    return None
+
+
+def _is_open(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+    return False
+
+
+def _is_mounted_read_only(path: Path) -> bool:
+    """``os.access`` says yes to root whatever the mount."""
+    with contextlib.suppress(OSError, AttributeError):
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    return False
+
+
+def _room(path: Path) -> tuple[int | None, int | None]:
+    with contextlib.suppress(OSError):
+        usage = shutil.disk_usage(path)
+        return usage.free, usage.total
+    return None, None

@@ -1,0 +1,183 @@
+"""Dashboards in the catalog: published, found, listed, deleted. Server process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from ...model.dashboards import FIGURE, DashboardRecord, Layout
+from ...model.figures import Identity, new_id
+from . import events, tables
+from .pagination import LIMIT, MOST, read_cursor, write_cursor
+from .parameter_links import ONTO_DASHBOARDS
+
+PUBLISHED, DELETED, RESTORED = "dashboard.published", "dashboard.deleted", "dashboard.restored"
+_D, _F = tables.dashboards.c, tables.dashboard_figures.c
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which dashboards a list asks for; a field that is None does not matter.
+
+    Parameters
+    ----------
+    text
+        Part of a name, title or notebook path.
+    """
+
+    owner: str | None = None
+    scope: str | None = None
+    notebook: str | None = None
+    maker: str | None = None
+    name: str | None = None
+    text: str | None = None
+
+
+def publish(
+    connection: Connection, identity: Identity, layout: Layout, session: str | None, now: float
+) -> DashboardRecord:
+    """Make ``layout`` what the dashboard of this identity shows; a version more, unless it showed the same."""
+    known = find_by_identity(connection, identity)
+    if known is not None and known.layout == layout:
+        return known
+    if known is None:
+        record = DashboardRecord(new_id(), identity, layout, 1, session, now, now)
+        connection.execute(tables.dashboards.insert().values(_row(record)))
+    else:
+        record = replace(known, layout=layout, version=known.version + 1, session=session, updated=now)
+        connection.execute(tables.dashboards.update().where(_D.id == record.id).values(_row(record)))
+    _note_figures(connection, record)
+    events.add(connection, now, record.owner, PUBLISHED, _event_data(record))
+    return record
+
+
+def enter(connection: Connection, record: DashboardRecord) -> None:
+    """A dashboard as a manifest tells it, without an event."""
+    connection.execute(tables.dashboards.insert().values(_row(record)))
+    _note_figures(connection, record)
+
+
+def find(connection: Connection, dashboard_id: str) -> DashboardRecord | None:
+    row = connection.execute(sa.select(tables.dashboards).where(_D.id == dashboard_id)).first()
+    return _record(row) if row else None
+
+
+def find_by_identity(connection: Connection, identity: Identity) -> DashboardRecord | None:
+    same = [tables.dashboards.c[name] == value for name, value in identity.__dict__.items()]
+    row = connection.execute(sa.select(tables.dashboards).where(*same)).first()
+    return _record(row) if row else None
+
+
+def list_page(
+    connection: Connection, which: Filter, limit: int = LIMIT, cursor: str | None = None
+) -> tuple[list[DashboardRecord], str | None]:
+    """One page, newest first, and the cursor of the next (None at the end).
+
+    Raises
+    ------
+    InvalidInput
+        When the cursor is not one that a page gave.
+    """
+    limit = max(1, min(limit, MOST))
+    query = sa.select(tables.dashboards).where(*_conditions(which))
+    query = query.order_by(_D.updated.desc(), _D.id.desc()).limit(limit + 1)
+    if cursor is not None:
+        updated, last = read_cursor(cursor)
+        query = query.where(sa.tuple_(_D.updated, _D.id) < sa.tuple_(sa.literal(updated), sa.literal(last)))
+    found = [_record(row) for row in connection.execute(query)]
+    following = write_cursor(found[limit - 1].updated, found[limit - 1].id) if len(found) > limit else None
+    return found[:limit], following
+
+
+def delete(connection: Connection, record: DashboardRecord, now: float) -> bool:
+    """Remove a dashboard with its links; what it showed is held until ``release``. False when it is gone already."""
+    gone = connection.execute(tables.dashboards.delete().where(_D.id == record.id)).rowcount
+    if not gone:
+        return False
+    ONTO_DASHBOARDS.remove_all(connection, record.id)
+    events.add(connection, now, record.owner, DELETED, _event_data(record))
+    return True
+
+
+def release(connection: Connection, waiting: Collection[str]) -> None:
+    """Let go what dashboards showed that are there no more, but for those that may come back."""
+    there = sa.select(_D.id)
+    gone = connection.execute(sa.select(_F.dashboard).where(_F.dashboard.not_in(there)).distinct()).scalars()
+    for dashboard_id in set(gone) - set(waiting):
+        connection.execute(tables.dashboard_figures.delete().where(_F.dashboard == dashboard_id))
+
+
+def tell_restored(connection: Connection, record: DashboardRecord, now: float) -> None:
+    """The event of a deletion that was undone."""
+    events.add(connection, now, record.owner, RESTORED, _event_data(record))
+
+
+def rename_notebook(connection: Connection, owner: str, scope: str, old: str, new: str) -> list[str]:
+    """Follow a notebook, or all below a directory; returns what moved. One whose new identity is taken stays."""
+    moved = []
+    below = _D.notebook.startswith(old.rstrip("/") + "/", autoescape=True)
+    mine = sa.and_(_D.owner == owner, _D.scope == scope, sa.or_(_D.notebook == old, below))
+    for dashboard_id, notebook in connection.execute(sa.select(_D.id, _D.notebook).where(mine)).all():
+        with connection.begin_nested() as attempt:
+            try:
+                renamed = tables.dashboards.update().where(_D.id == dashboard_id)
+                connection.execute(renamed.values(notebook=new + notebook[len(old) :]))
+                moved.append(dashboard_id)
+            except sa.exc.IntegrityError:
+                attempt.rollback()
+    return moved
+
+
+def _conditions(which: Filter) -> list[Any]:
+    exact = {"owner": _D.owner, "scope": _D.scope, "notebook": _D.notebook, "maker": _D.maker, "name": _D.name}
+    found = [column == getattr(which, name) for name, column in exact.items() if getattr(which, name) is not None]
+    if which.text:
+        found.append(
+            sa.or_(*(column.icontains(which.text, autoescape=True) for column in (_D.name, _D.title, _D.notebook)))
+        )
+    return found
+
+
+def _note_figures(connection: Connection, record: DashboardRecord) -> None:
+    """What it shows is not cleaned away."""
+    connection.execute(tables.dashboard_figures.delete().where(_F.dashboard == record.id))
+    rows: Sequence[dict[str, Any]] = [
+        {"dashboard": record.id, "place": place, "figure": panel.target, "version": panel.version}
+        for place, panel in record.layout.panels()
+        if panel.kind == FIGURE
+    ]
+    if rows:
+        connection.execute(tables.dashboard_figures.insert(), rows)
+
+
+def _row(record: DashboardRecord) -> dict[str, Any]:
+    return record.identity.__dict__ | {
+        "id": record.id,
+        "title": record.layout.title,
+        "layout": json.dumps(record.layout.as_json(), ensure_ascii=False),
+        "version": record.version,
+        "session": record.session,
+        "created": record.created,
+        "updated": record.updated,
+    }
+
+
+def _record(row: Row[Any]) -> DashboardRecord:
+    identity = Identity(row.owner, row.scope, row.notebook, row.maker, row.name)
+    layout = Layout.from_json(json.loads(row.layout))
+    return DashboardRecord(row.id, identity, layout, row.version, row.session, row.created, row.updated)
+
+
+def _event_data(record: DashboardRecord) -> dict[str, object]:
+    return {
+        "dashboard": record.id,
+        "name": record.name,
+        "version": record.version,
+        "session": record.session,
+        "notebook": record.identity.notebook,
+    }

@@ -1,0 +1,275 @@
+"""The catalog's database: opened, migrated, read on the event loop, written by one thread. Server process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from ...errors import FigServeError, QuotaExceeded, ReadOnly
+from .tables import SCHEMA
+from .writer import Writer
+
+T = TypeVar("T")
+_BUSY_SECONDS = 30
+_CHECKED_BYTES = 256 * 2**20
+_FULL_DISK = ("database or disk is full",)
+
+
+class CatalogBroken(FigServeError):
+    """The database file is not a database any more."""
+
+    code = "catalog_broken"
+
+
+class Catalog:
+    """One database with one connection to read and one, in a thread of its own, to write.
+
+    Parameters
+    ----------
+    path
+        The SQLite file; None for a catalog in memory, which is how a broken one is replaced for reading.
+    shared_memory
+        False on network file systems, where WAL does not work and the server holds an exclusive lock instead.
+    """
+
+    def __init__(self, path: Path | None, *, shared_memory: bool = True, read_only: bool = False) -> None:
+        self.path = path
+        self.read_only_because: str | None = None
+        self._engine = _make_engine(path, shared_memory=shared_memory, read_only=read_only)
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._engine.dispose)
+            try:
+                self._reader = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+                undo.callback(self._reader.close)
+                self.schema = _find_schema(self._reader, path) if read_only else _prepare(self._engine, path)
+                _check_pages(self._reader, path)
+            except sa.exc.DatabaseError as error:
+                if _is_damaged(error):
+                    raise CatalogBroken(f"{path} is damaged: {error.orig}") from error
+                raise
+            undo.pop_all()
+        driver = self._reader.connection.dbapi_connection
+        assert driver is not None
+        self._raw_reader: Any = driver
+        self._aside = ThreadPoolExecutor(1, "figserve-reader")
+        self._writer = Writer()
+        self._write_connection: Connection | None = None
+        if read_only:
+            self.read_only_because = f"{path} cannot be written"
+
+    @property
+    def reader(self) -> Connection:
+        """For reading, on the thread that opened the catalog; each statement sees the newest commit."""
+        return self._reader
+
+    def read_aside(self, work: Callable[[Connection], T]) -> Future[T]:
+        """Run ``work`` in another thread, on a connection of its own: what takes long must not hold up others."""
+        if self.path is None:
+            done: Future[T] = Future()
+            done.set_result(work(self._reader))
+            return done
+        return self._aside.submit(self._read, work)
+
+    def stamp(self) -> int:
+        """A number that changes whenever anybody, another process too, commits: the check of every cache.
+
+        Source: sqlite.org/pragma.html#pragma_data_version.
+        """
+        stamp: int = self._raw_reader.execute("PRAGMA data_version").fetchone()[0]
+        return stamp
+
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """Run ``work`` in the writer's thread; what it writes, it writes by ``transact``.
+
+        Raises
+        ------
+        ReadOnly
+            When the catalog cannot be written, saying why.
+        """
+        if self.read_only_because is not None:
+            raise ReadOnly(f"The store is read-only: {self.read_only_because}.")
+        return self._writer.submit(work)
+
+    def write(self, work: Callable[[Connection], T]) -> Future[T]:
+        """Run ``work`` in a transaction of the writer's thread; the future is done after the fsync."""
+        return self.submit(lambda: self.transact(work))
+
+    def defer(self, work: Callable[[], None]) -> None:
+        """Do ``work`` in the writer's thread when nobody waits for other work; called by work."""
+        self._writer.defer(work)
+
+    def finish_deferred(self) -> None:
+        """Do all that was put off, now; called by work."""
+        self._writer.finish_deferred()
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work``, in the writer's thread, in a transaction that excludes every other writer."""
+        if self._write_connection is None:
+            self._write_connection = self._engine.connect()
+        try:
+            with self._write_connection.begin():
+                return work(self._write_connection)
+        except sa.exc.OperationalError as error:
+            raise _explained(error) from error
+
+    def close(self) -> None:
+        self._aside.shutdown(cancel_futures=True)
+        self._writer.close()
+        if self._write_connection is not None:
+            self._write_connection.close()
+        self._reader.close()
+        self._engine.dispose()
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            return work(connection)
+
+
+def read_schema(connection: Connection) -> int:
+    """The schema that the database has; 0 for a database without any table."""
+    if not sa.inspect(connection).has_table("meta"):
+        return 0
+    found = connection.execute(sa.text("select value from meta where key = 'schema'")).scalar()
+    return int(found or 0)
+
+
+def _read_works_from(connection: Connection) -> int:
+    found = connection.execute(sa.text("select value from meta where key = 'works_from'")).scalar()
+    return int(found or 0)
+
+
+def _make_engine(path: Path | None, *, shared_memory: bool, read_only: bool) -> Engine:
+    if path is None:
+        engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False})
+        return _with_pragmas(engine, ["PRAGMA foreign_keys = ON"])
+    if not read_only and not path.exists():
+        # Made by hand first: SQLite gives its journal files the mode of the database.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    mode = "mode=rw"
+    if read_only:
+        # An immutable database needs no journal beside it, which a read-only directory could not hold; but when a
+        # killed server left one, the newest figures are in it.
+        mode = "mode=ro" if _has_journal(path) else "mode=ro&immutable=1"
+    uri = f"{path.absolute().as_uri()}?{mode}"
+    engine = sa.create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, check_same_thread=False),
+        poolclass=sa.pool.NullPool,
+    )
+    pragmas = ["PRAGMA foreign_keys = ON"]
+    if not read_only:
+        pragmas += [f"PRAGMA journal_mode = {'WAL' if shared_memory else 'DELETE'}", "PRAGMA synchronous = FULL"]
+    return _with_pragmas(engine, pragmas)
+
+
+def _with_pragmas(engine: Engine, pragmas: list[str]) -> Engine:
+    """Transactions begin when we say so, and as writers at once: two that read first would deadlock."""
+
+    @sa.event.listens_for(engine, "connect")
+    def connect(driver: sqlite3.Connection, _: object) -> None:
+        driver.isolation_level = None
+        for pragma in pragmas:
+            driver.execute(pragma).close()
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _prepare(engine: Engine, path: Path | None) -> int:
+    """Bring the database to our schema, or find that it is newer and still fit for us; no other server in between."""
+    with engine.connect() as connection, connection.begin():
+        schema = read_schema(connection)
+        if schema >= SCHEMA:
+            return _find_schema(connection, path)
+        if schema:
+            _keep_copy(path, schema)
+        _migrate(connection)
+    return SCHEMA
+
+
+def _find_schema(connection: Connection, path: Path | None) -> int:
+    """The schema of a database that is not to be changed; one that we cannot use is refused."""
+    schema = read_schema(connection)
+    if schema < SCHEMA:
+        raise ReadOnly(f"{path} has schema {schema}, and cannot be written to bring it to {SCHEMA}.")
+    if schema > SCHEMA and _read_works_from(connection) > SCHEMA:
+        raise ReadOnly(
+            f"{path} was written by a newer jupyter_figserve (schema {schema}) and this one ({SCHEMA}) is too old for"
+            " it; upgrade jupyter_figserve."
+        )
+    return schema
+
+
+def _check_pages(connection: Connection, path: Path | None) -> None:
+    """See that every page is sound, which takes about a second for each gigabyte; a huge catalog is not asked."""
+    if path is None or path.stat().st_size > _CHECKED_BYTES:
+        return
+    found = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar()
+    if found != "ok":
+        raise CatalogBroken(f"{path} is damaged: {found}")
+
+
+def _has_journal(path: Path) -> bool:
+    journal = Path(f"{path}-wal")
+    return journal.exists() and journal.stat().st_size > 0
+
+
+def _migrate(connection: Connection) -> None:
+    """To the newest schema; the transaction is open and exclusive."""
+    from alembic import command
+    from alembic.config import Config
+
+    from .tables import WORKS_FROM, meta
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    connection.execute(meta.delete())
+    connection.execute(
+        meta.insert(), [{"key": "schema", "value": str(SCHEMA)}, {"key": "works_from", "value": str(WORKS_FROM)}]
+    )
+
+
+def _keep_copy(path: Path | None, schema: int) -> None:
+    """Before migrating, beside the catalog, by SQLite's online backup."""
+    if path is None:
+        return
+    copy = path.with_name(f"{path.stem}-before-schema-{schema + 1}.db")
+    os.close(os.open(copy, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    with contextlib.closing(sqlite3.connect(path)) as old, contextlib.closing(sqlite3.connect(copy)) as new:
+        old.backup(new)
+
+
+def _is_damaged(error: sa.exc.DatabaseError) -> bool:
+    text = str(error.orig)
+    return "malformed" in text or "not a database" in text
+
+
+def _explained(error: sa.exc.OperationalError) -> FigServeError:
+    text = str(error.orig)
+    if any(sign in text for sign in _FULL_DISK):
+        return QuotaExceeded("The server's disk is full; nothing was changed. Free some space and try again.")
+    return ReadOnly(f"The store could not be written ({text}); nothing was changed. Try again.", retry_after=5)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Catalog]:
+    catalog = Catalog(path)
+    try:
+        yield catalog
+    finally:
+        catalog.close()

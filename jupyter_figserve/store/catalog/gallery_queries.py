@@ -1,0 +1,75 @@
+"""What the gallery asks beside its page of figures: sessions, links and neighbours, each by one indexed query.
+
+Server process; nothing here writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ...model.figures import FigureRecord
+from . import conditions, tables
+from .sessions import Session
+
+COUNTED = 1_000
+"""Where counting ends: finding out whether there are 300,000 or 400,000 would take longer than making the page."""
+_F, _S, _L = tables.figures.c, tables.sessions.c, tables.links.c
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """Another figure, as a link to it needs it."""
+
+    id: str
+    heading: str
+
+
+def running_sessions(connection: Connection, owner: str, limit: int) -> list[Session]:
+    """Those that are alive, latest start first."""
+    return _sessions(connection, _S.owner == owner, _S.ended.is_(None), order=_S.started, limit=limit)
+
+
+def ended_sessions(connection: Connection, owner: str, limit: int) -> list[Session]:
+    """Those that ended last, latest end first."""
+    return _sessions(connection, _S.owner == owner, _S.ended.is_not(None), order=_S.ended, limit=limit)
+
+
+def get_sessions(connection: Connection, ids: Collection[str]) -> dict[str, Session]:
+    """Those of these ids that are known."""
+    return {session.id: session for session in _sessions(connection, _S.id.in_(ids), order=_S.started, limit=len(ids))}
+
+
+def count_in_notebook(connection: Connection, owner: str, scope: str, notebook: str) -> int:
+    """Figures of a notebook; ``COUNTED`` where there are as many and more."""
+    here = _F.owner == owner, _F.scope == scope, _F.notebook == notebook
+    some = sa.select(_F.id).where(*here).limit(COUNTED).subquery()
+    return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+
+
+def count_open_links(connection: Connection, figures: Collection[str], now: float) -> dict[str, int]:
+    """How many links each figure has through which somebody may look at it now."""
+    shown = _L.figure.in_(figures), conditions.is_open(now)
+    query = sa.select(_L.figure, sa.func.count()).where(*shown).group_by(_L.figure)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def find_neighbours(connection: Connection, record: FigureRecord) -> tuple[Neighbour | None, Neighbour | None]:
+    """The figures that stand before (newer) and after (older) this one in its owner's gallery."""
+    here = sa.tuple_(sa.literal(record.updated), sa.literal(record.id))
+    place, query = sa.tuple_(_F.updated, _F.id), sa.select(_F.id, _F.name, _F.title).where(_F.owner == record.owner)
+    newer = query.where(place > here).order_by(_F.updated, _F.id).limit(1)
+    older = query.where(place < here).order_by(_F.updated.desc(), _F.id.desc()).limit(1)
+    found = [connection.execute(one).first() for one in (newer, older)]
+    before, after = (Neighbour(row.id, row.title or row.name) if row else None for row in found)
+    return before, after
+
+
+def _sessions(
+    connection: Connection, *conditions: sa.ColumnElement[bool], order: sa.ColumnElement[float], limit: int
+) -> list[Session]:
+    query = sa.select(tables.sessions).where(*conditions).order_by(order.desc()).limit(limit)
+    return [Session(**dict(row._mapping)) for row in connection.execute(query)]

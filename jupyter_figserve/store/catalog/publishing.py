@@ -1,0 +1,271 @@
+"""How a version enters the catalog and how versions leave it; all in write transactions. Server process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.engine import Connection
+
+from ...model.figures import FigureRecord, Identity, Representation, Source, Version, new_id
+from . import events, figures, links, sessions, tables
+from . import quotas as usage
+from .quotas import Quota
+
+NO_QUOTA = Quota()
+
+# What every publish runs is made once: making a statement costs more than running it.
+_figure: sa.BindParameter[str] = sa.bindparam("figure")
+_number: sa.BindParameter[int] = sa.bindparam("number")
+_RENEW = tables.figures.update().where(tables.figures.c.id == _figure)
+_INSERT_VERSION = tables.versions.insert()
+_INSERT_REPRESENTATION = tables.representations.insert()
+_DELETE_VERSION = tables.versions.delete().where(
+    tables.versions.c.figure == _figure, tables.versions.c.number == _number
+)
+_DELETE_REPRESENTATIONS = tables.representations.delete().where(
+    tables.representations.c.figure == _figure, tables.representations.c.version == _number
+)
+_insert_blob = insert(tables.blobs)
+_HOLD = _insert_blob.on_conflict_do_update(
+    index_elements=["digest"], set_={"refs": tables.blobs.c.refs + 1, "touched": _insert_blob.excluded.touched}
+)
+_NOTE = _insert_blob.on_conflict_do_update(
+    index_elements=["digest"], set_={"touched": sa.func.max(tables.blobs.c.touched, _insert_blob.excluded.touched)}
+)
+_RELEASE = (
+    tables.blobs.update()
+    .where(tables.blobs.c.digest == sa.bindparam("blob"))
+    .values(refs=tables.blobs.c.refs - 1, touched=sa.bindparam("now"))
+)
+_PINNED = sa.select(tables.dashboard_figures.c.version).where(tables.dashboard_figures.c.figure == _figure)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What bounds publishing.
+
+    Parameters
+    ----------
+    keep_versions
+        The most versions of one figure, those that a link or a dashboard shows not counted; 0 for all.
+    """
+
+    owner_quota: Quota = NO_QUOTA
+    session_quota: Quota = NO_QUOTA
+    keep_versions: int = 20
+
+
+def check_quota(
+    connection: Connection, limits: Limits, identity: Identity, known: str | None, session: str | None, size: int
+) -> None:
+    """See that the owner and the session have room for ``size`` more bytes of a figure (``known`` by its id)."""
+    quotas: Mapping[str, Quota] = {"owner": limits.owner_quota, "session": limits.session_quota}
+    places, new_to = {"owner": identity.owner}, set() if known else {"owner", "session"}
+    if session:
+        places["session"] = session
+        if known and not sessions.has_made(connection, session, known):
+            new_to.add("session")
+    usage.check(connection, quotas, places, size, new_to)
+
+
+def publish(connection: Connection, limits: Limits, identity: Identity, origin: str, version: Version) -> FigureRecord:
+    """Make ``version`` the newest of the figure of this identity, unless the newest says the same to the byte.
+
+    ``version.number`` is of no account: the figure counts.
+    """
+    known = figures.find_by_identity(connection, identity)
+    if known is not None and version.says_the_same_as(known.version):
+        if version.session:
+            sessions.made(connection, version.session, known.id, known.version.number)
+        return known
+    check_quota(connection, limits, identity, known.id if known else None, version.session, version.size)
+    now = version.created
+    number = known.version.number + 1 if known else 1
+    if known is None:
+        record = FigureRecord(new_id(), identity, origin, now, now, replace(version, number=number))
+        _insert_figure(connection, record)
+    else:
+        record = replace(known, updated=now, version=replace(version, number=number))
+        connection.execute(_RENEW, {"figure": record.id, "updated": now, "latest": number, "title": version.title})
+    insert_version(connection, record.id, record.version, now)
+    usage.add(connection, record.owner, version.session, figures=int(known is None), size=version.size)
+    if version.session:
+        sessions.made(connection, version.session, record.id, number)
+    _prune(connection, record, limits.keep_versions, now)
+    events.add(connection, now, record.owner, "figure.published", event_data(record))
+    return record
+
+
+def restore(connection: Connection, record: FigureRecord, versions: Sequence[Version]) -> None:
+    """Enter a figure as a manifest tells it (newest version first), without quota or event."""
+    _insert_figure(connection, record)
+    for position, version in enumerate(reversed(versions)):
+        insert_version(connection, record.id, version, version.created)
+        usage.add(connection, record.owner, version.session, figures=int(position == 0), size=version.size)
+        if version.session:
+            sessions.made(connection, version.session, record.id, version.number)
+
+
+def attach_source(
+    connection: Connection, limits: Limits, record: FigureRecord, number: int, source: Source, now: float
+) -> bool:
+    """Give a version the source that came after it; False when it has one or is gone."""
+    held = figures.find(connection, record.id, number)
+    if held is None or held.version.source is not None:
+        return False
+    check_quota(connection, limits, record.identity, record.id, held.version.session, source.size)
+    connection.execute(
+        tables.versions.update()
+        .where(tables.versions.c.figure == record.id, tables.versions.c.number == number)
+        .values(_source_columns(source))
+    )
+    _hold(connection, [source], now)
+    usage.add(connection, record.owner, held.version.session, figures=0, size=source.size)
+    return True
+
+
+def add_representation(
+    connection: Connection, limits: Limits, record: FigureRecord, number: int, part: Representation, now: float
+) -> bool:
+    """Give a version one more encoding; False when it has one of this type or is gone."""
+    held = figures.find(connection, record.id, number)
+    if held is None or held.version.find_representation(part.format) is not None:
+        return False
+    version = held.version
+    check_quota(connection, limits, record.identity, record.id, version.session, part.size)
+    # Behind the others and the thumbnail, so that the first stays the one that is shown.
+    position = len(version.representations) + (version.thumbnail is not None)
+    row = {"figure": record.id, "version": number, "position": position, "is_thumbnail": False}
+    connection.execute(_INSERT_REPRESENTATION, row | part.__dict__)
+    _hold(connection, [part], now)
+    usage.add(connection, record.owner, version.session, figures=0, size=part.size)
+    return True
+
+
+def change_words(connection: Connection, record: FigureRecord, title: str, alt: str, now: float) -> None:
+    """Correct the newest version's words in place; ``record`` was read in this transaction."""
+    newest = tables.versions.c
+    connection.execute(
+        tables.versions.update()
+        .where(newest.figure == record.id, newest.number == record.version.number)
+        .values(title=title, alt=alt)
+    )
+    connection.execute(tables.figures.update().where(tables.figures.c.id == record.id).values(title=title, updated=now))
+    events.add(connection, now, record.owner, "figure.changed", event_data(record))
+
+
+def delete(connection: Connection, record: FigureRecord, now: float) -> None:
+    """Remove a figure with its versions and links; its blobs go when nothing else holds them."""
+    for link in links.of_figure(connection, record.id):
+        links.remove(connection, link.id)
+    for version in figures.versions(connection, record.id):
+        _remove_version(connection, record, version, now)
+    usage.add(connection, record.owner, None, figures=-1, size=0)
+    connection.execute(tables.session_figures.delete().where(tables.session_figures.c.figure == record.id))
+    connection.execute(tables.figures.delete().where(tables.figures.c.id == record.id))
+    events.add(connection, now, record.owner, "figure.deleted", event_data(record))
+
+
+def insert_version(connection: Connection, figure_id: str, version: Version, now: float) -> None:
+    row = {name: getattr(version, name) for name in ("number", "created", "session", "title", "alt")}
+    provenance = json.dumps(version.provenance, ensure_ascii=False)
+    connection.execute(
+        _INSERT_VERSION, row | {"figure": figure_id, "provenance": provenance} | _source_columns(version.source)
+    )
+    parts = [(False, part) for part in version.representations]
+    if version.thumbnail:
+        parts.append((True, version.thumbnail))
+    connection.execute(
+        _INSERT_REPRESENTATION,
+        [
+            {"figure": figure_id, "version": version.number, "position": position, "is_thumbnail": is_thumbnail}
+            | part.__dict__
+            for position, (is_thumbnail, part) in enumerate(parts)
+        ],
+    )
+    _hold(connection, version.parts, now)
+
+
+def _insert_figure(connection: Connection, record: FigureRecord) -> None:
+    identity = record.identity
+    connection.execute(
+        tables.figures.insert().values(
+            id=record.id,
+            owner=identity.owner,
+            scope=identity.scope,
+            notebook=identity.notebook,
+            maker=identity.maker,
+            name=identity.name,
+            title=record.version.title,
+            origin=record.origin,
+            created=record.created,
+            updated=record.updated,
+            latest=record.version.number,
+        )
+    )
+
+
+def _prune(connection: Connection, record: FigureRecord, keep: int, now: float) -> None:
+    """Remove the oldest versions beyond ``keep`` that no link and no dashboard shows."""
+    numbers = figures.numbers(connection, record.id)
+    if not keep or len(numbers) <= keep:
+        return
+    pinned = {link.version for link in links.of_figure(connection, record.id)}
+    pinned.update(connection.execute(_PINNED, {"figure": record.id}).scalars())
+    for number in [n for n in numbers if n not in pinned][keep:]:
+        old = figures.find(connection, record.id, number)
+        assert old is not None
+        _remove_version(connection, record, old.version, now)
+
+
+def _remove_version(connection: Connection, record: FigureRecord, version: Version, now: float) -> None:
+    which = {"figure": record.id, "number": version.number}
+    connection.execute(_DELETE_REPRESENTATIONS, which)
+    connection.execute(_DELETE_VERSION, which)
+    connection.execute(_RELEASE, [{"blob": part.digest, "now": now} for part in version.parts])
+    usage.add(connection, record.owner, version.session, figures=0, size=-version.size)
+
+
+def note_unheld(connection: Connection, parts: Sequence[Representation | Source], now: float) -> None:
+    """Make the blobs known that nothing refers to since ``now``."""
+    connection.execute(_NOTE, [{"digest": p.digest, "size": p.size, "refs": 0, "touched": now} for p in parts])
+
+
+def hold_blob(connection: Connection, digest: str, size: int, now: float) -> None:
+    """One more reference to a blob that is no part of a figure's version."""
+    connection.execute(_HOLD, [{"digest": digest, "size": size, "refs": 1, "touched": now}])
+
+
+def release_blobs(connection: Connection, digests: Sequence[str], now: float) -> None:
+    """One reference less to each; those without any go with the cleaning."""
+    connection.execute(_RELEASE, [{"blob": digest, "now": now} for digest in digests])
+
+
+def _hold(connection: Connection, parts: Sequence[Representation | Source], now: float) -> None:
+    """One more reference to the blob of each."""
+    connection.execute(_HOLD, [{"digest": p.digest, "size": p.size, "refs": 1, "touched": now} for p in parts])
+
+
+def _source_columns(source: Source | None) -> dict[str, object]:
+    if source is None:
+        return dict.fromkeys(("source_kind", "source_digest", "source_size", "source_libraries"))
+    return {
+        "source_kind": source.kind,
+        "source_digest": source.digest,
+        "source_size": source.size,
+        "source_libraries": json.dumps(source.libraries),
+    }
+
+
+def event_data(record: FigureRecord) -> dict[str, object]:
+    return {
+        "figure": record.id,
+        "name": record.name,
+        "version": record.version.number,
+        "session": record.version.session,
+        "notebook": record.identity.notebook,
+    }

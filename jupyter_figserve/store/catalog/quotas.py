@@ -1,0 +1,108 @@
+"""How much owners and sessions have, counted as it changes, and the quotas that bound it. Server process."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.engine import Connection
+
+from ...errors import QuotaExceeded
+from . import tables
+
+_add = insert(tables.usage)
+_ADD = _add.on_conflict_do_update(
+    index_elements=["kind", "key"],
+    set_={
+        "figures": tables.usage.c.figures + _add.excluded.figures,
+        "bytes": tables.usage.c.bytes + _add.excluded.bytes,
+    },
+)
+_READ = sa.select(tables.usage.c.figures, tables.usage.c.bytes).where(
+    tables.usage.c.kind == sa.bindparam("kind"), tables.usage.c.key == sa.bindparam("key")
+)
+_COUNT_OF_SESSION = (
+    sa.select(sa.func.count())
+    .select_from(tables.session_figures)
+    .where(tables.session_figures.c.session == sa.bindparam("session"))
+)
+
+
+@dataclass(frozen=True)
+class Quota:
+    """The most figures and bytes of one owner or session; None is without limit."""
+
+    figures: int | None = None
+    bytes: int | None = None
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, int]) -> Quota:
+        """From a trait's ``{"figures": …, "bytes": …}``; missing or 0 is without limit."""
+        return cls(mapping.get("figures") or None, mapping.get("bytes") or None)
+
+
+@dataclass(frozen=True)
+class Used:
+    figures: int = 0
+    bytes: int = 0
+
+
+def read(connection: Connection, kind: str, key: str) -> Used:
+    """``kind`` is ``owner`` or ``session``; a session's figures are those that it made or made again."""
+    used = _read_stored(connection, kind, key)
+    if kind == "session":
+        return Used(connection.execute(_COUNT_OF_SESSION, {"session": key}).scalar_one(), used.bytes)
+    return used
+
+
+def _read_stored(connection: Connection, kind: str, key: str) -> Used:
+    """As it is kept: a session's figures are not, only its bytes."""
+    row = connection.execute(_READ, {"kind": kind, "key": key}).first()
+    return Used(*row) if row else Used()
+
+
+def total(connection: Connection) -> Used:
+    """Of all owners together."""
+    row = connection.execute(
+        sa.select(sa.func.sum(tables.usage.c.figures), sa.func.sum(tables.usage.c.bytes)).where(
+            tables.usage.c.kind == "owner"
+        )
+    ).one()
+    return Used(row[0] or 0, row[1] or 0)
+
+
+def add(connection: Connection, owner: str, session: str | None, *, figures: int, size: int) -> None:
+    """Change what is counted; negative numbers take away. ``size`` is in bytes, ``figures`` the owner's."""
+    places = [("owner", owner, figures)] + ([("session", session, 0)] if session else [])
+    connection.execute(_ADD, [{"kind": kind, "key": key, "figures": n, "bytes": size} for kind, key, n in places])
+
+
+def check(
+    connection: Connection, quotas: Mapping[str, Quota], places: Mapping[str, str], size: int, new_to: Collection[str]
+) -> None:
+    """See that ``size`` more bytes still fit, of a figure that is new to the kinds of place in ``new_to``.
+
+    Raises
+    ------
+    QuotaExceeded
+        Naming the quota, what is used of it and what to do.
+    """
+    for kind, key in places.items():
+        quota = quotas[kind]
+        if quota == Quota():
+            continue
+        most = quota.figures if kind in new_to else None
+        used = _read_stored(connection, kind, key) if most is None else read(connection, kind, key)
+        if most is not None and used.figures >= most:
+            raise QuotaExceeded(
+                f"This {kind} has {used.figures:,} figures and may have {most:,}: delete some, or ask for"
+                f" more (FigServe.{kind}_quota). Nothing was changed."
+            )
+        if quota.bytes is not None and used.bytes + size > quota.bytes:
+            raise QuotaExceeded(
+                f"This figure has {size:,} bytes; with it this {kind} would have more than its {quota.bytes:,}"
+                f" ({used.bytes:,} are used): delete figures, or ask for more (FigServe.{kind}_quota)."
+                " Nothing was changed."
+            )

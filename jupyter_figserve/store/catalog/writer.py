@@ -1,0 +1,94 @@
+"""The one thread that writes: work is done in the order it came, each piece answered by a future. Server process."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from ...errors import Unavailable
+
+T = TypeVar("T")
+_QUEUE_LENGTH = 1_000
+_PAUSE = 0.02
+"""Seconds without work, after which what was put off is done."""
+_MOST_DEFERRED = 100
+_log = logging.getLogger("jupyter_figserve")
+
+
+class Writer:
+    """Runs functions one after another, so that an fsync never stalls a reader."""
+
+    def __init__(self) -> None:
+        self._queue: queue.Queue[tuple[Future[Any], Callable[[], Any]] | None] = queue.Queue(_QUEUE_LENGTH)
+        self._deferred: deque[Callable[[], None]] = deque()
+        self._closed = False
+        self._gate = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="figserve-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """Queue ``work``.
+
+        Raises
+        ------
+        Unavailable
+            When a thousand pieces of work wait already, and after the end.
+        """
+        future: Future[T] = Future()
+        with self._gate:
+            if self._closed:
+                raise Unavailable("The store is closed: the server is ending.")
+            try:
+                self._queue.put_nowait((future, work))
+            except queue.Full:
+                raise Unavailable("The store is busy; try again in a few seconds.", retry_after=5) from None
+        return future
+
+    def defer(self, work: Callable[[], None]) -> None:
+        """Put off ``work`` until nobody waits for other work; called by work, in the writer's thread."""
+        self._deferred.append(work)
+
+    def finish_deferred(self) -> None:
+        """Do all that was put off, now; called by work, in the writer's thread."""
+        while self._deferred:
+            self._do_deferred()
+
+    def close(self) -> None:
+        """Finish what was queued and put off, then end."""
+        with self._gate:
+            self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (item := self._next()) is not None:
+            future, work = item
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(work())
+            except BaseException as error:
+                future.set_exception(error)
+        self.finish_deferred()
+
+    def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
+        """The next work, when it comes; what was put off is done in pauses, and when there is much of it."""
+        while self._deferred:
+            if len(self._deferred) <= _MOST_DEFERRED:
+                try:
+                    return self._queue.get(timeout=_PAUSE)
+                except queue.Empty:
+                    pass
+            self._do_deferred()
+        return self._queue.get()
+
+    def _do_deferred(self) -> None:
+        try:
+            self._deferred.popleft()()
+        except Exception:
+            _log.exception("figserve could not finish what it had put off")

@@ -1,0 +1,140 @@
+"""What was drawn once and may be asked for again: a bounded directory of files, any of which may go. Server process.
+
+Not in the catalog, and not synced: what is lost is drawn again. A file is one line of JSON and the bytes it tells of.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...model.figures import Payload, Representation, digest_of
+from .filesystem import make_private_directory
+
+_SWEPT_TO = 0.8
+"""Part of the limit that is left when the oldest have gone."""
+_UNFINISHED_SECONDS = 3_600.0
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Pictures with what was said of them.
+
+    Parameters
+    ----------
+    words
+        Anything that JSON holds: title, output, libraries.
+    """
+
+    pictures: tuple[Payload, ...]
+    words: dict[str, Any] = field(default_factory=dict)
+
+
+class DrawnFiles:
+    """Files ``<root>/ab/abcd…`` by key, the ones that were used longest ago removed when all are more than ``limit``.
+
+    Parameters
+    ----------
+    limit
+        Bytes in all; 0 keeps nothing.
+    """
+
+    def __init__(self, root: Path, limit: int) -> None:
+        self.root = root
+        self.limit = limit
+        self._size: int | None = None
+        self._lock = threading.Lock()
+
+    def find(self, key: str) -> Drawn | None:
+        """What is kept under ``key`` (a sha256); a damaged file is as none."""
+        path = self._path(key)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            with os.fdopen(descriptor, "rb") as file:
+                drawn = _read(file.read())
+            os.utime(path, follow_symlinks=False)
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            return None
+        return drawn
+
+    def put(self, key: str, drawn: Drawn) -> None:
+        """Keep ``drawn``, as far as the disk allows; may be called in any thread."""
+        data = _written(drawn)
+        if len(data) > self.limit // 8:
+            return
+        path = self._path(key)
+        with contextlib.suppress(OSError), self._lock:
+            for directory in (self.root, path.parent):
+                make_private_directory(directory)
+            beside = path.with_name(f"{secrets.token_hex(8)}.tmp")
+            try:
+                descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(data)
+                os.replace(beside, path)
+            except OSError:
+                beside.unlink(missing_ok=True)
+                raise
+            self._size = (self._size or 0) + len(data) if self._size is not None else self._measure()
+            if self._size > self.limit:
+                self._size = self._sweep()
+
+    def _measure(self) -> int:
+        return sum(size for _, size, _ in self._files())
+
+    def _sweep(self) -> int:
+        """Remove the files that were used longest ago; what is left, in bytes."""
+        files = sorted(self._files())
+        size = sum(size for _, size, _ in files)
+        for used, its_size, path in files:
+            is_unfinished = path.suffix == ".tmp" and used < files[-1][0] - _UNFINISHED_SECONDS
+            if size <= self.limit * _SWEPT_TO and not is_unfinished:
+                continue
+            with contextlib.suppress(OSError):
+                path.unlink()
+                size -= its_size
+        return size
+
+    def _files(self) -> list[tuple[float, int, Path]]:
+        """Time of the last use, bytes and path of each."""
+        found = []
+        for path in self.root.glob("*/*"):
+            with contextlib.suppress(OSError):
+                status = path.lstat()
+                found.append((status.st_mtime, status.st_size, path))
+        return found
+
+    def _path(self, key: str) -> Path:
+        return self.root / key[:2] / key
+
+
+def _written(drawn: Drawn) -> bytes:
+    pictures = [picture.described().__dict__ for picture in drawn.pictures]
+    head = json.dumps({"pictures": pictures, "words": drawn.words}).encode()
+    return b"".join((head, b"\n", *(picture.data for picture in drawn.pictures)))
+
+
+def _read(data: bytes) -> Drawn:
+    """The contents of a file.
+
+    Raises
+    ------
+    ValueError
+        When the bytes are not those that its head tells of: half of them were lost with the power.
+    """
+    head, _, rest = data.partition(b"\n")
+    told = json.loads(head)
+    pictures = []
+    for row in told["pictures"]:
+        part = Representation(**row)
+        body, rest = rest[: part.size], rest[part.size :]
+        if digest_of(body) != part.digest:
+            raise ValueError("damaged")
+        pictures.append(Payload(part.mimetype, body, part.width, part.height, part.dpi))
+    return Drawn(tuple(pictures), told["words"])

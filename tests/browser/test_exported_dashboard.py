@@ -1,0 +1,197 @@
+"""Saved dashboards opened as people open them: from the disk by a double click, and from a static host."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from jupyter_figserve.kernel.dashboards.dashboard import Dashboard
+from tests.conftest import require_package
+from tests.kernel.export import saving as example
+
+from .conftest import check_contrast, check_phone, tab_stops
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory) -> Path:
+    return example.board().save(tmp_path_factory.mktemp("saved") / "board.html")
+
+
+def opened(page, address: str) -> list[str]:
+    """Open it; the list is of every address that is asked for, but data."""
+    asked: list[str] = []
+    page.on("request", lambda request: None if request.url.startswith("data:") else asked.append(request.url))
+    page.goto(address)
+    page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    return asked
+
+
+def picture_size(page, place: str) -> tuple[int, int]:
+    """Inches that the function has drawn."""
+    sides = page.evaluate(
+        "async place => { const i = document.querySelector(`#panel-${place} img`);"
+        " await i.decode(); return [i.naturalWidth, i.naturalHeight]; }",
+        place,
+    )
+    return tuple(round(side / 96) for side in sides)
+
+
+def test_the_controls_work_from_the_disk(page, path):
+    """By mouse and by keyboard; a shared control drives both panels, a panel's own only its own; nothing is asked."""
+    asked = opened(page, path.as_uri())
+    assert picture_size(page, "1-1") == (3, 3)
+    page.get_by_label("Type").select_option("Wolf")
+    assert picture_size(page, "1-1") == (4, 3)
+    assert picture_size(page, "1-2") == (5, 3)
+    slider = page.get_by_role("slider", name="Since")
+    slider.focus()
+    page.keyboard.press("End")
+    assert (picture_size(page, "1-1"), picture_size(page, "1-2")) == ((4, 6), (5, 6))
+    assert slider.get_attribute("aria-valuetext") == "6"
+    box = slider.bounding_box()
+    page.mouse.click(box["x"] + 3, box["y"] + box["height"] / 2)
+    assert (picture_size(page, "1-1"), picture_size(page, "1-2")) == ((4, 2), (5, 2))
+    assert asked == [path.as_uri()]
+
+
+def test_the_address_says_how_the_controls_stand(page, path):
+    """It can be sent on with the file; what it says that no control knows counts for nothing."""
+    opened(page, path.as_uri())
+    page.get_by_label("Type").select_option("Wolf")
+    page.get_by_role("slider", name="Since").focus()
+    page.keyboard.press("End")
+    page.wait_for_url("**#*since=6*")
+    address = page.url
+    page.goto("about:blank")
+    opened(page, address)
+    assert (picture_size(page, "1-1"), picture_size(page, "1-2")) == ((4, 6), (5, 6))
+    assert page.get_by_role("slider", name="Since").get_attribute("aria-valuetext") == "6"
+    page.evaluate("location.hash = '#since=<b>&month=3&1-1.type=@99'")
+    page.wait_for_function("() => document.querySelector('output').value !== '6'")
+    assert picture_size(page, "1-1") == (3, 3)
+
+
+def test_a_failing_state_says_why(page, path):
+    """Its message is in the picture's place, as text; the next state shows its picture again."""
+    opened(page, path.as_uri())
+    page.get_by_label("Type").select_option("Wolf")
+    page.get_by_label("Log").check()
+    fault = page.locator("#panel-1-1 .fault")
+    assert "no wolves <script>" in fault.inner_text()
+    assert not page.locator("#panel-1-1 img").is_visible()
+    assert page.locator("#panel-1-2 img").is_visible()
+    page.get_by_label("Type").select_option("Bear")
+    assert not fault.is_visible()
+    assert picture_size(page, "1-1") == (2, 3)
+
+
+def test_markup_stays_text(page, path):
+    """In title, caption, alternative text, Markdown and messages; no page ran anything of it."""
+    opened(page, path.as_uri())
+    assert page.title() == f"Sightings {example.SCRIPT}"
+    assert page.get_by_role("heading", level=1).inner_text() == page.title()
+    assert page.locator("#panel-1-1 img").get_attribute("alt") == f'Animals" {example.SCRIPT}'
+    page.get_by_label("Type").select_option("Bear")
+    assert page.locator("#panel-1-1 img").get_attribute("alt") == f'Animals" {example.SCRIPT}'
+    assert page.locator("section.text img").count() == 0
+
+
+def test_on_a_phone_and_in_the_dark(page, path):
+    """Nothing is cut off; words are legible in both schemes; the Tab key reaches every control."""
+    opened(page, path.as_uri())
+    assert [stop.partition(" ")[0] for stop in tab_stops(page)] == ["INPUT", "SELECT", "INPUT"]
+    check_phone(page)
+    check_contrast(page, "h1", "figcaption", ".control label", "output", ".notes p", "section.text p")
+
+
+def test_the_theme_is_the_boards(page, tmp_path):
+    """A dark board is dark where the reader prefers light."""
+    opened(page, Dashboard("Dark", ["Words"], theme="dark").save(tmp_path / "dark.html").as_uri())
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(21, 23, 26)"
+
+
+def test_on_paper(page, path):
+    """Controls are left out, and what they said is there in words."""
+    opened(page, path.as_uri())
+    page.get_by_label("Type").select_option("Wolf")
+    page.emulate_media(media="print")
+    assert not page.get_by_label("Type").is_visible()
+    assert "Type: Wolf" in page.locator("#panel-1-1 .values").inner_text()
+
+
+def test_the_nearest_state_says_so(page, tmp_path):
+    """Where a state was not drawn, the page shows the nearest one, and says which; the default is always there."""
+    opened(page, example.board().save(tmp_path / "few.html", max_states=3).as_uri())
+    assert picture_size(page, "1-2") == (5, 3)
+    page.get_by_role("slider", name="Since").focus()
+    page.keyboard.press("ArrowRight")
+    state = page.locator("#panel-1-2 .state")
+    assert state.inner_text() == "Since 3, the nearest to 4 in this file."
+    assert picture_size(page, "1-2") == (5, 3)
+    page.keyboard.press("End")
+    assert picture_size(page, "1-2") == (5, 6)
+    assert state.inner_text() == ""
+
+
+def test_without_javascript(chromium, path):
+    """The default state with its words, and no dead controls."""
+    page = chromium.new_page()
+    policy = {"Content-Security-Policy": "script-src 'none'"}
+    page.route(path.as_uri(), lambda route: route.fulfill(path=path, content_type="text/html", headers=policy))
+    page.goto(path.as_uri())
+    assert page.locator("main.scripted").count() == 0
+    assert page.locator("#panel-1-1 img").is_visible()
+    assert not page.get_by_label("Type").is_visible()
+    assert "Type: Deer" in page.locator("#panel-1-1 .values").inner_text()
+
+
+def test_an_interactive_figure_runs_in_its_frame(page, tmp_path):
+    """Plotly draws from disk, in a frame without an origin; the page itself runs nothing of it."""
+    plotly = require_package("plotly.graph_objects")
+    board = Dashboard("Interactive", [plotly.Figure(plotly.Scatter(y=[1, 3, 2]))]).save(tmp_path / "board.html")
+    asked = opened(page, board.as_uri())
+    page.frame_locator("iframe").locator(".scatterlayer .trace").wait_for(state="attached")
+    assert page.frames[1].evaluate("self.origin") == "null"
+    assert page.evaluate("typeof Plotly") == "undefined"
+    assert asked == [board.as_uri()]
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_args: object) -> None:
+        """A test prints nothing of its own."""
+
+
+@pytest.fixture
+def static_host(tmp_path) -> Iterator[tuple[Path, str]]:
+    """A directory, and where a server that knows only files shows it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(tmp_path)))
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield tmp_path, f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("is_served", [True, False], ids=["served", "from disk"])
+def test_the_folder(page, static_host, is_served):
+    """Unpacked on a static host, or on a disk: the same page with pictures of its own folder alone."""
+    folder, host = static_host
+    with zipfile.ZipFile(example.board().save(folder / "board.zip")) as file:
+        file.extractall(folder / "sub folder")
+    base = f"{host}sub%20folder/" if is_served else f"{(folder / 'sub folder').as_uri()}/"
+    # No icon is named, so that a browser may ask a host for its own.
+    page.route("**/favicon.ico", lambda route: route.fulfill(body=b""))
+    asked = opened(page, f"{base}index.html")
+    page.get_by_label("Type").select_option("Bear")
+    page.get_by_role("slider", name="Since").press("End")
+    assert picture_size(page, "1-1") == (2, 6)
+    assert all(url.startswith(base) or url.endswith("favicon.ico") for url in asked)

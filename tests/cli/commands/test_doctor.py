@@ -1,0 +1,98 @@
+"""`doctor` as people run it: every finding a sentence with what mends it, and 1 when something is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..conftest import shell_of
+
+
+def test_nothing_is_wrong(shell, live_server):
+    """Servers, kernels and the data directory are looked at; 0."""
+    done = shell.run("doctor")
+    assert done.lines[-1] == "Nothing is wrong."
+    assert done.err == ""
+    for words in ("kernel, python3", live_server.url, str(live_server.data_dir), "sandbox", "directory,"):
+        assert words in done.out
+    assert "WRONG" not in done.out
+
+
+def test_json(shell):
+    """The same findings, each with its state, for programs."""
+    said = shell.run("doctor", "--json").json()
+    assert said["wrong"] == 0
+    assert {"packages", "proxies", "kernel", "server", "clock", "key", "post", "sandbox"} <= {
+        one["check"] for one in said["checks"]
+    }
+    assert all(set(one) == {"check", "subject", "state", "says", "mend"} for one in said["checks"])
+
+
+def test_something_is_wrong(shell, live_server, make_key):
+    """1, and each wrong thing has what mends it."""
+    key = make_key("read")
+    live_server.fetch(f"figserve/api/keys/{key.split('_')[1]}", method="DELETE")
+    user = shell.having(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=key, http_proxy="http://proxy:1")
+    done = user.run("doctor", expect=1)
+    assert done.lines[-1] == "2 things are wrong."
+    assert done.out.count("WRONG") == 2
+    assert done.out.count("  mend: ") == 2
+    said = user.run("doctor", "--json", expect=1).json()
+    assert said["wrong"] == 2
+    assert all(one["mend"] for one in said["checks"] if one["state"] == "wrong")
+    assert key not in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "says"),
+    [
+        (["--server", "ftp://x"], {}, "not a server's URL"),
+        (["--server", "http://plots.example.org"], {"FIGSERVE_API_KEY": "fsk_x"}, "unencrypted"),
+        (["--server", "http://127.0.0.1:1", "--key-file", "open.key"], {}, "chmod 600"),
+        (["--server", "http://127.0.0.1:1"], {}, "Connection refused"),
+        (["--server", "http://no-such-host.invalid"], {}, "No server can be reached"),
+    ],
+)
+def test_what_is_wrong_with_a_name(words, variables, says, lonely):
+    """Before anything is sent."""
+    (lonely.home / "open.key").write_text("fsk_x")
+    (lonely.home / "open.key").chmod(0o644)
+    done = lonely.having(**variables).run("doctor", *words, expect=1)
+    assert says in done.out
+    assert done.out.count("WRONG") == 1
+
+
+def test_a_data_directory_of_ones_own(lonely):
+    """The usual one is a note while it is not there; a named one is looked at."""
+    assert f"directory, {lonely.home / 'data' / 'figserve'}: It is not there yet" in lonely.run("doctor").out
+    (lonely.home / "figures").mkdir(mode=0o755)
+    (lonely.home / "figures").chmod(0o755)
+    done = lonely.run("doctor", "--data-dir", "figures", expect=1)
+    assert "chmod -R go-rwx" in done.out
+
+
+def test_an_older_server_is_no_riddle(lonely, hostile):
+    """One that lacks what this version asks for: the doctor says so, and goes on."""
+    hostile.say("api/status", {"version": "0.0.1"})
+    hostile.say("api/figures", {"figures": [], "next": None})
+    done = lonely.having(FIGSERVE_API_KEY="t").run("doctor", "--server", hostile.url, expect=None)
+    assert "with jupyter_figserve 0.0.1" in done.out
+
+
+def test_colours_on_a_terminal_alone(make_server, tmp_path):
+    """And not with NO_COLOR."""
+    server = make_server()
+    shell = shell_of(server, tmp_path / "home")
+    assert "\x1b[32mok" in shell.run_on_terminal("doctor").out
+    assert "\x1b" not in shell.having(NO_COLOR="1").run_on_terminal("doctor").out
+    assert "\x1b" not in shell.run("doctor").out
+
+
+def test_escapes_in_what_a_server_says_are_stripped(lonely, hostile):
+    """C4: in its version, its reasons, its errors."""
+    evil = "a\x1b[2J\x9b1m\u202eb"
+    hostile.say("api/status", {"version": evil, "sandbox": {"tier": evil, "why": [evil]}})
+    hostile.say("api/figures", {"error": evil, "code": evil}, 403)
+    user = lonely.having(FIGSERVE_API_KEY="t")
+    for words in (["doctor"], ["doctor", "--json"]):
+        done = user.run(*words, "--server", hostile.url, expect=1)
+        assert not set("\x1b\x9b\u202e") & set(done.out + done.err)

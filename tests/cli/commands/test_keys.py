@@ -1,0 +1,96 @@
+"""`keys`: made once, shown once, kept to oneself; and only a login makes them."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from jupyter_figserve.model.keys import split_key
+
+
+def works(shell, live_server, key: str, *words: str) -> int:
+    user = shell.having(FIGSERVE_API_KEY=key, FIGSERVE_URL=live_server.url)
+    return user.run(*words, expect=None).code
+
+
+def test_a_key_is_printed_alone(shell, live_server):
+    """It works, for what it is for, as long as was said."""
+    done = shell.run("keys", "create", "--scopes", "read", "--label", "reader", "--expires", "2h")
+    (key,) = done.lines
+    assert split_key(key) is not None
+    assert key not in done.err
+    assert works(shell, live_server, key, "list") == 0
+    assert works(shell, live_server, key, "link", "x") == 1
+    (row,) = [one for one in shell.run("keys", "list", "--json").json()["keys"] if one["label"] == "reader"]
+    assert row["scopes"] == ["read"]
+    assert "key" not in row
+
+
+def test_a_key_in_a_file_is_nobody_elses(shell, live_server):
+    """Mode 600 whatever the umask; it is not printed; the file serves --key-file at once."""
+    done = shell.run("keys", "create", "--to-file", "my.key")
+    assert done.out == ""
+    path = shell.home / "my.key"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    shell.run("list", "--server", live_server.url, "--key-file", "my.key")
+
+
+def test_no_file_is_overwritten(shell, live_server):
+    """Neither a file nor what a link leads to, and no key is made for it."""
+    (shell.home / "there").write_text("mine")
+    (shell.home / "link").symlink_to("elsewhere")
+    count = len(shell.run("keys", "list", "--json").json()["keys"])
+    for name in ("there", "link"):
+        assert "is there already" in shell.run("keys", "create", "--to-file", name, expect=1).err
+    assert (shell.home / "there").read_text() == "mine"
+    assert not (shell.home / "elsewhere").exists()
+    assert len(shell.run("keys", "list", "--json").json()["keys"]) == count
+
+
+def test_no_file_stays_of_a_key_that_was_not_made(shell):
+    """When the server refuses."""
+    assert "not a duration" in shell.run("keys", "create", "--expires", "soon", "--to-file", "a.key", expect=1).err
+    assert list(shell.home.iterdir()) == []
+
+
+def test_revoke_by_id_and_label(shell, live_server):
+    """Dead at once; nothing of that label is told."""
+    keys = [shell.run("keys", "create", "--label", label).lines[0] for label in ("a", "b", "b")]
+    shell.run("keys", "revoke", keys[0].split("_")[1])
+    assert works(shell, live_server, keys[0], "list") == 1
+    assert works(shell, live_server, keys[1], "list") == 0
+    assert len(shell.run("keys", "revoke", "--label", "b").lines) == 2
+    assert works(shell, live_server, keys[2], "list") == 1
+    assert "no key with that label" in shell.run("keys", "revoke", "--label", "b", expect=1).err
+    assert "no such key" in shell.run("keys", "revoke", "abcd1234", expect=1).err
+
+
+def test_list_in_columns(shell):
+    """With when each was used last."""
+    shell.run("keys", "create", "--label", "nightly")
+    head, *rows = shell.run("keys", "list").lines
+    assert head.split() == ["ID", "LABEL", "SCOPES", "CREATED", "EXPIRES", "LAST", "USED"]
+    assert [row for row in rows if "nightly" in row and "publish read" in row and row.endswith("never")]
+
+
+@pytest.mark.parametrize("words", [["create"], ["list"], ["revoke", "abcd1234"]])
+@pytest.mark.parametrize("scopes", [["read", "publish"], ["admin"]])
+def test_a_key_is_no_login(words, scopes, lonely, live_server, make_key):
+    """It is told before anything is asked, with how a login is given."""
+    user = lonely.having(FIGSERVE_API_KEY=make_key(*scopes), FIGSERVE_URL=live_server.url)
+    done = user.run("keys", *words, expect=1)
+    for said in ("A key cannot make", "FIGSERVE_API_KEY", "?token="):
+        assert said in done.err
+
+
+def test_nothing_at_all_is_no_login_either(lonely, live_server):
+    """The same words."""
+    assert "wants a login" in lonely.run("keys", "list", "--server", live_server.url, expect=1).err
+
+
+def test_json(shell):
+    """The key with its id and end, for programs."""
+    made = shell.run("keys", "create", "--json", "--expires", "never").json()
+    assert split_key(made["key"])[0] == made["id"]
+    assert made["expires"] is None

@@ -1,0 +1,63 @@
+"""A figure as people name it."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.cli.figure_lookup import find_figure
+from jupyter_figserve.errors import InvalidInput, NotFound
+from jupyter_figserve.kernel.client.address import parse_exact
+from jupyter_figserve.kernel.client.client import Client
+from tests.security.actors import publish
+
+
+@pytest.fixture
+def client(live_server) -> Client:
+    client = Client(parse_exact(f"{live_server.url}figserve"), live_server.token)
+    yield client
+    client.close()
+
+
+def test_by_id_name_and_address(client, live_server):
+    """The page's address, a picture's, that of another name of the server; all the same record."""
+    record = publish(live_server, name="sales 2026")
+    urls = (
+        record["url"],
+        f"{record['url']}.png?version=1",
+        f"https://plots.example.org/figserve/figures/{record['id']}",
+    )
+    for text in (record["id"], "sales 2026", *urls):
+        assert find_figure(client, text)["id"] == record["id"]
+
+
+def test_a_name_that_looks_like_an_id(client, live_server):
+    """Is found as a name when there is no such id."""
+    record = publish(live_server, name="abcdefgh12345678")
+    assert find_figure(client, "abcdefgh12345678")["id"] == record["id"]
+
+
+def test_a_name_of_several_is_a_question(client, live_server):
+    """Two keys may each have a figure of that name: the ids are listed."""
+    keys = [live_server.fetch("figserve/api/keys", method="POST", body={"scopes": ["publish"]}).json() for _ in "ab"]
+    records = [publish(live_server, name="twice", headers={"X-API-Key": key["key"]}) for key in keys]
+    with pytest.raises(InvalidInput) as error:
+        find_figure(client, "twice")
+    for record in records:
+        assert record["id"] in str(error.value)
+        assert find_figure(client, record["id"])["id"] == record["id"]
+
+
+@pytest.mark.parametrize(
+    "text", ["nothing", "AAAAAAAAAAAAAAAA", "../api/keys", "a&limit=1", "-rf", "x\ny", "Sales 2026"]
+)
+def test_what_is_not_there(text, client):
+    """Is not found; nothing of it reaches another address."""
+    with pytest.raises(NotFound):
+        find_figure(client, text)
+
+
+@pytest.mark.parametrize("url", ["https://example.org/", "http://x/figserve/figures/../keys", "http://x/figures/short"])
+def test_an_address_that_shows_no_figure(url, client):
+    """Is said to be none."""
+    with pytest.raises(InvalidInput):
+        find_figure(client, url)

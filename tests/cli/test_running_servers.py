@@ -1,0 +1,87 @@
+"""The user's running servers, by the files that they leave."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from jupyter_figserve.cli import running_servers
+
+
+@pytest.fixture
+def runtime(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def leave(runtime):
+    """``leave(pid=…)`` writes a server's file."""
+
+    def write(name: str | None = None, **fields: object):
+        info = {"url": "http://127.0.0.1:8888/", "token": "t", "pid": os.getpid(), "hostname": "127.0.0.1"} | fields
+        path = runtime / (name or f"jpserver-{info['pid']}.json")
+        path.write_text(json.dumps(info))
+        return path
+
+    return write
+
+
+def test_a_real_server_is_found(live_server, monkeypatch):
+    """With its address, its token and its process."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(live_server.runtime))
+    (found,) = running_servers.find_running()
+    assert found.address.url == f"{live_server.url}figserve"
+    assert (found.token, found.process, found.root) == (live_server.token, live_server.pid, str(live_server.root))
+    assert live_server.token not in repr(found)
+    assert running_servers.command_line(live_server.pid)[0] == sys.executable
+    assert running_servers.process_environment(live_server.pid)["JUPYTER_TOKEN"] == live_server.token
+
+
+def test_the_dead_are_not_found(leave):
+    """A file of a process that is gone."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    leave(pid=process.pid)
+    assert running_servers.find_running() == []
+    assert running_servers.command_line(process.pid) == []
+    assert running_servers.process_environment(process.pid) == {}
+
+
+def test_what_is_no_servers_file(leave, runtime):
+    """Other names, other content, links to other places: all passed over, and no directory at all too."""
+    leave("kernel-1.json")
+    leave("jpserver-1.json", url=7)
+    leave("jpserver-2.json", pid="x")
+    leave("jpserver-3.json", url="ftp://x")
+    (runtime / "jpserver-4.json").write_text("[1")
+    (runtime / "jpserver-5.json").mkdir()
+    leave("elsewhere")
+    (runtime / "jpserver-6.json").symlink_to(runtime / "elsewhere")
+    assert running_servers.find_running() == []
+
+
+def test_no_runtime_directory(monkeypatch, tmp_path):
+    """As on a machine where Jupyter never ran."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "none"))
+    assert running_servers.find_running() == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "dialled"),
+    [
+        ({"hostname": "0.0.0.0", "url": "http://box:8888/x/"}, "http://127.0.0.1:8888/x/figserve"),
+        ({"hostname": "", "url": "https://box:8888/"}, "https://127.0.0.1:8888/figserve"),
+        ({"hostname": "192.0.2.7", "url": "http://192.0.2.7:8888/"}, "http://192.0.2.7:8888/figserve"),
+        ({"hostname": "", "sock": "/run/x.sock", "url": "http+unix://%2Frun%2Fx.sock/"}, None),
+    ],
+)
+def test_where_it_is_dialled(fields, dialled, leave):
+    """On loopback when it listens everywhere, since its host's name may not resolve; sockets as sockets."""
+    leave(**fields)
+    (found,) = running_servers.find_running()
+    assert found.address.url == (dialled or "http+unix://%2Frun%2Fx.sock/figserve")

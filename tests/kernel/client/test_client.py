@@ -1,0 +1,271 @@
+"""The HTTP client: credentials, kept connections, and what is sent again."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import threading
+
+import pytest
+
+from jupyter_figserve import errors
+from jupyter_figserve.kernel.client.address import parse_exact
+from jupyter_figserve.kernel.client.client import Client
+
+from ..conftest import KEY, Reply
+
+
+@pytest.mark.parametrize(
+    ("key", "header", "value"),
+    [(KEY, "x-api-key", KEY), (f" {KEY}\n", "x-api-key", KEY), ("abc", "authorization", "token abc")],
+)
+def test_a_key_and_a_token_go_in_their_own_headers(fake, key, header, value):
+    """Keys of ours never look like a login of Jupyter's, and spaces of copying are cut off."""
+    fake.client(key).get("api/status")
+    headers = fake.received[0].headers
+    assert headers[header] == value
+    assert len({"x-api-key", "authorization"} & set(headers)) == 1
+
+
+@pytest.mark.parametrize("key", ["", "  ", "a\nb: c", "schlüssel"])
+def test_a_key_that_cannot_be_one_is_refused(fake, key):
+    """Nothing that would end a header gets into one, and the key is not in the message."""
+    with pytest.raises(errors.InvalidInput) as caught:
+        fake.client(key)
+    assert not key.strip() or key not in str(caught.value)
+
+
+def test_connections_are_kept(fake):
+    """Several requests, one connection."""
+    client = fake.client()
+    for _ in range(5):
+        client.get("api/status")
+    assert (len(fake.received), fake.connections) == (5, 1)
+
+
+def test_threads_do_not_share_a_connection_at_once(fake):
+    """Answers go to those who asked, also when they ask at the same time."""
+    client, gate, found = fake.client(), threading.Barrier(8), []
+    fake.instead = lambda request: Reply.of(200, request.query)
+
+    def ask(number):
+        gate.wait()
+        found.extend((number, client.get("api/echo", n=number)["n"]) for _ in range(20))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 160
+    assert all(str(number) == answer for number, answer in found)
+
+
+def test_a_dropped_idle_connection_is_replaced_before_anything_is_sent(fake):
+    """A server that closed meanwhile, as after its own timeout, is asked once on a new connection."""
+    client = fake.client()
+    fake.instead = lambda request: Reply.of(200, {}, Connection="close") if request.path.endswith("close") else None
+    client.get("api/status")
+    client.get("api/close")
+    client.get("api/status")
+    assert [r.path.rpartition("/")[2] for r in fake.received] == ["status", "close", "status"]
+
+
+def test_what_may_be_repeated_is_sent_again_once(fake):
+    """A publish is the same by its content; a server that drops the kept connection gets it a second time."""
+    client, aside = fake.client(), []
+    client.get("api/status")
+    fake.drops = 1
+    fake.instead = lambda request: Reply.of(201, {"id": "x"})
+    answer = client.post_form("api/figures", "multipart/form-data; boundary=x", b"body", lambda: aside.append(1))
+    assert answer == {"id": "x"}
+    assert len(fake.published) == 2
+    assert aside == [1]
+
+
+def test_what_would_happen_twice_is_not_sent_again(fake):
+    """A second link of the same request would be a link that nobody knows."""
+    client = fake.client()
+    client.get("api/status")
+    fake.drops = 1
+    with pytest.raises(errors.Unavailable, match="broke off"):
+        client.post("api/figures/x/links", {})
+    assert len(fake.received) == 2
+
+
+def test_a_fresh_connection_that_breaks_is_an_error(fake):
+    """There is no second attempt when the first was on a new connection."""
+    fake.drops = 1
+    with pytest.raises(errors.Unavailable):
+        fake.client().get("api/status")
+    assert len(fake.received) == 1
+
+
+def test_something_else_is_done_while_the_server_works(fake):
+    """The request is with the server before the caller's own work begins."""
+    arrived = threading.Event()
+
+    def instead(request):
+        arrived.set()
+        return Reply.of(201, {})
+
+    fake.instead = instead
+    seen = []
+    fake.client().post_form("api/figures", "x/y", b"", lambda: seen.append(arrived.wait(10)))
+    assert seen == [True]
+
+
+def test_nobody_listening_is_said(fake):
+    """The address is in the message, the key is not."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        address = parse_exact(f"http://127.0.0.1:{sock.getsockname()[1]}/figserve")
+        with pytest.raises(errors.NotConnected, match="Connection refused") as caught:
+            Client(address, KEY).get("api/status")
+    assert KEY not in str(caught.value)
+
+
+def test_a_server_that_does_not_answer_is_given_up(fake):
+    """Reading has a timeout, and the connection is not used again."""
+    done = threading.Event()
+    fake.instead = lambda request: done.wait(10) and None
+    client = fake.client(read_timeout=0.05)
+    try:
+        with pytest.raises(errors.Unavailable, match=r"0\.05 seconds"):
+            client.get("api/status")
+    finally:
+        done.set()
+    assert not client._exchange._idle
+
+
+def test_credentials_follow_no_redirect(fake):
+    """Another host is not asked, whatever the server says."""
+    fake.instead = lambda request: Reply(302, b"", {"Location": "http://127.0.0.1:1/figserve/api/status"})
+    with pytest.raises(errors.ServerError, match="redirects to"):
+        fake.client().get("api/status")
+    assert len(fake.received) == 1
+
+
+def test_html_with_200_is_not_an_answer(fake):
+    """Some proxies answer everything with a page."""
+    fake.instead = lambda request: Reply(200, b"<html>", {"Content-Type": "text/html"})
+    with pytest.raises(errors.ServerError, match="is the extension installed"):
+        fake.client().get("api/status")
+
+
+def test_a_refusal_before_the_end_of_a_large_body_is_read(fake):
+    """A server that closes after 413 without reading all is heard, not seen as broken."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def refuse():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                body = b'{"error": "Too large.", "code": "too_large"}'
+                head = b"HTTP/1.1 413 No\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+                connection.sendall(head % len(body) + body)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(2**20):
+                    pass
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        client = Client(parse_exact(f"http://127.0.0.1:{listener.getsockname()[1]}/figserve"), KEY)
+        with pytest.raises(errors.TooLarge, match=r"Too large\."):
+            client.post_form("api/figures", "x/y", b"x" * 2**22)
+        client.close()
+        thread.join()
+
+
+def test_a_unix_socket_is_spoken_to(tmp_path):
+    """``http+unix`` names the socket's file, and the base URL after it."""
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        seen = []
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                seen.append(connection.recv(1000))
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        client = Client(parse_exact(f"http+unix://{str(path).replace('/', '%2F')}/b/figserve"), KEY)
+        assert client.get("api/status") == {}
+        client.close()
+        thread.join()
+    assert seen[0].startswith(b"GET /b/figserve/api/status HTTP/1.1\r\nHost: localhost\r\n")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="not on this machine: fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_forked_child_connects_by_itself(fake):
+    """Parent and child would else read each other's answers."""
+    client = fake.client()
+    client.get("api/status")
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if client.get("api/status")["version"] and client._exchange._process == os.getpid() else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    client.get("api/status")
+    assert fake.connections == 2
+
+
+def test_nothing_shows_the_key(fake):
+    """Neither the client nor a connection has it in its text."""
+    assert KEY not in repr(fake.client()) + repr(fake.connection()) + str(fake.connection())
+
+
+class TestStream:
+    """What is too large to hold: its own connection, with the same credential, errors and care."""
+
+    def test_the_answer_is_read_by_the_caller(self, fake):
+        """The credential and the query go along; headers and body are as they came."""
+        fake.instead = lambda request: Reply.of(200, {"n": request.query["n"]}, X_Extra="7")
+        with fake.client().stream("GET", "export.zip", n=3, left_out=None) as response:
+            assert b'"3"' in response.read()
+        assert fake.received[0].headers["x-api-key"] == KEY
+        assert "left_out" not in fake.received[0].query
+
+    def test_a_file_goes_up(self, fake):
+        """With the length that its sender says."""
+        fake.instead = lambda request: Reply.of(201, {"id": "x"})
+        headers = {"Content-Type": "image/png", "Content-Length": "200000"}
+        body = io.BytesIO(b"x" * 200_000)
+        with fake.client().stream("POST", "api/figures", body=body, headers=headers) as response:
+            assert response.status == 201
+        assert len(fake.received[0].body) == 200_000
+        assert fake.received[0].headers["content-type"] == "image/png"
+
+    def test_an_error_is_ours(self, fake):
+        """With its words, as in any other request."""
+        fake.instead = lambda request: Reply.of(413, {"error": "Too much.", "code": "too_large"})
+        with pytest.raises(errors.TooLarge, match="Too much"), fake.client().stream("GET", "export.zip"):
+            pass
+
+    def test_nobody_there(self):
+        """The same as elsewhere."""
+        client = Client(parse_exact("http://127.0.0.1:1/figserve"), KEY)
+        with pytest.raises(errors.NotConnected), client.stream("GET", "export.zip"):
+            pass
+
+    def test_an_answer_that_breaks_off(self):
+        """While it is read: told as a broken connection, not as the end."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+
+            def answer() -> None:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65_536)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            client = Client(parse_exact(f"http://127.0.0.1:{listener.getsockname()[1]}/figserve"), KEY)
+            with pytest.raises(errors.Unavailable), client.stream("GET", "export.zip") as response:
+                response.read()
+            thread.join()

@@ -1,0 +1,160 @@
+"""Which server is found, and what ``connect`` says of it."""
+
+from __future__ import annotations
+
+import json
+import warnings
+
+import pytest
+
+import jupyter_figserve as figserve
+from jupyter_figserve import errors
+from jupyter_figserve.kernel.client import connection as connections
+from jupyter_figserve.kernel.client.connection import find_connection, get_connection
+
+from ..conftest import KEY, Reply
+
+OWN = {"KERNEL_FIGSERVE_URL": "http://127.0.0.1:1/lab/figserve", "KERNEL_FIGSERVE_KEY": KEY}
+USERS = {"FIGSERVE_URL": "http://127.0.0.1:2/lab?token=x", "FIGSERVE_API_KEY": KEY}
+
+
+@pytest.fixture
+def runtime_file(tmp_path, monkeypatch):
+    """The file that a running server leaves, and the variable that leads to it."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    path = tmp_path / "jpserver-4711.json"
+    path.write_text(json.dumps({"url": "http://127.0.0.1:3/b/", "token": "abc", "pid": 4711}))
+    return {"JPY_PARENT_PID": "4711"}
+
+
+def test_without_any_server_the_error_says_what_to_do():
+    """The three ways are in the sentence."""
+    with pytest.raises(errors.NotConnected) as caught:
+        get_connection()
+    for way in ("figserve.serve()", "figserve.connect(url, key)", "FIGSERVE_URL and FIGSERVE_API_KEY"):
+        assert way in str(caught.value)
+
+
+def test_the_first_of_four_is_taken(runtime_file, fake):
+    """``connect`` beats the user's variables, they beat the kernel's own, and those the runtime file."""
+    assert find_connection({}) is None
+    found = find_connection(runtime_file)
+    assert (found.url, found.is_own) == ("http://127.0.0.1:3/b/figserve", True)
+    found = find_connection({**runtime_file, **OWN})
+    assert (found.url, found.is_own) == ("http://127.0.0.1:1/lab/figserve", True)
+    found = find_connection({**runtime_file, **OWN, **USERS})
+    assert (found.url, found.is_own) == ("http://127.0.0.1:2/figserve", False)
+    connected = figserve.connect(fake.url, KEY)
+    assert find_connection({**runtime_file, **OWN, **USERS}) is connected
+
+
+def test_each_way_is_named(runtime_file):
+    """``%figserve status`` shows these words."""
+    assert find_connection(runtime_file).found == "the runtime file jpserver-4711.json"
+    assert "KERNEL_FIGSERVE_URL" in find_connection(OWN).found
+    assert find_connection(USERS).found == "FIGSERVE_URL"
+
+
+def test_the_same_environment_keeps_its_connection():
+    """Sockets stay open from publish to publish; another key is another connection."""
+    assert find_connection(OWN) is find_connection(OWN)
+    assert find_connection(OWN) is not find_connection({**OWN, "KERNEL_FIGSERVE_KEY": "other"})
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"url": "http://h/"}', '{"url": "http://h/", "token": ""}', "\x00"]
+)
+def test_a_runtime_file_that_does_not_help_is_passed_over(runtime_file, tmp_path, content):
+    """Half-written files, and servers without a token."""
+    (tmp_path / "jpserver-4711.json").write_text(content)
+    assert find_connection(runtime_file) is None
+
+
+@pytest.mark.parametrize("parent", ["", "../x", "0x1", "99"])
+def test_only_a_process_id_leads_to_a_runtime_file(runtime_file, parent):
+    """The variable is a number or nothing."""
+    assert find_connection({"JPY_PARENT_PID": parent}) is None
+
+
+def test_a_url_without_a_key_is_said():
+    """Half of the pair is a mistake, not a reason to look further."""
+    with pytest.raises(errors.NotConnected, match="FIGSERVE_API_KEY"):
+        find_connection({"FIGSERVE_URL": "http://127.0.0.1:2/", **OWN})
+
+
+def test_connect_asks_at_once(fake):
+    """What is connected has answered, and its text shows where."""
+    connection = figserve.connect(fake.url.removesuffix("/figserve") + "/lab/tree/a.ipynb", KEY)
+    assert connection is get_connection()
+    assert [r.path for r in fake.received] == ["/base/figserve/api/status", "/base/figserve/api/figures"]
+    assert fake.url in repr(connection)
+
+
+def test_connect_takes_the_token_of_the_url(fake):
+    """What the terminal printed is enough."""
+    fake.instead = lambda request: Reply.of(200, {"version": "1", "figures": []})
+    figserve.connect(f"{fake.url}?token=abc")
+    assert {r.headers["authorization"] for r in fake.received} == {"token abc"}
+
+
+def test_a_base_url_that_ends_in_our_name_is_understood(fake):
+    """A Hub's service may be called figserve: its routes are one step further down."""
+
+    def instead(request):
+        inner = request.path.startswith("/base/figserve/figserve/")
+        return Reply.of(200, {"version": "1", "figures": []}) if inner else Reply(404)
+
+    fake.instead = instead
+    assert figserve.connect(fake.url, KEY).url == f"{fake.url}/figserve"
+
+
+def test_connect_explains_a_server_without_the_extension(fake):
+    """Another program, or a wrong base URL."""
+    with pytest.raises(errors.ServerError, match="there is no jupyter_figserve at /figserve"):
+        figserve.connect(fake.url.removesuffix("/base/figserve"), KEY)
+    assert find_connection() is None
+
+
+def test_connect_explains_json_that_is_not_ours(fake):
+    """A status without a version is another program's."""
+    fake.instead = lambda request: Reply.of(200, {"ok": True})
+    with pytest.raises(errors.ServerError, match="not as jupyter_figserve does"):
+        figserve.connect(fake.url, KEY)
+
+
+@pytest.mark.parametrize(("key", "said"), [("fsk_wrong", "refuses the key"), (None, "wants a key")])
+def test_connect_explains_a_bad_key(fake, key, said):
+    """Wrong and missing are told apart, and the key is not repeated."""
+    with pytest.raises(errors.Unauthorized, match=said) as caught:
+        figserve.connect(fake.url, key)
+    assert "fsk_wrong" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("key", "good"), [(KEY, True), ("token", False)])
+def test_a_key_that_may_only_publish_is_good(fake, key, good):
+    """403 is about scopes for a key of ours, and a refusal for a token of Jupyter's."""
+    forbidden = Reply.of(403, {"error": "No scope.", "code": "forbidden"})
+    fake.instead = lambda request: forbidden if request.path.endswith("figures") else None
+    if good:
+        assert figserve.connect(fake.url, key)
+        return
+    with pytest.raises(errors.Unauthorized):
+        figserve.connect(fake.url, key)
+
+
+def test_a_key_over_plain_http_is_warned_of_once():
+    """Only where the user named the server; what a Hub injected is not the user's to change."""
+    remote = {"FIGSERVE_URL": "http://example.org/", "FIGSERVE_API_KEY": KEY}
+    with pytest.warns(UserWarning, match="unencrypted") as caught:
+        find_connection(remote)
+    assert KEY not in str(caught[0].message)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        find_connection(remote)
+        find_connection({"KERNEL_FIGSERVE_URL": "http://hub:8081/figserve", "KERNEL_FIGSERVE_KEY": KEY})
+        find_connection({**remote, "FIGSERVE_URL": "https://example.org/"})
+
+
+def test_how_to_connect_is_one_line():
+    """It is printed by the magic and raised by publish."""
+    assert "\n" not in connections.HOW_TO_CONNECT

@@ -1,0 +1,29 @@
+"""The form that a publish is."""
+
+from __future__ import annotations
+
+from jupyter_figserve.kernel.client.multipart import encode_form, json_part, picture_part
+
+from ..conftest import PNG, Received
+
+
+def parsed(parts):
+    content_type, body = encode_form(parts)
+    return Received("POST", "/", {}, {"content-type": content_type}, body).parts
+
+
+def test_parts_arrive_in_order_with_their_bytes():
+    """Bytes that look like line ends and boundaries pass unchanged."""
+    evil = PNG + b"\r\n--\r\n--x--\r\n\x00\n"
+    parts = parsed(
+        [
+            json_part("figure", {"title": "größer"}),
+            picture_part("representation", "image/png", evil),
+            picture_part("representation", "image/svg+xml", b"<svg/>"),
+        ]
+    )
+    assert parts == [
+        ("figure", "application/json", b'{"title": "gr\\u00f6\\u00dfer"}'),
+        ("representation", "image/png", evil),
+        ("representation", "image/svg+xml; charset=utf-8", b"<svg/>"),
+    ]

@@ -1,0 +1,91 @@
+"""Connections by TLS: whose certificate is trusted, and for which host."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from jupyter_figserve.errors import InvalidInput, NotConnected
+from jupyter_figserve.kernel.client.address import parse_exact
+from jupyter_figserve.kernel.client.transport import _tls_context, open_connection
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory) -> Path:
+    """A certificate for a host that people use, which is its own authority; its key is in the same file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is missing: make deps")
+    path = tmp_path_factory.mktemp("tls") / "cert.pem"
+    names = ["-subj", "/CN=plots.example.org", "-addext", "subjectAltName=DNS:plots.example.org"]
+    made = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", str(path), "-out", f"{path}.crt"]
+    subprocess.run([openssl, "req", "-x509", *made, *names], check=True, capture_output=True)
+    path.write_text(path.read_text() + Path(f"{path}.crt").read_text())
+    return path
+
+
+@pytest.fixture
+def tls_port(authority):
+    """A listener that shakes hands once."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(authority)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def shake():
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as sock:
+                sock.recv(1)
+
+        thread = threading.Thread(target=shake)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
+
+
+def test_certificates_are_always_checked():
+    """Without a file of one's own the system's authorities and the host's name decide."""
+    context = _tls_context(parse_exact("https://127.0.0.1/figserve"), None)
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+
+
+@pytest.mark.parametrize(("url", "checked"), [("https://127.0.0.1/figserve", False), ("https://host/figserve", True)])
+def test_an_own_authority_vouches_for_loopback(authority, url, checked):
+    """A kernel beside its server connects to 127.0.0.1, which the certificate does not name."""
+    context = _tls_context(parse_exact(url), str(authority))
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname is checked
+
+
+def test_a_missing_authority_is_named(tmp_path):
+    """The variable and the file are in the message."""
+    with pytest.raises(InvalidInput, match="KERNEL_FIGSERVE_CA"):
+        _tls_context(parse_exact("https://host/figserve"), str(tmp_path / "none.pem"))
+
+
+def test_an_unknown_name_is_not_a_traceback_of_sockets():
+    """Errors of the resolver are said in one sentence."""
+    with pytest.raises(NotConnected, match="No server can be reached"):
+        open_connection(parse_exact("http://does-not-exist.invalid/figserve"), None, 5, 5)
+
+
+def test_the_named_authority_opens_a_connection(authority, tls_port):
+    """By its file, although the certificate names another host than 127.0.0.1."""
+    connection = open_connection(parse_exact(f"https://127.0.0.1:{tls_port}/figserve"), str(authority), 5, 7)
+    assert connection.sock.version().startswith("TLS")
+    assert connection.sock.gettimeout() == 7
+    connection.close()
+
+
+def test_an_unknown_authority_is_explained(tls_port):
+    """The variable that helps is in the message."""
+    with pytest.raises(NotConnected, match="KERNEL_FIGSERVE_CA") as caught:
+        open_connection(parse_exact(f"https://127.0.0.1:{tls_port}/figserve"), None, 5, 5)
+    assert caught.value.code == "certificate"

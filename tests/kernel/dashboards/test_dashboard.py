@@ -1,0 +1,317 @@
+"""Dashboards in the notebook: written, shown, published from run to run, shared, and refused with what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from jupyter_core.paths import jupyter_path
+from matplotlib.figure import Figure
+
+from jupyter_figserve.errors import Conflict, InvalidInput, InvalidName, NotConnected
+from jupyter_figserve.kernel.dashboards.dashboard import Dashboard
+from jupyter_figserve.kernel.dashboards.panels import Panel
+from jupyter_figserve.kernel.figures.publish import publish
+from jupyter_figserve.kernel.live.live_figure import live
+from jupyter_figserve.model.figures import MARKER
+
+from ...conftest import ELSEWHERE, require_package
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+@live
+def flock(type: str = "Deer", since: int = 2010):
+    return Figure(figsize=(2, 1))
+
+
+def test_repr_is_readable():
+    """Title and rows in a few lines."""
+    board = Dashboard("Sightings", [["# Long notes about animals, and more", flock.bind(type="Wolf")], [Figure()]])
+    assert repr(board).splitlines() == [
+        'Dashboard "Sightings"',
+        "  text “# Long notes about animals, a…” | live figure \"flock\" with type='Wolf'",
+        "  a Figure",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"title": ""}, "Give the dashboard a title"),
+        ({"title": 3}, "title is int"),
+        ({"rows": []}, "Give the dashboard a row"),
+        ({"rows": [["x"]] * 51}, "50 rows and 100 panels"),
+        ({"theme": "pink"}, "take light or dark"),
+        ({"controls": [3]}, "list of parameters' names"),
+    ],
+)
+def test_what_is_no_dashboard_is_refused(arguments, words):
+    """When it is written, not when it is shown."""
+    with pytest.raises(InvalidInput, match=words):
+        Dashboard(**({"title": "x", "rows": [["x"]]} | arguments))
+
+
+def test_shows_itself_without_a_server():
+    """Static pictures inside, everything escaped, marked as ours, and a view of the widget."""
+    board = Dashboard(
+        "<i>Sightings</i>", [["<b>x</b> *y*", (2, flock)], [Panel(Figure(figsize=(3, 1)), "a < b", alt='"q"')]]
+    )
+    data, metadata = board._repr_mimebundle_()
+    assert set(data) == {"text/plain", "text/html", VIEW}
+    html = data["text/html"]
+    assert html.count('src="data:image/png;base64,') == 2
+    assert "&lt;i&gt;Sightings&lt;/i&gt;" in html
+    assert "&lt;b&gt;x&lt;/b&gt; <em>y</em>" in html
+    assert 'alt="&quot;q&quot;" width="300" height="100"' in html
+    assert "a &lt; b</figcaption>" in html
+    assert "flex:2 1 0" in html
+    assert metadata[MARKER]
+
+
+def test_a_failing_panel_has_its_message():
+    """In its place of the static form and of the widget, escaped; the others stand."""
+
+    @live
+    def broken():
+        raise ValueError("<no data>")
+
+    board = Dashboard("x", [[broken, Figure()]])
+    data, _ = board._repr_mimebundle_()
+    assert "ValueError: &lt;no data&gt;" in data["text/html"]
+    assert data["text/html"].count("<img") == 1
+    first, second = board.widget().rows[0]
+    assert first["message"] == "ValueError: <no data>"
+    assert second["still"].startswith("data:image/png;base64,")
+
+
+def test_widget_has_the_controls():
+    """Its values are there from the start, checked when set, and what a picture stands for is drawn with them."""
+    import traitlets
+
+    board = Dashboard("x", [[flock, flock.bind(type="Wolf")]])
+    shown = board.widget(since=2015)
+    assert shown.params == {"since": 2015, "1-1.type": "Deer"}
+    assert [panel["drawn"] for panel in shown.rows[0]] == [{"since": 2015, "type": "Deer"}, {"since": 2015}]
+    shown.params = {"since": "2016"}
+    assert shown.params == {"since": 2016, "1-1.type": "Deer"}
+    with pytest.raises(traitlets.TraitError, match="no control 'nothing'"):
+        shown.params = {"nothing": 1}
+    with pytest.raises(InvalidInput, match="since='early' is not allowed"):
+        board.widget(since="early")
+    assert len(repr(shown)) < 100
+
+
+def test_widget_says_what_its_page_follows(connected):
+    """Published figures by their version, live ones by their function; without a server of its own, by no path."""
+    pub = publish(Figure(figsize=(3, 1)), "sales", alt="Sales")
+    panels = [pub, Panel(pub, alt="Mine"), flock.bind(type="Wolf"), Figure()]
+    ((usual, named, bound, plain),) = Dashboard("x", [panels]).widget().rows
+    assert usual["published"] == {"figure": pub.id, "path": "", "version": 1, "has_own_alt": False}
+    assert named["published"]["has_own_alt"]
+    assert bound["declared"] == {"revision": flock.offer.revision, "schema": flock.parameters.schema()}
+    assert "published" not in plain
+
+
+def test_nothing_that_needs_a_url_works_before_it_has_one():
+    """The sentences say what to do."""
+    board = Dashboard("Sightings", [["text"]])
+    for use in (lambda: board.url, lambda: board.id, lambda: board.version, board.image_url, board.links, board.delete):
+        with pytest.raises(Conflict, match=r"publish\(\) gives it one"):
+            use()
+    with pytest.raises(NotConnected, match=r"figserve\.connect"):
+        board.publish()
+    with pytest.raises(InvalidName):
+        board.publish("a/b")
+    with pytest.raises(InvalidInput, match=r"publish\(name=…\)"):
+        Dashboard("!!!", [["text"]]).publish()
+    with pytest.raises(InvalidInput, match="No live panel has a parameter 'colour' to lock"):
+        board.share(lock={"colour": "red"})
+    with pytest.raises(InvalidInput, match="list of names"):
+        board.share(allow="since")
+
+
+DECLARE = """
+import jupyter_figserve as figserve
+from matplotlib.figure import Figure
+from typing import Annotated, Literal
+
+def drawn(width):
+    figure = Figure(figsize=(width, 1))
+    figure.subplots().plot([1, 3, 2])
+    return figure
+
+@figserve.live
+def animal(type: Literal["Bear", "Wolf"] = "Bear", since: Annotated[int, figserve.Range(2000, 2020)] = 2010):
+    return drawn(2)
+
+pub = figserve.publish(drawn(3), "sales")
+def make(*more):
+    rows = [[animal, pub], ["## Notes", animal.bind(type="Wolf"), drawn(4)]]
+    return figserve.Dashboard("Animal sightings", [*rows, *more])
+board = make()
+"""
+
+
+@pytest.fixture(scope="module")
+def kernel(live_server):
+    with live_server.kernel("board.ipynb") as session:
+        execution = session.run(DECLARE)
+        assert execution.error is None, execution.error
+        yield session
+
+
+def told(kernel, code: str) -> str:
+    execution = kernel.run(code)
+    assert execution.error is None, execution.error
+    return execution.stdout.strip()
+
+
+@pytest.mark.kernel
+def test_publishing_keeps_its_url_and_counts_versions(kernel, live_server):
+    """The same panels make no version; another panel makes one, under the same id; figures go along under its name."""
+    first = told(kernel, "board.publish(); print(board.id, board.version, board.name, board.url)").split()
+    assert first[1:3] == ["1", "Animal-sightings"]
+    assert told(kernel, "again = make().publish(); print(again.id, again.version)").split() == first[:2]
+    more = told(kernel, "more = make(['### More']).publish(); print(more.id, more.version)").split()
+    assert more == [first[0], "2"]
+    record = live_server.fetch(f"figserve/api/dashboards/{first[0]}").json()
+    assert [[panel["kind"] for panel in row] for row in record["rows"]] == [
+        ["live", "figure"],
+        ["text", "live", "figure"],
+        ["text"],
+    ]
+    assert record["rows"][1][1]["values"] == {"type": "Wolf"}
+    names = [row["name"] for row in live_server.fetch("figserve/api/figures").json()["figures"]]
+    assert sorted(names) == ["Animal-sightings 2-3", "sales"]
+    assert first[3] in told(kernel, "print(repr(board))")
+
+
+@pytest.mark.kernel
+def test_share_publishes_and_makes_a_link(kernel, live_server):
+    """Locks are written as the function takes them; links are listed; a wrong lock never leaves the notebook."""
+    code = """
+other = figserve.Dashboard("Shared", [[animal, drawn(2)]])
+link = other.share("7d", lock={"type": "Wolf"}, allow=["since"], label="for Ada")
+print(link.url, other.version, [one.label for one in other.links()])
+"""
+    url, version, *labels = told(kernel, code).split(maxsplit=2)
+    assert (version, labels) == ("1", ["['for Ada']"])
+    assert "/f/" in url
+    link_id = told(kernel, "print(link.id)")
+    shown = live_server.fetch(f"figserve/api/links/{link_id}").json()
+    assert (shown["lock"], shown["allow"]) == ({"type": "Wolf"}, ["since"])
+    assert "type='Cat' is not allowed" in kernel.run("other.share(lock={'type': 'Cat'})").error
+
+
+@pytest.mark.kernel
+def test_delete_takes_the_dashboard_and_leaves_its_figures(kernel, live_server):
+    """Afterwards it has no URL, and can be published again."""
+    code = "gone = figserve.Dashboard('Gone', [[drawn(2)]]).publish(); print(gone.id); gone.delete()"
+    dashboard_id = told(kernel, code)
+    assert live_server.fetch(f"figserve/api/dashboards/{dashboard_id}").status == 404
+    assert "publish() gives it one" in kernel.run("gone.url").error
+    assert told(kernel, "print(gone.publish().version)") == "1"
+
+
+@pytest.mark.kernel
+def test_errors_of_panels_name_them(kernel):
+    """Where and what, when publishing meets something that cannot be drawn."""
+    error = kernel.run("figserve.Dashboard('x', [['text', object()]]).publish()").error
+    assert "Panel 1-2 (an object): 'object' is nothing to publish" in error
+
+
+@pytest.mark.kernel
+def test_captured_plots_become_figures(kernel, live_server):
+    """What was displayed last stands in a dashboard, and is kept when that is published."""
+    assert (
+        kernel.run(
+            "from IPython.display import display\nimport matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.show()"
+        ).error
+        is None
+    )
+    record = told(kernel, "caught = figserve.Dashboard('Caught', [[figserve.last()]]).publish(); print(caught.id)")
+    (((panel,),),) = (live_server.fetch(f"figserve/api/dashboards/{record}").json()["rows"],)
+    assert panel["kind"] == "figure"
+
+
+@pytest.mark.kernel
+def test_displayed_as_pictures_and_as_a_widget(kernel):
+    """Two outputs, so that what is saved has the pictures; the second one hides the first where it runs."""
+    stills, shown = kernel.run("board").outputs
+    assert "data:image/png" in stills["data"]["text/html"]
+    assert VIEW not in stills["data"]
+    assert VIEW in shown["data"]
+    assert "text/html" not in shown["data"]
+    assert VIEW in kernel.run("import ipywidgets; ipywidgets.VBox([board.widget()])").bundles[-1]
+
+
+@pytest.mark.kernel
+def test_picture_and_page_by_message(kernel):
+    """Where the page is on no Jupyter server's site, the widget's own messages bring what is asked for."""
+    code = """
+import threading
+shown, done, sent = board.widget(), threading.Event(), []
+shown.send = lambda content, buffers=None: (sent.append((content, buffers)), done.set())
+def ask(**message):
+    done.clear()
+    shown._handle_custom_msg({"rid": "r", **message}, [])
+    assert done.wait(30)
+    content, buffers = sent.pop()
+    return content["error"], content["mimetype"], bytes(buffers[0][:4])
+print(ask(op="draw", place="2-2", arguments={"since": "2001"}))
+print(ask(op="draw", place="1-1", arguments={"since": "1"})[0])
+print(ask(op="page", place="2-3")[0])
+for op, place in [("draw", "9-9"), ("draw", "1-2"), ("page", "1-1"), ("x", "1-1")]:
+    shown._handle_custom_msg({"op": op, "place": place}, [])
+assert not sent
+"""
+    drawn, refused, page = told(kernel, code).splitlines()
+    assert drawn == r"(None, 'image/png', b'\x89PNG')"
+    assert "from 2000 to 2020" in refused
+    assert "no html form" in page
+
+
+@pytest.mark.kernel
+def test_page_of_a_published_figure_is_the_newest(kernel, live_server):
+    """Also for a panel whose figure was published again since."""
+    code = """
+class Plot:
+    def __init__(self, text): self.text = text
+    def _repr_html_(self): return f"<p>{self.text}</p>"
+lines = figserve.publish(Plot("first"), "lines")
+((panel,),) = figserve.Dashboard("Lines", [[lines]]).widget().rows
+print(panel["has_page"], panel["published"]["path"].endswith(f"figserve/figures/{lines.id}"))
+figserve.publish(Plot("second"), "lines")
+shown, sent = figserve.Dashboard("Lines", [[lines]]).widget(), []
+shown.send = lambda content, buffers=None: sent.append((content["error"], bytes(buffers[0])))
+shown._handle_custom_msg({"op": "page", "place": "1-1", "rid": "r"}, [])
+lines.delete()
+shown._handle_custom_msg({"op": "page", "place": "1-1", "rid": "r"}, [])
+print(sent[0][0], b"second" in sent[0][1])
+print(sent[1])
+"""
+    known, page, gone = told(kernel, code).splitlines()
+    assert (known, page) == ("True True", "None True")
+    assert "no such figure" in gone
+
+
+@pytest.mark.kernel
+def test_nbconvert_shows_the_pictures(tmp_path):
+    """Executed without any server and exported to HTML, with its widgets' state and without."""
+    nbformat = require_package("nbformat")
+    require_package("nbconvert")
+    from nbclient import NotebookClient
+    from nbconvert import HTMLExporter
+
+    if not any((Path(place) / "nbconvert" / "templates" / "lab").is_dir() for place in jupyter_path()):
+        pytest.skip(f"{ELSEWHERE}nbconvert's templates: its environment is lent to this one")
+    code = DECLARE.replace('pub = figserve.publish(drawn(3), "sales")', "pub = drawn(3)")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code), nbformat.v4.new_code_cell("board")])
+    NotebookClient(notebook, kernel_name="python3").execute()
+    for metadata in (notebook.metadata, {}):
+        notebook.metadata = nbformat.from_dict(metadata)
+        html, _ = HTMLExporter().from_notebook_node(notebook)
+        body = html.partition("<body")[2].partition("application/vnd.jupyter.widget-state+json")[0]
+        assert body.count('src="data:image/png;base64,') == 4
+        assert "Animal sightings" in body

@@ -1,0 +1,99 @@
+"""What may stand in a dashboard's row, what may not, and how each panel is called in errors."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+from matplotlib.figure import Figure
+
+from jupyter_figserve.errors import InvalidInput, OutputInvalid
+from jupyter_figserve.kernel.dashboards.dashboard import Dashboard
+from jupyter_figserve.kernel.dashboards.panels import Panel, place_panels
+from jupyter_figserve.kernel.figures.publish import publish
+from jupyter_figserve.kernel.live.live_figure import live
+
+
+@live
+def mammal(type: Literal["Bear", "Wolf"] = "Bear", since: int = 2010):
+    """Animals before the camera."""
+    return Figure()
+
+
+@live
+def wanting(since: int):
+    return Figure()
+
+
+def test_each_panel_has_its_kind_and_place():
+    """A row may be one panel alone; a share may come before it; a caption and an alt text by Panel."""
+    figure = Figure()
+    rows = place_panels(
+        ["# All", [(2, figure), mammal.bind(type="Wolf")], [Panel(figure, caption="c", share=3, alt="a")]]
+    )
+    assert [[(p.place, p.kind, p.share) for p in row] for row in rows] == [
+        [("1-1", "text", 1)],
+        [("2-1", "figure", 2), ("2-2", "live", 1)],
+        [("3-1", "figure", 3)],
+    ]
+    assert rows[0][0].markdown == "# All"
+    assert rows[1][1].fixed == {"type": "Wolf"}
+    assert rows[1][1].parameters.names == ("since",)
+    assert (rows[2][0].caption, rows[2][0].alt, rows[2][0].as_value().alt) == ("c", "a", "a")
+    assert rows[1][0].as_value().alt is None
+
+
+def test_alternative_texts_come_from_what_is_shown():
+    """A figure's own description, a function's docstring, nothing for a text."""
+    figure = Figure()
+    figure.subplots().set_title("Sightings")
+    ((shown, live_panel, text),) = place_panels([[figure, mammal, "text"]])
+    assert "Sightings" in shown.alt
+    assert live_panel.alt == "Animals before the camera."
+    assert text.alt == ""
+
+
+def test_published_figures_stand_as_they_are(connected, encoder):
+    """With the alternative text that they were published with."""
+    pub = publish(object(), "sales", alt="Sales rise")
+    ((panel,),) = place_panels([[pub]])
+    assert (panel.kind, panel.object, panel.alt, panel.words) == ("figure", pub, "Sales rise", 'figure "sales"')
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("text", "list of lists of panels"),
+        (3, "list of lists of panels"),
+        ([[]], "Row 1 is empty"),
+        ([["ok"], [None]], r"Panel 2-1 \(None\): there is nothing here"),
+        ([["ok", 3]], r"Panel 1-2 \(an int\): .*share comes before"),
+        ([[lambda: None]], r"Panel 1-1 \(a function\): put @figserve.live above it"),
+        ([[wanting]], r'Panel 1-1 \(live figure "wanting"\): since has no default; .*wanting.bind\(since=…\)'),
+        ([[(0, "x")]], r"Panel 1-1 \(text “x”\): its share must be a number from"),
+        ([[(float("nan"), "x")]], "its share must be"),
+        ([[" "]], "must be a text"),
+        ([["x" * 60_000]], r"Panel 1-1 \(text “x+…”\): its text has 60,000 characters"),
+        ([[Panel("x", caption=3)]], "caption is int"),
+        ([[Panel(Figure(), alt="x\0")]], "control characters"),
+        ([[Panel(Panel("x"))]], "this is no figure"),
+    ],
+)
+def test_what_cannot_stand_there_is_named(rows, words):
+    """The sentence has the place, what is there, and what to do."""
+    with pytest.raises(InvalidInput, match=words):
+        place_panels(rows)
+
+
+def test_a_dashboard_stands_in_no_other():
+    """Its panels may."""
+    with pytest.raises(InvalidInput, match=r"Panel 1-1 \(a Dashboard\): .*give its panels"):
+        place_panels([[Dashboard("Inner", [["x"]])]])
+
+
+def test_an_error_keeps_its_class_and_code():
+    """So that a program can tell them apart as without a dashboard."""
+    ((panel,),) = place_panels([[Figure()]])
+    fault = panel.fault(OutputInvalid("It is empty.", code="no_pixels"))
+    assert type(fault) is OutputInvalid
+    assert (fault.message, fault.code) == ("Panel 1-1 (a Figure): It is empty.", "no_pixels")

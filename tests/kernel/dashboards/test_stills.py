@@ -1,0 +1,118 @@
+"""A dashboard's panels as static pictures: drawn without a server, bounded, and failing one by one."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from jupyter_figserve.kernel.dashboards import stills
+from jupyter_figserve.kernel.dashboards.panels import place_panels
+from jupyter_figserve.kernel.dashboards.stills import Still, draw_stills
+from jupyter_figserve.kernel.figures.publish import publish
+from jupyter_figserve.kernel.live.live_figure import live
+
+from ..conftest import PNG
+
+
+@live
+def sketch(width: int = 2):
+    if width == 7:
+        raise ValueError("seven is not drawn")
+    return Figure(figsize=(width, 1))
+
+
+def drawn(rows, arguments=None, **options) -> dict[str, Still]:
+    return draw_stills([panel for row in place_panels(rows) for panel in row], arguments or {}, **options)
+
+
+def size(still: Still) -> tuple[int | None, int | None]:
+    assert still.picture is not None, still.message
+    return still.picture.width, still.picture.height
+
+
+def test_every_picture_is_drawn_without_a_server():
+    """Live figures with what they are asked for; texts have none; what fails says why, and the others stand."""
+    found = drawn(
+        [["text", sketch, sketch.bind(width=4)], [sketch, Figure(figsize=(3, 1)), object()]], {"2-1": {"width": 7}}
+    )
+    assert sorted(found) == ["1-2", "1-3", "2-1", "2-2", "2-3"]
+    assert size(found["1-2"]) == (200, 100)
+    assert size(found["1-3"]) == (400, 100)
+    assert found["2-1"] == Still(message="ValueError: seven is not drawn")
+    assert size(found["2-2"]) == (300, 100)
+    assert "nothing to publish" in found["2-3"].message
+
+
+def test_what_is_bound_beats_what_is_asked():
+    """As on the dashboard's page, where a bound parameter has no control."""
+    assert size(drawn([[sketch.bind(width=3)]], {"1-1": {"width": 1}})["1-1"]) == (300, 100)
+
+
+def test_a_slow_live_figure_does_not_hold_up_the_others():
+    """Its place says so; the figures are there."""
+    go = threading.Event()
+
+    @live
+    def slow():
+        go.wait(60)
+        return Figure()
+
+    found = drawn([[slow, Figure(figsize=(3, 1))]], seconds=0.05)
+    go.set()
+    assert "not drawn within 0 seconds" in found["1-1"].message
+    assert size(found["1-2"]) == (300, 100)
+
+
+def test_large_pictures_become_thumbnails(monkeypatch):
+    """In the size of the whole picture, so that nothing moves; also when all together are too many bytes."""
+    monkeypatch.setattr(stills, "STILL_LIMIT", 400_000)
+    figure = Figure(figsize=(5, 5))
+    figure.figimage(np.random.default_rng(1).integers(0, 255, (500, 500, 3), dtype=np.uint8))
+    found = drawn([[figure]])["1-1"]
+    assert size(found) == (500, 500)
+    assert len(found.picture.data) < 400_000
+    monkeypatch.setattr(stills, "BOARD_LIMIT", 0)
+    plain = drawn([[Figure(figsize=(5, 5))]])["1-1"]
+    assert size(plain) == (500, 500)
+
+
+def test_a_large_drawing_of_vectors_is_not_inlined(monkeypatch):
+    """There is no thumbnail of it at hand."""
+    monkeypatch.setattr(stills, "STILL_LIMIT", 100)
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10">' + b"<g/>" * 100 + b"</svg>"
+    found = drawn([[svg]])["1-1"]
+    assert found.picture is None
+    assert "too large" in found.message
+
+
+def test_published_figures_show_what_was_published(connected, encoder):
+    """Without drawing them again."""
+    pub = publish(object(), "sales")
+    assert drawn([[pub]])["1-1"].picture.data == PNG
+
+
+def test_published_interactive_figures_have_a_page(connected):
+    """As those that are not published; what else has no picture sends its reader to its own page."""
+    module = pytest.importorskip("plotly.graph_objects")
+    page, document = publish(module.Figure(module.Scatter(y=[1, 3, 2])), "lines"), publish(b"%PDF-1.4", "paper")
+    found = drawn([[page, document, publish(Figure(figsize=(3, 1)), "sales")]])
+    assert [still.has_page for still in found.values()] == [True, False, False]
+    assert [bool(still.picture) for still in found.values()] == [False, False, True]
+    assert "see its own page" in found["1-2"].message
+
+
+@pytest.mark.parametrize("name", ["plotly.graph_objects", "altair"])
+def test_interactive_figures_have_a_page(name):
+    """A widget shows the page; the static form has the picture, or says that there is none."""
+    module = pytest.importorskip(name)
+    figure = (
+        module.Figure(module.Scatter(y=[1, 3, 2]))
+        if name.startswith("plotly")
+        else module.Chart(module.Data(values=[{"x": 1}])).mark_point().encode(x="x:Q")
+    )
+    found = drawn([[figure]])["1-1"]
+    assert found.has_page
+    assert (found.picture is None) == bool(found.message)

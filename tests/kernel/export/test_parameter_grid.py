@@ -1,0 +1,115 @@
+"""The grids that saved dashboards are drawn over: which positions a control has, and what is left out."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.kernel.dashboards.controls import Control
+from jupyter_figserve.kernel.dashboards.panels import PlacedPanel
+from jupyter_figserve.kernel.export.parameter_grid import MOST_POSITIONS, find_axis, make_grid
+from jupyter_figserve.model.parameters import Parameter
+
+
+def axis_of(**parameter):
+    return find_axis(Control("x", Parameter("x", **parameter), ("1-1",), is_shared=False))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "values"),
+    [
+        ({"kind": "choice", "choices": ("Bear", "Deer"), "default": "Deer"}, ["Bear", "Deer"]),
+        ({"kind": "choice", "choices": ("Bear",), "is_optional": True}, [None, "Bear"]),
+        ({"kind": "bool", "default": True}, [False, True]),
+        ({"kind": "bool", "is_optional": True}, [None, False, True]),
+        ({"kind": "int", "minimum": 2, "maximum": 5, "default": 3}, [2, 3, 4, 5]),
+        ({"kind": "int", "minimum": 0, "maximum": 10, "step": 4, "default": 4}, [0, 4, 8]),
+        ({"kind": "int", "minimum": 0, "maximum": 10, "step": 4, "default": 5}, [0, 4, 5, 8]),
+        ({"kind": "float", "minimum": 0.0, "maximum": 0.3, "step": 0.1, "default": 0.1}, [0.0, 0.1, 0.2, 0.3]),
+        (
+            {"kind": "date", "minimum": "2024-02-28", "maximum": "2024-03-01", "default": "2024-02-28"},
+            ["2024-02-28", "2024-02-29", "2024-03-01"],
+        ),
+    ],
+)
+def test_positions(parameter, values):
+    """All that a control can be set to, in order; a default between two steps is among them."""
+    axis = axis_of(**parameter)
+    assert list(axis.values) == values
+    assert axis.values[axis.first] == parameter.get("default")
+    assert axis.is_whole
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        {"kind": "str", "default": ""},
+        {"kind": "int", "default": 1},
+        {"kind": "int", "minimum": 1, "default": 1},
+        {"kind": "int", "minimum": 1, "maximum": 3, "many": True, "default": [1]},
+        {"kind": "datetime", "default": "2024-01-01T00:00"},
+    ],
+)
+def test_without_positions(parameter):
+    """Free text, what has no bounds, and lists stay at their default."""
+    assert axis_of(**parameter) is None
+
+
+@pytest.mark.parametrize(("kind", "step"), [("int", None), ("float", 0.001), ("float", None)])
+def test_a_long_line(kind, step):
+    """A number with a million positions has some of them, with both ends and its default."""
+    axis = axis_of(kind=kind, minimum=0, maximum=1_000_000, default=333_333, step=step)
+    assert 100 < len(axis.values) <= MOST_POSITIONS
+    assert {0, 333_333, 1_000_000} <= set(axis.values)
+
+
+def grid_of(most, **lengths):
+    axes = {}
+    for name, length in lengths.items():
+        if name.startswith("number"):
+            parameter = Parameter(name, kind="int", minimum=0, maximum=length - 1, default=length // 3)
+        else:
+            words = tuple(f"{name}{number}" for number in range(length))
+            parameter = Parameter(name, kind="choice", choices=words, default=words[-1])
+        axes[name] = find_axis(Control(name, parameter, ("1-1",), is_shared=True))
+    return make_grid(PlacedPanel("1-1", "live", None), axes, most)
+
+
+def test_a_small_grid_is_whole():
+    """Every combination once, the last control moving fastest."""
+    grid = grid_of(6, word=2, number=3)
+    assert grid.count == grid.whole == len(list(grid.states())) == 6
+    assert list(grid.states())[:2] == [{"word": "word0", "number": 0}, {"word": "word0", "number": 1}]
+    assert list(grid.states())[grid.first] == {"word": "word1", "number": 1}
+
+
+@pytest.mark.parametrize("most", [5, 12, 40, 99, 150])
+def test_a_large_grid_is_thinned(most):
+    """Never more than asked for; ends and default of each number stay; the default state is drawn."""
+    grid = grid_of(most, word=4, number=40, number_two=50)
+    states = list(grid.states())
+    assert grid.count == len(states) <= most
+    assert grid.whole == 8000
+    assert states[grid.first] == {"word": "word3", "number": 13, "number_two": 16}
+    for axis, drawn in zip(grid.axes, grid.drawn, strict=True):
+        assert axis.first in drawn
+        assert {0, len(axis.values) - 1} <= set(drawn)
+
+
+def test_numbers_are_thinned_before_choices():
+    """While a number has steps to give, no choice is left out."""
+    grid = grid_of(30, word=8, number=100)
+    assert list(map(len, grid.drawn)) == [8, 3]
+
+
+def test_what_cannot_be_thinned_stays_at_its_default():
+    """Choices have no nearest one: a control of too many is left out whole."""
+    grid = grid_of(10, word=20, two=3)
+    assert [axis.name for axis in grid.held] == ["word"]
+    assert {state["word"] for state in grid.states()} == {"word19"}
+    assert grid.count == 3
+
+
+def test_only_its_own_controls():
+    """A panel is drawn for the controls that drive it, and no others."""
+    axis = axis_of(kind="bool", default=False)
+    assert make_grid(PlacedPanel("2-1", "live", None), {"x": axis}, 9).count == 1

@@ -1,0 +1,55 @@
+"""Pages of pictures and text as a PDF: whole words, pictures at their own resolution, nothing of the user's changed."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import matplotlib
+
+from jupyter_figserve.kernel.export.pdf_layout import Block, Cell, Sheet, print_sheets
+from jupyter_figserve.plotting.encode import encode
+
+from ...conftest import require_package
+from ...example_figures import line
+
+
+def read(data: bytes):
+    return require_package("pypdf").PdfReader(io.BytesIO(data))
+
+
+def test_a_page_for_each_sheet():
+    """With its title and words, whatever signs are in them; equal sheets are equal bytes."""
+    text = "$5 and $x^2$ ελληνικά 日本"
+    sheets = [Sheet(f"Title {n}", (Cell(1, None, (Block("text", text),)),), f"{n} of 2") for n in (1, 2)]
+    data = print_sheets(sheets, "Both")
+    pages = read(data).pages
+    assert len(pages) == 2
+    assert f"Title 1\n1 of 2\n{text}" in pages[0].extract_text()
+    assert print_sheets(sheets, "Both") == data
+
+
+def test_a_picture_keeps_its_pixels():
+    """It is scaled into its place, and not drawn anew."""
+    picture = encode(line(), ("png",), dpi=200).payloads[0]
+    (image,) = read(print_sheets([Sheet("One", (Cell(1, picture.data),))], "One")).pages[0].images
+    assert image.image.size == (picture.width, picture.height)
+
+
+def test_long_words_are_broken_and_long_texts_end():
+    """No line is wider than its place, and what no page can hold is left out."""
+    cell = Cell(1, None, (Block("text", "x" * 500),))
+    lines = read(print_sheets([Sheet("One", (cell, cell))], "One")).pages[0].extract_text().split("\n")
+    assert {len(found) for found in lines if re.fullmatch("x+", found)} - {0}
+    assert max(map(len, lines)) < 120
+    endless = Cell(1, None, (Block("text", "word " * 20_000),))
+    assert len(read(print_sheets([Sheet("One", (endless,))], "One")).pages) == 1
+
+
+def test_the_users_parameters_stay():
+    """A style of the user's neither shows in the pages nor is lost by them."""
+    sheets = [Sheet("One", (Cell(1, None, (Block("heading", "Words"),)),))]
+    plain = print_sheets(sheets, "One")
+    with matplotlib.rc_context({"font.size": 30, "text.color": "red", "savefig.facecolor": "black"}):
+        assert print_sheets(sheets, "One") == plain
+        assert matplotlib.rcParams["font.size"] == 30

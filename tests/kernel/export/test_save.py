@@ -1,0 +1,190 @@
+"""Dashboards saved as files: what is in them, what they may take, and that they are written whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+
+import pytest
+
+from jupyter_figserve.errors import InvalidInput, TooLarge
+from jupyter_figserve.kernel.dashboards.dashboard import Dashboard
+from jupyter_figserve.kernel.export import panel_images, save
+from tests.conftest import require_package
+
+from . import saving as example
+
+
+def states_of(page: str) -> dict:
+    return json.loads(re.search(r'<script type="application/json" id="states">(.*?)</script>', page)[1])
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """The example as a page."""
+    return example.board().save(tmp_path / "board.html").read_text()
+
+
+def test_every_state_is_there(saved):
+    """Each panel over its own controls alone; a failing state is its message."""
+    states = states_of(saved)
+    assert states["axes"].keys() == {"since", "1-1.type", "1-1.log"}
+    assert len(states["panels"]["1-1"]["shots"]) == 5 * 3 * 2
+    assert len(states["panels"]["1-2"]["shots"]) == 5
+    messages = [shot for shot in states["panels"]["1-1"]["shots"] if isinstance(shot, str)]
+    assert len(messages) == 5
+    assert messages[0].startswith("ValueError: no wolves")
+
+
+def test_equal_pictures_are_there_once(saved):
+    """The logarithm changes nothing in the example, so that half of the pictures are others' equals."""
+    states = states_of(saved)
+    numbers = [shot for shot in states["panels"]["1-1"]["shots"] if not isinstance(shot, str)]
+    assert len(set(numbers)) == 15
+    assert len(states["pictures"]) == 15 + 5 + 1
+    assert saved.count("data:image/svg+xml") == 21
+
+
+def test_markup_is_text(saved):
+    """The only scripts are our own and the inert data; what stays at its default is said."""
+    assert saved.count("<script") == 2
+    assert "<img src=x" not in saved
+    assert "Note stays at free here." in saved
+    assert re.search(r"default-src &#39;none&#39;; .*script-src &#39;sha256-[\w+/=]+&#39;; base-uri", saved)
+    assert "unsafe" not in saved.partition("<title>")[0]
+
+
+def test_equal_boards_are_equal_bytes(tmp_path):
+    """Nothing of the time or the process is in a file."""
+    for suffix in ("html", "zip", "pdf"):
+        one, two = (example.board().save(tmp_path / f"{n}.{suffix}", max_states=3).read_bytes() for n in "ab")
+        assert one == two, suffix
+
+
+def test_the_folder(tmp_path):
+    """A page and its pictures as files with relative addresses."""
+    path = example.board().save(tmp_path / "board.zip", max_states=3)
+    with zipfile.ZipFile(path) as file:
+        names = file.namelist()
+        page = file.read("index.html").decode()
+        assert {info.date_time for info in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    assert names[0] == "index.html"
+    said = {one["source"] for one in states_of(page)["pictures"] if one} | set(
+        re.findall(r'src="(pictures/.*?)"', page)
+    )
+    assert said == set(names[1:])
+
+
+def test_the_pages_of_paper(tmp_path):
+    """A page for each row, with its words and the defaults of its panels."""
+    pypdf = require_package("pypdf")
+    document = pypdf.PdfReader(io.BytesIO(example.board().save(tmp_path / "board.pdf").read_bytes()))
+    assert len(document.pages) == 2
+    first, second = (page.extract_text() for page in document.pages)
+    assert "Sightings <script>" in first
+    assert "Caption <script>" in first
+    assert "Type: Deer, Since: 3" in " ".join(first.split())
+    assert "• first" in second
+    assert "for $5." in second
+    assert max(image.image.size for image in document.pages[0].images) == (1000, 600)
+
+
+def test_an_interactive_figure_is_framed(tmp_path):
+    """Its document is an attribute's text, and its scripts may run by their digests."""
+    plotly = require_package("plotly.graph_objects")
+    page = Dashboard("Interactive", [plotly.Figure()]).save(tmp_path / "board.html").read_text()
+    assert page.count("<iframe") == 1
+    assert 'sandbox="allow-scripts"' in page
+    assert page.count("<script") == 2
+
+
+def test_a_thinned_grid_says_so(tmp_path):
+    """Few states: the page tells which values it has."""
+    page = example.board().save(tmp_path / "board.html", max_states=4).read_text()
+    states = states_of(page)
+    assert len(states["panels"]["1-1"]["shots"]) <= 4
+    assert "stays at" in page
+    assert "of the 5 values of Since" in page
+
+
+@pytest.mark.parametrize("name", ["board.svg", "board", "board.html.gz"])
+def test_another_suffix(tmp_path, name):
+    """The error names the three."""
+    with pytest.raises(InvalidInput, match=r"\.html, \.zip and \.pdf"):
+        example.board().save(tmp_path / name)
+
+
+@pytest.mark.parametrize("options", [{"format": "gif"}, {"max_states": 0}, {"max_bytes": 0}])
+def test_wrong_options(tmp_path, options):
+    """Refused before anything is drawn."""
+    with pytest.raises(InvalidInput):
+        example.board().save(tmp_path / "board.html", **options)
+
+
+def test_a_missing_directory(tmp_path):
+    """Known before anything is drawn."""
+    with pytest.raises(InvalidInput, match="no directory"):
+        example.board().save(tmp_path / "none" / "board.html")
+
+
+def test_too_many_bytes_leave_the_old_file(tmp_path):
+    """The error says what to do; what was there stays, and nothing lies beside it."""
+    path = tmp_path / "board.html"
+    path.write_text("old")
+    with pytest.raises(TooLarge, match="max_states"):
+        example.board().save(path, max_bytes=20_000)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("where", ["drawing", "writing"])
+def test_an_interrupt_leaves_the_old_file(tmp_path, monkeypatch, where):
+    """Ctrl-C at any moment."""
+    path = tmp_path / "board.html"
+    path.write_text("old")
+
+    def interrupt(*_args, **_options):
+        raise KeyboardInterrupt
+
+    if where == "drawing":
+        monkeypatch.setattr(save, "draw_figure", interrupt)
+    else:
+        monkeypatch.setattr(save.os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        example.board().save(path, max_states=1)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failing_figure_stands_aside(tmp_path):
+    """A panel that cannot be drawn has its message; the others stand."""
+    page = Dashboard("Mixed", [[example.drawn(), object()]]).save(tmp_path / "board.html").read_text()
+    assert page.count("<img") == 1
+    assert re.search(r'<p class="fault">[^<]*object[^<]*</p>', page)
+
+
+def test_large_pictures_are_pixels(tmp_path, monkeypatch):
+    """An SVG beyond the bound is PNG instead, with two pixels for each of CSS; a format that is named is taken."""
+    monkeypatch.setattr(panel_images, "SVG_LIMIT", 100)
+    page = Dashboard("One", [example.herd]).save(tmp_path / "board.html", max_states=1).read_text()
+    assert re.search(r'src="data:image/png;base64,[^"]*" alt="herd" width="480" height="288"', page)
+    page = Dashboard("One", [example.herd]).save(tmp_path / "board.html", max_states=1, format="svg").read_text()
+    assert "data:image/svg+xml" in page
+
+
+def test_the_budget_stands_before_the_bar(tmp_path, capsys, monkeypatch):
+    """How many pictures and bytes, then how far it is, then what it came to; nothing where nobody looks."""
+    example.board().save(tmp_path / "board.html", max_states=6)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    example.board().save(tmp_path / "board.html", max_states=6)
+    said = capsys.readouterr().err
+    assert re.match(
+        r"board\.html: \d+ pictures to draw \(panel 1-1 \d of 30 states, panel 1-2 5\), 50 MB at most\.", said
+    )
+    assert re.search(r"\[#+\.*\] 3 of \d+ pictures, about [\d.]+ MB in all, \d+ s left", said)
+    assert said.rstrip().endswith("MB.")
+    example.board().save(tmp_path / "board.html", max_states=1, progress=False)
+    assert capsys.readouterr() == ("", "")

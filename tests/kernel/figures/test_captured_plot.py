@@ -1,0 +1,190 @@
+"""What was captured of a kernel's displays, in the hands of its notebook; and the directory for plots."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+import jupyter_figserve as figserve
+from jupyter_figserve.errors import Conflict, InvalidName, NotConnected, NotFound
+from jupyter_figserve.kernel.figures import captured_plot
+from jupyter_figserve.model.figures import MARKER
+
+from ..conftest import PNG, Reply
+
+PLOT = {
+    "path": "cell-3.png",
+    "url": "http://127.0.0.1:8888/figserve/plots/k/cell-3.png",
+    "mimetype": "image/png",
+    "size": len(PNG),
+    "created": "2026-01-02T03:04:05.678Z",
+    "origin": "captured",
+    "figure": None,
+    "version": 1,
+}
+RECORD = {"id": "f" * 16, "name": "cell-3-0123abcd", "version": 1, "url": "http://x/figserve/figures/f"}
+
+
+@pytest.fixture
+def server(connected):
+    """Answers as a server that has captured one picture."""
+    connected.last = Reply.of(200, PLOT)
+    connected.kept = Reply.of(201, RECORD)
+
+    def answer(request):
+        if request.path.endswith("/api/sessions/here/last"):
+            return connected.last
+        if request.path.endswith("/api/sessions/here/figures"):
+            return connected.kept
+        return Reply(200, PNG, {"Content-Type": "image/png"}) if "/plots/here/" in request.path else None
+
+    connected.instead = answer
+    return connected
+
+
+@pytest.fixture
+def published(monkeypatch):
+    """What goes through IPython's display publisher."""
+    sent = []
+    publisher = SimpleNamespace(publish=lambda *arguments, **options: sent.append((arguments, options)))
+    monkeypatch.setattr(captured_plot, "find_shell", lambda: SimpleNamespace(display_pub=publisher))
+    return sent
+
+
+def test_last_is_what_the_server_says(server):
+    """With its name, its address and its type."""
+    last = figserve.last()
+    assert (last.path, last.url, last.mimetype) == (PLOT["path"], PLOT["url"], "image/png")
+    assert repr(last) == f"Plot cell-3.png: {PLOT['url']}"
+
+
+def test_a_mark_goes_behind_what_was_displayed(server, published):
+    """It shows nothing, updates nothing that is there, is another each time, and the server is told of it."""
+    for _ in range(2):
+        figserve.last()
+    marks = []
+    for (data, metadata), options in published:
+        assert (data, options["update"]) == ({}, True)
+        marks.append(metadata[MARKER]["mark"])
+        assert options["transient"]["display_id"] == f"figserve-{marks[-1]}"
+    assert [request.query["mark"] for request in server.received] == marks
+    assert len(set(marks)) == 2
+
+
+def test_outside_ipython_there_is_no_mark(server):
+    """The server is asked all the same."""
+    figserve.last()
+    assert server.received[-1].query == {}
+
+
+def test_why_there_is_none(server):
+    """The server's own words."""
+    server.last = Reply.of(404, {"error": "Show one first.", "code": "nothing_captured"})
+    with pytest.raises(NotFound, match="Show one first"):
+        figserve.last()
+    server.last = Reply.of(409, {"error": "FigServe.capture is off.", "code": "capture_off"})
+    with pytest.raises(Conflict, match="capture is off"):
+        figserve.last()
+
+
+def test_without_a_server(monkeypatch):
+    """What to do, as with publish."""
+    with pytest.raises(NotConnected, match=r"figserve\.serve"):
+        figserve.last()
+
+
+def test_publish_keeps_it(server):
+    """By its path; words that are not given are not sent."""
+    pub = figserve.last().publish()
+    assert (pub.id, pub.name) == (RECORD["id"], RECORD["name"])
+    assert server.received[-1].json == {"path": "cell-3.png"}
+    figserve.last().publish("bears", title="T", alt="A")
+    assert server.received[-1].json == {"path": "cell-3.png", "name": "bears", "title": "T", "alt": "A"}
+
+
+def test_share_is_one_call(server):
+    """Publishes, and makes the link as it is wished."""
+    link = figserve.last().share("7d", name="bears", label="for Jo", views=3)
+    assert server.received[-2].json == {"path": "cell-3.png", "name": "bears"}
+    wanted = server.received[-1].json
+    assert [wanted[word] for word in ("expires", "label", "views")] == ["7d", "for Jo", 3]
+    assert link.url.startswith("http")
+
+
+def test_a_picture_that_made_room(server):
+    """Says what happened and what to do."""
+    server.kept = Reply.of(404, {"error": "Plot not found", "code": "plot_not_found"})
+    with pytest.raises(NotFound, match=r"cell-3\.png has made room for newer pictures; show it again"):
+        figserve.last().publish()
+
+
+def test_a_bad_name_is_the_servers_to_refuse(server):
+    """As the exception of the family."""
+    server.kept = Reply.of(400, {"error": "No such name.", "code": "invalid_name"})
+    with pytest.raises(InvalidName):
+        figserve.last().publish("../x")
+
+
+def test_it_shows_itself(server):
+    """The picture with its address, marked so that it is not captured again; fetched once."""
+    last = figserve.last()
+    for _ in range(2):
+        data, metadata = last._repr_mimebundle_(include=None, exclude=None)
+    assert metadata == {MARKER: {"plot": "cell-3.png"}}
+    assert "data:image/png;base64," in data["text/html"]
+    assert PLOT["url"] in data["text/html"]
+    assert data["text/plain"] == repr(last)
+    assert len([r for r in server.received if "/plots/here/cell-3.png" in r.path]) == 1
+
+
+def test_it_shows_itself_without_its_picture(server):
+    """When that has gone meanwhile."""
+    last = figserve.last()
+    server.instead = lambda request: Reply.of(404, {"error": "Plot not found", "code": "plot_not_found"})
+    data, _ = last._repr_mimebundle_()
+    assert "<img" not in data["text/html"]
+
+
+def test_markup_in_a_path_is_escaped(server):
+    """A server may say anything."""
+    server.last = Reply.of(200, PLOT | {"path": "<script>.png", "url": 'http://x/"><script>'})
+    data, _ = figserve.last()._repr_mimebundle_()
+    assert "<script>" not in data["text/html"]
+
+
+def test_plots_dir_is_the_sessions(monkeypatch, tmp_path):
+    """As the server named it in the environment."""
+    monkeypatch.setenv("KERNEL_FIGSERVE_PLOTS", str(tmp_path))
+    assert figserve.plots_dir() == tmp_path
+
+
+def test_plots_dir_elsewhere(monkeypatch, tmp_path):
+    """Without one, and with one that has gone: what to do."""
+    monkeypatch.delenv("KERNEL_FIGSERVE_PLOTS", raising=False)
+    with pytest.raises(NotConnected, match=r"figserve\.publish"):
+        figserve.plots_dir()
+    monkeypatch.setenv("KERNEL_FIGSERVE_PLOTS", str(tmp_path / "gone"))
+    with pytest.raises(NotConnected, match="restart the kernel"):
+        figserve.plots_dir()
+
+
+@pytest.mark.kernel
+def test_in_a_real_kernel(live_server):
+    """Inline figures of this cell and the one before, in the cell's output and by their addresses."""
+    with live_server.kernel("captured.ipynb") as kernel:
+        code = (
+            "import json, matplotlib.pyplot as plt, jupyter_figserve as figserve\n%matplotlib inline\nplt.plot([1, 2])"
+        )
+        assert kernel.run(code).error is None
+        found = json.loads(kernel.run("last = figserve.last(); print(json.dumps([last.path, last.url]))").stdout)
+        assert found[0] == "cell-1.png"
+        shown = live_server.fetch(found[1])
+        assert (shown.status, shown.mimetype) == (200, "image/png")
+        execution = kernel.run("last")
+        assert "<img " in execution.bundles[0]["text/html"]
+        same = kernel.run("plt.plot([3]); plt.show(); print(figserve.last().path)")
+        assert same.stdout.strip() == "cell-4.png"
+        plots = live_server.fetch(f"figserve/plots/{kernel.session}").json()["plots"]
+        assert sorted(plot["path"] for plot in plots) == ["cell-1.png", "cell-4.png"]

@@ -1,0 +1,119 @@
+"""The running cell and the names that it gives."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from jupyter_figserve.kernel.figures.cell import Cell, Names, find_cell, name_of
+from jupyter_figserve.model.figures import check_name
+
+UUID = "1a2b3c4d-0000-4000-8000-000000000000"
+
+
+def shell_with(monkeypatch, **attributes):
+    """IPython's shell as this module sees it."""
+    shell = SimpleNamespace(execution_count=3, **attributes)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    return shell
+
+
+def request(msg_id="m1", code="x", **metadata):
+    return {"header": {"msg_id": msg_id}, "content": {"code": code}, "metadata": metadata}
+
+
+def cell(cell_id=UUID, execution="m1", digest="d" * 64):
+    return Cell(execution, cell_id, digest, 1)
+
+
+def test_the_front_ends_cell_id_is_taken(monkeypatch):
+    """JupyterLab and VS Code send it with the request to execute."""
+    shell_with(monkeypatch, get_parent=lambda: request(cellId=UUID))
+    found = find_cell()
+    assert found == Cell("m1", UUID, hashlib.sha256(b"x").hexdigest(), 3)
+    assert found.as_json() == {"id": UUID, "digest": found.digest, "execution_count": 3}
+
+
+@pytest.mark.parametrize("metadata", [{}, {"cellId": None}, {"cellId": ""}, {"cellId": 7}])
+def test_without_a_cell_id_the_code_stands_for_the_cell(monkeypatch, metadata):
+    """nbclient and older front ends send none."""
+    shell_with(monkeypatch, get_parent=lambda: request(code="plot()", **metadata))
+    assert find_cell().base_name == "cell-" + hashlib.sha256(b"plot()").hexdigest()[:8]
+
+
+def test_a_prompt_has_its_input(monkeypatch):
+    """IPython in a terminal knows no requests."""
+    shell_with(monkeypatch, history_manager=SimpleNamespace(input_hist_raw=["", "a", "plot()"]))
+    found = find_cell()
+    assert (found.execution, found.id) == ("input-3", None)
+    assert found.digest == hashlib.sha256(b"plot()").hexdigest()
+
+
+@pytest.mark.parametrize("parent", [None, {}, {"header": None, "content": None, "metadata": None}])
+def test_a_shell_between_cells_is_no_error(monkeypatch, parent):
+    """At the start of a kernel there is no request yet."""
+    shell_with(monkeypatch, get_parent=lambda: parent)
+    assert find_cell().id is None
+
+
+def test_outside_ipython_there_is_no_cell(monkeypatch):
+    """And IPython is not imported for the question."""
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    assert find_cell() is None
+    assert "IPython" not in sys.modules
+
+
+def test_names_come_from_title_then_cell():
+    """The title's slug, else the first eight letters of the cell's random id."""
+    assert name_of("Sales, 2024", cell()) == "Sales-2024"
+    assert name_of("", cell()) == "cell-1a2b3c4d"
+    assert name_of("…!", cell(execution="m2")) == "cell-1a2b3c4d"
+
+
+def test_ids_that_differ_late_give_different_names():
+    """Other front ends make ids of words; their first letters may all be equal."""
+    names = {cell(f"vscode-notebook-cell:/a.ipynb#W{n}").base_name for n in range(10)}
+    assert len(names) == 10
+    assert all(check_name(name) for name in names)
+
+
+def test_a_loop_keeps_all_and_a_rerun_makes_the_same():
+    """Counted within one execution, afresh in the next, whatever the base."""
+    first = [name_of("a", cell()) for _ in range(3)]
+    assert first == ["a", "a-2", "a-3"]
+    assert name_of("b", cell()) == "b"
+    assert [name_of("a", cell(execution="m2")) for _ in range(3)] == first
+
+
+def test_a_title_that_looks_like_a_count_is_not_overwritten():
+    """The name is handed out only once in an execution."""
+    names = Names()
+    assert [names.next("x", base) for base in ("a", "a-2", "a", "a-2")] == ["a", "a-2", "a-3", "a-2-2"]
+
+
+def test_counted_names_stay_within_the_limit():
+    """A hundred characters with the count."""
+    names = Names()
+    found = [names.next("x", "n" * 100) for _ in range(3)]
+    assert found[2] == "n" * 98 + "-3"
+    assert all(check_name(name) for name in found)
+
+
+def test_old_executions_are_forgotten():
+    """A kernel that runs for weeks does not gather them."""
+    names = Names()
+    for number in range(100):
+        names.next(str(number), "a")
+    assert len(names._taken) == 16
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [("/x/monthly report.py", "monthly-report"), ("/x/….py", "figure"), (None, "figure")]
+)
+def test_a_script_names_figures_after_its_file(monkeypatch, file, name):
+    """Outside IPython the second in the process is counted on."""
+    monkeypatch.setitem(sys.modules, "__main__", SimpleNamespace(__file__=file))
+    assert [name_of("", None), name_of("", None)] == [name, f"{name}-2"]

@@ -1,0 +1,150 @@
+"""How a figure and a link look in a notebook."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from jupyter_figserve.kernel.figures.display import Card, close_if_inline, figure_bundle, href_of, link_html, link_text
+from jupyter_figserve.model.figures import Payload
+
+from ..conftest import PNG
+
+EVIL = "\"><script>alert('x')</script>&"
+PICTURE = Payload("image/png", PNG, 640, 480, 100.0)
+
+
+def card(**values):
+    url = "http://127.0.0.1:8888/figserve/figures/abc"
+    defaults = {
+        "name": "sales",
+        "title": "Sales",
+        "alt": "Rising",
+        "version": 3,
+        "url": url,
+        "href": url,
+        "figure": "abc",
+    }
+    return Card(**{**defaults, **values})
+
+
+def test_the_picture_is_in_the_output():
+    """A saved notebook has it without any server, in HTML and where HTML is not taken."""
+    data, metadata = figure_bundle(card(), PICTURE, with_link=True)
+    encoded = base64.b64encode(PNG).decode()
+    assert (
+        f'<img src="data:image/png;base64,{encoded}" alt="Rising" title="Sales" width="640" height="480"'
+        in data["text/html"]
+    )
+    assert data["image/png"] == encoded
+    assert data["text/plain"] == 'Figure "sales", version 3: http://127.0.0.1:8888/figserve/figures/abc'
+    assert metadata == {"jupyter_figserve": {"figure": "abc", "version": 3}}
+
+
+def test_words_are_escaped():
+    """Titles, names, alternative texts and notes are text, whatever they hold."""
+    data, _ = figure_bundle(card(name=EVIL, title=EVIL, alt=EVIL, href=f"/x{EVIL}"), PICTURE, with_link=True)
+    html = data["text/html"] + link_html(EVIL, f"http://h/{EVIL}", None, EVIL)
+    html += figure_bundle(card(alt=EVIL), None, with_link=True)[0]["text/html"]
+    assert "<script" not in html
+    assert "alert('x')" not in html
+
+
+def test_without_a_link_there_is_none():
+    """``--quiet`` leaves the picture alone."""
+    data, _ = figure_bundle(card(), PICTURE, with_link=False)
+    assert "figserve/figures" not in str(data)
+    assert "<a " not in data["text/html"]
+
+
+@pytest.mark.parametrize("picture", [None, PICTURE])
+def test_nothing_is_fetched_from_elsewhere(picture):
+    """The only sources are in the output itself, and no element but a link names another place."""
+    html = figure_bundle(card(), picture, with_link=True)[0]["text/html"]
+    assert 'src="http' not in html
+    assert not any(tag in html for tag in ("<script", "<iframe", "<link", "<style", "url("))
+
+
+def test_the_button_is_a_link_where_scripts_are_taken_out():
+    """A sanitized output keeps what leads to the page."""
+    html = figure_bundle(card(), PICTURE, with_link=True)[0]["text/html"]
+    button = html[html.index(">Copy link<") - 600 : html.index(">Copy link<")]
+    assert 'href="http://127.0.0.1:8888/figserve/figures/abc"' in button
+    assert "navigator.clipboard" in button
+
+
+def test_what_has_no_picture_says_where_it_is():
+    """Interactive figures and files that an image element does not take."""
+    data, _ = figure_bundle(card(), None, with_link=True)
+    assert "Shown on the page of this figure" in data["text/html"]
+    assert "image/png" not in data
+
+
+def test_a_large_picture_is_there_once():
+    """The copy for exports without HTML is only for small ones."""
+    data, _ = figure_bundle(card(), Payload("image/png", PNG + bytes(600_000), 1, 1), with_link=True)
+    assert "image/png" not in data
+
+
+@pytest.mark.parametrize(
+    ("url", "is_own", "href"),
+    [
+        ("http://127.0.0.1:8888/user/jo/figserve/figures/a", True, "/user/jo/figserve/figures/a"),
+        ("http://localhost:8888/figserve/figures/a", True, "/figserve/figures/a"),
+        ("http+unix://%2Ftmp%2Fs/figserve/figures/a", True, "/figserve/figures/a"),
+        ("https://plots.example.org/figserve/figures/a", True, "https://plots.example.org/figserve/figures/a"),
+        ("http://127.0.0.1:9999/figserve/figures/a", False, "http://127.0.0.1:9999/figserve/figures/a"),
+    ],
+)
+def test_the_notebooks_own_server_is_reached_by_path(url, is_own, href):
+    """Behind a Hub's proxy 127.0.0.1 would be the reader's machine; another server needs its whole URL."""
+    assert href_of(url, is_own=is_own) == href
+
+
+def test_a_link_says_when_it_ends_and_what_to_know():
+    """In text and HTML alike."""
+    for show in (link_text, link_html):
+        assert "until 2026-02-01 09:30 UTC" in show("a", "http://h/f/t", "2026-02-01T09:30:37.654Z", None)
+        shown = show("a", "http://h/f/t", None, "Opens only on this machine.")
+        assert "without end" in shown
+        assert "Opens only on this machine." in shown
+
+
+class Pyplot:
+    """Stands for ``matplotlib.pyplot``."""
+
+    def __init__(self, backend: str) -> None:
+        self.get_backend = lambda: backend
+        self.closed: list[object] = []
+        self.close = self.closed.append
+
+
+@pytest.mark.parametrize(
+    ("backend", "closes", "expected"),
+    [
+        ("inline", True, 1),
+        ("module://matplotlib_inline.backend_inline", True, 1),
+        ("inline", False, 0),
+        ("module://ipympl.backend_nbagg", True, 0),
+        ("agg", True, 0),
+    ],
+)
+def test_a_figure_is_closed_only_where_it_would_show_twice(monkeypatch, backend, closes, expected):
+    """The inline backend shows and closes open figures at the end of a cell; other backends keep theirs."""
+    pyplot = Pyplot(backend)
+    config = SimpleNamespace(InlineBackend=SimpleNamespace(instance=lambda: SimpleNamespace(close_figures=closes)))
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", pyplot)
+    monkeypatch.setitem(sys.modules, "matplotlib_inline.config", config)
+    close_if_inline(None)
+    close_if_inline("figure")
+    assert len(pyplot.closed) == expected
+
+
+def test_without_matplotlib_nothing_is_closed(monkeypatch):
+    """And it is not imported for it."""
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)
+    close_if_inline("figure")
+    assert "matplotlib.pyplot" not in sys.modules

@@ -1,0 +1,177 @@
+"""What a publish sends, and what the caller holds afterwards."""
+
+from __future__ import annotations
+
+import pytest
+
+import jupyter_figserve as figserve
+from jupyter_figserve import errors
+from jupyter_figserve.kernel.figures import source_uploader
+from jupyter_figserve.kernel.figures.cell import Cell
+from jupyter_figserve.model.figures import Payload
+
+from ..conftest import PNG, Drawing, FakeEncoded, Reply
+
+SVG = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
+
+
+@pytest.fixture(autouse=True)
+def cell(monkeypatch):
+    """Every publish of a test is of one execution of one cell."""
+    found = Cell("m1", "1a2b3c4d", "d" * 64, 7)
+    monkeypatch.setattr("jupyter_figserve.kernel.figures.publish.find_cell", lambda: found)
+    return found
+
+
+def test_it_sends_picture_thumbnail_and_words(connected, encoder, cell):
+    """One form: the description, the representations in order with their sizes, the thumbnail."""
+    svg = Payload("image/svg+xml", SVG, 640, 480)
+    encoder.makes = FakeEncoded((svg, Payload("image/png", PNG, 1280, 960, 200.0)))
+    figserve.publish("<fig>", "sales", title=" Sales\n2024 ", alt="Rising", format=("svg", "png"), dpi=200, tight=True)
+    assert encoder.calls == [("<fig>", ("svg", "png"), {"dpi": 200, "tight": True})]
+    parts = connected.published[0].parts
+    assert [part[:2] for part in parts] == [
+        ("figure", "application/json"),
+        ("representation", "image/svg+xml; charset=utf-8"),
+        ("representation", "image/png"),
+        ("thumbnail", "image/png"),
+    ]
+    assert [part[2] for part in parts[1:]] == [SVG, PNG, PNG + b"thumbnail"]
+    assert connected.described() == {
+        "name": "sales",
+        "title": "Sales 2024",
+        "alt": "Rising",
+        "cell": cell.as_json(),
+        "provenance": {"libraries": encoder.libraries()},
+        "sizes": [
+            {"width": 640, "height": 480, "dpi": None},
+            {"width": 1280, "height": 960, "dpi": 200.0},
+        ],
+    }
+
+
+def test_the_figures_own_words_are_taken(connected, encoder):
+    """Its title names it too; given words beat them, and are refused where they do not fit."""
+    encoder.makes = FakeEncoded(title="Sales 2024", alt="A line.")
+    assert figserve.publish(PNG).name == "Sales-2024"
+    assert (connected.described()["title"], connected.described()["alt"]) == ("Sales 2024", "A line.")
+    assert figserve.publish(PNG, title="Other", alt="Words").title == "Other"
+    with pytest.raises(errors.InvalidInput):
+        figserve.publish(PNG, title="x" * 400)
+
+
+def test_an_empty_title_is_none(connected, encoder):
+    """Given words beat the figure's, also when they are empty."""
+    encoder.makes = FakeEncoded(title="Its own")
+    figserve.publish(PNG, "a", title="")
+    assert connected.described()["title"] == ""
+
+
+def test_unnamed_figures_are_named_after_title_or_cell(connected, encoder):
+    """A loop of them keeps all; a named one is not counted."""
+    names = [figserve.publish(PNG).name for _ in range(3)]
+    assert names == ["cell-1a2b3c4d", "cell-1a2b3c4d-2", "cell-1a2b3c4d-3"]
+    assert figserve.publish(PNG, title="A b").name == "A-b"
+    assert [figserve.publish(PNG, "same").name for _ in range(2)] == ["same", "same"]
+
+
+@pytest.mark.parametrize("name", ["", "a/b", ".hidden", "x" * 101, "nul", 7])
+def test_a_bad_name_is_said_before_anything_is_drawn(connected, encoder, name):
+    """A given name is taken as it is or refused."""
+    with pytest.raises(errors.InvalidName):
+        figserve.publish(PNG, name)
+    assert (encoder.calls, connected.received) == ([], [])
+
+
+@pytest.mark.parametrize("format", ["gif", (), ("png", 7), ("png", "gif")])
+def test_a_bad_format_is_said_before_anything_is_drawn(connected, encoder, format):
+    """Formats are rows of the table."""
+    with pytest.raises(errors.FigServeError):
+        figserve.publish(PNG, format=format)
+    assert encoder.calls == []
+
+
+def test_formats_are_the_tables_names(connected, encoder):
+    """Aliases are resolved and each is drawn once."""
+    figserve.publish(PNG, format=["jpeg", "jpg", "png"])
+    assert encoder.calls[0][1] == ("jpg", "png")
+
+
+def test_a_name_in_the_figures_place_is_noticed(connected, encoder):
+    """The most likely slip gets its own sentence."""
+    with pytest.raises(errors.InvalidInput, match=r"publish\(name="):
+        figserve.publish("sales")
+    assert encoder.calls == []
+
+
+def test_without_a_server_nothing_is_drawn(encoder):
+    """The error says what to do, and costs nothing."""
+    with pytest.raises(errors.NotConnected, match=r"figserve\.serve\(\)"):
+        figserve.publish(PNG)
+    assert encoder.calls == []
+
+
+def test_the_source_follows_the_publish(connected, encoder):
+    """It is sent to the version that the server acknowledged."""
+    drawing = Drawing()
+    encoder.makes = FakeEncoded(figure=drawing)
+    pub = figserve.publish(drawing, "a")
+    assert pub.is_redrawable
+    assert source_uploader.flush(10)
+    assert connected.sources == {(pub.id, 1): b"pickle"}
+    assert [r.method for r in connected.received] == ["POST", "PUT"]
+
+
+@pytest.mark.parametrize("why", ["not wanted", "not a figure", "not picklable", "already there"])
+def test_a_figure_without_a_source_is_published_all_the_same(connected, encoder, why):
+    """Pictures, HTML, what holds a lambda, and what the server has from an equal publish."""
+    drawing = Drawing()
+    encoder.makes = FakeEncoded(figure=None if why == "not a figure" else drawing)
+    encoder.pickles = why != "not picklable"
+    if why == "already there":
+        record = {"id": "x", "name": "a", "version": 1, "url": "u", "redrawable": True}
+        connected.instead = lambda request: Reply.of(201, record)
+    pub = figserve.publish(drawing, "a", keep_source=why != "not wanted")
+    assert pub.is_redrawable is (why == "already there")
+    assert source_uploader.flush(10)
+    assert len(connected.received) == 1
+
+
+def test_the_notebook_shows_a_picture_that_it_can(connected, encoder):
+    """The first encoding that an image element takes, else the thumbnail, else none."""
+    pdf, svg = Payload("application/pdf", b"%PDF-"), Payload("image/svg+xml", SVG)
+    thumbnail = Payload("image/png", PNG)
+    for payloads, small, expected in [
+        ((pdf, svg), thumbnail, svg),
+        ((pdf,), thumbnail, thumbnail),
+        ((Payload("text/html", b"<p>"),), None, None),
+    ]:
+        encoder.makes = FakeEncoded(payloads, small)
+        assert figserve.publish(PNG, "a")._picture is expected
+
+
+def test_a_refusal_of_the_server_reaches_the_cell(connected, encoder):
+    """Nothing that was not stored looks published."""
+    connected.instead = lambda request: Reply.of(507, {"error": "The session is full.", "code": "quota_exceeded"})
+    with pytest.raises(errors.QuotaExceeded, match=r"The session is full\."):
+        figserve.publish(PNG, "a")
+
+
+def test_all_figures_of_the_notebook_are_listed(connected, encoder):
+    """Over as many pages as the server makes."""
+    for name in "abcde":
+        figserve.publish(PNG, name)
+    assert [pub.name for pub in figserve.figures()] == list("abcde")
+    assert [r.query for r in connected.received[-3:]] == [
+        {"here": "1"},
+        {"here": "1", "cursor": "2"},
+        {"here": "1", "cursor": "4"},
+    ]
+
+
+@pytest.mark.parametrize(("notebook", "query"), [(None, {"here": "1"}), ("x/a b.ipynb", {"notebook": "x/a b.ipynb"})])
+def test_a_notebooks_figures_go_at_once(connected, encoder, notebook, query):
+    """This one's, or a named one's; how many is the answer."""
+    figserve.publish(PNG, "a")
+    assert figserve.unpublish(notebook) == 1
+    assert connected.received[-1].query == query

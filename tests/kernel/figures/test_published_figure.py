@@ -1,0 +1,145 @@
+"""A published figure in the hands of the notebook."""
+
+from __future__ import annotations
+
+import gc
+from datetime import datetime, timezone
+
+import pytest
+
+import jupyter_figserve as figserve
+from jupyter_figserve import errors
+from jupyter_figserve.kernel.figures.published_figure import Published
+
+from ..conftest import KEY, PNG, Drawing, Reply
+
+
+@pytest.fixture
+def pub(connected, encoder):
+    return figserve.publish(PNG, "sales", title="Sales", alt="Rising")
+
+
+def test_it_knows_its_page_and_pictures(pub, fake):
+    """URLs of the record, with any format and size."""
+    assert (pub.name, pub.title, pub.alt, pub.version) == ("sales", "Sales", "Rising", 1)
+    assert pub.url == f"{fake.url}/figures/{pub.id}"
+    assert pub.image_url() == f"{pub.url}.png"
+    assert pub.image_url("svg", width=800) == f"{pub.url}.svg?width=800"
+    assert pub.image_url("jpeg", height=10, dpi=150) == f"{pub.url}.jpg?height=10&dpi=150"
+    with pytest.raises(errors.UnsupportedType):
+        pub.image_url("gif")
+
+
+def test_the_alternative_text_is_never_empty(connected, encoder):
+    """Else the title, else the name."""
+    assert figserve.publish(PNG, "a", title="T").alt == "T"
+    assert figserve.publish(PNG, "a").alt == "a"
+
+
+def test_its_path_is_there_where_the_notebooks_page_can_follow_it(fake, encoder):
+    """On the server of the notebook itself; another one's paths lead nowhere."""
+    record = {"id": "f", "url": f"{fake.url}/figures/f"}
+    assert Published(record, fake.connection(is_own=True)).path == "/base/figserve/figures/f"
+    assert Published(record, fake.connection()).path == ""
+
+
+def test_an_interactive_figure_has_a_page(fake):
+    """Known by what it is first of all; it is always that of the newest version."""
+    png, html = {"mimetype": "image/png"}, {"mimetype": "text/html"}
+    kinds = [(), (png,), (png, html), (html,), (html, png)]
+    shown = [Published({"representations": kind}, fake.connection()).is_interactive for kind in kinds]
+    assert shown == [False, False, False, True, True]
+    fake.instead = lambda request: Reply(200, b"<p>", {"Content-Type": "text/html"})
+    assert Published({"id": "f", "version": 3}, fake.connection()).fetch_page() == b"<p>"
+    assert (fake.received[-1].path, fake.received[-1].query) == ("/base/figserve/figures/f.html", {})
+
+
+def test_its_history_is_the_servers(pub, connected):
+    """Each version with its number and time."""
+    figserve.publish(PNG, "sales", title="Sales again")
+    first, second = pub.versions()
+    assert (first.number, second.number, second.title) == (1, 2, "Sales again")
+    assert first.created == datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=timezone.utc)
+
+
+def test_it_can_be_deleted(pub, fake):
+    """With one request, whose answer has no body."""
+    pub.delete()
+    assert (fake.received[-1].method, fake.figures) == ("DELETE", {})
+
+
+def test_a_link_lasts_thirty_days_unless_said(pub, fake):
+    """All that ``share`` takes goes to the server."""
+    link = pub.share()
+    assert fake.received[-1].path.endswith(f"/figures/{pub.id}/links")
+    assert fake.received[-1].json == {
+        "expires": "30d",
+        "label": None,
+        "views": None,
+        "version": None,
+        "audience": "link",
+        "users": [],
+        "groups": [],
+    }
+    assert link.expires == "2026-02-01T03:04:05.678Z"
+    pub.share("never", label="x", views=3, version=1, audience="people", users=["jo"], groups=("lab",))
+    wanted = fake.received[-1].json
+    assert (wanted["expires"], wanted["views"], wanted["users"], wanted["groups"]) == ("never", 3, ["jo"], ["lab"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"expires": None}, {"expires": "soon"}, {"expires": 0}, {"audience": "all"}, {"users": "jo"}, {"groups": "lab"}],
+)
+def test_a_mistake_in_share_is_said_before_asking(pub, fake, arguments):
+    """Nothing is without end by accident."""
+    before = len(fake.received)
+    with pytest.raises(errors.InvalidInput):
+        pub.share(**arguments)
+    assert len(fake.received) == before
+
+
+def test_links_are_listed_without_their_urls(pub):
+    """The server keeps only the hash of a link."""
+    made = pub.share(label="for Jo")
+    (listed,) = pub.links()
+    assert (listed.id, listed.label) == (made.id, "for Jo")
+
+
+def test_its_text_reads_well(pub):
+    """At a prompt and in a list."""
+    assert repr(pub) == f'Figure "sales", version 1: {pub.url}'
+
+
+def test_showing_it_shows_no_secret(pub):
+    """Neither the key nor a link that was made."""
+    link = pub.share()
+    shown = str(pub._repr_mimebundle_()) + repr(pub)
+    assert KEY not in shown
+    assert link.url.rpartition("/")[2] not in shown
+
+
+def test_a_figure_from_a_list_fetches_its_picture(pub):
+    """By the server's own address, whatever host its records name."""
+    (listed,) = figserve.figures()
+    listed._record["url"] = "https://elsewhere.example.org/figserve/figures/x"
+    data, _ = listed._repr_mimebundle_(include=None, exclude=None)
+    assert "data:image/png;base64," in data["text/html"]
+
+
+def test_a_server_that_is_gone_leaves_the_link(pub, fake):
+    """Showing is never an error."""
+    (listed,) = figserve.figures()
+    fake.instead = lambda request: Reply.of(503, {"error": "Busy.", "code": "unavailable"})
+    data, _ = listed._repr_mimebundle_()
+    assert "Shown on the page of this figure" in data["text/html"]
+
+
+def test_it_holds_the_drawn_figure_weakly(fake):
+    """A list of publications does not keep a thousand figures in memory."""
+    drawing, published = Drawing(), Published({}, fake.connection())
+    published.mark_drawn_from(drawing)
+    assert published._drawn_from() is drawing
+    del drawing
+    gc.collect()
+    assert published._drawn_from() is None

@@ -1,0 +1,63 @@
+"""A link in the hands of the notebook that made it."""
+
+from __future__ import annotations
+
+import pytest
+
+import jupyter_figserve as figserve
+from jupyter_figserve import errors
+
+from ..conftest import PNG, TOKEN
+
+
+@pytest.fixture
+def pub(connected, encoder):
+    return figserve.publish(PNG, "sales")
+
+
+def test_it_has_what_to_paste(pub):
+    """URL, pictures, and the server's snippets."""
+    link = pub.share()
+    assert link.url.endswith(f"/f/{TOKEN}")
+    assert link.image_url() == f"{link.url}.png"
+    assert link.image_url("svg", width=640) == f"{link.url}.svg?width=640"
+    assert [link.markdown, link.html, link.iframe, link.latex] == [
+        f"{name} of {link.url}" for name in ("markdown", "html", "iframe", "latex")
+    ]
+
+
+def test_it_shows_itself_with_what_to_know(pub):
+    """The URL, its end, and that it opens only here."""
+    link = pub.share()
+    bundle = link._repr_mimebundle_(include=None, exclude=None)
+    for shown in (repr(link), *bundle.values()):
+        assert link.url in shown
+        assert "until 2026-02-01" in shown
+        assert "Opens only on this machine." in shown
+
+
+def test_it_pauses_resumes_and_ends(pub, fake):
+    """By its id; the secret is not sent again."""
+    link = pub.share()
+    link.pause()
+    assert link.is_paused
+    assert fake.links[link.id]["paused"]
+    link.resume()
+    assert not link.is_paused
+    assert link.url.endswith(TOKEN)
+    link.revoke()
+    assert fake.links == {}
+    assert all(TOKEN not in r.path and TOKEN.encode() not in r.body for r in fake.received)
+
+
+def test_a_link_from_a_list_has_no_url(pub):
+    """And says that it is shown only once."""
+    pub.share(label="for Jo", views=3)
+    (link,) = pub.links()
+    assert (link.views, link.seen, link.is_paused) == (3, 0, False)
+    for read in (lambda: link.url, lambda: link.markdown, link.image_url):
+        with pytest.raises(errors.Conflict, match="only when it is made"):
+            read()
+    assert repr(link).startswith('Link to "sales"')
+    assert "for Jo" in repr(link)
+    assert set(link._repr_mimebundle_()) == {"text/plain"}

@@ -1,0 +1,67 @@
+"""Kernels that cannot dial their server: live figures by the control channel."""
+
+from __future__ import annotations
+
+import pytest
+
+from ...waiting import wait_until
+from .test_live_figure import DECLARE, running
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.fixture(scope="module")
+def deaf_server():
+    """A server whose kernels are told an address where nobody listens."""
+    import shutil
+    import tempfile
+    from pathlib import Path
+
+    from jupyter_figserve.demo.server_process import ServerProcess
+
+    home = Path(tempfile.mkdtemp(prefix="figserve-")).resolve()
+    server = ServerProcess(home, ["--FigServe.kernel_url=http://127.0.0.1:9"])
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def test_answers_by_the_control_channel(deaf_server):
+    """Idle and while a cell runs; wrong values, failures and redefinitions are as by the line."""
+    with deaf_server.kernel("deaf.ipynb") as kernel:
+        assert kernel.run(DECLARE).error is None
+
+        def get(rest: str):
+            return deaf_server.fetch(f"figserve/live/{kernel.kernel_id}/{rest}")
+
+        answer = get("animal.svg?x=1,2")
+        assert (answer.status, answer.mimetype) == (200, "image/svg+xml"), answer.text
+        assert get("animal.png?type=Wolf").status == 400
+        assert get("failing.png").json()["kind"] == "ValueError"
+        gate = "@figserve.live\ndef gate():\n    go.set()\n    return Figure(figsize=(1, 1))\ngo = threading.Event()"
+        assert kernel.run(gate).error is None
+        wait_until(lambda: execution_state(deaf_server, kernel)["execution_state"] == "idle")
+        with running(kernel, "_ = go.wait(30)") as outcome:
+            assert get("pyplot.png").status == 200
+            assert execution_state(deaf_server, kernel)["execution_state"] == "busy"
+            assert get("gate.png").status == 200
+        assert outcome[0].error is None
+        assert outcome[0].bundles == []
+        assert kernel.run("@figserve.live\ndef gate(n: int): return Figure(figsize=(1, 1))").error is None
+        assert get("gate.png").status == 400
+        rows = deaf_server.fetch("figserve/api/live").json()["live"]
+        assert {"animal", "gate"} <= {row["name"] for row in rows}
+        assert deaf_server.fetch(f"api/kernels/{kernel.kernel_id}/restart", method="POST", body={}).status == 200
+        assert get("animal.png?n=1").status in (400, 404, 503)
+
+
+def execution_state(server, kernel) -> dict:
+    return server.fetch(f"api/kernels/{kernel.kernel_id}").json()
+
+
+def test_kernel_without_our_helper_is_404(deaf_server):
+    """It never answers the message, and the request does not hang."""
+    with deaf_server.kernel("other.ipynb") as kernel:
+        assert kernel.run("1").error is None
+        assert deaf_server.fetch(f"figserve/live/{kernel.kernel_id}/animal.png").status == 404

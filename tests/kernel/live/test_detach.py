@@ -1,0 +1,291 @@
+"""Live functions that outlive kernel and server: real kernels, a real sandbox, and what is refused on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+pytestmark = pytest.mark.kernel
+
+DECLARE = """
+import os, threading, time
+import numpy as np
+import jupyter_figserve as figserve
+import matplotlib.pyplot as plt
+from datetime import date
+from enum import Enum
+from typing import Annotated, Literal
+
+class Colour(Enum):
+    RED = "r"
+    BLUE = "b"
+
+seen = {"Bear": np.arange(5), "Deer": np.arange(5) ** 2}
+plt.rcParams["lines.linewidth"] = 4
+
+def helper(values):
+    return values * 2
+
+@figserve.live
+def animal(type: Literal["Bear", "Deer"] = "Deer", since: Annotated[int, figserve.Range(2000, 2022)] = 2010,
+           colour: Colour = Colour.RED, day: date = date(2024, 1, 1), x: list[float] = [1, 2], part=(0, 10),
+           bad: bool = False):
+    if bad:
+        raise ValueError("no such animal")
+    assert isinstance(day, date) and isinstance(part, int)
+    plt.figure(figsize=(3, 2))
+    plt.plot(helper(seen[type]), colour.value)
+    plt.title(f"{since} {x}")
+"""
+
+
+def run_ok(kernel, code: str) -> str:
+    execution = kernel.run(code)
+    assert execution.error is None, execution.error
+    return execution.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def kernel(live_server):
+    with live_server.kernel("refused.ipynb") as session:
+        run_ok(session, DECLARE)
+        yield session
+
+
+def test_it_answers_after_its_kernel_and_after_the_server(make_server):
+    """The session's address, the lasting one and a link, in every parameter, the same to the byte; errors too."""
+    server = make_server(allow_public_live=True)
+    query = "type=Bear&since=2012&colour=BLUE&day=2024-02-03&x=4,5&part=7"
+    with server.kernel("a.ipynb") as kernel:
+        run_ok(kernel, DECLARE + "_ = animal.detach()")
+        live_id, link = run_ok(
+            kernel, "print(animal.id, animal.share(lock={'type': 'Bear'}, allow=['since']).url)"
+        ).split()
+        session = f"figserve/live/{kernel.kernel_id}/animal"
+        drawn = server.fetch(f"{session}.png?{query}")
+        sized = server.fetch(f"{session}.png?width=333")
+        (row,) = server.fetch("figserve/api/live").json()["live"]
+        assert (row["detached"], row["session"]) == (True, kernel.kernel_id)
+    for _ in range(2):
+        for address in (session, f"figserve/live/f/{live_id}"):
+            answer = server.fetch(f"{address}.png?{query}")
+            assert (answer.status, answer.body) == (200, drawn.body)
+            assert answer.headers["Cache-Status"] == "figserve; fwd=miss"
+            assert server.fetch(f"{address}.png?width=333").body == sized.body
+            failed = server.fetch(f"{address}.svg?bad=true")
+            assert (failed.status, failed.json()["kind"]) == (422, "ValueError")
+            assert "in animal" in failed.json()["traceback"]
+            assert server.fetch(f"{address}.svg?since=1999").json()["code"] == "invalid_parameter"
+            page = server.fetch(address, headers={"Accept": "text/html"})
+            assert (page.status, 'name="colour"' in page.text) == (200, True)
+        path = server.url + urlsplit(link).path.lstrip("/")
+        assert server.fetch(f"{path}.png?since=2012", anonymous=True).mimetype == "image/png"
+        for refused in ("type=Deer", "since=1999", "bad=true"):
+            assert server.fetch(f"{path}.png?{refused}", anonymous=True).status == 400
+        (row,) = server.fetch("figserve/api/live").json()["live"]
+        assert (row["detached"], row["session"], row["id"]) == (True, None, live_id)
+        server.restart()
+    with server.kernel("a.ipynb") as kernel:
+        run_ok(kernel, DECLARE.replace('"no such animal"', '"from the kernel"'))
+        assert "from the kernel" in server.fetch(f"{session}.svg?bad=true").json()["error"]
+        run_ok(kernel, "animal.undetach()")
+        assert "not detached" in kernel.run("animal.undetach()").error
+    assert server.fetch(f"figserve/live/f/{live_id}.png?since=2001").json()["code"] == "kernel_gone"
+    assert server.fetch("figserve/api/live").json() == {"live": []}
+
+
+def test_declared_so_it_is_detached_at_once(live_server, kernel):
+    """With what is defined by then, as it is then; a live figure that it calls comes along as the function."""
+    code = """
+@figserve.live
+def doubled(n=(0, 10)):
+    plt.figure(figsize=(number, n))
+number = 7
+@figserve.live(detach=True)
+def outer():
+    doubled()
+number = 3
+print(outer.id)
+"""
+    live_id = run_ok(kernel, code)
+    (row,) = [row for row in live_server.fetch("figserve/api/live").json()["live"] if row["id"] == live_id]
+    assert row["detached"]
+    withdraw = "from jupyter_figserve.kernel import agent, worker; worker.worker._offers.pop('outer')"
+    run_ok(kernel, f"{withdraw}; agent.start_agent().announce(); doubled.url()")
+    assert live_server.fetch(f"figserve/live/f/{live_id}.json").json()["session"] is None
+    picture = live_server.fetch(f"figserve/live/f/{live_id}.png").body
+    assert (int.from_bytes(picture[16:20]), int.from_bytes(picture[20:24])) == (700, 500)
+    assert "NameError" in kernel.run("@figserve.live(detach=True)\ndef early():\n    later()").error
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("lock.locked()", "uses lock (of type lock), which cannot be pickled"),
+        ("open(own_file).read()", "FileNotFoundError"),
+        ("import no_such_library", "no_such_library"),
+        ("time.sleep(60)", "not done within 1 seconds"),
+        ("return 3", "does not work in the sandbox"),
+    ],
+)
+def test_what_cannot_outlive_its_kernel_is_refused_at_once(live_server, kernel, body, words, tmp_path: Path):
+    """By a sentence that names what it is; nothing is kept."""
+    own = tmp_path / "data.csv"
+    own.write_text("1")
+    error = kernel.run(f"""
+lock, own_file = threading.Lock(), {str(own)!r}
+@figserve.live(timeout="1s")
+def refused():
+    {body}
+    plt.figure()
+refused.detach()
+""").error
+    assert error is not None
+    assert words in error
+    (row,) = [row for row in live_server.fetch("figserve/api/live").json()["live"] if row["name"] == "refused"]
+    assert not row["detached"]
+
+
+def test_modules_beside_the_notebook_go_along(live_server, kernel):
+    """What a function uses of them, as a module or by name, is called in the sandbox, which does not have them."""
+    code = """
+import pathlib, sys
+package = pathlib.Path("herd"); package.mkdir()
+(package / "__init__.py").write_text("from .sizes import width")
+(package / "sizes.py").write_text("factor = 2\\ndef width(n):\\n    return n * factor")
+pathlib.Path("beside.py").write_text("import herd\\nHEIGHT = 1\\ndef height():\\n    return HEIGHT + herd.width(1)")
+pathlib.Path("big.py").write_text("rows = list(range(400_000))")
+sys.path.insert(0, "")
+import beside, big
+from herd import width
+@figserve.live(detach=True)
+def herd_of(n: int = 2):
+    plt.figure(figsize=(width(n), beside.height()))
+withdraw = herd_of.id
+@figserve.live(detach=True)
+def heavy():
+    plt.figure(figsize=(len(big.rows) / 100_000, 1))
+from jupyter_figserve.kernel import agent, worker
+worker.worker._offers.pop("herd_of")
+agent.start_agent().announce()
+heavy.url()
+print(withdraw)
+"""
+    execution = kernel.run(code)
+    assert execution.error is None, execution.error
+    assert "with code of big" in execution.stderr
+    picture = live_server.fetch(f"figserve/live/f/{execution.stdout.strip()}.png")
+    assert picture.status == 200, picture.text
+    assert (int.from_bytes(picture.body[16:20]), int.from_bytes(picture.body[20:24])) == (400, 300)
+
+
+def test_what_has_no_default_is_only_opened(live_server, kernel):
+    """There are no values to try it with; its missing modules still show."""
+    run_ok(kernel, "@figserve.live\ndef asked(n: int):\n    plt.figure(figsize=(n, 1))\n_ = asked.detach()")
+
+
+def test_size_is_told_and_bounded(make_server):
+    """A warning that names what takes the room, and an error beyond the server's bound, both with sizes."""
+    server = make_server(detach_bytes=2_000_000)
+    with server.kernel("large.ipynb") as kernel:
+        run_ok(kernel, DECLARE + "table, small = np.random.default_rng(0).random(150_000), 1")
+        code = (
+            "@figserve.live\ndef large():\n    plt.figure(figsize=(small, 1)); plt.plot(table[:3])\n_ = large.detach()"
+        )
+        execution = kernel.run(code)
+        assert execution.error is None
+        assert "closes over, 1.2 MB: table 1.2 MB, small 0.0 MB" in execution.stderr
+        error = kernel.run("table = np.tile(table, 3)\n" + code).error
+        assert "TooLarge" in error
+        assert "has 3.6 MB (table 3.6 MB" in error
+        assert "detach_bytes" in error
+
+
+def test_hostile_function_does_no_harm(make_server):
+    """Neither when it is opened nor when it is called does it read, write, connect or start anything outside."""
+    server = make_server()
+    secret, trace = server.home / "secret.txt", server.home / "trace"
+    secret.write_text("the server's own")
+    with server.kernel("evil.ipynb") as kernel:
+        run_ok(
+            kernel,
+            DECLARE
+            + f"""
+import socket, subprocess
+class Evil:
+    def __reduce__(self):
+        return eval, ("[__import__('os').system('touch {trace}'), 1][1]",)
+attempts = [
+    lambda: open({str(secret)!r}).read(),
+    lambda: open({str(trace)!r}, "w"),
+    lambda: socket.create_connection(("127.0.0.1", {urlsplit(server.url).port}), 1),
+    lambda: subprocess.run(["touch", {str(trace)!r}], check=True),
+    lambda: os.kill(os.getppid(), 9),
+]
+evil = Evil()
+@figserve.live
+def attack(n: int = 0):
+    held, done = evil, []
+    for number, attempt in enumerate(attempts):
+        try:
+            attempt()
+            done.append(number)
+        except BaseException:
+            pass
+    plt.figure(figsize=(len(done) + 1, 1))
+_ = attack.detach()
+""",
+        )
+        live_id = run_ok(kernel, "print(attack.id)")
+    picture = server.fetch(f"figserve/live/f/{live_id}.png")
+    assert picture.status == 200
+    assert int.from_bytes(picture.body[16:20]) == 100, "some attempt succeeded"
+    assert not trace.exists()
+    assert server.fetch("figserve/api/status").status == 200
+
+
+def test_sandbox_of_another_python_is_named(make_server):
+    """A function of this Python is not even opened by another one: both are named."""
+    server = make_server()
+    with server.kernel("other.ipynb") as kernel:
+        run_ok(kernel, DECLARE)
+        error = kernel.run("""
+import jupyter_figserve.plotting.describe as describe
+real = describe.libraries
+describe.libraries = lambda: real() | {"python": "3.8"}
+animal.detach()
+""").error
+        here = run_ok(kernel, "import sys; print('%d.%d' % sys.version_info[:2])")
+    assert "Conflict" in error
+    assert f"Python 3.8, and the sandbox has Python {here}" in error
+
+
+SAVE = """
+import re
+from matplotlib.figure import Figure
+here = []
+
+@figserve.live
+def herd(many: Annotated[int, figserve.Range(1, 6)] = 2, bad: bool = False):
+    if bad:
+        raise ValueError("no herd")
+    here.append(many)
+    return Figure(figsize=(many, 1))
+
+herd.detach()
+here.clear()
+page = figserve.Dashboard("Herds", [herd]).save("herds.html").read_text()
+print(len(here), len(set(re.findall("data:image/svg[^\\"]*", page))), page.count("ValueError: no herd"))
+"""
+AGAIN = SAVE.replace("herd.detach()\n", "")
+
+
+def test_a_dashboard_is_saved_from_the_sandbox(kernel):
+    """Its states are drawn beside the kernel, which draws the first alone, to see which form suits; a function that was
+    changed since is drawn where it is."""
+    said = kernel.run(SAVE)
+    assert said.error is None, said.error
+    assert said.stdout.splitlines()[-1] == "1 6 6"
+    assert kernel.run(AGAIN).stdout.splitlines()[-1] == "7 6 6"

@@ -1,0 +1,114 @@
+"""Kernels of a real Kernel Gateway: live figures by its control channel, or by the kernel's own line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_figserve.demo.server_process import ServerProcess
+
+from ...waiting import wait_until
+
+pytest.importorskip("kernel_gateway")
+pytestmark = pytest.mark.kernel
+
+DECLARE = """
+import jupyter_figserve as figserve
+from matplotlib.figure import Figure
+calls = []
+
+@figserve.live
+def animal(n: int = 1):
+    calls.append(n)
+    if n == 13:
+        raise ValueError("no such animal")
+    return Figure(figsize=(n, 1))
+"""
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    """Its address; its kernels' connection files lie where those of our servers would."""
+    home: Path = tmp_path_factory.mktemp("gateway").resolve()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = {"ip": "127.0.0.1", "port": port}
+    command = [sys.executable, "-m", "kernel_gateway", *(f"--KernelGatewayApp.{k}={v}" for k, v in options.items())]
+    environment = {**os.environ, "JUPYTER_RUNTIME_DIR": str(home / "runtime"), "JUPYTER_DATA_DIR": str(home / "data")}
+    with (home / "gateway.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=home, env=environment)
+    wait_until(lambda: process.poll() is not None or is_open(port))
+    assert process.poll() is None, (home / "gateway.log").read_text()
+    yield home, f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait(20)
+
+
+def is_open(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def start(make_server, gateway, **traits) -> ServerProcess:
+    """A server whose kernels are the gateway's."""
+    home, url = gateway
+    server = make_server(args=[f"--gateway-url={url}"], start=False, **traits)
+    server.runtime = home / "runtime"
+    server.start()
+    return server
+
+
+def run_ok(kernel, code: str) -> str:
+    execution = kernel.run(code)
+    assert execution.error is None, execution.error
+    return execution.stdout.strip()
+
+
+def check_answers(server, kernel) -> None:
+    address = f"figserve/live/{kernel.kernel_id}/animal"
+    answer = server.fetch(f"{address}.png?n=2")
+    assert (answer.status, answer.mimetype) == (200, "image/png"), answer.text
+    assert int.from_bytes(answer.body[16:20]) == 200
+    assert server.fetch(f"{address}.png?n=x").json()["code"] == "invalid_parameter"
+    failed = server.fetch(f"{address}.png?n=13").json()
+    assert (failed["kind"], failed["error"]) == ("ValueError", "ValueError: no such animal")
+    assert run_ok(kernel, "print(calls)") == "[2, 13]"
+
+
+def test_kernel_that_cannot_dial_answers_by_the_control_channel(make_server, gateway):
+    """Through the gateway's WebSocket, as the kernel sees no server of ours."""
+    server = start(make_server, gateway, kernel_url="http://127.0.0.1:9")
+    with server.kernel("far.ipynb") as kernel:
+        run_ok(kernel, DECLARE)
+        check_answers(server, kernel)
+        (row,) = server.fetch("figserve/api/live").json()["live"]
+        assert (row["name"], row["session"]) == ("animal", kernel.kernel_id)
+
+
+def test_kernel_that_can_dial_is_as_any_other(make_server, gateway):
+    """Its key and the server's address reach it through the gateway: publish, live, link."""
+    server = start(make_server, gateway)
+    with server.kernel("near.ipynb") as kernel:
+        run_ok(kernel, DECLARE)
+        check_answers(server, kernel)
+        url = run_ok(kernel, "print(figserve.publish(Figure(), 'sales').share().url)")
+        assert server.fetch(f"{url}.png", anonymous=True).status == 200
+
+
+def test_publish_that_cannot_reach_says_so(make_server, gateway):
+    """With the address that it tried, and not by hanging."""
+    server = start(make_server, gateway, kernel_url="http://127.0.0.1:9")
+    with server.kernel("lost.ipynb") as kernel:
+        error = kernel.run(
+            "import jupyter_figserve as f; from matplotlib.figure import Figure; f.publish(Figure(), 'x')"
+        ).error
+        assert error is not None
+        assert "127.0.0.1:9" in error

@@ -1,0 +1,121 @@
+"""A dashboard's values: read from what anybody sends, written back, and which controls are shared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from jupyter_figserve.errors import InvalidInput
+from jupyter_figserve.model.dashboards import MOST_PANELS, MOST_ROWS, Layout, Panel, shared_controls
+from jupyter_figserve.model.parameters import Parameter, Parameters
+
+TEXT = {"kind": "text", "markdown": "# Notes"}
+FIGURE = {"kind": "figure", "figure": "abc", "version": 3, "share": 2, "caption": " A\nB ", "alt": " Bears\nin July "}
+LIVE = {"kind": "live", "live": "xyz", "values": {"type": "Wolf"}}
+SINCE = Parameter("since", "int", 2010)
+
+
+def layout(*rows, **words) -> Layout:
+    return Layout.from_json({"title": "Sightings", "rows": rows, **words})
+
+
+class TestLayout:
+    """What is read is what was written."""
+
+    def test_survives_json(self):
+        made = layout([FIGURE, TEXT], [LIVE], theme="dark", controls=["since"])
+        assert Layout.from_json(made.as_json()) == made
+
+    def test_places_count_rows_and_columns_from_one(self):
+        """The place stands in addresses, so it holds no dot and no slash."""
+        made = layout([FIGURE, TEXT], [LIVE])
+        assert [place for place, _ in made.panels()] == ["1-1", "1-2", "2-1"]
+        assert made.find("2-1") == Panel("live", "xyz", values={"type": "Wolf"})
+        assert made.find("3-1") is None
+
+    def test_a_caption_is_one_line(self):
+        assert layout([FIGURE]).rows[0][0].caption == "A B"
+
+    def test_an_alternative_text_is_one_line_or_not_given(self):
+        """An empty one says that the picture is mere decoration; none, what the figure itself says."""
+        given, empty, none = layout([FIGURE, LIVE | {"alt": ""}, LIVE]).rows[0]
+        assert (given.alt, empty.alt, none.alt) == ("Bears in July", "", None)
+
+    @pytest.mark.parametrize(
+        ("panel", "why"),
+        [
+            ({}, "kind"),
+            (None, "kind"),
+            ({"kind": "script"}, "kind"),
+            ({"kind": "figure"}, "id of a figure"),
+            ({"kind": "figure", "figure": "../etc"}, "id of a figure"),
+            ({"kind": "figure", "figure": "a" * 65}, "id of a figure"),
+            ({"kind": "figure", "figure": "a", "version": 0}, "version"),
+            ({"kind": "figure", "figure": "a", "version": True}, "version"),
+            ({"kind": "live", "live": 3}, "id of a live figure"),
+            ({"kind": "live", "live": "a", "values": [1]}, "values"),
+            ({"kind": "text", "markdown": " "}, "markdown"),
+            ({"kind": "text", "markdown": "x" * 50_001}, "50,001 characters"),
+            (TEXT | {"share": 0}, "share"),
+            (TEXT | {"share": float("nan")}, "share"),
+            (TEXT | {"share": True}, "share"),
+            (TEXT | {"caption": "x" * 501}, "caption"),
+            (TEXT | {"caption": 3}, "caption"),
+            (FIGURE | {"alt": "x" * 2_001}, "alternative text"),
+            (LIVE | {"alt": 3}, "alternative text"),
+        ],
+    )
+    def test_names_the_panel_at_fault(self, panel, why):
+        with pytest.raises(InvalidInput, match=rf"^Panel 2-1: .*{why}"):
+            layout([TEXT], [panel])
+
+    @pytest.mark.parametrize(
+        ("words", "why"),
+        [
+            ({"title": ""}, "title"),
+            ({"title": None}, "title"),
+            ({"theme": "neon"}, "theme"),
+            ({"controls": "since"}, "controls"),
+            ({"controls": [1]}, "controls"),
+            ({"rows": []}, "row"),
+            ({"rows": [[]]}, "row"),
+            ({"rows": "text"}, "row"),
+            ({"rows": [[TEXT]] * (MOST_ROWS + 1)}, "at most"),
+            ({"rows": [[TEXT] * (MOST_PANELS + 1)]}, "at most"),
+        ],
+    )
+    def test_says_what_is_no_dashboard(self, words, why):
+        with pytest.raises(InvalidInput, match=why):
+            Layout.from_json({"title": "Sightings", "rows": [[TEXT]], **words})
+
+    def test_is_an_object(self):
+        with pytest.raises(InvalidInput, match="object"):
+            Layout.from_json([])
+
+
+class TestSharedControls:
+    """One control drives what several panels have alike."""
+
+    def test_what_two_panels_have_alike_is_shared(self):
+        """Defaults may differ; the control begins with the first."""
+        known = {
+            "1-1": Parameters((SINCE,)),
+            "1-2": Parameters((replace(SINCE, default=2015), Parameter("log", "bool", False))),
+        }
+        assert shared_controls(layout([LIVE, LIVE]), known) == {"since": ["1-1", "1-2"]}
+
+    def test_what_differs_is_not(self):
+        known = {"1-1": Parameters((SINCE,)), "1-2": Parameters((replace(SINCE, kind="float"),))}
+        assert shared_controls(layout([LIVE, LIVE]), known) == {}
+        with pytest.raises(InvalidInput, match="since is not the same in panels 1-1 and 1-2"):
+            shared_controls(layout([LIVE, LIVE], controls=["since"]), known)
+
+    def test_a_named_one_is_shared_even_alone(self):
+        known = {"1-1": Parameters((SINCE,))}
+        assert shared_controls(layout([LIVE], controls=["since"]), known) == {"since": ["1-1"]}
+        assert shared_controls(layout([LIVE], controls=[]), known) == {}
+
+    def test_an_unknown_one_is_refused(self):
+        with pytest.raises(InvalidInput, match="there are since"):
+            shared_controls(layout([LIVE], controls=["when"]), {"1-1": Parameters((SINCE,))})

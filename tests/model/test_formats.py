@@ -1,0 +1,162 @@
+"""The format table: names, mimetypes, and what bytes look like."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_figserve.errors import UnsupportedType
+from jupyter_figserve.model.formats import (
+    FORMATS,
+    find_format_of_bytes,
+    get_format,
+    get_format_of_mimetype,
+    looks_like,
+    png_size,
+)
+
+PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 640, 480)
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+SAMPLES = {
+    "png": PNG,
+    "svg": SVG,
+    "pdf": b"%PDF-1.4\n",
+    "jpg": b"\xff\xd8\xff\xe0",
+    "webp": b"RIFF\x10\x00\x00\x00WEBPVP8 ",
+    "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n",
+    "svgz": gzip.compress(SVG),
+    "html": b"<!DOCTYPE html><html></html>",
+}
+
+
+def test_every_row_has_a_sample():
+    """A format that is added to the table is added to these tests."""
+    assert SAMPLES.keys() == FORMATS.keys()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_bytes_look_like_their_own_format_and_no_other(name: str):
+    """The first bytes decide, so no file passes as two formats."""
+    assert [row.name for row in FORMATS.values() if looks_like(row, SAMPLES[name])] == [name]
+    assert find_format_of_bytes(SAMPLES[name]) is FORMATS[name]
+
+
+@pytest.mark.parametrize("alias", [("jpeg", "jpg"), ("htm", "html"), ("png", "png")])
+def test_names_and_aliases(alias: tuple[str, str]):
+    """``jpeg`` and ``htm`` are other names of a row."""
+    assert get_format(alias[0]).name == alias[1]
+
+
+@pytest.mark.parametrize("name", ["", "PNG", "gif", "../png", "png\n", "svg\r\nX: y", "exe", "json"])
+def test_other_names_are_refused(name: str):
+    """Names are exact; json is a record, not a picture."""
+    with pytest.raises(UnsupportedType):
+        get_format(name)
+
+
+@pytest.mark.parametrize("row", FORMATS.values(), ids=FORMATS)
+def test_content_type_is_read_back(row):
+    """What we send as Content-Type is understood when it comes back, in any case and with parameters."""
+    assert get_format_of_mimetype(row.content_type) is row
+    assert get_format_of_mimetype(f" {row.mimetype.upper()} ; q=1") is row
+
+
+@pytest.mark.parametrize("content_type", ["", "image", "image/gif", "text/plain", "application/json", "image/png2"])
+def test_other_content_types_are_refused(content_type: str):
+    """The message names what can be sent."""
+    with pytest.raises(UnsupportedType, match="image/png"):
+        get_format_of_mimetype(content_type)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xef\xbb\xbf" + SVG,
+        b'\n\t<?xml version="1.0" encoding="utf-8"?>\n' + SVG,
+        b"<!-- a > b --><!-- second -->" + SVG,
+        b'<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/svg11.dtd">' + SVG,
+        b'<svg:svg xmlns:svg="http://www.w3.org/2000/svg"></svg:svg>',
+        b"<svg>",
+        b"<svg\n width='1'>",
+        b"<svg/>",
+    ],
+    ids=["BOM", "declaration", "comments", "doctype", "namespace prefix", "bare", "newline", "empty"],
+)
+def test_svg_is_told_by_its_root_element(data: bytes):
+    """Whatever may stand before an SVG's root element is stepped over."""
+    assert find_format_of_bytes(data) is FORMATS["svg"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'<!DOCTYPE svg [<!ENTITY a "b">]>' + SVG,
+        b"<!-- never closed " + SVG,
+        b"<?xml never closed",
+        b" " * 5000 + SVG,
+        "<svg/>".encode("utf-16"),
+    ],
+    ids=["internal subset", "open comment", "open declaration", "beyond the limit", "UTF-16"],
+)
+def test_svg_that_would_need_a_parser_is_not_taken(data: bytes):
+    """A doctype that declares entities, and text that cannot be told at a glance, is no format of ours."""
+    assert find_format_of_bytes(data) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"<script>alert(1)</script>" + PNG, None),
+        (b"<html><!--" + SVG, "html"),
+        (PNG + b"<script>alert(1)</script>", "png"),
+        (b"%PDF-1.4 <svg>", "pdf"),
+        (b"<svg><html>", "svg"),
+        (b"<div>fragment</div>", "html"),
+        (b"GIF89a/*<svg>", None),
+        (b"<div>\x00</div>", None),
+        (b"RIFF\x10\x00\x00\x00WAVE", None),
+        (b"PK\x03\x04", None),
+        (b"plain words", None),
+    ],
+)
+def test_polyglots_are_what_they_start_as(data: bytes, name: str | None):
+    """A file that is two formats at once counts as what a browser would take its first bytes for, or as nothing."""
+    assert find_format_of_bytes(data) is (FORMATS[name] if name else None)
+
+
+@pytest.mark.parametrize("data", [b"", b"<", b"< ", b"<>", b"</", b"<!", b"<?", b"\xef\xbb\xbf", b"<!-->", b"<\n"])
+def test_scraps_are_nothing_and_no_error(data: bytes):
+    """The start of markup without any is no format."""
+    assert find_format_of_bytes(data) in (None, FORMATS["html"])
+    assert not looks_like(FORMATS["svg"], data)
+
+
+@given(st.binary(max_size=200) | st.builds(b"<".__add__, st.binary(max_size=60)))
+def test_any_bytes_are_looked_at_without_error(data: bytes):
+    """Looking never raises, and finds what ``looks_like`` says."""
+    found = find_format_of_bytes(data)
+    assert found is None or looks_like(found, data)
+    png_size(data)
+
+
+def test_png_size_is_read_from_the_header():
+    """Width and height are the first fields of the first chunk."""
+    assert png_size(PNG) == (640, 480)
+
+
+@pytest.mark.parametrize("length", range(0, 24, 4))
+def test_truncated_png_has_no_size(length: int):
+    """23 bytes do not hold the header."""
+    assert png_size(PNG[:length]) is None
+
+
+@pytest.mark.parametrize(
+    "data", [PNG.replace(b"IHDR", b"IDAT"), PNG[:16] + bytes(4) + PNG[20:], PNG[:20] + bytes(4), b"x" * 24]
+)
+def test_other_headers_have_no_size(data: bytes):
+    """A first chunk of another kind, a side of 0 and other bytes are no picture."""
+    assert png_size(data) is None

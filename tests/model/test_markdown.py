@@ -1,0 +1,62 @@
+"""Markdown as HTML that is safe to stand in a page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from jupyter_figserve.model.markdown import render_markdown
+
+
+def test_usual_markdown_becomes_html():
+    """Headings, lists, emphasis, code, tables and what is struck out."""
+    text = "# Bears\n\n- *one* **two**\n- `three` ~~four~~\n\n| year | count |\n|---|--:|\n| 2012 | 7 |\n"
+    rendered = render_markdown(text)
+    for part in ("<h1>Bears</h1>", "<em>one</em>", "<strong>two</strong>", "<code>three</code>", "<s>four</s>"):
+        assert part in rendered
+    assert '<td class="to-right">7</td>' in rendered
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "a <b onclick='x'>b</b>",
+        "[a](javascript:alert(1))",
+        "[a](JaVaScript:alert(1))",
+        "[a](&#106;avascript:alert(1))",
+        "[a](data:text/html,<script>alert(1)</script>)",
+        "![a](javascript:alert(1))",
+        '[a](https://x.example "\\"onmouseover=alert(1)")',
+        "<javascript:alert(1)>",
+        "| a |\n|:-:|\n| <script>alert(1)</script> |",
+        "```html\n<script>alert(1)</script>\n```",
+        "[a]: javascript:alert(1)\n\n[a]",
+    ],
+)
+def test_nothing_of_a_text_runs(text: str):
+    """Neither elements nor attributes nor addresses come out of it but ours."""
+    rendered = render_markdown(text)
+    for tag in re.findall(r"<[^>]*>", rendered):
+        assert re.match(r"</?(p|a|table|thead|tbody|tr|th|td|pre|code)\b", tag), tag
+        assert not re.search(r"\son\w+=|style=|href=\"(?!https://)", re.sub(r'title="[^"]*"', "", tag)), tag
+
+
+def test_links_leave_no_trace_and_pictures_are_links():
+    """Pages load nothing from elsewhere; a picture inside a link is its words."""
+    assert render_markdown("[a](https://x.example)") == (
+        '<p><a href="https://x.example" rel="noopener nofollow">a</a></p>\n'
+    )
+    assert render_markdown('![a "b"](https://x.example/y.png)') == (
+        '<p><a href="https://x.example/y.png" rel="noopener nofollow">a &quot;b&quot;</a></p>\n'
+    )
+    assert render_markdown("[![in](https://a.example/b)](https://c.example)") == (
+        '<p><a href="https://c.example" rel="noopener nofollow">in</a></p>\n'
+    )
+
+
+def test_deep_nesting_ends():
+    """A text of ten thousand quotes is rendered, and not as ten thousand elements."""
+    assert render_markdown(">" * 10_000 + "x").count("<blockquote>") < 50

@@ -1,0 +1,169 @@
+"""Parameters as values: queries parsed, canonical queries written, schemas; every wrong value named."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_figserve.errors import InvalidInput
+from jupyter_figserve.model.parameters import MOST_ITEMS, MOST_TEXT, Parameter, Parameters
+
+from ..conftest import require_package
+
+LETTERS = ("a", "b,c", "d\\e")
+
+
+def one(**fields: object) -> Parameter:
+    return Parameter("x", **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "texts", "value"),
+    [
+        (one(), ["a b"], "a b"),
+        (one(), [""], ""),
+        (one(kind="int"), ["-3"], -3),
+        (one(kind="int"), [" 7 "], 7),
+        (one(kind="float"), ["1e-3"], 0.001),
+        (one(kind="float"), [".5"], 0.5),
+        (one(kind="float"), ["3"], 3.0),
+        (one(kind="bool"), ["yes"], True),
+        (one(kind="bool"), ["0"], False),
+        (one(kind="bool"), ["false", "true"], True),
+        (one(kind="date"), ["2024-02-29"], "2024-02-29"),
+        (one(kind="datetime"), ["2024-02-29T09:30"], "2024-02-29T09:30:00"),
+        (one(kind="datetime"), ["2024-02-29T09:30:00 01:00"], "2024-02-29T09:30:00+01:00"),
+        (one(kind="choice", choices=LETTERS), ["b,c"], "b,c"),
+        (one(kind="int", many=True), ["1,2", "3"], [1, 2, 3]),
+        (one(kind="int", many=True), [""], []),
+        (one(many=True), [r"a\,b,c\\,"], ["a,b", "c\\", ""]),
+        (one(kind="choice", choices=LETTERS, many=True), [r"a,b\,c"], ["a", "b,c"]),
+        (one(kind="int", is_optional=True), [""], None),
+        (one(kind="int", minimum=2, maximum=4), ["4"], 4),
+        (one(kind="date", minimum="2020-01-01"), ["2020-01-01"], "2020-01-01"),
+        (
+            one(kind="datetime", maximum="2020-01-01T00:00:00"),
+            ["2020-01-01T01:00:00+01:00"],
+            "2020-01-01T01:00:00+01:00",
+        ),
+    ],
+)
+def test_query_is_parsed(parameter, texts, value):
+    """Every kind, once and repeated, at its bounds."""
+    found = parameter.parse(texts)
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "texts", "words"),
+    [
+        (one(kind="int"), ["1.5"], "x='1.5' is not allowed: it must be a whole number."),
+        (one(kind="int"), [""], "x='' is not allowed"),
+        (one(kind="int"), ["9" * 31], "a whole number"),
+        (one(kind="int"), ["१"], "a whole number"),
+        (one(kind="int", minimum=2, maximum=4), ["5"], "x='5' is not allowed: it must be a whole number from 2 to 4."),
+        (one(kind="float"), ["nan"], "a number"),
+        (one(kind="float"), ["1e999"], "a number"),
+        (one(kind="float"), ["1_000"], "a number"),
+        (one(kind="float", minimum=0.5), ["0.4"], "from 0.5 on"),
+        (one(kind="bool"), ["maybe"], "true or false"),
+        (one(kind="date"), ["2023-02-29"], "a date such as"),
+        (one(kind="datetime"), ["noon"], "a time such as"),
+        (one(kind="datetime", minimum="2020-01-01T00:00:00"), ["2019-12-31T23:59:59"], "from 2020-01-01T00:00:00 on"),
+        (one(kind="choice", choices=("a", "b")), ["c"], "x='c' is not allowed: it must be one of a, b."),
+        (one(kind="int", many=True), ["1,,2"], "x='' is not allowed: it must be a list of these"),
+        (one(kind="int", many=True, maximum=3), ["1,4"], "up to 3"),
+        (one(), ["a", "b"], "x is given 2 times"),
+        (one(), ["\0"], "text"),
+        (one(), ["a" * (MOST_TEXT + 1)], "…' is not allowed"),
+        (one(kind="int", many=True), ["1," * MOST_ITEMS + "1"], "10,000 are the most"),
+    ],
+)
+def test_wrong_value_is_named(parameter, texts, words):
+    """The error says the parameter, what came, and what is allowed."""
+    with pytest.raises(InvalidInput) as caught:
+        parameter.parse(texts)
+    assert words in caught.value.message
+    assert len(caught.value.message) < 300
+
+
+PARAMETERS = Parameters(
+    (
+        Parameter("type", "choice", choices=("Bear", "Deer"), values=("Bear", "Deer"), default="Deer"),
+        Parameter("since", "int", default=2010, minimum=2000, maximum=2022),
+        Parameter("x", "float", many=True, default=[]),
+        Parameter("until", "date", is_optional=True),
+        Parameter("who", "str", is_required=True),
+    )
+)
+
+
+def test_all_of_a_query():
+    """Defaults fill up, names with an underscore are passed over, and the shortest query means the same."""
+    values = PARAMETERS.parse({"who": ["ann"], "x": ["1", "2"], "_": ["9"]})
+    assert values == {"type": "Deer", "since": 2010, "x": [1.0, 2.0], "until": None, "who": "ann"}
+    assert PARAMETERS.query(values) == "x=1,2&who=ann"
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({}, "who is missing: give text."),
+        (
+            {"who": ["a"], "typ": ["Bear"]},
+            "There is no parameter 'typ'; the parameters are type, since, x, until, who.",
+        ),
+        ({"who": ["a"], "since": ["1999"]}, "since='1999'"),
+    ],
+)
+def test_wrong_query_is_refused(query, words):
+    """What is missing, unknown or out of bounds."""
+    with pytest.raises(InvalidInput) as caught:
+        PARAMETERS.parse(query)
+    assert words in caught.value.message
+
+
+def test_json_gives_the_same_parameters():
+    """What a kernel sends, a server reads."""
+    assert Parameters.from_json(json.loads(json.dumps(PARAMETERS.as_json()))) == PARAMETERS
+
+
+@pytest.mark.parametrize("rows", [[{}], [{"name": "x"}], [{"name": "a b", "choices": [], "values": []}], [3], "x"])
+def test_other_json_is_refused(rows):
+    """A kernel may send anything."""
+    with pytest.raises(InvalidInput):
+        Parameters.from_json(rows)
+
+
+def test_schema_is_valid_and_agrees():
+    """JSON Schema that takes what ``parse`` gives, and not what it refuses."""
+    jsonschema = require_package("jsonschema")
+    schema = PARAMETERS.schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    assert validator.is_valid(PARAMETERS.parse({"who": ["a"]}))
+    assert not validator.is_valid({"who": "a", "since": 1999})
+    assert not validator.is_valid({"since": 2001})
+
+
+VALUES = {
+    "str": st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), max_size=20),
+    "int": st.integers(-(10**20), 10**20),
+    "float": st.floats(allow_nan=False, allow_infinity=False),
+    "bool": st.booleans(),
+    "date": st.dates().map(str),
+    "datetime": st.datetimes().map(lambda moment: moment.isoformat()),
+}
+
+
+@given(st.data())
+def test_written_values_are_read_back(data):
+    """``parse`` takes what ``write`` gives, for every kind and for lists of them."""
+    kind = data.draw(st.sampled_from(sorted(VALUES)))
+    value = data.draw(VALUES[kind])
+    assert one(kind=kind).parse([one(kind=kind).write(value)]) == value
+    values = data.draw(st.lists(VALUES[kind], max_size=5).filter(lambda found: found != [""]))
+    assert one(kind=kind, many=True).parse([one(kind=kind, many=True).write(values)]) == values

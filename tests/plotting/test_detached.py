@@ -1,0 +1,55 @@
+"""A function on its way out of its kernel: called with JSON values, and looking as it did there."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import Enum
+
+import cloudpickle
+import matplotlib
+import pytest
+
+from jupyter_figserve.errors import InvalidInput
+from jupyter_figserve.plotting.detached import DetachedFunction, find_looks
+from jupyter_figserve.plotting.signatures import read_signature
+
+
+class Colour(Enum):
+    RED = "r"
+    BLUE = "b"
+
+
+def draw(colour: Colour = Colour.RED, day: date = date(2024, 1, 1), n=(0, 10), x: list[float] = []):  # noqa: B006
+    return colour, day, n, x
+
+
+def travelled(function, looks=None) -> DetachedFunction:
+    made = DetachedFunction(function, read_signature(function), looks or {})
+    found: DetachedFunction = cloudpickle.loads(cloudpickle.dumps(made))
+    return found
+
+
+def test_json_values_become_the_functions_own():
+    """As in its kernel: members of enumerations, dates, abbreviated defaults."""
+    function = travelled(draw)
+    assert function(colour="BLUE", day="2024-02-03", x=[1]) == (Colour.BLUE, date(2024, 2, 3), 5, [1])
+    assert function() == (Colour.RED, date(2024, 1, 1), 5, [])
+
+
+def test_values_are_checked_here_too():
+    """Whoever asked, the function sees nothing that it does not allow; a missing value is told as that."""
+    with pytest.raises(InvalidInput, match="RED, BLUE"):
+        travelled(draw)(colour="GREEN")
+    with pytest.raises(InvalidInput, match="n is missing"):
+        travelled(lambda n: n)()
+
+
+def test_looks_are_those_that_were_changed():
+    """rcParams of the picture and none of the place; what this matplotlib does not know is left out."""
+    with matplotlib.rc_context({"lines.linewidth": 7, "toolbar": "None"}):
+        looks = find_looks()
+    assert looks["lines.linewidth"] == 7
+    assert not {"toolbar", "backend", "interactive"} & looks.keys()
+    with matplotlib.rc_context():
+        function = travelled(lambda: matplotlib.rcParams["lines.linewidth"], looks | {"no.such": 1})
+        assert function() == 7

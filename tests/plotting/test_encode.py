@@ -1,0 +1,443 @@
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import threading
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from jupyter_figserve.errors import InvalidInput, OutputInvalid, UnsupportedType
+from jupyter_figserve.model.formats import FORMATS, find_format_of_bytes
+from jupyter_figserve.plotting import encode as module
+from jupyter_figserve.plotting import images
+from jupyter_figserve.plotting.describe import libraries
+from jupyter_figserve.plotting.encode import encode
+
+from ..example_figures import (
+    FIGURES,
+    colourless,
+    constrained,
+    histograms,
+    huge,
+    image,
+    line,
+    many_things,
+    one_pixel,
+    overhanging,
+    scatter,
+    surface,
+    transparent,
+)
+
+MATPLOTLIB_FORMATS = ("png", "svg", "pdf", "jpg", "webp", "eps", "svgz")
+
+
+@pytest.fixture(autouse=True)
+def own_matplotlib():
+    """Each test has matplotlib's defaults on Agg, and closes its figures."""
+    mpl.use("Agg")
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.use("Agg")
+        yield
+        plt.close("all")
+
+
+def saved(figure, format="png", **options):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=format, **options)
+    return buffer.getvalue()
+
+
+def pixels(data):
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGBA"))
+
+
+def assert_saved_alike(make, *, tight=False, **options):
+    """``encode`` and ``savefig`` give the same pixels, dpi and words, whichever of them comes first.
+
+    Each of two figures is drawn twice, because a constrained layout differs from one draw to the next.
+    """
+    extra = {"bbox_inches": "tight"} if tight else {}
+    one, other = make(), make()
+    for ours, theirs in ((one, other), (other, one)):
+        payload = encode(ours, tight=tight, **options).payloads[0]
+        assert_same_picture(payload, saved(theirs, **options, **extra))
+
+
+def assert_same_picture(payload, expected):
+    assert np.array_equal(pixels(payload.data), pixels(expected))
+    with Image.open(io.BytesIO(payload.data)) as ours, Image.open(io.BytesIO(expected)) as theirs:
+        assert ours.text == theirs.text
+        assert ours.info["dpi"] == theirs.info["dpi"]
+        assert (payload.width, payload.height) == theirs.size
+        assert payload.dpi == pytest.approx(theirs.info["dpi"][0], abs=0.02)
+
+
+@pytest.mark.parametrize("make", FIGURES)
+@pytest.mark.parametrize("tight", [False, True])
+def test_pixels_are_those_of_savefig(make, tight):
+    """The PNG shows to the pixel what savefig shows, in the figure's box and in a tight one."""
+    assert_saved_alike(make, tight=tight)
+
+
+def test_huge_pictures_are_those_of_savefig():
+    """24 million pixels are drawn and encoded exactly."""
+    assert_saved_alike(huge)
+
+
+@pytest.mark.parametrize("dpi", [30, 72, 100.5, 200])
+def test_dpi_is_that_of_savefig(dpi):
+    """The dpi asked for decides the pixels, as in savefig."""
+    assert_saved_alike(line, dpi=dpi)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"savefig.dpi": 55},
+        {"savefig.facecolor": "yellow", "savefig.edgecolor": "red", "patch.linewidth": 4},
+        {"savefig.transparent": True},
+        {"savefig.bbox": "tight", "savefig.pad_inches": 0.7},
+        {"figure.dpi": 144},
+        {"figure.autolayout": True},
+        {"figure.frameon": False},
+        {"text.antialiased": False, "lines.antialiased": False},
+    ],
+)
+@pytest.mark.parametrize("make", [line, constrained])
+def test_settings_hold_as_in_savefig(settings, make):
+    """What rcParams say about saving is heeded."""
+    with mpl.rc_context(settings):
+        assert_saved_alike(make)
+
+
+@pytest.mark.parametrize("style", ["dark_background", "ggplot", "grayscale", "bmh"])
+def test_styles_hold_as_in_savefig(style):
+    """A style context around making and publishing gives the styled picture."""
+    with plt.style.context(style):
+        assert_saved_alike(histograms)
+
+
+def test_sketched_styles_hold_as_in_savefig():
+    """xkcd sets path effects and filters; its wobble is seeded, so that pixels agree."""
+    with plt.xkcd():
+        mpl.rcParams["font.family"] = "DejaVu Sans"
+        assert_saved_alike(line)
+
+
+def test_figures_without_pyplot_are_drawn():
+    """A Figure that no backend knows is as good as any."""
+
+    def make():
+        figure = Figure()
+        figure.add_subplot().plot([1, 2])
+        return figure
+
+    assert_saved_alike(make)
+    figure = make()
+    canvas = figure.canvas
+    encode(figure)
+    assert figure.canvas is canvas
+
+
+@pytest.mark.parametrize("make", [line, histograms, scatter, image, surface, transparent, colourless])
+def test_files_are_not_larger_than_those_of_savefig(make):
+    """The fast encoder does not pay with bytes."""
+    figure = make()
+    assert len(encode(figure).payloads[0].data) <= len(saved(figure))
+
+
+@pytest.mark.parametrize("make", FIGURES)
+@pytest.mark.parametrize("formats", [("svg", "png"), ("jpg",)])
+@pytest.mark.parametrize("tight", [False, True])
+def test_figures_are_left_as_savefig_leaves_them(make, formats, tight):
+    """Size, dpi, colours, canvas, manager, layout engine and rcParams stay; axes are where savefig puts them."""
+    figure, reference = make(), make()
+    canvas, engine, rc = figure.canvas, figure.get_layout_engine(), dict(mpl.rcParams)
+
+    def state(figure):
+        patches = [figure.patch, *(axes.patch for axes in figure.axes)]
+        colours = [(patch.get_facecolor(), patch.get_edgecolor()) for patch in patches]
+        boxes = [axes.get_position().bounds for axes in figure.axes]
+        return figure.dpi, figure._original_dpi, tuple(figure.get_size_inches()), colours, boxes
+
+    encode(figure, formats, dpi=110, tight=tight)
+    for name in sorted(formats):
+        saved(reference, name, dpi=110, **({"bbox_inches": "tight"} if tight else {}))
+    assert state(figure) == state(reference)
+    assert figure.canvas is canvas
+    assert canvas.manager is not None
+    assert not canvas.is_saving()
+    assert figure.get_layout_engine() is engine
+    assert dict(mpl.rcParams) == rc
+    assert plt.fignum_exists(figure.number)
+
+
+def test_a_failing_draw_leaves_the_figure_as_it_was():
+    """Also after an error the figure has its canvas and dpi."""
+    figure = line()
+    canvas, dpi = figure.canvas, figure.dpi
+    figure.axes[0].set_title(r"$\frac{$")
+    with pytest.raises(OutputInvalid, match="could not be drawn: ValueError"):
+        encode(figure, dpi=33)
+    assert (figure.canvas, figure.dpi) == (canvas, dpi)
+
+
+def test_windows_do_not_notice():
+    """An interactive backend's canvas neither draws, nor resizes, nor loses what it shows."""
+
+    class Window(FigureCanvasAgg):
+        draws = 0
+
+        def draw(self):
+            self.draws += 1
+            super().draw()
+
+    figure = line()
+    window = Window(figure)
+    window.draw()
+    shown, renderer = bytes(window.buffer_rgba()), window.renderer
+    encode(figure, ("png", "jpg"), dpi=42)
+    assert figure.canvas is window
+    assert window.draws == 1
+    assert window.renderer is renderer
+    assert bytes(window.buffer_rgba()) == shown
+
+
+def test_png_and_thumbnail_are_one_drawing(monkeypatch):
+    """The thumbnail is made of the picture's own pixels."""
+    draws = []
+    monkeypatch.setattr(
+        Figure, "draw", lambda self, renderer, draw=Figure.draw: (draws.append(1), draw(self, renderer))
+    )
+    encode(line())
+    assert len(draws) == 1
+
+
+@pytest.mark.parametrize("formats", [("png",), ("svg",), ("pdf", "eps"), ("jpg", "png")])
+def test_thumbnails_are_there_for_every_format(formats):
+    """Vectors too come with a PNG of 320 pixels' width."""
+    thumbnail = encode(line(), formats).thumbnail
+    assert (thumbnail.mimetype, thumbnail.width, thumbnail.height) == ("image/png", 320, 240)
+    assert pixels(thumbnail.data).std() > 10
+
+
+@pytest.mark.parametrize("formats", [("png", "jpg"), ("jpg", "png"), ("webp", "svg", "png")])
+def test_formats_do_not_disturb_each_other(formats):
+    """The PNG and its thumbnail are the same whatever else is drawn beside them."""
+    alone, among = encode(constrained()), encode(constrained(), formats)
+    assert among.payloads[formats.index("png")] == alone.payloads[0]
+    assert among.thumbnail == alone.thumbnail
+
+
+def test_payloads_are_in_the_order_of_the_formats():
+    """Each payload is what its mimetype says, with its size: pixels, for vectors at 96 to the inch."""
+    encoded = encode(line(), MATPLOTLIB_FORMATS)
+    for name, payload in zip(MATPLOTLIB_FORMATS, encoded.payloads, strict=True):
+        assert payload.mimetype == FORMATS[name].mimetype
+        assert find_format_of_bytes(payload.data) is FORMATS[name]
+        if FORMATS[name].is_vector:
+            assert (payload.width, payload.height, payload.dpi) == (614, 461, None)
+        else:
+            assert (payload.width, payload.height, payload.dpi) == (640, 480, 100)
+
+
+def test_vector_sizes_follow_a_tight_box():
+    """The size is that of the picture as cut, not of the figure."""
+    svg, pdf, eps = encode(overhanging(), ("svg", "pdf", "eps"), tight=True).payloads
+    assert svg.width > 614 + 50
+    assert (svg.width, svg.height) == pytest.approx((pdf.width, pdf.height), abs=2)
+    assert (svg.width, svg.height) == pytest.approx((eps.width, eps.height), abs=2)
+
+
+@pytest.mark.parametrize("dpi", [None, 55])
+def test_jpg_and_webp_are_those_of_savefig(dpi):
+    """The formats that Pillow writes are savefig's files, byte for byte."""
+    figure, options = transparent(), {} if dpi is None else {"dpi": dpi}
+    for payload, name in zip(encode(figure, ("jpg", "webp"), **options).payloads, ("jpg", "webp"), strict=True):
+        assert payload.data == saved(figure, name, **options)
+        assert payload.dpi == (dpi or 100)
+
+
+PROGRAM = """
+import hashlib
+from tests.test_encode import MATPLOTLIB_FORMATS, encode, many_things
+for payload in encode(many_things(), MATPLOTLIB_FORMATS).payloads:
+    print(payload.mimetype, hashlib.sha256(payload.data).hexdigest())
+"""
+
+
+def test_equal_figures_have_equal_bytes_in_every_process():
+    """No date, no random id and no order of a hash table gets into a file."""
+
+    def run(seed, **extra):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "MPLBACKEND": "Agg", **extra}
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout.splitlines()
+
+    first = run("1")
+    assert len(first) == len(MATPLOTLIB_FORMATS)
+    # Another zone is another time of day in whatever would be dated.
+    assert first == run("2", TZ="Asia/Tokyo", SOURCE_DATE_EPOCH="86400")
+
+
+@pytest.mark.parametrize("name", MATPLOTLIB_FORMATS)
+def test_equal_figures_have_equal_bytes_in_one_process(name):
+    """Two figures made alike, and one drawn twice, give the same bytes."""
+    figure = many_things()
+    first, again, other = (encode(item, (name,)).payloads[0].data for item in (figure, figure, many_things()))
+    assert first == again == other
+
+
+def test_no_file_is_dated():
+    """The formats that savefig dates are the ones that we strip."""
+    for payload in encode(line(), ("svg", "pdf", "eps")).payloads:
+        assert b"CreationDate" not in payload.data
+        assert b"dc:date" not in payload.data
+
+
+def test_a_hash_salt_of_the_user_is_kept():
+    """Who has set svg.hashsalt decides the ids."""
+    figure = many_things()
+    default = encode(figure, ("svg",)).payloads[0].data
+    with mpl.rc_context({"svg.hashsalt": "mine"}):
+        assert encode(figure, ("svg",)).payloads[0].data != default
+        assert mpl.rcParams["svg.hashsalt"] == "mine"
+
+
+def test_settings_of_another_thread_are_kept():
+    """What the user's cell sets in rcParams while a figure is drawn is still set afterwards."""
+
+    class Setter(Figure):
+        def draw(self, renderer):
+            other = threading.Thread(target=lambda: mpl.rcParams.update({"lines.linewidth": 7.0}))
+            other.start()
+            other.join()
+            super().draw(renderer)
+
+    encode(Setter(), ("svg",))
+    assert mpl.rcParams["lines.linewidth"] == 7.0
+    assert mpl.rcParams["svg.hashsalt"] is None
+
+
+@pytest.mark.parametrize("name", ["png", "svg", "jpg"])
+def test_too_many_pixels_are_refused_before_drawing(name, monkeypatch):
+    """A figure beyond the bound is refused with its size, and nothing is drawn."""
+    monkeypatch.setattr(Figure, "draw", lambda *_: pytest.fail("was drawn"))
+    with pytest.raises(OutputInvalid, match=r"[0-9,]{6} by [0-9,]{6} pixels") as caught:
+        encode(plt.figure(figsize=(20_000 / 96, 200), dpi=96 if name == "svg" else 100), (name,))
+    assert caught.value.code == "too_many_pixels"
+
+
+def test_too_many_pixels_of_a_tight_box_are_refused():
+    """An artist far outside does not make the tight picture endless."""
+    figure = line()
+    figure.text(300, 0.5, "far away")
+    figure.text(0.5, 300, "far above")
+    with pytest.raises(OutputInvalid, match="pixels"):
+        encode(figure, tight=True)
+
+
+def test_less_than_a_pixel_is_refused():
+    """A figure too small to hold a pixel is told so."""
+    with pytest.raises(OutputInvalid, match="less than a pixel"):
+        encode(one_pixel(), dpi=50)
+
+
+def test_the_bound_is_as_documented():
+    """100 million pixels: a picture of exactly that many is not refused."""
+    assert images.MAX_PIXELS == 100_000_000
+    images.check_pixels(10_000, 10_000)
+    with pytest.raises(OutputInvalid):
+        images.check_pixels(float("nan"), 1)
+
+
+def test_an_error_while_drawing_is_named():
+    """The error says its type and its text, and carries its cause."""
+
+    class Broken(Figure):
+        def draw(self, renderer):
+            raise ZeroDivisionError("by\nnought")
+
+    with pytest.raises(OutputInvalid, match="The figure could not be drawn: ZeroDivisionError: by nought") as caught:
+        encode(Broken())
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_html_of_a_matplotlib_figure_is_refused():
+    """A picture library has no page."""
+    with pytest.raises(UnsupportedType, match="no html form"):
+        encode(line(), ("html",))
+
+
+@pytest.mark.parametrize(("formats", "error"), [(("gif",), UnsupportedType), ((), InvalidInput)])
+def test_formats_are_rows_of_the_table(formats, error):
+    """Unknown and no formats are refused."""
+    with pytest.raises(error):
+        encode(line(), formats)
+
+
+@pytest.mark.parametrize("dpi", [0, -1, float("nan"), float("inf")])
+def test_dpi_is_a_positive_number(dpi):
+    """Resolutions that cannot be drawn are refused as input."""
+    with pytest.raises(InvalidInput, match="resolution"):
+        encode(line(), dpi=dpi)
+
+
+def test_title_and_alt_come_along():
+    """The encoded figure carries the words that the figure has."""
+    encoded = encode(line())
+    assert encoded.title == "Waves"
+    assert encoded.alt == "Line plot “Waves”: height against time."
+
+
+def test_the_figure_can_be_kept_as_a_source():
+    """What is to be pickled is the figure itself."""
+    figure = line()
+    assert encode(figure.axes[0]).figure is figure
+
+
+def test_libraries_are_those_loaded():
+    """Python with two numbers, and each loaded library with its own version."""
+    found = libraries()
+    assert found["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert found["matplotlib"] == mpl.__version__
+    assert found["numpy"] == np.__version__
+
+
+def test_importing_loads_nothing_that_is_installed():
+    """The module costs nothing until a figure comes."""
+    heavy = {"numpy", "matplotlib", "PIL", "zlib_ng"}
+    program = f"import sys, jupyter_figserve.plotting.encode; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_without_matplotlib_nothing_of_it_is_loaded():
+    """Publishing bytes or markup does not pay for a plotting library."""
+    program = """
+import sys
+from jupyter_figserve.plotting.encode import encode
+class Page:
+    def _repr_html_(self): return "<p>words</p>"
+print(encode(Page()).payloads[0].mimetype, "matplotlib" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["text/html", "False"]
+
+
+def test_fixed_salt_is_only_ours():
+    """The salt is a constant of this package, so that digests agree between machines."""
+    assert module._HASH_SALT == "jupyter_figserve"

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import gzip
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jupyter_figserve.errors import OutputInvalid, UnsupportedType
+from jupyter_figserve.model.formats import FORMATS
+from jupyter_figserve.plotting import images
+from jupyter_figserve.plotting.encode import encode
+from jupyter_figserve.plotting.images import payload_of
+
+from .test_encode import pixels
+
+SVG = b'<?xml version="1.0"?><!-- c --><svg xmlns="http://www.w3.org/2000/svg" %s><path/></svg>'
+
+
+def image(mode="RGB", size=(400, 300)):
+    rgb = np.random.default_rng(1).integers(0, 256, (size[1], size[0], 4), dtype=np.uint8)
+    return Image.fromarray(rgb).convert(mode)
+
+
+def raw(format, **options):
+    buffer = io.BytesIO()
+    image().save(buffer, format=format, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"])
+def test_pillow_images_become_png(mode):
+    """An image of every 8-bit mode is a PNG of its pixels, with a thumbnail."""
+    given = image(mode)
+    encoded = encode(given)
+    assert np.array_equal(pixels(encoded.payloads[0].data), np.asarray(given.convert("RGBA")))
+    assert (encoded.payloads[0].width, encoded.payloads[0].height) == (400, 300)
+    assert (encoded.thumbnail.width, encoded.thumbnail.height) == (320, 240)
+    assert encoded.figure is None
+
+
+def test_sixteen_bits_are_kept():
+    """A deep grey image loses nothing in its PNG, and its thumbnail is not washed out."""
+    deep = Image.fromarray((np.arange(400 * 300, dtype=np.uint32) % 65_536).astype(np.uint16).reshape(300, 400))
+    encoded = encode(deep)
+    with Image.open(io.BytesIO(encoded.payloads[0].data)) as back:
+        assert np.array_equal(np.asarray(back), np.asarray(deep))
+    assert 100 < pixels(encoded.thumbnail.data)[..., 0].mean() < 155
+
+
+def test_orientation_of_cameras_is_applied():
+    """A picture that its camera turned stands upright."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = Image.open(io.BytesIO(raw("jpeg", exif=exif)))
+    assert (encode(turned).payloads[0].width, encode(turned).payloads[0].height) == (300, 400)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P", "L", "CMYK"])
+def test_pillow_images_become_jpg_and_webp(mode):
+    """Modes that a format lacks are converted; what is transparent is white in a JPEG."""
+    jpg, webp = encode(image(mode), ("jpg", "webp")).payloads
+    assert (jpg.mimetype, webp.mimetype) == ("image/jpeg", "image/webp")
+    clear = encode(Image.new("RGBA", (10, 10), (0, 0, 0, 0)), ("jpg",)).payloads[0]
+    assert pixels(clear.data).min() == 255
+
+
+@pytest.mark.parametrize("name", ["svg", "pdf", "eps", "svgz", "html"])
+def test_pixels_have_no_vector_form(name):
+    """An image is not wrapped into what it is not."""
+    with pytest.raises(UnsupportedType, match="made of pixels"):
+        encode(image(), (name,))
+
+
+def test_too_many_pixels_are_refused_undecoded(monkeypatch):
+    """Images and image bytes beyond the bound are refused by their header."""
+    large = (Image.new("RGB", (400, 300)), raw("jpeg"))
+    monkeypatch.setattr(images, "MAX_PIXELS", 400 * 300 - 1)
+    monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("was decoded"))
+    for given in large:
+        with pytest.raises(OutputInvalid, match="400 by 300 pixels") as caught:
+            encode(given)
+        assert caught.value.code == "too_many_pixels"
+
+
+@pytest.mark.parametrize(("name", "dpi"), [("png", 150), ("jpeg", 72), ("webp", None)])
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_image_bytes_are_kept_as_they_are(name, dpi, kind):
+    """Encoded bytes are not encoded again when no other format was asked for."""
+    data = raw(name, **({"dpi": (dpi, dpi)} if dpi else {}))
+    encoded = encode(kind(data))
+    (payload,) = encoded.payloads
+    assert payload.data == data
+    assert payload.mimetype == f"image/{name}"
+    assert (payload.width, payload.height) == (400, 300)
+    assert payload.dpi == (pytest.approx(dpi, abs=0.1) if dpi else None)
+    assert encoded.thumbnail.width == 320
+
+
+def test_image_bytes_are_converted_when_asked():
+    """Between the formats made of pixels, any can be had of any."""
+    webp, png = encode(raw("jpeg"), ("webp", "png")).payloads
+    assert (webp.mimetype, png.mimetype) == ("image/webp", "image/png")
+    assert np.array_equal(pixels(png.data), pixels(raw("jpeg")))
+    with pytest.raises(UnsupportedType, match="This jpg picture has no svg form; it gives jpg"):
+        encode(raw("jpeg"), ("svg",))
+
+
+def test_a_dpi_without_sense_is_left_out():
+    """A picture that claims one dot to the inch has no known resolution."""
+    assert encode(raw("png", dpi=(1, 1))).payloads[0].dpi is None
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF89a....", b"plain words", b"\x00" * 50])
+def test_unknown_bytes_are_refused(data):
+    """Bytes of no format of the table say what they could be."""
+    with pytest.raises(OutputInvalid, match=f"These {len(data)} bytes are no image that is known; they can be png"):
+        encode(data)
+
+
+@pytest.mark.parametrize("data", [FORMATS["png"].magic[0] + b"nothing", FORMATS["jpg"].magic[0], raw("png")[:3000]])
+def test_broken_bytes_are_refused(data):
+    """A right beginning is not yet a picture."""
+    with pytest.raises(OutputInvalid):
+        encode(data)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "size"),
+    [
+        (b'width="100" height="50"', (100, 50)),
+        (b'width="72pt" height="36pt"', (96, 48)),
+        (b"width='2in' height='2.54cm'", (192, 96)),
+        (b'viewBox="0 0 30 40"', (30, 40)),
+        (b'width="100%" height="100%" viewBox="-1,-1,30.4 40"', (30, 40)),
+        (b'stroke-width="9" height="5"', (None, None)),
+        (b'width="0" height="9"', (None, None)),
+        (b'width="%s" height="9"' % (b"9" * 400), (None, None)),
+        (b'width="4e" height="1.2.3"', (None, None)),
+        (b"", (None, None)),
+    ],
+)
+def test_svg_sizes_are_read(attributes, size):
+    """The size is what the root element says, in pixels; what cannot be read is unknown, never an error."""
+    payload = payload_of(FORMATS["svg"], SVG % attributes)
+    assert (payload.width, payload.height) == size
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "size"),
+    [
+        ("pdf", b"%PDF-1.4\n1 0 obj << /MediaBox [ 0 0 144 72.0 ] >>", (192, 96)),
+        ("pdf", b"%PDF-1.7 compressed", (None, None)),
+        ("eps", b"%!PS\n%%BoundingBox: 10 10 82 46\n", (96, 48)),
+        ("html", b"<p>words</p>", (None, None)),
+    ],
+)
+def test_vector_sizes_are_read(name, data, size):
+    """Boxes in points become pixels at 96 to the inch."""
+    payload = encode(data).payloads[0]
+    assert (payload.mimetype, payload.width, payload.height) == (FORMATS[name].mimetype, *size)
+
+
+def test_svg_bytes_can_be_compressed():
+    """svgz is the SVG in a gzip without a date."""
+    svg, svgz = encode(SVG % b'width="9" height="9"', ("svg", "svgz")).payloads
+    assert gzip.decompress(svgz.data) == svg.data
+    assert svgz.data[4:8] == bytes(4)
+    assert (svgz.width, svgz.height) == (9, 9)

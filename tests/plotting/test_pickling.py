@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import io
+import pickle
+
+import matplotlib as mpl
+import pytest
+from matplotlib import pyplot as plt
+
+from jupyter_figserve.errors import OutputInvalid
+from jupyter_figserve.plotting import pickling
+from jupyter_figserve.plotting.pickling import pickle_figure
+
+from ..example_figures import FIGURES, histograms, line
+
+
+@pytest.fixture(autouse=True)
+def own_matplotlib():
+    """Each test has matplotlib's defaults on Agg, and closes its figures."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.use("Agg")
+        yield
+        plt.close("all")
+
+
+def drawn(figure, **options):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("make", FIGURES)
+@pytest.mark.parametrize("is_drawn", [False, True])
+def test_figures_come_back_as_they_were(make, is_drawn):
+    """Before their first drawing or after, in their own size or another, they draw the pixels of the figure itself."""
+    figure = make()
+    if is_drawn:
+        drawn(figure)
+    again = pickle.loads(pickle_figure(figure))
+    assert drawn(again) == drawn(figure)
+    for one in (figure, again):
+        one.set_size_inches(5, 3)
+    assert drawn(again, dpi=80) == drawn(figure, dpi=80)
+
+
+@pytest.mark.parametrize("make", FIGURES)
+def test_figures_that_came_back_can_be_changed(make):
+    """Limits, positions and sizes that are set afterwards move what is drawn, and its clips with it."""
+    figure = make()
+    drawn(figure)
+    again = pickle.loads(pickle_figure(figure))
+    drawn(again)
+    for one in (figure, again):
+        one.set_layout_engine("none")
+        one.set_size_inches(4, 4)
+        for axes in one.axes:
+            axes.set_xlim(0.5, 2)
+            axes.set_position((0.2, 0.3, 0.4, 0.5))
+    assert drawn(again) == drawn(figure)
+
+
+def test_the_figure_itself_is_left_alone():
+    """Pickling shares clip boxes in the pickle, never in the figure."""
+    figure = histograms()
+    before = drawn(figure)
+    boxes = [patch.clipbox for axes in figure.axes for patch in axes.patches]
+    pickle_figure(figure)
+    assert [patch.clipbox for axes in figure.axes for patch in axes.patches] == boxes
+    assert len({id(box) for box in boxes}) == len(boxes)
+    assert drawn(figure) == before
+
+
+def test_equal_clip_boxes_are_written_once():
+    """Bars of one Axes share a box afterwards, those of another have another, and one that differs keeps its own."""
+    figure = histograms()
+    first = figure.axes[0]
+    first.patches[0].set_clip_path(mpl.patches.Rectangle((0, 0), 0.5, 0.5, transform=first.transAxes))
+    again = pickle.loads(pickle_figure(figure))
+    ours, others = again.axes[:2]
+    assert len({id(patch.clipbox) for patch in ours.patches}) == 2
+    assert ours.patches[0].clipbox is not ours.patches[1].clipbox
+    assert ours.patches[1].clipbox is not others.patches[1].clipbox
+    assert drawn(again) == drawn(figure)
+
+
+def test_it_is_a_pickle_that_needs_nothing_of_ours():
+    """A reader with matplotlib alone can open it."""
+    data = pickle_figure(line())
+    assert b"figserve" not in data
+
+
+def test_an_unknown_matplotlib_is_pickled_in_the_usual_way(monkeypatch):
+    """Where transforms are made otherwise than is known here, the figure is kept all the same."""
+    figure = line()
+
+    def fail(*_):
+        raise AttributeError("'BboxTransformTo' object has no attribute '_boxout'")
+
+    monkeypatch.setattr(pickling, "_pickle_shortly", fail)
+    assert drawn(pickle.loads(pickle_figure(figure))) == drawn(figure)
+
+
+def test_what_cannot_be_pickled_says_why():
+    """A lambda in a formatter is named as the reason."""
+    figure = line()
+    figure.axes[0].xaxis.set_major_formatter(lambda value, _: f"{value}")
+    with pytest.raises(OutputInvalid, match=r"cannot be kept for redrawing: .*lambda") as caught:
+        pickle_figure(figure)
+    assert caught.value.code == "not_redrawable"

@@ -1,0 +1,219 @@
+"""The pool: slots, warm children, one job for each child, restarts, and what is left when all is over."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import random
+import shutil
+from pathlib import Path
+
+import psutil
+import pytest
+
+from jupyter_figserve.errors import FigServeError, InvalidInput, TooLarge, Unavailable
+from jupyter_figserve.sandbox.host.pool import LocalRenderer
+from jupyter_figserve.sandbox.renderer import Job, Rendered
+
+from ..harness import LINE, Sandbox
+
+QUICK = "import matplotlib.pyplot as plt\nplt.figure(figsize=(1, 1))\n"
+HONEST = (LINE, QUICK, QUICK + "print('x' * 5000)\n", "import numpy as np\n" + QUICK + "np.random.rand(1000)\n")
+HOSTILE = (
+    "import os; os._exit(3)",
+    "import ctypes; ctypes.string_at(0)",
+    "while True: print('x' * 9999)",
+    "while True: pass",
+    "import os\nwhile True: os.write(3, bytes(99999))",
+    "import os\nfor i in range(999): open(str(i), 'w')",
+    "import threading, time\nfor _ in range(99): threading.Thread(target=time.sleep, args=(9,)).start()",
+    "bytearray(2 ** 33)",
+    "import os\nos.fork()",
+    "1 / 0",
+    "(" * 5000,
+    "import os\nos.close(1); os.close(2); os.close(3)\nwhile True: pass",
+    "raise SystemExit('no')",
+    "open('x', 'wb').write(bytes(2 ** 25))",
+)
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def soak(sandbox: Sandbox, count: int) -> None:
+    """Hostile and honest jobs in any order, some of which nobody waits for; then all is as it was."""
+    rng = random.Random(4)
+
+    async def one(number: int) -> object:
+        code = rng.choice(HONEST if number % 3 else HOSTILE)
+        task = asyncio.create_task(
+            sandbox.renderer.render(Job("code", code.encode(), timeout=1 + 4 * (number % 3 > 0)))
+        )
+        if number % 17 == 5:
+            await asyncio.sleep(0)
+            task.cancel()
+        return (await asyncio.gather(task, return_exceptions=True))[0]
+
+    async def some(numbers: range) -> list[object]:
+        return await asyncio.gather(*(one(number) for number in numbers))
+
+    sandbox.run(some(range(20)))
+    sandbox.assert_well()
+    gc.collect()
+    files, memory = descriptors(), psutil.Process().memory_info().rss
+    zygote = sandbox.zygote()
+    zygote_files, zygote_memory = zygote.num_fds(), zygote.memory_info().rss
+    for start in range(20, count, 20):
+        answers = sandbox.run(some(range(start, min(start + 20, count))))
+        assert all(isinstance(a, (Rendered, FigServeError, asyncio.CancelledError)) for a in answers), answers
+    sandbox.assert_well()
+    assert sandbox.zygote() == zygote
+    assert len(zygote.children()) <= sandbox.renderer.jobs + sandbox.renderer.warm
+    # A warm child more or less is five descriptors of ours.
+    assert abs(descriptors() - files) <= 5 * sandbox.renderer.warm
+    assert zygote.num_fds() - zygote_files <= sandbox.renderer.warm
+    assert psutil.Process().memory_info().rss - memory < 60 * 2**20
+    assert zygote.memory_info().rss - zygote_memory < 10 * 2**20
+
+
+def test_a_hundred_mixed_jobs_leave_nothing(sandbox: Sandbox):
+    """No process, descriptor or memory."""
+    soak(sandbox, 100)
+
+
+@pytest.mark.soak
+def test_two_thousand_mixed_jobs_leave_nothing(sandbox: Sandbox):
+    """The same for long."""
+    soak(sandbox, 2_000)
+
+
+def test_a_child_does_one_job(full_sandbox: Sandbox):
+    """What one leaves behind, the next does not see."""
+    code = "import builtins, os\nprint(hasattr(builtins, 'left'), os.listdir('.'))\nbuiltins.left = 1\nopen('f', 'w')\n"
+    assert {full_sandbox.render(code + QUICK).output for _ in range(5)} == {"False []\n"}
+
+
+def test_children_wait_warm(full_sandbox: Sandbox):
+    """As many as jobs, each with its jail on, before anybody asks."""
+
+    async def scene() -> None:
+        renderer = full_sandbox.renderer
+        async with asyncio.timeout(20):
+            while sum(child.state == "ready" and child.is_warm for child in renderer._idle) < renderer.warm:
+                await asyncio.sleep(0.01)
+        before = {child.number for child in renderer._idle}
+        await renderer.render(Job("code", QUICK.encode()))
+        assert len(before & {child.number for child in renderer._idle}) == renderer.warm - 1
+
+    full_sandbox.run(scene())
+
+
+def test_the_zygote_dies_again_and_again(sandbox: Sandbox):
+    """Each time another one comes, and nothing of the old ones stays."""
+    for _ in range(3):
+        old = sandbox.zygote()
+        family = [old, *old.children(recursive=True)]
+        old.kill()
+        psutil.wait_procs(family, timeout=5)
+        sandbox.assert_well()
+        assert sandbox.zygote() != old
+        assert not any(process.is_running() for process in family)
+
+
+def test_jobs_that_come_before_the_start_wait_for_it():
+    """So that a server need not."""
+
+    async def scene() -> Rendered:
+        renderer = LocalRenderer(jobs=1)
+        task = asyncio.create_task(renderer.render(Job("code", QUICK.encode())))
+        await asyncio.sleep(0)
+        assert not task.done()
+        await renderer.start()
+        try:
+            return await task
+        finally:
+            await renderer.close()
+
+    assert asyncio.run(scene()).pictures
+
+
+def test_nothing_is_left_after_the_end(tmp_path: Path):
+    """Closing ends every process, closes every descriptor, and refuses what comes later."""
+    before, others = descriptors(), set(psutil.Process().children(recursive=True))
+    sandbox = Sandbox("FULL", cache=tmp_path)
+    sandbox.render(QUICK)
+    family = set(sandbox.processes()) - others
+    assert family
+    sandbox.run(sandbox.renderer.close())
+    assert isinstance(sandbox.attack(QUICK), Unavailable)
+    sandbox.close()
+    assert descriptors() == before
+    assert not any(process.is_running() for process in family)
+
+
+def test_without_a_cache_directory_a_temporary_one_serves(tmp_path: Path):
+    """And is removed; a home that is not there is no reason to refuse."""
+    blocked = tmp_path / "file"
+    blocked.write_text("", encoding="ascii")
+    sandbox = Sandbox("FULL", cache=blocked / "cache")
+    try:
+        assert sandbox.renderer.report.tier == "FULL", sandbox.renderer.report.why
+        made = Path(sandbox.renderer._host.cache)
+        assert list(made.iterdir())
+        sandbox.assert_well()
+    finally:
+        sandbox.close()
+    assert not made.exists()
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"timeout": 0}, {"timeout": 61}, {"timeout": float("nan")}, {"seed": -1}, {"seed": 2**32}, {"figure": "some"}],
+)
+def test_odd_jobs_are_refused(full_sandbox: Sandbox, fields):
+    """Before a child is taken."""
+    assert isinstance(full_sandbox.attack(QUICK, **fields), InvalidInput)
+
+
+def test_sources_are_bounded(full_sandbox: Sandbox):
+    """By bytes."""
+    small = Sandbox("FULL", source_bytes=10)
+    try:
+        assert isinstance(small.attack(QUICK), TooLarge)
+    finally:
+        small.close()
+
+
+def test_a_large_source_and_a_large_answer_pass(full_sandbox: Sandbox):
+    """More than pipes hold at once, both ways."""
+    code = "x = '" + "y" * 3_000_000 + "'\nimport numpy as np\nimport matplotlib.pyplot as plt\n"
+    code += "plt.figure(figsize=(20, 20)).figimage(np.random.rand(2000, 2000, 3))\n"
+    assert len(full_sandbox.render(code, timeout=50).pictures[0].data) > 5_000_000
+
+
+def test_processes_rest_while_nobody_draws():
+    """After a while without a job all of them end; the next job wakes them, and is answered as ever."""
+    sandbox = Sandbox("FULL", jobs=1, rest_after=0.5)
+    try:
+        first = sandbox.render(LINE, seed=1)
+        # Its own: other sandboxes of this run go on.
+        zygote = psutil.Process(sandbox.renderer._zygote._process.pid)
+        processes = [zygote, *zygote.children(recursive=True)]
+        _, alive = psutil.wait_procs(processes, timeout=20)
+        assert not alive
+        again = sandbox.render(LINE, seed=1)
+        assert [one.data for one in again.pictures] == [one.data for one in first.pictures]
+    finally:
+        sandbox.close()
+
+
+def test_processes_do_not_rest_during_a_job():
+    """However long the job takes beside the time of rest."""
+    sandbox = Sandbox("FULL", jobs=1, rest_after=0.2)
+    try:
+        assert sandbox.render("import time\ntime.sleep(1)\n" + QUICK).pictures
+    finally:
+        sandbox.close()

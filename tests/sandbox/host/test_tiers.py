@@ -1,0 +1,263 @@
+"""Hosts that lack something: which tier they are left with, what is said of it, and that nothing runs without."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+import venv
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from jupyter_figserve.errors import SandboxUnavailable
+from jupyter_figserve.sandbox import doctor
+from jupyter_figserve.sandbox.host import tiers
+from jupyter_figserve.sandbox.host.pool import LocalRenderer
+from jupyter_figserve.sandbox.jail.jail import seccomp
+from jupyter_figserve.sandbox.jail.syscalls import call
+from jupyter_figserve.sandbox.renderer import Report
+
+from ...conftest import ELSEWHERE
+from ..as_user import USER
+from ..harness import LINE, Bait, Sandbox, poor_host
+
+AS_USER = [sys.executable, str(Path(__file__).with_name("as_user.py")), "--"]
+
+
+def started(*lacking: str, **settings) -> Sandbox:
+    return Sandbox("FULL", wrap=[*settings.pop("before", []), *poor_host(*lacking)], **settings)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "tier", "words"),
+    [
+        ((), "FULL", ""),
+        (("container",), "STRICT", "namespaces: [Errno 1] unshare"),
+        (("no-user-namespaces",), "STRICT", "user.max_user_namespaces"),
+        (("apparmor",), "STRICT", "kernel.apparmor_restrict_unprivileged_userns"),
+        (("container", "one-user"), "STRICT", "no scratch directory"),
+        (("no-landlock",), "NS", "Landlock: this kernel has none"),
+        (("no-seccomp",), "none", "seccomp: a filter cannot be loaded"),
+        (("container", "no-landlock"), "none", "this host gives too little"),
+    ],
+)
+def test_the_tier_of_a_host(lacking: tuple[str, ...], tier: str, words: str, bait: Bait):
+    """R39: found by trying, told with what is missing; files stay unread in all, and code does not run in ``none``."""
+    sandbox = started(*lacking)
+    try:
+        report = sandbox.renderer.report
+        assert report.tier == tier
+        assert words in " ".join(report.why)
+        answer = sandbox.attack(f"print(open({str(bait.open_file)!r}).read())\n{LINE}")
+        assert isinstance(answer, Exception)
+        assert "No such file" in str(answer) or "denied" in str(answer) or tier == "none"
+        if tier == "none":
+            assert isinstance(answer, SandboxUnavailable)
+            assert words in str(answer)
+            assert not sandbox.processes()
+        else:
+            sandbox.assert_well()
+        bait.assert_unharmed()
+    finally:
+        sandbox.close()
+
+
+@pytest.mark.parametrize(
+    "lacking", [(), ("container",), ("apparmor",), ("no-landlock",), ("no-seccomp",), ("container", "no-landlock")]
+)
+def test_a_probe_finds_what_a_start_would(lacking: tuple[str, ...]):
+    """Tier and words of it, without the libraries' time; it leaves no process, and draws nothing."""
+
+    async def scene() -> None:
+        renderer = LocalRenderer(wrap=poor_host(*lacking))
+        assert renderer.report.tier == "none"
+        await renderer.probe()
+        probed = renderer.report
+        assert not [child for child in psutil.Process().children() if "-B" in child.cmdline()]
+        await renderer.start()
+        assert probed == replace(renderer.report, libraries={})
+        await renderer.close()
+
+    asyncio.run(scene())
+
+
+def test_a_probe_sees_that_matplotlib_is_not_there(tmp_path: Path):
+    """As a start would, and after a start its word counts for nothing."""
+    venv.create(tmp_path / "bare", with_pip=False)
+
+    async def scene() -> None:
+        renderer = LocalRenderer(render_python=str(tmp_path / "bare" / "bin" / "python"))
+        await renderer.probe()
+        assert renderer.report.tier == "none"
+        assert "No module named 'numpy'" in " ".join(renderer.report.why)
+        await renderer.start()
+        started = renderer.report
+        await renderer.probe()
+        assert renderer.report is started
+        await renderer.close()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason=ELSEWHERE + "only root can become another user")
+@pytest.mark.parametrize(("lacking", "tier"), [((), "FULL"), (("container",), "STRICT"), (("no-landlock",), "NS")])
+def test_the_tier_of_an_ordinary_user(lacking: tuple[str, ...], tier: str, tmp_path: Path):
+    """Whoever starts the server gets the same: nothing of it is root's to give."""
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    for directory in (cache, *list(tmp_path.parents)[:2], tmp_path):
+        directory.chmod(0o755)
+    os.chown(cache, USER, USER)
+    sandbox = started(*lacking, before=AS_USER, cache=cache)
+    try:
+        assert sandbox.renderer.report.tier == tier, sandbox.renderer.report.why
+        assert str(USER) in sandbox.render("import os\nprint(os.getuid())\n" + LINE).output
+        sandbox.assert_well()
+    finally:
+        sandbox.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason=ELSEWHERE + "only root can become another user")
+def test_children_of_a_containers_root_are_users_of_their_own():
+    """Where there are no namespaces: none owns a file, and no two are the same."""
+    sandbox = started("container", before=[*AS_USER[:2], "root", "--"])
+    try:
+        assert sandbox.renderer.report.tier == "STRICT", sandbox.renderer.report.why
+        users = {
+            sandbox.render("import os\nprint(os.getuid(), os.geteuid(), os.getgroups())\n" + LINE).output
+            for _ in range(3)
+        }
+        assert len(users) == 3
+        assert all(re.fullmatch(r"(61\d{3}) \1 \[\]\n", user) for user in users), users
+        sandbox.assert_well()
+    finally:
+        sandbox.close()
+
+
+def test_an_administrator_may_do_without(caplog: pytest.LogCaptureFixture):
+    """Where there is no sandbox, and only then; it is said at each start, in the log and in the report."""
+    sandbox = started("no-seccomp", allow_unsandboxed=True)
+    try:
+        report = sandbox.renderer.report
+        assert (report.tier, report.is_unsandboxed) == ("none", True)
+        assert "WITHOUT A SANDBOX" in caplog.text
+        assert "WITHOUT" in doctor.describe(report)
+        sandbox.assert_well()
+    finally:
+        sandbox.close()
+    better = Sandbox("FULL", allow_unsandboxed=True)
+    try:
+        assert (better.renderer.report.tier, better.renderer.report.is_unsandboxed) == ("FULL", False)
+    finally:
+        better.close()
+
+
+def test_a_sandbox_that_does_not_hold_is_not_used(monkeypatch: pytest.MonkeyPatch):
+    """What the self-test gets through to counts, not what the kernel says of itself."""
+    leaky = tiers._ATTACKS.replace("with open(CANARY) as file:\n        return bool(file.read())", "return True")
+    assert leaky != tiers._ATTACKS
+    monkeypatch.setattr(tiers, "_ATTACKS", leaky)
+    sandbox = started()
+    try:
+        assert sandbox.renderer.report.tier == "none"
+        assert "reads_a_file" in " ".join(sandbox.renderer.report.why)
+        assert isinstance(sandbox.attack(LINE), SandboxUnavailable)
+    finally:
+        sandbox.close()
+
+
+def test_harm_that_was_done_counts(monkeypatch: pytest.MonkeyPatch):
+    """Also when the attack says that it was stopped."""
+    monkeypatch.setattr(tiers, "_ATTACKS", "print('[]')")
+    with tiers._bait() as (_, harm):
+        assert harm() == []
+        directory = next(Path("/tmp").glob("figserve-self-test-*"), None) or Path(os.environ.get("TMPDIR", "/tmp"))
+        canary = next(directory.glob("**/canary"))
+        canary.chmod(0o600)
+        canary.write_text("changed", encoding="ascii")
+        assert harm() == ["a file was changed"]
+
+
+@pytest.mark.parametrize(
+    ("python", "words"),
+    [("/no/such/python", "cannot be started"), ("/bin/true", "ended at once"), ("/usr/bin/python3", "")],
+)
+def test_an_interpreter_that_cannot_draw(python: str, words: str):
+    """Is named, with what it said last."""
+    if not os.path.exists(python) and "no" not in python:
+        pytest.skip(f"{ELSEWHERE}{python}")
+    report = doctor.examine(python)
+    if not words and report.tier != "none":
+        pytest.skip(ELSEWHERE + "a system's Python without matplotlib")
+    assert report.tier == "none"
+    assert words in " ".join(report.why)
+
+
+def test_another_platform_is_refused_with_words(monkeypatch: pytest.MonkeyPatch):
+    """Nothing is started there."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    report = doctor.examine()
+    assert report.tier == "none"
+    assert "darwin" in doctor.describe(report)
+
+
+def test_the_doctor_says_each_tier():
+    """In one paragraph."""
+    for tier in ("FULL", "NS", "STRICT", "none"):
+        assert f"Sandbox {tier}" in doctor.describe(Report(tier, ("Because.",)))
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filter_of_each_architecture(monkeypatch: pytest.MonkeyPatch, machine: str):
+    """Every jump of the program ends inside it, and every call that is allowed has a number there or in neither."""
+    from jupyter_figserve.sandbox.jail.jail import syscalls
+
+    monkeypatch.setattr(syscalls.platform, "machine", lambda: machine)
+    syscalls.architecture.cache_clear()
+    try:
+        program = seccomp.build_filter(1)
+        numbers = syscalls.architecture().numbers
+    finally:
+        monkeypatch.undo()
+        syscalls.architecture.cache_clear()
+    steps = [program[i : i + 8] for i in range(0, len(program), 8)]
+    for place, step in enumerate(steps):
+        if step[0] & 7 == 5:
+            assert place + 1 + max(step[2], step[3]) < len(steps)
+    assert steps[-1][0] == 6
+    assert len(steps) < 4096
+    assert {"read", "write", "mmap", "exit_group", "futex", "openat"} <= set(numbers)
+    assert not {"fork", "execve", "socket", "ptrace", "kill"} & set(seccomp.ALLOWED)
+
+
+def test_numbers_agree_with_the_systems_headers():
+    """Where they are installed: a wrong number would allow another call."""
+    from jupyter_figserve.sandbox.jail.jail import syscalls
+
+    header = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
+    generic = Path("/usr/include/asm-generic/unistd.h")
+    if not (header.exists() and generic.exists()):
+        pytest.skip(f"{ELSEWHERE}the kernel's headers")
+    x86 = _numbers(header, "__NR_")
+    arm = _numbers(generic, "__NR_") | _numbers(generic, "__NR3264_")
+    arm |= {"newfstatat": arm["fstatat"]}
+    words = syscalls._TABLE.split()
+    for name, first, second in (words[i : i + 3] for i in range(0, len(words), 3)):
+        assert x86[name] == int(first), name
+        assert second == "-" or arm[name] == int(second), name
+
+
+def _numbers(path: Path, prefix: str) -> dict[str, int]:
+    rows = (line.split() for line in path.read_text().splitlines() if line.startswith(f"#define {prefix}"))
+    return {row[1].removeprefix(prefix): int(row[2]) for row in rows if len(row) > 2 and row[2].isdigit()}
+
+
+def test_a_call_that_fails_names_itself():
+    """With the error's number."""
+    with pytest.raises(OSError, match="close_range") as caught:
+        call("close_range", 5, 4, 0)
+    assert caught.value.errno

@@ -1,0 +1,44 @@
+"""Animations that are saved: a frame is answered, whether or not a film can be made of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..harness import Sandbox
+
+ANIMATION = """
+import matplotlib.pyplot as plt
+from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
+figure, axes = plt.subplots(figsize=(3, 2))
+(line,) = axes.plot([], [])
+axes.set(xlim=(0, 1), ylim=(0, 1))
+def step(frame):
+    line.set_data([0, frame / 9], [0, frame / 9])
+    return (line,)
+animation = FuncAnimation(figure, step, frames=9)
+"""
+
+
+@pytest.mark.parametrize(
+    "save",
+    [
+        "animation.save('a.mp4')",
+        "animation.save('a.mp4', writer='ffmpeg', fps=30, dpi=50)",
+        "animation.save('a.mp4', writer=FFMpegWriter(fps=5))",
+        "animation.save('a.avi', fps=5)",
+        "import pathlib; animation.save(pathlib.Path('a.mov'))",
+    ],
+)
+def test_a_film_is_drawn_and_not_written(full_sandbox: Sandbox, save: str):
+    """The figure is as after a GIF, and what was not written is said."""
+    kept = full_sandbox.render(ANIMATION + "animation.save('a.gif', writer=PillowWriter(fps=5))")
+    answer = full_sandbox.render(ANIMATION + save)
+    assert answer.pictures[0].data == kept.pictures[0].data
+    assert "was not written: the sandbox starts no ffmpeg" in answer.output
+    assert not kept.output
+
+
+def test_what_needs_no_program_is_written(full_sandbox: Sandbox):
+    """GIF by Pillow, and HTML."""
+    code = ANIMATION + "animation.save('a.gif')\nprint(open('a.gif', 'rb').read(3), len(animation.to_jshtml()) > 10**4)"
+    assert "b'GIF' True" in full_sandbox.render(code).output

@@ -1,0 +1,46 @@
+"""Errors that only the sandbox makes say what to do; all others are as Python words them."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.errors import CodeFailed
+
+from ..harness import Sandbox
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("n = int(input('how many? '))", "Nobody answers input()"),
+        ("open('data.csv')", "none of your files"),
+        ("import matplotlib.pyplot as plt; plt.imread('cat.jpg')", "none of your files"),
+        ("import no_such_module", "does not have it"),
+        ("import urllib.request as r; r.urlopen('http://example.com')", "no network"),
+        ("import socket; socket.create_connection(('127.0.0.1', 80), 1)", "no network"),
+        ("import subprocess; subprocess.run(['ls'])", "starts no programs"),
+        ("from multiprocessing import Pool; Pool(2)", "one process"),
+        ("from concurrent.futures import ProcessPoolExecutor as E; E(2).submit(abs, 1).result()", "one process"),
+        ("open('/etc/evil', 'w')", "in its own directory"),
+        ("%run other.py", "a notebook's"),
+        ("x = 1\n%%bash\nls", "a notebook's"),
+    ],
+)
+def test_the_sandboxs_own_errors_say_what_to_do(full_sandbox: Sandbox, code: str, hint: str):
+    """After Python's own words."""
+    answer = full_sandbox.attack(code)
+    assert isinstance(answer, CodeFailed)
+    assert hint in answer.message
+    assert answer.message.endswith(".")
+    assert answer.line in (1, 2)
+
+
+@pytest.mark.parametrize(
+    "code", ["1 / 0", "raise OSError('mine')", "raise EOFError", "x = (", "{}['a']", "import os; os.close(99)"]
+)
+def test_other_errors_say_nothing_more(full_sandbox: Sandbox, code: str):
+    """They would be the same anywhere."""
+    answer = full_sandbox.attack(code)
+    assert isinstance(answer, CodeFailed)
+    assert "sandbox" not in answer.message
+    assert "notebook" not in answer.message

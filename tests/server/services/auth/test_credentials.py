@@ -1,0 +1,530 @@
+"""Who may do what: every operation × every credential, XSRF, origins, and the rate of wrong secrets."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from jupyter_figserve.errors import Forbidden, TooManyRequests
+from jupyter_figserve.model.keys import SCOPES, split_key
+from jupyter_figserve.server.services.auth.credentials import Caller, Guesses, find_key
+from jupyter_figserve.server.web.rendering.signed_urls import pack
+from jupyter_figserve.store.catalog import keys
+
+from ... import contract
+from ...making import make_session, offer_live
+from ...pictures import HTML, png
+from ...raw import connect
+
+ALL = frozenset(SCOPES)
+ANYBODY = ALL | {"none", "expired", "revoked"}
+READ, PUBLISH, RENDER, EITHER, ADMIN = {"read"}, {"publish"}, {"render"}, {"read", "publish"}, {"admin"}
+NO_KEY: set[str] = set()
+
+# What each operation answers to those who may, and the single scopes of a key that suffice. A login may do everything.
+TABLE: dict[tuple[str, str], tuple[int, Any]] = {
+    ("GET", "/api/status"): (200, ANYBODY),
+    ("HEAD", "/api/status"): (200, ANYBODY),
+    ("GET", "/api/openapi.yaml"): (200, ANYBODY),
+    ("HEAD", "/api/openapi.yaml"): (200, ANYBODY),
+    ("GET", "/api/figures"): (200, READ),
+    ("HEAD", "/api/figures"): (200, READ),
+    ("POST", "/api/figures"): (201, PUBLISH),
+    ("DELETE", "/api/figures"): (200, PUBLISH),
+    ("GET", "/api/figures/{id}"): (200, READ),
+    ("HEAD", "/api/figures/{id}"): (200, READ),
+    ("PATCH", "/api/figures/{id}"): (200, PUBLISH),
+    ("DELETE", "/api/figures/{id}"): (204, PUBLISH),
+    ("GET", "/api/figures/{id}/versions"): (200, READ),
+    ("HEAD", "/api/figures/{id}/versions"): (200, READ),
+    ("PUT", "/api/figures/{id}/versions/{number}/source"): (204, PUBLISH),
+    ("GET", "/api/figures/{id}/links"): (200, EITHER),
+    ("HEAD", "/api/figures/{id}/links"): (200, EITHER),
+    ("POST", "/api/figures/{id}/links"): (201, PUBLISH),
+    ("GET", "/api/sessions"): (200, READ),
+    ("HEAD", "/api/sessions"): (200, READ),
+    ("GET", "/api/sessions/{session}/last"): (200, READ),
+    ("HEAD", "/api/sessions/{session}/last"): (200, READ),
+    ("POST", "/api/sessions/{session}/figures"): (201, PUBLISH),
+    ("GET", "/plots/{session}"): (200, READ),
+    ("HEAD", "/plots/{session}"): (200, READ),
+    ("GET", "/plots/{session}/{path}"): (200, READ),
+    ("HEAD", "/plots/{session}/{path}"): (200, READ),
+    ("GET", "/api/links"): (200, EITHER),
+    ("HEAD", "/api/links"): (200, EITHER),
+    ("GET", "/api/links/{id}"): (200, EITHER),
+    ("HEAD", "/api/links/{id}"): (200, EITHER),
+    ("PATCH", "/api/links/{id}"): (200, PUBLISH),
+    ("DELETE", "/api/links/{id}"): (204, PUBLISH),
+    ("POST", "/api/links/{id}/sizes"): (201, PUBLISH),
+    ("POST", "/api/renders"): (200, RENDER),
+    ("POST", "/api/renders/url"): (201, RENDER),
+    ("POST", "/render-matplotlib"): (200, RENDER),
+    ("GET", "/render/{source}.{ext}"): (200, ANYBODY),
+    ("HEAD", "/render/{source}.{ext}"): (200, ANYBODY),
+    ("GET", "/api/keys"): (200, ADMIN),
+    ("HEAD", "/api/keys"): (200, ADMIN),
+    ("POST", "/api/keys"): (201, NO_KEY),
+    ("GET", "/api/keys/{id}"): (200, ADMIN),
+    ("HEAD", "/api/keys/{id}"): (200, ADMIN),
+    ("DELETE", "/api/keys/{id}"): (204, ADMIN),
+    ("GET", "/api/events"): (200, READ),
+    ("GET", "/api/agent"): (403, PUBLISH),
+    ("GET", "/api/live"): (200, READ),
+    ("HEAD", "/api/live"): (200, READ),
+    ("GET", "/api/live/{live}/links"): (200, EITHER),
+    ("HEAD", "/api/live/{live}/links"): (200, EITHER),
+    ("POST", "/api/live/{live}/links"): (201, PUBLISH),
+    ("POST", "/api/live/{live}/frozen"): (503, PUBLISH),
+    ("POST", "/api/live/{live}/source"): (400, PUBLISH),
+    ("DELETE", "/api/live/{live}/source"): (404, PUBLISH),
+    ("GET", "/api/dashboards"): (200, READ),
+    ("HEAD", "/api/dashboards"): (200, READ),
+    ("POST", "/api/dashboards"): (201, PUBLISH),
+    ("GET", "/api/dashboards/{id}"): (200, READ),
+    ("HEAD", "/api/dashboards/{id}"): (200, READ),
+    ("DELETE", "/api/dashboards/{id}"): (204, PUBLISH),
+    ("POST", "/api/dashboards/{id}/restore"): (200, PUBLISH),
+    ("GET", "/api/dashboards/{id}/links"): (200, EITHER),
+    ("HEAD", "/api/dashboards/{id}/links"): (200, EITHER),
+    ("POST", "/api/dashboards/{id}/links"): (201, PUBLISH),
+    ("GET", "/dashboards/{id}"): (200, READ),
+    ("HEAD", "/dashboards/{id}"): (200, READ),
+    ("GET", "/dashboards/{id}/events"): (200, READ),
+    ("GET", "/dashboards/{id}.{ext}"): (200, READ),
+    ("HEAD", "/dashboards/{id}.{ext}"): (200, READ),
+    ("GET", "/f/{token}/{place}.{ext}"): (200, ANYBODY),
+    ("HEAD", "/f/{token}/{place}.{ext}"): (200, ANYBODY),
+    ("GET", "/f/{token}/events"): (200, ANYBODY),
+    ("HEAD", "/f/{token}/events"): (200, ANYBODY),
+    ("GET", "/live/{session}/{name}"): (200, READ),
+    ("HEAD", "/live/{session}/{name}"): (200, READ),
+    ("GET", "/live/{session}/{name}.{ext}"): (503, READ),
+    ("HEAD", "/live/{session}/{name}.{ext}"): (503, READ),
+    ("GET", "/live/f/{live}"): (200, READ),
+    ("HEAD", "/live/f/{live}"): (200, READ),
+    ("GET", "/live/f/{live}.{ext}"): (503, READ),
+    ("HEAD", "/live/f/{live}.{ext}"): (503, READ),
+    ("POST", "/api/figures/{id}/restore"): (200, PUBLISH),
+    ("GET", "/"): (200, READ),
+    ("HEAD", "/"): (200, READ),
+    ("POST", "/api/links/find"): (200, PUBLISH),
+    ("GET", "/api/diagnosis"): (200, ADMIN),
+    ("HEAD", "/api/diagnosis"): (200, ADMIN),
+    ("GET", "/export.zip"): (200, READ),
+    ("HEAD", "/export.zip"): (200, READ),
+    ("GET", "/figures/{id}"): (200, READ),
+    ("HEAD", "/figures/{id}"): (200, READ),
+    ("GET", "/figures/{id}.{ext}"): (200, READ),
+    ("HEAD", "/figures/{id}.{ext}"): (200, READ),
+    ("GET", "/f/{token}"): (200, ANYBODY),
+    ("HEAD", "/f/{token}"): (200, ANYBODY),
+    ("GET", "/f/{token}/embed"): (200, ANYBODY),
+    ("HEAD", "/f/{token}/embed"): (200, ANYBODY),
+    ("GET", "/f/{token}.{ext}"): (200, ANYBODY),
+    ("HEAD", "/f/{token}.{ext}"): (200, ANYBODY),
+    ("GET", "/frame/{signed}.html"): (200, ANYBODY),
+    ("HEAD", "/frame/{signed}.html"): (200, ANYBODY),
+    ("GET", "/oembed"): (200, ANYBODY),
+    ("HEAD", "/oembed"): (200, ANYBODY),
+    ("GET", "/static/{file}"): (200, ANYBODY),
+    ("HEAD", "/static/{file}"): (200, ANYBODY),
+    ("GET", "/static/{digest}/{file}"): (200, ANYBODY),
+    ("HEAD", "/static/{digest}/{file}"): (200, ANYBODY),
+}
+PLOT = "cell-1.png"
+BOARD = {"title": "Board", "rows": [[{"kind": "text", "markdown": "Notes"}]]}
+BODIES: dict[tuple[str, str], Any] = {
+    ("POST", "/api/figures"): png(),
+    ("PATCH", "/api/figures/{id}"): {"title": "Other"},
+    ("PUT", "/api/figures/{id}/versions/{number}/source"): b"pickle",
+    ("POST", "/api/figures/{id}/links"): {},
+    ("PATCH", "/api/links/{id}"): {"paused": True},
+    ("POST", "/api/keys"): {"scopes": ["read"]},
+    ("POST", "/api/sessions/{session}/figures"): {"path": PLOT},
+    ("POST", "/api/renders"): {"code": "1"},
+    ("POST", "/api/renders/url"): {"code": "1"},
+    ("POST", "/render-matplotlib"): {"code": "1"},
+    ("POST", "/api/links/{id}/sizes"): {"width": 7},
+    ("POST", "/api/live/{live}/links"): {},
+    ("POST", "/api/dashboards"): BOARD,
+    ("POST", "/api/dashboards/{id}/links"): {},
+    ("POST", "/api/live/{live}/frozen"): {"calls": [{}]},
+}
+SIGNED = ("render", pack("1"), "png", [])
+QUERIES: dict[tuple[str, str], dict[str, str]] = {
+    ("POST", "/api/figures"): {"name": "made"},
+    ("DELETE", "/api/figures"): {"notebook": "none.ipynb"},
+    ("PUT", "/api/figures/{id}/versions/{number}/source"): {"kind": "figure"},
+}
+
+
+def expected(credential: str, operation: tuple[str, str]) -> int:
+    """What the table says of one cell."""
+    success, allowed = TABLE[operation]
+    if credential == "login" or credential in allowed:
+        return success
+    return 403 if credential in SCOPES else 401
+
+
+async def headers_of(credential: str, services, make_key, login: dict[str, str]) -> dict[str, str]:
+    """A request's headers with this credential: a key of one scope, or as the table's other columns say."""
+    if credential in ("none", "login"):
+        return login if credential == "login" else {}
+    if credential == "expired":
+        return {"X-API-Key": await make_key(*SCOPES, expires=services.store.clock() - 1)}
+    if credential == "revoked":
+        key = await make_key(*SCOPES)
+        await revoke(services, key)
+        return {"X-API-Key": key}
+    return {"X-API-Key": await make_key(credential)}
+
+
+async def revoke(services, key: str) -> None:
+    key_id = split_key(key)[0]
+    await asyncio.wrap_future(services.store.write(lambda connection: keys.remove(connection, key_id)))
+
+
+async def status_of_stream(client, path: str, headers: dict[str, str]) -> int:
+    async with connect(client.prefix) as connection:
+        await connection.send_head("GET", path, headers)
+        return (await connection.receive_head())[0]
+
+
+def test_table_has_every_operation():
+    """Each documented path and method is a row of the table, and there is no other row."""
+    assert set(TABLE) == {(method, path) for path, method, _ in contract.operations()}
+
+
+@pytest.mark.parametrize("credential", [*SCOPES, "none", "expired", "revoked", "login"])
+async def test_each_cell_of_the_table(credential, owner, stranger, services, make_key, jp_auth_header):
+    """A credential gets through to exactly the operations that the table gives it: 401 without, 403 beyond scope."""
+    headers = await headers_of(credential, services, make_key, jp_auth_header)
+    session = await make_session(services)
+    assert session.show(png()) == PLOT
+    found = {}
+    for operation in TABLE:
+        method, path = operation
+        if path == "/api/events":
+            found[operation] = await status_of_stream(stranger, path, headers)
+            continue
+        # Each asks about things of its own, as many of them delete what they are asked about.
+        if "{signed}" in path:
+            figure = await owner.publish("page", HTML, "text/html")
+            values = {"signed": services.frames.sign(figure["id"], 1, None)}
+        else:
+            figure = await owner.publish("sales")
+            link = await owner.share(figure)
+            token = link["url"].rpartition("/")[2]
+            key_id = split_key(await make_key("read"))[0]
+            things = {"/api/links": link["id"], "/api/keys": key_id, "/api/links/{id}": link["id"]}
+            thing = things.get(path.rpartition("/")[0], figure["id"])
+            values = {"id": thing, "token": token, "ext": "png", "number": "1", "file": "copy.js", "digest": "0" * 16}
+            values |= {"session": session.id, "path": PLOT}
+        if "/dashboards/{id}" in path or "{place}" in path or path == "/f/{token}/events":
+            board = await owner.post(
+                "/api/dashboards", BOARD | {"rows": [[{"kind": "figure", "figure": figure["id"]}]]}
+            )
+            values |= {"id": board.json()["id"], "place": "1-1"}
+            link = (await owner.post(f"/api/dashboards/{values['id']}/links")).json()
+            values["token"] = link["url"].rpartition("/")[2]
+        if path.endswith("/events") and method == "GET":
+            found[operation] = await status_of_stream(stranger, path.format(**values), headers)
+            continue
+        if path.startswith("/render/"):
+            values["source"], QUERIES[operation] = pack("1"), {"sig": services.url_signer.sign(*SIGNED)}
+        if "/live/" in path:
+            values |= {"live": await offer_live(services), "session": "k1", "name": "animal"}
+        query = QUERIES.get(operation, {"url": link["url"]} if path == "/oembed" else {})
+        type = {"Content-Type": "image/png"} if operation == ("POST", "/api/figures") else {}
+        body = {"url": link["url"]} if path == "/api/links/find" else BODIES.get(operation)
+        answer = await stranger.ask(method, path.format(**values), body, headers | type, **query)
+        found[operation] = answer.status
+    assert found == {operation: expected(credential, operation) for operation in TABLE}
+
+
+class TestXsrf:
+    """A cookie alone changes nothing; what other sites cannot send, a token or a key, needs no more."""
+
+    async def titles(self, client) -> list[str]:
+        return [record["title"] for record in (await client.get("/api/figures")).json()["figures"]]
+
+    async def test_cookie_without_xsrf_changes_nothing(self, owner, browser):
+        """Every method that changes anything answers 403, and everything is as it was."""
+        figure = await owner.publish(title="First")
+        link = await owner.share(figure)
+        path = f"/api/figures/{figure['id']}"
+        answers = [
+            await browser.ask("POST", "/api/figures", png(grey=9), {"Content-Type": "image/png"}, name="sales"),
+            await browser.patch(path, {"title": "Second"}),
+            await browser.ask("PUT", f"{path}/versions/1/source", b"pickle", kind="figure"),
+            await browser.post(f"{path}/links"),
+            await browser.patch(f"/api/links/{link['id']}", {"paused": True}),
+            await browser.delete(f"/api/links/{link['id']}"),
+            await browser.post("/api/keys", {"scopes": ["admin"]}),
+            await browser.delete(path),
+            await browser.post(f"{path}/restore"),
+            await browser.delete("/api/figures", notebook="a.ipynb"),
+        ]
+        assert {(answer.status, answer.code) for answer in answers} == {(403, "xsrf_missing")}
+        assert await self.titles(owner) == ["First"]
+        assert (await owner.get(f"/api/figures/{figure['id']}")).json() == figure
+        assert [one["paused"] for one in (await owner.get("/api/links")).json()["links"]] == [False]
+        assert (await owner.get("/api/keys")).json()["keys"] == []
+
+    async def test_cookie_with_xsrf_is_enough(self, owner, browser):
+        """A page of Jupyter's sends both."""
+        figure = await owner.publish()
+        answer = await browser.having(X_XSRFToken=browser.xsrf).patch(f"/api/figures/{figure['id']}", {"title": "New"})
+        assert (answer.status, await self.titles(owner)) == (200, ["New"])
+
+    async def test_cookie_reads(self, owner, browser):
+        """GET needs no _xsrf."""
+        await owner.publish(title="First")
+        assert await self.titles(browser) == ["First"]
+
+    async def test_wrong_xsrf_is_refused(self, owner, browser):
+        """Any other value than the cookie's."""
+        figure = await owner.publish()
+        answer = await browser.having(X_XSRFToken="wrong").delete(f"/api/figures/{figure['id']}")
+        assert (answer.status, answer.code) == (403, "xsrf_missing")
+
+    async def test_token_needs_no_xsrf(self, owner):
+        """Jupyter's token in the header is more than another site can send."""
+        figure = await owner.publish()
+        assert (await owner.delete(f"/api/figures/{figure['id']}")).status == 204
+
+    async def test_key_needs_no_xsrf(self, stranger, make_key):
+        """A key in the header is, too."""
+        client = stranger.bearing(await make_key("publish"))
+        figure = await client.publish()
+        assert (await client.delete(f"/api/figures/{figure['id']}")).status == 204
+
+    async def test_wrong_key_beside_cookie_opens_nothing(self, browser):
+        """A bad key is not made good by a cookie, nor does it stand in for _xsrf."""
+        client = browser.having(X_API_Key="fsk_abcdefgh_" + "x" * 43)
+        assert (await client.get("/api/figures")).status == 401
+        assert (await client.post("/api/keys", {"scopes": ["admin"]})).status == 401
+
+    async def test_key_beside_cookie_gets_the_keys_rights(self, owner, browser, make_key):
+        """Whoever sends a key is its bearer and no more, whatever cookies come along."""
+        figure = await owner.publish()
+        client = browser.having(X_API_Key=await make_key("read"), X_XSRFToken=browser.xsrf)
+        assert (await client.get("/api/figures")).status == 200
+        assert (await client.delete(f"/api/figures/{figure['id']}")).code == "scope_missing"
+        assert (await client.post("/api/keys", {"scopes": ["admin"]})).code == "scope_missing"
+
+
+class TestOrigins:
+    """Requests from other sites' pages."""
+
+    EVIL = "https://evil.example"
+
+    async def test_key_from_another_site_finds_nothing(self, owner, stranger, make_key):
+        """With a key and a foreign Origin every private address is 404."""
+        figure = await owner.publish()
+        client = stranger.bearing(await make_key("read", "publish")).having(Origin=self.EVIL)
+        answers = [await client.get("/api/figures"), await client.delete(f"/api/figures/{figure['id']}")]
+        assert [answer.status for answer in answers] == [404, 404]
+        assert (await owner.get(f"/api/figures/{figure['id']}")).status == 200
+
+    async def test_cookie_from_another_site_finds_nothing(self, owner, browser):
+        """The same for a login."""
+        figure = await owner.publish()
+        client = browser.having(Origin=self.EVIL, X_XSRFToken=browser.xsrf)
+        assert (await client.delete(f"/api/figures/{figure['id']}")).status == 404
+
+    @pytest.fixture
+    def figserve_config(self) -> dict[str, object]:
+        return {"public_url": "https://plots.example.org/jupyter"}
+
+    async def test_public_origin_is_let_in(self, owner, browser):
+        """Behind a proxy, pages come from ``public_url``, though the proxy asks by another host name."""
+        figure = await owner.publish()
+        client = browser.having(Origin="https://plots.example.org", X_XSRFToken=browser.xsrf)
+        assert (await client.delete(f"/api/figures/{figure['id']}")).status == 204
+
+    async def test_own_origin_is_let_in(self, stranger, make_key):
+        """The server's own pages send their Origin, too."""
+        origin = stranger.prefix.partition("/a%40b")[0]
+        assert (await stranger.bearing(await make_key("read")).having(Origin=origin).get("/api/figures")).status == 200
+
+    async def test_cross_site_picture_with_cookie_is_refused(self, owner, browser):
+        """Another site's <img> of a private figure gets nothing, though the browser sends the cookie."""
+        figure = await owner.publish()
+        path = f"/figures/{figure['id']}.png"
+        for site in ("cross-site", "same-site"):
+            answer = await browser.having(Sec_Fetch_Site=site, Sec_Fetch_Mode="no-cors").get(path)
+            assert (answer.status, answer.code) == (403, "cross_site")
+        assert (await browser.having(Sec_Fetch_Site="same-origin").get(path)).status == 200
+
+    async def test_link_from_another_site_opens(self, owner, browser):
+        """A person who follows a link from a wiki to the figure's page is let in."""
+        figure = await owner.publish()
+        fetch = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}
+        path = f"/figures/{figure['id']}"
+        assert (await browser.having(**fetch, Sec_Fetch_Dest="document").get(path)).status == 200
+        assert (await browser.having(**fetch, Sec_Fetch_Dest="iframe").get(path)).status == 403
+
+    async def test_unknown_host_is_refused_everywhere(self, owner, stranger):
+        """A name that an attacker points at this address (DNS rebinding) gets 403, public or not."""
+        link = await owner.share(await owner.publish())
+        for path in ("/api/status", "/api/figures", "/f/" + link["url"].rpartition("/")[2], "/nothing"):
+            answer = await stranger.get(path, {"Host": "evil.example"})
+            assert (answer.status, answer.code) == (403, "unknown_host")
+
+
+class TestKeyHeaders:
+    """How a key may come."""
+
+    async def test_bearer_is_accepted(self, stranger, make_key):
+        """As ``Authorization: Bearer fsk_…``, in any case of the scheme."""
+        for scheme in ("Bearer", "bearer"):
+            client = stranger.having(Authorization=f"{scheme} {await make_key('read')}")
+            assert (await client.get("/api/figures")).status == 200
+
+    async def test_key_in_query_does_not_work(self, stranger, make_key):
+        """An address with a key in it opens nothing."""
+        key = await make_key(*SCOPES)
+        for name in ("key", "api_key", "X-API-Key", "token", "access_token"):
+            assert (await stranger.get("/api/figures", **{name: key})).status == 401
+
+    @pytest.mark.parametrize("value", ["", " ", "fsk_", "fsk_abcdefgh_short", "Bearer x", "fsk_ABCDEFGH_" + "x" * 43])
+    async def test_malformed_key_is_a_bad_key(self, stranger, value):
+        """401 in the words of an unknown one, also where there is nothing after the header's name."""
+        malformed = await stranger.having(X_API_Key=value).get("/api/figures")
+        unknown = await stranger.having(X_API_Key="fsk_abcdefgh_" + "x" * 43).get("/api/figures")
+        assert (malformed.status, malformed.body) == (401, unknown.body)
+
+    async def test_right_id_with_wrong_secret(self, stranger, make_key):
+        """The id alone opens nothing."""
+        key = await make_key("read")
+        assert (await stranger.bearing(key[:-1] + ("a" if key[-1] != "a" else "b")).get("/api/figures")).status == 401
+
+    @pytest.mark.parametrize(
+        ("headers", "key"),
+        [
+            ({}, None),
+            ({"X-API-Key": " fsk_a "}, "fsk_a"),
+            ({"Authorization": "Bearer fsk_a"}, "fsk_a"),
+            ({"Authorization": "Bearer "}, ""),
+            ({"Authorization": "Bearer jupyter-token"}, None),
+            ({"Authorization": "token fsk_a"}, None),
+            ({"X-API-Key": "fsk_a", "Authorization": "token t"}, "fsk_a"),
+        ],
+    )
+    def test_key_is_found(self, headers, key):
+        """X-API-Key comes first; an Authorization that is not ours is left to Jupyter."""
+        assert find_key(headers) == key
+
+
+class TestFailedSecrets:
+    """``failed_secret_rate``: wrong keys, tokens and links count by address."""
+
+    @pytest.fixture
+    def figserve_config(self) -> dict[str, object]:
+        return {"failed_secret_rate": "3/hour"}
+
+    async def test_wrong_keys_are_slowed_down_and_right_ones_not(self, stranger, make_key):
+        """After the rate 429 with Retry-After; a right key from the same address still works."""
+        good = stranger.bearing(await make_key("read"))
+        wrong = stranger.bearing("fsk_abcdefgh_" + "x" * 43)
+        answers = [await wrong.get("/api/figures") for _ in range(4)]
+        assert [answer.status for answer in answers] == [401, 401, 401, 429]
+        assert answers[3].code == "too_many_wrong_secrets"
+        assert 0 < int(answers[3].headers["Retry-After"]) <= 3601
+        assert (await good.get("/api/figures")).status == 200
+
+    async def test_wrong_links_count(self, owner, stranger):
+        """Guessing at /f/ is as slow; a link that is good still opens."""
+        link = await owner.share(await owner.publish())
+        statuses = [(await stranger.get("/f/" + "x" * 32)).status for _ in range(4)]
+        assert statuses == [404, 404, 404, 429]
+        assert (await stranger.get(link["image_url"])).status == 200
+
+    async def test_wrong_jupyter_tokens_count(self, owner, stranger):
+        """So are guesses at Jupyter's own token, in the header or the query."""
+        wrong = stranger.having(Authorization="token wrong")
+        statuses = [(await wrong.get("/api/figures")).status for _ in range(2)]
+        statuses += [(await stranger.get("/api/figures", token="wrong")).status for _ in range(2)]
+        assert statuses == [401, 401, 401, 429]
+        assert (await owner.get("/api/figures")).status == 200
+
+    async def test_asking_without_a_secret_does_not_count(self, stranger):
+        """Who sends none has guessed nothing."""
+        assert {(await stranger.get("/api/figures")).status for _ in range(6)} == {401}
+
+    async def test_frames_and_oembed_count(self, stranger):
+        """Guesses at signed frames and by oEmbed are counted with the others."""
+        statuses = [(await stranger.get("/frame/x.html")).status for _ in range(2)]
+        statuses += [(await stranger.get("/oembed", url="http://x/f/" + "x" * 32)).status for _ in range(2)]
+        assert statuses == [404, 404, 404, 429]
+
+    def test_addresses_are_counted_apart(self):
+        """What one address does is nothing to another."""
+        guesses = Guesses("1/hour")
+        guesses.note("192.0.2.1")
+        with pytest.raises(TooManyRequests):
+            guesses.note("192.0.2.1")
+        guesses.note("192.0.2.2")
+
+    def test_empty_rate_is_without_limit(self):
+        """'' switches it off."""
+        guesses = Guesses("")
+        for _ in range(1000):
+            guesses.note("192.0.2.1")
+
+
+class TestOwners:
+    """Things of others."""
+
+    async def test_another_owners_figure_is_unknown(self, owner, stranger, make_key):
+        """Every operation on it answers as on one that is not there."""
+        figure = await owner.publish()
+        link = await owner.share(figure)
+        other = stranger.bearing(await make_key("read", "publish", owner="somebody"))
+        for method, path, body in (
+            ("GET", "/api/figures/{}", None),
+            ("GET", "/api/figures/{}?version=1", None),
+            ("GET", "/api/figures/{}?version=2", None),
+            ("PATCH", "/api/figures/{}", {"title": "Mine"}),
+            ("DELETE", "/api/figures/{}", None),
+            ("GET", "/api/figures/{}/versions", None),
+            ("GET", "/api/figures/{}/links", None),
+            ("POST", "/api/figures/{}/links", {}),
+            ("GET", "/figures/{}", None),
+            ("GET", "/figures/{}.png", None),
+            ("GET", "/figures/{}.png?version=1", None),
+        ):
+            theirs = await other.ask(method, path.format(figure["id"]), body)
+            nobodys = await other.ask(method, path.format("A" * 16), body)
+            assert (theirs.status, theirs.body) == (404, nobodys.body), path
+        for method in ("GET", "PATCH", "DELETE"):
+            assert (
+                await other.ask(method, f"/api/links/{link['id']}", {} if method == "PATCH" else None)
+            ).status == 404
+        assert (await other.get("/api/figures")).json()["figures"] == []
+        assert (await other.get("/api/links")).json()["links"] == []
+
+    async def test_admin_sees_other_owners(self, owner, stranger, make_key):
+        """With ``admin`` beside ``read`` a key sees all; without it, its owner's alone."""
+        await owner.publish()
+        keyed = [await make_key("read", "admin", owner="root"), await make_key("read", owner="root")]
+        lists = [(await stranger.bearing(key).get("/api/figures")).json()["figures"] for key in keyed]
+        assert [len(found) for found in lists] == [1, 0]
+
+    def test_caller_without_scope_is_told_which(self):
+        """The error names what is missing."""
+        with pytest.raises(Forbidden, match="no scope read or publish"):
+            Caller("local", frozenset({"render"})).check(("read", "publish"))
+
+
+async def test_last_use_of_a_key_is_noted(services, stranger, clock, make_key):
+    """A key's list entry says when it was used last, to a minute."""
+    key = await make_key("read")
+    clock.advance(30)
+    await stranger.bearing(key).get("/api/figures")
+    await asyncio.wrap_future(services.store.write(lambda connection: None))
+    assert keys.find(services.store.catalog.reader, split_key(key)[0]).last_used == clock.now

@@ -1,0 +1,59 @@
+"""What is left of an exception's words: enough to see what went wrong, nothing of the machine and its secrets."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.model.keys import new_key
+from jupyter_figserve.model.links import new_token
+from jupyter_figserve.server.services.auth.redaction import LONGEST, shorten
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        ("ValueError: since must be before until", "ValueError: since must be before until"),
+        ("KeyError: 'Bear'", "KeyError: 'Bear'"),
+        ("ValueError: 3 km/h and 1/2 or a / b; 10:30; x.y", "ValueError: 3 km/h and 1/2 or a / b; 10:30; x.y"),
+        ("No such file: '/home/ann smith/data 2/secret.csv'", "No such file: '…/secret.csv'"),
+        ('File "/opt/app/x.py", line 3', 'File "…/x.py", line 3'),
+        ("/srv/data/a.csv is not there", "…/a.csv is not there"),
+        ("cannot open (/srv/data/a.csv).", "cannot open (…/a.csv)."),
+        ("in /home/ann smith/a.csv", "in …/a.csv"),
+        ("in ~/work/a.csv and ~ann/b.csv", "in …/a.csv and …"),
+        ("in ../work/a.csv or ./b.csv", "in …/a.csv or …/b.csv"),
+        (r"in C:\\Users\\ann\\a.csv", "in …/a.csv"),
+        (r"in 'C:\Users\ann smith\a.csv'", "in '…/a.csv'"),
+        (r"in \\server\share\a.csv", "in …/a.csv"),
+        ("not a directory: '/home/ann'", "not a directory: '…'"),
+        ("not a directory: /Users/ann/", "not a directory: …"),
+        (r"not a directory: C:\Users\ann", "not a directory: …"),
+        ("path=/home/ann/x.csv", "path=…/x.csv"),
+        ("401 for https://ann:pw@example.org/data?api_key=abc", "401 for https:…"),
+        ("cannot reach postgresql://ann:pw@db/animals", "cannot reach postgresql:…"),
+        ("file:///home/ann/a.csv", "file:…"),
+        ("password=hunter2, user=3", "password=…, user=3"),
+        ("'token': 'abc def'", "'token': …"),
+        ("Authorization: Bearer abc", "Authorization: …"),
+        ("two\nlines\tof   words", "two lines of words"),
+        ("", ""),
+    ],
+)
+def test_what_is_left(words, left):
+    """Words stay; directories, addresses and secrets go, and of a file its name is left."""
+    assert shorten(words) == left
+
+
+def test_own_secrets_never_get_out():
+    """Our keys and tokens, wherever they stand in a text."""
+    for secret in (new_token(), new_key()[2], new_key()[1]):
+        for words in (f"x {secret} y", f"({secret})", f"a={secret}", f"'{secret}'", f"/f/{secret}.png", secret * 9):
+            assert secret not in shorten(words)
+
+
+@pytest.mark.parametrize(
+    "words", ["x" * 10_000, "/" * 10_000, "~/a " * 3_000, "'/" * 5_000, "a:/" * 5_000, "1a" * 9_000]
+)
+def test_there_is_a_bound(words):
+    """Of its length, and of the work for it."""
+    assert len(shorten(words)) <= LONGEST

@@ -1,0 +1,130 @@
+"""Signed addresses of raw HTML: good for a minute, for one version, as long as the link is open."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from itsdangerous import URLSafeTimedSerializer
+
+from jupyter_figserve.errors import NotFound
+from jupyter_figserve.server.services.auth.signing import LIFE_SECONDS, FrameSigner, read_secrets
+
+from ...pictures import HTML, png
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """Moves the clock that signatures are dated by."""
+
+    def move(seconds: float) -> None:
+        monkeypatch.setattr("itsdangerous.timed.TimestampSigner.get_timestamp", lambda self: int(seconds))
+
+    move(1_000)
+    return move
+
+
+class TestSigner:
+    def test_what_was_signed_is_read(self):
+        """With a link and without."""
+        signer = FrameSigner(["a" * 64])
+        for link in ("lnk1", None):
+            assert signer.read(signer.sign("figure", 3, link)) == ("figure", 3, link)
+
+    def test_signature_lasts_a_minute(self, at):
+        """To the second."""
+        signer = FrameSigner(["a"])
+        text = signer.sign("figure", 1, None)
+        at(1_000 + LIFE_SECONDS)
+        assert signer.read(text)
+        at(1_001 + LIFE_SECONDS)
+        with pytest.raises(NotFound):
+            signer.read(text)
+
+    def test_every_flipped_character_is_noticed(self):
+        """Of the content, the date and the signature."""
+        signer = FrameSigner(["a"])
+        text = signer.sign("figure", 1, None)
+        for index in range(len(text)):
+            flipped = text[:index] + ("A" if text[index] != "A" else "B") + text[index + 1 :]
+            if index == len(text) - 1:
+                continue  # its last two bits are padding
+            with pytest.raises(NotFound):
+                signer.read(flipped)
+
+    def test_signature_for_another_use_is_refused(self):
+        """The same key under another salt."""
+        with pytest.raises(NotFound):
+            FrameSigner(["a"]).read(URLSafeTimedSerializer("a", salt="other").dumps(["figure", 1, None]))
+
+    def test_signed_nonsense_is_refused(self):
+        """A list of another length is nothing."""
+        signer = FrameSigner(["a"])
+        with pytest.raises(NotFound):
+            signer.read(signer._serializer.dumps(["figure"]))
+
+    def test_older_keys_still_verify(self):
+        """The newest signs; a rotation breaks nothing."""
+        old, new, both = FrameSigner(["old"]), FrameSigner(["new"]), FrameSigner(["new", "old"])
+        assert both.read(old.sign("f", 1, None))
+        assert new.read(both.sign("f", 1, None))
+        with pytest.raises(NotFound):
+            old.read(both.sign("f", 1, None))
+
+
+class TestSecrets:
+    def test_made_once_for_the_owner_alone(self, tmp_path):
+        """Two processes on one directory sign with the same key, which nobody else can read."""
+        assert read_secrets(tmp_path) == read_secrets(tmp_path)
+        assert (tmp_path / "signing.keys").stat().st_mode & 0o777 == 0o600
+        assert len(read_secrets(tmp_path)[0]) == 64
+
+    def test_a_line_each(self, tmp_path):
+        """Newest first."""
+        (tmp_path / "signing.keys").write_text("new\nold\n")
+        assert read_secrets(tmp_path) == ["new", "old"]
+
+    def test_directory_that_cannot_be_written(self, tmp_path):
+        """Gives a key of this process alone, another each time."""
+        missing = tmp_path / "none"
+        assert read_secrets(missing) != read_secrets(missing)
+
+    def test_empty_file_is_no_empty_key(self, tmp_path):
+        """A file that a full disk left empty signs with nothing that could be guessed."""
+        (tmp_path / "signing.keys").touch()
+        assert len(read_secrets(tmp_path)[0]) == 64
+        assert os.path.getsize(tmp_path / "signing.keys") == 0
+
+
+async def test_frame_of_a_revoked_link_is_gone(owner, stranger, services):
+    """At once, though its minute is not over."""
+    link = await owner.share(await owner.publish("page", HTML, "text/html"))
+    path = f"/frame/{services.frames.sign(link['figure'], 1, link['id'])}.html"
+    assert (await stranger.get(path)).body == HTML
+    await owner.delete(f"/api/links/{link['id']}")
+    assert (await stranger.get(path)).status == 404
+
+
+async def test_frame_is_in_no_cache(owner, stranger, services):
+    """Its address is good for a minute, and so are its bytes."""
+    figure = await owner.publish("page", HTML, "text/html")
+    answer = await stranger.get(f"/frame/{services.frames.sign(figure['id'], 1, None)}.html")
+    assert answer.headers["Cache-Control"] == "private, no-store"
+
+
+async def test_frame_runs_scripts_only_where_framed(owner, stranger, services):
+    """A browser says that it is a frame; whoever opens the address gets an inert document."""
+    figure = await owner.publish("page", HTML, "text/html")
+    path = f"/frame/{services.frames.sign(figure['id'], 1, None)}.html"
+    framed = (await stranger.get(path, {"Sec-Fetch-Dest": "iframe"})).headers["Content-Security-Policy"]
+    for destination in ({"Sec-Fetch-Dest": "document"}, {}):
+        opened = (await stranger.get(path, destination)).headers["Content-Security-Policy"]
+        assert "script-src" not in opened
+    assert "sandbox allow-scripts" in framed
+
+
+async def test_frame_of_a_picture_is_nothing(owner, stranger, services):
+    """Only HTML is framed; and a figure or version that is not there is 404."""
+    figure = await owner.publish("sales", png())
+    for what in ((figure["id"], 1), (figure["id"], 9), ("A" * 16, 1)):
+        assert (await stranger.get(f"/frame/{services.frames.sign(*what, None)}.html")).status == 404

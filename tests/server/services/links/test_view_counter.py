@@ -1,0 +1,117 @@
+"""How often links are seen: who is a client, who is a robot, when it is written."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+from tornado.httputil import HTTPHeaders
+
+from jupyter_figserve.server.services.links.view_counter import is_robot
+from jupyter_figserve.store.catalog import links
+
+from ...conftest import DEADLINE
+
+
+def request(agent: str = "Mozilla/5.0", address: str = "192.0.2.1"):
+    return SimpleNamespace(remote_ip=address, headers=HTTPHeaders({"User-Agent": agent}))
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+        "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
+        "Slack-ImgProxy (+https://api.slack.com/robots)",
+        "facebookexternalhit/1.1",
+        "WhatsApp/2.23",
+        "TelegramBot (like TwitterBot)",
+        "Twitterbot/1.0",
+        "Mozilla/5.0 (compatible; Discordbot/2.0; +https://discordapp.com)",
+        "Mattermost-Bot/1.1",
+        "Mastodon/4.2 (http.rb/5.1; +https://example.social/)",
+        "SkypeUriPreview Preview/0.5",
+        "Iframely/1.3.1",
+    ],
+)
+def test_preview_robots_are_known(agent):
+    """Programs that fetch a link where somebody pasted it."""
+    assert is_robot(request(agent))
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0",
+        "Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19 Safari/605.1.15",
+        "curl/8.0",
+        "python-requests/2.32",
+        "Bottle/1.0",
+        "",
+    ],
+)
+def test_people_and_programs_are_not_robots(agent):
+    """Also where the letters occur within a word."""
+    assert not is_robot(request(agent))
+
+
+class TestCounting:
+    """As the catalog has it after a flush."""
+
+    @pytest.fixture
+    def seen(self, owner, services, clock):
+        """Makes a link, notes views of it (after how many seconds, by whom), and tells how many there were."""
+
+        async def count(*noted) -> int:
+            made = await owner.share(await owner.publish())
+            link = links.find(services.store.catalog.reader, made["id"])
+            for moment, who in noted:
+                clock.advance(moment)
+                services.views.note(link, who)
+            await services.views.flush()
+            return links.find(services.store.catalog.reader, made["id"]).seen
+
+        return count
+
+    async def test_one_client_counts_once_in_ten_minutes(self, seen):
+        """Then again, also when it has come in between."""
+        assert await seen((0, request()), (599, request())) == 1
+        assert await seen((0, request()), (600, request())) == 2
+        assert await seen((0, request()), (400, request()), (400, request())) == 2
+
+    async def test_clients_are_told_apart(self, seen):
+        """By address and browser."""
+        assert await seen((0, request("a")), (0, request("b")), (0, request("a", "192.0.2.2"))) == 3
+
+    async def test_clock_that_jumps_back_counts(self, seen):
+        """Rather than counting nothing until it has caught up."""
+        assert await seen((0, request()), (-3600, request())) == 2
+
+    async def test_robots_do_not_count(self, seen):
+        """At all."""
+        assert await seen((0, request("Googlebot"))) == 0
+
+
+async def test_views_are_written_by_themselves(owner, stranger, services, monkeypatch):
+    """A moment after they happened, without anybody asking."""
+    monkeypatch.setattr("jupyter_figserve.server.services.links.view_counter._FLUSH_SECONDS", 0.0)
+    made = await owner.share(await owner.publish())
+    stamp = services.store.catalog.stamp()
+    await stranger.get(made["url"])
+    async with asyncio.timeout(DEADLINE):
+        while services.store.catalog.stamp() == stamp:
+            await stranger.get("/api/status")
+    assert links.find(services.store.catalog.reader, made["id"]).seen == 1
+
+
+async def test_nobody_can_be_looked_up(owner, stranger, services):
+    """What the catalog keeps of a client is a hash that differs from link to link."""
+    figure = await owner.publish()
+    client = stranger.having(User_Agent="Unmistakable/1.0")
+    for _ in range(2):
+        assert (await client.get((await owner.share(figure, views=5))["url"])).status == 200
+    rows = services.store.catalog.reader.exec_driver_sql("select client from viewers").scalars().all()
+    assert len(set(rows)) == 2
+    for file in services.store.directory.rglob("*"):
+        assert not file.is_file() or b"Unmistakable" not in file.read_bytes()

@@ -1,0 +1,273 @@
+"""Detached live figures before the sandbox: what is kept, what is asked of it, and what is never opened."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jupyter_figserve.errors import CodeFailed, InvalidInput
+from jupyter_figserve.model.figures import Identity, digest_of
+from jupyter_figserve.model.live import Declaration
+from jupyter_figserve.model.parameters import Parameter, Parameters
+from jupyter_figserve.sandbox.fake import LIBRARIES
+from jupyter_figserve.sandbox.renderer import Report
+from jupyter_figserve.server.services.live.detached import differences, unfit
+from jupyter_figserve.store.catalog import detached, live_figures, quotas
+
+DECLARATION = Declaration("animal", Parameters((Parameter("n", "int", default=1),)), digest="d", revision="r")
+PICKLE = b"\x80\x05K\x01."
+
+
+def form(source: bytes = PICKLE, **words: Any) -> tuple[bytes, dict[str, str]]:
+    function = {"declaration": DECLARATION.as_json(), "libraries": LIBRARIES} | words
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="function"\r\n\r\n' + json.dumps(function).encode()
+        + b'\r\n--x\r\nContent-Disposition: form-data; name="source"; filename="s"\r\n'
+        + b"Content-Type: application/octet-stream\r\n\r\n" + source + b"\r\n--x--\r\n"
+    )  # fmt: skip
+    return body, {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+@pytest.fixture
+def record(services):
+    """A live figure that kernel k1 offered, and that no kernel offers now."""
+    identity = Identity(services.settings.owner, services.settings.scope, "a.ipynb", "", "animal")
+    now = services.store.clock()
+    return services.store.write(lambda c: live_figures.offer(c, identity, "k1", DECLARATION, now)).result()
+
+
+@pytest.fixture
+def detach(owner, record):
+    async def post(source: bytes = PICKLE, **words: Any):
+        body, headers = form(source, **words)
+        return await owner.ask("POST", f"/api/live/{record.id}/source", body, headers)
+
+    return post
+
+
+async def test_every_address_is_answered_by_the_sandbox(detach, owner, record, renderer):
+    """With the checked parameters and sizes, opened from the bytes that were sent, and no cache of its own."""
+    answer = await detach()
+    assert (answer.status, answer.json()["digest"]) == (201, digest_of(PICKLE))
+    (trial,) = renderer.jobs
+    assert (trial.kind, trial.source, dict(trial.arguments)) == ("function", PICKLE, {})
+    for address in ("/live/k1/animal", f"/live/f/{record.id}"):
+        for _ in range(2):
+            answer = await owner.get(f"{address}.png", n=5, width=320)
+            assert (answer.status, answer.headers["Cache-Status"]) == (200, "figserve; fwd=miss")
+        job = renderer.jobs[-1]
+        assert (dict(job.arguments), job.options.width, job.source) == ({"n": 5}, 320, PICKLE)
+        assert (await owner.get(f"{address}.png", n="x")).code == "invalid_parameter"
+    assert len(renderer.jobs) == 5
+    (row,) = (await owner.get("/api/live")).json()["live"]
+    assert (row["id"], row["detached"], row["session"], row["busy"]) == (record.id, True, None, False)
+    assert (await owner.get("/api/live", session="k1")).json()["live"] == [row]
+    assert (await owner.get("/api/live", session="k2")).json()["live"] == []
+
+
+async def test_density_is_the_sandboxs_to_draw(detach, owner, record, renderer):
+    """It is asked for what the page asks for."""
+    await detach()
+    answer = await owner.get(f"/live/f/{record.id}.png", _density=2)
+    assert (answer.status, answer.headers["Content-DPR"], renderer.jobs[-1].density) == (200, "2", 2)
+    answer = await owner.get(f"/live/f/{record.id}.png")
+    assert ("Content-DPR" in answer.headers, renderer.jobs[-1].density) == (False, 1)
+
+
+async def test_version_that_only_the_kernel_could_tell_is_the_sources(detach, owner, record, renderer):
+    """What is closed over does not change: drawn once, 304 for whoever has it, and drawn anew when detached anew."""
+    words = replace(DECLARATION, is_versioned=True).as_json()
+    await detach(declaration=words)
+    renderer.jobs.clear()
+    first = await owner.get(f"/live/f/{record.id}.png")
+    again = await owner.get(f"/live/f/{record.id}.png", {"If-None-Match": first.headers["ETag"]})
+    kept = await owner.get(f"/live/f/{record.id}.png")
+    assert (first.status, again.status, kept.status, len(renderer.jobs)) == (200, 304, 200, 1)
+    assert kept.headers["Cache-Status"] == "figserve; hit"
+    await detach(b"\x80\x05K\x02.", declaration=words)
+    renderer.jobs.clear()
+    other = await owner.get(f"/live/f/{record.id}.png", {"If-None-Match": first.headers["ETag"]})
+    assert (other.status, len(renderer.jobs)) == (200, 1)
+    assert other.headers["ETag"] != first.headers["ETag"]
+
+
+async def test_missing_module_is_named(detach, renderer, services, record):
+    """With what can be done, and without a hint at versions."""
+
+    def fail(job):
+        raise CodeFailed("ModuleNotFoundError: No module named 'bears.den'", kind="ModuleNotFoundError")
+
+    renderer.answer = fail
+    answer = await detach(libraries=LIBRARIES | {"numpy": "0.1"})
+    assert (answer.status, answer.code) == (422, "not_detachable")
+    assert "needs the module bears.den" in answer.json()["error"]
+    assert "0.1" not in answer.json()["error"]
+    assert services.detached.find(record.id) is None
+
+
+async def test_late_function_is_told_as_such(detach, owner, record, renderer, services):
+    """There is no kernel to speak of."""
+    await detach(declaration=replace(DECLARATION, timeout=0.05).as_json())
+    renderer.gate.clear()
+    answer = await owner.get(f"/live/f/{record.id}.png")
+    renderer.gate.set()
+    assert (answer.status, answer.code) == (504, "deadline_exceeded")
+    assert answer.json()["error"].startswith("The function did not draw this within 0.05 seconds")
+
+
+async def test_equal_requests_are_one_job(detach, owner, record, renderer):
+    """Those who ask for the same while it is drawn; another wish is another job at the same time."""
+    await detach()
+    renderer.gate.clear()
+    renderer.jobs.clear()
+    asked = [asyncio.ensure_future(owner.get(f"/live/f/{record.id}.png", n=n)) for n in (1, 1, 1, 2)]
+    async with asyncio.timeout(20):
+        while len(renderer.jobs) < 2:
+            await asyncio.sleep(0)
+    (row,) = (await owner.get("/api/live")).json()["live"]
+    assert row["busy"]
+    renderer.gate.set()
+    assert [answer.status for answer in await asyncio.gather(*asked)] == [200] * 4
+    assert len(renderer.jobs) == 2
+
+
+async def test_python_that_does_not_fit_is_told_with_both(detach, renderer, services, record):
+    """Before anything is opened; at a later call too, when the sandbox has become another."""
+    answer = await detach(libraries={"python": "3.9"})
+    assert (answer.status, answer.code) == (409, "version_mismatch")
+    assert "Python 3.9" in answer.json()["error"]
+    assert LIBRARIES["python"] in answer.json()["error"]
+    assert renderer.jobs == []
+    assert services.detached.find(record.id) is None
+
+
+async def test_sandbox_that_became_another_opens_nothing(detach, owner, record, renderer):
+    """What was detached by the Python of then is not run by that of now: 422 with both."""
+    await detach()
+    renderer.report = replace(renderer.report, libraries=LIBRARIES | {"python": "3.99"})
+    renderer.jobs.clear()
+    answer = await owner.get(f"/live/f/{record.id}.png", n=3)
+    assert (answer.status, answer.code, renderer.jobs) == (422, "version_mismatch", [])
+    assert "3.99" in answer.json()["error"]
+
+
+async def test_function_that_fails_there_is_not_kept(detach, renderer, services, record):
+    """Its failure is told, and where libraries differ, both versions; what was kept before stays."""
+    await detach()
+
+    def fail(job):
+        raise CodeFailed("ModuleNotFoundError: numpy._core", kind="ModuleNotFoundError")
+
+    renderer.answer = fail
+    answer = await detach(b"other")
+    assert (answer.status, answer.code) == (422, "not_detachable")
+    assert "numpy._core" in answer.json()["error"]
+    answer = await detach(b"other", libraries=LIBRARIES | {"numpy": "9.9"})
+    assert (answer.status, answer.code) == (422, "version_mismatch")
+    assert "numpy 9.9 in the kernel, 2.4.6 in the sandbox" in answer.json()["error"]
+    assert services.detached.find(record.id).source.digest == digest_of(PICKLE)
+
+
+async def test_function_without_defaults_is_kept_when_it_was_opened(detach, renderer):
+    """A missing value is no failure: the function itself was there to miss it."""
+
+    def miss(job):
+        raise InvalidInput("n is missing")
+
+    renderer.answer = miss
+    assert (await detach()).status == 201
+
+
+async def test_without_a_sandbox_it_is_said(detach, renderer):
+    """503 with the reason and what to do instead."""
+    renderer.report = Report("none", ("No user namespaces.",))
+    answer = await detach()
+    assert (answer.status, answer.code) == (503, "sandbox_unavailable")
+    assert "No user namespaces. freeze(" in answer.json()["error"]
+
+
+async def test_changed_bytes_are_not_opened(detach, owner, services, record, renderer, caplog):
+    """What somebody else wrote into the store reaches no sandbox; without the bytes it is 503."""
+    await detach()
+    digest = digest_of(PICKLE)
+    (path,) = [one for one in (services.store.directory / "blobs").rglob("*") if one.name.endswith(digest[4:])]
+    path.chmod(0o600)
+    path.write_bytes(b"cos\nsystem\n.")
+    renderer.jobs.clear()
+    answer = await owner.get(f"/live/f/{record.id}.png")
+    assert (answer.status, answer.code, renderer.jobs) == (500, "source_damaged", [])
+    path.unlink()
+    answer = await owner.get(f"/live/f/{record.id}.png")
+    assert (answer.status, answer.code, renderer.jobs) == (503, "blob_missing", [])
+
+
+async def test_undetaching_gives_the_room_back(detach, owner, services, record):
+    """The function is forgotten, its blob unheld, its bytes no longer the owner's; once more is 404."""
+    reader, mine = services.store.catalog.reader, services.settings.owner
+    await detach(b"first")
+    await detach()
+    assert quotas.read(reader, "owner", mine).bytes == len(PICKLE)
+    address = f"/api/live/{record.id}/source"
+    assert (await owner.delete(address)).status == 204
+    assert quotas.read(reader, "owner", mine).bytes == 0
+    assert detached.find(reader, record.id) is None
+    refs = dict(reader.exec_driver_sql("select digest, refs from blobs").fetchall())
+    assert refs == {digest_of(b"first"): 0, digest_of(PICKLE): 0}
+    assert (await owner.delete(address)).code == "not_detached"
+    assert (await owner.get(f"/live/f/{record.id}.png", n=2)).code == "kernel_gone"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"", {"Content-Type": "multipart/form-data; boundary=x"}),
+        (PICKLE, {"Content-Type": "application/octet-stream"}),
+        form(b""),
+        form(declaration={"name": "animal"}),
+        form(declaration=DECLARATION.as_json() | {"name": "other"}),
+    ],
+)
+async def test_malformed_forms(owner, record, renderer, body, headers):
+    """400, and the sandbox is not asked."""
+    answer = await owner.ask("POST", f"/api/live/{record.id}/source", body, headers)
+    assert (answer.status, renderer.jobs) == (400, [])
+
+
+async def test_who_may(stranger, owner, record, make_key, services, renderer):
+    """Nobody without a login; no key that only reads; another owner's live figure is unknown."""
+    body, headers = form()
+    address = f"/api/live/{record.id}/source"
+    assert (await stranger.ask("POST", address, body, headers)).status in (401, 403)
+    reading = replace(stranger, headers={"X-API-Key": await make_key("read")})
+    assert (await reading.ask("POST", address, body, headers)).status == 403
+    other = replace(stranger, headers={"X-API-Key": await make_key("publish", owner="eve")})
+    assert (await other.ask("POST", address, body, headers)).status == 404
+    assert (await other.delete(address)).status == 404
+    assert renderer.jobs == []
+
+
+class TestBounded:
+    @pytest.fixture
+    def figserve_config(self):
+        return {"detach_bytes": 1_000, "owner_quota": {"figures": 0, "bytes": 900}}
+
+    async def test_too_large(self, detach, renderer):
+        """Beyond the trait 413, beyond the quota 507; neither is kept."""
+        answer = await detach(b"x" * 1_001)
+        assert (answer.status, renderer.jobs) == (413, [])
+        assert "FigServe.detach_bytes" in answer.json()["error"]
+        assert (await detach(b"x" * 901)).status == 507
+        assert (await detach(b"x" * 900)).status == 201
+        assert (await detach(b"y" * 900)).status == 201
+
+
+def test_versions_that_fit():
+    """One minor of Python; libraries of which both are known."""
+    assert unfit({"python": "3.11"}, {"python": "3.11"}) is None
+    assert unfit({}, {"python": "3.11"}) is None
+    assert "Python 3.12" in (unfit({"python": "3.11"}, {"python": "3.12"}) or "")
+    assert differences({"numpy": "2", "pandas": "2"}, {"numpy": "1"}) == "numpy 2 in the kernel, 1 in the sandbox"

@@ -1,0 +1,96 @@
+"""What kernels offer: entered once, found by kernel and by lasting id, told when it comes, changes and goes."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.model.live import Declaration
+from jupyter_figserve.server.services.live.registry import CHANGED, GONE, OFFERED, Offers, Target
+
+from ...making import FakeKernel
+
+ANIMAL = Declaration("animal", digest="d", revision="1")
+
+
+async def follow(kernel: str) -> str:
+    """Kernels whose name has a dash have a notebook."""
+    return "a.ipynb" if "-" in kernel else ""
+
+
+@pytest.fixture
+def told() -> list[tuple[str, str, str]]:
+    return []
+
+
+@pytest.fixture
+def offers(services, told) -> Offers:
+    made = Offers(services.store, "/srv", follow)
+    made.tell = lambda what, kernel, record: told.append((what, kernel, record.name))
+    return made
+
+
+async def test_one_id_for_all_kernels_of_a_notebook(offers):
+    """The newest kernel answers under it; a kernel without a notebook has figures of its own."""
+    (first,) = await offers.take("ann", "a-1", FakeKernel(), [ANIMAL])
+    (second,) = await offers.take("ann", "a-2", FakeKernel(), [ANIMAL])
+    (alone,) = await offers.take("ann", "k", FakeKernel(), [ANIMAL])
+    assert first.id == second.id != alone.id
+    assert offers.find_lasting(first.id).kernel == "a-2"
+    assert offers.find("a-1", "animal").kernel == "a-1"
+    assert [target.kernel for target in offers.all()] == ["k", "a-2", "a-1"]
+
+
+async def test_what_happens_is_told_once(offers, told):
+    """The same declaration again is no news; another revision is; what is left out goes."""
+    link = FakeKernel()
+    await offers.take("ann", "a-1", link, [ANIMAL, Declaration("other")])
+    await offers.take("ann", "a-1", link, [ANIMAL, Declaration("other")])
+    await offers.take("ann", "a-1", link, [Declaration("animal", digest="d", revision="2")])
+    assert offers.lose("a-1", link)
+    assert told == [
+        (OFFERED, "a-1", "animal"),
+        (OFFERED, "a-1", "other"),
+        (CHANGED, "a-1", "animal"),
+        (GONE, "a-1", "other"),
+        (GONE, "a-1", "animal"),
+    ]
+
+
+async def test_old_line_that_closes_late_takes_nothing_away(offers, told):
+    """A kernel dialled anew before its first line was seen to be down."""
+    old, new = FakeKernel(), FakeKernel()
+    await offers.take("ann", "a-1", old, [ANIMAL])
+    await offers.take("ann", "a-1", new, [ANIMAL])
+    assert not offers.lose("a-1", old)
+    assert offers.find("a-1", "animal").link is new
+    assert offers.lose("a-1", new)
+
+
+async def test_what_is_gone_is_found_without_a_line(offers):
+    """By its kernel and by its id, for its last pictures; what never was is None."""
+    link = FakeKernel()
+    (record,) = await offers.take("ann", "a-1", link, [ANIMAL])
+    offers.lose("a-1", link)
+    for target in (offers.find("a-1", "animal"), offers.find_lasting(record.id)):
+        assert (target.kernel, target.link, target.declaration) == (None, None, ANIMAL)
+    assert offers.find("a-1", "nothing") is None
+    assert offers.find_lasting("nothing") is None
+
+
+async def test_detached_answers_when_no_kernel_does(offers):
+    """And not while one does."""
+    sandbox, link = FakeKernel(), FakeKernel()
+    offers.find_detached = lambda record: Target(record, record.declaration, link=sandbox)
+    (record,) = await offers.take("ann", "a-1", link, [ANIMAL])
+    assert offers.find_lasting(record.id).link is link
+    offers.lose("a-1", link)
+    assert offers.find_lasting(record.id).link is sandbox
+    assert offers.find("a-1", "animal").link is sandbox
+    assert offers.find("a-1", "animal").place == f"detached {record.id}"
+
+
+async def test_read_only_store_still_offers(offers, services, monkeypatch):
+    """With ids of this server's life."""
+    monkeypatch.setattr(services.store.catalog, "read_only_because", "the disk is full")
+    (record,) = await offers.take("ann", "a-1", FakeKernel(), [ANIMAL])
+    assert offers.find_lasting(record.id).kernel == "a-1"

@@ -1,0 +1,560 @@
+"""Capture: every picture that a kernel displays, whatever its language, and nothing that harms the server."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import signal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from jupyter_client.session import Session
+
+from jupyter_figserve.model.figures import MARKER
+from jupyter_figserve.server.services.sessions.capture import SWITCHED_OFF, THROUGH_GATEWAY, Capture, CaptureLimits
+from jupyter_figserve.server.services.sessions.directories import SessionDirectories
+from jupyter_figserve.store.catalog.quotas import Quota
+
+from ....conftest import require_package
+from ....waiting import until
+from ...conftest import DEADLINE
+from ...making import install_bash_kernel, showing
+from ...pictures import SVG, png
+
+KEY = b"a key"
+
+
+class Stream:
+    """A ZMQ stream's part: hands frames to whoever listens."""
+
+    def __init__(self) -> None:
+        self.hear: Any = None
+        self._is_closed = False
+
+    def on_recv(self, hear: Any) -> None:
+        self.hear = hear
+
+    def closed(self) -> bool:
+        return self._is_closed
+
+    def close(self) -> None:
+        self._is_closed, self.hear = True, None
+
+
+class Kernel:
+    """A kernel manager's part, and a kernel that sends signed messages."""
+
+    def __init__(self) -> None:
+        self.session = Session(key=KEY)
+        self.iopub_port = 1
+        self.streams: list[Stream] = []
+
+    def connect_iopub(self) -> Stream:
+        self.streams.append(Stream())
+        return self.streams[-1]
+
+    def frames(self, kind: str, content: Any, parent: str = "r1", key: bytes = KEY, **metadata: Any) -> list[bytes]:
+        sender = Session(key=key)
+        message = sender.msg(kind, content, parent={"msg_id": parent, "session": "s"}, metadata=metadata)
+        return [b"topic", *sender.serialize(message)]
+
+    def send(self, kind: str, content: Any, parent: str = "r1", key: bytes = KEY) -> None:
+        self.streams[-1].hear(self.frames(kind, content, parent, key))
+
+    def begin(self, count: int, parent: str = "r1") -> None:
+        self.send("execute_input", {"code": "", "execution_count": count}, parent)
+
+    def show(self, data: bytes, parent: str = "r1", kind: str = "display_data", display_id: str | None = None) -> None:
+        content = {"data": {"image/png": base64.b64encode(data).decode()}, "metadata": {}}
+        self.send(kind, content | {"transient": {"display_id": display_id} if display_id else {}}, parent)
+
+
+class Manager:
+    """The methods that are wrapped."""
+
+    def __init__(self) -> None:
+        self.kernels: dict[str, Kernel] = {}
+        self.calls: list[str] = []
+
+    def get_kernel(self, kernel: str) -> Kernel:
+        return self.kernels[kernel]
+
+    def start_watching_activity(self, kernel: str) -> None:
+        self.calls.append(f"start {kernel}")
+
+    def stop_watching_activity(self, kernel: str) -> None:
+        self.calls.append(f"stop {kernel}")
+
+    def start(self, kernel: str) -> Kernel:
+        self.kernels[kernel] = Kernel()
+        self.start_watching_activity(kernel)
+        return self.kernels[kernel]
+
+
+@pytest.fixture
+def directories(tmp_path):
+    directories = SessionDirectories(tmp_path / "runtime")
+    directories.open()
+    yield directories
+    directories.close()
+
+
+@pytest.fixture
+def manager() -> Manager:
+    return Manager()
+
+
+@pytest.fixture
+def told() -> list[tuple[str, list[str]]]:
+    return []
+
+
+@pytest.fixture
+def make_capture(directories, manager, told, jp_asyncio_loop):
+    made = []
+
+    def make(is_on: bool = True, **app: Any) -> Capture:
+        capture = Capture(
+            SimpleNamespace(kernel_manager=manager, **app),
+            directories,
+            CaptureLimits(Quota(10, 1_000_000), 100_000, 1_000_000),
+            lambda: 1.0,
+            lambda kernel, news: told.append((kernel, [one.path for one in news])),
+            is_on=is_on,
+        )
+        capture.open()
+        made.append(capture)
+        return capture
+
+    yield make
+
+    async def close() -> None:
+        for capture in made:
+            capture.close()
+
+    jp_asyncio_loop.run_until_complete(close())
+
+
+def paths(capture: Capture, kernel: str = "k") -> list[str]:
+    return [one.path for one in capture.find_ring(kernel)]
+
+
+class TestMessages:
+    """What is made of each message."""
+
+    @pytest.fixture
+    def capture(self, make_capture) -> Capture:
+        return make_capture()
+
+    @pytest.fixture
+    def kernel(self, capture, manager) -> Kernel:
+        return manager.start("k")
+
+    async def test_displays_results_and_updates(self, capture, kernel):
+        """Each shows a picture; an update replaces the picture of its display."""
+        kernel.begin(1)
+        kernel.show(png(), display_id="a")
+        kernel.show(png(), kind="execute_result")
+        kernel.show(png(grey=1), kind="update_display_data", display_id="a", parent="r2")
+        assert paths(capture) == ["cell-1.png", "cell-1-2.png"]
+        ring = capture.find_ring("k")
+        assert ring.read(ring.newest()) == png(grey=1)
+
+    async def test_clear_output_begins_anew(self, capture, kernel):
+        """What is shown after it takes the place of what was shown before."""
+        kernel.begin(1)
+        for grey in range(3):
+            kernel.show(png(grey=grey))
+            kernel.send("clear_output", {"wait": True})
+        assert paths(capture) == ["cell-1.png"]
+
+    async def test_our_own_displays_are_passed_over(self, capture, kernel):
+        """A published figure is there already."""
+        content = {"data": {"image/png": base64.b64encode(png()).decode()}, "metadata": {MARKER: {"figure": "x"}}}
+        kernel.send("display_data", content | {"transient": {}})
+        assert (paths(capture), capture.dropped) == ([], 0)
+
+    async def test_other_messages_are_not_opened(self, capture, kernel, monkeypatch):
+        """Of a stream, a status or a comm only the header is read."""
+        monkeypatch.setattr(Session, "deserialize", lambda *_: pytest.fail("opened"))
+        for kind in ("stream", "status", "comm_msg", "error", "iopub_welcome", "debug_event"):
+            kernel.send(kind, {"text": "x"})
+        assert capture.dropped == 0
+
+    async def test_what_is_not_signed_by_the_kernel_is_dropped(self, capture, kernel):
+        """Another key, no key, a changed content, a message heard twice."""
+        kernel.begin(1)
+        kernel.show(png())
+        content = {"data": {"image/png": base64.b64encode(png()).decode()}, "metadata": {}, "transient": {}}
+        again = kernel.frames("display_data", content)
+        kernel.send("display_data", content, key=b"another")
+        kernel.send("display_data", content, key=b"")
+        changed = kernel.frames("display_data", content)
+        changed[-1] = changed[-1].replace(b"image/png", b"image/jpg")
+        for frames in (changed, again, again):
+            kernel.streams[-1].hear(frames)
+        assert (len(paths(capture)), capture.dropped) == (2, 4)
+
+    @pytest.mark.parametrize(
+        "frames",
+        [
+            [], [b""], [b"<IDS|MSG>"], [b"<IDS|MSG>"] * 9, [b"<IDS|MSG>", b"", b"{}"], [b"<IDS|MSG>", b"", b"[]"],
+            [b"<IDS|MSG>", b"", b'{"msg_type": "display_data"}'], [b"<IDS|MSG>", b"", b"\xff"],
+            [b"<IDS|MSG>", b"", b'{"msg_type": {"a": 1}}', b"{}", b"{}", b"{}"],
+            [b"<IDS|MSG>", b"", b"[" * 100_000],
+        ],
+    )  # fmt: skip
+    async def test_no_frames_break_anything(self, capture, kernel, frames):
+        """Whatever comes is counted and dropped, and the next picture is captured."""
+        kernel.streams[-1].hear(frames)
+        kernel.show(png())
+        assert (paths(capture), capture.dropped) == (["plot.png"], 1)
+
+    @pytest.mark.parametrize(
+        "content", [None, [], "x", 3, {}, {"data": None}, {"data": {"image/png": 3}}, {"data": {"image/png": "ü"}}]
+    )
+    @pytest.mark.parametrize("kind", ["display_data", "update_display_data", "execute_input", "clear_output"])
+    async def test_no_signed_content_breaks_anything(self, capture, kernel, kind, content):
+        """A kernel may sign anything."""
+        kernel.send(kind, json.dumps(content).encode())
+        kernel.show(png())
+        assert len(paths(capture)) == 1
+
+    @pytest.mark.parametrize("parent", [None, [], "x", {"msg_id": 3}, {"msg_id": None}, {}])
+    async def test_no_parent_breaks_anything(self, capture, kernel, parent):
+        """What answers to nothing is a plot of no cell."""
+        sender = Session(key=KEY)
+        content = {"data": {"image/png": base64.b64encode(png()).decode()}, "metadata": {}, "transient": {}}
+        message = sender.msg("display_data", content) | {"parent_header": parent}
+        kernel.streams[-1].hear([b"topic", *sender.serialize(message)])
+        assert paths(capture) in (["plot.png"], [])
+        kernel.show(png())
+        assert "plot" in paths(capture)[0]
+
+    async def test_an_animation_is_told_of_now_and_then(self, capture, kernel, told):
+        """Thirty frames before the next look are one piece of news, and one file."""
+        for grey in range(30):
+            kernel.show(png(grey=grey), display_id="a")
+        await until(lambda: told)
+        assert told == [("k", ["plot.png"])]
+        ring = capture.find_ring("k")
+        assert len(list(ring.directory.iterdir())) == 1
+        assert ring.newest().version == 30
+        kernel.show(png(), display_id="a")
+        tap = capture._taps["k"]
+        assert tap._timer.when() >= tap._flushed + 1.0
+
+    async def test_a_full_disk_is_logged_and_survived(self, capture, kernel, told, monkeypatch, caplog):
+        """What could not be written is dropped; the next picture is tried again."""
+
+        def full(*_: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+        ring = capture.find_ring("k")
+        with monkeypatch.context() as patched:
+            patched.setattr(ring, "_write", full)
+            kernel.show(png())
+            await until(lambda: capture.dropped)
+        assert "No space left on device" in caplog.text
+        kernel.show(png())
+        await until(lambda: told)
+        assert len(paths(capture)) == 1
+
+    async def test_a_mark_is_waited_for(self, capture, kernel):
+        """It comes after all that was displayed before it; one that has come already is known."""
+        waiting = asyncio.ensure_future(capture.wait_for_mark("k", "m1", DEADLINE))
+        await asyncio.sleep(0)
+        mark = {"data": {}, "metadata": {MARKER: {"mark": "m1"}}, "transient": {"display_id": "x"}}
+        kernel.send("update_display_data", mark)
+        assert await waiting
+        assert await capture.wait_for_mark("k", "m1", 0)
+        assert not await capture.wait_for_mark("k", "m2", 0)
+        assert not await capture.wait_for_mark("other", "m1", 0)
+
+
+class TestLife:
+    """When a kernel's sockets, a session or the server come and go."""
+
+    async def test_the_managers_own_methods_are_called(self, make_capture, manager):
+        """With what they are given."""
+        make_capture()
+        manager.start("k")
+        manager.stop_watching_activity("k")
+        assert manager.calls == ["start k", "stop k"]
+
+    async def test_pictures_stay_over_a_restart(self, make_capture, manager):
+        """Jupyter stops and starts to watch when the ports change; the session is the same."""
+        capture = make_capture()
+        kernel = manager.start("k")
+        kernel.show(png())
+        manager.stop_watching_activity("k")
+        assert kernel.streams[0].closed()
+        manager.start_watching_activity("k")
+        kernel.show(png())
+        assert paths(capture) == ["plot-2.png", "plot.png"]
+
+    async def test_other_ports_after_a_crash_are_followed(self, make_capture, manager):
+        """Jupyter does not say so; the same port is left alone."""
+        capture = make_capture()
+        kernel = manager.start("k")
+        capture.renew("k")
+        assert len(kernel.streams) == 1
+        kernel.iopub_port = 2
+        capture.renew("k")
+        assert [stream.closed() for stream in kernel.streams] == [True, False]
+        capture.renew("other")
+
+    async def test_the_end_of_a_session_takes_its_pictures(self, make_capture, manager):
+        """Files and directory too."""
+        capture = make_capture()
+        kernel = manager.start("k")
+        kernel.show(png())
+        directory = capture.find_ring("k").directory
+        capture.end("k")
+        assert capture.find_ring("k") is None
+        assert not directory.exists()
+        assert kernel.streams[0].closed()
+        capture.end("k")
+
+    async def test_kernels_that_went_without_a_word_are_swept(self, make_capture, manager):
+        """Those that are alive are left alone."""
+        capture = make_capture()
+        for name in ("k", "gone"):
+            manager.start(name)
+        capture.sweep({"k"})
+        assert capture.find_ring("gone") is None
+        assert capture.find_ring("k") is not None
+
+    async def test_a_kernel_that_cannot_be_heard_starts_all_the_same(self, make_capture, manager, caplog):
+        """The failure is ours alone, and logged."""
+        capture = make_capture()
+        manager.kernels["k"] = SimpleNamespace()
+        manager.start_watching_activity("k")
+        assert manager.calls == ["start k"]
+        assert "is not captured" in caplog.text
+        assert capture.dropped == 0
+
+    async def test_close_restores_the_manager(self, make_capture, manager):
+        """Nothing of ours is left on the instance."""
+        capture = make_capture()
+        kernel = manager.start("k")
+        assert "start_watching_activity" in vars(manager)
+        capture.close()
+        assert {"start_watching_activity", "stop_watching_activity"}.isdisjoint(vars(manager))
+        assert kernel.streams[0].closed()
+
+    async def test_two_extensions_may_wrap(self, make_capture, manager):
+        """Who came later goes on after our end; who came earlier is called all the time."""
+        heard = []
+
+        def wrap(name: str) -> None:
+            below = manager.start_watching_activity
+
+            def start_watching_activity(kernel: str) -> None:
+                heard.append(name)
+                below(kernel)
+
+            manager.start_watching_activity = start_watching_activity
+
+        wrap("earlier")
+        capture = make_capture()
+        wrap("later")
+        manager.start("k")
+        capture.close()
+        manager.start("l")
+        assert heard == ["later", "earlier"] * 2
+        assert manager.calls == ["start k", "start l"]
+        assert capture.find_ring("l") is None
+
+    async def test_switched_off_it_touches_nothing(self, make_capture, manager):
+        """And says why."""
+        capture = make_capture(is_on=False)
+        assert capture.why_off == SWITCHED_OFF
+        assert "start_watching_activity" not in vars(manager)
+
+    async def test_behind_a_gateway_it_says_once_that_it_is_off(self, make_capture, manager, caplog):
+        """In the log and in its state; the manager is left alone."""
+        capture = make_capture(gateway_config=SimpleNamespace(gateway_enabled=True))
+        manager.start("k")
+        assert capture.why_off == THROUGH_GATEWAY
+        assert [record.message for record in caplog.records] == [THROUGH_GATEWAY]
+        assert "start_watching_activity" not in vars(manager)
+
+    async def test_without_a_runtime_directory_it_is_off(self, make_capture, manager, directories):
+        """There is nowhere to keep anything."""
+        directories.problem = "It cannot be written."
+        capture = make_capture()
+        manager.start("k")
+        assert capture.why_off == "It cannot be written."
+        assert capture.find_ring("k") is None
+
+    async def test_the_methods_are_those_of_jupyter(self, jp_serverapp):
+        """A version of Jupyter that has them no longer is found out here."""
+        manager = jp_serverapp.kernel_manager
+        for name in ("start_watching_activity", "stop_watching_activity"):
+            wrapped = vars(manager)[name]
+            assert wrapped.__wrapped__.__func__ is getattr(type(manager), name)
+
+
+@pytest.mark.kernel
+class TestRealKernels:
+    """ipykernel and a kernel of another language, started through Jupyter's API."""
+
+    async def names(self, owner, kernel: str) -> list[str]:
+        return [plot["path"] for plot in (await owner.get(f"/plots/{kernel}")).json()["plots"]]
+
+    async def wait_for(self, services, kernel: str, count: int) -> None:
+        await until(lambda: (ring := services.capture.find_ring(kernel)) is not None and len(ring) >= count)
+
+    async def test_every_kind_of_display(self, jupyter, owner, services):
+        """Displays, results and updates of PNG and SVG, each served with its bytes; a publish is not taken twice."""
+        kernel = await jupyter.start()
+        await jupyter.run(kernel, showing(png(), "a") + "\n" + showing(SVG, mimetype="image/svg+xml"))
+        await jupyter.run(kernel, "from IPython.display import SVG\nSVG(" + repr(SVG.decode()) + ")")
+        await jupyter.run(kernel, showing(png(grey=1), "a").replace(")", ", update=True)"))
+        await jupyter.run(kernel, "import jupyter_figserve as f\nf.publish(" + repr(png(grey=2)) + ", 'own')")
+        await jupyter.run(kernel, "f.last()")
+        assert await self.names(owner, kernel) == ["own.png", "cell-1.png", "cell-2.svg", "cell-1-2.svg"]
+        shown = await owner.get(f"/plots/{kernel}/cell-1.png")
+        assert (shown.body, shown.mimetype) == (png(grey=1), "image/png")
+        assert (await owner.get(f"/plots/{kernel}/cell-1-2.svg")).body == SVG
+
+    async def test_restart_interrupt_and_shutdown(self, jupyter, owner, services):
+        """Pictures stay over a restart, in names of another run, and over an interrupt; shutdown takes them."""
+        kernel = await jupyter.start()
+        await jupyter.run(kernel, showing(png()))
+        await self.wait_for(services, kernel, 1)
+        await jupyter.ask("POST", f"kernels/{kernel}/restart")
+        await jupyter.run(kernel, showing(png()))
+        await self.wait_for(services, kernel, 2)
+        await jupyter.ask("POST", f"kernels/{kernel}/interrupt")
+        assert await self.names(owner, kernel) == ["run-2-cell-1.png", "cell-1.png"]
+        await jupyter.ask("DELETE", f"kernels/{kernel}")
+        await until(lambda: services.capture.find_ring(kernel) is None)
+        assert await self.names(owner, kernel) == []
+        assert (await owner.get(f"/plots/{kernel}/cell-1.png")).json() == {
+            "error": "Plot not found",
+            "code": "plot_not_found",
+        }
+
+    async def test_a_crash_that_jupyter_mends(self, jupyter, owner, services):
+        """The session goes on, and what it shows after is captured too."""
+        kernel = await jupyter.start()
+        await jupyter.run(kernel, showing(png()))
+        await self.wait_for(services, kernel, 1)
+        process = int(await jupyter.run(kernel, "import os; print(os.getpid())"))
+        manager = jupyter.manager.get_kernel(kernel)
+        os.kill(process, signal.SIGKILL)
+        await until(lambda: getattr(manager.provisioner, "pid", None) not in (None, process) and manager.ready.done())
+        await jupyter.run(kernel, showing(png(grey=1)))
+        await self.wait_for(services, kernel, 2)
+        assert await self.names(owner, kernel) == ["run-2-cell-1.png", "cell-1.png"]
+
+    async def test_a_death_that_jupyter_does_not_tell(self, jupyter, owner, services, stranger):
+        """When Jupyter gives up, the session has ended: key and plots are gone, but what was published stays."""
+        kernel = await jupyter.start()
+        code = "import os, json, jupyter_figserve as f\nf.publish(" + repr(png()) + ", 'stays')\n" + showing(png())
+        code += "\n(f.plots_dir() / 'dropped.svg').write_text(" + repr(SVG.decode()) + ")"
+        code += "\nprint(json.dumps([os.getpid(), os.environ['KERNEL_FIGSERVE_KEY'], str(f.plots_dir())]))"
+        process, key, directory = json.loads(await jupyter.run(kernel, code))
+        await self.wait_for(services, kernel, 1)
+        assert len(await self.names(owner, kernel)) == 3
+        jupyter.manager.get_kernel(kernel)._restarter.restart_limit = 0
+        os.kill(process, signal.SIGKILL)
+        await until(lambda: services.capture.find_ring(kernel) is None)
+        await asyncio.wrap_future(services.store.write(lambda connection: None))
+        assert await self.names(owner, kernel) == ["stays.png"]
+        assert not os.path.exists(directory)
+        assert (await stranger.bearing(key).get("/api/figures")).status == 401
+        (session,) = (await owner.get("/api/sessions")).json()["sessions"]
+        assert (session["id"], session["figures"], session["plots"]) == (kernel, 1, 0)
+        assert session["ended"] is not None
+
+    async def test_a_kernel_of_another_language(self, jupyter, owner, services, jp_data_dir, tmp_path):
+        """bash displays a picture; it is captured as any other, updates too."""
+        require_package("bash_kernel")
+        install_bash_kernel(jp_data_dir)
+        (tmp_path / "x.png").write_bytes(png())
+        kernel = await jupyter.start("bash")
+        await jupyter.run(kernel, f"cat {tmp_path}/x.png | display")
+        await self.wait_for(services, kernel, 1)
+        (name,) = await self.names(owner, kernel)
+        assert (await owner.get(f"/plots/{kernel}/{name}")).body == png()
+        assert name == "cell-1.png"
+        await jupyter.run(kernel, f'cp {tmp_path}/x.png "$KERNEL_FIGSERVE_PLOTS/from bash.png"')
+        assert (await owner.get(f"/plots/{kernel}/from%20bash.png")).body == png()
+
+
+class TestSwitchedOff:
+    @pytest.fixture
+    def figserve_config(self):
+        return {"capture": False}
+
+    async def test_the_status_says_so(self, stranger):
+        """With the reason."""
+        assert (await stranger.get("/api/status")).json()["capture"] == {"on": False, "why": SWITCHED_OFF, "dropped": 0}
+
+    @pytest.mark.kernel
+    async def test_nothing_is_captured_and_last_says_why(self, jupyter, owner):
+        """Files are served all the same."""
+        kernel = await jupyter.start()
+        await jupyter.run(kernel, showing(png()))
+        code = "import jupyter_figserve as f\ntry: f.last()\nexcept f.FigServeError as error: print(error)"
+        assert SWITCHED_OFF in await jupyter.run(kernel, code)
+        await jupyter.run(kernel, "(f.plots_dir() / 'x.png').write_bytes(" + repr(png()) + ")")
+        assert [plot["path"] for plot in (await owner.get(f"/plots/{kernel}")).json()["plots"]] == ["x.png"]
+
+
+PUBLISH_AND_SHOW = f"""
+import jupyter_figserve as f
+f.publish({png()!r}, "stays")
+{showing(png(grey=1))}
+(f.plots_dir() / "dropped.svg").write_text({SVG.decode()!r})
+print(f.last().path, f.plots_dir())
+"""
+
+
+@pytest.mark.kernel
+class TestServers:
+    """Servers in processes of their own that end, are killed, and are started again."""
+
+    @pytest.mark.parametrize("how", ["stop", "kill"])
+    def test_figures_survive_the_server_and_captured_plots_do_not(self, make_server, how):
+        """After a killed server too, whose directories go with the next start; its session ends by its silence."""
+        server = make_server()
+        with server.kernel("a.ipynb") as kernel:
+            path, directory = kernel.run(PUBLISH_AND_SHOW).stdout.split()
+            plots = server.fetch(f"figserve/plots/{kernel.kernel_id}").json()["plots"]
+            assert {plot["origin"] for plot in plots} == {"published", "captured", "file"}
+            process = int(kernel.run("import os; print(os.getpid())").stdout)
+            getattr(server, how)()
+        assert os.path.exists(directory) == (how == "kill")
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+        server.restart()
+        plots = server.fetch(f"figserve/plots/{kernel.kernel_id}").json()["plots"]
+        assert [(plot["path"], plot["origin"]) for plot in plots] == [("stays.png", "published")]
+        assert server.fetch(plots[0]["url"]).body == png()
+        assert server.fetch(f"figserve/plots/{kernel.kernel_id}/{path}").status == 404
+        with server.kernel("a.ipynb") as another:
+            assert "cell-1.png" in another.run(PUBLISH_AND_SHOW).stdout
+        assert not os.path.exists(directory)
+        if how == "kill":
+            assert "Removed the session directories of 1 servers that have gone." in server.log
+
+    def test_behind_a_gateway_it_is_said_clearly(self, make_server):
+        """Once in the log, and in the status; kernels start, and have their session."""
+        gateway = make_server()
+        url = f"--GatewayClient.url={gateway.url.rstrip('/')}"
+        server = make_server(args=[url, f"--GatewayClient.auth_token={gateway.token}"])
+        assert server.fetch("figserve/api/status").json()["capture"]["why"] == THROUGH_GATEWAY
+        for _ in range(2):
+            kernel = server.fetch("api/kernels", method="POST", body={"name": "python3"}).json()["id"]
+        assert server.fetch(f"figserve/plots/{kernel}").json() == {"session": kernel, "plots": []}
+        last = server.fetch(f"figserve/api/sessions/{kernel}/last")
+        assert (last.status, last.json()["code"]) == (409, "capture_off")
+        assert server.log.count(THROUGH_GATEWAY) == 1

@@ -1,0 +1,149 @@
+"""Directories of sessions in the runtime directory: private, gone with their session and their server."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from jupyter_figserve.server.services.sessions.directories import SessionDirectories
+
+
+def open_in(parent):
+    directories = SessionDirectories(parent)
+    directories.open()
+    return directories
+
+
+@pytest.fixture
+def parent(tmp_path):
+    return tmp_path / "runtime" / "figserve"
+
+
+@pytest.fixture
+def directories(parent):
+    directories = open_in(parent)
+    yield directories
+    directories.close()
+
+
+def wait(directories: SessionDirectories) -> None:
+    """Until what is removed has been removed."""
+    directories._remover.submit(lambda: None).result(20)
+
+
+def servers(parent):
+    return sorted(path for path in parent.glob("server-*"))
+
+
+def test_directories_are_private(directories, parent):
+    """All of them 0700, whatever the umask."""
+    before = os.umask(0)
+    try:
+        made = directories.make("plots")
+    finally:
+        os.umask(before)
+    assert made.name.startswith("plots-")
+    for path in (made, made.parent, parent):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+
+
+def test_a_directory_ends_with_its_kernel(directories):
+    """It is out of sight at once, with all that lies in it."""
+    made = directories.make("plots")
+    directories.bind(made, "kernel")
+    (made / "sub").mkdir()
+    (made / "sub" / "x.png").write_bytes(b"x")
+    assert directories.find("kernel") == made
+    directories.remove("kernel")
+    assert directories.find("kernel") is None
+    assert not made.exists()
+    wait(directories)
+    assert not list(made.parent.glob("*plots*"))
+    directories.remove("kernel")
+
+
+def test_removing_follows_no_link(directories, tmp_path):
+    """What a link in it points to stays."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "x.png").write_bytes(b"x")
+    made = directories.make("plots")
+    (made / "link").symlink_to(tmp_path / "mine")
+    directories.discard(made)
+    wait(directories)
+    assert (tmp_path / "mine" / "x.png").read_bytes() == b"x"
+
+
+def test_a_directory_swapped_for_a_link_is_no_way_out(directories, tmp_path):
+    """A kernel may replace its directory; only the link goes."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "x.png").write_bytes(b"x")
+    made = directories.make("plots")
+    made.rmdir()
+    made.symlink_to(tmp_path / "mine")
+    directories.discard(made)
+    wait(directories)
+    assert (tmp_path / "mine" / "x.png").read_bytes() == b"x"
+
+
+def test_a_kernel_bound_again_has_the_new_one(directories):
+    """The old one goes."""
+    first, second = directories.make("plots"), directories.make("plots")
+    directories.bind(first, "kernel")
+    directories.bind(second, "kernel")
+    directories.bind(None, "kernel")
+    assert directories.find("kernel") == second
+    assert not first.exists()
+
+
+def test_close_leaves_nothing(parent):
+    """The server's own directory goes with it."""
+    directories = open_in(parent)
+    directories.bind(directories.make("plots"), "kernel")
+    directories.close()
+    assert servers(parent) == []
+    assert directories.make("plots") is None
+    assert directories.find("kernel") is None
+
+
+def test_what_a_killed_server_left_goes_with_the_next_start(parent, caplog):
+    """A lock tells that nobody lives there; a living server's is left alone, and what went is logged."""
+    code = (
+        "import os, sys; from pathlib import Path;"
+        "from jupyter_figserve.server.services.sessions.directories import SessionDirectories as S;"
+        "d = S(Path(sys.argv[1])); d.open(); (d.make('plots') / 'x.png').write_bytes(b'x');"
+        "print(d._own, flush=True); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(parent)], stdout=subprocess.PIPE)
+    (dead,) = servers(parent)
+    living = open_in(parent)
+    wait(living)
+    assert not dead.exists()
+    kept = living.make("plots")
+    with caplog.at_level(logging.INFO, "jupyter_figserve"):
+        other = open_in(parent)
+        wait(other)
+    assert kept.exists()
+    assert servers(parent) == sorted([living._own, other._own])
+    (parent / "server-1-abandoned").mkdir()
+    with caplog.at_level(logging.INFO, "jupyter_figserve"):
+        assert other.sweep() == 1
+    assert "1 servers" in caplog.text
+    living.close()
+    other.close()
+
+
+def test_a_runtime_directory_that_cannot_be_written_is_said_once(tmp_path, caplog):
+    """The server goes on without session directories."""
+    (tmp_path / "file").write_text("")
+    directories = open_in(tmp_path / "file" / "figserve")
+    assert directories.problem.startswith("Jupyter's runtime directory cannot be written")
+    assert len(caplog.records) == 1
+    assert directories.make("plots") is None
+    assert directories.sweep() == 0
+    directories.bind(None, "kernel")
+    directories.close()

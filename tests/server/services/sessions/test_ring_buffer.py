@@ -1,0 +1,255 @@
+"""The ring of a session's pictures: what is one picture, what it is called, and what makes room."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.model.formats import FORMATS
+from jupyter_figserve.server.services.sessions.ring_buffer import CellNames, Ring
+from jupyter_figserve.store.catalog.quotas import Quota
+
+PNG, SVG = FORMATS["png"], FORMATS["svg"]
+
+
+class Kernel:
+    """Shows pictures as a kernel does, cell by cell."""
+
+    def __init__(self, ring: Ring) -> None:
+        self.ring = ring
+        self.session = "first"
+        self.count = 0
+        self.messages = 0
+        self.now = 0.0
+
+    def begin(self) -> str:
+        self.count += 1
+        self.messages += 1
+        request = f"request {self.messages}"
+        self.ring.names.begin(request, self.count, self.session)
+        return request
+
+    def show(self, request: str, data: bytes = b"x", display_id: str | None = None, row=PNG) -> str:
+        self.now += 1
+        key = self.ring.names.next_key(request, display_id)
+        return self.ring.add(key, request, row, data, self.now).path
+
+    def restart(self) -> None:
+        self.session += " again"
+        self.count = 0
+
+
+@pytest.fixture
+def ring(tmp_path):
+    return Ring(tmp_path, Quota(5, 1_000))
+
+
+@pytest.fixture
+def kernel(ring) -> Kernel:
+    return Kernel(ring)
+
+
+def paths(ring: Ring) -> list[str]:
+    return [one.path for one in ring]
+
+
+class TestNames:
+    def test_a_cells_pictures_are_numbered(self, kernel):
+        """The first has the cell's number alone."""
+        request = kernel.begin()
+        assert [kernel.show(request) for _ in range(3)] == ["cell-1.png", "cell-1-2.png", "cell-1-3.png"]
+
+    def test_running_a_cell_again_makes_other_pictures(self, kernel):
+        """Jupyter counts on, so the names differ and both stay."""
+        for _ in range(2):
+            kernel.show(kernel.begin())
+        assert paths(kernel.ring) == ["cell-2.png", "cell-1.png"]
+
+    def test_a_restart_takes_no_names_again(self, kernel):
+        """Numbers begin at 1 again, in another run."""
+        for _ in range(3):
+            kernel.show(kernel.begin())
+            kernel.show(kernel.begin())
+            kernel.restart()
+        assert paths(kernel.ring)[:5] == [
+            "run-3-cell-2.png", "run-3-cell-1.png", "run-2-cell-2.png", "run-2-cell-1.png", "cell-2.png",
+        ]  # fmt: skip
+
+    def test_a_restart_after_one_cell_is_told_by_the_kernels_own_session(self, kernel):
+        """Its number is the same as the one before."""
+        kernel.show(kernel.begin())
+        kernel.restart()
+        assert kernel.show(kernel.begin()) == "run-2-cell-1.png"
+
+    def test_kernels_that_repeat_their_clients_session_do_not_restart_all_the_time(self, kernel):
+        """Two clients in turn are one run as long as the numbers grow."""
+        for session in "abab":
+            kernel.session = session
+            assert kernel.show(kernel.begin()).startswith("cell-")
+
+    def test_a_cell_run_without_history_keeps_names_apart(self, kernel):
+        """Its number is that of the next cell too."""
+        first = kernel.begin()
+        kernel.count -= 1
+        second = kernel.begin()
+        assert [kernel.show(first), kernel.show(second), kernel.show(first)] == [
+            "cell-1.png", "cell-1-2.png", "cell-1-3.png",
+        ]  # fmt: skip
+
+    def test_what_no_cell_shows_is_a_plot(self, kernel):
+        """From a widget's callback, a thread, or a request of which the input was missed."""
+        assert [kernel.show("widget 1"), kernel.show("widget 2"), kernel.show("")] == [
+            "plot.png", "plot-2.png", "plot-3.png",
+        ]  # fmt: skip
+
+    def test_a_name_is_never_given_twice(self, kernel):
+        """Also not after its picture has made room."""
+        seen = [kernel.show("widget") for _ in range(30)]
+        seen += [kernel.show(kernel.begin()) for _ in range(30)]
+        assert len(set(seen)) == 60
+
+    def test_memory_of_names_is_bounded(self):
+        """A kernel that runs for a year holds as much as one of a day."""
+        names = CellNames()
+        for number in range(5_000):
+            names.begin(f"request {number}", number, "s")
+            names.new_stem(f"request {number}")
+            names.new_stem(f"widget {number}")
+        assert len(names._executions) <= 256
+        assert len(names._stems) <= 1_024
+        assert names.new_stem("another") == "plot-5001"
+
+
+class TestPictures:
+    def test_a_display_id_is_one_picture(self, kernel):
+        """However often and from whichever cell it is updated; its name stays, its version counts."""
+        first = kernel.begin()
+        kernel.show(first, b"1", "a")
+        kernel.show(first, b"other")
+        assert kernel.show(kernel.begin(), b"22", "a") == "cell-1.png"
+        one = kernel.ring.find("cell-1.png")
+        assert (one.version, one.size, kernel.ring.read(one)) == (2, 2, b"22")
+        assert kernel.ring.newest() is one
+        assert len(kernel.ring) == 2
+
+    def test_the_suffix_follows_the_type(self, kernel):
+        """An update may turn a PNG into an SVG."""
+        request = kernel.begin()
+        kernel.show(request, display_id="a")
+        assert kernel.show(request, display_id="a", row=SVG) == "cell-1.svg"
+        assert paths(kernel.ring) == ["cell-1.svg"]
+
+    def test_clear_output_shows_in_the_same_place(self, kernel):
+        """The animation of clear and show is one picture."""
+        request = kernel.begin()
+        for number in range(10):
+            kernel.ring.names.clear(request)
+            kernel.show(request, b"%d" % number)
+        assert paths(kernel.ring) == ["cell-1.png"]
+        assert kernel.ring.read(kernel.ring.newest()) == b"9"
+
+    def test_digest_is_of_the_newest_bytes(self, kernel):
+        """And made once for each."""
+        for data in (b"1", b"2"):
+            one = kernel.ring.find(kernel.show("r", data, "a"))
+            assert kernel.ring.digest(one) == digest_of(data)
+        kernel.ring.flush()
+        assert kernel.ring.digest(one) == digest_of(b"2")
+
+
+class TestRoom:
+    def test_older_ones_make_room_by_count(self, kernel):
+        """The newest five stay."""
+        for _ in range(8):
+            kernel.show(kernel.begin())
+        assert paths(kernel.ring) == [f"cell-{n}.png" for n in (8, 7, 6, 5, 4)]
+        assert kernel.ring.bytes == 5
+
+    def test_older_ones_make_room_by_bytes(self, kernel):
+        """And updates that grow count too."""
+        for _ in range(3):
+            kernel.show(kernel.begin(), b"x" * 300)
+        kernel.show("", b"x" * 300, "a")
+        assert paths(kernel.ring) == ["plot.png", "cell-3.png", "cell-2.png"]
+        kernel.show("", b"x" * 600, "a")
+        assert (paths(kernel.ring), kernel.ring.bytes) == (["plot.png", "cell-3.png"], 900)
+
+    def test_the_newest_stays_however_large(self, kernel):
+        """One picture beyond the bound is better than none."""
+        kernel.show(kernel.begin())
+        kernel.show(kernel.begin(), b"x" * 5_000)
+        assert paths(kernel.ring) == ["cell-2.png"]
+
+    def test_without_limit(self, tmp_path):
+        """A bound that is not there holds nothing."""
+        kernel = Kernel(Ring(tmp_path, Quota()))
+        for _ in range(300):
+            kernel.show(kernel.begin())
+        assert len(kernel.ring) == 300
+
+    def test_files_go_with_their_pictures(self, kernel, tmp_path):
+        """Those replaced, those that made room, and all at the end."""
+        for _ in range(8):
+            kernel.show(kernel.begin())
+            kernel.ring.flush()
+        kernel.show("", b"y", "a")
+        kernel.ring.flush()
+        kernel.show("", b"z", "a")
+        kernel.ring.flush()
+        assert len(list(tmp_path.iterdir())) == len(kernel.ring) == 5
+        kernel.ring.clear()
+        assert (list(tmp_path.iterdir()), len(kernel.ring), kernel.ring.bytes) == ([], 0, 0)
+
+
+class TestDisk:
+    def test_flush_writes_and_tells_what_is_new(self, kernel, tmp_path):
+        """Once; files are their owner's alone, and have no name of the kernel's choice."""
+        kernel.show(kernel.begin(), b"1")
+        kernel.show("", b"2", "../../evil")
+        assert [one.path for one in kernel.ring.flush()] == ["cell-1.png", "plot.png"]
+        assert kernel.ring.flush() == []
+        assert all(one.data is None for one in kernel.ring)
+        assert sorted(file.name for file in tmp_path.iterdir()) == ["1.png", "2.png"]
+        assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
+        assert [kernel.ring.read(one) for one in kernel.ring] == [b"2", b"1"]
+
+    def test_frames_between_two_flushes_are_written_once(self, kernel, tmp_path):
+        """An animation costs the disk its newest frame alone."""
+        for number in range(30):
+            kernel.show("", b"%d" % number, "a")
+        (news,) = kernel.ring.flush()
+        assert (news.version, len(list(tmp_path.iterdir()))) == (30, 1)
+        assert kernel.ring._written == 1
+
+    def test_a_reader_of_the_old_file_is_not_disturbed(self, kernel):
+        """New bytes go to another file."""
+        one = kernel.ring.find(kernel.show("", b"old", "a"))
+        kernel.ring.flush()
+        with one.file.open("rb") as file:
+            kernel.show("", b"new", "a")
+            kernel.ring.flush()
+            assert file.read() == b"old"
+
+    def test_a_full_disk_gives_up_what_cannot_be_written(self, kernel, monkeypatch):
+        """The error is told; what was written before stays, and the rest does not fill the memory."""
+        kernel.show(kernel.begin(), b"kept")
+        kernel.ring.flush()
+        kernel.show(kernel.begin(), b"lost")
+
+        def full(*_, **__):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "open", full)
+        with pytest.raises(OSError, match="No space"):
+            kernel.ring.flush()
+        assert (paths(kernel.ring), kernel.ring.bytes) == (["cell-1.png"], 4)
+
+    def test_bytes_that_went_are_none(self, kernel, tmp_path):
+        """A file that somebody removed is no error of ours."""
+        one = kernel.ring.find(kernel.show(kernel.begin()))
+        kernel.ring.flush()
+        next(tmp_path.iterdir()).unlink()
+        assert (kernel.ring.read(one), kernel.ring.digest(one)) == (None, None)

@@ -1,0 +1,170 @@
+"""Every URL that we write: for kernels, for people on this machine, for the world."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from jupyter_figserve.model.figures import FigureRecord, Identity, Representation, Version
+from jupyter_figserve.model.formats import FORMATS
+from jupyter_figserve.server.services.addresses import Urls
+
+
+def server(**values: object):
+    """As much of a ServerApp as URLs are made of."""
+    return SimpleNamespace(**{"base_url": "/", "ip": "localhost", "port": 8888, "sock": "", "certfile": "", **values})
+
+
+def request(host: str = "localhost:8888", protocol: str = "http"):
+    return SimpleNamespace(host=host, protocol=protocol)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "prefix"),
+    [
+        ("/", "/figserve"),
+        ("/user/ann/", "/user/ann/figserve"),
+        ("/a%40b/", "/a%40b/figserve"),
+        ("/a@b/", "/a@b/figserve"),
+        ("/my server/", "/my%20server/figserve"),
+        ("/größe/", "/gr%C3%B6%C3%9Fe/figserve"),
+    ],
+)
+def test_prefix_is_as_browsers_write_it(base_url, prefix):
+    """What is escaped stays as it is; what no URL may hold is escaped."""
+    urls = Urls(server(base_url=base_url))
+    assert urls.prefix == prefix
+    assert urls.base(request()).url == f"http://localhost:8888{prefix}"
+
+
+class TestPublicUrl:
+    @pytest.mark.parametrize(
+        ("public_url", "url"),
+        [
+            ("https://plots.example.org", "https://plots.example.org/figserve"),
+            ("https://plots.example.org/", "https://plots.example.org/figserve"),
+            ("https://plots.example.org/jupyter", "https://plots.example.org/jupyter/figserve"),
+            ("https://plots.example.org/x/figserve/", "https://plots.example.org/x/figserve"),
+        ],
+    )
+    def test_answers_are_written_with_it(self, public_url, url):
+        """Whatever host the request came by, and links are for others."""
+        base = Urls(server(base_url="/inner/"), public_url).base(request("10.0.0.1:8888"))
+        assert (base.url, base.is_local) == (url, False)
+
+    def test_its_host_is_ours(self):
+        """A proxy may pass it on as Host."""
+        urls = Urls(server(), "https://plots.example.org/jupyter")
+        assert urls.is_own_host("plots.example.org")
+        assert not urls.is_own_host("example.org")
+        assert urls.public_origin == "https://plots.example.org"
+
+    def test_without_it_no_host_is_ours(self):
+        """Nor an empty one."""
+        urls = Urls(server())
+        assert not urls.is_own_host("")
+        assert urls.public_origin is None
+
+
+@pytest.mark.parametrize(
+    ("host", "is_local"),
+    [
+        ("localhost:8888", True),
+        ("127.0.0.1:8888", True),
+        ("127.1.2.3", True),
+        ("[::1]:8888", True),
+        ("lab.localhost", True),
+        ("192.168.1.5:8888", False),
+        ("plots.example.org", False),
+        ("localhost.example.org", False),
+        ("", False),
+    ],
+)
+def test_who_can_open_a_link(host, is_local):
+    """An address of this machine alone is said to be one."""
+    assert Urls(server()).base(request(host)).is_local is is_local
+
+
+def test_scheme_is_the_requests():
+    """Behind a proxy that says X-Forwarded-Proto, tornado tells it."""
+    assert Urls(server()).base(request("a.example", "https")).url == "https://a.example/figserve"
+
+
+class TestForKernels:
+    @pytest.mark.parametrize(
+        ("values", "url"),
+        [
+            ({}, "http://127.0.0.1:8888/figserve"),
+            ({"ip": "0.0.0.0"}, "http://127.0.0.1:8888/figserve"),
+            ({"ip": ""}, "http://127.0.0.1:8888/figserve"),
+            ({"ip": "*"}, "http://127.0.0.1:8888/figserve"),
+            ({"ip": "::"}, "http://127.0.0.1:8888/figserve"),
+            ({"ip": "192.168.1.5"}, "http://192.168.1.5:8888/figserve"),
+            ({"ip": "::1"}, "http://[::1]:8888/figserve"),
+            ({"certfile": "/c.pem"}, "https://127.0.0.1:8888/figserve"),
+            ({"base_url": "/a%40b/"}, "http://127.0.0.1:8888/a%40b/figserve"),
+            ({"sock": "/run/my server.sock"}, "http+unix://%2Frun%2Fmy%20server.sock/figserve"),
+        ],
+    )
+    def test_kernels_dial_what_the_server_listens_on(self, values, url):
+        """Loopback for all interfaces, so that no name need resolve; a Unix socket where there is one."""
+        assert Urls(server(**values)).for_kernels() == url
+
+    def test_kernel_url_is_for_kernels_elsewhere(self):
+        """It beats what the server listens on, and public_url is not for kernels."""
+        urls = Urls(server(), "https://plots.example.org", "http://hub-internal:8888/user/ann/")
+        assert urls.for_kernels() == "http://hub-internal:8888/user/ann/figserve"
+
+    def test_certificate_goes_along(self, tmp_path):
+        """By its absolute path; without TLS there is none."""
+        (tmp_path / "c.pem").touch()
+        assert Urls(server(certfile=str(tmp_path / "c.pem"))).kernel_certificate() == str(tmp_path / "c.pem")
+        assert Urls(server()).kernel_certificate() is None
+
+
+def test_urls_of_a_figure():
+    """Page, bytes pinned and sized, link."""
+    part = Representation("image/png", "0" * 64, 1)
+    record = FigureRecord(
+        "abc", Identity("o", "", "", "", "n"), "published", 0, 0, Version(2, 0, None, "", "", (part,))
+    )
+    base = Urls(server()).base(request())
+    assert base.page(record) == "http://localhost:8888/figserve/figures/abc"
+    assert base.bytes(record, FORMATS["png"]) == base.page(record) + ".png"
+    assert base.bytes(record, FORMATS["png"], 2, 320) == base.page(record) + ".png?version=2&width=320"
+    assert base.link("t") == "http://localhost:8888/figserve/f/t"
+    assert (base.origin, base.url) == ("http://localhost:8888", "http://localhost:8888/figserve")
+
+
+class TestBehindProxy:
+    @pytest.fixture
+    def figserve_config(self) -> dict[str, object]:
+        return {"public_url": "https://plots.example.org/jupyter"}
+
+    async def test_public_host_is_answered(self, owner, stranger):
+        """Though Jupyter itself refuses host names that are not local; another name is still refused."""
+        link = await owner.share(await owner.publish())
+        path = "/f/" + link["url"].rpartition("/")[2]
+        assert (await stranger.get(path, {"Host": "plots.example.org"})).status == 200
+        assert (await stranger.get(path, {"Host": "evil.example"})).status == 403
+        assert (await stranger.get(path, {"Host": "evil.example"})).status == 403
+
+    async def test_page_works_under_another_path(self, owner, stranger):
+        """The proxy may put the server below any path: the page's own addresses are relative."""
+        link = await owner.share(await owner.publish())
+        page = (await stranger.get("/f/" + link["url"].rpartition("/")[2])).text
+        assert 'src="../f/' in page
+        assert re.search(r'href="\.\./static/[0-9a-f]{16}/figserve\.css"', page)
+
+
+@pytest.mark.parametrize("jp_base_url", ["/", "/user/ann/", "/a%40b/", "/a@b/", "/x.y_z~w/"])
+async def test_figure_works_under_any_base_url(owner, stranger, jp_base_url):
+    """Publish, share, open: each URL that an answer names leads there."""
+    figure = await owner.publish()
+    link = await owner.share(figure)
+    assert (await owner.get(figure["url"])).status == 200
+    assert (await owner.get(figure["representations"][0]["url"])).status == 200
+    assert (await stranger.get(link["url"])).status == 200
+    assert (await stranger.get(link["image_url"])).status == 200

@@ -1,0 +1,73 @@
+"""The settings: what they take, what they refuse, and in which words."""
+
+from __future__ import annotations
+
+import pytest
+from traitlets import TraitError
+from traitlets.config import Config
+
+from jupyter_figserve.server.app import FigServe
+from jupyter_figserve.server.config import FigServeTraits
+from jupyter_figserve.server.render_config import RenderTraits
+
+
+@pytest.mark.parametrize(
+    ("trait", "value", "words"),
+    [
+        ("keep_session_plots", "soon", "is not a duration"),
+        ("keep_session_plots", "0d", "is not a duration"),
+        ("link_max_age", "1 month", "is not a duration"),
+        ("failed_secret_rate", "many", "is not a rate"),
+        ("database_url", "postgresql://db/figserve", "sqlite:////absolute/path.db"),
+        ("database_url", "sqlite:///relative.db", "sqlite:////absolute/path.db"),
+        ("figure_bytes", 0, "figure_bytes"),
+        ("keep_versions", -1, "keep_versions"),
+        ("body_timeout", 0.0, "body_timeout"),
+        ("owner_quota", {"figures": -1}, "owner_quota"),
+        ("session_quota", {"figures": "many"}, "session_quota"),
+        ("public_url", "plots.example.org", "https://"),
+        ("public_url", "javascript:alert(1)", "https://"),
+        ("kernel_url", "10.0.0.1:8888", "https://"),
+        ("embed_origins", ["https://a.example; script-src *"], "https://wiki.example.org"),
+        ("embed_origins", ["wiki.example.org"], "https://wiki.example.org"),
+    ],
+)
+def test_bad_value_is_refused_in_words(trait, value, words):
+    """At the start, naming the trait or saying what it should be."""
+    with pytest.raises(TraitError, match="(?s).*" + words):
+        FigServe(config=Config(FigServe={trait: value}))
+
+
+@pytest.mark.parametrize(
+    ("trait", "value"),
+    [
+        ("keep_session_plots", "never"),
+        ("link_max_age", ""),
+        ("failed_secret_rate", ""),
+        ("database_url", "sqlite:////var/lib/figserve.db"),
+        ("owner_quota", {"figures": 0, "bytes": 0}),
+        ("public_url", "https://plots.example.org/jupyter/"),
+        ("kernel_url", "http://10.0.0.1:8888"),
+        ("embed_origins", ["https://wiki.example.org", "http://localhost:8000", "https://*.example.org"]),
+    ],
+)
+def test_values_that_switch_off_are_taken(trait, value):
+    """As their help says."""
+    assert getattr(FigServe(config=Config(FigServe={trait: value})), trait) == value
+
+
+def test_every_trait_has_help():
+    """With a whole sentence."""
+    for name, trait in (
+        FigServeTraits.class_own_traits(config=True) | RenderTraits.class_own_traits(config=True)
+    ).items():
+        assert trait.help.rstrip().endswith("."), name
+
+
+def test_owner_is_the_hubs_user(monkeypatch):
+    """Else "local"; public links are off under a Hub until its admin says so."""
+    alone, hub = FigServe(), FigServe()
+    assert (alone.owner, alone.allow_public_shares) == ("local", True)
+    monkeypatch.setenv("JUPYTERHUB_USER", "ann")
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ann/")
+    assert (hub.owner, hub.allow_public_shares) == ("ann", False)

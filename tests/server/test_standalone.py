@@ -1,0 +1,206 @@
+"""The standalone host: our routes answer, Jupyter's do not; it says where it is, and ends with its parent."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tornado.httputil import HTTPHeaders
+
+from jupyter_figserve.demo.server_process import Response, fetch
+
+from . import contract
+from .pictures import png
+
+START = "from jupyter_figserve.server.standalone import FigServeHost; FigServeHost.launch_instance()"
+DEADLINE = 60
+
+
+@dataclass
+class Host:
+    process: subprocess.Popen[bytes]
+    url: str
+    key: str
+
+    @property
+    def root(self) -> str:
+        return self.url.removesuffix("/figserve")
+
+    def ask(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        answer = fetch(self.url + path, method=method, body=body, headers=named)
+        found = HTTPHeaders(dict(answer.headers.items()))
+        contract.check(method, path.partition("?")[0], answer.status, found, answer.body)
+        return answer
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory) -> Iterator[Host]:
+    with started(tmp_path_factory.mktemp("host")) as host:
+        yield host
+
+
+def environment_of(home: Path) -> dict[str, str]:
+    """This process's, with Jupyter's directories below ``home``."""
+    names = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
+    return {**os.environ, **{f"JUPYTER_{name}": str(home / name) for name in names}}
+
+
+@contextmanager
+def started(home: Path, *traits: str) -> Iterator[Host]:
+    reader, writer = os.pipe()
+    arguments = [
+        f"--FigServe.data_dir={home / 'figures'}",
+        f"--FigServeHost.ready_fd={writer}",
+        "--FigServeHost.exit_with_stdin=True",
+        "--ServerApp.port=0",
+        "--ServerApp.allow_root=True",
+        f"--ServerApp.root_dir={home}",
+        *traits,
+    ]
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", START, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env=environment_of(home),
+            pass_fds=[writer],
+            cwd=home,
+        )
+    os.close(writer)
+    with os.fdopen(reader) as ready:
+        line = ready.readline()
+    try:
+        assert line, (home / "log").read_text()
+        yield Host(process, **json.loads(line))
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+
+
+def test_key_publishes_and_shares(host):
+    """The key of the first line is enough for the whole way to a link that anybody opens."""
+    answer = host.ask("/api/figures?name=sales", "POST", png(), X_API_Key=host.key, Content_Type="image/png")
+    assert answer.status == 201
+    shared = host.ask(f"/api/figures/{answer.json()['id']}/links", "POST", b"{}", X_API_Key=host.key)
+    link = shared.json()
+    assert fetch(link["image_url"]).body == png()
+    assert link["local_only"] is True
+
+
+def test_key_is_no_admin(host):
+    """It makes no keys and sees none."""
+    assert host.ask("/api/keys", X_API_Key=host.key).status == 403
+    assert host.ask("/api/keys", "POST", b'{"scopes": ["read"]}', X_API_Key=host.key).status == 403
+
+
+def test_status_names_the_host(host):
+    """ "standalone"."""
+    assert host.ask("/api/status").json()["host"] == "standalone"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/contents",
+        "/api/kernels",
+        "/api/kernelspecs",
+        "/api/sessions",
+        "/api/terminals",
+        "/api/config/x",
+        "/files/log",
+        "/nbconvert/html/x.ipynb",
+        "/view/log",
+        "/terminals/websocket/1",
+        "/lab",
+        "/tree",
+    ],
+)
+def test_stock_routes_are_not_there(host, path):
+    """No kernels, contents, terminals and files, with whatever credential."""
+    for headers in ({}, {"X-API-Key": host.key}):
+        assert fetch(host.root + path, headers=headers).status in (302, 403, 404), path
+
+
+def test_private_routes_want_a_credential(host):
+    """As in the extension."""
+    assert host.ask("/api/figures").status == 401
+
+
+SIGNALLED_WHILE_IT_BINDS = """
+import os, signal
+from tornado import tcpserver
+
+def listen_and_be_told_to_stop(*arguments):
+    undo = listen(*arguments)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return undo
+
+listen, tcpserver.add_accept_handler = tcpserver.add_accept_handler, listen_and_be_told_to_stop
+"""
+
+
+def test_signal_that_comes_while_it_binds_ends_it(tmp_path):
+    """SIGTERM between the opening of the socket and its entry in the server's list."""
+    traits = [f"--FigServe.data_dir={tmp_path / 'figures'}", "--ServerApp.port=0", f"--ServerApp.root_dir={tmp_path}"]
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNALLED_WHILE_IT_BINDS + START, *traits],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=environment_of(tmp_path),
+        timeout=DEADLINE,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "received signal 15" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_it_ends_with_its_parent(host):
+    """When standard input ends, so does the server; the last test of the module."""
+    host.process.stdin.close()
+    assert host.process.wait(DEADLINE) == 0
+
+
+@pytest.mark.parametrize("setting", ["--FigServe.keep_session_plots=7 dayz", "--FigServe.keep_versions=-1"])
+def test_it_does_not_start_with_a_wrong_setting(setting, tmp_path):
+    """The process ends with an exit code that is not 0, having said which setting; nothing was made."""
+    environment = os.environ | {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}
+    arguments = ["--ServerApp.port=0", f"--FigServe.data_dir={tmp_path / 'figures'}", setting]
+    done = subprocess.run(
+        [sys.executable, "-c", START, *arguments],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+    )
+    assert done.returncode == 1
+    assert setting.partition("=")[2] in done.stderr
+    assert not (tmp_path / "figures").exists()
+
+
+def test_a_server_that_only_renders(tmp_path):
+    """It answers renders, keys and its status; it keeps nothing, and no figure, link or page is there."""
+    with started(tmp_path, "--FigServeHost.render_only=True") as host:
+        code = b"import matplotlib.pyplot as plt; plt.plot([1, 2])"
+        answer = host.ask("/api/renders?format=svg", "POST", code, X_API_Key=host.key, Content_Type="text/x-python")
+        if answer.status == 503:
+            pytest.skip("not on this machine: a sandbox")
+        assert (answer.status, answer.body[:5]) == (200, b"<?xml")
+        kept = host.ask("/api/renders?keep=1", "POST", code, X_API_Key=host.key, Content_Type="text/x-python")
+        assert (kept.status, kept.json()["code"]) == (409, "render_only")
+        assert host.ask("/api/status").json()["host"] == "standalone"
+        for path in ("/api/figures", "/api/links", "/api/events", "/export.zip", "/figures/x", "/f/" + "x" * 32, "/"):
+            assert fetch(host.url + path, headers={"X-API-Key": host.key}).status == 404, path
+        post = fetch(host.url + "/api/figures?name=x", method="POST", body=png(), headers={"X-API-Key": host.key})
+        assert post.status == 404

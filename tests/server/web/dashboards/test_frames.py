@@ -1,0 +1,158 @@
+"""Live functions that give HTML on dashboards over HTTP: frames, within what a link allows and while it is open."""
+
+from __future__ import annotations
+
+from urllib.parse import urljoin
+
+import pytest
+
+from jupyter_figserve.model.live import Declaration
+
+from ..live.test_frames import JSON, PAGE, HtmlKernel
+from .test_handlers import ANIMAL, TEXT, publish
+
+HTML = {"Accept": "text/html"}
+
+
+class OddKernel(HtmlKernel):
+    """Says in its HTML what it was asked for."""
+
+    async def call(self, name, request, known):
+        drawn = await super().call(name, request, known)
+        values = "&".join(f"{name}={value}" for name, value in sorted(request.arguments.items()))
+        payload = drawn.payload.__class__("text/html", PAGE + values.encode())
+        return drawn.__class__(payload, None, "", "", "r", is_html=True)
+
+
+@pytest.fixture
+def kernel(services, jp_asyncio_loop):
+    """One that offers ``animal``, whose parameters are type and since."""
+    link, declared = OddKernel(), [Declaration("animal", ANIMAL, revision="r")]
+    jp_asyncio_loop.run_until_complete(services.live.take_offers(services.settings.owner, "k1", link, declared))
+    return link
+
+
+@pytest.fixture
+def animal(owner, kernel, jp_asyncio_loop) -> str:
+    """Its lasting id."""
+    record = jp_asyncio_loop.run_until_complete(owner.get("/live/k1/animal.json")).json()
+    return record["id"]
+
+
+async def share(owner, animal: str, **wishes) -> tuple[dict, dict]:
+    """A dashboard with the live figure, and a link onto it."""
+    board = await publish(owner, [{"kind": "live", "live": animal}, TEXT])
+    return board, (await owner.post(f"/api/dashboards/{board['id']}/links", wishes)).json()
+
+
+async def shown(client, asked: str, **query) -> str:
+    """What the frame of an address shows."""
+    answer = await client.get(asked, JSON, _frame=1, **query)
+    assert answer.status == 200, answer.text
+    frame = await client.get(urljoin(asked, answer.json()["frame"]), {"Sec-Fetch-Dest": "iframe"})
+    assert "sandbox allow-scripts" in frame.headers["Content-Security-Policy"]
+    return frame.text.removeprefix(PAGE.decode())
+
+
+async def test_page_has_a_frame_once_the_form_is_known(owner, stranger, animal):
+    """For who has no script; before it has a picture, whose failure says html_only, and the policy allows both."""
+    board, link = await share(owner, animal, allow=["since"])
+    own, theirs = f"/dashboards/{board['id']}", link["url"]
+    for client, path, folder in ((owner, own, "live/f/"), (stranger, theirs, "f/")):
+        page = await client.get(path, HTML)
+        assert "<iframe" not in page.text
+        assert f"/figserve/{folder}" in page.headers["Content-Security-Policy"]
+        assert "/figserve/frame/" in page.headers["Content-Security-Policy"]
+    assert (await stranger.get(f"{theirs}/1-1.png")).code == "html_only"
+    for client, path, frame in (
+        (owner, own, f"../live/f/{animal}.html?since=2015&amp;_frame=1"),
+        (stranger, theirs, f"../f/{theirs.rpartition('/')[2]}/1-1.html?since=2015&amp;_frame=1"),
+    ):
+        page = await client.get(path, HTML, **{"1-1.since": 2015})
+        assert f'<noscript><iframe class="picture-frame" src="{frame}"' in page.text
+        assert 'class="picture"' not in page.text
+
+
+async def test_frames_come_only_from_where_a_page_has_some(owner):
+    """A page without live figures and HTML frames nothing."""
+    board = await publish(owner, [TEXT])
+    policy = (await owner.get(f"/dashboards/{board['id']}", HTML)).headers["Content-Security-Policy"]
+    assert "frame-src 'none'" in policy
+
+
+async def test_form_is_told_by_record(owner, stranger, animal):
+    """Of the whole and of the panel alone, to the owner and to strangers, who learn no id."""
+    board, link = await share(owner, animal, allow=["since"])
+    first = (await stranger.get(f"{link['url']}/1-1.json")).json()
+    assert (first["place"], first["form"], list(first["schema"]["properties"])) == ("1-1", None, ["since"])
+    assert animal not in str(first)
+    await owner.get(f"/live/f/{animal}.png")
+    assert (await stranger.get(f"{link['url']}/1-1.json")).json()["form"] == "html"
+    for told in (await stranger.get(f"{link['url']}.json"), await owner.get(f"/api/dashboards/{board['id']}")):
+        assert [panel["form"] for panel in told.json()["rows"][0]] == ["html", None]
+
+
+async def test_frame_shows_what_the_link_allows(owner, stranger, animal, kernel):
+    """Moved by what may be moved; what is locked stays, and changing it is refused before the kernel is asked."""
+    _, link = await share(owner, animal, lock={"type": "Bear"}, allow=["since"])
+    asked = f"{link['url']}/1-1.html"
+    assert await shown(stranger, asked) == "since=2010&type=Bear"
+    assert await shown(stranger, asked, since=2015) == "since=2015&type=Bear"
+    calls = len(kernel.asked)
+    for query in ({"type": "Wolf"}, {"type": "Bear"}, {"since": 1066}):
+        for framed in ({}, {"_frame": 1}):
+            assert (await stranger.get(asked, JSON, **query, **framed)).status == 400
+    assert len(kernel.asked) == calls
+
+
+async def test_fixed_value_of_a_panel_is_fixed_in_its_frame(owner, stranger, animal):
+    """Also where the link allows the parameter."""
+    board = await publish(owner, [{"kind": "live", "live": animal, "values": {"type": "Wolf"}}])
+    link = (await owner.post(f"/api/dashboards/{board['id']}/links", {"allow": ["since"]})).json()
+    assert await shown(stranger, f"{link['url']}/1-1.html") == "since=2010&type=Wolf"
+    assert (await stranger.get(f"{link['url']}/1-1.html", JSON, _frame=1, type="Bear")).status == 400
+    page = await owner.get(f"/dashboards/{board['id']}", HTML)
+    assert f'data-address="../live/f/{animal}" data-form="" data-alt="animal" data-fixed="type=Wolf"' in page.text
+
+
+@pytest.mark.parametrize("how", ["revoke", "pause", "delete"])
+async def test_frame_ends_with_its_link(owner, stranger, animal, how):
+    """The address that was good a moment ago is as any that never was, and no new one is given."""
+    board, link = await share(owner, animal)
+    asked = f"{link['url']}/1-1.html"
+    frame = urljoin(asked, (await stranger.get(asked, JSON, _frame=1)).json()["frame"])
+    assert (await stranger.get(frame)).status == 200
+    if how == "revoke":
+        await owner.delete(f"/api/links/{link['id']}")
+    elif how == "pause":
+        await owner.patch(f"/api/links/{link['id']}", {"paused": True})
+    else:
+        await owner.delete(f"/api/dashboards/{board['id']}")
+    assert (await stranger.get(frame)).status == 404
+    assert (await stranger.get(asked, JSON, _frame=1)).status == 404
+
+
+async def test_picture_of_the_whole_has_its_name(owner, stranger, animal, renderer):
+    """Where there is no picture of it, as before."""
+    _, link = await share(owner, animal)
+    assert (await stranger.get(f"{link['url']}.png")).status == 200
+    (job,) = renderer.jobs
+    assert rb'"data": null, "text": "animal"' in job.source
+
+
+class TestRate:
+    @pytest.fixture
+    def figserve_config(self):
+        return {"live_link_rate": "2/minute"}
+
+    async def test_frames_count_as_pictures_do(self, owner, stranger, animal, kernel):
+        """Each call of the kernel once, for the link; showing what was drawn is none."""
+        _, link = await share(owner, animal, allow=["since"])
+        asked = f"{link['url']}/1-1.html"
+        assert await shown(stranger, asked, since=2001) == "since=2001&type=Deer"
+        assert (await stranger.get(asked, since=2002)).status == 200
+        assert (await stranger.get(asked, JSON, _frame=1, since=2003)).status == 429
+        assert len(kernel.asked) == 2
+        stale = await stranger.get(asked, JSON, _frame=1, since=2001)
+        assert (stale.status, stale.headers["Cache-Status"]) == (200, "figserve; hit; detail=stale")
+        assert (await stranger.get(urljoin(asked, stale.json()["frame"]))).status == 200

@@ -1,0 +1,260 @@
+"""Dashboards over HTTP: published, listed, deleted, and what is refused with the panel named."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from jupyter_figserve.model.figures import Identity
+from jupyter_figserve.model.live import Declaration
+from jupyter_figserve.model.parameters import Parameter, Parameters
+from jupyter_figserve.store.catalog import live_figures
+
+ANIMAL = Parameters(
+    (
+        Parameter("type", "choice", choices=("Bear", "Deer", "Wolf"), default="Deer"),
+        Parameter("since", "int", default=2010, minimum=2000, maximum=2020),
+    )
+)
+
+
+async def offer(services, parameters: Parameters = ANIMAL, name: str = "animal", owner: str | None = None) -> str:
+    """The id of a live figure that a kernel offered which is gone."""
+    identity = Identity(owner or services.settings.owner, "", "", "k1", name)
+    declaration, now = Declaration(name, parameters), services.store.clock()
+    offering = services.store.write(lambda c: live_figures.offer(c, identity, "k1", declaration, now))
+    return (await asyncio.wrap_future(offering)).id
+
+
+def figure_panel(figure: dict[str, Any], **words: object) -> dict[str, Any]:
+    return {"kind": "figure", "figure": figure["id"], **words}
+
+
+def layout(*rows: list[dict[str, Any]], **words: object) -> dict[str, Any]:
+    return {"name": "board", "title": "Animal sightings", "rows": list(rows), **words}
+
+
+async def publish(client, *rows: list[dict[str, Any]], **words: object) -> dict[str, Any]:
+    answer = await client.post("/api/dashboards", layout(*rows, **words))
+    assert answer.status == 201, answer.text
+    record: dict[str, Any] = answer.json()
+    return record
+
+
+TEXT = {"kind": "text", "markdown": "## Notes\n<b>x</b>"}
+
+
+class TestPublish:
+    async def test_record_tells_what_its_panels_show(self, owner, services):
+        """Figures with picture and size, live figures with their fixed values, text as HTML without raw HTML."""
+        figure, animal = await owner.publish(alt="Bears in July"), await offer(services)
+        answer = await owner.post(
+            "/api/dashboards",
+            layout(
+                [figure_panel(figure, share=2, caption="Sales"), TEXT],
+                [{"kind": "live", "live": animal, "values": {"type": "Wolf"}}],
+            ),
+        )
+        record = answer.json()
+        assert (answer.status, answer.headers["Location"]) == (201, record["url"])
+        (shown, text), (moving,) = record["rows"]
+        assert (shown["place"], shown["alt"], shown["share"], shown["caption"]) == ("1-1", "Bears in July", 2, "Sales")
+        assert shown["image_url"] == figure["representations"][0]["url"]
+        assert (shown["width"], shown["height"]) == tuple(figure["representations"][0][n] for n in ("width", "height"))
+        assert text["html"] == "<h2>Notes</h2>\n<p>&lt;b&gt;x&lt;/b&gt;</p>\n"
+        assert moving["image_url"].endswith(f"/live/f/{animal}.png?type=Wolf")
+        assert (await owner.get(f"/api/dashboards/{record['id']}")).json() == record
+
+    async def test_alternative_text_of_a_panel_takes_the_place_of_its_figures(self, owner, stranger, services):
+        """In the record, on the owner's page and on the shared one; the figure keeps its own."""
+        figure, animal = await owner.publish(alt="Bears in July"), await offer(services)
+        live_panel = {"kind": "live", "live": animal, "alt": 'Wolves "here"'}
+        board = await publish(owner, [figure_panel(figure, alt="Bears <here>"), figure_panel(figure), live_panel])
+        assert [panel["alt"] for panel in board["rows"][0]] == ["Bears <here>", "Bears in July", 'Wolves "here"']
+        link = (await owner.post(f"/api/dashboards/{board['id']}/links")).json()
+        for client, address in ((owner, f"/dashboards/{board['id']}"), (stranger, link["url"])):
+            page = (await client.get(address, {"Accept": "text/html"})).text
+            for words in ("Bears &lt;here&gt;", "Bears in July", "Wolves &#34;here&#34;"):
+                assert f'alt="{words}"' in page
+
+    async def test_again_is_the_same_and_another_layout_a_version(self, owner):
+        """Its id stays, as do its links."""
+        first = await publish(owner, [TEXT])
+        link = (await owner.post(f"/api/dashboards/{first['id']}/links")).json()
+        assert await publish(owner, [TEXT]) == first
+        second = await publish(owner, [TEXT, TEXT])
+        assert (second["id"], second["version"]) == (first["id"], 2)
+        links = (await owner.get(f"/api/dashboards/{first['id']}/links")).json()["links"]
+        assert [one["id"] for one in links] == [link["id"]]
+
+    async def test_name_comes_from_the_title(self, owner):
+        """Where none is given."""
+        record = (await owner.post("/api/dashboards", {"title": "Animal sightings!", "rows": [[TEXT]]})).json()
+        assert record["name"] == "Animal-sightings"
+
+    @pytest.mark.parametrize(
+        ("panel", "words"),
+        [
+            ({"kind": "figure", "figure": "a" * 16}, "Panel 2-1: you have no figure"),
+            ({"kind": "live", "live": "a" * 16}, "Panel 2-1: you have no live figure"),
+            ({"kind": "text", "markdown": ""}, "Panel 2-1: "),
+            ({"kind": "picture"}, "Panel 2-1: "),
+        ],
+    )
+    async def test_refusal_names_the_panel(self, owner, panel, words):
+        """400, and what to do."""
+        answer = await owner.post("/api/dashboards", layout([TEXT], [panel]))
+        assert (answer.status, answer.json()["error"].startswith(words)) == (400, True), answer.text
+
+    async def test_version_that_is_not_there_is_refused(self, owner):
+        """A pinned panel shows something from the beginning."""
+        figure = await owner.publish()
+        answer = await owner.post("/api/dashboards", layout([figure_panel(figure, version=7)]))
+        assert answer.status == 400
+        assert "with a version 7" in answer.json()["error"]
+
+    async def test_values_and_controls_must_fit(self, owner, services):
+        """Of the live figure's parameters as they are."""
+        animal = await offer(services)
+        wrong = await owner.post(
+            "/api/dashboards", layout([{"kind": "live", "live": animal, "values": {"type": "Cat"}}])
+        )
+        assert (wrong.status, wrong.json()["error"][:10]) == (400, "Panel 1-1:")
+        unknown = await owner.post("/api/dashboards", layout([{"kind": "live", "live": animal}], controls=["month"]))
+        assert (unknown.status, "month" in unknown.json()["error"]) == (400, True)
+
+    async def test_anothers_things_are_unknown(self, owner, stranger, services, make_key):
+        """Not even an admin's key puts them on a page of its own."""
+        key = await make_key("read", "publish", "admin", owner="other")
+        other = stranger.bearing(key)
+        figure, animal = await owner.publish(), await offer(services)
+        for panel in (figure_panel(figure), {"kind": "live", "live": animal}):
+            assert (await other.post("/api/dashboards", layout([panel]))).status == 400
+
+
+class TestKept:
+    async def test_list_is_newest_first_with_search_and_cursor(self, owner, clock):
+        """By name, by text, and page by page."""
+        for name in ("a", "b", "c"):
+            clock.advance(1)
+            await publish(owner, [TEXT], name=name, title=f"Board {name}")
+        page = (await owner.get("/api/dashboards", limit=2)).json()
+        assert [one["name"] for one in page["dashboards"]] == ["c", "b"]
+        rest = (await owner.get("/api/dashboards", limit=2, cursor=page["next"])).json()
+        assert ([one["name"] for one in rest["dashboards"]], rest["next"]) == (["a"], None)
+        for query in ({"name": "b"}, {"q": "board B"}):
+            found = (await owner.get("/api/dashboards", **query)).json()["dashboards"]
+            assert [one["name"] for one in found] == ["b"]
+
+    async def test_delete_takes_its_links_and_leaves_its_figures(self, owner, stranger):
+        """A second time it is unknown."""
+        figure = await owner.publish()
+        board = await publish(owner, [figure_panel(figure)])
+        link = (await owner.post(f"/api/dashboards/{board['id']}/links")).json()
+        assert (await owner.delete(f"/api/dashboards/{board['id']}")).status == 204
+        assert (await owner.delete(f"/api/dashboards/{board['id']}")).status == 404
+        assert (await owner.get(f"/api/links/{link['id']}")).status == 404
+        assert (await owner.get(f"/api/figures/{figure['id']}")).status == 200
+
+    async def test_deletion_is_undone_with_its_links(self, owner, stranger):
+        """The link answers 404 while it is deleted, and as before afterwards; a second undoing is as good."""
+        board = await publish(owner, [figure_panel(await owner.publish())])
+        link = (await owner.post(f"/api/dashboards/{board['id']}/links")).json()
+        await owner.delete(f"/api/dashboards/{board['id']}")
+        assert (await stranger.get(link["url"])).status == 404
+        for _ in range(2):
+            answer = await owner.post(f"/api/dashboards/{board['id']}/restore")
+            assert (answer.status, answer.json()) == (200, board)
+        assert (await stranger.get(link["url"])).status == 200
+
+    async def test_what_cannot_come_back_is_404(self, owner, make_key):
+        """What never was, and what another owner deleted."""
+        board = await publish(owner, [TEXT])
+        await owner.delete(f"/api/dashboards/{board['id']}")
+        other = owner.bearing(await make_key("publish", owner="bob"))
+        answers = [
+            await owner.post("/api/dashboards/none/restore"),
+            await other.post(f"/api/dashboards/{board['id']}/restore"),
+        ]
+        assert [(answer.status, answer.code) for answer in answers] == [(404, "not_found")] * 2
+        assert (await owner.get(f"/api/dashboards/{board['id']}")).status == 404
+
+    async def test_taken_name_is_a_conflict(self, owner):
+        """The words say what to do."""
+        board = await publish(owner, [TEXT])
+        await owner.delete(f"/api/dashboards/{board['id']}")
+        await publish(owner, [TEXT, TEXT])
+        answer = await owner.post(f"/api/dashboards/{board['id']}/restore")
+        assert (answer.status, answer.code) == (409, "conflict")
+        assert "delete that one first" in answer.json()["error"]
+
+    async def test_others_do_not_know_it(self, owner, stranger, make_key):
+        """Neither to read nor to delete nor to share."""
+        board = await publish(owner, [TEXT])
+        other = stranger.bearing(await make_key("read", "publish", owner="other"))
+        path = f"/api/dashboards/{board['id']}"
+        asked = [await other.get(path), await other.delete(path), await other.post(f"{path}/links")]
+        assert [answer.status for answer in asked] == [404, 404, 404]
+        assert (await other.get("/api/dashboards")).json()["dashboards"] == []
+
+    async def test_panel_whose_figure_is_deleted_shows_nothing(self, owner):
+        """The record says so by null; the rest stands."""
+        figure = await owner.publish()
+        board = await publish(owner, [figure_panel(figure), TEXT])
+        await owner.delete(f"/api/figures/{figure['id']}")
+        (gone, text), *_ = (await owner.get(f"/api/dashboards/{board['id']}")).json()["rows"]
+        assert (gone["image_url"], gone["alt"]) == (None, "")
+        assert text["html"]
+
+
+class TestLinks:
+    async def test_default_allows_nothing(self, owner, services):
+        """What is allowed and locked is what was said; it can be paused and revoked as any link."""
+        board = await publish(owner, [{"kind": "live", "live": await offer(services)}])
+        made = (await owner.post(f"/api/dashboards/{board['id']}/links", {"label": "x"})).json()
+        assert (made["allow"], made["lock"], made["dashboard"]) == ([], {}, board["id"])
+        assert made["image_url"] == f"{made['url']}.png"
+        path = f"/api/links/{made['id']}"
+        assert (await owner.patch(path, {"paused": True})).json()["paused"] is True
+        assert (await owner.delete(path)).status == 204
+        assert (await owner.get(path)).status == 404
+
+    @pytest.mark.parametrize(
+        ("wish", "word"),
+        [
+            ({"allow": ["month"]}, "month"),
+            ({"lock": {"type": "Cat"}}, "Panel 1-1"),
+            ({"lock": {"type": "Bear"}, "allow": ["type"]}, "both"),
+            ({"lock": 1}, "lock is an object"),
+        ],
+    )
+    async def test_wishes_that_do_not_fit_are_refused(self, owner, services, wish, word):
+        """400, in words."""
+        board = await publish(owner, [{"kind": "live", "live": await offer(services)}])
+        answer = await owner.post(f"/api/dashboards/{board['id']}/links", wish)
+        assert (answer.status, word in answer.json()["error"]) == (400, True)
+
+    async def test_a_parameter_without_default_must_be_said(self, owner, services):
+        """Else the link could show nothing."""
+        animal = await offer(services, Parameters((Parameter("year", "int", is_required=True),)))
+        board = await publish(owner, [{"kind": "live", "live": animal}])
+        path = f"/api/dashboards/{board['id']}/links"
+        assert (await owner.post(path)).status == 400
+        assert (await owner.post(path, {"lock": {"year": 2012}})).status == 201
+
+    @pytest.mark.parametrize("figserve_config", [{"allow_public_live": False}])
+    async def test_switch_of_live_links_holds(self, owner, services):
+        """A dashboard with a live panel is refused, one without is not."""
+        board = await publish(owner, [{"kind": "live", "live": await offer(services)}])
+        answer = await owner.post(f"/api/dashboards/{board['id']}/links")
+        assert (answer.status, answer.code) == (403, "public_live_off")
+        plain = await publish(owner, [TEXT], name="plain")
+        assert (await owner.post(f"/api/dashboards/{plain['id']}/links")).status == 201
+
+    async def test_url_finds_its_link(self, owner):
+        """For who has the URL and wants to revoke it."""
+        board = await publish(owner, [TEXT])
+        made = (await owner.post(f"/api/dashboards/{board['id']}/links")).json()
+        assert (await owner.post("/api/links/find", {"url": made["url"]})).json()["id"] == made["id"]

@@ -1,0 +1,371 @@
+"""Dashboards as pages, pictures and streams: for their owners, and for strangers by link."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import html
+import json
+import re
+from collections.abc import AsyncIterator
+from urllib.parse import urljoin
+
+import pytest
+
+from jupyter_figserve.model.figures import Identity, Payload
+from jupyter_figserve.model.live import Request
+from jupyter_figserve.server.services.live.image_cache import LastPicture
+from jupyter_figserve.store.draft import Draft
+
+from ....waiting import until
+from ...conftest import Client
+from ...pictures import HTML, png
+from ...raw import Connection, connect
+from .test_handlers import TEXT, figure_panel, offer, publish
+
+PAGE = {"Accept": "text/html"}
+DEER = {"type": "Deer", "since": 2010}
+
+
+async def share(owner, board, **wishes) -> dict:
+    answer = await owner.post(f"/api/dashboards/{board['id']}/links", wishes)
+    assert answer.status == 201, answer.text
+    return answer.json()
+
+
+def keep(services, animal: str, data: bytes | None = None, **values) -> bytes:
+    """A last good picture of the live figure, so that no kernel is needed."""
+    data = data or png(3, 3)
+    key = Request(DEER | values, "png").key
+    services.live.pictures.keep(LastPicture(animal, key, Payload("image/png", data, 30, 20), services.store.clock()))
+    return data
+
+
+def images(text: str) -> list[str]:
+    return re.findall(r'<img class="picture" src="([^"]*)"', text)
+
+
+class TestPage:
+    async def test_owner_sees_each_panel(self, owner, services):
+        """Pictures with their size and words, a live one with what is fixed, text rendered; the first row eager."""
+        figure, animal = await owner.publish(alt="Bears"), await offer(services)
+        keep(services, animal, type="Wolf")
+        moving = {"kind": "live", "live": animal, "values": {"type": "Wolf"}}
+        board = await publish(owner, [figure_panel(figure, caption="Sales"), TEXT], [moving])
+        answer = await owner.get(f"/dashboards/{board['id']}", PAGE)
+        assert answer.status == 200
+        first, second = images(answer.text)
+        assert first.endswith(f"figures/{figure['id']}.png?version=1")
+        assert second.endswith(f"live/f/{animal}.png?type=Wolf")
+        assert "<h2>Notes</h2>" in answer.text
+        assert 'loading="eager"' in answer.text
+        assert 'loading="lazy" decoding="async" width="30" height="20"' in answer.text
+        names = re.findall(r'name="([^"]*)"', answer.text)
+        assert "2-1.since" in names
+        assert "2-1.type" not in names
+
+    async def test_shared_control_drives_all_panels(self, owner, services):
+        """One control on top, by its name alone in the address; another of a panel by its place."""
+        first, second = await offer(services), await offer(services, name="second")
+        board = await publish(owner, [{"kind": "live", "live": one} for one in (first, second)], controls=["since"])
+        answer = await owner.get(f"/dashboards/{board['id']}?since=2015&1-2.type=Wolf", PAGE)
+        one, two = images(answer.text)
+        assert one.endswith(f"{first}.png?since=2015")
+        assert two.endswith(f"{second}.png?type=Wolf&amp;since=2015")
+        assert len(re.findall(r'name="since"', answer.text)) == 1
+
+    async def test_wrong_value_is_said_and_the_rest_stands(self, owner, services):
+        """In the panel that it is for."""
+        board = await publish(owner, [{"kind": "live", "live": await offer(services)}, TEXT])
+        answer = await owner.get(f"/dashboards/{board['id']}?1-1.since=1066", PAGE)
+        assert "since=&#39;1066&#39; is not allowed" in answer.text
+        assert "<h2>Notes</h2>" in answer.text
+
+    async def test_unknown_control_is_said(self, owner):
+        """With 400, as for a live figure."""
+        board = await publish(owner, [TEXT])
+        answer = await owner.get(f"/dashboards/{board['id']}?month=3", PAGE)
+        assert (answer.status, "There is no control" in answer.text) == (400, True)
+
+    async def test_html_figure_stands_in_its_frame(self, owner, stranger):
+        """Sandboxed, under the policy that allows our frames alone."""
+        figure = await owner.publish("page", HTML, "text/html")
+        board = await publish(owner, [figure_panel(figure)])
+        url = (await share(owner, board))["url"]
+        for client, path in ((owner, f"/dashboards/{board['id']}"), (stranger, url)):
+            answer = await client.get(path, PAGE)
+            assert 'sandbox="allow-scripts"' in answer.text
+            assert "/frame/" in answer.headers["Content-Security-Policy"]
+
+    async def test_deleted_figure_is_said(self, owner):
+        """Its place stays."""
+        figure = await owner.publish()
+        board = await publish(owner, [figure_panel(figure), TEXT])
+        await owner.delete(f"/api/figures/{figure['id']}")
+        assert "has been deleted" in (await owner.get(f"/dashboards/{board['id']}", PAGE)).text
+
+    async def test_columns_are_by_share(self, owner):
+        """Two to one."""
+        board = await publish(owner, [TEXT | {"share": 2}, TEXT])
+        answer = await owner.get(f"/dashboards/{board['id']}", PAGE)
+        assert re.findall(r'class="panel (w\d+)', answer.text) == ["w40", "w20"]
+
+
+class TestShared:
+    async def test_stranger_sees_page_panels_and_record(self, owner, stranger, services):
+        """Without login, ids or names of the owner's; pictures below the link."""
+        figure, animal = await owner.publish(), await offer(services)
+        picture = keep(services, animal)
+        board = await publish(owner, [figure_panel(figure), TEXT, {"kind": "live", "live": animal}])
+        url = (await share(owner, board))["url"]
+        page = await stranger.get(url, PAGE)
+        assert page.status == 200
+        assert figure["id"] not in page.text
+        assert animal not in page.text
+        assert [src.rpartition("/")[2] for src in images(page.text)] == ["1-1.png?_v=1", "1-3.png"]
+        shown = await stranger.get(f"{url}/1-1.png")
+        assert (shown.status, shown.body) == (200, png())
+        assert shown.headers["Cache-Control"] == "public, max-age=60"
+        assert (await stranger.get(f"{url}/1-3.png")).body == picture
+        record = (await stranger.get(f"{url}.json")).json()
+        assert [place["place"] for place in record["rows"][0]] == ["1-1", "1-2", "1-3"]
+        assert (await stranger.get(f"{url}/embed", PAGE)).status == 200
+
+    @pytest.mark.parametrize("place", ["1-2.png", "2-1.png", "0-0.png", "1-1.json", "x.png", "1-1"])
+    async def test_link_shows_no_panel_beyond_its_dashboard(self, owner, stranger, place):
+        """The same 404 for what is text, elsewhere, or no place at all."""
+        board = await publish(owner, [figure_panel(await owner.publish()), TEXT])
+        url = (await share(owner, board))["url"]
+        answer = await stranger.get(f"{url}/{place}")
+        assert (answer.status, "mistyped, expired or revoked" in answer.json()["error"]) == (404, True)
+
+    async def test_places_are_of_dashboards_alone(self, owner, stranger):
+        """A figure's link has neither panels nor a stream."""
+        url = (await owner.share(await owner.publish()))["url"]
+        for path in ("1-1.png", "events"):
+            assert (await stranger.get(f"{url}/{path}")).status == 404
+
+    async def test_only_what_is_allowed_moves(self, owner, stranger, services):
+        """Within bounds; what is locked or fixed in its panel is what it is."""
+        animal = await offer(services)
+        bear, wolf = png(4, 4), png(5, 5)
+        keep(services, animal, bear, type="Bear", since=2015)
+        keep(services, animal, wolf, type="Wolf", since=2015)
+        rows = [{"kind": "live", "live": animal}, {"kind": "live", "live": animal, "values": {"type": "Wolf"}}]
+        board = await publish(owner, rows)
+        url = (await share(owner, board, lock={"type": "Bear"}, allow=["since"]))["url"]
+        assert (await stranger.get(f"{url}/1-1.png", since=2015)).body == bear
+        assert (await stranger.get(f"{url}/1-2.png", since=2015)).body == wolf
+        for query in ({"type": "Wolf"}, {"since": "1066"}, {"height": "9"}):
+            assert (await stranger.get(f"{url}/1-1.png", **query)).status == 400
+        assert re.findall(r'<input type="number"[^>]*name="([^"]*)"', (await stranger.get(url, PAGE)).text) == ["since"]
+
+    async def test_gone_is_gone_in_every_way(self, owner, stranger, clock):
+        """Deleted, revoked, paused, expired and unknown are the same answer everywhere."""
+        figure = await owner.publish()
+        boards = [await publish(owner, [figure_panel(figure)], name=f"b{n}") for n in range(4)]
+        links = [await share(owner, board, expires="1h") for board in boards]
+        await owner.delete(f"/api/dashboards/{boards[0]['id']}")
+        await owner.delete(f"/api/links/{links[1]['id']}")
+        await owner.patch(f"/api/links/{links[2]['id']}", {"paused": True})
+        clock.advance(3_601)
+        urls = [link["url"] for link in links] + [links[0]["url"][:-32] + "x" * 32]
+        answers = set()
+        for url in urls:
+            for path in ("", ".png", ".json", "/embed", "/1-1.png", "/events"):
+                answer = await stranger.get(url + path)
+                answers.add((answer.status, answer.body))
+        assert len(answers) == 1
+        assert {status for status, _ in answers} == {404}
+
+    async def test_switch_of_live_links_closes_it(self, owner, stranger, services, figserve):
+        """A link that was made before is as any that is gone."""
+        board = await publish(owner, [{"kind": "live", "live": await offer(services)}])
+        url = (await share(owner, board))["url"]
+        object.__setattr__(services.settings, "allow_public_live", False)
+        for path in ("", "/1-1.png", "/events", ".png"):
+            assert (await stranger.get(url + path)).status == 404
+
+    async def test_one_view_for_all_panels(self, owner, stranger):
+        """A client's page and its pictures are one view."""
+        board = await publish(owner, [figure_panel(await owner.publish())])
+        link = await share(owner, board)
+        await stranger.get(link["url"], PAGE)
+        await stranger.get(f"{link['url']}/1-1.png")
+        assert (await owner.get(f"/api/links/{link['id']}")).json()["seen"] == 1
+
+
+class TestWhole:
+    async def test_is_drawn_from_the_panels_and_kept(self, owner, stranger, renderer):
+        """By one job in the sandbox, for all who ask until something changes."""
+        figure = await owner.publish()
+        board = await publish(owner, [figure_panel(figure, caption="Sales"), TEXT])
+        url = (await share(owner, board))["url"]
+        first = await stranger.get(f"{url}.png")
+        assert (first.status, first.mimetype) == (200, "image/png")
+        again = await stranger.get(f"{url}.png", {"If-None-Match": first.headers["ETag"]})
+        assert again.status == 304
+        assert (await owner.get(f"/dashboards/{board['id']}.png")).body == first.body
+        assert len(renderer.jobs) == 1
+        assert (await stranger.get(f"{url}.svg")).status == 400
+        page = await stranger.get(url, PAGE)
+        assert f'property="og:image" content="{url}.png"' in page.text
+
+    async def test_another_site_cannot_have_it_drawn(self, owner, browser):
+        """For a login's cookie."""
+        board = await publish(owner, [TEXT])
+        for path in (".png", "/events"):
+            answer = await browser.having(Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate").get(
+                f"/dashboards/{board['id']}{path}"
+            )
+            assert answer.status == 403
+
+    async def test_page_that_another_site_leads_to_runs_nothing(self, owner, browser, services):
+        """Until the person there says so: no live panel asks for a picture, and what is stored is shown."""
+        live_id = await offer(services)
+        figure = await owner.publish("picture", png())
+        board = await publish(owner, [figure_panel(figure), {"kind": "live", "live": live_id}])
+        for site, asks in (("cross-site", 0), ("same-site", 0), ("none", 1), ("same-origin", 1)):
+            led = browser.having(Sec_Fetch_Site=site, Sec_Fetch_Mode="navigate", Sec_Fetch_Dest="document")
+            page = (await led.get(f"/dashboards/{board['id']}", PAGE)).text
+            assert len(re.findall(rf'(?:src|srcset)="[^"]*/live/f/{live_id}\.', page)) == asks, site
+            assert ("Another site led here." in page) == (not asks)
+            assert f"/figures/{figure['id']}.png" in page
+
+
+class Stream:
+    """The events of an open stream, as they come."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._text = ""
+
+    async def next(self) -> tuple[str, dict] | None:
+        """Kind and data; None at its end."""
+        while True:
+            while "\n\n" not in self._text:
+                chunk = await self._connection.receive_chunk()
+                if not chunk:
+                    return None
+                self._text += chunk.decode()
+            block, _, self._text = self._text.partition("\n\n")
+            lines = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+            if "event" in lines:
+                return lines["event"], json.loads(lines["data"])
+
+
+@contextlib.asynccontextmanager
+async def listen(client: Client, path: str) -> AsyncIterator[Stream]:
+    """A stream at a path below our prefix, or at an absolute URL."""
+    async with connect(client.prefix) as connection:
+        await connection.send_head("GET", path.removeprefix(client.prefix), client.headers)
+        status, answered = await connection.receive_head()
+        assert status == 200
+        assert answered["Content-Type"] == "text/event-stream; charset=utf-8"
+        assert (answered["X-Accel-Buffering"], answered["Cache-Control"]) == ("no", "private, no-cache")
+        assert client.headers or "Set-Cookie" not in answered
+        yield Stream(connection)
+
+
+class TestStream:
+    async def test_new_picture_is_told_by_its_place(self, owner, stranger):
+        """To the owner and to strangers, each with an address that it may load; pinned panels stay."""
+        figure = await owner.publish()
+        board = await publish(owner, [figure_panel(figure), TEXT, figure_panel(figure, version=1)])
+        url = (await share(owner, board))["url"]
+        path = f"/dashboards/{board['id']}/events"
+        async with listen(owner, path) as own, listen(stranger, f"{url}/events") as theirs:
+            assert [(await stream.next())[1]["version"] for stream in (own, theirs)] == [1, 1]
+            await owner.publish(data=png(7, 7))
+            kind, mine = await own.next()
+            assert (kind, mine["place"], mine["version"], mine["width"]) == ("panel", "1-1", 2, 7)
+            kind, other = await theirs.next()
+            assert (kind, other["place"], other["version"]) == ("panel", "1-1", 2)
+            assert figure["id"] not in other["src"]
+        assert (await owner.get(urljoin(f"{board['url']}/events", mine["src"]))).body == png(7, 7)
+        assert (await stranger.get(urljoin(f"{url}/events", other["src"]))).body == png(7, 7)
+
+    async def test_other_figures_are_not_told_of(self, owner, stranger):
+        """Nor their names."""
+        board = await publish(owner, [figure_panel(await owner.publish())])
+        url = (await share(owner, board))["url"]
+        async with listen(stranger, f"{url}/events") as stream:
+            await stream.next()
+            await owner.publish("secret")
+            await owner.publish(data=png(8, 8))
+            assert (await stream.next())[1]["width"] == 8
+
+    async def test_new_layout_and_missed_one_are_told(self, owner, stranger):
+        """At once to who listens, and at the opening to whose page is older."""
+        board = await publish(owner, [TEXT])
+        url = (await share(owner, board))["url"]
+        async with listen(stranger, f"{url}/events?version=1") as stream:
+            await publish(owner, [TEXT, TEXT])
+            assert await stream.next() == ("dashboard", {"version": 2})
+        async with listen(stranger, f"{url}/events?version=1") as stream:
+            assert await stream.next() == ("dashboard", {"version": 2})
+
+    @pytest.mark.parametrize("how", ["revoke", "pause", "delete"])
+    async def test_closed_link_closes_its_streams(self, owner, stranger, how):
+        """Saying so first."""
+        board = await publish(owner, [TEXT])
+        link = await share(owner, board)
+        async with listen(stranger, f"{link['url']}/events") as stream:
+            if how == "revoke":
+                await owner.delete(f"/api/links/{link['id']}")
+            elif how == "pause":
+                await owner.patch(f"/api/links/{link['id']}", {"paused": True})
+            else:
+                await owner.delete(f"/api/dashboards/{board['id']}")
+            assert await stream.next() == ("gone", {})
+            assert await stream.next() is None
+
+    async def test_who_leaves_is_forgotten(self, owner, stranger, services):
+        """And with the last one all that is held for a dashboard."""
+        board = await publish(owner, [TEXT])
+        url = (await share(owner, board))["url"]
+        async with listen(stranger, f"{url}/events"):
+            await until(lambda: services.boards._viewers)
+        await until(lambda: not services.boards._viewers)
+        assert services.boards._boards == {}
+
+
+class TestEmbedding:
+    async def test_oembed_is_a_frame(self, owner, stranger):
+        """Within what is asked for; of a closed link nothing, as of any."""
+        link = await share(owner, await publish(owner, [TEXT], title="Sightings"))
+        told = (await stranger.get("/oembed", url=link["url"], maxwidth=500)).json()
+        assert (told["type"], told["title"], told["width"], told["height"]) == ("rich", "Sightings", 500, 375)
+        assert f'src="{link["url"]}/embed"' in told["html"]
+        await owner.delete(f"/api/links/{link['id']}")
+        assert (await stranger.get("/oembed", url=link["url"])).status == 404
+
+    @pytest.mark.parametrize("figserve_config", [{"embed_origins": ["https://wiki.example"]}])
+    async def test_allowed_sites_may_frame_it(self, owner, stranger):
+        """Its bare form alone."""
+        url = (await share(owner, await publish(owner, [TEXT])))["url"]
+        framed, page = await stranger.get(f"{url}/embed", PAGE), await stranger.get(url, PAGE)
+        assert "frame-ancestors https://wiki.example" in framed.headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+
+    async def test_head_of_a_stream_ends(self, owner, stranger, services):
+        """And leaves no viewer behind."""
+        url = (await share(owner, await publish(owner, [TEXT])))["url"]
+        assert (await stranger.head(f"{url}/events")).status == 200
+        assert services.boards._viewers == {}
+
+
+class TestDense:
+    async def test_dense_screens_get_twice_the_pixels(self, owner, stranger, services):
+        """Drawn again from its source, in a size that the page has signed; no other is granted."""
+        identity = Identity(services.settings.owner, "", "", "login", "dense")
+        drawn = (Payload("image/png", png(), 8, 6, 100.0),)
+        publishing = services.store.publish(Draft(identity, drawn, source=("figure", b"pickle", {})))
+        figure = await asyncio.wrap_future(publishing)
+        board = await publish(owner, [{"kind": "figure", "figure": figure.id}])
+        url = (await share(owner, board))["url"]
+        page = (await stranger.get(url, PAGE)).text
+        dense = html.unescape(re.search(r'srcset="[^"]* 1x, ([^ ]*) 2x"', page)[1])
+        assert "dpi=200" in dense
+        assert (await stranger.get(urljoin(url, dense))).status == 200
+        assert (await stranger.get(f"{url}/1-1.png", dpi=777)).status == 403

@@ -1,0 +1,133 @@
+"""`/export.zip`: whose figures, how many bytes, and that the server goes on meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import zipfile
+
+import pytest
+
+from ...pictures import HTML, SVG, png
+from ...raw import connect
+
+
+def opened(answer) -> zipfile.ZipFile:
+    assert answer.status == 200, answer.text
+    assert answer.mimetype == "application/zip"
+    file = zipfile.ZipFile(io.BytesIO(answer.body))
+    assert file.testzip() is None
+    return file
+
+
+def names(answer) -> list[str]:
+    with opened(answer) as file:
+        return [row["name"] for row in json.loads(file.read("figures.json"))["figures"]]
+
+
+async def test_all_of_the_owner(owner):
+    """The newest version of each, newest first, as many bytes as announced."""
+    await owner.publish("sales", png(grey=1))
+    await owner.publish("sales", png(grey=2), title="Sales", alt="They rise")
+    await owner.publish("doc", HTML, "text/html")
+    answer = await owner.get("/export.zip")
+    assert names(answer) == ["doc", "sales"]
+    with opened(answer) as file:
+        assert file.read("pictures/without a notebook/sales.png") == png(grey=2)
+        assert "They rise" in file.read("index.html").decode()
+    assert answer.headers["X-Figserve-Figures"] == "2"
+    assert int(answer.headers["X-Figserve-Bytes"]) == len(png(grey=2)) + len(HTML)
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="figures.zip"'
+
+
+async def test_of_a_session(owner, stranger, make_key):
+    """Only what the kernel made; a page of the catalog is no limit."""
+    kernel = stranger.bearing(await make_key("read", "publish", kernel="kernel-1"))
+    for index in range(120):
+        await kernel.publish(f"f{index}", SVG, "image/svg+xml", title=str(index))
+    await owner.publish("other")
+    assert len(names(await owner.get("/export.zip", session="kernel-1"))) == 120
+    assert len(names(await owner.get("/export.zip"))) == 121
+
+
+async def test_head_says_the_same_without_a_body(owner):
+    """Type and sizes."""
+    await owner.publish()
+    answer = await owner.head("/export.zip")
+    assert (answer.status, answer.mimetype, answer.headers["X-Figserve-Figures"]) == (200, "application/zip", "1")
+
+
+@pytest.mark.parametrize("query", [{}, {"notebook": "no.ipynb"}, {"session": "../x"}])
+async def test_nothing_is_404(owner, query):
+    """An empty zip would look like a loss."""
+    answer = await owner.get("/export.zip", **query)
+    assert (answer.status, answer.code) == (404, "nothing_to_export")
+
+
+async def test_only_ones_own(owner, stranger, make_key):
+    """Another owner's key gets that owner's, an admin's its own, one without the scope nothing, a stranger nothing."""
+    await owner.publish("mine")
+    other = stranger.bearing(await make_key("read", "publish", owner="ana"))
+    await other.publish("hers")
+    assert names(await other.get("/export.zip")) == ["hers"]
+    admin = stranger.bearing(await make_key("read", "admin"))
+    assert names(await admin.get("/export.zip")) == ["mine"]
+    assert (await stranger.bearing(await make_key("publish")).get("/export.zip")).status == 403
+    assert (await stranger.get("/export.zip")).status == 401
+
+
+async def test_a_receiver_that_hangs_up_harms_nobody(owner, services):
+    """In the middle of the zip; the next one is whole."""
+    for index in range(30):
+        await owner.publish(f"f{index}", b"<svg>" + b" " * 400_000 + b"</svg>", "image/svg+xml", title=str(index))
+    for _ in range(3):
+        async with connect(owner.prefix) as connection:
+            await connection.send_head("GET", "/export.zip", owner.headers)
+            assert (await connection.receive_head())[0] == 200
+    assert len(names(await owner.get("/export.zip"))) == 30
+
+
+async def test_others_are_served_meanwhile(owner, stranger):
+    """While one receiver is slow, everybody else gets their answers."""
+    for index in range(20):
+        data = bytearray(png()) + bytes(0)
+        await owner.publish(f"f{index}", bytes(data), title=str(index))
+    link = await owner.share(await owner.publish("shown"))
+    async with connect(owner.prefix) as connection:
+        await connection.send_head("GET", "/export.zip", owner.headers)
+        await connection.receive_head()
+        assert (await stranger.get(link["image_url"])).status == 200
+        exports = await asyncio.gather(*(owner.get("/export.zip") for _ in range(3)))
+    assert [len(names(answer)) for answer in exports] == [21] * 3
+
+
+async def test_many_are_measured_in_steps(owner, services, monkeypatch):
+    """All of an owner's, whatever the step; each is counted once."""
+    from jupyter_figserve.store.catalog import figures
+
+    for index in range(7):
+        await owner.publish(f"f{index}", png(grey=index), title=str(index))
+    whole = figures.measure(services.store.catalog.reader, figures.Filter("local"))[0]
+    assert whole.figures == 7
+    for limit in (1, 3, 7, 8):
+        monkeypatch.setattr(figures.measure, "__defaults__", (None, limit))
+        answer = await owner.head("/export.zip")
+        assert answer.headers["X-Figserve-Figures"] == "7"
+        assert answer.headers["X-Figserve-Bytes"] == str(whole.bytes)
+
+
+class TestLimit:
+    @pytest.fixture
+    def figserve_config(self) -> dict[str, object]:
+        return {"export_bytes": len(png()) + 10}
+
+    async def test_more_than_may_be_is_refused_before_it_begins(self, owner):
+        """413 says how many bytes, the limit's name and how to ask for less."""
+        await owner.publish("one")
+        assert names(await owner.get("/export.zip")) == ["one"]
+        await owner.publish("two")
+        answer = await owner.get("/export.zip")
+        assert (answer.status, answer.code) == (413, "too_large")
+        assert "FigServe.export_bytes" in answer.json()["error"]
+        assert "notebook=" in answer.json()["error"]

@@ -1,0 +1,305 @@
+"""The gallery as the server makes it, which is all that a browser without script needs."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+import pytest
+import sqlalchemy as sa
+
+from jupyter_figserve.model.figures import Identity, Payload
+from jupyter_figserve.server.web.figures.gallery import PAGE, Query
+from jupyter_figserve.store.catalog import sessions
+from jupyter_figserve.store.catalog.sessions import Session
+from jupyter_figserve.store.store import Draft
+
+from ...pages import Page
+from ...pictures import HTML, PDF, png
+
+EVIL = "\"'><script>document.title = 'evil'</script><img src=x onerror=alert(1)>"
+
+
+def payload(data: bytes, width: int = 4, height: int = 3) -> Payload:
+    return Payload("image/png", data, width, height)
+
+
+@dataclass
+class Shop:
+    """Puts figures of notebooks straight into the store, as kernels would."""
+
+    services: object
+
+    async def publish(self, name: str, notebook: str = "a.ipynb", *, scope: str | None = None, session=None, **words):
+        services = self.services
+        scope = services.settings.scope if scope is None else scope
+        identity = Identity("local", scope, notebook, "", name)
+        draft = Draft(identity, (payload(png(grey=len(name))),), session=session, **words)
+        return await asyncio.wrap_future(services.store.publish(draft))
+
+    async def session(
+        self, session_id: str, notebook: str, *, ended: float | None = None, started: float | None = None
+    ):
+        services = self.services
+        now = services.store.clock()
+        one = Session(session_id, "local", services.settings.scope, notebook, started or now, now, ended)
+        await asyncio.wrap_future(services.store.write(lambda connection: sessions.note(connection, one)))
+
+
+@pytest.fixture
+def shop(services) -> Shop:
+    return Shop(services)
+
+
+def names(text: str) -> list[str]:
+    """The headings of the cards, in order."""
+    return re.findall(r'<h3><a href="[^"]+" dir="auto">([^<]*)</a>', text)
+
+
+def books(text: str) -> list[str]:
+    """The headings of the sections, in order."""
+    sections = re.findall(r'<section class="notebook".*?<h2>(.*?)</h2>', text, flags=re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]*>", "", one).split()) for one in sections]
+
+
+class TestPage:
+    async def test_empty_gallery_says_how_to_begin(self, owner):
+        """In two lines that can be copied; nothing else is on the page."""
+        text = (await owner.get("/")).text
+        assert "import jupyter_figserve as figserve\nfigserve.publish()" in text
+        assert "0 figures" in text
+        assert names(text) == []
+
+    async def test_figures_stand_by_notebook_newest_first(self, owner, shop, clock):
+        """Notebooks in the order of their newest figures."""
+        for name, notebook in (("one", "a.ipynb"), ("two", "b.ipynb"), ("three", "a.ipynb")):
+            await shop.publish(name, notebook)
+            clock.advance(1)
+        text = (await owner.get("/")).text
+        assert books(text) == ["a.ipynb", "b.ipynb"]
+        assert names(text) == ["three", "one", "two"]
+
+    async def test_running_notebooks_come_first(self, owner, shop, clock):
+        """And their state is told in words; of the others, when their session ended."""
+        await shop.session("k1", "old but running.ipynb")
+        await shop.session("k2", "ended.ipynb", ended=clock.now)
+        await shop.publish("one", "old but running.ipynb", session="k1")
+        clock.advance(60)
+        await shop.publish("two", "ended.ipynb", session="k2")
+        text = (await owner.get("/")).text
+        assert books(text) == ["old but running.ipynb", "ended.ipynb"]
+        assert ("running</span>" in text, "ended <time" in text) == (True, True)
+
+    async def test_figures_without_a_notebook_stand_by_themselves(self, owner):
+        """Published by a key or a login."""
+        await owner.publish("from-a-script")
+        assert books((await owner.get("/")).text) == ["Without a notebook"]
+
+    async def test_notebook_of_another_project_is_told_apart(self, owner, shop):
+        """By its directory; each link leads to its own."""
+        await shop.publish("here")
+        await shop.publish("there", scope="/elsewhere")
+        text = (await owner.get("/")).text
+        assert sorted(books(text)) == ["a.ipynb", "a.ipynb in /elsewhere"]
+        links = [tag["href"] for tag in Page(text).links if "scope=" in tag["href"]]
+        found = {tuple(names((await owner.get(f"/{link.removeprefix('./')}")).text)) for link in links}
+        assert found == {("here",), ("there",)}
+
+    async def test_every_address_of_the_page_answers(self, owner, shop):
+        """Pictures, cards, filters, styles and scripts."""
+        await shop.session("k1", "a.ipynb")
+        for number in range(PAGE + 1):
+            await shop.publish(f"f{number}", session="k1")
+        page = Page((await owner.get("/")).text)
+        wanted = [tag["href"] for tag in page.links if "export.zip" not in tag["href"]]
+        wanted += [tag["src"] for tag in (*page["img"], *page["script"])] + [tag["href"] for tag in page["link"]]
+        assert len(wanted) > 2 * PAGE
+        for address in set(wanted):
+            assert (await owner.get(urljoin(f"{owner.prefix}/", address))).status == 200, address
+
+    async def test_pictures_are_small_lazy_and_keep_their_place(self, owner, services):
+        """The thumbnail where there is one, pinned to its version, with its size."""
+        draft = Draft(Identity("local", "", "", "x", "f"), (payload(png(8, 6), 8, 6),), thumbnail=payload(png(4, 3)))
+        await asyncio.wrap_future(services.store.publish(draft))
+        (image,) = [tag for tag in Page((await owner.get("/")).text)["img"] if "loading" in tag]
+        assert (image["loading"], image["width"], image["height"]) == ("lazy", "4", "3")
+        answer = await owner.get(urljoin(f"{owner.prefix}/", image["src"]))
+        assert answer.body == png(4, 3)
+        assert "immutable" in answer.headers["Cache-Control"]
+
+    async def test_documents_are_named_by_their_format(self, owner):
+        """There is no picture of a PDF without one; HTML is not drawn in the gallery."""
+        await owner.publish("doc", PDF, "application/pdf")
+        await owner.publish("page", HTML, "text/html")
+        text = (await owner.get("/")).text
+        assert re.findall(r'class="card-file">(\w+)<', text) == ["HTML", "PDF"]
+        assert Page(text)["iframe"] == []
+
+    async def test_open_links_are_counted_on_the_card(self, owner, clock):
+        """Those through which somebody may look now: not paused, ended or used up."""
+        figure = await owner.publish()
+        for wishes in ({}, {"expires": "never"}, {"expires": "1h"}):
+            await owner.share(figure, **wishes)
+        paused = await owner.share(figure)
+        await owner.patch(f"/api/links/{paused['id']}", {"paused": True})
+        clock.advance(3601)
+        assert "2 links" in (await owner.get("/")).text
+
+    async def test_markup_in_any_word_is_text(self, owner, shop):
+        """Title, alt text, notebook path, directory, search and label (D1)."""
+        await shop.session("k1", f"{EVIL}.ipynb")
+        await shop.publish("evil", f"{EVIL}.ipynb", scope=f"/{EVIL}", session="k1", title=EVIL, alt=EVIL)
+        for address in ("/", "/?" + Query(q=EVIL).address()[1:], "/?" + Query(notebook=f"{EVIL}.ipynb").address()[1:]):
+            text = (await owner.get(address)).text
+            page = Page(text)
+            assert [tag.get("src", "inline") for tag in page["script"]] == [page["script"][0]["src"]]
+            assert all("onerror" not in tag for tag in page["img"])
+            assert "&lt;script&gt;" in text
+
+
+class TestFilters:
+    async def test_search_is_a_form(self, owner, shop):
+        """What it finds is on the page it leads to, with the words still in the field."""
+        await shop.publish("bears", title="Bears in July")
+        await shop.publish("wolves")
+        page = Page((await owner.get("/")).text)
+        (form,) = [one for one in page["form"] if one.get("role") == "search"]
+        text = (await owner.get(urljoin("/", form["action"]).rstrip("."), q="july")).text
+        assert names(text) == ["Bears in July"]
+        assert 'name="q" value="july"' in text
+        assert "1 figure" in text
+
+    async def test_nothing_matches(self, owner, shop):
+        """The page says so, and how to come back."""
+        await shop.publish("one")
+        text = (await owner.get("/", q="zebra")).text
+        assert "Nothing matches" in text
+        assert "show all 1 figure" in text
+
+    async def test_shared_only(self, owner, clock):
+        """Those that somebody can look at now."""
+        for name, wishes in (("open", {}), ("ended", {"expires": "1h"}), ("none", None)):
+            figure = await owner.publish(name)
+            if wishes is not None:
+                await owner.share(figure, **wishes)
+        clock.advance(3601)
+        assert names((await owner.get("/", show="shared")).text) == ["open"]
+
+    async def test_running_only(self, owner, shop, clock):
+        """Those that a session made which is alive."""
+        await shop.session("k1", "a.ipynb")
+        await shop.session("k2", "b.ipynb", ended=clock.now)
+        await shop.publish("alive", "a.ipynb", session="k1")
+        await shop.publish("ended", "b.ipynb", session="k2")
+        assert names((await owner.get("/", show="running")).text) == ["alive"]
+
+    async def test_one_session(self, owner, shop):
+        """Of one notebook's two lives."""
+        for session in ("k1", "k2"):
+            await shop.publish(f"of-{session}", session=session)
+        assert names((await owner.get("/", session="k2")).text) == ["of-k2"]
+
+    async def test_filters_stay_while_searching_and_paging(self, owner, shop):
+        """The form and the link to older figures carry them."""
+        for number in range(PAGE + 1):
+            await shop.publish(f"match{number}")
+        page = Page((await owner.get("/", notebook="a.ipynb", q="match")).text)
+        hidden = {tag["name"]: tag["value"] for tag in page["input"] if tag.get("type") == "hidden"}
+        assert hidden["notebook"] == "a.ipynb"
+        (older,) = [tag["href"] for tag in page.links if tag.get("rel") == "next"]
+        assert {name: value[0] for name, value in parse_qs(urlsplit(older).query).items() if name != "cursor"} == {
+            "q": "match", "notebook": "a.ipynb", "scope": hidden["scope"],
+        }  # fmt: skip
+
+    async def test_notebook_is_counted(self, owner, shop):
+        """Its own figures, beside all."""
+        await shop.publish("one")
+        await shop.publish("two", "b.ipynb")
+        text = (await owner.get("/", notebook="b.ipynb")).text
+        assert names(text) == ["two"]
+        assert re.search(r"1 figure ·.*show all 2 figures", text)
+
+    async def test_unknown_filter_is_malformed(self, owner):
+        """The error names those there are, as a page for browsers."""
+        answer = await owner.get("/", {"Accept": "text/html"}, show="everything")
+        assert (answer.status, answer.mimetype) == (400, "text/html")
+        assert "all, shared, running" in answer.text
+        assert (await owner.get("/", cursor="x")).code == "invalid_cursor"
+
+
+class TestPaging:
+    async def test_pages_hold_all_figures_once(self, owner, shop):
+        """From the newest to the oldest, and back to the first page."""
+        for number in range(2 * PAGE + 5):
+            await shop.publish(f"f{number:03}")
+        seen, address = [], "/"
+        while address:
+            page = (await owner.get(address)).text
+            seen += names(page)
+            older = [tag["href"] for tag in Page(page).links if tag.get("rel") == "next"]
+            address = "/" + older[0].removeprefix("./") if older else ""
+        assert seen == [f"f{number:03}" for number in reversed(range(2 * PAGE + 5))]
+        assert "Newest figures" in page
+
+    async def test_page_costs_the_same_number_of_statements(self, owner, shop, services):
+        """However many figures it shows: none is asked about by itself."""
+        await shop.session("k1", "a.ipynb")
+        statements: list[str] = []
+        sa.event.listen(services.store.catalog.reader, "before_cursor_execute", lambda *a: statements.append(a[2]))
+        counts = []
+        for round in range(2):
+            for number in range(20):
+                await shop.publish(f"f{round}{number}", session="k1")
+            statements.clear()
+            await owner.get("/")
+            counts.append(len(statements))
+        assert counts[0] == counts[1] <= 12
+
+
+class TestAddress:
+    async def fetch(self, client, path: str):
+        return await client.http.fetch(
+            client.prefix + path, headers=client.headers, follow_redirects=False, raise_error=False
+        )
+
+    async def test_without_the_slash_it_leads_to_the_slash(self, owner):
+        """With what was asked; relative addresses want it."""
+        answer = await self.fetch(owner, "?q=a%20b")
+        assert answer.code == 302
+        assert answer.headers["Location"] == urlsplit(owner.prefix).path + "/?q=a+b"
+
+    async def test_login_comes_first(self, stranger):
+        """For a browser; a program hears 401."""
+        answer = await stranger.get("/", {"Accept": "text/html"})
+        assert (answer.status, urlsplit(answer.headers["Location"]).path) == (302, "/a%40b/login")
+        assert (await stranger.get("/")).status == 401
+
+    async def test_token_does_not_stay_in_the_address(self, stranger, jp_serverapp):
+        """Whoever comes with one is logged in and sent on without it."""
+        token = jp_serverapp.identity_provider.token
+        answer = await self.fetch(stranger, f"/?token={token}&q=x")
+        assert answer.code == 302
+        assert answer.headers["Location"] == urlsplit(stranger.prefix).path + "/?q=x"
+        assert any(cookie.startswith("username-") for cookie in answer.headers.get_list("Set-Cookie"))
+
+    async def test_redirection_goes_nowhere_else(self, owner):
+        """Whatever the query says."""
+        answer = await self.fetch(owner, "?next=//evil.example")
+        assert urlsplit(answer.headers["Location"]).netloc == ""
+        assert answer.headers["Location"].startswith(urlsplit(owner.prefix).path + "/?")
+
+    async def test_other_owners_figures_are_not_shown(self, owner, make_key):
+        """A key sees its owner's."""
+        await owner.publish("mine")
+        other = owner.bearing(await make_key("read", owner="bob"))
+        assert names((await other.get("/")).text) == []
+
+
+def test_addresses_leave_out_what_is_not_asked():
+    """The plain gallery has a plain address."""
+    assert Query().address() == "?"
+    assert Query(q="a b", show="shared", cursor="c").address() == "?q=a+b&show=shared"
+    assert Query(q="x").address(q="", show="running") == "?show=running"
+    assert (Query().is_filtered, Query(cursor="c").is_filtered, Query(q="x").is_filtered) == (False, False, True)

@@ -1,0 +1,196 @@
+"""Pages for the owner, and the files that pages load."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+import pytest
+
+from jupyter_figserve.model.figures import Version
+from jupyter_figserve.server.web.figures.page_handlers import _facts
+from jupyter_figserve.server.web.http.assets import static_digest, static_files, static_url
+
+from ...pages import Page
+from ...pictures import HTML, PDF, PICTURES, multipart, png
+
+BROWSER = {"Accept": "text/html"}
+
+
+def text_of(page: str) -> str:
+    """Its words alone."""
+    return " ".join(re.sub(r"<[^>]*>", " ", page).split())
+
+
+class TestFigurePage:
+    async def test_page_shows_the_newest_version_with_everything(self, owner):
+        """Picture, words, files, versions and links; all addresses lead somewhere."""
+        await owner.publish(title="Old")
+        figure = await owner.publish(data=png(8, 6), title="Sales <b>", alt="A line & more")
+        await owner.share(figure, label="for <Ann>")
+        text = (await owner.get(figure["url"])).text
+        page = Page(text)
+        (image,) = page.of_class("img", "picture")
+        assert (image["width"], image["alt"]) == ("8", "A line & more")
+        assert "Sales &lt;b&gt;" in text
+        assert "for &lt;Ann&gt;" in text
+        assert "<b>" not in text
+        addresses = [image["src"], *(tag["href"] for tag in page.links)]
+        assert len(addresses) >= 5
+        for address in addresses:
+            assert (await owner.get(urljoin(figure["url"], address))).status == 200, address
+
+    async def test_page_of_an_older_version(self, owner):
+        """Its picture is that version's, and the way back is there."""
+        for grey in (0, 9):
+            figure = await owner.publish(data=png(grey=grey))
+        answer = await owner.get(figure["url"], version=1)
+        (image,) = Page(answer.text).of_class("img", "picture")
+        assert (await owner.get(urljoin(figure["url"], image["src"]))).body == png()
+        assert "show the newest" in answer.text
+
+    async def test_two_versions_beside_each_other(self, owner):
+        """Each with its own picture; the form offers every version, and those two are chosen."""
+        for grey in (0, 9, 20):
+            figure = await owner.publish(data=png(grey=grey))
+        page = Page((await owner.get(figure["url"], **{"version": 3, "with": 1})).text)
+        pictures = [(await owner.get(urljoin(figure["url"], i["src"]))).body for i in page.of_class("img", "picture")]
+        assert pictures == [png(grey=20), png(grey=0)]
+        assert [option["value"] for option in page["option"] if "selected" in option][:2] == ["3", "1"]
+        assert (await owner.get(figure["url"], **{"with": 9})).status == 404
+
+    async def test_two_html_versions_have_a_frame_each(self, owner):
+        """The policy allows both."""
+        await owner.publish("page", HTML, "text/html")
+        figure = await owner.publish("page", HTML + b" ", "text/html")
+        answer = await owner.get(figure["url"], **{"with": 1})
+        frames = Page(answer.text)["iframe"]
+        assert len({frame["src"] for frame in frames}) == 2
+        for frame in frames:
+            assert (await owner.get(urljoin(figure["url"], frame["src"]), {"Sec-Fetch-Dest": "iframe"})).status == 200
+
+    async def test_provenance_is_told(self, owner):
+        """Cell, libraries and whatever else a program told, as text."""
+        told = {"libraries": {"matplotlib": "3.11.2", "<i>": "1"}, "commit": "<script>", "odd": [1, 2]}
+        words = {"name": "sales", "cell": {"execution_count": 7, "id": "abc"}, "provenance": told}
+        figure = (await owner.ask("POST", "/api/figures", *multipart(words, ("image/png", png())))).json()
+        text = (await owner.get(figure["url"])).text
+        assert "[7] abc" in text
+        assert "matplotlib 3.11.2, &lt;i&gt; 1" in text
+        assert "&lt;script&gt;" in text
+        assert "<script>" not in text
+
+    @pytest.mark.parametrize("told", [{"cell": "x", "libraries": "y"}, {"cell": None, "libraries": ["z"]}, {"cell": 5}])
+    async def test_odd_provenance_breaks_nothing(self, told):
+        """Any program may publish."""
+        version = Version(1, 0.0, None, "", "", (), provenance=told)
+        assert all(isinstance(name, str) and isinstance(fact, str) for name, fact in _facts(version))
+
+    async def test_neighbours_lead_through_all_figures(self, owner):
+        """From the newest by Older to the oldest, and back by Newer."""
+        figures = [await owner.publish(f"f{n}", png(grey=n)) for n in range(3)]
+        steps = []
+        for figure in figures:
+            page = Page((await owner.get(figure["url"])).text)
+            steps.append({tag["rel"]: urljoin(figure["url"], tag["href"]) for tag in page.links if "rel" in tag})
+        urls = [figure["url"] for figure in figures]
+        assert steps == [{"prev": urls[1]}, {"prev": urls[2], "next": urls[0]}, {"next": urls[1]}]
+
+    async def test_page_gives_the_cookie_that_its_scripts_need(self, owner, browser):
+        """A login outlives the browser's session, the _xsrf cookie may not."""
+        figure = await owner.publish()
+        cookies = [c for c in browser.headers["Cookie"].split("; ") if not c.startswith("_xsrf=")]
+        answer = await browser.having(Cookie="; ".join(cookies)).get(figure["url"])
+        assert any(c.startswith("_xsrf=") for c in answer.headers.get_list("Set-Cookie"))
+
+    async def test_states_of_links_are_told(self, owner, clock):
+        """Until when each is open, or why it is not."""
+        figure = await owner.publish()
+        await owner.share(figure, expires="never")
+        await owner.share(figure, expires="1h")
+        paused = await owner.share(figure)
+        await owner.patch(f"/api/links/{paused['id']}", {"paused": True})
+        await owner.share(figure, expires="3d")
+        clock.advance(3601)
+        states = text_of((await owner.get(figure["url"])).text)
+        for words in ("until revoked", "expired", "paused", "18 January 2027"):
+            assert words in states, words
+
+    async def test_views_are_told(self, owner, stranger):
+        """Also those of the last second."""
+        figure = await owner.publish()
+        link = await owner.share(figure)
+        before = text_of((await owner.get(figure["url"])).text)
+        await stranger.get(link["url"])
+        after = text_of((await owner.get(figure["url"])).text)
+        assert ("seen once" in before, "seen once" in after) == (False, True)
+
+    async def test_document_without_a_picture(self, owner):
+        """Is offered as a file."""
+        figure = await owner.publish("doc", PDF, "application/pdf")
+        page = Page((await owner.get(figure["url"])).text)
+        assert page.of_class("img", "picture") == []
+        (address,) = [tag["href"] for tag in page.links if ".pdf" in tag["href"] and "download" not in tag]
+        assert (await owner.get(urljoin(figure["url"], address))).body == PDF
+
+    async def test_html_is_framed(self, owner):
+        """In the same sandbox as for strangers."""
+        figure = await owner.publish("page", HTML, "text/html")
+        answer = await owner.get(figure["url"])
+        (frame,) = Page(answer.text)["iframe"]
+        assert frame["sandbox"] == "allow-scripts"
+        assert "/frame/" in answer.headers["Content-Security-Policy"]
+        inner = await owner.get(urljoin(figure["url"], frame["src"]), {"Sec-Fetch-Dest": "iframe"})
+        assert inner.body == HTML
+
+    @pytest.mark.parametrize("type", PICTURES)
+    async def test_every_format_has_a_page(self, owner, type):
+        """Whatever its main representation."""
+        mimetype, data = PICTURES[type]
+        assert (await owner.get((await owner.publish("f", data, mimetype))["url"])).status == 200
+
+    async def test_page_is_in_no_cache(self, owner):
+        """It is the owner's."""
+        assert (await owner.get((await owner.publish())["url"])).headers["Cache-Control"] == "private, no-store"
+
+    async def test_browser_without_login_is_sent_to_the_form(self, owner, stranger):
+        """And comes back to the page; a program gets 401, and a key that is bad no form."""
+        figure = await owner.publish()
+        answer = await stranger.get(figure["url"], BROWSER)
+        location = urlsplit(answer.headers["Location"])
+        assert (answer.status, location.path) == (302, "/a%40b/login")
+        assert parse_qs(location.query)["next"] == [urlsplit(figure["url"]).path]
+        assert (await stranger.get(figure["url"])).status == 401
+        bad = await stranger.having(X_API_Key="x").get(figure["url"], BROWSER)
+        assert (bad.status, bad.mimetype) == (401, "text/html")
+
+
+class TestStatic:
+    @pytest.mark.parametrize("name", sorted(static_files()))
+    async def test_file_is_served_for_ever(self, stranger, name):
+        """Its address has the digest of all, so that modules find each other in one version."""
+        path = static_url("..", name).removeprefix("..")
+        assert path == f"/static/{static_digest()}/{name}"
+        answer = await stranger.get(path)
+        assert answer.body == static_files()[name][0]
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert "charset" in answer.headers["Content-Type"] or name.endswith(".svg")
+
+    @pytest.mark.parametrize("path", ["/static/copy.js", f"/static/{'0' * 16}/copy.js"])
+    async def test_other_digest_is_not_kept(self, stranger, path):
+        """A page from before an upgrade gets today's file, and no cache keeps it under yesterday's name."""
+        answer = await stranger.get(path)
+        assert answer.body == static_files()["copy.js"][0]
+        assert answer.headers["Cache-Control"] == "public, max-age=0, must-revalidate"
+
+    @pytest.mark.parametrize("name", sorted(name for name in static_files() if name.endswith(".js")))
+    async def test_modules_import_what_is_there(self, name):
+        """By relative addresses, which stay below the digest."""
+        imported = re.findall(r'from "([^"]+)"', static_files()[name][0].decode())
+        assert all(one.startswith("./") and one[2:] in static_files() for one in imported)
+
+    @pytest.mark.parametrize("name", ["none.css", "..", "%2e%2e%2fopenapi.yaml", "copy.js.map", "COPY.JS"])
+    async def test_other_files_are_404(self, stranger, name):
+        """Only names of the directory, which was read once."""
+        answer = await stranger.http.fetch(f"{stranger.prefix}/static/{name}", raise_error=False)
+        assert answer.code == 404

@@ -1,0 +1,176 @@
+"""Bytes as answers: what is cached in memory, which range is sent, what a format's headers are."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from tornado.httputil import HTTPHeaders
+
+from jupyter_figserve.errors import RangeNotSatisfiable, Unavailable
+from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.model.formats import FORMATS
+from jupyter_figserve.server.web.http.conditional_get import find_range, is_fresh, sends_all
+from jupyter_figserve.server.web.http.representation import Delivery
+from jupyter_figserve.store.files.blob_cache import BlobCache
+
+ETAG = '"' + "0" * 64 + '"'
+
+
+class FakeBlobs:
+    """Blobs in memory that count how often each is read."""
+
+    def __init__(self, *blobs: bytes) -> None:
+        self.held = {digest_of(data): data for data in blobs}
+        self.reads: list[str] = []
+
+    def find(self, digest: str) -> bytes | None:
+        self.reads.append(digest)
+        return self.held.get(digest)
+
+
+def asking(method: str = "GET", **headers: str):
+    named = HTTPHeaders({name.replace("_", "-"): value for name, value in headers.items()})
+    return SimpleNamespace(request=SimpleNamespace(method=method, headers=named))
+
+
+class TestCache:
+    def test_blob_is_read_once(self):
+        """The second time it is in memory."""
+        blobs = FakeBlobs(b"a" * 10)
+        cache = BlobCache(blobs, 1000)
+        assert {cache.get(digest_of(b"a" * 10)) for _ in range(3)} == {b"a" * 10}
+        assert len(blobs.reads) == 1
+
+    def test_memory_is_bounded_and_the_least_used_goes(self):
+        """As many bytes as it may, those asked for last."""
+        parts = [bytes([n]) * 100 for n in range(9)]
+        blobs = FakeBlobs(*parts)
+        cache = BlobCache(blobs, 800)
+        for part in parts[:8]:
+            cache.get(digest_of(part))
+        cache.get(digest_of(parts[0]))
+        cache.get(digest_of(parts[8]))
+        blobs.reads.clear()
+        for part in (parts[0], parts[8], parts[1]):
+            cache.get(digest_of(part))
+        assert blobs.reads == [digest_of(parts[1])]
+
+    def test_large_blob_is_not_kept(self):
+        """It would drive all others out."""
+        blobs = FakeBlobs(b"a" * 200)
+        cache = BlobCache(blobs, 800)
+        for _ in range(2):
+            cache.get(digest_of(b"a" * 200))
+        assert len(blobs.reads) == 2
+
+    def test_nothing_is_kept_with_a_limit_of_nothing(self):
+        """``cache_bytes = 0`` reads each from the disk."""
+        blobs = FakeBlobs(b"a")
+        cache = BlobCache(blobs, 0)
+        for _ in range(2):
+            assert cache.get(digest_of(b"a")) == b"a"
+        assert len(blobs.reads) == 2
+
+    def test_missing_blob_is_said_to_be_missing(self):
+        """And looked for again the next time."""
+        blobs = FakeBlobs()
+        cache = BlobCache(blobs, 800)
+        for _ in range(2):
+            with pytest.raises(Unavailable) as caught:
+                cache.get(digest_of(b"a"))
+        assert caught.value.code == "blob_missing"
+        assert len(blobs.reads) == 2
+
+
+class TestRange:
+    """RFC 9110, section 14."""
+
+    @pytest.mark.parametrize(
+        ("text", "found"),
+        [
+            ("bytes=0-0", (0, 0)),
+            ("bytes=2-5", (2, 5)),
+            ("bytes=2-", (2, 9)),
+            ("bytes=2-99", (2, 9)),
+            ("bytes=-3", (7, 9)),
+            ("bytes=-99", (0, 9)),
+            (" bytes=9-9 ", (9, 9)),
+            ("bytes=5-2", None),
+            ("bytes=-", None),
+            ("bytes=", None),
+            ("bytes=0-1,3-4", None),
+            ("bytes = 0-1", None),
+            ("Bytes=0-1", None),
+            ("bytes=\u0661-\u0662", None),
+            ("bytes=" + "9" * 19 + "-", None),
+        ],
+    )
+    def test_range_of_ten_bytes(self, text, found):
+        """First and last byte, or None for all."""
+        assert find_range(asking(Range=text), ETAG, 10) == found
+
+    @pytest.mark.parametrize("text", ["bytes=10-", "bytes=10-11", "bytes=-0"])
+    def test_range_beyond_the_end(self, text):
+        """416 with the size."""
+        with pytest.raises(RangeNotSatisfiable) as caught:
+            find_range(asking(Range=text), ETAG, 10)
+        assert caught.value.size == 10
+
+    def test_empty_body_has_no_range(self):
+        """Nothing of nothing."""
+        with pytest.raises(RangeNotSatisfiable):
+            find_range(asking(Range="bytes=0-"), ETAG, 0)
+
+    def test_head_and_a_changed_figure_get_all(self):
+        """A range is for GET, and for the bytes that the client began with."""
+        assert find_range(asking("HEAD", Range="bytes=0-1"), ETAG, 10) is None
+        assert find_range(asking(Range="bytes=0-1", If_Range='"x"'), ETAG, 10) is None
+        assert find_range(asking(Range="bytes=0-1", If_Range="W/" + ETAG), ETAG, 10) is None
+        assert find_range(asking(Range="bytes=0-1", If_Range=ETAG), ETAG, 10) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("header", "fresh"),
+    [
+        (None, False),
+        ("", False),
+        (ETAG, True),
+        ("W/" + ETAG, True),
+        (f'"a", {ETAG}', True),
+        ("*", True),
+        (ETAG[1:-1], False),
+        ('"a"', False),
+    ],
+)
+def test_known_etags(header, fresh):
+    """If-None-Match is compared weakly, and without quotes it is no ETag."""
+    assert is_fresh(asking(**({} if header is None else {"If_None_Match": header})), ETAG) is fresh
+
+
+@pytest.mark.parametrize(
+    ("headers", "all_of_it"),
+    [
+        ({}, True),
+        ({"Range": "bytes=0-"}, False),
+        ({"Range": "bytes=99-"}, False),
+        ({"Range": "bytes=0-0,1-1"}, True),
+        ({"If_None_Match": "*"}, False),
+    ],
+)
+def test_what_sends_all(headers, all_of_it):
+    """A part, a 304 and a 416 are not all."""
+    data = b"0123456789"
+    delivery = Delivery(FORMATS["png"], digest_of(data), "x.png", "no-store", is_public=True)
+    assert sends_all(asking(**headers), delivery, BlobCache(FakeBlobs(data), 0)) is all_of_it
+
+
+@pytest.mark.parametrize("row", FORMATS.values(), ids=list(FORMATS))
+def test_headers_of_each_format(row):
+    """Type with its charset, the digest as ETag, and a file name of the id."""
+    values = Delivery(row, "0" * 64, f"abc.{row.name}", "no-store", is_public=False).headers
+    assert values["ETag"] == ETAG
+    assert values["Content-Disposition"] == f"inline; filename*=UTF-8''abc.{row.name}"
+    assert values["Content-Type"].endswith("; charset=utf-8") == row.is_text
+    assert "Access-Control-Allow-Origin" not in values
+    assert (values.get("Content-Encoding") == "gzip") == (row.name == "svgz")

@@ -1,0 +1,231 @@
+"""Links over HTTP for those who make them: make, list, change, revoke, and how long they may live."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.model.links import hash_secret
+from jupyter_figserve.model.times import rfc3339
+from jupyter_figserve.store.catalog import links
+
+DAY = 86_400
+
+
+class TestMake:
+    async def test_link_shows_its_url_once(self, owner, services):
+        """Its making is the only answer with the token; the store has a hash of it."""
+        figure = await owner.publish()
+        link = await owner.share(figure, label="for Ann")
+        token = link["url"].rpartition("/")[2]
+        assert link["url"] == f"{owner.prefix}/f/{token}"
+        assert link["image_url"] == link["url"] + ".png"
+        for path in ("/api/links", f"/api/links/{link['id']}", f"/api/figures/{figure['id']}/links"):
+            assert token not in (await owner.get(path)).text
+        for file in services.store.directory.rglob("*"):
+            assert not file.is_file() or token.encode() not in file.read_bytes()
+        assert links.find_by_token(services.store.catalog.reader, token).token_hash == hash_secret(token)
+
+    async def test_link_lives_thirty_days_by_default(self, owner, clock):
+        """Also where expires is null; "never" must be said."""
+        figure = await owner.publish()
+        for wishes in ({}, {"expires": None}):
+            assert (await owner.share(figure, **wishes))["expires"] == rfc3339(clock.now + 30 * DAY)
+        assert (await owner.share(figure, expires="never"))["expires"] is None
+
+    @pytest.mark.parametrize(("expires", "seconds"), [("90s", 90), ("12h", 12 * 3600), ("7d", 7 * DAY), (60, 60)])
+    async def test_durations(self, owner, clock, expires, seconds):
+        """As the interface writes them."""
+        assert (await owner.share(await owner.publish(), expires=expires))["expires"] == rfc3339(clock.now + seconds)
+
+    async def test_end_may_be_a_time(self, owner, clock):
+        """RFC 3339, in any zone."""
+        link = await owner.share(await owner.publish(), expires="2030-01-01T02:00:00+02:00")
+        assert link["expires"] == "2030-01-01T00:00:00.000Z"
+
+    @pytest.mark.parametrize(
+        "wishes",
+        [
+            {"expires": "soon"},
+            {"expires": "0d"},
+            {"expires": "2001-01-01T00:00:00Z"},
+            {"expires": True},
+            {"expires": ["7d"]},
+            {"views": 0},
+            {"views": True},
+            {"views": "3"},
+            {"views": 1.5},
+            {"views": 1_000_001},
+            {"version": 0},
+            {"label": 7},
+            {"label": "x" * 201},
+            {"audience": "everybody"},
+            {"lock": {"type": "Deer"}},
+            {"allow": ["type"]},
+            {"token": "mine"},
+        ],
+    )
+    async def test_malformed_wish_is_refused(self, owner, wishes):
+        """400, and no link is made."""
+        figure = await owner.publish()
+        assert (await owner.post(f"/api/figures/{figure['id']}/links", wishes)).status == 400
+        assert (await owner.get("/api/links")).json()["links"] == []
+
+    @pytest.mark.parametrize("wishes", [{"audience": "hub"}, {"audience": "people"}, {"users": ["ann"]}])
+    async def test_people_need_a_hub(self, owner, wishes):
+        """Without one nobody can be told apart: 409."""
+        figure = await owner.publish()
+        answer = await owner.post(f"/api/figures/{figure['id']}/links", wishes)
+        assert (answer.status, answer.code) == (409, "no_hub")
+
+    async def test_version_must_be_there(self, owner):
+        """A link onto a version that is not kept is 404."""
+        figure = await owner.publish()
+        assert (await owner.post(f"/api/figures/{figure['id']}/links", {"version": 2})).status == 404
+
+    async def test_link_that_opens_only_here_says_so(self, owner):
+        """On loopback, with how to change it."""
+        link = await owner.share(await owner.publish())
+        assert link["local_only"] is True
+        assert "public_url" in link["note"]
+
+    async def test_snippets_hold_the_link(self, owner):
+        """Each in its own notation, escaped for it."""
+        link = await owner.share(await owner.publish(title="A [b] <i> & 50%"))
+        snippets = link["snippets"]
+        assert snippets["url"] == link["url"]
+        assert snippets["markdown"].startswith(r"[![A \[b\] \<i\> \& 50%](")
+        assert 'alt="A [b] &lt;i&gt; &amp; 50%"' in snippets["html"]
+        assert f'src="{link["url"]}/embed"' in snippets["iframe"]
+        assert r"\& 50\%" in snippets["latex"]
+
+
+class TestPublicUrl:
+    @pytest.fixture
+    def figserve_config(self) -> dict[str, object]:
+        return {"public_url": "https://plots.example.org/jupyter"}
+
+    async def test_links_are_written_with_public_url(self, owner):
+        """Then they open elsewhere, and say nothing."""
+        link = await owner.share(await owner.publish())
+        assert link["url"].startswith("https://plots.example.org/jupyter/figserve/f/")
+        assert (link["local_only"], link["note"]) == (False, None)
+
+
+class TestBounds:
+    @pytest.fixture
+    def figserve_config(self) -> dict[str, object]:
+        return {"link_max_age": "10d"}
+
+    async def test_link_max_age_bounds_links(self, owner, clock):
+        """At the making, and in sum when prolonged: neither "never" nor the default of 30 days gets past it."""
+        figure = await owner.publish()
+        for wishes in ({"expires": "11d"}, {"expires": "never"}, {}):
+            answer = await owner.post(f"/api/figures/{figure['id']}/links", wishes)
+            assert (answer.status, answer.code) == (400, "link_too_long")
+        link = await owner.share(figure, expires="10d")
+        clock.advance(5 * DAY)
+        assert (await owner.patch(f"/api/links/{link['id']}", {"expires": "5d"})).status == 200
+        assert (await owner.patch(f"/api/links/{link['id']}", {"expires": "6d"})).code == "link_too_long"
+
+
+class TestOff:
+    @pytest.fixture
+    def figserve_config(self) -> dict[str, object]:
+        return {"allow_public_shares": False}
+
+    async def test_admin_can_forbid_links(self, owner):
+        """403 naming the trait; publishing still works."""
+        figure = await owner.publish()
+        answer = await owner.post(f"/api/figures/{figure['id']}/links")
+        assert (answer.status, answer.code) == (403, "public_shares_off")
+
+
+class TestList:
+    async def test_newest_is_first_and_pages_follow(self, owner, clock):
+        """All of them once, and of one figure on request."""
+        figures = [await owner.publish(name) for name in ("a", "b")]
+        made = []
+        for number in range(5):
+            clock.advance(number // 2)
+            made.append((await owner.share(figures[number % 2], label=str(number)))["id"])
+        found, cursor = [], {}
+        while cursor is not None:
+            page = (await owner.get("/api/links", limit=2, **cursor)).json()
+            found += [link["id"] for link in page["links"]]
+            cursor = page["next"] and {"cursor": page["next"]}
+        assert sorted(found) == sorted(made)
+        assert found[0] == made[4]
+        of_b = (await owner.get("/api/links", figure=figures[1]["id"])).json()["links"]
+        assert [link["id"] for link in of_b] == [made[3], made[1]]
+
+    async def test_unknown_cursor_is_refused(self, owner):
+        """A list that went on from a link that is gone would begin again."""
+        assert (await owner.get("/api/links", cursor="lnkxxxxxxxxxxxx")).code == "invalid_cursor"
+
+
+class TestChange:
+    async def test_pause_label_and_end(self, owner, clock):
+        """Each alone; what is not named stays."""
+        link = await owner.share(await owner.publish(), label="one", views=7)
+        path = f"/api/links/{link['id']}"
+        assert (await owner.patch(path, {"paused": True})).json()["paused"] is True
+        assert (await owner.patch(path, {"label": "two"})).json()["label"] == "two"
+        changed = (await owner.patch(path, {"expires": "1h"})).json()
+        assert changed["expires"] == rfc3339(clock.now + 3600)
+        assert (changed["paused"], changed["label"], changed["views"]) == (True, "two", 7)
+        assert (await owner.get(path)).json() == changed
+
+    async def test_expired_link_can_be_prolonged(self, owner, stranger, clock):
+        """The same URL opens again."""
+        link = await owner.share(await owner.publish(), expires="1h")
+        clock.advance(3601)
+        assert (await stranger.get(link["url"])).status == 404
+        await owner.patch(f"/api/links/{link['id']}", {"expires": "1h"})
+        assert (await stranger.get(link["url"])).status == 200
+
+    @pytest.mark.parametrize(
+        "body", [{"paused": "yes"}, {"paused": None}, {"expires": "soon"}, {"views": 9}, {"url": ""}]
+    )
+    async def test_malformed_change_is_refused(self, owner, body):
+        """400, and nothing is changed."""
+        link = await owner.share(await owner.publish())
+        before = (await owner.get(f"/api/links/{link['id']}")).json()
+        assert (await owner.patch(f"/api/links/{link['id']}", body)).status == 400
+        assert (await owner.get(f"/api/links/{link['id']}")).json() == before
+
+    async def test_revoked_link_is_unknown(self, owner):
+        """To its maker too; revoking twice is 404."""
+        link = await owner.share(await owner.publish())
+        path = f"/api/links/{link['id']}"
+        assert [(await owner.delete(path)).status for _ in range(2)] == [204, 404]
+        assert (await owner.get(path)).status == (await owner.patch(path, {})).status == 404
+        assert (await owner.get("/api/links")).json()["links"] == []
+
+
+class TestFind:
+    """Which link a URL is: for who has the URL, and may revoke it."""
+
+    async def test_any_of_its_urls(self, owner):
+        """The page's, the picture's, the frame's."""
+        link = await owner.share(await owner.publish())
+        for url in (link["url"], link["image_url"], link["url"] + "/embed", link["url"] + "?x=1"):
+            answer = await owner.post("/api/links/find", {"url": url})
+            assert (answer.status, answer.json()["id"]) == (200, link["id"])
+            assert "url" not in answer.json()
+
+    async def test_what_is_no_link_of_the_callers(self, owner, stranger, make_key):
+        """Unknown, revoked and another owner's are the same 404; what is no link's URL is 400."""
+        link = await owner.share(await owner.publish())
+        other = stranger.bearing(await make_key("publish", owner="ana"))
+        assert (await other.post("/api/links/find", {"url": link["url"]})).status == 404
+        assert (await owner.post("/api/links/find", {"url": "/f/" + "x" * 32})).status == 404
+        await owner.delete(f"/api/links/{link['id']}")
+        assert (await owner.post("/api/links/find", {"url": link["url"]})).status == 404
+        for body in ({}, {"url": 7}, {"url": "https://example.org/"}, {"url": link["url"] + "x"}):
+            assert (await owner.post("/api/links/find", body)).status == 400
+
+    async def test_it_is_for_those_who_may_revoke(self, stranger, make_key):
+        """Not for readers and strangers."""
+        body = {"url": "/f/" + "x" * 32}
+        assert (await stranger.post("/api/links/find", body)).status == 401
+        assert (await stranger.bearing(await make_key("read")).post("/api/links/find", body)).status == 403

@@ -1,0 +1,262 @@
+"""The agent's WebSocket held against hostile and broken clients: who may open it, and what a frame can do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+from jupyter_figserve.model.keys import KERNEL_SCOPES
+from jupyter_figserve.server.web.live.agent import PROTOCOL
+
+from ...pictures import png
+
+HELLO = {
+    "name": "animal", "description": "", "parameters": [], "sizes": ["width", "height", "dpi"], "cache": 0,
+    "timeout": 20, "version": None, "is_versioned": False, "digest": "d", "revision": "r",
+}  # fmt: skip
+
+
+def frame(head: Any, body: bytes = b"") -> bytes:
+    text = json.dumps(head).encode()
+    return len(text).to_bytes(4, "big") + text + body
+
+
+def hello(*rows: dict[str, Any]) -> bytes:
+    return frame({"op": "hello", "protocol": PROTOCOL, "told": 0, "live": list(rows)})
+
+
+@dataclass
+class Line:
+    """A kernel's end of the line, driven by hand."""
+
+    socket: WebSocketClientConnection
+
+    async def send(self, data: bytes | str) -> None:
+        await self.socket.write_message(data, binary=isinstance(data, bytes))
+
+    async def receive(self) -> dict[str, Any] | None:
+        text = await asyncio.wait_for(self.socket.read_message(), 20)
+        return None if text is None else json.loads(text)
+
+    async def offer(self, *rows: dict[str, Any]) -> dict[str, Any]:
+        await self.send(hello(*rows))
+        welcome = await self.receive()
+        assert welcome is not None
+        return welcome["live"]
+
+    async def answer(self, call: dict[str, Any], body: bytes = b"", **head: Any) -> None:
+        words = {"op": "answer", "rid": call["rid"], "mimetype": "image/png", "width": 3, "height": 2, "dpi": 100}
+        await self.send(frame(words | head, body))
+
+
+@pytest.fixture
+def dial(stranger, make_key):
+    """Open the line with headers, or as a kernel of this id."""
+
+    @asynccontextmanager
+    async def open_line(kernel: str = "k1", headers: dict[str, str] | None = None):
+        if headers is None:
+            headers = {"X-API-Key": await make_key(*KERNEL_SCOPES, kernel=kernel)}
+        url = stranger.prefix.replace("http", "ws", 1) + "/api/agent"
+        socket = await websocket_connect(HTTPRequest(url, headers=headers))
+        try:
+            yield Line(socket)
+        finally:
+            socket.close()
+
+    return open_line
+
+
+async def status_of(dial, headers: dict[str, str]) -> int:
+    with pytest.raises(HTTPClientError) as caught:
+        async with dial(headers=headers):
+            pass
+    return caught.value.code
+
+
+async def test_only_a_kernels_key_opens_it(dial, make_key, jp_auth_header, browser):
+    """Nobody, a login's token or cookie, and a key of no kernel are refused; so is whoever has an Origin."""
+    assert await status_of(dial, {}) == 401
+    assert await status_of(dial, jp_auth_header) == 403
+    assert await status_of(dial, dict(browser.headers)) == 403
+    assert await status_of(dial, {"X-API-Key": await make_key("read", "publish", "admin")}) == 403
+    assert await status_of(dial, {"X-API-Key": await make_key("publish", kernel="starting")}) == 403
+    key = await make_key(*KERNEL_SCOPES, kernel="k1")
+    for origin in ("https://evil.example", "null", "http://127.0.0.1"):
+        assert await status_of(dial, {"X-API-Key": key, "Origin": origin}) in (403, 404)
+    async with dial(headers={"X-API-Key": key}) as line:
+        assert "animal" in await line.offer(HELLO)
+
+
+async def test_call_and_answer(dial, owner):
+    """What is asked goes down, what comes up is the picture."""
+    async with dial() as line:
+        await line.offer(HELLO)
+        asking = asyncio.ensure_future(owner.get("/live/k1/animal.png", width=320))
+        call = await line.receive()
+        assert (call["op"], call["name"], call["format"], call["width"]) == ("call", "animal", "png", 320)
+        await line.answer(call, png())
+        answer = await asking
+    assert (answer.status, answer.body) == (200, png())
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "status"),
+    [
+        ({}, b"<script>alert(1)</script>", 422),
+        ({"mimetype": "text/html"}, b"<p>", 422),
+        ({"mimetype": "image/svg+xml"}, b"<svg xmlns='http://www.w3.org/2000/svg'/>", 422),
+        ({"mimetype": 3}, png(), 415),
+        ({"is_unchanged": True, "version": "1"}, b"", 422),
+        ({"error": {"type": "FigServeError"}}, b"", 422),
+        ({"error": {"type": "CodeFailed", "message": "<img onerror=x>", "line": "x"}}, b"", 422),
+        ({"width": "x", "height": -1, "dpi": None}, png(), 200),
+    ],
+)
+async def test_answer_that_is_not_what_it_says(dial, owner, head, body, status):
+    """A picture of another kind is not passed on; the line stands."""
+    async with dial() as line:
+        await line.offer(HELLO)
+        for _ in range(2):
+            asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
+            call = await line.receive()
+            await line.answer(call, body, **head)
+            answer = await asking
+            assert answer.status == status
+            assert answer.mimetype == ("image/png" if status == 200 else "application/json")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "text",
+        b"",
+        b"\xff\xff\xff\xff{}",
+        b"\x00\x00\x00\x02[]",
+        b"\x00\x00\x00\x03{,}",
+        frame({"op": "hello", "protocol": 99, "live": []}),
+        frame({"op": "hello", "protocol": PROTOCOL, "live": "x"}),
+        frame({"op": "hello", "protocol": PROTOCOL, "live": [{**HELLO, "name": "../x"}]}),
+        frame({"op": "hello", "protocol": PROTOCOL, "live": [{**HELLO, "name": "a.png"}]}),
+        frame({"op": "hello", "protocol": PROTOCOL, "live": [{**HELLO, "parameters": [{"name": "x"}]}]}),
+        frame({"op": "hello", "protocol": PROTOCOL, "live": [HELLO] * 1_001}),
+    ],
+)
+async def test_frame_that_is_none_of_ours_ends_the_line(dial, owner, data):
+    """And nothing else: the server goes on, and who asks is told that nobody offers it."""
+    async with dial() as line:
+        await line.send(data)
+        assert await line.receive() is None
+        assert line.socket.close_code == 1008
+    assert (await owner.get("/api/live")).json() == {"live": []}
+
+
+class TestSmall:
+    @pytest.fixture
+    def figserve_config(self) -> dict[str, object]:
+        return {"live_bytes": 1_000, "live_queue": 2, "live_timeout": 0.2}
+
+    async def test_too_large_a_frame_ends_the_line(self, dial, owner):
+        """1009, and who waits is told that the kernel is gone."""
+        async with dial() as line:
+            await line.offer(HELLO)
+            asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
+            call = await line.receive()
+            await line.answer(call, bytes(2**21))
+            assert (await asking).status in (503, 504)
+
+    async def test_full_queue_and_deadline(self, dial, owner):
+        """Two wait until the deadline, the third is refused at once; the late answer is the next one's last picture."""
+        async with dial() as line:
+            await line.offer(HELLO)
+            asking = [asyncio.ensure_future(owner.get("/live/k1/animal.png", width=width)) for width in (1, 2)]
+            call = await line.receive()
+            while not (await owner.get("/api/live")).json()["live"][0]["busy"]:
+                pass
+            first = await asyncio.wait(asking, return_when=asyncio.ALL_COMPLETED)
+            assert {task.result().status for task in first[0]} == {504}
+            await line.answer(call, png())
+            again = asyncio.ensure_future(owner.get("/live/k1/animal.png", width=call["width"]))
+            await line.receive()
+            answer = await again
+        assert (answer.status, answer.headers["Cache-Status"]) == (200, "figserve; hit; detail=stale")
+        assert "Age" in answer.headers or answer.body == png()
+
+    async def test_third_call_is_refused(self, dial, owner):
+        """503 with Retry-After, before the others' deadline."""
+        async with dial() as line:
+            await line.offer({**HELLO, "timeout": 20})
+            asking = [asyncio.ensure_future(owner.get("/live/k1/animal.png", width=width)) for width in (1, 2, 3)]
+            await line.receive()
+            answers = [await task for task in asking]
+        assert sorted(answer.status for answer in answers) == [503, 504, 504]
+        (refused,) = [answer for answer in answers if answer.status == 503]
+        assert (refused.code, int(refused.headers["Retry-After"]) > 0) == ("kernel_busy", True)
+
+
+async def test_line_that_ends_fails_who_waits(dial, owner):
+    """At once."""
+    async with dial() as line:
+        await line.offer(HELLO)
+        asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
+        await line.receive()
+    answer = await asking
+    assert (answer.status, answer.code) == (503, "kernel_gone")
+
+
+async def test_answers_of_no_call_are_dropped(dial, owner):
+    """A second answer, and one to a call that never was."""
+    async with dial() as line:
+        await line.offer(HELLO)
+        asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
+        call = await line.receive()
+        await line.answer({"rid": 10**9}, png(grey=1))
+        await line.answer({"rid": "x"}, png(grey=1))
+        await line.answer(call, png(grey=2))
+        await line.answer(call, png(grey=3))
+        assert (await asking).body == png(grey=2)
+
+
+async def test_markup_in_a_declaration_is_text(dial, owner):
+    """Names of parameters are identifiers; words and choices are escaped on the page."""
+    evil = "<img src=x onerror=alert(1)>"
+    choice = {
+        "name": "x", "kind": "choice", "many": False, "is_optional": False, "is_required": False, "default": evil,
+        "choices": [evil], "values": [evil], "minimum": None, "maximum": None, "step": None,
+    }  # fmt: skip
+    async with dial() as line:
+        await line.offer({**HELLO, "description": evil, "parameters": [choice]})
+        page = await owner.get("/live/k1/animal", headers={"Accept": "text/html"})
+    assert page.status == 200
+    assert "<img src=x" not in page.text
+    assert "&lt;img src=x" in page.text
+
+
+async def test_another_owner_sees_nothing(dial, owner, stranger, make_key):
+    """A key of somebody else's finds neither the live figure nor its links."""
+    other = stranger.bearing(await make_key("read", "publish", owner="bob"))
+    async with dial() as line:
+        live_id = (await line.offer(HELLO))["animal"]["id"]
+        for path in ("/live/k1/animal.png", f"/live/f/{live_id}.png", f"/api/live/{live_id}/links"):
+            assert (await other.get(path)).status == 404
+        assert (await other.get("/api/live")).json() == {"live": []}
+        assert (await other.post(f"/api/live/{live_id}/links")).status == 404
+
+
+async def test_second_line_of_a_kernel_takes_over(dial, owner):
+    """A kernel whose line broke unnoticed dials again: calls go down the new one."""
+    async with dial() as old:
+        await old.offer(HELLO)
+        async with dial() as new:
+            await new.offer({**HELLO, "revision": "r2"})
+            old.socket.close()
+            asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
+            await new.answer(await new.receive(), png())
+            assert (await asking).status == 200

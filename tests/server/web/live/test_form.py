@@ -1,0 +1,130 @@
+"""A live figure's page as values: the control of each kind of parameter, what is shown, and what is wrong."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+import pytest
+
+from jupyter_figserve.model.figures import Identity
+from jupyter_figserve.model.live import Declaration, LiveRecord
+from jupyter_figserve.model.parameters import Range
+from jupyter_figserve.plotting.signatures import read_signature
+from jupyter_figserve.server.services.live.registry import Target
+from jupyter_figserve.server.web.live.form import make_control, make_view
+
+
+def animal(
+    type: Literal["Bear", "Deer"] = "Deer",
+    since: Annotated[int, Range(2000, 2022)] = 2010,
+    share: Annotated[float, Range(0.0, 1.0)] = 0.5,
+    log: bool = False,
+    grid: bool | None = None,
+    x: list[float] = [1, 2],  # noqa: B006
+    both: list[Literal["a,b", "c"]] = ["c"],  # noqa: B006
+    day: date = date(2024, 2, 29),
+    at: datetime = datetime(2024, 2, 29, 12, 30, 15),
+    note: str | None = None,
+    size: float = 1.5,
+):
+    """Of every kind."""
+
+
+def needy(n: int, width: int = 3):
+    """Without a default."""
+
+
+def target_of(function, **words) -> Target:
+    declaration = Declaration(function.__name__, read_signature(function).parameters, **words)
+    return Target(LiveRecord("l1", Identity("me", "", "", "k1", function.__name__), declaration, 0.0, 0.0), declaration)
+
+
+def view_of(function, query=None, **words):
+    target = target_of(function, **words)
+    return make_view(target, target.declaration.parameters, query or {}, address="live/l1")
+
+
+@pytest.fixture
+def controls():
+    """By name, of a page without a query."""
+    return {one.name: one for one in view_of(animal).controls}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "texts", "is_range"),
+    [
+        ("type", "select", ("Deer",), False),
+        ("since", "number", ("2010",), True),
+        ("share", "number", ("0.5",), True),
+        ("log", "box", ("false",), False),
+        ("grid", "select", ("",), False),
+        ("x", "text", ("1,2",), False),
+        ("both", "select", ("c",), False),
+        ("day", "date", ("2024-02-29",), False),
+        ("at", "datetime-local", ("2024-02-29T12:30",), False),
+        ("note", "text", ("",), False),
+        ("size", "number", ("1.5",), False),
+    ],
+)
+def test_each_kind_has_its_control(controls, name, kind, texts, is_range):
+    """With the default as it stands there at first."""
+    control = controls[name]
+    assert (control.kind, control.texts, control.is_range) == (kind, texts, is_range)
+
+
+def test_step_suits_what_was_declared(controls):
+    """Whole numbers by one, a bounded line in 200 steps, any number otherwise."""
+    assert [controls[name].step for name in ("since", "share", "size")] == [1, 0.005, "any"]
+
+
+def test_options_of_what_may_be_absent_and_of_lists(controls):
+    """None is an option of its own; a comma within a choice is not one between two."""
+    assert controls["grid"].options == (("", "none"), ("true", "yes"), ("false", "no"))
+    assert [label for _, label in controls["both"].options] == ["a,b", "c"]
+    assert controls["both"].options[0][0] != "a,b"
+
+
+def test_view_says_no_default():
+    """The picture's query is canonical: defaults are left out, also where the address has them."""
+    view = view_of(animal, {"type": ["Bear"], "since": ["2010"]})
+    assert (view.query, view.image(), view.image("svg")) == (
+        "type=Bear",
+        "live/l1.png?type=Bear",
+        "live/l1.svg?type=Bear",
+    )
+    assert json.loads(view.defaults)["type"] == "Deer"
+    assert view_of(animal).image() == "live/l1.png"
+
+
+def test_sizes_are_kept_where_they_are_ours():
+    """What is no number is dropped, and a parameter of that name is the function's."""
+    assert view_of(animal, {"width": ["300"], "height": ["x"]}).query == "width=300"
+    assert view_of(needy, {"n": ["1"], "width": ["300"]}, sizes=("height", "dpi")).query == "n=1&width=300"
+
+
+def test_wrong_value_stands_to_be_corrected():
+    """Nothing is drawn, and the fault names the parameter."""
+    view = view_of(animal, {"since": ["1066"]})
+    assert (view.query, "since" in view.fault) == (None, True)
+    assert {one.name: one.texts for one in view.controls}["since"] == ("1066",)
+
+
+def test_missing_value_is_no_fault_at_first():
+    """A function without a default waits for its first value; once something is said, it is asked for."""
+    first, later = view_of(needy), view_of(needy, {"width": ["3"]}, sizes=())
+    assert (first.query, first.fault, bool(later.fault)) == (None, "", True)
+
+
+def test_frame_has_the_query_of_the_picture():
+    """For a page without our script."""
+    assert view_of(animal).frame == "live/l1.html?_frame=1"
+    assert view_of(animal, {"log": ["true"]}).frame == "live/l1.html?log=true&_frame=1"
+
+
+def test_control_of_several_figures_has_a_prefix():
+    """In its form and address, not in its label; a wrong text stays as it was said."""
+    item = target_of(animal).declaration.parameters.find("since")
+    moved, wrong = make_control(item, ["2004"], prefix="2-1."), make_control(item, ["x"], prefix="2-1.")
+    assert (moved.field, moved.label, moved.texts, wrong.texts) == ("2-1.since", "Since", ("2004",), ("x",))

@@ -1,0 +1,295 @@
+"""Sessions over HTTP: which there are, what they displayed last, and plots that become figures."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from jupyter_figserve.model.figures import MARKER, digest_of
+from jupyter_figserve.store.catalog import sessions
+
+from ...making import MadeSession, make_session, showing
+from ...pictures import SVG, png
+
+
+@pytest.fixture
+def session(services, jp_asyncio_loop) -> MadeSession:
+    return jp_asyncio_loop.run_until_complete(make_session(services, notebook="a.ipynb"))
+
+
+@pytest.fixture
+def kernel(stranger, make_key, session, jp_asyncio_loop):
+    return stranger.bearing(jp_asyncio_loop.run_until_complete(make_key("read", "publish", kernel=session.id)))
+
+
+class TestList:
+    async def test_newest_first_with_their_counts(self, owner, services, clock, stranger, make_key):
+        """Of figures and of captured plots; the address is that of the plots."""
+        for number in range(3):
+            clock.advance(1)
+            made = await make_session(services, f"session-{number}", notebook=f"{number}.ipynb" if number else "")
+            for cell in range(number):
+                made.show(png(), cell + 1)
+        await stranger.bearing(await make_key("publish", kernel="session-1")).publish()
+        found = (await owner.get("/api/sessions")).json()
+        assert found["next"] is None
+        assert [(s["id"], s["notebook"], s["figures"], s["plots"]) for s in found["sessions"]] == [
+            ("session-2", "2.ipynb", 0, 2),
+            ("session-1", "1.ipynb", 1, 1),
+            ("session-0", None, 0, 0),
+        ]
+        assert {s["kernel"] == s["id"] and s["ended"] is None for s in found["sessions"]} == {True}
+        assert (await owner.get(found["sessions"][0]["url"])).json()["session"] == "session-2"
+
+    async def test_pages(self, owner, services, clock):
+        """A cursor leads through all, also where two began at the same time."""
+        for number in range(5):
+            clock.advance(number % 2)
+            await make_session(services, f"s-{number}")
+        found, cursor = [], None
+        while True:
+            page = (await owner.get("/api/sessions", limit=2, **({"cursor": cursor} if cursor else {}))).json()
+            assert len(page["sessions"]) <= 2
+            found += [one["id"] for one in page["sessions"]]
+            cursor = page["next"]
+            if cursor is None:
+                break
+        assert sorted(found) == [f"s-{number}" for number in range(5)]
+        assert (await owner.get("/api/sessions", cursor="x")).code == "invalid_cursor"
+
+    async def test_filters(self, owner, services):
+        """By notebook, and those that are alive."""
+        for number in range(2):
+            await make_session(services, f"s-{number}", notebook=f"{number}.ipynb")
+        await asyncio.wrap_future(services.store.write(lambda c: sessions.end(c, "s-0", services.store.clock())))
+
+        async def ids(**query: object) -> list[str]:
+            return [one["id"] for one in (await owner.get("/api/sessions", **query)).json()["sessions"]]
+
+        assert await ids(notebook="0.ipynb") == ["s-0"]
+        assert await ids(alive=1) == ["s-1"]
+        assert sorted(await ids(alive=0)) == ["s-0", "s-1"]
+        assert await ids(notebook="0.ipynb", alive=1) == []
+
+    @pytest.mark.kernel
+    async def test_a_kernel_is_there_as_soon_as_it_has_started(self, jupyter, owner, services):
+        """With the notebook that its front end tells later, without anything published; shut down, it has ended."""
+        started, ended = asyncio.Event(), asyncio.Event()
+        services.kernels.on_start.append(lambda kernel, notebook: notebook == "" and started.set())
+        services.kernels.on_end.append(lambda kernel, notebook: ended.set())
+        session = await jupyter.session("random-word-of-a-front-end")
+        await asyncio.wait_for(started.wait(), 60)
+        await jupyter.ask("PATCH", f"sessions/{session['id']}", {"path": "a.ipynb"})
+        (one,) = (await owner.get("/api/sessions")).json()["sessions"]
+        assert (one["id"], one["notebook"], one["ended"]) == (session["kernel"]["id"], "a.ipynb", None)
+        assert (await owner.get("/api/status")).json()["counts"]["sessions"] == 1
+        await jupyter.ask("DELETE", f"sessions/{session['id']}")
+        await asyncio.wait_for(ended.wait(), 60)
+        await asyncio.wrap_future(services.store.write(lambda connection: None))
+        (one,) = (await owner.get("/api/sessions")).json()["sessions"]
+        assert one["ended"] is not None
+        assert (await owner.get("/api/status")).json()["counts"]["sessions"] == 0
+
+
+class TestLast:
+    async def test_what_was_displayed_last(self, owner, session):
+        """The newest captured plot, whatever was published or dropped after it."""
+        session.show(png())
+        session.show(SVG, 2, "svg")
+        session.drop("x.png", png())
+        answer = (await owner.get("/api/sessions/a-session/last")).json()
+        assert (answer["path"], answer["origin"]) == ("cell-2.svg", "captured")
+
+    async def test_nothing_yet(self, owner, session):
+        """404, and what to do."""
+        answer = await owner.get("/api/sessions/a-session/last")
+        assert (answer.status, answer.code) == (404, "nothing_captured")
+
+    async def test_the_mark_is_waited_for(self, kernel, session, services):
+        """The answer comes when what was displayed before has come."""
+        asked = asyncio.ensure_future(kernel.get("/api/sessions/here/last", mark="m"))
+        tap = services.capture._taps["a-session"]
+        while not tap._waiting:
+            await asyncio.sleep(0)
+        session.show(png())
+        tap.note_mark("m")
+        assert (await asked).json()["path"] == "cell-1.png"
+
+    async def test_a_mark_that_does_not_come_is_given_up(self, kernel, session, monkeypatch):
+        """The answer is what there is."""
+        monkeypatch.setattr("jupyter_figserve.server.web.sessions.handlers._MARK_SECONDS", 0.01)
+        session.show(png())
+        assert (await kernel.get("/api/sessions/here/last", mark="never")).json()["path"] == "cell-1.png"
+
+
+class TestKeep:
+    async def test_a_captured_plot_becomes_a_figure(self, owner, kernel, session, services, stranger):
+        """In the session's notebook, with a name that says which picture it is; it outlives the session."""
+        session.show(png())
+        answer = await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png"})
+        record = answer.json()
+        assert answer.status == 201
+        assert answer.headers["Location"] == record["url"]
+        assert record["name"] == f"cell-1-{digest_of(png())[:8]}"
+        assert (record["notebook"], record["session"], record["origin"]) == ("a.ipynb", "a-session", "captured")
+        (part,) = record["representations"]
+        assert (part["width"], part["height"], part["mimetype"]) == (4, 3, "image/png")
+        link = await owner.share(record)
+        services.kernels._end("a-session")
+        assert (await owner.get("/plots/a-session/cell-1.png")).status == 404
+        assert (await stranger.get(link["image_url"])).body == png()
+
+    async def test_the_list_says_what_is_kept(self, owner, session):
+        """A captured plot names the figure that was made of it, until it is displayed anew."""
+        session.show(png(), display_id="d")
+        record = (await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png"})).json()
+
+        async def captured() -> dict[str, object]:
+            plots = (await owner.get("/plots/a-session")).json()["plots"]
+            return next(plot for plot in plots if plot["path"] == "cell-1.png")
+
+        assert (await captured())["figure"] == record["id"]
+        session.show(png(5, 5), display_id="d")
+        assert (await captured())["figure"] is None
+
+    async def test_a_file_becomes_a_figure(self, owner, session):
+        """Under its own name, so that it is a new version the next time."""
+        for version in (1, 2):
+            session.drop("sub/my plot.svg", SVG + b" " * version)
+            record = (await owner.post("/api/sessions/a-session/figures", {"path": "sub/my plot.svg"})).json()
+            assert (record["name"], record["version"], record["origin"]) == ("my-plot", version, "file")
+
+    async def test_words_and_name(self, owner, session):
+        """As with publishing: the name, else the title, else the plot's own."""
+        session.show(png())
+        path = {"path": "cell-1.png"}
+        named = await owner.post("/api/sessions/a-session/figures", path | {"name": "bears", "title": "T", "alt": "A"})
+        assert [named.json()[word] for word in ("name", "title", "alt")] == ["bears", "T", "A"]
+        titled = await owner.post("/api/sessions/a-session/figures", path | {"title": "All bears"})
+        assert titled.json()["name"] == "All-bears"
+
+    async def test_the_same_again_makes_no_version(self, owner, session):
+        """Also when the figure has taken the plot's place under its path."""
+        session.show(png())
+        for _ in range(2):
+            made = await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png", "name": "cell-1"})
+            assert made.json()["version"] == 1
+        session.show(png(grey=1), 2)
+        made = await owner.post("/api/sessions/a-session/figures", {"path": "cell-2.png", "name": "cell-1"})
+        assert made.json()["version"] == 2
+
+    async def test_a_figure_of_the_same_path_is_passed_over(self, owner, kernel, session):
+        """What is kept is what was displayed, not what was published under the plot's path."""
+        session.show(png(grey=1))
+        await kernel.publish("cell-1", png(grey=2))
+        record = (await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png", "name": "x"})).json()
+        assert record["representations"][0]["digest"] == digest_of(png(grey=1))
+
+    async def test_the_next_sessions_cell_is_another_figure(self, owner, session, services):
+        """A link onto this session's third cell never shows the third cell of tomorrow."""
+        names = set()
+        for number in range(2):
+            made = await make_session(services, f"s-{number}", notebook="a.ipynb")
+            made.show(png(grey=number), 3)
+            record = (await owner.post(f"/api/sessions/s-{number}/figures", {"path": "cell-3.png"})).json()
+            assert record["version"] == 1
+            names.add(record["name"])
+        assert len(names) == 2
+
+    async def test_another_servers_session_is_left_alone(self, owner, services, session, stranger, make_key):
+        """Its kernel is alive elsewhere: keeping a plot of it does not end it here, nor revoke its key."""
+        key = await make_key("read", kernel=session.id)
+        session.show(png())
+        assert (await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png"})).status == 201
+        await services.kernels.sweep()
+        await asyncio.wrap_future(services.store.write(lambda connection: None))
+        assert sessions.find(services.store.catalog.reader, session.id).ended is None
+        assert (await stranger.bearing(key).get("/api/figures")).status == 200
+
+    async def test_without_a_notebook_it_is_the_sessions(self, owner, services):
+        """As what a kernel without one publishes."""
+        made = await make_session(services, "bare")
+        made.show(png())
+        record = (await owner.post("/api/sessions/bare/figures", {"path": "cell-1.png", "name": "x"})).json()
+        assert (record["notebook"], record["session"]) == (None, "bare")
+
+    @pytest.mark.parametrize(
+        ("body", "status"),
+        [
+            ({}, 404), ({"path": None}, 404), ({"path": 3}, 400), ({"path": "../x.png"}, 404), ({"path": "x.png"}, 404),
+            ({"path": "evil.png"}, 415), ({"path": "cell-1.png", "name": "../x"}, 400),
+            ({"path": "cell-1.png", "name": 3}, 400), ({"path": "cell-1.png", "title": "x" * 1_000}, 400),
+            ({"path": "cell-1.png", "owner": "alice"}, 400), ({"path": "entities.svg"}, 415),
+        ],
+    )  # fmt: skip
+    async def test_what_cannot_be_kept(self, owner, session, body, status):
+        """Nothing is made of it."""
+        session.show(png())
+        session.drop("evil.png", b"<script>")
+        session.drop("entities.svg", b'<!DOCTYPE svg [<!ENTITY a "b">]><svg>&a;</svg>')
+        answer = await owner.post("/api/sessions/a-session/figures", body)
+        assert answer.status == status, answer.text
+        assert (await owner.get("/api/figures")).json()["figures"] == []
+
+    async def test_who_may(self, owner, browser, stranger, session, make_key):
+        """A login with ``_xsrf`` or a key that publishes; nobody else, and by no GET."""
+        session.show(png())
+        address, body = "/api/sessions/a-session/figures", {"path": "cell-1.png"}
+        assert (await stranger.post(address, body)).status == 401
+        assert (await browser.post(address, body)).code == "xsrf_missing"
+        assert (await stranger.bearing(await make_key("read")).post(address, body)).code == "scope_missing"
+        assert (await owner.get(address)).status == 405
+        assert (await owner.get("/api/figures")).json()["figures"] == []
+        assert (await browser.having(**{"X-XSRFToken": browser.xsrf}).post(address, body)).status == 201
+        assert (await stranger.bearing(await make_key("publish")).post(address, body)).status == 201
+
+    async def test_quota(self, owner, session, services):
+        """A full owner gets 507, as with publishing."""
+        from dataclasses import replace
+
+        from jupyter_figserve.store.catalog.quotas import Quota
+
+        services.store.limits = replace(services.store.limits, owner_quota=Quota(figures=1))
+        for cell in (1, 2):
+            session.show(png(grey=cell), cell)
+        statuses = [
+            (await owner.post("/api/sessions/a-session/figures", {"path": f"cell-{cell}.png"})).status
+            for cell in (1, 2)
+        ]
+        assert statuses == [201, 507]
+
+
+@pytest.mark.kernel
+async def test_the_whole_way_in_a_real_kernel(jupyter, owner, stranger, services):
+    """Displayed, dropped and published under one session; the last one shared from the notebook."""
+    kernel = (await jupyter.session("a.ipynb"))["kernel"]["id"]
+    await jupyter.run(kernel, f"import jupyter_figserve as f\nf.publish({png()!r}, 'own')")
+    await jupyter.run(kernel, showing(png(grey=1)) + f"\n(f.plots_dir() / 'x.svg').write_text({SVG.decode()!r})")
+    code = "last = f.last()\nlink = last.share('1h', title='Bears')\nimport json"
+    code += "\nprint(json.dumps([last.path, last.url, link.image_url(), last.publish('b').name]))"
+    path, url, image, name = json.loads(await jupyter.run(kernel, code))
+    assert (path, name) == ("cell-2.png", "b")
+    assert (await owner.get(url)).body == png(grey=1)
+    assert (await stranger.get(image)).body == png(grey=1)
+    plots = (await owner.get(f"/plots/{kernel}")).json()["plots"]
+    assert sorted((p["path"], p["origin"]) for p in plots) == [
+        ("Bears.png", "published"), ("b.png", "published"), ("cell-2.png", "captured"), ("own.png", "published"),
+        ("x.svg", "file"),
+    ]  # fmt: skip
+
+
+async def test_marks_of_others_reach_nothing(owner, session, services):
+    """A display that carries our marker without a mark resolves nobody's waiting."""
+    tap = services.capture._taps["a-session"]
+    waiting = asyncio.ensure_future(tap.wait_for_mark("m", 0.05))
+    services.capture.take(
+        tap,
+        {
+            "parent_header": {},
+            "header": {"msg_type": "display_data"},
+            "content": {"data": {}, "metadata": {MARKER: {"figure": "m"}}},
+        },
+    )
+    assert not await waiting

@@ -1,0 +1,27 @@
+"""What a fresh server says of itself, seen from outside: the sandbox of this host, without having started it."""
+
+from __future__ import annotations
+
+import psutil
+import pytest
+
+from jupyter_figserve.sandbox import doctor
+
+from ....waiting import wait_until
+
+
+def test_a_fresh_server_knows_its_sandbox_and_has_not_started_it(make_server):
+    """A stranger's question starts no process; the first render does, and the tier stays what it was."""
+    server = make_server()
+    told = server.fetch("figserve/api/status", anonymous=True).json()["sandbox"]
+    known = doctor.examine()
+    assert (told["tier"], told["why"], told["libraries"]) == (known.tier, list(known.why), {})
+    assert not psutil.Process(server.pid).children(recursive=True)
+    if known.tier == "none":
+        pytest.skip(f"not on this machine: a sandbox ({' '.join(known.why)})")
+    code = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\n"
+    assert server.fetch("figserve/api/renders", method="POST", body={"code": code}).status == 200
+    wait_until(lambda: psutil.Process(server.pid).children(recursive=True))
+    after = server.fetch("figserve/api/status").json()["sandbox"]
+    assert (after["tier"], after["why"]) == (told["tier"], told["why"])
+    assert "matplotlib" in after["libraries"]

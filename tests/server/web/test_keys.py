@@ -1,0 +1,92 @@
+"""Keys over HTTP: made by a login, shown once, listed, expired, revoked."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.model.times import rfc3339
+
+
+async def make(owner, **wishes) -> dict:
+    answer = await owner.post("/api/keys", {"scopes": ["read"], **wishes})
+    assert answer.status == 201
+    return answer.json()
+
+
+async def test_key_is_shown_once_and_works(owner, stranger, services):
+    """Its making is the only answer with it, and no file has it."""
+    key = await make(owner, label="for CI")
+    assert (await stranger.bearing(key["key"]).get("/api/figures")).status == 200
+    secret = key["key"].split("_", 2)[2]
+    for path in ("/api/keys", f"/api/keys/{key['id']}"):
+        assert secret not in (await owner.get(path)).text
+    for file in services.store.directory.rglob("*"):
+        assert not file.is_file() or secret.encode() not in file.read_bytes()
+
+
+async def test_key_lives_ninety_days_by_default(owner, clock):
+    """ "never" must be said."""
+    ends = [(await make(owner, **wishes))["expires"] for wishes in ({}, {"expires": None}, {"expires": "never"})]
+    assert ends == [rfc3339(clock.now + 90 * 86_400)] * 2 + [None]
+
+
+async def test_expired_key_is_refused(owner, stranger, clock):
+    """From the second of its end on, with the words of an unknown one."""
+    client = stranger.bearing((await make(owner, expires="1h"))["key"])
+    clock.advance(3599)
+    assert (await client.get("/api/figures")).status == 200
+    clock.advance(1)
+    answer = await client.get("/api/figures")
+    assert (answer.status, answer.code) == (401, "bad_key")
+
+
+async def test_revoked_key_is_refused_at_once(owner, stranger):
+    """And is in no list."""
+    key = await make(owner)
+    assert (await owner.delete(f"/api/keys/{key['id']}")).status == 204
+    assert (await stranger.bearing(key["key"]).get("/api/figures")).status == 401
+    assert (await owner.get("/api/keys")).json()["keys"] == []
+    assert (await owner.delete(f"/api/keys/{key['id']}")).status == 404
+
+
+async def test_key_makes_no_keys(stranger, make_key):
+    """Not even one with every scope."""
+    client = stranger.bearing(await make_key("read", "publish", "render", "admin"))
+    answer = await client.post("/api/keys", {"scopes": ["read"]})
+    assert (answer.status, answer.code) == (403, "keys_make_no_keys")
+    assert len((await client.get("/api/keys")).json()["keys"]) == 1
+
+
+async def test_kernels_keys_are_not_listed(owner, make_key):
+    """They are the server's own business."""
+    await make_key("read", kernel="k1")
+    assert (await owner.get("/api/keys")).json()["keys"] == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"scopes": []},
+        {"scopes": "read"},
+        {"scopes": ["root"]},
+        {"scopes": [1]},
+        {"scopes": [["read"]]},
+        {"scopes": ["read"], "expires": 0},
+        {"scopes": ["read"], "expires": ""},
+        {"scopes": ["read"], "label": 1},
+        {"scopes": ["read"], "owner": "root"},
+    ],
+)
+async def test_malformed_wish_is_refused(owner, body):
+    """400, and no key is made."""
+    assert (await owner.post("/api/keys", body)).status == 400
+    assert (await owner.get("/api/keys")).json()["keys"] == []
+
+
+async def test_newest_is_first(owner, clock):
+    """Within the limit."""
+    for label in "abc":
+        clock.advance(1)
+        await make(owner, label=label)
+    assert [key["label"] for key in (await owner.get("/api/keys", limit=2)).json()["keys"]] == ["c", "b"]

@@ -1,0 +1,179 @@
+"""A dashboard that was deleted can come back for a time, with its links; a kill in the middle leaves no half of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jupyter_figserve.errors import Conflict, NotFound, QuotaExceeded
+from jupyter_figserve.model.dashboards import FIGURE, TEXT, DashboardLink, DashboardRecord, Layout, Panel
+from jupyter_figserve.model.links import hash_secret, new_link_id, new_token
+from jupyter_figserve.store.admin.offline import reindex
+from jupyter_figserve.store.catalog import dashboards, events, sessions, tables
+from jupyter_figserve.store.catalog.parameter_links import ONTO_DASHBOARDS
+
+from ..making import START, Killed, identity, kill, publish, session
+
+HOUR = 3_600.0
+TOKEN = new_token()
+
+
+@pytest.fixture
+def store(open_here):
+    return open_here(keep_deleted=HOUR)
+
+
+@pytest.fixture
+def board(store) -> DashboardRecord:
+    """With a figure, a text and a link."""
+    rows = ((Panel(FIGURE, publish(store).id), Panel(TEXT, markdown="Notes")),)
+    made = store.publish_dashboard(identity("board"), Layout("Board", rows), "k1").result()
+    link = DashboardLink(
+        id=new_link_id(),
+        token_hash=hash_secret(TOKEN),
+        dashboard=made.id,
+        created=START,
+        locked={"type": "Bear"},
+        allowed=("since",),
+    )
+    store.add_link(link).result()
+    return made
+
+
+def rows(store, table) -> set[str]:
+    return {str(tuple(row)) for row in store.catalog.reader.execute(table.select())}
+
+
+def find(store, board: DashboardRecord) -> DashboardRecord | None:
+    return dashboards.find(store.catalog.reader, board.id)
+
+
+KEPT = (tables.dashboards, tables.dashboard_figures, tables.dashboard_links)
+
+
+def test_everything_comes_back(store, board):
+    """The layout, what it holds and the link, row by row; both are told by an event."""
+    before = {table.name: rows(store, table) for table in KEPT}
+    assert all(before.values())
+    assert store.delete_dashboard(board).result()
+    assert find(store, board) is None
+    assert ONTO_DASHBOARDS.find_by_token(store.catalog.reader, TOKEN) is None
+    assert store.find_deleted_dashboard(board.id) == board
+    assert store.restore_dashboard(board.id).result() == board
+    assert {table.name: rows(store, table) for table in KEPT} == before
+    assert store.boards.manifests.has(board.id)
+    assert list(store.boards.trash.list()) == []
+    told = [event.kind for event in events.after(store.catalog.reader, 0)]
+    assert told[-2:] == ["dashboard.deleted", "dashboard.restored"]
+    assert store.restore_dashboard(board.id).result() == board
+
+
+def test_revoked_link_stays_revoked(store, board):
+    """Undoing a deletion undoes nothing else."""
+    store.revoke_link(ONTO_DASHBOARDS.find_by_token(store.catalog.reader, TOKEN)).result()
+    store.delete_dashboard(board).result()
+    store.restore_dashboard(board.id).result()
+    assert ONTO_DASHBOARDS.find_by_token(store.catalog.reader, TOKEN) is None
+
+
+def test_time_is_up(store, board, clock):
+    """It cannot come back, and cleaning takes the rest of it."""
+    store.delete_dashboard(board).result()
+    clock.turn(HOUR + 1)
+    with pytest.raises(NotFound):
+        store.restore_dashboard(board.id).result()
+    assert store.find_deleted_dashboard(board.id) is None
+    store.clean().result()
+    assert list(store.boards.trash.list()) == []
+    assert rows(store, tables.dashboard_figures) == set()
+
+
+def test_deletion_without_undoing(open_here, board):
+    """Where nothing is kept, nothing waits."""
+    store = open_here()
+    assert store.delete_dashboard(board).result()
+    assert rows(store, tables.dashboard_figures) == set()
+    with pytest.raises(NotFound):
+        store.restore_dashboard(board.id).result()
+
+
+def test_another_of_its_name(store, board):
+    """Its notebook has published it anew: that one stays, and the old one still waits."""
+    store.delete_dashboard(board).result()
+    layout = replace(board.layout, title="New")
+    newer = store.publish_dashboard(board.identity, layout, "k1").result()
+    with pytest.raises(Conflict, match="'board'"):
+        store.restore_dashboard(board.id).result()
+    assert find(store, newer) == newer
+    store.delete_dashboard(newer).result()
+    assert store.restore_dashboard(board.id).result() == board
+
+
+def test_figures_wait_for_it(open_here, clock):
+    """A plot of an ended session that only the dashboard holds goes when the dashboard cannot come back any more."""
+    store = open_here(keep_deleted=HOUR, keep_session_plots=60.0)
+    figure = publish(store)
+    layout = Layout("Board", ((Panel(FIGURE, figure.id),),))
+    board = store.publish_dashboard(identity("board"), layout, "k1").result()
+    store.write(lambda c: sessions.note(c, session(ended=START))).result()
+    clock.turn(2 * HOUR)
+    store.delete_dashboard(board).result()
+    store.clean().result()
+    assert store.find_figure(figure.id) is not None
+    clock.turn(HOUR + 1)
+    for _ in range(2):
+        store.clean().result()
+    assert store.find_figure(figure.id) is None
+
+
+def test_kill_in_the_middle_of_a_deletion(store, board, monkeypatch):
+    """It is as it was, and the next cleaning makes its manifest whole."""
+    with monkeypatch.context() as patched:
+        manifests = store.boards.manifests
+        patched.setattr(manifests, "delete", lambda its_id: (manifests._path(its_id).unlink(), kill()))
+        with pytest.raises(Killed):
+            store.delete_dashboard(board).result()
+    assert find(store, board) == board
+    for _ in range(2):
+        store.clean().result()
+    assert store.boards.manifests.has(board.id)
+    assert list(store.boards.trash.list()) == []
+
+
+def test_kill_in_the_middle_of_an_undoing(store, board, monkeypatch, clock, directory: Path):
+    """It stays deleted; when its time is up, the manifest that was written too early goes as well."""
+    store.delete_dashboard(board).result()
+    with monkeypatch.context() as patched:
+        write = store.boards.manifests.write
+        patched.setattr(store.boards.manifests, "write", lambda manifest: (write(manifest), kill()))
+        with pytest.raises(Killed):
+            store.restore_dashboard(board.id).result()
+    assert find(store, board) is None
+    clock.turn(HOUR + 1)
+    store.clean().result()
+    store.close()
+    assert reindex(directory).dashboards == 0
+
+
+def test_kill_after_an_undoing(store, board, monkeypatch):
+    """It is back; the leftover of its deletion goes with the next cleaning and takes nothing along."""
+    store.delete_dashboard(board).result()
+    with monkeypatch.context() as patched:
+        patched.setattr(store.boards.trash, "remove", kill)
+        with pytest.raises(Killed):
+            store.restore_dashboard(board.id).result()
+    store.clean().result()
+    assert find(store, board) == board
+    assert list(store.boards.trash.list()) == []
+
+
+def test_full_disk_leaves_it(store, board, monkeypatch):
+    """What cannot be undone is not deleted."""
+    full = OSError(28, "No space left on device")
+    monkeypatch.setattr(store.boards.trash, "put", lambda *_: (_ for _ in ()).throw(full))
+    with pytest.raises(QuotaExceeded):
+        store.delete_dashboard(board).result()
+    assert find(store, board) == board
+    assert store.boards.manifests.has(board.id)

@@ -1,0 +1,279 @@
+"""A deletion takes a figure away at once and wholly, and can be undone wholly for a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jupyter_figserve.errors import Conflict, NotFound, QuotaExceeded
+from jupyter_figserve.model.links import new_token
+from jupyter_figserve.store.admin.garbage_collection import BLOB_GRACE
+from jupyter_figserve.store.admin.offline import reindex
+from jupyter_figserve.store.catalog import events, figures, links, sessions, tables
+from jupyter_figserve.store.catalog.figures import Filter
+from jupyter_figserve.store.catalog.publishing import Limits
+from jupyter_figserve.store.catalog.quotas import Quota
+
+from ..making import START, Killed, assert_sound, blob_files, kill, publish, session, share
+
+HOUR = 3_600.0
+
+
+@pytest.fixture
+def store(open_here):
+    return open_here(keep_deleted=HOUR)
+
+
+def delete(store, record) -> None:
+    assert store.delete_figures([record.id]).result() == 1
+
+
+def rows(store, table) -> set[str]:
+    return {str(tuple(row)) for row in store.catalog.reader.execute(table.select())}
+
+
+KEPT = (tables.figures, tables.versions, tables.representations, tables.links, tables.session_figures)
+
+
+def test_everything_comes_back(store, clock):
+    """Versions, thumbnails, sources, words and links, row by row, and the books are right."""
+    for n in range(3):
+        record = publish(store, data=bytes([n]), thumbnail=b"small", source=b"pickle", session=f"k{n}", title=f"T{n}")
+        clock.turn(60)
+    token = new_token()
+    share(store, record.id, token, views=5)
+    share(store, record.id, version=2, paused=True, label="paused")
+    before = {table.name: rows(store, table) for table in KEPT}
+    delete(store, record)
+    assert store.find_figure(record.id) is None
+    assert links.find_by_token(store.catalog.reader, token) is None
+    assert_sound(store)
+    assert store.restore_figure(record.id).result() == record
+    assert {table.name: rows(store, table) for table in KEPT} == before
+    assert links.find_by_token(store.catalog.reader, token).figure == record.id
+    assert_sound(store)
+    assert store.manifests.has(record.id)
+    assert list(store.trash.list()) == []
+
+
+def test_views_that_were_used_stay_used(store):
+    """Else a deletion and its undoing would open a used-up link again."""
+    record = publish(store)
+    link = share(store, record.id, views=1)
+    assert store.write(lambda c: links.count_view(c, link.id, "somebody", START)).result()
+    delete(store, record)
+    store.restore_figure(record.id).result()
+    assert links.find(store.catalog.reader, link.id).seen == 1
+    assert not store.write(lambda c: links.count_view(c, link.id, "another", START + 1)).result()
+
+
+def test_revoked_link_stays_revoked(store):
+    """Undoing a deletion undoes nothing else."""
+    record, token = publish(store), new_token()
+    store.revoke_link(share(store, record.id, token)).result()
+    delete(store, record)
+    store.restore_figure(record.id).result()
+    assert links.find_by_token(store.catalog.reader, token) is None
+
+
+def test_second_undoing_changes_nothing(store):
+    """Two clicks are as good as one."""
+    record = publish(store)
+    delete(store, record)
+    assert store.restore_figure(record.id).result() == store.restore_figure(record.id).result()
+    assert_sound(store)
+
+
+def test_time_is_up(store, clock, directory: Path):
+    """The figure cannot come back, and cleaning takes the rest of it from the disk."""
+    record = publish(store, data=b"one", thumbnail=b"small")
+    delete(store, record)
+    clock.turn(HOUR + 1)
+    with pytest.raises(NotFound):
+        store.restore_figure(record.id).result()
+    assert store.find_deleted(record.id) is None
+    store.clean().result()
+    assert blob_files(directory) == set()
+    assert list(store.trash.list()) == []
+
+
+@pytest.mark.parametrize("keep", [HOUR, 5 * BLOB_GRACE])
+def test_blobs_wait_as_long_as_the_deletion_can_be_undone(open_here, clock, directory: Path, keep: float):
+    """However long that is, and also for a cleaning that knows nothing of the setting, as ``gc``'s."""
+    store = open_here(keep_deleted=keep)
+    record = publish(store, data=b"one")
+    clock.turn(60)
+    delete(store, record)
+    clock.turn(keep - 1)
+    other = open_here()
+    other.clean().result()
+    store.clean().result()
+    assert store.restore_figure(record.id).result() == record
+    assert store.blobs.find(record.version.representations[0].digest) == b"one"
+
+
+def test_without_a_time_to_keep_it_goes_at_once(open_here):
+    """``keep_deleted`` = ''."""
+    store = open_here()
+    record = publish(store)
+    delete(store, record)
+    assert store.find_deleted(record.id) is None
+    with pytest.raises(NotFound):
+        store.restore_figure(record.id).result()
+
+
+def test_name_that_was_taken_meanwhile(store):
+    """The notebook was run again: its new figure stays, and the error says what to do; then the old one comes."""
+    old = publish(store, data=b"old")
+    delete(store, old)
+    new = publish(store, data=b"new")
+    with pytest.raises(Conflict, match="delete that one first"):
+        store.restore_figure(old.id).result()
+    assert store.find_figure(new.id) == new
+    delete(store, new)
+    assert store.restore_figure(old.id).result() == old
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(owner_quota=Quota(figures=1)),
+        Limits(owner_quota=Quota(bytes=5)),
+        Limits(session_quota=Quota(bytes=5)),
+        Limits(session_quota=Quota(figures=1)),
+    ],
+)
+def test_quota_holds_for_what_comes_back(store, limits: Limits):
+    """A deletion makes room, and undoing it is no way around the quota; nothing is changed, and it can be retried."""
+    record = publish(store, data=b"one")
+    delete(store, record)
+    other = publish(store, "other", b"two")
+    store.limits = limits
+    with pytest.raises(QuotaExceeded):
+        store.restore_figure(record.id).result()
+    assert figures.ids(store.catalog.reader, Filter()) == [other.id]
+    assert_sound(store)
+    store.limits = Limits()
+    assert store.restore_figure(record.id).result() == record
+
+
+def test_session_that_runs_goes_on_running(store, clock):
+    """Undoing does not end the session that made the figure."""
+    store.write(lambda c: sessions.note(c, session("kernel-1"))).result()
+    clock.turn(30)
+    record = publish(store)
+    delete(store, record)
+    store.restore_figure(record.id).result()
+    assert sessions.find(store.catalog.reader, "kernel-1").ended is None
+
+
+def test_event_tells_of_it(store):
+    """Open pages show the figure again."""
+    record = publish(store)
+    delete(store, record)
+    store.restore_figure(record.id).result()
+    kinds = [event.kind for event in events.after(store.catalog.reader, 0)]
+    assert kinds == ["figure.published", "figure.deleted", "figure.restored"]
+
+
+def test_all_of_a_notebook_can_come_back_one_by_one(store):
+    """``unpublish`` is a deletion like any other."""
+    records = [publish(store, f"f{n}", bytes([n])) for n in range(3)]
+    assert store.delete_figures([record.id for record in records]).result() == 3
+    for record in records:
+        assert store.restore_figure(record.id).result() == record
+    assert_sound(store)
+
+
+def test_reindex_brings_no_deleted_figure_back(open_here, directory: Path):
+    """Its links would open again; but undoing works on the new catalog, whatever was cleaned since."""
+    store = open_here(keep_deleted=HOUR * 24 * 365 * 90)
+    stays, goes = publish(store, "stays", b"1"), publish(store, "goes", b"2")
+    token = new_token()
+    share(store, goes.id, token)
+    delete(store, goes)
+    store.close()
+    assert reindex(directory).figures == 1
+    again = open_here(keep_deleted=HOUR)
+    assert figures.ids(again.catalog.reader, Filter()) == [stays.id]
+    assert links.find_by_token(again.catalog.reader, token) is None
+    for _ in range(256):
+        again.clean().result()
+    assert again.restore_figure(goes.id).result().id == goes.id
+    assert links.find_by_token(again.catalog.reader, token) is not None
+    assert_sound(again)
+
+
+def test_kill_in_the_middle_of_a_deletion(store, monkeypatch):
+    """The figure is as it was, and the next cleaning makes its manifest whole."""
+    record = publish(store)
+    with monkeypatch.context() as patched:
+        patched.setattr(store.manifests, "delete", lambda figure: (store.manifests._path(figure).unlink(), kill()))
+        with pytest.raises(Killed):
+            store.delete_figures([record.id]).result()
+    assert store.find_figure(record.id) == record
+    assert not store.manifests.has(record.id)
+    for _ in range(2):
+        store.clean().result()
+    assert store.manifests.has(record.id)
+    assert list(store.trash.list()) == []
+    assert store.find_figure(record.id) == record
+
+
+def test_kill_after_an_undoing(store, monkeypatch):
+    """The figure is back; the leftover of its deletion goes with the next cleaning and takes nothing along."""
+    record = publish(store)
+    delete(store, record)
+    with monkeypatch.context() as patched:
+        patched.setattr(store.trash, "remove", kill)
+        with pytest.raises(Killed):
+            store.restore_figure(record.id).result()
+    assert store.find_figure(record.id) == record
+    store.clean().result()
+    assert list(store.trash.list()) == []
+    assert store.manifests.has(record.id)
+
+
+def test_kill_in_the_middle_of_an_undoing(store, monkeypatch, clock, directory: Path):
+    """The figure stays deleted; when its time is up, the manifest that was written too early goes as well."""
+    record = publish(store)
+    delete(store, record)
+    with monkeypatch.context() as patched:
+        write = store.manifests.write
+        patched.setattr(store.manifests, "write", lambda manifest: (write(manifest), kill()))
+        with pytest.raises(Killed):
+            store.restore_figure(record.id).result()
+    assert store.find_figure(record.id) is None
+    clock.turn(HOUR + 1)
+    store.clean().result()
+    assert not store.manifests.has(record.id)
+    store.close()
+    assert reindex(directory).figures == 0
+
+
+def test_full_disk_leaves_the_figure(store, monkeypatch):
+    """What cannot be undone is not deleted."""
+    record = publish(store)
+    monkeypatch.setattr(store.trash, "put", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(QuotaExceeded):
+        store.delete_figures([record.id]).result()
+    assert store.find_figure(record.id) == record
+    assert store.manifests.has(record.id)
+
+
+def test_expired_plots_of_sessions_wait_for_nobody(open_here, clock):
+    """Cleaning deletes for good: nobody clicked, so nobody undoes."""
+    store = open_here(keep_deleted=HOUR, keep_session_plots=60.0)
+    store.write(lambda c: sessions.note(c, session("kernel-1", ended=START))).result()
+    record = publish(store)
+    clock.turn(120)
+    assert store.clean().result().figures == 1
+    assert store.find_deleted(record.id) is None
+
+
+def test_figure_published_again_is_another(store):
+    """Links of the deleted one never show what was made after it."""
+    record = publish(store)
+    delete(store, record)
+    assert publish(store).id != record.id

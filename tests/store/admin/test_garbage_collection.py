@@ -1,0 +1,315 @@
+"""What goes by itself, and above all what does not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.model.keys import Key
+from jupyter_figserve.model.links import hash_secret
+from jupyter_figserve.store.admin import garbage_collection
+from jupyter_figserve.store.admin.garbage_collection import BLOB_GRACE, LINK_GRACE, SESSION_SILENCE, Cleaned
+from jupyter_figserve.store.catalog import events, keys, links, sessions
+from jupyter_figserve.store.catalog.links import VIEW_SECONDS
+
+from ..making import START, assert_sound, draft, publish, session, share
+
+WEEK = 7 * 86_400.0
+ONE = digest_of(b"one")
+
+
+@pytest.fixture
+def store(open_here):
+    return open_here(keep_session_plots=WEEK)
+
+
+@pytest.fixture
+def note(store):
+    def note(*arguments, **fields) -> None:
+        store.write(lambda c: sessions.note(c, session(*arguments, **fields))).result()
+
+    return note
+
+
+def _clean(store) -> Cleaned:
+    return store.clean().result()
+
+
+def _clean_all_shards(store) -> Cleaned:
+    return sum((_clean(store) for _ in range(256)), Cleaned())
+
+
+def _age(store, digest: str, when: float) -> None:
+    """Let a file have been written at ``when``."""
+    os.utime(store.blobs.root / digest[:2] / digest, (when, when))
+
+
+def test_nothing_to_clean(store):
+    """A fresh store stays as it is."""
+    publish(store)
+    assert not _clean(store)
+
+
+def test_unshared_plot_goes_a_while_after_its_session(store, note, clock):
+    """Not a second before, and with its manifest; an event tells of it."""
+    note(ended=START)
+    record = publish(store)
+    clock.turn(WEEK)
+    assert not _clean(store)
+    clock.turn(1)
+    assert _clean(store).figures == 1
+    assert store.find_figure(record.id) is None
+    assert list(store.manifests.read_all()) == []
+    assert events.after(store.catalog.reader, 0)[-1].kind == "figure.deleted"
+    assert_sound(store)
+
+
+@pytest.mark.parametrize("state", ["shared", "living", "kernel-less", "also living", "also younger"])
+def test_plots_that_stay(store, note, clock, state: str):
+    """What a link shows; what a living session made, or one that ended less than a while ago; what no kernel made."""
+    record = publish(store, session=None if state == "kernel-less" else "k1")
+    if state != "living":
+        note("k1", ended=START)
+    if state == "shared":
+        share(store, record.id)
+    if state.startswith("also"):
+        publish(store, session="k2")
+        note("k2", ended=START + 10 if state == "also younger" else None)
+    clock.turn(WEEK + 5)
+    store.write(lambda c: sessions.keep_alive(c, ["k1", "k2"], clock())).result()
+    assert _clean(store).figures == 0
+    assert store.find_figure(record.id) == record
+
+
+def test_plot_of_two_ended_sessions_goes_after_the_later(store, note, clock):
+    """However often it was made."""
+    publish(store, session="k1")
+    publish(store, session="k2")
+    note("k1", ended=START)
+    note("k2", ended=START + 100)
+    clock.turn(WEEK + 50)
+    assert _clean(store).figures == 0
+    clock.turn(51)
+    assert _clean(store).figures == 1
+
+
+def test_session_whose_server_is_silent_counts_as_ended(store, note, clock):
+    """As of when it was last seen: a killed server keeps nothing for ever."""
+    note()
+    publish(store)
+    clock.turn(SESSION_SILENCE)
+    _clean(store)
+    assert sessions.find(store.catalog.reader, "kernel-1").ended is None
+    clock.turn(1)
+    _clean(store)
+    assert sessions.find(store.catalog.reader, "kernel-1").ended == START
+
+
+def test_plots_can_be_kept_for_ever(open_here, clock):
+    """``keep_session_plots=None``."""
+    store = open_here(keep_session_plots=None)
+    store.write(lambda c: sessions.note(c, session(ended=START))).result()
+    publish(store)
+    clock.turn(100 * WEEK)
+    assert _clean(store).figures == 0
+
+
+def test_plot_published_again_lives_on(store, note, clock):
+    """A new session that runs the notebook again takes the figure over."""
+    note("k1", ended=START)
+    publish(store, data=b"one", session="k1")
+    note("k2", started=START, seen=START)
+    publish(store, data=b"two", session="k2")
+    clock.turn(WEEK + 5)
+    store.write(lambda c: sessions.keep_alive(c, ["k2"], clock())).result()
+    assert _clean(store).figures == 0
+
+
+def test_figures_go_in_batches(store, note, clock, monkeypatch):
+    """A long absence is worked off in short transactions."""
+    monkeypatch.setattr(garbage_collection, "BATCH", 2)
+    note(ended=START)
+    for n in range(5):
+        publish(store, f"f{n}", bytes([n]))
+    clock.turn(WEEK + 1)
+    assert [_clean(store).figures for _ in range(4)] == [2, 2, 1, 0]
+
+
+def test_blob_goes_after_a_grace(store, clock):
+    """Counted from when the last figure let go of it."""
+    record = publish(store, data=b"one")
+    clock.turn(10 * BLOB_GRACE)
+    store.delete_figures([record.id]).result()
+    clock.turn(BLOB_GRACE)
+    assert _clean(store).blobs == 0
+    assert store.blobs.has(ONE)
+    clock.turn(1)
+    assert _clean(store).blobs == 1
+    assert not store.blobs.has(ONE)
+
+
+def test_blob_that_another_figure_holds_stays(store, clock):
+    """References are counted."""
+    record, other = publish(store, "a", b"one"), publish(store, "b", b"one")
+    store.delete_figures([record.id]).result()
+    clock.turn(2 * BLOB_GRACE)
+    assert _clean(store).blobs == 0
+    assert store.blobs.find(ONE) == b"one"
+    store.delete_figures([other.id]).result()
+    clock.turn(2 * BLOB_GRACE)
+    assert _clean(store).blobs == 1
+
+
+def test_blob_that_is_taken_up_again_stays(store, clock):
+    """Published again within the grace, or after it and before the cleaning."""
+    record = publish(store, data=b"one")
+    store.delete_figures([record.id]).result()
+    clock.turn(2 * BLOB_GRACE)
+    publish(store, "again", b"one")
+    assert _clean(store).blobs == 0
+    assert_sound(store)
+
+
+def test_file_that_no_figure_knows_goes_after_a_grace(store, clock):
+    """A kill came between the blob and its publish."""
+    store.blobs.put(ONE, b"one")
+    _age(store, ONE, START - BLOB_GRACE)
+    assert _clean_all_shards(store).blobs == 0
+    _age(store, ONE, START - BLOB_GRACE - 1)
+    assert _clean_all_shards(store).blobs == 1
+    assert not store.blobs.has(ONE)
+
+
+def test_old_file_that_a_figure_knows_stays(store):
+    """Age alone is no reason."""
+    publish(store, data=b"one")
+    _age(store, ONE, 0)
+    assert _clean_all_shards(store).blobs == 0
+    assert_sound(store)
+
+
+def test_unfinished_files_go(store, directory: Path):
+    """What a kill left where no nameless files can be made."""
+    left = directory / "blobs" / "tmp" / "x"
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    os.utime(left, (START - BLOB_GRACE - 1,) * 2)
+    _clean(store)
+    assert not left.exists()
+
+
+def _orphan(store, _record) -> None:
+    """Cleaning finds the new publish's file while the catalog does not know it yet."""
+    _age(store, ONE, START - 2 * BLOB_GRACE)
+    for shard in range(256):
+        store.catalog.transact(lambda c, n=shard: garbage_collection.clean_shard(c, store.blobs, START, n))
+
+
+def _unreferenced(store, _record) -> None:
+    """Cleaning finds the row of an earlier figure of the same bytes, which nothing refers to any more."""
+    store.catalog.transact(
+        lambda c: garbage_collection.clean_blobs(c, store.blobs, store.trash, START + 2 * BLOB_GRACE)
+    )
+
+
+@pytest.mark.parametrize("race", [_orphan, _unreferenced])
+def test_publish_that_meets_a_cleaning_keeps_its_blob(store, monkeypatch, race):
+    """The cleaning comes, each time, just after the publish has written its bytes and before it enters them.
+
+    Only what is large is written before the transaction, outside of which the cleaning can come.
+    """
+    monkeypatch.setattr("jupyter_figserve.store.store._BESIDE", 0)
+    old = publish(store, "old", b"one")
+    store.delete_figures([old.id]).result()
+    removed = []
+
+    def put_then_clean(digest: str, data: bytes) -> None:
+        really_put(digest, data)
+        monkeypatch.setattr(store.blobs, "put", really_put)
+        if race is _orphan:
+            # No row either: the earlier figure's was cleaned long ago.
+            store.catalog.transact(lambda c: c.exec_driver_sql("delete from blobs").close())
+        race(store, old)
+        removed.append(not store.blobs.has(ONE))
+
+    really_put = store.blobs.put
+    monkeypatch.setattr(store.blobs, "put", put_then_clean)
+    record = store.publish(draft("new", b"one")).result()
+    assert removed == [True]
+    assert store.blobs.find(ONE) == b"one"
+    assert store.find_figure(record.id) == record
+    assert_sound(store)
+
+
+def test_late_source_that_meets_a_cleaning_keeps_its_blob(store, monkeypatch):
+    """The same for a source that comes after its figure."""
+    record = publish(store, data=b"two")
+    removed = []
+
+    def put_then_clean(digest: str, data: bytes) -> None:
+        really_put(digest, data)
+        monkeypatch.setattr(store.blobs, "put", really_put)
+        _orphan(store, record)
+        removed.append(not store.blobs.has(ONE))
+
+    really_put = store.blobs.put
+    monkeypatch.setattr(store.blobs, "put", put_then_clean)
+    assert store.attach_source(record, 1, "figure", b"one", {}).result()
+    assert removed == [True]
+    assert_sound(store)
+
+
+def test_refused_publish_does_not_take_another_s_bytes(store):
+    """The other publish has written and not yet entered them: entering writes them again."""
+    store.blobs.put(ONE, b"one")
+    store.catalog.write(lambda c: garbage_collection.drop_unheld(c, store.blobs, [ONE])).result()
+    assert not store.blobs.has(ONE)
+    publish(store, data=b"one")
+    store.catalog.write(lambda c: garbage_collection.drop_unheld(c, store.blobs, [ONE])).result()
+    assert store.blobs.has(ONE)
+
+
+def test_expired_links_leave_the_lists_after_a_month(store, clock):
+    """Those without an end, and living ones, stay."""
+    figure = publish(store).id
+    ended, lives = share(store, figure, expires=START), share(store, figure, expires=START + 2 * LINK_GRACE)
+    endless = share(store, figure)
+    clock.turn(LINK_GRACE)
+    assert _clean(store).links == 0
+    clock.turn(1)
+    assert _clean(store).links == 1
+    assert links.find(store.catalog.reader, ended.id) is None
+    assert {link.id for link in links.of_figure(store.catalog.reader, figure)} == {lives.id, endless.id}
+
+
+def test_viewers_are_forgotten(store, clock):
+    """After the ten minutes in which they count as one; the count stays."""
+    link = share(store, publish(store).id, views=5)
+    store.write(lambda c: links.count_view(c, link.id, "client", START)).result()
+    clock.turn(VIEW_SECONDS + 1)
+    _clean(store)
+    assert store.catalog.reader.exec_driver_sql("select count(*) from viewers").scalar_one() == 0
+    assert links.find(store.catalog.reader, link.id).seen == 1
+
+
+def test_expired_keys_and_old_events_go(store, monkeypatch):
+    """Each is counted."""
+    key = Key("abcdefgh", hash_secret("s"), "ann", frozenset({"read"}), START, expires=START - 1)
+    store.write(lambda c: keys.add(c, key)).result()
+    monkeypatch.setattr(events.trim, "__defaults__", (2,))
+    for n in range(5):
+        publish(store, f"f{n}")
+    done = _clean(store)
+    assert (done.keys, done.events) == (1, 3)
+
+
+def test_what_was_cleaned_adds_up():
+    """And reads well."""
+    total = Cleaned(figures=1, blobs=1_000) + Cleaned(figures=2, links=1)
+    assert total == Cleaned(figures=3, links=1, blobs=1_000)
+    assert str(total) == "3 figures, 1 links, 0 keys, 1,000 blobs, 0 events, 0 sessions"
+    assert total
+    assert not Cleaned()

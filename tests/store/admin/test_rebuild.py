@@ -1,0 +1,154 @@
+"""A catalog from manifests: the same figures, versions, links and books as before."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jupyter_figserve.model.figures import digest_of, new_id
+from jupyter_figserve.model.links import new_token
+from jupyter_figserve.store.admin.rebuild import Restored, restore
+from jupyter_figserve.store.catalog import links, quotas, sessions, tables
+from jupyter_figserve.store.catalog.database import Catalog
+
+from ..making import START, assert_sound, publish, share
+
+
+@pytest.fixture
+def restored(store):
+    """A fresh catalog from what ``store`` keeps beside its own: its reader, and what came back."""
+    catalog = Catalog(None)
+
+    def run(progress=lambda _: None) -> tuple:
+        done = catalog.write(lambda c: restore(c, store.manifests, store.blobs, progress)).result()
+        return catalog.reader, done
+
+    yield run
+    catalog.close()
+
+
+def _rows(reader, table) -> set[str]:
+    return {str(tuple(row)) for row in reader.execute(table.select())}
+
+
+def test_everything_comes_back(store, restored, clock):
+    """Figures, versions, parts, links, references, usage and who made what are equal, row by row."""
+    for n in range(4):
+        publish(store, data=bytes([n]), thumbnail=b"small", source=b"pickle", session=f"k{n % 2}")
+        clock.turn(60)
+    other = publish(store, "other", owner="bob", session=None, notebook="", maker="key-1")
+    token = new_token()
+    share(store, other.id, token, expires=2e9, views=5)
+    reader, done = restored()
+    assert done == Restored(figures=2, versions=5, links=1)
+    for table in (tables.figures, tables.versions, tables.representations, tables.links, tables.session_figures):
+        assert _rows(reader, table) == _rows(store.catalog.reader, table), table.name
+    for owner in ("ann", "bob"):
+        assert quotas.read(reader, "owner", owner) == quotas.read(store.catalog.reader, "owner", owner)
+    assert links.find_by_token(reader, token).figure == other.id
+    held = reader.execute(tables.blobs.select()).all()
+    assert {row.digest: row.refs for row in held} == {
+        row.digest: row.refs for row in store.catalog.reader.execute(tables.blobs.select())
+    }
+
+
+def test_progress_is_told(store, restored):
+    """Figure by figure."""
+    for n in range(3):
+        publish(store, f"f{n}")
+    heard: list[int] = []
+    restored(heard.append)
+    assert heard == [1, 2, 3]
+
+
+def test_sessions_end_when_they_last_published(store, restored, clock):
+    """Whatever the order in which the figures are read: none of them must expire too early."""
+    for n in range(6):
+        publish(store, f"f{n}", session="k")
+        clock.turn(86_400)
+    reader, _ = restored()
+    assert sessions.find(reader, "k").ended == START + 5 * 86_400
+
+
+def test_unreadable_manifest_is_reported(store, restored, directory: Path):
+    """And hinders no other figure."""
+    record, broken = publish(store, "a"), publish(store, "b")
+    path = directory / "figures" / broken.id[:2] / f"{broken.id}.json"
+    path.write_text("{")
+    reader, done = restored()
+    assert done == Restored(figures=1, versions=1, unreadable=(path,))
+    assert reader.execute(tables.figures.select()).one().id == record.id
+
+
+def test_version_without_its_bytes_is_left_out(store, restored):
+    """The figure is reported, its other versions and their links come back."""
+    publish(store, data=b"one")
+    record = publish(store, data=b"two")
+    kept, lost = share(store, record.id), share(store, record.id, version=2)
+    store.blobs.delete(digest_of(b"two"))
+    reader, done = restored()
+    assert done == Restored(figures=1, versions=1, links=1, incomplete=(record.id,))
+    assert reader.execute(tables.figures.select()).one().latest == 1
+    assert links.find(reader, kept.id) == kept
+    assert links.find(reader, lost.id) is None
+
+
+def test_figure_without_any_bytes_is_left_out(store, restored):
+    """There is nothing to show; it is reported."""
+    record = publish(store, data=b"one")
+    store.blobs.delete(digest_of(b"one"))
+    _, done = restored()
+    assert done == Restored(incomplete=(record.id,))
+
+
+def _copy_as_another(store, directory: Path, record, **changes) -> str:
+    """A manifest of the same identity under another id, as a lost catalog or a kill leaves it."""
+    twin = new_id()
+    source = directory / "figures" / record.id[:2] / f"{record.id}.json"
+    target = directory / "figures" / twin[:2] / f"{twin}.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(json.loads(source.read_text()) | {"id": twin} | changes))
+    return twin
+
+
+@pytest.mark.parametrize("age", [-5.0, 5.0])
+def test_of_two_figures_of_one_identity_the_newer_stays(store, restored, directory: Path, age: float):
+    """A publish that was killed, and its repetition; whichever is read first."""
+    record = publish(store)
+    twin = _copy_as_another(store, directory, record, updated=record.updated + age)
+    reader, done = restored()
+    winner, loser = (twin, record.id) if age > 0 else (record.id, twin)
+    assert done == Restored(figures=1, versions=1, doubled=(loser,))
+    assert reader.execute(tables.figures.select()).one().id == winner
+    assert {row.refs for row in reader.execute(tables.blobs.select())} == {1}
+    assert quotas.read(reader, "owner", "ann").figures == 1
+
+
+@pytest.mark.parametrize("run", range(4))
+def test_of_two_figures_of_one_identity_the_shared_stays(store, restored, directory: Path, run: int):
+    """A link that was given out must open again, though the other is newer."""
+    token = new_token()
+    record = publish(store)
+    share(store, record.id, token)
+    twin = _copy_as_another(store, directory, record, updated=record.updated + 5, links=[])
+    reader, done = restored()
+    assert done.doubled == (twin,)
+    assert links.find_by_token(reader, token).figure == record.id
+
+
+def test_restored_store_goes_on(open_here, directory: Path):
+    """Publishing, pruning and deleting work on what came back."""
+    first = open_here()
+    record = publish(first, data=b"one", source=b"pickle")
+    first.close()
+    for suffix in ("", "-wal", "-shm"):
+        (directory / f"catalog.db{suffix}").unlink(missing_ok=True)
+    store = open_here()
+    store.write(lambda c: restore(c, store.manifests, store.blobs)).result()
+    assert store.get_figure(record.id) == record
+    assert publish(store, data=b"two").version.number == 2
+    assert_sound(store)
+    store.delete_figures([record.id]).result()
+    assert_sound(store)

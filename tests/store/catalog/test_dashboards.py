@@ -1,0 +1,112 @@
+"""Dashboards in the store: identity, versions, what they hold, renames, and the catalog rebuilt with them."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jupyter_figserve.errors import Conflict
+from jupyter_figserve.model.dashboards import FIGURE, TEXT, DashboardLink, Layout, Panel
+from jupyter_figserve.model.links import hash_secret, new_link_id, new_token
+from jupyter_figserve.store.admin.offline import reindex
+from jupyter_figserve.store.catalog import dashboards, events
+from jupyter_figserve.store.catalog.parameter_links import ONTO_DASHBOARDS
+from jupyter_figserve.store.catalog.publishing import Limits
+
+from ..making import START, identity, publish, session
+
+NOTES = Panel(TEXT, markdown="Notes")
+TOKEN = new_token()
+
+
+def layout(*panels: Panel, title: str = "Board") -> Layout:
+    return Layout(title, (panels or (NOTES,),))
+
+
+def keep(store, *panels: Panel, name: str = "board", **words):
+    return store.publish_dashboard(identity(name), layout(*panels, **words), "kernel-1").result()
+
+
+def link_to(dashboard: str, **fields) -> DashboardLink:
+    return DashboardLink(id=new_link_id(), token_hash=hash_secret(TOKEN), dashboard=dashboard, created=START, **fields)
+
+
+def test_same_layout_is_the_same_version(store):
+    """Another one is the next of the same dashboard, told by an event each."""
+    first = keep(store)
+    assert keep(store) == first
+    second = keep(store, NOTES, NOTES)
+    assert (second.id, second.version) == (first.id, 2)
+    assert dashboards.find(store.catalog.reader, first.id) == second
+    told = [event.kind for event in events.after(store.catalog.reader, 0)]
+    assert told == ["dashboard.published", "dashboard.published"]
+
+
+def test_names_tell_dashboards_apart(store):
+    """In one notebook; a list has the newest first, by name and by text."""
+    board, other = keep(store), keep(store, name="other", title="Other")
+    assert board.id != other.id
+    found = dashboards.list_page(store.catalog.reader, dashboards.Filter("ann", text="OTHER"))[0]
+    assert found == [other]
+    assert dashboards.list_page(store.catalog.reader, dashboards.Filter("bob"))[0] == []
+
+
+def test_shown_figures_stay(open_here, clock):
+    """Those of ended sessions, and pinned versions beyond what is kept of a figure."""
+    store = open_here(keep_session_plots=60.0, limits=Limits(keep_versions=1))
+    from jupyter_figserve.store.catalog import sessions
+
+    store.write(lambda c: sessions.note(c, session(ended=START))).result()
+    shown, alone = publish(store), publish(store, "alone", b"other")
+    keep(store, Panel(FIGURE, shown.id, version=1))
+    publish(store, data=b"two")
+    publish(store, data=b"three")
+    assert [version.number for version in store.versions(shown.id)] == [3, 1]
+    store.write(lambda c: sessions.note(c, session(ended=START))).result()
+    clock.turn(3_600)
+    store.clean().result()
+    assert store.find_figure(alone.id) is None
+    assert store.find_figure(shown.id) is not None
+
+
+def test_deletion_takes_links_and_manifest(store):
+    """A link onto one that is gone is refused."""
+    board = keep(store)
+    store.add_link(link_to(board.id)).result()
+    assert store.delete_dashboard(board).result()
+    assert not store.delete_dashboard(board).result()
+    assert ONTO_DASHBOARDS.find_by_token(store.catalog.reader, TOKEN) is None
+    assert list(store.boards.manifests.read_all()) == []
+    with pytest.raises(Conflict):
+        store.add_link(link_to(board.id)).result()
+
+
+def test_follows_its_notebook(store):
+    """A rename keeps id and links; publishing under the new path goes on with it."""
+    board = keep(store)
+    store.follow_rename("ann", "/srv", "report.ipynb", "final.ipynb").result()
+    moved = replace(identity("board"), notebook="final.ipynb")
+    assert store.publish_dashboard(moved, layout(), None).result().id == board.id
+
+
+def test_lost_catalog_comes_back_with_dashboards(open_here, directory: Path):
+    """From their manifests, which are private; links open, and one that cannot be read is told of."""
+    store = open_here()
+    board = keep(store)
+    link = link_to(board.id, locked={"type": "Bear"}, allowed=("since",))
+    store.add_link(link).result()
+    store.close()
+    for suffix in ("", "-wal", "-shm"):
+        (directory / f"catalog.db{suffix}").unlink(missing_ok=True)
+    (manifest,) = (directory / "dashboards").iterdir()
+    assert stat.S_IMODE(manifest.stat().st_mode) == 0o600
+    broken = directory / "dashboards" / "broken.json"
+    broken.write_text("{")
+    done = reindex(directory)
+    assert (done.dashboards, done.unreadable) == (1, (broken,))
+    store = open_here()
+    assert dashboards.find(store.catalog.reader, board.id) == board
+    assert ONTO_DASHBOARDS.find_by_token(store.catalog.reader, TOKEN) == link

@@ -1,0 +1,237 @@
+"""Figures read from the catalog: one, by identity, and in pages."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_figserve.errors import InvalidInput, NotFound
+from jupyter_figserve.store.catalog import figures
+from jupyter_figserve.store.catalog.figures import Filter, list_page
+from jupyter_figserve.store.catalog.pagination import MOST, read_cursor, write_cursor
+
+from ..making import identity, publish
+
+
+def _names(store, *, limit: int = 50, **which) -> list[str]:
+    return [record.name for record in list_page(store.catalog.reader, Filter(**which), limit)[0]]
+
+
+@pytest.fixture
+def five(store, clock):
+    """Five figures, a minute apart: f0 is the oldest."""
+    for n in range(5):
+        publish(store, f"f{n}", bytes([n]))
+        clock.turn(60)
+    return store
+
+
+def test_unknown_figures(store):
+    """``find`` answers None, ``get`` raises, for an id and for a version."""
+    record = publish(store)
+    assert store.find_figure("A" * 16) is None
+    assert store.find_figure(record.id, 2) is None
+    assert figures.find_by_identity(store.catalog.reader, identity("other")) is None
+    with pytest.raises(NotFound, match="no such figure"):
+        store.get_figure("A" * 16)
+    with pytest.raises(NotFound, match="no version 2"):
+        store.get_figure(record.id, 2)
+
+
+def test_found_by_identity(store):
+    """The newest version of the one figure."""
+    publish(store, data=b"one")
+    record = publish(store, data=b"two")
+    assert figures.find_by_identity(store.catalog.reader, identity()) == record
+
+
+def test_list_is_newest_first(five):
+    """By the time of the last version."""
+    assert _names(five) == ["f4", "f3", "f2", "f1", "f0"]
+    publish(five, "f1", b"again")
+    assert _names(five)[0] == "f1"
+
+
+def test_list_has_whole_records(store):
+    """With thumbnail and source, each figure once."""
+    first = publish(store, "a", thumbnail=b"small", source=b"pickle")
+    second = publish(store, "b", thumbnail=b"tiny")
+    found, _ = list_page(store.catalog.reader, Filter())
+    assert sorted(found, key=lambda r: r.name) == [first, second]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 9])
+def test_pages_are_the_list_cut_up(five, limit: int):
+    """Each figure once, in order; the last page has no cursor."""
+    found, cursor, pages = [], None, 0
+    while True:
+        page, cursor = list_page(five.catalog.reader, Filter(), limit, cursor)
+        found += [record.name for record in page]
+        pages += 1
+        if cursor is None:
+            break
+    assert found == ["f4", "f3", "f2", "f1", "f0"]
+    assert pages == -(-5 // limit)
+
+
+def test_pages_are_stable_under_inserts(five):
+    """What is published between two pages neither repeats nor hides an older figure."""
+    first, cursor = list_page(five.catalog.reader, Filter(), 2)
+    publish(five, "new", b"new")
+    second, _ = list_page(five.catalog.reader, Filter(), 2, cursor)
+    assert [r.name for r in (*first, *second)] == ["f4", "f3", "f2", "f1"]
+
+
+def test_pages_are_stable_when_the_last_one_is_deleted(five):
+    """A cursor is a place in the order, not a row."""
+    first, cursor = list_page(five.catalog.reader, Filter(), 2)
+    five.delete_figures([first[-1].id]).result()
+    second, _ = list_page(five.catalog.reader, Filter(), 2, cursor)
+    assert [r.name for r in second] == ["f2", "f1"]
+
+
+def test_pages_over_figures_of_one_moment(store):
+    """Equal times are told apart by the id."""
+    names = {publish(store, f"f{n}", bytes([n])).name for n in range(7)}
+    found, cursor = [], None
+    while True:
+        page, cursor = list_page(store.catalog.reader, Filter(), 2, cursor)
+        found += [record.name for record in page]
+        if cursor is None:
+            break
+    assert len(found) == len(names)
+    assert set(found) == names
+
+
+@pytest.mark.parametrize(("limit", "count"), [(0, 1), (-5, 1), (3, 3), (MOST * 10, 5)])
+def test_limit_is_clamped(five, limit: int, count: int):
+    """At least one, at most a thousand."""
+    assert len(list_page(five.catalog.reader, Filter(), limit)[0]) == count
+
+
+@pytest.fixture
+def varied(store):
+    """Figures that differ in all that a filter asks for."""
+    publish(store, "sales", title="Profit 100%", session="k1", notebook="a/one.ipynb")
+    publish(store, "costs_2024", title="Profit 1000", session="k2", notebook="b/two.ipynb")
+    publish(store, "costsX2024", title="back\\slash/", session="k2", notebook="", maker="kernel-9")
+    publish(store, "sales", title="Bob's", owner="bob", session=None, notebook="a/one.ipynb")
+    return store
+
+
+@pytest.mark.parametrize(
+    ("which", "names"),
+    [
+        ({}, ["costsX2024", "costs_2024", "sales", "sales"]),
+        ({"owner": "bob"}, ["sales"]),
+        ({"session": "k2"}, ["costsX2024", "costs_2024"]),
+        ({"session": "k1", "name": "sales"}, ["sales"]),
+        ({"notebook": "a/one.ipynb", "owner": "ann"}, ["sales"]),
+        ({"notebook": ""}, ["costsX2024"]),
+        ({"maker": "kernel-9"}, ["costsX2024"]),
+        ({"maker": ""}, ["costs_2024", "sales", "sales"]),
+        ({"scope": "/elsewhere"}, []),
+        ({"name": "sale"}, []),
+        ({"text": "SALE"}, ["sales", "sales"]),
+        ({"text": "two.ipynb"}, ["costs_2024"]),
+        ({"text": "100%"}, ["sales"]),
+        ({"text": "s_2"}, ["costs_2024"]),
+        ({"text": "\\slash/"}, ["costsX2024"]),
+        ({"text": "%"}, ["sales"]),
+        ({"text": "'; drop table figures; --"}, []),
+        ({"text": ""}, ["costsX2024", "costs_2024", "sales", "sales"]),
+    ],
+)
+def test_filters(varied, which, names: list[str]):
+    """Fields are exact; text is a part of name, title or notebook, in which ``%`` and ``_`` mean themselves."""
+    assert sorted(_names(varied, **which)) == names
+    assert len(figures.ids(varied.catalog.reader, Filter(**which))) == len(names)
+
+
+def test_session_has_what_it_made_again(store):
+    """Identical bytes make no version, and yet the figure is that session's too."""
+    publish(store, session="k1")
+    publish(store, session="k2")
+    assert _names(store, session="k1") == _names(store, session="k2") == ["sales"]
+
+
+def test_versions_and_their_numbers(store):
+    """Newest first; none of an unknown figure."""
+    for n in range(3):
+        record = publish(store, data=bytes([n]), thumbnail=b"t")
+    reader = store.catalog.reader
+    assert [v.number for v in figures.versions(reader, record.id)] == [3, 2, 1]
+    assert list(figures.numbers(reader, record.id)) == [3, 2, 1]
+    assert figures.versions(reader, "A" * 16) == []
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.from_regex(r"[A-Za-z0-9]{1,40}", fullmatch=True))
+def test_cursor_is_read_back(stamp: float, row_id: str):
+    """To the last bit, in characters that a URL takes as they are."""
+    cursor = write_cursor(stamp, row_id)
+    assert read_cursor(cursor) == (stamp, row_id)
+    assert set(cursor) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+def _encoded(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "x", "é", "=", "AAAA", "////"]
+    + [_encoded(v) for v in ([], [1], [1, 2, 3], {}, None, [None, "a"], ["x", "a"], [1, None], [1, ["a"]])]
+    + [_encoded(v) for v in ([10**400, "a"], [1, ""], [1, "\ud800"], [1, "a\x00"], [1, "a" * 65])]
+    + [_encoded([float("nan"), "a"]), base64.urlsafe_b64encode(b"[" * 5_000).decode()],
+)
+def test_other_cursors_are_refused(store, cursor: str):
+    """Whatever somebody makes up is malformed input, and nothing worse."""
+    with pytest.raises(InvalidInput) as refused:
+        list_page(store.catalog.reader, Filter(), 2, cursor)
+    assert refused.value.code == "invalid_cursor"
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_cursor_or_refused(text: str):
+    """Reading raises one kind of error."""
+    with contextlib.suppress(InvalidInput):
+        read_cursor(text)
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        Filter("ann"),
+        Filter("ann", notebook="report.ipynb"),
+        Filter("ann", name="sales"),
+        Filter("ann", session="kernel-1"),
+        Filter("ann", scope="/srv", notebook="report.ipynb", maker=""),
+    ],
+)
+def test_what_is_not_slow_is_found_by_an_index(five, which):
+    """No list of an owner's looks at every figure, and but for a session's or notebook's few, none is sorted."""
+    assert not which.is_slow
+    plans = []
+
+    @sa.event.listens_for(five.catalog._engine, "before_cursor_execute")
+    def explain(connection, cursor, statement, parameters, context, executemany):
+        if "LIMIT" in statement:
+            cursor.execute(f"explain query plan {statement}", parameters)
+            plans.extend(row[3] for row in cursor.fetchall())
+
+    list_page(five.catalog.reader, which)
+    assert any("USING INDEX" in step or "USING COVERING INDEX" in step for step in plans), plans
+    assert not [step for step in plans if step.startswith("SCAN")], plans
+    assert which.is_narrow or not [step for step in plans if "TEMP B-TREE" in step], plans
+
+
+@pytest.mark.parametrize("which", [Filter("ann", text="al"), Filter()])
+def test_what_looks_at_every_figure_is_slow(which):
+    """Searching in words, and listing all owners."""
+    assert which.is_slow

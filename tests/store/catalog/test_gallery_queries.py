@@ -1,0 +1,104 @@
+"""What the gallery asks beside its page of figures."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.store.catalog import figures, gallery_queries, sessions
+from jupyter_figserve.store.catalog.figures import Filter
+
+from ..making import START, publish, session, share
+
+
+@pytest.fixture
+def reader(store):
+    return store.catalog.reader
+
+
+def note(store, *made) -> None:
+    for one in made:
+        store.write(lambda connection, one=one: sessions.note(connection, one)).result()
+
+
+def test_running_and_ended_sessions_are_told_apart(store, reader):
+    """The latest first, and no more than asked for."""
+    alive = [session(f"alive-{n}", started=START + n) for n in range(3)]
+    ended = [session(f"ended-{n}", ended=START + n) for n in range(3)]
+    note(store, *alive, *ended)
+    assert gallery_queries.running_sessions(reader, "ann", 2) == [alive[2], alive[1]]
+    assert gallery_queries.ended_sessions(reader, "ann", 2) == [ended[2], ended[1]]
+    assert gallery_queries.running_sessions(reader, "bob", 9) == gallery_queries.ended_sessions(reader, "bob", 9) == []
+    assert gallery_queries.get_sessions(reader, ["alive-0", "ended-2", "none"]).keys() == {"alive-0", "ended-2"}
+
+
+def test_figures_of_a_notebook_are_counted_to_a_bound(store, reader, monkeypatch):
+    """Its own, of this directory."""
+    monkeypatch.setattr(gallery_queries, "COUNTED", 3)
+    for number in range(5):
+        publish(store, f"f{number}")
+    publish(store, "other", scope="/elsewhere")
+    assert gallery_queries.count_in_notebook(reader, "ann", "/srv", "report.ipynb") == 3
+    assert gallery_queries.count_in_notebook(reader, "ann", "/elsewhere", "report.ipynb") == 1
+
+
+def test_open_links_are_those_that_open(store, reader):
+    """Neither paused nor ended nor used up."""
+    record, other = publish(store), publish(store, "other")
+    for fields in ({}, {"expires": START + 10}, {"paused": True}, {"views": 2, "seen": 2}, {"views": 2, "seen": 1}):
+        share(store, record.id, **fields)
+    assert gallery_queries.count_open_links(reader, [record.id, other.id], START + 9) == {record.id: 3}
+    assert gallery_queries.count_open_links(reader, [record.id], START + 10) == {record.id: 2}
+
+
+def test_neighbours_are_the_next_in_the_gallery(store, reader, clock):
+    """Of the same owner; equal times do not hide any."""
+    records = [publish(store, f"f{n}") for n in range(3)]
+    clock.turn(1)
+    publish(store, "foreign", owner="bob")
+    order = figures.ids(reader, Filter("ann"))
+    assert len(order) == 3
+    listed = [record.id for record in figures.list_page(reader, Filter("ann"))[0]]
+    for place, figure in enumerate(listed):
+        record = next(one for one in records if one.id == figure)
+        newer, older = gallery_queries.find_neighbours(reader, record)
+        assert (newer and newer.id) == (listed[place - 1] if place else None)
+        assert (older and older.id) == (listed[place + 1] if place < 2 else None)
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        Filter("ann", shared_at=START),
+        Filter("ann", running=True),
+        Filter("ann", scope="/srv", notebook="report.ipynb"),
+        Filter("ann", session="kernel-1"),
+        Filter("ann", session="kernel-1", shared_at=START, running=True, text="f"),
+    ],
+)
+def test_filters_page_through_what_matches(store, reader, clock, which: Filter):
+    """Each figure once, newest first, however the catalog finds them."""
+    note(store, session("kernel-1"), session("kernel-2", ended=START))
+    matching = []
+    for number in range(7):
+        matching.append(publish(store, f"f{number}", bytes([number])).id)
+        share(store, matching[-1])
+        clock.turn(1)
+        publish(store, f"x{number}", session="kernel-2", notebook="other.ipynb")
+        publish(store, f"f{number}", owner="bob")
+        clock.turn(1)
+    seen, cursor = [], None
+    while True:
+        page, cursor = figures.list_page(reader, which, 3, cursor)
+        seen += [record.id for record in page]
+        if cursor is None:
+            break
+    assert seen == matching[::-1]
+
+
+def test_ended_session_is_not_running(store, reader):
+    """Its figures leave the list when it ends."""
+    note(store, session("kernel-1"))
+    record = publish(store)
+    assert figures.ids(reader, Filter("ann", running=True)) == [record.id]
+    store.write(lambda connection: sessions.end(connection, "kernel-1", START + 1)).result()
+    assert figures.ids(reader, Filter("ann", running=True)) == []

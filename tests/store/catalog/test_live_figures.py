@@ -1,0 +1,81 @@
+"""Live figures in the catalog: one identity over kernels, a few last pictures, links; and what goes with them."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.model.figures import Identity, Payload, digest_of
+from jupyter_figserve.model.live import Declaration
+from jupyter_figserve.model.parameters import Parameter, Parameters
+from jupyter_figserve.store.catalog import live_figures, tables
+from jupyter_figserve.store.catalog.live_figures import KEPT_PICTURES, LivePicture
+
+ANIMAL = Identity("ann", "/srv", "report.ipynb", "", "animal")
+DECLARED = Declaration("animal", Parameters((Parameter("since", "int", default=2010),)), digest="d", revision="r")
+
+
+def offered(store, session="k1", identity=ANIMAL, declaration=DECLARED):
+    return store.write(lambda c: live_figures.offer(c, identity, session, declaration, store.clock())).result()
+
+
+def keep(store, record, key: str, data: bytes, *, drawn=1.0, is_frozen=False):
+    picture = LivePicture(
+        record.id, key, "image/png", digest_of(data), len(data), 3, 2, 100.0, "", drawn, is_frozen
+    )  # fmt: skip
+    payload = Payload("image/png", data, 3, 2, 100.0)
+    store.write(lambda c: live_figures.keep_picture(c, store.blobs, picture, payload)).result()
+
+
+def references(store) -> dict[str, int]:
+    return {row.digest: row.refs for row in store.catalog.reader.execute(tables.blobs.select())}
+
+
+def test_one_identity_over_kernels(store):
+    """The same id for the next kernel of the notebook, found by either; another notebook's is another."""
+    first, second = offered(store, "k1"), offered(store, "k2")
+    assert first.id == second.id
+    reader = store.catalog.reader
+    assert live_figures.find(reader, first.id).declaration == DECLARED
+    assert (
+        live_figures.find_of_session(reader, "k1", "animal").id
+        == live_figures.find_of_session(reader, "k2", "animal").id
+    )
+    assert live_figures.find_of_session(reader, "k3", "animal") is None
+    other = offered(store, "k4", Identity("ann", "/srv", "other.ipynb", "", "animal"))
+    assert other.id != first.id
+
+
+def test_renamed_notebook_keeps_its_live_figures(store):
+    """As its figures; one whose new place is taken stays."""
+    record = offered(store)
+    store.follow_rename("ann", "/srv", "report.ipynb", "new.ipynb").result()
+    assert live_figures.find(store.catalog.reader, record.id).identity.notebook == "new.ipynb"
+    again = offered(store)
+    store.follow_rename("ann", "/srv", "report.ipynb", "new.ipynb").result()
+    assert live_figures.find(store.catalog.reader, again.id).identity.notebook == "report.ipynb"
+
+
+def test_last_pictures_are_few_and_frozen_ones_stay(store):
+    """The newest of each request and the newest few of all; each blob is held as often as it is shown."""
+    record = offered(store)
+    keep(store, record, "frozen", b"frozen", drawn=0.0, is_frozen=True)
+    for n in range(KEPT_PICTURES + 3):
+        keep(store, record, f"k{n}", b"%d" % n, drawn=float(n))
+    keep(store, record, "k9", b"changed", drawn=100.0)
+    reader = store.catalog.reader
+    assert live_figures.find_picture(reader, record.id, "k0") is None
+    assert live_figures.find_picture(reader, record.id, "frozen").is_frozen
+    assert live_figures.find_picture(reader, record.id, "k9").digest == digest_of(b"changed")
+    held = references(store)
+    assert (held[digest_of(b"0")], held[digest_of(b"9")], held[digest_of(b"changed")]) == (0, 0, 1)
+    keep(store, record, "frozen", b"newer", drawn=200.0)
+    assert live_figures.find_picture(reader, record.id, "frozen").is_frozen
+
+
+@pytest.mark.parametrize("change", [{"name": "a.b"}, {"timeout": 0}, {"cache": -1}, {"parameters": 3}, {"sizes": None}])
+def test_wrong_declaration_is_refused(change):
+    """A kernel may send anything."""
+    from jupyter_figserve.errors import InvalidInput
+
+    with pytest.raises(InvalidInput):
+        Declaration.from_json(DECLARED.as_json() | change)

@@ -1,0 +1,248 @@
+"""How versions enter and leave: identity, sameness, what is kept, sources and words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from jupyter_figserve.errors import Conflict, NotFound
+from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.model.links import new_token
+from jupyter_figserve.store.catalog import events, links, publishing
+from jupyter_figserve.store.catalog.publishing import Limits
+from jupyter_figserve.store.catalog.quotas import Quota
+
+from ..making import START, assert_sound, draft, identity, link_to, publish, share
+
+
+def test_first_publish_makes_a_figure(store):
+    """With all that was given, at the clock's time."""
+    record = store.publish(
+        draft(data=b"one", thumbnail=b"small", source=b"pickle", title="Sales", alt="Bars", session="k")
+    ).result()
+    assert record == store.get_figure(record.id)
+    assert record.identity == identity()
+    assert (record.created, record.updated, record.origin) == (START, START, "published")
+    version = record.version
+    assert (version.number, version.session, version.title, version.alt) == (1, "k", "Sales", "Bars")
+    assert version.representations[0].digest == digest_of(b"one")
+    assert (version.thumbnail.digest, version.source.digest) == (digest_of(b"small"), digest_of(b"pickle"))
+    assert version.source.libraries == {"python": "3.11"}
+    assert version.provenance == {"cell": "c1"}
+    assert_sound(store)
+
+
+def test_publishing_again_is_a_new_version_of_the_same_figure(store, clock):
+    """Under the same id and the same links; the older version stays as it was."""
+    token = new_token()
+    first = publish(store, data=b"one", title="Sales")
+    share(store, first.id, token)
+    clock.turn(60)
+    second = publish(store, data=b"two", title="Sales")
+    assert (second.id, second.version.number) == (first.id, 2)
+    assert (second.created, second.updated) == (START, START + 60)
+    assert links.find_by_token(store.catalog.reader, token).figure == second.id
+    assert store.get_figure(first.id, 1).version == first.version
+    assert [v.number for v in store.versions(first.id)] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"owner": "bob"}, {"scope": "/home/ann"}, {"notebook": "other.ipynb"}, {"maker": "kernel-9"}, {"name": "costs"}],
+)
+def test_each_part_of_the_identity_tells_figures_apart(store, other):
+    """Two projects with a notebook of one name have a figure each."""
+    first = publish(store)
+    second = store.publish(draft(**{"name": "sales", **other})).result()
+    assert second.id != first.id
+    assert second.version.number == 1
+
+
+def test_session_is_no_part_of_the_identity(store):
+    """Another kernel of the same notebook makes the next version."""
+    first = publish(store, data=b"one", session="k1")
+    second = publish(store, data=b"two", session="k2")
+    assert second.id == first.id
+    assert [v.session for v in store.versions(first.id)] == ["k2", "k1"]
+
+
+def test_the_same_bytes_and_words_make_no_version(store, clock):
+    """The figure stays as it is, to the time; no event tells of it."""
+    first = publish(store, title="Sales")
+    clock.turn(60)
+    again = publish(store, title="Sales", thumbnail=b"small", session="k2")
+    assert again == first
+    assert len(events.after(store.catalog.reader, 0)) == 1
+    assert_sound(store)
+
+
+@pytest.mark.parametrize("change", [{"title": "Other"}, {"alt": "Other"}, {"data": b"two"}])
+def test_changed_words_or_bytes_make_a_version(store, change):
+    """Each alone."""
+    publish(store, title="Sales", alt="Bars")
+    assert publish(store, **{"title": "Sales", "alt": "Bars", **change}).version.number == 2
+
+
+def test_going_back_to_older_bytes_is_a_version(store):
+    """Only the newest is compared: what is published last is shown."""
+    publish(store, data=b"one")
+    publish(store, data=b"two")
+    third = publish(store, data=b"one")
+    assert third.version.number == 3
+    assert_sound(store)
+
+
+def test_several_representations_keep_their_order(store):
+    """The first is the main one."""
+    both = replace(draft(), payloads=(*draft().payloads, replace(draft().payloads[0], mimetype="image/svg+xml")))
+    record = store.publish(both).result()
+    assert [part.mimetype for part in store.get_figure(record.id).version.representations] == [
+        "image/png",
+        "image/svg+xml",
+    ]
+
+
+def test_oldest_versions_go(open_here):
+    """Beyond ``keep_versions``; numbers go on counting."""
+    store = open_here(limits=Limits(keep_versions=3))
+    for n in range(6):
+        record = publish(store, data=bytes([n]))
+    assert [v.number for v in store.versions(record.id)] == [6, 5, 4]
+    with pytest.raises(NotFound, match="version 1"):
+        store.get_figure(record.id, 1)
+    assert_sound(store)
+
+
+def test_all_versions_are_kept_when_nothing_bounds_them(open_here):
+    """0 is without limit."""
+    store = open_here(limits=Limits(keep_versions=0))
+    for n in range(25):
+        record = publish(store, data=bytes([n]))
+    assert len(store.versions(record.id)) == 25
+
+
+def test_one_version_can_be_all(open_here):
+    """The newest is always kept."""
+    store = open_here(limits=Limits(keep_versions=1))
+    for n in range(3):
+        record = publish(store, data=bytes([n]))
+    assert [v.number for v in store.versions(record.id)] == [3]
+
+
+def test_version_that_a_link_shows_stays(open_here):
+    """It does not count; when its link is revoked it goes with the next publish."""
+    store = open_here(limits=Limits(keep_versions=2))
+    record = publish(store, data=b"0")
+    pinned = share(store, record.id, version=1)
+    for n in range(1, 5):
+        publish(store, data=bytes([n]))
+    assert [v.number for v in store.versions(record.id)] == [5, 4, 1]
+    store.revoke_link(pinned).result()
+    publish(store, data=b"last")
+    assert [v.number for v in store.versions(record.id)] == [6, 5]
+    assert_sound(store)
+
+
+def test_link_needs_its_figure_and_its_version(open_here):
+    """Of what has just gone no link is made."""
+    store = open_here(limits=Limits(keep_versions=1))
+    record = publish(store, data=b"one")
+    publish(store, data=b"two")
+    for link in (link_to(record.id, version=1), link_to("A" * 16)):
+        with pytest.raises(Conflict, match="just gone"):
+            store.add_link(link).result()
+
+
+def test_source_comes_after(store):
+    """It is counted and held; the record tells it, and what the manifest knows too."""
+    record = publish(store)
+    assert store.attach_source(record, 1, "figure", b"pickle", {"python": "3.11"}).result() is True
+    source = store.get_figure(record.id).version.source
+    assert (source.kind, source.size, source.libraries) == ("figure", 6, {"python": "3.11"})
+    [manifest] = store.manifests.read_all()
+    assert manifest.versions[0].source == source
+    assert_sound(store)
+
+
+def test_second_source_is_not_taken(store):
+    """Nor one for a version that has gone; neither leaves bytes behind."""
+    record = publish(store, source=b"pickle")
+    assert store.attach_source(record, 1, "figure", b"other", {}).result() is False
+    assert store.attach_source(record, 7, "figure", b"other", {}).result() is False
+    store.delete_figures([record.id]).result()
+    assert store.attach_source(record, 1, "figure", b"other", {}).result() is False
+    assert not store.blobs.has(digest_of(b"other"))
+
+
+def test_second_source_of_the_same_bytes_leaves_the_first(store):
+    """What another version holds is not dropped with what was refused."""
+    record = publish(store, source=b"pickle")
+    assert store.attach_source(record, 1, "figure", b"pickle", {}).result() is False
+    assert store.blobs.find(digest_of(b"pickle")) == b"pickle"
+    assert_sound(store)
+
+
+def test_words_are_corrected_in_place(store, clock):
+    """No new version; an event tells of it, and lists find the new title."""
+    publish(store, data=b"one", title="Old")
+    record = publish(store, data=b"two", title="Old")
+    clock.turn(5)
+    changed = store.change_words(record, "New", "Bars").result()
+    assert changed == store.get_figure(record.id)
+    assert (changed.version.number, changed.version.title, changed.version.alt) == (2, "New", "Bars")
+    assert changed.updated == START + 5
+    assert store.get_figure(record.id, 1).version.title == "Old"
+    assert events.after(store.catalog.reader, 0)[-1].kind == "figure.changed"
+
+
+def test_words_go_to_the_newest_version(store):
+    """Also when somebody published between the reading and the change."""
+    stale = publish(store, data=b"one", title="Old")
+    publish(store, data=b"two", title="Old")
+    changed = store.change_words(stale, "New", "").result()
+    assert changed.version.number == 2
+    assert store.get_figure(stale.id, 1).version.title == "Old"
+
+
+def test_words_of_a_figure_that_has_gone(store):
+    """Another request deleted it meanwhile."""
+    record = publish(store)
+    store.delete_figures([record.id]).result()
+    with pytest.raises(NotFound):
+        store.change_words(record, "New", "").result()
+
+
+def test_deleted_figure_leaves_nothing(store, directory):
+    """Versions, links, manifest and usage go; publishing again makes another figure."""
+    token = new_token()
+    record = publish(store, thumbnail=b"small", source=b"pickle")
+    share(store, record.id, token)
+    assert store.delete_figures([record.id, "A" * 16]).result() == 1
+    assert store.find_figure(record.id) is None
+    assert store.versions(record.id) == []
+    assert links.find_by_token(store.catalog.reader, token) is None
+    assert list((directory / "figures").rglob("*.json")) == []
+    assert publish(store).id != record.id
+    assert_sound(store)
+
+
+def test_events_name_the_figure(store):
+    """What a stream needs to show it, and no more."""
+    record = publish(store)
+    store.delete_figures([record.id]).result()
+    published, deleted = events.after(store.catalog.reader, 0)
+    assert (published.kind, published.owner, deleted.kind) == ("figure.published", "ann", "figure.deleted")
+    assert published.data == {
+        "figure": record.id,
+        "name": "sales",
+        "version": 1,
+        "session": "kernel-1",
+        "notebook": "report.ipynb",
+    }
+
+
+def test_no_quota_is_no_bound():
+    """The defaults of ``Limits`` refuse nothing and keep twenty versions."""
+    assert Limits() == Limits(Quota(), Quota(), 20)
+    assert Quota(None, None) == publishing.NO_QUOTA

@@ -1,0 +1,209 @@
+"""What owners and sessions have is counted right, and quotas bound it without harm."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from jupyter_figserve.errors import QuotaExceeded
+from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.store.admin.opening import open_store
+from jupyter_figserve.store.catalog import figures, quotas, sessions
+from jupyter_figserve.store.catalog.publishing import Limits
+from jupyter_figserve.store.catalog.quotas import Quota, Used
+
+from ..making import FakeClock, assert_sound, blob_files, draft, publish, session, share
+
+NAMES, OWNERS, SESSIONS = st.sampled_from("abc"), st.sampled_from(["ann", "bob"]), st.sampled_from(["k1", "k2", None])
+DATA = st.sampled_from([b"", b"x", b"yy", b"zzz"])
+
+
+class Books(RuleBasedStateMachine):
+    """Whatever is done in whatever order, the books agree with counting anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.home, self.clock = Path(tempfile.mkdtemp()), FakeClock()
+        limits = Limits(Quota(bytes=40), Quota(figures=3), keep_versions=3)
+        self.store = open_store(self.home, limits=limits, keep_session_plots=5_000, clock=self.clock)
+
+    def teardown(self) -> None:
+        self.store.close()
+        shutil.rmtree(self.home)
+
+    @rule(name=NAMES, owner=OWNERS, of=SESSIONS, data=DATA, thumbnail=st.none() | DATA, source=st.none() | DATA)
+    def publish(self, name, owner, of, data, thumbnail, source) -> None:
+        self.clock.turn(1)
+        attempt = self.store.publish(draft(name, data, owner=owner, session=of, thumbnail=thumbnail, source=source))
+        if (error := attempt.exception()) is not None:
+            assert isinstance(error, QuotaExceeded)
+
+    @rule(data=DATA, number=st.integers(1, 9))
+    def attach(self, data, number) -> None:
+        for record in self._records()[:1]:
+            error = self.store.attach_source(record, number, "figure", data, {}).exception()
+            assert error is None or isinstance(error, QuotaExceeded)
+
+    @rule()
+    def delete(self) -> None:
+        self.store.delete_figures([record.id for record in self._records()[:1]]).result()
+
+    @rule()
+    def pin(self) -> None:
+        for record in self._records()[:1]:
+            share(self.store, record.id, version=record.version.number)
+
+    @rule(of=st.sampled_from(["k1", "k2"]))
+    def begin_session(self, of) -> None:
+        self.store.write(lambda c: sessions.note(c, session(of, seen=self.clock.now))).result()
+
+    @rule(seconds=st.sampled_from([60, 4_000, 9_000]))
+    def clean(self, seconds) -> None:
+        self.clock.turn(seconds)
+        self.store.clean().result()
+
+    @invariant()
+    def books_agree(self) -> None:
+        assert_sound(self.store)
+        for owner in ("ann", "bob"):
+            assert quotas.read(self.store.catalog.reader, "owner", owner).bytes <= 40
+
+    def _records(self):
+        return figures.list_page(self.store.catalog.reader, figures.Filter())[0]
+
+
+Books.TestCase.settings = settings(max_examples=12, stateful_step_count=20, deadline=None)
+TestBooks = Books.TestCase
+
+
+def test_nothing_is_used_at_first(store):
+    """Nobody is in the books before a publish."""
+    assert quotas.read(store.catalog.reader, "owner", "ann") == Used()
+    assert quotas.total(store.catalog.reader) == Used()
+
+
+def test_usage_of_owner_and_session(store):
+    """Bytes of all parts of all versions; a session's figures are those that it made or made again."""
+    publish(store, "a", b"12345", session="k1", thumbnail=b"12", source=b"123")
+    publish(store, "a", b"1234", session="k2")
+    publish(store, "b", b"123", session="k2", owner="bob")
+    publish(store, "b", b"123", session="k3", owner="bob")
+    reader = store.catalog.reader
+    assert quotas.read(reader, "owner", "ann") == Used(1, 14)
+    assert quotas.read(reader, "owner", "bob") == Used(1, 3)
+    assert quotas.read(reader, "session", "k1") == Used(1, 10)
+    assert quotas.read(reader, "session", "k2") == Used(2, 7)
+    assert quotas.read(reader, "session", "k3") == Used(1, 0)
+    assert quotas.total(reader) == Used(2, 17)
+
+
+QUOTAS = [
+    (Limits(owner_quota=Quota(figures=2)), "owner", r"2 figures and may have 2"),
+    (Limits(session_quota=Quota(figures=2)), "session", r"2 figures and may have 2"),
+    (Limits(owner_quota=Quota(bytes=9)), "owner", r"more than its 9 \(6 are used\)"),
+    (Limits(session_quota=Quota(bytes=9)), "session", r"more than its 9 \(6 are used\)"),
+]
+
+
+@pytest.mark.parametrize(("limits", "kind", "words"), QUOTAS)
+def test_full_owner_or_session(open_here, directory, limits: Limits, kind: str, words: str):
+    """Says which quota, what is used and which trait to ask for; no byte of the refused figure stays."""
+    store = open_here(limits=limits)
+    publish(store, "a", b"111")
+    publish(store, "b", b"222")
+    before = blob_files(directory)
+    with pytest.raises(QuotaExceeded, match=words) as refused:
+        publish(store, "c", b"3333", thumbnail=b"small")
+    assert f"FigServe.{kind}_quota" in refused.value.message
+    assert "Nothing was changed" in refused.value.message
+    assert blob_files(directory) == before
+    assert_sound(store)
+
+
+@pytest.mark.parametrize(("limits", "kind", "words"), QUOTAS)
+def test_quota_is_one_owner_s_or_session_s(open_here, limits: Limits, kind: str, words: str):
+    """Others are not hindered."""
+    store = open_here(limits=limits)
+    publish(store, "a", b"111")
+    publish(store, "b", b"222")
+    assert publish(store, "c", b"3333", owner="bob", session="k2").version.number == 1
+
+
+def test_refused_version_leaves_the_old_one_whole(open_here):
+    """Figure, bytes and manifest are as they were, and a smaller version still fits."""
+    store = open_here(limits=Limits(owner_quota=Quota(bytes=10)))
+    record = publish(store, data=b"12345")
+    with pytest.raises(QuotaExceeded):
+        publish(store, data=b"123456")
+    assert store.get_figure(record.id) == record
+    assert store.blobs.find(digest_of(b"12345")) == b"12345"
+    [manifest] = store.manifests.read_all()
+    assert manifest.versions == (record.version,)
+    assert publish(store, data=b"54321").version.number == 2
+
+
+def test_refused_bytes_that_are_another_figure_s_stay(open_here):
+    """What is held elsewhere is not dropped with what was refused."""
+    store = open_here(limits=Limits(owner_quota=Quota(bytes=5)))
+    publish(store, "a", b"12345", owner="bob")
+    publish(store, "b", b"1")
+    with pytest.raises(QuotaExceeded):
+        publish(store, "c", b"12345")
+    assert store.blobs.find(digest_of(b"12345")) == b"12345"
+
+
+def test_count_does_not_hinder_the_next_version(open_here):
+    """A quota of figures bounds figures, not versions of those that are there."""
+    store = open_here(limits=Limits(owner_quota=Quota(figures=1), session_quota=Quota(figures=1)))
+    publish(store, data=b"one")
+    assert publish(store, data=b"two").version.number == 2
+
+
+def test_figure_is_new_to_another_session(open_here):
+    """Making a version of an older figure takes one of the session's places."""
+    store = open_here(limits=Limits(session_quota=Quota(figures=1)))
+    publish(store, "a", b"one", session="k1")
+    publish(store, "b", b"one", session="k2")
+    with pytest.raises(QuotaExceeded, match="This session"):
+        publish(store, "a", b"two", session="k2")
+
+
+def test_identical_publish_needs_no_room(open_here):
+    """At the limit, running the notebook again is still possible."""
+    store = open_here(limits=Limits(owner_quota=Quota(bytes=3, figures=1)))
+    first = publish(store, data=b"one")
+    assert publish(store, data=b"one") == first
+
+
+def test_deleting_makes_room(open_here):
+    """At once, before the bytes are cleaned away."""
+    store = open_here(limits=Limits(owner_quota=Quota(figures=1)))
+    record = publish(store, "a")
+    store.delete_figures([record.id]).result()
+    assert publish(store, "b").version.number == 1
+
+
+def test_late_source_is_within_the_quota(open_here, directory):
+    """Refused, it leaves neither bytes nor books behind."""
+    store = open_here(limits=Limits(owner_quota=Quota(bytes=5)))
+    record = publish(store, data=b"123")
+    with pytest.raises(QuotaExceeded):
+        store.attach_source(record, 1, "figure", b"12345", {}).result()
+    assert store.get_figure(record.id).version.source is None
+    assert blob_files(directory) == {digest_of(b"123")}
+    assert_sound(store)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "quota"),
+    [({}, Quota()), ({"figures": 0, "bytes": 0}, Quota()), ({"figures": 5}, Quota(5)), ({"bytes": 7}, Quota(None, 7))],
+)
+def test_quota_from_a_trait(mapping, quota: Quota):
+    """Missing or 0 is without limit."""
+    assert Quota.from_mapping(mapping) == quota

@@ -1,0 +1,196 @@
+"""Live figures from their manifests: lasting ids, links and detached functions come back with a lost catalog."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from jupyter_figserve.model.figures import Identity, Source, digest_of
+from jupyter_figserve.model.links import hash_secret, new_token
+from jupyter_figserve.model.live import Declaration, LiveLink
+from jupyter_figserve.model.parameters import Parameter, Parameters
+from jupyter_figserve.store.admin.offline import reindex
+from jupyter_figserve.store.admin.opening import CATALOG
+from jupyter_figserve.store.catalog import detached, live_figures, quotas, tables
+from jupyter_figserve.store.catalog.detached import KIND, Detached
+from jupyter_figserve.store.catalog.parameter_links import ONTO_LIVE
+from jupyter_figserve.store.files.live_manifests import catch_up
+
+ANIMAL = Identity("ann", "/srv", "report.ipynb", "", "animal")
+DECLARED = Declaration("animal", Parameters((Parameter("n", "int", default=1, minimum=0),)), "Bears", digest="d")
+TABLES = (tables.live_figures, tables.live_links, tables.live_sources, tables.blobs, tables.usage)
+
+
+def offer(store, declaration=DECLARED, identity=ANIMAL):
+    """As the server does it."""
+    record = store.write(lambda c: live_figures.offer(c, identity, "k1", declaration, store.clock())).result()
+    store.write_live([record.id]).result()
+    return record
+
+
+def share(store, record, **fields) -> str:
+    """A new link's token."""
+    token = new_token()
+    link = LiveLink(id=f"L{token[:8]}", token_hash=hash_secret(token), live=record.id, created=store.clock(), **fields)
+    store.add_link(link).result()
+    return token
+
+
+def detach(store, record, data=b"function"):
+    kept = Detached(record.id, Source(KIND, digest_of(data), len(data), {"python": "3.11"}), DECLARED)
+    store.write(lambda c: detached.keep(c, store.blobs, store.limits, record, kept, data, store.clock())).result()
+    store.write_live([record.id]).result()
+
+
+def rows(store) -> dict[str, set[str]]:
+    """All rows, without when a blob or function was entered."""
+    late = ("created", "unheld", "seen")
+    return {
+        table.name: {
+            str({k: v for k, v in row._mapping.items() if table.name.startswith("live_fig") or k not in late})
+            for row in store.catalog.reader.execute(table.select())
+        }
+        for table in TABLES
+    }
+
+
+@pytest.fixture
+def lose(directory, open_here):
+    """Close the store, delete its catalog and rebuild it; the store again, and what came back."""
+
+    def close_and_lose(store):
+        store.close()
+        for file in directory.glob(f"{CATALOG}*"):
+            file.unlink()
+        done = reindex(directory)
+        return open_here(), done
+
+    return close_and_lose
+
+
+def test_all_comes_back_with_a_deleted_catalog(store, lose):
+    """Identity, declaration, links as they were changed, the function with its blob and its room."""
+    record = offer(store)
+    token = share(store, record, locked={"n": 3}, allowed=("n",), label="for Ada", expires=3e9)
+    share(store, record)
+    paused = ONTO_LIVE.find_by_token(store.catalog.reader, token)
+    store.change_link(paused, {"paused": True}).result()
+    detach(store, record)
+    before, found = rows(store), ONTO_LIVE.find_by_token(store.catalog.reader, token)
+    again, done = lose(store)
+    assert (done.live, done.links, done.unreadable) == (1, 2, ())
+    assert rows(again) == before
+    reader = again.catalog.reader
+    assert live_figures.find(reader, record.id) == record
+    assert ONTO_LIVE.find_by_token(reader, token) == found
+    kept = detached.find(reader, record.id)
+    assert (kept.declaration, again.blobs.find(kept.source.digest)) == (DECLARED, b"function")
+    assert quotas.read(reader, "owner", "ann").bytes == len(b"function")
+    assert offer(again).id == record.id
+
+
+def test_revoked_link_does_not_come_back(store, lose):
+    """Its token opens nothing for ever."""
+    token = share(store, offer(store))
+    store.revoke_link(ONTO_LIVE.find_by_token(store.catalog.reader, token)).result()
+    again, done = lose(store)
+    assert (done.live, done.links) == (1, 0)
+    assert ONTO_LIVE.find_by_token(again.catalog.reader, token) is None
+
+
+def test_tokens_are_not_in_the_files(store, directory):
+    """Their hashes are, and nobody else may read them."""
+    token = share(store, offer(store))
+    (file,) = (directory / "figures" / "live").iterdir()
+    assert hash_secret(token) in file.read_text()
+    assert token not in file.read_text()
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_renamed_notebook_comes_back_under_its_new_name(store, lose):
+    """As it was followed."""
+    record = offer(store)
+    store.follow_rename("ann", "/srv", "report.ipynb", "new.ipynb").result()
+    again, _ = lose(store)
+    assert live_figures.find(again.catalog.reader, record.id).identity.notebook == "new.ipynb"
+
+
+def test_removed_function_does_not_come_back(store, lose):
+    """Its live figure does."""
+    record = offer(store)
+    detach(store, record)
+    store.write(lambda c: detached.remove(c, record, store.clock())).result()
+    store.write_live([record.id]).result()
+    again, _ = lose(store)
+    assert detached.find(again.catalog.reader, record.id) is None
+    assert live_figures.find(again.catalog.reader, record.id) == record
+
+
+def test_function_whose_bytes_are_lost_is_left_out(store, lose):
+    """What could not be opened is not said to be there."""
+    record = offer(store)
+    detach(store, record)
+    store.blobs.delete(digest_of(b"function"))
+    again, done = lose(store)
+    assert done.live == 1
+    assert detached.find(again.catalog.reader, record.id) is None
+
+
+def test_two_of_one_identity_are_one(store, lose, directory, open_here, clock):
+    """The older address stays, and opens what the links of both show."""
+    first = offer(store)
+    old = share(store, first)
+    store.close()
+    for file in directory.glob(f"{CATALOG}*"):
+        file.unlink()
+    clock.turn(60)
+    second_store = open_here()
+    second = offer(second_store, Declaration("animal", description="Anew"))
+    assert second.id != first.id
+    new = share(second_store, second)
+    again, done = lose(second_store)
+    assert (done.live, done.links) == (1, 2)
+    reader = again.catalog.reader
+    assert [ONTO_LIVE.find_by_token(reader, token).live for token in (old, new)] == [first.id] * 2
+    assert live_figures.find(reader, first.id).declaration.description == "Anew"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"id": 3}'])
+def test_damaged_manifest_is_told_and_passed_by(store, lose, directory, text):
+    """The others come back."""
+    record = offer(store)
+    broken = directory / "figures" / "live" / "Broken.json"
+    broken.write_text(text)
+    again, done = lose(store)
+    assert (done.live, done.unreadable) == (1, (broken,))
+    assert live_figures.find(again.catalog.reader, record.id) == record
+
+
+def test_field_of_a_newer_version_is_passed_by(store, lose, directory):
+    """A server after this one may write more."""
+    record = offer(store)
+    token = share(store, record)
+    (file,) = (directory / "figures" / "live").iterdir()
+    told = json.loads(file.read_text())
+    told["links"][0]["new"] = told["new"] = told["identity"]["new"] = 1
+    file.write_text(json.dumps(told))
+    again, done = lose(store)
+    assert done.unreadable == ()
+    assert ONTO_LIVE.find_by_token(again.catalog.reader, token).live == record.id
+
+
+def test_what_a_kill_left_unwritten_is_written_at_the_next_start(store, directory, open_here):
+    """Also what a server before there were manifests left."""
+    record = store.write(lambda c: live_figures.offer(c, ANIMAL, "k1", DECLARED, store.clock())).result()
+    assert not (directory / "figures" / "live").exists()
+    store.close()
+    again = open_here()
+    assert (directory / "figures" / "live" / f"{record.id}.json").exists()
+    assert again.catalog.transact(lambda c: catch_up(c, again.live_manifests)) == 0
+
+
+def test_live_manifests_are_no_figures(store, directory):
+    """A list of figures' manifests does not have them."""
+    offer(store)
+    assert list(store.manifests.read_all()) == []
