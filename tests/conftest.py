@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_figserve.demo.kernel_session import Execution
+from jupyter_figserve.demo.kernel_session import ExecutionResult
 from jupyter_figserve.demo.server_process import ServerProcess
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
@@ -181,7 +181,7 @@ def run_in_kernel(
     cell_id: str | None = None,
     timeout: float = 120,
     fails: bool = False,
-) -> Execution:
+) -> ExecutionResult:
     """Run ``code`` in a fresh kernel of ``server``, started for a notebook; an error of it fails the test.
 
     For several cells in one kernel there is ``with server.kernel(path) as kernel: kernel.run(...)``.

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from ..errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from ..kernel.client.client import Client
+    from ..kernel.client.client import FigServeClient
 
 _ID = re.compile(r"[A-Za-z0-9]{16}")
 _PATH = re.compile(r"/figures/([A-Za-z0-9]{16})(?:\.[a-z]{2,5})?$")
@@ -17,7 +17,7 @@ _MOST = 20
 FIGURE = "id or name of a figure, or the address of its page"
 
 
-def find_figure(client: Client, text: str) -> dict[str, Any]:
+def find_figure(client: FigServeClient, text: str) -> dict[str, Any]:
     """The record of the one figure that ``text`` names.
 
     Raises
@@ -44,12 +44,12 @@ def _id_in(url: str) -> str:
     return match[1]
 
 
-def _by_id(client: Client, figure_id: str) -> dict[str, Any]:
+def _by_id(client: FigServeClient, figure_id: str) -> dict[str, Any]:
     record: dict[str, Any] = client.get(f"api/figures/{figure_id}")
     return record
 
 
-def _by_name(client: Client, name: str) -> dict[str, Any]:
+def _by_name(client: FigServeClient, name: str) -> dict[str, Any]:
     found: list[dict[str, Any]] = client.get("api/figures", name=name, limit=_MOST)["figures"]
     if not found:
         raise NotFound(f"There is no figure {name!r:.120} on {client.address.url}; `jupyter figserve list` shows all.")

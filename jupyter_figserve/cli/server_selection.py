@@ -14,7 +14,7 @@ from .running_servers import Running, find_running
 
 if TYPE_CHECKING:
     from ..kernel.client.address import Address
-    from ..kernel.client.client import Client
+    from ..kernel.client.client import FigServeClient
 
 _KEY_LENGTH = 4096
 HOW_TO_NAME = (
@@ -24,7 +24,7 @@ HOW_TO_NAME = (
 
 
 @dataclass(frozen=True)
-class Target:
+class SelectedServer:
     """A server with what was found of it.
 
     Parameters
@@ -35,7 +35,7 @@ class Target:
         What it says of itself to everybody.
     """
 
-    client: Client
+    client: FigServeClient
     found: str
     status: dict[str, Any]
     running: Running | None = None
@@ -63,7 +63,7 @@ def server_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def find_target(options: argparse.Namespace) -> Target:
+def find_target(options: argparse.Namespace) -> SelectedServer:
     """The server that a command is for.
 
     Raises
@@ -75,10 +75,10 @@ def find_target(options: argparse.Namespace) -> Target:
     if named:
         return _named(options, named)
     inside = _of_kernel(options)
-    return inside if inside is not None else _only_running(options)
+    return inside if inside is not None else _single_running_server(options)
 
 
-def make_client(options: argparse.Namespace, address: Address, credential: str | None) -> Client:
+def make_client(options: argparse.Namespace, address: Address, credential: str | None) -> FigServeClient:
     """A client, unless the key would cross a network for all to read.
 
     Raises
@@ -86,7 +86,7 @@ def make_client(options: argparse.Namespace, address: Address, credential: str |
     FigServeError
         When it would.
     """
-    from ..kernel.client.client import Client
+    from ..kernel.client.client import FigServeClient
 
     if credential and address.scheme == "http" and not address.is_loopback and not options.insecure:
         raise InvalidInput(
@@ -97,7 +97,7 @@ def make_client(options: argparse.Namespace, address: Address, credential: str |
     ca_file = options.ca_file or os.environ.get("KERNEL_FIGSERVE_CA")
     if options.ca_file is not None and not options.ca_file.is_file():
         raise InvalidInput(f"There is no file {str(options.ca_file)!r} for --ca-file.")
-    return Client(address, credential, ca_file=None if ca_file is None else str(ca_file))
+    return FigServeClient(address, credential, ca_file=None if ca_file is None else str(ca_file))
 
 
 def read_key_file(path: Path) -> str:
@@ -126,7 +126,7 @@ def credential_of(options: argparse.Namespace) -> str | None:
     return os.environ.get("FIGSERVE_API_KEY", "").strip() or None
 
 
-def ask_status(client: Client) -> dict[str, Any]:
+def ask_status(client: FigServeClient) -> dict[str, Any]:
     """What a server says of itself.
 
     Raises
@@ -152,7 +152,7 @@ def match_running(address: Address) -> Running | None:
     return None
 
 
-def _named(options: argparse.Namespace, url: str) -> Target:
+def _named(options: argparse.Namespace, url: str) -> SelectedServer:
     """By --server or FIGSERVE_URL; one of this user's own lets its own token be read."""
     from ..kernel.client.address import parse_pasted
 
@@ -163,10 +163,10 @@ def _named(options: argparse.Namespace, url: str) -> Target:
         credential = running.token if running is not None else None
     found = "--server" if options.server else "FIGSERVE_URL"
     client = make_client(options, address, credential)
-    return Target(client, found, ask_status(client), running)
+    return SelectedServer(client, found, ask_status(client), running)
 
 
-def _of_kernel(options: argparse.Namespace) -> Target | None:
+def _of_kernel(options: argparse.Namespace) -> SelectedServer | None:
     """In a notebook's `!` line: what the kernel was told."""
     from ..kernel.client.address import parse_exact
 
@@ -175,17 +175,19 @@ def _of_kernel(options: argparse.Namespace) -> Target | None:
         return None
     own = argparse.Namespace(**{**vars(options), "insecure": True})  # its administrator chose that network
     client = make_client(own, parse_exact(url), key)
-    return Target(client, "the kernel's environment", ask_status(client))
+    return SelectedServer(client, "the kernel's environment", ask_status(client))
 
 
-def _only_running(options: argparse.Namespace) -> Target:
+def _single_running_server(options: argparse.Namespace) -> SelectedServer:
     """The one server with the extension among those that run."""
     running, good = find_running(), []
     given = None if options.key_file is None else read_key_file(options.key_file)
     for server in running:
         client = make_client(options, server.address, given or server.token or None)
         try:
-            good.append(Target(client, f"the running server of process {server.process}", ask_status(client), server))
+            good.append(
+                SelectedServer(client, f"the running server of process {server.process}", ask_status(client), server)
+            )
         except FigServeError:
             continue
     if len(good) == 1:
@@ -202,7 +204,7 @@ def _only_running(options: argparse.Namespace) -> Target:
     raise NotConnected(f"You have no Jupyter server running on this machine. {HOW_TO_NAME}")
 
 
-def _described(target: Target) -> str:
+def _described(target: SelectedServer) -> str:
     if target.status.get("host") == "standalone":
         return "(jupyter figserve serve)"
     return f"({target.running.root})" if target.running and target.running.root else ""

@@ -15,7 +15,7 @@ class RunnerError(Exception):
 
 
 @dataclass
-class Execution:
+class ExecutionResult:
     """What one execution in a kernel gave.
 
     Parameters
@@ -106,7 +106,7 @@ class KernelSession:
         client.shell_channel.send(message)
         return str(message["header"]["msg_id"])
 
-    def receive(self, message_id: str, *, timeout: float = 120) -> Execution:
+    def receive(self, message_id: str, *, timeout: float = 120) -> ExecutionResult:
         """What the execution ``message_id`` gives, when it is over.
 
         Raises
@@ -114,7 +114,7 @@ class KernelSession:
         RunnerError
             When it is not over within ``timeout`` seconds, as when the kernel died.
         """
-        done, result, deadline = False, Execution(), time.monotonic() + timeout
+        done, result, deadline = False, ExecutionResult(), time.monotonic() + timeout
         shown: dict[str, dict[str, Any]] = {}
         try:
             while not done:
@@ -129,7 +129,7 @@ class KernelSession:
         except queue.Empty as error:
             raise RunnerError(f"The kernel gave no answer within {timeout:g} seconds.") from error
 
-    def run(self, code: str, *, cell_id: str | None = None, timeout: float = 120) -> Execution:
+    def run(self, code: str, *, cell_id: str | None = None, timeout: float = 120) -> ExecutionResult:
         """Run ``code`` as a front end runs a cell; ``cell_id`` travels as JupyterLab sends it."""
         return self.receive(self.send(code, cell_id=cell_id), timeout=timeout)
 
@@ -155,7 +155,7 @@ def run_notebook(kernel: KernelSession, path: Path, *, timeout: float = 120) -> 
     return failed, outputs
 
 
-def _take(kind: str, content: dict[str, Any], result: Execution, shown: dict[str, dict[str, Any]]) -> bool:
+def _take(kind: str, content: dict[str, Any], result: ExecutionResult, shown: dict[str, dict[str, Any]]) -> bool:
     """Add one iopub message to ``result``; whether it says that the execution is over."""
     if kind == "status":
         return bool(content["execution_state"] == "idle")

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Frozen values of the domain, in every process; the standard library only."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import InvalidInput
-from .figures import ALT_LENGTH, TITLE_LENGTH, Identity, check_words
+from .figures import ALT_LENGTH, TITLE_LENGTH, Identity, validate_single_line
 from .links import ParameterLink
 from .parameters import Parameters
 
@@ -16,14 +16,14 @@ THEMES = ("light", "dark")
 FIGURE, LIVE, TEXT = KINDS = ("figure", "live", "text")
 CAPTION_LENGTH = 500
 MARKDOWN_LENGTH = 50_000
-MOST_ROWS = 50
-MOST_PANELS = 100
+MAX_ROWS = 50
+MAX_PANELS = 100
 """Of one dashboard, in all its rows."""
-_LEAST_SHARE, _MOST_SHARE = 0.05, 100.0
+_MIN_SHARE, _MAX_SHARE = 0.05, 100.0
 
 
 @dataclass(frozen=True)
-class Panel:
+class PanelSpec:
     """One place of a dashboard.
 
     Parameters
@@ -65,7 +65,7 @@ class Panel:
         return {"kind": self.kind, **own[self.kind], "share": self.share, "caption": self.caption}
 
     @classmethod
-    def from_json(cls, row: Any) -> Panel:
+    def from_json(cls, row: Any) -> PanelSpec:
         """What a program sent, which may be anything; whether its target exists is for the store to say.
 
         Raises
@@ -76,7 +76,10 @@ class Panel:
         if not isinstance(row, Mapping) or row.get("kind") not in KINDS:
             raise InvalidInput(f'its "kind" must be one of {", ".join(KINDS)}.')
         kind = row["kind"]
-        share, caption = _read_share(row.get("share", 1)), check_words(row.get("caption"), "caption", CAPTION_LENGTH)
+        share, caption = (
+            _read_share(row.get("share", 1)),
+            validate_single_line(row.get("caption"), "caption", CAPTION_LENGTH),
+        )
         if kind == TEXT:
             return cls(kind, markdown=_read_markdown(row.get("markdown")), share=share, caption=caption)
         target, alt = row.get(kind), _read_alt(row.get("alt"))
@@ -107,17 +110,17 @@ class Layout:
     """
 
     title: str
-    rows: tuple[tuple[Panel, ...], ...]
+    rows: tuple[tuple[PanelSpec, ...], ...]
     theme: str | None = None
     controls: tuple[str, ...] | None = None
 
-    def panels(self) -> Iterator[tuple[str, Panel]]:
+    def panels(self) -> Iterator[tuple[str, PanelSpec]]:
         """Each panel with its place in addresses: ``"2-1"`` is the first of the second row."""
         for number, row in enumerate(self.rows, 1):
             for column, panel in enumerate(row, 1):
                 yield f"{number}-{column}", panel
 
-    def find(self, place: str) -> Panel | None:
+    def find(self, place: str) -> PanelSpec | None:
         return next((panel for name, panel in self.panels() if name == place), None)
 
     def as_json(self) -> dict[str, Any]:
@@ -141,7 +144,7 @@ class Layout:
         if not isinstance(row, Mapping):
             raise InvalidInput("A dashboard is an object with a title and rows of panels.")
         title, theme, controls = (
-            check_words(row.get("title"), "title", TITLE_LENGTH),
+            validate_single_line(row.get("title"), "title", TITLE_LENGTH),
             row.get("theme"),
             row.get("controls"),
         )
@@ -223,19 +226,19 @@ def _are_alike(users: list[tuple[str, Any]]) -> bool:
     return all(item == users[0][1] for _, item in users)
 
 
-def _read_rows(rows: Any) -> tuple[tuple[Panel, ...], ...]:
+def _read_rows(rows: Any) -> tuple[tuple[PanelSpec, ...], ...]:
     if not isinstance(rows, (list, tuple)) or not all(isinstance(row, (list, tuple)) and row for row in rows):
         raise InvalidInput('"rows" must be a list of rows, each a list of panels.')
     if not rows:
         raise InvalidInput("Give the dashboard a row of panels.")
-    if len(rows) > MOST_ROWS or sum(map(len, rows)) > MOST_PANELS:
-        raise InvalidInput(f"A dashboard has {MOST_ROWS} rows and {MOST_PANELS} panels at most.")
+    if len(rows) > MAX_ROWS or sum(map(len, rows)) > MAX_PANELS:
+        raise InvalidInput(f"A dashboard has {MAX_ROWS} rows and {MAX_PANELS} panels at most.")
     read = []
     for number, row in enumerate(rows, 1):
         panels = []
         for column, panel in enumerate(row, 1):
             try:
-                panels.append(Panel.from_json(panel))
+                panels.append(PanelSpec.from_json(panel))
             except InvalidInput as error:
                 raise InvalidInput(f"Panel {number}-{column}: {error.message}") from error
         read.append(tuple(panels))
@@ -243,13 +246,13 @@ def _read_rows(rows: Any) -> tuple[tuple[Panel, ...], ...]:
 
 
 def _read_alt(value: Any) -> str | None:
-    return None if value is None else check_words(value, "alternative text", ALT_LENGTH)
+    return None if value is None else validate_single_line(value, "alternative text", ALT_LENGTH)
 
 
 def _read_share(value: Any) -> float:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not is_number or not _LEAST_SHARE <= value <= _MOST_SHARE:
-        raise InvalidInput(f"its share must be a number from {_LEAST_SHARE:g} to {_MOST_SHARE:g}.")
+    if not is_number or not _MIN_SHARE <= value <= _MAX_SHARE:
+        raise InvalidInput(f"its share must be a number from {_MIN_SHARE:g} to {_MAX_SHARE:g}.")
     return float(value)
 
 

@@ -56,7 +56,7 @@ class Representation:
 
 
 @dataclass(frozen=True)
-class Payload:
+class EncodedImage:
     """A representation on its way into the store, with its bytes."""
 
     mimetype: str
@@ -66,7 +66,7 @@ class Payload:
     dpi: float | None = None
 
     def described(self) -> Representation:
-        return Representation(self.mimetype, digest_of(self.data), len(self.data), self.width, self.height, self.dpi)
+        return Representation(self.mimetype, sha256_hex(self.data), len(self.data), self.width, self.height, self.dpi)
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Version:
         # One that was cut in another way is another picture.
         return drawn if abs(width * drawn_height / (height * drawn_width) - 1) < _SAME_SHAPE else None
 
-    def says_the_same_as(self, other: Version) -> bool:
+    def is_duplicate_of(self, other: Version) -> bool:
         """Whether this adds nothing to ``other``, in which case it is not kept: equal words, and no bytes that are new.
 
         ``other`` may have more: what was drawn from its source since.
@@ -197,7 +197,7 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def digest_of(data: bytes) -> str:
+def sha256_hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
@@ -227,7 +227,7 @@ def slug(title: str) -> str | None:
     return text if text and _NAME.fullmatch(text) and not _DEVICES.fullmatch(text) else None
 
 
-def check_words(text: object, what: str, limit: int) -> str:
+def validate_single_line(text: object, what: str, limit: int) -> str:
     """A title or an alternative text: one line, trimmed, within ``limit`` characters.
 
     Raises

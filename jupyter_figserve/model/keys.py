@@ -1,4 +1,4 @@
-"""TODO: what it owns."""
+"""API keys, their scopes, and their text form ``fsk_<id>_<secret>``."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .figures import check_words
+from .figures import validate_single_line
 
 LABEL_LENGTH = 200
 DEFAULT_LINK_LIFE = "30d"
@@ -112,7 +112,7 @@ def hash_secret(secret: str) -> str:
 
 
 def check_label(value: object) -> str:
-    return check_words(value, "label", LABEL_LENGTH)
+    return validate_single_line(value, "label", LABEL_LENGTH)
 
 
 def _random_id(length: int) -> str:

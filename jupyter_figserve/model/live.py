@@ -14,13 +14,13 @@ from .links import ParameterLink
 from .parameters import SIZES, Parameters
 
 _TEXTS = ("description", "digest", "revision")
-_LONGEST_TEXT = 1_000
-_MOST_PARAMETERS = 100
-_LONGEST_WAIT = 600.0
+_MAX_TEXT = 1_000
+_MAX_PARAMETERS = 100
+_MAX_WAIT = 600.0
 
 
 @dataclass(frozen=True)
-class Declaration:
+class LiveDeclaration:
     """What a kernel says of one live figure.
 
     Parameters
@@ -57,7 +57,7 @@ class Declaration:
         return {**self.__dict__, "parameters": self.parameters.as_json(), "sizes": list(self.sizes)}
 
     @classmethod
-    def from_json(cls, row: Any) -> Declaration:
+    def from_json(cls, row: Any) -> LiveDeclaration:
         """What a kernel sent, which may be anything.
 
         Raises
@@ -67,28 +67,28 @@ class Declaration:
         """
         try:
             parameters = Parameters.from_json(row["parameters"])
-            texts = {name: str(row[name])[:_LONGEST_TEXT] for name in _TEXTS}
+            texts = {name: str(row[name])[:_MAX_TEXT] for name in _TEXTS}
             sizes = tuple(name for name in SIZES if name in row["sizes"])
-            version = None if row["version"] is None else str(row["version"])[:_LONGEST_TEXT]
-            cache, timeout = float(row["cache"]), min(float(row["timeout"]), _LONGEST_WAIT)
+            version = None if row["version"] is None else str(row["version"])[:_MAX_TEXT]
+            cache, timeout = float(row["cache"]), min(float(row["timeout"]), _MAX_WAIT)
             name, is_versioned = check_name(row["name"]), bool(row["is_versioned"])
         except (TypeError, KeyError, ValueError) as error:
             raise InvalidInput("This is no declaration of a live figure.") from error
         if "." in name:
             raise InvalidInput(f"{name!r} has a dot, after which an address has the format; name it without.")
-        if len(parameters.items) > _MOST_PARAMETERS or not (cache >= 0 and timeout > 0):
+        if len(parameters.items) > _MAX_PARAMETERS or not (cache >= 0 and timeout > 0):
             raise InvalidInput("This is no declaration of a live figure.")
         return cls(name, parameters, sizes=sizes, cache=cache, timeout=timeout, version=version,
                    is_versioned=is_versioned, **texts)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class LiveRecord:
+class LiveFigureRecord:
     """A live figure as the catalog keeps it: the same for every kernel of its notebook."""
 
     id: str
     identity: Identity
-    declaration: Declaration
+    declaration: LiveDeclaration
     created: float
     updated: float
 
@@ -106,7 +106,7 @@ DENSITIES = (1, 2)
 
 
 @dataclass(frozen=True)
-class Request:
+class LiveRequest:
     """One picture of a live figure, by what determines it.
 
     Parameters

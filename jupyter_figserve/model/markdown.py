@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _REL = "noopener nofollow"
 # A page's own address is what a fragment and a relative path would lead away from: they name nothing in a dashboard.
 _OPENED = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
-_MOST_NESTED = 20
+_MAX_NESTED = 20
 """Quotes and lists inside one another; deeper ones are text."""
 
 
@@ -35,7 +35,7 @@ def render_markdown(text: str) -> str:
 def _renderer() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    markdown = MarkdownIt("commonmark", {"html": False, "maxNesting": _MOST_NESTED}).enable(["table", "strikethrough"])
+    markdown = MarkdownIt("commonmark", {"html": False, "maxNesting": _MAX_NESTED}).enable(["table", "strikethrough"])
     markdown.validateLink = _is_opened  # type: ignore[method-assign]  # as its manual has it
     markdown.add_render_rule("link_open", _open_link)
     markdown.add_render_rule("image", _write_image)

@@ -16,8 +16,8 @@ from ..errors import InvalidInput
 from .scalars import READERS, Scalar, split_items, write_text
 
 Kind = Literal["str", "int", "float", "bool", "date", "datetime", "choice"]
-MOST_ITEMS = 10_000
-MOST_TEXT = 10_000
+MAX_ITEMS = 10_000
+MAX_TEXT = 10_000
 SIZES = ("width", "height", "dpi")
 """Of every live figure that has no parameters of these names."""
 _SHOWN = 60
@@ -101,8 +101,8 @@ class Parameter:
             return None
         if self.many:
             items = [item for text in texts for item in (split_items(text) if text else [])]
-            if len(items) > MOST_ITEMS:
-                raise InvalidInput(f"{self.name} has {len(items):,} items; {MOST_ITEMS:,} are the most.")
+            if len(items) > MAX_ITEMS:
+                raise InvalidInput(f"{self.name} has {len(items):,} items; {MAX_ITEMS:,} are the most.")
             return [self._parse_one(item) for item in items]
         # A form's box sends "false" from a hidden field and "true" after it when it is ticked: the last one counts.
         if len(texts) > 1 and self.kind != "bool":
@@ -153,7 +153,7 @@ class Parameter:
                 if bound is not None:
                     # JSON Schema has bounds of numbers alone; those of dates are in words of our own.
                     one[name if self.kind in ("int", "float") else f"x-{name}"] = bound
-        described = {"type": "array", "items": one, "maxItems": MOST_ITEMS} if self.many else one
+        described = {"type": "array", "items": one, "maxItems": MAX_ITEMS} if self.many else one
         if self.is_optional:
             described = {"anyOf": [described, {"type": "null"}]}
         return described if self.is_required else {**described, "default": self._as_schema_has(self.default)}
@@ -183,7 +183,7 @@ class Parameter:
     def _read(self, text: str) -> Scalar:
         """The value of one text, within no bounds; ValueError when it is not of this kind."""
         if self.kind == "str":
-            if len(text) > MOST_TEXT or "\0" in text:
+            if len(text) > MAX_TEXT or "\0" in text:
                 raise ValueError
             return text
         if self.kind == "choice":

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MOST_NAMES = 6
+_MAX_NAMES = 6
 _VERSIONED = ("matplotlib", "numpy", "pandas", "seaborn", "plotnine", "plotly", "altair", "bokeh", "PIL")
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
@@ -159,15 +159,15 @@ def _series(axes: Axes) -> str:
     if len(labels) < 2:
         return ""
     names = [one_line(label, 60) for label in labels if not label.startswith("_")]
-    if len(names) == len(labels) <= _MOST_NAMES:
+    if len(names) == len(labels) <= _MAX_NAMES:
         return f"{len(labels)} series ({', '.join(names)})"
     return f"{len(labels)} series"
 
 
 def _listed(words: Iterable[str]) -> str:
     words = list(words)
-    more = f" and {len(words) - _MOST_NAMES} more" if len(words) > _MOST_NAMES else ""
-    return ", ".join(words[:_MOST_NAMES]) + more
+    more = f" and {len(words) - _MAX_NAMES} more" if len(words) > _MAX_NAMES else ""
+    return ", ".join(words[:_MAX_NAMES]) + more
 
 
 def _plural(kind: str) -> str:

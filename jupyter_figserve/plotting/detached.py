@@ -43,7 +43,7 @@ class DetachedFunction:
         return self.__wrapped__(**arguments)
 
 
-def find_looks() -> dict[str, Any]:
+def changed_rcparams() -> dict[str, Any]:
     """The rcParams that were changed in this process, where it has matplotlib."""
     matplotlib = sys.modules.get("matplotlib")
     if matplotlib is None:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FigServeError, InvalidInput, OutputInvalid, UnsupportedType
-from ..model.figures import ALT_LENGTH, TITLE_LENGTH, Payload
+from ..model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage
 from ..model.formats import FORMATS, Format, find_format_of_bytes, get_format, get_format_of_mimetype
 from .describe import describe, describe_figure, one_line
 from .images import (
@@ -32,7 +32,7 @@ from .images import (
 )
 from .mimebundles import bytes_payloads, find_payloads
 from .png import THUMBNAIL_WIDTH, encode_png
-from .resolve import Found, find_figure
+from .resolve import ResolvedFigure, find_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +54,7 @@ _UNDATED: Mapping[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedFigure:
     """What a plotting object became.
 
     Parameters
@@ -72,8 +72,8 @@ class Encoded:
         The matplotlib figure that a source can be pickled from, else None.
     """
 
-    payloads: tuple[Payload, ...]
-    thumbnail: Payload | None
+    payloads: tuple[EncodedImage, ...]
+    thumbnail: EncodedImage | None
     title: str
     alt: str
     figure: Any | None
@@ -86,8 +86,8 @@ def encode(
     dpi: float | None = None,
     tight: bool = False,
     transparent: bool = False,
-    wants_thumbnail: bool = True,
-) -> Encoded:
+    with_thumbnail: bool = True,
+) -> EncodedFigure:
     """Draw ``obj`` once for each format, with the pixels that its own library would save.
 
     Parameters
@@ -112,11 +112,11 @@ def encode(
     """
     rows = _checked_rows(formats, dpi)
     try:
-        found = obj if isinstance(obj, Found) else find_figure(obj)
+        found = obj if isinstance(obj, ResolvedFigure) else find_figure(obj)
         if found is None:
             return _encode_other(obj, rows, dpi)
         options = _savefig_options(dpi, tight or found.tight, transparent)
-        return _encode_figure(found, rows, options, wants_thumbnail)
+        return _encode_figure(found, rows, options, with_thumbnail)
     except FigServeError:
         raise
     except Exception as error:
@@ -144,7 +144,7 @@ def _savefig_options(dpi: float | None, tight: bool, transparent: bool) -> dict[
 
 
 @dataclass(frozen=True)
-class _Picture:
+class _Raster:
     """What Agg drew, before any encoding."""
 
     pixels: Pixels
@@ -152,34 +152,34 @@ class _Picture:
 
 
 def _encode_figure(
-    found: Found, rows: tuple[Format, ...], options: Mapping[str, Any], wants_thumbnail: bool
-) -> Encoded:
+    found: ResolvedFigure, rows: tuple[Format, ...], options: Mapping[str, Any], with_thumbnail: bool
+) -> EncodedFigure:
     figure = found.figure
     small = None
-    drawn: dict[Format, Payload] = {}
+    drawn: dict[Format, EncodedImage] = {}
     with _rc(found.rc):
         if PNG in rows:
             # Encoded at once: the pixels lie in a renderer that the next drawing may use again.
             picture = _draw(figure, options)
             drawn[PNG] = _png_payload(picture)
-            small = thumbnail_payload(picture.pixels) if wants_thumbnail else None
+            small = thumbnail_payload(picture.pixels) if with_thumbnail else None
         payloads = tuple(drawn.get(row) or _saved_payload(figure, row, options) for row in rows)
-        if wants_thumbnail and small is None:
+        if with_thumbnail and small is None:
             small = thumbnail_payload(_draw_small(figure, options).pixels)
     title, alt = describe_figure(figure, found.title)
-    return Encoded(payloads, small, title, alt, figure)
+    return EncodedFigure(payloads, small, title, alt, figure)
 
 
-def _png_payload(picture: _Picture) -> Payload:
+def _png_payload(picture: _Raster) -> EncodedImage:
     import matplotlib
 
     height, width, _ = picture.pixels.shape
     software = f"Matplotlib version{matplotlib.__version__}, https://matplotlib.org/"
     data = encode_png(picture.pixels, dpi=picture.dpi, metadata={"Software": software})
-    return Payload(PNG.mimetype, data, width, height, picture.dpi)
+    return EncodedImage(PNG.mimetype, data, width, height, picture.dpi)
 
 
-def _saved_payload(figure: Figure, row: Format, options: Mapping[str, Any]) -> Payload:
+def _saved_payload(figure: Figure, row: Format, options: Mapping[str, Any]) -> EncodedImage:
     import matplotlib
 
     if row.name == "html":
@@ -196,15 +196,15 @@ def _saved_payload(figure: Figure, row: Format, options: Mapping[str, Any]) -> P
     return payload_of(row, _EPS_DATE.sub(b"", data, count=1) if row.name == "eps" else data, dpi=dpi)
 
 
-def _draw(figure: Figure, options: Mapping[str, Any]) -> _Picture:
+def _draw(figure: Figure, options: Mapping[str, Any]) -> _Raster:
     """The pixels of ``savefig(format="png")``: matplotlib does all but the encoding."""
     with _own_canvas(figure) as canvas:
         figure.savefig(io.BytesIO(), format="png", **options)
-        picture: _Picture = canvas.picture
+        picture: _Raster = canvas.picture
         return picture
 
 
-def _draw_small(figure: Figure, options: Mapping[str, Any]) -> _Picture:
+def _draw_small(figure: Figure, options: Mapping[str, Any]) -> _Raster:
     """The figure for its thumbnail alone, in the layout that the drawing before has found.
 
     Twice as fine as the thumbnail, so that thin lines are averaged instead of dropped.
@@ -252,7 +252,7 @@ def _canvas_class() -> Any:
     class Canvas(FigureCanvasAgg):
         """Agg, with a bound on the size, and a ``print_png`` that keeps the pixels instead of encoding them."""
 
-        picture: _Picture | None = None
+        picture: _Raster | None = None
         saved_dpi: float | None = None
 
         def get_renderer(self) -> Any:
@@ -267,7 +267,7 @@ def _canvas_class() -> Any:
             import numpy as np
 
             agg.draw(self)
-            self.picture = _Picture(np.asarray(agg.buffer_rgba(self)), float(self.figure.dpi))
+            self.picture = _Raster(np.asarray(agg.buffer_rgba(self)), float(self.figure.dpi))
 
     return Canvas
 
@@ -286,17 +286,17 @@ def _rc(changes: Mapping[str, Any]) -> Iterator[None]:
         params.update(before)
 
 
-def _encode_other(obj: object, rows: tuple[Format, ...], dpi: float | None) -> Encoded:
+def _encode_other(obj: object, rows: tuple[Format, ...], dpi: float | None) -> EncodedFigure:
     payloads = _other_payloads(obj, rows, dpi)
     if payloads is None:
         raise OutputInvalid(f"{type(obj).__name__!r:.100} is nothing to publish; give {_ACCEPTED}.")
     raster = next((payload for payload in payloads if is_raster(get_format_of_mimetype(payload.mimetype))), None)
     thumbnail = image_thumbnail(open_image(raster.data)) if raster else None
     title, alt = describe(obj)
-    return Encoded(payloads, thumbnail, one_line(title, TITLE_LENGTH), one_line(alt, ALT_LENGTH), None)
+    return EncodedFigure(payloads, thumbnail, one_line(title, TITLE_LENGTH), one_line(alt, ALT_LENGTH), None)
 
 
-def _other_payloads(obj: object, rows: tuple[Format, ...], dpi: float | None) -> tuple[Payload, ...] | None:
+def _other_payloads(obj: object, rows: tuple[Format, ...], dpi: float | None) -> tuple[EncodedImage, ...] | None:
     if isinstance(obj, (bytes, bytearray, memoryview)):
         data = bytes(obj)
         row = find_format_of_bytes(data)

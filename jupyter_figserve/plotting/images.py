@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputInvalid, UnsupportedType
-from ..model.figures import Payload
+from ..model.figures import EncodedImage
 from ..model.formats import FORMATS, Format
 from .png import encode_png, thumbnail
 
@@ -54,19 +54,19 @@ def is_raster(row: Format) -> bool:
     return row.name in _RASTER_NAMES
 
 
-def payload_of(row: Format, data: bytes, *, dpi: float | None = None) -> Payload:
+def payload_of(row: Format, data: bytes, *, dpi: float | None = None) -> EncodedImage:
     """``data`` with the size that it says itself: pixels, for vectors at 96 to the inch."""
     if is_raster(row):
         image = open_image(data)
-        return Payload(row.mimetype, data, image.width, image.height, dpi or _dpi_of(image))
+        return EncodedImage(row.mimetype, data, image.width, image.height, dpi or _dpi_of(image))
     width, height = _vector_size(row, data) or (None, None)
-    return Payload(row.mimetype, data, width, height)
+    return EncodedImage(row.mimetype, data, width, height)
 
 
-def svgz_payload(svg: Payload) -> Payload:
+def svgz_payload(svg: EncodedImage) -> EncodedImage:
     """The same picture compressed, without the time that gzip files carry."""
     row = FORMATS["svgz"]
-    return Payload(row.mimetype, gzip.compress(svg.data, mtime=0), svg.width, svg.height)
+    return EncodedImage(row.mimetype, gzip.compress(svg.data, mtime=0), svg.width, svg.height)
 
 
 def open_image(data: bytes) -> Image:
@@ -81,7 +81,7 @@ def open_image(data: bytes) -> Image:
     return image
 
 
-def image_payload(image: Image, row: Format, *, dpi: float | None = None) -> Payload:
+def image_payload(image: Image, row: Format, *, dpi: float | None = None) -> EncodedImage:
     """A Pillow image in a format made of pixels, turned as its EXIF orientation says.
 
     Raises
@@ -100,16 +100,16 @@ def image_payload(image: Image, row: Format, *, dpi: float | None = None) -> Pay
         data = encode_png(pixels_of(image), dpi=dpi)
     else:
         data = _saved(image, row, dpi)
-    return Payload(row.mimetype, data, image.width, image.height, dpi)
+    return EncodedImage(row.mimetype, data, image.width, image.height, dpi)
 
 
-def image_thumbnail(image: Image) -> Payload:
+def image_thumbnail(image: Image) -> EncodedImage:
     return thumbnail_payload(pixels_of(image))
 
 
-def thumbnail_payload(rgba: Pixels) -> Payload:
+def thumbnail_payload(rgba: Pixels) -> EncodedImage:
     data, width, height = thumbnail(rgba)
-    return Payload(PNG.mimetype, data, width, height)
+    return EncodedImage(PNG.mimetype, data, width, height)
 
 
 def pixels_of(image: Image) -> Pixels:

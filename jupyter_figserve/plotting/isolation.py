@@ -24,7 +24,7 @@ _mathtext = threading.RLock()
 
 
 @contextlib.contextmanager
-def live_scope() -> Iterator[list[str]]:
+def isolated_call() -> Iterator[list[str]]:
     """Run the block as a live call; what it prints is in the list. One at a time in a process.
 
     Every figure that pyplot makes in it is gone at its end, every rcParam that it sets is as if it had not.
@@ -40,7 +40,7 @@ def live_scope() -> Iterator[list[str]]:
         yield printed
 
 
-def is_live_call() -> bool:
+def in_live_call() -> bool:
     """Whether this thread answers a live call."""
     return _ident == threading.get_ident()
 
@@ -85,14 +85,14 @@ def _own_figures() -> Iterator[None]:
     state: Any = pyplot
     registry: Any = Gcf
     figures, find_backend = registry.figs, state._get_backend_mod
-    own = _Figures(figures)
-    agg = _Agg(backend_agg)
+    own = _ThreadLocalFigures(figures)
+    agg = _HeadlessBackend(backend_agg)
     params: Any = matplotlib.rcParams
     its_class: Any = type(params)
     params_class = _scoped(its_class)
 
     def get_backend_mod() -> Any:
-        return agg if is_live_call() else find_backend()
+        return agg if in_live_call() else find_backend()
 
     try:
         registry.figs, state._get_backend_mod = own, get_backend_mod
@@ -109,7 +109,7 @@ def _own_figures() -> Iterator[None]:
             params.__class__ = its_class
 
 
-class _Figures:
+class _ThreadLocalFigures:
     """pyplot's register of figures: for the live thread one of its own, for all others the one that was there."""
 
     def __init__(self, others: OrderedDict[int, Any]) -> None:
@@ -118,7 +118,7 @@ class _Figures:
 
     @property
     def _here(self) -> OrderedDict[int, Any]:
-        return self._own if is_live_call() else self._others
+        return self._own if in_live_call() else self._others
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._here, name)
@@ -145,7 +145,7 @@ class _Figures:
         return len(self._here)
 
 
-class _Agg:
+class _HeadlessBackend:
     """The backend of the live thread: draws into memory and shows nothing, so that no cell displays its figures."""
 
     def __init__(self, backend: Any) -> None:
@@ -173,19 +173,19 @@ def _scoped(base: Any) -> Any:
         """Copies that are made meanwhile have this class too, and are ordinary."""
 
         def _set(self, key: str, value: Any) -> None:
-            if self is ScopedRcParams.figserve_target and is_live_call():
+            if self is ScopedRcParams.figserve_target and in_live_call():
                 ScopedRcParams.figserve_overlay[key] = value
             else:
                 put(self, key, value)
 
         def _get(self, key: str) -> Any:
             overlay = ScopedRcParams.figserve_overlay
-            if overlay and key in overlay and self is ScopedRcParams.figserve_target and is_live_call():
+            if overlay and key in overlay and self is ScopedRcParams.figserve_target and in_live_call():
                 return overlay[key]
             return get(self, key)
 
         def _update_raw(self, other: Any) -> None:
-            if self is ScopedRcParams.figserve_target and is_live_call():
+            if self is ScopedRcParams.figserve_target and in_live_call():
                 ScopedRcParams.figserve_overlay.update(dict.items(other))
             else:
                 update(self, other)
@@ -223,7 +223,7 @@ def _dispatched(target: Any, name: str, ours: Callable[..., Any]) -> Iterator[No
     original = getattr(target, name)
 
     def dispatch(*args: Any, **kwargs: Any) -> Any:
-        return (ours if is_live_call() else original)(*args, **kwargs)
+        return (ours if in_live_call() else original)(*args, **kwargs)
 
     had = name in getattr(target, "__dict__", {})
     try:

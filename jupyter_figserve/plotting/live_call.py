@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CodeFailed, InvalidInput, NoFigure, UnsupportedType
-from ..model.figures import Payload
+from ..model.figures import EncodedImage
 from ..model.formats import FORMATS, Format, get_format, get_format_of_mimetype
-from .isolation import live_scope
+from .isolation import isolated_call
 
 if TYPE_CHECKING:
-    from .encode import Encoded
-    from .resolve import Found
+    from .encode import EncodedFigure
+    from .resolve import ResolvedFigure
     from .signatures import Signature
 
 _VECTOR_DPI = 96
@@ -47,7 +47,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class LiveCallResult:
     """Parameters
     ----------
     is_html
@@ -56,7 +56,7 @@ class Drawn:
         With which it was drawn: 1 for what only comes as it is.
     """
 
-    payload: Payload
+    payload: EncodedImage
     title: str
     alt: str
     output: str
@@ -64,7 +64,7 @@ class Drawn:
     density: int = 1
 
 
-def draw(function: Callable[..., Any], signature: Signature, wish: Wish) -> Drawn:
+def draw(function: Callable[..., Any], signature: Signature, wish: Wish) -> LiveCallResult:
     """Run ``function`` and encode what it gives, or what it drew with pyplot.
 
     Raises
@@ -76,23 +76,23 @@ def draw(function: Callable[..., Any], signature: Signature, wish: Wish) -> Draw
     """
     row = get_format(wish.format)
     arguments = signature.to_python(signature.parameters.check(wish.arguments))
-    with live_scope() as printed:
+    with isolated_call() as printed:
         try:
             result = function(**arguments)
         except BaseException as error:
             # SystemExit and KeyboardInterrupt too: nothing that a function raises ends the thread that answers.
-            raise failure_of(error, function, "".join(printed)) from error
-        encoded, density = _encode(_given(result, function), row, wish)
+            raise to_code_failed(error, function, "".join(printed)) from error
+        encoded, density = _encode(_figure_from_result(result, function), row, wish)
     payload = next((part for part in encoded.payloads if part.mimetype == row.mimetype), None)
     if payload is None:
         offered = ", ".join(get_format_of_mimetype(part.mimetype).name for part in encoded.payloads)
         code = "html_only" if offered == "html" else None
         raise UnsupportedType(f"This live figure has no {row.name} form; ask for {offered}.", code=code)
     is_html = encoded.payloads[0].mimetype == FORMATS["html"].mimetype
-    return Drawn(payload, encoded.title, encoded.alt, "".join(printed), is_html, density)
+    return LiveCallResult(payload, encoded.title, encoded.alt, "".join(printed), is_html, density)
 
 
-def _given(result: Any, function: Callable[..., Any]) -> Any:
+def _figure_from_result(result: Any, function: Callable[..., Any]) -> Any:
     """What the function returned, else its current pyplot figure (of this scope, so that it drew it itself)."""
     if result is not None:
         return result
@@ -103,28 +103,28 @@ def _given(result: Any, function: Callable[..., Any]) -> Any:
     return pyplot.gcf()
 
 
-def _encode(result: Any, row: Format, wish: Wish) -> tuple[Encoded, int]:
+def _encode(result: Any, row: Format, wish: Wish) -> tuple[EncodedFigure, int]:
     """What is to be answered, and with which density it was drawn."""
     from .encode import encode
     from .resolve import find_figure
 
     dpi, is_dense = None if row.is_vector else wish.dpi, wish.density != 1 and row.is_raster
     if wish.width is None and wish.height is None and not is_dense:
-        return encode(result, (row.name,), dpi=dpi, wants_thumbnail=False), 1
+        return encode(result, (row.name,), dpi=dpi, with_thumbnail=False), 1
     found = find_figure(result)
     if wish.width is None and wish.height is None:
         if found is None:
-            return encode(result, (row.name,), dpi=dpi, wants_thumbnail=False), 1
+            return encode(result, (row.name,), dpi=dpi, with_thumbnail=False), 1
         dpi = (dpi or found.dpi) * wish.density
-        return encode(found, (row.name,), dpi=dpi, wants_thumbnail=False), wish.density
+        return encode(found, (row.name,), dpi=dpi, with_thumbnail=False), wish.density
     if found is None:
         raise InvalidInput("Only what matplotlib draws can be had in other sizes; leave width and height out.")
-    with _sized(found, row, wish) as used_dpi:
-        return encode(result, (row.name,), dpi=used_dpi, wants_thumbnail=False), 1
+    with _temporary_size(found, row, wish) as used_dpi:
+        return encode(result, (row.name,), dpi=used_dpi, with_thumbnail=False), 1
 
 
 @contextlib.contextmanager
-def _sized(found: Found, row: Format, wish: Wish) -> Iterator[float | None]:
+def _temporary_size(found: ResolvedFigure, row: Format, wish: Wish) -> Iterator[float | None]:
     """The figure in the size wished for, its proportions kept where one side is; and the dpi to draw it with."""
     figure, dpi = found.figure, _VECTOR_DPI if row.is_vector else wish.dpi or found.dpi
     before = tuple(figure.get_size_inches())
@@ -140,7 +140,7 @@ def _sized(found: Found, row: Format, wish: Wish) -> Iterator[float | None]:
         figure.set_size_inches(before)
 
 
-def failure_of(error: BaseException, function: Callable[..., Any], output: str) -> CodeFailed:
+def to_code_failed(error: BaseException, function: Callable[..., Any], output: str) -> CodeFailed:
     """What happened, from the function's own frames on: ours say nothing to its author."""
     frames = traceback.extract_tb(error.__traceback__)[1:]
     text = "".join([*traceback.format_list(frames), *traceback.format_exception_only(error)])

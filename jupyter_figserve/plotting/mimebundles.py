@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ..errors import OutputInvalid, UnsupportedType
-from ..model.figures import Payload
+from ..model.figures import EncodedImage
 from ..model.formats import FORMATS, Format, get_format
 from .images import PNG, image_payload, is_raster, open_image, payload_of, svgz_payload
 
@@ -35,7 +35,7 @@ _METHODS = {
 }
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-Payloads = tuple[Payload, ...]
+Payloads = tuple[EncodedImage, ...]
 Rows = tuple[Format, ...]
 
 
@@ -83,7 +83,7 @@ def _altair_payloads(chart: Any, rows: Rows, dpi: float | None) -> Payloads:
     return tuple(_altair_payload(chart, row, dpi) for row in wanted)
 
 
-def _altair_payload(chart: Any, row: Format, dpi: float | None) -> Payload:
+def _altair_payload(chart: Any, row: Format, dpi: float | None) -> EncodedImage:
     if row is HTML:
         return payload_of(row, chart.to_html(inline=True).encode())
     if row.name == "svgz":
@@ -161,7 +161,7 @@ def _bundle_payloads(kind: str, bundle: dict[str, bytes], rows: Rows) -> Payload
     return tuple(_bundle_payload(kind, bundle, row) for row in rows)
 
 
-def _bundle_payload(kind: str, bundle: dict[str, bytes], row: Format) -> Payload:
+def _bundle_payload(kind: str, bundle: dict[str, bytes], row: Format) -> EncodedImage:
     if row.name in bundle:
         return payload_of(row, bundle[row.name])
     pixels = next((data for name, data in bundle.items() if is_raster(FORMATS[name])), None)

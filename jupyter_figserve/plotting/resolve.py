@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 # colorbars, stream plots, pies.
 _FIGURE_ATTRIBUTES = ("figure", "fig", "figure_", "ax", "axes", "lines", "wedges")
 _DEEPEST = 4
-_MOST_ITEMS = 10_000
+_MAX_ITEMS = 10_000
 
 
 @dataclass(frozen=True)
-class Found:
+class ResolvedFigure:
     """A figure, and what its library would set while saving it.
 
     Parameters
@@ -50,7 +50,7 @@ class Found:
         return float(self.figure.dpi if saved == "figure" else saved)
 
 
-def find_figure(obj: object) -> Found | None:
+def find_figure(obj: object) -> ResolvedFigure | None:
     """The figure behind ``obj`` (None stands for the current pyplot figure), or None when there is none.
 
     Raises
@@ -59,7 +59,7 @@ def find_figure(obj: object) -> Found | None:
         Without a current figure, for an artist on no figure, and for a collection from several figures.
     """
     if obj is None:
-        return Found(_current_figure())
+        return ResolvedFigure(_current_figure())
     # What no library could have made, because it is not loaded, needs no test (and no import).
     if _loaded("matplotlib.figure") is None and _loaded("plotnine") is None:
         return None
@@ -77,32 +77,34 @@ def _current_figure() -> Figure:
     return figure
 
 
-def _find_grammar(obj: object) -> Found | None:
+def _find_grammar(obj: object) -> ResolvedFigure | None:
     """Plots that are only a description until they are compiled: seaborn.objects and plotnine."""
     seaborn = _loaded("seaborn._core.plot")
     if seaborn is not None and isinstance(obj, (seaborn.Plot, seaborn.Plotter)):
         plotter = obj.plot() if isinstance(obj, seaborn.Plot) else obj
-        return Found(plotter._figure, plotter._theme, tight=True)
+        return ResolvedFigure(plotter._figure, plotter._theme, tight=True)
     plotnine = _loaded("plotnine")
     if plotnine is not None and isinstance(obj, plotnine.ggplot):
         plot = copy.deepcopy(obj)  # drawing writes into the plot; plotnine's own save copies it too
-        return Found(plot.draw(show=False), plot.theme.rcParams, title=getattr(plot.labels, "title", None) or "")
+        return ResolvedFigure(
+            plot.draw(show=False), plot.theme.rcParams, title=getattr(plot.labels, "title", None) or ""
+        )
     composition = _loaded("plotnine.composition")
     if composition is not None and isinstance(obj, composition.Compose):
-        return Found(copy.deepcopy(obj).draw(show=False))
+        return ResolvedFigure(copy.deepcopy(obj).draw(show=False))
     return None
 
 
-def _find_drawn(obj: object) -> Found | None:
+def _find_drawn(obj: object) -> ResolvedFigure | None:
     animation = _loaded("matplotlib.animation")
     if animation is not None and isinstance(obj, animation.Animation):
-        return Found(_first_frame(obj))
+        return ResolvedFigure(_first_frame(obj))
     figures = {id(figure): figure for figure in _figures(obj, _DEEPEST)}
     if len(figures) > 1:
         raise OutputInvalid(
             f"This {type(obj).__name__} holds {len(figures)} figures; give one of them at a time, each under a name."
         )
-    return Found(figures.popitem()[1]) if figures else None
+    return ResolvedFigure(figures.popitem()[1]) if figures else None
 
 
 def _first_frame(animation: Any) -> Figure:
@@ -119,7 +121,7 @@ def _figures(obj: object, depth: int) -> Iterator[Figure]:
     if artist is not None and isinstance(obj, artist.Artist):
         yield _root(obj)
     elif depth:
-        for part in islice(_parts(obj), _MOST_ITEMS):
+        for part in islice(_parts(obj), _MAX_ITEMS):
             yield from _figures(part, depth - 1)
 
 

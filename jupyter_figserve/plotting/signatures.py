@@ -123,7 +123,7 @@ def read_signature(function: Callable[..., Any], names: Mapping[str, Any] | None
     abbreviated: list[str] = []
     for given in inspect.signature(function).parameters.values():
         _check_name(given)
-        draft = _Draft(given.name)
+        draft = _ParameterBuilder(given.name)
         draft.read(hints.get(given.name, _MISSING), given.default)
         made.append(draft.finish(given.default))
         objects[given.name], containers[given.name] = draft.objects, draft.container
@@ -151,7 +151,7 @@ def _check_name(given: inspect.Parameter) -> None:
         raise InvalidInput(f"{given.name!r} starts with _, and queries with such names are ignored; rename it.")
 
 
-class _Draft:
+class _ParameterBuilder:
     """A parameter while its annotation and default are read."""
 
     def __init__(self, name: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from .host.pool import LocalRenderer
-from .renderer import Report
+from .renderer import RendererStatus
 
 MEANINGS = {
     "FULL": "namespaces, Landlock and seccomp hold posted code.",
@@ -16,7 +16,7 @@ MEANINGS = {
 }
 
 
-def examine(render_python: str = "", *, cache: Path | None = None) -> Report:
+def examine(render_python: str = "", *, cache: Path | None = None) -> RendererStatus:
     """Start a sandbox, let it be attacked, end it.
 
     Parameters
@@ -27,7 +27,7 @@ def examine(render_python: str = "", *, cache: Path | None = None) -> Report:
         As of ``LocalRenderer``.
     """
 
-    async def look() -> Report:
+    async def look() -> RendererStatus:
         renderer = LocalRenderer(render_python=render_python, cache=cache, jobs=1, warm=0)
         await renderer.start()
         await renderer.close()
@@ -36,7 +36,7 @@ def examine(render_python: str = "", *, cache: Path | None = None) -> Report:
     return asyncio.run(look())
 
 
-def describe(report: Report) -> str:
+def describe(report: RendererStatus) -> str:
     """One paragraph for a person."""
     meaning = "posted code runs WITHOUT a sandbox." if report.is_unsandboxed else MEANINGS[report.tier]
     return " ".join((f"Sandbox {report.tier}: {meaning}", *report.why))

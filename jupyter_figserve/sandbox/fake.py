@@ -8,9 +8,9 @@ import struct
 import zlib
 from collections.abc import Callable
 
-from ..model.figures import Payload
+from ..model.figures import EncodedImage
 from ..model.formats import FORMATS
-from .renderer import ALL, Job, Rendered, Report
+from .renderer import ALL, RendererStatus, RenderJob, RenderResult
 
 LIBRARIES = {"python": "3.11", "matplotlib": "3.11.2", "numpy": "2.4.6"}
 _SIZE = (640, 480)
@@ -38,11 +38,11 @@ class FakeRenderer:
         Jobs whose waiter left before their end.
     """
 
-    def __init__(self, answer: Callable[[Job], Rendered] | None = None) -> None:
+    def __init__(self, answer: Callable[[RenderJob], RenderResult] | None = None) -> None:
         self.answer = answer or draw
-        self.report = Report("FULL", (), LIBRARIES)
-        self.jobs: list[Job] = []
-        self.cancelled: list[Job] = []
+        self.report = RendererStatus("FULL", (), LIBRARIES)
+        self.jobs: list[RenderJob] = []
+        self.cancelled: list[RenderJob] = []
         self.begun = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
@@ -55,7 +55,7 @@ class FakeRenderer:
     async def start(self) -> None:
         self.starts += 1
 
-    async def render(self, job: Job) -> Rendered:
+    async def render(self, job: RenderJob) -> RenderResult:
         self.jobs.append(job)
         self.begun.set()
         try:
@@ -69,14 +69,14 @@ class FakeRenderer:
         self.is_closed = True
 
 
-def draw(job: Job) -> Rendered:
+def draw(job: RenderJob) -> RenderResult:
     """A picture of the job's size in its format; three for all figures."""
     row, options = FORMATS[job.options.format], job.options
     width, height = options.width or _SIZE[0], options.height or _SIZE[1]
     data = _OTHERS.get(row.name) or _drawn(row.name, width, height)
-    payload = Payload(row.mimetype, data, width, height, None if row.is_vector else options.dpi or 100.0)
-    thumbnail = Payload("image/png", _png(32, 24), 32, 24) if job.wants_thumbnail else None
-    return Rendered(
+    payload = EncodedImage(row.mimetype, data, width, height, None if row.is_vector else options.dpi or 100.0)
+    thumbnail = EncodedImage("image/png", _png(32, 24), 32, 24) if job.with_thumbnail else None
+    return RenderResult(
         pictures=(payload,) * (3 if job.figure == ALL else 1),
         title="A drawing",
         alt="A line.",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from ..model.figures import Payload
+from ..model.figures import EncodedImage
 
 Tier = Literal["FULL", "NS", "STRICT", "none"]
 Kind = Literal["code", "figure", "function", "card"]
@@ -14,7 +14,7 @@ ALL = "all"
 
 
 @dataclass(frozen=True)
-class Options:
+class DrawOptions:
     """How a figure is drawn.
 
     Parameters
@@ -41,7 +41,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Job:
+class RenderJob:
     """One piece of work for one child.
 
     Parameters
@@ -66,18 +66,18 @@ class Job:
 
     kind: Kind
     source: bytes
-    options: Options = field(default_factory=Options)
+    options: DrawOptions = field(default_factory=DrawOptions)
     figure: int | str | None = None
     seed: int | None = None
     timeout: float = 10.0
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    wants_thumbnail: bool = False
+    with_thumbnail: bool = False
     libraries: Mapping[str, str] = field(default_factory=dict)
     density: int = 1
 
 
 @dataclass(frozen=True)
-class Rendered:
+class RenderResult:
     """What came of a job, seen by the parent to be what it says: type, size and pixels.
 
     Parameters
@@ -92,17 +92,17 @@ class Rendered:
         With which they were drawn.
     """
 
-    pictures: tuple[Payload, ...]
+    pictures: tuple[EncodedImage, ...]
     title: str = ""
     alt: str = ""
-    thumbnail: Payload | None = None
+    thumbnail: EncodedImage | None = None
     output: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)
     density: int = 1
 
 
 @dataclass(frozen=True)
-class Report:
+class RendererStatus:
     """What a renderer can do here.
 
     Parameters
@@ -125,7 +125,7 @@ class Renderer(Protocol):
     """Draws pictures somewhere where the code that draws them can do no harm."""
 
     @property
-    def report(self) -> Report: ...
+    def report(self) -> RendererStatus: ...
 
     async def probe(self) -> None:
         """Find out what this host allows, for ``report``, and be as before: nothing is left running."""
@@ -133,7 +133,7 @@ class Renderer(Protocol):
     async def start(self) -> None:
         """Find out what this host allows, and make ready; never raises for a poor host, ``report`` says it."""
 
-    async def render(self, job: Job) -> Rendered:
+    async def render(self, job: RenderJob) -> RenderResult:
         """Do one job; cancelling it kills its child.
 
         Raises

@@ -15,48 +15,48 @@ from traitlets import TraitError
 
 from .. import __version__
 from ..errors import FigServeError
-from ..model.live import LiveRecord
+from ..model.live import LiveFigureRecord
 from ..store.admin.opening import open_store
-from ..store.catalog.publishing import Limits
+from ..store.catalog.publishing import PublishLimits
 from ..store.catalog.quotas import Quota
 from ..store.files.blob_cache import BlobCache
 from ..store.store import Store
-from .config import FigServeTraits, seconds_of
-from .render_config import RenderTraits
-from .services.addresses import Urls
-from .services.auth.credentials import Gate, Guesses
-from .services.auth.rate_limits import Rate
-from .services.auth.signing import FrameSigner, UrlSigner, read_secrets
-from .services.events.event_hub import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventHub
-from .services.figures.svg_archiver import Preserving
-from .services.links.resolver import SharedFigures
-from .services.links.view_counter import Views
-from .services.live.control_channel import Controls
+from .config import FigServeConfig, seconds_of
+from .render_config import RenderConfig
+from .services.addresses import ServerAddresses
+from .services.auth.credentials import Authenticator, FailedAttempts
+from .services.auth.rate_limits import RateLimiter
+from .services.auth.signing import FrameUrlSigner, QuerySigner, read_secrets
+from .services.events.event_broker import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventBroker
+from .services.figures.svg_archiver import SvgArchiver
+from .services.links.resolver import LinkResolver
+from .services.links.view_counter import ViewCounter
+from .services.live.control_channel import ControlChannels
 from .services.live.detached import DetachedFunctions
-from .services.live.image_cache import LastPictures
-from .services.live.registry import Offers
-from .services.live.service import LiveFigures, LiveLimits
-from .services.rendering.sizes import LinkSizes
+from .services.live.image_cache import StaleImageCache
+from .services.live.registry import LiveRegistry
+from .services.live.service import LiveLimits, LiveService
+from .services.rendering.sizes import AllowedSizes
 from .services.sessions.capture import Capture, CaptureLimits
 from .services.sessions.directories import SessionDirectories
-from .services.sessions.kernels import Kernels
+from .services.sessions.kernels import KernelTracker
 from .services.sessions.plots import SessionPlots
-from .services.sessions.ring_buffer import Captured
-from .web.context import Services, Settings
+from .services.sessions.ring_buffer import CapturedImage
+from .web.context import AppContext, HandlerConfig
 from .web.http.templates import make_templates
 from .web.routes import make_routes
 
 _CLEAN_MILLISECONDS = 600_000
 
 
-class FigServe(FigServeTraits, RenderTraits, ExtensionApp):
+class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
     """Gives every figure a URL."""
 
     name = "jupyter_figserve"
     app_name = "FigServe"
     version = __version__
 
-    services: Services
+    services: AppContext
     _timer: PeriodicCallback | None = None
     _wrong_setting: TraitError | None = None
 
@@ -120,49 +120,49 @@ class FigServe(FigServeTraits, RenderTraits, ExtensionApp):
     def _is_render_only(self) -> bool:
         return bool(getattr(self.serverapp, "render_only", False))
 
-    def _make_services(self) -> Services:
+    def _make_services(self) -> AppContext:
         assert self.serverapp is not None
         settings = self._make_settings()
         store = open_store(
             Path(self.data_dir),
             catalog_path=Path(self.database_url.removeprefix("sqlite:///")) if self.database_url else None,
-            limits=Limits(
+            limits=PublishLimits(
                 Quota.from_mapping(self.owner_quota), Quota.from_mapping(self.session_quota), self.keep_versions
             ),
             keep_session_plots=seconds_of(self.keep_session_plots),
             keep_deleted=seconds_of(self.keep_deleted),
         )
-        urls = Urls(self.serverapp, self.public_url, self.kernel_url)
+        urls = ServerAddresses(self.serverapp, self.public_url, self.kernel_url)
         directories = SessionDirectories(Path(jupyter_runtime_dir()) / "figserve", self.log)
         capture = self._make_capture(directories, store)
-        kernels = Kernels(self.serverapp, store, urls, self.owner, settings.scope, directories)
+        kernels = KernelTracker(self.serverapp, store, urls, self.owner, settings.scope, directories)
         blobs = BlobCache(store.blobs, self.cache_bytes)
-        guesses = Guesses(self.failed_secret_rate)
+        guesses = FailedAttempts(self.failed_secret_rate)
         drawing = self.make_drawing(store)
         detached = DetachedFunctions(store, drawing.jobs, self.live_timeout)
         secrets = read_secrets(store.directory)
-        return Services(
+        return AppContext(
             settings=settings,
             store=store,
             urls=urls,
-            gate=Gate(store, self.owner, guesses),
+            gate=Authenticator(store, self.owner, guesses),
             guesses=guesses,
             kernels=kernels,
             directories=directories,
             capture=capture,
             plots=SessionPlots(self.serverapp, store, blobs, capture, directories, self.figure_bytes),
-            events=EventHub(store),
+            events=EventBroker(store),
             live=self._make_live(store, kernels, detached),
             detached=detached,
-            live_rate=Rate(self.live_link_rate, "This link was used too often", "live_link_rate"),
-            shared=SharedFigures(store, blobs),
-            views=Views(store),
-            frames=FrameSigner(secrets),
+            live_rate=RateLimiter(self.live_link_rate, "This link was used too often", "live_link_rate"),
+            shared=LinkResolver(store, blobs),
+            views=ViewCounter(store),
+            frames=FrameUrlSigner(secrets),
             templates=make_templates(),
             drawing=drawing,
-            preserving=Preserving(store, drawing, self.preserve_bytes, is_on=self.preserve_svg),
-            url_signer=UrlSigner(secrets),
-            render_rate=Rate(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
+            preserving=SvgArchiver(store, drawing, self.preserve_bytes, is_on=self.preserve_svg),
+            url_signer=QuerySigner(secrets),
+            render_rate=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
 
     def _make_capture(self, directories: SessionDirectories, store: Store) -> Capture:
@@ -171,15 +171,15 @@ class FigServe(FigServeTraits, RenderTraits, ExtensionApp):
         limits = CaptureLimits(quota, self.figure_bytes, self.figure_pixels)
         return Capture(self.serverapp, directories, limits, store.clock, self._tell_captured, is_on=self.capture)
 
-    def _make_live(self, store: Store, kernels: Kernels, detached: DetachedFunctions) -> LiveFigures:
-        offers = Offers(store, self._scope(), kernels.follow_notebook)
+    def _make_live(self, store: Store, kernels: KernelTracker, detached: DetachedFunctions) -> LiveService:
+        offers = LiveRegistry(store, self._scope(), kernels.follow_notebook)
         offers.find_detached = detached.find_target
         kept = seconds_of(self.keep_live_pictures)
         limits = LiveLimits(self.live_queue, self.live_timeout, kept, self.render_jobs)
         assert self.serverapp is not None
-        pictures, controls = LastPictures(store, self.cache_bytes), Controls(self.serverapp)
+        pictures, controls = StaleImageCache(store, self.cache_bytes), ControlChannels(self.serverapp)
         controls.open()
-        return LiveFigures(store, offers, pictures, limits, self.owner, controls)
+        return LiveService(store, offers, pictures, limits, self.owner, controls)
 
     def _scope(self) -> str:
         assert self.serverapp is not None
@@ -194,7 +194,7 @@ class FigServe(FigServeTraits, RenderTraits, ExtensionApp):
         def tell(kind: str, kernel: str, notebook: str) -> None:
             services.events.announce(owner, kind, {"session": kernel, "notebook": notebook or None})
 
-        def tell_live(kind: str, kernel: str, record: LiveRecord) -> None:
+        def tell_live(kind: str, kernel: str, record: LiveFigureRecord) -> None:
             data = {"live": record.id, "session": kernel, "name": record.name}
             services.events.announce(record.owner, kind, data | {"notebook": record.identity.notebook or None})
 
@@ -209,13 +209,13 @@ class FigServe(FigServeTraits, RenderTraits, ExtensionApp):
         services.kernels.on_end.append(lambda kernel, notebook: services.capture.end(kernel))
         services.kernels.on_end.append(lambda kernel, notebook: tell(SESSION_ENDED, kernel, notebook))
 
-    def _tell_captured(self, kernel: str, news: list[Captured]) -> None:
+    def _tell_captured(self, kernel: str, news: list[CapturedImage]) -> None:
         for one in news:
             self.services.events.announce(self.owner, PLOT_CAPTURED, {"session": kernel, "path": one.path})
 
-    def _make_settings(self) -> Settings:
+    def _make_settings(self) -> HandlerConfig:
         assert self.serverapp is not None
-        return Settings(
+        return HandlerConfig(
             owner=self.owner,
             scope=self._scope(),
             host=getattr(self.serverapp, "figserve_host", "extension"),
@@ -233,7 +233,7 @@ class FigServe(FigServeTraits, RenderTraits, ExtensionApp):
             allow_public_live=self.allow_public_live,
             log_success=self.log_level in (logging.DEBUG, "DEBUG", "10"),
             render=self.make_render_limits(),
-            link_sizes=LinkSizes.parse(self.link_sizes),
+            link_sizes=AllowedSizes.parse(self.link_sizes),
         )
 
     async def _clean(self) -> None:

@@ -24,7 +24,7 @@ _GIB = 2**30
 _ORIGIN = re.compile(r"\*|https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
 
 
-class FigServeTraits(Configurable):
+class FigServeConfig(Configurable):
     """The part of FigServe's settings that is not about rendering."""
 
     data_dir = Unicode(

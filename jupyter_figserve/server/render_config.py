@@ -14,16 +14,16 @@ from traitlets.config import Configurable
 from ..errors import InvalidInput
 from ..sandbox.host.pool import LocalRenderer
 from ..sandbox.renderer import Renderer
-from ..store.files.render_cache import DrawnFiles
+from ..store.files.render_cache import RenderCache
 from ..store.store import Store
 from .config import checked_duration, checked_rate, seconds_of
-from .services.rendering.queue import Jobs
+from .services.rendering.queue import RenderQueue
 from .services.rendering.request import RenderLimits
-from .services.rendering.service import Drawing
-from .services.rendering.sizes import LinkSizes
+from .services.rendering.service import RenderService
+from .services.rendering.sizes import AllowedSizes
 
 
-class RenderTraits(Configurable):
+class RenderConfig(Configurable):
     """The part of FigServe's settings that is about code, redrawing and the sandbox."""
 
     render_code_bytes = Integer(256 * 1024, min=1, help="The most bytes of posted code.").tag(config=True)
@@ -116,7 +116,7 @@ class RenderTraits(Configurable):
     @validate("link_sizes")
     def _check_link_sizes(self, proposal: Any) -> list[str]:
         try:
-            LinkSizes.parse(proposal.value)
+            AllowedSizes.parse(proposal.value)
         except InvalidInput as error:
             raise TraitError(error.message) from error
         value: list[str] = proposal.value
@@ -142,10 +142,10 @@ class RenderTraits(Configurable):
             url_cache_seconds=self.render_url_cache_seconds,
         )
 
-    def make_drawing(self, store: Store) -> Drawing:
-        files = DrawnFiles(Path(store.directory) / "drawn", self.render_cache_bytes)
-        jobs = Jobs(self.make_renderer(), self.render_jobs, self.render_queue, self.render_timeout_max)
-        return Drawing(jobs, files, lambda: store.clock())
+    def make_drawing(self, store: Store) -> RenderService:
+        files = RenderCache(Path(store.directory) / "drawn", self.render_cache_bytes)
+        jobs = RenderQueue(self.make_renderer(), self.render_jobs, self.render_queue, self.render_timeout_max)
+        return RenderService(jobs, files, lambda: store.clock())
 
     def make_renderer(self) -> Renderer:
         """What runs posted code; nothing is started yet."""
@@ -162,6 +162,6 @@ class RenderTraits(Configurable):
             scratch_bytes=self.render_scratch_bytes,
             timeout=self.render_timeout_max,
             preload=tuple(self.render_preload),
-            rest_after=seconds_of(self.render_rest),
+            idle_timeout=seconds_of(self.render_rest),
             allow_unsandboxed=self.allow_unsandboxed,
         )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..model.figures import Identity, Payload, Source, Version, digest_of
+from ..model.figures import EncodedImage, Identity, Source, Version, sha256_hex
 
 
 @dataclass(frozen=True)
-class Draft:
+class NewVersion:
     """What a publish brings: the words, the encodings with their bytes, and who made it where.
 
     Parameters
@@ -21,12 +21,12 @@ class Draft:
     """
 
     identity: Identity
-    payloads: tuple[Payload, ...]
+    payloads: tuple[EncodedImage, ...]
     title: str = ""
     alt: str = ""
     session: str | None = None
     origin: str = "published"
-    thumbnail: Payload | None = None
+    thumbnail: EncodedImage | None = None
     source: tuple[str, bytes, dict[str, str]] | None = None
     provenance: dict[str, Any] | None = None
 
@@ -40,7 +40,7 @@ class Draft:
             held.append((thumbnail.digest, self.thumbnail.data))
         if self.source is not None:
             kind, data, libraries = self.source
-            source = Source(kind, digest_of(data), len(data), libraries)
+            source = Source(kind, sha256_hex(data), len(data), libraries)
             held.append((source.digest, data))
         version = Version(
             number=0,

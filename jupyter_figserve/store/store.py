@@ -18,28 +18,28 @@ from sqlalchemy.engine import Connection
 
 from ..errors import FigServeError, NotFound, QuotaExceeded, ReadOnly
 from ..model.dashboards import DashboardLink, DashboardRecord, Layout
-from ..model.figures import FigureRecord, Identity, Payload, Source, Version, digest_of
+from ..model.figures import EncodedImage, FigureRecord, Identity, Source, Version, sha256_hex
 from ..model.live import LiveLink
 from ..model.times import Clock, system_clock
 from .admin import deletion, garbage_collection, rebuild
 from .admin.boards import Boards
-from .admin.garbage_collection import Cleaned
+from .admin.garbage_collection import GcReport
 from .catalog import dashboards, figures, link_targets, live_figures, pagination, publishing, sessions, tables
 from .catalog.database import Catalog
-from .catalog.figures import Filter
+from .catalog.figures import FigureQuery
 from .catalog.link_targets import AnyLink
 from .catalog.pagination import Page
-from .catalog.publishing import Limits
-from .draft import Draft
+from .catalog.publishing import PublishLimits
+from .draft import NewVersion
 from .files import live_manifests
-from .files.blobs import Blobs, LocalBlobs
+from .files.blobs import BlobStore, LocalBlobStore
 from .files.filesystem import DirectoryLock
 from .files.live_manifests import LiveManifests
 from .files.manifests import Manifests
 
 T = TypeVar("T")
 L = TypeVar("L", bound=AnyLink)
-_BESIDE = 2**20
+_INLINE_BLOB_BYTES = 2**20
 """Bytes of a version, up to which its blobs are written while its rows are."""
 _PUTTERS = 2
 
@@ -50,11 +50,11 @@ class Store:
     def __init__(
         self,
         catalog: Catalog,
-        blobs: Blobs,
+        blobs: BlobStore,
         manifests: Manifests,
         *,
         directory: Path,
-        limits: Limits,
+        limits: PublishLimits,
         keep_session_plots: float | None,
         keep_deleted: float | None,
         lock: DirectoryLock,
@@ -73,7 +73,7 @@ class Store:
         self.clock = clock
         self._lock = lock
         self._shard = 0
-        self._untold: set[str] = set()
+        self._pending_manifests: set[str] = set()
         self._putters = ThreadPoolExecutor(_PUTTERS, "figserve-blobs")
 
     @property
@@ -99,7 +99,9 @@ class Store:
     def versions(self, figure_id: str) -> Sequence[Version]:
         return figures.versions(self.catalog.reader, figure_id)
 
-    def list_figures(self, which: Filter, limit: int = pagination.LIMIT, cursor: str | None = None) -> Future[Page]:
+    def list_figures(
+        self, which: FigureQuery, limit: int = pagination.DEFAULT_LIMIT, cursor: str | None = None
+    ) -> Future[Page]:
         """One page, newest first, and the cursor of the next; what looks at every figure is done aside.
 
         Raises
@@ -108,12 +110,12 @@ class Store:
             At once or from the future: the cursor is not one that a page gave.
         """
         if which.is_slow:
-            return self.catalog.read_aside(lambda connection: figures.list_page(connection, which, limit, cursor))
+            return self.catalog.read_in_thread(lambda connection: figures.list_page(connection, which, limit, cursor))
         page: Future[Page] = Future()
         page.set_result(figures.list_page(self.catalog.reader, which, limit, cursor))
         return page
 
-    def publish(self, draft: Draft) -> Future[FigureRecord]:
+    def publish(self, draft: NewVersion) -> Future[FigureRecord]:
         """Keep ``draft`` as a figure's newest version; done when all of it is on the disk.
 
         Raises
@@ -128,14 +130,14 @@ class Store:
     ) -> Future[bool]:
         """Give a version its source; False when it has one already or was replaced meanwhile."""
 
-        source = Source(kind, digest_of(data), len(data), libraries)
+        source = Source(kind, sha256_hex(data), len(data), libraries)
 
         def enter(connection: Connection) -> bool:
             return publishing.attach_source(connection, self.limits, record, number, source, self.clock())
 
         return self._submit(lambda: self._add_to_version(record, (source.digest, data), enter))
 
-    def add_representation(self, record: FigureRecord, number: int, payload: Payload) -> Future[bool]:
+    def add_representation(self, record: FigureRecord, number: int, payload: EncodedImage) -> Future[bool]:
         """Give a version one more encoding, behind those it has; False when it has one of this type or is gone."""
         part = payload.described()
 
@@ -248,10 +250,10 @@ class Store:
 
         return self.write(work)
 
-    def clean(self) -> Future[Cleaned]:
+    def clean(self) -> Future[GcReport]:
         """One bounded round of cleaning; call it now and then."""
 
-        def work() -> Cleaned:
+        def work() -> GcReport:
             now, shard = self.clock(), self._shard
             self._shard += 1
             done = self.catalog.transact(
@@ -261,7 +263,7 @@ class Store:
             self.catalog.transact(lambda c: self.boards.clean(c, now))
             done += self.catalog.transact(lambda c: garbage_collection.clean_blobs(c, self.blobs, self.trash, now))
             done += self.catalog.transact(lambda c: garbage_collection.clean_shard(c, self.blobs, now, shard))
-            if isinstance(self.blobs, LocalBlobs):
+            if isinstance(self.blobs, LocalBlobStore):
                 self.blobs.sweep(now - garbage_collection.BLOB_GRACE)
             return done
 
@@ -289,9 +291,9 @@ class Store:
         self._putters.shutdown()
         self._lock.release()
 
-    def _publish(self, draft: Draft) -> FigureRecord:
+    def _publish(self, draft: NewVersion) -> FigureRecord:
         version, held = draft.described(self.clock())
-        if version.size > _BESIDE:
+        if version.size > _INLINE_BLOB_BYTES:
             # Else the write lock would be held for long.
             self._put(held)
 
@@ -304,7 +306,7 @@ class Store:
         except (QuotaExceeded, OSError):
             self._drop_unheld(held)
             raise
-        self._write_manifest_soon(record.id)
+        self._schedule_manifest(record.id)
         return record
 
     def _add_to_version(
@@ -350,7 +352,9 @@ class Store:
     def _drop_unheld(self, held: Sequence[tuple[str, bytes]]) -> None:
         """What was refused leaves nothing behind."""
         digests = [digest for digest, _ in held]
-        self.catalog.transact(lambda connection: garbage_collection.drop_unheld(connection, self.blobs, digests))
+        self.catalog.transact(
+            lambda connection: garbage_collection.delete_unreferenced(connection, self.blobs, digests)
+        )
 
     def _clean_trash(self, connection: Connection, now: float) -> None:
         for figure_id in garbage_collection.clean_trash(connection, self.trash, self.manifests, tables.figures, now):
@@ -371,15 +375,15 @@ class Store:
         else:
             self._write_manifest(connection, link.figure)
 
-    def _write_manifest_soon(self, figure_id: str) -> None:
+    def _schedule_manifest(self, figure_id: str) -> None:
         """After what waits: the catalog has it, and ``restoring.catch_up`` writes what a kill left unwritten."""
 
         def tell() -> None:
-            self._untold.discard(figure_id)
+            self._pending_manifests.discard(figure_id)
             self.catalog.transact(lambda connection: self._write_manifest(connection, figure_id))
 
-        if figure_id not in self._untold:
-            self._untold.add(figure_id)
+        if figure_id not in self._pending_manifests:
+            self._pending_manifests.add(figure_id)
             self.catalog.defer(tell)
 
     def _submit(self, work: Callable[[], T]) -> Future[T]:

@@ -15,8 +15,8 @@ import psutil
 from jupyter_client.session import Session
 
 from jupyter_figserve.demo.server_process import ServerProcess
-from jupyter_figserve.server.services.sessions.capture import Capture, CaptureLimits, Tap
-from jupyter_figserve.server.services.sessions.ring_buffer import Ring
+from jupyter_figserve.server.services.sessions.capture import Capture, CaptureLimits, IopubSubscription
+from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer
 from jupyter_figserve.store.catalog.quotas import Quota
 
 from . import servers
@@ -66,7 +66,7 @@ async def _measure_tap(home: Path, picture: bytes, count: int) -> tuple[tuple[fl
     limits = CaptureLimits(Quota(200, 64 * 2**20), 32 * 2**20, 10**8)
     unused: Any = SimpleNamespace()
     capture = Capture(unused, unused, limits, time.time, lambda kernel, news: None, is_on=True)
-    tap = Tap("kernel", Ring(home, limits.session), capture)
+    tap = IopubSubscription("kernel", CaptureBuffer(home, limits.session), capture)
     streams: list[Any] = []
 
     def connect() -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_figserve.model.figures import digest_of, new_id
+from jupyter_figserve.model.figures import new_id, sha256_hex
 from jupyter_figserve.model.links import hash_secret, new_link_id, new_token
 from jupyter_figserve.store.admin.opening import CATALOG, open_store
 
@@ -40,9 +40,9 @@ def fill(directory: Path, figures: int, asked: int, picture: bytes) -> Filled:
         How many links, spread over all figures, show ``picture``; the bytes of the other figures are not there.
     """
     store = open_store(directory)
-    store.blobs.put(digest_of(picture), picture)
+    store.blobs.put(sha256_hex(picture), picture)
     store.close()
-    rows = _Rows(figures, asked, digest_of(picture), len(picture))
+    rows = _Rows(figures, asked, sha256_hex(picture), len(picture))
     with contextlib.closing(sqlite3.connect(directory / CATALOG)) as connection:
         # For the filling alone: nobody else has the file open, and a run that breaks off throws it away.
         connection.executescript("PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000")

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from jupyter_figserve.sandbox.host.pool import LocalRenderer
-from jupyter_figserve.sandbox.renderer import Job
+from jupyter_figserve.sandbox.renderer import RenderJob
 
 from .report import Row
 from .scale import Scale
@@ -93,7 +93,7 @@ async def _against_exec(renderer: LocalRenderer, plot: str, code: str, rounds: i
     for _ in range(rounds + 2):
         await asyncio.sleep(_PAUSE)
         peer.append(await _timed(lambda: _exec(code)))
-        ours.append(await _timed(lambda: renderer.render(Job("code", code.encode()))))
+        ours.append(await _timed(lambda: renderer.render(RenderJob("code", code.encode()))))
     name = f"a render by the pool / exec and savefig in one process, {plot}"
     note = "" if plot in _BOUNDS else "for information"
     return Row(name, _median(ours[2:]), _median(peer[2:]), "ms", _BOUNDS.get(plot), note=note)
@@ -104,7 +104,7 @@ async def _against_interpreter(renderer: LocalRenderer, rounds: int) -> Row:
     ours, peer = [], []
     for _ in range(rounds):
         await asyncio.sleep(_PAUSE)
-        ours.append(await _timed(lambda: renderer.render(Job("code", code.encode()))))
+        ours.append(await _timed(lambda: renderer.render(RenderJob("code", code.encode()))))
         peer.append(await _timed(lambda: _interpreter(code + _SAVE)))
     return Row("a render by the pool / a fresh python, line plot", _median(ours), _median(peer), "ms", 0.12)
 
@@ -118,7 +118,7 @@ async def _throughput(renderer: LocalRenderer, in_flight: int, rounds: int) -> R
     async def client() -> None:
         while waiting:
             waiting.pop()
-            await renderer.render(Job("code", code.encode()))
+            await renderer.render(RenderJob("code", code.encode()))
 
     busy, start = _processor_seconds(), time.perf_counter()
     await asyncio.gather(*(client() for _ in range(in_flight)))

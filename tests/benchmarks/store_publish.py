@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from jupyter_figserve.model.figures import Identity, Payload
+from jupyter_figserve.model.figures import EncodedImage, Identity
 from jupyter_figserve.store.admin.opening import open_store
-from jupyter_figserve.store.draft import Draft
+from jupyter_figserve.store.draft import NewVersion
 
 from . import servers
 from .report import Row
@@ -37,14 +37,14 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
     yield Row("store.publish of the same bytes again / one synced file", times[2], times[1], "ms")
 
 
-def _draft(number: int) -> Draft:
+def _draft(number: int) -> NewVersion:
     picture, thumbnail = servers.picture(number), servers.picture(-number - 1 & 0xFFFF_FFFF, _THUMBNAIL_SIDE)
     identity = Identity("local", "/home/someone", "Measured.ipynb", "", f"figure {number % 10}")
-    return Draft(identity, (_payload(picture),), title="Measured", thumbnail=_payload(thumbnail))
+    return NewVersion(identity, (_payload(picture),), title="Measured", thumbnail=_payload(thumbnail))
 
 
-def _payload(data: bytes) -> Payload:
-    return Payload("image/png", data)
+def _payload(data: bytes) -> EncodedImage:
+    return EncodedImage("image/png", data)
 
 
 def _write_synced(path: Path, data: bytes) -> None:

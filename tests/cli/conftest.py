@@ -25,7 +25,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 
 PROGRAM = [sys.executable, "-m", "jupyter_figserve.cli"]
 DEADLINE = 60
-_OURS = ("FIGSERVE_", "KERNEL_FIGSERVE_", "JUPYTER_", "JPY_")
+_RESERVED_QUERY_NAMES = ("FIGSERVE_", "KERNEL_FIGSERVE_", "JUPYTER_", "JPY_")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Shell:
 
     @property
     def environment(self) -> dict[str, str]:
-        plain = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+        plain = {name: value for name, value in os.environ.items() if not name.startswith(_RESERVED_QUERY_NAMES)}
         own = {f"JUPYTER_{name}_DIR": str(self.home / name.lower()) for name in ("CONFIG", "DATA")}
         return {**plain, **own, "JUPYTER_RUNTIME_DIR": str(self.runtime), "HOME": str(self.home), **self.variables}
 

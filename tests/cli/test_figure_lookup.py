@@ -7,13 +7,13 @@ import pytest
 from jupyter_figserve.cli.figure_lookup import find_figure
 from jupyter_figserve.errors import InvalidInput, NotFound
 from jupyter_figserve.kernel.client.address import parse_exact
-from jupyter_figserve.kernel.client.client import Client
+from jupyter_figserve.kernel.client.client import FigServeClient
 from tests.security.actors import publish
 
 
 @pytest.fixture
-def client(live_server) -> Client:
-    client = Client(parse_exact(f"{live_server.url}figserve"), live_server.token)
+def client(live_server) -> FigServeClient:
+    client = FigServeClient(parse_exact(f"{live_server.url}figserve"), live_server.token)
     yield client
     client.close()
 

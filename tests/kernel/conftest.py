@@ -20,17 +20,17 @@ import pytest
 from jupyter_figserve.errors import OutputInvalid
 from jupyter_figserve.kernel.client import connection as connections
 from jupyter_figserve.kernel.client.address import parse_exact
-from jupyter_figserve.kernel.client.client import Client
+from jupyter_figserve.kernel.client.client import FigServeClient
 from jupyter_figserve.kernel.client.connection import Connection
-from jupyter_figserve.kernel.figures.cell import Names
-from jupyter_figserve.model.figures import Payload, digest_of
+from jupyter_figserve.kernel.figures.cell import CellFigureNames
+from jupyter_figserve.model.figures import EncodedImage, sha256_hex
 
 KEY = "fsk_abcdefgh_" + "k" * 43
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-PICTURE = Payload("image/png", PNG, 1, 1, 72.0)
-THUMBNAIL = Payload("image/png", PNG + b"thumbnail", 1, 1)
+PICTURE = EncodedImage("image/png", PNG, 1, 1, 72.0)
+THUMBNAIL = EncodedImage("image/png", PNG + b"thumbnail", 1, 1)
 TOKEN = "t" * 32
 
 
@@ -101,8 +101,8 @@ class FakeFigServe:
     def published(self) -> list[Received]:
         return [r for r in self.received if r.method == "POST" and r.path.endswith("/api/figures")]
 
-    def client(self, key: str | None = KEY, **options: Any) -> Client:
-        return Client(parse_exact(self.url), key, **options)
+    def client(self, key: str | None = KEY, **options: Any) -> FigServeClient:
+        return FigServeClient(parse_exact(self.url), key, **options)
 
     def connection(self, **options: Any) -> Connection:
         return Connection(self.client(), "a test", **options)
@@ -134,7 +134,7 @@ class FakeFigServe:
         figure_id = next((i for i, r in self.figures.items() if r["name"] == described["name"]), None)
         figure_id = figure_id or f"figure{len(self.figures):010}"
         main = [
-            {"mimetype": kind.partition(";")[0], **size, "size": len(data), "digest": digest_of(data), "url": "…"}
+            {"mimetype": kind.partition(";")[0], **size, "size": len(data), "digest": sha256_hex(data), "url": "…"}
             for (_, kind, data), size in zip(
                 [p for p in request.parts if p[0] == "representation"], described["sizes"], strict=True
             )
@@ -263,7 +263,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("FIGSERVE_URL", "FIGSERVE_API_KEY", "KERNEL_FIGSERVE_URL", "KERNEL_FIGSERVE_KEY", "JPY_PARENT_PID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("KERNEL_FIGSERVE_CA", raising=False)
-    monkeypatch.setattr("jupyter_figserve.kernel.figures.cell.names", Names())
+    monkeypatch.setattr("jupyter_figserve.kernel.figures.cell.names", CellFigureNames())
     monkeypatch.setattr(connections, "_kept", {})
     monkeypatch.setattr(connections, "_warned", set())
     yield
@@ -281,8 +281,8 @@ def connected(fake: FakeFigServe) -> FakeFigServe:
 class FakeEncoded:
     """What the fake encoder makes: as ``encode.Encoded``."""
 
-    payloads: tuple[Payload, ...] = (PICTURE,)
-    thumbnail: Payload | None = THUMBNAIL
+    payloads: tuple[EncodedImage, ...] = (PICTURE,)
+    thumbnail: EncodedImage | None = THUMBNAIL
     title: str = ""
     alt: str = ""
     figure: Any | None = None

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from jupyter_figserve.errors import InvalidInput
-from jupyter_figserve.model.dashboards import MOST_PANELS, MOST_ROWS, Layout, Panel, shared_controls
+from jupyter_figserve.model.dashboards import MAX_PANELS, MAX_ROWS, Layout, PanelSpec, shared_controls
 from jupyter_figserve.model.parameters import Parameter, Parameters
 
 TEXT = {"kind": "text", "markdown": "# Notes"}
@@ -31,7 +31,7 @@ class TestLayout:
         """The place stands in addresses, so it holds no dot and no slash."""
         made = layout([FIGURE, TEXT], [LIVE])
         assert [place for place, _ in made.panels()] == ["1-1", "1-2", "2-1"]
-        assert made.find("2-1") == Panel("live", "xyz", values={"type": "Wolf"})
+        assert made.find("2-1") == PanelSpec("live", "xyz", values={"type": "Wolf"})
         assert made.find("3-1") is None
 
     def test_a_caption_is_one_line(self):
@@ -81,8 +81,8 @@ class TestLayout:
             ({"rows": []}, "row"),
             ({"rows": [[]]}, "row"),
             ({"rows": "text"}, "row"),
-            ({"rows": [[TEXT]] * (MOST_ROWS + 1)}, "at most"),
-            ({"rows": [[TEXT] * (MOST_PANELS + 1)]}, "at most"),
+            ({"rows": [[TEXT]] * (MAX_ROWS + 1)}, "at most"),
+            ({"rows": [[TEXT] * (MAX_PANELS + 1)]}, "at most"),
         ],
     )
     def test_says_what_is_no_dashboard(self, words, why):

@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 from jupyter_figserve.errors import InvalidInput, InvalidName, UnsupportedType
 from jupyter_figserve.model.figures import (
     SHARP_LIMIT,
+    EncodedImage,
     FigureRecord,
     Identity,
-    Payload,
     Representation,
     Source,
     Version,
     check_name,
-    check_words,
-    digest_of,
     is_id,
     new_id,
+    sha256_hex,
     slug,
+    validate_single_line,
 )
 from jupyter_figserve.model.formats import FORMATS
 
@@ -117,25 +117,25 @@ def test_checked_names_are_stable(name: str):
 )
 def test_words(text, line: str):
     """White space becomes single spaces; markup and direction marks are words like others."""
-    assert check_words(text, "title", 300) == line
+    assert validate_single_line(text, "title", 300) == line
 
 
 @pytest.mark.parametrize("text", ["x" * 301, "a\x00b", "a\x1bb", "a\x85b", "\ud800", 7, b"x", ["x"]])
 def test_other_words_are_refused(text):
     """Control characters, halves of characters, other types, and too many; the message names the field."""
     with pytest.raises(InvalidInput, match="title"):
-        check_words(text, "title", 300)
+        validate_single_line(text, "title", 300)
 
 
 @given(st.text(max_size=60))
 def test_words_are_one_line(text: str):
     """Nothing that passes can break a header or a line of a log."""
     try:
-        line = check_words(text, "title", 300)
+        line = validate_single_line(text, "title", 300)
     except InvalidInput:
         return
     assert len(line.splitlines()) <= 1
-    assert check_words(line, "title", 300) == line
+    assert validate_single_line(line, "title", 300) == line
 
 
 def test_ids():
@@ -155,7 +155,7 @@ def test_other_ids(text: str):
 
 def test_digest_is_sha256():
     """In hexadecimal, as ``sha256sum`` prints it."""
-    assert digest_of(b"x") == hashlib.sha256(b"x").hexdigest()
+    assert sha256_hex(b"x") == hashlib.sha256(b"x").hexdigest()
 
 
 def _version(**changes) -> Version:
@@ -165,8 +165,8 @@ def _version(**changes) -> Version:
 
 def test_payload_is_described():
     """A representation knows the bytes by digest and size."""
-    assert Payload("image/png", b"abc", 1, 2, 3.0).described() == Representation(
-        "image/png", digest_of(b"abc"), 3, 1, 2, 3.0
+    assert EncodedImage("image/png", b"abc", 1, 2, 3.0).described() == Representation(
+        "image/png", sha256_hex(b"abc"), 3, 1, 2, 3.0
     )
 
 
@@ -223,7 +223,7 @@ def test_dense_screens_are_shown_a_drawing(drawn: Representation, is_sharp: bool
 )
 def test_versions_that_say_the_same(changes, same: bool):
     """Bytes and words decide; who made it and when does not."""
-    assert _version().says_the_same_as(_version(**changes)) is same
+    assert _version().is_duplicate_of(_version(**changes)) is same
 
 
 def test_heading_and_alternative_text():

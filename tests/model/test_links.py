@@ -8,7 +8,7 @@ import hmac
 import pytest
 
 from jupyter_figserve.errors import InvalidInput
-from jupyter_figserve.model import links
+from jupyter_figserve.model import keys
 from jupyter_figserve.model.keys import SCOPES, Key, check_scopes, new_key, split_key
 from jupyter_figserve.model.links import Link, check_label, hash_secret, is_token, new_link_id, new_token
 
@@ -93,11 +93,11 @@ def test_key_knows_its_secret_until_its_end():
 def test_secrets_are_compared_in_constant_time(monkeypatch):
     """By ``hmac.compare_digest``, over hashes of one length, for an ended key as for a good one."""
     compared = []
-    monkeypatch.setattr(links.hmac, "compare_digest", lambda a, b: compared.append((a, b)) or a == b)
+    monkeypatch.setattr(keys.hmac, "compare_digest", lambda a, b: compared.append((a, b)) or a == b)
     _key("right").is_good("wrong", 100.0)
     _key("right", expires=1.0).is_good("right", 100.0)
     assert [(len(a), len(b)) for a, b in compared] == [(64, 64)] * 2
-    assert links.hmac is hmac
+    assert keys.hmac is hmac
 
 
 def test_value_of_a_key_does_not_hold_its_secret():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_figserve.errors import InvalidInput
-from jupyter_figserve.model.parameters import MOST_ITEMS, MOST_TEXT, Parameter, Parameters
+from jupyter_figserve.model.parameters import MAX_ITEMS, MAX_TEXT, Parameter, Parameters
 
 from ..conftest import require_package
 
@@ -78,8 +78,8 @@ def test_query_is_parsed(parameter, texts, value):
         (one(kind="int", many=True, maximum=3), ["1,4"], "up to 3"),
         (one(), ["a", "b"], "x is given 2 times"),
         (one(), ["\0"], "text"),
-        (one(), ["a" * (MOST_TEXT + 1)], "…' is not allowed"),
-        (one(kind="int", many=True), ["1," * MOST_ITEMS + "1"], "10,000 are the most"),
+        (one(), ["a" * (MAX_TEXT + 1)], "…' is not allowed"),
+        (one(kind="int", many=True), ["1," * MAX_ITEMS + "1"], "10,000 are the most"),
     ],
 )
 def test_wrong_value_is_named(parameter, texts, words):

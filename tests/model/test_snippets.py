@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_figserve.model.figures import check_words
+from jupyter_figserve.model.figures import validate_single_line
 from jupyter_figserve.model.snippets import Snippets, image_url
 
 PAGE = "https://example.org/user/a%40b/figserve/f/Tok-en_x"
@@ -96,7 +96,7 @@ def test_markdown_is_one_picture_in_one_link(words: str):
 @given(st.text(alphabet=st.sampled_from(r"ab \[]()*_`<>!#&;\"'~$|{}-+=.:/"), max_size=40))
 def test_markdown_of_any_words(words: str):
     """The same over random punctuation, where the words are words as the store keeps them."""
-    _assert_markdown(check_words(words, "alt", 100))
+    _assert_markdown(validate_single_line(words, "alt", 100))
 
 
 def test_markdown_of_an_address_with_parentheses():

@@ -6,7 +6,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from jupyter_figserve.model.figures import ALT_LENGTH, TITLE_LENGTH, check_words
+from jupyter_figserve.model.figures import ALT_LENGTH, TITLE_LENGTH, validate_single_line
 from jupyter_figserve.plotting.describe import describe, describe_figure, one_line
 
 
@@ -123,8 +123,8 @@ def test_words_pass_the_servers_check(text, panel):
     panel.set_title(text)
     panel.set_xlabel(text)
     title, sentence = describe_figure(panel.figure)
-    assert check_words(title, "title", TITLE_LENGTH) == title != ""
-    assert check_words(sentence, "alt", ALT_LENGTH) == sentence != ""
+    assert validate_single_line(title, "title", TITLE_LENGTH) == title != ""
+    assert validate_single_line(sentence, "alt", ALT_LENGTH) == sentence != ""
 
 
 def test_one_line_cuts_with_an_ellipsis():

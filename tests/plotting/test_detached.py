@@ -10,7 +10,7 @@ import matplotlib
 import pytest
 
 from jupyter_figserve.errors import InvalidInput
-from jupyter_figserve.plotting.detached import DetachedFunction, find_looks
+from jupyter_figserve.plotting.detached import DetachedFunction, changed_rcparams
 from jupyter_figserve.plotting.signatures import read_signature
 
 
@@ -47,7 +47,7 @@ def test_values_are_checked_here_too():
 def test_looks_are_those_that_were_changed():
     """rcParams of the picture and none of the place; what this matplotlib does not know is left out."""
     with matplotlib.rc_context({"lines.linewidth": 7, "toolbar": "None"}):
-        looks = find_looks()
+        looks = changed_rcparams()
     assert looks["lines.linewidth"] == 7
     assert not {"toolbar", "backend", "interactive"} & looks.keys()
     with matplotlib.rc_context():

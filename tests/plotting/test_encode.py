@@ -271,7 +271,7 @@ def test_jpg_and_webp_are_those_of_savefig(dpi):
 
 PROGRAM = """
 import hashlib
-from tests.test_encode import MATPLOTLIB_FORMATS, encode, many_things
+from tests.plotting.test_encode import MATPLOTLIB_FORMATS, encode, many_things
 for payload in encode(many_things(), MATPLOTLIB_FORMATS).payloads:
     print(payload.mimetype, hashlib.sha256(payload.data).hexdigest())
 """

@@ -19,7 +19,7 @@ import psutil
 
 from jupyter_figserve.errors import FigServeError
 from jupyter_figserve.sandbox.host.pool import LocalRenderer
-from jupyter_figserve.sandbox.renderer import Job, Options, Rendered
+from jupyter_figserve.sandbox.renderer import DrawOptions, RenderJob, RenderResult
 
 T = TypeVar("T")
 POOR_HOST = [sys.executable, str(Path(__file__).with_name("poor_host.py"))]
@@ -75,14 +75,14 @@ class Sandbox:
     def run(self, work: Coroutine[Any, Any, T], timeout: float = 120) -> T:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)
 
-    def render(self, code: str | bytes, *, timeout: float = 20, **fields: Any) -> Rendered:
+    def render(self, code: str | bytes, *, timeout: float = 20, **fields: Any) -> RenderResult:
         source = code if isinstance(code, bytes) else code.encode()
-        names = Options.__dataclass_fields__
-        options = Options(**{name: fields.pop(name) for name in list(fields) if name in names})
-        job = replace(Job("code", source, options, timeout=timeout), **fields)
+        names = DrawOptions.__dataclass_fields__
+        options = DrawOptions(**{name: fields.pop(name) for name in list(fields) if name in names})
+        job = replace(RenderJob("code", source, options, timeout=timeout), **fields)
         return self.run(self.renderer.render(job))
 
-    def attack(self, code: str, **fields: Any) -> Rendered | FigServeError:
+    def attack(self, code: str, **fields: Any) -> RenderResult | FigServeError:
         """What came of hostile code: its picture, or the error."""
         try:
             return self.render(code, **fields)
@@ -110,7 +110,7 @@ class Sandbox:
         self.loop.close()
 
 
-def printed(answer: Rendered | FigServeError) -> str:
+def printed(answer: RenderResult | FigServeError) -> str:
     return getattr(answer, "output", "")
 
 

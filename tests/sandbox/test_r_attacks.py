@@ -23,7 +23,7 @@ from jupyter_figserve.errors import (
     Unavailable,
     UnsupportedType,
 )
-from jupyter_figserve.sandbox.renderer import Job, Options, Rendered
+from jupyter_figserve.sandbox.renderer import DrawOptions, RenderJob, RenderResult
 
 from ..waiting import until, wait_until
 from .harness import LINE, SECRET, TRIES, Sandbox, printed
@@ -164,7 +164,7 @@ print("started", started)
 """
         + LINE
     )
-    assert isinstance(answer, Rendered)
+    assert isinstance(answer, RenderResult)
     assert int(answer.output.split()[1]) < 200
     sandbox.assert_well()
 
@@ -589,7 +589,7 @@ threading.Thread(target=time.sleep, args=(30,)).start()
         + LINE,
         timeout=15,
     )
-    assert isinstance(answer, Rendered), answer
+    assert isinstance(answer, RenderResult), answer
     sandbox.assert_well()
 
 
@@ -625,9 +625,9 @@ def test_r31_the_zygote_is_killed(sandbox: Sandbox):
 
     async def scene() -> list[object]:
         renderer = sandbox.renderer
-        sleeping = [Job("code", b"import time; time.sleep(30)", timeout=40) for _ in range(renderer.jobs)]
+        sleeping = [RenderJob("code", b"import time; time.sleep(30)", timeout=40) for _ in range(renderer.jobs)]
         running = [asyncio.create_task(renderer.render(job)) for job in sleeping]
-        waiting = [asyncio.create_task(renderer.render(Job("code", LINE.encode(), timeout=20))) for _ in range(3)]
+        waiting = [asyncio.create_task(renderer.render(RenderJob("code", LINE.encode(), timeout=20))) for _ in range(3)]
         await until(lambda: len(renderer._running) == renderer.jobs)
         old = psutil.Process(zygote.pid).children(recursive=True)
         zygote.kill()
@@ -640,7 +640,7 @@ def test_r31_the_zygote_is_killed(sandbox: Sandbox):
     answers = sandbox.run(scene())
     jobs = sandbox.renderer.jobs
     assert all(isinstance(answer, Unavailable) for answer in answers[:jobs]), answers
-    assert all(isinstance(answer, Rendered) for answer in answers[jobs:]), answers
+    assert all(isinstance(answer, RenderResult) for answer in answers[jobs:]), answers
     sandbox.assert_well()
 
 
@@ -649,7 +649,7 @@ def test_r32_who_goes_away_frees_the_slot(sandbox: Sandbox):
 
     async def scene() -> None:
         renderer = sandbox.renderer
-        sleeping = Job("code", b"import time; time.sleep(50)", timeout=55)
+        sleeping = RenderJob("code", b"import time; time.sleep(50)", timeout=55)
         tasks = [asyncio.create_task(renderer.render(sleeping)) for _ in range(renderer.jobs)]
         await until(lambda: len(renderer._running) == renderer.jobs)
         children = list(renderer._running)
@@ -657,7 +657,7 @@ def test_r32_who_goes_away_frees_the_slot(sandbox: Sandbox):
             task.cancel()
         async with asyncio.timeout(5):
             await asyncio.gather(*(child.is_gone for child in children))
-        await renderer.render(Job("code", LINE.encode()))
+        await renderer.render(RenderJob("code", LINE.encode()))
 
     sandbox.run(scene())
     sandbox.assert_well()
@@ -669,10 +669,10 @@ def test_r32_who_goes_away_while_waiting_gives_its_place_up(sandbox: Sandbox):
     async def scene() -> None:
         renderer = sandbox.renderer
         running = [
-            asyncio.create_task(renderer.render(Job("code", b"import time; time.sleep(50)", timeout=55)))
+            asyncio.create_task(renderer.render(RenderJob("code", b"import time; time.sleep(50)", timeout=55)))
             for _ in range(renderer.jobs)
         ]
-        waiting = [asyncio.create_task(renderer.render(Job("code", LINE.encode()))) for _ in range(5)]
+        waiting = [asyncio.create_task(renderer.render(RenderJob("code", LINE.encode()))) for _ in range(5)]
         await until(lambda: renderer._slots.waiting == 5)
         for task in (*waiting, *running):
             task.cancel()
@@ -688,7 +688,7 @@ def test_r33_a_crowd_is_turned_away_at_the_queues_end(sandbox: Sandbox):
     small = Sandbox(sandbox.tier, queue_length=4)
 
     async def scene() -> list[object]:
-        jobs = [Job("code", b"while True: pass", timeout=0.3) for _ in range(50)]
+        jobs = [RenderJob("code", b"while True: pass", timeout=0.3) for _ in range(50)]
         return await asyncio.gather(*(small.renderer.render(job) for job in jobs), return_exceptions=True)
 
     try:
@@ -728,8 +728,8 @@ print("seen", "victims-file" in seen, "hit", sorted(hit))
     )
     victim = "import time\ntry: open('victims-file', 'w').write('x')\nexcept OSError: pass\ntime.sleep(1.5)\n" + LINE
 
-    async def scene() -> list[Rendered]:
-        jobs = (Job("code", attacker.encode()), Job("code", victim.encode()))
+    async def scene() -> list[RenderResult]:
+        jobs = (RenderJob("code", attacker.encode()), RenderJob("code", victim.encode()))
         return await asyncio.gather(*(sandbox.renderer.render(job) for job in jobs))
 
     first, second = sandbox.run(scene())
@@ -771,7 +771,7 @@ def test_a_job_survives_a_child_that_died_unnoticed(sandbox: Sandbox):
         for process in waiting:
             process.kill()
         psutil.wait_procs(waiting, timeout=5)
-        return await sandbox.renderer.render(Job("code", LINE.encode(), timeout=20))
+        return await sandbox.renderer.render(RenderJob("code", LINE.encode(), timeout=20))
 
     wait_until(lambda: any(child.state == "ready" for child in sandbox.renderer._idle))
     assert sandbox.run(kill_and_render()).pictures[0].data == sandbox.reference
@@ -781,4 +781,4 @@ def test_errors_are_of_one_family(sandbox: Sandbox):
     """Whatever happens, callers need to catch one class."""
     assert isinstance(sandbox.attack("1/0"), FigServeError)
     assert isinstance(sandbox.attack(LINE, timeout=1000), InvalidInput)
-    assert Options() == Options(format="png")
+    assert DrawOptions() == DrawOptions(format="png")

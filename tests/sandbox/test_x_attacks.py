@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from jupyter_figserve.errors import DeadlineExceeded, FigServeError, NoFigure, OutputInvalid
-from jupyter_figserve.sandbox.renderer import Job, Rendered
+from jupyter_figserve.sandbox.renderer import RenderJob, RenderResult
 
 from ..conftest import ELSEWHERE
 from .as_user import USER
@@ -307,11 +307,11 @@ def test_x17_jobs_that_end_at_their_deadline(sandbox: Sandbox):
 
     async def scene() -> list[object]:
         code = f"import time; time.sleep(0.05)\n{LINE}".encode()
-        jobs = [Job("code", code, timeout=0.05 + step / 100) for step in range(30)]
+        jobs = [RenderJob("code", code, timeout=0.05 + step / 100) for step in range(30)]
         return await asyncio.gather(*map(sandbox.renderer.render, jobs), return_exceptions=True)
 
     answers = sandbox.run(scene())
-    assert all(isinstance(answer, (Rendered, DeadlineExceeded)) for answer in answers), answers
+    assert all(isinstance(answer, (RenderResult, DeadlineExceeded)) for answer in answers), answers
     assert any(isinstance(answer, DeadlineExceeded) for answer in answers)
     sandbox.assert_well()
 

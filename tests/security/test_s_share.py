@@ -16,7 +16,7 @@ import pytest
 
 from jupyter_figserve.demo.server_process import Response, ServerProcess, fetch
 from jupyter_figserve.errors import NotFound
-from jupyter_figserve.server.services.auth.signing import LIFE_SECONDS, FrameSigner
+from jupyter_figserve.server.services.auth.signing import LIFE_SECONDS, FrameUrlSigner
 from tests.conftest import MakeServer
 from tests.waiting import wait_until
 
@@ -311,7 +311,7 @@ def sign(secret: str, payload: object, seconds_ago: int, salt: str = "figserve h
 
 def test_s9_a_frame_address_is_good_for_a_minute(monkeypatch) -> None:
     """At 60 seconds it opens, at 61 not; a rotated key still reads what the old one signed."""
-    signer = FrameSigner(["new", "old"])
+    signer = FrameUrlSigner(["new", "old"])
     now = time.time()
     signed = {age: sign("old", ["figure", 1, None], age) for age in (0, LIFE_SECONDS, LIFE_SECONDS + 1)}
     monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now)

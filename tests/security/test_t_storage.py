@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from jupyter_figserve.errors import FigServeError, ReadOnly
-from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.keys import Key, new_key
 from jupyter_figserve.model.links import hash_secret, new_token
-from jupyter_figserve.server.services.links.resolver import LinkGone, SharedFigures
+from jupyter_figserve.server.services.links.resolver import LinkNotFound, LinkResolver
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import keys, links
@@ -90,9 +90,9 @@ def test_t3_corrupt_catalog(tmp_path: Path):
     store = open_store(directory)
     try:
         assert "catalog.db is damaged" in store.read_only_because
-        shared = SharedFigures(store, BlobCache(store.blobs, 1_000_000))
+        shared = LinkResolver(store, BlobCache(store.blobs, 1_000_000))
         assert shared.get(token).record == record
-        assert store.blobs.find(digest_of(b"one")) == b"one"
+        assert store.blobs.find(sha256_hex(b"one")) == b"one"
         with pytest.raises(ReadOnly, match="jupyter figserve reindex"):
             publish(store, data=b"two")
     finally:
@@ -154,7 +154,7 @@ def _ask(process, line: str) -> str:
 
 def test_t5_two_servers_on_one_directory(store):
     """Both publish and both serve; what one revokes, pauses or publishes holds at once in the other, caches too."""
-    shared = SharedFigures(store, BlobCache(store.blobs, 1_000_000))
+    shared = LinkResolver(store, BlobCache(store.blobs, 1_000_000))
     tokens = [new_token() for _ in range(3)]
     record = publish(store, data=b"one")
     first, second, third = (share(store, record.id, token) for token in tokens)
@@ -170,16 +170,16 @@ def test_t5_two_servers_on_one_directory(store):
         assert _ask(other, f"open {tokens[0]}") == "3"
 
         store.revoke_link(first).result()
-        assert _ask(other, f"open {tokens[0]}") == LinkGone.code
+        assert _ask(other, f"open {tokens[0]}") == LinkNotFound.code
         assert _ask(other, f"revoke {second.id}") == "revoked"
-        with pytest.raises(LinkGone):
+        with pytest.raises(LinkNotFound):
             shared.get(tokens[1])
         store.change_link(third, {"paused": True}).result()
-        assert _ask(other, f"open {tokens[2]}") == LinkGone.code
+        assert _ask(other, f"open {tokens[2]}") == LinkNotFound.code
         store.change_link(third, {"paused": False}).result()
         assert _ask(other, f"open {tokens[2]}") == "3"
         store.delete_figures([record.id]).result()
-        assert _ask(other, f"open {tokens[2]}") == LinkGone.code
+        assert _ask(other, f"open {tokens[2]}") == LinkNotFound.code
 
         assert _ask(other, "key abcdefgh") == "True"
         store.write(lambda c: keys.remove(c, "abcdefgh")).result()
@@ -228,7 +228,7 @@ def test_t6_clock_that_jumps_back(store):
     Set back, that clock gives a link the time once more, and the link ends when the clock reaches its end again: no
     cache and no bookkeeping keeps it open longer. What a person did (revoke, pause, views used up) is not undone.
     """
-    clock, shared = store.clock, SharedFigures(store, BlobCache(store.blobs, 1_000_000))
+    clock, shared = store.clock, LinkResolver(store, BlobCache(store.blobs, 1_000_000))
     ending, revoked, limited = new_token(), new_token(), new_token()
     figure = publish(store).id
     share(store, figure, ending, expires=START + 60)
@@ -239,11 +239,11 @@ def test_t6_clock_that_jumps_back(store):
     assert shared.get(ending).link.expires == START + 60
 
     clock.turn(61)
-    with pytest.raises(LinkGone):
+    with pytest.raises(LinkNotFound):
         shared.get(ending)
     clock.turn(-1_000)
     assert shared.get(ending).link.expires == START + 60
-    with pytest.raises(LinkGone):
+    with pytest.raises(LinkNotFound):
         shared.get(revoked)
     assert not store.write(lambda c: links.count_view(c, views.id, "b", clock())).result()
     publish(store, data=b"two")
@@ -251,7 +251,7 @@ def test_t6_clock_that_jumps_back(store):
     assert not store.clean().result()
 
     clock.turn(1_000)
-    with pytest.raises(LinkGone):
+    with pytest.raises(LinkNotFound):
         shared.get(ending)
 
 

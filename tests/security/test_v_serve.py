@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 
 from jupyter_figserve.demo.server_process import ServerProcess
-from jupyter_figserve.model.figures import Payload
-from jupyter_figserve.model.live import Request
-from jupyter_figserve.server.services.live.image_cache import LastPicture
+from jupyter_figserve.model.figures import EncodedImage
+from jupyter_figserve.model.live import LiveRequest
+from jupyter_figserve.server.services.live.image_cache import CachedImage
 from jupyter_figserve.server.web.dashboards.handlers import DashboardHandler, DashboardRestoreHandler, DashboardsHandler
 from jupyter_figserve.server.web.dashboards.page_handlers import (
     DashboardBytesHandler,
@@ -44,7 +44,7 @@ from jupyter_figserve.server.web.links.handlers import (
     LinkSizesHandler,
 )
 from jupyter_figserve.server.web.links.oembed import FrameHandler, OEmbedHandler
-from jupyter_figserve.server.web.links.public_handler import LinkHandler as PublicLinkHandler
+from jupyter_figserve.server.web.links.public_handler import PublicLinkHandler
 from jupyter_figserve.server.web.links.public_live import LiveLinksHandler
 from jupyter_figserve.server.web.live.agent import AgentHandler
 from jupyter_figserve.server.web.live.handlers import (
@@ -163,8 +163,8 @@ async def make_samples(owner, services) -> list[Sample]:
     signed = services.frames.sign(framed["id"], 1, None)
     key = (await owner.post("/api/keys", {"scopes": ["read"]})).json()["id"]
     animal = await offer_live(services)
-    for form, payload in (("png", Payload("image/png", PNG)), ("html", Payload("text/html", HTML))):
-        kept = LastPicture(animal, Request({}, form).key, payload, services.store.clock())
+    for form, payload in (("png", EncodedImage("image/png", PNG)), ("html", EncodedImage("text/html", HTML))):
+        kept = CachedImage(animal, LiveRequest({}, form).key, payload, services.store.clock())
         services.live.pictures.keep(kept)
     text = {"title": "Board", "rows": [[{"kind": "text", "markdown": "Notes"}]]}
     board = (await owner.post("/api/dashboards", text)).json()["id"]

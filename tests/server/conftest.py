@@ -18,8 +18,8 @@ from jupyter_figserve.model.keys import Key, new_key
 from jupyter_figserve.model.links import hash_secret
 from jupyter_figserve.sandbox.fake import FakeRenderer
 from jupyter_figserve.server.app import FigServe
-from jupyter_figserve.server.render_config import RenderTraits
-from jupyter_figserve.server.web.context import Services
+from jupyter_figserve.server.render_config import RenderConfig
+from jupyter_figserve.server.web.context import AppContext
 from jupyter_figserve.store.catalog import keys
 
 from . import contract
@@ -40,7 +40,7 @@ def jp_base_url() -> str:
 def renderer(monkeypatch: pytest.MonkeyPatch) -> FakeRenderer:
     """What draws in the place of the sandbox, which has tests of its own and those of test_rendering."""
     fake = FakeRenderer()
-    monkeypatch.setattr(RenderTraits, "make_renderer", lambda self: fake)
+    monkeypatch.setattr(RenderConfig, "make_renderer", lambda self: fake)
     return fake
 
 
@@ -204,7 +204,7 @@ def figserve(jp_serverapp) -> FigServe:
 
 
 @pytest.fixture
-def services(figserve: FigServe) -> Services:
+def services(figserve: FigServe) -> AppContext:
     return figserve.services
 
 
@@ -222,7 +222,7 @@ class Clock:
 
 
 @pytest.fixture
-def clock(services: Services) -> Clock:
+def clock(services: AppContext) -> Clock:
     """The store's clock, which stands still until it is moved."""
     services.store.clock = clock = Clock()
     return clock
@@ -232,7 +232,7 @@ MakeKey = Callable[..., Awaitable[str]]
 
 
 @pytest.fixture
-def make_key(services: Services) -> MakeKey:
+def make_key(services: AppContext) -> MakeKey:
     """``await make_key("read")`` is the text of a key; ``owner``, ``expires`` and ``kernel`` may be told."""
 
     async def make(*scopes: str, **fields: Any) -> str:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jupyter_client.session import Session
 
-from jupyter_figserve.model.figures import Identity, Payload
+from jupyter_figserve.model.figures import EncodedImage, Identity
 from jupyter_figserve.model.formats import FORMATS
-from jupyter_figserve.model.live import Declaration, Request
-from jupyter_figserve.server.services.live.call_queue import Drawing
-from jupyter_figserve.server.services.sessions.capture import Tap
-from jupyter_figserve.server.services.sessions.ring_buffer import Ring
-from jupyter_figserve.server.web.context import Services
+from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
+from jupyter_figserve.server.services.live.call_queue import LiveResponse
+from jupyter_figserve.server.services.sessions.capture import IopubSubscription
+from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer
+from jupyter_figserve.server.web.context import AppContext
 from jupyter_figserve.store.catalog import live_figures, sessions
 from jupyter_figserve.store.catalog.quotas import Quota
 
@@ -99,15 +99,15 @@ def showing(data: bytes, display_id: str | None = None, mimetype: str = "image/p
 class MadeSession:
     """A session without a kernel: its directory and its captured pictures are filled by the test."""
 
-    def __init__(self, services: Services, session_id: str) -> None:
+    def __init__(self, services: AppContext, session_id: str) -> None:
         self.id = session_id
         self._services = services
         directory, captured = (services.directories.make(kind) for kind in ("plots", "captured"))
         assert directory is not None
         assert captured is not None
-        self.directory, self.ring = directory, Ring(captured, Quota(10, 1_000_000))
+        self.directory, self.ring = directory, CaptureBuffer(captured, Quota(10, 1_000_000))
         services.directories.bind(directory, session_id)
-        services.capture._taps[session_id] = Tap(session_id, self.ring, services.capture)
+        services.capture._taps[session_id] = IopubSubscription(session_id, self.ring, services.capture)
 
     def show(self, data: bytes, cell: int = 1, format: str = "png", display_id: str | None = None) -> str:
         """Capture a picture of a cell; its path."""
@@ -125,7 +125,7 @@ class MadeSession:
 
 
 async def make_session(
-    services: Services, session_id: str = "a-session", *, owner: str | None = None, notebook: str = ""
+    services: AppContext, session_id: str = "a-session", *, owner: str | None = None, notebook: str = ""
 ) -> MadeSession:
     now = services.store.clock()
     row = sessions.Session(session_id, owner or services.settings.owner, "", notebook, now, now)
@@ -144,20 +144,20 @@ class FakeKernel:
 
     def __init__(self, version: str | None = None) -> None:
         self.version = version
-        self.asked: list[tuple[str, Request]] = []
+        self.asked: list[tuple[str, LiveRequest]] = []
         self.fault: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def call(self, name: str, request: Request, known: tuple[str, ...]) -> Drawing:
+    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> LiveResponse:
         self.asked.append((name, request))
         await self.gate.wait()
         if self.fault is not None:
             raise self.fault
         if self.version is not None and self.version in known:
-            return Drawing(None, self.version)
+            return LiveResponse(None, self.version)
         data = png(len(self.asked), 1)
-        return Drawing(Payload("image/png", data, len(self.asked), 1, 72.0), self.version, "", "", "r")
+        return LiveResponse(EncodedImage("image/png", data, len(self.asked), 1, 72.0), self.version, "", "", "r")
 
     def close(self) -> None:
         """Nobody waits."""
@@ -167,5 +167,5 @@ async def offer_live(services) -> str:
     """The lasting id of a live figure that a kernel offered which is gone."""
     identity = Identity(services.settings.owner, "", "", "k1", "animal")
     now = services.store.clock()
-    offering = services.store.write(lambda c: live_figures.offer(c, identity, "k1", Declaration("animal"), now))
+    offering = services.store.write(lambda c: live_figures.offer(c, identity, "k1", LiveDeclaration("animal"), now))
     return (await asyncio.wrap_future(offering)).id

@@ -7,8 +7,8 @@ from traitlets import TraitError
 from traitlets.config import Config
 
 from jupyter_figserve.server.app import FigServe
-from jupyter_figserve.server.config import FigServeTraits
-from jupyter_figserve.server.render_config import RenderTraits
+from jupyter_figserve.server.config import FigServeConfig
+from jupyter_figserve.server.render_config import RenderConfig
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_values_that_switch_off_are_taken(trait, value):
 def test_every_trait_has_help():
     """With a whole sentence."""
     for name, trait in (
-        FigServeTraits.class_own_traits(config=True) | RenderTraits.class_own_traits(config=True)
+        FigServeConfig.class_own_traits(config=True) | RenderConfig.class_own_traits(config=True)
     ).items():
         assert trait.help.rstrip().endswith("."), name
 

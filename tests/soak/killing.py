@@ -16,19 +16,19 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from jupyter_figserve.demo.server_process import ServerProcess
-from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.links import hash_secret
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.admin.rebuild import restore
 from jupyter_figserve.store.catalog import figures, links, tables
 from jupyter_figserve.store.catalog.database import Catalog
-from jupyter_figserve.store.catalog.publishing import Limits
+from jupyter_figserve.store.catalog.publishing import PublishLimits
 from jupyter_figserve.store.files.manifests import Manifest
 from jupyter_figserve.store.store import Store
 from tests.server.pictures import png
 from tests.store.making import assert_sound, hear, other_process, stored_files
 
-ALL_VERSIONS = Limits(keep_versions=0)
+ALL_VERSIONS = PublishLimits(keep_versions=0)
 
 _PUBLISHER = """
 import itertools, os, sys
@@ -89,7 +89,7 @@ def assert_kept(directory: Path, promised: Promised) -> None:
             for part in version.parts:
                 data = store.blobs.find(part.digest)
                 assert data is not None
-                assert (digest_of(data), len(data)) == (part.digest, part.size)
+                assert (sha256_hex(data), len(data)) == (part.digest, part.size)
         for token, figure in promised.tokens.items():
             assert links.find_by_token(store.catalog.reader, token).figure == figure
         assert_sound(store)
@@ -138,7 +138,7 @@ def kill_server(server: ServerProcess, promised: Promised, chance: random.Random
                 )
                 assert answer.status in (200, 201), answer.text
                 record = answer.json()
-                promised.versions[record["id"], record["version"]] = digest_of(data)
+                promised.versions[record["id"], record["version"]] = sha256_hex(data)
                 grey += 1
                 if len(promised.versions) >= wanted:
                     enough.set()
@@ -159,7 +159,7 @@ def assert_served(server: ServerProcess, promised: Promised) -> None:
     for (figure, number), digest in promised.versions.items():
         answer = server.fetch(f"figserve/figures/{figure}.png?version={number}")
         assert answer.status == 200
-        assert digest_of(answer.body) == digest
+        assert sha256_hex(answer.body) == digest
 
 
 def is_plain(directory: Path, secret: str) -> list[str]:

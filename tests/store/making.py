@@ -11,11 +11,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from jupyter_figserve.model.figures import Identity, Payload, digest_of
+from jupyter_figserve.model.figures import EncodedImage, Identity, sha256_hex
 from jupyter_figserve.model.links import Link, hash_secret, new_link_id, new_token
 from jupyter_figserve.store.catalog import tables
 from jupyter_figserve.store.catalog.sessions import Session
-from jupyter_figserve.store.draft import Draft
+from jupyter_figserve.store.draft import NewVersion
 from jupyter_figserve.store.store import Store
 
 START = 1_800_000_000.0
@@ -56,14 +56,14 @@ def draft(
     title: str = "",
     alt: str = "",
     **of_identity: str,
-) -> Draft:
-    return Draft(
+) -> NewVersion:
+    return NewVersion(
         identity(name, **of_identity),
-        (Payload("image/png", data, 640, 480, 100.0),),
+        (EncodedImage("image/png", data, 640, 480, 100.0),),
         title=title,
         alt=alt,
         session=session,
-        thumbnail=None if thumbnail is None else Payload("image/png", thumbnail, 320, 240),
+        thumbnail=None if thumbnail is None else EncodedImage("image/png", thumbnail, 320, 240),
         source=None if source is None else ("figure", source, {"python": "3.11"}),
         provenance={"cell": "c1"},
     )
@@ -117,7 +117,7 @@ def assert_sound(store: Store) -> None:
                 references[part.digest] += 1
                 data = store.blobs.find(part.digest)
                 assert data is not None
-                assert digest_of(data) == part.digest
+                assert sha256_hex(data) == part.digest
     books = {(row.kind, row.key): row for row in reader.execute(sa.select(tables.usage))}
     assert {place: row.bytes for place, row in books.items() if row.bytes} == dict(+sizes)
     assert {place: row.figures for place, row in books.items() if row.figures} == dict(+figures)

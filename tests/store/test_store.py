@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from jupyter_figserve.errors import InvalidInput, QuotaExceeded, ReadOnly, Unavailable
-from jupyter_figserve.model.figures import digest_of
-from jupyter_figserve.store.catalog.figures import Filter
+from jupyter_figserve.model.figures import sha256_hex
+from jupyter_figserve.store.catalog.figures import FigureQuery
 from jupyter_figserve.store.files import blobs, manifests
 
 from .making import assert_sound, blob_files, draft, publish, share
@@ -54,7 +54,7 @@ def _refusing(number: int):
 )
 def test_refusing_disk(store, directory, monkeypatch, limit: int, number: int, kind: type[Exception]):
     """A sentence instead of an OSError; the old version is whole, nothing of the new one stays, and later it works."""
-    monkeypatch.setattr("jupyter_figserve.store.store._BESIDE", limit)
+    monkeypatch.setattr("jupyter_figserve.store.store._INLINE_BLOB_BYTES", limit)
     record = publish(store, data=b"one")
     publish(store, "other", b"two")
     with monkeypatch.context() as patch:
@@ -62,7 +62,7 @@ def test_refusing_disk(store, directory, monkeypatch, limit: int, number: int, k
         with pytest.raises(kind, match="nothing was changed"):
             publish(store, data=b"three", thumbnail=b"small")
     assert store.get_figure(record.id) == record
-    assert blob_files(directory) == {digest_of(b"one"), digest_of(b"two")}
+    assert blob_files(directory) == {sha256_hex(b"one"), sha256_hex(b"two")}
     assert_sound(store)
     assert publish(store, data=b"three").version.number == 2
 
@@ -120,10 +120,10 @@ def test_lists_are_the_same_aside(store, monkeypatch, is_slow: bool):
     """Whether an index leads to them or not: pages, cursors, and the answer to a wrong one."""
     for name in ("a", "b", "c"):
         publish(store, name)
-    monkeypatch.setattr(Filter, "is_slow", is_slow)
-    first, cursor = store.list_figures(Filter("ann"), 2).result()
-    second, end = store.list_figures(Filter("ann"), 2, cursor).result()
+    monkeypatch.setattr(FigureQuery, "is_slow", is_slow)
+    first, cursor = store.list_figures(FigureQuery("ann"), 2).result()
+    second, end = store.list_figures(FigureQuery("ann"), 2, cursor).result()
     assert sorted(record.name for record in first + second) == ["a", "b", "c"]
     assert end is None
     with pytest.raises(InvalidInput):
-        store.list_figures(Filter("ann"), 2, "nonsense").result()
+        store.list_figures(FigureQuery("ann"), 2, "nonsense").result()

@@ -10,9 +10,9 @@ from typing import Any
 from ..output import size
 from .result import Result, note, ok, wrong
 
-_LEAST_BYTES = 100 * 2**20
+_MIN_BYTES = 100 * 2**20
 _ENOUGH_BYTES = 2**30
-_LEAST_SHARE = 0.05
+_MIN_SHARE = 0.05
 
 
 def check_directory(path: Path) -> Iterator[Result]:
@@ -63,7 +63,7 @@ def _judge_room(path: str, found: Mapping[str, Any]) -> list[Result]:
     free, total = found["free"], found["total"]
     if free is None or not total:
         return []
-    if free >= _LEAST_BYTES and (free >= _ENOUGH_BYTES or free / total >= _LEAST_SHARE):
+    if free >= _MIN_BYTES and (free >= _ENOUGH_BYTES or free / total >= _MIN_SHARE):
         return []
     says = f"Its disk is nearly full: {size(free)} of {size(total)} are free."
     return [wrong("disk", path, says, f"jupyter figserve gc --data-dir {shlex.quote(path)}")]

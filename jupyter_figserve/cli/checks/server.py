@@ -12,7 +12,7 @@ from .directory import judge_directory
 from .result import Result, note, ok, wrong
 
 if TYPE_CHECKING:
-    from ...kernel.client.client import Client
+    from ...kernel.client.client import FigServeClient
 
 _SKEW = 30
 _SET_CLOCK = "sudo timedatectl set-ntp true"
@@ -27,7 +27,7 @@ class Examination:
         Trusted for ``public_url`` too.
     """
 
-    def __init__(self, client: Client, ca_file: str | None = None) -> None:
+    def __init__(self, client: FigServeClient, ca_file: str | None = None) -> None:
         self.client = client
         self.url = client.address.url
         self.status: dict[str, Any] | None = None
@@ -181,9 +181,9 @@ class Examination:
 
     def _status_at(self, url: str) -> Any:
         from ...kernel.client.address import parse_exact
-        from ...kernel.client.client import Client
+        from ...kernel.client.client import FigServeClient
 
-        return Client(parse_exact(url), None, ca_file=self._ca_file).get("api/status")
+        return FigServeClient(parse_exact(url), None, ca_file=self._ca_file).get("api/status")
 
     def _check_sandbox(self) -> Result:
         sandbox: Mapping[str, Any] = (self.status or {}).get("sandbox", {})

@@ -14,7 +14,7 @@ from typing import IO
 from ..output import clean, say, size
 from ..progress import Progress
 from ..registry import OK, command
-from ..server_selection import Target, find_target, server_options
+from ..server_selection import SelectedServer, find_target, server_options
 
 _PIECE = 2**18
 
@@ -64,7 +64,7 @@ def export(options: argparse.Namespace) -> int:
     return OK
 
 
-def _receive(target: Target, options: argparse.Namespace, file: IO[bytes]) -> str:
+def _receive(target: SelectedServer, options: argparse.Namespace, file: IO[bytes]) -> str:
     """Write what comes; how many figures it is."""
     asked = {"notebook": options.notebook, "session": options.session}
     with target.client.stream("GET", "export.zip", **asked) as response:

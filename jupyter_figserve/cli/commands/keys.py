@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..output import say, say_json, say_table, tell, when
 from ..registry import OK, command
-from ..server_selection import Target, find_target, server_options
+from ..server_selection import SelectedServer, find_target, server_options
 
 if TYPE_CHECKING:
-    from ...kernel.client.client import Client
+    from ...kernel.client.client import FigServeClient
 
 SCOPES = ("read", "publish", "render", "admin")
 _ID = re.compile(r"[a-z0-9]{8}")
@@ -161,12 +161,12 @@ def revoke(options: argparse.Namespace) -> int:
     return OK
 
 
-def _find_all(client: Client) -> list[dict[str, Any]]:
+def _find_all(client: FigServeClient) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = client.get("api/keys", limit=_MOST)["keys"]
     return found
 
 
-def _logged_in(options: argparse.Namespace) -> Target:
+def _logged_in(options: argparse.Namespace) -> SelectedServer:
     """A server with a login.
 
     Raises

@@ -13,7 +13,7 @@ from ..server_selection import find_target, server_options
 from .show import count
 
 if TYPE_CHECKING:
-    from ...kernel.client.client import Client
+    from ...kernel.client.client import FigServeClient
 
 _URL_LENGTH = 4_096
 
@@ -68,7 +68,7 @@ def link(options: argparse.Namespace) -> int:
     return OK
 
 
-def _list(client: Client, record: dict[str, Any], *, as_json: bool) -> int:
+def _list(client: FigServeClient, record: dict[str, Any], *, as_json: bool) -> int:
     found = client.get(f"api/figures/{record['id']}/links")["links"]
     if as_json:
         say_json({"links": found})
@@ -133,7 +133,7 @@ def revoke(options: argparse.Namespace) -> int:
     return FAILED if failed else OK
 
 
-def _which(client: Client, options: argparse.Namespace) -> list[str]:
+def _which(client: FigServeClient, options: argparse.Namespace) -> list[str]:
     from urllib.parse import quote
 
     if options.figure:

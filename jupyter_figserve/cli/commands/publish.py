@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from ..output import clean, say, say_json, size, tell
 from ..progress import Progress
 from ..registry import FAILED, OK, command
-from ..server_selection import Target, find_target, server_options
+from ..server_selection import SelectedServer, find_target, server_options
 
 if TYPE_CHECKING:
     from ...model.formats import Format
@@ -91,7 +91,7 @@ def _grouped(files: list[Path]) -> list[list[Path]]:
     return list(groups.values())
 
 
-def _publish(target: Target, paths: list[Path], options: argparse.Namespace) -> dict[str, Any]:
+def _publish(target: SelectedServer, paths: list[Path], options: argparse.Namespace) -> dict[str, Any]:
     words = {"name": options.name or _name_of(paths[0], options), "title": options.title, "alt": options.alt}
     query = {name: value for name, value in words.items() if value is not None}
     with contextlib.ExitStack() as stack:
@@ -117,7 +117,9 @@ def _form(files: list[IO[bytes]], formats: list[Format], words: dict[str, Any]) 
     return content_type, io.BytesIO(body)
 
 
-def _post(target: Target, body: IO[bytes], content_type: str, query: dict[str, Any], what: str) -> dict[str, Any]:
+def _post(
+    target: SelectedServer, body: IO[bytes], content_type: str, query: dict[str, Any], what: str
+) -> dict[str, Any]:
     from ...kernel.client.responses import parse_json
 
     total = body.seek(0, os.SEEK_END)

@@ -12,7 +12,7 @@ from ..registry import FAILED, OK, command
 from ..server_selection import find_target, server_options
 
 if TYPE_CHECKING:
-    from ...kernel.client.client import Client
+    from ...kernel.client.client import FigServeClient
 
 _PAGE = 50
 _MOST = 1_000
@@ -61,7 +61,7 @@ def list_figures(options: argparse.Namespace) -> int:
     return OK
 
 
-def _pages(client: Client, options: argparse.Namespace) -> tuple[list[dict[str, Any]], str | None]:
+def _pages(client: FigServeClient, options: argparse.Namespace) -> tuple[list[dict[str, Any]], str | None]:
     asked = {"notebook": options.notebook, "session": options.session, "name": options.name, "q": options.search}
     found: list[dict[str, Any]] = []
     cursor = options.cursor

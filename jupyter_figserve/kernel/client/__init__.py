@@ -1,1 +1,1 @@
-"""TODO."""
+"""The kernel's HTTP client, and how it finds its server."""

@@ -11,14 +11,14 @@ from urllib.parse import urlencode
 
 from ... import errors
 from .address import Address
-from .connection_pool import Answer, Exchange, Request
+from .connection_pool import ConnectionPool, HttpRequest, HttpResponse
 from .responses import error_of, is_json, parse_json
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 60.0
 
 
-class Client:
+class FigServeClient:
     """A server's API for one credential; may be used by any thread.
 
     Connections are kept alive and are not shared with a forked child. Redirects are not followed, so the
@@ -47,7 +47,7 @@ class Client:
     ) -> None:
         self.address = address
         self._headers = {"Accept": "application/json", **_credential(key)}
-        self._exchange = Exchange(address, ca_file, connect_timeout, read_timeout)
+        self._exchange = ConnectionPool(address, ca_file, connect_timeout, read_timeout)
 
     def __repr__(self) -> str:
         return f"Client({self.address.url!r})"
@@ -124,16 +124,16 @@ class Client:
         with self._exchange.stream(request, body, headers or {}) as response:
             yield response
 
-    def _json(self, request: Request, meanwhile: Callable[[], None] | None = None) -> Any:
+    def _json(self, request: HttpRequest, meanwhile: Callable[[], None] | None = None) -> Any:
         return self._parsed(self._checked(request, meanwhile))
 
-    def _checked(self, request: Request, meanwhile: Callable[[], None] | None = None) -> Answer:
+    def _checked(self, request: HttpRequest, meanwhile: Callable[[], None] | None = None) -> HttpResponse:
         answer = self._exchange.send(request, meanwhile)
         if not 200 <= answer.status < 300:
             raise error_of(answer.status, answer.headers, answer.body, self.address)
         return answer
 
-    def _parsed(self, answer: Answer) -> Any:
+    def _parsed(self, answer: HttpResponse) -> Any:
         if not is_json(answer.headers):
             raise errors.ServerError(
                 f"{self.address.url} answers, but not as jupyter_figserve does; is the extension installed there?",
@@ -151,14 +151,14 @@ class Client:
         content_type: str = "application/json",
         accept: str | None = None,
         is_repeatable: bool = True,
-    ) -> Request:
+    ) -> HttpRequest:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         target = f"{self.address.prefix}/{path}" + (f"?{urlencode(given)}" if given else "")
         headers = dict(self._headers) if accept is None else {**self._headers, "Accept": accept}
         if body is not None:
             headers["Content-Type"] = content_type
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        return Request(method, target, headers, data, is_repeatable)
+        return HttpRequest(method, target, headers, data, is_repeatable)
 
 
 def _credential(key: str | None) -> dict[str, str]:

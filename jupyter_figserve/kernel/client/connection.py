@@ -13,7 +13,7 @@ from typing import Any
 
 from ...errors import FigServeError, Forbidden, NotConnected, ServerError, Unauthorized
 from .address import PREFIX, Address, parse_exact, parse_pasted
-from .client import Client
+from .client import FigServeClient
 
 CA_VARIABLE = "KERNEL_FIGSERVE_CA"
 HOW_TO_CONNECT = (
@@ -34,7 +34,7 @@ class Connection:
         Whether it is the server that this kernel's notebook is shown by, so that a path is a link there.
     """
 
-    client: Client
+    client: FigServeClient
     found: str
     is_own: bool = False
 
@@ -147,13 +147,13 @@ def _refused(connection: Connection) -> str:
 def _verified(address: Address, credential: str | None, found: str) -> Connection:
     """The connection at an address, or one ``figserve`` further down where the base URL itself ends so."""
     ca_file = os.environ.get(CA_VARIABLE)
-    connection = Connection(Client(address, credential, ca_file=ca_file), found)
+    connection = Connection(FigServeClient(address, credential, ca_file=ca_file), found)
     try:
         check(connection)
         return connection
     except ServerError as error:
         deeper = replace(address, prefix=f"{address.prefix}/{PREFIX}")
-        connection = Connection(Client(deeper, credential, ca_file=ca_file), found)
+        connection = Connection(FigServeClient(deeper, credential, ca_file=ca_file), found)
         try:
             check(connection)
         except FigServeError:
@@ -202,7 +202,7 @@ def _keep(found_in: tuple[str | None, ...], address: Address, found: str, *, is_
         connection = _kept.get(found_in)
         if connection is None:
             _kept.clear()
-            client = Client(address, found_in[1], ca_file=found_in[2])
+            client = FigServeClient(address, found_in[1], ca_file=found_in[2])
             connection = _kept[found_in] = Connection(client, found, is_own)
         return connection
 

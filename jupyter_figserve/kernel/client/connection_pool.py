@@ -22,7 +22,7 @@ _ERROR_LIMIT = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """What came back: status, headers in lower case, and the whole body."""
 
     status: int
@@ -31,7 +31,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Request:
+class HttpRequest:
     """What is sent; ``is_repeatable`` allows sending it again when the connection dropped on the way."""
 
     method: str
@@ -41,7 +41,7 @@ class Request:
     is_repeatable: bool
 
 
-class Exchange:
+class ConnectionPool:
     """Sends requests to a server and reads what comes back; may be used by any thread.
 
     Connections are not shared with a forked child. Redirects are not followed, so a credential goes to no other host.
@@ -68,7 +68,7 @@ class Exchange:
     def close(self) -> None:
         _close_all(self._idle)
 
-    def send(self, request: Request, meanwhile: Callable[[], None] | None = None) -> Answer:
+    def send(self, request: HttpRequest, meanwhile: Callable[[], None] | None = None) -> HttpResponse:
         """Send and read, once more on a new connection if a kept one turns out to be dropped.
 
         Raises
@@ -94,7 +94,7 @@ class Exchange:
 
     @contextlib.contextmanager
     def stream(
-        self, request: Request, body: IO[bytes] | None, headers: Mapping[str, str]
+        self, request: HttpRequest, body: IO[bytes] | None, headers: Mapping[str, str]
     ) -> Iterator[http.client.HTTPResponse]:
         """The same on a connection of its own; the answer, which is a success, is yet to be read."""
         connection = self._open()
@@ -112,7 +112,7 @@ class Exchange:
         finally:
             connection.close()
 
-    def _send_on(self, connection: HTTPConnection, request: Request, aside: _Once) -> Answer:
+    def _send_on(self, connection: HTTPConnection, request: HttpRequest, aside: _Once) -> HttpResponse:
         try:
             is_sent = _send(connection, request)
             aside.run()
@@ -129,7 +129,7 @@ class Exchange:
             connection.close()
         else:
             self._idle.append(connection)
-        return Answer(response.status, headers, body)
+        return HttpResponse(response.status, headers, body)
 
     def _open(self) -> HTTPConnection:
         return open_connection(self.address, self.ca_file, self._connect_timeout, self._read_timeout)
@@ -172,7 +172,7 @@ class _Once:
             action()
 
 
-def _send(connection: HTTPConnection, request: Request) -> bool:
+def _send(connection: HTTPConnection, request: HttpRequest) -> bool:
     """Whether all was taken; a server may refuse a large body before its end, and its answer is then to be read."""
     try:
         connection.request(request.method, request.target, request.body, request.headers)

@@ -19,7 +19,7 @@ from typing import IO, Any
 from ...errors import Conflict, FigServeError, NotConnected
 from ..figures import source_uploader
 from .address import parse_exact
-from .client import Client
+from .client import FigServeClient
 from .connection import Connection, find_connection, use
 from .responses import plain
 
@@ -95,7 +95,7 @@ class Server:
         try:
             word = _ready_word(ready, timeout)
             address = parse_exact(str(word["url"]))
-            self._connection = Connection(Client(address, str(word["key"])), "figserve.serve()")
+            self._connection = Connection(FigServeClient(address, str(word["key"])), "figserve.serve()")
         except (OSError, ValueError, KeyError, TypeError) as error:
             _end(self._process)
             self._reader.join(STOP_TIMEOUT)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Dashboards in the notebook: layout, widget and static HTML. Kernel."""

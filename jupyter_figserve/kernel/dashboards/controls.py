@@ -8,11 +8,11 @@ from typing import Any
 
 from ...errors import InvalidInput
 from ...model.parameters import Parameter
-from .panels import PlacedPanel
+from .panels import LaidOutPanel
 
 
 @dataclass(frozen=True)
-class Control:
+class DashboardControl:
     """One control, on top of the dashboard or at its panel.
 
     Parameters
@@ -33,23 +33,23 @@ class Control:
 
 
 @dataclass(frozen=True)
-class Controls:
+class DashboardControls:
     """All of a dashboard's: the shared ones first, then those of each panel in its order."""
 
-    items: tuple[Control, ...] = ()
+    items: tuple[DashboardControl, ...] = ()
 
     @classmethod
-    def of(cls, panels: Iterable[PlacedPanel], shared: Mapping[str, Iterable[str]]) -> Controls:
+    def of(cls, panels: Iterable[LaidOutPanel], shared: Mapping[str, Iterable[str]]) -> DashboardControls:
         """Where panels differ in a shared parameter's default, the first one's counts."""
         known = {panel.place: panel.parameters for panel in panels}
         on_top = [
-            Control(name, parameter, tuple(places), is_shared=True)
+            DashboardControl(name, parameter, tuple(places), is_shared=True)
             for name, places in shared.items()
             if (parameter := known[next(iter(places))].find(name)) is not None
         ]
         driven = {(place, control.key) for control in on_top for place in control.places}
         own = [
-            Control(f"{place}.{item.name}", item, (place,), is_shared=False)
+            DashboardControl(f"{place}.{item.name}", item, (place,), is_shared=False)
             for place, parameters in known.items()
             for item in parameters.items
             if (place, item.name) not in driven

@@ -18,10 +18,10 @@ from ..figures.display import href_of
 from ..figures.publish import publish
 from ..figures.published_figure import Published
 from ..figures.shared_link import SharedLink
-from .controls import Controls
-from .panels import PlacedPanel, place_panels
+from .controls import DashboardControls
+from .panels import LaidOutPanel, place_panels
 from .static_html import board_bundle
-from .stills import Still, draw_stills
+from .stills import PanelImage, draw_stills
 from .widget import make_board_widget
 
 
@@ -77,11 +77,11 @@ class Dashboard:
         return self._layout.theme
 
     @property
-    def rows(self) -> list[list[PlacedPanel]]:
+    def rows(self) -> list[list[LaidOutPanel]]:
         return [list(row) for row in self._rows]
 
     @property
-    def panels(self) -> list[PlacedPanel]:
+    def panels(self) -> list[LaidOutPanel]:
         """Those of all rows, in their order."""
         return [panel for row in self._rows for panel in row]
 
@@ -90,9 +90,9 @@ class Dashboard:
         return {name: list(places) for name, places in self._shared.items()}
 
     @property
-    def controls(self) -> Controls:
+    def controls(self) -> DashboardControls:
         """What its readers can move: ``widget().params`` has a value for each ``key``."""
-        return Controls.of(self.panels, self._shared)
+        return DashboardControls.of(self.panels, self._shared)
 
     def widget(self, **values: Any) -> Any:
         """The dashboard as a widget, for boxes of ipywidgets; ``params`` is its trait to observe, set and link.
@@ -235,7 +235,7 @@ class Dashboard:
         if getattr(find_shell(), "kernel", None) is not None:
             display(make_board_widget(self, stills, {}, key, self._href()))  # type: ignore[no-untyped-call]
 
-    def _stills(self, values: Mapping[str, Any]) -> dict[str, Still]:
+    def _stills(self, values: Mapping[str, Any]) -> dict[str, PanelImage]:
         controls = self.controls
         return draw_stills(self.panels, {panel.place: controls.arguments(panel.place, values) for panel in self.panels})
 
@@ -277,7 +277,7 @@ class Dashboard:
         return locked
 
 
-def _target_of(panel: PlacedPanel, board: str) -> str:
+def _target_of(panel: LaidOutPanel, board: str) -> str:
     """Id of what a panel shows, which is published where it was not; ``""`` for text.
 
     Raises

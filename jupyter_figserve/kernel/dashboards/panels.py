@@ -44,7 +44,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class PlacedPanel:
+class LaidOutPanel:
     """A panel in its place of a dashboard.
 
     Parameters
@@ -97,7 +97,7 @@ class PlacedPanel:
             return f"plot {self.object.path}"
         return _type_words(self.object)
 
-    def as_value(self, target: str = _STAND_IN) -> dashboards.Panel:
+    def as_value(self, target: str = _STAND_IN) -> dashboards.PanelSpec:
         """What the server keeps of it, ``target`` being the id of its figure.
 
         Raises
@@ -107,10 +107,10 @@ class PlacedPanel:
         """
         row: dict[str, Any] = {"kind": self.kind, "share": self.share, "caption": self.caption, "alt": self.given_alt}
         if self.kind == dashboards.TEXT:
-            return dashboards.Panel.from_json(row | {"markdown": self.markdown})
+            return dashboards.PanelSpec.from_json(row | {"markdown": self.markdown})
         if self.kind == dashboards.LIVE:
-            return dashboards.Panel.from_json(row | {"live": target, "values": dict(self.fixed)})
-        return dashboards.Panel.from_json(row | {"figure": target})
+            return dashboards.PanelSpec.from_json(row | {"live": target, "values": dict(self.fixed)})
+        return dashboards.PanelSpec.from_json(row | {"figure": target})
 
     def fault(self, error: FigServeError) -> FigServeError:
         """The same error, naming this panel."""
@@ -121,7 +121,7 @@ class PlacedPanel:
             return InvalidInput(f"Panel {self.place} ({self.words}): {error.message}", code=error.code)
 
 
-def place_panels(rows: object) -> list[list[PlacedPanel]]:
+def place_panels(rows: object) -> list[list[LaidOutPanel]]:
     """The rows that somebody wrote, each panel in its place.
 
     A row may be one panel alone; a panel may come as ``(share, panel)``.
@@ -154,24 +154,24 @@ def _has_share(item: tuple[Any, ...]) -> bool:
     return len(item) == 2 and isinstance(item[0], numbers.Real)
 
 
-def _placed(item: object, place: str) -> PlacedPanel:
+def _placed(item: object, place: str) -> LaidOutPanel:
     share: Any = 1
     if isinstance(item, tuple) and _has_share(item):
         share, item = item
     given = item if isinstance(item, Panel) else Panel(item)
     if given is item and share == 1:
         share = given.share
-    panel = PlacedPanel(place, _kind_of(given.object, place), given.object, share, given.caption, given.alt)
+    panel = LaidOutPanel(place, _kind_of(given.object, place), given.object, share, given.caption, given.alt)
     try:
         if panel.kind == dashboards.LIVE:
             panel = _fixed(panel)
         checked = panel.as_value()
     except FigServeError as error:
         raise panel.fault(error) from error
-    return PlacedPanel(place, panel.kind, panel.object, checked.share, checked.caption, checked.alt, panel.fixed)
+    return LaidOutPanel(place, panel.kind, panel.object, checked.share, checked.caption, checked.alt, panel.fixed)
 
 
-def _fixed(panel: PlacedPanel) -> PlacedPanel:
+def _fixed(panel: LaidOutPanel) -> LaidOutPanel:
     """A live panel with what it is bound to.
 
     Raises
@@ -187,7 +187,7 @@ def _fixed(panel: PlacedPanel) -> PlacedPanel:
             f"{missing[0]} has no default; give it one, or fix it here by {figure.name}.bind({missing[0]}=…).",
             code="parameter_missing",
         )
-    return PlacedPanel(panel.place, panel.kind, figure, panel.share, panel.caption, panel.given_alt, fixed)
+    return LaidOutPanel(panel.place, panel.kind, figure, panel.share, panel.caption, panel.given_alt, fixed)
 
 
 def _kind_of(item: object, place: str) -> str:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from ...model import dashboards
 from ...model.figures import MARKER
-from .stills import Still
+from .stills import PanelImage
 
 if TYPE_CHECKING:
     from .dashboard import Dashboard
-    from .panels import PlacedPanel
+    from .panels import LaidOutPanel
 
 # Notebooks keep no style sheet of ours, so that each element has its own style.
 _INK = "color:var(--jp-ui-font-color1,inherit);font-family:var(--jp-ui-font-family,system-ui,sans-serif)"
 _QUIET = "color:var(--jp-ui-font-color2,#5c6370)"
 _BOX = "border:1px solid var(--jp-border-color2,#dfe2e6);border-radius:6px;padding:12px 16px"
-_LEAST_WIDTH = 240
+_MIN_WIDTH = 240
 """Pixels of a panel, below which a row breaks into several."""
 
 
@@ -29,14 +29,14 @@ def still_class(key: str) -> str:
 
 
 def board_bundle(
-    board: Dashboard, stills: Mapping[str, Still], key: str, href: str | None
+    board: Dashboard, stills: Mapping[str, PanelImage], key: str, href: str | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Data and metadata for ``display``; the metadata marks the output as ours, for capture to pass over."""
     data = {"text/plain": repr(board), "text/html": board_html(board, stills, key, href)}
     return data, {MARKER: {"dashboard": board.title}}
 
 
-def board_html(board: Dashboard, stills: Mapping[str, Still], key: str, href: str | None) -> str:
+def board_html(board: Dashboard, stills: Mapping[str, PanelImage], key: str, href: str | None) -> str:
     """The whole dashboard with its pictures inside, its title leading to its page where it has one."""
     rows = "".join(_row_html(row, stills) for row in board.rows)
     title = escape(board.title)
@@ -50,13 +50,13 @@ def data_url(mimetype: str, data: bytes) -> str:
     return f"data:{mimetype};base64,{base64.b64encode(data).decode()}"
 
 
-def _row_html(row: list[PlacedPanel], stills: Mapping[str, Still]) -> str:
-    inside = "".join(_panel_html(panel, stills.get(panel.place, Still())) for panel in row)
+def _row_html(row: list[LaidOutPanel], stills: Mapping[str, PanelImage]) -> str:
+    inside = "".join(_panel_html(panel, stills.get(panel.place, PanelImage())) for panel in row)
     return f'<div style="display:flex;flex-wrap:wrap;gap:16px;margin:0 0 16px">{inside}</div>'
 
 
-def _panel_html(panel: PlacedPanel, still: Still) -> str:
-    style = f"flex:{panel.share:g} 1 0;min-width:min(100%,{_LEAST_WIDTH}px);margin:0"
+def _panel_html(panel: LaidOutPanel, still: PanelImage) -> str:
+    style = f"flex:{panel.share:g} 1 0;min-width:min(100%,{_MIN_WIDTH}px);margin:0"
     if panel.kind == dashboards.TEXT:
         from ...model.markdown import render_markdown
 
@@ -65,7 +65,7 @@ def _panel_html(panel: PlacedPanel, still: Still) -> str:
     return f'<figure style="{style}">{_picture_html(panel, still)}{caption if panel.caption else ""}</figure>'
 
 
-def _picture_html(panel: PlacedPanel, still: Still) -> str:
+def _picture_html(panel: LaidOutPanel, still: PanelImage) -> str:
     picture = still.picture
     if picture is None:
         words = f"{escape(panel.alt or panel.words)}<br>" if panel.alt or panel.words else ""

@@ -10,12 +10,12 @@ from typing import Any
 
 from ...errors import FigServeError, OutputInvalid
 from ...model import dashboards
-from ...model.figures import Payload
+from ...model.figures import EncodedImage
 from ..figures.captured_plot import CapturedPlot
 from ..figures.display import SHOWN_FORMATS, close_if_inline
 from ..figures.published_figure import Published
 from ..live.registry import worker
-from .panels import PlacedPanel
+from .panels import LaidOutPanel
 
 STILL_LIMIT = 512 * 1024
 """Bytes of one picture in a notebook; a larger one is shown as its thumbnail."""
@@ -26,7 +26,7 @@ LIVE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Still:
+class PanelImage:
     """What stands in a panel's place.
 
     Parameters
@@ -37,14 +37,14 @@ class Still:
         Whether it is HTML, so that a picture is only a stand-in.
     """
 
-    picture: Payload | None = None
+    picture: EncodedImage | None = None
     message: str = ""
     has_page: bool = False
 
 
 def draw_stills(
-    panels: Sequence[PlacedPanel], arguments: Mapping[str, Mapping[str, Any]], seconds: float = LIVE_SECONDS
-) -> dict[str, Still]:
+    panels: Sequence[LaidOutPanel], arguments: Mapping[str, Mapping[str, Any]], seconds: float = LIVE_SECONDS
+) -> dict[str, PanelImage]:
     """A picture for each panel that is no text, by its place.
 
     A panel that fails has its message; the others stand.
@@ -70,20 +70,20 @@ def draw_stills(
     return stills
 
 
-def _drawn(panel: PlacedPanel, arguments: Mapping[str, Any], until: float) -> Still:
+def _drawn(panel: LaidOutPanel, arguments: Mapping[str, Any], until: float) -> PanelImage:
     try:
         if panel.kind == dashboards.LIVE:
-            return Still(draw_live(panel, arguments, max(until - time.monotonic(), 0)))
+            return PanelImage(render_live_panel(panel, arguments, max(until - time.monotonic(), 0)))
         if isinstance(panel.object, (Published, CapturedPlot)):
             picture = panel.object.still()
             has_page = isinstance(panel.object, Published) and panel.object.is_interactive
-            return Still(picture, "" if picture else "It has no picture to show here; see its own page.", has_page)
+            return PanelImage(picture, "" if picture else "It has no picture to show here; see its own page.", has_page)
         return _encoded(panel.object)
     except FigServeError as error:
-        return Still(message=error.message)
+        return PanelImage(message=error.message)
 
 
-def draw_live(panel: PlacedPanel, arguments: Mapping[str, Any], seconds: float) -> Payload:
+def render_live_panel(panel: LaidOutPanel, arguments: Mapping[str, Any], seconds: float) -> EncodedImage:
     """The picture of a live panel for these JSON values, drawn in the thread of live calls.
 
     Raises
@@ -104,10 +104,10 @@ def draw_live(panel: PlacedPanel, arguments: Mapping[str, Any], seconds: float) 
     head, body = answers[0]
     if head.get("error"):
         raise OutputInvalid(head["error"]["message"])
-    return Payload(head["mimetype"], body, head["width"], head["height"], head["dpi"])
+    return EncodedImage(head["mimetype"], body, head["width"], head["height"], head["dpi"])
 
 
-def _encoded(item: Any) -> Still:
+def _encoded(item: Any) -> PanelImage:
     """A plotting object drawn here; where it belongs to a cell that would show it again, not shown again."""
     from ...plotting.encode import encode
 
@@ -116,10 +116,10 @@ def _encoded(item: Any) -> Still:
     has_page = encoded.payloads[0].mimetype == "text/html"
     picture = next((part for part in encoded.payloads if part.mimetype in SHOWN_FORMATS), encoded.thumbnail)
     message = "" if picture else "It is interactive, and has no picture of itself."
-    return Still(picture, message, has_page)
+    return PanelImage(picture, message, has_page)
 
 
-def _bounded(still: Still, picture: Payload, limit: int) -> Still:
+def _bounded(still: PanelImage, picture: EncodedImage, limit: int) -> PanelImage:
     """The same with the picture's thumbnail where it takes more than ``limit`` bytes."""
     if len(picture.data) <= limit:
         return still
@@ -131,6 +131,6 @@ def _bounded(still: Still, picture: Payload, limit: int) -> Still:
         small = None
     if small is None or len(small.data) > STILL_LIMIT:
         words = f"Its picture of {len(picture.data):,} bytes is too large to stand in a notebook."
-        return Still(message=words, has_page=still.has_page)
+        return PanelImage(message=words, has_page=still.has_page)
     # In the size of the picture that it stands for, so that the page keeps its layout.
-    return Still(Payload(small.mimetype, small.data, picture.width, picture.height), has_page=still.has_page)
+    return PanelImage(EncodedImage(small.mimetype, small.data, picture.width, picture.height), has_page=still.has_page)

@@ -16,20 +16,20 @@ from ...errors import FigServeError
 from ...model import dashboards
 from ..figures.published_figure import Published
 from ..live.registry import worker
-from ..live.widget import declared_as, path_of, read_module, require_anywidget
-from .controls import Controls
+from ..live.widget import declaration_state, path_of, read_module, require_anywidget
+from .controls import DashboardControls
 from .static_html import data_url, still_class
-from .stills import Still
+from .stills import PanelImage
 
 if TYPE_CHECKING:
     from .dashboard import Dashboard
-    from .panels import PlacedPanel
+    from .panels import LaidOutPanel
 
 _STYLE = Path(__file__).parents[2] / "static" / "board_widget.css"
 
 
 def make_board_widget(
-    board: Dashboard, stills: Mapping[str, Still], values: Mapping[str, Any], key: str, href: str | None
+    board: Dashboard, stills: Mapping[str, PanelImage], values: Mapping[str, Any], key: str, href: str | None
 ) -> Any:
     """The widget of a dashboard, with these JSON values of its controls at first."""
     controls = board.controls
@@ -49,9 +49,9 @@ def make_board_widget(
     )
 
 
-def _panel_json(panel: PlacedPanel, still: Still | None, drawn: dict[str, Any]) -> dict[str, Any]:
+def _panel_json(panel: LaidOutPanel, still: PanelImage | None, drawn: dict[str, Any]) -> dict[str, Any]:
     """What the page knows of a panel; ``drawn`` is what its still was drawn with."""
-    still = still or Still()
+    still = still or PanelImage()
     described: dict[str, Any] = {
         "place": panel.place,
         "kind": panel.kind,
@@ -66,7 +66,7 @@ def _panel_json(panel: PlacedPanel, still: Still | None, drawn: dict[str, Any]) 
 
         return described | {"html": render_markdown(panel.markdown)}
     if panel.kind == dashboards.LIVE:
-        described |= {"path": path_of(panel.object), "declared": declared_as(panel.object)}
+        described |= {"path": path_of(panel.object), "declared": declaration_state(panel.object)}
         described |= {"fixed": dict(panel.fixed), "drawn": drawn}
     if isinstance(panel.object, Published):
         described["published"] = _published_json(panel, panel.object)
@@ -77,7 +77,7 @@ def _panel_json(panel: PlacedPanel, still: Still | None, drawn: dict[str, Any]) 
     return described
 
 
-def _published_json(panel: PlacedPanel, figure: Published) -> dict[str, Any]:
+def _published_json(panel: LaidOutPanel, figure: Published) -> dict[str, Any]:
     """By what the page follows a published figure; its alternative text too, unless the panel has its own."""
     has_own_alt = panel.given_alt is not None
     return {"figure": figure.id, "path": figure.path, "version": figure.version, "has_own_alt": has_own_alt}
@@ -89,7 +89,7 @@ def _widget_class() -> Any:
     import anywidget
     import traitlets
 
-    class BoardWidget(anywidget.AnyWidget):
+    class DashboardWidget(anywidget.AnyWidget):
         """``params`` holds the value of each control; observe it, set it, link it."""
 
         _esm = read_module("board_view.js", "board_figure.js", "board_widget.js")
@@ -105,7 +105,7 @@ def _widget_class() -> Any:
 
         def __init__(self, board: Any, **traits: Any) -> None:
             self._board = board
-            self._controls: Controls = board.controls
+            self._controls: DashboardControls = board.controls
             super().__init__(**traits)
             self.on_msg(_answer)
 
@@ -124,7 +124,7 @@ def _widget_class() -> Any:
                 raise traitlets.TraitError(error.message) from error
             return checked
 
-    return BoardWidget
+    return DashboardWidget
 
 
 def _answer(widget: Any, message: Any, _buffers: Any) -> None:
@@ -140,7 +140,7 @@ def _answer(widget: Any, message: Any, _buffers: Any) -> None:
         _send_page(widget, panel, message)
 
 
-def _draw(widget: Any, panel: PlacedPanel, message: dict[str, Any]) -> None:
+def _draw(widget: Any, panel: LaidOutPanel, message: dict[str, Any]) -> None:
     def reply(head: dict[str, Any], body: bytes) -> None:
         error = head.get("error") or {}
         content = {"rid": message.get("rid"), "error": error.get("message"), "mimetype": head.get("mimetype")}
@@ -151,7 +151,7 @@ def _draw(widget: Any, panel: PlacedPanel, message: dict[str, Any]) -> None:
     worker.submit({"name": panel.object.name, "arguments": arguments, "format": form}, reply)
 
 
-def _send_page(widget: Any, panel: PlacedPanel, message: dict[str, Any]) -> None:
+def _send_page(widget: Any, panel: LaidOutPanel, message: dict[str, Any]) -> None:
     try:
         page, error = _page_of(panel.object), None
     except FigServeError as failure:

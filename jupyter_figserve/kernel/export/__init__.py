@@ -1,1 +1,1 @@
-"""TODO."""
+"""Saving a dashboard as one HTML, PDF or ZIP file. Kernel."""

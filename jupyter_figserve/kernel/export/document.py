@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...errors import TooLarge
-from ...model.figures import Payload, digest_of
+from ...model.figures import EncodedImage, sha256_hex
 from ...model.parameters import Parameter
-from ..dashboards.controls import Control
-from ..dashboards.panels import PlacedPanel
-from .parameter_grid import Axis, Grid
+from ..dashboards.controls import DashboardControl
+from ..dashboards.panels import LaidOutPanel
+from .parameter_grid import ParameterAxis, ParameterGrid
 
 if TYPE_CHECKING:
     from ..dashboards.dashboard import Dashboard
@@ -20,14 +20,14 @@ HTML = "text/html"
 
 
 @dataclass(frozen=True)
-class Shot:
+class ExportedImage:
     """A panel in one state: a picture, or why there is none."""
 
     digest: str | None = None
     message: str = ""
 
 
-class Pictures:
+class ImageStore:
     """Pictures by their digests.
 
     Parameters
@@ -38,10 +38,10 @@ class Pictures:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._kept: dict[str, Payload] = {}
+        self._kept: dict[str, EncodedImage] = {}
         self.size = 0
 
-    def keep(self, picture: Payload) -> Shot:
+    def keep(self, picture: EncodedImage) -> ExportedImage:
         """Its place; an equal one is there already.
 
         Raises
@@ -49,7 +49,7 @@ class Pictures:
         TooLarge
             When there is no room for it.
         """
-        digest = digest_of(picture.data)
+        digest = sha256_hex(picture.data)
         if digest not in self._kept:
             self.size += len(picture.data)
             if self.size > self.most:
@@ -58,20 +58,20 @@ class Pictures:
                     ' controls wider steps, take smaller figures or format="png", or raise max_bytes.'
                 )
             self._kept[digest] = picture
-        return Shot(digest)
+        return ExportedImage(digest)
 
-    def __getitem__(self, digest: str) -> Payload:
+    def __getitem__(self, digest: str) -> EncodedImage:
         return self._kept[digest]
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def items(self) -> list[tuple[str, Payload]]:
+    def items(self) -> list[tuple[str, EncodedImage]]:
         return list(self._kept.items())
 
 
 @dataclass(frozen=True)
-class SavedPanel:
+class ExportPanel:
     """One panel with all its states.
 
     Parameters
@@ -82,18 +82,18 @@ class SavedPanel:
         In the order of the grid's states; one for a figure, none for text.
     """
 
-    panel: PlacedPanel
-    grid: Grid | None = None
-    shots: tuple[Shot, ...] = ()
+    panel: LaidOutPanel
+    grid: ParameterGrid | None = None
+    shots: tuple[ExportedImage, ...] = ()
 
     @property
-    def first(self) -> Shot:
+    def first(self) -> ExportedImage:
         """What it shows before anybody moves a control."""
         return self.shots[self.grid.first if self.grid else 0]
 
 
 @dataclass(frozen=True)
-class SavedBoard:
+class ExportDocument:
     """Everything that a file has.
 
     Parameters
@@ -106,28 +106,28 @@ class SavedBoard:
 
     title: str
     theme: str | None
-    rows: tuple[tuple[SavedPanel, ...], ...]
-    pictures: Pictures
-    axes: Mapping[str, Axis] = field(default_factory=dict)
-    fixed: tuple[Control, ...] = ()
+    rows: tuple[tuple[ExportPanel, ...], ...]
+    pictures: ImageStore
+    axes: Mapping[str, ParameterAxis] = field(default_factory=dict)
+    fixed: tuple[DashboardControl, ...] = ()
 
     @classmethod
     def of(
         cls,
         board: Dashboard,
-        pictures: Pictures,
-        shots: Mapping[str, tuple[Shot, ...]],
-        grids: Mapping[str, Grid],
-        axes: Mapping[str, Axis],
-        fixed: tuple[Control, ...],
-    ) -> SavedBoard:
+        pictures: ImageStore,
+        shots: Mapping[str, tuple[ExportedImage, ...]],
+        grids: Mapping[str, ParameterGrid],
+        axes: Mapping[str, ParameterAxis],
+        fixed: tuple[DashboardControl, ...],
+    ) -> ExportDocument:
         rows = tuple(
-            tuple(SavedPanel(panel, grids.get(panel.place), shots.get(panel.place, ())) for panel in row)
+            tuple(ExportPanel(panel, grids.get(panel.place), shots.get(panel.place, ())) for panel in row)
             for row in board.rows
         )
         return cls(board.title, board.theme, rows, pictures, axes, fixed)
 
-    def picture_of(self, shot: Shot) -> Payload | None:
+    def picture_of(self, shot: ExportedImage) -> EncodedImage | None:
         return None if shot.digest is None else self.pictures[shot.digest]
 
     def notes(self) -> list[str]:
@@ -154,7 +154,7 @@ def value_words(value: Any) -> str:
     return ", ".join(map(value_words, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
-def _thinned(grid: Grid) -> list[str]:
+def _thinned(grid: ParameterGrid) -> list[str]:
     said = [
         f"{label_of(axis.parameter)} stays at {value_words(axis.values[axis.first])} in panel {grid.place}."
         for axis in grid.held

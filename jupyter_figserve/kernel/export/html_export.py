@@ -16,12 +16,12 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from ...model import dashboards
-from ...model.figures import Payload
+from ...model.figures import EncodedImage
 from ...model.formats import get_format_of_mimetype
 from ...model.markdown import render_markdown
-from .document import HTML, SavedBoard, SavedPanel, Shot, label_of, value_words
+from .document import HTML, ExportDocument, ExportedImage, ExportPanel, label_of, value_words
 from .panel_images import shown_size
-from .parameter_grid import Axis
+from .parameter_grid import ParameterAxis
 
 FOLDER = "pictures"
 _PACKAGE = Path(__file__).parents[2]
@@ -30,15 +30,15 @@ _FIRST_DAY = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip can say, so that equal boards give equal bytes."""
 _NAME_LENGTH = 16
 
-Address = Callable[[str, Payload], str]
+Address = Callable[[str, EncodedImage], str]
 
 
-def html_page(board: SavedBoard) -> bytes:
+def html_page(board: ExportDocument) -> bytes:
     """One file with everything inside."""
     return _render(board, lambda _digest, picture: _data_url(picture), "data:")
 
 
-def zip_folder(board: SavedBoard) -> bytes:
+def zip_folder(board: ExportDocument) -> bytes:
     """``index.html`` and its pictures as files beside it."""
     buffer = io.BytesIO()
     with ZipFile(buffer, "w") as file:
@@ -57,15 +57,15 @@ def _write(file: ZipFile, name: str, data: bytes) -> None:
     file.writestr(info, data, ZIP_DEFLATED if is_text else ZIP_STORED)
 
 
-def _file_name(digest: str, picture: Payload) -> str:
+def _file_name(digest: str, picture: EncodedImage) -> str:
     return f"{FOLDER}/{digest[:_NAME_LENGTH]}.{get_format_of_mimetype(picture.mimetype).name}"
 
 
-def _data_url(picture: Payload) -> str:
+def _data_url(picture: EncodedImage) -> str:
     return f"data:{picture.mimetype};base64,{base64.b64encode(picture.data).decode()}"
 
 
-def _render(board: SavedBoard, address: Address, images: str) -> bytes:
+def _render(board: ExportDocument, address: Address, images: str) -> bytes:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -73,7 +73,7 @@ def _render(board: SavedBoard, address: Address, images: str) -> bytes:
     )
     environment.globals |= {"label_of": label_of, "words": value_words, "markdown": render_markdown}
     style, script = "\n".join([*map(_static, _STYLES), _columns(board)]), _static("saved.js")
-    view = _View(board, address)
+    view = _TemplateContext(board, address)
     page = environment.get_template("saved.html").render(
         board=board,
         view=view,
@@ -90,7 +90,7 @@ def _static(name: str) -> str:
     return (_PACKAGE / "static" / name).read_text(encoding="utf-8")
 
 
-def _columns(board: SavedBoard) -> str:
+def _columns(board: ExportDocument) -> str:
     """Shares as columns; a style attribute is not allowed in the page."""
     rows = [
         f".row-{number} {{ --columns: {' '.join(f'minmax(0, {saved.panel.share:g}fr)' for saved in row)}; }}"
@@ -104,44 +104,44 @@ def _inert_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
-class _View:
+class _TemplateContext:
     """What the template asks of a board."""
 
-    def __init__(self, board: SavedBoard, address: Address) -> None:
+    def __init__(self, board: ExportDocument, address: Address) -> None:
         self._board = board
         self._address = address
         self._numbers = {digest: number for number, (digest, _) in enumerate(board.pictures.items())}
 
     @property
-    def shared(self) -> list[Axis]:
+    def shared(self) -> list[ParameterAxis]:
         return [axis for axis in self._board.axes.values() if axis.control.is_shared]
 
-    def own(self, saved: SavedPanel) -> list[Axis]:
+    def own(self, saved: ExportPanel) -> list[ParameterAxis]:
         """Those of a panel alone, where it is drawn for more than one of their positions."""
         axes = saved.grid.axes if saved.grid else ()
         return [axis for axis in axes if not axis.control.is_shared]
 
-    def picture(self, shot: Shot) -> Payload | None:
+    def picture(self, shot: ExportedImage) -> EncodedImage | None:
         return self._board.picture_of(shot)
 
-    def number(self, shot: Shot) -> int:
+    def number(self, shot: ExportedImage) -> int:
         return self._numbers[shot.digest or ""]
 
-    def source(self, shot: Shot) -> str:
+    def source(self, shot: ExportedImage) -> str:
         picture = self._board.picture_of(shot)
         assert picture is not None
         return self._address(shot.digest or "", picture)
 
-    def document(self, shot: Shot) -> str:
+    def document(self, shot: ExportedImage) -> str:
         picture = self._board.picture_of(shot)
         assert picture is not None
         return picture.data.decode("utf-8", "replace")
 
-    def is_page(self, shot: Shot) -> bool:
+    def is_page(self, shot: ExportedImage) -> bool:
         picture = self._board.picture_of(shot)
         return picture is not None and picture.mimetype == HTML
 
-    def size(self, shot: Shot) -> tuple[int, int] | None:
+    def size(self, shot: ExportedImage) -> tuple[int, int] | None:
         picture = self._board.picture_of(shot)
         return shown_size(picture) if picture else None
 
@@ -159,12 +159,12 @@ class _View:
             ],
         }
 
-    def _written(self, digest: str, picture: Payload) -> dict[str, Any]:
+    def _written(self, digest: str, picture: EncodedImage) -> dict[str, Any]:
         if picture.mimetype == HTML:
             return {"page": picture.data.decode("utf-8", "replace")}
         return {"source": self._address(digest, picture), "size": shown_size(picture)}
 
-    def _states(self, saved: SavedPanel) -> dict[str, Any]:
+    def _states(self, saved: ExportPanel) -> dict[str, Any]:
         assert saved.grid is not None
         return {
             "axes": [axis.key for axis in saved.grid.axes],
@@ -173,7 +173,7 @@ class _View:
         }
 
 
-def _policy(board: SavedBoard, images: str, style: str, script: str) -> str:
+def _policy(board: ExportDocument, images: str, style: str, script: str) -> str:
     """The page's Content Security Policy. Source: CSP level 3, section 2.4; a frame's document inherits it.
 
     The scripts of interactive figures may run by their digests, and run only in their frames, which have no origin.

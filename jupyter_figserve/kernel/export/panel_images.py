@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import CodeFailed, FigServeError, OutputInvalid, UnsupportedType
-from ...model.figures import Payload
+from ...model.figures import EncodedImage
 from ...model.formats import get_format
-from ..dashboards.panels import PlacedPanel
+from ..dashboards.panels import LaidOutPanel
 from ..figures.captured_plot import CapturedPlot
 from ..figures.display import SHOWN_FORMATS, close_if_inline
 from ..figures.published_figure import Published
@@ -32,7 +32,7 @@ PNG: Forms = (("png", SCREEN_DPI), ("svg", None), ("html", None))
 PRINTED: Forms = (("png", PRINT_DPI),)
 
 
-def draw_live(panel: PlacedPanel, arguments: Mapping[str, Any], forms: Forms) -> Payload:
+def render_live_panel(panel: LaidOutPanel, arguments: Mapping[str, Any], forms: Forms) -> EncodedImage:
     """A live panel with these JSON values, in the first form that it has, drawn in the thread of live calls.
 
     Raises
@@ -49,7 +49,7 @@ def draw_live(panel: PlacedPanel, arguments: Mapping[str, Any], forms: Forms) ->
     raise AssertionError("no form was asked for")
 
 
-def draw_detached(panel: PlacedPanel, arguments: Mapping[str, Any], forms: Forms) -> Payload:
+def render_detached_panel(panel: LaidOutPanel, arguments: Mapping[str, Any], forms: Forms) -> EncodedImage:
     """The same from the server's sandbox, by any thread; here where the sandbox has no time or no such form.
 
     Raises
@@ -66,10 +66,10 @@ def draw_detached(panel: PlacedPanel, arguments: Mapping[str, Any], forms: Forms
     except CodeFailed:
         raise
     except FigServeError:
-        return draw_live(panel, arguments, forms)
+        return render_live_panel(panel, arguments, forms)
 
 
-def draw_figure(panel: PlacedPanel, forms: Forms) -> Payload:
+def draw_figure(panel: LaidOutPanel, forms: Forms) -> EncodedImage:
     """What is no live figure.
 
     Raises
@@ -84,14 +84,14 @@ def draw_figure(panel: PlacedPanel, forms: Forms) -> Payload:
     return _encoded(panel.object, forms)
 
 
-def best_forms(smaller: Payload | None, format: str | None) -> Forms:
+def preferred_formats(smaller: EncodedImage | None, format: str | None) -> Forms:
     """The forms for a panel, by the SVG of its first state: sharp at any size, while that is not too much."""
     if format is not None:
         return SVG if format == "svg" else PNG
     return SVG if smaller is not None and len(smaller.data) <= SVG_LIMIT else PNG
 
 
-def shown_size(picture: Payload) -> tuple[int, int] | None:
+def shown_size(picture: EncodedImage) -> tuple[int, int] | None:
     """Pixels of CSS that it takes, None when unknown."""
     if not picture.width or not picture.height:
         return None
@@ -100,7 +100,7 @@ def shown_size(picture: Payload) -> tuple[int, int] | None:
     return round(picture.width * scale), round(picture.height * scale)
 
 
-def _call(panel: PlacedPanel, arguments: dict[str, Any], name: str, dpi: float | None) -> Payload:
+def _call(panel: LaidOutPanel, arguments: dict[str, Any], name: str, dpi: float | None) -> EncodedImage:
     done = threading.Event()
     answers: list[tuple[dict[str, Any], bytes]] = []
 
@@ -115,10 +115,10 @@ def _call(panel: PlacedPanel, arguments: dict[str, Any], name: str, dpi: float |
     error = head.get("error")
     if error:
         raise _ERRORS.get(error.get("type"), OutputInvalid)(error["message"])
-    return Payload(head["mimetype"], body, head["width"], head["height"], head["dpi"])
+    return EncodedImage(head["mimetype"], body, head["width"], head["height"], head["dpi"])
 
 
-def _encoded(item: Any, forms: Forms) -> Payload:
+def _encoded(item: Any, forms: Forms) -> EncodedImage:
     """A plotting object drawn here; what is interactive stays so where HTML is among the forms."""
     from ...plotting.encode import encode
     from ...plotting.resolve import find_figure
@@ -126,17 +126,17 @@ def _encoded(item: Any, forms: Forms) -> Payload:
     found = find_figure(item)
     if found is not None:
         name, dpi = forms[0]
-        encoded = encode(found, (name,), dpi=dpi, wants_thumbnail=False)
+        encoded = encode(found, (name,), dpi=dpi, with_thumbnail=False)
         close_if_inline(encoded.figure)
         return encoded.payloads[0]
     # Of those that draw themselves: what they are, else a picture of them.
-    payloads = encode(item, wants_thumbnail=False).payloads
+    payloads = encode(item, with_thumbnail=False).payloads
     names = ["text/html"] if ("html", None) in forms else []
     wanted = [part for kind in (*names, *SHOWN_FORMATS) for part in payloads if part.mimetype == kind]
-    return wanted[0] if wanted else encode(item, ("png",), wants_thumbnail=False).payloads[0]
+    return wanted[0] if wanted else encode(item, ("png",), with_thumbnail=False).payloads[0]
 
 
-def _published(item: Published, forms: Forms) -> Payload:
+def _published(item: Published, forms: Forms) -> EncodedImage:
     """Drawn anew by the server where it can; else what it has."""
     if item.is_redrawable:
         for name, dpi in forms[:1]:
@@ -147,7 +147,7 @@ def _published(item: Published, forms: Forms) -> Payload:
     return _still(item)
 
 
-def _still(item: Published | CapturedPlot) -> Payload:
+def _still(item: Published | CapturedPlot) -> EncodedImage:
     picture = item.still()
     if picture is None:
         raise OutputInvalid("It has no picture to show here; see its own page.")

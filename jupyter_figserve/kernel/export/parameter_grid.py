@@ -10,15 +10,15 @@ from datetime import date, timedelta
 from typing import Any
 
 from ...model.parameters import Parameter
-from ..dashboards.controls import Control
-from ..dashboards.panels import PlacedPanel
+from ..dashboards.controls import DashboardControl
+from ..dashboards.panels import LaidOutPanel
 
-MOST_POSITIONS = 201
+MAX_POSITIONS = 201
 """Of one control; a number with more has as many of them, evenly."""
 
 
 @dataclass(frozen=True)
-class Axis:
+class ParameterAxis:
     """The positions that a control has in a file.
 
     Parameters
@@ -31,7 +31,7 @@ class Axis:
         Whether these are all that the parameter allows.
     """
 
-    control: Control
+    control: DashboardControl
     values: tuple[Any, ...]
     is_line: bool
     is_whole: bool = True
@@ -55,7 +55,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Grid:
+class ParameterGrid:
     """What one panel is drawn for.
 
     Parameters
@@ -69,9 +69,9 @@ class Grid:
     """
 
     place: str
-    axes: tuple[Axis, ...]
+    axes: tuple[ParameterAxis, ...]
     drawn: tuple[tuple[int, ...], ...]
-    held: tuple[Axis, ...] = ()
+    held: tuple[ParameterAxis, ...] = ()
 
     @property
     def count(self) -> int:
@@ -98,14 +98,14 @@ class Grid:
             yield held | moved
 
 
-def find_axis(control: Control) -> Axis | None:
+def find_axis(control: DashboardControl) -> ParameterAxis | None:
     """The positions of a control, None where a file cannot have them all nor some evenly: its default stays."""
     parameter = control.parameter
     if parameter.many:
         return None
     if parameter.kind in ("choice", "bool"):
         values = list(parameter.choices) if parameter.kind == "choice" else [False, True]
-        return Axis(control, tuple([None, *values] if parameter.is_optional else values), is_line=False)
+        return ParameterAxis(control, tuple([None, *values] if parameter.is_optional else values), is_line=False)
     if parameter.is_optional or parameter.minimum is None or parameter.maximum is None:
         return None
     if parameter.kind in ("int", "float"):
@@ -117,7 +117,7 @@ def find_axis(control: Control) -> Axis | None:
     return _line(control, *steps)
 
 
-def make_grid(panel: PlacedPanel, axes: Mapping[str, Axis], most: int) -> Grid:
+def make_grid(panel: LaidOutPanel, axes: Mapping[str, ParameterAxis], most: int) -> ParameterGrid:
     """The grid of a panel over these axes, thinned to ``most`` pictures.
 
     Numbers get fewer steps first, evenly, with their ends and their default; then whole controls stay at their default,
@@ -132,10 +132,10 @@ def make_grid(panel: PlacedPanel, axes: Mapping[str, Axis], most: int) -> Grid:
     chosen = [(axis, _chosen(axis, count)) for axis, count in zip(own, counts, strict=True)]
     moving = [(axis, drawn) for axis, drawn in chosen if len(drawn) > 1]
     held = tuple(axis for axis, drawn in chosen if len(drawn) == 1 < len(axis.values))
-    return Grid(panel.place, tuple(axis for axis, _ in moving), tuple(drawn for _, drawn in moving), held)
+    return ParameterGrid(panel.place, tuple(axis for axis, _ in moving), tuple(drawn for _, drawn in moving), held)
 
 
-def _chosen(axis: Axis, count: int) -> tuple[int, ...]:
+def _chosen(axis: ParameterAxis, count: int) -> tuple[int, ...]:
     """That many positions, evenly, with both ends and the default."""
     if count == 1:
         return (axis.first,)
@@ -151,12 +151,12 @@ def _spread(length: int, count: int) -> list[int]:
     return [round(index * (length - 1) / (count - 1)) for index in range(count)] if count > 1 else [0]
 
 
-def _line(control: Control, steps: int, at: Any) -> Axis:
+def _line(control: DashboardControl, steps: int, at: Any) -> ParameterAxis:
     """The axis of positions ``at(0)`` to ``at(steps)`` and the last bound, with the default in its place."""
     parameter = control.parameter
-    chosen = _spread(steps + 1, min(steps + 1, MOST_POSITIONS - 1))
+    chosen = _spread(steps + 1, min(steps + 1, MAX_POSITIONS - 1))
     values = {*map(at, chosen), parameter.default}
-    return Axis(control, tuple(sorted(values)), is_line=True, is_whole=len(chosen) == steps + 1)
+    return ParameterAxis(control, tuple(sorted(values)), is_line=True, is_whole=len(chosen) == steps + 1)
 
 
 def _number_steps(parameter: Parameter) -> tuple[int, Any]:
@@ -165,7 +165,7 @@ def _number_steps(parameter: Parameter) -> tuple[int, Any]:
     assert isinstance(low, (int, float))
     assert isinstance(high, (int, float))
     is_whole = parameter.kind == "int"
-    step = parameter.step or (1 if is_whole else (high - low) / (MOST_POSITIONS - 2))
+    step = parameter.step or (1 if is_whole else (high - low) / (MAX_POSITIONS - 2))
     steps = math.floor((high - low) / step * (1 + 1e-12)) if step > 0 else 0
 
     def at(index: int) -> int | float:
@@ -182,7 +182,7 @@ def _date_steps(parameter: Parameter) -> tuple[int, Any]:
     return (high - low).days // step, lambda index: (low + timedelta(days=index * step)).isoformat()
 
 
-def find_axes(controls: Sequence[Control]) -> tuple[dict[str, Axis], list[Control]]:
+def find_axes(controls: Sequence[DashboardControl]) -> tuple[dict[str, ParameterAxis], list[DashboardControl]]:
     """The axes by key, and the controls that have none."""
     found = {control.key: find_axis(control) for control in controls}
     return (

@@ -7,44 +7,44 @@ from typing import TYPE_CHECKING
 
 from ...model import dashboards
 from ...model.markdown import render_markdown
-from .document import SavedBoard, SavedPanel, label_of, value_words
+from .document import ExportDocument, ExportPanel, label_of, value_words
 
 if TYPE_CHECKING:
-    from .pdf_layout import Block, Cell
+    from .pdf_layout import PageCell, TextBlock
 
 _KINDS = {"h1": "heading", "h2": "heading", "h3": "heading", "h4": "heading", "h5": "heading", "h6": "heading",
           "p": "text", "li": "item", "pre": "code", "tr": "text"}  # fmt: skip
 
 
-def pdf_pages(board: SavedBoard) -> bytes:
+def pdf_pages(board: ExportDocument) -> bytes:
     """A PDF with as many pages as the dashboard has rows."""
-    from .pdf_layout import Sheet, print_sheets
+    from .pdf_layout import Page, print_sheets
 
     count = len(board.rows)
     sheets = [
-        Sheet(board.title, tuple(_cell(board, saved) for saved in row), f"{number} of {count}" if count > 1 else "")
+        Page(board.title, tuple(_cell(board, saved) for saved in row), f"{number} of {count}" if count > 1 else "")
         for number, row in enumerate(board.rows, 1)
     ]
     return print_sheets(sheets, board.title)
 
 
-def _cell(board: SavedBoard, saved: SavedPanel) -> Cell:
-    from .pdf_layout import Block, Cell
+def _cell(board: ExportDocument, saved: ExportPanel) -> PageCell:
+    from .pdf_layout import PageCell, TextBlock
 
     panel = saved.panel
     if panel.kind == dashboards.TEXT:
-        return Cell(panel.share, None, tuple(text_blocks(panel.markdown)))
+        return PageCell(panel.share, None, tuple(text_blocks(panel.markdown)))
     picture = board.picture_of(saved.first)
-    blocks = [] if picture else [Block("text", saved.first.message)]
+    blocks = [] if picture else [TextBlock("text", saved.first.message)]
     if panel.caption:
-        blocks.append(Block("caption", panel.caption))
+        blocks.append(TextBlock("caption", panel.caption))
     if panel.parameters.items:
         values = ", ".join(f"{label_of(item)}: {value_words(item.default)}" for item in panel.parameters.items)
-        blocks.append(Block("quiet", values))
-    return Cell(panel.share, picture.data if picture else None, tuple(blocks))
+        blocks.append(TextBlock("quiet", values))
+    return PageCell(panel.share, picture.data if picture else None, tuple(blocks))
 
 
-def text_blocks(markdown: str) -> list[Block]:
+def text_blocks(markdown: str) -> list[TextBlock]:
     """A Markdown text as paragraphs without markup."""
     parser = _Blocks()
     parser.feed(render_markdown(markdown))
@@ -57,7 +57,7 @@ class _Blocks(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[Block] = []
+        self.found: list[TextBlock] = []
         self._lists: list[int | None] = []
         self._is_code = False
 
@@ -91,7 +91,7 @@ class _Blocks(HTMLParser):
         return {"  " * (len(self._lists) - 1) + ("• " if number is None else f"{number - 1}. ")}
 
     def _begin(self, tag: str) -> None:
-        from .pdf_layout import Block
+        from .pdf_layout import TextBlock
 
         self._is_code = tag == "pre"
         text = ""
@@ -100,13 +100,13 @@ class _Blocks(HTMLParser):
             if number is not None:
                 self._lists[-1] = number + 1
             text = next(iter(self._marks()))
-        self.found.append(Block(_KINDS[tag], text))
+        self.found.append(TextBlock(_KINDS[tag], text))
 
     def _add(self, text: str) -> None:
-        from .pdf_layout import Block
+        from .pdf_layout import TextBlock
 
         if not self.found:
-            self.found.append(Block("text", ""))
+            self.found.append(TextBlock("text", ""))
         last = self.found[-1]
         if text.strip() or (last.text and last.text.strip()):
-            self.found[-1] = Block(last.kind, last.text + text)
+            self.found[-1] = TextBlock(last.kind, last.text + text)

@@ -25,17 +25,17 @@ _MARGIN, _GAP = 0.55, 0.3
 _POINTS = 72
 _LEADING = 1.35
 _SIZES = {"title": 17.0, "heading": 13.0, "text": 10.0, "item": 10.0, "code": 9.0, "caption": 9.0, "quiet": 8.0}
-_LEAST_SCALE = 0.5
+_MIN_SCALE = 0.5
 """To which a long text shrinks before its end is left out."""
 _INK, _QUIET = "#1d1f23", "#5c6370"
-_MOST_CHARACTERS = 8_000
+_MAX_CHARACTERS = 8_000
 """Of a paragraph: more than a page can hold."""
 _FIRST_FONT = "DejaVu Sans"
 _FONT_FILES = (".ttf", ".otf", ".ttc")
 
 
 @dataclass(frozen=True)
-class Block:
+class TextBlock:
     """A paragraph; ``kind`` is a row of the table of sizes."""
 
     kind: str
@@ -43,7 +43,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Cell:
+class PageCell:
     """One place of a page.
 
     Parameters
@@ -56,19 +56,19 @@ class Cell:
 
     share: float
     picture: bytes | None = None
-    blocks: tuple[Block, ...] = ()
+    blocks: tuple[TextBlock, ...] = ()
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Page:
     """One page: its cells side by side below a title."""
 
     title: str
-    cells: tuple[Cell, ...] = field(default_factory=tuple)
+    cells: tuple[PageCell, ...] = field(default_factory=tuple)
     foot: str = ""
 
 
-def print_sheets(sheets: Sequence[Sheet], title: str) -> bytes:
+def print_sheets(sheets: Sequence[Page], title: str) -> bytes:
     """A PDF with a page for each sheet; equal sheets give equal bytes."""
     import matplotlib
     from matplotlib.backends.backend_pdf import PdfPages
@@ -89,12 +89,12 @@ def print_sheets(sheets: Sequence[Sheet], title: str) -> bytes:
     return buffer.getvalue()
 
 
-def _draw(figure: Figure, sheet: Sheet) -> None:
+def _draw(figure: Figure, sheet: Page) -> None:
     top = HEIGHT - _MARGIN
-    top -= _write(figure, [Block("title", sheet.title)], _MARGIN, top, WIDTH - 2 * _MARGIN, HEIGHT / 4) + _GAP / 2
+    top -= _write(figure, [TextBlock("title", sheet.title)], _MARGIN, top, WIDTH - 2 * _MARGIN, HEIGHT / 4) + _GAP / 2
     bottom = _MARGIN + 0.2
     if sheet.foot:
-        _write(figure, [Block("quiet", sheet.foot)], _MARGIN, _MARGIN, WIDTH - 2 * _MARGIN, 0.3)
+        _write(figure, [TextBlock("quiet", sheet.foot)], _MARGIN, _MARGIN, WIDTH - 2 * _MARGIN, 0.3)
     width = WIDTH - 2 * _MARGIN - _GAP * (len(sheet.cells) - 1)
     left, whole = _MARGIN, sum(cell.share for cell in sheet.cells)
     for cell in sheet.cells:
@@ -103,12 +103,12 @@ def _draw(figure: Figure, sheet: Sheet) -> None:
         left += own + _GAP
 
 
-def _draw_cell(figure: Figure, cell: Cell, left: float, top: float, width: float, height: float) -> None:
+def _draw_cell(figure: Figure, cell: PageCell, left: float, top: float, width: float, height: float) -> None:
     if cell.picture is not None:
         try:
             pixels = pixels_of(open_image(cell.picture))
         except FigServeError as error:
-            cell = Cell(cell.share, None, (Block("text", error.message), *cell.blocks))
+            cell = PageCell(cell.share, None, (TextBlock("text", error.message), *cell.blocks))
         else:
             below = min(sum(_height(figure, block, width, 1) for block in cell.blocks) + 0.1, height / 2)
             scale = min(width / pixels.shape[1], (height - below) / pixels.shape[0])
@@ -120,10 +120,10 @@ def _draw_cell(figure: Figure, cell: Cell, left: float, top: float, width: float
     _write(figure, cell.blocks, left, top, width, height)
 
 
-def _write(figure: Figure, blocks: Sequence[Block], left: float, top: float, width: float, height: float) -> float:
+def _write(figure: Figure, blocks: Sequence[TextBlock], left: float, top: float, width: float, height: float) -> float:
     """Set the blocks below each other, smaller where they are too much; inches that they take."""
     scale = 1.0
-    while scale > _LEAST_SCALE and sum(_height(figure, block, width, scale) for block in blocks) > height:
+    while scale > _MIN_SCALE and sum(_height(figure, block, width, scale) for block in blocks) > height:
         scale *= 0.85
     at = 0.0
     for block in blocks:
@@ -138,22 +138,22 @@ def _write(figure: Figure, blocks: Sequence[Block], left: float, top: float, wid
     return at
 
 
-def _height(figure: Figure, block: Block, width: float, scale: float) -> float:
+def _height(figure: Figure, block: TextBlock, width: float, scale: float) -> float:
     size = _SIZES[block.kind] * scale
     return (len(_lines(figure, block, width, size)) * _LEADING + 0.4) * size / _POINTS
 
 
-def _looks(block: Block, size: float) -> dict[str, Any]:
+def _looks(block: TextBlock, size: float) -> dict[str, Any]:
     is_strong = block.kind in ("title", "heading")
     looks: dict[str, Any] = {"size": size, "color": _QUIET if block.kind in ("caption", "quiet") else _INK}
     return looks | {"weight": "bold"} if is_strong else looks
 
 
-def _lines(figure: Figure, block: Block, width: float, size: float) -> list[str]:
+def _lines(figure: Figure, block: TextBlock, width: float, size: float) -> list[str]:
     """The text broken where it is too wide: at spaces, else anywhere."""
     measure = _measure(figure, block, size)
     lines = []
-    for given in block.text[:_MOST_CHARACTERS].split("\n"):
+    for given in block.text[:_MAX_CHARACTERS].split("\n"):
         line = ""
         for word in _pieces(given.split(" "), width, measure):
             longer = f"{line} {word}" if line else word
@@ -175,7 +175,7 @@ def _pieces(words: Sequence[str], width: float, measure: Any) -> Iterator[str]:
         yield word
 
 
-def _measure(figure: Figure, block: Block, size: float) -> Any:
+def _measure(figure: Figure, block: TextBlock, size: float) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.font_manager import FontProperties
 
@@ -192,7 +192,7 @@ def _measure(figure: Figure, block: Block, size: float) -> Any:
     return measure
 
 
-def _characters(sheets: Sequence[Sheet]) -> set[str]:
+def _characters(sheets: Sequence[Page]) -> set[str]:
     texts = [text for sheet in sheets for text in (sheet.title, sheet.foot)]
     texts += [block.text for sheet in sheets for cell in sheet.cells for block in cell.blocks]
     return {character for text in texts for character in text if character.isprintable() and character != " "}

@@ -14,7 +14,7 @@ _SAMPLE = 3
 """Pictures after which bytes and seconds are estimated."""
 
 
-class SavingProgress:
+class ExportProgress:
     """The budget before anything is drawn, then a bar; nothing where nobody looks.
 
     Parameters

@@ -13,26 +13,35 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import FigServeError, InvalidInput, TooLarge
 from ...model import dashboards
-from ...model.figures import Payload
-from ..dashboards.panels import PlacedPanel
-from .document import Pictures, SavedBoard, Shot
+from ...model.figures import EncodedImage
+from ..dashboards.panels import LaidOutPanel
+from .document import ExportDocument, ExportedImage, ImageStore
 from .html_export import html_page, zip_folder
-from .panel_images import PRINTED, SVG, Forms, best_forms, draw_detached, draw_figure, draw_live, message_of
-from .parameter_grid import Axis, find_axes, make_grid
+from .panel_images import (
+    PRINTED,
+    SVG,
+    Forms,
+    draw_figure,
+    message_of,
+    preferred_formats,
+    render_detached_panel,
+    render_live_panel,
+)
+from .parameter_grid import ParameterAxis, find_axes, make_grid
 from .pdf_export import pdf_pages
-from .progress import SavingProgress
+from .progress import ExportProgress
 
 if TYPE_CHECKING:
     from ..dashboards.dashboard import Dashboard
 
-MOST_STATES = 500
+MAX_STATES = 500
 """Pictures of one panel."""
 _AT_ONCE = 4
 """Requests for pictures that a detached function draws."""
-MOST_BYTES = 50 * 2**20
+MAX_BYTES = 50 * 2**20
 """Of all pictures together."""
 FORMATS = ("svg", "png")
-_WRITERS: Mapping[str, Callable[[SavedBoard], bytes]] = {
+_WRITERS: Mapping[str, Callable[[ExportDocument], bytes]] = {
     ".html": html_page,
     ".zip": zip_folder,
     ".pdf": pdf_pages,
@@ -43,8 +52,8 @@ def save_dashboard(
     board: Dashboard,
     path: str | os.PathLike[str],
     *,
-    max_states: int = MOST_STATES,
-    max_bytes: int = MOST_BYTES,
+    max_states: int = MAX_STATES,
+    max_bytes: int = MAX_BYTES,
     format: str | None = None,
     progress: bool = True,
 ) -> Path:
@@ -87,7 +96,7 @@ def save_dashboard(
     if not target.parent.is_dir():
         raise InvalidInput(f"There is no directory {target.parent}; make it first.")
     is_printed = target.suffix.lower() == ".pdf"
-    drawing = _Drawing(board, 1 if is_printed else max_states, max_bytes, format, is_printed=is_printed)
+    drawing = _ExportRun(board, 1 if is_printed else max_states, max_bytes, format, is_printed=is_printed)
     saved = drawing.draw(target.name, progress)
     data = write(saved)
     _replace(target, data)
@@ -95,12 +104,12 @@ def save_dashboard(
     return target
 
 
-class _Drawing:
+class _ExportRun:
     """A board while it is drawn."""
 
     def __init__(self, board: Dashboard, most: int, max_bytes: int, format: str | None, *, is_printed: bool) -> None:
         self._board = board
-        self._pictures = Pictures(max_bytes)
+        self._pictures = ImageStore(max_bytes)
         self._format = format
         self._is_printed = is_printed
         self._axes, self._fixed = find_axes(board.controls.items)
@@ -109,15 +118,15 @@ class _Drawing:
         figures = sum(panel.kind == dashboards.FIGURE for panel in board.panels)
         self._total = figures + sum(grid.count for grid in self._grids.values())
 
-    def draw(self, name: str, is_told: bool) -> SavedBoard:
-        self.progress = SavingProgress(self._total, is_wanted=is_told)
+    def draw(self, name: str, is_told: bool) -> ExportDocument:
+        self.progress = ExportProgress(self._total, is_wanted=is_told)
         self.progress.announce(self._budget(name))
         shots = {
             panel.place: tuple(self._shots(panel)) for panel in self._board.panels if panel.kind != dashboards.TEXT
         }
-        return SavedBoard.of(self._board, self._pictures, shots, self._grids, self._used_axes(), tuple(self._fixed))
+        return ExportDocument.of(self._board, self._pictures, shots, self._grids, self._used_axes(), tuple(self._fixed))
 
-    def _used_axes(self) -> dict[str, Axis]:
+    def _used_axes(self) -> dict[str, ParameterAxis]:
         """Those that move something."""
         moving = {axis.key for grid in self._grids.values() for axis in grid.axes}
         return {key: axis for key, axis in self._axes.items() if key in moving}
@@ -131,7 +140,7 @@ class _Drawing:
         pictures = f"{self._total:,} picture" + ("" if self._total == 1 else "s")
         return f"{name}: {pictures} to draw{told}, {self._pictures.most / 2**20:,.0f} MB at most."
 
-    def _shots(self, panel: PlacedPanel) -> Iterator[Shot]:
+    def _shots(self, panel: LaidOutPanel) -> Iterator[ExportedImage]:
         if panel.kind == dashboards.FIGURE:
             yield self._kept(lambda: draw_figure(panel, self._first_forms()))
             return
@@ -140,39 +149,41 @@ class _Drawing:
             yield from self._shots_at_once(panel, states, forms)
             return
         for state in states:
-            yield self._kept(partial(draw_live, panel, state, forms))
+            yield self._kept(partial(render_live_panel, panel, state, forms))
 
-    def _shots_at_once(self, panel: PlacedPanel, states: list[dict[str, Any]], forms: Forms) -> Iterator[Shot]:
+    def _shots_at_once(
+        self, panel: LaidOutPanel, states: list[dict[str, Any]], forms: Forms
+    ) -> Iterator[ExportedImage]:
         """In the order of the states, while several are drawn in the sandbox."""
         pool = ThreadPoolExecutor(_AT_ONCE, "figserve-saving")
         try:
-            for drawn in [pool.submit(draw_detached, panel, state, forms) for state in states]:
+            for drawn in [pool.submit(render_detached_panel, panel, state, forms) for state in states]:
                 yield self._kept(drawn.result)
         finally:
             # An interrupt, or too many bytes: what has not begun is not to begin.
             pool.shutdown(cancel_futures=True)
 
     def _first_forms(self) -> Forms:
-        return PRINTED if self._is_printed else best_forms(None, self._format or "svg")
+        return PRINTED if self._is_printed else preferred_formats(None, self._format or "svg")
 
-    def _forms_of(self, panel: PlacedPanel) -> Forms:
+    def _forms_of(self, panel: LaidOutPanel) -> Forms:
         """One form for all states of a panel, so that no move changes its looks."""
         if self._is_printed:
             return PRINTED
         if self._format is not None:
-            return best_forms(None, self._format)
+            return preferred_formats(None, self._format)
         try:
-            return best_forms(draw_live(panel, {}, SVG), None)
+            return preferred_formats(render_live_panel(panel, {}, SVG), None)
         except FigServeError:
-            return best_forms(None, None)
+            return preferred_formats(None, None)
 
-    def _kept(self, draw: Callable[[], Payload]) -> Shot:
+    def _kept(self, draw: Callable[[], EncodedImage]) -> ExportedImage:
         try:
             shot = self._pictures.keep(draw())
         except TooLarge:
             raise
         except FigServeError as error:
-            shot = Shot(message=message_of(error))
+            shot = ExportedImage(message=message_of(error))
         self.progress.advance(self._pictures.size)
         return shot
 

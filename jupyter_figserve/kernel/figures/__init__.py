@@ -1,1 +1,1 @@
-"""TODO."""
+"""Publishing figures, and what the notebook gets back. Kernel."""

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ...errors import FigServeError, NotConnected, NotFound
-from ...model.figures import MARKER, Payload
+from ...model.figures import MARKER, EncodedImage
 from ...model.links import DEFAULT_LINK_LIFE
 from ..client.connection import Connection, get_connection
 from . import display
@@ -28,7 +28,7 @@ class CapturedPlot:
         self._plot = plot
         self._connection = connection
         self._client = connection.client
-        self._picture: Payload | None = None
+        self._picture: EncodedImage | None = None
 
     @property
     def path(self) -> str:
@@ -86,15 +86,15 @@ class CapturedPlot:
         href = display.href_of(self.url, is_own=self._connection.is_own)
         return display.plot_bundle(repr(self), self.path, href, self.still())
 
-    def still(self) -> Payload | None:
+    def still(self) -> EncodedImage | None:
         """The picture itself; None when it has made room for newer ones or the server is gone."""
         if self._picture is None:
             self._picture = self._fetch()
         return self._picture
 
-    def _fetch(self) -> Payload | None:
+    def _fetch(self) -> EncodedImage | None:
         try:
-            return Payload(self.mimetype, self._client.get_bytes(f"plots/here/{quote(self.path)}"))
+            return EncodedImage(self.mimetype, self._client.get_bytes(f"plots/here/{quote(self.path)}"))
         except FigServeError:
             return None
 

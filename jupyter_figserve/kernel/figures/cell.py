@@ -20,7 +20,7 @@ _RANDOM_ID = re.compile(r"([0-9a-f]{8})(-[0-9a-f-]{27})?")
 
 
 @dataclass(frozen=True)
-class Cell:
+class NotebookCell:
     """One execution of a notebook's cell or of an input at a prompt.
 
     Parameters
@@ -53,7 +53,7 @@ class Cell:
         return {"id": self.id, "digest": self.digest, "execution_count": self.execution_count}
 
 
-class Names:
+class CellFigureNames:
     """Hands out names to unnamed figures: ``a``, ``a-2``, ``a-3`` within one execution, afresh in the next."""
 
     def __init__(self) -> None:
@@ -75,16 +75,16 @@ class Names:
             return name
 
 
-names = Names()
+names = CellFigureNames()
 
 
-def name_of(title: str, cell: Cell | None) -> str:
+def name_of(title: str, cell: NotebookCell | None) -> str:
     """The name of a figure that was given none: its title's, else its cell's, else the script's."""
     base = slug(title) or (cell.base_name if cell else _script_name())
     return names.next(cell.execution if cell else _PROCESS, base)
 
 
-def find_cell() -> Cell | None:
+def find_cell() -> NotebookCell | None:
     """The cell that runs now; None outside IPython."""
     shell = find_shell()
     if shell is None:
@@ -95,7 +95,7 @@ def find_cell() -> Cell | None:
     count = getattr(shell, "execution_count", None)
     message = (parent.get("header") or {}).get("msg_id")
     cell_id = metadata.get("cellId")
-    return Cell(
+    return NotebookCell(
         execution=str(message or f"input-{count}"),
         id=cell_id if isinstance(cell_id, str) and cell_id else None,
         digest=_digest(code if isinstance(code, str) else _last_input(shell)),

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...model.figures import MARKER, Payload
+from ...model.figures import MARKER, EncodedImage
 from ..client.address import UNIX, is_loopback
 
 SHOWN_FORMATS = {
@@ -38,7 +38,7 @@ _COPY = (
 
 
 @dataclass(frozen=True)
-class Card:
+class FigureCaption:
     """What is said beside a picture; ``href`` is ``url`` as the notebook's page can follow it."""
 
     name: str
@@ -65,7 +65,9 @@ def is_local(url: str) -> bool:
     return parts.scheme == UNIX or is_loopback(parts.hostname or "")
 
 
-def figure_bundle(card: Card, picture: Payload | None, *, with_link: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+def figure_bundle(
+    card: FigureCaption, picture: EncodedImage | None, *, with_link: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Data and metadata for ``display``; the metadata marks the output as ours, for capture to pass over."""
     heading = f'Figure "{card.name}", version {card.version}'
     data: dict[str, Any] = {
@@ -78,9 +80,9 @@ def figure_bundle(card: Card, picture: Payload | None, *, with_link: bool) -> tu
     return data, {MARKER: {"figure": card.figure, "version": card.version}}
 
 
-def plot_bundle(text: str, name: str, href: str, picture: Payload | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def plot_bundle(text: str, name: str, href: str, picture: EncodedImage | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """The same for a picture that was captured; marked too, as showing it again makes no other picture."""
-    card = Card(name=name, title="", alt=f"Plot {name}", version=1, url=href, href=href, figure="")
+    card = FigureCaption(name=name, title="", alt=f"Plot {name}", version=1, url=href, href=href, figure="")
     shown = _image(card, picture) if picture else _placeholder(card)
     html = (
         f'<figure style="margin:0;{_TEXT}">{shown}<figcaption style="margin-top:4px"><a href="{escape(href)}"'
@@ -123,7 +125,7 @@ def close_if_inline(figure: Any | None) -> None:
         pyplot.close(figure)
 
 
-def _figure_html(card: Card, picture: Payload | None, with_link: bool) -> str:
+def _figure_html(card: FigureCaption, picture: EncodedImage | None, with_link: bool) -> str:
     shown = _image(card, picture) if picture else _placeholder(card)
     if not with_link:
         return f'<figure style="margin:0;{_TEXT}">{shown}</figure>'
@@ -135,7 +137,7 @@ def _figure_html(card: Card, picture: Payload | None, with_link: bool) -> str:
     return f'<figure style="margin:0;{_TEXT}">{shown}{caption}</figure>'
 
 
-def _image(card: Card, picture: Payload) -> str:
+def _image(card: FigureCaption, picture: EncodedImage) -> str:
     size = f' width="{picture.width}" height="{picture.height}"' if picture.width and picture.height else ""
     title = f' title="{escape(card.title)}"' if card.title else ""
     data = base64.b64encode(picture.data).decode()
@@ -145,7 +147,7 @@ def _image(card: Card, picture: Payload) -> str:
     )
 
 
-def _placeholder(card: Card) -> str:
+def _placeholder(card: FigureCaption) -> str:
     """For what has no still picture at hand, such as an interactive figure or a PDF: its page shows it."""
     return (
         '<div style="border:1px solid var(--jp-border-color2,#e0e0e0);border-radius:3px;padding:12px 16px;'

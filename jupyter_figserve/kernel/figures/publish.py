@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FigServeError, InvalidInput
-from ...model.figures import ALT_LENGTH, TITLE_LENGTH, Payload, check_name, check_words
+from ...model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage, check_name, validate_single_line
 from ...model.formats import get_format
 from ..client.connection import Connection, get_connection
 from ..client.multipart import encode_form, json_part, picture_part
@@ -17,7 +17,7 @@ from .display import SHOWN_FORMATS
 from .published_figure import Published
 
 if TYPE_CHECKING:
-    from ...plotting.encode import Encoded
+    from ...plotting.encode import EncodedFigure
 
 _log = logging.getLogger(__name__)
 
@@ -63,8 +63,8 @@ def publish(
     """
     _refuse_swapped(fig, name)
     given = None if name is None else check_name(name)
-    given_title = None if title is None else check_words(title, "title", TITLE_LENGTH)
-    given_alt = None if alt is None else check_words(alt, "alternative text", ALT_LENGTH)
+    given_title = None if title is None else validate_single_line(title, "title", TITLE_LENGTH)
+    given_alt = None if alt is None else validate_single_line(alt, "alternative text", ALT_LENGTH)
     formats = _formats(format)
     connection = get_connection()
     from ...plotting.encode import encode
@@ -104,7 +104,7 @@ def unpublish(notebook: str | None = None) -> int:
 
 
 def _post(
-    connection: Connection, encoded: Encoded, name: str | None, words: dict[str, str], keep_source: bool
+    connection: Connection, encoded: EncodedFigure, name: str | None, words: dict[str, str], keep_source: bool
 ) -> Published:
     from ...plotting.describe import libraries
 
@@ -117,11 +117,11 @@ def _post(
         "provenance": {"libraries": used},
         "sizes": [{"width": part.width, "height": part.height, "dpi": part.dpi} for part in encoded.payloads],
     }
-    source = _SourceOf(encoded.figure if keep_source else None)
+    source = _PickledSource(encoded.figure if keep_source else None)
     content_type, body = _form(described, encoded)
     record = connection.client.post_form("api/figures", content_type, body, source.pickle)
     if source.data is not None and not record.get("redrawable"):
-        pending = source_uploader.PendingSource(connection.client, record["id"], record["version"], source.data, used)
+        pending = source_uploader.SourceUpload(connection.client, record["id"], record["version"], source.data, used)
         record["redrawable"] = source_uploader.send_later(pending)
     published = Published(record, connection, _still(encoded))
     if encoded.figure is not None:
@@ -129,7 +129,7 @@ def _post(
     return published
 
 
-class _SourceOf:
+class _PickledSource:
     """A figure's source, pickled in the call that publishes it: the next line of the cell may change the figure."""
 
     def __init__(self, figure: Any | None) -> None:
@@ -147,7 +147,7 @@ class _SourceOf:
             _log.debug("The figure is published without its source: %s", error)
 
 
-def _form(described: dict[str, Any], encoded: Encoded) -> tuple[str, bytes]:
+def _form(described: dict[str, Any], encoded: EncodedFigure) -> tuple[str, bytes]:
     parts = [json_part("figure", described)]
     parts += [picture_part("representation", payload.mimetype, payload.data) for payload in encoded.payloads]
     if encoded.thumbnail is not None:
@@ -155,7 +155,7 @@ def _form(described: dict[str, Any], encoded: Encoded) -> tuple[str, bytes]:
     return encode_form(parts)
 
 
-def _still(encoded: Encoded) -> Payload | None:
+def _still(encoded: EncodedFigure) -> EncodedImage | None:
     """What the notebook shows: the first encoding that an ``img`` element takes, else the thumbnail."""
     return next((part for part in encoded.payloads if part.mimetype in SHOWN_FORMATS), encoded.thumbnail)
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from ...errors import FigServeError, InvalidInput
 from ...model import snippets
-from ...model.figures import Payload
+from ...model.figures import EncodedImage
 from ...model.formats import get_format
 from ...model.links import DEFAULT_LINK_LIFE
 from ...model.times import parse_expiry
@@ -20,13 +20,13 @@ from ..client.connection import Connection
 from . import display
 from .shared_link import SharedLink
 
-__all__ = ["Published", "PublishedVersion", "SharedLink"]
+__all__ = ["Published", "FigureVersion", "SharedLink"]
 
 AUDIENCES = ("link", "hub", "people")
 
 
 @dataclass(frozen=True)
-class PublishedVersion:
+class FigureVersion:
     """One line of a figure's history."""
 
     number: int
@@ -43,7 +43,7 @@ class Published:
     picture again at the end of the cell (and close it then). Without being shown, it leaves the figure alone.
     """
 
-    def __init__(self, record: dict[str, Any], connection: Connection, picture: Payload | None = None) -> None:
+    def __init__(self, record: dict[str, Any], connection: Connection, picture: EncodedImage | None = None) -> None:
         self._record = record
         self._connection = connection
         self._client = connection.client
@@ -102,11 +102,11 @@ class Published:
         """URL of the newest picture in a format; ``width`` and ``height`` in pixels."""
         return snippets.image_url(self.url, get_format(format).name, width=width, height=height, dpi=dpi)
 
-    def versions(self) -> list[PublishedVersion]:
+    def versions(self) -> list[FigureVersion]:
         """The versions that the server keeps, in its order."""
         answer = self._client.get(f"api/figures/{self.id}/versions")
         return [
-            PublishedVersion(
+            FigureVersion(
                 number=entry["version"],
                 created=datetime.fromisoformat(entry["created"].replace("Z", "+00:00")),
                 title=entry.get("title") or "",
@@ -178,7 +178,7 @@ class Published:
         if self._drawn_from is not None:
             display.close_if_inline(self._drawn_from())
         picture = self.still()
-        card = display.Card(
+        card = display.FigureCaption(
             name=self.name,
             title=self.title,
             alt=self.alt,
@@ -189,13 +189,13 @@ class Published:
         )
         return display.figure_bundle(card, picture, with_link=with_link)
 
-    def still(self) -> Payload | None:
+    def still(self) -> EncodedImage | None:
         """A picture of this version as an ``img`` element takes it; None when there is none at hand."""
         if self._picture is None:
             self._picture = self._fetch_picture()
         return self._picture
 
-    def fetch(self, format: str, *, dpi: float | None = None) -> Payload:
+    def fetch(self, format: str, *, dpi: float | None = None) -> EncodedImage:
         """The picture of this version in a format of the table, as the server keeps or draws it.
 
         Raises
@@ -225,7 +225,7 @@ class Published:
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         return self.bundle()
 
-    def _fetch_picture(self) -> Payload | None:
+    def _fetch_picture(self) -> EncodedImage | None:
         """The stored picture of a figure from a list, None when there is none to show or the server is gone."""
         for entry in self._record.get("representations", ()):
             if entry.get("mimetype") not in display.SHOWN_FORMATS:
@@ -235,7 +235,7 @@ class Published:
                 data = self._client.get_bytes(f"figures/{self.id}.{suffix}", version=self.version)
             except FigServeError:
                 return None
-            return Payload(entry["mimetype"], data, entry.get("width"), entry.get("height"), entry.get("dpi"))
+            return EncodedImage(entry["mimetype"], data, entry.get("width"), entry.get("height"), entry.get("dpi"))
         return None
 
 

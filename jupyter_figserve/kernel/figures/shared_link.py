@@ -7,14 +7,14 @@ from typing import Any
 from ...errors import Conflict
 from ...model import snippets
 from ...model.formats import get_format
-from ..client.client import Client
+from ..client.client import FigServeClient
 from . import display
 
 
 class SharedLink:
     """A link onto a figure that needs no login. Its URL is the secret: it shows where you show this object."""
 
-    def __init__(self, entry: dict[str, Any], client: Client, name: str) -> None:
+    def __init__(self, entry: dict[str, Any], client: FigServeClient, name: str) -> None:
         self._entry = entry
         self._client = client
         self._name = name

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...errors import FigServeError
-from ..client.client import Client
+from ..client.client import FigServeClient
 
 SIZE_LIMIT = 64 * 2**20
 QUEUE_LENGTH = 64
@@ -22,10 +22,10 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class PendingSource:
+class SourceUpload:
     """A pickled figure on its way to the version that was drawn from it."""
 
-    client: Client
+    client: FigServeClient
     figure: str
     version: int
     data: bytes
@@ -37,7 +37,7 @@ class PendingSource:
         self.client.put_bytes(path, self.data, kind="figure", **known)
 
 
-class Sender:
+class SourceUploader:
     """A bounded queue and the thread that empties it; what cannot be sent is dropped, and the log says so once.
 
     Parameters
@@ -50,13 +50,13 @@ class Sender:
     def __init__(self, *, length: int = QUEUE_LENGTH, size: int = QUEUE_BYTES, patience: float = PATIENCE) -> None:
         self._length, self._size, self._patience = length, size, patience
         self._changed = threading.Condition()
-        self._waiting: deque[PendingSource] = deque()
+        self._waiting: deque[SourceUpload] = deque()
         self._bytes = 0
         self._is_sending = False
         self._has_complained = False
         self._thread: threading.Thread | None = None
 
-    def put(self, source: PendingSource) -> bool:
+    def put(self, source: SourceUpload) -> bool:
         """Queue a source; False when it is too large or no room came."""
         if len(source.data) > SIZE_LIMIT:
             self._complain(f"its source has {len(source.data):,} bytes, {SIZE_LIMIT:,} are the most")
@@ -107,16 +107,16 @@ class Sender:
         _log.log(level, "A published figure stays as it is and cannot be drawn again in other sizes: %s", why)
 
 
-_sender: Sender | None = None
+_sender: SourceUploader | None = None
 _starting = threading.Lock()
 
 
-def send_later(source: PendingSource) -> bool:
+def send_later(source: SourceUpload) -> bool:
     """Queue a source in this process's sender."""
     global _sender
     with _starting:
         if _sender is None:
-            _sender = Sender()
+            _sender = SourceUploader()
             atexit.register(flush)
         sender = _sender
     return sender.put(source)

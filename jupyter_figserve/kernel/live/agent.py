@@ -24,7 +24,7 @@ from .registry import worker
 
 PROTOCOL = 1
 _LARGEST_CALL = 2**20
-_FIRST_DELAY, _LONGEST_DELAY = 0.1, 5.0
+_FIRST_DELAY, _MAX_DELAY = 0.1, 5.0
 _CONNECT_SECONDS = 10.0
 _LIVELY_SECONDS = 1.0
 _SETTLE_SECONDS = 2.0
@@ -97,7 +97,7 @@ class Agent:
                 _log.debug("figserve's line to %s: %s", self.connection.url, error)
             self._socket = None
             # A line that stood for a while was a good one: its server may be back at once.
-            delay = _FIRST_DELAY if loop.time() - began > _LIVELY_SECONDS else min(2 * delay, _LONGEST_DELAY)
+            delay = _FIRST_DELAY if loop.time() - began > _LIVELY_SECONDS else min(2 * delay, _MAX_DELAY)
             await asyncio.sleep(delay * random.uniform(0.7, 1.3))  # many kernels may have lost the same server
 
     async def _talk(self) -> None:
@@ -213,7 +213,7 @@ def start_agent() -> Agent | None:
         return _agent
 
 
-def settle_after_cell() -> None:
+def flush_after_cell() -> None:
     """Have the running cell end when the server knows its functions; outside a cell, do it now."""
     shell = find_shell()
     agent = _agent

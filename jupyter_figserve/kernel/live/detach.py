@@ -11,21 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import Conflict, InvalidInput, TooLarge
-from ..client.client import Client
+from ..client.client import FigServeClient
 from ..client.multipart import Part, encode_form, json_part
-from .registry import Offer
+from .registry import LiveFunction
 
 SIZE_LIMIT = 64 * 2**20
 """Bytes that are pickled at most; a server takes what its FigServe.detach_bytes says."""
 LARGE = 2**20
 """Bytes from which on it is said what takes them."""
 _NAMED = 5
-_MOST_MODULES = 200
+_MAX_MODULES = 200
 _PACKAGE = __name__.partition(".")[0]
 _REASON_LENGTH = 300
 
 
-def send_function(client: Client, live_id: str, offer: Offer) -> int:
+def send_function(client: FigServeClient, live_id: str, offer: LiveFunction) -> int:
     """Have the server keep the function; the bytes that it takes there.
 
     Raises
@@ -52,7 +52,7 @@ def send_function(client: Client, live_id: str, offer: Offer) -> int:
     return len(data)
 
 
-def pickle_function(offer: Offer) -> bytes:
+def pickle_function(offer: LiveFunction) -> bytes:
     """The function with its parameters and its looks, as only the sandbox opens it.
 
     Raises
@@ -60,10 +60,10 @@ def pickle_function(offer: Offer) -> bytes:
     InvalidInput, TooLarge
         As ``send_function``.
     """
-    from ...plotting.detached import DetachedFunction, find_looks
+    from ...plotting.detached import DetachedFunction, changed_rcparams
 
     try:
-        return _pickle(DetachedFunction(offer.function, offer.signature, find_looks()), SIZE_LIMIT)
+        return _pickle(DetachedFunction(offer.function, offer.signature, changed_rcparams()), SIZE_LIMIT)
     except _Beyond:
         most = f"{_megabytes(SIZE_LIMIT)} are the most"
         raise _too_large(offer, f"more than {_megabytes(SIZE_LIMIT)}", most) from None
@@ -118,7 +118,7 @@ def find_own_modules() -> list[str]:
         parents = Path(file).resolve().parents
         if here in parents and not elsewhere.intersection(parents):
             found.append(name)
-    return found[:_MOST_MODULES]
+    return found[:_MAX_MODULES]
 
 
 def _installed_places() -> set[Path]:
@@ -129,7 +129,7 @@ def _installed_places() -> set[Path]:
     return {place for place in (Path(path).resolve() for path in places) if place not in (here, *here.parents)}
 
 
-def _captured(offer: Offer) -> dict[str, Any]:
+def _captured(offer: LiveFunction) -> dict[str, Any]:
     """What the function uses of the notebook, by name."""
     try:
         found = inspect.getclosurevars(offer.function)
@@ -139,7 +139,7 @@ def _captured(offer: Offer) -> dict[str, Any]:
     return {name: value for name, value in names.items() if not isinstance(value, types.ModuleType)}
 
 
-def _told(offer: Offer, data: bytes = b"") -> str:
+def _told(offer: LiveFunction, data: bytes = b"") -> str:
     """The largest of what is captured, with sizes; and the own modules whose names are in ``data``."""
     sizes: list[tuple[int, str]] = []
     for name, value in _captured(offer).items():
@@ -155,14 +155,14 @@ def _told(offer: Offer, data: bytes = b"") -> str:
     return f"{told}, with code of {', '.join(own)}" if own else told
 
 
-def _too_large(offer: Offer, size: str, reason: str) -> TooLarge:
+def _too_large(offer: LiveFunction, size: str, reason: str) -> TooLarge:
     return TooLarge(
         f'"{offer.name}" with what it closes over has {size} ({_told(offer)}). {reason.rstrip(".")}. Let it close over'
         " less: a part of the data, or what was computed from it; or freeze(…) keeps pictures of the values you name."
     )
 
 
-def _unpicklable(offer: Offer, error: Exception) -> Exception:
+def _unpicklable(offer: LiveFunction, error: Exception) -> Exception:
     if isinstance(error, Conflict):
         return error
     reason = " ".join(f"{type(error).__name__}: {error}".split())[:_REASON_LENGTH]

@@ -19,19 +19,19 @@ from ...model.times import parse_duration
 from ...plotting.signatures import read_signature
 from ..client.connection import HOW_TO_CONNECT
 from ..figures.shared_link import SharedLink
-from .agent import settle_after_cell, start_agent
+from .agent import flush_after_cell, start_agent
 from .control_channel import install_handler
 from .detach import send_function
-from .registry import Offer, worker
+from .registry import LiveFunction, worker
 
 _ANSWER_SECONDS = 10.0
-_MOST_FROZEN = 500
+_MAX_FROZEN = 500
 
 
 class LiveFigure:
     """A live figure. Calling it calls the function; ``url`` is where anybody logged in finds it."""
 
-    def __init__(self, offer: Offer, fixed: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, offer: LiveFunction, fixed: Mapping[str, Any] | None = None) -> None:
         self._offer = offer
         self._fixed = dict(fixed or {})
         functools.update_wrapper(self, offer.function)
@@ -62,7 +62,7 @@ class LiveFigure:
         return dict(self._fixed)
 
     @property
-    def offer(self) -> Offer:
+    def offer(self) -> LiveFunction:
         """The function as this kernel answers for it."""
         return self._offer
 
@@ -233,8 +233,8 @@ class LiveFigure:
                 raise InvalidInput(f"Give the values of {name} to freeze as a list.")
             said = [self._offer.signature.from_python({name: one}) for one in several]
             grid = [row | one for one in said for row in grid]
-            if len(grid) > _MOST_FROZEN:
-                raise InvalidInput(f"These are {len(grid):,} pictures; {_MOST_FROZEN} are the most to freeze at once.")
+            if len(grid) > _MAX_FROZEN:
+                raise InvalidInput(f"These are {len(grid):,} pictures; {_MAX_FROZEN} are the most to freeze at once.")
         return grid
 
 
@@ -288,7 +288,7 @@ def live(
             raise InvalidInput("@figserve.live goes above a function.")
         called = _check_live_name(name if name is not None else getattr(function, "__name__", None))
         times = _seconds(cache), parse_duration(timeout)
-        figure = LiveFigure(Offer(called, function, read_signature(function, names), *times, data_version))
+        figure = LiveFigure(LiveFunction(called, function, read_signature(function, names), *times, data_version))
         _offer(figure._offer)
         if detach:
             _detach_where_it_can(figure)
@@ -305,7 +305,7 @@ def _detach_where_it_can(figure: LiveFigure) -> None:
         warnings.warn(f'"{figure.name}" is not detached: {error.message}', stacklevel=3)
 
 
-def _offer(offer: Offer) -> None:
+def _offer(offer: LiveFunction) -> None:
     """Have this kernel answer for it, and tell the server."""
     worker.offer(offer)
     _make_mathtext_safe()
@@ -313,7 +313,7 @@ def _offer(offer: Offer) -> None:
     agent = start_agent()
     if agent is not None:
         agent.announce()
-        settle_after_cell()
+        flush_after_cell()
 
 
 def _check_live_name(name: object) -> str:

@@ -27,7 +27,7 @@ _DESCRIPTION_LENGTH = 500
 
 
 @dataclass(frozen=True)
-class Offer:
+class LiveFunction:
     """A function that may be called from outside.
 
     Parameters
@@ -74,25 +74,25 @@ class Offer:
         return None if value is None else _bounded(str(value))
 
 
-class Worker:
+class LiveWorker:
     """Holds the offers and answers calls, in their order."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._offers: dict[str, Offer] = {}
+        self._offers: dict[str, LiveFunction] = {}
         self._queue: queue.SimpleQueue[tuple[dict[str, Any], Reply]] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def offer(self, offer: Offer) -> None:
+    def offer(self, offer: LiveFunction) -> None:
         """In the place of the one of this name, from the next call on."""
         with self._lock:
             self._offers[offer.name] = offer
 
-    def offers(self) -> list[Offer]:
+    def offers(self) -> list[LiveFunction]:
         with self._lock:
             return list(self._offers.values())
 
-    def find(self, name: str) -> Offer | None:
+    def find(self, name: str) -> LiveFunction | None:
         with self._lock:
             return self._offers.get(name)
 
@@ -155,17 +155,17 @@ def _wish(request: dict[str, Any]) -> dict[str, Any]:
     return {name: request[name] for name in names if request.get(name) is not None}
 
 
-def _version_of(offer: Offer) -> str | None:
+def _version_of(offer: LiveFunction) -> str | None:
     if not callable(offer.data_version):
         return offer.version()
-    from ...plotting.isolation import live_scope
-    from ...plotting.live_call import failure_of
+    from ...plotting.isolation import isolated_call
+    from ...plotting.live_call import to_code_failed
 
-    with live_scope() as printed:
+    with isolated_call() as printed:
         try:
             return offer.version()
         except BaseException as error:
-            raise failure_of(error, offer.data_version, "".join(printed)) from error
+            raise to_code_failed(error, offer.data_version, "".join(printed)) from error
 
 
 def _told(error: FigServeError) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def _digest(function: Callable[..., Any]) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
 
 
-worker = Worker()
+worker = LiveWorker()
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=worker.reset_after_fork)

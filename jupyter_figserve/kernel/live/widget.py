@@ -46,7 +46,7 @@ def make_widget(figure: LiveFigure, values: dict[str, Any]) -> Any:
         heading=figure.name.replace("_", " "),
         controls=parameters.as_json(),
         path=path_of(figure),
-        declared=declared_as(figure),
+        declared=declaration_state(figure),
         params=parameters.complete(values),
         parameters=parameters,
     )
@@ -60,7 +60,7 @@ def path_of(figure: LiveFigure) -> str:
         return ""
 
 
-def declared_as(figure: LiveFigure) -> dict[str, Any]:
+def declaration_state(figure: LiveFigure) -> dict[str, Any]:
     """By what a page knows that a cell has defined the function again, and whether the controls still fit it."""
     return {"revision": figure.offer.revision, "schema": figure.parameters.schema()}
 

@@ -13,15 +13,15 @@ from typing import Literal
 
 from ...errors import DeadlineExceeded, OutputInvalid, SandboxUnavailable
 from .. import wire
-from ..renderer import Job
+from ..renderer import RenderJob
 
 _PIECE = 1 << 18
 # What is printed beyond the bound is thrown away; beyond so many times of it, the code is ended.
-_FLOOD = 256
+_OUTPUT_KILL_FACTOR = 256
 State = Literal["starting", "ready", "warming", "working", "gone"]
 
 
-class Child:
+class ChildProcess:
     """A forked process that waits for its one job.
 
     Parameters
@@ -34,12 +34,14 @@ class Child:
         Called when it has put on its jail, or has warmed up, and waits.
     """
 
-    def __init__(self, number: int, *, result_bytes: int, output_bytes: int, on_ready: Callable[[Child], None]) -> None:
+    def __init__(
+        self, number: int, *, result_bytes: int, output_bytes: int, on_ready: Callable[[ChildProcess], None]
+    ) -> None:
         self.number = number
         self.state: State = "starting"
         self.is_warm = False
         self.status: int | None = None
-        self.is_deaf = False
+        self.died_before_job = False
         """Whether it ended before it had read its job, so that none of the job was done."""
         self._result_bytes, self._output_bytes = result_bytes, output_bytes
         self._on_ready = on_ready
@@ -88,7 +90,7 @@ class Child:
         with contextlib.suppress(OSError):
             os.write(self._job_end, b"".join(wire.pack({"kind": wire.WARM_UP})))
 
-    async def do(self, job: Job) -> bytes | None:
+    async def do(self, job: RenderJob) -> bytes | None:
         """Send the job and wait; the answer's frame, or None when the child ended without one.
 
         Raises
@@ -163,7 +165,7 @@ class Child:
             self._loop.add_writer(self._job_end, self._write_job)
             return
         except BrokenPipeError:
-            self.is_deaf = True
+            self.died_before_job = True
             self._to_write = []
         self._loop.remove_writer(self._job_end)
         self._close(self._job_end)
@@ -206,8 +208,10 @@ class Child:
                 return
             self._printed += len(piece)
             self._output += piece[: max(0, self._output_bytes - len(self._output))]
-            if self._printed > self._output_bytes * _FLOOD:
-                self._fail(f"The code printed more than {self._output_bytes * _FLOOD:,} bytes; print less.")
+            if self._printed > self._output_bytes * _OUTPUT_KILL_FACTOR:
+                self._fail(
+                    f"The code printed more than {self._output_bytes * _OUTPUT_KILL_FACTOR:,} bytes; print less."
+                )
                 return
 
     def _read(self, end: int) -> bytes | None:
@@ -251,13 +255,13 @@ class Child:
             os.close(end)
 
 
-def _frame(job: Job) -> list[bytes]:
+def _frame(job: RenderJob) -> list[bytes]:
     header = {
         "kind": job.kind,
         "options": asdict(job.options),
         "figure": job.figure,
         "seed": job.seed,
-        "wants_thumbnail": job.wants_thumbnail,
+        "wants_thumbnail": job.with_thumbnail,
         "libraries": dict(job.libraries),
         "density": job.density,
     }

@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import SandboxUnavailable, Unavailable
-from ..renderer import Job, Rendered, Report
+from ..renderer import RendererStatus, RenderJob, RenderResult
 from . import tiers
-from .child_process import Child
-from .results import Limits, check_job, read_answer
-from .slots import Slots
+from .child_process import ChildProcess
+from .results import JobLimits, check_job, read_answer
+from .slots import BoundedSemaphore
 from .zygote_process import ZygoteProcess
 
 _log = logging.getLogger(__name__)
@@ -48,12 +48,12 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _report_of(error: Exception) -> Report:
+def _report_of(error: Exception) -> RendererStatus:
     """Of a host on which no sandbox could be started."""
     if isinstance(error, SandboxUnavailable):
-        return Report("none", (str(error),))
+        return RendererStatus("none", (str(error),))
     _log.error("The sandbox could not be started", exc_info=error)
-    return Report("none", (f"The sandbox could not be started: {type(error).__name__}: {error}.",))
+    return RendererStatus("none", (f"The sandbox could not be started: {type(error).__name__}: {error}.",))
 
 
 class LocalRenderer:
@@ -107,34 +107,34 @@ class LocalRenderer:
         preload: Sequence[str] = (),
         cache: Path | None = None,
         wrap: Sequence[str] = (),
-        rest_after: float | None = None,
+        idle_timeout: float | None = None,
         allow_unsandboxed: bool = False,
     ) -> None:
         self.jobs = jobs or _cores()
         self.warm = self.jobs if warm is None else warm
         self._result_bytes, self._output_bytes = result_bytes, output_bytes
-        self._limits = Limits(pixels, source_bytes, timeout)
+        self._limits = JobLimits(pixels, source_bytes, timeout)
         bounds = {"memory": memory_bytes, "scratch": scratch_bytes, "seconds": math.ceil(timeout) + 5, "pixels": pixels}
-        self._host = tiers.Host(
+        self._host = tiers.SandboxHost(
             render_python, tuple(wrap), cache or usual_cache(), {**bounds, "preload": list(preload)}, allow_unsandboxed
         )
         self._zygote: ZygoteProcess | None = None
-        self._report = Report("none", ("What this host allows is not known yet; ask again in a moment.",))
+        self._report = RendererStatus("none", ("What this host allows is not known yet; ask again in a moment.",))
         self._is_started = asyncio.Event()
         self._is_up = asyncio.Event()
         self._is_closed = False
-        self._running: set[Child] = set()
-        self._idle: list[Child] = []
-        self._slots = Slots(self.jobs, queue_length, lambda: self._refill_later(_WARM_DELAY))
+        self._running: set[ChildProcess] = set()
+        self._idle: list[ChildProcess] = []
+        self._slots = BoundedSemaphore(self.jobs, queue_length, lambda: self._refill_later(_WARM_DELAY))
         self._tasks: set[asyncio.Task[None]] = set()
         self._starts: deque[float] = deque(maxlen=len(_RESTART_DELAYS))
         self._refill_timer: asyncio.TimerHandle | None = None
-        self._rest_after = rest_after
+        self._rest_after = idle_timeout
         self._rest_timer: asyncio.TimerHandle | None = None
         self._is_resting = False
 
     @property
-    def report(self) -> Report:
+    def report(self) -> RendererStatus:
         return self._report
 
     async def probe(self) -> None:
@@ -169,20 +169,20 @@ class LocalRenderer:
         self._host.close()
         self._slots.close()
 
-    async def render(self, job: Job) -> Rendered:
+    async def render(self, job: RenderJob) -> RenderResult:
         self._check(job)
         if not self._is_started.is_set():
             await self._is_started.wait()
             self._check(job)
         await self._slots.take()
-        child: Child | None = None
+        child: ChildProcess | None = None
         try:
             child, frame = await self._take_child(), None
             for _ in range(_TRIES):
                 self._running.add(child)
                 self._refill_later(_WARM_DELAY)
                 frame = await child.do(job)
-                if not child.is_deaf:
+                if not child.died_before_job:
                     break
                 self._running.discard(child)
                 child = await self._take_child()
@@ -192,14 +192,14 @@ class LocalRenderer:
         finally:
             self._give_back(child)
 
-    def _check(self, job: Job) -> None:
+    def _check(self, job: RenderJob) -> None:
         if self._is_closed:
             raise Unavailable("The server is closing.")
         if self._is_started.is_set() and self._report.tier == "none" and not self._report.is_unsandboxed:
             raise SandboxUnavailable(" ".join(("This server cannot run code safely.", *self._report.why)))
         check_job(job, self._limits)
 
-    def _give_back(self, child: Child | None) -> None:
+    def _give_back(self, child: ChildProcess | None) -> None:
         """The slot is free again when its child is gone, which is at once."""
         if child is None:
             self._slots.free()
@@ -213,7 +213,7 @@ class LocalRenderer:
 
         child.is_gone.add_done_callback(free)
 
-    async def _take_child(self) -> Child:
+    async def _take_child(self) -> ChildProcess:
         """A child that waits for its job: a warm one, else one that is not, else a new one."""
         for _ in range(_TRIES):
             zygote = await self._get_zygote()
@@ -250,7 +250,7 @@ class LocalRenderer:
             raise Unavailable("The server is closing.")
         return self._zygote
 
-    def _spawn(self, zygote: ZygoteProcess) -> Child:
+    def _spawn(self, zygote: ZygoteProcess) -> ChildProcess:
         return zygote.spawn(
             on_ready=lambda _child: self._refill_later(0),
             result_bytes=self._result_bytes,

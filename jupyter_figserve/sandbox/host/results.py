@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ...errors import CodeFailed, InvalidInput, NoFigure, OutputInvalid, TooLarge
-from ...model.figures import ALT_LENGTH, TITLE_LENGTH, Payload
+from ...model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage
 from ...model.formats import FORMATS, Format, get_format, looks_like, png_size
 from .. import wire
-from ..renderer import ALL, Job, Options, Rendered
+from ..renderer import ALL, DrawOptions, RenderJob, RenderResult
 
 _MESSAGE_LENGTH = 2_500
 _TRACEBACK_LENGTH = 40_000
-_MOST_PICTURES = 100
+_MAX_PICTURES = 100
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _CODE = re.compile(r"[a-z_]{1,40}")
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 @dataclass(frozen=True)
-class Limits:
+class JobLimits:
     """What may be asked and answered: pixels of a picture, bytes of a job's source, seconds that it may want."""
 
     pixels: int
@@ -33,7 +33,7 @@ class Limits:
     longest: float
 
 
-def check_job(job: Job, limits: Limits) -> None:
+def check_job(job: RenderJob, limits: JobLimits) -> None:
     """Refuse a job before anything is done.
 
     Raises
@@ -51,7 +51,7 @@ def check_job(job: Job, limits: Limits) -> None:
         raise InvalidInput(f"{job.figure!r:.40} is no figure; give its number, or all.")
 
 
-def _check_size(options: Options, limits: Limits) -> None:
+def _check_size(options: DrawOptions, limits: JobLimits) -> None:
     get_format(options.format)
     for name, side in (("width", options.width), ("height", options.height)):
         if side is not None and not (type(side) is int and side >= 1):
@@ -62,7 +62,7 @@ def _check_size(options: Options, limits: Limits) -> None:
     check_pixels(options.width or 1, options.height or 1, limits)
 
 
-def check_pixels(width: int, height: int, limits: Limits) -> None:
+def check_pixels(width: int, height: int, limits: JobLimits) -> None:
     if width * height > limits.pixels:
         raise TooLarge(
             f"The figure would be {width:,} by {height:,} pixels; {limits.pixels:,} in all are the most."
@@ -71,7 +71,9 @@ def check_pixels(width: int, height: int, limits: Limits) -> None:
         )
 
 
-def read_answer(job: Job, frame: bytes | None, output: str, status: int | None, limits: Limits) -> Rendered:
+def read_answer(
+    job: RenderJob, frame: bytes | None, output: str, status: int | None, limits: JobLimits
+) -> RenderResult:
     """The pictures of an answer.
 
     Parameters
@@ -113,10 +115,12 @@ def _parse(frame: bytes) -> tuple[dict[str, Any], list[bytes]]:
         raise OutputInvalid("The code wrote into the channel of the answer; what came is no picture.") from error
 
 
-def _read_drawn(job: Job, header: dict[str, Any], parts: list[bytes], output: str, limits: Limits) -> Rendered:
+def _read_drawn(
+    job: RenderJob, header: dict[str, Any], parts: list[bytes], output: str, limits: JobLimits
+) -> RenderResult:
     described = header.get("pictures")
-    if not isinstance(described, list) or not 1 <= len(described) <= _MOST_PICTURES:
-        raise OutputInvalid(f"The code made no pictures, or more than {_MOST_PICTURES}.")
+    if not isinstance(described, list) or not 1 <= len(described) <= _MAX_PICTURES:
+        raise OutputInvalid(f"The code made no pictures, or more than {_MAX_PICTURES}.")
     has_thumbnail = header.get("thumbnail") is not None
     if len(parts) != len(described) + has_thumbnail or (len(described) > 1 and job.figure != ALL):
         raise OutputInvalid("The code wrote into the channel of the answer; what came is no picture.")
@@ -127,8 +131,8 @@ def _read_drawn(job: Job, header: dict[str, Any], parts: list[bytes], output: st
     )
     thumbnail = None
     if has_thumbnail:
-        thumbnail = _read_picture(FORMATS["png"], parts[-1], header["thumbnail"], Options(), limits)
-    return Rendered(
+        thumbnail = _read_picture(FORMATS["png"], parts[-1], header["thumbnail"], DrawOptions(), limits)
+    return RenderResult(
         pictures,
         title=_words(header.get("title"), TITLE_LENGTH, lines=False),
         alt=_words(header.get("alt"), ALT_LENGTH, lines=False),
@@ -139,7 +143,7 @@ def _read_drawn(job: Job, header: dict[str, Any], parts: list[bytes], output: st
     )
 
 
-def _read_picture(row: Format, data: bytes, words: Any, options: Options, limits: Limits) -> Payload:
+def _read_picture(row: Format, data: bytes, words: Any, options: DrawOptions, limits: JobLimits) -> EncodedImage:
     """Type and pixels are read from the bytes; what the child says of them is believed where it does no harm."""
     if not data or not looks_like(row, data):
         raise OutputInvalid(f"What was drawn is not {row.name}; the code wrote something else into its answer.")
@@ -147,7 +151,7 @@ def _read_picture(row: Format, data: bytes, words: Any, options: Options, limits
     dpi = words.get("dpi")
     dpi = float(dpi) if isinstance(dpi, (int, float)) and 0 < dpi < 1e6 else None
     if row.is_vector or row.is_text:
-        return Payload(row.mimetype, data, _side(words.get("width")), _side(words.get("height")))
+        return EncodedImage(row.mimetype, data, _side(words.get("width")), _side(words.get("height")))
     size = pixel_size(row, data)
     if size is None:
         raise OutputInvalid(f"The {row.name} that was drawn states no size.")
@@ -156,7 +160,7 @@ def _read_picture(row: Format, data: bytes, words: Any, options: Options, limits
         for asked, drawn in zip((options.width, options.height), size, strict=True):
             if asked is not None and asked != drawn:
                 raise OutputInvalid(f"The picture is {size[0]} by {size[1]} pixels and not as was asked.")
-    return Payload(row.mimetype, data, *size, dpi)
+    return EncodedImage(row.mimetype, data, *size, dpi)
 
 
 def pixel_size(row: Format, data: bytes) -> tuple[int, int] | None:

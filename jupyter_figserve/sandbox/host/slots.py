@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ...errors import Unavailable
 
 
-class Slots:
+class BoundedSemaphore:
     """Slots that are taken in the order of asking.
 
     Parameters

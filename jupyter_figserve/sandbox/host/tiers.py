@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import FigServeError, SandboxUnavailable
-from ..renderer import Job, Report, Tier
-from .zygote_process import HalfBuilt, ZygoteProcess
+from ..renderer import RendererStatus, RenderJob, Tier
+from .zygote_process import PartialNamespaces, ZygoteProcess
 
 _log = logging.getLogger(__name__)
 _PROBE_BYTES = 2**20
@@ -31,7 +31,7 @@ _RULES = (
 
 
 @dataclass
-class Host:
+class SandboxHost:
     """What a zygote is started with, and the tier that was found.
 
     Parameters
@@ -55,10 +55,12 @@ class Host:
     _layers: Mapping[str, bool] | None = None
     _temporary: str | None = None
 
-    async def find_tier(self) -> tuple[ZygoteProcess | None, Report]:
+    async def find_tier(self) -> tuple[ZygoteProcess | None, RendererStatus]:
         """A running zygote of the best tier that stands the attacks, and what was found; None when there is none."""
         if not sys.platform.startswith("linux"):
-            return None, Report("none", (f"The sandbox is made of what Linux has; this is {sys.platform}.", _RULES))
+            return None, RendererStatus(
+                "none", (f"The sandbox is made of what Linux has; this is {sys.platform}.", _RULES)
+            )
         why: list[str] = []
         for namespaces in (True, False):
             zygote = await self._try(namespaces, why)
@@ -69,15 +71,15 @@ class Host:
             harm = await _attack(zygote) if tier != "none" else "this is no sandbox"
             if not harm:
                 self._layers = _layers(zygote.ready)
-                return zygote, Report(tier, tuple(why), zygote.ready["libraries"])
+                return zygote, RendererStatus(tier, tuple(why), zygote.ready["libraries"])
             if tier != "none":
                 why.append(f"Self-test of {tier}: {harm}.")
             await zygote.close()
         if self.allow_unsandboxed:
             return await self._go_without(why)
-        return None, Report("none", (*why, _RULES))
+        return None, RendererStatus("none", (*why, _RULES))
 
-    async def probe(self) -> Report:
+    async def probe(self) -> RendererStatus:
         """What ``find_tier`` would find, by a zygote without libraries that is gone again: a fraction of a start."""
         host = replace(self, is_probe=True, _temporary=None)
         try:
@@ -110,19 +112,19 @@ class Host:
     async def _try(self, namespaces: bool, why: list[str]) -> ZygoteProcess | None:
         try:
             return await self._start({"namespaces": namespaces, "landlock": True, "seccomp": True})
-        except HalfBuilt as error:
+        except PartialNamespaces as error:
             why.append(str(error))
         except SandboxUnavailable as error:
             if str(error) not in why:
                 why.append(str(error))
         return None
 
-    async def _go_without(self, why: list[str]) -> tuple[ZygoteProcess | None, Report]:
+    async def _go_without(self, why: list[str]) -> tuple[ZygoteProcess | None, RendererStatus]:
         _log.warning("POSTED CODE RUNS WITHOUT A SANDBOX on this server: allow_unsandboxed is set. %s", " ".join(why))
         self._layers = {"namespaces": False, "landlock": False, "seccomp": False}
         zygote = await self._start(self._layers)
         words = "Posted code runs WITHOUT a sandbox, because allow_unsandboxed is set."
-        return zygote, Report("none", (*why, words), zygote.ready["libraries"], is_unsandboxed=True)
+        return zygote, RendererStatus("none", (*why, words), zygote.ready["libraries"], is_unsandboxed=True)
 
     async def _start(self, layers: Mapping[str, bool]) -> ZygoteProcess:
         self._make_cache()
@@ -163,7 +165,7 @@ async def _attack(zygote: ZygoteProcess) -> str:
             await child.is_ready
             if child.state != "ready":
                 return str(child.why_not_ready())
-            await child.do(Job("code", source.encode(), timeout=_PROBE_SECONDS))
+            await child.do(RenderJob("code", source.encode(), timeout=_PROBE_SECONDS))
             got_through = json.loads(child.output or "null")
         except (FigServeError, ValueError) as error:
             return f"it did not come to its end: {error}"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ...errors import SandboxUnavailable
-from .child_process import Child
+from .child_process import ChildProcess
 
 _MESSAGE_BYTES = 65_536
 START_PATIENCE = 60.0
@@ -55,7 +55,7 @@ class ZygoteProcess:
         self.ready = ready
         self._process, self._channel, self._handle = process, channel, handle
         self._loop = asyncio.get_running_loop()
-        self._children: dict[int, Child] = {}
+        self._children: dict[int, ChildProcess] = {}
         self._last = 0
         self.is_ending: asyncio.Future[None] = self._loop.create_future()
         self.is_dead: asyncio.Future[None] = self._loop.create_future()
@@ -76,31 +76,31 @@ class ZygoteProcess:
         ours.setblocking(False)
         # It waits in the socket for whoever comes; who ends at once is told by the other direction.
         ours.send(json.dumps({**settings, "control": theirs.fileno()}).encode())
-        complaints = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process that writes into it
+        stderr_file = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process that writes into it
         try:
-            process = _launch(command, theirs.fileno(), complaints, cache)
+            process = _launch(command, theirs.fileno(), stderr_file, cache)
         except OSError as error:
             ours.close()
-            complaints.close()
+            stderr_file.close()
             raise SandboxUnavailable(f"{command[-1]} cannot be started: {error}.") from error
         finally:
             theirs.close()
         try:
             message, handle = await _first_message(ours)
             if message.get("event") != "ready" or handle is None:
-                kind = HalfBuilt if message.get("event") == "half built" else SandboxUnavailable
-                raise kind(" ".join(message.get("why") or [_last_words(command[-1], complaints)]))
+                kind = PartialNamespaces if message.get("event") == "half built" else SandboxUnavailable
+                raise kind(" ".join(message.get("why") or [_stderr_tail(command[-1], stderr_file)]))
         except BaseException:
             _end(process, ours)
             raise
         finally:
-            complaints.close()
+            stderr_file.close()
         return cls(process, ours, message, handle)
 
-    def spawn(self, *, on_ready: Callable[[Child], None], result_bytes: int, output_bytes: int) -> Child:
+    def spawn(self, *, on_ready: Callable[[ChildProcess], None], result_bytes: int, output_bytes: int) -> ChildProcess:
         """Ask for a child; it becomes ready later, or is gone."""
         self._last += 1
-        child = Child(self._last, result_bytes=result_bytes, output_bytes=output_bytes, on_ready=on_ready)
+        child = ChildProcess(self._last, result_bytes=result_bytes, output_bytes=output_bytes, on_ready=on_ready)
         request = {"event": "spawn", "child": child.number}
         try:
             socket.send_fds(self._channel, [json.dumps(request).encode()], child.descriptors)
@@ -138,11 +138,11 @@ class ZygoteProcess:
             except OSError:
                 message, descriptors = b"", []
             if not message:
-                self._bury()
+                self._on_exit()
                 return
-            self._obey(json.loads(message), descriptors)
+            self._handle_event(json.loads(message), descriptors)
 
-    def _obey(self, event: dict[str, Any], descriptors: list[int]) -> None:
+    def _handle_event(self, event: dict[str, Any], descriptors: list[int]) -> None:
         child = self._children.get(event["child"])
         if event["event"] == "spawned" and child is not None:
             child.forked(descriptors[0])
@@ -150,7 +150,7 @@ class ZygoteProcess:
             del self._children[child.number]
             child.ended(event.get("status"))
 
-    def _bury(self) -> None:
+    def _on_exit(self) -> None:
         """It is dead or about to be, and what it had forked dies with it; when all has gone, ``is_dead``."""
         self._loop.remove_reader(self._channel)
         self._channel.close()
@@ -177,7 +177,7 @@ class ZygoteProcess:
             self.is_dead.set_result(None)
 
 
-def _launch(command: Sequence[str], control: int, complaints: IO[bytes], cache: Path) -> subprocess.Popen[bytes]:
+def _launch(command: Sequence[str], control: int, stderr_file: IO[bytes], cache: Path) -> subprocess.Popen[bytes]:
     """The interpreter, with the channel and nothing else that is ours."""
     package = str(Path(__file__).parents[2])
     return subprocess.Popen(
@@ -185,7 +185,7 @@ def _launch(command: Sequence[str], control: int, complaints: IO[bytes], cache: 
         env=_environment(cache),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=complaints,
+        stderr=stderr_file,
         pass_fds=(control,),
         start_new_session=True,
         cwd="/",
@@ -207,7 +207,7 @@ def _set(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-class HalfBuilt(SandboxUnavailable):
+class PartialNamespaces(SandboxUnavailable):
     """The host allows namespaces, but not all that is to be done in them."""
 
 
@@ -228,9 +228,9 @@ async def _first_message(channel: socket.socket) -> tuple[dict[str, Any], int | 
     return json.loads(message or b"{}"), descriptors[0] if descriptors else None
 
 
-def _last_words(program: str, complaints: IO[bytes]) -> str:
-    complaints.seek(0)
-    lines = complaints.read(_MESSAGE_BYTES).decode("utf-8", "replace").strip().splitlines()
+def _stderr_tail(program: str, stderr_file: IO[bytes]) -> str:
+    stderr_file.seek(0)
+    lines = stderr_file.read(_MESSAGE_BYTES).decode("utf-8", "replace").strip().splitlines()
     return f"{program} ended at once" + (f": {lines[-1]:.300}." if lines else ".")
 
 

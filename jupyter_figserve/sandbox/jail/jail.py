@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from . import landlock, rlimits, seccomp
-from .namespaces import SCRATCH, Enclosure, become
+from .namespaces import SCRATCH, NamespaceSet, set_user
 from .syscalls import call
 
 NULL, STDOUT, STDERR, ANSWER, JOB = 0, 1, 2, 3, 4
@@ -23,7 +23,7 @@ _FAR = 200
 
 
 @dataclass(frozen=True)
-class Bounds:
+class ResourceLimits:
     """What a child may use: bytes and seconds.
 
     Parameters
@@ -59,13 +59,13 @@ class Jail:
         Bytes of address space that the zygote takes itself.
     """
 
-    enclosure: Enclosure | None
+    enclosure: NamespaceSet | None
     landlock: int
     filter: bytes | None
     readable: tuple[str, ...]
     users: bool
     base: int
-    bounds: Bounds
+    bounds: ResourceLimits
 
     def enter(self, number: int, descriptors: tuple[int, int, int]) -> None:
         """Jail this process, which is a fresh child, for good.
@@ -80,19 +80,19 @@ class Jail:
         if self.enclosure is not None:
             self.enclosure.enter_child(self.bounds.scratch, SCRATCH_FILES)
         elif self.users:
-            become(FIRST_USER + number % _USERS)
+            set_user(FIRST_USER + number % _USERS)
         keep_descriptors(*descriptors)
         self._enter_scratch()
-        rlimits.die_with_parent()
-        rlimits.hide_from_others()
-        rlimits.gain_nothing()
+        rlimits.set_parent_death_signal()
+        rlimits.set_not_dumpable()
+        rlimits.set_no_new_privs()
         if self.landlock:
             writable = ["/dev/null", *([SCRATCH] if self.enclosure is not None else [])]
             landlock.restrict(self.landlock, self.readable, writable)
         self._limit()
         if self.filter is not None:
             rlimits.drop_capabilities()
-            rlimits.refuse_writable_code()
+            rlimits.deny_write_execute()
             seccomp.load_filter(self.filter)
 
     @property

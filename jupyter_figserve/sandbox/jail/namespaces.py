@@ -35,7 +35,7 @@ class _MountAttributes(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "user_namespace")]
 
 
-class Enclosure:
+class NamespaceSet:
     """The zygote's namespaces, from which each child gets its own.
 
     Parameters
@@ -64,7 +64,7 @@ class Enclosure:
             call("unshare", _MOUNTS)
             self._mount_root()
             # A user namespace made by root would still own root's files; nobody's does not.
-            become(NOBODY)
+            set_user(NOBODY)
             self._unshare_user(_MOUNTS | new)
         else:
             self._unshare_user(_MOUNTS | new)
@@ -175,7 +175,7 @@ def _make_read_only(path: str, others: int) -> None:
     call("mount_setattr", _AT_FDCWD, path.encode(), recursive, ctypes.byref(wanted), ctypes.sizeof(wanted))
 
 
-def become(user: int) -> None:
+def set_user(user: int) -> None:
     """Another user and group, with no other groups, for good."""
     os.setgroups([])
     os.setresgid(user, user, user)

@@ -59,17 +59,17 @@ def limit_resources(*, memory: int, seconds: int, file_bytes: int, threads: int 
         resource.setrlimit(kind, (most, most))
 
 
-def die_with_parent() -> None:
+def set_parent_death_signal() -> None:
     """No child outlives the zygote. Changing the user undoes it, so it comes after that."""
     prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
 
 
-def hide_from_others() -> None:
+def set_not_dumpable() -> None:
     """Not dumpable: no other process of this user reads its memory, and it leaves no core file."""
     prctl(_SET_DUMPABLE, 0)
 
 
-def gain_nothing() -> None:
+def set_no_new_privs() -> None:
     """no_new_privs: programs with the setuid bit are as any other. Landlock and seccomp want it."""
     prctl(_SET_NO_NEW_PRIVILEGES, 1)
 
@@ -86,7 +86,7 @@ def drop_capabilities() -> None:
     call("capset", ctypes.byref(_CapabilityHeader(_CAPABILITY_VERSION, 0)), ctypes.byref(sets))
 
 
-def refuse_writable_code() -> None:
+def deny_write_execute() -> None:
     """No memory that is writable and executable: libraries load, machine code made here does not run. Linux 6.3."""
     with contextlib.suppress(OSError):
         prctl(_SET_MDWE, _REFUSE_EXEC_GAIN)

@@ -8,14 +8,14 @@ from typing import Any
 
 from ...errors import FigServeError, NoFigure, OutputInvalid
 from ...model.formats import get_format
-from ...plotting.resolve import Found, find_figure
+from ...plotting.resolve import ResolvedFigure, find_figure
 from .pyplot_hooks import ledger
 
 ALL = "all"
 _CSS_DPI = 96
 
 
-def select(value: Any, names: dict[str, Any], figure: int | str | None) -> list[Any]:
+def select_figures(value: Any, names: dict[str, Any], figure: int | str | None) -> list[Any]:
     """What is to be encoded: figures that were found, or the last value where it draws itself.
 
     Parameters
@@ -32,21 +32,23 @@ def select(value: Any, names: dict[str, Any], figure: int | str | None) -> list[
     NoFigure
     """
     if figure is None:
-        return [_the_one(value, names)]
+        return [_choose_figure(value, names)]
     numbers = _open_numbers()
     if figure == ALL:
-        found: list[Any] = [Found(_get_open(number)) for number in numbers] or [Found(f) for f in ledger.figures]
-        return found or [_the_one(value, names)]
+        found: list[Any] = [ResolvedFigure(_get_open(number)) for number in numbers] or [
+            ResolvedFigure(f) for f in ledger.figures
+        ]
+        return found or [_choose_figure(value, names)]
     assert isinstance(figure, int)
     if figure in numbers:
-        return [Found(_get_open(figure))]
+        return [ResolvedFigure(_get_open(figure))]
     if not numbers and 1 <= figure <= len(ledger.figures):
-        return [Found(ledger.figures[figure - 1])]
+        return [ResolvedFigure(ledger.figures[figure - 1])]
     count = ", ".join(map(str, numbers or range(1, len(ledger.figures) + 1)))
     raise NoFigure(f"The code made no figure {figure}" + (f"; it made {count}." if count else ", nor any other."))
 
 
-def resize(found: Found, options: dict[str, Any]) -> Found:
+def resize(found: ResolvedFigure, options: dict[str, Any]) -> ResolvedFigure:
     """Give a figure the size that was asked for, exact to the pixel; one side alone keeps the figure's proportions."""
     import matplotlib
 
@@ -73,7 +75,7 @@ def _inches(pixels: int, dpi: float) -> float:
     return inches
 
 
-def _the_one(value: Any, names: dict[str, Any]) -> Any:
+def _choose_figure(value: Any, names: dict[str, Any]) -> Any:
     """The last value's figure, else the current one, else the last that was saved or closed, else the last by name."""
     found = _found(value)
     if found is not None:
@@ -84,14 +86,14 @@ def _the_one(value: Any, names: dict[str, Any]) -> Any:
     if _draws_itself(value):
         return value
     if ledger.figures:
-        return Found(ledger.figures[-1])
+        return ResolvedFigure(ledger.figures[-1])
     named = next((f for f in map(_found, reversed(_plotted(names))) if f is not None), None)
     if named is None:
         raise NoFigure("The code ran to its end and made no figure: draw with pyplot, or end with the figure itself.")
     return named
 
 
-def _found(value: Any) -> Found | None:
+def _found(value: Any) -> ResolvedFigure | None:
     """Without a current figure's standing in; a collection out of several figures is none of them."""
     if value is None:
         return None
@@ -108,7 +110,7 @@ def _draws_itself(value: Any) -> bool:
     from ...plotting.encode import encode
 
     try:
-        encode(value, wants_thumbnail=False)
+        encode(value, with_thumbnail=False)
     except FigServeError as error:
         return "nothing to publish" not in str(error)
     return True

@@ -18,17 +18,17 @@ from importlib.util import find_spec
 from typing import Any
 
 from ...errors import FigServeError, InvalidInput, NoFigure, OutputInvalid
-from ...model.figures import Payload
+from ...model.figures import EncodedImage
 from ...model.formats import get_format
 from ...plotting.describe import libraries
-from ...plotting.encode import Encoded, encode
+from ...plotting.encode import EncodedFigure, encode
 from ...plotting.resolve import find_figure
 from ...plotting.restyle import restyle
 from .. import wire
 from ..jail.jail import ANSWER, JOB, NULL, STDERR, STDOUT
 from . import animations, posted_code, pyplot_hooks
 from .error_card import draw_card
-from .figure_selection import resize, select
+from .figure_selection import resize, select_figures
 
 __all__ = ["find_libraries", "libraries", "load_libraries", "serve_one"]
 
@@ -50,7 +50,7 @@ _WITHOUT = frozenset({"zlib_ng.zlib_ng", "PIL.WebPImagePlugin", "cloudpickle.clo
 """May be missing: slower, or without that format."""
 
 
-def load_libraries(preload: Sequence[str], most_pixels: int) -> None:
+def load_libraries(preload: Sequence[str], max_pixels: int) -> None:
     """In the zygote: import what its children draw with, so that none of them has to; draw nothing."""
     import matplotlib
 
@@ -65,7 +65,7 @@ def load_libraries(preload: Sequence[str], most_pixels: int) -> None:
 
     from ...plotting import images
 
-    images.MAX_PIXELS = most_pixels
+    images.MAX_PIXELS = max_pixels
     for style in ("normal", "italic"):
         font_manager.findfont(font_manager.FontProperties(style=style))
     pyplot_hooks.install()
@@ -120,7 +120,7 @@ def _warm_up() -> None:
     axes.plot([0, 1, 2], [0.5, -1.25, 2], label="a")
     axes.set(title="Title", xlabel="x", ylabel="y")
     axes.legend()
-    encode(figure, wants_thumbnail=False)
+    encode(figure, with_thumbnail=False)
     pyplot.close("all")
     pyplot_hooks.ledger.forget_all()
 
@@ -156,7 +156,7 @@ def _seed(seed: int | None) -> None:
 
 def _answer(header: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
     try:
-        found = _DOERS[header["kind"]](header, parts)
+        found = _RUNNERS[header["kind"]](header, parts)
         options, density = _dense(found, header["options"], header["density"])
         encoded = [_encode(one, options, header["wants_thumbnail"]) for one in found]
     except posted_code.CodeError as error:
@@ -165,10 +165,10 @@ def _answer(header: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any],
         cause = error.__cause__
         if isinstance(error, OutputInvalid) and cause is not None and not isinstance(cause, FigServeError):
             # Drawing raised, in what the code has set up.
-            return _failed(posted_code.failure_of(cause)), []
+            return _failed(posted_code.to_code_failed(cause)), []
         return {"status": _STATUS.get(type(error), "output"), "message": str(error), "code": error.code}, []
     except BaseException as error:
-        return _failed(posted_code.failure_of(error)), []
+        return _failed(posted_code.to_code_failed(error)), []
     return _drawn(encoded, density)
 
 
@@ -184,7 +184,7 @@ def _failed(failure: posted_code.Failure) -> dict[str, Any]:
     return {"status": "failed", **vars(failure)}
 
 
-def _drawn(encoded: list[Encoded], density: int) -> tuple[dict[str, Any], list[bytes]]:
+def _drawn(encoded: list[EncodedFigure], density: int) -> tuple[dict[str, Any], list[bytes]]:
     payloads = [one.payloads[0] for one in encoded]
     small = encoded[0].thumbnail
     header = {
@@ -199,24 +199,24 @@ def _drawn(encoded: list[Encoded], density: int) -> tuple[dict[str, Any], list[b
     return header, [payload.data for payload in (*payloads, *([small] if small else []))]
 
 
-def _described(payload: Payload) -> dict[str, Any]:
+def _described(payload: EncodedImage) -> dict[str, Any]:
     return {"width": payload.width, "height": payload.height, "dpi": payload.dpi}
 
 
 def _dense(found: list[Any], options: dict[str, Any], density: int) -> tuple[dict[str, Any], int]:
     """How to draw so that one figure has so many times its resolution; and with which density that will be."""
-    from ...plotting.resolve import Found
+    from ...plotting.resolve import ResolvedFigure
 
-    figures = [one for one in found if isinstance(one, Found)]
+    figures = [one for one in found if isinstance(one, ResolvedFigure)]
     if density == 1 or len(figures) != 1 or not get_format(options["format"]).is_raster:
         return options, 1
     return options | {"dpi": density * (options["dpi"] or figures[0].dpi)}, density
 
 
-def _encode(found: Any, options: dict[str, Any], wants_thumbnail: bool) -> Encoded:
-    from ...plotting.resolve import Found
+def _encode(found: Any, options: dict[str, Any], with_thumbnail: bool) -> EncodedFigure:
+    from ...plotting.resolve import ResolvedFigure
 
-    if isinstance(found, Found):
+    if isinstance(found, ResolvedFigure):
         found = resize(found, options)
     encoded = encode(
         found,
@@ -224,7 +224,7 @@ def _encode(found: Any, options: dict[str, Any], wants_thumbnail: bool) -> Encod
         dpi=options["dpi"],
         tight=options["tight"],
         transparent=options["transparent"],
-        wants_thumbnail=wants_thumbnail,
+        with_thumbnail=with_thumbnail,
     )
     row = get_format(options["format"])
     if encoded.payloads[0].mimetype != row.mimetype:
@@ -239,7 +239,7 @@ def _run_code(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     if style is not None:
         _use_style(style)
     value, names = posted_code.run(parts[0])
-    return select(value, names, header["figure"])
+    return select_figures(value, names, header["figure"])
 
 
 def _use_style(style: str) -> None:
@@ -291,7 +291,7 @@ def _try_drawing(figure: Any) -> None:
 
 
 def _unopened(error: BaseException, words: str) -> posted_code.Failure:
-    failure = posted_code.failure_of(error)
+    failure = posted_code.to_code_failed(error)
     return replace(failure, message=f"{words}: {failure.kind}: {failure.message}")
 
 
@@ -306,11 +306,11 @@ def _call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     inner = getattr(function, "__wrapped__", function)
     posted_code.OWN_FILES.add(getattr(getattr(inner, "__code__", None), "co_filename", posted_code.NAME))
     value = function(**arguments)
-    return select(value, {}, header["figure"])
+    return select_figures(value, {}, header["figure"])
 
 
 def _draw_card(_header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     return [draw_card(parts[0])]
 
 
-_DOERS = {"code": _run_code, "figure": _open_figure, "function": _call_function, "card": _draw_card}
+_RUNNERS = {"code": _run_code, "figure": _open_figure, "function": _call_function, "card": _draw_card}

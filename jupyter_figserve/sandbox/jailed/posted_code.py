@@ -20,8 +20,8 @@ OWN_FILES = {NAME}
 """Whose frames belong into a traceback; a live function's file comes to it."""
 _LAST = "__figserve_last__"
 _MESSAGE_LENGTH = 2_000
-_MOST_FRAMES = 40
-_LONGEST_SHOWN = 2**20
+_MAX_FRAMES = 40
+_MAX_SHOWN = 2**20
 """Characters of code, up to which tracebacks show its lines."""
 _TRACEBACK_LENGTH = 32_000
 
@@ -65,11 +65,11 @@ def run(source: bytes) -> tuple[Any, dict[str, Any]]:
         if error.code not in (None, 0):
             raise CodeError(_exit_failure(error)) from None
     except BaseException as error:
-        raise CodeError(failure_of(error, names)) from None
+        raise CodeError(to_code_failed(error, names)) from None
     return names.pop(_LAST, None), names
 
 
-def failure_of(error: BaseException, names: dict[str, Any] | None = None) -> Failure:
+def to_code_failed(error: BaseException, names: dict[str, Any] | None = None) -> Failure:
     """The error as the code's author needs it; where memory is out, the code's own is given up for it."""
     try:
         return _failure(error)
@@ -84,7 +84,7 @@ def failure_of(error: BaseException, names: dict[str, Any] | None = None) -> Fai
 def _compile(source: bytes) -> types.CodeType:
     # As text: a line that names an encoding is about the file that the code was copied from.
     text = source.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    if len(text) <= _LONGEST_SHOWN:
+    if len(text) <= _MAX_SHOWN:
         linecache.cache[NAME] = (len(text), None, text.splitlines(keepends=True), NAME)
     try:
         tree = ast.parse(text, NAME)
@@ -139,8 +139,8 @@ def _own_frames(link: types.TracebackType | None) -> types.TracebackType | None:
     while link is not None:
         if link.tb_frame.f_code.co_filename in OWN_FILES:
             own.append(link)
-            if len(own) > 2 * _MOST_FRAMES:
-                del own[_MOST_FRAMES]
+            if len(own) > 2 * _MAX_FRAMES:
+                del own[_MAX_FRAMES]
         link = link.tb_next
     kept = None
     for one in reversed(own):

@@ -13,14 +13,14 @@ import sys
 from collections import deque
 from typing import Any
 
-MOST_KEPT = 20
+MAX_KEPT = 20
 
 
-class Ledger:
+class ShownFigures:
     """Figures that a reader would have seen though they are gone at the end of the code, oldest first."""
 
     def __init__(self) -> None:
-        self._kept: deque[Any] = deque(maxlen=MOST_KEPT)
+        self._kept: deque[Any] = deque(maxlen=MAX_KEPT)
 
     def keep(self, figure: Any) -> None:
         """Put it last, and there once."""
@@ -36,7 +36,7 @@ class Ledger:
         return list(self._kept)
 
 
-ledger = Ledger()
+ledger = ShownFigures()
 
 
 def install() -> None:

@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 
 from ...errors import SandboxUnavailable
 from ..jail import landlock, rlimits, seccomp
-from ..jail.jail import FIRST_USER, Bounds, Jail
-from ..jail.namespaces import Enclosure, become
+from ..jail.jail import FIRST_USER, Jail, ResourceLimits
+from ..jail.namespaces import NamespaceSet, set_user
 from ..jail.syscalls import architecture
 from .readable_paths import readable_paths
 
@@ -30,7 +30,7 @@ def main(control: int) -> NoReturn:
     """Set up as the first message says, tell what came of it, then serve until the other end is closed."""
     channel = socket.socket(fileno=control)
     settings: dict[str, Any] = json.loads(channel.recv(MESSAGE_BYTES))
-    rlimits.die_with_parent()
+    rlimits.set_parent_death_signal()
     _set_oom_score()
     try:
         from . import job
@@ -46,7 +46,7 @@ def main(control: int) -> NoReturn:
         sys.exit(BROKEN)
     gc.collect()
     gc.freeze()
-    rlimits.hide_from_others()
+    rlimits.set_not_dumpable()
     own = os.pidfd_open(os.getpid())
     _send(channel, {"event": "ready", "why": why, **_described(jail), "libraries": job.libraries()}, [own])
     os.close(own)
@@ -76,9 +76,9 @@ class Zygote:
                 if descriptor in self._children:
                     self._reap(descriptor)
                 else:
-                    self._obey()
+                    self._handle_event()
 
-    def _obey(self) -> None:
+    def _handle_event(self) -> None:
         message, descriptors, _, _ = socket.recv_fds(self._channel, MESSAGE_BYTES, 3)
         if not message:
             os._exit(0)
@@ -148,7 +148,7 @@ def _build_jail(settings: dict[str, Any]) -> tuple[Jail, list[str]]:
     if program is not None and enclosure is None:
         why.append("Posted code has no scratch directory, and sees the size and times of files that it cannot read.")
         program = seccomp.build_filter(None)
-    bounds = Bounds(settings["memory"], settings["scratch"], settings["seconds"])
+    bounds = ResourceLimits(settings["memory"], settings["scratch"], settings["seconds"])
     return Jail(enclosure, version, program, readable, users, base, bounds), why
 
 
@@ -165,7 +165,7 @@ def _find_filter(settings: dict[str, Any], why: list[str]) -> bytes | None:
     pid = os.fork()
     if pid == 0:
         try:
-            rlimits.gain_nothing()
+            rlimits.set_no_new_privs()
             seccomp.load_filter(program)
         except BaseException:
             os._exit(1)
@@ -177,11 +177,11 @@ def _find_filter(settings: dict[str, Any], why: list[str]) -> bytes | None:
     return program
 
 
-def _enclose(settings: dict[str, Any], readable: tuple[str, ...], why: list[str]) -> Enclosure | None:
+def _enclose(settings: dict[str, Any], readable: tuple[str, ...], why: list[str]) -> NamespaceSet | None:
     """Move into namespaces; where that fails half-way, this process says so and ends."""
     if not settings["namespaces"]:
         return None
-    enclosure = Enclosure(readable)
+    enclosure = NamespaceSet(readable)
     try:
         enclosure.enter()
     except OSError as error:
@@ -206,7 +206,7 @@ def _can_change_user(readable: tuple[str, ...]) -> bool:
     pid = os.fork()
     if pid == 0:
         try:
-            become(FIRST_USER)
+            set_user(FIRST_USER)
             is_readable = all(os.access(path, os.R_OK) for path in readable)
         except BaseException:
             os._exit(1)

@@ -25,7 +25,7 @@ LOCAL_NOTE = (
 
 
 @dataclass(frozen=True)
-class Base:
+class PublicBase:
     """The absolute address of our prefix, ``https://host/base/figserve``, and whether others can open it."""
 
     url: str
@@ -56,7 +56,7 @@ class Base:
         return f"{self.url}/f/{token}"
 
 
-class Urls:
+class ServerAddresses:
     """Knows the server's addresses.
 
     Parameters
@@ -84,14 +84,14 @@ class Urls:
 
     @property
     def public_origin(self) -> str | None:
-        return Base(self._public_url, False).origin if self._public_url else None
+        return PublicBase(self._public_url, False).origin if self._public_url else None
 
-    def base(self, request: HTTPServerRequest) -> Base:
+    def base(self, request: HTTPServerRequest) -> PublicBase:
         """The address to write into answers: ``public_url``, else the one by which the client reached us."""
         if self._public_url:
-            return Base(_with_prefix(self._public_url), False)
+            return PublicBase(_with_prefix(self._public_url), False)
         host = request.host
-        return Base(f"{request.protocol}://{host}{self.prefix}", _is_loopback(host))
+        return PublicBase(f"{request.protocol}://{host}{self.prefix}", _is_loopback(host))
 
     def for_kernels(self) -> str:
         """What a kernel dials: loopback where the server listens there, so that no name need resolve."""

@@ -8,34 +8,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...store.store import Store
-from ..services.auth.credentials import Gate, Guesses
-from ..services.auth.rate_limits import Rate
+from ..services.auth.credentials import Authenticator, FailedAttempts
+from ..services.auth.rate_limits import RateLimiter
 from ..services.rendering.request import RenderLimits
-from ..services.rendering.sizes import LinkSizes
+from ..services.rendering.sizes import AllowedSizes
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from ..services.addresses import Urls
-    from ..services.auth.signing import FrameSigner, UrlSigner
-    from ..services.dashboards.watch import BoardWatch
-    from ..services.events.event_hub import EventHub
-    from ..services.figures.svg_archiver import Preserving
-    from ..services.links.resolver import SharedFigures
-    from ..services.links.view_counter import Views
+    from ..services.addresses import ServerAddresses
+    from ..services.auth.signing import FrameUrlSigner, QuerySigner
+    from ..services.dashboards.watch import DashboardWatchers
+    from ..services.events.event_broker import EventBroker
+    from ..services.figures.svg_archiver import SvgArchiver
+    from ..services.links.resolver import LinkResolver
+    from ..services.links.view_counter import ViewCounter
     from ..services.live.detached import DetachedFunctions
-    from ..services.live.service import LiveFigures
-    from ..services.rendering.service import Drawing
+    from ..services.live.service import LiveService
+    from ..services.rendering.service import RenderService
     from ..services.sessions.capture import Capture
     from ..services.sessions.directories import SessionDirectories
-    from ..services.sessions.kernels import Kernels
+    from ..services.sessions.kernels import KernelTracker
     from ..services.sessions.plots import SessionPlots
 
 PACKAGE = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
-class Settings:
+class HandlerConfig:
     """The traits that handlers ask for; app.py has their meaning.
 
     Parameters
@@ -73,37 +73,37 @@ class Settings:
     log_success: bool
     is_render_only: bool
     render: RenderLimits
-    link_sizes: LinkSizes
+    link_sizes: AllowedSizes
 
 
 @dataclass(frozen=True)
-class Services:
-    settings: Settings
+class AppContext:
+    settings: HandlerConfig
     store: Store
-    urls: Urls
-    gate: Gate
-    guesses: Guesses
-    kernels: Kernels
+    urls: ServerAddresses
+    gate: Authenticator
+    guesses: FailedAttempts
+    kernels: KernelTracker
     directories: SessionDirectories
     capture: Capture
     plots: SessionPlots
-    events: EventHub
-    live: LiveFigures
+    events: EventBroker
+    live: LiveService
     detached: DetachedFunctions
-    live_rate: Rate
-    shared: SharedFigures
-    views: Views
-    frames: FrameSigner
+    live_rate: RateLimiter
+    shared: LinkResolver
+    views: ViewCounter
+    frames: FrameUrlSigner
     templates: Environment
-    drawing: Drawing
-    preserving: Preserving
-    url_signer: UrlSigner
-    render_rate: Rate
+    drawing: RenderService
+    preserving: SvgArchiver
+    url_signer: QuerySigner
+    render_rate: RateLimiter
     known_hosts: set[str] = field(default_factory=set)
 
     @cached_property
-    def boards(self) -> BoardWatch:
+    def boards(self) -> DashboardWatchers:
         """Who looks at dashboards; made when the first does."""
-        from ..services.dashboards.watch import BoardWatch
+        from ..services.dashboards.watch import DashboardWatchers
 
-        return BoardWatch(self)
+        return DashboardWatchers(self)

@@ -12,15 +12,15 @@ from ...model.keys import Key, check_scopes, new_key
 from ...model.links import check_label, hash_secret
 from ...model.times import parse_expiry
 from ...store.catalog import keys
-from ...store.catalog.pagination import LIMIT, MOST
+from ...store.catalog.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from .http import json_views
-from .http.private_handler import PrivateHandler
+from .http.private_handler import AuthenticatedHandler
 
 ADMIN = ("admin",)
 _DEFAULT_LIFE = "90d"
 
 
-class KeysHandler(PrivateHandler):
+class KeysHandler(AuthenticatedHandler):
     """``/api/keys``."""
 
     scopes = {"GET": ADMIN, "HEAD": ADMIN, "POST": ADMIN}
@@ -28,7 +28,7 @@ class KeysHandler(PrivateHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        limit = min(self.integer("limit", LIMIT) or LIMIT, MOST)
+        limit = min(self.integer("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
         found = keys.list_all(self.services.store.catalog.reader, None, limit)
         self.answer({"keys": [json_views.key(key) for key in found], "next": None})
 
@@ -55,7 +55,7 @@ class KeysHandler(PrivateHandler):
         self.answer(json_views.key(key) | {"key": text}, 201)
 
 
-class KeyHandler(PrivateHandler):
+class KeyHandler(AuthenticatedHandler):
     """``/api/keys/{id}``."""
 
     scopes = {"GET": ADMIN, "HEAD": ADMIN, "DELETE": ADMIN}

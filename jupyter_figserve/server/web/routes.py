@@ -23,7 +23,7 @@ from .keys import KeyHandler, KeysHandler
 from .links.dashboard_links import DashboardLinksHandler
 from .links.handlers import FigureLinksHandler, FindLinkHandler, LinkHandler, LinksHandler, LinkSizesHandler
 from .links.oembed import FrameHandler, OEmbedHandler
-from .links.public_handler import LinkHandler as PublicLinkHandler
+from .links.public_handler import PublicLinkHandler
 from .links.public_live import LiveLinksHandler
 from .live.agent import AgentHandler
 from .live.handlers import (

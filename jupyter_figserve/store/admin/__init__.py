@@ -1,1 +1,1 @@
-"""TODO."""
+"""Opening, cleaning, rebuilding and diagnosing a data directory."""

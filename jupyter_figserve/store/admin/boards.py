@@ -10,7 +10,7 @@ from ...errors import Conflict, NotFound
 from ...model.dashboards import DashboardRecord, Layout
 from ...model.figures import Identity
 from ..catalog import dashboards, tables
-from ..catalog.parameter_links import ONTO_DASHBOARDS
+from ..catalog.parameter_links import DASHBOARD_LINKS
 from ..files.board_manifests import BoardManifest, BoardManifests, from_json, to_json
 from ..files.trash import Trash
 from . import garbage_collection
@@ -77,7 +77,7 @@ class Boards:
                 f"The notebook has made a new dashboard {record.name!r} since; delete that one first, then undo."
             )
         _enter(connection, manifest)
-        dashboards.tell_restored(connection, record, now)
+        dashboards.emit_restored_event(connection, record, now)
         self.write_manifest(connection, record.id)
         return record
 
@@ -119,10 +119,10 @@ class Boards:
 
     def _manifest_of(self, connection: Connection, dashboard_id: str) -> BoardManifest | None:
         record = dashboards.find(connection, dashboard_id)
-        return BoardManifest(record, tuple(ONTO_DASHBOARDS.of(connection, dashboard_id))) if record else None
+        return BoardManifest(record, tuple(DASHBOARD_LINKS.of(connection, dashboard_id))) if record else None
 
 
 def _enter(connection: Connection, manifest: BoardManifest) -> None:
     dashboards.enter(connection, manifest.record)
     for link in manifest.links:
-        ONTO_DASHBOARDS.add(connection, link)
+        DASHBOARD_LINKS.add(connection, link)

@@ -11,8 +11,8 @@ from ...errors import Conflict, NotFound
 from ...model.figures import FigureRecord, Version
 from ..catalog import events, figures, publishing
 from ..catalog import quotas as usage
-from ..catalog.publishing import Limits
-from ..files.blobs import Blobs
+from ..catalog.publishing import PublishLimits
+from ..files.blobs import BlobStore
 from ..files.manifests import Manifest, Manifests, from_json, to_json
 from ..files.trash import Trash
 from . import rebuild
@@ -40,7 +40,7 @@ def delete(
 
 
 def undelete(
-    connection: Connection, figure_id: str, trash: Trash[Manifest], blobs: Blobs, limits: Limits, now: float
+    connection: Connection, figure_id: str, trash: Trash[Manifest], blobs: BlobStore, limits: PublishLimits, now: float
 ) -> FigureRecord:
     """Enter a deleted figure again, with versions and links; one that is there already is left alone.
 
@@ -76,10 +76,10 @@ def hold_blobs(connection: Connection, trash: Trash[Manifest], now: float) -> No
     for one in trash.list():
         manifest = trash.read(one) if now < one.expires else None
         for version in manifest.versions if manifest else ():
-            publishing.note_unheld(connection, version.parts, one.deleted)
+            publishing.track_unreferenced(connection, version.parts, one.deleted)
 
 
-def _check_room(connection: Connection, limits: Limits, manifest: Manifest, whole: tuple[Version, ...]) -> None:
+def _check_room(connection: Connection, limits: PublishLimits, manifest: Manifest, whole: tuple[Version, ...]) -> None:
     """See that the owner and each session that made a version have room for it again."""
     sizes: Counter[tuple[str, str]] = Counter()
     for version in whole:

@@ -20,7 +20,7 @@ _CHECKED_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
-class Directory:
+class DirectoryReport:
     """A data directory as the system sees it.
 
     Parameters
@@ -46,13 +46,13 @@ class Directory:
         return asdict(self) | {"open_to_others": list(self.open_to_others)}
 
 
-def inspect_directory(path: Path, catalog: Path | None = None) -> Directory:
+def inspect_directory(path: Path, catalog: Path | None = None) -> DirectoryReport:
     """``catalog`` is the catalog's file where that lies elsewhere."""
     if not path.is_dir():
-        return Directory(str(path), exists=False)
+        return DirectoryReport(str(path), exists=False)
     files = [path, *(path / name for name in _SECRETS), *([catalog] if catalog else [])]
     free, total = _room(path)
-    return Directory(
+    return DirectoryReport(
         str(path),
         exists=True,
         is_writable=os.access(path, os.W_OK | os.X_OK) and not _is_mounted_read_only(path),

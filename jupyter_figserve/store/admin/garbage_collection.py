@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ..catalog import events, figures, keys, links, publishing, sessions, tables
-from ..catalog.parameter_links import ONTO_DASHBOARDS, ONTO_LIVE
-from ..files.blobs import Blobs
+from ..catalog.parameter_links import DASHBOARD_LINKS, LIVE_LINKS
+from ..files.blobs import BlobStore
 from ..files.manifests import Manifests
 from ..files.trash import Trash
 
@@ -28,7 +28,7 @@ SESSION_SILENCE = 600.0
 
 
 @dataclass(frozen=True)
-class Cleaned:
+class GcReport:
     """How many of each went."""
 
     figures: int = 0
@@ -38,8 +38,8 @@ class Cleaned:
     events: int = 0
     sessions: int = 0
 
-    def __add__(self, other: Cleaned) -> Cleaned:
-        return Cleaned(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+    def __add__(self, other: GcReport) -> GcReport:
+        return GcReport(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     def __bool__(self) -> bool:
         return any(getattr(self, f.name) for f in fields(self))
@@ -48,7 +48,7 @@ class Cleaned:
         return ", ".join(f"{getattr(self, f.name):,} {f.name}" for f in fields(self))
 
 
-def clean_rows(connection: Connection, manifests: Manifests, now: float, keep_session_plots: float | None) -> Cleaned:
+def clean_rows(connection: Connection, manifests: Manifests, now: float, keep_session_plots: float | None) -> GcReport:
     """One batch of what the catalog alone decides; ``keep_session_plots`` is in seconds, None for ever."""
     sessions.end_unseen(connection, now - SESSION_SILENCE)
     gone = forgotten = 0
@@ -61,9 +61,9 @@ def clean_rows(connection: Connection, manifests: Manifests, now: float, keep_se
                 manifests.delete(figure_id)
                 gone += 1
     connection.execute(tables.viewers.delete().where(tables.viewers.c.seen < now - links.VIEW_SECONDS))
-    ONTO_LIVE.remove_expired(connection, now - LINK_GRACE)
-    ONTO_DASHBOARDS.remove_expired(connection, now - LINK_GRACE)
-    return Cleaned(
+    LIVE_LINKS.remove_expired(connection, now - LINK_GRACE)
+    DASHBOARD_LINKS.remove_expired(connection, now - LINK_GRACE)
+    return GcReport(
         figures=gone,
         links=_remove_old_links(connection, now),
         keys=keys.remove_expired(connection, now, BATCH),
@@ -72,7 +72,7 @@ def clean_rows(connection: Connection, manifests: Manifests, now: float, keep_se
     )
 
 
-def clean_blobs(connection: Connection, blobs: Blobs, trash: Trash[Any], now: float) -> Cleaned:
+def clean_blobs(connection: Connection, blobs: BlobStore, trash: Trash[Any], now: float) -> GcReport:
     """One batch of unreferenced blobs; the write lock is held while the files go, so no publish can meet them.
 
     Blobs let go since the earliest deletion that can be undone may be that figure's, and stay.
@@ -84,7 +84,7 @@ def clean_blobs(connection: Connection, blobs: Blobs, trash: Trash[Any], now: fl
     for digest in digests:
         connection.execute(tables.blobs.delete().where(held.digest == digest))
         blobs.delete(digest)
-    return Cleaned(blobs=len(digests))
+    return GcReport(blobs=len(digests))
 
 
 class ManifestFiles(Protocol):
@@ -120,7 +120,7 @@ def clean_trash(
     return lacking
 
 
-def clean_shard(connection: Connection, blobs: Blobs, now: float, shard: int) -> Cleaned:
+def clean_shard(connection: Connection, blobs: BlobStore, now: float, shard: int) -> GcReport:
     """Files of one 256th that the catalog does not know: a kill came between the blob and its publish."""
     old = [digest for digest, written in blobs.list_shard(shard) if written < now - BLOB_GRACE]
     gone = 0
@@ -130,10 +130,10 @@ def clean_shard(connection: Connection, blobs: Blobs, now: float, shard: int) ->
         for digest in set(some) - set(connection.execute(query).scalars()):
             blobs.delete(digest)
             gone += 1
-    return Cleaned(blobs=gone)
+    return GcReport(blobs=gone)
 
 
-def drop_unheld(connection: Connection, blobs: Blobs, digests: Collection[str]) -> None:
+def delete_unreferenced(connection: Connection, blobs: BlobStore, digests: Collection[str]) -> None:
     """Remove those blobs that no figure refers to, at once: a publish brought them and was refused."""
     held = connection.execute(sa.select(tables.blobs.c.digest).where(tables.blobs.c.digest.in_(digests))).scalars()
     for digest in set(digests) - set(held):

@@ -12,17 +12,17 @@ from pathlib import Path
 
 from ..catalog import tables
 from ..catalog.database import opened
-from ..files.blobs import LocalBlobs
+from ..files.blobs import LocalBlobStore
 from ..files.filesystem import DirectoryLock, fsync_directory, make_private_directory
 from ..files.manifests import Manifests
 from . import deletion
 from .boards import Boards
-from .garbage_collection import Cleaned
+from .garbage_collection import GcReport
 from .opening import CATALOG, open_store
-from .rebuild import Restored, restore
+from .rebuild import RebuildReport, restore
 
 
-def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -> Restored:
+def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -> RebuildReport:
     """Build the catalog anew from the manifests; the old one is kept beside it, and its keys carried over if legible.
 
     Raises
@@ -37,7 +37,7 @@ def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -
         _remove_database(fresh)
         with opened(fresh) as catalog:
             done = catalog.write(
-                lambda c: restore(c, Manifests(directory / "figures"), LocalBlobs(directory / "blobs"), progress)
+                lambda c: restore(c, Manifests(directory / "figures"), LocalBlobStore(directory / "blobs"), progress)
             ).result()
             entered, unreadable = catalog.write(Boards(directory).restore).result()
             done = replace(done, dashboards=entered, unreadable=(*done.unreadable, *unreadable))
@@ -56,10 +56,10 @@ def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -
     return done
 
 
-def clean(directory: Path, progress: Callable[[int], None] = lambda _: None) -> Cleaned:
+def clean(directory: Path, progress: Callable[[int], None] = lambda _: None) -> GcReport:
     """Clean the whole of a directory; servers may be running on it. ``progress`` hears 1 to 256."""
     store = open_store(directory, keep_session_plots=None)
-    total = Cleaned()
+    total = GcReport()
     try:
         for shard in range(256):
             total += store.clean().result()

@@ -11,9 +11,9 @@ from sqlalchemy.engine import Connection
 from ...errors import Conflict, ReadOnly
 from ...model.times import Clock, system_clock
 from ..catalog.database import Catalog, CatalogBroken
-from ..catalog.publishing import Limits
+from ..catalog.publishing import PublishLimits
 from ..files import live_manifests
-from ..files.blobs import LocalBlobs
+from ..files.blobs import LocalBlobStore
 from ..files.filesystem import DirectoryLock, find_network_type, is_writable, make_private_directory
 from ..files.manifests import Manifests
 from ..store import Store
@@ -28,7 +28,7 @@ def open_store(
     directory: Path,
     *,
     catalog_path: Path | None = None,
-    limits: Limits | None = None,
+    limits: PublishLimits | None = None,
     keep_session_plots: float | None = None,
     keep_deleted: float | None = None,
     clock: Clock = system_clock,
@@ -59,7 +59,7 @@ def open_store(
     lock, manifests, blobs = (
         DirectoryLock(path.parent),
         Manifests(directory / "figures"),
-        LocalBlobs(directory / "blobs"),
+        LocalBlobStore(directory / "blobs"),
     )
     writable = _make_directories(directory, path.parent)
     network_type = network_type or find_network_type(path.parent)
@@ -71,7 +71,7 @@ def open_store(
         blobs,
         manifests,
         directory=directory,
-        limits=limits or Limits(),
+        limits=limits or PublishLimits(),
         keep_session_plots=keep_session_plots,
         keep_deleted=keep_deleted,
         lock=lock,
@@ -129,7 +129,7 @@ def _lock(lock: DirectoryLock, directory: Path, network_type: str | None) -> Non
 
 
 def _open_catalog(
-    path: Path, manifests: Manifests, blobs: LocalBlobs, lock: DirectoryLock | None, *, shared_memory: bool
+    path: Path, manifests: Manifests, blobs: LocalBlobStore, lock: DirectoryLock | None, *, shared_memory: bool
 ) -> Catalog:
     """``lock`` is None where nothing can be written."""
     try:
@@ -146,7 +146,7 @@ def _open_catalog(
     return _rebuilt_in_memory(manifests, blobs, reason)
 
 
-def _rebuilt_in_memory(manifests: Manifests, blobs: LocalBlobs, reason: str) -> Catalog:
+def _rebuilt_in_memory(manifests: Manifests, blobs: LocalBlobStore, reason: str) -> Catalog:
     """For reading only, from the manifests; the damaged file is left as it is."""
     catalog = Catalog(None)
     catalog.write(lambda connection: restore(connection, manifests, blobs)).result()

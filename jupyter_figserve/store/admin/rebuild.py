@@ -14,7 +14,7 @@ from ...model.figures import FigureRecord, Identity, Version
 from ..catalog import events, figures, links, publishing, sessions, tables
 from ..catalog.sessions import Session
 from ..files import live_manifests
-from ..files.blobs import Blobs
+from ..files.blobs import BlobStore
 from ..files.live_manifests import LiveManifests
 from ..files.manifests import Manifest, Manifests
 
@@ -23,7 +23,7 @@ _LOOKED_AT = 500
 
 
 @dataclass(frozen=True)
-class Restored:
+class RebuildReport:
     """What came back, and what did not.
 
     Parameters
@@ -52,10 +52,10 @@ class Restored:
 
 
 def restore(
-    connection: Connection, manifests: Manifests, blobs: Blobs, progress: Callable[[int], None] = lambda _: None
-) -> Restored:
+    connection: Connection, manifests: Manifests, blobs: BlobStore, progress: Callable[[int], None] = lambda _: None
+) -> RebuildReport:
     """Enter every manifest into an empty catalog; ``progress`` hears how many figures are done."""
-    done = Restored()
+    done = RebuildReport()
     for found in manifests.read_all():
         if isinstance(found, Path):
             done = replace(done, unreadable=(*done.unreadable, found))
@@ -133,7 +133,7 @@ def enter(connection: Connection, manifest: Manifest, whole: tuple[Version, ...]
     return record
 
 
-def whole_versions(manifest: Manifest, blobs: Blobs) -> tuple[Version, ...]:
+def whole_versions(manifest: Manifest, blobs: BlobStore) -> tuple[Version, ...]:
     """Those versions whose bytes are all there."""
     return tuple(version for version in manifest.versions if _is_whole(version, blobs))
 
@@ -150,5 +150,5 @@ def _count(connection: Connection, table: sa.Table) -> int:
     return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
 
 
-def _is_whole(version: Version, blobs: Blobs) -> bool:
+def _is_whole(version: Version, blobs: BlobStore) -> bool:
     return all(blobs.has(part.digest) for part in version.representations)

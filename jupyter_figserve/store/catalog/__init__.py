@@ -1,1 +1,1 @@
-"""TODO."""
+"""The catalog: tables, queries and the writer thread."""

@@ -13,15 +13,15 @@ from sqlalchemy.engine import Connection, Row
 from ...model.dashboards import FIGURE, DashboardRecord, Layout
 from ...model.figures import Identity, new_id
 from . import events, tables
-from .pagination import LIMIT, MOST, read_cursor, write_cursor
-from .parameter_links import ONTO_DASHBOARDS
+from .pagination import DEFAULT_LIMIT, MAX_LIMIT, decode_cursor, encode_cursor
+from .parameter_links import DASHBOARD_LINKS
 
 PUBLISHED, DELETED, RESTORED = "dashboard.published", "dashboard.deleted", "dashboard.restored"
 _D, _F = tables.dashboards.c, tables.dashboard_figures.c
 
 
 @dataclass(frozen=True)
-class Filter:
+class DashboardQuery:
     """Which dashboards a list asks for; a field that is None does not matter.
 
     Parameters
@@ -74,7 +74,7 @@ def find_by_identity(connection: Connection, identity: Identity) -> DashboardRec
 
 
 def list_page(
-    connection: Connection, which: Filter, limit: int = LIMIT, cursor: str | None = None
+    connection: Connection, which: DashboardQuery, limit: int = DEFAULT_LIMIT, cursor: str | None = None
 ) -> tuple[list[DashboardRecord], str | None]:
     """One page, newest first, and the cursor of the next (None at the end).
 
@@ -83,14 +83,14 @@ def list_page(
     InvalidInput
         When the cursor is not one that a page gave.
     """
-    limit = max(1, min(limit, MOST))
+    limit = max(1, min(limit, MAX_LIMIT))
     query = sa.select(tables.dashboards).where(*_conditions(which))
     query = query.order_by(_D.updated.desc(), _D.id.desc()).limit(limit + 1)
     if cursor is not None:
-        updated, last = read_cursor(cursor)
+        updated, last = decode_cursor(cursor)
         query = query.where(sa.tuple_(_D.updated, _D.id) < sa.tuple_(sa.literal(updated), sa.literal(last)))
     found = [_record(row) for row in connection.execute(query)]
-    following = write_cursor(found[limit - 1].updated, found[limit - 1].id) if len(found) > limit else None
+    following = encode_cursor(found[limit - 1].updated, found[limit - 1].id) if len(found) > limit else None
     return found[:limit], following
 
 
@@ -99,7 +99,7 @@ def delete(connection: Connection, record: DashboardRecord, now: float) -> bool:
     gone = connection.execute(tables.dashboards.delete().where(_D.id == record.id)).rowcount
     if not gone:
         return False
-    ONTO_DASHBOARDS.remove_all(connection, record.id)
+    DASHBOARD_LINKS.remove_all(connection, record.id)
     events.add(connection, now, record.owner, DELETED, _event_data(record))
     return True
 
@@ -112,7 +112,7 @@ def release(connection: Connection, waiting: Collection[str]) -> None:
         connection.execute(tables.dashboard_figures.delete().where(_F.dashboard == dashboard_id))
 
 
-def tell_restored(connection: Connection, record: DashboardRecord, now: float) -> None:
+def emit_restored_event(connection: Connection, record: DashboardRecord, now: float) -> None:
     """The event of a deletion that was undone."""
     events.add(connection, now, record.owner, RESTORED, _event_data(record))
 
@@ -133,7 +133,7 @@ def rename_notebook(connection: Connection, owner: str, scope: str, old: str, ne
     return moved
 
 
-def _conditions(which: Filter) -> list[Any]:
+def _conditions(which: DashboardQuery) -> list[Any]:
     exact = {"owner": _D.owner, "scope": _D.scope, "notebook": _D.notebook, "maker": _D.maker, "name": _D.name}
     found = [column == getattr(which, name) for name, column in exact.items() if getattr(which, name) is not None]
     if which.text:

@@ -70,7 +70,7 @@ class Catalog:
         """For reading, on the thread that opened the catalog; each statement sees the newest commit."""
         return self._reader
 
-    def read_aside(self, work: Callable[[Connection], T]) -> Future[T]:
+    def read_in_thread(self, work: Callable[[Connection], T]) -> Future[T]:
         """Run ``work`` in another thread, on a connection of its own: what takes long must not hold up others."""
         if self.path is None:
             done: Future[T] = Future()

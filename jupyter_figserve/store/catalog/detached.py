@@ -15,11 +15,11 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection, Row
 
 from ...model.figures import Source
-from ...model.live import Declaration, LiveRecord
-from ..files.blobs import Blobs
+from ...model.live import LiveDeclaration, LiveFigureRecord
+from ..files.blobs import BlobStore
 from . import live_figures as live
 from . import quotas, tables
-from .publishing import Limits, hold_blob, release_blobs
+from .publishing import PublishLimits, release_blobs, retain_blob
 
 KIND = "function"
 _S, _OFFERED = tables.live_sources.c, tables.live_sessions.c
@@ -37,11 +37,17 @@ class Detached:
 
     live: str
     source: Source
-    declaration: Declaration
+    declaration: LiveDeclaration
 
 
 def keep(
-    connection: Connection, blobs: Blobs, limits: Limits, record: LiveRecord, kept: Detached, data: bytes, now: float
+    connection: Connection,
+    blobs: BlobStore,
+    limits: PublishLimits,
+    record: LiveFigureRecord,
+    kept: Detached,
+    data: bytes,
+    now: float,
 ) -> None:
     """Keep a function in the place of the one that was kept before.
 
@@ -62,10 +68,10 @@ def keep(
     enter(connection, record, kept, now)
 
 
-def enter(connection: Connection, record: LiveRecord, kept: Detached, now: float) -> None:
+def enter(connection: Connection, record: LiveFigureRecord, kept: Detached, now: float) -> None:
     """Note a function whose blob is there, without a look at quotas."""
     source = kept.source
-    hold_blob(connection, source.digest, source.size, now)
+    retain_blob(connection, source.digest, source.size, now)
     quotas.add(connection, record.owner, None, figures=0, size=source.size)
     row = {
         "kind": source.kind,
@@ -79,7 +85,7 @@ def enter(connection: Connection, record: LiveRecord, kept: Detached, now: float
     connection.execute(statement.on_conflict_do_update(index_elements=["live"], set_=row))
 
 
-def remove(connection: Connection, record: LiveRecord, now: float) -> bool:
+def remove(connection: Connection, record: LiveFigureRecord, now: float) -> bool:
     """Forget the function; False when there is none."""
     before = find(connection, record.id)
     if before is None:
@@ -95,7 +101,7 @@ def find(connection: Connection, live_id: str) -> Detached | None:
     return _detached(row) if row else None
 
 
-def records(connection: Connection, session: str | None = None, limit: int = 1_000) -> list[LiveRecord]:
+def records(connection: Connection, session: str | None = None, limit: int = 1_000) -> list[LiveFigureRecord]:
     """Live figures that are detached, those that were detached last first; of one session, where it is named."""
     query = sa.select(_S.live).order_by(_S.created.desc(), _S.live).limit(limit)
     if session is not None:
@@ -106,4 +112,4 @@ def records(connection: Connection, session: str | None = None, limit: int = 1_0
 
 def _detached(row: Row[Any]) -> Detached:
     source = Source(row.kind, row.digest, row.size, json.loads(row.libraries))
-    return Detached(row.live, source, Declaration.from_json(json.loads(row.declaration)))
+    return Detached(row.live, source, LiveDeclaration.from_json(json.loads(row.declaration)))

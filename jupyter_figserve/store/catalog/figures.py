@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection, Row
 
 from ...model.figures import FigureRecord, Identity, Representation, Source, Version
 from . import conditions, tables
-from .pagination import LIMIT, MOST, Page, read_cursor, write_cursor
-from .quotas import Used
+from .pagination import DEFAULT_LIMIT, MAX_LIMIT, Page, decode_cursor, encode_cursor
+from .quotas import Usage
 
 _F, _V, _R = tables.figures.c, tables.versions.c, tables.representations.c
 
@@ -59,7 +59,7 @@ _NEWEST_OF_IDENTITY = _WHOLE.where(
 
 
 @dataclass(frozen=True)
-class Filter:
+class FigureQuery:
     """Which figures a list asks for; a field that is None does not matter.
 
     Parameters
@@ -118,7 +118,9 @@ def numbers(connection: Connection, figure_id: str) -> Sequence[int]:
     return connection.execute(_NUMBERS_OF_ID, {"id": figure_id}).scalars().all()
 
 
-def list_page(connection: Connection, which: Filter, limit: int = LIMIT, cursor: str | None = None) -> Page:
+def list_page(
+    connection: Connection, which: FigureQuery, limit: int = DEFAULT_LIMIT, cursor: str | None = None
+) -> Page:
     """One page of figures, newest first.
 
     Raises
@@ -126,13 +128,13 @@ def list_page(connection: Connection, which: Filter, limit: int = LIMIT, cursor:
     InvalidInput
         When the cursor is not one that a page gave.
     """
-    limit = max(1, min(limit, MOST))
+    limit = max(1, min(limit, MAX_LIMIT))
     # Of few candidates, SQLite is to look at these and sort them, instead of going through all figures in their order.
     updated_column = _F.updated + 0 if which.is_narrow else _F.updated
     page = sa.select(_F.id, _F.updated, _F.latest).order_by(updated_column.desc(), _F.id.desc()).limit(limit + 1)
     page = page.where(*_conditions(which))
     if cursor is not None:
-        updated, figure_id = read_cursor(cursor)
+        updated, figure_id = decode_cursor(cursor)
         page = page.where(sa.tuple_(updated_column, _F.id) < sa.tuple_(sa.literal(updated), sa.literal(figure_id)))
     keys = connection.execute(page).all()
     inside = keys[:limit]
@@ -141,13 +143,13 @@ def list_page(connection: Connection, which: Filter, limit: int = LIMIT, cursor:
             _F.updated.desc(), _F.id.desc(), _R.position
         )
     ).all()
-    following = write_cursor(inside[-1].updated, inside[-1].id) if len(keys) > limit else None
+    following = encode_cursor(inside[-1].updated, inside[-1].id) if len(keys) > limit else None
     return list(_records(rows)), following
 
 
 def measure(
-    connection: Connection, which: Filter, after: str | None = None, limit: int = 2_000
-) -> tuple[Used, str | None]:
+    connection: Connection, which: FigureQuery, after: str | None = None, limit: int = 2_000
+) -> tuple[Usage, str | None]:
     """How many figures there are, and the bytes of their newest versions' representations.
 
     Parameters
@@ -166,10 +168,10 @@ def measure(
     )
     count, size = sa.func.count(part.c.id.distinct()), sa.func.coalesce(sa.func.sum(_R.size), 0)
     row = connection.execute(sa.select(count, size, sa.func.max(part.c.id)).select_from(joined)).one()
-    return Used(row[0], row[1]), row[2] if after is not None and row[0] == limit else None
+    return Usage(row[0], row[1]), row[2] if after is not None and row[0] == limit else None
 
 
-def ids(connection: Connection, which: Filter) -> Sequence[str]:
+def ids(connection: Connection, which: FigureQuery) -> Sequence[str]:
     return connection.execute(sa.select(_F.id).where(*_conditions(which))).scalars().all()
 
 
@@ -185,7 +187,7 @@ def without(connection: Connection, mimetype: str, most: int) -> list[tuple[str,
     return [(row.figure, row.number) for row in connection.execute(query)]
 
 
-def _conditions(which: Filter) -> list[Any]:
+def _conditions(which: FigureQuery) -> list[Any]:
     exact = {"owner": _F.owner, "scope": _F.scope, "notebook": _F.notebook, "maker": _F.maker, "name": _F.name}
     found = [column == getattr(which, name) for name, column in exact.items() if getattr(which, name) is not None]
     if which.owner is not None and (which.running or which.session is not None):

@@ -13,7 +13,7 @@ from ...model.dashboards import DashboardLink
 from ...model.links import Link
 from ...model.live import LiveLink
 from . import dashboards, figures, links, live_figures
-from .parameter_links import ONTO_DASHBOARDS, ONTO_LIVE
+from .parameter_links import DASHBOARD_LINKS, LIVE_LINKS
 
 AnyLink = Link | LiveLink | DashboardLink
 
@@ -48,16 +48,16 @@ _KINDS: dict[type, _Kind] = {
     LiveLink: _Kind(
         lambda connection, link: live_figures.find(connection, link.live) is not None,
         "The live figure",
-        ONTO_LIVE.add,
-        ONTO_LIVE.change,
-        ONTO_LIVE.remove,
+        LIVE_LINKS.add,
+        LIVE_LINKS.change,
+        LIVE_LINKS.remove,
     ),
     DashboardLink: _Kind(
         lambda connection, link: dashboards.find(connection, link.dashboard) is not None,
         "The dashboard",
-        ONTO_DASHBOARDS.add,
-        ONTO_DASHBOARDS.change,
-        ONTO_DASHBOARDS.remove,
+        DASHBOARD_LINKS.add,
+        DASHBOARD_LINKS.change,
+        DASHBOARD_LINKS.remove,
     ),
 }
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, Row
 
 from ...model.links import Link, hash_secret
 from . import tables
-from .pagination import read_cursor
+from .pagination import decode_cursor
 
 VIEW_SECONDS = 600
 """One client's requests within ten minutes are one view."""
@@ -47,7 +47,7 @@ def list_of_owner(
     if owner is not None:
         query = query.join(tables.figures, tables.figures.c.id == _L.figure).where(tables.figures.c.owner == owner)
     if cursor is not None:
-        created, link_id = read_cursor(cursor)
+        created, link_id = decode_cursor(cursor)
         query = query.where(sa.tuple_(_L.created, _L.id) < sa.tuple_(sa.literal(created), sa.literal(link_id)))
     return [_link(row) for row in connection.execute(query)]
 

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection, Row
 
-from ...model.figures import Identity, Payload, digest_of, new_id
-from ...model.live import Declaration, LiveRecord
-from ..files.blobs import Blobs
+from ...model.figures import EncodedImage, Identity, new_id, sha256_hex
+from ...model.live import LiveDeclaration, LiveFigureRecord
+from ..files.blobs import BlobStore
 from . import tables
-from .publishing import hold_blob, release_blobs
+from .publishing import release_blobs, retain_blob
 
 KEPT_PICTURES = 20
 """How many of the last pictures of one live figure stay, frozen ones not counted."""
@@ -46,11 +46,13 @@ class LivePicture:
     is_frozen: bool = False
 
 
-def offer(connection: Connection, identity: Identity, session: str, declaration: Declaration, now: float) -> LiveRecord:
+def offer(
+    connection: Connection, identity: Identity, session: str, declaration: LiveDeclaration, now: float
+) -> LiveFigureRecord:
     """Enter what a kernel offers, or that it offers it anew."""
     text = json.dumps(declaration.as_json(), ensure_ascii=False)
     known = _find_by_identity(connection, identity)
-    record = LiveRecord(new_id(), identity, declaration, now, now) if known is None else replace(
+    record = LiveFigureRecord(new_id(), identity, declaration, now, now) if known is None else replace(
         known, declaration=declaration, updated=now
     )  # fmt: skip
     if known is None:
@@ -66,26 +68,26 @@ def offer(connection: Connection, identity: Identity, session: str, declaration:
     return record
 
 
-def restore(connection: Connection, record: LiveRecord) -> None:
+def restore(connection: Connection, record: LiveFigureRecord) -> None:
     """Enter a live figure as a manifest tells it."""
     text = json.dumps(record.declaration.as_json(), ensure_ascii=False)
     row = {"id": record.id, "created": record.created, "updated": record.updated, "declaration": text}
     connection.execute(tables.live_figures.insert().values(row | record.identity.__dict__))
 
 
-def find(connection: Connection, live_id: str) -> LiveRecord | None:
+def find(connection: Connection, live_id: str) -> LiveFigureRecord | None:
     row = connection.execute(sa.select(tables.live_figures).where(_F.id == live_id)).first()
     return _record(row) if row else None
 
 
-def find_of_session(connection: Connection, session: str, name: str) -> LiveRecord | None:
+def find_of_session(connection: Connection, session: str, name: str) -> LiveFigureRecord | None:
     """What a session offers, or offered, under a name."""
     query = sa.select(tables.live_figures).join(tables.live_sessions, _S.live == _F.id)
     row = connection.execute(query.where(_S.session == session, _S.name == name)).first()
     return _record(row) if row else None
 
 
-def list_of_owner(connection: Connection, owner: str, limit: int = 1_000) -> list[LiveRecord]:
+def list_of_owner(connection: Connection, owner: str, limit: int = 1_000) -> list[LiveFigureRecord]:
     """Those that were offered last, first."""
     query = sa.select(tables.live_figures).where(_F.owner == owner).order_by(_F.updated.desc(), _F.id).limit(limit)
     return [_record(row) for row in connection.execute(query)]
@@ -107,17 +109,17 @@ def rename_notebook(connection: Connection, owner: str, scope: str, old: str, ne
     return moved
 
 
-def keep_picture(connection: Connection, blobs: Blobs, picture: LivePicture, payload: Payload) -> None:
+def keep_picture(connection: Connection, blobs: BlobStore, picture: LivePicture, payload: EncodedImage) -> None:
     """Keep the newest picture of a request, and of the others the newest few.
 
     The blob is written inside the transaction, so that no cleaning can take it in between.
     """
-    assert picture.digest == digest_of(payload.data)
+    assert picture.digest == sha256_hex(payload.data)
     same = sa.and_(_P.live == picture.live, _P.key == picture.key)
     before = connection.execute(sa.select(_P.digest, _P.is_frozen).where(same)).first()
     if before is None or before.digest != picture.digest:
         blobs.put(picture.digest, payload.data)
-        hold_blob(connection, picture.digest, picture.size, picture.drawn)
+        retain_blob(connection, picture.digest, picture.size, picture.drawn)
         if before is not None:
             release_blobs(connection, [before.digest], picture.drawn)
     connection.execute(tables.live_pictures.delete().where(same))
@@ -139,12 +141,14 @@ def _prune(connection: Connection, picture: LivePicture) -> None:
         release_blobs(connection, [digest], picture.drawn)
 
 
-def _find_by_identity(connection: Connection, identity: Identity) -> LiveRecord | None:
+def _find_by_identity(connection: Connection, identity: Identity) -> LiveFigureRecord | None:
     same = [tables.live_figures.c[name] == value for name, value in identity.__dict__.items()]
     row = connection.execute(sa.select(tables.live_figures).where(*same)).first()
     return _record(row) if row else None
 
 
-def _record(row: Row[Any]) -> LiveRecord:
+def _record(row: Row[Any]) -> LiveFigureRecord:
     identity = Identity(row.owner, row.scope, row.notebook, row.maker, row.name)
-    return LiveRecord(row.id, identity, Declaration.from_json(json.loads(row.declaration)), row.created, row.updated)
+    return LiveFigureRecord(
+        row.id, identity, LiveDeclaration.from_json(json.loads(row.declaration)), row.created, row.updated
+    )

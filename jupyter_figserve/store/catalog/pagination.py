@@ -1,4 +1,4 @@
-"""TODO: what it owns."""
+"""Pages of lists and their cursors. Server process."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import re
 from ...errors import InvalidInput
 from ...model.figures import FigureRecord
 
-LIMIT = 50
+DEFAULT_LIMIT = 50
 
 
-MOST = 1_000
+MAX_LIMIT = 1_000
 
 
 _ROW_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -23,19 +23,19 @@ Page = tuple[list[FigureRecord], str | None]
 """Figures, and the cursor of the next page (None at the end)."""
 
 
-def write_cursor(stamp: float, row_id: str) -> str:
+def encode_cursor(stamp: float, row_id: str) -> str:
     """Where a page ended that is in order of time and id."""
     text = json.dumps([stamp, row_id])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def read_cursor(cursor: str) -> tuple[float, str]:
+def decode_cursor(cursor: str) -> tuple[float, str]:
     """Time and id of a cursor.
 
     Raises
     ------
     InvalidInput
-        When it is not one that ``write_cursor`` gave.
+        When it is not one that ``encode_cursor`` gave.
     """
     try:
         stamp, row_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))

@@ -76,5 +76,5 @@ class ParameterLinks(Generic[K]):
         return self._kind(**values | {"locked": json.loads(row.locked), "allowed": tuple(json.loads(row.allowed))})
 
 
-ONTO_LIVE = ParameterLinks(tables.live_links, "live", LiveLink)
-ONTO_DASHBOARDS = ParameterLinks(tables.dashboard_links, "dashboard", DashboardLink)
+LIVE_LINKS = ParameterLinks(tables.live_links, "live", LiveLink)
+DASHBOARD_LINKS = ParameterLinks(tables.dashboard_links, "dashboard", DashboardLink)

@@ -45,7 +45,7 @@ _PINNED = sa.select(tables.dashboard_figures.c.version).where(tables.dashboard_f
 
 
 @dataclass(frozen=True)
-class Limits:
+class PublishLimits:
     """What bounds publishing.
 
     Parameters
@@ -60,7 +60,7 @@ class Limits:
 
 
 def check_quota(
-    connection: Connection, limits: Limits, identity: Identity, known: str | None, session: str | None, size: int
+    connection: Connection, limits: PublishLimits, identity: Identity, known: str | None, session: str | None, size: int
 ) -> None:
     """See that the owner and the session have room for ``size`` more bytes of a figure (``known`` by its id)."""
     quotas: Mapping[str, Quota] = {"owner": limits.owner_quota, "session": limits.session_quota}
@@ -72,13 +72,15 @@ def check_quota(
     usage.check(connection, quotas, places, size, new_to)
 
 
-def publish(connection: Connection, limits: Limits, identity: Identity, origin: str, version: Version) -> FigureRecord:
+def publish(
+    connection: Connection, limits: PublishLimits, identity: Identity, origin: str, version: Version
+) -> FigureRecord:
     """Make ``version`` the newest of the figure of this identity, unless the newest says the same to the byte.
 
     ``version.number`` is of no account: the figure counts.
     """
     known = figures.find_by_identity(connection, identity)
-    if known is not None and version.says_the_same_as(known.version):
+    if known is not None and version.is_duplicate_of(known.version):
         if version.session:
             sessions.made(connection, version.session, known.id, known.version.number)
         return known
@@ -111,7 +113,7 @@ def restore(connection: Connection, record: FigureRecord, versions: Sequence[Ver
 
 
 def attach_source(
-    connection: Connection, limits: Limits, record: FigureRecord, number: int, source: Source, now: float
+    connection: Connection, limits: PublishLimits, record: FigureRecord, number: int, source: Source, now: float
 ) -> bool:
     """Give a version the source that came after it; False when it has one or is gone."""
     held = figures.find(connection, record.id, number)
@@ -129,7 +131,7 @@ def attach_source(
 
 
 def add_representation(
-    connection: Connection, limits: Limits, record: FigureRecord, number: int, part: Representation, now: float
+    connection: Connection, limits: PublishLimits, record: FigureRecord, number: int, part: Representation, now: float
 ) -> bool:
     """Give a version one more encoding; False when it has one of this type or is gone."""
     held = figures.find(connection, record.id, number)
@@ -230,12 +232,12 @@ def _remove_version(connection: Connection, record: FigureRecord, version: Versi
     usage.add(connection, record.owner, version.session, figures=0, size=-version.size)
 
 
-def note_unheld(connection: Connection, parts: Sequence[Representation | Source], now: float) -> None:
+def track_unreferenced(connection: Connection, parts: Sequence[Representation | Source], now: float) -> None:
     """Make the blobs known that nothing refers to since ``now``."""
     connection.execute(_NOTE, [{"digest": p.digest, "size": p.size, "refs": 0, "touched": now} for p in parts])
 
 
-def hold_blob(connection: Connection, digest: str, size: int, now: float) -> None:
+def retain_blob(connection: Connection, digest: str, size: int, now: float) -> None:
     """One more reference to a blob that is no part of a figure's version."""
     connection.execute(_HOLD, [{"digest": digest, "size": size, "refs": 1, "touched": now}])
 

@@ -44,33 +44,33 @@ class Quota:
 
 
 @dataclass(frozen=True)
-class Used:
+class Usage:
     figures: int = 0
     bytes: int = 0
 
 
-def read(connection: Connection, kind: str, key: str) -> Used:
+def read(connection: Connection, kind: str, key: str) -> Usage:
     """``kind`` is ``owner`` or ``session``; a session's figures are those that it made or made again."""
     used = _read_stored(connection, kind, key)
     if kind == "session":
-        return Used(connection.execute(_COUNT_OF_SESSION, {"session": key}).scalar_one(), used.bytes)
+        return Usage(connection.execute(_COUNT_OF_SESSION, {"session": key}).scalar_one(), used.bytes)
     return used
 
 
-def _read_stored(connection: Connection, kind: str, key: str) -> Used:
+def _read_stored(connection: Connection, kind: str, key: str) -> Usage:
     """As it is kept: a session's figures are not, only its bytes."""
     row = connection.execute(_READ, {"kind": kind, "key": key}).first()
-    return Used(*row) if row else Used()
+    return Usage(*row) if row else Usage()
 
 
-def total(connection: Connection) -> Used:
+def total(connection: Connection) -> Usage:
     """Of all owners together."""
     row = connection.execute(
         sa.select(sa.func.sum(tables.usage.c.figures), sa.func.sum(tables.usage.c.bytes)).where(
             tables.usage.c.kind == "owner"
         )
     ).one()
-    return Used(row[0] or 0, row[1] or 0)
+    return Usage(row[0] or 0, row[1] or 0)
 
 
 def add(connection: Connection, owner: str, session: str | None, *, figures: int, size: int) -> None:

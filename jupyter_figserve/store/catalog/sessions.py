@@ -53,7 +53,7 @@ def list_page(
     *,
     notebook: str | None = None,
     alive: bool = False,
-    limit: int = pagination.LIMIT,
+    limit: int = pagination.DEFAULT_LIMIT,
     cursor: str | None = None,
 ) -> tuple[list[Session], str | None]:
     """One page of sessions, newest first, and the cursor of the next (None at the end).
@@ -63,7 +63,7 @@ def list_page(
     InvalidInput
         When the cursor is not one that a page gave.
     """
-    limit = max(1, min(limit, pagination.MOST))
+    limit = max(1, min(limit, pagination.MAX_LIMIT))
     page = sa.select(tables.sessions).order_by(_S.started.desc(), _S.id.desc()).limit(limit + 1)
     if owner is not None:
         page = page.where(_S.owner == owner)
@@ -72,11 +72,11 @@ def list_page(
     if alive:
         page = page.where(_S.ended.is_(None))
     if cursor is not None:
-        started, session_id = pagination.read_cursor(cursor)
+        started, session_id = pagination.decode_cursor(cursor)
         page = page.where(sa.tuple_(_S.started, _S.id) < sa.tuple_(sa.literal(started), sa.literal(session_id)))
     found = [Session(**dict(row._mapping)) for row in connection.execute(page)]
     inside = found[:limit]
-    following = pagination.write_cursor(inside[-1].started, inside[-1].id) if len(found) > limit else None
+    following = pagination.encode_cursor(inside[-1].started, inside[-1].id) if len(found) > limit else None
     return inside, following
 
 

@@ -16,7 +16,7 @@ T = TypeVar("T")
 _QUEUE_LENGTH = 1_000
 _PAUSE = 0.02
 """Seconds without work, after which what was put off is done."""
-_MOST_DEFERRED = 100
+_MAX_DEFERRED = 100
 _log = logging.getLogger("jupyter_figserve")
 
 
@@ -79,7 +79,7 @@ class Writer:
     def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
         """The next work, when it comes; what was put off is done in pauses, and when there is much of it."""
         while self._deferred:
-            if len(self._deferred) <= _MOST_DEFERRED:
+            if len(self._deferred) <= _MAX_DEFERRED:
                 try:
                     return self._queue.get(timeout=_PAUSE)
                 except queue.Empty:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Blobs, manifests, trash and the render cache on disk."""

@@ -1,4 +1,4 @@
-"""TODO: what it owns."""
+"""In-memory cache of small blobs. Server process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from ...errors import Unavailable
-from .blobs import Blobs
+from .blobs import BlobStore
 
 if TYPE_CHECKING:
     pass
@@ -21,7 +21,7 @@ class BlobCache:
         Bytes in all; a blob of more than an eighth of it is not kept.
     """
 
-    def __init__(self, blobs: Blobs, limit: int) -> None:
+    def __init__(self, blobs: BlobStore, limit: int) -> None:
         self._blobs = blobs
         self._limit = limit
         self._size = 0

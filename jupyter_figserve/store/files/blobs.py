@@ -17,7 +17,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PREFIXES = 256
 
 
-class Blobs(Protocol):
+class BlobStore(Protocol):
     """The seam: immutable bytes by digest."""
 
     def put(self, digest: str, data: bytes) -> None:
@@ -34,7 +34,7 @@ class Blobs(Protocol):
         """Digest and modification time of one 256th of all blobs."""
 
 
-class LocalBlobs:
+class LocalBlobStore:
     """Files ``<root>/ab/abcd…``, mode 0600; written beside, synced, then linked to their name.
 
     A nameless file (``O_TMPFILE``) leaves nothing behind when the process is killed; where the file system has none,
@@ -142,7 +142,7 @@ class LocalBlobs:
             os.close(descriptor)
 
 
-class MemoryBlobs:
+class MemoryBlobStore:
     """The fake beside the real one: a dictionary, for tests."""
 
     def __init__(self) -> None:

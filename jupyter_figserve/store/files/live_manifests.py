@@ -16,11 +16,11 @@ from sqlalchemy.engine import Connection
 
 from ...errors import InvalidInput
 from ...model.figures import Identity, Source
-from ...model.live import Declaration, LiveLink, LiveRecord
+from ...model.live import LiveDeclaration, LiveFigureRecord, LiveLink
 from ..catalog import detached, live_figures, tables
 from ..catalog.detached import Detached
-from ..catalog.parameter_links import ONTO_LIVE
-from .blobs import Blobs
+from ..catalog.parameter_links import LIVE_LINKS
+from .blobs import BlobStore
 from .manifests import made, write_beside
 
 _FORMAT = 1
@@ -32,7 +32,7 @@ _LOOKED_AT = 500
 class LiveManifest:
     """All that is to come back of one live figure; the tokens of its links are hashed."""
 
-    record: LiveRecord
+    record: LiveFigureRecord
     links: tuple[LiveLink, ...] = ()
     detached: Detached | None = None
 
@@ -61,7 +61,7 @@ class LiveManifests:
             except (OSError, ValueError, LookupError, TypeError, RecursionError, InvalidInput):
                 yield path
 
-    def is_behind(self, record: LiveRecord) -> bool:
+    def is_behind(self, record: LiveFigureRecord) -> bool:
         """Whether a manifest is missing, or was written before the last change of its live figure."""
         try:
             told = json.loads(self._path(record.id).read_text(encoding="utf-8"))
@@ -77,7 +77,7 @@ def write_manifest(connection: Connection, manifests: LiveManifests, live_id: st
     """Bring a live figure's manifest to what the catalog says; called in a write transaction."""
     record = live_figures.find(connection, live_id)
     if record is not None:
-        found = tuple(ONTO_LIVE.of(connection, live_id))
+        found = tuple(LIVE_LINKS.of(connection, live_id))
         manifests.write(LiveManifest(record, found, detached.find(connection, live_id)))
 
 
@@ -91,7 +91,7 @@ def catch_up(connection: Connection, manifests: LiveManifests) -> int:
     return len(behind)
 
 
-def restore(connection: Connection, manifests: LiveManifests, blobs: Blobs) -> tuple[int, tuple[Path, ...]]:
+def restore(connection: Connection, manifests: LiveManifests, blobs: BlobStore) -> tuple[int, tuple[Path, ...]]:
     """Enter every manifest into a catalog without live figures; how many, and the paths of the unreadable.
 
     Two of one identity were made when the catalog was lost and kernels went on: the first, whose address is older,
@@ -119,11 +119,11 @@ def _joined(one: LiveManifest, other: LiveManifest) -> LiveManifest:
     return LiveManifest(record, first.links + moved, function and replace(function, live=kept.id))
 
 
-def _enter(connection: Connection, manifest: LiveManifest, blobs: Blobs) -> None:
+def _enter(connection: Connection, manifest: LiveManifest, blobs: BlobStore) -> None:
     record, kept = manifest.record, manifest.detached
     live_figures.restore(connection, record)
     for link in manifest.links:
-        ONTO_LIVE.add(connection, link)
+        LIVE_LINKS.add(connection, link)
     if kept is not None and blobs.has(kept.source.digest):
         detached.enter(connection, record, kept, record.updated)
 
@@ -144,12 +144,12 @@ def to_json(manifest: LiveManifest) -> dict[str, Any]:
 
 
 def from_json(data: dict[str, Any]) -> LiveManifest:
-    identity, declaration = made(Identity, data["identity"]), Declaration.from_json(data["declaration"])
-    record = LiveRecord(data["id"], identity, declaration, data["created"], data["updated"])
+    identity, declaration = made(Identity, data["identity"]), LiveDeclaration.from_json(data["declaration"])
+    record = LiveFigureRecord(data["id"], identity, declaration, data["created"], data["updated"])
     found = tuple(_link(link) for link in data["links"])
     kept = data["detached"]
     if kept is not None:
-        kept = Detached(record.id, made(Source, kept["source"]), Declaration.from_json(kept["declaration"]))
+        kept = Detached(record.id, made(Source, kept["source"]), LiveDeclaration.from_json(kept["declaration"]))
     return LiveManifest(record, found, kept)
 
 

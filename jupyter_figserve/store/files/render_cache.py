@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...model.figures import Payload, Representation, digest_of
+from ...model.figures import EncodedImage, Representation, sha256_hex
 from .filesystem import make_private_directory
 
 _SWEPT_TO = 0.8
@@ -23,7 +23,7 @@ _UNFINISHED_SECONDS = 3_600.0
 
 
 @dataclass(frozen=True)
-class Drawn:
+class CachedRender:
     """Pictures with what was said of them.
 
     Parameters
@@ -32,11 +32,11 @@ class Drawn:
         Anything that JSON holds: title, output, libraries.
     """
 
-    pictures: tuple[Payload, ...]
+    pictures: tuple[EncodedImage, ...]
     words: dict[str, Any] = field(default_factory=dict)
 
 
-class DrawnFiles:
+class RenderCache:
     """Files ``<root>/ab/abcd…`` by key, the ones that were used longest ago removed when all are more than ``limit``.
 
     Parameters
@@ -51,7 +51,7 @@ class DrawnFiles:
         self._size: int | None = None
         self._lock = threading.Lock()
 
-    def find(self, key: str) -> Drawn | None:
+    def find(self, key: str) -> CachedRender | None:
         """What is kept under ``key`` (a sha256); a damaged file is as none."""
         path = self._path(key)
         try:
@@ -63,7 +63,7 @@ class DrawnFiles:
             return None
         return drawn
 
-    def put(self, key: str, drawn: Drawn) -> None:
+    def put(self, key: str, drawn: CachedRender) -> None:
         """Keep ``drawn``, as far as the disk allows; may be called in any thread."""
         data = _written(drawn)
         if len(data) > self.limit // 8:
@@ -114,13 +114,13 @@ class DrawnFiles:
         return self.root / key[:2] / key
 
 
-def _written(drawn: Drawn) -> bytes:
+def _written(drawn: CachedRender) -> bytes:
     pictures = [picture.described().__dict__ for picture in drawn.pictures]
     head = json.dumps({"pictures": pictures, "words": drawn.words}).encode()
     return b"".join((head, b"\n", *(picture.data for picture in drawn.pictures)))
 
 
-def _read(data: bytes) -> Drawn:
+def _read(data: bytes) -> CachedRender:
     """The contents of a file.
 
     Raises
@@ -134,7 +134,7 @@ def _read(data: bytes) -> Drawn:
     for row in told["pictures"]:
         part = Representation(**row)
         body, rest = rest[: part.size], rest[part.size :]
-        if digest_of(body) != part.digest:
+        if sha256_hex(body) != part.digest:
             raise ValueError("damaged")
-        pictures.append(Payload(part.mimetype, body, part.width, part.height, part.dpi))
-    return Drawn(tuple(pictures), told["words"])
+        pictures.append(EncodedImage(part.mimetype, body, part.width, part.height, part.dpi))
+    return CachedRender(tuple(pictures), told["words"])

@@ -26,7 +26,7 @@ _NAME = re.compile(r"([A-Za-z0-9]{1,64})-([0-9]{1,15})-([0-9]{1,15})\.json")
 
 
 @dataclass(frozen=True)
-class Discarded:
+class TrashEntry:
     """One deletion: of what, when, and until when it can be undone (seconds since the epoch)."""
 
     id: str
@@ -64,12 +64,12 @@ class Trash(Generic[M]):
         os.replace(beside, path)
         fsync_directory(self.root)
 
-    def list(self) -> Iterator[Discarded]:
+    def list(self) -> Iterator[TrashEntry]:
         """All deletions, in no order."""
         with contextlib.suppress(FileNotFoundError), os.scandir(self.root) as entries:
             for entry in entries:
                 if match := _NAME.fullmatch(entry.name):
-                    yield Discarded(match[1], int(match[2]), int(match[3]), Path(entry.path))
+                    yield TrashEntry(match[1], int(match[2]), int(match[3]), Path(entry.path))
 
     def find(self, its_id: str, now: float) -> M | None:
         """What was known of it at its latest deletion, None when it cannot come back (any more)."""
@@ -77,7 +77,7 @@ class Trash(Generic[M]):
         found = (self.read(one) for one in sorted(waiting, key=lambda one: one.deleted, reverse=True))
         return next((manifest for manifest in found if manifest is not None), None)
 
-    def read(self, one: Discarded) -> M | None:
+    def read(self, one: TrashEntry) -> M | None:
         """None when the file is damaged."""
         try:
             return self._from_json(json.loads(one.path.read_text(encoding="utf-8")))
@@ -94,7 +94,7 @@ class Trash(Generic[M]):
             if one.id == its_id:
                 self.drop(one)
 
-    def drop(self, one: Discarded) -> None:
+    def drop(self, one: TrashEntry) -> None:
         with contextlib.suppress(FileNotFoundError):
             one.path.unlink()
 

@@ -121,10 +121,10 @@ def test_two_versions_on_one_directory(check, make_server, tmp_path):
 def test_one_that_was_looked_at_is_not_looked_at_twice(live_server, monkeypatch):
     """As when --server names it."""
     from jupyter_figserve.kernel.client.address import parse_pasted
-    from jupyter_figserve.kernel.client.client import Client
+    from jupyter_figserve.kernel.client.client import FigServeClient
 
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(live_server.runtime))
-    examination = Examination(Client(parse_pasted(live_server.url)[0], live_server.token))
+    examination = Examination(FigServeClient(parse_pasted(live_server.url)[0], live_server.token))
     assert list(check_running(cli.parse(["doctor"])[1], [examination])) == []
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from jupyter_figserve.cli.checks.sandbox import check_sandbox
 from jupyter_figserve.sandbox import doctor
-from jupyter_figserve.sandbox.renderer import Report
+from jupyter_figserve.sandbox.renderer import RendererStatus
 
 
 def test_the_tier_is_told(monkeypatch: pytest.MonkeyPatch):
     """With what it means, and why it is not a better one."""
-    monkeypatch.setattr(doctor, "examine", lambda python: Report("STRICT", ("There are no namespaces.",)))
+    monkeypatch.setattr(doctor, "examine", lambda python: RendererStatus("STRICT", ("There are no namespaces.",)))
     result = check_sandbox()
     assert (result.state, result.subject) == ("ok", sys.executable)
     assert "STRICT" in result.says

@@ -15,11 +15,11 @@ from jupyter_figserve.cli.checks.result import Result
 from jupyter_figserve.cli.checks.server import Examination
 from jupyter_figserve.demo.server_process import ServerProcess
 from jupyter_figserve.kernel.client.address import parse_pasted
-from jupyter_figserve.kernel.client.client import Client
+from jupyter_figserve.kernel.client.client import FigServeClient
 
 
 def examine(url: str, key: str | None, ca_file: str | None = None) -> dict[str, Result]:
-    client = Client(parse_pasted(url)[0], key, ca_file=ca_file)
+    client = FigServeClient(parse_pasted(url)[0], key, ca_file=ca_file)
     try:
         return {result.check: result for result in Examination(client, ca_file).results()}
     finally:

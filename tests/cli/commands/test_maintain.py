@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_figserve import cli
-from jupyter_figserve.store.admin.garbage_collection import Cleaned
-from jupyter_figserve.store.admin.rebuild import Restored
+from jupyter_figserve.store.admin.garbage_collection import GcReport
+from jupyter_figserve.store.admin.rebuild import RebuildReport
 from tests.security.actors import publish
 
 from ..conftest import shell_of
@@ -43,12 +43,12 @@ def test_the_usual_directory_is_jupyters(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
     (tmp_path / "figserve").mkdir()
     assert cli.main(["gc"]) == cli.OK
-    assert capsys.readouterr().out == f"Removed: {Cleaned()}\n"
+    assert capsys.readouterr().out == f"Removed: {GcReport()}\n"
 
 
 def test_reindex_names_what_did_not_come_back(monkeypatch, data_dir, capsys):
     """Exit code 1, the counts of what did, and a line for each that did not."""
-    lost = Restored(figures=2, versions=5, links=1, unreadable=(Path("a.json"),), incomplete=("F123",))
+    lost = RebuildReport(figures=2, versions=5, links=1, unreadable=(Path("a.json"),), incomplete=("F123",))
     monkeypatch.setattr("jupyter_figserve.store.admin.offline.reindex", lambda *_: lost)
     assert cli.main(["reindex", "--data-dir", str(data_dir)]) == cli.FAILED
     said = capsys.readouterr()

@@ -11,7 +11,7 @@ import pytest
 
 from jupyter_figserve import errors
 from jupyter_figserve.kernel.client.address import parse_exact
-from jupyter_figserve.kernel.client.client import Client
+from jupyter_figserve.kernel.client.client import FigServeClient
 
 from ..conftest import KEY, Reply
 
@@ -122,7 +122,7 @@ def test_nobody_listening_is_said(fake):
         sock.bind(("127.0.0.1", 0))
         address = parse_exact(f"http://127.0.0.1:{sock.getsockname()[1]}/figserve")
         with pytest.raises(errors.NotConnected, match="Connection refused") as caught:
-            Client(address, KEY).get("api/status")
+            FigServeClient(address, KEY).get("api/status")
     assert KEY not in str(caught.value)
 
 
@@ -171,7 +171,7 @@ def test_a_refusal_before_the_end_of_a_large_body_is_read(fake):
 
         thread = threading.Thread(target=refuse)
         thread.start()
-        client = Client(parse_exact(f"http://127.0.0.1:{listener.getsockname()[1]}/figserve"), KEY)
+        client = FigServeClient(parse_exact(f"http://127.0.0.1:{listener.getsockname()[1]}/figserve"), KEY)
         with pytest.raises(errors.TooLarge, match=r"Too large\."):
             client.post_form("api/figures", "x/y", b"x" * 2**22)
         client.close()
@@ -194,7 +194,7 @@ def test_a_unix_socket_is_spoken_to(tmp_path):
 
         thread = threading.Thread(target=answer)
         thread.start()
-        client = Client(parse_exact(f"http+unix://{str(path).replace('/', '%2F')}/b/figserve"), KEY)
+        client = FigServeClient(parse_exact(f"http+unix://{str(path).replace('/', '%2F')}/b/figserve"), KEY)
         assert client.get("api/status") == {}
         client.close()
         thread.join()
@@ -249,7 +249,7 @@ class TestStream:
 
     def test_nobody_there(self):
         """The same as elsewhere."""
-        client = Client(parse_exact("http://127.0.0.1:1/figserve"), KEY)
+        client = FigServeClient(parse_exact("http://127.0.0.1:1/figserve"), KEY)
         with pytest.raises(errors.NotConnected), client.stream("GET", "export.zip"):
             pass
 
@@ -265,7 +265,7 @@ class TestStream:
 
             thread = threading.Thread(target=answer)
             thread.start()
-            client = Client(parse_exact(f"http://127.0.0.1:{listener.getsockname()[1]}/figserve"), KEY)
+            client = FigServeClient(parse_exact(f"http://127.0.0.1:{listener.getsockname()[1]}/figserve"), KEY)
             with pytest.raises(errors.Unavailable), client.stream("GET", "export.zip") as response:
                 response.read()
             thread.join()

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from jupyter_figserve.kernel.dashboards import stills
 from jupyter_figserve.kernel.dashboards.panels import place_panels
-from jupyter_figserve.kernel.dashboards.stills import Still, draw_stills
+from jupyter_figserve.kernel.dashboards.stills import PanelImage, draw_stills
 from jupyter_figserve.kernel.figures.publish import publish
 from jupyter_figserve.kernel.live.live_figure import live
 
@@ -24,11 +24,11 @@ def sketch(width: int = 2):
     return Figure(figsize=(width, 1))
 
 
-def drawn(rows, arguments=None, **options) -> dict[str, Still]:
+def drawn(rows, arguments=None, **options) -> dict[str, PanelImage]:
     return draw_stills([panel for row in place_panels(rows) for panel in row], arguments or {}, **options)
 
 
-def size(still: Still) -> tuple[int | None, int | None]:
+def size(still: PanelImage) -> tuple[int | None, int | None]:
     assert still.picture is not None, still.message
     return still.picture.width, still.picture.height
 
@@ -41,7 +41,7 @@ def test_every_picture_is_drawn_without_a_server():
     assert sorted(found) == ["1-2", "1-3", "2-1", "2-2", "2-3"]
     assert size(found["1-2"]) == (200, 100)
     assert size(found["1-3"]) == (400, 100)
-    assert found["2-1"] == Still(message="ValueError: seven is not drawn")
+    assert found["2-1"] == PanelImage(message="ValueError: seven is not drawn")
     assert size(found["2-2"]) == (300, 100)
     assert "nothing to publish" in found["2-3"].message
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.kernel.dashboards.controls import Control
-from jupyter_figserve.kernel.dashboards.panels import PlacedPanel
-from jupyter_figserve.kernel.export.parameter_grid import MOST_POSITIONS, find_axis, make_grid
+from jupyter_figserve.kernel.dashboards.controls import DashboardControl
+from jupyter_figserve.kernel.dashboards.panels import LaidOutPanel
+from jupyter_figserve.kernel.export.parameter_grid import MAX_POSITIONS, find_axis, make_grid
 from jupyter_figserve.model.parameters import Parameter
 
 
 def axis_of(**parameter):
-    return find_axis(Control("x", Parameter("x", **parameter), ("1-1",), is_shared=False))
+    return find_axis(DashboardControl("x", Parameter("x", **parameter), ("1-1",), is_shared=False))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_without_positions(parameter):
 def test_a_long_line(kind, step):
     """A number with a million positions has some of them, with both ends and its default."""
     axis = axis_of(kind=kind, minimum=0, maximum=1_000_000, default=333_333, step=step)
-    assert 100 < len(axis.values) <= MOST_POSITIONS
+    assert 100 < len(axis.values) <= MAX_POSITIONS
     assert {0, 333_333, 1_000_000} <= set(axis.values)
 
 
@@ -70,8 +70,8 @@ def grid_of(most, **lengths):
         else:
             words = tuple(f"{name}{number}" for number in range(length))
             parameter = Parameter(name, kind="choice", choices=words, default=words[-1])
-        axes[name] = find_axis(Control(name, parameter, ("1-1",), is_shared=True))
-    return make_grid(PlacedPanel("1-1", "live", None), axes, most)
+        axes[name] = find_axis(DashboardControl(name, parameter, ("1-1",), is_shared=True))
+    return make_grid(LaidOutPanel("1-1", "live", None), axes, most)
 
 
 def test_a_small_grid_is_whole():
@@ -112,4 +112,4 @@ def test_what_cannot_be_thinned_stays_at_its_default():
 def test_only_its_own_controls():
     """A panel is drawn for the controls that drive it, and no others."""
     axis = axis_of(kind="bool", default=False)
-    assert make_grid(PlacedPanel("2-1", "live", None), {"x": axis}, 9).count == 1
+    assert make_grid(LaidOutPanel("2-1", "live", None), {"x": axis}, 9).count == 1

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_figserve.kernel.figures.cell import Cell, Names, find_cell, name_of
+from jupyter_figserve.kernel.figures.cell import CellFigureNames, NotebookCell, find_cell, name_of
 from jupyter_figserve.model.figures import check_name
 
 UUID = "1a2b3c4d-0000-4000-8000-000000000000"
@@ -26,14 +26,14 @@ def request(msg_id="m1", code="x", **metadata):
 
 
 def cell(cell_id=UUID, execution="m1", digest="d" * 64):
-    return Cell(execution, cell_id, digest, 1)
+    return NotebookCell(execution, cell_id, digest, 1)
 
 
 def test_the_front_ends_cell_id_is_taken(monkeypatch):
     """JupyterLab and VS Code send it with the request to execute."""
     shell_with(monkeypatch, get_parent=lambda: request(cellId=UUID))
     found = find_cell()
-    assert found == Cell("m1", UUID, hashlib.sha256(b"x").hexdigest(), 3)
+    assert found == NotebookCell("m1", UUID, hashlib.sha256(b"x").hexdigest(), 3)
     assert found.as_json() == {"id": UUID, "digest": found.digest, "execution_count": 3}
 
 
@@ -90,13 +90,13 @@ def test_a_loop_keeps_all_and_a_rerun_makes_the_same():
 
 def test_a_title_that_looks_like_a_count_is_not_overwritten():
     """The name is handed out only once in an execution."""
-    names = Names()
+    names = CellFigureNames()
     assert [names.next("x", base) for base in ("a", "a-2", "a", "a-2")] == ["a", "a-2", "a-3", "a-2-2"]
 
 
 def test_counted_names_stay_within_the_limit():
     """A hundred characters with the count."""
-    names = Names()
+    names = CellFigureNames()
     found = [names.next("x", "n" * 100) for _ in range(3)]
     assert found[2] == "n" * 98 + "-3"
     assert all(check_name(name) for name in found)
@@ -104,7 +104,7 @@ def test_counted_names_stay_within_the_limit():
 
 def test_old_executions_are_forgotten():
     """A kernel that runs for weeks does not gather them."""
-    names = Names()
+    names = CellFigureNames()
     for number in range(100):
         names.next(str(number), "a")
     assert len(names._taken) == 16

@@ -8,13 +8,20 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_figserve.kernel.figures.display import Card, close_if_inline, figure_bundle, href_of, link_html, link_text
-from jupyter_figserve.model.figures import Payload
+from jupyter_figserve.kernel.figures.display import (
+    FigureCaption,
+    close_if_inline,
+    figure_bundle,
+    href_of,
+    link_html,
+    link_text,
+)
+from jupyter_figserve.model.figures import EncodedImage
 
 from ..conftest import PNG
 
 EVIL = "\"><script>alert('x')</script>&"
-PICTURE = Payload("image/png", PNG, 640, 480, 100.0)
+PICTURE = EncodedImage("image/png", PNG, 640, 480, 100.0)
 
 
 def card(**values):
@@ -28,7 +35,7 @@ def card(**values):
         "href": url,
         "figure": "abc",
     }
-    return Card(**{**defaults, **values})
+    return FigureCaption(**{**defaults, **values})
 
 
 def test_the_picture_is_in_the_output():
@@ -85,7 +92,7 @@ def test_what_has_no_picture_says_where_it_is():
 
 def test_a_large_picture_is_there_once():
     """The copy for exports without HTML is only for small ones."""
-    data, _ = figure_bundle(card(), Payload("image/png", PNG + bytes(600_000), 1, 1), with_link=True)
+    data, _ = figure_bundle(card(), EncodedImage("image/png", PNG + bytes(600_000), 1, 1), with_link=True)
     assert "image/png" not in data
 
 

@@ -7,8 +7,8 @@ import pytest
 import jupyter_figserve as figserve
 from jupyter_figserve import errors
 from jupyter_figserve.kernel.figures import source_uploader
-from jupyter_figserve.kernel.figures.cell import Cell
-from jupyter_figserve.model.figures import Payload
+from jupyter_figserve.kernel.figures.cell import NotebookCell
+from jupyter_figserve.model.figures import EncodedImage
 
 from ..conftest import PNG, Drawing, FakeEncoded, Reply
 
@@ -18,15 +18,15 @@ SVG = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
 @pytest.fixture(autouse=True)
 def cell(monkeypatch):
     """Every publish of a test is of one execution of one cell."""
-    found = Cell("m1", "1a2b3c4d", "d" * 64, 7)
+    found = NotebookCell("m1", "1a2b3c4d", "d" * 64, 7)
     monkeypatch.setattr("jupyter_figserve.kernel.figures.publish.find_cell", lambda: found)
     return found
 
 
 def test_it_sends_picture_thumbnail_and_words(connected, encoder, cell):
     """One form: the description, the representations in order with their sizes, the thumbnail."""
-    svg = Payload("image/svg+xml", SVG, 640, 480)
-    encoder.makes = FakeEncoded((svg, Payload("image/png", PNG, 1280, 960, 200.0)))
+    svg = EncodedImage("image/svg+xml", SVG, 640, 480)
+    encoder.makes = FakeEncoded((svg, EncodedImage("image/png", PNG, 1280, 960, 200.0)))
     figserve.publish("<fig>", "sales", title=" Sales\n2024 ", alt="Rising", format=("svg", "png"), dpi=200, tight=True)
     assert encoder.calls == [("<fig>", ("svg", "png"), {"dpi": 200, "tight": True})]
     parts = connected.published[0].parts
@@ -139,12 +139,12 @@ def test_a_figure_without_a_source_is_published_all_the_same(connected, encoder,
 
 def test_the_notebook_shows_a_picture_that_it_can(connected, encoder):
     """The first encoding that an image element takes, else the thumbnail, else none."""
-    pdf, svg = Payload("application/pdf", b"%PDF-"), Payload("image/svg+xml", SVG)
-    thumbnail = Payload("image/png", PNG)
+    pdf, svg = EncodedImage("application/pdf", b"%PDF-"), EncodedImage("image/svg+xml", SVG)
+    thumbnail = EncodedImage("image/png", PNG)
     for payloads, small, expected in [
         ((pdf, svg), thumbnail, svg),
         ((pdf,), thumbnail, thumbnail),
-        ((Payload("text/html", b"<p>"),), None, None),
+        ((EncodedImage("text/html", b"<p>"),), None, None),
     ]:
         encoder.makes = FakeEncoded(payloads, small)
         assert figserve.publish(PNG, "a")._picture is expected

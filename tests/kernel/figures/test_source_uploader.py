@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_figserve.errors import QuotaExceeded
 from jupyter_figserve.kernel.figures import source_uploader
-from jupyter_figserve.kernel.figures.source_uploader import PendingSource, Sender
+from jupyter_figserve.kernel.figures.source_uploader import SourceUpload, SourceUploader
 
 from ..conftest import Reply
 
@@ -33,12 +33,12 @@ class Gate:
 
 
 def pending(client, data=b"x"):
-    return PendingSource(client, "abc", 2, data, {"python": "3.11", "matplotlib": "3.11.2", "numpy": "2"})
+    return SourceUpload(client, "abc", 2, data, {"python": "3.11", "matplotlib": "3.11.2", "numpy": "2"})
 
 
 def test_a_source_names_its_version_and_what_made_it(fake):
     """Python's minor and matplotlib's version decide later whether it can be opened."""
-    sender = Sender()
+    sender = SourceUploader()
     assert sender.put(pending(fake.client(), b"pickle"))
     assert sender.flush(10)
     put = fake.received[0]
@@ -49,7 +49,7 @@ def test_a_source_names_its_version_and_what_made_it(fake):
 
 def test_the_cell_does_not_wait_for_it():
     """Queued at once while another is on its way, and sent in order."""
-    gate, sender = Gate(), Sender()
+    gate, sender = Gate(), SourceUploader()
     for data in (b"a", b"b", b"c"):
         assert sender.put(pending(gate, data))
     assert not sender.flush(0)
@@ -61,7 +61,7 @@ def test_the_cell_does_not_wait_for_it():
 @pytest.mark.parametrize("bound", [{"length": 1}, {"size": 4}])
 def test_the_queue_is_bounded(bound, caplog):
     """By count and by bytes; what finds no room is dropped, and the log says so once as a warning."""
-    gate, sender = Gate(), Sender(patience=0, **bound)
+    gate, sender = Gate(), SourceUploader(patience=0, **bound)
     sender.put(pending(gate, b"1234"))
     assert gate.asked.wait(10)
     assert sender.put(pending(gate, b"1234"))
@@ -77,14 +77,14 @@ def test_the_queue_is_bounded(bound, caplog):
 def test_a_source_beyond_all_measure_is_not_queued(monkeypatch, caplog):
     """Its figure stays as it is."""
     monkeypatch.setattr(source_uploader, "SIZE_LIMIT", 3)
-    assert not Sender().put(pending(Gate(), b"1234"))
+    assert not SourceUploader().put(pending(Gate(), b"1234"))
     assert "4 bytes" in caplog.text
 
 
 @pytest.mark.parametrize("error", [QuotaExceeded("The owner's figures are full."), RuntimeError("of ours")])
 def test_a_failure_is_logged_and_the_next_is_sent(error, caplog):
     """The thread outlives what it could not send."""
-    bad, good, sender = Gate(error), Gate(), Sender()
+    bad, good, sender = Gate(error), Gate(), SourceUploader()
     bad.open.set()
     good.open.set()
     sender.put(pending(bad))
@@ -97,7 +97,7 @@ def test_a_failure_is_logged_and_the_next_is_sent(error, caplog):
 def test_a_refusal_of_the_server_is_logged(fake, caplog):
     """Quotas may leave a figure without its source."""
     fake.instead = lambda request: Reply.of(507, {"error": "Full.", "code": "quota_exceeded"})
-    sender = Sender()
+    sender = SourceUploader()
     sender.put(pending(fake.client()))
     assert sender.flush(10)
     assert "cannot be drawn again in other sizes: Full." in caplog.text

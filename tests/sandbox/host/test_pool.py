@@ -14,7 +14,7 @@ import pytest
 
 from jupyter_figserve.errors import FigServeError, InvalidInput, TooLarge, Unavailable
 from jupyter_figserve.sandbox.host.pool import LocalRenderer
-from jupyter_figserve.sandbox.renderer import Job, Rendered
+from jupyter_figserve.sandbox.renderer import RenderJob, RenderResult
 
 from ..harness import LINE, Sandbox
 
@@ -49,7 +49,7 @@ def soak(sandbox: Sandbox, count: int) -> None:
     async def one(number: int) -> object:
         code = rng.choice(HONEST if number % 3 else HOSTILE)
         task = asyncio.create_task(
-            sandbox.renderer.render(Job("code", code.encode(), timeout=1 + 4 * (number % 3 > 0)))
+            sandbox.renderer.render(RenderJob("code", code.encode(), timeout=1 + 4 * (number % 3 > 0)))
         )
         if number % 17 == 5:
             await asyncio.sleep(0)
@@ -67,7 +67,7 @@ def soak(sandbox: Sandbox, count: int) -> None:
     zygote_files, zygote_memory = zygote.num_fds(), zygote.memory_info().rss
     for start in range(20, count, 20):
         answers = sandbox.run(some(range(start, min(start + 20, count))))
-        assert all(isinstance(a, (Rendered, FigServeError, asyncio.CancelledError)) for a in answers), answers
+        assert all(isinstance(a, (RenderResult, FigServeError, asyncio.CancelledError)) for a in answers), answers
     sandbox.assert_well()
     assert sandbox.zygote() == zygote
     assert len(zygote.children()) <= sandbox.renderer.jobs + sandbox.renderer.warm
@@ -104,7 +104,7 @@ def test_children_wait_warm(full_sandbox: Sandbox):
             while sum(child.state == "ready" and child.is_warm for child in renderer._idle) < renderer.warm:
                 await asyncio.sleep(0.01)
         before = {child.number for child in renderer._idle}
-        await renderer.render(Job("code", QUICK.encode()))
+        await renderer.render(RenderJob("code", QUICK.encode()))
         assert len(before & {child.number for child in renderer._idle}) == renderer.warm - 1
 
     full_sandbox.run(scene())
@@ -125,9 +125,9 @@ def test_the_zygote_dies_again_and_again(sandbox: Sandbox):
 def test_jobs_that_come_before_the_start_wait_for_it():
     """So that a server need not."""
 
-    async def scene() -> Rendered:
+    async def scene() -> RenderResult:
         renderer = LocalRenderer(jobs=1)
-        task = asyncio.create_task(renderer.render(Job("code", QUICK.encode())))
+        task = asyncio.create_task(renderer.render(RenderJob("code", QUICK.encode())))
         await asyncio.sleep(0)
         assert not task.done()
         await renderer.start()
@@ -196,7 +196,7 @@ def test_a_large_source_and_a_large_answer_pass(full_sandbox: Sandbox):
 
 def test_processes_rest_while_nobody_draws():
     """After a while without a job all of them end; the next job wakes them, and is answered as ever."""
-    sandbox = Sandbox("FULL", jobs=1, rest_after=0.5)
+    sandbox = Sandbox("FULL", jobs=1, idle_timeout=0.5)
     try:
         first = sandbox.render(LINE, seed=1)
         # Its own: other sandboxes of this run go on.
@@ -212,7 +212,7 @@ def test_processes_rest_while_nobody_draws():
 
 def test_processes_do_not_rest_during_a_job():
     """However long the job takes beside the time of rest."""
-    sandbox = Sandbox("FULL", jobs=1, rest_after=0.2)
+    sandbox = Sandbox("FULL", jobs=1, idle_timeout=0.2)
     try:
         assert sandbox.render("import time\ntime.sleep(1)\n" + QUICK).pictures
     finally:

@@ -19,7 +19,7 @@ from jupyter_figserve.sandbox.host import tiers
 from jupyter_figserve.sandbox.host.pool import LocalRenderer
 from jupyter_figserve.sandbox.jail.jail import seccomp
 from jupyter_figserve.sandbox.jail.syscalls import call
-from jupyter_figserve.sandbox.renderer import Report
+from jupyter_figserve.sandbox.renderer import RendererStatus
 
 from ...conftest import ELSEWHERE
 from ..as_user import USER
@@ -208,7 +208,7 @@ def test_another_platform_is_refused_with_words(monkeypatch: pytest.MonkeyPatch)
 def test_the_doctor_says_each_tier():
     """In one paragraph."""
     for tier in ("FULL", "NS", "STRICT", "none"):
-        assert f"Sandbox {tier}" in doctor.describe(Report(tier, ("Because.",)))
+        assert f"Sandbox {tier}" in doctor.describe(RendererStatus(tier, ("Because.",)))
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])

@@ -233,7 +233,7 @@ def test_an_exception_that_cannot_be_told(full_sandbox: Sandbox):
 
 def test_title_words_thumbnail_and_libraries(full_sandbox: Sandbox):
     """What a figure that is kept needs beside its picture."""
-    answer = full_sandbox.render(LINE, wants_thumbnail=True)
+    answer = full_sandbox.render(LINE, with_thumbnail=True)
     assert answer.title == "still here"
     assert answer.alt
     assert answer.thumbnail is not None

@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_figserve.model.figures import FigureRecord, Identity, Representation, Version
 from jupyter_figserve.model.formats import FORMATS
-from jupyter_figserve.server.services.addresses import Urls
+from jupyter_figserve.server.services.addresses import ServerAddresses
 
 
 def server(**values: object):
@@ -34,7 +34,7 @@ def request(host: str = "localhost:8888", protocol: str = "http"):
 )
 def test_prefix_is_as_browsers_write_it(base_url, prefix):
     """What is escaped stays as it is; what no URL may hold is escaped."""
-    urls = Urls(server(base_url=base_url))
+    urls = ServerAddresses(server(base_url=base_url))
     assert urls.prefix == prefix
     assert urls.base(request()).url == f"http://localhost:8888{prefix}"
 
@@ -51,19 +51,19 @@ class TestPublicUrl:
     )
     def test_answers_are_written_with_it(self, public_url, url):
         """Whatever host the request came by, and links are for others."""
-        base = Urls(server(base_url="/inner/"), public_url).base(request("10.0.0.1:8888"))
+        base = ServerAddresses(server(base_url="/inner/"), public_url).base(request("10.0.0.1:8888"))
         assert (base.url, base.is_local) == (url, False)
 
     def test_its_host_is_ours(self):
         """A proxy may pass it on as Host."""
-        urls = Urls(server(), "https://plots.example.org/jupyter")
+        urls = ServerAddresses(server(), "https://plots.example.org/jupyter")
         assert urls.is_own_host("plots.example.org")
         assert not urls.is_own_host("example.org")
         assert urls.public_origin == "https://plots.example.org"
 
     def test_without_it_no_host_is_ours(self):
         """Nor an empty one."""
-        urls = Urls(server())
+        urls = ServerAddresses(server())
         assert not urls.is_own_host("")
         assert urls.public_origin is None
 
@@ -84,12 +84,12 @@ class TestPublicUrl:
 )
 def test_who_can_open_a_link(host, is_local):
     """An address of this machine alone is said to be one."""
-    assert Urls(server()).base(request(host)).is_local is is_local
+    assert ServerAddresses(server()).base(request(host)).is_local is is_local
 
 
 def test_scheme_is_the_requests():
     """Behind a proxy that says X-Forwarded-Proto, tornado tells it."""
-    assert Urls(server()).base(request("a.example", "https")).url == "https://a.example/figserve"
+    assert ServerAddresses(server()).base(request("a.example", "https")).url == "https://a.example/figserve"
 
 
 class TestForKernels:
@@ -110,18 +110,18 @@ class TestForKernels:
     )
     def test_kernels_dial_what_the_server_listens_on(self, values, url):
         """Loopback for all interfaces, so that no name need resolve; a Unix socket where there is one."""
-        assert Urls(server(**values)).for_kernels() == url
+        assert ServerAddresses(server(**values)).for_kernels() == url
 
     def test_kernel_url_is_for_kernels_elsewhere(self):
         """It beats what the server listens on, and public_url is not for kernels."""
-        urls = Urls(server(), "https://plots.example.org", "http://hub-internal:8888/user/ann/")
+        urls = ServerAddresses(server(), "https://plots.example.org", "http://hub-internal:8888/user/ann/")
         assert urls.for_kernels() == "http://hub-internal:8888/user/ann/figserve"
 
     def test_certificate_goes_along(self, tmp_path):
         """By its absolute path; without TLS there is none."""
         (tmp_path / "c.pem").touch()
-        assert Urls(server(certfile=str(tmp_path / "c.pem"))).kernel_certificate() == str(tmp_path / "c.pem")
-        assert Urls(server()).kernel_certificate() is None
+        assert ServerAddresses(server(certfile=str(tmp_path / "c.pem"))).kernel_certificate() == str(tmp_path / "c.pem")
+        assert ServerAddresses(server()).kernel_certificate() is None
 
 
 def test_urls_of_a_figure():
@@ -130,7 +130,7 @@ def test_urls_of_a_figure():
     record = FigureRecord(
         "abc", Identity("o", "", "", "", "n"), "published", 0, 0, Version(2, 0, None, "", "", (part,))
     )
-    base = Urls(server()).base(request())
+    base = ServerAddresses(server()).base(request())
     assert base.page(record) == "http://localhost:8888/figserve/figures/abc"
     assert base.bytes(record, FORMATS["png"]) == base.page(record) + ".png"
     assert base.bytes(record, FORMATS["png"], 2, 320) == base.page(record) + ".png?version=2&width=320"

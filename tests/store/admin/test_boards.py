@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from jupyter_figserve.errors import Conflict, NotFound, QuotaExceeded
-from jupyter_figserve.model.dashboards import FIGURE, TEXT, DashboardLink, DashboardRecord, Layout, Panel
+from jupyter_figserve.model.dashboards import FIGURE, TEXT, DashboardLink, DashboardRecord, Layout, PanelSpec
 from jupyter_figserve.model.links import hash_secret, new_link_id, new_token
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.catalog import dashboards, events, sessions, tables
-from jupyter_figserve.store.catalog.parameter_links import ONTO_DASHBOARDS
+from jupyter_figserve.store.catalog.parameter_links import DASHBOARD_LINKS
 
 from ..making import START, Killed, identity, kill, publish, session
 
@@ -28,7 +28,7 @@ def store(open_here):
 @pytest.fixture
 def board(store) -> DashboardRecord:
     """With a figure, a text and a link."""
-    rows = ((Panel(FIGURE, publish(store).id), Panel(TEXT, markdown="Notes")),)
+    rows = ((PanelSpec(FIGURE, publish(store).id), PanelSpec(TEXT, markdown="Notes")),)
     made = store.publish_dashboard(identity("board"), Layout("Board", rows), "k1").result()
     link = DashboardLink(
         id=new_link_id(),
@@ -59,7 +59,7 @@ def test_everything_comes_back(store, board):
     assert all(before.values())
     assert store.delete_dashboard(board).result()
     assert find(store, board) is None
-    assert ONTO_DASHBOARDS.find_by_token(store.catalog.reader, TOKEN) is None
+    assert DASHBOARD_LINKS.find_by_token(store.catalog.reader, TOKEN) is None
     assert store.find_deleted_dashboard(board.id) == board
     assert store.restore_dashboard(board.id).result() == board
     assert {table.name: rows(store, table) for table in KEPT} == before
@@ -72,10 +72,10 @@ def test_everything_comes_back(store, board):
 
 def test_revoked_link_stays_revoked(store, board):
     """Undoing a deletion undoes nothing else."""
-    store.revoke_link(ONTO_DASHBOARDS.find_by_token(store.catalog.reader, TOKEN)).result()
+    store.revoke_link(DASHBOARD_LINKS.find_by_token(store.catalog.reader, TOKEN)).result()
     store.delete_dashboard(board).result()
     store.restore_dashboard(board.id).result()
-    assert ONTO_DASHBOARDS.find_by_token(store.catalog.reader, TOKEN) is None
+    assert DASHBOARD_LINKS.find_by_token(store.catalog.reader, TOKEN) is None
 
 
 def test_time_is_up(store, board, clock):
@@ -115,7 +115,7 @@ def test_figures_wait_for_it(open_here, clock):
     """A plot of an ended session that only the dashboard holds goes when the dashboard cannot come back any more."""
     store = open_here(keep_deleted=HOUR, keep_session_plots=60.0)
     figure = publish(store)
-    layout = Layout("Board", ((Panel(FIGURE, figure.id),),))
+    layout = Layout("Board", ((PanelSpec(FIGURE, figure.id),),))
     board = store.publish_dashboard(identity("board"), layout, "k1").result()
     store.write(lambda c: sessions.note(c, session(ended=START))).result()
     clock.turn(2 * HOUR)

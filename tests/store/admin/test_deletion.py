@@ -11,8 +11,8 @@ from jupyter_figserve.model.links import new_token
 from jupyter_figserve.store.admin.garbage_collection import BLOB_GRACE
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.catalog import events, figures, links, sessions, tables
-from jupyter_figserve.store.catalog.figures import Filter
-from jupyter_figserve.store.catalog.publishing import Limits
+from jupyter_figserve.store.catalog.figures import FigureQuery
+from jupyter_figserve.store.catalog.publishing import PublishLimits
 from jupyter_figserve.store.catalog.quotas import Quota
 
 from ..making import START, Killed, assert_sound, blob_files, kill, publish, session, share
@@ -138,13 +138,13 @@ def test_name_that_was_taken_meanwhile(store):
 @pytest.mark.parametrize(
     "limits",
     [
-        Limits(owner_quota=Quota(figures=1)),
-        Limits(owner_quota=Quota(bytes=5)),
-        Limits(session_quota=Quota(bytes=5)),
-        Limits(session_quota=Quota(figures=1)),
+        PublishLimits(owner_quota=Quota(figures=1)),
+        PublishLimits(owner_quota=Quota(bytes=5)),
+        PublishLimits(session_quota=Quota(bytes=5)),
+        PublishLimits(session_quota=Quota(figures=1)),
     ],
 )
-def test_quota_holds_for_what_comes_back(store, limits: Limits):
+def test_quota_holds_for_what_comes_back(store, limits: PublishLimits):
     """A deletion makes room, and undoing it is no way around the quota; nothing is changed, and it can be retried."""
     record = publish(store, data=b"one")
     delete(store, record)
@@ -152,9 +152,9 @@ def test_quota_holds_for_what_comes_back(store, limits: Limits):
     store.limits = limits
     with pytest.raises(QuotaExceeded):
         store.restore_figure(record.id).result()
-    assert figures.ids(store.catalog.reader, Filter()) == [other.id]
+    assert figures.ids(store.catalog.reader, FigureQuery()) == [other.id]
     assert_sound(store)
-    store.limits = Limits()
+    store.limits = PublishLimits()
     assert store.restore_figure(record.id).result() == record
 
 
@@ -196,7 +196,7 @@ def test_reindex_brings_no_deleted_figure_back(open_here, directory: Path):
     store.close()
     assert reindex(directory).figures == 1
     again = open_here(keep_deleted=HOUR)
-    assert figures.ids(again.catalog.reader, Filter()) == [stays.id]
+    assert figures.ids(again.catalog.reader, FigureQuery()) == [stays.id]
     assert links.find_by_token(again.catalog.reader, token) is None
     for _ in range(256):
         again.clean().result()

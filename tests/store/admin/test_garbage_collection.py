@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.keys import Key
 from jupyter_figserve.model.links import hash_secret
 from jupyter_figserve.store.admin import garbage_collection
-from jupyter_figserve.store.admin.garbage_collection import BLOB_GRACE, LINK_GRACE, SESSION_SILENCE, Cleaned
+from jupyter_figserve.store.admin.garbage_collection import BLOB_GRACE, LINK_GRACE, SESSION_SILENCE, GcReport
 from jupyter_figserve.store.catalog import events, keys, links, sessions
 from jupyter_figserve.store.catalog.links import VIEW_SECONDS
 
 from ..making import START, assert_sound, draft, publish, session, share
 
 WEEK = 7 * 86_400.0
-ONE = digest_of(b"one")
+ONE = sha256_hex(b"one")
 
 
 @pytest.fixture
@@ -34,12 +34,12 @@ def note(store):
     return note
 
 
-def _clean(store) -> Cleaned:
+def _clean(store) -> GcReport:
     return store.clean().result()
 
 
-def _clean_all_shards(store) -> Cleaned:
-    return sum((_clean(store) for _ in range(256)), Cleaned())
+def _clean_all_shards(store) -> GcReport:
+    return sum((_clean(store) for _ in range(256)), GcReport())
 
 
 def _age(store, digest: str, when: float) -> None:
@@ -221,7 +221,7 @@ def test_publish_that_meets_a_cleaning_keeps_its_blob(store, monkeypatch, race):
 
     Only what is large is written before the transaction, outside of which the cleaning can come.
     """
-    monkeypatch.setattr("jupyter_figserve.store.store._BESIDE", 0)
+    monkeypatch.setattr("jupyter_figserve.store.store._INLINE_BLOB_BYTES", 0)
     old = publish(store, "old", b"one")
     store.delete_figures([old.id]).result()
     removed = []
@@ -265,10 +265,10 @@ def test_late_source_that_meets_a_cleaning_keeps_its_blob(store, monkeypatch):
 def test_refused_publish_does_not_take_another_s_bytes(store):
     """The other publish has written and not yet entered them: entering writes them again."""
     store.blobs.put(ONE, b"one")
-    store.catalog.write(lambda c: garbage_collection.drop_unheld(c, store.blobs, [ONE])).result()
+    store.catalog.write(lambda c: garbage_collection.delete_unreferenced(c, store.blobs, [ONE])).result()
     assert not store.blobs.has(ONE)
     publish(store, data=b"one")
-    store.catalog.write(lambda c: garbage_collection.drop_unheld(c, store.blobs, [ONE])).result()
+    store.catalog.write(lambda c: garbage_collection.delete_unreferenced(c, store.blobs, [ONE])).result()
     assert store.blobs.has(ONE)
 
 
@@ -308,8 +308,8 @@ def test_expired_keys_and_old_events_go(store, monkeypatch):
 
 def test_what_was_cleaned_adds_up():
     """And reads well."""
-    total = Cleaned(figures=1, blobs=1_000) + Cleaned(figures=2, links=1)
-    assert total == Cleaned(figures=3, links=1, blobs=1_000)
+    total = GcReport(figures=1, blobs=1_000) + GcReport(figures=2, links=1)
+    assert total == GcReport(figures=3, links=1, blobs=1_000)
     assert str(total) == "3 figures, 1 links, 0 keys, 1,000 blobs, 0 events, 0 sessions"
     assert total
-    assert not Cleaned()
+    assert not GcReport()

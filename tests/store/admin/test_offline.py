@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.keys import Key
 from jupyter_figserve.model.links import hash_secret, new_token
 from jupyter_figserve.store.admin.garbage_collection import BLOB_GRACE
 from jupyter_figserve.store.admin.offline import clean, reindex
-from jupyter_figserve.store.admin.rebuild import Restored
+from jupyter_figserve.store.admin.rebuild import RebuildReport
 from jupyter_figserve.store.catalog import keys, links, quotas
 
 from ..making import START, assert_sound, hear, other_process, publish, share
@@ -44,12 +44,12 @@ def _remove_catalog(directory: Path) -> None:
 def test_lost_catalog_is_rebuilt(filled, open_here, directory: Path):
     """The same records, versions and usage; the link that was given out opens."""
     _remove_catalog(directory)
-    assert reindex(directory) == Restored(figures=1, versions=2, links=1)
+    assert reindex(directory) == RebuildReport(figures=1, versions=2, links=1)
     store = open_here()
     assert store.get_figure(filled.id) == filled
     assert [version.number for version in store.versions(filled.id)] == [2, 1]
     assert links.find_by_token(store.catalog.reader, TOKEN).label == "for Bob"
-    assert quotas.read(store.catalog.reader, "owner", "ann") == quotas.Used(1, 11)
+    assert quotas.read(store.catalog.reader, "owner", "ann") == quotas.Usage(1, 11)
     assert_sound(store)
 
 
@@ -133,9 +133,9 @@ except Conflict as error:
 
 def test_missing_bytes_are_reported(filled, directory: Path):
     """The version that is whole comes back."""
-    digest = digest_of(b"two")
+    digest = sha256_hex(b"two")
     (directory / "blobs" / digest[:2] / digest).unlink()
-    assert reindex(directory) == Restored(figures=1, versions=1, links=1, incomplete=(filled.id,))
+    assert reindex(directory) == RebuildReport(figures=1, versions=1, links=1, incomplete=(filled.id,))
 
 
 def test_reindex_again_gives_the_same(filled, open_here, directory: Path):
@@ -151,13 +151,13 @@ def test_reindex_again_gives_the_same(filled, open_here, directory: Path):
 
 def test_empty_directory(tmp_path: Path):
     """Nothing comes back, and that is no error."""
-    assert reindex(tmp_path / "new") == Restored()
+    assert reindex(tmp_path / "new") == RebuildReport()
 
 
 def test_clean_goes_through_the_whole_directory(filled, open_here, directory: Path):
     """All 256 parts, beside a running server; the clock is the machine's."""
     store = open_here()
-    orphan = digest_of(b"orphan")
+    orphan = sha256_hex(b"orphan")
     store.blobs.put(orphan, b"orphan")
     path = directory / "blobs" / orphan[:2] / orphan
     written = path.stat().st_mtime - BLOB_GRACE - 60

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_figserve.model.figures import digest_of, new_id
+from jupyter_figserve.model.figures import new_id, sha256_hex
 from jupyter_figserve.model.links import new_token
-from jupyter_figserve.store.admin.rebuild import Restored, restore
+from jupyter_figserve.store.admin.rebuild import RebuildReport, restore
 from jupyter_figserve.store.catalog import links, quotas, sessions, tables
 from jupyter_figserve.store.catalog.database import Catalog
 
@@ -42,7 +42,7 @@ def test_everything_comes_back(store, restored, clock):
     token = new_token()
     share(store, other.id, token, expires=2e9, views=5)
     reader, done = restored()
-    assert done == Restored(figures=2, versions=5, links=1)
+    assert done == RebuildReport(figures=2, versions=5, links=1)
     for table in (tables.figures, tables.versions, tables.representations, tables.links, tables.session_figures):
         assert _rows(reader, table) == _rows(store.catalog.reader, table), table.name
     for owner in ("ann", "bob"):
@@ -78,7 +78,7 @@ def test_unreadable_manifest_is_reported(store, restored, directory: Path):
     path = directory / "figures" / broken.id[:2] / f"{broken.id}.json"
     path.write_text("{")
     reader, done = restored()
-    assert done == Restored(figures=1, versions=1, unreadable=(path,))
+    assert done == RebuildReport(figures=1, versions=1, unreadable=(path,))
     assert reader.execute(tables.figures.select()).one().id == record.id
 
 
@@ -87,9 +87,9 @@ def test_version_without_its_bytes_is_left_out(store, restored):
     publish(store, data=b"one")
     record = publish(store, data=b"two")
     kept, lost = share(store, record.id), share(store, record.id, version=2)
-    store.blobs.delete(digest_of(b"two"))
+    store.blobs.delete(sha256_hex(b"two"))
     reader, done = restored()
-    assert done == Restored(figures=1, versions=1, links=1, incomplete=(record.id,))
+    assert done == RebuildReport(figures=1, versions=1, links=1, incomplete=(record.id,))
     assert reader.execute(tables.figures.select()).one().latest == 1
     assert links.find(reader, kept.id) == kept
     assert links.find(reader, lost.id) is None
@@ -98,9 +98,9 @@ def test_version_without_its_bytes_is_left_out(store, restored):
 def test_figure_without_any_bytes_is_left_out(store, restored):
     """There is nothing to show; it is reported."""
     record = publish(store, data=b"one")
-    store.blobs.delete(digest_of(b"one"))
+    store.blobs.delete(sha256_hex(b"one"))
     _, done = restored()
-    assert done == Restored(incomplete=(record.id,))
+    assert done == RebuildReport(incomplete=(record.id,))
 
 
 def _copy_as_another(store, directory: Path, record, **changes) -> str:
@@ -120,7 +120,7 @@ def test_of_two_figures_of_one_identity_the_newer_stays(store, restored, directo
     twin = _copy_as_another(store, directory, record, updated=record.updated + age)
     reader, done = restored()
     winner, loser = (twin, record.id) if age > 0 else (record.id, twin)
-    assert done == Restored(figures=1, versions=1, doubled=(loser,))
+    assert done == RebuildReport(figures=1, versions=1, doubled=(loser,))
     assert reader.execute(tables.figures.select()).one().id == winner
     assert {row.refs for row in reader.execute(tables.blobs.select())} == {1}
     assert quotas.read(reader, "owner", "ann").figures == 1

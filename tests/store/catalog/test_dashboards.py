@@ -9,24 +9,24 @@ from pathlib import Path
 import pytest
 
 from jupyter_figserve.errors import Conflict
-from jupyter_figserve.model.dashboards import FIGURE, TEXT, DashboardLink, Layout, Panel
+from jupyter_figserve.model.dashboards import FIGURE, TEXT, DashboardLink, Layout, PanelSpec
 from jupyter_figserve.model.links import hash_secret, new_link_id, new_token
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.catalog import dashboards, events
-from jupyter_figserve.store.catalog.parameter_links import ONTO_DASHBOARDS
-from jupyter_figserve.store.catalog.publishing import Limits
+from jupyter_figserve.store.catalog.parameter_links import DASHBOARD_LINKS
+from jupyter_figserve.store.catalog.publishing import PublishLimits
 
 from ..making import START, identity, publish, session
 
-NOTES = Panel(TEXT, markdown="Notes")
+NOTES = PanelSpec(TEXT, markdown="Notes")
 TOKEN = new_token()
 
 
-def layout(*panels: Panel, title: str = "Board") -> Layout:
+def layout(*panels: PanelSpec, title: str = "Board") -> Layout:
     return Layout(title, (panels or (NOTES,),))
 
 
-def keep(store, *panels: Panel, name: str = "board", **words):
+def keep(store, *panels: PanelSpec, name: str = "board", **words):
     return store.publish_dashboard(identity(name), layout(*panels, **words), "kernel-1").result()
 
 
@@ -49,19 +49,19 @@ def test_names_tell_dashboards_apart(store):
     """In one notebook; a list has the newest first, by name and by text."""
     board, other = keep(store), keep(store, name="other", title="Other")
     assert board.id != other.id
-    found = dashboards.list_page(store.catalog.reader, dashboards.Filter("ann", text="OTHER"))[0]
+    found = dashboards.list_page(store.catalog.reader, dashboards.DashboardQuery("ann", text="OTHER"))[0]
     assert found == [other]
-    assert dashboards.list_page(store.catalog.reader, dashboards.Filter("bob"))[0] == []
+    assert dashboards.list_page(store.catalog.reader, dashboards.DashboardQuery("bob"))[0] == []
 
 
 def test_shown_figures_stay(open_here, clock):
     """Those of ended sessions, and pinned versions beyond what is kept of a figure."""
-    store = open_here(keep_session_plots=60.0, limits=Limits(keep_versions=1))
+    store = open_here(keep_session_plots=60.0, limits=PublishLimits(keep_versions=1))
     from jupyter_figserve.store.catalog import sessions
 
     store.write(lambda c: sessions.note(c, session(ended=START))).result()
     shown, alone = publish(store), publish(store, "alone", b"other")
-    keep(store, Panel(FIGURE, shown.id, version=1))
+    keep(store, PanelSpec(FIGURE, shown.id, version=1))
     publish(store, data=b"two")
     publish(store, data=b"three")
     assert [version.number for version in store.versions(shown.id)] == [3, 1]
@@ -78,7 +78,7 @@ def test_deletion_takes_links_and_manifest(store):
     store.add_link(link_to(board.id)).result()
     assert store.delete_dashboard(board).result()
     assert not store.delete_dashboard(board).result()
-    assert ONTO_DASHBOARDS.find_by_token(store.catalog.reader, TOKEN) is None
+    assert DASHBOARD_LINKS.find_by_token(store.catalog.reader, TOKEN) is None
     assert list(store.boards.manifests.read_all()) == []
     with pytest.raises(Conflict):
         store.add_link(link_to(board.id)).result()
@@ -109,4 +109,4 @@ def test_lost_catalog_comes_back_with_dashboards(open_here, directory: Path):
     assert (done.dashboards, done.unreadable) == (1, (broken,))
     store = open_here()
     assert dashboards.find(store.catalog.reader, board.id) == board
-    assert ONTO_DASHBOARDS.find_by_token(store.catalog.reader, TOKEN) == link
+    assert DASHBOARD_LINKS.find_by_token(store.catalog.reader, TOKEN) == link

@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from jupyter_figserve.errors import QuotaExceeded, ReadOnly
-from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.links import new_token
 from jupyter_figserve.store.catalog import database as module
 from jupyter_figserve.store.catalog import events, links, tables
@@ -112,7 +112,7 @@ def test_reading_aside_holds_up_nobody(path: Path):
             assert go_on.wait(10)
             return threading.current_thread().name, events.newest_id(connection)
 
-        reading = catalog.read_aside(long)
+        reading = catalog.read_in_thread(long)
         assert reached.wait(10)
         catalog.write(lambda c: events.add(c, 1.0, "ann", "figure.published", {})).result()
         assert events.newest_id(catalog.reader) == 1
@@ -121,13 +121,13 @@ def test_reading_aside_holds_up_nobody(path: Path):
         assert name.startswith("figserve-reader")
         assert newest == 1
         with pytest.raises(ZeroDivisionError):
-            catalog.read_aside(lambda _: 1 / 0).result()
+            catalog.read_in_thread(lambda _: 1 / 0).result()
 
 
 def test_catalog_in_memory_is_read_aside_too():
     """There is only one connection to it, so it is read at once."""
     catalog = Catalog(None)
-    assert catalog.read_aside(events.newest_id).result() == 0
+    assert catalog.read_in_thread(events.newest_id).result() == 0
     catalog.close()
 
 
@@ -309,7 +309,7 @@ def test_damaged_catalog_is_served_from_the_manifests(open_here, directory: Path
     assert "jupyter figserve reindex" in store.read_only_because
     assert store.get_figure(record.id) == record
     assert [version.number for version in store.versions(record.id)] == [2, 1]
-    assert store.blobs.find(digest_of(b"two")) == b"two"
+    assert store.blobs.find(sha256_hex(b"two")) == b"two"
     assert links.find_by_token(store.catalog.reader, token).label == "for Bob"
     with pytest.raises(ReadOnly, match="reindex"):
         publish(store, data=b"three")

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from jupyter_figserve.errors import QuotaExceeded
-from jupyter_figserve.model.figures import Identity, Source, digest_of
-from jupyter_figserve.model.live import Declaration
+from jupyter_figserve.model.figures import Identity, Source, sha256_hex
+from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.store.catalog import detached, live_figures, quotas, tables
 from jupyter_figserve.store.catalog.detached import KIND, Detached
 
-DECLARED = Declaration("animal", digest="d", revision="r")
+DECLARED = LiveDeclaration("animal", digest="d", revision="r")
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def offer(store, notebook: str, session: str = "k1"):
 
 
 def keep(store, record, data: bytes, limits=None) -> Detached:
-    kept = Detached(record.id, Source(KIND, digest_of(data), len(data), {"python": "3.11"}), DECLARED)
+    kept = Detached(record.id, Source(KIND, sha256_hex(data), len(data), {"python": "3.11"}), DECLARED)
     limits = limits or store.limits
     store.write(lambda c: detached.keep(c, store.blobs, limits, record, kept, data, store.clock())).result()
     return kept

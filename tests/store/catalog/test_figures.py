@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from jupyter_figserve.errors import InvalidInput, NotFound
 from jupyter_figserve.store.catalog import figures
-from jupyter_figserve.store.catalog.figures import Filter, list_page
-from jupyter_figserve.store.catalog.pagination import MOST, read_cursor, write_cursor
+from jupyter_figserve.store.catalog.figures import FigureQuery, list_page
+from jupyter_figserve.store.catalog.pagination import MAX_LIMIT, decode_cursor, encode_cursor
 
 from ..making import identity, publish
 
 
 def _names(store, *, limit: int = 50, **which) -> list[str]:
-    return [record.name for record in list_page(store.catalog.reader, Filter(**which), limit)[0]]
+    return [record.name for record in list_page(store.catalog.reader, FigureQuery(**which), limit)[0]]
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_list_has_whole_records(store):
     """With thumbnail and source, each figure once."""
     first = publish(store, "a", thumbnail=b"small", source=b"pickle")
     second = publish(store, "b", thumbnail=b"tiny")
-    found, _ = list_page(store.catalog.reader, Filter())
+    found, _ = list_page(store.catalog.reader, FigureQuery())
     assert sorted(found, key=lambda r: r.name) == [first, second]
 
 
@@ -71,7 +71,7 @@ def test_pages_are_the_list_cut_up(five, limit: int):
     """Each figure once, in order; the last page has no cursor."""
     found, cursor, pages = [], None, 0
     while True:
-        page, cursor = list_page(five.catalog.reader, Filter(), limit, cursor)
+        page, cursor = list_page(five.catalog.reader, FigureQuery(), limit, cursor)
         found += [record.name for record in page]
         pages += 1
         if cursor is None:
@@ -82,17 +82,17 @@ def test_pages_are_the_list_cut_up(five, limit: int):
 
 def test_pages_are_stable_under_inserts(five):
     """What is published between two pages neither repeats nor hides an older figure."""
-    first, cursor = list_page(five.catalog.reader, Filter(), 2)
+    first, cursor = list_page(five.catalog.reader, FigureQuery(), 2)
     publish(five, "new", b"new")
-    second, _ = list_page(five.catalog.reader, Filter(), 2, cursor)
+    second, _ = list_page(five.catalog.reader, FigureQuery(), 2, cursor)
     assert [r.name for r in (*first, *second)] == ["f4", "f3", "f2", "f1"]
 
 
 def test_pages_are_stable_when_the_last_one_is_deleted(five):
     """A cursor is a place in the order, not a row."""
-    first, cursor = list_page(five.catalog.reader, Filter(), 2)
+    first, cursor = list_page(five.catalog.reader, FigureQuery(), 2)
     five.delete_figures([first[-1].id]).result()
-    second, _ = list_page(five.catalog.reader, Filter(), 2, cursor)
+    second, _ = list_page(five.catalog.reader, FigureQuery(), 2, cursor)
     assert [r.name for r in second] == ["f2", "f1"]
 
 
@@ -101,7 +101,7 @@ def test_pages_over_figures_of_one_moment(store):
     names = {publish(store, f"f{n}", bytes([n])).name for n in range(7)}
     found, cursor = [], None
     while True:
-        page, cursor = list_page(store.catalog.reader, Filter(), 2, cursor)
+        page, cursor = list_page(store.catalog.reader, FigureQuery(), 2, cursor)
         found += [record.name for record in page]
         if cursor is None:
             break
@@ -109,10 +109,10 @@ def test_pages_over_figures_of_one_moment(store):
     assert set(found) == names
 
 
-@pytest.mark.parametrize(("limit", "count"), [(0, 1), (-5, 1), (3, 3), (MOST * 10, 5)])
+@pytest.mark.parametrize(("limit", "count"), [(0, 1), (-5, 1), (3, 3), (MAX_LIMIT * 10, 5)])
 def test_limit_is_clamped(five, limit: int, count: int):
     """At least one, at most a thousand."""
-    assert len(list_page(five.catalog.reader, Filter(), limit)[0]) == count
+    assert len(list_page(five.catalog.reader, FigureQuery(), limit)[0]) == count
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def varied(store):
 def test_filters(varied, which, names: list[str]):
     """Fields are exact; text is a part of name, title or notebook, in which ``%`` and ``_`` mean themselves."""
     assert sorted(_names(varied, **which)) == names
-    assert len(figures.ids(varied.catalog.reader, Filter(**which))) == len(names)
+    assert len(figures.ids(varied.catalog.reader, FigureQuery(**which))) == len(names)
 
 
 def test_session_has_what_it_made_again(store):
@@ -174,8 +174,8 @@ def test_versions_and_their_numbers(store):
 @given(st.floats(allow_nan=False, allow_infinity=False), st.from_regex(r"[A-Za-z0-9]{1,40}", fullmatch=True))
 def test_cursor_is_read_back(stamp: float, row_id: str):
     """To the last bit, in characters that a URL takes as they are."""
-    cursor = write_cursor(stamp, row_id)
-    assert read_cursor(cursor) == (stamp, row_id)
+    cursor = encode_cursor(stamp, row_id)
+    assert decode_cursor(cursor) == (stamp, row_id)
     assert set(cursor) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
@@ -193,7 +193,7 @@ def _encoded(value: object) -> str:
 def test_other_cursors_are_refused(store, cursor: str):
     """Whatever somebody makes up is malformed input, and nothing worse."""
     with pytest.raises(InvalidInput) as refused:
-        list_page(store.catalog.reader, Filter(), 2, cursor)
+        list_page(store.catalog.reader, FigureQuery(), 2, cursor)
     assert refused.value.code == "invalid_cursor"
 
 
@@ -201,17 +201,17 @@ def test_other_cursors_are_refused(store, cursor: str):
 def test_any_text_is_a_cursor_or_refused(text: str):
     """Reading raises one kind of error."""
     with contextlib.suppress(InvalidInput):
-        read_cursor(text)
+        decode_cursor(text)
 
 
 @pytest.mark.parametrize(
     "which",
     [
-        Filter("ann"),
-        Filter("ann", notebook="report.ipynb"),
-        Filter("ann", name="sales"),
-        Filter("ann", session="kernel-1"),
-        Filter("ann", scope="/srv", notebook="report.ipynb", maker=""),
+        FigureQuery("ann"),
+        FigureQuery("ann", notebook="report.ipynb"),
+        FigureQuery("ann", name="sales"),
+        FigureQuery("ann", session="kernel-1"),
+        FigureQuery("ann", scope="/srv", notebook="report.ipynb", maker=""),
     ],
 )
 def test_what_is_not_slow_is_found_by_an_index(five, which):
@@ -231,7 +231,7 @@ def test_what_is_not_slow_is_found_by_an_index(five, which):
     assert which.is_narrow or not [step for step in plans if "TEMP B-TREE" in step], plans
 
 
-@pytest.mark.parametrize("which", [Filter("ann", text="al"), Filter()])
+@pytest.mark.parametrize("which", [FigureQuery("ann", text="al"), FigureQuery()])
 def test_what_looks_at_every_figure_is_slow(which):
     """Searching in words, and listing all owners."""
     assert which.is_slow

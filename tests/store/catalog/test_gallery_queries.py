@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jupyter_figserve.store.catalog import figures, gallery_queries, sessions
-from jupyter_figserve.store.catalog.figures import Filter
+from jupyter_figserve.store.catalog.figures import FigureQuery
 
 from ..making import START, publish, session, share
 
@@ -55,9 +55,9 @@ def test_neighbours_are_the_next_in_the_gallery(store, reader, clock):
     records = [publish(store, f"f{n}") for n in range(3)]
     clock.turn(1)
     publish(store, "foreign", owner="bob")
-    order = figures.ids(reader, Filter("ann"))
+    order = figures.ids(reader, FigureQuery("ann"))
     assert len(order) == 3
-    listed = [record.id for record in figures.list_page(reader, Filter("ann"))[0]]
+    listed = [record.id for record in figures.list_page(reader, FigureQuery("ann"))[0]]
     for place, figure in enumerate(listed):
         record = next(one for one in records if one.id == figure)
         newer, older = gallery_queries.find_neighbours(reader, record)
@@ -68,14 +68,14 @@ def test_neighbours_are_the_next_in_the_gallery(store, reader, clock):
 @pytest.mark.parametrize(
     "which",
     [
-        Filter("ann", shared_at=START),
-        Filter("ann", running=True),
-        Filter("ann", scope="/srv", notebook="report.ipynb"),
-        Filter("ann", session="kernel-1"),
-        Filter("ann", session="kernel-1", shared_at=START, running=True, text="f"),
+        FigureQuery("ann", shared_at=START),
+        FigureQuery("ann", running=True),
+        FigureQuery("ann", scope="/srv", notebook="report.ipynb"),
+        FigureQuery("ann", session="kernel-1"),
+        FigureQuery("ann", session="kernel-1", shared_at=START, running=True, text="f"),
     ],
 )
-def test_filters_page_through_what_matches(store, reader, clock, which: Filter):
+def test_filters_page_through_what_matches(store, reader, clock, which: FigureQuery):
     """Each figure once, newest first, however the catalog finds them."""
     note(store, session("kernel-1"), session("kernel-2", ended=START))
     matching = []
@@ -99,6 +99,6 @@ def test_ended_session_is_not_running(store, reader):
     """Its figures leave the list when it ends."""
     note(store, session("kernel-1"))
     record = publish(store)
-    assert figures.ids(reader, Filter("ann", running=True)) == [record.id]
+    assert figures.ids(reader, FigureQuery("ann", running=True)) == [record.id]
     store.write(lambda connection: sessions.end(connection, "kernel-1", START + 1)).result()
-    assert figures.ids(reader, Filter("ann", running=True)) == []
+    assert figures.ids(reader, FigureQuery("ann", running=True)) == []

@@ -10,7 +10,7 @@ from jupyter_figserve.errors import InvalidInput, NotFound
 from jupyter_figserve.model.links import new_token
 from jupyter_figserve.store.catalog import links
 from jupyter_figserve.store.catalog.links import VIEW_SECONDS
-from jupyter_figserve.store.catalog.pagination import write_cursor
+from jupyter_figserve.store.catalog.pagination import encode_cursor
 
 from ..making import START, hear, other_process, publish, say, share
 
@@ -104,7 +104,7 @@ def test_pages_go_on_where_they_ended(store, figure):
     made = {share(store, figure).id for _ in range(5)}
     reader = store.catalog.reader
     first = links.list_of_owner(reader, "ann", None, 2)
-    cursor = write_cursor(first[-1].created, first[-1].id)
+    cursor = encode_cursor(first[-1].created, first[-1].id)
     store.revoke_link(first[-1]).result()
     second = links.list_of_owner(reader, "ann", None, 10, cursor)
     assert len(second) == 3

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.model.figures import Identity, Payload, digest_of
-from jupyter_figserve.model.live import Declaration
+from jupyter_figserve.model.figures import EncodedImage, Identity, sha256_hex
+from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.model.parameters import Parameter, Parameters
 from jupyter_figserve.store.catalog import live_figures, tables
 from jupyter_figserve.store.catalog.live_figures import KEPT_PICTURES, LivePicture
 
 ANIMAL = Identity("ann", "/srv", "report.ipynb", "", "animal")
-DECLARED = Declaration("animal", Parameters((Parameter("since", "int", default=2010),)), digest="d", revision="r")
+DECLARED = LiveDeclaration("animal", Parameters((Parameter("since", "int", default=2010),)), digest="d", revision="r")
 
 
 def offered(store, session="k1", identity=ANIMAL, declaration=DECLARED):
@@ -20,9 +20,9 @@ def offered(store, session="k1", identity=ANIMAL, declaration=DECLARED):
 
 def keep(store, record, key: str, data: bytes, *, drawn=1.0, is_frozen=False):
     picture = LivePicture(
-        record.id, key, "image/png", digest_of(data), len(data), 3, 2, 100.0, "", drawn, is_frozen
+        record.id, key, "image/png", sha256_hex(data), len(data), 3, 2, 100.0, "", drawn, is_frozen
     )  # fmt: skip
-    payload = Payload("image/png", data, 3, 2, 100.0)
+    payload = EncodedImage("image/png", data, 3, 2, 100.0)
     store.write(lambda c: live_figures.keep_picture(c, store.blobs, picture, payload)).result()
 
 
@@ -65,9 +65,9 @@ def test_last_pictures_are_few_and_frozen_ones_stay(store):
     reader = store.catalog.reader
     assert live_figures.find_picture(reader, record.id, "k0") is None
     assert live_figures.find_picture(reader, record.id, "frozen").is_frozen
-    assert live_figures.find_picture(reader, record.id, "k9").digest == digest_of(b"changed")
+    assert live_figures.find_picture(reader, record.id, "k9").digest == sha256_hex(b"changed")
     held = references(store)
-    assert (held[digest_of(b"0")], held[digest_of(b"9")], held[digest_of(b"changed")]) == (0, 0, 1)
+    assert (held[sha256_hex(b"0")], held[sha256_hex(b"9")], held[sha256_hex(b"changed")]) == (0, 0, 1)
     keep(store, record, "frozen", b"newer", drawn=200.0)
     assert live_figures.find_picture(reader, record.id, "frozen").is_frozen
 
@@ -78,4 +78,4 @@ def test_wrong_declaration_is_refused(change):
     from jupyter_figserve.errors import InvalidInput
 
     with pytest.raises(InvalidInput):
-        Declaration.from_json(DECLARED.as_json() | change)
+        LiveDeclaration.from_json(DECLARED.as_json() | change)

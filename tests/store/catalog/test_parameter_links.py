@@ -5,23 +5,25 @@ from __future__ import annotations
 import pytest
 
 from jupyter_figserve.errors import Conflict, NotFound
-from jupyter_figserve.model.dashboards import TEXT, DashboardLink, Layout, Panel
+from jupyter_figserve.model.dashboards import TEXT, DashboardLink, Layout, PanelSpec
 from jupyter_figserve.model.links import hash_secret, new_link_id, new_token
-from jupyter_figserve.model.live import Declaration, LiveLink
+from jupyter_figserve.model.live import LiveDeclaration, LiveLink
 from jupyter_figserve.store.catalog import live_figures
-from jupyter_figserve.store.catalog.parameter_links import ONTO_DASHBOARDS, ONTO_LIVE
+from jupyter_figserve.store.catalog.parameter_links import DASHBOARD_LINKS, LIVE_LINKS
 
 from ..making import START, identity
 
 
 def offered(store) -> str:
     return (
-        store.write(lambda c: live_figures.offer(c, identity("animal"), "k1", Declaration("animal"), START)).result().id
+        store.write(lambda c: live_figures.offer(c, identity("animal"), "k1", LiveDeclaration("animal"), START))
+        .result()
+        .id
     )
 
 
 def laid_out(store) -> str:
-    layout = Layout("Board", ((Panel(TEXT, markdown="Notes"),),))
+    layout = Layout("Board", ((PanelSpec(TEXT, markdown="Notes"),),))
     return store.publish_dashboard(identity("board"), layout, "k1").result().id
 
 
@@ -29,8 +31,8 @@ def laid_out(store) -> str:
 def kind(request, store):
     """The rows of a kind, and how a link of it onto something real is made."""
     rows, made, target = {
-        "live": (ONTO_LIVE, LiveLink, offered),
-        "dashboard": (ONTO_DASHBOARDS, DashboardLink, laid_out),
+        "live": (LIVE_LINKS, LiveLink, offered),
+        "dashboard": (DASHBOARD_LINKS, DashboardLink, laid_out),
     }[request.param]
     shown = target(store)
 
@@ -88,7 +90,7 @@ def test_only_the_expired_are_removed(store, kind):
 def test_nothing_that_is_gone_is_linked(store, kind):
     """A race with its deletion leaves no link behind."""
     rows, make, _ = kind
-    target = "live" if rows is ONTO_LIVE else "dashboard"
+    target = "live" if rows is LIVE_LINKS else "dashboard"
     with pytest.raises(Conflict, match="has just gone"):
         store.add_link(make(new_token(), **{target: "nothing"})).result()
     assert rows.of(store.catalog.reader, "nothing") == []

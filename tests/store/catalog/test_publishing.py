@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from jupyter_figserve.errors import Conflict, NotFound
-from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.links import new_token
 from jupyter_figserve.store.catalog import events, links, publishing
-from jupyter_figserve.store.catalog.publishing import Limits
+from jupyter_figserve.store.catalog.publishing import PublishLimits
 from jupyter_figserve.store.catalog.quotas import Quota
 
 from ..making import START, assert_sound, draft, identity, link_to, publish, share
@@ -26,8 +26,8 @@ def test_first_publish_makes_a_figure(store):
     assert (record.created, record.updated, record.origin) == (START, START, "published")
     version = record.version
     assert (version.number, version.session, version.title, version.alt) == (1, "k", "Sales", "Bars")
-    assert version.representations[0].digest == digest_of(b"one")
-    assert (version.thumbnail.digest, version.source.digest) == (digest_of(b"small"), digest_of(b"pickle"))
+    assert version.representations[0].digest == sha256_hex(b"one")
+    assert (version.thumbnail.digest, version.source.digest) == (sha256_hex(b"small"), sha256_hex(b"pickle"))
     assert version.source.libraries == {"python": "3.11"}
     assert version.provenance == {"cell": "c1"}
     assert_sound(store)
@@ -105,7 +105,7 @@ def test_several_representations_keep_their_order(store):
 
 def test_oldest_versions_go(open_here):
     """Beyond ``keep_versions``; numbers go on counting."""
-    store = open_here(limits=Limits(keep_versions=3))
+    store = open_here(limits=PublishLimits(keep_versions=3))
     for n in range(6):
         record = publish(store, data=bytes([n]))
     assert [v.number for v in store.versions(record.id)] == [6, 5, 4]
@@ -116,7 +116,7 @@ def test_oldest_versions_go(open_here):
 
 def test_all_versions_are_kept_when_nothing_bounds_them(open_here):
     """0 is without limit."""
-    store = open_here(limits=Limits(keep_versions=0))
+    store = open_here(limits=PublishLimits(keep_versions=0))
     for n in range(25):
         record = publish(store, data=bytes([n]))
     assert len(store.versions(record.id)) == 25
@@ -124,7 +124,7 @@ def test_all_versions_are_kept_when_nothing_bounds_them(open_here):
 
 def test_one_version_can_be_all(open_here):
     """The newest is always kept."""
-    store = open_here(limits=Limits(keep_versions=1))
+    store = open_here(limits=PublishLimits(keep_versions=1))
     for n in range(3):
         record = publish(store, data=bytes([n]))
     assert [v.number for v in store.versions(record.id)] == [3]
@@ -132,7 +132,7 @@ def test_one_version_can_be_all(open_here):
 
 def test_version_that_a_link_shows_stays(open_here):
     """It does not count; when its link is revoked it goes with the next publish."""
-    store = open_here(limits=Limits(keep_versions=2))
+    store = open_here(limits=PublishLimits(keep_versions=2))
     record = publish(store, data=b"0")
     pinned = share(store, record.id, version=1)
     for n in range(1, 5):
@@ -146,7 +146,7 @@ def test_version_that_a_link_shows_stays(open_here):
 
 def test_link_needs_its_figure_and_its_version(open_here):
     """Of what has just gone no link is made."""
-    store = open_here(limits=Limits(keep_versions=1))
+    store = open_here(limits=PublishLimits(keep_versions=1))
     record = publish(store, data=b"one")
     publish(store, data=b"two")
     for link in (link_to(record.id, version=1), link_to("A" * 16)):
@@ -172,14 +172,14 @@ def test_second_source_is_not_taken(store):
     assert store.attach_source(record, 7, "figure", b"other", {}).result() is False
     store.delete_figures([record.id]).result()
     assert store.attach_source(record, 1, "figure", b"other", {}).result() is False
-    assert not store.blobs.has(digest_of(b"other"))
+    assert not store.blobs.has(sha256_hex(b"other"))
 
 
 def test_second_source_of_the_same_bytes_leaves_the_first(store):
     """What another version holds is not dropped with what was refused."""
     record = publish(store, source=b"pickle")
     assert store.attach_source(record, 1, "figure", b"pickle", {}).result() is False
-    assert store.blobs.find(digest_of(b"pickle")) == b"pickle"
+    assert store.blobs.find(sha256_hex(b"pickle")) == b"pickle"
     assert_sound(store)
 
 
@@ -243,6 +243,6 @@ def test_events_name_the_figure(store):
 
 
 def test_no_quota_is_no_bound():
-    """The defaults of ``Limits`` refuse nothing and keep twenty versions."""
-    assert Limits() == Limits(Quota(), Quota(), 20)
+    """The defaults of ``PublishLimits`` refuse nothing and keep twenty versions."""
+    assert PublishLimits() == PublishLimits(Quota(), Quota(), 20)
     assert Quota(None, None) == publishing.NO_QUOTA

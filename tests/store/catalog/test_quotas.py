@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from jupyter_figserve.errors import QuotaExceeded
-from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import figures, quotas, sessions
-from jupyter_figserve.store.catalog.publishing import Limits
-from jupyter_figserve.store.catalog.quotas import Quota, Used
+from jupyter_figserve.store.catalog.publishing import PublishLimits
+from jupyter_figserve.store.catalog.quotas import Quota, Usage
 
 from ..making import FakeClock, assert_sound, blob_files, draft, publish, session, share
 
@@ -30,7 +30,7 @@ class Books(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.home, self.clock = Path(tempfile.mkdtemp()), FakeClock()
-        limits = Limits(Quota(bytes=40), Quota(figures=3), keep_versions=3)
+        limits = PublishLimits(Quota(bytes=40), Quota(figures=3), keep_versions=3)
         self.store = open_store(self.home, limits=limits, keep_session_plots=5_000, clock=self.clock)
 
     def teardown(self) -> None:
@@ -75,7 +75,7 @@ class Books(RuleBasedStateMachine):
             assert quotas.read(self.store.catalog.reader, "owner", owner).bytes <= 40
 
     def _records(self):
-        return figures.list_page(self.store.catalog.reader, figures.Filter())[0]
+        return figures.list_page(self.store.catalog.reader, figures.FigureQuery())[0]
 
 
 Books.TestCase.settings = settings(max_examples=12, stateful_step_count=20, deadline=None)
@@ -84,8 +84,8 @@ TestBooks = Books.TestCase
 
 def test_nothing_is_used_at_first(store):
     """Nobody is in the books before a publish."""
-    assert quotas.read(store.catalog.reader, "owner", "ann") == Used()
-    assert quotas.total(store.catalog.reader) == Used()
+    assert quotas.read(store.catalog.reader, "owner", "ann") == Usage()
+    assert quotas.total(store.catalog.reader) == Usage()
 
 
 def test_usage_of_owner_and_session(store):
@@ -95,24 +95,24 @@ def test_usage_of_owner_and_session(store):
     publish(store, "b", b"123", session="k2", owner="bob")
     publish(store, "b", b"123", session="k3", owner="bob")
     reader = store.catalog.reader
-    assert quotas.read(reader, "owner", "ann") == Used(1, 14)
-    assert quotas.read(reader, "owner", "bob") == Used(1, 3)
-    assert quotas.read(reader, "session", "k1") == Used(1, 10)
-    assert quotas.read(reader, "session", "k2") == Used(2, 7)
-    assert quotas.read(reader, "session", "k3") == Used(1, 0)
-    assert quotas.total(reader) == Used(2, 17)
+    assert quotas.read(reader, "owner", "ann") == Usage(1, 14)
+    assert quotas.read(reader, "owner", "bob") == Usage(1, 3)
+    assert quotas.read(reader, "session", "k1") == Usage(1, 10)
+    assert quotas.read(reader, "session", "k2") == Usage(2, 7)
+    assert quotas.read(reader, "session", "k3") == Usage(1, 0)
+    assert quotas.total(reader) == Usage(2, 17)
 
 
 QUOTAS = [
-    (Limits(owner_quota=Quota(figures=2)), "owner", r"2 figures and may have 2"),
-    (Limits(session_quota=Quota(figures=2)), "session", r"2 figures and may have 2"),
-    (Limits(owner_quota=Quota(bytes=9)), "owner", r"more than its 9 \(6 are used\)"),
-    (Limits(session_quota=Quota(bytes=9)), "session", r"more than its 9 \(6 are used\)"),
+    (PublishLimits(owner_quota=Quota(figures=2)), "owner", r"2 figures and may have 2"),
+    (PublishLimits(session_quota=Quota(figures=2)), "session", r"2 figures and may have 2"),
+    (PublishLimits(owner_quota=Quota(bytes=9)), "owner", r"more than its 9 \(6 are used\)"),
+    (PublishLimits(session_quota=Quota(bytes=9)), "session", r"more than its 9 \(6 are used\)"),
 ]
 
 
 @pytest.mark.parametrize(("limits", "kind", "words"), QUOTAS)
-def test_full_owner_or_session(open_here, directory, limits: Limits, kind: str, words: str):
+def test_full_owner_or_session(open_here, directory, limits: PublishLimits, kind: str, words: str):
     """Says which quota, what is used and which trait to ask for; no byte of the refused figure stays."""
     store = open_here(limits=limits)
     publish(store, "a", b"111")
@@ -127,7 +127,7 @@ def test_full_owner_or_session(open_here, directory, limits: Limits, kind: str, 
 
 
 @pytest.mark.parametrize(("limits", "kind", "words"), QUOTAS)
-def test_quota_is_one_owner_s_or_session_s(open_here, limits: Limits, kind: str, words: str):
+def test_quota_is_one_owner_s_or_session_s(open_here, limits: PublishLimits, kind: str, words: str):
     """Others are not hindered."""
     store = open_here(limits=limits)
     publish(store, "a", b"111")
@@ -137,12 +137,12 @@ def test_quota_is_one_owner_s_or_session_s(open_here, limits: Limits, kind: str,
 
 def test_refused_version_leaves_the_old_one_whole(open_here):
     """Figure, bytes and manifest are as they were, and a smaller version still fits."""
-    store = open_here(limits=Limits(owner_quota=Quota(bytes=10)))
+    store = open_here(limits=PublishLimits(owner_quota=Quota(bytes=10)))
     record = publish(store, data=b"12345")
     with pytest.raises(QuotaExceeded):
         publish(store, data=b"123456")
     assert store.get_figure(record.id) == record
-    assert store.blobs.find(digest_of(b"12345")) == b"12345"
+    assert store.blobs.find(sha256_hex(b"12345")) == b"12345"
     [manifest] = store.manifests.read_all()
     assert manifest.versions == (record.version,)
     assert publish(store, data=b"54321").version.number == 2
@@ -150,24 +150,24 @@ def test_refused_version_leaves_the_old_one_whole(open_here):
 
 def test_refused_bytes_that_are_another_figure_s_stay(open_here):
     """What is held elsewhere is not dropped with what was refused."""
-    store = open_here(limits=Limits(owner_quota=Quota(bytes=5)))
+    store = open_here(limits=PublishLimits(owner_quota=Quota(bytes=5)))
     publish(store, "a", b"12345", owner="bob")
     publish(store, "b", b"1")
     with pytest.raises(QuotaExceeded):
         publish(store, "c", b"12345")
-    assert store.blobs.find(digest_of(b"12345")) == b"12345"
+    assert store.blobs.find(sha256_hex(b"12345")) == b"12345"
 
 
 def test_count_does_not_hinder_the_next_version(open_here):
     """A quota of figures bounds figures, not versions of those that are there."""
-    store = open_here(limits=Limits(owner_quota=Quota(figures=1), session_quota=Quota(figures=1)))
+    store = open_here(limits=PublishLimits(owner_quota=Quota(figures=1), session_quota=Quota(figures=1)))
     publish(store, data=b"one")
     assert publish(store, data=b"two").version.number == 2
 
 
 def test_figure_is_new_to_another_session(open_here):
     """Making a version of an older figure takes one of the session's places."""
-    store = open_here(limits=Limits(session_quota=Quota(figures=1)))
+    store = open_here(limits=PublishLimits(session_quota=Quota(figures=1)))
     publish(store, "a", b"one", session="k1")
     publish(store, "b", b"one", session="k2")
     with pytest.raises(QuotaExceeded, match="This session"):
@@ -176,14 +176,14 @@ def test_figure_is_new_to_another_session(open_here):
 
 def test_identical_publish_needs_no_room(open_here):
     """At the limit, running the notebook again is still possible."""
-    store = open_here(limits=Limits(owner_quota=Quota(bytes=3, figures=1)))
+    store = open_here(limits=PublishLimits(owner_quota=Quota(bytes=3, figures=1)))
     first = publish(store, data=b"one")
     assert publish(store, data=b"one") == first
 
 
 def test_deleting_makes_room(open_here):
     """At once, before the bytes are cleaned away."""
-    store = open_here(limits=Limits(owner_quota=Quota(figures=1)))
+    store = open_here(limits=PublishLimits(owner_quota=Quota(figures=1)))
     record = publish(store, "a")
     store.delete_figures([record.id]).result()
     assert publish(store, "b").version.number == 1
@@ -191,12 +191,12 @@ def test_deleting_makes_room(open_here):
 
 def test_late_source_is_within_the_quota(open_here, directory):
     """Refused, it leaves neither bytes nor books behind."""
-    store = open_here(limits=Limits(owner_quota=Quota(bytes=5)))
+    store = open_here(limits=PublishLimits(owner_quota=Quota(bytes=5)))
     record = publish(store, data=b"123")
     with pytest.raises(QuotaExceeded):
         store.attach_source(record, 1, "figure", b"12345", {}).result()
     assert store.get_figure(record.id).version.source is None
-    assert blob_files(directory) == {digest_of(b"123")}
+    assert blob_files(directory) == {sha256_hex(b"123")}
     assert_sound(store)
 
 

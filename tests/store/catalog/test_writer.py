@@ -101,7 +101,7 @@ def test_deferred_work_is_done_in_a_pause(writer: Writer):
 
 def test_much_deferred_work_does_not_wait_for_a_pause(monkeypatch: pytest.MonkeyPatch):
     """However busy the writer is, what it puts off stays bounded."""
-    monkeypatch.setattr(module, "_MOST_DEFERRED", 3)
+    monkeypatch.setattr(module, "_MAX_DEFERRED", 3)
     monkeypatch.setattr(module, "_PAUSE", 3_600)
     writer, done = Writer(), []
     for n in range(6):

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.store.files import blobs as module
-from jupyter_figserve.store.files.blobs import Blobs, LocalBlobs, MemoryBlobs
+from jupyter_figserve.store.files.blobs import BlobStore, LocalBlobStore, MemoryBlobStore
 
 from ..making import stored_files
 
 DATA = b"a picture"
-DIGEST = digest_of(DATA)
+DIGEST = sha256_hex(DATA)
 
 
 def _without_nameless_files(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,48 +30,48 @@ def _without_nameless_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "open", refusing)
 
 
-def _local(kind: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> LocalBlobs:
+def _local(kind: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> LocalBlobStore:
     if kind == "named":
         _without_nameless_files(monkeypatch)
     root.mkdir(mode=0o700)
-    return LocalBlobs(root)
+    return LocalBlobStore(root)
 
 
 @pytest.fixture(params=["nameless", "named"])
-def local(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalBlobs:
+def local(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalBlobStore:
     return _local(request.param, tmp_path / "blobs", monkeypatch)
 
 
 @pytest.fixture(params=["nameless", "named", "memory"])
-def blobs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Blobs:
-    return MemoryBlobs() if request.param == "memory" else _local(request.param, tmp_path / "blobs", monkeypatch)
+def blobs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BlobStore:
+    return MemoryBlobStore() if request.param == "memory" else _local(request.param, tmp_path / "blobs", monkeypatch)
 
 
-def test_what_is_put_is_found(blobs: Blobs):
+def test_what_is_put_is_found(blobs: BlobStore):
     """By its digest, and by no other."""
     blobs.put(DIGEST, DATA)
     assert blobs.find(DIGEST) == DATA
     assert blobs.has(DIGEST)
-    assert blobs.find(digest_of(b"other")) is None
-    assert not blobs.has(digest_of(b"other"))
+    assert blobs.find(sha256_hex(b"other")) is None
+    assert not blobs.has(sha256_hex(b"other"))
 
 
-def test_empty_and_large_blobs(blobs: Blobs):
+def test_empty_and_large_blobs(blobs: BlobStore):
     """Nothing and megabytes come back to the byte."""
     large = os.urandom(3_000_000)
     for data in (b"", large):
-        blobs.put(digest_of(data), data)
-        assert blobs.find(digest_of(data)) == data
+        blobs.put(sha256_hex(data), data)
+        assert blobs.find(sha256_hex(data)) == data
 
 
-def test_putting_again_changes_nothing(blobs: Blobs):
+def test_putting_again_changes_nothing(blobs: BlobStore):
     """The second put of a digest is no error and leaves one blob."""
     blobs.put(DIGEST, DATA)
     blobs.put(DIGEST, DATA)
     assert [digest for digest, _ in blobs.list_shard(int(DIGEST[:2], 16))] == [DIGEST]
 
 
-def test_what_is_deleted_is_gone(blobs: Blobs):
+def test_what_is_deleted_is_gone(blobs: BlobStore):
     """And deleting it again is no error."""
     blobs.put(DIGEST, DATA)
     blobs.delete(DIGEST)
@@ -79,24 +79,24 @@ def test_what_is_deleted_is_gone(blobs: Blobs):
     assert blobs.find(DIGEST) is None
 
 
-def test_shards_hold_each_blob_once(blobs: Blobs):
+def test_shards_hold_each_blob_once(blobs: BlobStore):
     """256 shards together list everything; numbers go round."""
-    put = {digest_of(bytes([n])) for n in range(100)}
+    put = {sha256_hex(bytes([n])) for n in range(100)}
     for n in range(100):
-        blobs.put(digest_of(bytes([n])), bytes([n]))
+        blobs.put(sha256_hex(bytes([n])), bytes([n]))
     listed = [digest for shard in range(256) for digest, _ in blobs.list_shard(shard)]
     assert sorted(listed) == sorted(put)
     assert {d for d, _ in blobs.list_shard(256)} == {d for d, _ in blobs.list_shard(0)}
 
 
-def test_list_of_a_shard_has_no_other_files(local: LocalBlobs):
+def test_list_of_a_shard_has_no_other_files(local: LocalBlobStore):
     """Whatever else lies in the directory is not ours to clean."""
     local.put(DIGEST, DATA)
     (local.root / DIGEST[:2] / "README").write_text("mine")
     assert [digest for digest, _ in local.list_shard(int(DIGEST[:2], 16))] == [DIGEST]
 
 
-def test_files_are_private_whatever_the_umask(local: LocalBlobs):
+def test_files_are_private_whatever_the_umask(local: LocalBlobStore):
     """0600 and 0700, also under umask 0."""
     before = os.umask(0)
     try:
@@ -108,7 +108,7 @@ def test_files_are_private_whatever_the_umask(local: LocalBlobs):
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
-def test_nothing_is_left_beside(local: LocalBlobs):
+def test_nothing_is_left_beside(local: LocalBlobStore):
     """A put leaves one file under its digest, and no temporary one."""
     local.put(DIGEST, DATA)
     assert stored_files(local.root) == [f"{DIGEST[:2]}/{DIGEST}"]
@@ -116,14 +116,14 @@ def test_nothing_is_left_beside(local: LocalBlobs):
 
 def test_nameless_file_leaves_nothing_to_sweep(tmp_path: Path):
     """Where the file system can, no temporary name is ever used: a kill has nothing to leave."""
-    blobs = LocalBlobs(tmp_path)
+    blobs = LocalBlobStore(tmp_path)
     blobs.put(DIGEST, DATA)
     assert not (tmp_path / "tmp").exists()
 
 
-def test_bytes_are_synced_before_they_have_their_name(local: LocalBlobs, monkeypatch: pytest.MonkeyPatch):
+def test_bytes_are_synced_before_they_have_their_name(local: LocalBlobStore, monkeypatch: pytest.MonkeyPatch):
     """Write, fsync the file, give it its name, fsync the directory: in this order a power cut leaves none or all."""
-    local.put(digest_of(b"first"), b"first")
+    local.put(sha256_hex(b"first"), b"first")
     steps: list[str] = []
 
     def recorded(name: str):
@@ -148,7 +148,7 @@ def test_bytes_are_synced_before_they_have_their_name(local: LocalBlobs, monkeyp
     assert named[:begin] == ["fsync directory"]
 
 
-def test_link_in_the_store_is_neither_read_nor_counted(local: LocalBlobs, tmp_path: Path):
+def test_link_in_the_store_is_neither_read_nor_counted(local: LocalBlobStore, tmp_path: Path):
     """A symbolic link under a digest's name shows nothing of what it points at, and gives way to the blob."""
     secret = tmp_path / "secret"
     secret.write_bytes(DATA)
@@ -161,7 +161,7 @@ def test_link_in_the_store_is_neither_read_nor_counted(local: LocalBlobs, tmp_pa
     assert not (local.root / DIGEST[:2] / DIGEST).is_symlink()
 
 
-def test_truncated_blob_is_made_whole_by_the_next_put(local: LocalBlobs):
+def test_truncated_blob_is_made_whole_by_the_next_put(local: LocalBlobStore):
     """A file that has lost its end does not stand in the way of the same bytes."""
     local.put(DIGEST, DATA)
     (local.root / DIGEST[:2] / DIGEST).write_bytes(DATA[:3])
@@ -169,7 +169,7 @@ def test_truncated_blob_is_made_whole_by_the_next_put(local: LocalBlobs):
     assert local.find(DIGEST) == DATA
 
 
-def test_failed_write_leaves_nothing(local: LocalBlobs, monkeypatch: pytest.MonkeyPatch):
+def test_failed_write_leaves_nothing(local: LocalBlobStore, monkeypatch: pytest.MonkeyPatch):
     """When the disk refuses, neither the blob nor a part of it is there."""
 
     def refuse(*_):
@@ -182,7 +182,7 @@ def test_failed_write_leaves_nothing(local: LocalBlobs, monkeypatch: pytest.Monk
     assert stored_files(local.root) == []
 
 
-def test_sweep_takes_what_a_kill_left(local: LocalBlobs):
+def test_sweep_takes_what_a_kill_left(local: LocalBlobStore):
     """Old unfinished files go, younger ones may be another server's."""
     beside = local.root / "tmp"
     beside.mkdir()
@@ -193,7 +193,7 @@ def test_sweep_takes_what_a_kill_left(local: LocalBlobs):
     assert [path.name for path in beside.iterdir()] == ["young"]
 
 
-def test_name_that_is_no_digest_is_a_mistake(local: LocalBlobs):
+def test_name_that_is_no_digest_is_a_mistake(local: LocalBlobStore):
     """No path can be made of anything else."""
     for name in ("../x", DIGEST.upper(), DIGEST + "\n", ""):
         with pytest.raises(AssertionError):

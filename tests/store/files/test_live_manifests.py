@@ -6,19 +6,19 @@ import json
 
 import pytest
 
-from jupyter_figserve.model.figures import Identity, Source, digest_of
+from jupyter_figserve.model.figures import Identity, Source, sha256_hex
 from jupyter_figserve.model.links import hash_secret, new_token
-from jupyter_figserve.model.live import Declaration, LiveLink
+from jupyter_figserve.model.live import LiveDeclaration, LiveLink
 from jupyter_figserve.model.parameters import Parameter, Parameters
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.admin.opening import CATALOG
 from jupyter_figserve.store.catalog import detached, live_figures, quotas, tables
 from jupyter_figserve.store.catalog.detached import KIND, Detached
-from jupyter_figserve.store.catalog.parameter_links import ONTO_LIVE
+from jupyter_figserve.store.catalog.parameter_links import LIVE_LINKS
 from jupyter_figserve.store.files.live_manifests import catch_up
 
 ANIMAL = Identity("ann", "/srv", "report.ipynb", "", "animal")
-DECLARED = Declaration("animal", Parameters((Parameter("n", "int", default=1, minimum=0),)), "Bears", digest="d")
+DECLARED = LiveDeclaration("animal", Parameters((Parameter("n", "int", default=1, minimum=0),)), "Bears", digest="d")
 TABLES = (tables.live_figures, tables.live_links, tables.live_sources, tables.blobs, tables.usage)
 
 
@@ -38,7 +38,7 @@ def share(store, record, **fields) -> str:
 
 
 def detach(store, record, data=b"function"):
-    kept = Detached(record.id, Source(KIND, digest_of(data), len(data), {"python": "3.11"}), DECLARED)
+    kept = Detached(record.id, Source(KIND, sha256_hex(data), len(data), {"python": "3.11"}), DECLARED)
     store.write(lambda c: detached.keep(c, store.blobs, store.limits, record, kept, data, store.clock())).result()
     store.write_live([record.id]).result()
 
@@ -74,16 +74,16 @@ def test_all_comes_back_with_a_deleted_catalog(store, lose):
     record = offer(store)
     token = share(store, record, locked={"n": 3}, allowed=("n",), label="for Ada", expires=3e9)
     share(store, record)
-    paused = ONTO_LIVE.find_by_token(store.catalog.reader, token)
+    paused = LIVE_LINKS.find_by_token(store.catalog.reader, token)
     store.change_link(paused, {"paused": True}).result()
     detach(store, record)
-    before, found = rows(store), ONTO_LIVE.find_by_token(store.catalog.reader, token)
+    before, found = rows(store), LIVE_LINKS.find_by_token(store.catalog.reader, token)
     again, done = lose(store)
     assert (done.live, done.links, done.unreadable) == (1, 2, ())
     assert rows(again) == before
     reader = again.catalog.reader
     assert live_figures.find(reader, record.id) == record
-    assert ONTO_LIVE.find_by_token(reader, token) == found
+    assert LIVE_LINKS.find_by_token(reader, token) == found
     kept = detached.find(reader, record.id)
     assert (kept.declaration, again.blobs.find(kept.source.digest)) == (DECLARED, b"function")
     assert quotas.read(reader, "owner", "ann").bytes == len(b"function")
@@ -93,10 +93,10 @@ def test_all_comes_back_with_a_deleted_catalog(store, lose):
 def test_revoked_link_does_not_come_back(store, lose):
     """Its token opens nothing for ever."""
     token = share(store, offer(store))
-    store.revoke_link(ONTO_LIVE.find_by_token(store.catalog.reader, token)).result()
+    store.revoke_link(LIVE_LINKS.find_by_token(store.catalog.reader, token)).result()
     again, done = lose(store)
     assert (done.live, done.links) == (1, 0)
-    assert ONTO_LIVE.find_by_token(again.catalog.reader, token) is None
+    assert LIVE_LINKS.find_by_token(again.catalog.reader, token) is None
 
 
 def test_tokens_are_not_in_the_files(store, directory):
@@ -131,7 +131,7 @@ def test_function_whose_bytes_are_lost_is_left_out(store, lose):
     """What could not be opened is not said to be there."""
     record = offer(store)
     detach(store, record)
-    store.blobs.delete(digest_of(b"function"))
+    store.blobs.delete(sha256_hex(b"function"))
     again, done = lose(store)
     assert done.live == 1
     assert detached.find(again.catalog.reader, record.id) is None
@@ -146,13 +146,13 @@ def test_two_of_one_identity_are_one(store, lose, directory, open_here, clock):
         file.unlink()
     clock.turn(60)
     second_store = open_here()
-    second = offer(second_store, Declaration("animal", description="Anew"))
+    second = offer(second_store, LiveDeclaration("animal", description="Anew"))
     assert second.id != first.id
     new = share(second_store, second)
     again, done = lose(second_store)
     assert (done.live, done.links) == (1, 2)
     reader = again.catalog.reader
-    assert [ONTO_LIVE.find_by_token(reader, token).live for token in (old, new)] == [first.id] * 2
+    assert [LIVE_LINKS.find_by_token(reader, token).live for token in (old, new)] == [first.id] * 2
     assert live_figures.find(reader, first.id).declaration.description == "Anew"
 
 
@@ -177,7 +177,7 @@ def test_field_of_a_newer_version_is_passed_by(store, lose, directory):
     file.write_text(json.dumps(told))
     again, done = lose(store)
     assert done.unreadable == ()
-    assert ONTO_LIVE.find_by_token(again.catalog.reader, token).live == record.id
+    assert LIVE_LINKS.find_by_token(again.catalog.reader, token).live == record.id
 
 
 def test_what_a_kill_left_unwritten_is_written_at_the_next_start(store, directory, open_here):

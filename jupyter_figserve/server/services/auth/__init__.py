@@ -1,1 +1,1 @@
-"""TODO."""
+"""Who calls, how often, and what is signed or redacted."""

@@ -13,7 +13,7 @@ from ....errors import Forbidden, Unauthorized
 from ....model.keys import SCOPES, Key, split_key
 from ....store.catalog import keys
 from ....store.store import Store
-from .rate_limits import Rate
+from .rate_limits import RateLimiter
 
 _NOTE_SECONDS = 60
 BAD_KEY = "That key is not good: unknown, revoked or expired. Make one with POST api/keys."
@@ -21,7 +21,7 @@ NO_KEY = "Log in, or send a key in the X-API-Key header."
 
 
 @dataclass(frozen=True)
-class Caller:
+class Principal:
     """Who asks: the owner whose things they are, what they may do, and which key or kernel speaks for them."""
 
     owner: str
@@ -52,27 +52,27 @@ class Caller:
             raise Forbidden(f"This key has no scope {' or '.join(wanted)}; make one that has.", code="scope_missing")
 
 
-class Guesses(Rate):
+class FailedAttempts(RateLimiter):
     """Counts wrong secrets by address, so that guessing is slow; a right one is never refused."""
 
     def __init__(self, rate: str) -> None:
         super().__init__(rate, "Too many wrong keys or links from this address", "too_many_wrong_secrets")
 
 
-class Gate:
+class Authenticator:
     """Turns credentials into callers."""
 
-    def __init__(self, store: Store, owner: str, guesses: Guesses) -> None:
+    def __init__(self, store: Store, owner: str, guesses: FailedAttempts) -> None:
         self._store = store
-        self._login = Caller(owner, frozenset(SCOPES))
+        self._login = Principal(owner, frozenset(SCOPES))
         self._guesses = guesses
         self._noted: dict[str, float] = {}
 
-    def login(self) -> Caller:
+    def login(self) -> Principal:
         """Somebody whom Jupyter itself knows: this server's owner, who may do everything."""
         return self._login
 
-    def key(self, text: str, address: str) -> Caller:
+    def key(self, text: str, address: str) -> Principal:
         """The bearer of a key.
 
         Raises
@@ -87,9 +87,9 @@ class Gate:
             self._guesses.note(address)
             raise Unauthorized(BAD_KEY, code="bad_key")
         self._note_use(key)
-        return Caller(key.owner, key.scopes, key)
+        return Principal(key.owner, key.scopes, key)
 
-    def still_good(self, caller: Caller) -> bool:
+    def still_good(self, caller: Principal) -> bool:
         """Whether a caller who came in some time ago would be let in now."""
         if caller.key is None:
             return True

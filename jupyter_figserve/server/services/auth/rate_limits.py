@@ -9,7 +9,7 @@ import limits
 from ....errors import TooManyRequests
 
 
-class Rate:
+class RateLimiter:
     """A bound on how often.
 
     Parameters

@@ -26,7 +26,7 @@ _RANDOM = re.compile(r"(?=[\w+=-]*\d)(?=[\w+=-]*[A-Za-z])[\w+=-]{20,}|[\w+=-]{30
 """Keys, tokens and digests are long, nearly always of letters and digits."""
 
 
-def shorten(words: str) -> str:
+def redact_message(words: str) -> str:
     """An exception's words as anybody may read them, in one line."""
     text = " ".join(words[:_READ].split())
     text = _URL.sub(rf"\1{_HIDDEN}", text)

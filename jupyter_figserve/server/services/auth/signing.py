@@ -16,7 +16,7 @@ LIFE_SECONDS = 60
 _GONE = "There is nothing at this address."
 
 
-class FrameSigner:
+class FrameUrlSigner:
     """Signs ``[figure, version, link or None]``, and ``[live figure, key of what was drawn, link or None]``.
 
     Parameters
@@ -67,7 +67,7 @@ def read_secrets(directory: Path) -> list[str]:
     return path.read_text().split() or [secrets.token_hex(32)]
 
 
-class UrlSigner:
+class QuerySigner:
     """Signs what an address says, for one purpose each.
 
     Parameters

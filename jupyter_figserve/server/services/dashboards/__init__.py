@@ -1,1 +1,1 @@
-"""TODO."""
+"""Dashboards resolved to what they show, and their watchers."""

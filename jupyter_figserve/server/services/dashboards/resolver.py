@@ -10,19 +10,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ....errors import InvalidInput
-from ....model.dashboards import FIGURE, LIVE, TEXT, DashboardRecord, Layout, Panel, shared_controls
+from ....model.dashboards import FIGURE, LIVE, TEXT, DashboardRecord, Layout, PanelSpec, shared_controls
 from ....model.figures import FigureRecord, Representation
 from ....model.formats import FORMATS
 from ....model.parameters import Parameters
-from ...web.context import Services
-from ..live.registry import Target
+from ...web.context import AppContext
+from ..live.registry import LiveTarget
 
 _SHOWN = ("png", "svg", "jpg", "webp")
 """What an ``<img>`` can show."""
 
 
 @dataclass(frozen=True)
-class Place:
+class ResolvedPanel:
     """A panel where it stands.
 
     Parameters
@@ -38,9 +38,9 @@ class Place:
     """
 
     name: str
-    panel: Panel
+    panel: PanelSpec
     figure: FigureRecord | None = None
-    target: Target | None = None
+    target: LiveTarget | None = None
     size: tuple[int | None, int | None] = (None, None)
     form: str | None = None
 
@@ -111,18 +111,18 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Board:
+class ResolvedDashboard:
     """A dashboard with its places, row by row."""
 
     record: DashboardRecord
-    rows: tuple[tuple[Place, ...], ...]
+    rows: tuple[tuple[ResolvedPanel, ...], ...]
 
     @property
-    def places(self) -> Iterator[Place]:
+    def places(self) -> Iterator[ResolvedPanel]:
         for row in self.rows:
             yield from row
 
-    def find(self, name: str) -> Place | None:
+    def find(self, name: str) -> ResolvedPanel | None:
         return next((place for place in self.places if place.name == name), None)
 
     def shared(self) -> dict[str, list[str]]:
@@ -137,16 +137,16 @@ class Board:
             return shared_controls(replace(self.record.layout, controls=None), parameters)
 
 
-def find_board(services: Services, record: DashboardRecord) -> Board:
+def resolve_dashboard(services: AppContext, record: DashboardRecord) -> ResolvedDashboard:
     """The dashboard with what its panels show now."""
     rows = [
         tuple(_find_place(services, record.owner, f"{number}-{column}", panel) for column, panel in enumerate(row, 1))
         for number, row in enumerate(record.layout.rows, 1)
     ]
-    return Board(record, tuple(rows))
+    return ResolvedDashboard(record, tuple(rows))
 
 
-def check_layout(services: Services, layout: Layout, owner: str) -> Layout:
+def validate_layout(services: AppContext, layout: Layout, owner: str) -> Layout:
     """See that all that a layout shows is there and its owner's, and that its values and controls suit that.
 
     Raises
@@ -171,28 +171,28 @@ def check_layout(services: Services, layout: Layout, owner: str) -> Layout:
     return done
 
 
-def _find_place(services: Services, owner: str, name: str, panel: Panel) -> Place:
+def _find_place(services: AppContext, owner: str, name: str, panel: PanelSpec) -> ResolvedPanel:
     """Another owner's figure is as unknown as one that is not there, an admin's wishes notwithstanding."""
     if panel.kind == FIGURE:
         figure = services.store.find_figure(panel.target, panel.version)
-        return Place(name, panel, figure if figure is not None and figure.owner == owner else None)
+        return ResolvedPanel(name, panel, figure if figure is not None and figure.owner == owner else None)
     if panel.kind == LIVE:
-        target = services.live.offers.find_lasting(panel.target)
+        target = services.live.offers.get_by_id(panel.target)
         if target is not None and target.record.owner == owner:
             size, form = _last_size(services, target, panel), services.live.find_form(target)
-            return Place(name, panel, None, target, size, form)
-    return Place(name, panel)
+            return ResolvedPanel(name, panel, None, target, size, form)
+    return ResolvedPanel(name, panel)
 
 
-def _last_size(services: Services, target: Target, panel: Panel) -> tuple[int | None, int | None]:
+def _last_size(services: AppContext, target: LiveTarget, panel: PanelSpec) -> tuple[int | None, int | None]:
     try:
-        arguments = Place("", panel, None, target).complete({})
+        arguments = ResolvedPanel("", panel, None, target).complete({})
     except InvalidInput:
         return None, None
     return services.live.find_size(target, arguments)
 
 
-def _check_found(place: Place) -> None:
+def _check_found(place: ResolvedPanel) -> None:
     if not place.is_gone:
         return
     if place.panel.kind == LIVE:
@@ -203,7 +203,7 @@ def _check_found(place: Place) -> None:
     raise InvalidInput(f"Panel {place.name}: you have no figure {place.panel.target!r:.70}{version}; publish it first.")
 
 
-def _with_checked_values(name: str, panel: Panel, target: Target) -> Panel:
+def _with_checked_values(name: str, panel: PanelSpec, target: LiveTarget) -> PanelSpec:
     try:
         return replace(panel, values=target.declaration.parameters.check(panel.values))
     except InvalidInput as error:

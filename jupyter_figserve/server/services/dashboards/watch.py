@@ -1,4 +1,4 @@
-"""TODO: what it owns."""
+"""Watchers of dashboards: what changed in a panel, for each open stream. Server process."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ....store.catalog import dashboards
 from ....store.catalog.dashboards import DELETED, PUBLISHED
 from ....store.catalog.events import Event
 from ..live import registry
-from .resolver import Board, Place, find_board
+from .resolver import ResolvedDashboard, ResolvedPanel, resolve_dashboard
 
 if TYPE_CHECKING:
-    from ...web.context import Services
+    from ...web.context import AppContext
 
 
-_MOST_WAITING = 1_000
+_MAX_WAITING = 1_000
 """Events that wait for one viewer, who takes none for long and is let go then."""
 
 
-Address = Callable[[Place], str]
+PanelAddress = Callable[[ResolvedPanel], str]
 """Of a figure's newest picture, relative to the stream's own address."""
 
 
-class Viewer:
+class StreamSubscriber:
     """One open stream: what waits to be sent, and how it wakes. Small, as there may be a thousand with nothing to say.
 
     Parameters
@@ -39,7 +39,7 @@ class Viewer:
 
     __slots__ = ("_waiter", "address", "dashboard", "is_good", "is_over", "waiting")
 
-    def __init__(self, dashboard: str, address: Address, is_good: Callable[[], bool]) -> None:
+    def __init__(self, dashboard: str, address: PanelAddress, is_good: Callable[[], bool]) -> None:
         self.dashboard = dashboard
         self.address = address
         self.is_good = is_good
@@ -49,7 +49,7 @@ class Viewer:
 
     def offer(self, text: str) -> None:
         self.waiting.append(text)
-        if len(self.waiting) > _MOST_WAITING:
+        if len(self.waiting) > _MAX_WAITING:
             self.is_over = True
         self.wake()
 
@@ -75,22 +75,22 @@ class Viewer:
             self._waiter = None
 
 
-class BoardWatch:
+class DashboardWatchers:
     """Tells the viewers of dashboards what changes there."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: AppContext) -> None:
         self._services = services
-        self._viewers: dict[str, set[Viewer]] = {}
-        self._boards: dict[str, Board] = {}
+        self._viewers: dict[str, set[StreamSubscriber]] = {}
+        self._boards: dict[str, ResolvedDashboard] = {}
         self._stop: Callable[[], None] | None = None
 
-    def join(self, board: Board, viewer: Viewer) -> None:
+    def join(self, board: ResolvedDashboard, viewer: StreamSubscriber) -> None:
         if self._stop is None:
             self._stop = self._services.events.listen(self._hear, self._check)
         self._viewers.setdefault(viewer.dashboard, set()).add(viewer)
         self._boards.setdefault(viewer.dashboard, board)
 
-    def leave(self, viewer: Viewer) -> None:
+    def leave(self, viewer: StreamSubscriber) -> None:
         viewer.end()
         left = self._viewers.get(viewer.dashboard, set())
         left.discard(viewer)
@@ -125,12 +125,12 @@ class BoardWatch:
         if record is None:
             self._end(dashboard)
             return
-        self._boards[dashboard] = find_board(self._services, record)
+        self._boards[dashboard] = resolve_dashboard(self._services, record)
         self._send(dashboard, lambda address: written("dashboard", {"version": record.version}))
 
     def _tell(self, dashboard: str, event: Event, kind: str, thing: object) -> None:
         """A new picture is told of by its place; where more than that has changed, the page is to come anew."""
-        board = self._boards[dashboard] = find_board(self._services, self._boards[dashboard].record)
+        board = self._boards[dashboard] = resolve_dashboard(self._services, self._boards[dashboard].record)
         changed = [place for place in board.places if place.panel.kind == kind and place.panel.target == thing]
         if event.kind not in ("figure.published", registry.OFFERED, registry.GONE):
             self._send(dashboard, lambda address: written("dashboard", {"version": board.record.version}))
@@ -139,8 +139,8 @@ class BoardWatch:
             if place.panel.version is None and not place.is_gone:
                 self._send(dashboard, lambda address, place=place: panel_text(place, address))  # type: ignore[misc]
 
-    def _send(self, dashboard: str, write: Callable[[Address], str]) -> None:
-        texts: dict[Address, str] = {}
+    def _send(self, dashboard: str, write: Callable[[PanelAddress], str]) -> None:
+        texts: dict[PanelAddress, str] = {}
         for viewer in self._viewers.get(dashboard, ()):
             if viewer.address not in texts:
                 texts[viewer.address] = write(viewer.address)
@@ -164,7 +164,7 @@ def written(kind: str, data: dict[str, Any]) -> str:
     return f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 
-def panel_text(place: Place, address: Address) -> str:
+def panel_text(place: ResolvedPanel, address: PanelAddress) -> str:
     """What stands in a place now; its picture's address is relative to the stream's."""
     version = place.figure.version.number if place.figure else 0
     data = {"place": place.name, "src": address(place), "version": version, "alt": place.alt}

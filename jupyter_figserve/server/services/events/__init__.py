@@ -1,1 +1,1 @@
-"""TODO."""
+"""Events of the catalog and of sessions, for whoever subscribes."""

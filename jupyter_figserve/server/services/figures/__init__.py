@@ -1,1 +1,1 @@
-"""TODO."""
+"""Publishing, redrawing, archiving and exporting of stored figures."""

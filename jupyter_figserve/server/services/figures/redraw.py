@@ -6,16 +6,16 @@ import asyncio
 import logging
 
 from ....errors import Conflict, FigServeError, OutputInvalid, Unavailable
-from ....model.figures import FigureRecord, Payload, Representation, Source, digest_of
+from ....model.figures import EncodedImage, FigureRecord, Representation, Source, sha256_hex
 from ....model.formats import FORMATS, Format
-from ....sandbox.renderer import Job, Options
+from ....sandbox.renderer import DrawOptions, RenderJob
 from ....store.store import Store
-from ..rendering.service import Drawing
+from ..rendering.service import RenderService
 
 _log = logging.getLogger("jupyter_figserve")
 
 
-def find_stored(record: FigureRecord, row: Format, options: Options) -> Representation | None:
+def find_stored(record: FigureRecord, row: Format, options: DrawOptions) -> Representation | None:
     """The stored representation that is what is asked for, None when it would have to be drawn."""
     if options.style is not None or options.transparent:
         return None
@@ -45,8 +45,8 @@ def check_redrawable(record: FigureRecord, format: str) -> None:
 
 
 async def draw_again(
-    store: Store, drawing: Drawing, record: FigureRecord, options: Options, *, is_patient: bool = False
-) -> Payload:
+    store: Store, drawing: RenderService, record: FigureRecord, options: DrawOptions, *, low_priority: bool = False
+) -> EncodedImage:
     """The figure, drawn anew or known from before.
 
     Raises
@@ -63,7 +63,7 @@ async def draw_again(
     assert source is not None
     data = await read_source(store, source, f"The source of figure {record.id}", "publish it again")
     try:
-        rendered, _ = await drawing.draw_once(_job(record, source, data, options), is_patient=is_patient)
+        rendered, _ = await drawing.render_cached(_job(record, source, data, options), low_priority=low_priority)
     except OutputInvalid as error:
         raise _explained(error, record, source, drawing) from error
     return rendered.pictures[0]
@@ -84,19 +84,19 @@ def _read_checked(store: Store, source: Source, name: str, remedy: str) -> bytes
     data = store.blobs.find(source.digest)
     if data is None:
         raise Unavailable(f"{name} is missing from the store; {remedy}.", code="blob_missing")
-    if digest_of(data) != source.digest:
+    if sha256_hex(data) != source.digest:
         _log.error("%s is not what was sent; it is not opened.", name)
         raise FigServeError(f"{name} was changed in the store, and is not opened; {remedy}.", code="source_damaged")
     return data
 
 
-def _job(record: FigureRecord, source: Source, data: bytes, options: Options) -> Job:
+def _job(record: FigureRecord, source: Source, data: bytes, options: DrawOptions) -> RenderJob:
     if source.kind != "code":
-        return Job("figure", data, options, libraries=source.libraries)
+        return RenderJob("figure", data, options, libraries=source.libraries)
     how = record.version.provenance.get("render", {})
     if options.style is None and how.get("style") is not None:
-        options = Options(**{**options.__dict__, "style": how["style"]})
-    return Job(
+        options = DrawOptions(**{**options.__dict__, "style": how["style"]})
+    return RenderJob(
         "code",
         data,
         options,
@@ -106,7 +106,7 @@ def _job(record: FigureRecord, source: Source, data: bytes, options: Options) ->
     )
 
 
-def _explained(error: OutputInvalid, record: FigureRecord, source: Source, drawing: Drawing) -> OutputInvalid:
+def _explained(error: OutputInvalid, record: FigureRecord, source: Source, drawing: RenderService) -> OutputInvalid:
     """The error, told as one of versions where these differ."""
     theirs, ours = (known.get("matplotlib") for known in (source.libraries, drawing.jobs.report.libraries))
     if theirs is None or ours is None or theirs == ours:

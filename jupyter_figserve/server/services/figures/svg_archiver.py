@@ -13,23 +13,23 @@ from collections import deque
 
 from ....errors import FigServeError
 from ....model.formats import FORMATS
-from ....sandbox.renderer import Options
+from ....sandbox.renderer import DrawOptions
 from ....store.catalog import figures
 from ....store.store import Store
-from ..rendering.service import Drawing
+from ..rendering.service import RenderService
 from .redraw import draw_again
 
 _QUEUE = 1_000
 _CAUGHT_UP = 200
 _PAUSE = 3.0
 """Seconds without a publish, after which drawing begins."""
-_LONGEST_PAUSE = 120.0
+_MAX_PAUSE = 120.0
 """Seconds that it waits for such a pause at most."""
 _SVG = FORMATS["svg"]
 _log = logging.getLogger("jupyter_figserve")
 
 
-class Preserving:
+class SvgArchiver:
     """Draws what ``note`` names.
 
     Parameters
@@ -38,7 +38,7 @@ class Preserving:
         Bytes of a source, and of an SVG; a larger one is left alone. 0 is without limit.
     """
 
-    def __init__(self, store: Store, drawing: Drawing, most: int, *, is_on: bool) -> None:
+    def __init__(self, store: Store, drawing: RenderService, most: int, *, is_on: bool) -> None:
         self._store = store
         self._drawing = drawing
         self._most = most or 2**62
@@ -75,7 +75,7 @@ class Preserving:
     async def _run(self) -> None:
         await self._pause()
         await self._drawing.jobs.start()
-        if not self._drawing.jobs.can_draw:
+        if not self._drawing.jobs.is_available:
             self._waiting.clear()
             return
         await self._catch_up()
@@ -92,7 +92,7 @@ class Preserving:
     async def _pause(self) -> None:
         """Until nothing was published for a while."""
         loop = asyncio.get_running_loop()
-        latest = loop.time() + _LONGEST_PAUSE
+        latest = loop.time() + _MAX_PAUSE
         while not self._is_awaited.is_set() and (left := min(self._noted + _PAUSE, latest) - loop.time()) > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
@@ -102,7 +102,7 @@ class Preserving:
         if self._has_caught_up:
             return
         self._has_caught_up = True
-        reading = self._store.catalog.read_aside(lambda c: figures.without(c, _SVG.mimetype, _CAUGHT_UP))
+        reading = self._store.catalog.read_in_thread(lambda c: figures.without(c, _SVG.mimetype, _CAUGHT_UP))
         known = set(self._waiting)
         self._waiting.extend(each for each in await asyncio.wrap_future(reading) if each not in known)
 
@@ -112,6 +112,6 @@ class Preserving:
             return
         if record.version.source.size > self._most:
             return
-        drawn = await draw_again(self._store, self._drawing, record, Options(format=_SVG.name), is_patient=True)
+        drawn = await draw_again(self._store, self._drawing, record, DrawOptions(format=_SVG.name), low_priority=True)
         if len(drawn.data) <= self._most:
             await asyncio.wrap_future(self._store.add_representation(record, number, drawn))

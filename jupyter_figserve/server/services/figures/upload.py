@@ -14,7 +14,7 @@ from typing import Any
 from tornado.httputil import HTTPHeaders, parse_body_arguments
 
 from ....errors import InvalidInput, TooLarge, UnsupportedType
-from ....model.figures import ALT_LENGTH, TITLE_LENGTH, Payload, check_name, check_words, slug
+from ....model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage, check_name, slug, validate_single_line
 from ....model.formats import FORMATS, Format, get_format_of_mimetype, looks_like, png_size
 
 _PARTS = 20
@@ -25,18 +25,18 @@ FIELDS = ("name", "title", "alt", "cell", "provenance", "sizes")
 
 
 @dataclass(frozen=True)
-class Upload:
+class PublishRequest:
     """A publish as it came, checked."""
 
     name: str
     title: str
     alt: str
-    payloads: tuple[Payload, ...]
-    thumbnail: Payload | None
+    payloads: tuple[EncodedImage, ...]
+    thumbnail: EncodedImage | None
     provenance: dict[str, Any]
 
 
-def read_upload(body: bytes, headers: HTTPHeaders, query: dict[str, str], pixels: int) -> Upload:
+def read_upload(body: bytes, headers: HTTPHeaders, query: dict[str, str], pixels: int) -> PublishRequest:
     """The image as body with words in the query, or ``multipart/form-data``.
 
     Parameters
@@ -56,7 +56,7 @@ def read_upload(body: bytes, headers: HTTPHeaders, query: dict[str, str], pixels
     return _upload(query, (payload,), None)
 
 
-def _read_multipart(body: bytes, content_type: str, query: dict[str, str], pixels: int) -> Upload:
+def _read_multipart(body: bytes, content_type: str, query: dict[str, str], pixels: int) -> PublishRequest:
     arguments: dict[str, list[bytes]] = {}
     files: dict[str, list[Any]] = {}
     if body.count(b"\r\nContent-Disposition:") > _PARTS * 2:
@@ -84,11 +84,13 @@ def _read_multipart(body: bytes, content_type: str, query: dict[str, str], pixel
     return _upload(words, payloads, thumbnail)
 
 
-def _upload(words: dict[str, Any], payloads: tuple[Payload, ...], thumbnail: Payload | None) -> Upload:
+def _upload(
+    words: dict[str, Any], payloads: tuple[EncodedImage, ...], thumbnail: EncodedImage | None
+) -> PublishRequest:
     unknown = sorted(set(words) - set(FIELDS))
     if unknown:
         raise InvalidInput(f"There is no field {unknown[0]!r:.60}; the fields are {', '.join(FIELDS)}.")
-    title = check_words(words.get("title"), "title", TITLE_LENGTH)
+    title = validate_single_line(words.get("title"), "title", TITLE_LENGTH)
     provenance: dict[str, Any] = {}
     for field in ("cell", "provenance"):
         value = words.get(field)
@@ -96,10 +98,10 @@ def _upload(words: dict[str, Any], payloads: tuple[Payload, ...], thumbnail: Pay
             raise InvalidInput(f"{field} must be an object.")
         if value:
             provenance |= {"cell": value} if field == "cell" else value
-    return Upload(
+    return PublishRequest(
         name=_name(words.get("name"), title),
         title=title,
-        alt=check_words(words.get("alt"), "alternative text", ALT_LENGTH),
+        alt=validate_single_line(words.get("alt"), "alternative text", ALT_LENGTH),
         payloads=payloads,
         thumbnail=thumbnail,
         provenance=provenance,
@@ -144,7 +146,7 @@ def _size_at(sizes: object, index: int) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def make_payload(data: bytes, content_type: str, size: dict[str, Any], pixels: int) -> Payload:
+def make_payload(data: bytes, content_type: str, size: dict[str, Any], pixels: int) -> EncodedImage:
     """A picture with its size, seen to be what its type says.
 
     Raises
@@ -159,7 +161,7 @@ def make_payload(data: bytes, content_type: str, size: dict[str, Any], pixels: i
     width, height = png_size(data) or (_whole(size.get("width")), _whole(size.get("height")))
     if not row.is_vector and width and height and width * height > pixels:
         raise TooLarge(f"The picture has {width} × {height} pixels; {pixels:,} are the most (FigServe.figure_pixels).")
-    return Payload(row.mimetype, data, width, height, _positive(size.get("dpi")))
+    return EncodedImage(row.mimetype, data, width, height, _positive(size.get("dpi")))
 
 
 def check_bytes(row: Format, data: bytes) -> None:

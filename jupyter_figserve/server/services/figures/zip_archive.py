@@ -20,7 +20,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 from jinja2 import Template
 
 from ....model.figures import FigureRecord
-from ....store.files.blobs import Blobs
+from ....store.files.blobs import BlobStore
 
 FOLDER = "pictures"
 CAPTURED = "captured"
@@ -34,10 +34,10 @@ _NAME_LENGTH = 80
 # What file systems give a meaning to, and what is invisible or turns the direction of writing.
 _UNSAFE = re.compile(r"[^\w .,;=@()&'+-]+")
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
-_MOST_NAME_BYTES = 200
+_MAX_NAME_BYTES = 200
 
 
-class Names:
+class UniqueFilenames:
     """File names that no two figures share, on any file system: letters' case and composition make no difference."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Names:
 def safe_name(text: str, ending: str = "") -> str:
     """``text`` as one segment of a path on Linux, macOS and Windows: never empty, a device, "." or with a separator."""
     name = _UNSAFE.sub("-", unicodedata.normalize("NFC", text))[: _NAME_LENGTH - len(ending)]
-    name = name.encode()[: _MOST_NAME_BYTES - len(ending)].decode(errors="ignore").strip(" .")
+    name = name.encode()[: _MAX_NAME_BYTES - len(ending)].decode(errors="ignore").strip(" .")
     name = (name or "figure") + ending
     return f"_{name}" if _DEVICES.fullmatch(name) else name
 
@@ -65,7 +65,7 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
-class Archive:
+class ZipExport:
     """A zip that grows: ``add`` gives the bytes of one figure, ``end`` those of the page and the table of contents.
 
     Parameters
@@ -79,23 +79,23 @@ class Archive:
     """
 
     def __init__(
-        self, blobs: Blobs, describe: Callable[[FigureRecord], dict[str, Any]], page: Template, heading: str
+        self, blobs: BlobStore, describe: Callable[[FigureRecord], dict[str, Any]], page: Template, heading: str
     ) -> None:
         self._blobs = blobs
         self._describe = describe
         self._page = page
         self._heading = heading
-        self._sink = _Sink()
+        self._sink = _ChunkSink()
         self._zip = ZipFile(self._sink, "w", allowZip64=True)
-        self._folders, self._notebooks = Names(), dict[str, str]()
-        self._names: dict[str, Names] = {}
+        self._folders, self._notebooks = UniqueFilenames(), dict[str, str]()
+        self._names: dict[str, UniqueFilenames] = {}
         self._records: IO[str] = tempfile.SpooledTemporaryFile(_SPOOLED, "w+", encoding="utf-8", newline="\n")  # noqa: SIM115
         self._count = 0
 
     def add(self, record: FigureRecord) -> bytes:
         """The newest version in all formats that are stored, and its words for the page."""
         folder = self._folder_of(record.identity.notebook)
-        stem = f"{FOLDER}/{folder}/{self._names.setdefault(f'{FOLDER}/{folder}', Names()).take(record.name)}"
+        stem = f"{FOLDER}/{folder}/{self._names.setdefault(f'{FOLDER}/{folder}', UniqueFilenames()).take(record.name)}"
         files: dict[str, str | None] = {}
         for part in record.version.representations:
             row, data = part.format, self._blobs.find(part.digest)
@@ -115,7 +115,7 @@ class Archive:
             When it was made, in seconds since the epoch.
         """
         wanted = str(row["name"]).removesuffix(f".{suffix}").replace("/", " - ")
-        path = f"{CAPTURED}/{self._names.setdefault(CAPTURED, Names()).take(wanted)}.{suffix}"
+        path = f"{CAPTURED}/{self._names.setdefault(CAPTURED, UniqueFilenames()).take(wanted)}.{suffix}"
         if data is not None:
             self._zip.writestr(_entry(path, stamp, ZIP_DEFLATED if suffix in _PACKED else ZIP_STORED), data)
         self._note(row | {"files": {suffix: None if data is None else path}})
@@ -188,7 +188,7 @@ def _iso(stamp: float) -> str:
     return datetime.fromtimestamp(stamp, tz=timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-class _Sink(io.RawIOBase):
+class _ChunkSink(io.RawIOBase):
     """What the zip writes, until somebody takes it; it cannot seek, so that entries say their sizes behind them."""
 
     def __init__(self) -> None:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Links resolved to their targets, and their view counts."""

@@ -16,7 +16,7 @@ from ....model.links import Link
 from ....model.live import LiveLink
 from ....store.catalog import links
 from ....store.catalog.links import VIEW_SECONDS
-from ....store.catalog.parameter_links import ONTO_DASHBOARDS, ONTO_LIVE
+from ....store.catalog.parameter_links import DASHBOARD_LINKS, LIVE_LINKS
 from ....store.store import Store
 
 _REMEMBERED = 100_000
@@ -33,7 +33,7 @@ def is_robot(request: HTTPServerRequest) -> bool:
     return _ROBOTS.search(request.headers.get("User-Agent", "")) is not None
 
 
-class Views:
+class ViewCounter:
     """Counts views: at once and durably for links with a limit, in memory and written soon for the others."""
 
     def __init__(self, store: Store) -> None:
@@ -82,8 +82,8 @@ class Views:
             def add(connection: Any) -> None:
                 # Ids are of one alphabet and never equal: each is a row of one of the three.
                 links.add_views(connection, counts, now)
-                ONTO_DASHBOARDS.add_views(connection, counts, now)
-                ONTO_LIVE.add_views(connection, counts, now)
+                DASHBOARD_LINKS.add_views(connection, counts, now)
+                LIVE_LINKS.add_views(connection, counts, now)
 
             await asyncio.wrap_future(self._store.write(add))
 

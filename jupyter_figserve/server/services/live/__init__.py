@@ -1,1 +1,1 @@
-"""TODO."""
+"""Live figures: registry, backends to kernels, call queue and image cache."""

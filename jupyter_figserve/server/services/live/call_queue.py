@@ -24,14 +24,14 @@ from ....errors import (
     Unavailable,
     UnsupportedType,
 )
-from ....model.figures import Payload
+from ....model.figures import EncodedImage
 from ....model.formats import get_format_of_mimetype, looks_like
-from ....model.live import Request
+from ....model.live import LiveRequest
 
 logger = logging.getLogger("jupyter_figserve")
 T = TypeVar("T")
 _RETRY_SECONDS = 2
-_CROWD = 16
+_COALESCE_THRESHOLD = 16
 """So many who wait for one answer are a crowd."""
 _CROWD_PAUSE, _CROWD_SECONDS = 1.5, 5.0
 """A connection that found the server's backlog full is tried again by its client after a second."""
@@ -40,7 +40,7 @@ _KINDS: dict[str, type[FigServeError]] = {
 }
 
 
-class KernelGone(Unavailable):
+class KernelUnavailable(Unavailable):
     """The kernel ended, or its line did, before the answer."""
 
     code = "kernel_gone"
@@ -52,16 +52,16 @@ class KernelGone(Unavailable):
         )
 
 
-class KernelBusy(Unavailable):
+class QueueFull(Unavailable):
     code = "kernel_busy"
 
 
-class TooLate(DeadlineExceeded):
+class LiveTimeout(DeadlineExceeded):
     """The kernel did not answer in time."""
 
 
 @dataclass(frozen=True)
-class Drawing:
+class LiveResponse:
     """What a kernel answered: a picture, or that the one of ``version`` is as it was.
 
     Parameters
@@ -72,7 +72,7 @@ class Drawing:
         With which it was drawn; 1 where that was not to be had.
     """
 
-    payload: Payload | None
+    payload: EncodedImage | None
     version: str | None = None
     title: str = ""
     alt: str = ""
@@ -81,10 +81,10 @@ class Drawing:
     density: int = 1
 
 
-class KernelLink(Protocol):
+class LiveBackend(Protocol):
     """The way to one kernel's live figures."""
 
-    async def call(self, name: str, request: Request, known: tuple[str, ...]) -> Drawing:
+    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> LiveResponse:
         """Have the kernel draw; as long as it takes.
 
         Parameters
@@ -114,7 +114,7 @@ class _Flight(Generic[T]):
 
 
 @dataclass
-class _Crowd(Generic[T]):
+class _RecentResult(Generic[T]):
     """An answer that many waited for, while more of them are still coming in.
 
     Of hundreds who ask at the same moment, many are read from their sockets only after the first was answered. They
@@ -147,7 +147,7 @@ class CallQueue(Generic[T]):
     at_once: int = 1
     who: str = "kernel"
     _flights: dict[Hashable, _Flight[T]] = field(default_factory=dict)
-    _crowds: dict[Hashable, _Crowd[T]] = field(default_factory=dict)
+    _crowds: dict[Hashable, _RecentResult[T]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._turn = asyncio.Semaphore(self.at_once)
@@ -177,12 +177,12 @@ class CallQueue(Generic[T]):
                 crowd.last = now
                 return crowd.answer
             del self._crowds[key]
-        flight = self._flights.get(key) or self._take_off(key, make)
+        flight = self._flights.get(key) or self._start_call(key, make)
         flight.waiting += 1
         try:
             return await asyncio.wait_for(asyncio.shield(flight.task), timeout)
         except TimeoutError:
-            raise TooLate(
+            raise LiveTimeout(
                 f"The {self.who} did not draw this within {timeout:g} seconds; try again, or give it longer"
                 ' (@figserve.live(timeout="60s")).',
                 retry_after=_RETRY_SECONDS,
@@ -197,13 +197,13 @@ class CallQueue(Generic[T]):
                 flight.task.cancel()
                 self._flights.pop(key, None)
 
-    def _take_off(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> _Flight[T]:
+    def _start_call(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> _Flight[T]:
         if len(self._flights) >= self.longest:
-            raise KernelBusy(
+            raise QueueFull(
                 f"{len(self._flights)} calls are waiting for this {self.who} already; try again in a moment.",
                 retry_after=_RETRY_SECONDS,
             )
-        flight = _Flight(asyncio.create_task(self._fly(key, make)))
+        flight = _Flight(asyncio.create_task(self._run_call(key, make)))
         flight.task.add_done_callback(_hear)
         self._flights[key] = flight
         return flight
@@ -211,15 +211,15 @@ class CallQueue(Generic[T]):
     def _remember(self, key: Hashable, answer: T) -> None:
         now = asyncio.get_running_loop().time()
         self._crowds = {other: crowd for other, crowd in self._crowds.items() if not crowd.is_over(now)}
-        self._crowds[key] = _Crowd(answer, now, now)
+        self._crowds[key] = _RecentResult(answer, now, now)
 
-    async def _fly(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> T:
+    async def _run_call(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> T:
         async with self._turn:
             flight = self._flights[key]
             flight.has_begun = True
             try:
                 answer = await make()
-                if flight.waiting >= _CROWD:
+                if flight.waiting >= _COALESCE_THRESHOLD:
                     self._remember(key, answer)
                 return answer
             finally:
@@ -228,7 +228,7 @@ class CallQueue(Generic[T]):
                     del self._flights[key]
 
 
-def read_answer(head: dict[str, Any], body: bytes, request: Request) -> Drawing:
+def read_answer(head: dict[str, Any], body: bytes, request: LiveRequest) -> LiveResponse:
     """What a kernel's answer to a request says, which may be anything.
 
     Raises
@@ -243,16 +243,16 @@ def read_answer(head: dict[str, Any], body: bytes, request: Request) -> Drawing:
     version = head.get("version")
     version = version if isinstance(version, str) else None
     if head.get("is_unchanged"):
-        return Drawing(None, version)
+        return LiveResponse(None, version)
     row = get_format_of_mimetype(str(head.get("mimetype")))
     if row.name != request.format or not looks_like(row, body):
         raise OutputInvalid(f"The kernel's answer is no {request.format}.")
     sizes = {name: _number(head.get(name)) for name in ("width", "height", "dpi")}
     width, height = (None if sizes[name] is None else int(sizes[name] or 0) for name in ("width", "height"))
-    payload = Payload(row.mimetype, body, width, height, sizes["dpi"])
+    payload = EncodedImage(row.mimetype, body, width, height, sizes["dpi"])
     title, alt, revision = (str(head.get(name) or "")[:2_000] for name in ("title", "alt", "revision"))
     density = request.density if head.get("density") == request.density else 1
-    return Drawing(payload, version, title, alt, revision, head.get("is_html") is True, density)
+    return LiveResponse(payload, version, title, alt, revision, head.get("is_html") is True, density)
 
 
 def _failure(error: dict[str, Any]) -> FigServeError:

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.utils import ensure_async
 
 from ....errors import FigServeError, InvalidInput
-from ....model.live import Declaration, Request
+from ....model.live import LiveDeclaration, LiveRequest
 from . import gateway
-from .call_queue import Drawing, KernelGone, read_answer
+from .call_queue import KernelUnavailable, LiveResponse, read_answer
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -33,7 +33,7 @@ _SILENCE_SECONDS = 10.0
 """How long a kernel that did not answer is not asked again."""
 
 
-class ControlLink:
+class ControlChannelBackend:
     """A ``KernelLink`` over a control channel of our own."""
 
     def __init__(self, client: Any) -> None:
@@ -42,7 +42,7 @@ class ControlLink:
         self._waiting: dict[str, asyncio.Future[tuple[dict[str, Any], bytes]]] = {}
         self._reader = asyncio.ensure_future(self._read())
 
-    async def list(self) -> list[Declaration]:
+    async def list(self) -> list[LiveDeclaration]:
         """What the kernel offers.
 
         Raises
@@ -51,9 +51,9 @@ class ControlLink:
             When it has no helper of ours, or is held up.
         """
         content, _ = await asyncio.wait_for(self._ask({"op": "list"}), _LIST_SECONDS)
-        return [Declaration.from_json(row) for row in content.get("live", ())]
+        return [LiveDeclaration.from_json(row) for row in content.get("live", ())]
 
-    async def call(self, name: str, request: Request, known: tuple[str, ...]) -> Drawing:
+    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> LiveResponse:
         question = {"op": "call", "rid": next(self._ids), "name": name, "known": list(known), **request.__dict__}
         return read_answer(*await self._ask(question), request)
 
@@ -65,7 +65,7 @@ class ControlLink:
     def _fail_all(self) -> None:
         for future in self._waiting.values():
             if not future.done():
-                future.set_exception(KernelGone())
+                future.set_exception(KernelUnavailable())
 
     async def _ask(self, content: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         message = self._client.session.msg(REQUEST, content)
@@ -81,7 +81,7 @@ class ControlLink:
         while True:
             try:
                 message = await ensure_async(self._client.control_channel.get_msg(timeout=None))
-            except KernelGone:
+            except KernelUnavailable:
                 self._fail_all()
                 return
             future = self._waiting.get(message["parent_header"].get("msg_id", ""))
@@ -90,7 +90,7 @@ class ControlLink:
                 future.set_result((message["content"], body))
 
 
-class Controls:
+class ControlChannels:
     """The control channels that are open, one for each kernel that was found to answer on it.
 
     Parameters
@@ -102,7 +102,7 @@ class Controls:
     def __init__(self, serverapp: ServerApp, largest: int = _LARGEST) -> None:
         self._app = serverapp
         self._largest = largest
-        self._links: dict[str, ControlLink] = {}
+        self._links: dict[str, ControlChannelBackend] = {}
         self._silent: dict[str, float] = {}
 
     def open(self) -> None:
@@ -111,7 +111,9 @@ class Controls:
         if manager is not None and hasattr(manager, "untracked_message_types"):
             manager.untracked_message_types = [*manager.untracked_message_types, REQUEST]
 
-    async def discover(self, kernel: str, take: Callable[[ControlLink, list[Declaration]], Awaitable[object]]) -> None:
+    async def discover(
+        self, kernel: str, take: Callable[[ControlChannelBackend, list[LiveDeclaration]], Awaitable[object]]
+    ) -> None:
         """Ask a kernel of ours what it offers, and hand that on; nothing happens when it does not answer."""
         manager: Any = getattr(self._app, "kernel_manager", None)
         if manager is None or kernel not in manager.list_kernel_ids():
@@ -139,12 +141,12 @@ class Controls:
         for kernel in list(self._links):
             self.end(kernel)
 
-    async def _open(self, manager: Any, kernel: str) -> ControlLink:
+    async def _open(self, manager: Any, kernel: str) -> ControlChannelBackend:
         from jupyter_client.session import Session
 
         settings: Any = getattr(self._app, "gateway_config", None)
         if settings is not None and settings.gateway_enabled:
-            self._links[kernel] = ControlLink(await gateway.connect(kernel, REPLY, self._largest))
+            self._links[kernel] = ControlChannelBackend(await gateway.connect(kernel, REPLY, self._largest))
             return self._links[kernel]
         one = manager.get_kernel(kernel)
         # The manager's own session is also the identity of its sockets: two clients with it take each other's answers.
@@ -153,5 +155,5 @@ class Controls:
             more["session"] = Session(key=one.session.key, signature_scheme=one.session.signature_scheme)
         client = one.client(**more)
         await ensure_async(client.start_channels(shell=False, iopub=False, stdin=False, hb=False, control=True))
-        self._links[kernel] = ControlLink(client)
+        self._links[kernel] = ControlChannelBackend(client)
         return self._links[kernel]

@@ -8,31 +8,31 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ....errors import Conflict, DeadlineExceeded, InvalidInput, OutputInvalid, SandboxUnavailable
-from ....model.figures import Source, digest_of
+from ....model.figures import Source, sha256_hex
 from ....model.formats import get_format
-from ....model.live import Declaration, LiveRecord, Request
-from ....sandbox.renderer import Job, Options
+from ....model.live import LiveDeclaration, LiveFigureRecord, LiveRequest
+from ....sandbox.renderer import DrawOptions, RenderJob
 from ....store.catalog import detached
 from ....store.catalog.detached import KIND, Detached
 from ....store.store import Store
 from ..figures.redraw import read_source
-from ..rendering.queue import Jobs
-from .call_queue import Drawing
-from .registry import Target
+from ..rendering.queue import RenderQueue
+from .call_queue import LiveResponse
+from .registry import LiveTarget
 
 _PYTHON = "python"
 _MISSING = re.compile(r"No module named '([\w.]{1,100})'")
 
 
-class DetachedLink:
+class SandboxBackend:
     """A ``KernelLink`` where there is no kernel: each call is a job of the sandbox."""
 
-    def __init__(self, store: Store, jobs: Jobs, kept: Detached) -> None:
+    def __init__(self, store: Store, jobs: RenderQueue, kept: Detached) -> None:
         self._store = store
         self._jobs = jobs
         self._kept = kept
 
-    async def call(self, name: str, request: Request, known: tuple[str, ...]) -> Drawing:
+    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> LiveResponse:
         """Raises
         ------
         OutputInvalid
@@ -42,7 +42,7 @@ class DetachedLink:
         """
         source, declaration = self._kept.source, self._kept.declaration
         if declaration.version is not None and declaration.version in known:
-            return Drawing(None, declaration.version)
+            return LiveResponse(None, declaration.version)
         data = await read_source(self._store, source, f"The detached function of {name}", "detach it again")
         await self._jobs.start()
         if (fault := unfit(source.libraries, self._jobs.report.libraries)) is not None:
@@ -50,7 +50,7 @@ class DetachedLink:
         rendered = await self._jobs.render(make_job(request, data, declaration.timeout, source.libraries))
         picture = rendered.pictures[0]
         words = (rendered.title, rendered.alt, declaration.revision)
-        return Drawing(picture, declaration.version, *words, density=rendered.density)
+        return LiveResponse(picture, declaration.version, *words, density=rendered.density)
 
     def close(self) -> None:
         """Nobody waits here but for the sandbox."""
@@ -63,7 +63,7 @@ class DetachedFunctions:
         Seconds that anybody waits for a live figure.
     """
 
-    def __init__(self, store: Store, jobs: Jobs, longest: float) -> None:
+    def __init__(self, store: Store, jobs: RenderQueue, longest: float) -> None:
         self._store = store
         self._jobs = jobs
         self._longest = longest
@@ -71,7 +71,7 @@ class DetachedFunctions:
     def find(self, live_id: str) -> Detached | None:
         return detached.find(self._store.catalog.reader, live_id)
 
-    def find_target(self, record: LiveRecord) -> Target | None:
+    def find_target(self, record: LiveFigureRecord) -> LiveTarget | None:
         """What answers for a live figure that no kernel offers."""
         kept = self.find(record.id)
         if kept is None:
@@ -79,15 +79,15 @@ class DetachedFunctions:
         if kept.declaration.is_versioned and kept.declaration.version is None:
             # A data_version that is called tells of files that the sandbox does not have: what is closed over stays.
             kept = replace(kept, declaration=replace(kept.declaration, version=kept.source.digest))
-        return Target(record, kept.declaration, link=DetachedLink(self._store, self._jobs, kept))
+        return LiveTarget(record, kept.declaration, link=SandboxBackend(self._store, self._jobs, kept))
 
-    def targets(self, session: str | None = None) -> list[Target]:
+    def targets(self, session: str | None = None) -> list[LiveTarget]:
         """All that are detached, or those that one session declared."""
         found = (self.find_target(record) for record in detached.records(self._store.catalog.reader, session))
         return [target for target in found if target is not None]
 
     async def keep(
-        self, record: LiveRecord, declaration: Declaration, data: bytes, libraries: Mapping[str, str]
+        self, record: LiveFigureRecord, declaration: LiveDeclaration, data: bytes, libraries: Mapping[str, str]
     ) -> Detached:
         """Try a function in the sandbox, and keep it in the place of the one that was there.
 
@@ -103,7 +103,7 @@ class DetachedFunctions:
             Of the owner.
         """
         await self._jobs.start()
-        if not self._jobs.can_draw:
+        if not self._jobs.is_available:
             why = " ".join(self._jobs.report.why)
             raise SandboxUnavailable(
                 f"A detached live figure is drawn in the sandbox, which this server does not have: {why} freeze(…)"
@@ -112,25 +112,25 @@ class DetachedFunctions:
         if (fault := unfit(libraries, self._jobs.report.libraries)) is not None:
             raise Conflict(fault, code="version_mismatch")
         await self._try(declaration, data, libraries)
-        source = Source(KIND, digest_of(data), len(data), dict(libraries))
+        source = Source(KIND, sha256_hex(data), len(data), dict(libraries))
         kept, store = Detached(record.id, source, declaration), self._store
         writing = store.write(lambda c: detached.keep(c, store.blobs, store.limits, record, kept, data, store.clock()))
         await asyncio.wrap_future(writing)
         await asyncio.wrap_future(store.write_live([record.id]))
         return kept
 
-    async def remove(self, record: LiveRecord) -> bool:
+    async def remove(self, record: LiveFigureRecord) -> bool:
         """Forget the function: without a kernel there is its last good picture again; False when there was none."""
         store = self._store
         was_there = await asyncio.wrap_future(store.write(lambda c: detached.remove(c, record, store.clock())))
         await asyncio.wrap_future(store.write_live([record.id]))
         return was_there
 
-    async def _try(self, declaration: Declaration, data: bytes, libraries: Mapping[str, str]) -> None:
+    async def _try(self, declaration: LiveDeclaration, data: bytes, libraries: Mapping[str, str]) -> None:
         """Draw it once with its defaults; what has no default is opened, and that is all that can be tried."""
         timeout = min(declaration.timeout, self._longest)
         try:
-            await self._jobs.render(make_job(Request({}, "png"), data, timeout, libraries))
+            await self._jobs.render(make_job(LiveRequest({}, "png"), data, timeout, libraries))
         except InvalidInput:
             return
         except DeadlineExceeded as error:
@@ -156,10 +156,10 @@ class DetachedFunctions:
             raise OutputInvalid(words, code=code) from error
 
 
-def make_job(request: Request, data: bytes, timeout: float, libraries: Mapping[str, str]) -> Job:
+def make_job(request: LiveRequest, data: bytes, timeout: float, libraries: Mapping[str, str]) -> RenderJob:
     dpi = None if get_format(request.format).is_vector else request.dpi
-    options = Options(request.format, request.width, request.height, dpi)
-    return Job(
+    options = DrawOptions(request.format, request.width, request.height, dpi)
+    return RenderJob(
         "function",
         data,
         options,

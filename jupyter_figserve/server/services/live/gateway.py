@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 from ....errors import Unavailable
-from .call_queue import KernelGone
+from .call_queue import KernelUnavailable
 
 _CONNECT_SECONDS = 10.0
 
@@ -41,7 +41,7 @@ class GatewayClient:
             text = json.dumps({**message, "channel": "control", "buffers": []}, default=json_default)
             self._socket.write_message(text).add_done_callback(_ignore)
         except WebSocketClosedError as error:
-            raise KernelGone from error
+            raise KernelUnavailable from error
 
     async def get_msg(self, timeout: None = None) -> dict[str, Any]:
         """The next answer to us; all else that the kernel says is passed by.
@@ -58,7 +58,7 @@ class GatewayClient:
             message: dict[str, Any] = json.loads(frame) if isinstance(frame, str) else read_binary(frame)
             if message.get("channel") == "control" and message["header"]["msg_type"] == self._reply:
                 return message
-        raise KernelGone
+        raise KernelUnavailable
 
     def stop_channels(self) -> None:
         self._socket.close()

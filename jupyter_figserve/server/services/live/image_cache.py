@@ -13,8 +13,8 @@ from typing import Any
 
 from tornado.ioloop import IOLoop
 
-from ....model.figures import Payload, digest_of
-from ....model.live import DENSITIES, Request
+from ....model.figures import EncodedImage, sha256_hex
+from ....model.live import DENSITIES, LiveRequest
 from ....store.catalog import live_figures as live
 from ....store.catalog.live_figures import KEPT_PICTURES, LivePicture
 from ....store.store import Store
@@ -25,7 +25,7 @@ _FLUSH_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class LastPicture:
+class CachedImage:
     """A picture, and of what it is one.
 
     Parameters
@@ -40,7 +40,7 @@ class LastPicture:
 
     live: str
     key: str
-    payload: Payload
+    payload: EncodedImage
     drawn: float
     alt: str = ""
     revision: str = ""
@@ -55,10 +55,10 @@ class LastPicture:
 
     @cached_property
     def digest(self) -> str:
-        return digest_of(self.payload.data)
+        return sha256_hex(self.payload.data)
 
 
-class LastPictures:
+class StaleImageCache:
     """Parameters
     ----------
     limit
@@ -69,11 +69,11 @@ class LastPictures:
         self._store = store
         self._limit = limit
         self._size = 0
-        self._held: OrderedDict[tuple[str, str], LastPicture] = OrderedDict()
-        self._unwritten: OrderedDict[tuple[str, str], LastPicture] = OrderedDict()
+        self._held: OrderedDict[tuple[str, str], CachedImage] = OrderedDict()
+        self._unwritten: OrderedDict[tuple[str, str], CachedImage] = OrderedDict()
         self._timer: Any = None
 
-    def keep(self, picture: LastPicture, *, lasts: bool = True) -> None:
+    def keep(self, picture: CachedImage, *, lasts: bool = True) -> None:
         """The newest one of its request; soon on the disk too, where it ``lasts``."""
         place = (picture.live, picture.key)
         self._forget(place)
@@ -90,26 +90,26 @@ class LastPictures:
         if self._timer is None:
             self._timer = IOLoop.current().call_later(_FLUSH_SECONDS, self._write_soon)
 
-    def refresh(self, picture: LastPicture, now: float) -> LastPicture:
+    def refresh(self, picture: CachedImage, now: float) -> CachedImage:
         """What was just found to be as good as new."""
         fresh = replace(picture, drawn=now)
         self._held[fresh.live, fresh.key] = fresh
         return fresh
 
-    def find_held(self, live_id: str, key: str) -> LastPicture | None:
+    def find_held(self, live_id: str, key: str) -> CachedImage | None:
         """In memory: drawn in this server's life."""
         place = (live_id, key)
         if place in self._held:
             self._held.move_to_end(place)
         return self._held.get(place)
 
-    def find_last(self, live_id: str, request: Request) -> LastPicture | None:
+    def find_last(self, live_id: str, request: LiveRequest) -> CachedImage | None:
         """What was drawn last for a request: in the density that it asks for, else in another."""
         densities = dict.fromkeys((request.density, *DENSITIES))
         found = (self.find(live_id, replace(request, density=one).key, density=one) for one in densities)
         return next((picture for picture in found if picture is not None), None)
 
-    def find(self, live_id: str, key: str, *, density: int = 1) -> LastPicture | None:
+    def find(self, live_id: str, key: str, *, density: int = 1) -> CachedImage | None:
         """In memory, else on the disk."""
         held = self.find_held(live_id, key)
         if held is not None:
@@ -118,8 +118,8 @@ class LastPictures:
         data = None if row is None else self._store.blobs.find(row.digest)
         if row is None or data is None:
             return None
-        payload = Payload(row.mimetype, data, row.width, row.height, row.dpi)
-        return LastPicture(live_id, key, payload, row.drawn, row.alt, density=density)
+        payload = EncodedImage(row.mimetype, data, row.width, row.height, row.dpi)
+        return CachedImage(live_id, key, payload, row.drawn, row.alt, density=density)
 
     async def flush(self) -> None:
         """Write what is not on the disk yet."""
@@ -131,11 +131,11 @@ class LastPictures:
         if pictures and self._store.read_only_because is None:
             await asyncio.wrap_future(self._write(pictures, is_frozen=False))
 
-    async def freeze(self, pictures: Sequence[LastPicture]) -> None:
+    async def freeze(self, pictures: Sequence[CachedImage]) -> None:
         """Write these now, to stay whatever is drawn after them."""
         await asyncio.wrap_future(self._write(pictures, is_frozen=True))
 
-    def _write(self, pictures: Sequence[LastPicture], *, is_frozen: bool) -> Future[None]:
+    def _write(self, pictures: Sequence[CachedImage], *, is_frozen: bool) -> Future[None]:
         blobs = self._store.blobs
 
         def work(connection: Any) -> None:

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....model.figures import Identity, new_id
-from ....model.live import Declaration, LiveRecord
+from ....model.live import LiveDeclaration, LiveFigureRecord
 from ....store.catalog import live_figures, sessions
 from ....store.store import Store
-from .call_queue import KernelLink
+from .call_queue import LiveBackend
 
 logger = logging.getLogger("jupyter_figserve")
 OFFERED, CHANGED, GONE = "live.offered", "live.changed", "live.gone"
-Tell = Callable[[str, str, LiveRecord], None]
+Tell = Callable[[str, str, LiveFigureRecord], None]
 """Takes what happened, the kernel, and the live figure."""
 
 
 @dataclass(frozen=True)
-class Target:
+class LiveTarget:
     """A live figure that may be asked for.
 
     Parameters
@@ -34,10 +34,10 @@ class Target:
         The way to the kernel, else to the detached function; None when there is neither.
     """
 
-    record: LiveRecord
-    declaration: Declaration
+    record: LiveFigureRecord
+    declaration: LiveDeclaration
     kernel: str | None = None
-    link: KernelLink | None = None
+    link: LiveBackend | None = None
 
     @property
     def place(self) -> str:
@@ -45,7 +45,7 @@ class Target:
         return self.kernel or f"detached {self.record.id}"
 
 
-class Offers:
+class LiveRegistry:
     """What each kernel offers.
 
     Parameters
@@ -59,23 +59,23 @@ class Offers:
     def __init__(self, store: Store, scope: str, follow_notebook: Callable[[str], Awaitable[str]]) -> None:
         self.tell: Tell = lambda *_: None
         """Hears of what comes, changes and goes."""
-        self.find_detached: Callable[[LiveRecord], Target | None] = lambda record: None
+        self.find_detached: Callable[[LiveFigureRecord], LiveTarget | None] = lambda record: None
         """Gives what answers when no kernel does."""
         self._store = store
         self._scope = scope
         self._follow_notebook = follow_notebook
-        self._offered: dict[str, dict[str, Target]] = {}
+        self._offered: dict[str, dict[str, LiveTarget]] = {}
 
     async def take(
-        self, owner: str, kernel: str, link: KernelLink, declared: Sequence[Declaration]
-    ) -> list[LiveRecord]:
+        self, owner: str, kernel: str, link: LiveBackend, declared: Sequence[LiveDeclaration]
+    ) -> list[LiveFigureRecord]:
         """What a kernel offers now, in the place of what it offered before."""
         before = self._offered.get(kernel, {})
         notebook = await self._find_notebook(kernel)
         identities = [self._identity(owner, kernel, notebook, one.name) for one in declared]
         records = await self._enter(kernel, identities, declared, before)
         self._offered[kernel] = {
-            record.name: Target(record, declaration, kernel, link)
+            record.name: LiveTarget(record, declaration, kernel, link)
             for record, declaration in zip(records, declared, strict=True)
         }
         for record, declaration in zip(records, declared, strict=True):
@@ -86,7 +86,7 @@ class Offers:
             self.tell(GONE, kernel, before[name].record)
         return records
 
-    def lose(self, kernel: str, link: KernelLink) -> bool:
+    def lose(self, kernel: str, link: LiveBackend) -> bool:
         """Forget what a kernel offered by a link that is closed; False when it has another one already."""
         offered = self._offered.get(kernel, {})
         if any(target.link is not link for target in offered.values()):
@@ -95,26 +95,26 @@ class Offers:
             self.tell(GONE, kernel, target.record)
         return True
 
-    def find(self, kernel: str, name: str) -> Target | None:
+    def find(self, kernel: str, name: str) -> LiveTarget | None:
         """Offered by this kernel now; or once, in which case only what is detached has a link."""
         target = self._offered.get(kernel, {}).get(name)
         if target is not None:
             return target
         record = live_figures.find_of_session(self._store.catalog.reader, kernel, name)
         if record is None or self.find_detached(record) is None:
-            return None if record is None else Target(record, record.declaration)
-        return self.find_lasting(record.id)
+            return None if record is None else LiveTarget(record, record.declaration)
+        return self.get_by_id(record.id)
 
-    def find_lasting(self, live_id: str) -> Target | None:
+    def get_by_id(self, live_id: str) -> LiveTarget | None:
         """By the newest kernel that offers it, else detached."""
         for offered in reversed(list(self._offered.values())):
             for target in offered.values():
                 if target.record.id == live_id:
                     return target
         record = live_figures.find(self._store.catalog.reader, live_id)
-        return None if record is None else self.find_detached(record) or Target(record, record.declaration)
+        return None if record is None else self.find_detached(record) or LiveTarget(record, record.declaration)
 
-    def all(self) -> list[Target]:
+    def all(self) -> list[LiveTarget]:
         """What is offered, by the newest kernel first."""
         return [target for offered in reversed(list(self._offered.values())) for target in offered.values()]
 
@@ -133,27 +133,27 @@ class Offers:
         self,
         kernel: str,
         identities: Sequence[Identity],
-        declared: Sequence[Declaration],
-        before: dict[str, Target],
-    ) -> list[LiveRecord]:
+        declared: Sequence[LiveDeclaration],
+        before: dict[str, LiveTarget],
+    ) -> list[LiveFigureRecord]:
         """The records; only what is new is written."""
         known = {target.record.identity: target for target in before.values()}
         now = self._store.clock()
 
-        def is_same(identity: Identity, declaration: Declaration) -> bool:
+        def is_same(identity: Identity, declaration: LiveDeclaration) -> bool:
             return identity in known and known[identity].declaration == declaration
 
         new = [pair for pair in zip(identities, declared, strict=True) if not is_same(*pair)]
 
-        def work(connection: Any) -> dict[Identity, LiveRecord]:
+        def work(connection: Any) -> dict[Identity, LiveFigureRecord]:
             return {one: live_figures.offer(connection, one, kernel, declaration, now) for one, declaration in new}
 
-        entered: dict[Identity, LiveRecord] = {}
+        entered: dict[Identity, LiveFigureRecord] = {}
         if new and self._store.read_only_because is None:
             entered = await asyncio.wrap_future(self._store.write(work))
             # Not waited for: what a kill leaves unwritten is written at the next start.
             self._store.write_live([record.id for record in entered.values()])
         elif new:
             # Until the store can be written again, they have an id of this server's life.
-            entered = {one: LiveRecord(new_id(), one, declaration, now, now) for one, declaration in new}
+            entered = {one: LiveFigureRecord(new_id(), one, declaration, now, now) for one, declaration in new}
         return [entered[one] if one in entered else known[one].record for one in identities]

@@ -11,12 +11,12 @@ from typing import Any
 from tornado.ioloop import PeriodicCallback
 
 from ....errors import InvalidInput, OutputInvalid, TooManyRequests, Unavailable, UnsupportedType
-from ....model.live import Declaration, LiveRecord, Request
+from ....model.live import LiveDeclaration, LiveFigureRecord, LiveRequest
 from ....store.store import Store
-from .call_queue import CallQueue, KernelGone, KernelLink
-from .control_channel import Controls
-from .image_cache import LastPicture, LastPictures
-from .registry import Offers, Target
+from .call_queue import CallQueue, KernelUnavailable, LiveBackend
+from .control_channel import ControlChannels
+from .image_cache import CachedImage, StaleImageCache
+from .registry import LiveRegistry, LiveTarget
 
 logger = logging.getLogger("jupyter_figserve")
 _CHECK_MILLISECONDS = 15_000
@@ -43,7 +43,7 @@ class LiveLimits:
 
 
 @dataclass(frozen=True)
-class Shown:
+class LiveResult:
     """What to answer.
 
     Parameters
@@ -57,7 +57,7 @@ class Shown:
     """
 
     etag: str
-    picture: LastPicture | None = None
+    picture: CachedImage | None = None
     age: int = 0
     stale: Unavailable | TooManyRequests | None = None
 
@@ -69,17 +69,17 @@ class Shown:
         return "figserve; hit" if self.picture is None or self.age else "figserve; fwd=miss"
 
 
-class LiveFigures:
+class LiveService:
     """Draws what kernels offer."""
 
     def __init__(
         self,
         store: Store,
-        offers: Offers,
-        pictures: LastPictures,
+        offers: LiveRegistry,
+        pictures: StaleImageCache,
         limits: LiveLimits,
         owner: str,
-        controls: Controls | None = None,
+        controls: ControlChannels | None = None,
     ) -> None:
         self.controls = controls
         self._owner = owner
@@ -87,7 +87,7 @@ class LiveFigures:
         self.pictures = pictures
         self.limits = limits
         self._store = store
-        self._queues: dict[str, CallQueue[LastPicture]] = {}
+        self._queues: dict[str, CallQueue[CachedImage]] = {}
         self._timer: PeriodicCallback | None = None
         self._watched: list[Callable[[], None]] = []
         self.on_call: list[Callable[[str], None]] = []
@@ -103,46 +103,46 @@ class LiveFigures:
         return lambda: self._watched.remove(check)
 
     async def take_offers(
-        self, owner: str, kernel: str, link: KernelLink, declared: Sequence[Declaration]
-    ) -> list[LiveRecord]:
+        self, owner: str, kernel: str, link: LiveBackend, declared: Sequence[LiveDeclaration]
+    ) -> list[LiveFigureRecord]:
         return await self.offers.take(owner, kernel, link, declared)
 
-    def lose(self, kernel: str, link: KernelLink) -> None:
+    def lose(self, kernel: str, link: LiveBackend) -> None:
         """The line to a kernel is down; the calls on it have failed already."""
         if self.offers.lose(kernel, link):
             self._queues.pop(kernel, None)
 
-    def is_busy(self, target: Target) -> bool:
+    def is_busy(self, target: LiveTarget) -> bool:
         return target.place in self._queues and self._queues[target.place].is_busy
 
-    def is_under_way(self, target: Target, request: Request) -> bool:
+    def would_coalesce(self, target: LiveTarget, request: LiveRequest) -> bool:
         """Whether drawing this now would be no further call of the kernel."""
         queue = self._queues.get(target.place)
         return queue is not None and queue.has(_flight_key(target, request))
 
-    def find_form(self, target: Target) -> str | None:
+    def find_form(self, target: LiveTarget) -> str | None:
         """What the function as it is now gave last, ``"html"`` or ``"picture"``; None before the first call."""
         revision, form = self._forms.get(target.record.id, ("", None))
         return form if revision == target.declaration.revision else None
 
-    def find_size(self, target: Target, arguments: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    def find_size(self, target: LiveTarget, arguments: Mapping[str, Any]) -> tuple[int | None, int | None]:
         """Width and height on a page of the picture with these arguments, as it was drawn last, where that is known."""
         try:
             complete = target.declaration.parameters.complete(arguments)
         except InvalidInput:
             return None, None
-        last = self.pictures.find_last(target.record.id, Request(complete, "png"))
+        last = self.pictures.find_last(target.record.id, LiveRequest(complete, "png"))
         return (None, None) if last is None else last.size
 
     async def draw(
         self,
-        target: Target,
-        request: Request,
+        target: LiveTarget,
+        request: LiveRequest,
         *,
         known: Sequence[str] = (),
         fresh: bool = False,
         before_call: Callable[[], None] | None = None,
-    ) -> Shown:
+    ) -> LiveResult:
         """The picture that a request asks for.
 
         Parameters
@@ -169,14 +169,14 @@ class LiveFigures:
         if kept is not None:
             return kept
         try:
-            if before_call is not None and target.link is not None and not self.is_under_way(target, request):
+            if before_call is not None and target.link is not None and not self.would_coalesce(target, request):
                 before_call()
             drawn = await self._ask(target, request, held)
         except (Unavailable, TooManyRequests) as error:
             return self._stale(target, request, error)
-        return Shown(self._etag(drawn, declaration, request), drawn)
+        return LiveResult(self._etag(drawn, declaration, request), drawn)
 
-    async def freeze(self, target: Target, requests: Sequence[Request]) -> int:
+    async def freeze(self, target: LiveTarget, requests: Sequence[LiveRequest]) -> int:
         """Keep the pictures of these for when no kernel offers the figure; how many.
 
         Raises
@@ -184,7 +184,7 @@ class LiveFigures:
         FigServeError
             The first that could not be drawn; those before it are kept.
         """
-        drawn: list[LastPicture] = []
+        drawn: list[CachedImage] = []
         try:
             for request in requests:
                 shown = await self.draw(target, request)
@@ -196,13 +196,13 @@ class LiveFigures:
             await self.pictures.freeze(drawn)
         return len(drawn)
 
-    async def find(self, kernel: str, name: str) -> Target | None:
+    async def find(self, kernel: str, name: str) -> LiveTarget | None:
         """What a kernel offers, or offered, under a name; one without a line is asked on its control channel."""
         target = self.offers.find(kernel, name)
         if self.controls is None or (target and target.kernel and not self.controls.holds(target.link)):
             return target
 
-        async def take(link: KernelLink, declared: list[Declaration]) -> None:
+        async def take(link: LiveBackend, declared: list[LiveDeclaration]) -> None:
             await self.offers.take(self._owner, kernel, link, declared)
 
         await self.controls.discover(kernel, take)
@@ -225,13 +225,13 @@ class LiveFigures:
         await self.pictures.flush()
 
     def _find_kept(
-        self, target: Target, request: Request, held: LastPicture | None, known: Sequence[str]
-    ) -> Shown | None:
+        self, target: LiveTarget, request: LiveRequest, held: CachedImage | None, known: Sequence[str]
+    ) -> LiveResult | None:
         """What needs no kernel: the data's version is known, or the picture is younger than its ``cache``."""
         declaration = target.declaration
         etag = _version_etag(declaration, request, declaration.version)
         if etag is not None and etag in known and target.link is not None:
-            return Shown(etag)
+            return LiveResult(etag)
         if held is None:
             return None
         is_current = etag is not None and held.version == declaration.version
@@ -239,17 +239,17 @@ class LiveFigures:
             return self._as_shown(held, declaration, request)
         return None
 
-    async def _ask(self, target: Target, request: Request, held: LastPicture | None) -> LastPicture:
+    async def _ask(self, target: LiveTarget, request: LiveRequest, held: CachedImage | None) -> CachedImage:
         link, limits = target.link, self.limits
         if link is None:
-            raise KernelGone
+            raise KernelUnavailable
         at_once, who = (1, "kernel") if target.kernel else (limits.detached_at_once, "function")
         queue = self._queues.setdefault(target.place, CallQueue(limits.queue, at_once, who))
         known = () if held is None or held.version is None else (held.version,)
         for hear in self.on_call if target.kernel else ():
             hear(target.place)
 
-        async def make() -> LastPicture:
+        async def make() -> CachedImage:
             try:
                 drawing = await link.call(target.record.name, request, known)
             except UnsupportedType as error:
@@ -261,7 +261,7 @@ class LiveFigures:
                     raise OutputInvalid("The kernel says that nothing changed, and nothing was there before.")
                 return self.pictures.refresh(held, now)
             words = (drawing.alt, drawing.revision, drawing.version)
-            picture = LastPicture(target.record.id, request.key, drawing.payload, now, *words, drawing.density)
+            picture = CachedImage(target.record.id, request.key, drawing.payload, now, *words, drawing.density)
             self.pictures.keep(picture, lasts=drawing.density == request.density)
             if drawing.density != request.density:
                 self.pictures.keep(replace(picture, key=replace(request, density=drawing.density).key))
@@ -271,25 +271,25 @@ class LiveFigures:
         timeout = min(target.declaration.timeout, limits.seconds)
         return await queue.join(_flight_key(target, request), make, timeout)
 
-    def _note_form(self, target: Target, request: Request, *, is_html: bool) -> None:
+    def _note_form(self, target: LiveTarget, request: LiveRequest, *, is_html: bool) -> None:
         """Only who asks for a PNG leaves the choice to the figure."""
         if request.format == "png":
             self._forms[target.record.id] = (target.declaration.revision, "html" if is_html else "picture")
 
-    def _stale(self, target: Target, request: Request, error: Unavailable | TooManyRequests) -> Shown:
+    def _stale(self, target: LiveTarget, request: LiveRequest, error: Unavailable | TooManyRequests) -> LiveResult:
         """The last good picture in the place of an error that will pass."""
         last = self.pictures.find_last(target.record.id, request)
         age = 0.0 if last is None else max(0.0, self._store.clock() - last.drawn)
         longest = self.limits.stale_seconds
         if last is None or (longest is not None and age > longest):
             raise error
-        return Shown(f'"{last.digest}"', last, int(age), error)
+        return LiveResult(f'"{last.digest}"', last, int(age), error)
 
-    def _as_shown(self, held: LastPicture, declaration: Declaration, request: Request) -> Shown:
+    def _as_shown(self, held: CachedImage, declaration: LiveDeclaration, request: LiveRequest) -> LiveResult:
         age = max(1, int(self._store.clock() - held.drawn))
-        return Shown(self._etag(held, declaration, request), held, age)
+        return LiveResult(self._etag(held, declaration, request), held, age)
 
-    def _etag(self, picture: LastPicture, declaration: Declaration, request: Request) -> str:
+    def _etag(self, picture: CachedImage, declaration: LiveDeclaration, request: LiveRequest) -> str:
         return _version_etag(declaration, request, picture.version) or f'"{picture.digest}"'
 
     def _check_all(self) -> None:
@@ -297,11 +297,11 @@ class LiveFigures:
             check()
 
 
-def _flight_key(target: Target, request: Request) -> tuple[str, str, str]:
+def _flight_key(target: LiveTarget, request: LiveRequest) -> tuple[str, str, str]:
     return target.record.name, target.declaration.revision, request.key
 
 
-def _version_etag(declaration: Declaration, request: Request, version: str | None) -> str | None:
+def _version_etag(declaration: LiveDeclaration, request: LiveRequest, version: str | None) -> str | None:
     """Of what the code, the parameters and the data's version determine; None where the data has no version."""
     if not declaration.is_versioned or version is None:
         return None

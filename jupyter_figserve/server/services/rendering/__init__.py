@@ -1,1 +1,1 @@
-"""TODO."""
+"""Render requests, the render queue and the render cache's front."""

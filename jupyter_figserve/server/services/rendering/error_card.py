@@ -12,12 +12,12 @@ import re
 import textwrap
 
 from ....errors import CodeFailed, FigServeError
-from ....sandbox.renderer import Job, Options
+from ....sandbox.renderer import DrawOptions, RenderJob
 
 RASTER = ("png", "jpg", "webp")
 """Formats in which a card can be had besides SVG."""
 _SECONDS = 5.0
-_WIDTH, _LINE, _COLUMNS, _MOST_LINES = 640, 20, 68, 12
+_WIDTH, _LINE, _COLUMNS, _MAX_LINES = 640, 20, 68, 12
 # XML 1.0, section 2.2: what may not stand in a document, escaped or not.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -40,10 +40,10 @@ def svg_card(error: FigServeError) -> bytes:
     return card.encode()
 
 
-def card_job(error: FigServeError, format: str) -> Job:
+def card_job(error: FigServeError, format: str) -> RenderJob:
     """The same card in pixels; the same error is the same picture."""
     words = {"heading": _plain(heading(error)), "lines": [_plain(line) for line in _lines(error.message)]}
-    return Job("card", json.dumps(words).encode(), Options(format=format), seed=0, timeout=_SECONDS)
+    return RenderJob("card", json.dumps(words).encode(), DrawOptions(format=format), seed=0, timeout=_SECONDS)
 
 
 def heading(error: FigServeError) -> str:
@@ -58,7 +58,7 @@ def _lines(message: str) -> list[str]:
     lines = [
         part for line in message.splitlines() for part in textwrap.wrap(line, _COLUMNS, break_long_words=True) or [""]
     ]
-    return lines if len(lines) <= _MOST_LINES else [*lines[: _MOST_LINES - 1], "…"]
+    return lines if len(lines) <= _MAX_LINES else [*lines[: _MAX_LINES - 1], "…"]
 
 
 def _plain(text: str) -> str:

@@ -12,14 +12,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from ....errors import Unavailable
-from ....sandbox.renderer import Job, Rendered, Renderer, Report
+from ....sandbox.renderer import Renderer, RendererStatus, RenderJob, RenderResult
 
 _FIRST_GUESS = 1.0
 _SMOOTHING = 0.2
-_MOST_WAIT = 600
+_MAX_WAIT = 600
 
 
-class Jobs:
+class RenderQueue:
     """Hands jobs to a renderer, which starts with the first of them.
 
     Parameters
@@ -45,18 +45,20 @@ class Jobs:
         self._starting: asyncio.Task[None] | None = None
 
     @property
-    def report(self) -> Report:
+    def report(self) -> RendererStatus:
         return self.renderer.report
 
     @property
-    def can_draw(self) -> bool:
+    def is_available(self) -> bool:
         """Whether there is anything that draws, once it is started."""
         return self.report.tier != "none" or self.report.is_unsandboxed
 
     @property
-    def may_draw(self) -> bool:
+    def maybe_available(self) -> bool:
         """The same, before that is found out too: a page may offer what it cannot know yet."""
-        return self.can_draw or not any(task is not None and task.done() for task in (self._probing, self._starting))
+        return self.is_available or not any(
+            task is not None and task.done() for task in (self._probing, self._starting)
+        )
 
     @property
     def running(self) -> int:
@@ -71,7 +73,7 @@ class Jobs:
         if self._probing is None and self._starting is None:
             self._probing = asyncio.ensure_future(self.renderer.probe())
 
-    async def told(self, seconds: float) -> Report:
+    async def told(self, seconds: float) -> RendererStatus:
         """What the renderer can do; a probe that is under way, else a start, is waited for, but not for long."""
         under_way = self._probing or self._starting
         if under_way is not None:
@@ -91,7 +93,7 @@ class Jobs:
         if self._starting is not None:
             await self.renderer.close()
 
-    async def render(self, job: Job, *, is_patient: bool = False) -> Rendered:
+    async def render(self, job: RenderJob, *, low_priority: bool = False) -> RenderResult:
         """Do a job when its turn comes; a patient one lets all others go first, and is never refused.
 
         Raises
@@ -100,29 +102,29 @@ class Jobs:
             When too many wait already.
         """
         await self.start()
-        async with self._turn(is_patient):
+        async with self._turn(low_priority):
             began = time.monotonic()
             rendered = await self.renderer.render(replace(job, timeout=min(job.timeout, self._longest)))
             self._seconds += _SMOOTHING * (time.monotonic() - began - self._seconds)
             return rendered
 
     @asynccontextmanager
-    async def _turn(self, is_patient: bool) -> AsyncIterator[None]:
-        await self._wait(is_patient)
+    async def _turn(self, low_priority: bool) -> AsyncIterator[None]:
+        await self._wait(low_priority)
         try:
             yield
         finally:
             self._running -= 1
             self._call_next()
 
-    async def _wait(self, is_patient: bool) -> None:
+    async def _wait(self, low_priority: bool) -> None:
         if self._running < self._at_once and not self.waiting:
             self._running += 1
             return
-        if not is_patient and self.waiting >= self._queue:
+        if not low_priority and self.waiting >= self._queue:
             raise self._refusal()
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (is_patient, next(self._count), turn))
+        heapq.heappush(self._waiting, (low_priority, next(self._count), turn))
         try:
             await turn
         except asyncio.CancelledError:
@@ -140,7 +142,7 @@ class Jobs:
                 turn.set_result(None)
 
     def _refusal(self) -> Unavailable:
-        wait = min(_MOST_WAIT, max(1, math.ceil(self._seconds * (self.waiting + 1) / self._at_once)))
+        wait = min(_MAX_WAIT, max(1, math.ceil(self._seconds * (self.waiting + 1) / self._at_once)))
         return Unavailable(
             f"{self._running} renders are under way and {self.waiting} wait, as many as may (FigServe.render_queue);"
             f" try again in {wait} seconds.",

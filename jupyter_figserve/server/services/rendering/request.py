@@ -13,8 +13,8 @@ from ....errors import FigServeError, InvalidDuration, InvalidInput, TooLarge
 from ....model.figures import check_name
 from ....model.formats import FORMATS, Format
 from ....model.times import parse_duration
-from ....sandbox.renderer import ALL, Job, Options
-from ...web.http.content_negotiation import find_accepted
+from ....sandbox.renderer import ALL, DrawOptions, RenderJob
+from ...web.http.content_negotiation import negotiate_formats
 
 T = TypeVar("T")
 PICTURES = tuple(name for name in FORMATS if name != "html")
@@ -23,7 +23,7 @@ SEEDS = 2**32
 _STYLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _WHOLE = re.compile(r"[0-9]{1,10}")
 _DECIMAL = re.compile(r"[0-9]{1,6}(\.[0-9]{1,4})?")
-_MOST_DPI = 10_000
+_MAX_DPI = 10_000
 _YES = {"true": True, "1": True, "yes": True, "on": True, "": True}
 _NO = {"false": False, "0": False, "no": False, "off": False}
 
@@ -51,7 +51,7 @@ class RenderLimits:
 
 
 @dataclass(frozen=True)
-class Wish:
+class RenderRequest:
     """One render, as asked for.
 
     Parameters
@@ -63,28 +63,28 @@ class Wish:
     """
 
     code: str
-    options: Options = field(default_factory=Options)
+    options: DrawOptions = field(default_factory=DrawOptions)
     figure: int | str | None = None
     seed: int | None = None
     timeout: float = 10.0
     name: str | None = None
     keep: bool = False
     is_whole: bool = False
-    has_card: bool = False
+    errors_as_image: bool = False
 
-    def job(self) -> Job:
-        return Job(
+    def job(self) -> RenderJob:
+        return RenderJob(
             "code",
             self.code.encode(),
             self.options,
             figure=self.figure,
             seed=self.seed,
             timeout=self.timeout,
-            wants_thumbnail=self.keep,
+            with_thumbnail=self.keep,
         )
 
 
-def read_wish(values: Mapping[str, object], limits: RenderLimits, accept: str = "") -> Wish:
+def parse_render_request(values: Mapping[str, object], limits: RenderLimits, accept: str = "") -> RenderRequest:
     """The wish of these fields; a format that is not named comes from the ``Accept`` header, else it is PNG.
 
     Raises
@@ -98,9 +98,9 @@ def read_wish(values: Mapping[str, object], limits: RenderLimits, accept: str = 
     if unknown:
         raise InvalidInput(f"There is no field {unknown[0]!r:.60}; the fields are {', '.join(FIELDS)}.")
     given = {name: value for name, value in values.items() if value is not None}
-    accepted = find_accepted(accept)
+    accepted = negotiate_formats(accept)
     picture = next((name for name in accepted if name != "json"), "png")
-    wish = Wish(
+    wish = RenderRequest(
         code=read_code(given, limits),
         options=read_options(given, limits, default_format=picture),
         figure=_read(given, "figure", _figure, None),
@@ -109,7 +109,7 @@ def read_wish(values: Mapping[str, object], limits: RenderLimits, accept: str = 
         name=_read(given, "name", check_name, None),
         keep=_read(given, "keep", _switch, False),
         is_whole=accepted[:1] == ["json"],
-        has_card=_read(given, "errors", _errors, "json") == "image",
+        errors_as_image=_read(given, "errors", _errors, "json") == "image",
     )
     if wish.keep and wish.figure == ALL:
         raise InvalidInput('figure="all" with keep: one figure is kept at a time; name it by its number.')
@@ -118,11 +118,11 @@ def read_wish(values: Mapping[str, object], limits: RenderLimits, accept: str = 
     return wish
 
 
-def find_card_format(values: Mapping[str, object], accept: str = "") -> str | None:
+def requested_error_format(values: Mapping[str, object], accept: str = "") -> str | None:
     """The format in which an error is wanted, before all else is read: the picture's; None where not as a picture."""
     if values.get("errors") != "image":
         return None
-    named = values.get("format") or next((name for name in find_accepted(accept) if name != "json"), "png")
+    named = values.get("format") or next((name for name in negotiate_formats(accept) if name != "json"), "png")
     try:
         return _format(named)
     except InvalidInput:
@@ -152,9 +152,9 @@ def read_code(values: Mapping[str, object], limits: RenderLimits) -> str:
     return code
 
 
-def read_options(values: Mapping[str, object], limits: RenderLimits, *, default_format: str = "png") -> Options:
+def read_options(values: Mapping[str, object], limits: RenderLimits, *, default_format: str = "png") -> DrawOptions:
     """How to draw: format, sizes, style and the rest; what is in ``values`` besides is of no account."""
-    options = Options(
+    options = DrawOptions(
         format=_read(values, "format", _format, default_format),
         width=_read(values, "width", lambda value: _side(value, limits), None),
         height=_read(values, "height", lambda value: _side(value, limits), None),
@@ -168,35 +168,35 @@ def read_options(values: Mapping[str, object], limits: RenderLimits, *, default_
     return options
 
 
-def query_of(wish: Wish, limits: RenderLimits) -> dict[str, str]:
+def to_query(wish: RenderRequest, limits: RenderLimits) -> dict[str, str]:
     """The fields of a wish that differ from what they are when nobody names them, as a query has them."""
     query = query_of_options(wish.options)
     query |= {name: str(value) for name in ("figure", "seed") if (value := getattr(wish, name)) is not None}
     if wish.timeout != limits.timeout:
         query["timeout"] = f"{wish.timeout:g}"
-    if wish.has_card:
+    if wish.errors_as_image:
         query["errors"] = "image"
     return query
 
 
-def query_of_options(options: Options) -> dict[str, str]:
+def query_of_options(options: DrawOptions) -> dict[str, str]:
     """The same for options; the format is the suffix's to tell."""
-    given = {part.name: getattr(options, part.name) for part in fields(Options) if part.name != "format"}
-    usual = Options()
+    given = {part.name: getattr(options, part.name) for part in fields(DrawOptions) if part.name != "format"}
+    usual = DrawOptions()
     return {name: _as_text(value) for name, value in given.items() if value != getattr(usual, name)}
 
 
-def canonical(job: Job, libraries: Mapping[str, str]) -> str:
+def cache_key(job: RenderJob, libraries: Mapping[str, str]) -> str:
     """What of a job and its surroundings decides the picture, as a text equal for equal ones."""
-    from ....model.figures import digest_of
+    from ....model.figures import sha256_hex
 
     known = {
         "kind": job.kind,
-        "source": digest_of(job.source),
+        "source": sha256_hex(job.source),
         "options": job.options.__dict__,
         "figure": job.figure,
         "seed": job.seed,
-        "thumbnail": job.wants_thumbnail,
+        "thumbnail": job.with_thumbnail,
         "libraries": dict(libraries),
     }
     return json.dumps(known, sort_keys=True)
@@ -249,8 +249,8 @@ def _whole(value: object, least: int, most: int) -> int:
 def _dpi(value: object) -> float:
     is_plain = isinstance(value, (int, float)) or (isinstance(value, str) and _DECIMAL.fullmatch(value))
     number = float(str(value)) if is_plain and not isinstance(value, bool) else math.nan
-    if not 1 <= number <= _MOST_DPI:
-        raise InvalidInput(f"dots per inch from 1 to {_MOST_DPI:,} are wanted.")
+    if not 1 <= number <= _MAX_DPI:
+        raise InvalidInput(f"dots per inch from 1 to {_MAX_DPI:,} are wanted.")
     return number
 
 
@@ -305,7 +305,7 @@ def _too_many_pixels(what: str, limits: RenderLimits) -> TooLarge:
 
 FIELDS = (
     "code",
-    *(part.name for part in fields(Options)),
+    *(part.name for part in fields(DrawOptions)),
     "figure",
     "timeout",
     "seed",

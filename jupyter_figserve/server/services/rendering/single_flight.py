@@ -9,17 +9,17 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class _Flight(Generic[T]):
+class _SharedCall(Generic[T]):
     def __init__(self, task: asyncio.Future[T]) -> None:
         self.task = task
         self.passengers = 0
 
 
-class Flights(Generic[T]):
+class SingleFlight(Generic[T]):
     """Work under way, by key."""
 
     def __init__(self) -> None:
-        self._flights: dict[str, _Flight[T]] = {}
+        self._flights: dict[str, _SharedCall[T]] = {}
 
     @property
     def passengers(self) -> int:
@@ -30,8 +30,8 @@ class Flights(Generic[T]):
         """What ``work`` gives, started if nobody of the same key has; it is cancelled when the last waiter is."""
         flight = self._flights.get(key)
         if flight is None:
-            flight = self._flights[key] = _Flight(asyncio.ensure_future(work()))
-            flight.task.add_done_callback(lambda task: self._land(key, task))
+            flight = self._flights[key] = _SharedCall(asyncio.ensure_future(work()))
+            flight.task.add_done_callback(lambda task: self._finish_call(key, task))
         flight.passengers += 1
         try:
             return await asyncio.shield(flight.task)
@@ -42,7 +42,7 @@ class Flights(Generic[T]):
                 self._forget(key, flight.task)
                 flight.task.cancel()
 
-    def _land(self, key: str, task: asyncio.Future[T]) -> None:
+    def _finish_call(self, key: str, task: asyncio.Future[T]) -> None:
         self._forget(key, task)
         if not task.cancelled():
             task.exception()  # seen here, so that none is called unseen when all who waited have gone

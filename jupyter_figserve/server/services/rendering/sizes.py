@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ....errors import InvalidInput
-from ....sandbox.renderer import Options
+from ....sandbox.renderer import DrawOptions
 from .request import RenderLimits, query_of_options, read_options
 
 SIZE_FIELDS = ("width", "height", "dpi", "style", "transparent")
 _SIZE = re.compile(r"(?:([1-9][0-9]{0,4})(?:x([1-9][0-9]{0,4}))?)?(?:@([1-9][0-9]{0,3}))?")
 
 
-def read_sizes(values: Mapping[str, object], format: str, limits: RenderLimits) -> Options:
+def read_sizes(values: Mapping[str, object], format: str, limits: RenderLimits) -> DrawOptions:
     """How a figure is to be drawn again, from a query or JSON.
 
     Raises
@@ -26,21 +26,21 @@ def read_sizes(values: Mapping[str, object], format: str, limits: RenderLimits) 
     return read_options({**known, "format": format}, limits)
 
 
-def query_of_sizes(options: Options) -> list[tuple[str, str]]:
+def query_of_sizes(options: DrawOptions) -> list[tuple[str, str]]:
     """The fields that are not as usual, in the order in which they are signed."""
     query = query_of_options(options)
     return [(name, query[name]) for name in SIZE_FIELDS if name in query]
 
 
 @dataclass(frozen=True)
-class LinkSizes:
+class AllowedSizes:
     """What links grant without a signature: width, height and dpi, None for the figure's own."""
 
     allowed: frozenset[tuple[int | None, int | None, float | None]]
     words: str
 
     @classmethod
-    def parse(cls, texts: Iterable[str]) -> LinkSizes:
+    def parse(cls, texts: Iterable[str]) -> AllowedSizes:
         """From ``"640"``, ``"640x480"``, ``"@150"`` and ``"640x480@150"``.
 
         Raises
@@ -59,7 +59,7 @@ class LinkSizes:
             allowed.add((width, height, None if dpi is None else float(dpi)))
         return cls(frozenset(allowed), ", ".join(texts))
 
-    def grants(self, options: Options) -> bool:
+    def grants(self, options: DrawOptions) -> bool:
         if options.style is not None or options.transparent:
             return False
         size = (options.width, options.height, options.dpi)

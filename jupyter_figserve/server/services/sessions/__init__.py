@@ -1,1 +1,1 @@
-"""TODO."""
+"""Kernels, their directories, captured plots and plots by path."""

@@ -22,7 +22,7 @@ from ....model.times import Clock
 from ....store.catalog.quotas import Quota
 from .directories import SessionDirectories
 from .display_messages import find_count, find_display_id, find_mark, find_picture
-from .ring_buffer import Captured, Ring
+from .ring_buffer import CaptureBuffer, CapturedImage
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -38,7 +38,7 @@ _FOLLOWED = _SHOWING | {"execute_input", "clear_output"}
 _SOON_SECONDS = 0.05
 _PAUSE_SECONDS = 1.0
 _MARKS = 16
-Tell = Callable[[str, list[Captured]], None]
+Tell = Callable[[str, list[CapturedImage]], None]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Capture:
         self._clock = clock
         self._tell = tell
         self._why_off: str | None = None if is_on else SWITCHED_OFF
-        self._taps: dict[str, Tap] = {}
+        self._taps: dict[str, IopubSubscription] = {}
         self._undo: list[Callable[[], None]] = []
         self._is_open = False
 
@@ -110,11 +110,11 @@ class Capture:
         for kernel in list(self._taps):
             self.end(kernel)
 
-    def find_ring(self, kernel: str) -> Ring | None:
+    def find_ring(self, kernel: str) -> CaptureBuffer | None:
         tap = self._taps.get(kernel)
         return None if tap is None else tap.ring
 
-    def rings(self) -> list[Ring]:
+    def rings(self) -> list[CaptureBuffer]:
         return [tap.ring for tap in self._taps.values()]
 
     def end(self, kernel: str) -> None:
@@ -149,7 +149,9 @@ class Capture:
                 directory = self._directories.make("captured")
                 if directory is None:
                     return
-                tap = self._taps[kernel] = Tap(kernel, Ring(directory, self._limits.session), self)
+                tap = self._taps[kernel] = IopubSubscription(
+                    kernel, CaptureBuffer(directory, self._limits.session), self
+                )
             tap.listen(manager)
         except Exception:
             logger.warning("What kernel %s displays is not captured.", kernel, exc_info=True)
@@ -187,7 +189,7 @@ class Capture:
         setattr(manager, name, wrapped)
         self._undo.append(undo)
 
-    def take(self, tap: Tap, message: dict[str, Any]) -> None:
+    def take(self, tap: IopubSubscription, message: dict[str, Any]) -> None:
         """One verified message of those that are followed."""
         parent = message["parent_header"].get("msg_id") if isinstance(message["parent_header"], dict) else None
         request = parent if isinstance(parent, str) else ""
@@ -202,13 +204,13 @@ class Capture:
             self._keep(tap.ring, request, content)
             tap.flush_soon()
 
-    def _keep(self, ring: Ring, request: str, content: Any) -> None:
+    def _keep(self, ring: CaptureBuffer, request: str, content: Any) -> None:
         picture = find_picture(content, self._limits.bytes, self._limits.pixels)
         if picture is not None:
             key = ring.names.next_key(request, find_display_id(content))
             ring.add(key, request, get_format_of_mimetype(picture.mimetype), picture.data, self._clock())
 
-    def flush(self, tap: Tap) -> None:
+    def flush(self, tap: IopubSubscription) -> None:
         try:
             news = tap.ring.flush()
         except OSError as error:
@@ -219,10 +221,10 @@ class Capture:
             self._tell(tap.kernel, news)
 
 
-class Tap:
+class IopubSubscription:
     """A subscription to one kernel's displays, and the ring that they go to."""
 
-    def __init__(self, kernel: str, ring: Ring, capture: Capture) -> None:
+    def __init__(self, kernel: str, ring: CaptureBuffer, capture: Capture) -> None:
         self.kernel = kernel
         self.ring = ring
         self._capture = capture

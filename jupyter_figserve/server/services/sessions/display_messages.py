@@ -9,7 +9,7 @@ import binascii
 from typing import Any
 
 from ....errors import InvalidInput, TooLarge
-from ....model.figures import MARKER, Payload
+from ....model.figures import MARKER, EncodedImage
 from ....model.formats import FORMATS
 from ..figures.upload import make_payload
 
@@ -18,7 +18,7 @@ KINDS = tuple(FORMATS[name] for name in ("png", "svg", "jpg", "webp"))
 _DISPLAY_ID_LENGTH = 200
 
 
-def find_picture(content: Any, most: int, pixels: int) -> Payload | None:
+def find_picture(content: Any, most: int, pixels: int) -> EncodedImage | None:
     """The picture of a ``display_data``'s, ``update_display_data``'s or ``execute_result``'s content; None without one.
 
     Parameters

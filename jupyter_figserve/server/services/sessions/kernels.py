@@ -31,17 +31,17 @@ from .directories import SessionDirectories
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
-    from ..addresses import Urls
+    from ..addresses import ServerAddresses
 
 logger = logging.getLogger("jupyter_figserve")
-LEASE_SECONDS = 2 * 86_400.0
+KERNEL_KEY_TTL = 2 * 86_400.0
 """A kernel's key ends this long after its server last said that the kernel lives."""
 _SWEEP_MILLISECONDS = 60_000
 _KERNEL_EVENTS = "https://events.jupyter.org/jupyter_server/kernel_actions/v1"
 _CONTENT_EVENTS = "https://events.jupyter.org/jupyter_server/contents_service/v1"
 
 
-class Kernels:
+class KernelTracker:
     """Injects, follows and revokes.
 
     Parameters
@@ -56,7 +56,7 @@ class Kernels:
         self,
         serverapp: ServerApp,
         store: Store,
-        urls: Urls,
+        urls: ServerAddresses,
         owner: str,
         scope: str,
         directories: SessionDirectories,
@@ -156,7 +156,7 @@ class Kernels:
         def prolong(connection: Any) -> None:
             sessions.keep_alive(connection, here, now)
             for kernel in here:
-                keys.prolong(connection, kernel, now + LEASE_SECONDS)
+                keys.prolong(connection, kernel, now + KERNEL_KEY_TTL)
 
         if here:
             await asyncio.wrap_future(self._store.write(prolong))
@@ -202,7 +202,7 @@ class Kernels:
             owner=self._owner,
             scopes=KERNEL_SCOPES,
             created=now,
-            expires=now + LEASE_SECONDS,
+            expires=now + KERNEL_KEY_TTL,
             label="kernel",
             # Good only once the kernel has an id: nobody has the secret before.
             kernel="starting",

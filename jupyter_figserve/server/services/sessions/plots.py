@@ -19,7 +19,7 @@ from ....errors import FigServeError, NotFound, Unavailable, UnsupportedType
 from ....model.figures import FigureRecord
 from ....model.formats import FORMATS, Format, get_format, looks_like
 from ....store.catalog import figures, sessions
-from ....store.catalog.figures import Filter
+from ....store.catalog.figures import FigureQuery
 from ....store.catalog.sessions import Session
 from ....store.files.blob_cache import BlobCache
 from . import safe_files
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ....store.store import Store
     from .capture import Capture
     from .directories import SessionDirectories
-    from .ring_buffer import Captured, Ring
+    from .ring_buffer import CaptureBuffer, CapturedImage
 
 _PAGE = 200
 _REMEMBERED = 1_000
@@ -62,7 +62,7 @@ class Plot:
 
 
 @dataclass(frozen=True)
-class Held:
+class ReadablePlot:
     """A plot that is there, with its ETag's digest; its bytes are read only by ``read``."""
 
     plot: Plot
@@ -130,7 +130,7 @@ class SessionPlots:
             found.setdefault(plot.path, plot)
         return sorted(found.values(), key=lambda plot: plot.created, reverse=True)
 
-    async def get(self, kernel: str, path: str, *, published: bool = True) -> Held:
+    async def get(self, kernel: str, path: str, *, published: bool = True) -> ReadablePlot:
         """The plot at a path of a session; ``published=False`` passes over what is a figure already.
 
         Raises
@@ -140,7 +140,7 @@ class SessionPlots:
         UnsupportedType
             For a file that is not what its name says.
         """
-        if safe_files.split(path) is None:
+        if safe_files.parse_safe_path(path) is None:
             raise NotFound("Plot not found", code="plot_not_found")
         held = self._find_published(kernel, path) if published else None
         return held or self._find_captured(kernel, path) or await self._get_file(kernel, path)
@@ -176,7 +176,7 @@ class SessionPlots:
         ring = self._capture.find_ring(kernel)
         kept = {record.version.provenance.get("plot"): record for record in records if record.origin == "captured"}
 
-        def plot_of(ring: Ring, one: Captured) -> Plot:
+        def plot_of(ring: CaptureBuffer, one: CapturedImage) -> Plot:
             plot, record = _captured(one), kept.get(one.path)
             if record is None or ring.digest(one) != record.version.representations[0].digest:
                 return plot
@@ -189,19 +189,19 @@ class SessionPlots:
         found: MutableSequence[FigureRecord] = []
         cursor: str | None = None
         while True:
-            page, cursor = figures.list_page(self._store.catalog.reader, Filter(session=kernel), _PAGE, cursor)
+            page, cursor = figures.list_page(self._store.catalog.reader, FigureQuery(session=kernel), _PAGE, cursor)
             found += [self._as_made(record, made.get(record.id)) for record in page]
             if cursor is None:
                 return found
             # A session may have thousands; others want answers too.
             await asyncio.sleep(0)
 
-    def _find_published(self, kernel: str, path: str) -> Held | None:
+    def _find_published(self, kernel: str, path: str) -> ReadablePlot | None:
         name, row = path.rpartition(".")[0], _find_row(path)
         if row is None or not name or "/" in name:
             return None
         reader = self._store.catalog.reader
-        records, _ = figures.list_page(reader, Filter(session=kernel, name=name), 1)
+        records, _ = figures.list_page(reader, FigureQuery(session=kernel, name=name), 1)
         if not records:
             return None
         record = self._as_made(records[0], sessions.versions_made(reader, kernel).get(records[0].id))
@@ -213,7 +213,7 @@ class SessionPlots:
             return self._blobs.get(part.digest)
 
         plot = next(plot for plot in _plots_of(record) if plot.mimetype == row.mimetype)
-        return Held(plot, row, part.digest, read)
+        return ReadablePlot(plot, row, part.digest, read)
 
     def _as_made(self, record: FigureRecord, version: int | None) -> FigureRecord:
         """The figure as this session made it, or as it is now when that version has gone."""
@@ -221,8 +221,8 @@ class SessionPlots:
             return record
         return self._store.find_figure(record.id, version) or record
 
-    def _find_captured(self, kernel: str, path: str) -> Held | None:
-        ring: Ring | None = self._capture.find_ring(kernel)
+    def _find_captured(self, kernel: str, path: str) -> ReadablePlot | None:
+        ring: CaptureBuffer | None = self._capture.find_ring(kernel)
         one = None if ring is None else ring.find(path)
         digest = None if ring is None or one is None else ring.digest(one)
         if ring is None or one is None or digest is None:
@@ -234,34 +234,34 @@ class SessionPlots:
                 raise NotFound("Plot not found", code="plot_not_found")
             return data
 
-        return Held(_captured(one), one.row, digest, read)
+        return ReadablePlot(_captured(one), one.row, digest, read)
 
     async def _files(self, kernel: str) -> Sequence[Plot]:
         directory = self._directories.find(kernel)
         if directory is None:
             return []
-        files = await asyncio.to_thread(safe_files.list_files, directory)
+        files = await asyncio.to_thread(safe_files.list_beneath, directory)
         rows = [(file, _find_row(file.path)) for file in files]
         return [_file(file, row) for file, row in rows if row is not None]
 
-    async def _get_file(self, kernel: str, path: str) -> Held:
+    async def _get_file(self, kernel: str, path: str) -> ReadablePlot:
         directory = self._directories.find(kernel)
         row = _find_row(path)
         if directory is None:
             raise NotFound("Plot not found", code="plot_not_found")
-        found = await asyncio.to_thread(safe_files.look, directory, path)
+        found = await asyncio.to_thread(safe_files.stat_beneath, directory, path)
         if row is None:
             raise UnsupportedType(f"Only pictures and documents are served: files named {_SUFFIXES}.")
 
         async def read() -> bytes:
-            now, data = await asyncio.to_thread(safe_files.read, directory, path, self._most)
+            now, data = await asyncio.to_thread(safe_files.read_beneath, directory, path, self._most)
             if now.state != found.state:
                 raise Unavailable("The file is just being written; ask again.", code="being_written", retry_after=1)
             if not looks_like(row, data):
                 raise UnsupportedType(f"The file is not the {row.name} that its name says.", code="type_mismatch")
             return data
 
-        return Held(_file(found, row), row, found.state, read)
+        return ReadablePlot(_file(found, row), row, found.state, read)
 
 
 def _find_row(path: str) -> Format | None:
@@ -293,9 +293,9 @@ def _plots_of(record: FigureRecord) -> list[Plot]:
     ]
 
 
-def _captured(one: Captured) -> Plot:
+def _captured(one: CapturedImage) -> Plot:
     return Plot(one.path, one.row.mimetype, one.size, one.created, "captured", None, one.version)
 
 
-def _file(file: safe_files.Found, row: Format) -> Plot:
+def _file(file: safe_files.FileEntry, row: Format) -> Plot:
     return Plot(file.path, row.mimetype, file.size, file.modified, "file")

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ....model.figures import digest_of
+from ....model.figures import sha256_hex
 from ....model.formats import Format
 from ....store.catalog.quotas import Quota
 
@@ -32,7 +32,7 @@ Key = tuple[str, str, int]
 
 
 @dataclass
-class Captured:
+class CapturedImage:
     """One picture of a ring.
 
     Parameters
@@ -60,17 +60,17 @@ class Captured:
 
 
 @dataclass
-class _Execution:
+class _CellRun:
     stem: str
     cell: int | None
     place: int = 0
 
 
-class CellNames:
+class PlotNamer:
     """Follows a kernel's executions, and names what each of them shows."""
 
     def __init__(self) -> None:
-        self._executions: OrderedDict[str, _Execution] = OrderedDict()
+        self._executions: OrderedDict[str, _CellRun] = OrderedDict()
         self._stems: OrderedDict[str, int] = OrderedDict()
         self._run = 1
         self._last_count = 0
@@ -96,7 +96,7 @@ class CellNames:
             self._last_count, self._kernel_session = count, kernel_session
         cell = "plot" if count is None else f"cell-{count}"
         stem = cell if self._run == 1 or count is None else f"run-{self._run}-{cell}"
-        self._executions[message] = _Execution(stem, count)
+        self._executions[message] = _CellRun(stem, count)
         while len(self._executions) > _EXECUTIONS:
             self._executions.popitem(last=False)
 
@@ -127,13 +127,13 @@ class CellNames:
             del self._stems[oldest]
         return stem if number == 1 else f"{stem}-{number}"
 
-    def _find(self, message: str) -> _Execution:
+    def _find(self, message: str) -> _CellRun:
         if message not in self._executions:
             self.begin(message, None, "")
         return self._executions[message]
 
 
-class Ring:
+class CaptureBuffer:
     """The newest pictures of a session; older ones make room.
 
     New bytes are in memory until ``flush`` writes them, so that an animation costs a dictionary's entry a frame.
@@ -147,25 +147,25 @@ class Ring:
     """
 
     def __init__(self, directory: Path, quota: Quota) -> None:
-        self.names = CellNames()
+        self.names = PlotNamer()
         self.bytes = 0
         self.directory = directory
         self._quota = quota
-        self._held: OrderedDict[Key, Captured] = OrderedDict()
+        self._held: OrderedDict[Key, CapturedImage] = OrderedDict()
         self._written = 0
 
     def __len__(self) -> int:
         return len(self._held)
 
-    def __iter__(self) -> Iterator[Captured]:
+    def __iter__(self) -> Iterator[CapturedImage]:
         """Newest first."""
         return reversed(self._held.values())
 
-    def add(self, key: Key, message: str, row: Format, data: bytes, now: float) -> Captured:
+    def add(self, key: Key, message: str, row: Format, data: bytes, now: float) -> CapturedImage:
         """Keep a picture, in the place of the one of the same key."""
         one = self._held.get(key)
         if one is None:
-            one = Captured(self.names.new_stem(message), row, 0, now, version=0, cell=self.names.cell_of(message))
+            one = CapturedImage(self.names.new_stem(message), row, 0, now, version=0, cell=self.names.cell_of(message))
             self._held[key] = one
         self._held.move_to_end(key)
         self.bytes += len(data) - one.size
@@ -175,13 +175,13 @@ class Ring:
         self._make_room()
         return one
 
-    def find(self, path: str) -> Captured | None:
+    def find(self, path: str) -> CapturedImage | None:
         return next((one for one in self if one.path == path), None)
 
-    def newest(self) -> Captured | None:
+    def newest(self) -> CapturedImage | None:
         return next(iter(self), None)
 
-    def read(self, one: Captured) -> bytes | None:
+    def read(self, one: CapturedImage) -> bytes | None:
         """A picture's bytes, None when they have gone meanwhile."""
         if one.data is not None:
             return one.data
@@ -190,14 +190,14 @@ class Ring:
         except OSError:
             return None
 
-    def digest(self, one: Captured) -> str | None:
+    def digest(self, one: CapturedImage) -> str | None:
         """Of a picture's bytes, made when it is first asked for; None when they have gone meanwhile."""
         if one.digest is None:
             data = self.read(one)
-            one.digest = None if data is None else digest_of(data)
+            one.digest = None if data is None else sha256_hex(data)
         return one.digest
 
-    def flush(self) -> list[Captured]:
+    def flush(self) -> list[CapturedImage]:
         """Write what is new to files; returns what has become news since the last time, oldest first.
 
         Raises
@@ -221,7 +221,7 @@ class Ring:
         for key in list(self._held):
             self._drop(key)
 
-    def _write(self, one: Captured) -> None:
+    def _write(self, one: CapturedImage) -> None:
         """To a file of its own, as somebody may be reading the one before."""
         if one.data is None:
             return

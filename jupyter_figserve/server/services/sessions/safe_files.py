@@ -34,7 +34,7 @@ _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u20
 
 
 @dataclass(frozen=True)
-class Found:
+class FileEntry:
     """A regular file.
 
     Parameters
@@ -51,7 +51,7 @@ class Found:
     state: str
 
 
-def split(path: str) -> tuple[str, ...] | None:
+def parse_safe_path(path: str) -> tuple[str, ...] | None:
     """The parts of a path that may be asked for, None for any other.
 
     Refused are hidden names, ``.`` and ``..``, empty parts, backslashes, control characters and marks that turn the
@@ -63,12 +63,12 @@ def split(path: str) -> tuple[str, ...] | None:
     return parts
 
 
-def list_files(directory: Path) -> list[Found]:
+def list_beneath(directory: Path) -> list[FileEntry]:
     """What lies below ``directory`` under names that may be asked for, in the order of their paths.
 
     Bounded in depth and number; symbolic links, hard links and whatever is no file are left out.
     """
-    found: list[Found] = []
+    found: list[FileEntry] = []
     looked_at = [0]
     try:
         descriptor = os.open(directory, _DIRECTORY)
@@ -84,7 +84,7 @@ def list_files(directory: Path) -> list[Found]:
     return sorted(found, key=lambda one: one.path)
 
 
-def look(directory: Path, path: str) -> Found:
+def stat_beneath(directory: Path, path: str) -> FileEntry:
     """The file at ``path``.
 
     Raises
@@ -96,13 +96,13 @@ def look(directory: Path, path: str) -> Found:
         return found
 
 
-def read(directory: Path, path: str, most: int) -> tuple[Found, bytes]:
+def read_beneath(directory: Path, path: str, most: int) -> tuple[FileEntry, bytes]:
     """The file at ``path`` with its bytes; what it is found to be is asked after the last of them was read.
 
     Raises
     ------
     NotFound
-        As ``look``.
+        As ``stat_beneath``.
     TooLarge
         For more than ``most`` bytes, before any is read.
     """
@@ -117,8 +117,8 @@ def read(directory: Path, path: str, most: int) -> tuple[Found, bytes]:
 
 
 @contextlib.contextmanager
-def _opened(directory: Path, path: str) -> Iterator[tuple[int, Found]]:
-    parts = split(path)
+def _opened(directory: Path, path: str) -> Iterator[tuple[int, FileEntry]]:
+    parts = parse_safe_path(path)
     if parts is None:
         raise _missing()
     opened: list[int] = []
@@ -141,7 +141,7 @@ def _opened(directory: Path, path: str) -> Iterator[tuple[int, Found]]:
             os.close(descriptor)
 
 
-def _walk(directory: int, above: str, depth: int, looked_at: list[int]) -> Iterator[Found]:
+def _walk(directory: int, above: str, depth: int, looked_at: list[int]) -> Iterator[FileEntry]:
     try:
         with os.scandir(directory) as entries:
             names = [entry.name for entry, _ in zip(entries, range(_LOOKED_AT - looked_at[0]), strict=False)]
@@ -163,12 +163,12 @@ def _walk(directory: int, above: str, depth: int, looked_at: list[int]) -> Itera
             continue
 
 
-def _of_status(path: str, status: os.stat_result) -> Found | None:
+def _of_status(path: str, status: os.stat_result) -> FileEntry | None:
     """A regular file that has no other name, which might lie anywhere."""
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         return None
     state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    return Found(path, status.st_size, status.st_mtime, hashlib.sha256(repr(state).encode()).hexdigest())
+    return FileEntry(path, status.st_size, status.st_mtime, hashlib.sha256(repr(state).encode()).hexdigest())
 
 
 def _is_plain(part: str) -> bool:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""HTTP of dashboards: records, pages, preview images and event streams."""

@@ -12,18 +12,18 @@ from ....errors import InvalidInput, NotFound
 from ....model.dashboards import DashboardRecord, Layout
 from ....model.figures import check_name, is_id, slug
 from ....store.catalog import dashboards
-from ....store.catalog.dashboards import Filter
-from ....store.catalog.pagination import LIMIT
-from ...services.dashboards.resolver import check_layout, find_board
+from ....store.catalog.dashboards import DashboardQuery
+from ....store.catalog.pagination import DEFAULT_LIMIT
+from ...services.dashboards.resolver import resolve_dashboard, validate_layout
 from ..http import json_views
-from ..http.private_handler import PrivateHandler
+from ..http.private_handler import AuthenticatedHandler
 
 _FIELDS = ("name", "title", "theme", "controls", "rows")
 _JSON_LIMIT = 2 * 2**20
 READ, PUBLISH = ("read",), ("publish",)
 
 
-class DashboardBase(PrivateHandler):
+class DashboardBase(AuthenticatedHandler):
     """What handlers of dashboards share."""
 
     def get_own_dashboard(self, dashboard_id: str) -> DashboardRecord:
@@ -41,7 +41,7 @@ class DashboardBase(PrivateHandler):
         return record
 
     def described(self, record: DashboardRecord) -> dict[str, Any]:
-        return json_views.dashboard(find_board(self.services, record), self.base)
+        return json_views.dashboard(resolve_dashboard(self.services, record), self.base)
 
 
 class DashboardsHandler(DashboardBase):
@@ -52,7 +52,7 @@ class DashboardsHandler(DashboardBase):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        which, limit = await self._filter(), self.integer("limit", LIMIT) or LIMIT
+        which, limit = await self._filter(), self.integer("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
         reader, cursor = self.services.store.catalog.reader, self.get_query_argument("cursor", None)
         found, following = dashboards.list_page(reader, which, limit, cursor)
         self.answer({"dashboards": [self.described(record) for record in found], "next": following})
@@ -63,7 +63,7 @@ class DashboardsHandler(DashboardBase):
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
         body = self.json_body(_FIELDS, _JSON_LIMIT)
-        layout = check_layout(self.services, Layout.from_json(body), self.caller.owner)
+        layout = validate_layout(self.services, Layout.from_json(body), self.caller.owner)
         identity = await self.make_identity(_read_name(body.get("name"), layout.title))
         publishing = self.services.store.publish_dashboard(identity, layout, self.caller.kernel)
         record = await asyncio.wrap_future(publishing)
@@ -71,13 +71,13 @@ class DashboardsHandler(DashboardBase):
         self.set_header("Location", self.base.dashboard(record.id))
         self.answer(self.described(record), 201)
 
-    async def _filter(self) -> Filter:
+    async def _filter(self) -> DashboardQuery:
         name, text = (self.get_query_argument(field, None) for field in ("name", "q"))
         if self.get_query_argument("here", None) is not None:
             here = await self.make_identity("here")
-            return Filter(here.owner, here.scope, here.notebook, here.maker, name, text)
+            return DashboardQuery(here.owner, here.scope, here.notebook, here.maker, name, text)
         owner = None if "admin" in self.caller.scopes and not self.caller.is_login else self.caller.owner
-        return Filter(owner, name=name, text=text)
+        return DashboardQuery(owner, name=name, text=text)
 
 
 class DashboardHandler(DashboardBase):

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ....errors import InvalidInput
-from ....model.dashboards import TEXT, Panel
+from ....model.dashboards import TEXT, PanelSpec
 from ....model.markdown import render_markdown
 from ....model.parameters import Parameter, Parameters
-from ...services.dashboards.resolver import Board, Place
+from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
 from ..live import frames
-from ..live.form import Control, dense_address, make_control
+from ..live.form import FormControl, hidpi_url, make_control
 
 COLUMNS = 60
 """Of a row: halves, thirds, quarters, fifths and sixths are whole numbers of them."""
@@ -22,7 +22,7 @@ Query = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
-class Addresses:
+class PanelUrls:
     """Where a page finds its panels' pictures, relative to it.
 
     Parameters
@@ -41,16 +41,16 @@ class Addresses:
         Whether a live picture's query must say what is fixed in its panel.
     """
 
-    picture: Callable[[Place], str]
-    frame: Callable[[Place], str]
+    picture: Callable[[ResolvedPanel], str]
+    frame: Callable[[ResolvedPanel], str]
     folder: str
-    pinned: Callable[[Place], str]
-    dense: Callable[[Place, float], str | None]
+    pinned: Callable[[ResolvedPanel], str]
+    dense: Callable[[ResolvedPanel, float], str | None]
     says_fixed: bool
 
 
 @dataclass(frozen=True)
-class PanelView:
+class PanelContext:
     """A panel on the page.
 
     Parameters
@@ -69,7 +69,7 @@ class PanelView:
         For the script: the part of the picture's query that no control sets.
     """
 
-    place: Place
+    place: ResolvedPanel
     columns: int
     address: str = ""
     image: str | None = None
@@ -77,12 +77,12 @@ class PanelView:
     alone: str | None = None
     frame: str | None = None
     fault: str = ""
-    controls: Sequence[Control] = ()
+    controls: Sequence[FormControl] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     fixed: str = ""
 
     @property
-    def panel(self) -> Panel:
+    def panel(self) -> PanelSpec:
         return self.place.panel
 
     @property
@@ -95,7 +95,7 @@ class PanelView:
 
 
 @dataclass(frozen=True)
-class BoardView:
+class DashboardPage:
     """Parameters
     ----------
     address
@@ -108,10 +108,10 @@ class BoardView:
         Whether a person must first say that functions may run: another site led here.
     """
 
-    board: Board
+    board: ResolvedDashboard
     address: str
-    controls: Sequence[Control]
-    rows: Sequence[Sequence[PanelView]]
+    controls: Sequence[FormControl]
+    rows: Sequence[Sequence[PanelContext]]
     folders: Sequence[str] = ()
     fault: str = ""
     is_paused: bool = False
@@ -139,7 +139,7 @@ class BoardView:
 
 
 @dataclass(frozen=True)
-class State:
+class ControlState:
     """What may be moved, and how it stands by an address.
 
     Parameters
@@ -150,12 +150,12 @@ class State:
         Values of others.
     """
 
-    board: Board
+    board: ResolvedDashboard
     query: Query
     allowed: tuple[str, ...] | None = None
     locked: Mapping[str, Any] = field(default_factory=dict)
 
-    def movable(self, place: Place) -> Parameters:
+    def movable(self, place: ResolvedPanel) -> Parameters:
         known = place.parameters.items
         return Parameters(tuple(one for one in known if self.allowed is None or one.name in self.allowed))
 
@@ -169,7 +169,7 @@ class State:
                 found[name] = item
         return found
 
-    def said(self, place: Place) -> dict[str, Sequence[str]]:
+    def said(self, place: ResolvedPanel) -> dict[str, Sequence[str]]:
         """What the address says of a panel's parameters, by their names; a shared one is said whatever its default."""
         said: dict[str, Sequence[str]] = {}
         shared = self.shared()
@@ -181,7 +181,7 @@ class State:
                 said[item.name] = [item.write(shared[item.name].default)]
         return said
 
-    def values(self, place: Place) -> dict[str, Any]:
+    def values(self, place: ResolvedPanel) -> dict[str, Any]:
         """All arguments of a live panel.
 
         Raises
@@ -204,7 +204,7 @@ class State:
         return [name for name in self.query if name not in known and not name.startswith("_")]
 
 
-def make_view(state: State, addresses: Addresses, *, address: str, is_paused: bool = False) -> BoardView:
+def build_page(state: ControlState, addresses: PanelUrls, *, address: str, is_paused: bool = False) -> DashboardPage:
     """The page's view of a dashboard, its controls as the address has them."""
     shared = state.shared()
     controls = [make_control(item, state.query.get(name)) for name, item in shared.items()]
@@ -217,17 +217,17 @@ def make_view(state: State, addresses: Addresses, *, address: str, is_paused: bo
         rows = [[_paused(view) for view in row] for row in rows]
     unknown = state.unknown()
     fault = f"There is no control {unknown[0]!r:.60} here; the rest of the address counts." if unknown else ""
-    return BoardView(state.board, address, controls, rows, _folders(state.board, addresses), fault, is_paused)
+    return DashboardPage(state.board, address, controls, rows, _folders(state.board, addresses), fault, is_paused)
 
 
-def _folders(board: Board, addresses: Addresses) -> list[str]:
+def _folders(board: ResolvedDashboard, addresses: PanelUrls) -> list[str]:
     is_live = any(place.target is not None for place in board.places)
     has_frames = is_live or any(place.is_html for place in board.places)
     return (["frame"] if has_frames else []) + ([addresses.folder] if is_live else [])
 
 
-def _view(state: State, place: Place, columns: int, addresses: Addresses) -> PanelView:
-    view = PanelView(place, columns)
+def _view(state: ControlState, place: ResolvedPanel, columns: int, addresses: PanelUrls) -> PanelContext:
+    view = PanelContext(place, columns)
     if place.panel.kind == TEXT:
         return view
     if place.is_gone:
@@ -238,7 +238,7 @@ def _view(state: State, place: Place, columns: int, addresses: Addresses) -> Pan
     return _figure_view(view, addresses)
 
 
-def _figure_view(view: PanelView, addresses: Addresses) -> PanelView:
+def _figure_view(view: PanelContext, addresses: PanelUrls) -> PanelContext:
     place, part = view.place, view.place.part
     if place.is_html:
         return replace(view, frame=addresses.frame(place))
@@ -257,7 +257,7 @@ def _figure_view(view: PanelView, addresses: Addresses) -> PanelView:
     return replace(view, image=image, dense=dense and f"{view.address}.png?{pinned}&{dense}")
 
 
-def _live_view(state: State, view: PanelView, addresses: Addresses) -> PanelView:
+def _live_view(state: ControlState, view: PanelContext, addresses: PanelUrls) -> PanelContext:
     place = view.place
     assert place.target is not None
     movable, shared = state.movable(place), state.shared()
@@ -276,13 +276,13 @@ def _live_view(state: State, view: PanelView, addresses: Addresses) -> PanelView
     suffix = "html" if place.form == "html" else "png"
     alone = f"{view.address}.{suffix}" + (f"?{query}" if query else "")
     if place.form == "html":
-        return replace(view, fixed=fixed, alone=alone, frame=frames.frame_address(view.address, query))
+        return replace(view, fixed=fixed, alone=alone, frame=frames.signed_frame_url(view.address, query))
     # A page that knows the picture's size shows it in that, whatever comes.
-    dense = dense_address(alone) if place.width else None
+    dense = hidpi_url(alone) if place.width else None
     return replace(view, fixed=fixed, alone=alone, image=alone, dense=dense)
 
 
-def _paused(view: PanelView) -> PanelView:
+def _paused(view: PanelContext) -> PanelContext:
     """A live panel that asks for nothing by itself."""
     return view if view.place.target is None else replace(view, image=None, dense=None, frame=None)
 

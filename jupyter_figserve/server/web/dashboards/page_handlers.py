@@ -8,16 +8,16 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import Forbidden
-from ....store.catalog.parameter_links import ONTO_DASHBOARDS
-from ...services.dashboards.resolver import Place, find_board
-from ...services.dashboards.watch import Viewer
+from ....store.catalog.parameter_links import DASHBOARD_LINKS
+from ...services.dashboards.resolver import ResolvedPanel, resolve_dashboard
+from ...services.dashboards.watch import StreamSubscriber
 from ..http import security_headers
 from ..http.query import read_query
 from . import page, preview
 from .handlers import READ, DashboardBase
-from .stream import open_viewer, send_stream
+from .stream import send_stream, subscribe_dashboard
 
-_OURS = ("token",)
+_RESERVED_QUERY_NAMES = ("token",)
 """Names in a query that are Jupyter's own."""
 
 
@@ -31,41 +31,41 @@ class DashboardPageHandler(DashboardBase):
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
         record, services = self.get_own_dashboard(dashboard_id), self.services
-        board = find_board(services, record)
-        state = page.State(board, read_query(self, _OURS))
+        board = resolve_dashboard(services, record)
+        state = page.ControlState(board, read_query(self, _RESERVED_QUERY_NAMES))
         address = f"{self.root}/dashboards/{record.id}"
-        view = page.make_view(state, self._addresses(), address=address, is_paused=self.is_from_another_site)
+        view = page.build_page(state, self._addresses(), address=address, is_paused=self.is_cross_site)
         await services.views.flush()
         self.set_status(400 if view.fault else 200)
         self.give_xsrf_cookie()
-        self.answer_page(
+        self.write_page(
             "dashboard.html",
-            frames=self.frame_sources(*view.folders) or security_headers.NOBODY,
+            frames=self.csp_frame_sources(*view.folders) or security_headers.NONE,
             view=view,
             events=f"{address}/events",
             movable=view.movable,
             can_embed=bool(services.settings.embed_origins),
-            links=ONTO_DASHBOARDS.of(services.store.catalog.reader, record.id),
+            links=DASHBOARD_LINKS.of(services.store.catalog.reader, record.id),
             now=services.store.clock(),
         )
 
     head = get
 
-    def _addresses(self) -> page.Addresses:
-        def frame(place: Place) -> str:
+    def _addresses(self) -> page.PanelUrls:
+        def frame(place: ResolvedPanel) -> str:
             assert place.figure is not None
-            return self.frame_address(place.figure, None)[0]
+            return self.signed_frame_url(place.figure, None)[0]
 
-        def picture(place: Place) -> str:
+        def picture(place: ResolvedPanel) -> str:
             return f"{self.root}/{'live/f' if place.target else 'figures'}/{place.panel.target}"
 
-        may_draw = self.services.drawing.jobs.may_draw
-        return page.Addresses(
+        maybe_available = self.services.drawing.jobs.maybe_available
+        return page.PanelUrls(
             picture=picture,
             frame=frame,
             folder="live/f",
             pinned=_pinned,
-            dense=lambda place, dpi: urlencode({"dpi": f"{dpi:g}"}) if may_draw else None,
+            dense=lambda place, dpi: urlencode({"dpi": f"{dpi:g}"}) if maybe_available else None,
             says_fixed=True,
         )
 
@@ -83,7 +83,7 @@ class DashboardBytesHandler(DashboardBase):
         if suffix == "json":
             self.answer(self.described(record))
             return
-        state = page.State(find_board(self.services, record), {})
+        state = page.ControlState(resolve_dashboard(self.services, record), {})
         await preview.send(self, state, suffix, cache_control="private, no-cache", is_public=False)
 
     head = get
@@ -93,7 +93,7 @@ class DashboardEventsHandler(DashboardBase):
     """``/dashboards/{id}/events``."""
 
     scopes = {"GET": READ}
-    _viewer: Viewer | None = None
+    _viewer: StreamSubscriber | None = None
 
     @web.authenticated
     @authorized(action="read", resource="figserve")
@@ -102,10 +102,12 @@ class DashboardEventsHandler(DashboardBase):
         self._viewer = self._open(dashboard_id)
         await send_stream(self, self._viewer)
 
-    def _open(self, dashboard_id: str) -> Viewer:
+    def _open(self, dashboard_id: str) -> StreamSubscriber:
         record, caller, gate = self.get_own_dashboard(dashboard_id), self.caller, self.services.gate
-        viewer = Viewer(record.id, own_address, lambda: gate.still_good(caller))
-        return open_viewer(self.services, find_board(self.services, record), viewer, self.integer("version"))
+        viewer = StreamSubscriber(record.id, own_address, lambda: gate.still_good(caller))
+        return subscribe_dashboard(
+            self.services, resolve_dashboard(self.services, record), viewer, self.integer("version")
+        )
 
     def on_connection_close(self) -> None:
         if self._viewer is not None:
@@ -113,7 +115,7 @@ class DashboardEventsHandler(DashboardBase):
         super().on_connection_close()
 
 
-def own_address(place: Place) -> str:
+def own_address(place: ResolvedPanel) -> str:
     """Of a picture, relative to ``dashboards/{id}/events``."""
     if place.target is not None:
         return f"../../live/f/{place.panel.target}.png"
@@ -123,17 +125,17 @@ def own_address(place: Place) -> str:
     return f"../../figures/{place.panel.target}.{place.part.format.name}?{_pinned(place)}{small}"
 
 
-def _pinned(place: Place) -> str:
+def _pinned(place: ResolvedPanel) -> str:
     """Browsers keep a version for ever."""
     assert place.figure is not None
     return f"version={place.figure.version.number}"
 
 
-def _is_thumbnail(place: Place) -> bool:
+def _is_thumbnail(place: ResolvedPanel) -> bool:
     return place.figure is not None and place.part is place.figure.version.thumbnail
 
 
 def _check_site(handler: DashboardBase) -> None:
     """Unlike a stored picture, what runs or stays open is opened by another site not even as a page of its own."""
-    if handler.is_from_another_site:
+    if handler.is_cross_site:
         raise Forbidden("Another site may not open this.", code="cross_site")

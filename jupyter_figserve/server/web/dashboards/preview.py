@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 from ....errors import FigServeError, InvalidInput
 from ....model.dashboards import TEXT
-from ....model.figures import digest_of
+from ....model.figures import sha256_hex
 from ....model.formats import FORMATS
-from ....model.live import Request
+from ....model.live import LiveRequest
 from ....model.markdown import render_markdown
-from ....sandbox.renderer import Job, Options
-from ...services.dashboards.resolver import Place
-from ..http.conditional_get import deliver
-from ..http.representation import Delivery, InHand
+from ....sandbox.renderer import DrawOptions, RenderJob
+from ...services.dashboards.resolver import ResolvedPanel
+from ..http.conditional_get import send_representation
+from ..http.representation import InHand, RepresentationResponse
 
 if TYPE_CHECKING:
-    from ..context import Services
-    from ..http.handler import Handler
-    from .page import State
+    from ..context import AppContext
+    from ..http.handler import FigServeHandler
+    from .page import ControlState
 
 _PANEL_BYTES = 2 * 2**20
 _ALL_BYTES = 12 * 2**20
@@ -83,8 +83,8 @@ figure
 
 
 async def send(
-    handler: Handler,
-    state: State,
+    handler: FigServeHandler,
+    state: ControlState,
     suffix: str,
     *,
     cache_control: str,
@@ -100,12 +100,14 @@ async def send(
     """
     if suffix != "png":
         raise InvalidInput("The picture of a whole dashboard is a PNG; ask for .png.")
-    data = await handler.while_connected(_draw(handler.services, state, before_call))
+    data = await handler.run_until_disconnect(_draw(handler.services, state, before_call))
     row, name = FORMATS["png"], f"{state.board.record.id}.png"
-    deliver(handler, Delivery(row, digest_of(data), name, cache_control, is_public=is_public), InHand(data))
+    send_representation(
+        handler, RepresentationResponse(row, sha256_hex(data), name, cache_control, is_public=is_public), InHand(data)
+    )
 
 
-async def _draw(services: Services, state: State, before_call: Callable[[], None] | None) -> bytes:
+async def _draw(services: AppContext, state: ControlState, before_call: Callable[[], None] | None) -> bytes:
     """The picture, known from before where nothing has changed; without a sandbox that of the first figure."""
     places = list(state.board.places)
     found = await asyncio.gather(*(_picture(services, state, place, before_call) for place in places))
@@ -114,9 +116,9 @@ async def _draw(services: Services, state: State, before_call: Callable[[], None
         if data is not None and len(data) <= min(left, _PANEL_BYTES):
             left -= len(data)
             pictures[place.name] = data
-    job = Job("code", _code(state, pictures).encode(), Options("png", dpi=100), seed=0, timeout=_TIMEOUT)
+    job = RenderJob("code", _code(state, pictures).encode(), DrawOptions("png", dpi=100), seed=0, timeout=_TIMEOUT)
     try:
-        rendered, _ = await services.drawing.draw_once(job)
+        rendered, _ = await services.drawing.render_cached(job)
     except FigServeError:
         if not pictures:
             raise
@@ -124,14 +126,14 @@ async def _draw(services: Services, state: State, before_call: Callable[[], None
     return rendered.pictures[0].data
 
 
-def _code(state: State, pictures: dict[str, bytes]) -> str:
+def _code(state: ControlState, pictures: dict[str, bytes]) -> str:
     record = state.board.record
     rows = [[_described(place, pictures.get(place.name)) for place in row] for row in state.board.rows]
     # As a literal of ASCII alone, of which no word can become code.
     return _CODE.format(board=repr(json.dumps({"title": record.layout.title, "rows": rows})))
 
 
-def _described(place: Place, data: bytes | None) -> dict[str, Any]:
+def _described(place: ResolvedPanel, data: bytes | None) -> dict[str, Any]:
     panel = place.panel
     text = _plain(panel.markdown) if panel.kind == TEXT else place.heading
     encoded = base64.b64encode(data).decode() if data else None
@@ -143,12 +145,12 @@ def _plain(markdown: str) -> str:
 
 
 async def _picture(
-    services: Services, state: State, place: Place, before_call: Callable[[], None] | None
+    services: AppContext, state: ControlState, place: ResolvedPanel, before_call: Callable[[], None] | None
 ) -> bytes | None:
     """A panel's PNG: stored, drawn by its function, or its thumbnail; None where there is none."""
     try:
         if place.target is not None:
-            request = Request(state.values(place), "png")
+            request = LiveRequest(state.values(place), "png")
             drawing = services.live.draw(place.target, request, before_call=before_call)
             shown = await asyncio.wait_for(drawing, _LIVE_SECONDS)
             return shown.picture.payload.data if shown.picture else None

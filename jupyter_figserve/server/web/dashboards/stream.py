@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING
 from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 
-from ...services.dashboards.resolver import Board
-from ...services.dashboards.watch import Address, Viewer, panel_text, written
+from ...services.dashboards.resolver import ResolvedDashboard
+from ...services.dashboards.watch import PanelAddress, StreamSubscriber, panel_text, written
 from ..http import security_headers
 
 if TYPE_CHECKING:
-    from ..context import Services
-    from ..http.handler import Handler
+    from ..context import AppContext
+    from ..http.handler import FigServeHandler
 
 HEARTBEAT_SECONDS = 15.0
 SLOW_SECONDS = 30.0
 RETRY_MILLISECONDS = 2_000
 
 
-def open_viewer(services: Services, board: Board, viewer: Viewer, seen: int | None) -> Viewer:
+def subscribe_dashboard(
+    services: AppContext, board: ResolvedDashboard, viewer: StreamSubscriber, seen: int | None
+) -> StreamSubscriber:
     """The viewer, who is told what changes from now on, and first of what a page that shows version ``seen`` lacks.
 
     The board itself is not the viewer's to hold: a thousand of them would be most of what their streams cost.
@@ -34,7 +36,7 @@ def open_viewer(services: Services, board: Board, viewer: Viewer, seen: int | No
     return viewer
 
 
-async def send_stream(handler: Handler, viewer: Viewer) -> None:
+async def send_stream(handler: FigServeHandler, viewer: StreamSubscriber) -> None:
     """Answer with a stream until its viewer, the link or the dashboard is gone."""
     handler.replace_headers(security_headers.JSON_HEADERS | {"Cache-Control": "private, no-cache"})
     handler.set_header("Content-Type", "text/event-stream; charset=utf-8")
@@ -57,7 +59,7 @@ async def send_stream(handler: Handler, viewer: Viewer) -> None:
         handler.services.boards.leave(viewer)
 
 
-def opening_text(board: Board, address: Address, seen: int | None) -> str:
+def opening_text(board: ResolvedDashboard, address: PanelAddress, seen: int | None) -> str:
     """What a page may have missed since it was made: newest pictures, and that the dashboard is another."""
     text = "".join(panel_text(place, address) for place in board.places if place.figure and not place.panel.version)
     if seen is not None and seen != board.record.version:
@@ -65,7 +67,7 @@ def opening_text(board: Board, address: Address, seen: int | None) -> str:
     return text
 
 
-async def _send_news(handler: Handler, viewer: Viewer) -> None:
+async def _send_news(handler: FigServeHandler, viewer: StreamSubscriber) -> None:
     loop = IOLoop.current()
     next_beat = loop.time() + HEARTBEAT_SECONDS
     while True:
@@ -83,7 +85,7 @@ async def _send_news(handler: Handler, viewer: Viewer) -> None:
             next_beat = loop.time() + HEARTBEAT_SECONDS
 
 
-async def _send_waiting(handler: Handler, viewer: Viewer) -> None:
+async def _send_waiting(handler: FigServeHandler, viewer: StreamSubscriber) -> None:
     """Send; a client that takes nothing for long is let go."""
     texts, viewer.waiting = viewer.waiting, []
     handler.write("".join(texts))

@@ -1,1 +1,1 @@
-"""TODO."""
+"""HTTP of figures: bytes, records, pages, gallery and export."""

@@ -17,27 +17,27 @@ from ....model.figures import FigureRecord
 from ....model.formats import get_format_of_mimetype
 from ....model.times import rfc3339
 from ....store.catalog import figures
-from ....store.catalog.figures import Filter
-from ....store.catalog.quotas import Used
-from ...services.figures.zip_archive import Archive
+from ....store.catalog.figures import FigureQuery
+from ....store.catalog.quotas import Usage
+from ...services.figures.zip_archive import ZipExport
 from ...services.sessions.plots import Plot
 from ..http import json_views, security_headers
-from ..http.private_handler import PrivateHandler
+from ..http.private_handler import AuthenticatedHandler
 
 T = TypeVar("T")
 _PAGE = 100
 
 
 @dataclass(frozen=True)
-class What:
+class ExportSelection:
     """What goes into a zip: figures, and the plots of a session that are none."""
 
-    which: Filter
-    used: Used
+    which: FigureQuery
+    used: Usage
     plots: tuple[Plot, ...]
 
 
-class ExportHandler(PrivateHandler):
+class ExportHandler(AuthenticatedHandler):
     """``/export.zip?notebook=PATH``, ``?session=ID``, or all of the caller's figures."""
 
     is_page = True
@@ -62,7 +62,7 @@ class ExportHandler(PrivateHandler):
         self._set_headers((await self._find()).used)
         await self.flush()
 
-    async def _find(self) -> What:
+    async def _find(self) -> ExportSelection:
         """What is asked for: only the caller's own, also with the scope ``admin``.
 
         Raises
@@ -76,9 +76,9 @@ class ExportHandler(PrivateHandler):
         session, plots = asked["session"], list[Plot]()
         if session is not None:
             session, plots = await self._find_session(session)
-        which = Filter(self.caller.owner, session, notebook=asked["notebook"])
+        which = FigureQuery(self.caller.owner, session, notebook=asked["notebook"])
         used = await self._measure(which)
-        used = Used(used.figures + len(plots), used.bytes + sum(plot.size for plot in plots))
+        used = Usage(used.figures + len(plots), used.bytes + sum(plot.size for plot in plots))
         limit = self.services.settings.export_bytes
         if not used.figures:
             raise NotFound("There are no figures to export.", code="nothing_to_export")
@@ -87,7 +87,7 @@ class ExportHandler(PrivateHandler):
                 f"The pictures have more than {limit:,} bytes, the most in one file (FigServe.export_bytes); export one"
                 " notebook with ?notebook=PATH."
             )
-        return What(which, used, tuple(plots))
+        return ExportSelection(which, used, tuple(plots))
 
     async def _find_session(self, session_id: str) -> tuple[str, list[Plot]]:
         """The kernel's id of a session, and what of its plots is no figure; a session that is gone has figures yet."""
@@ -100,21 +100,21 @@ class ExportHandler(PrivateHandler):
         plots = await self.services.plots.list(session.id)
         return session.id, [plot for plot in plots if plot.origin != "published"]
 
-    async def _measure(self, which: Filter) -> Used:
+    async def _measure(self, which: FigureQuery) -> Usage:
         """All of an owner's in steps, with others' requests between them; it ends where it is too much."""
         reader, limit = self.services.store.catalog.reader, self.services.settings.export_bytes
         if which.notebook is not None or which.session is not None:
             return figures.measure(reader, which)[0]
-        total, after = Used(), ""
+        total, after = Usage(), ""
         while True:
             used, following = figures.measure(reader, which, after)
-            total = Used(total.figures + used.figures, total.bytes + used.bytes)
+            total = Usage(total.figures + used.figures, total.bytes + used.bytes)
             if following is None or (limit and total.bytes > limit):
                 return total
             after = following
             await asyncio.sleep(0)
 
-    def _set_headers(self, used: Used) -> None:
+    def _set_headers(self, used: Usage) -> None:
         self.replace_headers(security_headers.JSON_HEADERS)
         self.set_header("Content-Type", "application/zip")
         self.set_header("Content-Disposition", 'attachment; filename="figures.zip"')
@@ -122,16 +122,16 @@ class ExportHandler(PrivateHandler):
         self.set_header("X-Figserve-Figures", str(used.figures))
         self.set_header("X-Figserve-Bytes", str(used.bytes))
 
-    def _make_archive(self, which: Filter) -> Archive:
+    def _make_archive(self, which: FigureQuery) -> ZipExport:
         base = self.base
-        return Archive(
+        return ZipExport(
             self.services.store.blobs,
-            lambda record: json_views.figure(record, base),
+            lambda record: json_views.figure_json(record, base),
             self.services.templates.get_template("export.html"),
             f"Figures of {which.notebook}" if which.notebook else "Figures",
         )
 
-    async def _send(self, archive: Archive, what: What) -> None:
+    async def _send(self, archive: ZipExport, what: ExportSelection) -> None:
         """Pictures are read in a thread; the next one only when the receiver has taken the last."""
         async with contextlib.aclosing(self._records(what.which)) as records:
             async for record in records:
@@ -145,7 +145,7 @@ class ExportHandler(PrivateHandler):
             self.write(piece)
             await self.flush()
 
-    async def _add_plot(self, archive: Archive, session: str, plot: Plot) -> bytes:
+    async def _add_plot(self, archive: ZipExport, session: str, plot: Plot) -> bytes:
         """A captured plot or a file; one that has gone meanwhile is said to be missing."""
         data: bytes | None = None
         with contextlib.suppress(FigServeError):
@@ -155,7 +155,7 @@ class ExportHandler(PrivateHandler):
         name = get_format_of_mimetype(plot.mimetype).name
         return await _in_thread(lambda: archive.add_plot(row, name, plot.created, data))
 
-    async def _records(self, which: Filter) -> AsyncGenerator[FigureRecord, None]:
+    async def _records(self, which: FigureQuery) -> AsyncGenerator[FigureRecord, None]:
         cursor: str | None = None
         while True:
             reader = self.services.store.catalog.reader

@@ -14,14 +14,14 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import InvalidInput
-from ....model.dashboards import FIGURE, DashboardRecord, Panel
+from ....model.dashboards import FIGURE, DashboardRecord, PanelSpec
 from ....model.figures import FigureRecord, Representation
 from ....model.formats import FORMATS
 from ....store.catalog import dashboards, gallery_queries, quotas, sessions
-from ....store.catalog.figures import Filter
+from ....store.catalog.figures import FigureQuery
 from ....store.catalog.sessions import Session
 from ....store.store import Store
-from ..http.private_handler import PrivateHandler
+from ..http.private_handler import AuthenticatedHandler
 
 PAGE = 48
 _NOTEBOOKS = 12
@@ -34,7 +34,7 @@ SHOWS = ("all", "shared", "running")
 
 
 @dataclass(frozen=True)
-class Query:
+class GalleryQuery:
     """What the address asks for."""
 
     q: str = ""
@@ -46,15 +46,15 @@ class Query:
 
     @property
     def is_filtered(self) -> bool:
-        return replace(self, cursor="") != Query()
+        return replace(self, cursor="") != GalleryQuery()
 
     def address(self, **changes: str) -> str:
         """A relative address of the gallery that asks for the same but for ``changes``, from its first page on."""
         asked = {**self.__dict__, "cursor": "", **changes}
         return "?" + urlencode({name: value for name, value in asked.items() if value and value != "all"})
 
-    def filter(self, owner: str, now: float) -> Filter:
-        return Filter(
+    def filter(self, owner: str, now: float) -> FigureQuery:
+        return FigureQuery(
             owner,
             session=self.session or None,
             scope=self.scope or None,
@@ -66,7 +66,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Card:
+class GalleryCard:
     """A figure on the page, with how many open links it has."""
 
     record: FigureRecord
@@ -90,13 +90,13 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Section:
+class NotebookSection:
     """A notebook's figures on the page; ``session`` is the one that is alive, else the one that made the newest."""
 
     scope: str
     notebook: str
     session: Session | None
-    cards: list[Card] = field(default_factory=list)
+    cards: list[GalleryCard] = field(default_factory=list)
 
     @property
     def is_running(self) -> bool:
@@ -116,22 +116,22 @@ class Notebook:
 
 
 @dataclass(frozen=True)
-class Tile:
+class PreviewTile:
     """A panel in a dashboard's plan; ``card`` is the figure's that it shows, if it shows one that is there."""
 
     kind: str
-    card: Card | None
+    card: GalleryCard | None
 
 
 @dataclass(frozen=True)
-class BoardCard:
+class DashboardCard:
     """A dashboard on the page: its first panels, as they are laid out."""
 
     record: DashboardRecord
-    rows: list[list[Tile]]
+    rows: list[list[PreviewTile]]
 
 
-class GalleryHandler(PrivateHandler):
+class GalleryHandler(AuthenticatedHandler):
     """``/``: with and without the slash, as people type it."""
 
     is_page = True
@@ -148,7 +148,7 @@ class GalleryHandler(PrivateHandler):
         found, following = await asyncio.wrap_future(store.list_figures(which, PAGE, query.cursor or None))
         settings = self.services.settings
         self.give_xsrf_cookie()
-        self.answer_page(
+        self.write_page(
             "gallery.html",
             query=query,
             following=following,
@@ -168,8 +168,8 @@ class GalleryHandler(PrivateHandler):
         self.set_header("Location", f"{self.services.urls.prefix}/" + (f"?{urlencode(kept)}" if kept else ""))
         self.finish()
 
-    def _read_query(self) -> Query:
-        query = Query(**{name: self.get_query_argument(name, "") for name in Query.__dataclass_fields__})
+    def _read_query(self) -> GalleryQuery:
+        query = GalleryQuery(**{name: self.get_query_argument(name, "") for name in GalleryQuery.__dataclass_fields__})
         if query.show not in (*SHOWS, ""):
             raise InvalidInput(f"There is no show={query.show[:40]}; write {', '.join(SHOWS)}.")
         scope = (query.scope or self.services.settings.scope) if query.notebook else ""
@@ -177,7 +177,7 @@ class GalleryHandler(PrivateHandler):
 
 
 def _surroundings(
-    store: Store, owner: str, query: Query, found: Sequence[FigureRecord], following: str | None
+    store: Store, owner: str, query: GalleryQuery, found: Sequence[FigureRecord], following: str | None
 ) -> dict[str, Any]:
     """What the page shows around its figures."""
     running = gallery_queries.running_sessions(store.catalog.reader, owner, _RUNNING)
@@ -189,37 +189,37 @@ def _surroundings(
     }
 
 
-def _dashboards(store: Store, owner: str, query: Query) -> list[BoardCard]:
+def _dashboards(store: Store, owner: str, query: GalleryQuery) -> list[DashboardCard]:
     """The newest ones that match, before all figures."""
     if query.session or query.show != "all" or query.cursor:
         return []
-    which = dashboards.Filter(owner, query.scope or None, query.notebook or None, text=query.q or None)
+    which = dashboards.DashboardQuery(owner, query.scope or None, query.notebook or None, text=query.q or None)
     found, _ = dashboards.list_page(store.catalog.reader, which, _DASHBOARDS)
-    return [BoardCard(record, _plan(store, record)) for record in found]
+    return [DashboardCard(record, _plan(store, record)) for record in found]
 
 
-def _plan(store: Store, record: DashboardRecord) -> list[list[Tile]]:
+def _plan(store: Store, record: DashboardRecord) -> list[list[PreviewTile]]:
     return [[_tile(store, panel) for panel in row[:_TILES]] for row in record.layout.rows[:_TILES]]
 
 
-def _tile(store: Store, panel: Panel) -> Tile:
+def _tile(store: Store, panel: PanelSpec) -> PreviewTile:
     figure = store.find_figure(panel.target, panel.version) if panel.kind == FIGURE else None
-    return Tile(panel.kind, Card(figure, 0) if figure else None)
+    return PreviewTile(panel.kind, GalleryCard(figure, 0) if figure else None)
 
 
-def _sections(store: Store, found: Sequence[FigureRecord], running: Sequence[Session]) -> list[Section]:
+def _sections(store: Store, found: Sequence[FigureRecord], running: Sequence[Session]) -> list[NotebookSection]:
     """The page's figures by notebook: those that run first, then as their newest figures are in time."""
     reader = store.catalog.reader
     links = gallery_queries.count_open_links(reader, [record.id for record in found], store.clock())
     makers = {record.version.session for record in found if record.version.session}
     known = gallery_queries.get_sessions(reader, makers)
     alive = {(session.scope, session.notebook): session for session in reversed(running) if session.notebook}
-    sections: dict[tuple[str, str], Section] = {}
+    sections: dict[tuple[str, str], NotebookSection] = {}
     for record in found:
         place = record.identity.scope, record.identity.notebook
         session = alive.get(place) or known.get(record.version.session or "")
-        section = sections.setdefault(place, Section(*place, session if place[1] else None))
-        section.cards.append(Card(record, links.get(record.id, 0)))
+        section = sections.setdefault(place, NotebookSection(*place, session if place[1] else None))
+        section.cards.append(GalleryCard(record, links.get(record.id, 0)))
     return sorted(sections.values(), key=lambda section: not section.is_running)
 
 
@@ -235,10 +235,10 @@ def _notebooks(store: Store, owner: str, running: Sequence[Session]) -> list[Not
     return [Notebook(session, made.get(session.id, 0)) for session in shown]
 
 
-def _count(store: Store, owner: str, query: Query, here: int, following: str | None) -> int | None:
+def _count(store: Store, owner: str, query: GalleryQuery, here: int, following: str | None) -> int | None:
     """How many figures match, where that is quickly known; else None."""
     if not query.cursor and following is None:
         return here
-    if query.notebook and query == Query(notebook=query.notebook, scope=query.scope, cursor=query.cursor):
+    if query.notebook and query == GalleryQuery(notebook=query.notebook, scope=query.scope, cursor=query.cursor):
         return gallery_queries.count_in_notebook(store.catalog.reader, owner, query.scope, query.notebook)
     return None

@@ -8,25 +8,25 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import InvalidInput, NotFound
-from ....model.figures import ALT_LENGTH, TITLE_LENGTH, FigureRecord, check_words, digest_of, is_id
+from ....model.figures import ALT_LENGTH, TITLE_LENGTH, FigureRecord, is_id, sha256_hex, validate_single_line
 from ....model.formats import Format, get_format
 from ....store.catalog import figures
-from ....store.catalog.figures import Filter
-from ....store.catalog.pagination import LIMIT
-from ....store.draft import Draft
+from ....store.catalog.figures import FigureQuery
+from ....store.catalog.pagination import DEFAULT_LIMIT
+from ....store.draft import NewVersion
 from ...services.figures.redraw import draw_again, find_stored
 from ...services.figures.upload import read_upload
 from ..http import json_views
-from ..http.conditional_get import deliver
-from ..http.private_handler import PrivateHandler
-from ..http.representation import Delivery, InHand
-from ..http.upload_handler import UploadHandler
+from ..http.conditional_get import send_representation
+from ..http.private_handler import AuthenticatedHandler
+from ..http.representation import InHand, RepresentationResponse
+from ..http.upload_handler import StreamingUploadHandler
 
 READ, PUBLISH = ("read",), ("publish",)
 _LIBRARY_LENGTH = 40
 
 
-class FiguresHandler(UploadHandler):
+class FiguresHandler(StreamingUploadHandler):
     """``/api/figures``."""
 
     scopes = {"GET": READ, "HEAD": READ, "POST": PUBLISH, "DELETE": PUBLISH}
@@ -35,11 +35,11 @@ class FiguresHandler(UploadHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         which = await self._filter()
-        limit = self.integer("limit", LIMIT) or LIMIT
+        limit = self.integer("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
         cursor = self.get_query_argument("cursor", None)
         found, following = await asyncio.wrap_future(self.services.store.list_figures(which, limit, cursor))
         base = self.base
-        self.answer({"figures": [json_views.figure(record, base) for record in found], "next": following})
+        self.answer({"figures": [json_views.figure_json(record, base) for record in found], "next": following})
 
     head = get
 
@@ -48,9 +48,9 @@ class FiguresHandler(UploadHandler):
     async def post(self) -> None:
         query = {name: self.words(name) for name in self.request.query_arguments if name[:1] != "_"}
         pixels = self.services.settings.figure_pixels
-        upload = read_upload(self.take_body(), self.request.headers, query, pixels)
+        upload = read_upload(self.read_body(), self.request.headers, query, pixels)
         identity = await self.make_identity(upload.name)
-        draft = Draft(
+        draft = NewVersion(
             identity,
             upload.payloads,
             upload.title,
@@ -62,7 +62,7 @@ class FiguresHandler(UploadHandler):
         record = await asyncio.wrap_future(self.services.store.publish(draft))
         self.services.events.wake()
         self.set_header("Location", self.base.page(record))
-        self.answer(json_views.figure(record, self.base), 201)
+        self.answer(json_views.figure_json(record, self.base), 201)
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
@@ -76,17 +76,17 @@ class FiguresHandler(UploadHandler):
         self.services.events.wake()
         self.answer({"deleted": deleted})
 
-    async def _filter(self) -> Filter:
+    async def _filter(self) -> FigureQuery:
         query = {name: self.get_query_argument(name, None) for name in ("session", "name", "q", "notebook", "here")}
         owner = None if "admin" in self.caller.scopes and not self.caller.is_login else self.caller.owner
-        which = Filter(owner, query["session"], notebook=query["notebook"], name=query["name"], text=query["q"])
+        which = FigureQuery(owner, query["session"], notebook=query["notebook"], name=query["name"], text=query["q"])
         if query["here"] is None:
             return which
         identity = await self.make_identity("here")
-        return Filter(identity.owner, scope=identity.scope, notebook=identity.notebook, maker=identity.maker)
+        return FigureQuery(identity.owner, scope=identity.scope, notebook=identity.notebook, maker=identity.maker)
 
 
-class FigureHandler(PrivateHandler):
+class FigureHandler(AuthenticatedHandler):
     """``/api/figures/{id}``."""
 
     scopes = {"GET": READ, "HEAD": READ, "PATCH": PUBLISH, "DELETE": PUBLISH}
@@ -94,25 +94,25 @@ class FigureHandler(PrivateHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
-        self.answer(json_views.figure(self.get_own_figure(figure_id, self.integer("version")), self.base))
+        self.answer(json_views.figure_json(self.get_owned_figure(figure_id, self.integer("version")), self.base))
 
     head = get
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def patch(self, figure_id: str) -> None:
-        record = self.get_own_figure(figure_id)
+        record = self.get_owned_figure(figure_id)
         changes = self.json_body(("title", "alt"))
-        title = check_words(changes.get("title", record.version.title), "title", TITLE_LENGTH)
-        alt = check_words(changes.get("alt", record.version.alt), "alternative text", ALT_LENGTH)
+        title = validate_single_line(changes.get("title", record.version.title), "title", TITLE_LENGTH)
+        alt = validate_single_line(changes.get("alt", record.version.alt), "alternative text", ALT_LENGTH)
         changed = await asyncio.wrap_future(self.services.store.change_words(record, title, alt))
         self.services.events.wake()
-        self.answer(json_views.figure(changed, self.base))
+        self.answer(json_views.figure_json(changed, self.base))
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self, figure_id: str) -> None:
-        record = self.get_own_figure(figure_id)
+        record = self.get_owned_figure(figure_id)
         await self.services.views.flush()
         await asyncio.wrap_future(self.services.store.delete_figures([record.id]))
         self.services.events.wake()
@@ -120,7 +120,7 @@ class FigureHandler(PrivateHandler):
         self.finish()
 
 
-class RestoreHandler(PrivateHandler):
+class RestoreHandler(AuthenticatedHandler):
     """``/api/figures/{id}/restore``: undoes a deletion."""
 
     scopes = {"POST": PUBLISH}
@@ -134,10 +134,10 @@ class RestoreHandler(PrivateHandler):
             raise NotFound("There is no deleted figure of this id that could come back.")
         record = await asyncio.wrap_future(store.restore_figure(figure_id))
         self.services.events.wake()
-        self.answer(json_views.figure(record, self.base))
+        self.answer(json_views.figure_json(record, self.base))
 
 
-class VersionsHandler(PrivateHandler):
+class VersionsHandler(AuthenticatedHandler):
     """``/api/figures/{id}/versions``."""
 
     scopes = {"GET": READ, "HEAD": READ}
@@ -145,14 +145,14 @@ class VersionsHandler(PrivateHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
-        record, base = self.get_own_figure(figure_id), self.base
+        record, base = self.get_owned_figure(figure_id), self.base
         versions = self.services.store.versions(record.id)
         self.answer({"versions": [json_views.version(record, version, base) for version in versions]})
 
     head = get
 
 
-class SourceHandler(UploadHandler):
+class SourceHandler(StreamingUploadHandler):
     """``/api/figures/{id}/versions/{n}/source``: what a version can be drawn from again, sent after it."""
 
     scopes = {"PUT": PUBLISH}
@@ -160,12 +160,12 @@ class SourceHandler(UploadHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def put(self, figure_id: str, number: str) -> None:
-        record = self.get_own_figure(figure_id, int(number))
+        record = self.get_owned_figure(figure_id, int(number))
         names = [name for name in self.request.query_arguments if name[:1] != "_" and name != "token"]
         query = {name: self.get_query_argument(name)[:_LIBRARY_LENGTH] for name in names}
         if query.pop("kind", None) != "figure":
             raise InvalidInput("A source has ?kind=figure.")
-        body = self.take_body()
+        body = self.read_body()
         if not body:
             raise InvalidInput("The source is empty.")
         store = self.services.store
@@ -175,7 +175,7 @@ class SourceHandler(UploadHandler):
         self.finish()
 
 
-class FigureBytesHandler(PrivateHandler):
+class FigureBytesHandler(AuthenticatedHandler):
     """``/figures/{id}.{ext}``: a representation for its owner, drawn again where none is stored."""
 
     scopes = {"GET": READ, "HEAD": READ}
@@ -184,23 +184,23 @@ class FigureBytesHandler(PrivateHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str, suffix: str) -> None:
         version = self.integer("version")
-        record = self.get_own_figure(figure_id, version)
+        record = self.get_owned_figure(figure_id, version)
         if suffix == "json":
-            self.answer(json_views.figure(record, self.base))
+            self.answer(json_views.figure_json(record, self.base))
             return
         row, services = get_format(suffix), self.services
         options = self.sizes(row)
         part, kept = find_stored(record, row, options), "private, no-cache"
         if part is None:
-            drawn = await self.while_connected(draw_again(services.store, services.drawing, record, options))
-            deliver(self, _delivery(record, row, digest_of(drawn.data), kept), InHand(drawn.data))
+            drawn = await self.run_until_disconnect(draw_again(services.store, services.drawing, record, options))
+            send_representation(self, _delivery(record, row, sha256_hex(drawn.data), kept), InHand(drawn.data))
             return
         if version is not None:
             kept = "private, max-age=31536000, immutable"
-        deliver(self, _delivery(record, row, part.digest, kept), services.shared.blob_cache)
+        send_representation(self, _delivery(record, row, part.digest, kept), services.shared.blob_cache)
 
     head = get
 
 
-def _delivery(record: FigureRecord, row: Format, digest: str, cache_control: str) -> Delivery:
-    return Delivery(row, digest, f"{record.id}.{row.name}", cache_control, is_public=False)
+def _delivery(record: FigureRecord, row: Format, digest: str, cache_control: str) -> RepresentationResponse:
+    return RepresentationResponse(row, digest, f"{record.id}.{row.name}", cache_control, is_public=False)

@@ -14,14 +14,14 @@ from ....model.formats import FORMATS
 from ....store.catalog import gallery_queries, links
 from ...services.rendering.request import PICTURES
 from ..http import security_headers
-from ..http.private_handler import PrivateHandler
+from ..http.private_handler import AuthenticatedHandler
 
 _SHOWN = ("png", "svg", "jpg", "webp")
 _FACT_LENGTH = 200
 
 
 @dataclass(frozen=True)
-class Pane:
+class VersionPane:
     """One version on the page: what of it is shown, and the address of its frame where that is HTML."""
 
     version: Version
@@ -33,7 +33,7 @@ class Pane:
         return self.frame is None and self.main.format.name in _SHOWN
 
 
-class FigurePageHandler(PrivateHandler):
+class FigurePageHandler(AuthenticatedHandler):
     """``/figures/{id}``: one figure, or two of its versions beside each other, with all that is known of it."""
 
     is_page = True
@@ -42,17 +42,17 @@ class FigurePageHandler(PrivateHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
-        record, services = self.get_own_figure(figure_id, self.integer("version")), self.services
+        record, services = self.get_owned_figure(figure_id, self.integer("version")), self.services
         other = self.integer("with")
         frames: list[str] = []
-        shown = [record] if other is None else [record, self.get_own_figure(figure_id, other)]
+        shown = [record] if other is None else [record, self.get_owned_figure(figure_id, other)]
         panes = [self._pane(one, frames) for one in shown]
         await services.views.flush()
         reader, versions = services.store.catalog.reader, services.store.versions(record.id)
         self.give_xsrf_cookie()
-        self.answer_page(
+        self.write_page(
             "figure.html",
-            frames=frames[0] if frames else security_headers.NOBODY,
+            frames=frames[0] if frames else security_headers.NONE,
             record=record,
             panes=panes,
             versions=versions,
@@ -64,20 +64,20 @@ class FigurePageHandler(PrivateHandler):
             ),
             can_embed=bool(self.services.settings.embed_origins),
             now=services.store.clock(),
-            formats=services.drawing.jobs.may_draw and PICTURES,
+            formats=services.drawing.jobs.maybe_available and PICTURES,
         )
 
     head = get
 
-    def _pane(self, record: FigureRecord, frames: list[str]) -> Pane:
+    def _pane(self, record: FigureRecord, frames: list[str]) -> VersionPane:
         """A document that has a picture too is shown as that; ``frames`` is told what the policy must allow."""
         parts = record.version.representations
         main = next((part for part in parts if part.format.name in _SHOWN), parts[0])
         if parts[0].format is not FORMATS["html"]:
-            return Pane(record.version, main, None)
-        address, allowed = self.frame_address(record, None)
+            return VersionPane(record.version, main, None)
+        address, allowed = self.signed_frame_url(record, None)
         frames.append(allowed)
-        return Pane(record.version, parts[0], address)
+        return VersionPane(record.version, parts[0], address)
 
 
 def _facts(version: Version) -> Iterator[tuple[str, str]]:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What all handlers share: bases, conditional requests, negotiation, templates, JSON views."""

@@ -9,16 +9,16 @@ import re
 from typing import TYPE_CHECKING
 
 from ....errors import RangeNotSatisfiable
-from .representation import Bytes, Delivery
+from .representation import Bytes, RepresentationResponse
 
 if TYPE_CHECKING:
-    from .handler import Handler
+    from .handler import FigServeHandler
 
 _OF_CONTENT = ("Content-Type", "Content-Disposition", "Accept-Ranges", "Content-Encoding")
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
-def is_fresh(handler: Handler, etag: str) -> bool:
+def is_not_modified(handler: FigServeHandler, etag: str) -> bool:
     """Whether the client has these bytes already (``If-None-Match``, compared weakly)."""
     known = handler.request.headers.get("If-None-Match")
     if known is None:
@@ -28,17 +28,17 @@ def is_fresh(handler: Handler, etag: str) -> bool:
     return etag in (tag.strip().removeprefix("W/") for tag in known.split(","))
 
 
-def deliver(handler: Handler, delivery: Delivery, cache: Bytes) -> None:
+def send_representation(handler: FigServeHandler, delivery: RepresentationResponse, cache: Bytes) -> None:
     """Finish the request with the bytes, a part of them, or the news that the client has them."""
     handler.replace_headers(delivery.headers)
-    if is_fresh(handler, delivery.etag):
+    if is_not_modified(handler, delivery.etag):
         handler.set_status(304)
         for name in _OF_CONTENT:
             handler.clear_header(name)
         handler.finish()
         return
     data = cache.get(delivery.digest)
-    part = find_range(handler, delivery.etag, len(data))
+    part = parse_range(handler, delivery.etag, len(data))
     if part is not None:
         handler.set_status(206)
         handler.set_header("Content-Range", f"bytes {part[0]}-{part[1]}/{len(data)}")
@@ -46,20 +46,20 @@ def deliver(handler: Handler, delivery: Delivery, cache: Bytes) -> None:
     handler.finish(data)
 
 
-def sends_all(handler: Handler, delivery: Delivery, cache: Bytes) -> bool:
-    """Whether ``deliver`` is about to send all of the bytes, rather than a part, or the news that the client has them.
+def sends_full_body(handler: FigServeHandler, delivery: RepresentationResponse, cache: Bytes) -> bool:
+    """Whether ``send_representation`` will send the full body, rather than a 304 or a range.
 
     What asks for a range in a way that nobody understands is sent all.
     """
-    if is_fresh(handler, delivery.etag):
+    if is_not_modified(handler, delivery.etag):
         return False
     try:
-        return find_range(handler, delivery.etag, len(cache.get(delivery.digest))) is None
+        return parse_range(handler, delivery.etag, len(cache.get(delivery.digest))) is None
     except RangeNotSatisfiable:
         return False
 
 
-def find_range(handler: Handler, etag: str, size: int) -> tuple[int, int] | None:
+def parse_range(handler: FigServeHandler, etag: str, size: int) -> tuple[int, int] | None:
     """First and last byte of the one range that is asked for; None sends all (RFC 9110 allows it for any request).
 
     Raises

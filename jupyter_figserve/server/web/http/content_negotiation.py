@@ -7,7 +7,7 @@ import re
 from ....model.formats import FORMATS
 
 
-def find_accepted(accept: str) -> list[str]:
+def negotiate_formats(accept: str) -> list[str]:
     """Names of our formats and ``json`` that an ``Accept`` header names plainly, the most wanted first.
 
     Source: RFC 9110, section 12.5.1; wildcards leave the choice to us, which is PNG.

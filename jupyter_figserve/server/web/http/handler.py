@@ -14,10 +14,10 @@ from tornado import web
 from .... import errors
 from ....model.figures import FigureRecord
 from ....model.formats import FORMATS, Format
-from ....sandbox.renderer import Options
-from ...services.addresses import Base
+from ....sandbox.renderer import DrawOptions
+from ...services.addresses import PublicBase
 from ...services.rendering.sizes import SIZE_FIELDS, read_sizes
-from ..context import Services
+from ..context import AppContext
 from . import security_headers
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ def status_of(error: errors.FigServeError) -> int:
     return next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), 500)
 
 
-class Handler(JupyterHandler):
+class FigServeHandler(JupyterHandler):
     """Base of all; concrete ones derive from ``PublicHandler`` or ``private.PrivateHandler``."""
 
     is_page: ClassVar[bool] = False
@@ -64,12 +64,12 @@ class Handler(JupyterHandler):
     """What logs say instead of the path, where the path holds a secret."""
 
     @property
-    def services(self) -> Services:
-        services: Services = self.settings["figserve"]
+    def services(self) -> AppContext:
+        services: AppContext = self.settings["figserve"]
         return services
 
     @property
-    def base(self) -> Base:
+    def base(self) -> PublicBase:
         return self.services.urls.base(self.request)
 
     def set_default_headers(self) -> None:
@@ -88,7 +88,7 @@ class Handler(JupyterHandler):
             self._headers[name] = value
 
     @property
-    def is_from_another_site(self) -> bool:
+    def is_cross_site(self) -> bool:
         """Whether another site's page made the browser ask; browsers that do not say count as a person's own hand.
 
         Source: w3.org/TR/fetch-metadata.
@@ -97,7 +97,7 @@ class Handler(JupyterHandler):
 
     _work: asyncio.Task[Any] | None = None
 
-    async def while_connected(self, work: Coroutine[Any, Any, T]) -> T:
+    async def run_until_disconnect(self, work: Coroutine[Any, Any, T]) -> T:
         """Do ``work``, which is cancelled when the client goes away; then the request ends without an answer."""
         task: asyncio.Task[T] = asyncio.ensure_future(work)
         self._work = task
@@ -156,29 +156,29 @@ class Handler(JupyterHandler):
         below = self.request.path.removeprefix(self.services.urls.prefix).count("/")
         return "/".join([".."] * (below - 1)) or "."
 
-    def answer_page(
+    def write_page(
         self,
         template: str,
         *,
-        ancestors: str = security_headers.NOBODY,
-        frames: str = security_headers.NOBODY,
+        ancestors: str = security_headers.NONE,
+        frames: str = security_headers.NONE,
         **names: Any,
     ) -> None:
         """Render one of our templates under the pages' policy."""
         cache = self._headers.get("Cache-Control")
         self.replace_headers(
-            security_headers.of_page(ancestors, frames) | {"Cache-Control": cache or "private, no-store"}
+            security_headers.page_headers(ancestors, frames) | {"Cache-Control": cache or "private, no-store"}
         )
         self.set_header("Content-Type", "text/html; charset=utf-8")
         page = self.services.templates.get_template(template)
         self.finish(page.render(base=self.base, root=self.root, **names))
 
-    def frame_address(self, record: FigureRecord, link: str | None) -> tuple[str, str]:
+    def signed_frame_url(self, record: FigureRecord, link: str | None) -> tuple[str, str]:
         """For a page that shows HTML: the frame's relative address for a minute, and the policy's source for it."""
         signed = self.services.frames.sign(record.id, record.version.number, link)
-        return f"{self.root}/frame/{signed}.html", self.frame_sources("frame")
+        return f"{self.root}/frame/{signed}.html", self.csp_frame_sources("frame")
 
-    def frame_sources(self, *folders: str) -> str:
+    def csp_frame_sources(self, *folders: str) -> str:
         """The policy's sources for frames below these paths of ours."""
         hosts = {self.request.host + self.services.urls.prefix, self.base.url.partition("://")[2]}
         return " ".join(sorted(f"{host}/{folder}/" for host in hosts for folder in folders))
@@ -219,13 +219,13 @@ class Handler(JupyterHandler):
             raise errors.InvalidInput(f"{name}={text[:40]!r} is not a whole number from {least} on.")
         return int(text)
 
-    def sizes(self, row: Format) -> Options:
+    def sizes(self, row: Format) -> DrawOptions:
         """How a figure is asked for, from the query; HTML has one form."""
         given = {name: self.words(name) for name in SIZE_FIELDS if name in self.request.query_arguments}
         # A form sends its empty fields too.
         query = {name: value for name, value in given.items() if value}
         if row is FORMATS["html"]:
-            return Options(format=row.name)
+            return DrawOptions(format=row.name)
         return read_sizes(query, row.name, self.services.settings.render)
 
     def words(self, name: str) -> str:
@@ -240,7 +240,7 @@ class Handler(JupyterHandler):
         self.set_status(status_code)
         self._set_error_headers(status_code, error)
         if self._wants_page():
-            self.answer_page("error.html", status=status_code, message=message)
+            self.write_page("error.html", status=status_code, message=message)
         else:
             self.answer({"error": message, "code": code, **self.error_details(error)}, status_code)
 
@@ -274,7 +274,7 @@ class Handler(JupyterHandler):
 _UNIMPLEMENTED = web.RequestHandler._unimplemented_method
 
 
-class PublicHandler(Handler):
+class PublicHandler(FigServeHandler):
     """Asks nobody who they are; neither a cookie nor a token makes a difference, and none is set."""
 
     def prepare(self) -> None:  # type: ignore[override]

@@ -15,13 +15,13 @@ from ....model.markdown import render_markdown
 from ....model.snippets import Snippets, image_url
 from ....model.times import rfc3339
 from ....store.catalog.sessions import Session
-from ...services.addresses import LOCAL_NOTE, Base
-from ...services.dashboards.resolver import Board, Place
-from ...services.live.registry import Target
+from ...services.addresses import LOCAL_NOTE, PublicBase
+from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
+from ...services.live.registry import LiveTarget
 from ...services.sessions.plots import Plot
 
 
-def figure(record: FigureRecord, base: Base) -> dict[str, Any]:
+def figure_json(record: FigureRecord, base: PublicBase) -> dict[str, Any]:
     version = record.version
     return {
         "id": record.id,
@@ -42,7 +42,7 @@ def figure(record: FigureRecord, base: Base) -> dict[str, Any]:
     }
 
 
-def version(record: FigureRecord, version: Version, base: Base) -> dict[str, Any]:
+def version(record: FigureRecord, version: Version, base: PublicBase) -> dict[str, Any]:
     """One of a figure's versions; the URLs are pinned to it."""
     number = version.number
     return {
@@ -58,7 +58,7 @@ def version(record: FigureRecord, version: Version, base: Base) -> dict[str, Any
     }
 
 
-def link(link: Link) -> dict[str, Any]:
+def link_json(link: Link) -> dict[str, Any]:
     """A link as lists show it: without its URL, which nobody but its maker ever saw."""
     return {
         "id": link.id,
@@ -75,13 +75,13 @@ def link(link: Link) -> dict[str, Any]:
     }
 
 
-def new_link(made: Link, record: FigureRecord, token: str, base: Base) -> dict[str, Any]:
+def created_link_json(made: Link, record: FigureRecord, token: str, base: PublicBase) -> dict[str, Any]:
     """A link at its making: the only time that its URL is shown."""
     page = base.link(token)
     main = record.version.representations[0]
     image = image_url(page, main.format.name)
     snippets = Snippets(page, image, record.heading, record.alt, main.width, main.height)
-    return link(made) | {
+    return link_json(made) | {
         "url": page,
         "image_url": image,
         "local_only": base.is_local,
@@ -90,7 +90,7 @@ def new_link(made: Link, record: FigureRecord, token: str, base: Base) -> dict[s
     }
 
 
-def session(session: Session, figures: int, plots: int, base: Base) -> dict[str, Any]:
+def session(session: Session, figures: int, plots: int, base: PublicBase) -> dict[str, Any]:
     return {
         "id": session.id,
         "kernel": session.id,
@@ -103,7 +103,7 @@ def session(session: Session, figures: int, plots: int, base: Base) -> dict[str,
     }
 
 
-def plot(plot: Plot, session: str, base: Base) -> dict[str, Any]:
+def plot(plot: Plot, session: str, base: PublicBase) -> dict[str, Any]:
     return {
         "path": plot.path,
         "url": base.plot(session, plot.path),
@@ -116,7 +116,7 @@ def plot(plot: Plot, session: str, base: Base) -> dict[str, Any]:
     }
 
 
-def dashboard(board: Board, base: Base) -> dict[str, Any]:
+def dashboard(board: ResolvedDashboard, base: PublicBase) -> dict[str, Any]:
     """A dashboard with what its panels show now."""
     record = board.record
     layout = record.layout
@@ -137,7 +137,7 @@ def dashboard(board: Board, base: Base) -> dict[str, Any]:
     }
 
 
-def panel_words(place: Place) -> dict[str, Any]:
+def panel_json(place: ResolvedPanel) -> dict[str, Any]:
     """What anybody may know who sees the panel."""
     panel = place.panel
     return {
@@ -158,7 +158,7 @@ def dashboard_link(link: DashboardLink) -> dict[str, Any]:
     return _link_with_parameters(link) | {"dashboard": link.dashboard}
 
 
-def new_dashboard_link(made: DashboardLink, board: Board, token: str, base: Base) -> dict[str, Any]:
+def new_dashboard_link(made: DashboardLink, board: ResolvedDashboard, token: str, base: PublicBase) -> dict[str, Any]:
     """A link at its making: the only time that its URL is shown."""
     page, title = base.link(token), board.record.layout.title
     image = image_url(page, "png")
@@ -194,13 +194,13 @@ def _link_with_parameters(link: LiveLink | DashboardLink) -> dict[str, Any]:
     }
 
 
-def any_link(one: Link | LiveLink | DashboardLink) -> dict[str, Any]:
+def any_link_json(one: Link | LiveLink | DashboardLink) -> dict[str, Any]:
     if isinstance(one, DashboardLink):
         return dashboard_link(one)
-    return live_link(one) if isinstance(one, LiveLink) else link(one)
+    return live_link(one) if isinstance(one, LiveLink) else link_json(one)
 
 
-def new_live_link(made: LiveLink, target: Target, token: str, base: Base) -> dict[str, Any]:
+def new_live_link(made: LiveLink, target: LiveTarget, token: str, base: PublicBase) -> dict[str, Any]:
     """A link at its making: the only time that its URL is shown."""
     page = base.link(token)
     image = image_url(page, "png")
@@ -215,7 +215,9 @@ def new_live_link(made: LiveLink, target: Target, token: str, base: Base) -> dic
     }
 
 
-def live_figure(target: Target, base: Base, *, is_busy: bool, is_detached: bool, form: str | None) -> dict[str, Any]:
+def live_figure(
+    target: LiveTarget, base: PublicBase, *, is_busy: bool, is_detached: bool, form: str | None
+) -> dict[str, Any]:
     """A live figure with the schema of its parameters; without a kernel, its address is the lasting one."""
     record, lasting = target.record, f"{base.url}/live/f/{target.record.id}"
     url = f"{base.url}/live/{target.kernel}/{quote(record.name)}" if target.kernel else lasting
@@ -249,7 +251,7 @@ def key(key: Key) -> dict[str, Any]:
 
 
 def _representation(
-    part: Representation, record: FigureRecord, base: Base, version: int | None = None
+    part: Representation, record: FigureRecord, base: PublicBase, version: int | None = None
 ) -> dict[str, Any]:
     return {
         "mimetype": part.mimetype,
@@ -262,7 +264,7 @@ def _representation(
     }
 
 
-def _panel(place: Place, base: Base) -> dict[str, Any]:
+def _panel(place: ResolvedPanel, base: PublicBase) -> dict[str, Any]:
     panel, part = place.panel, place.part
     url = image = mimetype = None
     if panel.kind == FIGURE:
@@ -278,9 +280,9 @@ def _panel(place: Place, base: Base) -> dict[str, Any]:
             query = place.target.declaration.parameters.query(panel.values)
             mimetype = "image/png"
         image = f"{url}.png" + (f"?{query}" if query else "")
-    return panel.as_json() | panel_words(place) | {"url": url, "image_url": image, "mimetype": mimetype}
+    return panel.as_json() | panel_json(place) | {"url": url, "image_url": image, "mimetype": mimetype}
 
 
-def _thumbnail_url(record: FigureRecord, base: Base) -> str | None:
+def _thumbnail_url(record: FigureRecord, base: PublicBase) -> str | None:
     thumbnail = record.version.thumbnail
     return base.bytes(record, FORMATS["png"], width=thumbnail.width) if thumbnail else None

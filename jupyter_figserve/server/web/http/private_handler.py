@@ -11,17 +11,17 @@ from tornado import web
 
 from .... import errors
 from ....model.figures import FigureRecord, Identity, is_id
-from ...services.auth.credentials import NO_KEY, Caller, find_key
-from .handler import SAFE_METHODS, Handler
+from ...services.auth.credentials import NO_KEY, Principal, find_key
+from .handler import SAFE_METHODS, FigServeHandler
 
 
-class PrivateHandler(Handler):
+class AuthenticatedHandler(FigServeHandler):
     """Asks for a login of Jupyter's (cookie or token) or one of our keys, and for a scope by method."""
 
     scopes: ClassVar[dict[str, tuple[str, ...]]] = {}
     """Which scopes allow each method; any one suffices. A method that is missing here is refused to keys."""
 
-    caller: Caller
+    caller: Principal
 
     async def prepare(self) -> None:  # type: ignore[override]
         self.current_user = self._jupyter_current_user = None
@@ -36,7 +36,7 @@ class PrivateHandler(Handler):
         else:
             await self._prepare_login()
             self._check_origin()
-            self._check_forgery()
+            self._check_csrf()
         self.caller.check(self.scopes.get(self.request.method or "", ("admin",)))
 
     async def _prepare_login(self) -> None:
@@ -58,7 +58,7 @@ class PrivateHandler(Handler):
         own = self.services.urls.public_origin
         return (own is not None and self.request.headers.get("Origin") == own) or super().check_origin()
 
-    def _check_forgery(self) -> None:
+    def _check_csrf(self) -> None:
         """See that no other site's page makes the browser of somebody logged in ask this."""
         if self.request.method not in SAFE_METHODS:
             self._check_xsrf()
@@ -80,7 +80,7 @@ class PrivateHandler(Handler):
         """
         fetch = self.request.headers
         opened = fetch.get("Sec-Fetch-Mode") == "navigate" and fetch.get("Sec-Fetch-Dest") == "document"
-        if self.is_from_another_site and not opened:
+        if self.is_cross_site and not opened:
             raise errors.Forbidden("Another site may not load this.", code="cross_site")
 
     def _check_origin(self) -> None:
@@ -95,7 +95,7 @@ class PrivateHandler(Handler):
         """See that a page whose scripts will post has the cookie, which ends with the browser, unlike the login."""
         assert self.xsrf_token
 
-    def get_own_figure(self, figure_id: str, version: int | None = None) -> FigureRecord:
+    def get_owned_figure(self, figure_id: str, version: int | None = None) -> FigureRecord:
         """The caller's figure; another owner's is as unknown as one that is not there.
 
         Raises

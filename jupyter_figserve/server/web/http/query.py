@@ -1,11 +1,11 @@
-"""TODO: what it owns."""
+"""Reads query strings and conditional headers. Server process."""
 
 from __future__ import annotations
 
-from .handler import Handler
+from .handler import FigServeHandler
 
 
-def read_query(handler: Handler, without: tuple[str, ...] = ()) -> dict[str, list[str]]:
+def read_query(handler: FigServeHandler, without: tuple[str, ...] = ()) -> dict[str, list[str]]:
     """All that a query says, in its order."""
     given = handler.request.query_arguments
     return {
@@ -15,7 +15,7 @@ def read_query(handler: Handler, without: tuple[str, ...] = ()) -> dict[str, lis
     }
 
 
-def known_etags(handler: Handler) -> list[str]:
+def known_etags(handler: FigServeHandler) -> list[str]:
     """What the client has already."""
     sent = handler.request.headers.get("If-None-Match", "")
     return [tag.strip().removeprefix("W/") for tag in sent.split(",") if tag.strip()]

@@ -1,4 +1,4 @@
-"""TODO: what it owns."""
+"""A representation as an HTTP response: its headers and where its bytes come from. Server process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Delivery:
+class RepresentationResponse:
     """What to send.
 
     Parameters
@@ -42,7 +42,7 @@ class Delivery:
     def headers(self) -> dict[str, str]:
         row = self.row
         shown = "attachment" if self.is_download else "inline"
-        values = headers.of_bytes(row, public=self.is_public) | {
+        values = headers.image_headers(row, public=self.is_public) | {
             "ETag": self.etag,
             "Cache-Control": self.cache_control,
             "Accept-Ranges": "bytes",

@@ -12,8 +12,8 @@ from functools import lru_cache
 
 from ....model.formats import Format
 
-NOBODY = "'none'"
-JSON_POLICY = f"default-src 'none'; frame-ancestors {NOBODY}"
+NONE = "'none'"
+JSON_POLICY = f"default-src 'none'; frame-ancestors {NONE}"
 _INERT = "default-src 'none'; sandbox"
 _SVG = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none';"
@@ -37,24 +37,24 @@ COMMON = {
 }
 
 
-def ancestors(origins: Sequence[str], *, own: bool = False) -> str:
+def frame_ancestors(origins: Sequence[str], *, own: bool = False) -> str:
     """The ``frame-ancestors`` of an allow-list of origins: nobody when it is empty."""
     allowed = (["'self'"] if own else []) + list(origins)
-    return " ".join(allowed) or NOBODY
+    return " ".join(allowed) or NONE
 
 
 @lru_cache(maxsize=256)
-def of_bytes(row: Format, *, public: bool) -> dict[str, str]:
+def image_headers(row: Format, *, public: bool) -> dict[str, str]:
     """For a picture or document served as itself; HTML gets no script here."""
     policy = {"svg": _SVG, "svgz": _SVG, "pdf": _PDF}.get(row.name, _INERT)
     return COMMON | {
-        "Content-Security-Policy": f"{policy}; frame-ancestors {NOBODY}",
+        "Content-Security-Policy": f"{policy}; frame-ancestors {NONE}",
         "X-Frame-Options": "DENY",
         "Cross-Origin-Resource-Policy": "cross-origin" if public else "same-origin",
     }
 
 
-def of_frame(ancestors: str, *, is_frame: bool) -> dict[str, str]:
+def frame_headers(ancestors: str, *, is_frame: bool) -> dict[str, str]:
     """For raw HTML in our wrapper's sandboxed frame; opened by itself, where the browser says so, it runs no script."""
     return COMMON | {
         "Content-Security-Policy": f"{_HTML_IN_FRAME if is_frame else _INERT}; frame-ancestors {ancestors}",
@@ -62,13 +62,13 @@ def of_frame(ancestors: str, *, is_frame: bool) -> dict[str, str]:
     }
 
 
-def of_page(ancestors: str = NOBODY, frames: str = NOBODY) -> dict[str, str]:
+def page_headers(ancestors: str = NONE, frames: str = NONE) -> dict[str, str]:
     """For our own pages: no inline script or style, no request to anybody else."""
     headers = COMMON | {
         "Content-Security-Policy": f"{_PAGE.format(frames=frames)}; frame-ancestors {ancestors}",
         "Cross-Origin-Resource-Policy": "same-origin",
     }
-    return headers | ({"X-Frame-Options": "DENY"} if ancestors == NOBODY else {})
+    return headers | ({"X-Frame-Options": "DENY"} if ancestors == NONE else {})
 
 
 JSON_HEADERS = COMMON | {

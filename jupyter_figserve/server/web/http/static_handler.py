@@ -1,4 +1,4 @@
-"""TODO: what it owns."""
+"""Serves the package's static files. Server process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class StaticHandler(PublicHandler):
             if digest_of_all == static_digest()
             else "public, max-age=0, must-revalidate"
         )
-        self.replace_headers(security_headers.of_page() | {"Cache-Control": kept})
+        self.replace_headers(security_headers.page_headers() | {"Cache-Control": kept})
         self.set_header("Content-Type", _TYPES[Path(name).suffix])
         self.set_header("ETag", f'"{digest}"')
         self.finish(data)

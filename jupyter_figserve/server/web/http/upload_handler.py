@@ -10,15 +10,15 @@ from tornado.ioloop import IOLoop
 
 from ....errors import FigServeError, InvalidInput, TooLarge
 from .handler import status_of
-from .private_handler import PrivateHandler
+from .private_handler import AuthenticatedHandler
 
-_DRAINED = 4
+_DRAIN_FACTOR = 4
 """Of what is too large, this many times the limit is still read, so that its sender hears why."""
 _UNLIMITED = 2**62
 
 
 @web.stream_request_body
-class UploadHandler(PrivateHandler):
+class StreamingUploadHandler(AuthenticatedHandler):
     """Collects a body of at most ``body_limit`` bytes that arrives within ``Settings.body_seconds``."""
 
     body_trait: ClassVar[str] = "figure_bytes"
@@ -87,9 +87,9 @@ class UploadHandler(PrivateHandler):
         if not declared.isdigit():
             raise InvalidInput("The Content-Length is not a number.")
         if self._refusal is not None and int(declared) > limit:
-            self._hang_up()
+            self._abort()
             return
-        if int(declared) > limit * (1 if self._asks_first else _DRAINED):
+        if int(declared) > limit * (1 if self._asks_first else _DRAIN_FACTOR):
             raise self._too_large()
         if self.request.connection is not None:
             # Counted here: tornado's own limit answers without a word.
@@ -105,10 +105,10 @@ class UploadHandler(PrivateHandler):
                 self._chunks.append(chunk)
             return
         self._chunks.clear()
-        if self._received > limit * (1 if self._refusal else _DRAINED) and not self._finished:
-            self._hang_up(self._too_large(), 413)
+        if self._received > limit * (1 if self._refusal else _DRAIN_FACTOR) and not self._finished:
+            self._abort(self._too_large(), 413)
 
-    def take_body(self) -> bytes:
+    def read_body(self) -> bytes:
         """All of it, once.
 
         Raises
@@ -142,9 +142,9 @@ class UploadHandler(PrivateHandler):
         if not self._finished:
             seconds = self.services.settings.body_seconds
             text = f"The body took longer than {seconds:g} s to arrive."
-            self._hang_up(InvalidInput(text, code="body_timeout"), 408)
+            self._abort(InvalidInput(text, code="body_timeout"), 408)
 
-    def _hang_up(self, error: FigServeError | None = None, status: int = 400) -> None:
+    def _abort(self, error: FigServeError | None = None, status: int = 400) -> None:
         """End the connection, with an answer where none was given yet."""
         self._stop_clock()
         if self._refusal is not None or error is None:

@@ -12,12 +12,12 @@ from ....errors import Conflict, Forbidden, InvalidInput
 from ....model.dashboards import DashboardLink
 from ....model.links import DEFAULT_LINK_LIFE, check_label, hash_secret, new_link_id, new_token
 from ....model.parameters import Parameters
-from ....store.catalog.parameter_links import ONTO_DASHBOARDS
-from ...services.dashboards.resolver import Board, find_board
-from ..context import Services
+from ....store.catalog.parameter_links import DASHBOARD_LINKS
+from ...services.dashboards.resolver import ResolvedDashboard, resolve_dashboard
+from ..context import AppContext
 from ..dashboards.handlers import DashboardBase
 from ..http import json_views
-from .handlers import EITHER, read_expiry
+from .handlers import EITHER, parse_expiry_argument
 
 _FIELDS = ("expires", "label", "audience", "lock", "allow")
 
@@ -32,7 +32,7 @@ class DashboardLinksHandler(DashboardBase):
     async def get(self, dashboard_id: str) -> None:
         record = self.get_own_dashboard(dashboard_id)
         await self.services.views.flush()
-        found = ONTO_DASHBOARDS.of(self.services.store.catalog.reader, record.id)
+        found = DASHBOARD_LINKS.of(self.services.store.catalog.reader, record.id)
         self.answer({"links": [json_views.dashboard_link(link) for link in found]})
 
     head = get
@@ -41,14 +41,14 @@ class DashboardLinksHandler(DashboardBase):
     @authorized(action="write", resource="figserve")
     async def post(self, dashboard_id: str) -> None:
         record, services, token = self.get_own_dashboard(dashboard_id), self.services, new_token()
-        board = find_board(services, record)
+        board = resolve_dashboard(services, record)
         _check_switches(services, board)
         link = _read_link(self.json_body(_FIELDS), board, services, hash_secret(token))
         await asyncio.wrap_future(services.store.add_link(link))
         self.answer(json_views.new_dashboard_link(link, board, token, self.base), 201)
 
 
-def _check_switches(services: Services, board: Board) -> None:
+def _check_switches(services: AppContext, board: ResolvedDashboard) -> None:
     if not services.settings.allow_public_shares:
         raise Forbidden(
             "Links that open without login are switched off here; an admin can allow them"
@@ -63,7 +63,7 @@ def _check_switches(services: Services, board: Board) -> None:
         )
 
 
-def _read_link(body: dict[str, Any], board: Board, services: Services, token_hash: str) -> DashboardLink:
+def _read_link(body: dict[str, Any], board: ResolvedDashboard, services: AppContext, token_hash: str) -> DashboardLink:
     if body.get("audience") not in (None, "link"):
         raise Conflict('Only a JupyterHub knows people and groups; here the audience is "link".', code="no_hub")
     lock, allow, now = body.get("lock") or {}, body.get("allow") or [], services.store.clock()
@@ -74,14 +74,14 @@ def _read_link(body: dict[str, Any], board: Board, services: Services, token_has
         token_hash=token_hash,
         dashboard=board.record.id,
         created=now,
-        expires=read_expiry(body.get("expires", DEFAULT_LINK_LIFE), services.settings, now, now),
+        expires=parse_expiry_argument(body.get("expires", DEFAULT_LINK_LIFE), services.settings, now, now),
         label=check_label(body.get("label")),
         locked=_check_lock(lock, allow, board),
         allowed=tuple(dict.fromkeys(allow)),
     )
 
 
-def _check_lock(lock: dict[str, Any], allow: list[str], board: Board) -> dict[str, Any]:
+def _check_lock(lock: dict[str, Any], allow: list[str], board: ResolvedDashboard) -> dict[str, Any]:
     """The locked values, as each of the live figures that have the parameter would take them.
 
     Raises

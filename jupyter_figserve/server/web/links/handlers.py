@@ -16,20 +16,20 @@ from ....model.links import DEFAULT_LINK_LIFE, Link, check_label, find_token, ha
 from ....model.live import LiveLink
 from ....model.times import parse_expiry
 from ....store.catalog import dashboards, links, live_figures
-from ....store.catalog.pagination import LIMIT, MOST, write_cursor
-from ....store.catalog.parameter_links import ONTO_DASHBOARDS, ONTO_LIVE
+from ....store.catalog.pagination import DEFAULT_LIMIT, MAX_LIMIT, encode_cursor
+from ....store.catalog.parameter_links import DASHBOARD_LINKS, LIVE_LINKS
 from ...services.rendering.request import get_picture_format
 from ...services.rendering.sizes import SIZE_FIELDS, query_of_sizes, read_sizes
-from ..context import Settings
+from ..context import HandlerConfig
 from ..http import json_views
-from ..http.private_handler import PrivateHandler
+from ..http.private_handler import AuthenticatedHandler
 
 PUBLISH, EITHER = ("publish",), ("read", "publish")
 _FIELDS = ("expires", "label", "views", "version", "audience", "users", "groups", "lock", "allow")
-_MOST_VIEWS = 1_000_000
+_MAX_VIEWS = 1_000_000
 
 
-class FigureLinksHandler(PrivateHandler):
+class FigureLinksHandler(AuthenticatedHandler):
     """``/api/figures/{id}/links``."""
 
     scopes = {"GET": EITHER, "HEAD": EITHER, "POST": PUBLISH}
@@ -37,17 +37,17 @@ class FigureLinksHandler(PrivateHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
-        record = self.get_own_figure(figure_id)
+        record = self.get_owned_figure(figure_id)
         await self.services.views.flush()
         found = links.of_figure(self.services.store.catalog.reader, record.id)
-        self.answer({"links": [json_views.link(link) for link in found]})
+        self.answer({"links": [json_views.link_json(link) for link in found]})
 
     head = get
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, figure_id: str) -> None:
-        record = self.get_own_figure(figure_id)
+        record = self.get_owned_figure(figure_id)
         settings, store, token = self.services.settings, self.services.store, new_token()
         if not settings.allow_public_shares:
             raise Forbidden(
@@ -58,10 +58,10 @@ class FigureLinksHandler(PrivateHandler):
         link = _read_link(self.json_body(_FIELDS), record, settings, store.clock(), hash_secret(token))
         shown = store.get_figure(record.id, link.version) if link.version else record
         await asyncio.wrap_future(store.add_link(link))
-        self.answer(json_views.new_link(link, shown, token, self.base), 201)
+        self.answer(json_views.created_link_json(link, shown, token, self.base), 201)
 
 
-class LinksHandler(PrivateHandler):
+class LinksHandler(AuthenticatedHandler):
     """``/api/links``."""
 
     scopes = {"GET": EITHER, "HEAD": EITHER}
@@ -70,17 +70,17 @@ class LinksHandler(PrivateHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         await self.services.views.flush()
-        limit = min(self.integer("limit", LIMIT) or LIMIT, MOST)
+        limit = min(self.integer("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
         owner = None if "admin" in self.caller.scopes and not self.caller.is_login else self.caller.owner
         reader, cursor = self.services.store.catalog.reader, self.get_query_argument("cursor", None)
         found = links.list_of_owner(reader, owner, self.get_query_argument("figure", None), limit + 1, cursor)
-        following = write_cursor(found[limit - 1].created, found[limit - 1].id) if len(found) > limit else None
-        self.answer({"links": [json_views.link(link) for link in found[:limit]], "next": following})
+        following = encode_cursor(found[limit - 1].created, found[limit - 1].id) if len(found) > limit else None
+        self.answer({"links": [json_views.link_json(link) for link in found[:limit]], "next": following})
 
     head = get
 
 
-class FindLinkHandler(PrivateHandler):
+class FindLinkHandler(AuthenticatedHandler):
     """``/api/links/find``: which link a URL is, for who has the URL and wants to revoke it."""
 
     scopes = {"POST": PUBLISH}
@@ -95,13 +95,13 @@ class FindLinkHandler(PrivateHandler):
             raise InvalidInput("Give url as the link's URL, which ends in /f/ and 32 letters, digits, - and _.")
         store = self.services.store
         reader = store.catalog.reader
-        link = links.find_by_token(reader, token) or ONTO_DASHBOARDS.find_by_token(reader, token)
+        link = links.find_by_token(reader, token) or DASHBOARD_LINKS.find_by_token(reader, token)
         if link is None:
             raise NotFound("There is no such link.")
-        self.answer(json_views.any_link(_own_any_link(self, link.id)))
+        self.answer(json_views.any_link_json(get_owned_link(self, link.id)))
 
 
-class LinkHandler(PrivateHandler):
+class LinkHandler(AuthenticatedHandler):
     """``/api/links/{id}``."""
 
     scopes = {"GET": EITHER, "HEAD": EITHER, "PATCH": PUBLISH, "DELETE": PUBLISH}
@@ -110,14 +110,14 @@ class LinkHandler(PrivateHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, link_id: str) -> None:
         await self.services.views.flush()
-        self.answer(json_views.any_link(_own_any_link(self, link_id)))
+        self.answer(json_views.any_link_json(get_owned_link(self, link_id)))
 
     head = get
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def patch(self, link_id: str) -> None:
-        link = _own_any_link(self, link_id)
+        link = get_owned_link(self, link_id)
         settings, store = self.services.settings, self.services.store
         body = self.json_body(("paused", "expires", "label"))
         changes: dict[str, Any] = {}
@@ -126,23 +126,23 @@ class LinkHandler(PrivateHandler):
                 raise InvalidInput("paused is true or false.")
             changes["paused"] = body["paused"]
         if "expires" in body:
-            changes["expires"] = read_expiry(body["expires"], settings, store.clock(), link.created)
+            changes["expires"] = parse_expiry_argument(body["expires"], settings, store.clock(), link.created)
         if "label" in body:
             changes["label"] = check_label(body["label"])
         changed = await asyncio.wrap_future(store.change_link(link, changes))
         self.services.events.wake()
-        self.answer(json_views.any_link(changed))
+        self.answer(json_views.any_link_json(changed))
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self, link_id: str) -> None:
-        await asyncio.wrap_future(self.services.store.revoke_link(_own_any_link(self, link_id)))
+        await asyncio.wrap_future(self.services.store.revoke_link(get_owned_link(self, link_id)))
         self.services.events.wake()
         self.set_status(204)
         self.finish()
 
 
-class LinkSizesHandler(PrivateHandler):
+class LinkSizesHandler(AuthenticatedHandler):
     """``/api/links/{id}/sizes``: signs a size, so that the link shows the figure in it too."""
 
     scopes = {"POST": PUBLISH}
@@ -158,7 +158,7 @@ class LinkSizesHandler(PrivateHandler):
         self.answer({"format": row.name, "query": urlencode([*asked, ("sig", signature)])}, 201)
 
 
-def _own_link(handler: PrivateHandler, link_id: str) -> Link:
+def _own_link(handler: AuthenticatedHandler, link_id: str) -> Link:
     store = handler.services.store
     link = links.find(store.catalog.reader, link_id)
     record = store.find_figure(link.figure) if link else None
@@ -167,20 +167,22 @@ def _own_link(handler: PrivateHandler, link_id: str) -> Link:
     return link
 
 
-def _own_any_link(handler: PrivateHandler, link_id: str) -> Link | LiveLink | DashboardLink:
+def get_owned_link(handler: AuthenticatedHandler, link_id: str) -> Link | LiveLink | DashboardLink:
     reader = handler.services.store.catalog.reader
-    onto_board = ONTO_DASHBOARDS.find(reader, link_id)
+    onto_board = DASHBOARD_LINKS.find(reader, link_id)
     board = dashboards.find(reader, onto_board.dashboard) if onto_board else None
     if onto_board is not None and board is not None and handler.caller.may_see(board.owner):
         return onto_board
-    onto_live = ONTO_LIVE.find(reader, link_id)
+    onto_live = LIVE_LINKS.find(reader, link_id)
     shown = live_figures.find(reader, onto_live.live) if onto_live else None
     if onto_live is not None and shown is not None and handler.caller.may_see(shown.owner):
         return onto_live
     return _own_link(handler, link_id)
 
 
-def _read_link(body: dict[str, Any], record: FigureRecord, settings: Settings, now: float, token_hash: str) -> Link:
+def _read_link(
+    body: dict[str, Any], record: FigureRecord, settings: HandlerConfig, now: float, token_hash: str
+) -> Link:
     for field in ("lock", "allow"):
         if body.get(field):
             raise InvalidInput(f"{field} is for live figures; this one has no parameters.")
@@ -194,14 +196,14 @@ def _read_link(body: dict[str, Any], record: FigureRecord, settings: Settings, n
         token_hash=token_hash,
         figure=record.id,
         created=now,
-        expires=read_expiry(body.get("expires", DEFAULT_LINK_LIFE), settings, now, now),
+        expires=parse_expiry_argument(body.get("expires", DEFAULT_LINK_LIFE), settings, now, now),
         version=_read_count(body.get("version"), "version"),
         label=check_label(body.get("label")),
         views=_read_count(body.get("views"), "views"),
     )
 
 
-def read_expiry(value: object, settings: Settings, now: float, created: float) -> float | None:
+def parse_expiry_argument(value: object, settings: HandlerConfig, now: float, created: float) -> float | None:
     expires = parse_expiry(DEFAULT_LINK_LIFE if value is None else value, now)
     longest = settings.link_max_age
     if longest is not None and (expires is None or expires > created + longest + 1):
@@ -214,6 +216,6 @@ def read_expiry(value: object, settings: Settings, now: float, created: float) -
 def _read_count(value: object, name: str) -> int | None:
     if value is None:
         return None
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MOST_VIEWS:
-        raise InvalidInput(f"{name} is a whole number from 1 to {_MOST_VIEWS:,}.")
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MAX_VIEWS:
+        raise InvalidInput(f"{name} is a whole number from 1 to {_MAX_VIEWS:,}.")
     return value

@@ -12,7 +12,7 @@ from ....model.dashboards import DashboardLink
 from ....model.formats import FORMATS
 from ....model.links import is_token
 from ....model.snippets import Snippets, image_url
-from ...services.links.resolver import LinkGone, Shared
+from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ..http import security_headers
 from ..http.handler import PublicHandler
 from . import public_dashboard
@@ -34,10 +34,10 @@ class FrameHandler(PublicHandler):
             self.services.guesses.note(self.request.remote_ip or "")
             raise
         data = self._find(figure, version)
-        origins = security_headers.ancestors(self.services.settings.embed_origins, own=True)
+        origins = security_headers.frame_ancestors(self.services.settings.embed_origins, own=True)
         in_frame = self.request.headers.get("Sec-Fetch-Dest", self._silent()) == "iframe"
         self.replace_headers(
-            security_headers.of_frame(origins, is_frame=in_frame) | {"Cache-Control": "private, no-store"}
+            security_headers.frame_headers(origins, is_frame=in_frame) | {"Cache-Control": "private, no-store"}
         )
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.finish(data)
@@ -83,21 +83,21 @@ class OEmbedHandler(PublicHandler):
         token = self._find_token()
         try:
             if not is_token(token):
-                raise LinkGone
+                raise LinkNotFound
             shared = self.services.shared.find(token)
             if isinstance(shared, DashboardLink):
                 self._answer_board(shared, token)
-            elif isinstance(shared, Shared) and self.services.views.has_left(shared.link, self.request):
+            elif isinstance(shared, ResolvedLink) and self.services.views.has_left(shared.link, self.request):
                 self._answer_figure(shared, token)
             else:
-                raise LinkGone
-        except LinkGone:
+                raise LinkNotFound
+        except LinkNotFound:
             self.services.guesses.note(self.request.remote_ip or "")
             raise
 
     head = get
 
-    def _answer_figure(self, shared: Shared, token: str) -> None:
+    def _answer_figure(self, shared: ResolvedLink, token: str) -> None:
         part, record, url = shared.picture, shared.record, self.base.link(token)
         wanted = self.integer("maxwidth"), self.integer("maxheight")
         told = self._begin(record.heading, cache_seconds(shared.link, self.services))
@@ -120,7 +120,7 @@ class OEmbedHandler(PublicHandler):
         services, url = self.services, self.base.link(token)
         board = public_dashboard.find_shared(services, link)
         if board is None:
-            raise LinkGone
+            raise LinkNotFound
         width, height = _fit(1_000, 750, self.integer("maxwidth"), self.integer("maxheight"))
         title, kept = board.record.layout.title, public_dashboard.cache_control(link, services)
         frame = Snippets(url, url, title, title, width, height).iframe

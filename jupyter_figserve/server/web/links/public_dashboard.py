@@ -11,30 +11,30 @@ from ....model.links import Link
 from ....model.live import LiveLink
 from ....model.parameters import Parameters
 from ....store.catalog import dashboards
-from ...services.dashboards.resolver import Board, Place, find_board
-from ...services.dashboards.watch import Viewer
+from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel, resolve_dashboard
+from ...services.dashboards.watch import StreamSubscriber
 from ..dashboards import page, preview
-from ..dashboards.stream import open_viewer
+from ..dashboards.stream import subscribe_dashboard
 from ..http import json_views, security_headers
 from ..http.query import read_query
 from . import public_live
 
 if TYPE_CHECKING:
-    from ..context import Services
-    from ..http.handler import Handler
+    from ..context import AppContext
+    from ..http.handler import FigServeHandler
 
 
-def find_shared(services: Services, link: DashboardLink) -> Board | None:
+def find_shared(services: AppContext, link: DashboardLink) -> ResolvedDashboard | None:
     """The dashboard of a link, None when it is gone, or has live panels where these are switched off."""
     record = dashboards.find(services.store.catalog.reader, link.dashboard)
     if record is None:
         return None
-    board = find_board(services, record)
+    board = resolve_dashboard(services, record)
     is_off = not services.settings.allow_public_live and any(place.target for place in board.places)
     return None if is_off else board
 
 
-def is_open(services: Services, link_id: str, token: str) -> bool:
+def is_open(services: AppContext, link_id: str, token: str) -> bool:
     """Whether a link that was open when a stream began is so now."""
     try:
         link = services.shared.find(token)
@@ -43,13 +43,19 @@ def is_open(services: Services, link_id: str, token: str) -> bool:
     return isinstance(link, DashboardLink) and link.id == link_id
 
 
-async def answer_shared(
-    handler: Handler, link: DashboardLink, board: Board, token: str, suffix: str | None, *, embedded: bool
+async def send_shared_dashboard(
+    handler: FigServeHandler,
+    link: DashboardLink,
+    board: ResolvedDashboard,
+    token: str,
+    suffix: str | None,
+    *,
+    embedded: bool,
 ) -> None:
     """Show the whole: its page, its frame, its picture, or what strangers may know of it."""
     services = handler.services
     query = read_query(handler) if suffix is None else {}
-    state = page.State(board, query, link.allowed, link.locked)
+    state = page.ControlState(board, query, link.allowed, link.locked)
     if suffix is None:
         _answer_page(handler, link, state, token, embedded=embedded)
     elif suffix == "json":
@@ -67,18 +73,18 @@ async def answer_shared(
     note(handler, link)
 
 
-def note(handler: Handler, link: DashboardLink) -> None:
+def note(handler: FigServeHandler, link: DashboardLink) -> None:
     """Count a view."""
     if handler.request.method == "GET" and handler.get_status() == 200:
         handler.services.views.note(link, handler.request)
 
 
-def as_link(link: DashboardLink, place: Place) -> Link:
+def as_link(link: DashboardLink, place: ResolvedPanel) -> Link:
     """What a link grants of a panel with a figure, as a link onto that figure would."""
     return Link(link.id, link.token_hash, place.panel.target, link.created, link.expires, place.panel.version)
 
 
-def as_live_link(link: DashboardLink, place: Place) -> LiveLink:
+def as_live_link(link: DashboardLink, place: ResolvedPanel) -> LiveLink:
     """What a link grants of a live panel, as a link onto that live figure would."""
     names = place.parameters.names
     locked = {name: value for name, value in link.locked.items() if name in names}
@@ -93,29 +99,34 @@ def as_live_link(link: DashboardLink, place: Place) -> LiveLink:
     )
 
 
-async def answer_live_panel(
-    handler: Handler, link: DashboardLink, board: Board, place: Place, token: str, suffix: str
+async def send_live_panel(
+    handler: FigServeHandler,
+    link: DashboardLink,
+    board: ResolvedDashboard,
+    place: ResolvedPanel,
+    token: str,
+    suffix: str,
 ) -> None:
     """A live panel's picture, frame or record, in what the link allows."""
     assert place.target is not None
     if suffix == "json":
-        state = page.State(board, {}, link.allowed, link.locked)
+        state = page.ControlState(board, {}, link.allowed, link.locked)
         handler.answer(_panel(state, place, handler.base.link(token)))
     else:
-        await public_live.answer_picture(handler, as_live_link(link, place), place.target, suffix)
+        await public_live.send_live_image(handler, as_live_link(link, place), place.target, suffix)
     note(handler, link)
 
 
-def open_shared(services: Services, link: DashboardLink, token: str, seen: int | None) -> Viewer | None:
+def open_shared(services: AppContext, link: DashboardLink, token: str, seen: int | None) -> StreamSubscriber | None:
     """A viewer of what a link shows; None where there is nothing."""
     board, link_id = find_shared(services, link), link.id
     if board is None:
         return None
-    viewer = Viewer(link.dashboard, link_address, lambda: is_open(services, link_id, token))
-    return open_viewer(services, board, viewer, seen)
+    viewer = StreamSubscriber(link.dashboard, link_address, lambda: is_open(services, link_id, token))
+    return subscribe_dashboard(services, board, viewer, seen)
 
 
-def link_address(place: Place) -> str:
+def link_address(place: ResolvedPanel) -> str:
     """Of a panel's picture, relative to ``f/{token}/events``: the same for all links."""
     if place.target is not None:
         return f"{place.name}.png"
@@ -125,7 +136,7 @@ def link_address(place: Place) -> str:
     return f"{place.name}.{row}?{query}"
 
 
-def cache_seconds(link: DashboardLink, services: Services) -> int:
+def cache_seconds(link: DashboardLink, services: AppContext) -> int:
     """How long caches may keep what a link shows: never past its end."""
     seconds = services.settings.link_cache_seconds
     if link.expires is not None:
@@ -133,23 +144,27 @@ def cache_seconds(link: DashboardLink, services: Services) -> int:
     return seconds
 
 
-def cache_control(link: DashboardLink, services: Services) -> str:
+def cache_control(link: DashboardLink, services: AppContext) -> str:
     seconds = cache_seconds(link, services)
     return f"public, max-age={seconds}" if seconds else "private, no-store"
 
 
-def _answer_page(handler: Handler, link: DashboardLink, state: page.State, token: str, *, embedded: bool) -> None:
+def _answer_page(
+    handler: FigServeHandler, link: DashboardLink, state: page.ControlState, token: str, *, embedded: bool
+) -> None:
     services = handler.services
     here = f"{handler.root}/f/{token}"
-    view = page.make_view(state, _addresses(handler, link, here), address=here)
+    view = page.build_page(state, _addresses(handler, link, here), address=here)
     shown = ", ".join(place.heading for place in state.board.places if place.heading)
     handler.set_status(400 if view.fault else 200)
     handler.set_header("Cache-Control", "private, no-store" if view.is_signed else cache_control(link, services))
     handler.set_header("Vary", "Accept")
-    handler.answer_page(
+    handler.write_page(
         "share_dashboard.html",
-        ancestors=security_headers.ancestors(services.settings.embed_origins) if embedded else security_headers.NOBODY,
-        frames=handler.frame_sources(*view.folders) or security_headers.NOBODY,
+        ancestors=security_headers.frame_ancestors(services.settings.embed_origins)
+        if embedded
+        else security_headers.NONE,
+        frames=handler.csp_frame_sources(*view.folders) or security_headers.NONE,
         view=view,
         link=link,
         url=handler.base.link(token),
@@ -159,21 +174,21 @@ def _answer_page(handler: Handler, link: DashboardLink, state: page.State, token
     )
 
 
-def _addresses(handler: Handler, link: DashboardLink, here: str) -> page.Addresses:
+def _addresses(handler: FigServeHandler, link: DashboardLink, here: str) -> page.PanelUrls:
     services = handler.services
 
-    def frame(place: Place) -> str:
+    def frame(place: ResolvedPanel) -> str:
         assert place.figure is not None
-        return handler.frame_address(place.figure, link.id)[0]
+        return handler.signed_frame_url(place.figure, link.id)[0]
 
-    def dense(place: Place, dpi: float) -> str | None:
-        if not services.drawing.jobs.may_draw:
+    def dense(place: ResolvedPanel, dpi: float) -> str | None:
+        if not services.drawing.jobs.maybe_available:
             return None
         # Of a size that the page itself asks for, in the way of those that owners have signed.
         asked = [("dpi", f"{dpi:g}")]
         return urlencode([*asked, ("sig", services.url_signer.sign("link", link.id, "png", asked))])
 
-    return page.Addresses(
+    return page.PanelUrls(
         picture=lambda place: f"{here}/{place.name}",
         frame=frame,
         folder="f",
@@ -183,7 +198,7 @@ def _addresses(handler: Handler, link: DashboardLink, here: str) -> page.Address
     )
 
 
-def _stored(place: Place) -> tuple[str, str]:
+def _stored(place: ResolvedPanel) -> tuple[str, str]:
     """Suffix and query of a figure's picture; the version is for caches alone, a link shows what it shows."""
     assert place.figure is not None
     assert place.part is not None
@@ -192,7 +207,7 @@ def _stored(place: Place) -> tuple[str, str]:
     return place.part.format.name, query
 
 
-def _described(handler: Handler, state: page.State, token: str) -> dict[str, object]:
+def _described(handler: FigServeHandler, state: page.ControlState, token: str) -> dict[str, object]:
     """The dashboard as strangers may know it: no owner, notebook, session or id."""
     base, record = handler.base, state.board.record
     rows = [[_panel(state, place, base.link(token)) for place in row] for row in state.board.rows]
@@ -203,9 +218,9 @@ def _words(record: DashboardRecord) -> dict[str, object]:
     return {"name": record.name, "title": record.layout.title, "version": record.version}
 
 
-def _panel(state: page.State, place: Place, url: str) -> dict[str, object]:
+def _panel(state: page.ControlState, place: ResolvedPanel, url: str) -> dict[str, object]:
     movable: Parameters = state.movable(place)
     suffix = place.part.format.name if place.part else "png"
-    shown = json_views.panel_words(place) | {"schema": movable.schema() if place.target else None}
+    shown = json_views.panel_json(place) | {"schema": movable.schema() if place.target else None}
     has_image = place.part is not None or place.target is not None
     return shown | {"image_url": f"{url}/{place.name}.{suffix}" if has_image else None}

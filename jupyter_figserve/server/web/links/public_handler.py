@@ -12,24 +12,24 @@ from jupyter_server.prometheus.log_functions import prometheus_log_method
 
 from ....errors import CodeFailed, Forbidden, OutputInvalid
 from ....model.dashboards import DashboardLink
-from ....model.figures import digest_of
+from ....model.figures import sha256_hex
 from ....model.formats import FORMATS, Format, get_format, get_format_of_mimetype
 from ....model.links import Link, is_token
 from ....model.live import LiveLink
 from ....model.snippets import Snippets, image_url
-from ...services.dashboards.resolver import Board
-from ...services.dashboards.watch import Viewer
+from ...services.dashboards.resolver import ResolvedDashboard
+from ...services.dashboards.watch import StreamSubscriber
 from ...services.figures.redraw import check_redrawable, draw_again, find_stored
-from ...services.links.resolver import LinkGone, Shared
+from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.links.view_counter import is_robot
 from ...services.rendering.request import PICTURES
 from ...services.rendering.sizes import SIZE_FIELDS
-from ..context import Services
+from ..context import AppContext
 from ..dashboards.stream import send_stream
 from ..http import json_views, security_headers
-from ..http.conditional_get import deliver, sends_all
+from ..http.conditional_get import send_representation, sends_full_body
 from ..http.handler import PublicHandler
-from ..http.representation import Bytes, Delivery, InHand
+from ..http.representation import Bytes, InHand, RepresentationResponse
 from . import public_dashboard, public_live
 
 _ADDRESS = re.compile(
@@ -38,7 +38,7 @@ _ADDRESS = re.compile(
 )
 
 
-def cache_seconds(link: Link, services: Services) -> int:
+def cache_seconds(link: Link, services: AppContext) -> int:
     """How long caches may keep what a link shows: never past its end."""
     if not link.is_cacheable:
         return 0
@@ -48,17 +48,17 @@ def cache_seconds(link: Link, services: Services) -> int:
     return seconds
 
 
-def cache_control(link: Link, services: Services) -> str:
+def cache_control(link: Link, services: AppContext) -> str:
     return f"public, max-age={cache_seconds(link, services)}" if link.is_cacheable else "private, no-store"
 
 
-class LinkHandler(PublicHandler):
+class PublicLinkHandler(PublicHandler):
     """``/f/{token}``, ``/f/{token}.{ext}`` and ``/f/{token}/embed``, and of dashboards ``/f/{token}/{place}.{ext}`` and
     ``/f/{token}/events``: one handler, so that misses are all alike."""
 
     is_page = True
     redacted_path = "/f/[secret]"
-    _viewer: Viewer | None = None
+    _viewer: StreamSubscriber | None = None
 
     def set_default_headers(self) -> None:
         """None: whatever finishes a request here brings its own whole table."""
@@ -76,18 +76,18 @@ class LinkHandler(PublicHandler):
         token, part = (match["token"], match["part"]) if match else ("", None)
         try:
             if match is None or not is_token(token):
-                raise LinkGone
+                raise LinkNotFound
             shared = self.services.shared.find(token)
             if isinstance(shared, DashboardLink):
                 await self._send_board(shared, match)
                 return
             if match["place"] is not None or part == "events":
-                raise LinkGone
+                raise LinkNotFound
             if isinstance(shared, LiveLink):
                 await self._send_live(shared, match)
                 return
             if not self.services.views.has_left(shared.link, self.request):
-                raise LinkGone
+                raise LinkNotFound
             if match["suffix"] is None:
                 await self._send_page(shared, token, embedded=part is not None)
             elif match["suffix"] == "json":
@@ -95,7 +95,7 @@ class LinkHandler(PublicHandler):
                 self._send_record(shared, token)
             else:
                 await self._send_bytes(shared, token, match["suffix"])
-        except LinkGone:
+        except LinkNotFound:
             self.services.guesses.note(self.request.remote_ip or "")
             raise
 
@@ -108,9 +108,9 @@ class LinkHandler(PublicHandler):
 
     async def _send_live(self, link: LiveLink, match: re.Match[str]) -> None:
         if not self.services.settings.allow_public_live:
-            raise LinkGone
+            raise LinkNotFound
         embedded = match["part"] is not None
-        await public_live.answer_shared(self, link, match["token"], match["suffix"], embedded=embedded)
+        await public_live.send_shared_dashboard(self, link, match["token"], match["suffix"], embedded=embedded)
 
     async def _send_board(self, link: DashboardLink, match: re.Match[str]) -> None:
         """A dashboard, or a panel of it, which is all that its link shows."""
@@ -118,40 +118,40 @@ class LinkHandler(PublicHandler):
         if match["part"] == "events":
             self._viewer = public_dashboard.open_shared(services, link, token, self.integer("version"))
             if self._viewer is None:
-                raise LinkGone
+                raise LinkNotFound
             await send_stream(self, self._viewer)
             return
         board = public_dashboard.find_shared(services, link)
         if board is None:
-            raise LinkGone
+            raise LinkNotFound
         if match["place"] is None:
             embedded = match["part"] == "embed"
-            await public_dashboard.answer_shared(self, link, board, token, match["suffix"], embedded=embedded)
+            await public_dashboard.send_shared_dashboard(self, link, board, token, match["suffix"], embedded=embedded)
         else:
             await self._send_panel(link, board, match)
 
-    async def _send_panel(self, link: DashboardLink, board: Board, match: re.Match[str]) -> None:
+    async def _send_panel(self, link: DashboardLink, board: ResolvedDashboard, match: re.Match[str]) -> None:
         place, token, suffix = board.find(match["place"]), match["token"], match["of_place"]
         if place is not None and place.target is not None:
-            await public_dashboard.answer_live_panel(self, link, board, place, token, suffix)
+            await public_dashboard.send_live_panel(self, link, board, place, token, suffix)
         elif place is not None and place.figure is not None and suffix != "json":
-            await self._send_bytes(Shared(public_dashboard.as_link(link, place), place.figure), token, suffix)
+            await self._send_bytes(ResolvedLink(public_dashboard.as_link(link, place), place.figure), token, suffix)
         else:
-            raise LinkGone
+            raise LinkNotFound
 
-    async def _send_bytes(self, shared: Shared, token: str, suffix: str) -> None:
+    async def _send_bytes(self, shared: ResolvedLink, token: str, suffix: str) -> None:
         row = get_format(suffix)
         if row is FORMATS["html"] and shared.record.version.find_representation(row) is not None:
             await self._send_page(shared, token, embedded=True, as_html=True)
             return
         delivery, held = self._stored(shared, row) or await self._drawn(shared, row)
-        if shared.link.views is not None and sends_all(self, delivery, held):
+        if shared.link.views is not None and sends_full_body(self, delivery, held):
             await self._use_limited(shared.link)
-        deliver(self, delivery, held)
+        send_representation(self, delivery, held)
         if shared.link.views is None and self.get_status() == 200 and self.request.method == "GET":
             self.services.views.note(shared.link, self.request)
 
-    def _stored(self, shared: Shared, row: Format) -> tuple[Delivery, Bytes] | None:
+    def _stored(self, shared: ResolvedLink, row: Format) -> tuple[RepresentationResponse, Bytes] | None:
         """What is stored as it is asked for; the usual request, without sizes, finds it made."""
         kept, blobs = cache_control(shared.link, self.services), self.services.shared.blob_cache
         if not self.request.query:
@@ -161,12 +161,12 @@ class LinkHandler(PublicHandler):
         part = find_stored(shared.record, row, self.sizes(row))
         if part is None:
             return None
-        made = Delivery(row, part.digest, f"{shared.record.id}.{row.name}", kept, is_public=True)
+        made = RepresentationResponse(row, part.digest, f"{shared.record.id}.{row.name}", kept, is_public=True)
         if not self.request.query:
             shared.deliveries[row.name] = made
         return made, blobs
 
-    async def _drawn(self, shared: Shared, row: Format) -> tuple[Delivery, Bytes]:
+    async def _drawn(self, shared: ResolvedLink, row: Format) -> tuple[RepresentationResponse, Bytes]:
         """What has to be drawn, in one of the sizes that this server grants, or in one that the owner signed.
 
         Raises
@@ -179,12 +179,14 @@ class LinkHandler(PublicHandler):
         if not services.settings.link_sizes.grants(options):
             self._check_signed(shared.link, row)
         try:
-            drawn = await self.while_connected(draw_again(services.store, services.drawing, shared.record, options))
+            drawn = await self.run_until_disconnect(
+                draw_again(services.store, services.drawing, shared.record, options)
+            )
         except CodeFailed as error:
             # What the code says of itself is its owner's to know.
             raise OutputInvalid("This figure could not be drawn in that way; it can be had as it is.") from error
         kept, name = cache_control(shared.link, services), f"{shared.record.id}.{row.name}"
-        return Delivery(row, digest_of(drawn.data), name, kept, is_public=True), InHand(drawn.data)
+        return RepresentationResponse(row, sha256_hex(drawn.data), name, kept, is_public=True), InHand(drawn.data)
 
     def _check_signed(self, link: Link, row: Format) -> None:
         asked = [(name, self.words(name)) for name in SIZE_FIELDS if name in self.request.query_arguments]
@@ -197,24 +199,24 @@ class LinkHandler(PublicHandler):
                 code="size_not_allowed",
             )
 
-    async def _send_page(self, shared: Shared, token: str, *, embedded: bool, as_html: bool = False) -> None:
+    async def _send_page(self, shared: ResolvedLink, token: str, *, embedded: bool, as_html: bool = False) -> None:
         await self._use_view(shared)
         record, link, url = shared.record, shared.link, self.base.link(token)
         frame = frames = None
         if as_html or shared.main.format is FORMATS["html"]:
-            frame, frames = self.frame_address(record, link.id)
+            frame, frames = self.signed_frame_url(record, link.id)
         picture = shared.picture
         image = image_url(url, picture.format.name) if picture else None
         if picture is not None and picture is record.version.thumbnail and image:
             image += f"?width={picture.width}"
         self.set_header("Cache-Control", "private, no-store" if frame else cache_control(link, self.services))
         self.set_header("Vary", "Accept")
-        self.answer_page(
+        self.write_page(
             "embed.html" if embedded else "share.html",
-            ancestors=security_headers.ancestors(self.services.settings.embed_origins)
+            ancestors=security_headers.frame_ancestors(self.services.settings.embed_origins)
             if embedded
-            else security_headers.NOBODY,
-            frames=frames or security_headers.NOBODY,
+            else security_headers.NONE,
+            frames=frames or security_headers.NONE,
             shared=shared,
             picture=picture,
             image=image,
@@ -223,15 +225,15 @@ class LinkHandler(PublicHandler):
             local_image=image and image.replace(self.base.url, self.root, 1),
             sharp=image and record.version.sharp and image_url(f"{self.root}/f/{token}", "svg"),
             can_embed=bool(self.services.settings.embed_origins),
-            formats=self.services.drawing.jobs.may_draw and PICTURES,
+            formats=self.services.drawing.jobs.maybe_available and PICTURES,
             widths=self.services.settings.link_sizes.widths,
             snippets=self._snippets(shared, url, image or url),
         )
 
-    def _send_record(self, shared: Shared, token: str) -> None:
+    def _send_record(self, shared: ResolvedLink, token: str) -> None:
         """The figure as strangers may know it: no owner, notebook, session or id."""
         base = self.base
-        record = json_views.figure(shared.record, base)
+        record = json_views.figure_json(shared.record, base)
         kept = {name: record[name] for name in ("title", "alt", "name", "version", "created", "updated")}
         representations = [
             part | {"url": image_url(base.link(token), get_format_of_mimetype(part["mimetype"]).name)}
@@ -240,7 +242,7 @@ class LinkHandler(PublicHandler):
         self.set_header("Cache-Control", cache_control(shared.link, self.services))
         self.answer(kept | {"url": base.link(token), "representations": representations})
 
-    async def _use_view(self, shared: Shared) -> None:
+    async def _use_view(self, shared: ResolvedLink) -> None:
         """Count this request for a page if it is a view, and refuse it if no view is left."""
         if shared.link.views is not None:
             await self._use_limited(shared.link)
@@ -252,9 +254,9 @@ class LinkHandler(PublicHandler):
         if self.request.method == "HEAD" or is_robot(self.request):
             return
         if not await self.services.views.use(link, self.request):
-            raise LinkGone
+            raise LinkNotFound
 
-    def _snippets(self, shared: Shared, url: str, image: str) -> Snippets:
+    def _snippets(self, shared: ResolvedLink, url: str, image: str) -> Snippets:
         record = shared.record
         part = shared.main if shared.picture is None else shared.picture
         return Snippets(url, image, record.heading, record.alt, part.width, part.height)

@@ -12,19 +12,19 @@ from tornado import web
 from ....errors import Conflict, Forbidden, InvalidInput, OutputInvalid
 from ....model.formats import get_format
 from ....model.links import DEFAULT_LINK_LIFE, check_label, hash_secret, new_link_id, new_token
-from ....model.live import Declaration, LiveLink, Request
+from ....model.live import LiveDeclaration, LiveLink, LiveRequest
 from ....model.parameters import SIZES
-from ....store.catalog.parameter_links import ONTO_LIVE
-from ...services.auth.redaction import shorten
-from ...services.live.registry import Target
-from ..context import Services
+from ....store.catalog.parameter_links import LIVE_LINKS
+from ...services.auth.redaction import redact_message
+from ...services.live.registry import LiveTarget
+from ..context import AppContext
 from ..http import json_views, security_headers
-from ..http.handler import Handler
+from ..http.handler import FigServeHandler
 from ..http.query import known_etags, read_query
 from ..live import form
 from ..live import frames as live_frames
-from ..live.handlers import LiveHandler, deliver_shown, read_density
-from .handlers import EITHER, read_expiry
+from ..live.handlers import LiveHandler, read_density, send_live
+from .handlers import EITHER, parse_expiry_argument
 
 _FIELDS = ("expires", "label", "audience", "lock", "allow")
 
@@ -39,7 +39,7 @@ class LiveLinksHandler(LiveHandler):
     async def get(self, live_id: str) -> None:
         target = self.get_own_lasting(live_id)
         await self.services.views.flush()
-        found = ONTO_LIVE.of(self.services.store.catalog.reader, target.record.id)
+        found = LIVE_LINKS.of(self.services.store.catalog.reader, target.record.id)
         self.answer({"links": [json_views.live_link(link) for link in found]})
 
     head = get
@@ -58,7 +58,9 @@ class LiveLinksHandler(LiveHandler):
         self.answer(json_views.new_live_link(link, target, token, self.base), 201)
 
 
-async def answer_shared(handler: Handler, link: LiveLink, token: str, suffix: str | None, *, embedded: bool) -> None:
+async def send_shared_dashboard(
+    handler: FigServeHandler, link: LiveLink, token: str, suffix: str | None, *, embedded: bool
+) -> None:
     """Show a live figure to whoever has its link: page, frame or picture.
 
     Raises
@@ -69,7 +71,7 @@ async def answer_shared(handler: Handler, link: LiveLink, token: str, suffix: st
         When the function has changed so that the link's values do not suit it.
     """
     services = handler.services
-    target = services.live.offers.find_lasting(link.live)
+    target = services.live.offers.get_by_id(link.live)
     assert target is not None, "a link's figure stays in the catalog"
     if suffix is None:
         _answer_page(handler, link, target, token, embedded=embedded)
@@ -78,13 +80,13 @@ async def answer_shared(handler: Handler, link: LiveLink, token: str, suffix: st
         told = {"name": target.record.name, "schema": movable.schema(), "url": handler.base.link(token)}
         handler.answer(told | {"form": services.live.find_form(target)})
     else:
-        await answer_picture(handler, link, target, suffix)
+        await send_live_image(handler, link, target, suffix)
     if handler.request.method == "GET" and handler.get_status() == 200:
         services.views.note(link, handler.request)
 
 
-async def answer_picture(handler: Handler, link: LiveLink, target: Target, suffix: str) -> None:
-    """A live figure's picture within what the link allows; what may be raised is that of ``answer_shared``."""
+async def send_live_image(handler: FigServeHandler, link: LiveLink, target: LiveTarget, suffix: str) -> None:
+    """A live figure's picture within what the link allows; what may be raised is that of ``send_shared_dashboard``."""
     services, row = handler.services, get_format(suffix)
     request = read_shared_request(
         link, target.declaration, read_query(handler), row.name, services.settings.link_sizes.widths
@@ -97,30 +99,30 @@ async def answer_picture(handler: Handler, link: LiveLink, target: Target, suffi
     known = [] if is_framed else known_etags(handler)
     drawing = services.live.draw(target, request, known=known, before_call=before_call)
     try:
-        shown = await handler.while_connected(drawing)
+        shown = await handler.run_until_disconnect(drawing)
     except OutputInvalid as error:
         # Not the exception itself: its traceback and output are its owner's.
-        text = f"The function of this live figure failed: {shorten(error.message)}"
+        text = f"The function of this live figure failed: {redact_message(error.message)}"
         raise OutputInvalid(text, code=error.code) from error
     if is_framed:
-        live_frames.answer_frame(handler, shown, link.id)
+        live_frames.send_frame(handler, shown, link.id)
         return
     seconds = 0 if shown.stale else int(target.declaration.cache)
     if link.expires is not None:
         seconds = max(0, min(seconds, int(link.expires - services.store.clock())))
     kept = f"public, max-age={seconds}" if seconds else "public, no-cache"
-    deliver_shown(handler, shown, row, target, cache_control=kept, is_public=True)
+    send_live(handler, shown, row, target, cache_control=kept, is_public=True)
 
 
 def read_shared_request(
-    link: LiveLink, declaration: Declaration, query: dict[str, list[str]], format: str, widths: Sequence[int]
-) -> Request:
+    link: LiveLink, declaration: LiveDeclaration, query: dict[str, list[str]], format: str, widths: Sequence[int]
+) -> LiveRequest:
     """Which picture a stranger asks for: the link's values, and of the rest what it allows.
 
     Raises
     ------
     InvalidInput, Conflict
-        As ``answer_shared``.
+        As ``send_shared_dashboard``.
     """
     width = None
     for name in ("height", "dpi"):
@@ -140,10 +142,10 @@ def read_shared_request(
         raise Conflict(
             "The live figure has changed since this link was made; ask for a new link.", code="live_changed"
         ) from error
-    return Request(values, format, width, density=1 if width else read_density(query))
+    return LiveRequest(values, format, width, density=1 if width else read_density(query))
 
 
-def _answer_page(handler: Handler, link: LiveLink, target: Target, token: str, *, embedded: bool) -> None:
+def _answer_page(handler: FigServeHandler, link: LiveLink, target: LiveTarget, token: str, *, embedded: bool) -> None:
     movable = link.narrow(target.declaration.parameters)
     address = f"{handler.root}/f/{token}"
     query = {name: texts for name, texts in read_query(handler).items() if not name.startswith("_")}
@@ -157,17 +159,17 @@ def _answer_page(handler: Handler, link: LiveLink, target: Target, token: str, *
         find_size=lambda values: live_figures.find_size(target, {**link.locked, **values}),
     )
     allowed = (
-        security_headers.ancestors(handler.services.settings.embed_origins) if embedded else security_headers.NOBODY
+        security_headers.frame_ancestors(handler.services.settings.embed_origins) if embedded else security_headers.NONE
     )
     handler.set_status(400 if view.fault else 200)
     handler.set_header("Cache-Control", "public, no-cache")
-    frames = handler.frame_sources("frame", "f")
-    handler.answer_page(
+    frames = handler.csp_frame_sources("frame", "f")
+    handler.write_page(
         "share_live.html", ancestors=allowed, frames=frames, view=view, target=target, link=link, embedded=embedded
     )
 
 
-def _read_link(body: dict[str, Any], target: Target, services: Services, token_hash: str) -> LiveLink:
+def _read_link(body: dict[str, Any], target: LiveTarget, services: AppContext, token_hash: str) -> LiveLink:
     if body.get("audience") not in (None, "link"):
         raise Conflict('Only a JupyterHub knows people and groups; here the audience is "link".', code="no_hub")
     parameters, now = target.declaration.parameters, services.store.clock()
@@ -188,7 +190,7 @@ def _read_link(body: dict[str, Any], target: Target, services: Services, token_h
         token_hash=token_hash,
         live=target.record.id,
         created=now,
-        expires=read_expiry(body.get("expires", DEFAULT_LINK_LIFE), services.settings, now, now),
+        expires=parse_expiry_argument(body.get("expires", DEFAULT_LINK_LIFE), services.settings, now, now),
         label=check_label(body.get("label")),
         locked=locked,
         allowed=tuple(dict.fromkeys(allow)),

@@ -17,31 +17,31 @@ from tornado import web
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from ....errors import FigServeError, Forbidden, InvalidInput
-from ....model.live import Declaration, Request
-from ...services.live.call_queue import Drawing, KernelGone, read_answer
-from ..http.private_handler import PrivateHandler
+from ....model.live import LiveDeclaration, LiveRequest
+from ...services.live.call_queue import KernelUnavailable, LiveResponse, read_answer
+from ..http.private_handler import AuthenticatedHandler
 
 logger = logging.getLogger("jupyter_figserve")
 PROTOCOL = 1
-_MOST_OFFERS = 1_000
+_MAX_OFFERS = 1_000
 _HEAD_LIMIT = 2**20
 _PING_SECONDS = 30.0
 
 
-class AgentLink:
+class AgentBackend:
     """A ``KernelLink`` over one open WebSocket."""
 
     def __init__(self, handler: AgentHandler) -> None:
         self._handler = handler
         self._ids = itertools.count(1)
-        self._waiting: dict[int, tuple[asyncio.Future[Drawing], Request]] = {}
+        self._waiting: dict[int, tuple[asyncio.Future[LiveResponse], LiveRequest]] = {}
         self._is_closed = False
 
-    async def call(self, name: str, request: Request, known: tuple[str, ...]) -> Drawing:
+    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> LiveResponse:
         if self._is_closed:
-            raise KernelGone
+            raise KernelUnavailable
         rid = next(self._ids)
-        future: asyncio.Future[Drawing] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[LiveResponse] = asyncio.get_running_loop().create_future()
         self._waiting[rid] = (future, request)
         try:
             self._handler.send({"op": "call", "rid": rid, "name": name, "known": list(known), **request.__dict__})
@@ -63,14 +63,14 @@ class AgentLink:
         self._is_closed = True
         for future, _ in list(self._waiting.values()):
             if not future.done():
-                future.set_exception(KernelGone())
+                future.set_exception(KernelUnavailable())
 
 
-class AgentHandler(WebSocketHandler, PrivateHandler):
+class AgentHandler(WebSocketHandler, AuthenticatedHandler):
     """``/api/agent``."""
 
     scopes = {"GET": ("publish",)}
-    _link: AgentLink | None = None
+    _link: AgentBackend | None = None
 
     @property
     def max_message_size(self) -> int:
@@ -96,7 +96,7 @@ class AgentHandler(WebSocketHandler, PrivateHandler):
         await WebSocketHandler.get(self, *args, **kwargs)
 
     def open(self, *_args: str, **_kwargs: str) -> None:
-        self._link = AgentLink(self)
+        self._link = AgentBackend(self)
         self._timer = self.services.live.watch(self._check_key)
 
     async def on_message(self, message: str | bytes) -> None:
@@ -128,13 +128,13 @@ class AgentHandler(WebSocketHandler, PrivateHandler):
         try:
             self.write_message(json.dumps(message)).add_done_callback(_ignore)
         except WebSocketClosedError as error:
-            raise KernelGone from error
+            raise KernelUnavailable from error
 
     async def _take_hello(self, head: dict[str, Any]) -> None:
         rows = head.get("live")
-        if head.get("protocol") != PROTOCOL or not isinstance(rows, list) or len(rows) > _MOST_OFFERS:
+        if head.get("protocol") != PROTOCOL or not isinstance(rows, list) or len(rows) > _MAX_OFFERS:
             raise InvalidInput("This is no hello of ours: kernel and server have different versions of figserve.")
-        declared = [Declaration.from_json(row) for row in rows]
+        declared = [LiveDeclaration.from_json(row) for row in rows]
         assert self._link is not None
         assert self.caller.kernel is not None
         records = await self.services.live.take_offers(self.caller.owner, self.caller.kernel, self._link, declared)

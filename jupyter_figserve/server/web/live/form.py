@@ -10,7 +10,7 @@ from typing import Any
 from ....errors import InvalidInput
 from ....model.live import DENSITIES
 from ....model.parameters import Parameter, Parameters
-from ...services.live.registry import Target
+from ...services.live.registry import LiveTarget
 from . import frames
 
 DENSITY = "_density"
@@ -19,7 +19,7 @@ _INPUTS = {"int": "number", "float": "number", "date": "date", "datetime": "date
 
 
 @dataclass(frozen=True)
-class Control:
+class FormControl:
     """A form's control for one parameter.
 
     Parameters
@@ -76,7 +76,7 @@ class Control:
 
 
 @dataclass(frozen=True)
-class View:
+class LivePage:
     """Parameters
     ----------
     address
@@ -95,7 +95,7 @@ class View:
 
     address: str
     query: str | None
-    controls: Sequence[Control]
+    controls: Sequence[FormControl]
     fault: str = ""
     is_paused: bool = False
     form: str | None = None
@@ -107,12 +107,12 @@ class View:
     @property
     def dense(self) -> str | None:
         """The picture for dense screens, where a page knows in which size to show it."""
-        return dense_address(self.image()) if self.size[0] else None
+        return hidpi_url(self.image()) if self.size[0] else None
 
     @property
     def frame(self) -> str:
         """The address that a frame without our script shows."""
-        return frames.frame_address(self.address, self.query)
+        return frames.signed_frame_url(self.address, self.query)
 
     @property
     def defaults(self) -> str:
@@ -121,7 +121,7 @@ class View:
 
 
 def make_view(
-    target: Target,
+    target: LiveTarget,
     parameters: Parameters,
     query: Mapping[str, Sequence[str]],
     *,
@@ -129,7 +129,7 @@ def make_view(
     is_paused: bool = False,
     form: str | None = None,
     find_size: Callable[[Mapping[str, Any]], tuple[int | None, int | None]] = lambda values: (None, None),
-) -> View:
+) -> LivePage:
     """The page's view of ``target`` with the controls of ``parameters``, as ``query`` has them.
 
     Parameters
@@ -144,19 +144,19 @@ def make_view(
     except InvalidInput as error:
         is_first = error.code == "parameter_missing" and not any(name in parameters.names for name in said)
         controls = [_control(item, said.get(item.name)) for item in parameters.items]
-        return View(address, None, controls, "" if is_first else error.message, is_paused, form)
+        return LivePage(address, None, controls, "" if is_first else error.message, is_paused, form)
     controls = [_control(item, None, values[item.name]) for item in parameters.items]
     parts = [parameters.query(values), *(f"{name}={texts[-1]}" for name, texts in sizes.items() if texts[-1].isdigit())]
     size = (None, None) if sizes else find_size(values)
-    return View(address, "&".join(part for part in parts if part), controls, "", is_paused, form, size)
+    return LivePage(address, "&".join(part for part in parts if part), controls, "", is_paused, form, size)
 
 
-def dense_address(image: str) -> str:
+def hidpi_url(image: str) -> str:
     """The address of a live picture for dense screens."""
     return f"{image}{'&' if '?' in image else '?'}{DENSITY}={DENSITIES[-1]}"
 
 
-def make_control(item: Parameter, said: Sequence[str] | None, *, prefix: str = "") -> Control:
+def make_control(item: Parameter, said: Sequence[str] | None, *, prefix: str = "") -> FormControl:
     """The control of one parameter as an address has it; what the address says wrongly stands there to be corrected."""
     if said:
         try:
@@ -166,7 +166,7 @@ def make_control(item: Parameter, said: Sequence[str] | None, *, prefix: str = "
     return replace(_control(item, None, item.default), prefix=prefix)
 
 
-def _control(item: Parameter, texts: Sequence[str] | None, value: Any = None) -> Control:
+def _control(item: Parameter, texts: Sequence[str] | None, value: Any = None) -> FormControl:
     default = None if item.is_required else item.write(item.default)
     if texts is None:
         shown = item.default if value is None and not item.is_optional else value
@@ -174,13 +174,13 @@ def _control(item: Parameter, texts: Sequence[str] | None, value: Any = None) ->
     if item.kind == "choice":
         options = [("", "none")] if item.is_optional and not item.many else []
         options += [(_escaped(item, choice), choice) for choice in item.choices]
-        return Control(item, "select", tuple(texts), default, tuple(options))
+        return FormControl(item, "select", tuple(texts), default, tuple(options))
     if item.kind == "bool" and not item.many and not item.is_optional:
-        return Control(item, "box", tuple(texts), default)
+        return FormControl(item, "box", tuple(texts), default)
     if item.kind == "bool" and not item.many:
         options = [("", "none"), ("true", "yes"), ("false", "no")]
-        return Control(item, "select", tuple(texts), default, tuple(options))
-    return Control(item, "text" if item.many else _INPUTS[item.kind], tuple(texts), default)
+        return FormControl(item, "select", tuple(texts), default, tuple(options))
+    return FormControl(item, "text" if item.many else _INPUTS[item.kind], tuple(texts), default)
 
 
 def _texts(item: Parameter, value: Any) -> list[str]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from ....errors import UnsupportedType
 from ....model.formats import FORMATS, Format
-from ...services.live.service import Shown
+from ...services.live.service import LiveResult
 from ..http import security_headers
-from ..http.handler import Handler
+from ..http.handler import FigServeHandler
 
 PARAMETER = "_frame"
 """In the query of a live figure's HTML: asks for the address of a frame that shows it."""
 
 
-def frame_address(address: str, query: str | None) -> str:
+def signed_frame_url(address: str, query: str | None) -> str:
     """What a frame without our script shows: the HTML of ``address``, which has no suffix, as ``query`` has it."""
     return f"{address}.html?" + (f"{query}&" if query else "") + f"{PARAMETER}=1"
 
 
-def is_wanted(handler: Handler, row: Format) -> bool:
+def is_wanted(handler: FigServeHandler, row: Format) -> bool:
     """Whether a request asks for a frame's address.
 
     Raises
@@ -32,7 +32,7 @@ def is_wanted(handler: Handler, row: Format) -> bool:
     return True
 
 
-def answer_frame(handler: Handler, shown: Shown, link: str | None) -> None:
+def send_frame(handler: FigServeHandler, shown: LiveResult, link: str | None) -> None:
     """The frame's address for a minute: as JSON to our script, and to a frame itself as a redirection.
 
     Parameters
@@ -49,6 +49,8 @@ def answer_frame(handler: Handler, shown: Shown, link: str | None) -> None:
     if "application/json" in handler.request.headers.get("Accept", ""):
         handler.answer({"frame": address})
         return
-    origins = security_headers.ancestors(handler.services.settings.embed_origins, own=True)
-    handler.replace_headers(security_headers.of_frame(origins, is_frame=False) | {"Cache-Control": "private, no-store"})
+    origins = security_headers.frame_ancestors(handler.services.settings.embed_origins, own=True)
+    handler.replace_headers(
+        security_headers.frame_headers(origins, is_frame=False) | {"Cache-Control": "private, no-store"}
+    )
     handler.redirect(address, status=303)

@@ -13,34 +13,34 @@ from tornado import web
 
 from ....errors import CodeFailed, Forbidden, InvalidInput, NotFound
 from ....model.formats import Format, get_format
-from ....model.live import DENSITIES, Declaration, Request
+from ....model.live import DENSITIES, LiveDeclaration, LiveRequest
 from ....model.parameters import Parameters
-from ....store.catalog.parameter_links import ONTO_LIVE
-from ...services.auth.credentials import Caller
-from ...services.live.registry import Target
-from ...services.live.service import Shown
-from ..context import Services
+from ....store.catalog.parameter_links import LIVE_LINKS
+from ...services.auth.credentials import Principal
+from ...services.live.registry import LiveTarget
+from ...services.live.service import LiveResult
+from ..context import AppContext
 from ..http import json_views
-from ..http.conditional_get import deliver
-from ..http.handler import Handler
-from ..http.private_handler import PrivateHandler
+from ..http.conditional_get import send_representation
+from ..http.handler import FigServeHandler
+from ..http.private_handler import AuthenticatedHandler
 from ..http.query import known_etags, read_query
-from ..http.representation import Delivery, InHand
+from ..http.representation import InHand, RepresentationResponse
 from . import form as live_pages
 from . import frames as live_frames
 
 READ = ("read",)
 _MOST = {"width": 10_000, "height": 10_000, "dpi": 1_200}
-_OURS = ("token",)
+_RESERVED_QUERY_NAMES = ("token",)
 """Names in a query that are Jupyter's own."""
 
 
-class LiveHandler(PrivateHandler):
+class LiveHandler(AuthenticatedHandler):
     """What handlers of live figures share."""
 
     scopes = {"GET": READ, "HEAD": READ}
 
-    async def get_own_target(self, session_id: str, name: str) -> Target:
+    async def get_own_target(self, session_id: str, name: str) -> LiveTarget:
         """The caller's live figure of a session; another owner's is as unknown as one that is not there.
 
         Raises
@@ -59,14 +59,14 @@ class LiveHandler(PrivateHandler):
             )
         return target
 
-    def get_own_lasting(self, live_id: str) -> Target:
+    def get_own_lasting(self, live_id: str) -> LiveTarget:
         """The caller's live figure by its lasting id, or NotFound."""
-        target = self.services.live.offers.find_lasting(live_id)
+        target = self.services.live.offers.get_by_id(live_id)
         if target is None or not self.caller.may_see(target.record.owner):
             raise NotFound("There is no such live figure.", code="live_figure_not_found")
         return target
 
-    def described(self, target: Target) -> dict[str, Any]:
+    def described(self, target: LiveTarget) -> dict[str, Any]:
         services, live_id = self.services, target.record.id
         is_busy, is_detached = services.live.is_busy(target), services.detached.find(live_id) is not None
         form = services.live.find_form(target)
@@ -80,24 +80,24 @@ class LiveHandler(PrivateHandler):
 
     def query(self) -> dict[str, list[str]]:
         """What the address says, without what is Jupyter's."""
-        return read_query(self, _OURS)
+        return read_query(self, _RESERVED_QUERY_NAMES)
 
-    def answer_live_page(self, target: Target, address: str) -> None:
+    def answer_live_page(self, target: LiveTarget, address: str) -> None:
         """The page at ``address``, which is relative to our prefix; its picture is at the same, with a suffix."""
         view = live_pages.make_view(
             target,
             target.declaration.parameters,
             self.query(),
             address=f"{self.root}/{address}",
-            is_paused=self.is_from_another_site,
+            is_paused=self.is_cross_site,
             form=self.services.live.find_form(target),
             find_size=lambda values: self.services.live.find_size(target, values),
         )
         self.set_status(400 if view.fault else 200)
-        links = ONTO_LIVE.of(self.services.store.catalog.reader, target.record.id)
+        links = LIVE_LINKS.of(self.services.store.catalog.reader, target.record.id)
         self.give_xsrf_cookie()
-        frames = self.frame_sources("frame", "live")
-        self.answer_page(
+        frames = self.csp_frame_sources("frame", "live")
+        self.write_page(
             "live.html",
             frames=frames,
             view=view,
@@ -114,10 +114,10 @@ class DrawingHandler(LiveHandler):
 
     def _check_site(self) -> None:
         """Unlike a stored picture, this is opened by another site not even as a page of its own."""
-        if self.is_from_another_site:
+        if self.is_cross_site:
             raise Forbidden("Another site may not run this.", code="cross_site")
 
-    async def send(self, target: Target, suffix: str) -> None:
+    async def send(self, target: LiveTarget, suffix: str) -> None:
         if suffix == "json":
             self.answer(self.described(target))
             return
@@ -127,11 +127,11 @@ class DrawingHandler(LiveHandler):
         is_framed = live_frames.is_wanted(self, row)
         known = [] if is_framed else known_etags(self)
         drawing = self.services.live.draw(target, request, known=known, fresh=fresh)
-        shown = await self.while_connected(drawing)
+        shown = await self.run_until_disconnect(drawing)
         if is_framed:
-            live_frames.answer_frame(self, shown, None)
+            live_frames.send_frame(self, shown, None)
             return
-        deliver_shown(self, shown, row, target, cache_control="private, no-cache", is_public=False)
+        send_live(self, shown, row, target, cache_control="private, no-cache", is_public=False)
 
 
 class LiveBytesHandler(DrawingHandler):
@@ -155,7 +155,7 @@ class LastingBytesHandler(DrawingHandler):
 
     head = get
 
-    def _beside_the_kernel(self, target: Target) -> Target:
+    def _beside_the_kernel(self, target: LiveTarget) -> LiveTarget:
         """The detached function where the query names its revision: many pictures at once, and the kernel is free."""
         revision = self.get_query_argument("_detached", None)
         detached = self.services.detached.find_target(target.record) if revision else None
@@ -197,7 +197,7 @@ class LiveListHandler(LiveHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         session = self.get_query_argument("session", None)
-        self.answer({"live": [self.described(one) for one in own_targets(self.services, self.caller, session)]})
+        self.answer({"live": [self.described(one) for one in visible_targets(self.services, self.caller, session)]})
 
     head = get
 
@@ -218,12 +218,12 @@ class FrozenHandler(LiveHandler):
             raise InvalidInput(f"calls is a list of 1 to {self._MOST} objects of parameters.")
         row = get_format(str(body.get("format") or "png"))
         checked = [parameters.complete(parameters.check(one)) for one in calls if isinstance(one, dict)]
-        requests = [Request(arguments, row.name) for arguments in checked]
-        frozen = await self.while_connected(self.services.live.freeze(target, requests))
+        requests = [LiveRequest(arguments, row.name) for arguments in checked]
+        frozen = await self.run_until_disconnect(self.services.live.freeze(target, requests))
         self.answer({"frozen": frozen}, 201)
 
 
-def own_targets(services: Services, caller: Caller, session: str | None) -> list[Target]:
+def visible_targets(services: AppContext, caller: Principal, session: str | None) -> list[LiveTarget]:
     """The caller's live figures that kernels offer (the newest kernel's first), then those that are detached alone.
 
     Parameters
@@ -239,8 +239,12 @@ def own_targets(services: Services, caller: Caller, session: str | None) -> list
 
 
 def read_request(
-    handler: Handler, declaration: Declaration, parameters: Parameters, query: dict[str, list[str]], row: Format
-) -> Request:
+    handler: FigServeHandler,
+    declaration: LiveDeclaration,
+    parameters: Parameters,
+    query: dict[str, list[str]],
+    row: Format,
+) -> LiveRequest:
     """Which picture a query asks for; sizes that the function has no parameters for are ours.
 
     Raises
@@ -256,7 +260,7 @@ def read_request(
                 raise InvalidInput(f"{name} is {_MOST[name]:,} at most.")
     density = 1 if sizes else read_density(query)
     arguments = parameters.parse({name: values for name, values in query.items() if name not in sizes})
-    return Request(arguments, row.name, **sizes, density=density)
+    return LiveRequest(arguments, row.name, **sizes, density=density)
 
 
 def read_density(query: dict[str, list[str]]) -> int:
@@ -273,8 +277,8 @@ def read_density(query: dict[str, list[str]]) -> int:
     return int(text)
 
 
-def deliver_shown(
-    handler: Handler, shown: Shown, row: Format, target: Target, *, cache_control: str, is_public: bool
+def send_live(
+    handler: FigServeHandler, shown: LiveResult, row: Format, target: LiveTarget, *, cache_control: str, is_public: bool
 ) -> None:
     """Finish the request with a live picture, and with the news of how old it is."""
     handler.set_header("Cache-Status", shown.cache_status)
@@ -283,5 +287,5 @@ def deliver_shown(
     if shown.picture is not None and shown.picture.density != 1:
         handler.set_header("Content-DPR", str(shown.picture.density))
     filename = quote(f"{target.record.name}.{row.name}", safe="")
-    delivery = Delivery(row, shown.etag.strip('"'), filename, cache_control, is_public=is_public)
-    deliver(handler, delivery, InHand(b"" if shown.picture is None else shown.picture.payload.data))
+    delivery = RepresentationResponse(row, shown.etag.strip('"'), filename, cache_control, is_public=is_public)
+    send_representation(handler, delivery, InHand(b"" if shown.picture is None else shown.picture.payload.data))

@@ -10,16 +10,16 @@ from tornado import web
 from tornado.httputil import parse_body_arguments
 
 from ....errors import InvalidInput, NotFound
-from ....model.live import Declaration
-from ..http.upload_handler import UploadHandler
+from ....model.live import LiveDeclaration
+from ..http.upload_handler import StreamingUploadHandler
 from .handlers import LiveHandler
 
 _FORM_BYTES = 2**20
 """Of what comes beside the function: its parameters with all their choices, and the form itself."""
-_MOST_LIBRARIES, _LIBRARY_LENGTH = 40, 60
+_MAX_LIBRARIES, _LIBRARY_LENGTH = 40, 60
 
 
-class LiveSourceHandler(UploadHandler, LiveHandler):
+class LiveSourceHandler(StreamingUploadHandler, LiveHandler):
     """``/api/live/{id}/source``."""
 
     scopes = {"POST": ("publish",), "DELETE": ("publish",)}
@@ -32,15 +32,15 @@ class LiveSourceHandler(UploadHandler, LiveHandler):
     @web.authenticated
     @authorized(action="execute", resource="figserve")
     async def post(self, live_id: str) -> None:
-        target, body = self.get_own_lasting(live_id), self.take_body()
+        target, body = self.get_own_lasting(live_id), self.read_body()
         words, data = read_source_form(body, self.request.headers.get("Content-Type", ""))
         if len(data) > self.services.settings.detach_bytes:
             raise self._too_large()
-        declaration = Declaration.from_json(words.get("declaration"))
+        declaration = LiveDeclaration.from_json(words.get("declaration"))
         if declaration.name != target.record.name:
             raise InvalidInput(f"This is the function of {declaration.name!r:.60}, and not of this live figure.")
         keeping = self.services.detached.keep(target.record, declaration, data, read_libraries(words))
-        kept = await self.while_connected(keeping)
+        kept = await self.run_until_disconnect(keeping)
         source = kept.source
         self.answer({"id": live_id, "size": source.size, "digest": source.digest, "libraries": source.libraries}, 201)
 
@@ -80,7 +80,7 @@ def read_source_form(body: bytes, content_type: str) -> tuple[dict[str, Any], by
 def read_libraries(words: dict[str, Any]) -> dict[str, str]:
     """Versions by name, of those that can be such."""
     given = words.get("libraries")
-    pairs = list(given.items())[:_MOST_LIBRARIES] if isinstance(given, dict) else []
+    pairs = list(given.items())[:_MAX_LIBRARIES] if isinstance(given, dict) else []
     return {
         str(name)[:_LIBRARY_LENGTH]: version[:_LIBRARY_LENGTH] for name, version in pairs if isinstance(version, str)
     }

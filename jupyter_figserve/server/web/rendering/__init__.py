@@ -1,1 +1,1 @@
-"""TODO."""
+"""HTTP of posted code: renders and signed render URLs."""

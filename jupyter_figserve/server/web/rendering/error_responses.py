@@ -7,21 +7,21 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from ....errors import CodeFailed, DeadlineExceeded, FigServeError, OutputInvalid, RetryLater
-from ....model.figures import Payload
+from ....model.figures import EncodedImage
 from ....model.formats import FORMATS, get_format_of_mimetype
 from ...services.rendering.error_card import RASTER, card_job, svg_card
 from ..http import security_headers
-from ..http.handler import Handler, status_of
+from ..http.handler import FigServeHandler, status_of
 
 
-class CodeErrors(Handler):
+class CodeErrorMixin(FigServeHandler):
     """Adds to a handler what posted code did wrong."""
 
     card_format: str | None = None
     """The format of the picture that the client wants of an error; None where it is to be told in JSON."""
     shows_traceback = False
     """Whether whoever asks is whose code it is."""
-    _card: Payload | None = None
+    _card: EncodedImage | None = None
 
     @asynccontextmanager
     async def drawing_cards(self) -> AsyncIterator[None]:
@@ -30,7 +30,7 @@ class CodeErrors(Handler):
             yield
         except FigServeError as error:
             if self.card_format in RASTER and _can_wait(error):
-                self._card = await self.while_connected(self._draw_card(error, self.card_format))
+                self._card = await self.run_until_disconnect(self._draw_card(error, self.card_format))
             raise
 
     def error_details(self, error: object) -> dict[str, Any]:
@@ -52,18 +52,18 @@ class CodeErrors(Handler):
 
     def send_card(self, error: FigServeError) -> None:
         """In pixels if that was asked for and could be drawn, else as SVG."""
-        card = self._card or Payload(FORMATS["svg"].mimetype, svg_card(error))
+        card = self._card or EncodedImage(FORMATS["svg"].mimetype, svg_card(error))
         row = get_format_of_mimetype(card.mimetype)
-        self.replace_headers(security_headers.of_bytes(row, public=not self.shows_traceback))
+        self.replace_headers(security_headers.image_headers(row, public=not self.shows_traceback))
         self.set_header("Cache-Control", "private, no-store")
         self.set_header("Content-Type", row.content_type)
         self.set_header("X-FigServe-Error", error.code)
         self.finish(card.data)
 
-    async def _draw_card(self, error: FigServeError, format: str) -> Payload | None:
+    async def _draw_card(self, error: FigServeError, format: str) -> EncodedImage | None:
         """Kept like any picture that is the same each time; None where the sandbox has no place, or is not there."""
         try:
-            rendered, _ = await self.services.drawing.draw_once(card_job(error, format))
+            rendered, _ = await self.services.drawing.render_cached(card_job(error, format))
         except FigServeError:
             return None
         return rendered.pictures[0]

@@ -14,24 +14,24 @@ from tornado import web
 
 from ....errors import Conflict, FigServeError, InvalidInput, UnsupportedType
 from ....model.figures import FigureRecord, slug
-from ....sandbox.renderer import ALL, Rendered
-from ....store.draft import Draft
-from ...services.rendering.request import SEEDS, Wish, find_card_format, read_wish
+from ....sandbox.renderer import ALL, RenderResult
+from ....store.draft import NewVersion
+from ...services.rendering.request import SEEDS, RenderRequest, parse_render_request, requested_error_format
 from ..http import json_views
-from ..http.upload_handler import UploadHandler
-from .error_responses import CodeErrors, is_of_code
-from .responses import send_picture, send_whole, send_zip, set_output
+from ..http.upload_handler import StreamingUploadHandler
+from .error_responses import CodeErrorMixin, is_of_code
+from .responses import respond_image, respond_json, respond_zip, set_output_header
 
 _ESCAPED = 6
 """Characters that JSON may need for one byte of code, as in \\u00e9."""
-_BESIDE = 4_096
+_INLINE_BLOB_BYTES = 4_096
 _PYTHON = ("text/x-python", "application/x-python", "text/plain")
 _JSON = ("application/json", "")
 # What curl -d says of its body, whatever it is.
 _FORM = "application/x-www-form-urlencoded"
 
 
-class CodeHandler(CodeErrors, UploadHandler):
+class CodeHandler(CodeErrorMixin, StreamingUploadHandler):
     """Takes code, as JSON or as it is with the rest in the query."""
 
     scopes = {"POST": ("render",)}
@@ -40,9 +40,9 @@ class CodeHandler(CodeErrors, UploadHandler):
 
     @property
     def body_limit(self) -> int:
-        return self.services.settings.render.code_bytes * _ESCAPED + _BESIDE
+        return self.services.settings.render.code_bytes * _ESCAPED + _INLINE_BLOB_BYTES
 
-    def read_wish(self) -> Wish:
+    def read_wish(self) -> RenderRequest:
         """What is asked for, counted against the caller's rate.
 
         Raises
@@ -53,16 +53,16 @@ class CodeHandler(CodeErrors, UploadHandler):
         query = {name: self.words(name) for name in self.request.query_arguments if name[:1] != "_"}
         query.pop("token", None)
         limits, accept = self.services.settings.render, self.request.headers.get("Accept", "")
-        self.card_format = find_card_format(query, accept)
+        self.card_format = requested_error_format(query, accept)
         values = {**query, **self.read_fields()}
-        self.card_format = find_card_format(values, accept)
-        wish = read_wish(values, limits, accept)
+        self.card_format = requested_error_format(values, accept)
+        wish = parse_render_request(values, limits, accept)
         self.services.render_rate.note(self.caller.key.id if self.caller.key else "login")
         return wish
 
     def read_fields(self) -> Mapping[str, object]:
         """The fields that the body brings."""
-        body = self.take_body()
+        body = self.read_body()
         kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind in _PYTHON:
             return {"code": _text(body)}
@@ -70,12 +70,12 @@ class CodeHandler(CodeErrors, UploadHandler):
             return _json_object(body)
         raise UnsupportedType(f"A body of type {kind!r:.60} is not taken; send application/json or text/x-python.")
 
-    async def draw(self, wish: Wish) -> tuple[Rendered, bool]:
+    async def draw(self, wish: RenderRequest) -> tuple[RenderResult, bool]:
         """The pictures, and whether they were known; the same for the same seed."""
         drawing, job = self.services.drawing, wish.job()
         if wish.seed is not None:
-            return await self.while_connected(drawing.draw_once(job))
-        return await self.while_connected(drawing.draw(job)), False
+            return await self.run_until_disconnect(drawing.render_cached(job))
+        return await self.run_until_disconnect(drawing.draw(job)), False
 
 
 class RendersHandler(CodeHandler):
@@ -88,17 +88,17 @@ class RendersHandler(CodeHandler):
             wish = self.read_wish()
             await (self._keep(wish) if wish.keep else self._send(wish))
 
-    async def _send(self, wish: Wish) -> None:
+    async def _send(self, wish: RenderRequest) -> None:
         rendered, is_known = await self.draw(wish)
         self.set_header("Cache-Status", "figserve; hit" if is_known else "figserve; fwd=miss")
         if wish.is_whole:
-            send_whole(self, wish, rendered)
+            respond_json(self, wish, rendered)
         elif wish.figure == ALL:
-            send_zip(self, wish, rendered)
+            respond_zip(self, wish, rendered)
         else:
-            send_picture(self, wish, rendered)
+            respond_image(self, wish, rendered)
 
-    async def _keep(self, wish: Wish) -> None:
+    async def _keep(self, wish: RenderRequest) -> None:
         """Make the picture a figure of the caller's."""
         self.caller.check(("publish",))
         services = self.services
@@ -107,19 +107,19 @@ class RendersHandler(CodeHandler):
         if wish.seed is None:
             # A fresh one that is known: other sizes of the figure must show the same.
             wish = replace(wish, seed=secrets.randbelow(SEEDS))
-        rendered = await self.while_connected(services.drawing.draw(wish.job()))
+        rendered = await self.run_until_disconnect(services.drawing.draw(wish.job()))
         draft = await self._draft(wish, rendered)
         record: FigureRecord = await asyncio.wrap_future(services.store.publish(draft))
         services.events.wake()
         services.preserving.note(record.id, record.version.number)
         self.set_header("Location", self.base.page(record))
-        set_output(self, rendered)
-        self.answer(json_views.figure(record, self.base), 201)
+        set_output_header(self, rendered)
+        self.answer(json_views.figure_json(record, self.base), 201)
 
-    async def _draft(self, wish: Wish, rendered: Rendered) -> Draft:
+    async def _draft(self, wish: RenderRequest, rendered: RenderResult) -> NewVersion:
         name = wish.name or slug(rendered.title) or f"render-{rendered.pictures[0].described().digest[:8]}"
         how = {"seed": wish.seed, "figure": wish.figure, "timeout": wish.timeout, "style": wish.options.style}
-        return Draft(
+        return NewVersion(
             identity=await self.make_identity(name),
             payloads=rendered.pictures[:1],
             title=rendered.title,
@@ -143,7 +143,7 @@ class SimpleRenderHandler(CodeHandler):
     async def post(self) -> None:
         wish = self.read_wish()
         rendered, _ = await self.draw(wish)
-        send_picture(self, wish, rendered)
+        respond_image(self, wish, rendered)
 
     def read_fields(self) -> Mapping[str, object]:
         fields = super().read_fields()

@@ -8,15 +8,15 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ....model.figures import Payload, digest_of
-from ....sandbox.renderer import ALL, Rendered
-from ...services.rendering.request import Wish, get_picture_format
+from ....model.figures import EncodedImage, sha256_hex
+from ....sandbox.renderer import ALL, RenderResult
+from ...services.rendering.request import RenderRequest, get_picture_format
 from ..http import security_headers
-from ..http.conditional_get import deliver, is_fresh
-from ..http.representation import Delivery, InHand
+from ..http.conditional_get import is_not_modified, send_representation
+from ..http.representation import InHand, RepresentationResponse
 
 if TYPE_CHECKING:
-    from ..http.handler import Handler
+    from ..http.handler import FigServeHandler
 
 _HEADER_LENGTH = 2_000
 _NOT_KEPT = "private, no-store"
@@ -25,28 +25,32 @@ _ASKED_AGAIN = "private, no-cache"
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
-def send_picture(handler: Handler, wish: Wish, rendered: Rendered) -> None:
+def respond_image(handler: FigServeHandler, wish: RenderRequest, rendered: RenderResult) -> None:
     """The one picture; 304 where the client has it."""
     (picture,) = rendered.pictures[:1]
-    digest, row = digest_of(picture.data), get_picture_format(wish.options.format)
+    digest, row = sha256_hex(picture.data), get_picture_format(wish.options.format)
     kept = _NOT_KEPT if wish.seed is None else _ASKED_AGAIN
-    set_output(handler, rendered)
-    deliver(handler, Delivery(row, digest, f"{digest[:16]}.{row.name}", kept, is_public=False), InHand(picture.data))
+    set_output_header(handler, rendered)
+    send_representation(
+        handler,
+        RepresentationResponse(row, digest, f"{digest[:16]}.{row.name}", kept, is_public=False),
+        InHand(picture.data),
+    )
 
 
-def send_zip(handler: Handler, wish: Wish, rendered: Rendered) -> None:
+def respond_zip(handler: FigServeHandler, wish: RenderRequest, rendered: RenderResult) -> None:
     """All figures, in the order of their numbers."""
     name, buffer = wish.options.format, io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         for number, picture in enumerate(rendered.pictures, 1):
             file.writestr(zipfile.ZipInfo(f"figure-{number}.{name}", _NO_TIME), picture.data)
-    etag = f'"{digest_of(buffer.getvalue())}"'
+    etag = f'"{sha256_hex(buffer.getvalue())}"'
     handler.replace_headers(
         security_headers.JSON_HEADERS | {"Cache-Control": _NOT_KEPT if wish.seed is None else _ASKED_AGAIN}
     )
-    set_output(handler, rendered)
+    set_output_header(handler, rendered)
     handler.set_header("ETag", etag)
-    if is_fresh(handler, etag):
+    if is_not_modified(handler, etag):
         handler.set_status(304)
         handler.finish()
         return
@@ -55,7 +59,7 @@ def send_zip(handler: Handler, wish: Wish, rendered: Rendered) -> None:
     handler.finish(buffer.getvalue())
 
 
-def send_whole(handler: Handler, wish: Wish, rendered: Rendered) -> None:
+def respond_json(handler: FigServeHandler, wish: RenderRequest, rendered: RenderResult) -> None:
     """JSON: the picture, or with ``figure="all"`` the list of them, and what else is known."""
     pictures = [_picture(picture, wish.options.format) for picture in rendered.pictures]
     shown: dict[str, Any] = {"figures": pictures} if wish.figure == ALL else pictures[0]
@@ -63,7 +67,7 @@ def send_whole(handler: Handler, wish: Wish, rendered: Rendered) -> None:
     handler.answer(shown | words | {"libraries": dict(rendered.libraries)})
 
 
-def set_output(handler: Handler, rendered: Rendered) -> None:
+def set_output_header(handler: FigServeHandler, rendered: RenderResult) -> None:
     """The header with what the code printed, if it did."""
     if rendered.output:
         handler.set_header("X-FigServe-Output", _output_header(rendered.output))
@@ -79,7 +83,7 @@ def _output_header(output: str) -> str:
     return (cut[: cut.rindex("%")] if "%" in cut[-2:] else cut).strip()
 
 
-def _picture(picture: Payload, format: str) -> dict[str, Any]:
+def _picture(picture: EncodedImage, format: str) -> dict[str, Any]:
     part = picture.described()
     return {
         "format": format,

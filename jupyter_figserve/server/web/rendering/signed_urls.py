@@ -12,15 +12,15 @@ from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from tornado import web
 
 from ....errors import Forbidden, InvalidInput, TooLarge
-from ....model.figures import digest_of
+from ....model.figures import sha256_hex
 from ....model.snippets import Snippets
 from ....sandbox.renderer import ALL
 from ...services.addresses import LOCAL_NOTE
-from ...services.rendering.request import Wish, get_picture_format, query_of, read_wish
-from ..http.conditional_get import deliver
+from ...services.rendering.request import RenderRequest, get_picture_format, parse_render_request, to_query
+from ..http.conditional_get import send_representation
 from ..http.handler import PublicHandler
-from ..http.representation import Delivery, InHand
-from .error_responses import CodeErrors
+from ..http.representation import InHand, RepresentationResponse
+from .error_responses import CodeErrorMixin
 from .handlers import CodeHandler
 
 UNSIGNED = "This address is not signed by this server; have it made by POST api/renders/url or figserve.render_url()."
@@ -71,7 +71,7 @@ class RenderUrlHandler(CodeHandler):
                 " (FigServe.render_url_length). Render it with keep=true and share the figure instead.",
                 code="url_too_long",
             )
-        query = sorted(query_of(wish, limits).items())
+        query = sorted(to_query(wish, limits).items())
         signature = self.services.url_signer.sign("render", source, row.name, query)
         url = f"{self.base.url}/render/{source}.{row.name}?{urlencode([*query, ('sig', signature)])}"
         snippets = Snippets(url, url, "", "Plot", wish.options.width, wish.options.height)
@@ -87,7 +87,7 @@ class RenderUrlHandler(CodeHandler):
         )
 
 
-class SignedRenderHandler(CodeErrors, PublicHandler):
+class SignedRenderHandler(CodeErrorMixin, PublicHandler):
     """``GET /render/{source}.{ext}?sig=…``: the picture of the code in the address."""
 
     redacted_path = "/render/[signed]"
@@ -97,16 +97,16 @@ class SignedRenderHandler(CodeErrors, PublicHandler):
         drawing, limits = self.services.drawing, self.services.settings.render
         async with self.drawing_cards():
             wish = self._read(source, suffix)
-            rendered, _ = await self.while_connected(drawing.draw_once(wish.job()))
+            rendered, _ = await self.run_until_disconnect(drawing.render_cached(wish.job()))
         picture = rendered.pictures[0]
-        digest, row = digest_of(picture.data), get_picture_format(wish.options.format)
+        digest, row = sha256_hex(picture.data), get_picture_format(wish.options.format)
         kept = f"public, max-age={limits.url_cache_seconds}"
-        delivery = Delivery(row, digest, f"{digest[:16]}.{row.name}", kept, is_public=True)
-        deliver(self, delivery, InHand(picture.data))
+        delivery = RepresentationResponse(row, digest, f"{digest[:16]}.{row.name}", kept, is_public=True)
+        send_representation(self, delivery, InHand(picture.data))
 
     head = get
 
-    def _read(self, source: str, suffix: str) -> Wish:
+    def _read(self, source: str, suffix: str) -> RenderRequest:
         """What is signed.
 
         Raises
@@ -122,6 +122,6 @@ class SignedRenderHandler(CodeErrors, PublicHandler):
             raise Forbidden(UNSIGNED, code="not_signed")
         limits = self.services.settings.render
         code = unpack(source, limits.code_bytes)
-        wish = read_wish({**dict(signed), "code": code, "format": suffix}, limits)
-        self.card_format = wish.options.format if wish.has_card else None
+        wish = parse_render_request({**dict(signed), "code": code, "format": suffix}, limits)
+        self.card_format = wish.options.format if wish.errors_as_image else None
         return replace(wish, seed=SIGNED_SEED if wish.seed is None else wish.seed)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""HTTP of sessions and their plots."""

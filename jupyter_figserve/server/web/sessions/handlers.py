@@ -9,18 +9,18 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import Conflict, NotFound
-from ....model.figures import ALT_LENGTH, TITLE_LENGTH, FigureRecord, Identity, check_name, check_words, slug
+from ....model.figures import ALT_LENGTH, TITLE_LENGTH, FigureRecord, Identity, check_name, slug, validate_single_line
 from ....store.catalog import sessions
-from ....store.catalog.pagination import LIMIT
+from ....store.catalog.pagination import DEFAULT_LIMIT
 from ....store.catalog.sessions import Session
-from ....store.draft import Draft
+from ....store.draft import NewVersion
 from ...services.figures.upload import make_payload
-from ...services.sessions.plots import Held
+from ...services.sessions.plots import ReadablePlot
 from ..figures.handlers import PUBLISH, READ
 from ..http import json_views
-from ..http.conditional_get import deliver, is_fresh
-from ..http.private_handler import PrivateHandler
-from ..http.representation import Delivery, InHand
+from ..http.conditional_get import is_not_modified, send_representation
+from ..http.private_handler import AuthenticatedHandler
+from ..http.representation import InHand, RepresentationResponse
 
 HERE = "here"
 """What stands for the session of the kernel that asks."""
@@ -28,7 +28,7 @@ _MARK_SECONDS = 3.0
 _MARK_LENGTH = 64
 
 
-class SessionHandler(PrivateHandler):
+class SessionHandler(AuthenticatedHandler):
     """What handlers of one session share."""
 
     async def get_own_session(self, session_id: str) -> Session:
@@ -52,7 +52,7 @@ class SessionHandler(PrivateHandler):
         return found
 
 
-class SessionsHandler(PrivateHandler):
+class SessionsHandler(AuthenticatedHandler):
     """``/api/sessions``."""
 
     scopes = {"GET": READ, "HEAD": READ}
@@ -67,7 +67,7 @@ class SessionsHandler(PrivateHandler):
             None if "admin" in self.caller.scopes and not self.caller.is_login else self.caller.owner,
             notebook=self.get_query_argument("notebook", None),
             alive=self.get_query_argument("alive", "") not in ("", "0"),
-            limit=self.integer("limit", LIMIT) or LIMIT,
+            limit=self.integer("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT,
             cursor=self.get_query_argument("cursor", None),
         )
         made, plots = sessions.count_figures(reader, [one.id for one in found]), self.services.plots
@@ -110,23 +110,23 @@ class SessionFiguresHandler(SessionHandler):
     async def post(self, session_id: str) -> None:
         session = await self.get_own_session(session_id)
         wanted = self.json_body(("path", "name", "title", "alt"))
-        path = check_words(wanted.get("path"), "path", 1_000)
+        path = validate_single_line(wanted.get("path"), "path", 1_000)
         held = await self.services.plots.get(session.id, path, published=False)
-        title = check_words(wanted.get("title"), "title", TITLE_LENGTH)
-        alt = check_words(wanted.get("alt"), "alternative text", ALT_LENGTH)
+        title = validate_single_line(wanted.get("title"), "title", TITLE_LENGTH)
+        alt = validate_single_line(wanted.get("alt"), "alternative text", ALT_LENGTH)
         name = check_name(wanted["name"]) if wanted.get("name") is not None else slug(title) or _name_of(held)
         record = await self._publish(session, held, name, title, alt)
         self.services.events.wake()
         self.set_header("Location", self.base.page(record))
-        self.answer(json_views.figure(record, self.base), 201)
+        self.answer(json_views.figure_json(record, self.base), 201)
 
-    async def _publish(self, session: Session, held: Held, name: str, title: str, alt: str) -> FigureRecord:
+    async def _publish(self, session: Session, held: ReadablePlot, name: str, title: str, alt: str) -> FigureRecord:
         payload = make_payload(await held.read(), held.row.mimetype, {}, self.services.settings.figure_pixels)
         notebook = session.notebook
         if self.services.kernels.has(session.id):
             notebook = await self.services.kernels.follow_notebook(session.id) or notebook
         scope, maker = (session.scope, "") if notebook else ("", session.id)
-        draft = Draft(
+        draft = NewVersion(
             Identity(session.owner, scope, notebook, maker, name),
             (payload,),
             title,
@@ -165,7 +165,7 @@ class PlotHandler(SessionHandler):
         name = None if wanted is None else check_name(wanted)
         session = await self.get_own_session(session_id)
         held = await self.services.plots.get(session.id, path)
-        delivery = Delivery(
+        delivery = RepresentationResponse(
             held.row,
             held.digest,
             _filename(held, name),
@@ -174,14 +174,14 @@ class PlotHandler(SessionHandler):
             is_download=name is not None,
         )
         # Who has it already makes nobody read it.
-        data = b"" if is_fresh(self, delivery.etag) else await held.read()
-        deliver(self, delivery, InHand(data))
+        data = b"" if is_not_modified(self, delivery.etag) else await held.read()
+        send_representation(self, delivery, InHand(data))
         self.log.info("Plot %r of session %s: %d.", path, session.id, self.get_status())
 
     head = get
 
 
-def _name_of(held: Held) -> str:
+def _name_of(held: ReadablePlot) -> str:
     """A figure's name for a plot that is given none.
 
     A file's own. The numbers of cells come again in the next session for other cells, whose pictures must not appear
@@ -191,7 +191,7 @@ def _name_of(held: Held) -> str:
     return stem if held.plot.origin == "file" else f"{stem}-{held.digest[:8]}"
 
 
-def _filename(held: Held, name: str | None) -> str:
+def _filename(held: ReadablePlot, name: str | None) -> str:
     """For saving: the name that was asked for, with the suffix of the format, else the plot's own."""
     suffix = f".{held.row.name}"
     if name is None:

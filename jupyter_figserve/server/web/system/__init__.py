@@ -1,1 +1,1 @@
-"""TODO."""
+"""HTTP of the server itself: status, diagnosis, OpenAPI document and events."""

@@ -13,10 +13,10 @@ from tornado import web
 from .... import __version__
 from ....model.times import rfc3339
 from ....store.admin.diagnosis import inspect_directory
-from ..http.private_handler import PrivateHandler
+from ..http.private_handler import AuthenticatedHandler
 
 
-class DiagnosisHandler(PrivateHandler):
+class DiagnosisHandler(AuthenticatedHandler):
     """Paths and addresses of this machine: for a login, or an admin's key."""
 
     scopes = {"GET": ("admin",), "HEAD": ("admin",)}

@@ -17,13 +17,13 @@ from tornado.iostream import StreamClosedError
 from ....errors import Forbidden, InvalidInput
 from ....store.catalog import events
 from ....store.catalog.events import Event
-from ...services.events.event_hub import PLOT_CAPTURED, Subscriber
-from ..http.private_handler import PrivateHandler
+from ...services.events.event_broker import PLOT_CAPTURED, Subscriber
+from ..http.private_handler import AuthenticatedHandler
 
 _RETRY_MILLISECONDS = 2_000
 
 
-class EventsHandler(PrivateHandler):
+class EventsHandler(AuthenticatedHandler):
     """``/api/events``."""
 
     scopes = {"GET": ("read",)}
@@ -50,7 +50,7 @@ class EventsHandler(PrivateHandler):
             if since is not None:
                 sent = self._replay(since)
             await self._flush()
-            self._let_go()
+            self._free_request()
             await self._stream(sent)
         except (TimeoutError, StreamClosedError):
             pass
@@ -65,7 +65,7 @@ class EventsHandler(PrivateHandler):
 
     def _check_site(self) -> None:
         """Unlike a picture, a stream is opened by another site not even as a page of its own."""
-        if self.is_from_another_site:
+        if self.is_cross_site:
             raise Forbidden("Another site may not open this.", code="cross_site")
 
     async def _stream(self, sent: int) -> None:
@@ -85,7 +85,7 @@ class EventsHandler(PrivateHandler):
                 next_beat = loop.time() + self.heartbeat_seconds
             await self._flush()
 
-    def _let_go(self) -> None:
+    def _free_request(self) -> None:
         """Drop what only the beginning needed: a quarter of what an idle stream would hold."""
         self.request.headers.clear()
         self.request.cookies.clear()

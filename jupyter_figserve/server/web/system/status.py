@@ -8,8 +8,8 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 
 from .... import __version__
 from ....store.catalog import quotas, sessions
-from ...services.rendering.queue import Jobs
-from ..context import Settings
+from ...services.rendering.queue import RenderQueue
+from ..context import HandlerConfig
 from ..http.handler import PublicHandler
 
 _PATIENCE = 4.0
@@ -47,7 +47,7 @@ class StatusHandler(PublicHandler):
     head = get
 
 
-def _sandbox(jobs: Jobs) -> dict[str, Any]:
+def _sandbox(jobs: RenderQueue) -> dict[str, Any]:
     report = jobs.report
     return {
         "tier": report.tier,
@@ -58,7 +58,7 @@ def _sandbox(jobs: Jobs) -> dict[str, Any]:
     }
 
 
-def _limits(settings: Settings) -> dict[str, Any]:
+def _limits(settings: HandlerConfig) -> dict[str, Any]:
     render = settings.render
     return {
         "figure_bytes": settings.figure_bytes,

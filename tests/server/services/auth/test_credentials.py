@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_figserve.errors import Forbidden, TooManyRequests
 from jupyter_figserve.model.keys import SCOPES, split_key
-from jupyter_figserve.server.services.auth.credentials import Caller, Guesses, find_key
+from jupyter_figserve.server.services.auth.credentials import FailedAttempts, Principal, find_key
 from jupyter_figserve.server.web.rendering.signed_urls import pack
 from jupyter_figserve.store.catalog import keys
 
@@ -464,7 +464,7 @@ class TestFailedSecrets:
 
     def test_addresses_are_counted_apart(self):
         """What one address does is nothing to another."""
-        guesses = Guesses("1/hour")
+        guesses = FailedAttempts("1/hour")
         guesses.note("192.0.2.1")
         with pytest.raises(TooManyRequests):
             guesses.note("192.0.2.1")
@@ -472,7 +472,7 @@ class TestFailedSecrets:
 
     def test_empty_rate_is_without_limit(self):
         """'' switches it off."""
-        guesses = Guesses("")
+        guesses = FailedAttempts("")
         for _ in range(1000):
             guesses.note("192.0.2.1")
 
@@ -518,7 +518,7 @@ class TestOwners:
     def test_caller_without_scope_is_told_which(self):
         """The error names what is missing."""
         with pytest.raises(Forbidden, match="no scope read or publish"):
-            Caller("local", frozenset({"render"})).check(("read", "publish"))
+            Principal("local", frozenset({"render"})).check(("read", "publish"))
 
 
 async def test_last_use_of_a_key_is_noted(services, stranger, clock, make_key):

@@ -6,7 +6,7 @@ import pytest
 
 from jupyter_figserve.model.keys import new_key
 from jupyter_figserve.model.links import new_token
-from jupyter_figserve.server.services.auth.redaction import LONGEST, shorten
+from jupyter_figserve.server.services.auth.redaction import LONGEST, redact_message
 
 
 @pytest.mark.parametrize(
@@ -41,14 +41,14 @@ from jupyter_figserve.server.services.auth.redaction import LONGEST, shorten
 )
 def test_what_is_left(words, left):
     """Words stay; directories, addresses and secrets go, and of a file its name is left."""
-    assert shorten(words) == left
+    assert redact_message(words) == left
 
 
 def test_own_secrets_never_get_out():
     """Our keys and tokens, wherever they stand in a text."""
     for secret in (new_token(), new_key()[2], new_key()[1]):
         for words in (f"x {secret} y", f"({secret})", f"a={secret}", f"'{secret}'", f"/f/{secret}.png", secret * 9):
-            assert secret not in shorten(words)
+            assert secret not in redact_message(words)
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_own_secrets_never_get_out():
 )
 def test_there_is_a_bound(words):
     """Of its length, and of the work for it."""
-    assert len(shorten(words)) <= LONGEST
+    assert len(redact_message(words)) <= LONGEST

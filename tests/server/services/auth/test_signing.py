@@ -8,7 +8,7 @@ import pytest
 from itsdangerous import URLSafeTimedSerializer
 
 from jupyter_figserve.errors import NotFound
-from jupyter_figserve.server.services.auth.signing import LIFE_SECONDS, FrameSigner, read_secrets
+from jupyter_figserve.server.services.auth.signing import LIFE_SECONDS, FrameUrlSigner, read_secrets
 
 from ...pictures import HTML, png
 
@@ -27,13 +27,13 @@ def at(monkeypatch):
 class TestSigner:
     def test_what_was_signed_is_read(self):
         """With a link and without."""
-        signer = FrameSigner(["a" * 64])
+        signer = FrameUrlSigner(["a" * 64])
         for link in ("lnk1", None):
             assert signer.read(signer.sign("figure", 3, link)) == ("figure", 3, link)
 
     def test_signature_lasts_a_minute(self, at):
         """To the second."""
-        signer = FrameSigner(["a"])
+        signer = FrameUrlSigner(["a"])
         text = signer.sign("figure", 1, None)
         at(1_000 + LIFE_SECONDS)
         assert signer.read(text)
@@ -43,7 +43,7 @@ class TestSigner:
 
     def test_every_flipped_character_is_noticed(self):
         """Of the content, the date and the signature."""
-        signer = FrameSigner(["a"])
+        signer = FrameUrlSigner(["a"])
         text = signer.sign("figure", 1, None)
         for index in range(len(text)):
             flipped = text[:index] + ("A" if text[index] != "A" else "B") + text[index + 1 :]
@@ -55,17 +55,17 @@ class TestSigner:
     def test_signature_for_another_use_is_refused(self):
         """The same key under another salt."""
         with pytest.raises(NotFound):
-            FrameSigner(["a"]).read(URLSafeTimedSerializer("a", salt="other").dumps(["figure", 1, None]))
+            FrameUrlSigner(["a"]).read(URLSafeTimedSerializer("a", salt="other").dumps(["figure", 1, None]))
 
     def test_signed_nonsense_is_refused(self):
         """A list of another length is nothing."""
-        signer = FrameSigner(["a"])
+        signer = FrameUrlSigner(["a"])
         with pytest.raises(NotFound):
             signer.read(signer._serializer.dumps(["figure"]))
 
     def test_older_keys_still_verify(self):
         """The newest signs; a rotation breaks nothing."""
-        old, new, both = FrameSigner(["old"]), FrameSigner(["new"]), FrameSigner(["new", "old"])
+        old, new, both = FrameUrlSigner(["old"]), FrameUrlSigner(["new"]), FrameUrlSigner(["new", "old"])
         assert both.read(old.sign("f", 1, None))
         assert new.read(both.sign("f", 1, None))
         with pytest.raises(NotFound):

@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_figserve.errors import CodeFailed, OutputInvalid, SandboxUnavailable
 from jupyter_figserve.model.formats import png_size
-from jupyter_figserve.sandbox.renderer import Options, Report
+from jupyter_figserve.sandbox.renderer import DrawOptions, RendererStatus
 
 from ...pictures import HTML, PICTURES, png
 
@@ -44,7 +44,7 @@ class TestOwner:
         answer = await owner.get(f"/figures/{figure['id']}.{name}", width=300, height=200)
         assert (answer.status, answer.mimetype) == (200, PICTURES[name][0].removesuffix("-compressed"))
         (job,) = renderer.jobs
-        assert (job.kind, job.source, job.options) == ("figure", b"pickle", Options(name, 300, 200))
+        assert (job.kind, job.source, job.options) == ("figure", b"pickle", DrawOptions(name, 300, 200))
 
     async def test_sizes_are_exact(self, owner, renderer):
         """Pixels as asked for, with resolution, style and transparency."""
@@ -52,7 +52,7 @@ class TestOwner:
         query = {"width": 1200, "height": 800, "dpi": "150.5", "style": "ggplot", "transparent": "1"}
         answer = await owner.get(f"/figures/{figure['id']}.png", **query)
         assert png_size(answer.body) == (1200, 800)
-        assert renderer.jobs[0].options == Options("png", 1200, 800, 150.5, "ggplot", True)
+        assert renderer.jobs[0].options == DrawOptions("png", 1200, 800, 150.5, "ggplot", True)
         assert answer.headers["Cache-Control"] == "private, no-cache"
 
     async def test_what_is_stored_is_not_drawn(self, owner, renderer):
@@ -257,7 +257,7 @@ class TestPages:
         plain = await owner.publish("plain", png(grey=7))
         link = await owner.share(await publish_with_source(owner))
         assert "formaction" not in (await owner.get(f"/figures/{plain['id']}", self.BROWSER)).text
-        renderer.report = Report("none", ("no seccomp",))
+        renderer.report = RendererStatus("none", ("no seccomp",))
         await services.drawing.jobs.start()
         assert ".pdf" not in (await stranger.get(link["url"], self.BROWSER)).text
         assert "formaction" not in (await owner.get(f"/figures/{link['figure']}", self.BROWSER)).text

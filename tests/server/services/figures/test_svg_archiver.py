@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from jupyter_figserve.errors import OutputInvalid
-from jupyter_figserve.sandbox.renderer import Report
-from jupyter_figserve.server.services.figures.svg_archiver import Preserving
+from jupyter_figserve.sandbox.renderer import RendererStatus
+from jupyter_figserve.server.services.figures.svg_archiver import SvgArchiver
 
 from ...pictures import SVG, png
 
@@ -107,7 +107,7 @@ async def test_what_a_restart_left_is_found_again(owner, services, renderer):
     services.preserving._is_on = False
     left = await publish_with_source(owner, services, name="left")
     assert types(left) == ["image/png"]
-    fresh = Preserving(services.store, services.drawing, 0, is_on=True)
+    fresh = SvgArchiver(services.store, services.drawing, 0, is_on=True)
     fresh.note("unknown", 1)
     await fresh.settle()
     assert len(types((await owner.get(f"/api/figures/{left['id']}")).json())) == 2
@@ -115,7 +115,7 @@ async def test_what_a_restart_left_is_found_again(owner, services, renderer):
 
 async def test_without_a_sandbox_nothing_is_tried(owner, services, renderer):
     """Publishing goes on."""
-    renderer.report = Report("none", ("no seccomp",))
+    renderer.report = RendererStatus("none", ("no seccomp",))
     assert types(await publish_with_source(owner, services)) == ["image/png"]
     assert renderer.jobs == []
 
@@ -131,10 +131,10 @@ class TestBounds:
         assert renderer.jobs == []
         small = await publish_with_source(owner, services, b"p", "small")
         assert len(types(small)) == 2
-        from jupyter_figserve.model.figures import Payload
-        from jupyter_figserve.sandbox.renderer import Rendered
+        from jupyter_figserve.model.figures import EncodedImage
+        from jupyter_figserve.sandbox.renderer import RenderResult
 
-        renderer.answer = lambda job: Rendered((Payload("image/svg+xml", b"<svg>" + b" " * 100 + b"</svg>"),))
+        renderer.answer = lambda job: RenderResult((EncodedImage("image/svg+xml", b"<svg>" + b" " * 100 + b"</svg>"),))
         assert types(await publish_with_source(owner, services, b"q", "drawing")) == ["image/png"]
 
 
@@ -165,7 +165,7 @@ async def test_drawing_waits_for_a_pause_of_publishing(owner, services, renderer
 async def test_a_pause_is_not_waited_for_without_end(owner, services, renderer, monkeypatch):
     """Somebody who never stops publishing gets SVGs too."""
     monkeypatch.setattr("jupyter_figserve.server.services.figures.svg_archiver._PAUSE", 3_600)
-    monkeypatch.setattr("jupyter_figserve.server.services.figures.svg_archiver._LONGEST_PAUSE", 0)
+    monkeypatch.setattr("jupyter_figserve.server.services.figures.svg_archiver._MAX_PAUSE", 0)
     figure = await owner.publish()
     path = f"/api/figures/{figure['id']}/versions/1/source"
     assert (await owner.ask("PUT", path, b"pickle", kind="figure", matplotlib="3.11.2")).status == 204

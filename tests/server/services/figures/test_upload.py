@@ -10,18 +10,20 @@ from tornado.httputil import HTTPHeaders
 
 from jupyter_figserve.errors import InvalidInput, TooLarge, UnsupportedType
 from jupyter_figserve.server.services.figures import upload
-from jupyter_figserve.server.services.figures.upload import Upload, read_upload
+from jupyter_figserve.server.services.figures.upload import PublishRequest, read_upload
 
 from ...pictures import HTML, PDF, PICTURES, SVG, multipart, png, png_header
 
 PIXELS = 1_000_000
 
 
-def read(body: bytes, content_type: str, pixels: int = PIXELS, **query: str) -> Upload:
+def read(body: bytes, content_type: str, pixels: int = PIXELS, **query: str) -> PublishRequest:
     return read_upload(body, HTTPHeaders({"Content-Type": content_type}), {"name": "sales", **query}, pixels)
 
 
-def read_form(figure: object, *parts: tuple[str, bytes], thumbnail: bytes | None = None, **query: str) -> Upload:
+def read_form(
+    figure: object, *parts: tuple[str, bytes], thumbnail: bytes | None = None, **query: str
+) -> PublishRequest:
     body, headers = multipart(figure, *parts, thumbnail=thumbnail)
     return read_upload(body, HTTPHeaders(headers), query, PIXELS)
 

@@ -10,10 +10,10 @@ from pathlib import PureWindowsPath
 import pytest
 from hypothesis import given, strategies
 
-from jupyter_figserve.model.figures import FigureRecord, Identity, Payload, Version
-from jupyter_figserve.server.services.figures.zip_archive import Archive, Names, safe_name
+from jupyter_figserve.model.figures import EncodedImage, FigureRecord, Identity, Version
+from jupyter_figserve.server.services.figures.zip_archive import UniqueFilenames, ZipExport, safe_name
 from jupyter_figserve.server.web.http.templates import make_templates
-from jupyter_figserve.store.files.blobs import MemoryBlobs
+from jupyter_figserve.store.files.blobs import MemoryBlobStore
 
 from ...pictures import HTML, SVG, png
 
@@ -40,21 +40,23 @@ def test_a_name_is_one_harmless_segment(text, ending):
 @given(strategies.lists(strategies.text(max_size=120), max_size=30))
 def test_names_never_meet(wanted):
     """Whatever is asked for: no two are the same where letters' case and composition make no difference."""
-    names = Names()
+    names = UniqueFilenames()
     taken = [names.take(text) for text in wanted]
     assert len({name.casefold() for name in taken}) == len(wanted)
 
 
 def test_names_are_kept_where_they_can_be():
     """A number is added only to what is taken; case, accents in two codings and ligatures meet."""
-    names = Names()
+    names = UniqueFilenames()
     wanted = ["sales", "Sales", "sales", "caf\u00e9", "cafe\u0301", "\ufb01g", "fig"]
     assert [names.take(text) for text in wanted] == [
         *("sales", "Sales-2", "sales-3", "caf\u00e9", "caf\u00e9-2", "\ufb01g", "fig-2"),
     ]
 
 
-def record(name: str = "sales", notebook: str = "", *payloads: Payload, title: str = "", alt: str = "") -> FigureRecord:
+def record(
+    name: str = "sales", notebook: str = "", *payloads: EncodedImage, title: str = "", alt: str = ""
+) -> FigureRecord:
     parts = tuple(payload.described() for payload in payloads)
     version = Version(1, NOW, None, title, alt, parts)
     return FigureRecord("A" * 16, Identity("local", "/root", notebook, "", name), "published", NOW, NOW, version)
@@ -69,11 +71,11 @@ class Made:
     """An archive in the making, with a memory for blobs."""
 
     def __init__(self) -> None:
-        self.blobs = MemoryBlobs()
-        self.archive = Archive(self.blobs, describe, make_templates().get_template("export.html"), "Figures")
+        self.blobs = MemoryBlobStore()
+        self.archive = ZipExport(self.blobs, describe, make_templates().get_template("export.html"), "Figures")
         self.pieces: list[bytes] = []
 
-    def add(self, name: str, notebook: str, *payloads: Payload, keep: bool = True, **words: str) -> None:
+    def add(self, name: str, notebook: str, *payloads: EncodedImage, keep: bool = True, **words: str) -> None:
         for payload in payloads if keep else ():
             self.blobs.put(payload.described().digest, payload.data)
         self.pieces.append(self.archive.add(record(name, notebook, *payloads, **words)))
@@ -83,14 +85,14 @@ class Made:
         return zipfile.ZipFile(io.BytesIO(b"".join(self.pieces)))
 
 
-PNG = Payload("image/png", png())
+PNG = EncodedImage("image/png", png())
 
 
 def test_pictures_come_out_as_they_went_in():
     """Each format of each figure, under its notebook; what is packed already is not packed again."""
     made = Made()
-    made.add("sales", "work/a.ipynb", PNG, Payload("image/svg+xml", SVG))
-    made.add("sales", "", Payload("text/html", HTML))
+    made.add("sales", "work/a.ipynb", PNG, EncodedImage("image/svg+xml", SVG))
+    made.add("sales", "", EncodedImage("text/html", HTML))
     with made.open() as file:
         assert file.testzip() is None
         assert file.read("pictures/work - a/sales.png") == png()
@@ -109,8 +111,8 @@ def test_zip_slips_nowhere(tmp_path):
     """Notebooks and names that climb up come out below the directory, each figure in a file of its own."""
     made = Made()
     for index, notebook in enumerate(("../../up.ipynb", "/abs.ipynb", "C:\\x.ipynb", "CON.ipynb", "con.ipynb", "..")):
-        made.add("..", notebook, Payload("image/png", png(grey=index)))
-        made.add("NUL", notebook, Payload("image/png", png(grey=index + 100)))
+        made.add("..", notebook, EncodedImage("image/png", png(grey=index)))
+        made.add("NUL", notebook, EncodedImage("image/png", png(grey=index + 100)))
     with made.open() as file:
         for name in file.namelist():
             assert ".." not in name.split("/")
@@ -124,7 +126,7 @@ def test_a_lost_picture_is_said_and_the_others_come():
     """What is missing from the store is null in the records and named on the page."""
     made = Made()
     made.add("gone", "", PNG, keep=False)
-    made.add("there", "", Payload("image/png", png(grey=7)))
+    made.add("there", "", EncodedImage("image/png", png(grey=7)))
     with made.open() as file:
         gone, there = json.loads(file.read("figures.json"))["figures"]
         page = file.read("index.html").decode()
@@ -150,7 +152,7 @@ def test_words_on_the_page_are_words():
 def test_no_html_is_framed():
     """A document is a link: opened from a disk it would have no sandbox."""
     made = Made()
-    made.add("doc", "", Payload("text/html", HTML))
+    made.add("doc", "", EncodedImage("text/html", HTML))
     with made.open() as file:
         page = file.read("index.html").decode()
     assert "<iframe" not in page
@@ -186,7 +188,7 @@ def test_a_plot_that_is_no_figure():
 
 def test_a_time_before_zips_began():
     """Years that the format cannot say do not break it."""
-    blobs = MemoryBlobs()
-    archive = Archive(blobs, describe, make_templates().get_template("export.html"), "Figures")
+    blobs = MemoryBlobStore()
+    archive = ZipExport(blobs, describe, make_templates().get_template("export.html"), "Figures")
     with zipfile.ZipFile(io.BytesIO(b"".join(archive.end(0.0)))) as file:
         assert file.getinfo("index.html").date_time[0] == 1980

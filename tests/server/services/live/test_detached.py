@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from jupyter_figserve.errors import CodeFailed, InvalidInput
-from jupyter_figserve.model.figures import Identity, digest_of
-from jupyter_figserve.model.live import Declaration
+from jupyter_figserve.model.figures import Identity, sha256_hex
+from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.model.parameters import Parameter, Parameters
 from jupyter_figserve.sandbox.fake import LIBRARIES
-from jupyter_figserve.sandbox.renderer import Report
+from jupyter_figserve.sandbox.renderer import RendererStatus
 from jupyter_figserve.server.services.live.detached import differences, unfit
 from jupyter_figserve.store.catalog import detached, live_figures, quotas
 
-DECLARATION = Declaration("animal", Parameters((Parameter("n", "int", default=1),)), digest="d", revision="r")
+DECLARATION = LiveDeclaration("animal", Parameters((Parameter("n", "int", default=1),)), digest="d", revision="r")
 PICKLE = b"\x80\x05K\x01."
 
 
@@ -52,7 +52,7 @@ def detach(owner, record):
 async def test_every_address_is_answered_by_the_sandbox(detach, owner, record, renderer):
     """With the checked parameters and sizes, opened from the bytes that were sent, and no cache of its own."""
     answer = await detach()
-    assert (answer.status, answer.json()["digest"]) == (201, digest_of(PICKLE))
+    assert (answer.status, answer.json()["digest"]) == (201, sha256_hex(PICKLE))
     (trial,) = renderer.jobs
     assert (trial.kind, trial.source, dict(trial.arguments)) == ("function", PICKLE, {})
     for address in ("/live/k1/animal", f"/live/f/{record.id}"):
@@ -169,7 +169,7 @@ async def test_function_that_fails_there_is_not_kept(detach, renderer, services,
     answer = await detach(b"other", libraries=LIBRARIES | {"numpy": "9.9"})
     assert (answer.status, answer.code) == (422, "version_mismatch")
     assert "numpy 9.9 in the kernel, 2.4.6 in the sandbox" in answer.json()["error"]
-    assert services.detached.find(record.id).source.digest == digest_of(PICKLE)
+    assert services.detached.find(record.id).source.digest == sha256_hex(PICKLE)
 
 
 async def test_function_without_defaults_is_kept_when_it_was_opened(detach, renderer):
@@ -184,7 +184,7 @@ async def test_function_without_defaults_is_kept_when_it_was_opened(detach, rend
 
 async def test_without_a_sandbox_it_is_said(detach, renderer):
     """503 with the reason and what to do instead."""
-    renderer.report = Report("none", ("No user namespaces.",))
+    renderer.report = RendererStatus("none", ("No user namespaces.",))
     answer = await detach()
     assert (answer.status, answer.code) == (503, "sandbox_unavailable")
     assert "No user namespaces. freeze(" in answer.json()["error"]
@@ -193,7 +193,7 @@ async def test_without_a_sandbox_it_is_said(detach, renderer):
 async def test_changed_bytes_are_not_opened(detach, owner, services, record, renderer, caplog):
     """What somebody else wrote into the store reaches no sandbox; without the bytes it is 503."""
     await detach()
-    digest = digest_of(PICKLE)
+    digest = sha256_hex(PICKLE)
     (path,) = [one for one in (services.store.directory / "blobs").rglob("*") if one.name.endswith(digest[4:])]
     path.chmod(0o600)
     path.write_bytes(b"cos\nsystem\n.")
@@ -216,7 +216,7 @@ async def test_undetaching_gives_the_room_back(detach, owner, services, record):
     assert quotas.read(reader, "owner", mine).bytes == 0
     assert detached.find(reader, record.id) is None
     refs = dict(reader.exec_driver_sql("select digest, refs from blobs").fetchall())
-    assert refs == {digest_of(b"first"): 0, digest_of(PICKLE): 0}
+    assert refs == {sha256_hex(b"first"): 0, sha256_hex(PICKLE): 0}
     assert (await owner.delete(address)).code == "not_detached"
     assert (await owner.get(f"/live/f/{record.id}.png", n=2)).code == "kernel_gone"
 

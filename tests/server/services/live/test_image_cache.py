@@ -7,21 +7,21 @@ from dataclasses import replace
 
 import pytest
 
-from jupyter_figserve.model.figures import Payload
-from jupyter_figserve.model.live import Request
-from jupyter_figserve.server.services.live.image_cache import LastPicture, LastPictures
+from jupyter_figserve.model.figures import EncodedImage
+from jupyter_figserve.model.live import LiveRequest
+from jupyter_figserve.server.services.live.image_cache import CachedImage, StaleImageCache
 from jupyter_figserve.store.catalog import live_figures
 
 from ...making import offer_live
 
 
-def picture(live_id: str, key: str = "k", data: bytes = b"picture", drawn: float = 1.0) -> LastPicture:
-    return LastPicture(live_id, key, Payload("image/png", data, 3, 2, 100.0), drawn, "A bear", "r", "v")
+def picture(live_id: str, key: str = "k", data: bytes = b"picture", drawn: float = 1.0) -> CachedImage:
+    return CachedImage(live_id, key, EncodedImage("image/png", data, 3, 2, 100.0), drawn, "A bear", "r", "v")
 
 
 @pytest.fixture
-def pictures(services) -> LastPictures:
-    return LastPictures(services.store, 20)
+def pictures(services) -> StaleImageCache:
+    return StaleImageCache(services.store, 20)
 
 
 async def test_newest_of_a_request_is_held(pictures):
@@ -54,7 +54,7 @@ async def test_flush_writes_what_another_server_finds(pictures, services):
     pictures.keep(picture(live_id, "large", b"1" * 21))
     pictures.keep(picture(live_id))
     await pictures.flush()
-    other = LastPictures(services.store, 20)
+    other = StaleImageCache(services.store, 20)
     assert other.find_held(live_id, "k") is None
     found = other.find(live_id, "k")
     assert (found.payload.data, found.alt, found.revision, found.version) == (b"picture", "A bear", "", None)
@@ -69,19 +69,19 @@ async def test_frozen_stay(pictures, services):
     for n in range(live_figures.KEPT_PICTURES + 2):
         pictures.keep(picture(live_id, str(n), b"%d" % n, drawn=1.0 + n))
     await pictures.flush()
-    other = LastPictures(services.store, 20)
+    other = StaleImageCache(services.store, 20)
     assert other.find(live_id, "frozen").payload.data == b"frozen"
     assert [other.find(live_id, key) is not None for key in ("0", "1", "2")] == [False, False, True]
 
 
 async def test_another_density_is_better_than_none(pictures, services):
     """In memory and from the disk; each knows its size on a page."""
-    live_id, usual, dense = await offer_live(services), Request({}, "png"), Request({}, "png", density=2)
+    live_id, usual, dense = await offer_live(services), LiveRequest({}, "png"), LiveRequest({}, "png", density=2)
     assert pictures.find_last(live_id, dense) is None
-    payload = Payload("image/png", b"dense", 6, 4)
+    payload = EncodedImage("image/png", b"dense", 6, 4)
     pictures.keep(replace(picture(live_id, dense.key), payload=payload, density=2))
     await pictures.flush()
-    for held in (pictures, LastPictures(services.store, 20)):
+    for held in (pictures, StaleImageCache(services.store, 20)):
         found = held.find_last(live_id, usual)
         assert (found.payload.data, found.density, found.size) == (b"dense", 2, (3, 2))
     pictures.keep(picture(live_id, usual.key, b"usual"))
@@ -96,4 +96,4 @@ async def test_lost_blob_is_no_picture(pictures, services):
     await pictures.freeze([picture(live_id)])
     row = live_figures.find_picture(services.store.catalog.reader, live_id, "k")
     await asyncio.to_thread(services.store.blobs.delete, row.digest)
-    assert LastPictures(services.store, 20).find(live_id, "k") is None
+    assert StaleImageCache(services.store, 20).find(live_id, "k") is None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.model.live import Declaration
-from jupyter_figserve.server.services.live.registry import CHANGED, GONE, OFFERED, Offers, Target
+from jupyter_figserve.model.live import LiveDeclaration
+from jupyter_figserve.server.services.live.registry import CHANGED, GONE, OFFERED, LiveRegistry, LiveTarget
 
 from ...making import FakeKernel
 
-ANIMAL = Declaration("animal", digest="d", revision="1")
+ANIMAL = LiveDeclaration("animal", digest="d", revision="1")
 
 
 async def follow(kernel: str) -> str:
@@ -23,8 +23,8 @@ def told() -> list[tuple[str, str, str]]:
 
 
 @pytest.fixture
-def offers(services, told) -> Offers:
-    made = Offers(services.store, "/srv", follow)
+def offers(services, told) -> LiveRegistry:
+    made = LiveRegistry(services.store, "/srv", follow)
     made.tell = lambda what, kernel, record: told.append((what, kernel, record.name))
     return made
 
@@ -35,7 +35,7 @@ async def test_one_id_for_all_kernels_of_a_notebook(offers):
     (second,) = await offers.take("ann", "a-2", FakeKernel(), [ANIMAL])
     (alone,) = await offers.take("ann", "k", FakeKernel(), [ANIMAL])
     assert first.id == second.id != alone.id
-    assert offers.find_lasting(first.id).kernel == "a-2"
+    assert offers.get_by_id(first.id).kernel == "a-2"
     assert offers.find("a-1", "animal").kernel == "a-1"
     assert [target.kernel for target in offers.all()] == ["k", "a-2", "a-1"]
 
@@ -43,9 +43,9 @@ async def test_one_id_for_all_kernels_of_a_notebook(offers):
 async def test_what_happens_is_told_once(offers, told):
     """The same declaration again is no news; another revision is; what is left out goes."""
     link = FakeKernel()
-    await offers.take("ann", "a-1", link, [ANIMAL, Declaration("other")])
-    await offers.take("ann", "a-1", link, [ANIMAL, Declaration("other")])
-    await offers.take("ann", "a-1", link, [Declaration("animal", digest="d", revision="2")])
+    await offers.take("ann", "a-1", link, [ANIMAL, LiveDeclaration("other")])
+    await offers.take("ann", "a-1", link, [ANIMAL, LiveDeclaration("other")])
+    await offers.take("ann", "a-1", link, [LiveDeclaration("animal", digest="d", revision="2")])
     assert offers.lose("a-1", link)
     assert told == [
         (OFFERED, "a-1", "animal"),
@@ -71,20 +71,20 @@ async def test_what_is_gone_is_found_without_a_line(offers):
     link = FakeKernel()
     (record,) = await offers.take("ann", "a-1", link, [ANIMAL])
     offers.lose("a-1", link)
-    for target in (offers.find("a-1", "animal"), offers.find_lasting(record.id)):
+    for target in (offers.find("a-1", "animal"), offers.get_by_id(record.id)):
         assert (target.kernel, target.link, target.declaration) == (None, None, ANIMAL)
     assert offers.find("a-1", "nothing") is None
-    assert offers.find_lasting("nothing") is None
+    assert offers.get_by_id("nothing") is None
 
 
 async def test_detached_answers_when_no_kernel_does(offers):
     """And not while one does."""
     sandbox, link = FakeKernel(), FakeKernel()
-    offers.find_detached = lambda record: Target(record, record.declaration, link=sandbox)
+    offers.find_detached = lambda record: LiveTarget(record, record.declaration, link=sandbox)
     (record,) = await offers.take("ann", "a-1", link, [ANIMAL])
-    assert offers.find_lasting(record.id).link is link
+    assert offers.get_by_id(record.id).link is link
     offers.lose("a-1", link)
-    assert offers.find_lasting(record.id).link is sandbox
+    assert offers.get_by_id(record.id).link is sandbox
     assert offers.find("a-1", "animal").link is sandbox
     assert offers.find("a-1", "animal").place == f"detached {record.id}"
 
@@ -93,4 +93,4 @@ async def test_read_only_store_still_offers(offers, services, monkeypatch):
     """With ids of this server's life."""
     monkeypatch.setattr(services.store.catalog, "read_only_because", "the disk is full")
     (record,) = await offers.take("ann", "a-1", FakeKernel(), [ANIMAL])
-    assert offers.find_lasting(record.id).kernel == "a-1"
+    assert offers.get_by_id(record.id).kernel == "a-1"

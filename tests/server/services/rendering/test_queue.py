@@ -8,21 +8,21 @@ import pytest
 
 from jupyter_figserve.errors import Unavailable
 from jupyter_figserve.sandbox.fake import FakeRenderer
-from jupyter_figserve.sandbox.renderer import Job, Report
-from jupyter_figserve.server.services.rendering.queue import Jobs
+from jupyter_figserve.sandbox.renderer import RendererStatus, RenderJob
+from jupyter_figserve.server.services.rendering.queue import RenderQueue
 
 
-def job(name: str, **fields: object) -> Job:
-    return Job("code", name.encode(), **fields)
+def job(name: str, **fields: object) -> RenderJob:
+    return RenderJob("code", name.encode(), **fields)
 
 
-def make(at_once: int = 1, queue: int = 2, longest: float = 60) -> tuple[Jobs, FakeRenderer]:
+def make(at_once: int = 1, queue: int = 2, longest: float = 60) -> tuple[RenderQueue, FakeRenderer]:
     renderer = FakeRenderer()
     renderer.gate.clear()
-    return Jobs(renderer, at_once, queue, longest), renderer
+    return RenderQueue(renderer, at_once, queue, longest), renderer
 
 
-async def ask(jobs: Jobs, *names: str, **fields: object) -> list[asyncio.Task]:
+async def ask(jobs: RenderQueue, *names: str, **fields: object) -> list[asyncio.Task]:
     """Tasks that have come as far as they can."""
     tasks = [asyncio.ensure_future(jobs.render(job(name), **fields)) for name in names]
     for _ in range(9):
@@ -60,12 +60,12 @@ async def test_patient_ones_go_last_and_are_never_refused():
     """Whatever comes after them goes first."""
     jobs, renderer = make(queue=1)
     tasks = await ask(jobs, "first")
-    tasks += await ask(jobs, "patient", is_patient=True)
+    tasks += await ask(jobs, "patient", low_priority=True)
     with pytest.raises(Unavailable):
         await jobs.render(job("refused"))
     jobs._queue = 9
     tasks += await ask(jobs, "late")
-    tasks += await ask(jobs, "patient too", is_patient=True)
+    tasks += await ask(jobs, "patient too", low_priority=True)
     renderer.gate.set()
     await asyncio.gather(*tasks)
     assert names(renderer) == ["first", "late", "patient", "patient too"]
@@ -100,7 +100,7 @@ async def test_a_failed_job_frees_its_place():
 async def test_the_renderer_starts_once_and_with_the_first_job():
     """However many come at once; closing what never started does nothing."""
     jobs, renderer = make(at_once=3)
-    assert jobs.may_draw
+    assert jobs.maybe_available
     await jobs.close()
     assert not renderer.is_closed
     renderer.gate.set()
@@ -165,17 +165,17 @@ async def test_a_probe_tells_before_a_start_that_takes_long(monkeypatch: pytest.
 async def test_what_a_probe_found_wanting_is_not_offered():
     """By any page; before that it may be."""
     jobs, renderer = make()
-    renderer.report = Report("none", ("no seccomp",))
-    assert jobs.may_draw
+    renderer.report = RendererStatus("none", ("no seccomp",))
+    assert jobs.maybe_available
     jobs.probe()
     await jobs.told(60)
-    assert not jobs.may_draw
+    assert not jobs.maybe_available
 
 
 async def test_what_cannot_draw_says_so_once_it_is_known():
     """Before the start a page may offer it."""
     jobs, renderer = make()
-    renderer.report = Report("none", ("no seccomp",))
-    assert jobs.may_draw
+    renderer.report = RendererStatus("none", ("no seccomp",))
+    assert jobs.maybe_available
     await jobs.start()
-    assert not jobs.may_draw
+    assert not jobs.maybe_available

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from jupyter_figserve.server.services.rendering.single_flight import Flights
+from jupyter_figserve.server.services.rendering.single_flight import SingleFlight
 
 
 class Work:
@@ -27,7 +27,7 @@ class Work:
         return self.runs
 
 
-async def board(flights: Flights, work: Work, count: int = 1, key: str = "k") -> list[asyncio.Task]:
+async def board(flights: SingleFlight, work: Work, count: int = 1, key: str = "k") -> list[asyncio.Task]:
     tasks = [asyncio.ensure_future(flights.join(key, work)) for _ in range(count)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -36,7 +36,7 @@ async def board(flights: Flights, work: Work, count: int = 1, key: str = "k") ->
 
 async def test_who_comes_later_joins():
     """One run for all; the next one after that is another."""
-    flights, work = Flights(), Work()
+    flights, work = SingleFlight(), Work()
     tasks = await board(flights, work, 3)
     assert flights.passengers == 3
     work.gate.set()
@@ -47,7 +47,7 @@ async def test_who_comes_later_joins():
 
 async def test_keys_do_not_share():
     """Each has its own."""
-    flights, work = Flights(), Work()
+    flights, work = SingleFlight(), Work()
     tasks = await board(flights, work, key="a") + await board(flights, work, key="b")
     work.gate.set()
     await asyncio.gather(*tasks)
@@ -56,7 +56,7 @@ async def test_keys_do_not_share():
 
 async def test_who_leaves_leaves_alone():
     """Also the first; the others get theirs."""
-    flights, work = Flights(), Work()
+    flights, work = SingleFlight(), Work()
     first, second = await board(flights, work, 2)
     first.cancel()
     await asyncio.sleep(0)
@@ -68,7 +68,7 @@ async def test_who_leaves_leaves_alone():
 
 async def test_the_last_who_leaves_ends_it():
     """And who comes then starts anew."""
-    flights, work = Flights(), Work()
+    flights, work = SingleFlight(), Work()
     (alone,) = await board(flights, work)
     alone.cancel()
     await asyncio.gather(alone, return_exceptions=True)
@@ -80,7 +80,7 @@ async def test_the_last_who_leaves_ends_it():
 
 async def test_an_error_reaches_all_and_is_not_kept():
     """The next one tries again."""
-    flights: Flights[int] = Flights()
+    flights: SingleFlight[int] = SingleFlight()
 
     async def fail() -> int:
         raise ValueError("no")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from jupyter_figserve.model.keys import split_key
-from jupyter_figserve.server.services.sessions.kernels import LEASE_SECONDS
+from jupyter_figserve.server.services.sessions.kernels import KERNEL_KEY_TTL
 from jupyter_figserve.store.catalog import keys, sessions
 
 from ....waiting import until
@@ -177,9 +177,9 @@ class TestEnvironment:
         kernel = await jp_serverapp.kernel_manager.start_kernel()
         monkeypatch.setattr(jp_serverapp.kernel_manager, "list_kernel_ids", lambda: [kernel])
         client = stranger.bearing(fake.environments[kernel]["KERNEL_FIGSERVE_KEY"])
-        clock.advance(LEASE_SECONDS - 1)
+        clock.advance(KERNEL_KEY_TTL - 1)
         await services.kernels.sweep()
-        clock.advance(LEASE_SECONDS - 1)
+        clock.advance(KERNEL_KEY_TTL - 1)
         assert (await client.get("/api/figures")).status == 200
         clock.advance(1)
         assert (await client.get("/api/figures")).status == 401

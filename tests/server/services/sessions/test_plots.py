@@ -7,7 +7,7 @@ import os
 import pytest
 
 from jupyter_figserve.errors import NotFound
-from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.model.figures import sha256_hex
 
 from ...making import MadeSession, make_session
 from ...pictures import EPS, HTML, JPG, PDF, PICTURES, SVG, SVGZ, WEBP, png
@@ -228,7 +228,7 @@ class TestBytes:
             tags.append(
                 [(await owner.get(f"/plots/a-session/{path}")).headers["ETag"] for path in ("cell-1.png", "x.png")]
             )
-        assert tags[1][0] == f'"{digest_of(png(grey=1))}"'
+        assert tags[1][0] == f'"{sha256_hex(png(grey=1))}"'
         assert not set(tags[0]) & set(tags[1])
 
     async def test_not_modified_reads_no_file(self, owner, session, monkeypatch):
@@ -242,7 +242,7 @@ class TestBytes:
         """503 for a moment, rather than half a picture."""
         from jupyter_figserve.server.services.sessions import safe_files
 
-        file, look = session.drop("x.png", png()), safe_files.look
+        file, look = session.drop("x.png", png()), safe_files.stat_beneath
 
         def meanwhile(*arguments):
             found = look(*arguments)

@@ -7,9 +7,9 @@ import stat
 
 import pytest
 
-from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.formats import FORMATS
-from jupyter_figserve.server.services.sessions.ring_buffer import CellNames, Ring
+from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer, PlotNamer
 from jupyter_figserve.store.catalog.quotas import Quota
 
 PNG, SVG = FORMATS["png"], FORMATS["svg"]
@@ -18,7 +18,7 @@ PNG, SVG = FORMATS["png"], FORMATS["svg"]
 class Kernel:
     """Shows pictures as a kernel does, cell by cell."""
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, ring: CaptureBuffer) -> None:
         self.ring = ring
         self.session = "first"
         self.count = 0
@@ -44,7 +44,7 @@ class Kernel:
 
 @pytest.fixture
 def ring(tmp_path):
-    return Ring(tmp_path, Quota(5, 1_000))
+    return CaptureBuffer(tmp_path, Quota(5, 1_000))
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def kernel(ring) -> Kernel:
     return Kernel(ring)
 
 
-def paths(ring: Ring) -> list[str]:
+def paths(ring: CaptureBuffer) -> list[str]:
     return [one.path for one in ring]
 
 
@@ -113,7 +113,7 @@ class TestNames:
 
     def test_memory_of_names_is_bounded(self):
         """A kernel that runs for a year holds as much as one of a day."""
-        names = CellNames()
+        names = PlotNamer()
         for number in range(5_000):
             names.begin(f"request {number}", number, "s")
             names.new_stem(f"request {number}")
@@ -155,9 +155,9 @@ class TestPictures:
         """And made once for each."""
         for data in (b"1", b"2"):
             one = kernel.ring.find(kernel.show("r", data, "a"))
-            assert kernel.ring.digest(one) == digest_of(data)
+            assert kernel.ring.digest(one) == sha256_hex(data)
         kernel.ring.flush()
-        assert kernel.ring.digest(one) == digest_of(b"2")
+        assert kernel.ring.digest(one) == sha256_hex(b"2")
 
 
 class TestRoom:
@@ -185,7 +185,7 @@ class TestRoom:
 
     def test_without_limit(self, tmp_path):
         """A bound that is not there holds nothing."""
-        kernel = Kernel(Ring(tmp_path, Quota()))
+        kernel = Kernel(CaptureBuffer(tmp_path, Quota()))
         for _ in range(300):
             kernel.show(kernel.begin())
         assert len(kernel.ring) == 300

@@ -26,7 +26,7 @@ def plots(tmp_path):
 
 
 def read(directory, path, most=MOST):
-    return safe_files.read(directory, path, most)[1]
+    return safe_files.read_beneath(directory, path, most)[1]
 
 
 def test_files_are_read_by_their_paths(plots):
@@ -35,24 +35,24 @@ def test_files_are_read_by_their_paths(plots):
     for path in ("x.png", "a/b c ü.png"):
         (plots / path).write_bytes(png())
         assert read(plots, path) == png()
-        found = safe_files.look(plots, path)
+        found = safe_files.stat_beneath(plots, path)
         assert (found.path, found.size) == (path, len(png()))
-        assert safe_files.read(plots, path, MOST)[0] == found
+        assert safe_files.read_beneath(plots, path, MOST)[0] == found
 
 
 def test_state_changes_with_every_write(plots):
     """Equal while nothing happens, another after a write in place, a replacement and a changed time."""
     file = plots / "x.png"
     file.write_bytes(b"1")
-    states = [safe_files.look(plots, "x.png").state]
-    assert safe_files.look(plots, "x.png").state == states[0]
+    states = [safe_files.stat_beneath(plots, "x.png").state]
+    assert safe_files.stat_beneath(plots, "x.png").state == states[0]
     for change in (
         lambda: os.utime(file, ns=(1, 1)),
         lambda: file.write_bytes(b"22"),
         lambda: (plots / "y").write_bytes(b"33") and os.replace(plots / "y", file),
     ):
         change()
-        states.append(safe_files.look(plots, "x.png").state)
+        states.append(safe_files.stat_beneath(plots, "x.png").state)
     assert len(set(states)) == len(states)
 
 
@@ -67,7 +67,7 @@ def test_state_changes_with_every_write(plots):
 )  # fmt: skip
 def test_paths_that_may_not_be_asked_for(plots, path):
     """Refused by their spelling alone, though something lies there."""
-    assert safe_files.split(path) is None
+    assert safe_files.parse_safe_path(path) is None
     with pytest.raises(NotFound) as error:
         read(plots, path)
     assert (error.value.message, error.value.code) == ("Plot not found", "plot_not_found")
@@ -76,7 +76,7 @@ def test_paths_that_may_not_be_asked_for(plots, path):
 @pytest.mark.parametrize("path", ["x.png", "%2e%2e/x.png", "..x/y.png"[2:], "a/b/c/d/e/f/g/x.png", "日本 语.png", "x"])
 def test_paths_that_may(path):
     """What is escaped twice is a plain name, and words of any language are names."""
-    assert safe_files.split(path) == tuple(path.split("/"))
+    assert safe_files.parse_safe_path(path) == tuple(path.split("/"))
 
 
 def test_a_symbolic_link_is_not_followed(plots, tmp_path):
@@ -93,7 +93,7 @@ def test_a_symbolic_link_is_not_followed(plots, tmp_path):
     ):
         with pytest.raises(NotFound):
             read(directory, path)
-    assert safe_files.list_files(plots) == []
+    assert safe_files.list_beneath(plots) == []
 
 
 def test_a_file_that_turns_into_a_link_before_it_is_opened(plots, tmp_path, monkeypatch):
@@ -133,7 +133,7 @@ def test_a_hard_link_is_not_served(plots, tmp_path):
     os.link(tmp_path / "secret.png", plots / "x.png")
     with pytest.raises(NotFound):
         read(plots, "x.png")
-    assert safe_files.list_files(plots) == []
+    assert safe_files.list_beneath(plots) == []
     (tmp_path / "secret.png").unlink()
     assert read(plots, "x.png") == b"secret"
 
@@ -152,7 +152,7 @@ def test_what_is_no_file_is_not_opened(plots):
         for name in ("fifo.png", "directory.png", "socket.png"):
             with pytest.raises(NotFound):
                 read(plots, name)
-        assert safe_files.list_files(plots) == []
+        assert safe_files.list_beneath(plots) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not on this machine: only root can make a device")
@@ -190,7 +190,7 @@ def test_a_file_that_grows_has_an_end(plots, monkeypatch):
     """No more is read than it had when it was opened, and its state says that it has changed."""
     file = plots / "x.png"
     file.write_bytes(b"1" * 10)
-    before = safe_files.look(plots, "x.png")
+    before = safe_files.stat_beneath(plots, "x.png")
     original = os.read
 
     def grow(descriptor: int, size: int) -> bytes:
@@ -199,7 +199,7 @@ def test_a_file_that_grows_has_an_end(plots, monkeypatch):
         return original(descriptor, size)
 
     monkeypatch.setattr(safe_files.os, "read", grow)
-    after, data = safe_files.read(plots, "x.png", MOST)
+    after, data = safe_files.read_beneath(plots, "x.png", MOST)
     assert data == b"1" * 10
     assert after.state != before.state
 
@@ -213,7 +213,7 @@ def test_listing_leaves_out_what_may_not_be_asked_for(plots):
     (plots / ".git" / "x.png").write_bytes(b"x")
     (plots / "sub").mkdir()
     (plots / "sub" / "y.svg").write_bytes(b"x")
-    listed = [found.path for found in safe_files.list_files(plots)]
+    listed = [found.path for found in safe_files.list_beneath(plots)]
     assert listed == ["good.png", "sub/y.svg"]
     assert [read(plots, path) for path in listed] == [b"x", b"x"]
 
@@ -227,15 +227,15 @@ def test_listing_is_bounded_in_depth_and_number(plots, monkeypatch):
         deep = deep / "d"
         deep.mkdir()
         (deep / "x.png").write_bytes(b"x")
-    assert max(found.path.count("/") for found in safe_files.list_files(plots)) == safe_files.DEPTH - 1
+    assert max(found.path.count("/") for found in safe_files.list_beneath(plots)) == safe_files.DEPTH - 1
     for number in range(300):
         (plots / f"{number}.png").write_bytes(b"x")
-    assert len(safe_files.list_files(plots)) == 20
+    assert len(safe_files.list_beneath(plots)) == 20
 
 
 def test_a_directory_that_has_gone_lists_nothing(tmp_path):
     """As after a session's end."""
-    assert safe_files.list_files(tmp_path / "gone") == []
+    assert safe_files.list_beneath(tmp_path / "gone") == []
 
 
 @pytest.mark.parametrize("what", ["file", "directory"])

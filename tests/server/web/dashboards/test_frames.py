@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from jupyter_figserve.model.live import Declaration
+from jupyter_figserve.model.live import LiveDeclaration
 
 from ..live.test_frames import JSON, PAGE, HtmlKernel
 from .test_handlers import ANIMAL, TEXT, publish
@@ -27,7 +27,7 @@ class OddKernel(HtmlKernel):
 @pytest.fixture
 def kernel(services, jp_asyncio_loop):
     """One that offers ``animal``, whose parameters are type and since."""
-    link, declared = OddKernel(), [Declaration("animal", ANIMAL, revision="r")]
+    link, declared = OddKernel(), [LiveDeclaration("animal", ANIMAL, revision="r")]
     jp_asyncio_loop.run_until_complete(services.live.take_offers(services.settings.owner, "k1", link, declared))
     return link
 

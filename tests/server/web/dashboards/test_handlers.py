@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jupyter_figserve.model.figures import Identity
-from jupyter_figserve.model.live import Declaration
+from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.model.parameters import Parameter, Parameters
 from jupyter_figserve.store.catalog import live_figures
 
@@ -23,7 +23,7 @@ ANIMAL = Parameters(
 async def offer(services, parameters: Parameters = ANIMAL, name: str = "animal", owner: str | None = None) -> str:
     """The id of a live figure that a kernel offered which is gone."""
     identity = Identity(owner or services.settings.owner, "", "", "k1", name)
-    declaration, now = Declaration(name, parameters), services.store.clock()
+    declaration, now = LiveDeclaration(name, parameters), services.store.clock()
     offering = services.store.write(lambda c: live_figures.offer(c, identity, "k1", declaration, now))
     return (await asyncio.wrap_future(offering)).id
 

@@ -12,10 +12,10 @@ from urllib.parse import urljoin
 
 import pytest
 
-from jupyter_figserve.model.figures import Identity, Payload
-from jupyter_figserve.model.live import Request
-from jupyter_figserve.server.services.live.image_cache import LastPicture
-from jupyter_figserve.store.draft import Draft
+from jupyter_figserve.model.figures import EncodedImage, Identity
+from jupyter_figserve.model.live import LiveRequest
+from jupyter_figserve.server.services.live.image_cache import CachedImage
+from jupyter_figserve.store.draft import NewVersion
 
 from ....waiting import until
 from ...conftest import Client
@@ -36,8 +36,10 @@ async def share(owner, board, **wishes) -> dict:
 def keep(services, animal: str, data: bytes | None = None, **values) -> bytes:
     """A last good picture of the live figure, so that no kernel is needed."""
     data = data or png(3, 3)
-    key = Request(DEER | values, "png").key
-    services.live.pictures.keep(LastPicture(animal, key, Payload("image/png", data, 30, 20), services.store.clock()))
+    key = LiveRequest(DEER | values, "png").key
+    services.live.pictures.keep(
+        CachedImage(animal, key, EncodedImage("image/png", data, 30, 20), services.store.clock())
+    )
     return data
 
 
@@ -359,8 +361,8 @@ class TestDense:
     async def test_dense_screens_get_twice_the_pixels(self, owner, stranger, services):
         """Drawn again from its source, in a size that the page has signed; no other is granted."""
         identity = Identity(services.settings.owner, "", "", "login", "dense")
-        drawn = (Payload("image/png", png(), 8, 6, 100.0),)
-        publishing = services.store.publish(Draft(identity, drawn, source=("figure", b"pickle", {})))
+        drawn = (EncodedImage("image/png", png(), 8, 6, 100.0),)
+        publishing = services.store.publish(NewVersion(identity, drawn, source=("figure", b"pickle", {})))
         figure = await asyncio.wrap_future(publishing)
         board = await publish(owner, [{"kind": "figure", "figure": figure.id}])
         url = (await share(owner, board))["url"]

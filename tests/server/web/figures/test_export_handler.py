@@ -108,7 +108,7 @@ async def test_many_are_measured_in_steps(owner, services, monkeypatch):
 
     for index in range(7):
         await owner.publish(f"f{index}", png(grey=index), title=str(index))
-    whole = figures.measure(services.store.catalog.reader, figures.Filter("local"))[0]
+    whole = figures.measure(services.store.catalog.reader, figures.FigureQuery("local"))[0]
     assert whole.figures == 7
     for limit in (1, 3, 7, 8):
         monkeypatch.setattr(figures.measure, "__defaults__", (None, limit))

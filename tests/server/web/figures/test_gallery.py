@@ -10,11 +10,11 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import pytest
 import sqlalchemy as sa
 
-from jupyter_figserve.model.figures import Identity, Payload
-from jupyter_figserve.server.web.figures.gallery import PAGE, Query
+from jupyter_figserve.model.figures import EncodedImage, Identity
+from jupyter_figserve.server.web.figures.gallery import PAGE, GalleryQuery
 from jupyter_figserve.store.catalog import sessions
 from jupyter_figserve.store.catalog.sessions import Session
-from jupyter_figserve.store.store import Draft
+from jupyter_figserve.store.store import NewVersion
 
 from ...pages import Page
 from ...pictures import HTML, PDF, png
@@ -22,8 +22,8 @@ from ...pictures import HTML, PDF, png
 EVIL = "\"'><script>document.title = 'evil'</script><img src=x onerror=alert(1)>"
 
 
-def payload(data: bytes, width: int = 4, height: int = 3) -> Payload:
-    return Payload("image/png", data, width, height)
+def payload(data: bytes, width: int = 4, height: int = 3) -> EncodedImage:
+    return EncodedImage("image/png", data, width, height)
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Shop:
         services = self.services
         scope = services.settings.scope if scope is None else scope
         identity = Identity("local", scope, notebook, "", name)
-        draft = Draft(identity, (payload(png(grey=len(name))),), session=session, **words)
+        draft = NewVersion(identity, (payload(png(grey=len(name))),), session=session, **words)
         return await asyncio.wrap_future(services.store.publish(draft))
 
     async def session(
@@ -121,7 +121,9 @@ class TestPage:
 
     async def test_pictures_are_small_lazy_and_keep_their_place(self, owner, services):
         """The thumbnail where there is one, pinned to its version, with its size."""
-        draft = Draft(Identity("local", "", "", "x", "f"), (payload(png(8, 6), 8, 6),), thumbnail=payload(png(4, 3)))
+        draft = NewVersion(
+            Identity("local", "", "", "x", "f"), (payload(png(8, 6), 8, 6),), thumbnail=payload(png(4, 3))
+        )
         await asyncio.wrap_future(services.store.publish(draft))
         (image,) = [tag for tag in Page((await owner.get("/")).text)["img"] if "loading" in tag]
         assert (image["loading"], image["width"], image["height"]) == ("lazy", "4", "3")
@@ -151,7 +153,11 @@ class TestPage:
         """Title, alt text, notebook path, directory, search and label (D1)."""
         await shop.session("k1", f"{EVIL}.ipynb")
         await shop.publish("evil", f"{EVIL}.ipynb", scope=f"/{EVIL}", session="k1", title=EVIL, alt=EVIL)
-        for address in ("/", "/?" + Query(q=EVIL).address()[1:], "/?" + Query(notebook=f"{EVIL}.ipynb").address()[1:]):
+        for address in (
+            "/",
+            "/?" + GalleryQuery(q=EVIL).address()[1:],
+            "/?" + GalleryQuery(notebook=f"{EVIL}.ipynb").address()[1:],
+        ):
             text = (await owner.get(address)).text
             page = Page(text)
             assert [tag.get("src", "inline") for tag in page["script"]] == [page["script"][0]["src"]]
@@ -299,7 +305,11 @@ class TestAddress:
 
 def test_addresses_leave_out_what_is_not_asked():
     """The plain gallery has a plain address."""
-    assert Query().address() == "?"
-    assert Query(q="a b", show="shared", cursor="c").address() == "?q=a+b&show=shared"
-    assert Query(q="x").address(q="", show="running") == "?show=running"
-    assert (Query().is_filtered, Query(cursor="c").is_filtered, Query(q="x").is_filtered) == (False, False, True)
+    assert GalleryQuery().address() == "?"
+    assert GalleryQuery(q="a b", show="shared", cursor="c").address() == "?q=a+b&show=shared"
+    assert GalleryQuery(q="x").address(q="", show="running") == "?show=running"
+    assert (GalleryQuery().is_filtered, GalleryQuery(cursor="c").is_filtered, GalleryQuery(q="x").is_filtered) == (
+        False,
+        False,
+        True,
+    )

@@ -8,10 +8,10 @@ import pytest
 from tornado.httputil import HTTPHeaders
 
 from jupyter_figserve.errors import RangeNotSatisfiable, Unavailable
-from jupyter_figserve.model.figures import digest_of
+from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.formats import FORMATS
-from jupyter_figserve.server.web.http.conditional_get import find_range, is_fresh, sends_all
-from jupyter_figserve.server.web.http.representation import Delivery
+from jupyter_figserve.server.web.http.conditional_get import is_not_modified, parse_range, sends_full_body
+from jupyter_figserve.server.web.http.representation import RepresentationResponse
 from jupyter_figserve.store.files.blob_cache import BlobCache
 
 ETAG = '"' + "0" * 64 + '"'
@@ -21,7 +21,7 @@ class FakeBlobs:
     """Blobs in memory that count how often each is read."""
 
     def __init__(self, *blobs: bytes) -> None:
-        self.held = {digest_of(data): data for data in blobs}
+        self.held = {sha256_hex(data): data for data in blobs}
         self.reads: list[str] = []
 
     def find(self, digest: str) -> bytes | None:
@@ -39,7 +39,7 @@ class TestCache:
         """The second time it is in memory."""
         blobs = FakeBlobs(b"a" * 10)
         cache = BlobCache(blobs, 1000)
-        assert {cache.get(digest_of(b"a" * 10)) for _ in range(3)} == {b"a" * 10}
+        assert {cache.get(sha256_hex(b"a" * 10)) for _ in range(3)} == {b"a" * 10}
         assert len(blobs.reads) == 1
 
     def test_memory_is_bounded_and_the_least_used_goes(self):
@@ -48,20 +48,20 @@ class TestCache:
         blobs = FakeBlobs(*parts)
         cache = BlobCache(blobs, 800)
         for part in parts[:8]:
-            cache.get(digest_of(part))
-        cache.get(digest_of(parts[0]))
-        cache.get(digest_of(parts[8]))
+            cache.get(sha256_hex(part))
+        cache.get(sha256_hex(parts[0]))
+        cache.get(sha256_hex(parts[8]))
         blobs.reads.clear()
         for part in (parts[0], parts[8], parts[1]):
-            cache.get(digest_of(part))
-        assert blobs.reads == [digest_of(parts[1])]
+            cache.get(sha256_hex(part))
+        assert blobs.reads == [sha256_hex(parts[1])]
 
     def test_large_blob_is_not_kept(self):
         """It would drive all others out."""
         blobs = FakeBlobs(b"a" * 200)
         cache = BlobCache(blobs, 800)
         for _ in range(2):
-            cache.get(digest_of(b"a" * 200))
+            cache.get(sha256_hex(b"a" * 200))
         assert len(blobs.reads) == 2
 
     def test_nothing_is_kept_with_a_limit_of_nothing(self):
@@ -69,7 +69,7 @@ class TestCache:
         blobs = FakeBlobs(b"a")
         cache = BlobCache(blobs, 0)
         for _ in range(2):
-            assert cache.get(digest_of(b"a")) == b"a"
+            assert cache.get(sha256_hex(b"a")) == b"a"
         assert len(blobs.reads) == 2
 
     def test_missing_blob_is_said_to_be_missing(self):
@@ -78,7 +78,7 @@ class TestCache:
         cache = BlobCache(blobs, 800)
         for _ in range(2):
             with pytest.raises(Unavailable) as caught:
-                cache.get(digest_of(b"a"))
+                cache.get(sha256_hex(b"a"))
         assert caught.value.code == "blob_missing"
         assert len(blobs.reads) == 2
 
@@ -108,26 +108,26 @@ class TestRange:
     )
     def test_range_of_ten_bytes(self, text, found):
         """First and last byte, or None for all."""
-        assert find_range(asking(Range=text), ETAG, 10) == found
+        assert parse_range(asking(Range=text), ETAG, 10) == found
 
     @pytest.mark.parametrize("text", ["bytes=10-", "bytes=10-11", "bytes=-0"])
     def test_range_beyond_the_end(self, text):
         """416 with the size."""
         with pytest.raises(RangeNotSatisfiable) as caught:
-            find_range(asking(Range=text), ETAG, 10)
+            parse_range(asking(Range=text), ETAG, 10)
         assert caught.value.size == 10
 
     def test_empty_body_has_no_range(self):
         """Nothing of nothing."""
         with pytest.raises(RangeNotSatisfiable):
-            find_range(asking(Range="bytes=0-"), ETAG, 0)
+            parse_range(asking(Range="bytes=0-"), ETAG, 0)
 
     def test_head_and_a_changed_figure_get_all(self):
         """A range is for GET, and for the bytes that the client began with."""
-        assert find_range(asking("HEAD", Range="bytes=0-1"), ETAG, 10) is None
-        assert find_range(asking(Range="bytes=0-1", If_Range='"x"'), ETAG, 10) is None
-        assert find_range(asking(Range="bytes=0-1", If_Range="W/" + ETAG), ETAG, 10) is None
-        assert find_range(asking(Range="bytes=0-1", If_Range=ETAG), ETAG, 10) == (0, 1)
+        assert parse_range(asking("HEAD", Range="bytes=0-1"), ETAG, 10) is None
+        assert parse_range(asking(Range="bytes=0-1", If_Range='"x"'), ETAG, 10) is None
+        assert parse_range(asking(Range="bytes=0-1", If_Range="W/" + ETAG), ETAG, 10) is None
+        assert parse_range(asking(Range="bytes=0-1", If_Range=ETAG), ETAG, 10) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ class TestRange:
 )
 def test_known_etags(header, fresh):
     """If-None-Match is compared weakly, and without quotes it is no ETag."""
-    assert is_fresh(asking(**({} if header is None else {"If_None_Match": header})), ETAG) is fresh
+    assert is_not_modified(asking(**({} if header is None else {"If_None_Match": header})), ETAG) is fresh
 
 
 @pytest.mark.parametrize(
@@ -161,14 +161,14 @@ def test_known_etags(header, fresh):
 def test_what_sends_all(headers, all_of_it):
     """A part, a 304 and a 416 are not all."""
     data = b"0123456789"
-    delivery = Delivery(FORMATS["png"], digest_of(data), "x.png", "no-store", is_public=True)
-    assert sends_all(asking(**headers), delivery, BlobCache(FakeBlobs(data), 0)) is all_of_it
+    delivery = RepresentationResponse(FORMATS["png"], sha256_hex(data), "x.png", "no-store", is_public=True)
+    assert sends_full_body(asking(**headers), delivery, BlobCache(FakeBlobs(data), 0)) is all_of_it
 
 
 @pytest.mark.parametrize("row", FORMATS.values(), ids=list(FORMATS))
 def test_headers_of_each_format(row):
     """Type with its charset, the digest as ETag, and a file name of the id."""
-    values = Delivery(row, "0" * 64, f"abc.{row.name}", "no-store", is_public=False).headers
+    values = RepresentationResponse(row, "0" * 64, f"abc.{row.name}", "no-store", is_public=False).headers
     assert values["ETag"] == ETAG
     assert values["Content-Disposition"] == f"inline; filename*=UTF-8''abc.{row.name}"
     assert values["Content-Type"].endswith("; charset=utf-8") == row.is_text

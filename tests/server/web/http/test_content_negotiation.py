@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.server.web.http.content_negotiation import find_accepted
+from jupyter_figserve.server.web.http.content_negotiation import negotiate_formats
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ from jupyter_figserve.server.web.http.content_negotiation import find_accepted
 )
 def test_by_weight_and_then_in_order(accept, names):
     """What is malformed or weighs nothing is not wanted; wildcards are PNG."""
-    assert find_accepted(accept) == names
+    assert negotiate_formats(accept) == names

@@ -9,7 +9,7 @@ import logging
 import pytest
 
 from jupyter_figserve import errors
-from jupyter_figserve.server.web.http.handler import STATUSES, Handler, status_of
+from jupyter_figserve.server.web.http.handler import STATUSES, FigServeHandler, status_of
 from jupyter_figserve.server.web.routes import ROUTES, make_routes
 from jupyter_figserve.store.store import Store
 
@@ -174,7 +174,7 @@ class TestLogs:
         async with connect(owner.prefix) as connection:
             await connection.send_head("BREW", f"/f/{token}", {})
             await connection.receive_head()
-        monkeypatch.setattr("jupyter_figserve.server.web.links.public_handler.deliver", None)
+        monkeypatch.setattr("jupyter_figserve.server.web.links.public_handler.send_representation", None)
         assert (await stranger.get(link["image_url"])).status == 500
         for client in (
             stranger.bearing(key),
@@ -204,7 +204,7 @@ def test_every_handler_method_says_who_may():
 def test_methods_are_decorated_on_the_class_that_has_them():
     """``authorized`` keeps the first resource it sees: no concrete handler inherits a decorated method."""
     for _, handler in ROUTES:
-        assert issubclass(handler, Handler)
+        assert issubclass(handler, FigServeHandler)
         for name in ("get", "post", "put", "patch", "delete"):
             method = inspect.getattr_static(handler, name)
             inherited = name not in vars(handler)

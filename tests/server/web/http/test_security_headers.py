@@ -20,7 +20,7 @@ def directives(policy: str) -> dict[str, str]:
 @pytest.mark.parametrize("public", [True, False])
 def test_bytes_run_nothing_and_are_framed_by_nobody(row, public):
     """Each format has a policy without scripts and without requests; PDF alone is not sandboxed, for Safari."""
-    values = security_headers.of_bytes(row, public=public)
+    values = security_headers.image_headers(row, public=public)
     policy = directives(values["Content-Security-Policy"])
     assert policy["default-src"] == "'none'"
     assert policy["frame-ancestors"] == "'none'"
@@ -32,8 +32,8 @@ def test_bytes_run_nothing_and_are_framed_by_nobody(row, public):
 
 def test_frame_runs_scripts_only_in_a_frame():
     """Opened by itself the same address is inert; in neither case has it its origin or the network."""
-    framed = security_headers.of_frame("'self'", is_frame=True)["Content-Security-Policy"]
-    opened = security_headers.of_frame("'self'", is_frame=False)["Content-Security-Policy"]
+    framed = security_headers.frame_headers("'self'", is_frame=True)["Content-Security-Policy"]
+    opened = security_headers.frame_headers("'self'", is_frame=False)["Content-Security-Policy"]
     assert directives(framed)["sandbox"] == "allow-scripts"
     assert directives(framed)["connect-src"] == "'none'"
     assert directives(opened)["sandbox"] == ""
@@ -43,11 +43,11 @@ def test_frame_runs_scripts_only_in_a_frame():
 
 def test_frame_ancestors():
     """Nobody without an allow-list."""
-    assert security_headers.ancestors([]) == "'none'"
-    assert security_headers.ancestors(["https://a.example"]) == "https://a.example"
-    assert security_headers.ancestors(["https://a.example"], own=True) == "'self' https://a.example"
-    assert "X-Frame-Options" in security_headers.of_page()
-    assert "X-Frame-Options" not in security_headers.of_page("https://a.example")
+    assert security_headers.frame_ancestors([]) == "'none'"
+    assert security_headers.frame_ancestors(["https://a.example"]) == "https://a.example"
+    assert security_headers.frame_ancestors(["https://a.example"], own=True) == "'self' https://a.example"
+    assert "X-Frame-Options" in security_headers.page_headers()
+    assert "X-Frame-Options" not in security_headers.page_headers("https://a.example")
 
 
 async def answers(owner, stranger, browser):

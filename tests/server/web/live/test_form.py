@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 import pytest
 
 from jupyter_figserve.model.figures import Identity
-from jupyter_figserve.model.live import Declaration, LiveRecord
+from jupyter_figserve.model.live import LiveDeclaration, LiveFigureRecord
 from jupyter_figserve.model.parameters import Range
 from jupyter_figserve.plotting.signatures import read_signature
-from jupyter_figserve.server.services.live.registry import Target
+from jupyter_figserve.server.services.live.registry import LiveTarget
 from jupyter_figserve.server.web.live.form import make_control, make_view
 
 
@@ -36,9 +36,11 @@ def needy(n: int, width: int = 3):
     """Without a default."""
 
 
-def target_of(function, **words) -> Target:
-    declaration = Declaration(function.__name__, read_signature(function).parameters, **words)
-    return Target(LiveRecord("l1", Identity("me", "", "", "k1", function.__name__), declaration, 0.0, 0.0), declaration)
+def target_of(function, **words) -> LiveTarget:
+    declaration = LiveDeclaration(function.__name__, read_signature(function).parameters, **words)
+    return LiveTarget(
+        LiveFigureRecord("l1", Identity("me", "", "", "k1", function.__name__), declaration, 0.0, 0.0), declaration
+    )
 
 
 def view_of(function, query=None, **words):

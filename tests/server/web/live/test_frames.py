@@ -7,9 +7,9 @@ from urllib.parse import urljoin
 import pytest
 
 from jupyter_figserve.errors import UnsupportedType
-from jupyter_figserve.model.figures import Payload
-from jupyter_figserve.model.live import Declaration
-from jupyter_figserve.server.services.live.call_queue import Drawing
+from jupyter_figserve.model.figures import EncodedImage
+from jupyter_figserve.model.live import LiveDeclaration
+from jupyter_figserve.server.services.live.call_queue import LiveResponse
 
 from ...making import FakeKernel
 
@@ -25,13 +25,13 @@ class HtmlKernel(FakeKernel):
         await super().call(name, request, known)
         if request.format != "html":
             raise UnsupportedType("This live figure has no png form; ask for html.", code="html_only")
-        return Drawing(Payload("text/html", PAGE), None, "", "", "r", is_html=True)
+        return LiveResponse(EncodedImage("text/html", PAGE), None, "", "", "r", is_html=True)
 
 
 @pytest.fixture
 def kernel(services, jp_asyncio_loop):
     """One that offers ``animal``."""
-    link, declared = HtmlKernel(), [Declaration("animal", revision="r")]
+    link, declared = HtmlKernel(), [LiveDeclaration("animal", revision="r")]
     jp_asyncio_loop.run_until_complete(services.live.take_offers(services.settings.owner, "k1", link, declared))
     return link
 
@@ -82,7 +82,7 @@ async def test_form_is_learned_from_who_leaves_the_choice(owner, kernel, service
     page = await owner.get(url)
     assert 'src="../../live/k1/animal.html?_frame=1"' in page.text
     assert "/figserve/live/" in page.headers["Content-Security-Policy"]
-    await services.live.take_offers(services.settings.owner, "k1", kernel, [Declaration("animal", revision="s")])
+    await services.live.take_offers(services.settings.owner, "k1", kernel, [LiveDeclaration("animal", revision="s")])
     known = (await owner.get(f"{url}.json")).json()
     assert (known["form"], known["revision"]) == (None, "s")
 

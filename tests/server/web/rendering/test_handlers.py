@@ -14,7 +14,7 @@ import pytest
 from jupyter_figserve.errors import CodeFailed, DeadlineExceeded, NoFigure, SandboxUnavailable, Unavailable
 from jupyter_figserve.model.formats import png_size
 from jupyter_figserve.sandbox.fake import LIBRARIES, draw
-from jupyter_figserve.sandbox.renderer import Options, Rendered
+from jupyter_figserve.sandbox.renderer import DrawOptions, RenderResult
 
 from ...raw import connect
 
@@ -41,7 +41,7 @@ class TestPicture:
         assert (answer.status, answer.mimetype, png_size(answer.body)) == (200, "image/png", (300, 200))
         assert answer.headers["Cache-Control"] == "private, no-store"
         (job,) = renderer.jobs
-        assert job.options == Options("png", 300, 200, 50.0, "ggplot", True, True)
+        assert job.options == DrawOptions("png", 300, 200, 50.0, "ggplot", True, True)
         assert (job.kind, job.source, job.timeout, job.figure, job.seed) == ("code", CODE.encode(), 5.0, 2, None)
 
     async def test_plain_code_with_a_query_gives_a_picture(self, owner, renderer):
@@ -51,7 +51,7 @@ class TestPicture:
         answer = await owner.ask("POST", "/api/renders", body, {"Content-Type": "text/x-python"}, **query)
         assert (answer.status, answer.mimetype) == (200, "image/svg+xml")
         (job,) = renderer.jobs
-        assert job.options == Options("svg", 300, transparent=True)
+        assert job.options == DrawOptions("svg", 300, transparent=True)
         assert (job.source, job.timeout) == (body, 20.0)
 
     async def test_what_curl_sends_is_json(self, owner):
@@ -83,7 +83,7 @@ class TestPicture:
 
     async def test_output_comes_in_a_header_that_nothing_can_split(self, owner, renderer):
         """Percent-encoded, cut at 2,000 characters and never in the middle of an escape."""
-        renderer.answer = lambda job: Rendered(_picture(job), output="ä\r\nSet-Cookie: a=b\n" + "é" * 5_000)
+        renderer.answer = lambda job: RenderResult(_picture(job), output="ä\r\nSet-Cookie: a=b\n" + "é" * 5_000)
         answer = await owner.post("/api/renders", {"code": CODE})
         header = answer.headers["X-FigServe-Output"]
         assert len(header) <= 2_000
@@ -439,10 +439,10 @@ class TestKeep:
         record = (await owner.get("/api/figures")).json()["figures"][0]
         await owner.get(f"/figures/{record['id']}.png", width=77)
         await services.preserving.settle()
-        first, second = (job.seed for job in renderer.jobs if job.wants_thumbnail)
+        first, second = (job.seed for job in renderer.jobs if job.with_thumbnail)
         assert first is not None
         assert first != second
-        assert {job.seed for job in renderer.jobs if not job.wants_thumbnail} <= {first, second}
+        assert {job.seed for job in renderer.jobs if not job.with_thumbnail} <= {first, second}
 
     async def test_a_key_needs_the_scope_to_publish(self, stranger, make_key):
         """What may only render fills no store."""
@@ -459,7 +459,7 @@ class TestSimpleContract:
         client = stranger.bearing(await make_key("render"))
         answer = await client.post("/render-matplotlib", {"code": CODE})
         assert (answer.status, answer.mimetype) == (200, "image/png")
-        assert renderer.jobs[0].options == Options()
+        assert renderer.jobs[0].options == DrawOptions()
 
     async def test_failure_is_500_with_the_trace(self, owner, renderer):
         """Of the code's error, and of code that draws nothing."""

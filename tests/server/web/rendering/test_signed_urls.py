@@ -12,8 +12,8 @@ import pytest
 
 from jupyter_figserve.errors import CodeFailed, InvalidInput, TooLarge
 from jupyter_figserve.model.formats import png_size
-from jupyter_figserve.sandbox.renderer import Options
-from jupyter_figserve.server.services.auth.signing import UrlSigner
+from jupyter_figserve.sandbox.renderer import DrawOptions
+from jupyter_figserve.server.services.auth.signing import QuerySigner
 from jupyter_figserve.server.web.rendering.signed_urls import pack, unpack
 
 CODE = "import matplotlib.pyplot as plt\nplt.plot([1, 2])  # ä"
@@ -36,7 +36,7 @@ async def test_anybody_sees_the_picture(owner, stranger, renderer):
     assert (await stranger.get(url, {"If-None-Match": answer.headers["ETag"]})).status == 304
     (job,) = renderer.jobs
     assert (job.source, job.seed) == (CODE.encode(), 0)
-    assert job.options == Options("png", 30, 20, 50.0, transparent=True)
+    assert job.options == DrawOptions("png", 30, 20, 50.0, transparent=True)
 
 
 async def test_making_one_draws_nothing(owner, renderer):
@@ -134,11 +134,11 @@ def test_a_bomb_is_not_expanded():
 
 def test_older_secrets_go_on_verifying():
     """A rotation breaks no address; a signature is of one purpose, and of its parts apart."""
-    old = UrlSigner(["old"]).sign("render", "a", "b")
-    both = UrlSigner(["new", "old"])
+    old = QuerySigner(["old"]).sign("render", "a", "b")
+    both = QuerySigner(["new", "old"])
     assert both.is_good(old, "render", "a", "b")
     assert both.sign("render", "a", "b") != old
-    assert not UrlSigner(["new"]).is_good(old, "render", "a", "b")
+    assert not QuerySigner(["new"]).is_good(old, "render", "a", "b")
     assert not both.is_good(old, "link", "a", "b")
     assert not both.is_good(old, "render", "ab", "")
     assert not both.is_good("é", "render", "a", "b")

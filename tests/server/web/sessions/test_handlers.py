@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from jupyter_figserve.model.figures import MARKER, digest_of
+from jupyter_figserve.model.figures import MARKER, sha256_hex
 from jupyter_figserve.store.catalog import sessions
 
 from ...making import MadeSession, make_session, showing
@@ -132,7 +132,7 @@ class TestKeep:
         record = answer.json()
         assert answer.status == 201
         assert answer.headers["Location"] == record["url"]
-        assert record["name"] == f"cell-1-{digest_of(png())[:8]}"
+        assert record["name"] == f"cell-1-{sha256_hex(png())[:8]}"
         assert (record["notebook"], record["session"], record["origin"]) == ("a.ipynb", "a-session", "captured")
         (part,) = record["representations"]
         assert (part["width"], part["height"], part["mimetype"]) == (4, 3, "image/png")
@@ -185,7 +185,7 @@ class TestKeep:
         session.show(png(grey=1))
         await kernel.publish("cell-1", png(grey=2))
         record = (await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png", "name": "x"})).json()
-        assert record["representations"][0]["digest"] == digest_of(png(grey=1))
+        assert record["representations"][0]["digest"] == sha256_hex(png(grey=1))
 
     async def test_the_next_sessions_cell_is_another_figure(self, owner, session, services):
         """A link onto this session's third cell never shows the third cell of tomorrow."""

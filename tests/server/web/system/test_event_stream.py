@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from jupyter_figserve.model.figures import Identity, Payload
+from jupyter_figserve.model.figures import EncodedImage, Identity
 from jupyter_figserve.model.keys import split_key
-from jupyter_figserve.server.services.events.event_hub import _QUEUE_LENGTH, EventHub, Subscriber
+from jupyter_figserve.server.services.events.event_broker import _QUEUE_LENGTH, EventBroker, Subscriber
 from jupyter_figserve.server.web.system.event_stream import EventsHandler
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import events, keys
 from jupyter_figserve.store.catalog.events import Event
-from jupyter_figserve.store.draft import Draft
+from jupyter_figserve.store.draft import NewVersion
 
 from ... import contract
 from ...conftest import DEADLINE, Client
@@ -73,8 +73,8 @@ async def listen(client: Client, query: str = "", **headers: str) -> AsyncIterat
         yield stream
 
 
-def draft(name: str, owner: str = "local") -> Draft:
-    return Draft(Identity(owner, "", "", "test", name), (Payload("image/png", png()),))
+def draft(name: str, owner: str = "local") -> NewVersion:
+    return NewVersion(Identity(owner, "", "", "test", name), (EncodedImage("image/png", png()),))
 
 
 async def test_what_happens_is_told(owner):
@@ -253,7 +253,7 @@ def test_listener_that_falls_behind_is_cut_off():
 async def test_burst_of_others_events_hides_none(tmp_path):
     """After more events of another owner than one look takes, an own one is still told at once."""
     store = open_store(tmp_path / "figures")
-    hub = EventHub(store)
+    hub = EventBroker(store)
     subscriber = hub.subscribe("local")
 
     def burst(connection) -> None:

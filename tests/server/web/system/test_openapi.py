@@ -13,13 +13,13 @@ import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from jupyter_figserve.model.keys import SCOPES
-from jupyter_figserve.model.live import Declaration
+from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.model.parameters import Range
 from jupyter_figserve.plotting.signatures import read_signature
 from jupyter_figserve.server.web.http.handler import _UNIMPLEMENTED, PublicHandler
-from jupyter_figserve.server.web.http.private_handler import PrivateHandler
+from jupyter_figserve.server.web.http.private_handler import AuthenticatedHandler
 from jupyter_figserve.server.web.routes import ROUTES
-from jupyter_figserve.server.web.system.openapi import MOST_LIVE
+from jupyter_figserve.server.web.system.openapi import MAX_LIVE
 
 from ... import contract
 from ...making import FakeKernel
@@ -64,7 +64,7 @@ def test_documented_access_is_the_handlers(path: str, method: str):
         assert operation["security"] == []
         assert "x-scopes" not in operation
     else:
-        assert issubclass(handler, PrivateHandler)
+        assert issubclass(handler, AuthenticatedHandler)
         assert operation.get("security") != []
         assert tuple(operation["x-scopes"]) == handler.scopes[method]
 
@@ -122,8 +122,8 @@ class TestLiveFigures:
     def offered(self, services, jp_asyncio_loop) -> list[str]:
         """The names that kernel k1 offers."""
         parameters = [read_signature(function).parameters for function in (odd, needy)]
-        declared = [Declaration(name, parameters[0], 'Of "every": kind') for name in ODD_NAMES]
-        declared.append(Declaration("needy", parameters[1], sizes=()))
+        declared = [LiveDeclaration(name, parameters[0], 'Of "every": kind') for name in ODD_NAMES]
+        declared.append(LiveDeclaration("needy", parameters[1], sizes=()))
         taking = services.live.take_offers(services.settings.owner, "k1", FakeKernel(), declared)
         jp_asyncio_loop.run_until_complete(taking)
         return [*ODD_NAMES, "needy"]
@@ -189,7 +189,7 @@ class TestLiveFigures:
 
     async def test_one_kernels_alone(self, owner, services, offered):
         """Two kernels of one notebook have two operations; ``session`` asks for one of them."""
-        declared = [Declaration("animal")]
+        declared = [LiveDeclaration("animal")]
         await services.live.take_offers(services.settings.owner, "k2", FakeKernel(), declared)
         both = await self.read(owner)
         assert len(both) == len(offered) + 1
@@ -202,9 +202,9 @@ class TestLiveFigures:
 
     async def test_there_is_a_bound(self, owner, services):
         """A kernel with more than that does not make a document of any length."""
-        declared = [Declaration(f"f{n}") for n in range(MOST_LIVE + 5)]
+        declared = [LiveDeclaration(f"f{n}") for n in range(MAX_LIVE + 5)]
         await services.live.take_offers(services.settings.owner, "k1", FakeKernel(), declared)
-        assert len(await self.read(owner)) == MOST_LIVE
+        assert len(await self.read(owner)) == MAX_LIVE
 
 
 class TestContract:

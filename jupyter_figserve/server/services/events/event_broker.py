@@ -1,4 +1,4 @@
-"""TODO: what it owns."""
+"""Event broker: forwards the catalog's and the sessions' events to subscribers. Server process."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Listener(Subscriber):
 AnySubscriber = TypeVar("AnySubscriber", bound=Subscriber)
 
 
-class EventHub:
+class EventBroker:
     """Hands new events of the catalog to the streams that are open."""
 
     def __init__(self, store: Store) -> None:
