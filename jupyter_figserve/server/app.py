@@ -27,6 +27,7 @@ from .services.addresses import ServerAddresses
 from .services.auth.credentials import Authenticator, FailedAttempts
 from .services.auth.rate_limits import RateLimiter
 from .services.auth.signing import FrameUrlSigner, QuerySigner, read_secrets
+from .services.dashboards.watchers import DashboardWatchers
 from .services.events.event_broker import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventBroker
 from .services.figures.svg_archiver import SvgArchiver
 from .services.links.resolver import LinkResolver
@@ -108,7 +109,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         self.services.kernels.close()
         self.services.capture.close()
         self.services.directories.close()
-        self.services.boards.close()
+        self.services.dashboard_watchers.close()
         self.services.events.close()
         await self.services.preserving.close()
         await self.services.drawing.jobs.close()
@@ -141,6 +142,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         drawing = self.make_drawing(store)
         detached = DetachedFunctions(store, drawing.jobs, self.live_timeout)
         secrets = read_secrets(store.directory)
+        events, live = EventBroker(store), self._make_live(store, kernels, detached)
         return AppContext(
             settings=settings,
             store=store,
@@ -151,8 +153,9 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             directories=directories,
             capture=capture,
             plots=SessionPlots(self.serverapp, store, blobs, capture, directories, self.figure_bytes),
-            events=EventBroker(store),
-            live=self._make_live(store, kernels, detached),
+            events=events,
+            dashboard_watchers=DashboardWatchers(store, live, events),
+            live=live,
             detached=detached,
             live_rate=RateLimiter(self.live_link_rate, "This link was used too often", "live_link_rate"),
             shared=LinkResolver(store, blobs),
