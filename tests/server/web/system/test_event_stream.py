@@ -19,7 +19,7 @@ from jupyter_figserve.store.catalog import events, keys
 from jupyter_figserve.store.catalog.events import Event
 from jupyter_figserve.store.draft import NewVersion
 
-from ... import contract
+from .... import contract
 from ...conftest import DEADLINE, Client
 from ...pictures import png
 from ...raw import Connection, connect
