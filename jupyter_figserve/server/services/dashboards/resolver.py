@@ -142,10 +142,12 @@ class ResolvedDashboard:
 
 def resolve_dashboard(store: Store, live: LiveService, record: DashboardRecord) -> ResolvedDashboard:
     """Look up what each panel of a dashboard shows now."""
+
+    def resolve(name: str, spec: PanelSpec) -> ResolvedPanel:
+        return _resolve_panel(store, live, record.owner, name, spec)
+
     rows = [
-        tuple(
-            _resolve_panel(store, live, record.owner, f"{number}-{column}", spec) for column, spec in enumerate(row, 1)
-        )
+        tuple(resolve(f"{number}-{column}", spec) for column, spec in enumerate(row, 1))
         for number, row in enumerate(record.layout.rows, 1)
     ]
     return ResolvedDashboard(record, tuple(rows))

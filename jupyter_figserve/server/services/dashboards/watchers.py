@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ....model.dashboards import FIGURE, LIVE
+from ....model.events import DASHBOARD_DELETED, DASHBOARD_PUBLISHED, Event
 from ....store.catalog import dashboards
-from ....store.catalog.dashboards import DELETED, PUBLISHED
-from ....store.catalog.events import Event
 from ....store.store import Store
 from ..events.event_broker import EventBroker
 from ..events.subscriber import Subscriber
@@ -81,7 +80,7 @@ class DashboardWatchers:
         return [watcher for watchers in self._watchers.values() for watcher in watchers]
 
     def _on_event(self, event: Event) -> None:
-        if event.kind in (PUBLISHED, DELETED):
+        if event.kind in (DASHBOARD_PUBLISHED, DASHBOARD_DELETED):
             self._update_dashboard(str(event.data.get("dashboard")))
             return
         kind = FIGURE if event.data.get("figure") else LIVE

@@ -11,8 +11,8 @@ from typing import Any
 
 from tornado.ioloop import PeriodicCallback
 
+from ....model.events import Event
 from ....store.catalog import events
-from ....store.catalog.events import Event
 from ....store.store import Store
 from .subscriber import Subscriber
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ....store.catalog.events import Event
+from ....model.events import Event
 
 MAX_PENDING = 1_000
 

@@ -13,7 +13,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 
 from ....errors import InvalidInput
-from ....store.catalog.events import Event
+from ....model.events import Event
 from ...services.events.subscriber import Subscriber
 from . import security_headers
 from .handler import FigServeHandler

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....model.sessions import Session
 from ....model.times import rfc3339
-from ....store.catalog.sessions import Session
 from ...services.addresses import PublicBase
 from ...services.sessions.plots import Plot
 

@@ -9,8 +9,8 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import Forbidden
+from ....model.events import Event
 from ....store.catalog import events
-from ....store.catalog.events import Event
 from ...services.events.event_broker import PLOT_CAPTURED
 from ..http import sse
 from ..http.private_handler import AuthenticatedHandler

@@ -14,8 +14,8 @@ import pytest
 
 from jupyter_figserve.model.figures import EncodedImage, Identity
 from jupyter_figserve.model.live import LiveRequest
+from jupyter_figserve.model.new_version import NewVersion
 from jupyter_figserve.server.services.live.image_cache import CachedImage
-from jupyter_figserve.store.draft import NewVersion
 
 from ....waiting import until
 from ...conftest import Client
@@ -327,9 +327,9 @@ class TestStream:
         board = await publish(owner, [TEXT])
         url = (await share(owner, board))["url"]
         async with listen(stranger, f"{url}/events"):
-            await until(lambda: services.boards._viewers)
-        await until(lambda: not services.boards._viewers)
-        assert services.boards._boards == {}
+            await until(lambda: services.dashboard_watchers._watchers)
+        await until(lambda: not services.dashboard_watchers._watchers)
+        assert services.dashboard_watchers._dashboards == {}
 
 
 class TestEmbedding:
@@ -354,7 +354,7 @@ class TestEmbedding:
         """And leaves no viewer behind."""
         url = (await share(owner, await publish(owner, [TEXT])))["url"]
         assert (await stranger.head(f"{url}/events")).status == 200
-        assert services.boards._viewers == {}
+        assert services.dashboard_watchers._watchers == {}
 
 
 class TestDense:
