@@ -19,7 +19,7 @@ from jupyter_figserve.server.web.system.event_stream import EventsHandler
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import events, keys
 
-from ... import contract
+from .... import contract
 from ...conftest import DEADLINE, Client
 from ...pictures import png
 from ...raw import Connection, connect
