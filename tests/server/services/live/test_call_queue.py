@@ -67,7 +67,7 @@ async def test_full_queue_refuses_at_once():
 async def test_a_running_call_outlives_its_callers():
     """A call that the kernel has begun cannot be stopped; a later caller joins it."""
     queue, kernel = CallQueue(4), Kernel()
-    with pytest.raises(LiveTimeout, match="within 0.01 seconds"):
+    with pytest.raises(LiveTimeout, match="give it longer"):
         await queue.run("a", kernel.call("a"), 0.01)
     assert queue.is_busy
     (again,) = await ask(queue, kernel, "a")
