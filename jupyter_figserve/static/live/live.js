@@ -1,6 +1,6 @@
 // A live figure's form made quick: each move draws, the newest wins, and the address says what is seen.
 // Without this script the form is sent like any other.
-import { addSlider, makeDrawer, readControls, writeQuery } from "./drawer.js";
+import { addSlider, makeDrawer, readControls, writeQuery } from "./redraw.js";
 
 const PAUSE = 120;
 
@@ -52,7 +52,7 @@ function start(place) {
 // The owner's page hears when the function changes, goes and comes back.
 const page = document.querySelector("main[data-live]");
 if (page) {
-  const { listen } = await import("./stream.js");
+  const { listen } = await import("./events.js");
   listen((kind, data) => {
     if (data?.live !== page.dataset.live) return;
     if (kind === "live.changed") location.reload();

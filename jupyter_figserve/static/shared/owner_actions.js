@@ -1,9 +1,9 @@
 // The owner's page of a live figure or a dashboard: sharing, its links, and a dashboard's deletion.
 import { page } from "./api.js";
 import { exchange } from "./focus.js";
-import { workLinks } from "./links.js";
-import { leave, remove } from "./removal.js";
-import { share } from "./share.js";
+import { workLinks } from "./link_rows.js";
+import { leave, remove } from "./deletion.js";
+import { share } from "./share_dialog.js";
 import { localize } from "./times.js";
 import { toast } from "./toast.js";
 

@@ -8,7 +8,7 @@ function render({ model, el }) {
   const controls = model.get("controls");
   const panels = [];
   const endings = [];
-  el.classList.add("figserve-board");
+  el.classList.add("figserve-dashboard");
   if (model.get("theme")) el.dataset.theme = model.get("theme");
   el.append(hideStills(model.get("still_class")), heading(model.get("heading"), model.get("href")));
   const shared = controls.filter((control) => control.is_shared);

@@ -1,13 +1,13 @@
 // A dashboard's page made quick: controls draw at once, the address says what is seen, new pictures come by themselves.
 // Without this script its one form is sent like any other, and the pictures are those of the moment.
 import { page as fetchPage } from "./api.js";
-import { addSlider, makeDrawer, readControls, writeQuery } from "./drawer.js";
-import { swap } from "./picture.js";
+import { addSlider, makeDrawer, readControls, writeQuery } from "./redraw.js";
+import { swap } from "./image.js";
 
 const PAUSE = 120;
 const RELOAD_AFTER = 300;
 
-const board = document.querySelector(".board");
+const board = document.querySelector(".dashboard");
 const form = board.querySelector("#controls");
 const defaults = JSON.parse(board.dataset.defaults);
 const panels = new Map([...board.querySelectorAll("[data-place]")].map((place) => [place.dataset.place, place]));

@@ -1,6 +1,6 @@
 // Captured plots of running sessions: a closed list for each session, whose pictures are asked for when it is opened.
 import { ask, prefix } from "./api.js";
-import { calmly } from "./stream.js";
+import { calmly } from "./events.js";
 import { announce, toast } from "./toast.js";
 
 const MOST = 60;

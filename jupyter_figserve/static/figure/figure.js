@@ -1,11 +1,11 @@
 // A figure's page: sharing, its links, its words, deletion, and following new versions.
 import { ask, page, prefix } from "./api.js";
 import { exchange } from "./focus.js";
-import { swap } from "./picture.js";
-import { workLinks } from "./links.js";
-import { leave, remove } from "./removal.js";
-import { share } from "./share.js";
-import { calmly, listen } from "./stream.js";
+import { swap } from "./image.js";
+import { workLinks } from "./link_rows.js";
+import { leave, remove } from "./deletion.js";
+import { share } from "./share_dialog.js";
+import { calmly, listen } from "./events.js";
 import { localize } from "./times.js";
 import { announce, toast } from "./toast.js";
 

@@ -1,12 +1,12 @@
 // The gallery: what its cards can do, and how it follows what happens while it is open.
 import { page } from "./api.js";
 import { exchange } from "./focus.js";
-import { growOnDemand } from "./older.js";
-import { swap } from "./picture.js";
-import { captured } from "./plots.js";
-import { remove } from "./removal.js";
-import { share } from "./share.js";
-import { calmly, listen } from "./stream.js";
+import { growOnDemand } from "./pagination.js";
+import { swap } from "./image.js";
+import { captured } from "./captured_plots.js";
+import { remove } from "./deletion.js";
+import { share } from "./share_dialog.js";
+import { calmly, listen } from "./events.js";
 import { localize } from "./times.js";
 import { announce } from "./toast.js";
 
