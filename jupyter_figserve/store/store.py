@@ -27,8 +27,9 @@ from ..model.times import Clock, system_clock
 from .admin import deletion, garbage_collection, rebuild
 from .admin.boards import Boards
 from .admin.garbage_collection import GcReport
-from .catalog import dashboards, figures, link_targets, live_figures, publishing, sessions, tables
+from .catalog import figures, link_targets, publishing, tables
 from .catalog.database import Catalog
+from .catalog.identities import rename_notebook
 from .catalog.link_targets import AnyLink
 from .catalog.pagination import Page
 from .files import live_manifests
@@ -36,6 +37,12 @@ from .files.blobs import BlobStore, LocalBlobStore
 from .files.filesystem import DirectoryLock
 from .files.live_manifests import LiveManifests
 from .files.manifests import Manifests
+from .repositories.dashboards import DashboardRepository
+from .repositories.events import EventRepository
+from .repositories.figures import FigureRepository
+from .repositories.keys import KeyRepository
+from .repositories.live_figures import LiveFigureRepository
+from .repositories.sessions import SessionRepository
 
 T = TypeVar("T")
 L = TypeVar("L", bound=AnyLink)
@@ -71,6 +78,14 @@ class Store:
         self.trash = deletion.open_trash(directory)
         self.boards = Boards(directory, keep_deleted)
         self.clock = clock
+        self.figures = FigureRepository(
+            catalog, blobs, manifests, self.trash, limits=limits, keep_deleted=keep_deleted, clock=clock
+        )
+        self.live = LiveFigureRepository(catalog, blobs, self.live_manifests, limits, clock)
+        self.dashboards = DashboardRepository(catalog, self.boards, clock)
+        self.sessions = SessionRepository(catalog)
+        self.keys = KeyRepository(catalog)
+        self.events = EventRepository(catalog)
         self._lock = lock
         self._shard = 0
         self._pending_manifests: set[str] = set()
@@ -78,7 +93,12 @@ class Store:
 
     @property
     def read_only_because(self) -> str | None:
+        """Why nothing can be written, None when it can."""
         return self.catalog.read_only_because
+
+    async def data_version(self) -> int:
+        """Return a number that changes whenever any process changes the catalog."""
+        return self.catalog.data_version()
 
     def find_figure(self, figure_id: str, version: int | None = None) -> FigureRecord | None:
         return figures.find(self.catalog.reader, figure_id, version)
@@ -237,10 +257,10 @@ class Store:
         """A notebook or directory moved: its figures go with it."""
 
         def work(connection: Connection) -> int:
-            moved = sessions.rename_notebook(connection, owner, scope, old, new)
-            for live_id in live_figures.rename_notebook(connection, owner, scope, old, new):
+            moved = rename_notebook(connection, tables.figures, owner, scope, old, new)
+            for live_id in rename_notebook(connection, tables.live_figures, owner, scope, old, new):
                 self._write_live_manifest(connection, live_id)
-            for dashboard_id in dashboards.rename_notebook(connection, owner, scope, old, new):
+            for dashboard_id in rename_notebook(connection, tables.dashboards, owner, scope, old, new):
                 self.boards.write_manifest(connection, dashboard_id)
             for figure_id in moved:
                 self._write_manifest(connection, figure_id)
@@ -286,6 +306,7 @@ class Store:
 
     def close(self) -> None:
         self.catalog.close()
+        self.figures.close()
         self._putters.shutdown()
         self._lock.release()
 
