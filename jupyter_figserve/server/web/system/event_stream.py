@@ -15,6 +15,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 
 from ....errors import Forbidden, InvalidInput
+from ....model.keys import READ
 from ....store.catalog import events
 from ....store.catalog.events import Event
 from ...services.events.event_broker import PLOT_CAPTURED, Subscriber
@@ -26,7 +27,7 @@ _RETRY_MILLISECONDS = 2_000
 class EventsHandler(AuthenticatedHandler):
     """``/api/events``."""
 
-    scopes = {"GET": ("read",)}
+    scopes = {"GET": READ}
     heartbeat_seconds = 15.0
     slow_seconds = 30.0
 
