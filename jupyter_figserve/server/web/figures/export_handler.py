@@ -16,10 +16,10 @@ from ....errors import FigServeError, NotFound, TooLarge
 from ....model.figures import FigureRecord
 from ....model.formats import get_format_of_mimetype
 from ....model.keys import READ
+from ....model.queries import FigureQuery
+from ....model.quotas import Usage
 from ....model.times import rfc3339
 from ....store.catalog import figures
-from ....store.catalog.figures import FigureQuery
-from ....store.catalog.quotas import Usage
 from ...services.figures.zip_archive import ZipExport
 from ...services.sessions.plots import Plot
 from ..http import json_views, security_headers
@@ -128,7 +128,7 @@ class ExportHandler(AuthenticatedHandler):
         return ZipExport(
             self.services.store.blobs,
             lambda record: json_views.figure_json(record, base),
-            self.services.templates.get_template("export.html"),
+            self.services.templates.get_template("export/figures.html"),
             f"Figures of {which.notebook}" if which.notebook else "Figures",
         )
 

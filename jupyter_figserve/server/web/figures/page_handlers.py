@@ -51,7 +51,7 @@ class FigurePageHandler(AuthenticatedHandler):
         reader, versions = services.store.catalog.reader, services.store.versions(record.id)
         self.give_xsrf_cookie()
         self.write_page(
-            "figure.html",
+            "figure/figure.html",
             frames=frames[0] if frames else security_headers.NONE,
             record=record,
             panes=panes,
@@ -64,7 +64,7 @@ class FigurePageHandler(AuthenticatedHandler):
             ),
             can_embed=bool(self.services.settings.embed_origins),
             now=services.store.clock(),
-            formats=services.drawing.jobs.maybe_available and PICTURES,
+            formats=services.drawing.queue.maybe_available and PICTURES,
         )
 
     head = get

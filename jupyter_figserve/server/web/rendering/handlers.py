@@ -15,8 +15,8 @@ from tornado import web
 from ....errors import Conflict, FigServeError, InvalidInput, UnsupportedType
 from ....model.figures import FigureRecord, slug
 from ....model.keys import RENDER
+from ....model.new_version import NewVersion
 from ....sandbox.renderer import ALL, RenderResult
-from ....store.draft import NewVersion
 from ...services.rendering.request import SEEDS, RenderRequest, parse_render_request, requested_error_format
 from ..http import json_views
 from ..http.upload_handler import StreamingUploadHandler
@@ -76,7 +76,7 @@ class CodeHandler(CodeErrorMixin, StreamingUploadHandler):
         drawing, job = self.services.drawing, wish.job()
         if wish.seed is not None:
             return await self.run_until_disconnect(drawing.render_cached(job))
-        return await self.run_until_disconnect(drawing.draw(job)), False
+        return await self.run_until_disconnect(drawing.render(job)), False
 
 
 class RendersHandler(CodeHandler):
@@ -108,7 +108,7 @@ class RendersHandler(CodeHandler):
         if wish.seed is None:
             # A fresh one that is known: other sizes of the figure must show the same.
             wish = replace(wish, seed=secrets.randbelow(SEEDS))
-        rendered = await self.run_until_disconnect(services.drawing.draw(wish.job()))
+        rendered = await self.run_until_disconnect(services.drawing.render(wish.job()))
         draft = await self._draft(wish, rendered)
         record: FigureRecord = await asyncio.wrap_future(services.store.publish(draft))
         services.events.wake()
