@@ -15,9 +15,6 @@ from ....store.store import Store
 from ..live.registry import LiveTarget
 from ..live.service import LiveService
 
-_IMG_FORMATS = ("png", "svg", "jpg", "webp")
-"""Formats that an ``<img>`` can show."""
-
 
 @dataclass(frozen=True)
 class ResolvedPanel:
@@ -72,12 +69,8 @@ class ResolvedPanel:
 
     @property
     def image(self) -> Representation | None:
-        """The representation of a figure for an ``<img>``: the main one, else another, else the thumbnail."""
-        if self.figure is None:
-            return None
-        version = self.figure.version
-        candidates = (*version.representations, version.thumbnail)
-        return next((one for one in candidates if one is not None and one.format.name in _IMG_FORMATS), None)
+        """The representation of a figure for an ``<img>``."""
+        return None if self.figure is None else self.figure.version.inline_image
 
     @property
     def is_thumbnail(self) -> bool:

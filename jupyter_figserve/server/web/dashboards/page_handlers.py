@@ -8,13 +8,14 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import Forbidden
+from ....model.keys import READ
 from ....store.catalog.parameter_links import DASHBOARD_LINKS
 from ...services.dashboards.resolver import ResolvedPanel
 from ...services.dashboards.watchers import Watcher
 from ..http import security_headers
 from ..http.query import read_query
 from .control_state import ControlState
-from .handlers import READ, DashboardBase
+from .handlers import DashboardBase
 from .page import PanelUrls, build_page
 from .preview import send_preview
 from .stream import send_dashboard_events

@@ -10,6 +10,7 @@ from tornado import web
 
 from ....errors import Forbidden
 from ....model.events import Event
+from ....model.keys import READ
 from ....store.catalog import events
 from ...services.events.event_broker import PLOT_CAPTURED
 from ..http import sse
@@ -19,7 +20,7 @@ from ..http.private_handler import AuthenticatedHandler
 class EventsHandler(AuthenticatedHandler):
     """``/api/events``."""
 
-    scopes = {"GET": ("read",)}
+    scopes = {"GET": READ}
 
     _last_id = 0
     """The newest stored event that this stream need not send again."""
