@@ -16,9 +16,8 @@ from traitlets import TraitError
 from .. import __version__
 from ..errors import FigServeError
 from ..model.live import LiveFigureRecord
+from ..model.quotas import PublishLimits, Quota
 from ..store.admin.opening import open_store
-from ..store.catalog.publishing import PublishLimits
-from ..store.catalog.quotas import Quota
 from ..store.files.blob_cache import BlobCache
 from ..store.store import Store
 from .config import FigServeConfig, seconds_of

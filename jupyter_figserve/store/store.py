@@ -20,17 +20,17 @@ from ..errors import FigServeError, NotFound, QuotaExceeded, ReadOnly
 from ..model.dashboards import DashboardLink, DashboardRecord, Layout
 from ..model.figures import EncodedImage, FigureRecord, Identity, Source, Version, sha256_hex
 from ..model.live import LiveLink
+from ..model.new_version import NewVersion
+from ..model.queries import DEFAULT_LIMIT, FigureQuery
+from ..model.quotas import PublishLimits
 from ..model.times import Clock, system_clock
 from .admin import deletion, garbage_collection, rebuild
 from .admin.boards import Boards
 from .admin.garbage_collection import GcReport
-from .catalog import dashboards, figures, link_targets, live_figures, pagination, publishing, sessions, tables
+from .catalog import dashboards, figures, link_targets, live_figures, publishing, sessions, tables
 from .catalog.database import Catalog
-from .catalog.figures import FigureQuery
 from .catalog.link_targets import AnyLink
 from .catalog.pagination import Page
-from .catalog.publishing import PublishLimits
-from .draft import NewVersion
 from .files import live_manifests
 from .files.blobs import BlobStore, LocalBlobStore
 from .files.filesystem import DirectoryLock
@@ -99,9 +99,7 @@ class Store:
     def versions(self, figure_id: str) -> Sequence[Version]:
         return figures.versions(self.catalog.reader, figure_id)
 
-    def list_figures(
-        self, which: FigureQuery, limit: int = pagination.DEFAULT_LIMIT, cursor: str | None = None
-    ) -> Future[Page]:
+    def list_figures(self, which: FigureQuery, limit: int = DEFAULT_LIMIT, cursor: str | None = None) -> Future[Page]:
         """One page, newest first, and the cursor of the next; what looks at every figure is done aside.
 
         Raises

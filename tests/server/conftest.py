@@ -22,7 +22,7 @@ from jupyter_figserve.server.render_config import RenderConfig
 from jupyter_figserve.server.web.context import AppContext
 from jupyter_figserve.store.catalog import keys
 
-from . import contract
+from .. import contract
 from .making import jupyter  # noqa: F401
 from .pictures import png
 

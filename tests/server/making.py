@@ -15,12 +15,12 @@ from jupyter_client.session import Session
 from jupyter_figserve.model.figures import EncodedImage, Identity
 from jupyter_figserve.model.formats import FORMATS
 from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
+from jupyter_figserve.model.quotas import Quota
 from jupyter_figserve.server.services.live.call_queue import LiveResponse
 from jupyter_figserve.server.services.sessions.capture import IopubSubscription
 from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer
 from jupyter_figserve.server.web.context import AppContext
 from jupyter_figserve.store.catalog import live_figures, sessions
-from jupyter_figserve.store.catalog.quotas import Quota
 
 from ..waiting import PATIENCE
 from .pictures import png

@@ -10,9 +10,9 @@ from tornado import web
 from ...errors import Forbidden, NotFound
 from ...model.keys import Key, check_scopes, new_key
 from ...model.links import check_label, hash_secret
+from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
 from ...model.times import parse_expiry
 from ...store.catalog import keys
-from ...store.catalog.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from .http import json_views
 from .http.private_handler import AuthenticatedHandler
 

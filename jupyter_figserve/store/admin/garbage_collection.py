@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ...model.links import VIEW_SECONDS
 from ..catalog import events, figures, keys, links, publishing, sessions, tables
 from ..catalog.parameter_links import DASHBOARD_LINKS, LIVE_LINKS
 from ..files.blobs import BlobStore
@@ -60,7 +61,7 @@ def clean_rows(connection: Connection, manifests: Manifests, now: float, keep_se
                 publishing.delete(connection, record, now)
                 manifests.delete(figure_id)
                 gone += 1
-    connection.execute(tables.viewers.delete().where(tables.viewers.c.seen < now - links.VIEW_SECONDS))
+    connection.execute(tables.viewers.delete().where(tables.viewers.c.seen < now - VIEW_SECONDS))
     LIVE_LINKS.remove_expired(connection, now - LINK_GRACE)
     DASHBOARD_LINKS.remove_expired(connection, now - LINK_GRACE)
     return GcReport(

@@ -4,38 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from ...model.dashboards import FIGURE, DashboardRecord, Layout
+from ...model.events import DASHBOARD_DELETED, DASHBOARD_PUBLISHED, DASHBOARD_RESTORED
 from ...model.figures import Identity, new_id
+from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT, DashboardQuery
 from . import events, tables
-from .pagination import DEFAULT_LIMIT, MAX_LIMIT, decode_cursor, encode_cursor
+from .pagination import decode_cursor, encode_cursor
 from .parameter_links import DASHBOARD_LINKS
 
-PUBLISHED, DELETED, RESTORED = "dashboard.published", "dashboard.deleted", "dashboard.restored"
 _D, _F = tables.dashboards.c, tables.dashboard_figures.c
-
-
-@dataclass(frozen=True)
-class DashboardQuery:
-    """Which dashboards a list asks for; a field that is None does not matter.
-
-    Parameters
-    ----------
-    text
-        Part of a name, title or notebook path.
-    """
-
-    owner: str | None = None
-    scope: str | None = None
-    notebook: str | None = None
-    maker: str | None = None
-    name: str | None = None
-    text: str | None = None
 
 
 def publish(
@@ -52,7 +35,7 @@ def publish(
         record = replace(known, layout=layout, version=known.version + 1, session=session, updated=now)
         connection.execute(tables.dashboards.update().where(_D.id == record.id).values(_row(record)))
     _note_figures(connection, record)
-    events.add(connection, now, record.owner, PUBLISHED, _event_data(record))
+    events.add(connection, now, record.owner, DASHBOARD_PUBLISHED, _event_data(record))
     return record
 
 
@@ -100,7 +83,7 @@ def delete(connection: Connection, record: DashboardRecord, now: float) -> bool:
     if not gone:
         return False
     DASHBOARD_LINKS.remove_all(connection, record.id)
-    events.add(connection, now, record.owner, DELETED, _event_data(record))
+    events.add(connection, now, record.owner, DASHBOARD_DELETED, _event_data(record))
     return True
 
 
@@ -114,7 +97,7 @@ def release(connection: Connection, waiting: Collection[str]) -> None:
 
 def emit_restored_event(connection: Connection, record: DashboardRecord, now: float) -> None:
     """The event of a deletion that was undone."""
-    events.add(connection, now, record.owner, RESTORED, _event_data(record))
+    events.add(connection, now, record.owner, DASHBOARD_RESTORED, _event_data(record))
 
 
 def rename_notebook(connection: Connection, owner: str, scope: str, old: str, new: str) -> list[str]:

@@ -9,12 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection, Row
 
-from ...model.links import Link, hash_secret
+from ...model.links import VIEW_SECONDS, Link, hash_secret
 from . import tables
 from .pagination import decode_cursor
 
-VIEW_SECONDS = 600
-"""One client's requests within ten minutes are one view."""
 _L = tables.links.c
 _OF_FIGURE = (
     sa.select(tables.links).where(_L.figure == sa.bindparam("figure")).order_by(_L.created.desc(), _L.id.desc())

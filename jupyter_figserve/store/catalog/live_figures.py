@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,38 +12,12 @@ from sqlalchemy.engine import Connection, Row
 
 from ...model.figures import EncodedImage, Identity, new_id, sha256_hex
 from ...model.live import LiveDeclaration, LiveFigureRecord
+from ...model.live_images import KEPT_PICTURES, LivePicture
 from ..files.blobs import BlobStore
 from . import tables
 from .publishing import release_blobs, retain_blob
 
-KEPT_PICTURES = 20
-"""How many of the last pictures of one live figure stay, frozen ones not counted."""
 _F, _P, _L, _S = tables.live_figures.c, tables.live_pictures.c, tables.live_links.c, tables.live_sessions.c
-
-
-@dataclass(frozen=True)
-class LivePicture:
-    """A picture that was drawn once.
-
-    Parameters
-    ----------
-    key
-        Of the request that it answers.
-    drawn
-        When, in seconds since the epoch.
-    """
-
-    live: str
-    key: str
-    mimetype: str
-    digest: str
-    size: int
-    width: int | None
-    height: int | None
-    dpi: float | None
-    alt: str
-    drawn: float
-    is_frozen: bool = False
 
 
 def offer(

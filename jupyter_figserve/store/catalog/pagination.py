@@ -10,12 +10,6 @@ import re
 from ...errors import InvalidInput
 from ...model.figures import FigureRecord
 
-DEFAULT_LIMIT = 50
-
-
-MAX_LIMIT = 1_000
-
-
 _ROW_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 

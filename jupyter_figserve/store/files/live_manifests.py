@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...errors import InvalidInput
+from ...model.detached import Detached
 from ...model.figures import Identity, Source
 from ...model.live import LiveDeclaration, LiveFigureRecord, LiveLink
 from ..catalog import detached, live_figures, tables
-from ..catalog.detached import Detached
 from ..catalog.parameter_links import LIVE_LINKS
 from .blobs import BlobStore
 from .manifests import made, write_beside

@@ -7,9 +7,8 @@ import threading
 import pytest
 
 from jupyter_figserve.errors import InvalidInput, NotFound
-from jupyter_figserve.model.links import new_token
+from jupyter_figserve.model.links import VIEW_SECONDS, new_token
 from jupyter_figserve.store.catalog import links
-from jupyter_figserve.store.catalog.links import VIEW_SECONDS
 from jupyter_figserve.store.catalog.pagination import encode_cursor
 
 from ..making import START, hear, other_process, publish, say, share

@@ -12,10 +12,9 @@ from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import IOLoop
 
 from ....model.dashboards import DashboardLink
-from ....model.links import Link
+from ....model.links import VIEW_SECONDS, Link
 from ....model.live import LiveLink
 from ....store.catalog import links
-from ....store.catalog.links import VIEW_SECONDS
 from ....store.catalog.parameter_links import DASHBOARD_LINKS, LIVE_LINKS
 from ....store.store import Store
 

@@ -11,9 +11,8 @@ from tornado import web
 from ....errors import InvalidInput, NotFound
 from ....model.dashboards import DashboardRecord, Layout
 from ....model.figures import check_name, is_id, slug
+from ....model.queries import DEFAULT_LIMIT, DashboardQuery
 from ....store.catalog import dashboards
-from ....store.catalog.dashboards import DashboardQuery
-from ....store.catalog.pagination import DEFAULT_LIMIT
 from ...services.dashboards.resolver import resolve_dashboard, validate_layout
 from ..http import json_views
 from ..http.private_handler import AuthenticatedHandler

@@ -15,10 +15,10 @@ from tornado.iostream import StreamClosedError
 from ....errors import FigServeError, NotFound, TooLarge
 from ....model.figures import FigureRecord
 from ....model.formats import get_format_of_mimetype
+from ....model.queries import FigureQuery
+from ....model.quotas import Usage
 from ....model.times import rfc3339
 from ....store.catalog import figures
-from ....store.catalog.figures import FigureQuery
-from ....store.catalog.quotas import Usage
 from ...services.figures.zip_archive import ZipExport
 from ...services.sessions.plots import Plot
 from ..http import json_views, security_headers

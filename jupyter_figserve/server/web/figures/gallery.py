@@ -17,9 +17,9 @@ from ....errors import InvalidInput
 from ....model.dashboards import FIGURE, DashboardRecord, PanelSpec
 from ....model.figures import FigureRecord, Representation
 from ....model.formats import FORMATS
+from ....model.queries import DashboardQuery, FigureQuery
+from ....model.sessions import Session
 from ....store.catalog import dashboards, gallery_queries, quotas, sessions
-from ....store.catalog.figures import FigureQuery
-from ....store.catalog.sessions import Session
 from ....store.store import Store
 from ..http.private_handler import AuthenticatedHandler
 
@@ -193,7 +193,7 @@ def _dashboards(store: Store, owner: str, query: GalleryQuery) -> list[Dashboard
     """The newest ones that match, before all figures."""
     if query.session or query.show != "all" or query.cursor:
         return []
-    which = dashboards.DashboardQuery(owner, query.scope or None, query.notebook or None, text=query.q or None)
+    which = DashboardQuery(owner, query.scope or None, query.notebook or None, text=query.q or None)
     found, _ = dashboards.list_page(store.catalog.reader, which, _DASHBOARDS)
     return [DashboardCard(record, _plan(store, record)) for record in found]
 

@@ -10,10 +10,9 @@ from tornado import web
 from ....errors import InvalidInput, NotFound
 from ....model.figures import ALT_LENGTH, TITLE_LENGTH, FigureRecord, is_id, sha256_hex, validate_single_line
 from ....model.formats import Format, get_format
+from ....model.new_version import NewVersion
+from ....model.queries import DEFAULT_LIMIT, FigureQuery
 from ....store.catalog import figures
-from ....store.catalog.figures import FigureQuery
-from ....store.catalog.pagination import DEFAULT_LIMIT
-from ....store.draft import NewVersion
 from ...services.figures.redraw import draw_again, find_stored
 from ...services.figures.upload import read_upload
 from ..http import json_views

@@ -24,22 +24,6 @@ T = TypeVar("T")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _JSON_LIMIT = 64 * 1024
 _KNOWN_HOSTS = 64
-STATUSES: dict[type[errors.FigServeError], int] = {
-    errors.InvalidInput: 400,
-    errors.Unauthorized: 401,
-    errors.Forbidden: 403,
-    errors.NotFound: 404,
-    errors.Conflict: 409,
-    errors.TooLarge: 413,
-    errors.UnsupportedType: 415,
-    errors.RangeNotSatisfiable: 416,
-    errors.OutputInvalid: 422,
-    errors.TooManyRequests: 429,
-    errors.FormatNotOffered: 501,
-    errors.DeadlineExceeded: 504,
-    errors.Unavailable: 503,
-    errors.QuotaExceeded: 507,
-}
 _WORDS = {
     400: ("malformed", "The request is malformed."),
     403: ("forbidden", "That is not allowed."),
@@ -48,11 +32,6 @@ _WORDS = {
     413: ("too_large", "The request is too large."),
     500: ("internal_error", "Something went wrong on the server; its log says what."),
 }
-
-
-def status_of(error: errors.FigServeError) -> int:
-    """The HTTP status of a domain error: of its class, or of the nearest base that has one."""
-    return next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), 500)
 
 
 class FigServeHandler(JupyterHandler):
@@ -236,7 +215,7 @@ class FigServeHandler(JupyterHandler):
         error = kwargs.get("exc_info", (None, None))[1]
         code, message = _WORDS.get(status_code, ("error", responses.get(status_code, "Error") + "."))
         if isinstance(error, errors.FigServeError):
-            status_code, code, message = status_of(error), error.code, error.message
+            status_code, code, message = error.status, error.code, error.message
         self.set_status(status_code)
         self._set_error_headers(status_code, error)
         if self._wants_page():

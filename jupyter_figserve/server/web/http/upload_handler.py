@@ -9,7 +9,6 @@ from tornado import web
 from tornado.ioloop import IOLoop
 
 from ....errors import FigServeError, InvalidInput, TooLarge
-from .handler import status_of
 from .private_handler import AuthenticatedHandler
 
 _DRAIN_FACTOR = 4
@@ -60,7 +59,7 @@ class StreamingUploadHandler(AuthenticatedHandler):
                 setattr(self, name.lower(), self._raise)
             return
         self.post = self.put = self._end
-        status, body = status_of(error), json.dumps({"error": error.message, "code": error.code}, ensure_ascii=False)
+        status, body = error.status, json.dumps({"error": error.message, "code": error.code}, ensure_ascii=False)
         self.set_status(status)
         self._set_error_headers(status, error)
         self.set_header("Content-Type", "application/json; charset=utf-8")

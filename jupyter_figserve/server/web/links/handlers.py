@@ -14,9 +14,10 @@ from ....model.dashboards import DashboardLink
 from ....model.figures import FigureRecord
 from ....model.links import DEFAULT_LINK_LIFE, Link, check_label, find_token, hash_secret, new_link_id, new_token
 from ....model.live import LiveLink
+from ....model.queries import DEFAULT_LIMIT, MAX_LIMIT
 from ....model.times import parse_expiry
 from ....store.catalog import dashboards, links, live_figures
-from ....store.catalog.pagination import DEFAULT_LIMIT, MAX_LIMIT, encode_cursor
+from ....store.catalog.pagination import encode_cursor
 from ....store.catalog.parameter_links import DASHBOARD_LINKS, LIVE_LINKS
 from ...services.rendering.request import get_picture_format
 from ...services.rendering.sizes import SIZE_FIELDS, query_of_sizes, read_sizes

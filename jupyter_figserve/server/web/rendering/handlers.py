@@ -14,8 +14,8 @@ from tornado import web
 
 from ....errors import Conflict, FigServeError, InvalidInput, UnsupportedType
 from ....model.figures import FigureRecord, slug
+from ....model.new_version import NewVersion
 from ....sandbox.renderer import ALL, RenderResult
-from ....store.draft import NewVersion
 from ...services.rendering.request import SEEDS, RenderRequest, parse_render_request, requested_error_format
 from ..http import json_views
 from ..http.upload_handler import StreamingUploadHandler

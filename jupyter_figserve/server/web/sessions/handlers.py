@@ -10,10 +10,10 @@ from tornado import web
 
 from ....errors import Conflict, NotFound
 from ....model.figures import ALT_LENGTH, TITLE_LENGTH, FigureRecord, Identity, check_name, slug, validate_single_line
+from ....model.new_version import NewVersion
+from ....model.queries import DEFAULT_LIMIT
+from ....model.sessions import Session
 from ....store.catalog import sessions
-from ....store.catalog.pagination import DEFAULT_LIMIT
-from ....store.catalog.sessions import Session
-from ....store.draft import NewVersion
 from ...services.figures.upload import make_payload
 from ...services.sessions.plots import ReadablePlot
 from ..figures.handlers import PUBLISH, READ

@@ -15,8 +15,8 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 
 from ....errors import Forbidden, InvalidInput
+from ....model.events import Event
 from ....store.catalog import events
-from ....store.catalog.events import Event
 from ...services.events.event_broker import PLOT_CAPTURED, Subscriber
 from ..http.private_handler import AuthenticatedHandler
 

@@ -13,7 +13,7 @@ from jupyter_figserve.server.services.auth.credentials import FailedAttempts, Pr
 from jupyter_figserve.server.web.rendering.signed_urls import pack
 from jupyter_figserve.store.catalog import keys
 
-from ... import contract
+from .... import contract
 from ...making import make_session, offer_live
 from ...pictures import HTML, png
 from ...raw import connect

@@ -15,9 +15,9 @@ import pytest
 from jupyter_client.session import Session
 
 from jupyter_figserve.model.figures import MARKER
+from jupyter_figserve.model.quotas import Quota
 from jupyter_figserve.server.services.sessions.capture import SWITCHED_OFF, THROUGH_GATEWAY, Capture, CaptureLimits
 from jupyter_figserve.server.services.sessions.directories import SessionDirectories
-from jupyter_figserve.store.catalog.quotas import Quota
 
 from ....conftest import require_package
 from ....waiting import until

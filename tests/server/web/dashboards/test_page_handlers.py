@@ -14,8 +14,8 @@ import pytest
 
 from jupyter_figserve.model.figures import EncodedImage, Identity
 from jupyter_figserve.model.live import LiveRequest
+from jupyter_figserve.model.new_version import NewVersion
 from jupyter_figserve.server.services.live.image_cache import CachedImage
-from jupyter_figserve.store.draft import NewVersion
 
 from ....waiting import until
 from ...conftest import Client

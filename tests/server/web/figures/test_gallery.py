@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from jupyter_figserve.model.figures import EncodedImage, Identity
+from jupyter_figserve.model.sessions import Session
 from jupyter_figserve.server.web.figures.gallery import PAGE, GalleryQuery
 from jupyter_figserve.store.catalog import sessions
-from jupyter_figserve.store.catalog.sessions import Session
 from jupyter_figserve.store.store import NewVersion
 
 from ...pages import Page

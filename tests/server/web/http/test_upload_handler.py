@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ... import contract
+from .... import contract
 from ...pictures import png
 from ...raw import Connection, connect
 

@@ -249,7 +249,7 @@ class TestKeep:
         """A full owner gets 507, as with publishing."""
         from dataclasses import replace
 
-        from jupyter_figserve.store.catalog.quotas import Quota
+        from jupyter_figserve.model.quotas import Quota
 
         context.store.limits = replace(context.store.limits, owner_quota=Quota(figures=1))
         for cell in (1, 2):

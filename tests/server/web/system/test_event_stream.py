@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
+from jupyter_figserve.model.events import Event
 from jupyter_figserve.model.figures import EncodedImage, Identity
 from jupyter_figserve.model.keys import split_key
+from jupyter_figserve.model.new_version import NewVersion
 from jupyter_figserve.server.services.events.event_broker import _QUEUE_LENGTH, EventBroker, Subscriber
 from jupyter_figserve.server.web.system.event_stream import EventsHandler
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import events, keys
-from jupyter_figserve.store.catalog.events import Event
-from jupyter_figserve.store.draft import NewVersion
 
-from ... import contract
+from .... import contract
 from ...conftest import DEADLINE, Client
 from ...pictures import png
 from ...raw import Connection, connect

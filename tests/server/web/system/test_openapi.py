@@ -21,7 +21,7 @@ from jupyter_figserve.server.web.http.private_handler import AuthenticatedHandle
 from jupyter_figserve.server.web.routes import ROUTES
 from jupyter_figserve.server.web.system.openapi import MAX_LIVE
 
-from ... import contract
+from .... import contract
 from ...making import FakeKernel
 
 OPERATIONS = [(path, method) for path, method, _ in contract.operations()]

@@ -1,23 +1,23 @@
-"""What a publish brings to the store. Server process."""
+"""A new version of a figure on its way into the store, with its bytes. Any process."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from ..model.figures import EncodedImage, Identity, Source, Version, sha256_hex
+from .figures import EncodedImage, Identity, Source, Version, sha256_hex
 
 
 @dataclass(frozen=True)
 class NewVersion:
-    """What a publish brings: the words, the encodings with their bytes, and who made it where.
+    """A version to publish: title, alternative text, encodings with their bytes, and their origin.
 
     Parameters
     ----------
     session
-        The kernel that made it, None when no kernel did.
+        The kernel that made it, or None.
     provenance
-        What is worth knowing of its making: cell, libraries.
+        How it was made: cell, libraries.
     """
 
     identity: Identity

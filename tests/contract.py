@@ -1,4 +1,4 @@
-"""The OpenAPI document as what every answer of the server is held against."""
+"""Check responses against the OpenAPI document."""
 
 from __future__ import annotations
 
