@@ -39,7 +39,7 @@ class DashboardPageHandler(DashboardBase):
         self.set_status(400 if view.fault else 200)
         self.set_xsrf_cookie()
         self.write_page(
-            "dashboard.html",
+            "dashboard/dashboard.html",
             frames=self.csp_frame_sources(*view.folders) or security_headers.NONE,
             view=view,
             events=f"{address}/events",
@@ -59,7 +59,7 @@ class DashboardPageHandler(DashboardBase):
         def picture(place: ResolvedPanel) -> str:
             return f"{self.relative_root}/{'live/f' if place.target else 'figures'}/{place.panel.target}"
 
-        maybe_available = self.context.rendering.jobs.maybe_available
+        maybe_available = self.services.drawing.queue.maybe_available
         return page.PanelUrls(
             picture=picture,
             frame=frame,

@@ -149,7 +149,7 @@ class GalleryHandler(AuthenticatedHandler):
         config = self.context.config
         self.set_xsrf_cookie()
         self.write_page(
-            "gallery.html",
+            "gallery/gallery.html",
             query=query,
             following=following,
             scope=config.scope,

@@ -51,7 +51,7 @@ class FigurePageHandler(AuthenticatedHandler):
         reader, versions = context.store.catalog.reader, context.store.versions(record.id)
         self.set_xsrf_cookie()
         self.write_page(
-            "figure.html",
+            "figure/figure.html",
             frames=frames[0] if frames else security_headers.NONE,
             record=record,
             panes=panes,
@@ -62,9 +62,9 @@ class FigurePageHandler(AuthenticatedHandler):
             session=gallery_queries.get_sessions(reader, [record.version.session or ""]).get(
                 record.version.session or ""
             ),
-            can_embed=bool(self.context.config.embed_origins),
-            now=context.store.clock(),
-            formats=context.rendering.jobs.maybe_available and PICTURES,
+            can_embed=bool(self.services.settings.embed_origins),
+            now=services.store.clock(),
+            formats=services.drawing.queue.maybe_available and PICTURES,
         )
 
     head = get

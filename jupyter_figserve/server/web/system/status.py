@@ -23,8 +23,8 @@ class StatusHandler(PublicHandler):
     async def get(self) -> None:
         config, store, capture = self.context.config, self.context.store, self.context.capture
         rings = capture.rings()
-        jobs = self.context.rendering.jobs
-        await jobs.told(_PATIENCE)
+        jobs = self.services.drawing.queue
+        await jobs.report_within(_PATIENCE)
         used = quotas.total(store.catalog.reader)
         self.write_json(
             {
