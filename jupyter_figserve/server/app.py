@@ -92,7 +92,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         self.context.kernels.open()
         self._timer = PeriodicCallback(self._clean, _CLEAN_MILLISECONDS)
         self._timer.start()
-        jobs = self.services.drawing.queue
+        jobs = self.context.rendering.queue
         IOLoop.current().add_callback(jobs.probe)
         if self._is_render_only:
             # Nobody comes here for anything else; elsewhere the sandbox starts with the first who needs it.
@@ -104,16 +104,16 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
     async def stop_extension(self) -> None:
         if self._timer is not None:
             self._timer.stop()
-        self.services.kernels.close()
-        self.services.capture.close()
-        self.services.directories.close()
-        self.services.boards.close()
-        self.services.events.close()
-        await self.services.preserving.close()
-        await self.services.drawing.queue.close()
-        await self.services.views.flush()
-        await self.services.live.close()
-        self.services.store.close()
+        self.context.kernels.close()
+        self.context.capture.close()
+        self.context.directories.close()
+        self.context.dashboards.close()
+        self.context.events.close()
+        await self.context.svg_archiver.close()
+        await self.context.rendering.queue.close()
+        await self.context.view_counter.flush()
+        await self.context.live.close()
+        self.context.store.close()
 
     @property
     def _is_render_only(self) -> bool:

@@ -62,9 +62,9 @@ class FigurePageHandler(AuthenticatedHandler):
             session=gallery_queries.get_sessions(reader, [record.version.session or ""]).get(
                 record.version.session or ""
             ),
-            can_embed=bool(self.services.settings.embed_origins),
-            now=services.store.clock(),
-            formats=services.drawing.queue.maybe_available and PICTURES,
+            can_embed=bool(self.context.config.embed_origins),
+            now=context.store.clock(),
+            formats=context.rendering.queue.maybe_available and PICTURES,
         )
 
     head = get

@@ -161,9 +161,7 @@ def _answer_page(
     handler.set_header("Vary", "Accept")
     handler.write_page(
         "share/dashboard.html",
-        ancestors=security_headers.frame_ancestors(services.settings.embed_origins)
-        if embedded
-        else security_headers.NONE,
+        ancestors=security_headers.frame_ancestors(context.config.embed_origins) if embedded else security_headers.NONE,
         frames=handler.csp_frame_sources(*view.folders) or security_headers.NONE,
         view=view,
         link=link,
@@ -182,7 +180,7 @@ def _addresses(handler: FigServeHandler, link: DashboardLink, here: str) -> page
         return handler.signed_frame_url(place.figure, link.id)[0]
 
     def dense(place: ResolvedPanel, dpi: float) -> str | None:
-        if not services.drawing.queue.maybe_available:
+        if not context.rendering.queue.maybe_available:
             return None
         # Of a size that the page itself asks for, in the way of those that owners have signed.
         asked = [("dpi", f"{dpi:g}")]

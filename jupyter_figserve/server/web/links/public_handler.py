@@ -213,7 +213,7 @@ class PublicLinkHandler(PublicHandler):
         self.set_header("Vary", "Accept")
         self.write_page(
             "share/embed.html" if embedded else "share/figure.html",
-            ancestors=security_headers.frame_ancestors(self.services.settings.embed_origins)
+            ancestors=security_headers.frame_ancestors(self.context.config.embed_origins)
             if embedded
             else security_headers.NONE,
             frames=frames or security_headers.NONE,
@@ -222,11 +222,11 @@ class PublicLinkHandler(PublicHandler):
             image=image,
             frame=frame,
             url=url,
-            local_image=image and image.replace(self.base.url, self.root, 1),
-            sharp=image and record.version.sharp and image_url(f"{self.root}/f/{token}", "svg"),
-            can_embed=bool(self.services.settings.embed_origins),
-            formats=self.services.drawing.queue.maybe_available and PICTURES,
-            widths=self.services.settings.link_sizes.widths,
+            local_image=image and image.replace(self.base.url, self.relative_root, 1),
+            sharp=image and record.version.sharp and image_url(f"{self.relative_root}/f/{token}", "svg"),
+            can_embed=bool(self.context.config.embed_origins),
+            formats=self.context.rendering.queue.maybe_available and PICTURES,
+            widths=self.context.config.link_sizes.widths,
             snippets=self._snippets(shared, url, image or url),
         )
 

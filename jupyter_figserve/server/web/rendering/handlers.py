@@ -107,7 +107,7 @@ class RendersHandler(CodeHandler):
         if wish.seed is None:
             # A fresh one that is known: other sizes of the figure must show the same.
             wish = replace(wish, seed=secrets.randbelow(SEEDS))
-        rendered = await self.run_until_disconnect(services.drawing.render(wish.job()))
+        rendered = await self.run_until_disconnect(context.rendering.render(wish.job()))
         draft = await self._draft(wish, rendered)
         record: FigureRecord = await asyncio.wrap_future(context.store.publish(draft))
         context.events.wake()

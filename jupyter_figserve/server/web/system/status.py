@@ -23,7 +23,7 @@ class StatusHandler(PublicHandler):
     async def get(self) -> None:
         config, store, capture = self.context.config, self.context.store, self.context.capture
         rings = capture.rings()
-        jobs = self.services.drawing.queue
+        jobs = self.context.rendering.queue
         await jobs.report_within(_PATIENCE)
         used = quotas.total(store.catalog.reader)
         self.write_json(
