@@ -8,13 +8,14 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import Forbidden
+from ....model.keys import READ
 from ....store.catalog.parameter_links import DASHBOARD_LINKS
 from ...services.dashboards.resolver import ResolvedPanel, resolve_dashboard
 from ...services.dashboards.watch import StreamSubscriber
 from ..http import security_headers
 from ..http.query import read_query
 from . import page, preview
-from .handlers import READ, DashboardBase
+from .handlers import DashboardBase
 from .stream import send_stream, subscribe_dashboard
 
 _RESERVED_QUERY_NAMES = ("token",)

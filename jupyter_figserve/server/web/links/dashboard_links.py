@@ -10,6 +10,7 @@ from tornado import web
 
 from ....errors import Conflict, Forbidden, InvalidInput
 from ....model.dashboards import DashboardLink
+from ....model.keys import PUBLISH, READ_OR_PUBLISH
 from ....model.links import DEFAULT_LINK_LIFE, check_label, hash_secret, new_link_id, new_token
 from ....model.parameters import Parameters
 from ....store.catalog.parameter_links import DASHBOARD_LINKS
@@ -17,7 +18,7 @@ from ...services.dashboards.resolver import ResolvedDashboard, resolve_dashboard
 from ..context import AppContext
 from ..dashboards.handlers import DashboardBase
 from ..http import json_views
-from .handlers import EITHER, parse_expiry_argument
+from .handlers import parse_expiry_argument
 
 _FIELDS = ("expires", "label", "audience", "lock", "allow")
 
@@ -25,7 +26,7 @@ _FIELDS = ("expires", "label", "audience", "lock", "allow")
 class DashboardLinksHandler(DashboardBase):
     """``/api/dashboards/{id}/links``."""
 
-    scopes = {"GET": EITHER, "HEAD": EITHER, "POST": ("publish",)}
+    scopes = {"GET": READ_OR_PUBLISH, "HEAD": READ_OR_PUBLISH, "POST": PUBLISH}
 
     @web.authenticated
     @authorized(action="read", resource="figserve")

@@ -12,6 +12,7 @@ from tornado import web
 from ....errors import Conflict, Forbidden, InvalidInput, NotFound
 from ....model.dashboards import DashboardLink
 from ....model.figures import FigureRecord
+from ....model.keys import PUBLISH, READ_OR_PUBLISH, Scope
 from ....model.links import DEFAULT_LINK_LIFE, Link, check_label, find_token, hash_secret, new_link_id, new_token
 from ....model.live import LiveLink
 from ....model.queries import DEFAULT_LIMIT, MAX_LIMIT
@@ -25,7 +26,6 @@ from ..context import HandlerConfig
 from ..http import json_views
 from ..http.private_handler import AuthenticatedHandler
 
-PUBLISH, EITHER = ("publish",), ("read", "publish")
 _FIELDS = ("expires", "label", "views", "version", "audience", "users", "groups", "lock", "allow")
 _MAX_VIEWS = 1_000_000
 
@@ -33,7 +33,7 @@ _MAX_VIEWS = 1_000_000
 class FigureLinksHandler(AuthenticatedHandler):
     """``/api/figures/{id}/links``."""
 
-    scopes = {"GET": EITHER, "HEAD": EITHER, "POST": PUBLISH}
+    scopes = {"GET": READ_OR_PUBLISH, "HEAD": READ_OR_PUBLISH, "POST": PUBLISH}
 
     @web.authenticated
     @authorized(action="read", resource="figserve")
@@ -65,15 +65,15 @@ class FigureLinksHandler(AuthenticatedHandler):
 class LinksHandler(AuthenticatedHandler):
     """``/api/links``."""
 
-    scopes = {"GET": EITHER, "HEAD": EITHER}
+    scopes = {"GET": READ_OR_PUBLISH, "HEAD": READ_OR_PUBLISH}
 
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        await self.context.view_counter.flush()
-        limit = min(self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
-        owner = None if "admin" in self.principal.scopes and not self.principal.is_login else self.principal.owner
-        reader, cursor = self.context.store.catalog.reader, self.get_query_argument("cursor", None)
+        await self.services.views.flush()
+        limit = min(self.integer("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
+        owner = None if Scope.ADMIN in self.caller.scopes and not self.caller.is_login else self.caller.owner
+        reader, cursor = self.services.store.catalog.reader, self.get_query_argument("cursor", None)
         found = links.list_of_owner(reader, owner, self.get_query_argument("figure", None), limit + 1, cursor)
         following = encode_cursor(found[limit - 1].created, found[limit - 1].id) if len(found) > limit else None
         self.write_json({"links": [json_views.link_json(link) for link in found[:limit]], "next": following})
@@ -105,7 +105,7 @@ class FindLinkHandler(AuthenticatedHandler):
 class LinkHandler(AuthenticatedHandler):
     """``/api/links/{id}``."""
 
-    scopes = {"GET": EITHER, "HEAD": EITHER, "PATCH": PUBLISH, "DELETE": PUBLISH}
+    scopes = {"GET": READ_OR_PUBLISH, "HEAD": READ_OR_PUBLISH, "PATCH": PUBLISH, "DELETE": PUBLISH}
 
     @web.authenticated
     @authorized(action="read", resource="figserve")

@@ -11,6 +11,7 @@ from tornado import web
 
 from ....errors import Conflict, Forbidden, InvalidInput, OutputInvalid
 from ....model.formats import get_format
+from ....model.keys import PUBLISH, READ_OR_PUBLISH
 from ....model.links import DEFAULT_LINK_LIFE, check_label, hash_secret, new_link_id, new_token
 from ....model.live import LiveDeclaration, LiveLink, LiveRequest
 from ....model.parameters import SIZES
@@ -24,7 +25,7 @@ from ..http.query import known_etags, read_query
 from ..live import form
 from ..live import frames as live_frames
 from ..live.handlers import LiveHandler, read_density, send_live
-from .handlers import EITHER, parse_expiry_argument
+from .handlers import parse_expiry_argument
 
 _FIELDS = ("expires", "label", "audience", "lock", "allow")
 
@@ -32,7 +33,7 @@ _FIELDS = ("expires", "label", "audience", "lock", "allow")
 class LiveLinksHandler(LiveHandler):
     """``/api/live/{id}/links``."""
 
-    scopes = {"GET": EITHER, "HEAD": EITHER, "POST": ("publish",)}
+    scopes = {"GET": READ_OR_PUBLISH, "HEAD": READ_OR_PUBLISH, "POST": PUBLISH}
 
     @web.authenticated
     @authorized(action="read", resource="figserve")

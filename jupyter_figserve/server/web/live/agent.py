@@ -17,6 +17,7 @@ from tornado import web
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from ....errors import FigServeError, Forbidden, InvalidInput
+from ....model.keys import PUBLISH
 from ....model.live import LiveDeclaration, LiveRequest
 from ...services.live.call_queue import KernelUnavailable, LiveResponse, read_answer
 from ..http.private_handler import AuthenticatedHandler
@@ -69,7 +70,7 @@ class AgentBackend:
 class AgentHandler(WebSocketHandler, AuthenticatedHandler):
     """``/api/agent``."""
 
-    scopes = {"GET": ("publish",)}
+    scopes = {"GET": PUBLISH}
     _link: AgentBackend | None = None
 
     @property

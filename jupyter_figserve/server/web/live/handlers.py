@@ -13,6 +13,7 @@ from tornado import web
 
 from ....errors import CodeFailed, Forbidden, InvalidInput, NotFound
 from ....model.formats import Format, get_format
+from ....model.keys import PUBLISH, READ
 from ....model.live import DENSITIES, LiveDeclaration, LiveRequest
 from ....model.parameters import Parameters
 from ....store.catalog.parameter_links import LIVE_LINKS
@@ -29,7 +30,6 @@ from ..http.representation import InHand, RepresentationResponse
 from . import form as live_pages
 from . import frames as live_frames
 
-READ = ("read",)
 _MOST = {"width": 10_000, "height": 10_000, "dpi": 1_200}
 _RESERVED_QUERY_NAMES = ("token",)
 """Names in a query that are Jupyter's own."""
@@ -207,7 +207,7 @@ class LiveListHandler(LiveHandler):
 class FrozenHandler(LiveHandler):
     """``/api/live/{id}/frozen``: pictures drawn now, to be shown when no kernel offers the figure."""
 
-    scopes = {"POST": ("publish",)}
+    scopes = {"POST": PUBLISH}
     _MOST = 500
 
     @web.authenticated
