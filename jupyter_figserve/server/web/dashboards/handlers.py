@@ -75,7 +75,7 @@ class DashboardsHandler(DashboardBase):
         if self.get_query_argument("here", None) is not None:
             here = await self.make_identity("here")
             return DashboardQuery(here.owner, here.scope, here.notebook, here.maker, name, text)
-        owner = None if Scope.ADMIN in self.caller.scopes and not self.caller.is_login else self.caller.owner
+        owner = None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner
         return DashboardQuery(owner, name=name, text=text)
 
 

@@ -77,7 +77,7 @@ class FiguresHandler(StreamingUploadHandler):
 
     async def _filter(self) -> FigureQuery:
         query = {name: self.get_query_argument(name, None) for name in ("session", "name", "q", "notebook", "here")}
-        owner = None if Scope.ADMIN in self.caller.scopes and not self.caller.is_login else self.caller.owner
+        owner = None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner
         which = FigureQuery(owner, query["session"], notebook=query["notebook"], name=query["name"], text=query["q"])
         if query["here"] is None:
             return which

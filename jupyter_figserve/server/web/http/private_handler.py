@@ -38,7 +38,7 @@ class AuthenticatedHandler(FigServeHandler):
             await self._prepare_login()
             self._check_origin()
             self._check_csrf()
-        self.caller.check(self.scopes.get(self.request.method or "", ADMIN))
+        self.principal.check(self.scopes.get(self.request.method or "", ADMIN))
 
     async def _prepare_login(self) -> None:
         user = await ensure_async(self.identity_provider.get_user(self))

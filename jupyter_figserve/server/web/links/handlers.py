@@ -70,10 +70,10 @@ class LinksHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        await self.services.views.flush()
-        limit = min(self.integer("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
-        owner = None if Scope.ADMIN in self.caller.scopes and not self.caller.is_login else self.caller.owner
-        reader, cursor = self.services.store.catalog.reader, self.get_query_argument("cursor", None)
+        await self.context.view_counter.flush()
+        limit = min(self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
+        owner = None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner
+        reader, cursor = self.context.store.catalog.reader, self.get_query_argument("cursor", None)
         found = links.list_of_owner(reader, owner, self.get_query_argument("figure", None), limit + 1, cursor)
         following = encode_cursor(found[limit - 1].created, found[limit - 1].id) if len(found) > limit else None
         self.write_json({"links": [json_views.link_json(link) for link in found[:limit]], "next": following})

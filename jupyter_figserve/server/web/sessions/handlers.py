@@ -64,7 +64,7 @@ class SessionsHandler(AuthenticatedHandler):
         reader, base = self.context.store.catalog.reader, self.base
         found, following = sessions.list_page(
             reader,
-            None if Scope.ADMIN in self.caller.scopes and not self.caller.is_login else self.caller.owner,
+            None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner,
             notebook=self.get_query_argument("notebook", None),
             alive=self.get_query_argument("alive", "") not in ("", "0"),
             limit=self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT,
