@@ -77,26 +77,26 @@ class HandlerConfig:
 
 @dataclass(frozen=True)
 class AppContext:
-    settings: HandlerConfig
+    config: HandlerConfig
     store: Store
-    urls: ServerAddresses
-    gate: Authenticator
-    guesses: FailedAttempts
+    addresses: ServerAddresses
+    authenticator: Authenticator
+    failed_attempts: FailedAttempts
     kernels: KernelTracker
     directories: SessionDirectories
     capture: Capture
     plots: SessionPlots
     events: EventBroker
-    dashboard_watchers: DashboardWatchers
+    dashboards: DashboardWatchers
     live: LiveService
     detached: DetachedFunctions
-    live_rate: RateLimiter
-    shared: LinkResolver
-    views: ViewCounter
-    frames: FrameUrlSigner
+    live_limiter: RateLimiter
+    links: LinkResolver
+    view_counter: ViewCounter
+    frame_signer: FrameUrlSigner
     templates: Environment
-    drawing: RenderService
-    preserving: SvgArchiver
-    url_signer: QuerySigner
-    render_rate: RateLimiter
+    rendering: RenderService
+    svg_archiver: SvgArchiver
+    query_signer: QuerySigner
+    render_limiter: RateLimiter
     known_hosts: set[str] = field(default_factory=set)

@@ -33,14 +33,14 @@ class DashboardBase(AuthenticatedHandler):
         NotFound
             When there is none.
         """
-        reader = self.services.store.catalog.reader
+        reader = self.context.store.catalog.reader
         record = dashboards.find(reader, dashboard_id) if is_id(dashboard_id) else None
-        if record is None or not self.caller.may_see(record.owner):
+        if record is None or not self.principal.may_see(record.owner):
             raise NotFound("There is no such dashboard.")
         return record
 
     def resolve(self, record: DashboardRecord) -> ResolvedDashboard:
-        return resolve_dashboard(self.services.store, self.services.live, record)
+        return resolve_dashboard(self.context.store, self.context.live, record)
 
     def to_json(self, record: DashboardRecord) -> dict[str, Any]:
         return dashboard_json(self.resolve(record), self.base)
@@ -54,10 +54,10 @@ class DashboardsHandler(DashboardBase):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        query, limit = await self._read_query(), self.integer("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
-        reader, cursor = self.services.store.catalog.reader, self.get_query_argument("cursor", None)
+        query, limit = await self._read_query(), self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
+        reader, cursor = self.context.store.catalog.reader, self.get_query_argument("cursor", None)
         found, next_cursor = dashboards.list_page(reader, query, limit, cursor)
-        self.answer({"dashboards": [self.to_json(record) for record in found], "next": next_cursor})
+        self.write_json({"dashboards": [self.to_json(record) for record in found], "next": next_cursor})
 
     head = get
 
@@ -65,20 +65,20 @@ class DashboardsHandler(DashboardBase):
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
         body = self.json_body(_FIELDS, _JSON_LIMIT)
-        layout = validate_layout(self.services.store, self.services.live, Layout.from_json(body), self.caller.owner)
+        layout = validate_layout(self.context.store, self.context.live, Layout.from_json(body), self.principal.owner)
         identity = await self.make_identity(_read_name(body.get("name"), layout.title))
-        publishing = self.services.store.publish_dashboard(identity, layout, self.caller.kernel)
+        publishing = self.context.store.publish_dashboard(identity, layout, self.principal.kernel)
         record = await asyncio.wrap_future(publishing)
-        self.services.events.wake()
+        self.context.events.wake()
         self.set_header("Location", self.base.dashboard(record.id))
-        self.answer(self.to_json(record), 201)
+        self.write_json(self.to_json(record), 201)
 
     async def _read_query(self) -> DashboardQuery:
         name, text = (self.get_query_argument(field, None) for field in ("name", "q"))
         if self.get_query_argument("here", None) is not None:
             here = await self.make_identity("here")
             return DashboardQuery(here.owner, here.scope, here.notebook, here.maker, name, text)
-        owner = None if Scope.ADMIN in self.caller.scopes and not self.caller.is_login else self.caller.owner
+        owner = None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner
         return DashboardQuery(owner, name=name, text=text)
 
 
@@ -90,7 +90,7 @@ class DashboardHandler(DashboardBase):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
-        self.answer(self.to_json(self.get_owned_dashboard(dashboard_id)))
+        self.write_json(self.to_json(self.get_owned_dashboard(dashboard_id)))
 
     head = get
 
@@ -98,9 +98,9 @@ class DashboardHandler(DashboardBase):
     @authorized(action="write", resource="figserve")
     async def delete(self, dashboard_id: str) -> None:
         record = self.get_owned_dashboard(dashboard_id)
-        await self.services.views.flush()
-        await asyncio.wrap_future(self.services.store.delete_dashboard(record))
-        self.services.events.wake()
+        await self.context.view_counter.flush()
+        await asyncio.wrap_future(self.context.store.delete_dashboard(record))
+        self.context.events.wake()
         self.set_status(204)
         self.finish()
 
@@ -113,13 +113,13 @@ class DashboardRestoreHandler(DashboardBase):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, dashboard_id: str) -> None:
-        store = self.services.store
+        store = self.context.store
         known = dashboards.find(store.catalog.reader, dashboard_id) or store.find_deleted_dashboard(dashboard_id)
-        if known is None or not self.caller.may_see(known.owner):
+        if known is None or not self.principal.may_see(known.owner):
             raise NotFound("There is no deleted dashboard of this id that could come back.")
         record = await asyncio.wrap_future(store.restore_dashboard(dashboard_id))
-        self.services.events.wake()
-        self.answer(self.to_json(record))
+        self.context.events.wake()
+        self.write_json(self.to_json(record))
 
 
 def _read_name(name: object, title: str) -> str:

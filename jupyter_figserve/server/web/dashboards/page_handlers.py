@@ -33,22 +33,22 @@ class DashboardPageHandler(DashboardBase):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
-        record, services = self.get_owned_dashboard(dashboard_id), self.services
+        record, context = self.get_owned_dashboard(dashboard_id), self.context
         state = ControlState(self.resolve(record), read_query(self, _RESERVED_QUERY_NAMES))
-        address = f"{self.root}/dashboards/{record.id}"
+        address = f"{self.relative_root}/dashboards/{record.id}"
         view = build_page(state, self._panel_urls(), address=address, is_paused=self.is_cross_site)
-        await services.views.flush()
+        await context.view_counter.flush()
         self.set_status(400 if view.error else 200)
-        self.give_xsrf_cookie()
+        self.set_xsrf_cookie()
         self.write_page(
             "dashboard/dashboard.html",
             frames=self.csp_frame_sources(*view.folders) or security_headers.NONE,
             view=view,
             events=f"{address}/events",
             movable=view.movable,
-            can_embed=bool(services.settings.embed_origins),
-            links=DASHBOARD_LINKS.of(services.store.catalog.reader, record.id),
-            now=services.store.clock(),
+            can_embed=bool(context.config.embed_origins),
+            links=DASHBOARD_LINKS.of(context.store.catalog.reader, record.id),
+            now=context.store.clock(),
         )
 
     head = get
@@ -59,9 +59,9 @@ class DashboardPageHandler(DashboardBase):
             return self.signed_frame_url(panel.figure, None)[0]
 
         def image(panel: ResolvedPanel) -> str:
-            return f"{self.root}/{'live/f' if panel.target else 'figures'}/{panel.spec.target}"
+            return f"{self.relative_root}/{'live/f' if panel.target else 'figures'}/{panel.spec.target}"
 
-        maybe_available = self.services.drawing.queue.maybe_available
+        maybe_available = self.context.rendering.queue.maybe_available
         return PanelUrls(
             image=image,
             frame=frame,
@@ -83,7 +83,7 @@ class DashboardBytesHandler(DashboardBase):
         _check_site(self)
         record = self.get_owned_dashboard(dashboard_id)
         if suffix == "json":
-            self.answer(self.to_json(record))
+            self.write_json(self.to_json(record))
             return
         state = ControlState(self.resolve(record), {})
         await send_preview(self, state, suffix, cache_control="private, no-cache", is_public=False)
@@ -103,10 +103,10 @@ class DashboardEventsHandler(DashboardBase):
         await send_dashboard_events(self, self._add_watcher(dashboard_id))
 
     def _add_watcher(self, dashboard_id: str) -> Watcher:
-        record, caller, gate = self.get_owned_dashboard(dashboard_id), self.caller, self.services.gate
-        version = self.integer("version")
+        record, caller, gate = self.get_owned_dashboard(dashboard_id), self.principal, self.context.authenticator
+        version = self.int_argument("version")
         watcher = Watcher(record.id, image_url, lambda: gate.still_good(caller))
-        self.services.dashboard_watchers.add(self.resolve(record), watcher, version)
+        self.context.dashboards.add(self.resolve(record), watcher, version)
         return watcher
 
 

@@ -105,17 +105,17 @@ async def send_preview(
     """
     if suffix != "png":
         raise InvalidInput("The picture of a whole dashboard is a PNG; ask for .png.")
-    data = await handler.run_until_disconnect(_render(handler.services, state, before_call))
+    data = await handler.run_until_disconnect(_render(handler.context, state, before_call))
     row, name = FORMATS["png"], f"{state.dashboard.record.id}.png"
     send_representation(
         handler, RepresentationResponse(row, sha256_hex(data), name, cache_control, is_public=is_public), InHand(data)
     )
 
 
-async def _render(services: AppContext, state: ControlState, before_call: Callable[[], None] | None) -> bytes:
+async def _render(context: AppContext, state: ControlState, before_call: Callable[[], None] | None) -> bytes:
     """Return the preview, cached where nothing has changed; without a sandbox, the image of the first panel."""
     panels = list(state.dashboard.panels)
-    found = await asyncio.gather(*(_find_png(services, state, panel, before_call) for panel in panels))
+    found = await asyncio.gather(*(_find_png(context, state, panel, before_call) for panel in panels))
     remaining, images = _MAX_TOTAL_BYTES, {}
     for panel, data in zip(panels, found, strict=True):
         if data is not None and len(data) <= min(remaining, _MAX_PANEL_BYTES):
@@ -124,7 +124,7 @@ async def _render(services: AppContext, state: ControlState, before_call: Callab
     options = DrawOptions("png", dpi=100)
     job = RenderJob("code", _make_code(state, images).encode(), options, seed=0, timeout=_TIMEOUT_SECONDS)
     try:
-        rendered, _ = await services.drawing.render_cached(job)
+        rendered, _ = await context.rendering.render_cached(job)
     except FigServeError:
         if not images:
             raise
@@ -151,13 +151,13 @@ def _to_plain_text(markdown: str) -> str:
 
 
 async def _find_png(
-    services: AppContext, state: ControlState, panel: ResolvedPanel, before_call: Callable[[], None] | None
+    context: AppContext, state: ControlState, panel: ResolvedPanel, before_call: Callable[[], None] | None
 ) -> bytes | None:
     """Return a panel's PNG: stored, from its function, or its thumbnail; None where there is none."""
     try:
         if panel.target is not None:
             request = LiveRequest(state.values(panel), "png")
-            call = services.live.draw(panel.target, request, before_call=before_call)
+            call = context.live.draw(panel.target, request, before_call=before_call)
             result = await asyncio.wait_for(call, _LIVE_SECONDS)
             return result.picture.payload.data if result.picture else None
         if panel.figure is None:
@@ -165,6 +165,6 @@ async def _find_png(
         stored = panel.figure.version.find_representation(FORMATS["png"])
         if stored is None or stored.size > _MAX_PANEL_BYTES:
             stored = panel.figure.version.thumbnail
-        return None if stored is None else services.shared.blob_cache.get(stored.digest)
+        return None if stored is None else context.links.blob_cache.get(stored.digest)
     except (FigServeError, TimeoutError):
         return None

@@ -12,7 +12,7 @@ async def send_dashboard_events(handler: FigServeHandler, watcher: Watcher) -> N
 
     A watcher, not its dashboard: a thousand dashboards would be most of what their idle streams hold.
     """
-    watchers = handler.services.dashboard_watchers
+    watchers = handler.context.dashboards
     try:
         sse.start_stream(handler)
         if handler.request.method == "HEAD":

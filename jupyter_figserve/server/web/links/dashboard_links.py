@@ -32,31 +32,31 @@ class DashboardLinksHandler(DashboardBase):
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
         record = self.get_owned_dashboard(dashboard_id)
-        await self.services.views.flush()
-        found = DASHBOARD_LINKS.of(self.services.store.catalog.reader, record.id)
-        self.answer({"links": [json_views.dashboard_link(link) for link in found]})
+        await self.context.view_counter.flush()
+        found = DASHBOARD_LINKS.of(self.context.store.catalog.reader, record.id)
+        self.write_json({"links": [json_views.dashboard_link(link) for link in found]})
 
     head = get
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, dashboard_id: str) -> None:
-        record, services, token = self.get_owned_dashboard(dashboard_id), self.services, new_token()
+        record, context, token = self.get_owned_dashboard(dashboard_id), self.context, new_token()
         dashboard = self.resolve(record)
-        _check_switches(services, dashboard)
-        link = _read_link(self.json_body(_FIELDS), dashboard, services, hash_secret(token))
-        await asyncio.wrap_future(services.store.add_link(link))
-        self.answer(json_views.new_dashboard_link(link, dashboard, token, self.base), 201)
+        _check_switches(context, dashboard)
+        link = _read_link(self.json_body(_FIELDS), dashboard, context, hash_secret(token))
+        await asyncio.wrap_future(context.store.add_link(link))
+        self.write_json(json_views.new_dashboard_link(link, dashboard, token, self.base), 201)
 
 
-def _check_switches(services: AppContext, dashboard: ResolvedDashboard) -> None:
-    if not services.settings.allow_public_shares:
+def _check_switches(context: AppContext, dashboard: ResolvedDashboard) -> None:
+    if not context.config.allow_public_shares:
         raise Forbidden(
             "Links that open without login are switched off here; an admin can allow them"
             " (FigServe.allow_public_shares).",
             code="public_shares_off",
         )
-    if not services.settings.allow_public_live and any(panel.target for panel in dashboard.panels):
+    if not context.config.allow_public_live and any(panel.target for panel in dashboard.panels):
         raise Forbidden(
             "Links onto live figures are switched off here, and this dashboard has some; an admin can allow them"
             " (FigServe.allow_public_live).",
@@ -65,11 +65,11 @@ def _check_switches(services: AppContext, dashboard: ResolvedDashboard) -> None:
 
 
 def _read_link(
-    body: dict[str, Any], dashboard: ResolvedDashboard, services: AppContext, token_hash: str
+    body: dict[str, Any], dashboard: ResolvedDashboard, context: AppContext, token_hash: str
 ) -> DashboardLink:
     if body.get("audience") not in (None, "link"):
         raise Conflict('Only a JupyterHub knows people and groups; here the audience is "link".', code="no_hub")
-    lock, allow, now = body.get("lock") or {}, body.get("allow") or [], services.store.clock()
+    lock, allow, now = body.get("lock") or {}, body.get("allow") or [], context.store.clock()
     if not isinstance(lock, dict) or not isinstance(allow, list) or not all(isinstance(one, str) for one in allow):
         raise InvalidInput("lock is an object of values, and allow a list of names.")
     return DashboardLink(
@@ -77,7 +77,7 @@ def _read_link(
         token_hash=token_hash,
         dashboard=dashboard.record.id,
         created=now,
-        expires=parse_expiry_argument(body.get("expires", DEFAULT_LINK_LIFE), services.settings, now, now),
+        expires=parse_expiry_argument(body.get("expires", DEFAULT_LINK_LIFE), context.config, now, now),
         label=check_label(body.get("label")),
         locked=_check_lock(lock, allow, dashboard),
         allowed=tuple(dict.fromkeys(allow)),

@@ -32,7 +32,7 @@ class EventsHandler(AuthenticatedHandler):
             # Unlike an image, a stream is not opened by another site's page even when it navigates there.
             raise Forbidden("Another site may not open this.", code="cross_site")
         since = sse.parse_last_event_id(self)
-        broker, caller, gate = self.services.events, self.caller, self.services.gate
+        broker, caller, gate = self.context.events, self.principal, self.context.authenticator
         subscriber = broker.subscribe(caller.owner)
         try:
             self._start(since)
@@ -44,7 +44,7 @@ class EventsHandler(AuthenticatedHandler):
 
     def _start(self, since: int | None) -> None:
         """Write the first block, and the events after ``since`` that the client has missed."""
-        reader = self.services.store.catalog.reader
+        reader = self.context.store.catalog.reader
         self._last_id = newest = events.newest_id(reader)
         if since is None:
             sse.start_stream(self, newest)
@@ -54,7 +54,7 @@ class EventsHandler(AuthenticatedHandler):
         sse.start_stream(self, self._last_id)
         while found := events.after(reader, self._last_id):
             for event in found:
-                if event.owner == self.caller.owner:
+                if event.owner == self.principal.owner:
                     self.write(self._to_text(event))
             self._last_id = found[-1].id
 
