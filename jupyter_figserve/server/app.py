@@ -92,7 +92,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         self.services.kernels.open()
         self._timer = PeriodicCallback(self._clean, _CLEAN_MILLISECONDS)
         self._timer.start()
-        jobs = self.services.drawing.jobs
+        jobs = self.services.drawing.queue
         IOLoop.current().add_callback(jobs.probe)
         if self._is_render_only:
             # Nobody comes here for anything else; elsewhere the sandbox starts with the first who needs it.
@@ -110,7 +110,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         self.services.boards.close()
         self.services.events.close()
         await self.services.preserving.close()
-        await self.services.drawing.jobs.close()
+        await self.services.drawing.queue.close()
         await self.services.views.flush()
         await self.services.live.close()
         self.services.store.close()
@@ -138,7 +138,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         blobs = BlobCache(store.blobs, self.cache_bytes)
         guesses = FailedAttempts(self.failed_secret_rate)
         drawing = self.make_drawing(store)
-        detached = DetachedFunctions(store, drawing.jobs, self.live_timeout)
+        detached = DetachedFunctions(store, drawing.queue, self.live_timeout)
         secrets = read_secrets(store.directory)
         return AppContext(
             settings=settings,

@@ -59,7 +59,7 @@ class DashboardPageHandler(DashboardBase):
         def picture(place: ResolvedPanel) -> str:
             return f"{self.root}/{'live/f' if place.target else 'figures'}/{place.panel.target}"
 
-        maybe_available = self.services.drawing.jobs.maybe_available
+        maybe_available = self.services.drawing.queue.maybe_available
         return page.PanelUrls(
             picture=picture,
             frame=frame,

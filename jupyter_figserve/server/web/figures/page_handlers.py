@@ -64,7 +64,7 @@ class FigurePageHandler(AuthenticatedHandler):
             ),
             can_embed=bool(self.services.settings.embed_origins),
             now=services.store.clock(),
-            formats=services.drawing.jobs.maybe_available and PICTURES,
+            formats=services.drawing.queue.maybe_available and PICTURES,
         )
 
     head = get

@@ -182,7 +182,7 @@ def _addresses(handler: FigServeHandler, link: DashboardLink, here: str) -> page
         return handler.signed_frame_url(place.figure, link.id)[0]
 
     def dense(place: ResolvedPanel, dpi: float) -> str | None:
-        if not services.drawing.jobs.maybe_available:
+        if not services.drawing.queue.maybe_available:
             return None
         # Of a size that the page itself asks for, in the way of those that owners have signed.
         asked = [("dpi", f"{dpi:g}")]

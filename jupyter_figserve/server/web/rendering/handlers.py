@@ -75,7 +75,7 @@ class CodeHandler(CodeErrorMixin, StreamingUploadHandler):
         drawing, job = self.services.drawing, wish.job()
         if wish.seed is not None:
             return await self.run_until_disconnect(drawing.render_cached(job))
-        return await self.run_until_disconnect(drawing.draw(job)), False
+        return await self.run_until_disconnect(drawing.render(job)), False
 
 
 class RendersHandler(CodeHandler):
@@ -107,7 +107,7 @@ class RendersHandler(CodeHandler):
         if wish.seed is None:
             # A fresh one that is known: other sizes of the figure must show the same.
             wish = replace(wish, seed=secrets.randbelow(SEEDS))
-        rendered = await self.run_until_disconnect(services.drawing.draw(wish.job()))
+        rendered = await self.run_until_disconnect(services.drawing.render(wish.job()))
         draft = await self._draft(wish, rendered)
         record: FigureRecord = await asyncio.wrap_future(services.store.publish(draft))
         services.events.wake()

@@ -23,8 +23,8 @@ class StatusHandler(PublicHandler):
     async def get(self) -> None:
         settings, store, capture = self.services.settings, self.services.store, self.services.capture
         rings = capture.rings()
-        jobs = self.services.drawing.jobs
-        await jobs.told(_PATIENCE)
+        jobs = self.services.drawing.queue
+        await jobs.report_within(_PATIENCE)
         used = quotas.total(store.catalog.reader)
         self.answer(
             {

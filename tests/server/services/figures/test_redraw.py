@@ -78,7 +78,7 @@ class TestOwner:
         renderer.gate.clear()
         asked = [asyncio.ensure_future(owner.get(f"/figures/{figure['id']}.svg")) for _ in range(5)]
         async with asyncio.timeout(20):
-            while services.drawing.sharers < 5:
+            while services.drawing.waiters < 5:
                 await asyncio.sleep(0.01)
         renderer.gate.set()
         assert {answer.status for answer in await asyncio.gather(*asked)} == {200}
@@ -258,6 +258,6 @@ class TestPages:
         link = await owner.share(await publish_with_source(owner))
         assert "formaction" not in (await owner.get(f"/figures/{plain['id']}", self.BROWSER)).text
         renderer.report = RendererStatus("none", ("no seccomp",))
-        await services.drawing.jobs.start()
+        await services.drawing.queue.start()
         assert ".pdf" not in (await stranger.get(link["url"], self.BROWSER)).text
         assert "formaction" not in (await owner.get(f"/figures/{link['figure']}", self.BROWSER)).text

@@ -84,17 +84,17 @@ async def test_what_cannot_be_drawn_stays_as_it_is(owner, services, renderer):
 
 async def test_it_lets_all_others_go_first(owner, services, renderer):
     """While somebody waits for a render, the background waits behind."""
-    services.drawing.jobs._at_once = 1
+    services.drawing.queue._turns.max_running = 1
     renderer.gate.clear()
     figure = await owner.publish()
     asked = [asyncio.ensure_future(owner.post("/api/renders", {"code": "one"}))]
     await asyncio.wait_for(renderer.begun.wait(), 20)
     await owner.ask("PUT", f"/api/figures/{figure['id']}/versions/1/source", b"pickle", kind="figure")
     async with asyncio.timeout(20):
-        while services.drawing.jobs.waiting < 1:
+        while services.drawing.queue.waiting < 1:
             await asyncio.sleep(0.01)
         asked += [asyncio.ensure_future(owner.post("/api/renders", {"code": code})) for code in ("two", "three")]
-        while services.drawing.jobs.waiting < 3:
+        while services.drawing.queue.waiting < 3:
             await asyncio.sleep(0.01)
     renderer.gate.set()
     await asyncio.gather(*asked)

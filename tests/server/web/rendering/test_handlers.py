@@ -360,7 +360,7 @@ class TestSame:
             await asyncio.wait_for(renderer.begun.wait(), 20)
             others = [asyncio.ensure_future(owner.ask("POST", "/api/renders", body)) for _ in range(3)]
             async with asyncio.timeout(20):
-                while services.drawing.sharers < 4:
+                while services.drawing.waiters < 4:
                     await asyncio.sleep(0.01)
         renderer.gate.set()
         answers = await asyncio.gather(*others)
@@ -387,11 +387,11 @@ async def test_r32_a_client_that_goes_away_frees_its_slot(owner, renderer, servi
         await connection.send_head("POST", "/api/renders", {**owner.headers, "Content-Length": str(len(body))})
         await connection.send(body)
         await asyncio.wait_for(renderer.begun.wait(), 20)
-        assert services.drawing.jobs.running == 1
+        assert services.drawing.queue.running == 1
     async with asyncio.timeout(20):
         while not renderer.cancelled:
             await asyncio.sleep(0.01)
-    assert services.drawing.jobs.running == 0
+    assert services.drawing.queue.running == 0
 
 
 class TestKeep:
@@ -564,8 +564,8 @@ class TestR33:
             if count == 45:
                 break
         assert (await stranger.get(link["image_url"])).status == 200
-        assert (services.drawing.jobs.running, services.drawing.jobs.waiting) == (2, 3)
+        assert (services.drawing.queue.running, services.drawing.queue.waiting) == (2, 3)
         renderer.gate.set()
         answers = await asyncio.gather(*loops)
         assert sorted(answer.status for answer in answers) == [200] * 5 + [503] * 45
-        assert (services.drawing.jobs.running, services.drawing.jobs.waiting) == (0, 0)
+        assert (services.drawing.queue.running, services.drawing.queue.waiting) == (0, 0)
