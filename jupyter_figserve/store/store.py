@@ -27,8 +27,9 @@ from ..model.times import Clock, system_clock
 from .admin import deletion, garbage_collection, rebuild
 from .admin.boards import Boards
 from .admin.garbage_collection import GcReport
-from .catalog import dashboards, figures, link_targets, live_figures, publishing, sessions, tables
+from .catalog import figures, link_targets, publishing, tables
 from .catalog.database import Catalog
+from .catalog.identities import rename_notebook
 from .catalog.link_targets import AnyLink
 from .catalog.pagination import Page
 from .files import live_manifests
@@ -256,10 +257,10 @@ class Store:
         """A notebook or directory moved: its figures go with it."""
 
         def work(connection: Connection) -> int:
-            moved = sessions.rename_notebook(connection, owner, scope, old, new)
-            for live_id in live_figures.rename_notebook(connection, owner, scope, old, new):
+            moved = rename_notebook(connection, tables.figures, owner, scope, old, new)
+            for live_id in rename_notebook(connection, tables.live_figures, owner, scope, old, new):
                 self._write_live_manifest(connection, live_id)
-            for dashboard_id in dashboards.rename_notebook(connection, owner, scope, old, new):
+            for dashboard_id in rename_notebook(connection, tables.dashboards, owner, scope, old, new):
                 self.boards.write_manifest(connection, dashboard_id)
             for figure_id in moved:
                 self._write_manifest(connection, figure_id)

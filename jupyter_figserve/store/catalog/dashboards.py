@@ -15,6 +15,7 @@ from ...model.events import DASHBOARD_DELETED, DASHBOARD_PUBLISHED, DASHBOARD_RE
 from ...model.figures import Identity, new_id
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT, DashboardQuery
 from . import events, tables
+from .identities import has_identity, read_identity
 from .pagination import decode_cursor, encode_cursor
 from .parameter_links import DASHBOARD_LINKS
 
@@ -51,8 +52,7 @@ def find(connection: Connection, dashboard_id: str) -> DashboardRecord | None:
 
 
 def find_by_identity(connection: Connection, identity: Identity) -> DashboardRecord | None:
-    same = [tables.dashboards.c[name] == value for name, value in identity.__dict__.items()]
-    row = connection.execute(sa.select(tables.dashboards).where(*same)).first()
+    row = connection.execute(sa.select(tables.dashboards).where(has_identity(tables.dashboards, identity))).first()
     return _record(row) if row else None
 
 
@@ -100,22 +100,6 @@ def emit_restored_event(connection: Connection, record: DashboardRecord, now: fl
     events.add(connection, now, record.owner, DASHBOARD_RESTORED, _event_data(record))
 
 
-def rename_notebook(connection: Connection, owner: str, scope: str, old: str, new: str) -> list[str]:
-    """Follow a notebook, or all below a directory; returns what moved. One whose new identity is taken stays."""
-    moved = []
-    below = _D.notebook.startswith(old.rstrip("/") + "/", autoescape=True)
-    mine = sa.and_(_D.owner == owner, _D.scope == scope, sa.or_(_D.notebook == old, below))
-    for dashboard_id, notebook in connection.execute(sa.select(_D.id, _D.notebook).where(mine)).all():
-        with connection.begin_nested() as attempt:
-            try:
-                renamed = tables.dashboards.update().where(_D.id == dashboard_id)
-                connection.execute(renamed.values(notebook=new + notebook[len(old) :]))
-                moved.append(dashboard_id)
-            except sa.exc.IntegrityError:
-                attempt.rollback()
-    return moved
-
-
 def _conditions(which: DashboardQuery) -> list[Any]:
     exact = {"owner": _D.owner, "scope": _D.scope, "notebook": _D.notebook, "maker": _D.maker, "name": _D.name}
     found = [column == getattr(which, name) for name, column in exact.items() if getattr(which, name) is not None]
@@ -151,9 +135,8 @@ def _row(record: DashboardRecord) -> dict[str, Any]:
 
 
 def _record(row: Row[Any]) -> DashboardRecord:
-    identity = Identity(row.owner, row.scope, row.notebook, row.maker, row.name)
     layout = Layout.from_json(json.loads(row.layout))
-    return DashboardRecord(row.id, identity, layout, row.version, row.session, row.created, row.updated)
+    return DashboardRecord(row.id, read_identity(row), layout, row.version, row.session, row.created, row.updated)
 
 
 def _event_data(record: DashboardRecord) -> dict[str, object]:

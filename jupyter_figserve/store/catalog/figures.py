@@ -14,6 +14,7 @@ from ...model.figures import FigureRecord, Identity, Representation, Source, Ver
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT, FigureQuery
 from ...model.quotas import Usage
 from . import conditions, tables
+from .identities import read_identity
 from .pagination import Page, decode_cursor, encode_cursor
 
 _F, _V, _R = tables.figures.c, tables.versions.c, tables.representations.c
@@ -194,8 +195,7 @@ def _record(rows: list[Row[Any]]) -> FigureRecord:
         source=_source(first),
         provenance=json.loads(first.provenance),
     )
-    identity = Identity(first.owner, first.scope, first.notebook, first.maker, first.name)
-    return FigureRecord(first.id, identity, first.origin, first.created, first.updated, version)
+    return FigureRecord(first.id, read_identity(first), first.origin, first.created, first.updated, version)
 
 
 def _source(row: Row[Any]) -> Source | None:
