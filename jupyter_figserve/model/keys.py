@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass
 
 from ..errors import InvalidInput
-from .links import _random_id, hash_secret
+from .links import hash_secret, random_id
 
 SCOPES = ("read", "publish", "render", "admin")
 
@@ -41,7 +41,7 @@ class Key:
 
 def new_key() -> tuple[str, str, str]:
     """Id, secret and the whole text ``fsk_<id>_<secret>`` of a fresh key."""
-    key_id, secret = _random_id(8), secrets.token_urlsafe(32)
+    key_id, secret = random_id(8), secrets.token_urlsafe(32)
     return key_id, secret, f"fsk_{key_id}_{secret}"
 
 

@@ -12,9 +12,9 @@ from sqlalchemy.engine import Connection, Row
 
 from ...model.dashboards import FIGURE, DashboardRecord, Layout
 from ...model.figures import Identity, new_id
-from . import events, tables
+from ...model.links import DASHBOARD, Target
+from . import events, links, tables
 from .pagination import DEFAULT_LIMIT, MAX_LIMIT, decode_cursor, encode_cursor
-from .parameter_links import DASHBOARD_LINKS
 
 PUBLISHED, DELETED, RESTORED = "dashboard.published", "dashboard.deleted", "dashboard.restored"
 _D, _F = tables.dashboards.c, tables.dashboard_figures.c
@@ -99,7 +99,7 @@ def delete(connection: Connection, record: DashboardRecord, now: float) -> bool:
     gone = connection.execute(tables.dashboards.delete().where(_D.id == record.id)).rowcount
     if not gone:
         return False
-    DASHBOARD_LINKS.remove_all(connection, record.id)
+    links.remove_for_target(connection, Target(DASHBOARD, record.id))
     events.add(connection, now, record.owner, DELETED, _event_data(record))
     return True
 

@@ -18,7 +18,7 @@ from .publishing import release_blobs, retain_blob
 
 KEPT_PICTURES = 20
 """How many of the last pictures of one live figure stay, frozen ones not counted."""
-_F, _P, _L, _S = tables.live_figures.c, tables.live_pictures.c, tables.live_links.c, tables.live_sessions.c
+_F, _P, _S = tables.live_figures.c, tables.live_pictures.c, tables.live_sessions.c
 
 
 @dataclass(frozen=True)

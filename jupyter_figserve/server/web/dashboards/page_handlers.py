@@ -8,7 +8,8 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import Forbidden
-from ....store.catalog.parameter_links import DASHBOARD_LINKS
+from ....model.links import DASHBOARD, Target
+from ....store.catalog import links
 from ...services.dashboards.resolver import ResolvedPanel, resolve_dashboard
 from ...services.dashboards.watch import StreamSubscriber
 from ..http import security_headers
@@ -45,7 +46,7 @@ class DashboardPageHandler(DashboardBase):
             events=f"{address}/events",
             movable=view.movable,
             can_embed=bool(services.settings.embed_origins),
-            links=DASHBOARD_LINKS.of(services.store.catalog.reader, record.id),
+            links=links.for_target(services.store.catalog.reader, Target(DASHBOARD, record.id)),
             now=services.store.clock(),
         )
 

@@ -68,7 +68,7 @@ class TestCounting:
             link = links.find(services.store.catalog.reader, made["id"])
             for moment, who in noted:
                 clock.advance(moment)
-                services.views.note(link, who)
+                services.views.count(link, who)
             await services.views.flush()
             return links.find(services.store.catalog.reader, made["id"]).seen
 
