@@ -14,6 +14,8 @@ from .figures import validate_single_line
 FIGURE, LIVE, DASHBOARD = TARGET_KINDS = ("figure", "live", "dashboard")
 LABEL_LENGTH = 200
 DEFAULT_LINK_LIFE = "30d"
+VIEW_SECONDS = 600
+"""Requests of one client within this time count as one view."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 _LINK_URL = re.compile(r"(?:^|/)f/([A-Za-z0-9_-]{32})(?![A-Za-z0-9_-])")
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"

@@ -18,11 +18,11 @@ import sqlalchemy as sa
 from jupyter_figserve.demo.server_process import ServerProcess
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.links import FIGURE, Target, hash_secret
+from jupyter_figserve.model.quotas import PublishLimits
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.admin.rebuild import restore
 from jupyter_figserve.store.catalog import figures, links, tables
 from jupyter_figserve.store.catalog.database import Catalog
-from jupyter_figserve.store.catalog.publishing import PublishLimits
 from jupyter_figserve.store.files.manifests import Manifest
 from jupyter_figserve.store.store import Store
 from tests.server.pictures import png

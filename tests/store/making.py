@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 from jupyter_figserve.model.figures import EncodedImage, Identity, sha256_hex
 from jupyter_figserve.model.links import FIGURE, Link, Target, hash_secret, new_link_id, new_token
+from jupyter_figserve.model.new_version import NewVersion
+from jupyter_figserve.model.sessions import Session
 from jupyter_figserve.store.catalog import tables
-from jupyter_figserve.store.catalog.sessions import Session
-from jupyter_figserve.store.draft import NewVersion
 from jupyter_figserve.store.store import Store
 
 START = 1_800_000_000.0

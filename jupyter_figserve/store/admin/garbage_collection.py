@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ...model.links import FIGURE
+from ...model.links import FIGURE, VIEW_SECONDS
 from ..catalog import events, figures, keys, links, publishing, sessions, tables
 from ..files.blobs import BlobStore
 from ..files.manifests import Manifests
@@ -60,7 +60,7 @@ def clean_rows(connection: Connection, manifests: Manifests, now: float, keep_se
                 publishing.delete(connection, record, now)
                 manifests.delete(figure_id)
                 gone += 1
-    connection.execute(tables.viewers.delete().where(tables.viewers.c.seen < now - links.VIEW_SECONDS))
+    connection.execute(tables.viewers.delete().where(tables.viewers.c.seen < now - VIEW_SECONDS))
     return GcReport(
         figures=gone,
         links=links.remove_expired(connection, now - LINK_GRACE, BATCH),

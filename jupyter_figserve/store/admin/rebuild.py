@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection
 
 from ...model.figures import FigureRecord, Identity, Version
 from ...model.links import FIGURE, Target
+from ...model.sessions import Session
 from ..catalog import events, figures, links, publishing, sessions, tables
-from ..catalog.sessions import Session
 from ..files import live_manifests
 from ..files.blobs import BlobStore
 from ..files.live_manifests import LiveManifests

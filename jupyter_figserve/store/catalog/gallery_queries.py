@@ -6,27 +6,19 @@ Server process; nothing here writes.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...model.figures import FigureRecord
 from ...model.links import FIGURE
+from ...model.queries import Neighbour
+from ...model.sessions import Session
 from . import conditions, tables
-from .sessions import Session
 
 COUNTED = 1_000
 """Where counting ends: finding out whether there are 300,000 or 400,000 would take longer than making the page."""
 _F, _S, _L = tables.figures.c, tables.sessions.c, tables.links.c
-
-
-@dataclass(frozen=True)
-class Neighbour:
-    """Another figure, as a link to it needs it."""
-
-    id: str
-    heading: str
 
 
 def running_sessions(connection: Connection, owner: str, limit: int) -> list[Session]:

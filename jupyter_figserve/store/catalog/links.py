@@ -10,12 +10,10 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection, Row
 
 from ...errors import NotFound
-from ...model.links import FIGURE, Link, Target, hash_secret
+from ...model.links import FIGURE, VIEW_SECONDS, Link, Target, hash_secret
 from . import tables
 from .pagination import decode_cursor
 
-VIEW_SECONDS = 600
-"""Requests of one client within this time are one view."""
 _L, _V = tables.links.c, tables.viewers.c
 _NEWEST_FIRST = (_L.created.desc(), _L.id.desc())
 _BY_ID = sa.select(tables.links).where(_L.id == sa.bindparam("id"))

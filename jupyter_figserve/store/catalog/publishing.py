@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
@@ -12,11 +12,9 @@ from sqlalchemy.engine import Connection
 
 from ...model.figures import FigureRecord, Identity, Representation, Source, Version, new_id
 from ...model.links import FIGURE, Target
+from ...model.quotas import PublishLimits, Quota
 from . import events, figures, links, sessions, tables
 from . import quotas as usage
-from .quotas import Quota
-
-NO_QUOTA = Quota()
 
 # What every publish runs is made once: making a statement costs more than running it.
 _figure: sa.BindParameter[str] = sa.bindparam("figure")
@@ -43,21 +41,6 @@ _RELEASE = (
     .values(refs=tables.blobs.c.refs - 1, touched=sa.bindparam("now"))
 )
 _PINNED = sa.select(tables.dashboard_figures.c.version).where(tables.dashboard_figures.c.figure == _figure)
-
-
-@dataclass(frozen=True)
-class PublishLimits:
-    """What bounds publishing.
-
-    Parameters
-    ----------
-    keep_versions
-        The most versions of one figure, those that a link or a dashboard shows not counted; 0 for all.
-    """
-
-    owner_quota: Quota = NO_QUOTA
-    session_quota: Quota = NO_QUOTA
-    keep_versions: int = 20
 
 
 def check_quota(

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...errors import InvalidInput
+from ...model.detached import Detached
 from ...model.figures import Identity, Source
 from ...model.links import LIVE, Link, Target
 from ...model.live import LiveDeclaration, LiveFigureRecord
 from ..catalog import detached, links, live_figures, tables
-from ..catalog.detached import Detached
 from .blobs import BlobStore
 from .manifests import made, write_beside
 

@@ -9,11 +9,10 @@ import pytest
 
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.keys import Key
-from jupyter_figserve.model.links import FIGURE, Target, hash_secret
+from jupyter_figserve.model.links import FIGURE, VIEW_SECONDS, Target, hash_secret
 from jupyter_figserve.store.admin import garbage_collection
 from jupyter_figserve.store.admin.garbage_collection import BLOB_GRACE, LINK_GRACE, SESSION_SILENCE, GcReport
 from jupyter_figserve.store.catalog import events, keys, links, sessions
-from jupyter_figserve.store.catalog.links import VIEW_SECONDS
 
 from ..making import START, assert_sound, draft, publish, session, share
 

@@ -8,10 +8,9 @@ import pytest
 
 from jupyter_figserve.errors import InvalidInput, NotFound
 from jupyter_figserve.model.dashboards import TEXT, Layout, PanelSpec
-from jupyter_figserve.model.links import DASHBOARD, FIGURE, LIVE, TARGET_KINDS, Target, new_token
+from jupyter_figserve.model.links import DASHBOARD, FIGURE, LIVE, TARGET_KINDS, VIEW_SECONDS, Target, new_token
 from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.store.catalog import links, live_figures
-from jupyter_figserve.store.catalog.links import VIEW_SECONDS
 from jupyter_figserve.store.catalog.pagination import encode_cursor
 
 from ..making import START, hear, identity, link_to, other_process, publish, say, share

@@ -9,9 +9,8 @@ import pytest
 from jupyter_figserve.errors import Conflict, NotFound
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.links import FIGURE, Target, new_token
+from jupyter_figserve.model.quotas import PublishLimits, Quota
 from jupyter_figserve.store.catalog import events, links, publishing
-from jupyter_figserve.store.catalog.publishing import PublishLimits
-from jupyter_figserve.store.catalog.quotas import Quota
 
 from ..making import START, assert_sound, draft, identity, link_to, publish, share
 

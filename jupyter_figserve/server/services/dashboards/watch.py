@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ....model.dashboards import FIGURE, LIVE
+from ....model.events import DASHBOARD_DELETED, DASHBOARD_PUBLISHED, Event
 from ....store.catalog import dashboards
-from ....store.catalog.dashboards import DELETED, PUBLISHED
-from ....store.catalog.events import Event
 from ..live import registry
 from .resolver import ResolvedDashboard, ResolvedPanel, resolve_dashboard
 
@@ -78,8 +77,8 @@ class StreamSubscriber:
 class DashboardWatchers:
     """Tells the viewers of dashboards what changes there."""
 
-    def __init__(self, services: AppContext) -> None:
-        self._services = services
+    def __init__(self, context: AppContext) -> None:
+        self._services = context
         self._viewers: dict[str, set[StreamSubscriber]] = {}
         self._boards: dict[str, ResolvedDashboard] = {}
         self._stop: Callable[[], None] | None = None
@@ -108,7 +107,7 @@ class DashboardWatchers:
                 viewer.end()
 
     def _hear(self, event: Event) -> None:
-        if event.kind in (PUBLISHED, DELETED):
+        if event.kind in (DASHBOARD_PUBLISHED, DASHBOARD_DELETED):
             self._renew(str(event.data.get("dashboard")), event)
             return
         kind, thing = (FIGURE, event.data.get("figure")) if event.data.get("figure") else (LIVE, event.data.get("live"))

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from tornado.ioloop import PeriodicCallback
 
+from ....model.events import Event
 from ....store.catalog import events
-from ....store.catalog.events import Event
 from ....store.store import Store
 
 PLOT_CAPTURED, SESSION_STARTED, SESSION_ENDED = "plot.captured", "session.started", "session.ended"

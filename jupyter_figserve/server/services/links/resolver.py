@@ -42,7 +42,8 @@ class ResolvedLink:
 
     @property
     def picture(self) -> Representation | None:
-        return find_inline_image(self.record)
+        """The image for an ``<img>``."""
+        return self.record.version.inline_image
 
 
 class LinkResolver:

@@ -11,9 +11,8 @@ from typing import Any
 from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import IOLoop
 
-from ....model.links import Link
+from ....model.links import VIEW_SECONDS, Link
 from ....store.catalog import links
-from ....store.catalog.links import VIEW_SECONDS
 from ....store.store import Store
 
 _MAX_REMEMBERED = 100_000

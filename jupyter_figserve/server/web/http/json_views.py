@@ -11,9 +11,9 @@ from ....model.formats import FORMATS
 from ....model.keys import Key
 from ....model.links import DASHBOARD, Link
 from ....model.markdown import render_markdown
+from ....model.sessions import Session
 from ....model.snippets import Snippets, image_url
 from ....model.times import rfc3339
-from ....store.catalog.sessions import Session
 from ...services.addresses import LOCAL_NOTE, PublicBase
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
 from ...services.live.registry import LiveTarget
