@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from ....errors import NotFound
-from ....model.dashboards import DashboardLink, DashboardRecord
-from ....model.links import Link
-from ....model.live import LiveLink
+from ....model.dashboards import DashboardRecord
+from ....model.links import FIGURE, LIVE, Link, Target
 from ....model.parameters import Parameters
 from ....store.catalog import dashboards
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel, resolve_dashboard
@@ -26,9 +25,9 @@ if TYPE_CHECKING:
     from ..http.handler import FigServeHandler
 
 
-def find_shared(context: AppContext, link: DashboardLink) -> ResolvedDashboard | None:
+def find_shared(context: AppContext, link: Link) -> ResolvedDashboard | None:
     """The dashboard of a link, None when it is gone, or has live panels where these are switched off."""
-    record = dashboards.find(context.store.catalog.reader, link.dashboard)
+    record = dashboards.find(context.store.catalog.reader, link.target.id)
     if record is None:
         return None
     dashboard = resolve_dashboard(context.store, context.live, record)
@@ -39,15 +38,15 @@ def find_shared(context: AppContext, link: DashboardLink) -> ResolvedDashboard |
 def is_open(context: AppContext, link_id: str, token: str) -> bool:
     """Whether a link that was open when a stream began is so now."""
     try:
-        link = context.links.find(token)
+        link = context.links.find(token).link
     except NotFound:
         return False
-    return isinstance(link, DashboardLink) and link.id == link_id
+    return link.id == link_id
 
 
 async def send_shared_dashboard(
     handler: FigServeHandler,
-    link: DashboardLink,
+    link: Link,
     dashboard: ResolvedDashboard,
     token: str,
     suffix: str | None,
@@ -75,25 +74,26 @@ async def send_shared_dashboard(
     note(handler, link)
 
 
-def note(handler: FigServeHandler, link: DashboardLink) -> None:
+def note(handler: FigServeHandler, link: Link) -> None:
     """Count a view."""
     if handler.request.method == "GET" and handler.get_status() == 200:
-        handler.context.view_counter.note(link, handler.request)
+        handler.context.view_counter.count(link, handler.request)
 
 
-def as_link(link: DashboardLink, panel: ResolvedPanel) -> Link:
+def as_link(link: Link, panel: ResolvedPanel) -> Link:
     """What a link grants of a panel with a figure, as a link onto that figure would."""
-    return Link(link.id, link.token_hash, panel.spec.target, link.created, link.expires, panel.spec.version)
+    target = Target(FIGURE, panel.spec.target)
+    return Link(link.id, link.token_hash, target, link.created, link.expires, panel.spec.version)
 
 
-def as_live_link(link: DashboardLink, panel: ResolvedPanel) -> LiveLink:
+def as_live_link(link: Link, panel: ResolvedPanel) -> Link:
     """What a link grants of a live panel, as a link onto that live figure would."""
     names = panel.parameters.names
     locked = {name: value for name, value in link.locked.items() if name in names}
-    return LiveLink(
+    return Link(
         id=link.id,
         token_hash=link.token_hash,
-        live=panel.spec.target,
+        target=Target(LIVE, panel.spec.target),
         created=link.created,
         expires=link.expires,
         locked={**locked, **panel.spec.values},
@@ -103,7 +103,7 @@ def as_live_link(link: DashboardLink, panel: ResolvedPanel) -> LiveLink:
 
 async def send_live_panel(
     handler: FigServeHandler,
-    link: DashboardLink,
+    link: Link,
     dashboard: ResolvedDashboard,
     panel: ResolvedPanel,
     token: str,
@@ -119,12 +119,12 @@ async def send_live_panel(
     note(handler, link)
 
 
-def open_shared(context: AppContext, link: DashboardLink, token: str, seen: int | None) -> Watcher | None:
+def open_shared(context: AppContext, link: Link, token: str, seen: int | None) -> Watcher | None:
     """Add a watcher of what a link shows; None when that is gone."""
     dashboard, link_id = find_shared(context, link), link.id
     if dashboard is None:
         return None
-    watcher = Watcher(link.dashboard, link_address, lambda: is_open(context, link_id, token))
+    watcher = Watcher(link.target.id, link_address, lambda: is_open(context, link_id, token))
     context.dashboards.add(dashboard, watcher, seen)
     return watcher
 
@@ -139,7 +139,7 @@ def link_address(panel: ResolvedPanel) -> str:
     return f"{panel.name}.{row}?{query}"
 
 
-def cache_seconds(link: DashboardLink, context: AppContext) -> int:
+def cache_seconds(link: Link, context: AppContext) -> int:
     """How long caches may keep what a link shows: never past its end."""
     seconds = context.config.link_cache_seconds
     if link.expires is not None:
@@ -147,14 +147,12 @@ def cache_seconds(link: DashboardLink, context: AppContext) -> int:
     return seconds
 
 
-def cache_control(link: DashboardLink, context: AppContext) -> str:
+def cache_control(link: Link, context: AppContext) -> str:
     seconds = cache_seconds(link, context)
     return f"public, max-age={seconds}" if seconds else "private, no-store"
 
 
-def _answer_page(
-    handler: FigServeHandler, link: DashboardLink, state: ControlState, token: str, *, embedded: bool
-) -> None:
+def _answer_page(handler: FigServeHandler, link: Link, state: ControlState, token: str, *, embedded: bool) -> None:
     context = handler.context
     here = f"{handler.relative_root}/f/{token}"
     view = build_page(state, _addresses(handler, link, here), address=here)
@@ -175,7 +173,7 @@ def _answer_page(
     )
 
 
-def _addresses(handler: FigServeHandler, link: DashboardLink, here: str) -> PanelUrls:
+def _addresses(handler: FigServeHandler, link: Link, here: str) -> PanelUrls:
     context = handler.context
 
     def frame(panel: ResolvedPanel) -> str:
