@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import CodeFailed, FigServeError, NotFound
+from ...model.live import LiveRequest
 from ...model.parameters import SIZES
 from ...plotting.signatures import Signature
 
@@ -117,7 +118,7 @@ class LiveWorker:
 
     def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """Head and body for one request; every failure is an answer too."""
-        from ...plotting.live_call import Wish, draw
+        from ...plotting.live_call import draw
 
         head: dict[str, Any] = {"op": "answer", "rid": request.get("rid")}
         try:
@@ -127,7 +128,7 @@ class LiveWorker:
             version = _version_of(offer)
             if version is not None and version in request.get("known", ()):
                 return head | {"version": version, "is_unchanged": True}, b""
-            drawn = draw(offer.function, offer.signature, Wish(**_wish(request)))
+            drawn = draw(offer.function, offer.signature, LiveRequest.from_json(request))
         except FigServeError as error:
             return head | {"error": _told(error)}, b""
         except Exception as error:
@@ -143,16 +144,11 @@ class LiveWorker:
             "alt": drawn.alt,
             "output": drawn.output,
             "is_html": drawn.is_html,
-            "density": drawn.density,
+            "density": drawn.device_pixel_ratio,
             "version": version,
             "revision": offer.revision,
         }
         return head | described, payload.data
-
-
-def _wish(request: dict[str, Any]) -> dict[str, Any]:
-    names = ("arguments", "format", "width", "height", "dpi", "density")
-    return {name: request[name] for name in names if request.get(name) is not None}
 
 
 def _version_of(offer: LiveFunction) -> str | None:

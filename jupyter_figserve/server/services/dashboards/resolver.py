@@ -177,7 +177,7 @@ def _find_place(context: AppContext, owner: str, name: str, panel: PanelSpec) ->
         figure = context.store.find_figure(panel.target, panel.version)
         return ResolvedPanel(name, panel, figure if figure is not None and figure.owner == owner else None)
     if panel.kind == LIVE:
-        target = context.live.offers.get_by_id(panel.target)
+        target = context.live.registry.get_by_id(panel.target)
         if target is not None and target.record.owner == owner:
             size, form = _last_size(context, target, panel), context.live.find_form(target)
             return ResolvedPanel(name, panel, None, target, size, form)

@@ -12,8 +12,7 @@ from ....model.dashboards import TEXT, PanelSpec
 from ....model.markdown import render_markdown
 from ....model.parameters import Parameter, Parameters
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
-from ..live import frames
-from ..live.form import FormControl, hidpi_url, make_control
+from ..live.form import FormControl, frame_url, hidpi_url, make_control
 
 COLUMNS = 60
 """Of a row: halves, thirds, quarters, fifths and sixths are whole numbers of them."""
@@ -276,7 +275,7 @@ def _live_view(state: ControlState, view: PanelContext, addresses: PanelUrls) ->
     suffix = "html" if place.form == "html" else "png"
     alone = f"{view.address}.{suffix}" + (f"?{query}" if query else "")
     if place.form == "html":
-        return replace(view, fixed=fixed, alone=alone, frame=frames.signed_frame_url(view.address, query))
+        return replace(view, fixed=fixed, alone=alone, frame=frame_url(view.address, query))
     # A page that knows the picture's size shows it in that, whatever comes.
     dense = hidpi_url(alone) if place.width else None
     return replace(view, fixed=fixed, alone=alone, image=alone, dense=dense)

@@ -151,9 +151,9 @@ async def _picture(
     try:
         if place.target is not None:
             request = LiveRequest(state.values(place), "png")
-            drawing = context.live.draw(place.target, request, before_call=before_call)
+            drawing = context.live.render(place.target, request, before_call=before_call)
             shown = await asyncio.wait_for(drawing, _LIVE_SECONDS)
-            return shown.picture.payload.data if shown.picture else None
+            return shown.image.payload.data if shown.image else None
         if place.figure is None:
             return None
         stored = place.figure.version.find_representation(FORMATS["png"])

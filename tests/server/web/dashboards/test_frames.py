@@ -28,7 +28,7 @@ class OddKernel(HtmlKernel):
 def kernel(context, jp_asyncio_loop):
     """One that offers ``animal``, whose parameters are type and since."""
     link, declared = OddKernel(), [LiveDeclaration("animal", ANIMAL, revision="r")]
-    jp_asyncio_loop.run_until_complete(context.live.take_offers(context.config.owner, "k1", link, declared))
+    jp_asyncio_loop.run_until_complete(context.live.registry.register(context.config.owner, "k1", link, declared))
     return link
 
 
