@@ -1,4 +1,4 @@
-"""A live figure, requests for its images and its links as frozen values. Any process; knows no store and no HTTP."""
+"""A live figure and requests for its images as frozen values. Any process; knows no store and no HTTP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 from ..errors import InvalidInput
 from .figures import Identity, check_name
-from .links import ParameterLink
 from .parameters import SIZES, Parameters
 
 _TEXTS = ("description", "digest", "revision")
@@ -151,14 +150,3 @@ class LiveRequest:
         names = ("arguments", "format", "width", "height", "dpi")
         given = {name: message[name] for name in names if message.get(name) is not None}
         return cls(**given, device_pixel_ratio=message.get(_RATIO_FIELD) or 1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LiveLink(ParameterLink):
-    """A capability URL onto the live figure of the id ``live``."""
-
-    live: str
-
-    def narrow(self, parameters: Parameters) -> Parameters:
-        """What a viewer may move, of the figure's parameters as they are now."""
-        return Parameters(tuple(item for item in parameters.items if item.name in self.allowed))

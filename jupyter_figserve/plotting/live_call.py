@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CodeFailed, InvalidInput, NoFigure, UnsupportedType
 from ..model.figures import EncodedImage
-from ..model.formats import FORMATS, Format, get_format, get_format_of_mimetype
+from ..model.formats import CSS_DPI, FORMATS, Format, get_format, get_format_of_mimetype
 from ..model.live import LiveRequest
 from .isolation import isolated_call
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .resolve import ResolvedFigure
     from .signatures import Signature
 
-_VECTOR_DPI = 96
 _MAX_MESSAGE = 500
 _MAX_TRACEBACK = 20_000
 
@@ -112,7 +111,7 @@ def _temporary_size(found: ResolvedFigure, row: Format, request: LiveRequest) ->
 
     Where only one side is requested, the proportions stay.
     """
-    figure, dpi = found.figure, _VECTOR_DPI if row.is_vector else request.dpi or found.dpi
+    figure, dpi = found.figure, CSS_DPI if row.is_vector else request.dpi or found.dpi
     before = tuple(figure.get_size_inches())
     width = request.width / dpi if request.width else None
     height = request.height / dpi if request.height else None

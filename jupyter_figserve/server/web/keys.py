@@ -8,7 +8,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ...errors import Forbidden, NotFound
-from ...model.keys import Key, check_scopes, new_key
+from ...model.keys import ADMIN, Key, check_scopes, new_key
 from ...model.links import check_label, hash_secret
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
 from ...model.times import parse_expiry
@@ -16,7 +16,6 @@ from ...store.catalog import keys
 from .http import json_views
 from .http.private_handler import AuthenticatedHandler
 
-ADMIN = ("admin",)
 _DEFAULT_LIFE = "90d"
 
 

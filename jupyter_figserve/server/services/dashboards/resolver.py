@@ -17,9 +17,6 @@ from ....model.parameters import Parameters
 from ...web.context import AppContext
 from ..live.registry import LiveTarget
 
-_SHOWN = ("png", "svg", "jpg", "webp")
-"""What an ``<img>`` can show."""
-
 
 @dataclass(frozen=True)
 class ResolvedPanel:
@@ -74,12 +71,8 @@ class ResolvedPanel:
 
     @property
     def part(self) -> Representation | None:
-        """Of a figure, what an ``<img>`` can show: the main representation, else another, else the thumbnail."""
-        if self.figure is None:
-            return None
-        version = self.figure.version
-        shown = (*version.representations, version.thumbnail)
-        return next((part for part in shown if part is not None and part.format.name in _SHOWN), None)
+        """Of a figure, the image for an ``<img>``."""
+        return None if self.figure is None else self.figure.version.inline_image
 
     @property
     def width(self) -> int | None:

@@ -11,6 +11,7 @@ from tornado import web
 from ....errors import InvalidInput, NotFound
 from ....model.dashboards import DashboardRecord, Layout
 from ....model.figures import check_name, is_id, slug
+from ....model.keys import PUBLISH, READ, Scope
 from ....model.queries import DEFAULT_LIMIT, DashboardQuery
 from ....store.catalog import dashboards
 from ...services.dashboards.resolver import resolve_dashboard, validate_layout
@@ -19,7 +20,6 @@ from ..http.private_handler import AuthenticatedHandler
 
 _FIELDS = ("name", "title", "theme", "controls", "rows")
 _JSON_LIMIT = 2 * 2**20
-READ, PUBLISH = ("read",), ("publish",)
 
 
 class DashboardBase(AuthenticatedHandler):
@@ -75,7 +75,7 @@ class DashboardsHandler(DashboardBase):
         if self.get_query_argument("here", None) is not None:
             here = await self.make_identity("here")
             return DashboardQuery(here.owner, here.scope, here.notebook, here.maker, name, text)
-        owner = None if "admin" in self.principal.scopes and not self.principal.is_login else self.principal.owner
+        owner = None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner
         return DashboardQuery(owner, name=name, text=text)
 
 

@@ -8,13 +8,15 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import Forbidden
-from ....store.catalog.parameter_links import DASHBOARD_LINKS
+from ....model.keys import READ
+from ....model.links import DASHBOARD, Target
+from ....store.catalog import links
 from ...services.dashboards.resolver import ResolvedPanel, resolve_dashboard
 from ...services.dashboards.watch import StreamSubscriber
 from ..http import security_headers
 from ..http.query import read_query
 from . import page, preview
-from .handlers import READ, DashboardBase
+from .handlers import DashboardBase
 from .stream import send_stream, subscribe_dashboard
 
 _RESERVED_QUERY_NAMES = ("token",)
@@ -45,7 +47,7 @@ class DashboardPageHandler(DashboardBase):
             events=f"{address}/events",
             movable=view.movable,
             can_embed=bool(context.config.embed_origins),
-            links=DASHBOARD_LINKS.of(context.store.catalog.reader, record.id),
+            links=links.for_target(context.store.catalog.reader, Target(DASHBOARD, record.id)),
             now=context.store.clock(),
         )
 

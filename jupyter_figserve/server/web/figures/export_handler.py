@@ -15,6 +15,7 @@ from tornado.iostream import StreamClosedError
 from ....errors import FigServeError, NotFound, TooLarge
 from ....model.figures import FigureRecord
 from ....model.formats import get_format_of_mimetype
+from ....model.keys import READ
 from ....model.queries import FigureQuery
 from ....model.quotas import Usage
 from ....model.times import rfc3339
@@ -41,7 +42,7 @@ class ExportHandler(AuthenticatedHandler):
     """``/export.zip?notebook=PATH``, ``?session=ID``, or all of the caller's figures."""
 
     is_page = True
-    scopes = {"GET": ("read",), "HEAD": ("read",)}
+    scopes = {"GET": READ, "HEAD": READ}
 
     @web.authenticated
     @authorized(action="read", resource="figserve")

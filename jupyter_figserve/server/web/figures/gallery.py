@@ -17,6 +17,7 @@ from ....errors import InvalidInput
 from ....model.dashboards import FIGURE, DashboardRecord, PanelSpec
 from ....model.figures import FigureRecord, Representation
 from ....model.formats import FORMATS
+from ....model.keys import READ
 from ....model.queries import DashboardQuery, FigureQuery
 from ....model.sessions import Session
 from ....store.catalog import dashboards, gallery_queries, quotas, sessions
@@ -76,9 +77,7 @@ class GalleryCard:
     def picture(self) -> Representation | None:
         """What is shown small: the thumbnail, else the picture itself; None for documents."""
         version = self.record.version
-        return version.thumbnail or next(
-            (p for p in version.representations if p.format.name in ("png", "svg", "jpg", "webp")), None
-        )
+        return version.thumbnail or version.inline_image
 
     @property
     def address(self) -> str:
@@ -135,7 +134,7 @@ class GalleryHandler(AuthenticatedHandler):
     """``/``: with and without the slash, as people type it."""
 
     is_page = True
-    scopes = {"GET": ("read",), "HEAD": ("read",)}
+    scopes = {"GET": READ, "HEAD": READ}
 
     @web.authenticated
     @authorized(action="read", resource="figserve")

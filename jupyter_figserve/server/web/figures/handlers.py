@@ -10,6 +10,7 @@ from tornado import web
 from ....errors import InvalidInput, NotFound
 from ....model.figures import ALT_LENGTH, TITLE_LENGTH, FigureRecord, is_id, sha256_hex, validate_single_line
 from ....model.formats import Format, get_format
+from ....model.keys import PUBLISH, READ, Scope
 from ....model.new_version import NewVersion
 from ....model.queries import DEFAULT_LIMIT, FigureQuery
 from ....store.catalog import figures
@@ -21,7 +22,6 @@ from ..http.private_handler import AuthenticatedHandler
 from ..http.representation import InHand, RepresentationResponse
 from ..http.upload_handler import StreamingUploadHandler
 
-READ, PUBLISH = ("read",), ("publish",)
 _LIBRARY_LENGTH = 40
 
 
@@ -77,7 +77,7 @@ class FiguresHandler(StreamingUploadHandler):
 
     async def _filter(self) -> FigureQuery:
         query = {name: self.get_query_argument(name, None) for name in ("session", "name", "q", "notebook", "here")}
-        owner = None if "admin" in self.principal.scopes and not self.principal.is_login else self.principal.owner
+        owner = None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner
         which = FigureQuery(owner, query["session"], notebook=query["notebook"], name=query["name"], text=query["q"])
         if query["here"] is None:
             return which

@@ -11,6 +11,7 @@ from tornado import web
 
 from .... import errors
 from ....model.figures import FigureRecord, Identity, is_id
+from ....model.keys import ADMIN
 from ...services.auth.credentials import NO_KEY, Principal, find_key
 from .handler import SAFE_METHODS, FigServeHandler
 
@@ -37,7 +38,7 @@ class AuthenticatedHandler(FigServeHandler):
             await self._prepare_login()
             self._check_origin()
             self._check_csrf()
-        self.principal.check(self.scopes.get(self.request.method or "", ("admin",)))
+        self.principal.check(self.scopes.get(self.request.method or "", ADMIN))
 
     async def _prepare_login(self) -> None:
         user = await ensure_async(self.identity_provider.get_user(self))

@@ -16,6 +16,7 @@ from tornado.ioloop import PeriodicCallback
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from ....errors import Forbidden, InvalidInput
+from ....model.keys import PUBLISH
 from ....model.live import LiveDeclaration
 from ...services.live.agent_backend import AgentBackend
 from ...services.live.backend import KernelUnavailable
@@ -32,7 +33,7 @@ _KEY_CHECK_MILLISECONDS = 15_000
 class AgentHandler(WebSocketHandler, AuthenticatedHandler):
     """``/api/agent``."""
 
-    scopes = {"GET": ("publish",)}
+    scopes = {"GET": PUBLISH}
     _backend: AgentBackend | None = None
 
     @property

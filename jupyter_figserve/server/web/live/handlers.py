@@ -14,8 +14,10 @@ from tornado import web
 
 from ....errors import CodeFailed, Forbidden, InvalidInput, NotFound
 from ....model.formats import get_format
+from ....model.keys import PUBLISH, READ
+from ....model.links import LIVE, Target
 from ....model.live import LiveRequest
-from ....store.catalog.parameter_links import LIVE_LINKS
+from ....store.catalog import links
 from ...services.auth.credentials import Principal
 from ...services.live.registry import LiveTarget
 from ..context import AppContext
@@ -26,7 +28,6 @@ from .form import build_page
 from .request import asks_for_frame, parse_live_request
 from .responder import LiveResponder
 
-READ = ("read",)
 _RESERVED_QUERY_NAMES = ("token",)
 """Query parameters that are Jupyter's own."""
 
@@ -103,7 +104,7 @@ class LiveHandler(AuthenticatedHandler):
             frames=self.csp_frame_sources("frame", "live"),
             view=page,
             target=target,
-            links=LIVE_LINKS.of(self.context.store.catalog.reader, target.record.id),
+            links=links.for_target(self.context.store.catalog.reader, Target(LIVE, target.record.id)),
             movable={control.name: control.label for control in page.controls},
             can_embed=bool(self.context.config.embed_origins),
             now=self.context.store.clock(),
@@ -210,7 +211,7 @@ class LiveListHandler(LiveHandler):
 class FrozenHandler(LiveHandler):
     """``/api/live/{id}/frozen``: renders images now, to serve when no kernel offers the figure."""
 
-    scopes = {"POST": ("publish",)}
+    scopes = {"POST": PUBLISH}
     _MAX_CALLS = 500
 
     @web.authenticated

@@ -10,6 +10,7 @@ from tornado import web
 from tornado.httputil import parse_body_arguments
 
 from ....errors import InvalidInput, NotFound
+from ....model.keys import PUBLISH
 from ....model.live import LiveDeclaration
 from ..http.upload_handler import StreamingUploadHandler
 from .handlers import LiveHandler
@@ -22,7 +23,7 @@ _MAX_LIBRARIES, _MAX_LIBRARY_TEXT = 40, 60
 class LiveSourceHandler(StreamingUploadHandler, LiveHandler):
     """``/api/live/{id}/source``."""
 
-    scopes = {"POST": ("publish",), "DELETE": ("publish",)}
+    scopes = {"POST": PUBLISH, "DELETE": PUBLISH}
     body_trait = "detach_bytes"
 
     @property

@@ -14,6 +14,7 @@ from tornado import web
 
 from ....errors import Conflict, FigServeError, InvalidInput, UnsupportedType
 from ....model.figures import FigureRecord, slug
+from ....model.keys import RENDER
 from ....model.new_version import NewVersion
 from ....sandbox.renderer import ALL, RenderResult
 from ...services.rendering.request import SEEDS, RenderRequest, parse_render_request, requested_error_format
@@ -34,7 +35,7 @@ _FORM = "application/x-www-form-urlencoded"
 class CodeHandler(CodeErrorMixin, StreamingUploadHandler):
     """Takes code, as JSON or as it is with the rest in the query."""
 
-    scopes = {"POST": ("render",)}
+    scopes = {"POST": RENDER}
     body_trait = "render_code_bytes"
     shows_traceback = True
 

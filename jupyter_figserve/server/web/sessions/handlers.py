@@ -10,13 +10,13 @@ from tornado import web
 
 from ....errors import Conflict, NotFound
 from ....model.figures import ALT_LENGTH, TITLE_LENGTH, FigureRecord, Identity, check_name, slug, validate_single_line
+from ....model.keys import PUBLISH, READ, Scope
 from ....model.new_version import NewVersion
 from ....model.queries import DEFAULT_LIMIT
 from ....model.sessions import Session
 from ....store.catalog import sessions
 from ...services.figures.upload import make_payload
 from ...services.sessions.plots import ReadablePlot
-from ..figures.handlers import PUBLISH, READ
 from ..http import json_views
 from ..http.conditional_get import is_not_modified, send_representation
 from ..http.private_handler import AuthenticatedHandler
@@ -64,7 +64,7 @@ class SessionsHandler(AuthenticatedHandler):
         reader, base = self.context.store.catalog.reader, self.base
         found, following = sessions.list_page(
             reader,
-            None if "admin" in self.principal.scopes and not self.principal.is_login else self.principal.owner,
+            None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner,
             notebook=self.get_query_argument("notebook", None),
             alive=self.get_query_argument("alive", "") not in ("", "0"),
             limit=self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT,

@@ -11,6 +11,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from .... import __version__
+from ....model.keys import ADMIN
 from ....model.times import rfc3339
 from ....store.admin.diagnosis import inspect_directory
 from ..http.private_handler import AuthenticatedHandler
@@ -19,7 +20,7 @@ from ..http.private_handler import AuthenticatedHandler
 class DiagnosisHandler(AuthenticatedHandler):
     """Paths and addresses of this machine: for a login, or an admin's key."""
 
-    scopes = {"GET": ("admin",), "HEAD": ("admin",)}
+    scopes = {"GET": ADMIN, "HEAD": ADMIN}
 
     @web.authenticated
     @authorized(action="read", resource="figserve")

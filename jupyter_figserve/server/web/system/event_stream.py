@@ -16,6 +16,7 @@ from tornado.iostream import StreamClosedError
 
 from ....errors import Forbidden, InvalidInput
 from ....model.events import Event
+from ....model.keys import READ
 from ....store.catalog import events
 from ...services.events.event_broker import PLOT_CAPTURED, Subscriber
 from ..http.private_handler import AuthenticatedHandler
@@ -26,7 +27,7 @@ _RETRY_MILLISECONDS = 2_000
 class EventsHandler(AuthenticatedHandler):
     """``/api/events``."""
 
-    scopes = {"GET": ("read",)}
+    scopes = {"GET": READ}
     heartbeat_seconds = 15.0
     slow_seconds = 30.0
 

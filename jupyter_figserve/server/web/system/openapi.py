@@ -17,13 +17,14 @@ from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from ....errors import Forbidden, Unauthorized
+from ....model.keys import READ
 from ....model.parameters import Parameter
 from ...services.auth.credentials import Principal, find_key
 from ...services.live.registry import LiveTarget
 from ..context import PACKAGE
 from ..http import security_headers
 from ..http.handler import PublicHandler
-from ..live.handlers import READ, list_visible_targets
+from ..live.handlers import list_visible_targets
 
 MAX_LIVE = 200
 """Live figures in one document; ``session`` asks for those of one kernel."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urljoin
 
 import pytest
@@ -21,7 +22,7 @@ class OddKernel(HtmlKernel):
         drawn = await super().call(name, request, known)
         values = "&".join(f"{name}={value}" for name, value in sorted(request.arguments.items()))
         payload = drawn.payload.__class__("text/html", PAGE + values.encode())
-        return drawn.__class__(payload, None, "", "", "r", is_html=True)
+        return replace(drawn, payload=payload)
 
 
 @pytest.fixture
