@@ -1,46 +1,50 @@
-"""The exception family, drawn as a tree. Used in every process; server/base.py alone turns it into HTTP statuses.
+"""The exceptions of this package, as a tree. Every process raises them; the web layer answers with their status.
 
 FigServeError
-├── InvalidInput            what came is malformed                        400
-│   ├── InvalidName         a figure's name is outside the grammar        400
-│   └── InvalidDuration     "30d" it is not                               400
-├── Unauthorized            no credential, or a bad one                   401
-├── Forbidden               a good credential without the scope           403
-├── NotFound                unknown, expired and revoked alike            404
-├── Conflict                the thing is not in a state that allows it    409
-├── TooLarge                a body or a figure beyond a limit             413
-├── UnsupportedType         not a row of the format table, or not it      415
-├── RangeNotSatisfiable     a Range beyond the end                        416
-├── OutputInvalid           a figure could not be drawn                   422
-│   ├── CodeFailed          posted code raised                            422
-│   └── NoFigure            it made no figure                             422
-├── RetryLater              passes by itself (has ``retry_after``)
-│   ├── TooManyRequests     a rate is used up                             429
-│   └── Unavailable         for now                                       503
-│       ├── DeadlineExceeded    no picture in time                        504
-│       ├── SandboxUnavailable  what was asked for needs the sandbox      503
-│       └── ReadOnly            the store cannot be written               503
-├── FormatNotOffered        an oEmbed format other than JSON              501
-├── QuotaExceeded           the owner or the session is full              507
-├── NotConnected            the notebook side found no server
-└── ServerError             the server answered something unexpected
+├── InvalidInput            the input is malformed                            400
+│   ├── InvalidName         the name of a figure breaks the naming rules      400
+│   └── InvalidDuration     the text is not a duration such as "30d"          400
+├── Unauthorized            the credential is missing or not valid            401
+├── Forbidden               the credential is valid but lacks the scope       403
+├── NotFound                unknown, expired or revoked; all look the same    404
+├── Conflict                the current state does not allow the change       409
+├── TooLarge                a body or a figure exceeds a limit                413
+├── UnsupportedType         the format is not supported, or is another one    415
+├── RangeNotSatisfiable     the requested range lies beyond the end           416
+├── OutputInvalid           the figure cannot be rendered                     422
+│   ├── CodeFailed          the user's code raised an exception               422
+│   └── NoFigure            the code made no figure                           422
+├── RetryLater              temporary; ``retry_after`` says for how long
+│   ├── TooManyRequests     a rate limit is exceeded                          429
+│   └── Unavailable         the service cannot answer at the moment           503
+│       ├── DeadlineExceeded    the result was not ready in time              504
+│       ├── SandboxUnavailable  the request needs the sandbox                 503
+│       └── ReadOnly            the store does not accept writes              503
+├── FormatNotOffered        oEmbed is offered as JSON only                    501
+├── QuotaExceeded           the owner or the session has used its quota       507
+├── NotConnected            the notebook found no server
+└── ServerError             the server sent an unexpected response
 """
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class FigServeError(Exception):
-    """Base of all errors of this package; its text is one sentence fit for the user.
+    """Base class of the exceptions of this package; the text is a sentence to show to the user.
 
     Parameters
     ----------
     message
-        What happened and what to do next.
+        What is wrong and what to do about it.
     code
-        A stable snake_case word for programs; the class has a default.
+        Stable snake_case identifier for programs; each class has a default.
     """
 
     code = "error"
+    status: ClassVar[int] = 500
+    """HTTP status of the response; subclasses inherit it."""
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
         super().__init__(message)
@@ -51,6 +55,7 @@ class FigServeError(Exception):
 
 class InvalidInput(FigServeError):
     code = "invalid_input"
+    status = 400
 
 
 class InvalidName(InvalidInput):
@@ -63,53 +68,61 @@ class InvalidDuration(InvalidInput):
 
 class Unauthorized(FigServeError):
     code = "unauthorized"
+    status = 401
 
 
 class Forbidden(FigServeError):
     code = "forbidden"
+    status = 403
 
 
 class NotFound(FigServeError):
     code = "not_found"
+    status = 404
 
 
 class Conflict(FigServeError):
     code = "conflict"
+    status = 409
 
 
 class TooLarge(FigServeError):
     code = "too_large"
+    status = 413
 
 
 class UnsupportedType(FigServeError):
     code = "unsupported_type"
+    status = 415
 
 
 class RangeNotSatisfiable(FigServeError):
     code = "range_not_satisfiable"
+    status = 416
 
     def __init__(self, size: int) -> None:
-        super().__init__(f"The range lies beyond the figure's {size} bytes.")
+        super().__init__(f"The requested range lies beyond the end of the figure ({size} bytes).")
         self.size = size
 
 
 class OutputInvalid(FigServeError):
     code = "output_invalid"
+    status = 422
 
 
 class CodeFailed(OutputInvalid):
-    """Posted code, or a function of the user's, raised.
+    """The user's code, posted or a live function, raised an exception.
 
     Parameters
     ----------
     kind
-        Name of the exception's class.
+        Name of the exception class.
     line
-        Of the code, counted from 1; None when it is not known.
+        Line of the code, counted from 1; None if unknown.
     traceback
-        Its own frames only.
+        Traceback with the frames of the user's code only.
     output
-        What it had printed, bounded.
+        Printed output up to the exception, truncated.
     """
 
     code = "code_failed"
@@ -129,7 +142,7 @@ class NoFigure(OutputInvalid):
 
 
 class RetryLater(FigServeError):
-    """Base of the errors that pass by themselves; ``retry_after`` is in seconds."""
+    """Base class of temporary errors; ``retry_after`` is in seconds."""
 
     def __init__(self, message: str, *, code: str | None = None, retry_after: int = 60) -> None:
         super().__init__(message, code=code)
@@ -138,14 +151,17 @@ class RetryLater(FigServeError):
 
 class TooManyRequests(RetryLater):
     code = "too_many_requests"
+    status = 429
 
 
 class Unavailable(RetryLater):
     code = "unavailable"
+    status = 503
 
 
 class DeadlineExceeded(Unavailable):
     code = "deadline_exceeded"
+    status = 504
 
 
 class SandboxUnavailable(Unavailable):
@@ -158,10 +174,12 @@ class ReadOnly(Unavailable):
 
 class FormatNotOffered(FigServeError):
     code = "format_not_offered"
+    status = 501
 
 
 class QuotaExceeded(FigServeError):
     code = "quota_exceeded"
+    status = 507
 
 
 class NotConnected(FigServeError):

@@ -1,4 +1,4 @@
-"""The exception family: its tree in the docstring is the tree of the classes."""
+"""The exceptions: the tree in the docstring is the tree of the classes, with their HTTP statuses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from jupyter_figserve import errors
 from jupyter_figserve.errors import (
     FigServeError,
+    InvalidInput,
     NotFound,
     RangeNotSatisfiable,
     ReadOnly,
@@ -19,10 +20,12 @@ from jupyter_figserve.errors import (
 )
 
 CLASSES = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, Exception)]
+WITHOUT_STATUS = {"FigServeError", "RetryLater", "NotConnected", "ServerError"}
+"""Base classes, and exceptions of the notebook side: a server that lets one through answers 500."""
 
 
 def test_docstring_draws_the_tree():
-    """Every class stands in the drawing once, below its base and indented under it."""
+    """The docstring lists every class once, indented below its base class."""
     drawn, stack = {}, []
     for line in errors.__doc__.splitlines():
         match = re.match(r"^([│├└─ ]*)([A-Z]\w+)(?:\s|$)", line)
@@ -35,6 +38,23 @@ def test_docstring_draws_the_tree():
     assert drawn == {kind.__name__: kind.__base__.__name__ for kind in CLASSES}
 
 
+def test_docstring_states_the_status_of_each_class():
+    """The number at the end of a class's line is its HTTP status; lines without a number mean 500."""
+    lines = errors.__doc__.splitlines()
+    stated = {}
+    for kind in CLASSES:
+        line = next(line for line in lines if re.match(rf"[│├└─ ]*{kind.__name__}(\s|$)", line))
+        number = re.search(r" (\d{3})$", line)
+        stated[kind.__name__] = int(number[1]) if number else 500
+    assert stated == {kind.__name__: kind.status for kind in CLASSES}
+    assert {name for name, status in stated.items() if status == 500} == WITHOUT_STATUS
+
+
+def test_subclasses_inherit_the_status():
+    """An exception that another module derives answers with the status of its base class."""
+    assert type("Special", (InvalidInput,), {})("x").status == 400
+
+
 def test_classes_of_errors_have_distinct_snake_case_codes():
     """A program can tell errors apart by ``code`` alone."""
     codes = [kind.__dict__.get("code") for kind in CLASSES if kind is not RetryLater]
@@ -44,21 +64,21 @@ def test_classes_of_errors_have_distinct_snake_case_codes():
 
 
 def test_message_is_the_text_and_code_can_be_narrowed():
-    """What was said is the text; a code given at the raise stays with that error alone."""
+    """The message is the text of the exception; a code given at the raise applies to that instance alone."""
     error = NotFound("There is no such figure.", code="figure_gone")
     assert (str(error), error.message, error.code) == ("There is no such figure.",) * 2 + ("figure_gone",)
     assert NotFound.code == NotFound("x").code == "not_found"
 
 
 @pytest.mark.parametrize("kind", [TooManyRequests, Unavailable, ReadOnly])
-def test_what_passes_by_itself_says_when(kind: type[RetryLater]):
-    """Every error that passes by itself has the seconds of its ``Retry-After``."""
+def test_temporary_errors_say_when_to_retry(kind: type[RetryLater]):
+    """Every temporary error carries the seconds of its ``Retry-After`` header."""
     assert kind("Later.").retry_after == 60
     assert kind("Soon.", retry_after=5).retry_after == 5
 
 
 def test_range_error_knows_the_size():
-    """The size is what a 416's ``Content-Range`` needs."""
+    """The size is needed for ``Content-Range`` of a 416."""
     error = RangeNotSatisfiable(123)
     assert error.size == 123
     assert "123 bytes" in error.message

@@ -144,7 +144,7 @@ def test_services_do_not_know_the_application_context():
 
 def test_only_the_store_holds_connections():
     """Outside ``store/`` nobody imports its queries: the store is the only door."""
-    door = ("store.store", "store.draft", "store.admin", "store.files.filesystem")
+    door = ("store.store", "store.admin", "store.files.filesystem")
     found = [
         str(i)
         for i in IMPORTS

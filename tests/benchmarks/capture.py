@@ -15,9 +15,9 @@ import psutil
 from jupyter_client.session import Session
 
 from jupyter_figserve.demo.server_process import ServerProcess
+from jupyter_figserve.model.quotas import Quota
 from jupyter_figserve.server.services.sessions.capture import Capture, CaptureLimits, IopubSubscription
 from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer
-from jupyter_figserve.store.catalog.quotas import Quota
 
 from . import servers
 from .report import Row

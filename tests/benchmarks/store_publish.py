@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from jupyter_figserve.model.figures import EncodedImage, Identity
+from jupyter_figserve.model.new_version import NewVersion
 from jupyter_figserve.store.admin.opening import open_store
-from jupyter_figserve.store.draft import NewVersion
 
 from . import servers
 from .report import Row

@@ -11,13 +11,13 @@ from tests.conftest import launch_chromium, playwright_session
 from tests.server.conftest import (  # noqa: F401
     browser,
     clock,
+    context,
     figserve,
     figserve_config,
     http,
     jp_server_config,
     owner,
     renderer,
-    services,
     stranger,
 )
 

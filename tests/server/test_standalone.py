@@ -16,7 +16,7 @@ from tornado.httputil import HTTPHeaders
 
 from jupyter_figserve.demo.server_process import Response, fetch
 
-from . import contract
+from .. import contract
 from .pictures import png
 
 START = "from jupyter_figserve.server.standalone import FigServeHost; FigServeHost.launch_instance()"

@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_figserve.errors import InvalidInput, QuotaExceeded, ReadOnly, Unavailable
 from jupyter_figserve.model.figures import sha256_hex
-from jupyter_figserve.store.catalog.figures import FigureQuery
+from jupyter_figserve.model.queries import FigureQuery
 from jupyter_figserve.store.files import blobs, manifests
 
 from .making import assert_sound, blob_files, draft, publish, share

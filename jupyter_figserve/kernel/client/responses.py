@@ -11,18 +11,21 @@ from .address import Address
 
 _MESSAGE_LENGTH = 500
 _BY_STATUS: dict[int, type[errors.FigServeError]] = {
-    400: errors.InvalidInput,
-    401: errors.Unauthorized,
-    403: errors.Forbidden,
-    404: errors.NotFound,
-    409: errors.Conflict,
-    413: errors.TooLarge,
-    415: errors.UnsupportedType,
-    422: errors.OutputInvalid,
-    429: errors.TooManyRequests,
-    503: errors.Unavailable,
-    504: errors.DeadlineExceeded,
-    507: errors.QuotaExceeded,
+    kind.status: kind
+    for kind in (
+        errors.InvalidInput,
+        errors.Unauthorized,
+        errors.Forbidden,
+        errors.NotFound,
+        errors.Conflict,
+        errors.TooLarge,
+        errors.UnsupportedType,
+        errors.OutputInvalid,
+        errors.TooManyRequests,
+        errors.Unavailable,
+        errors.DeadlineExceeded,
+        errors.QuotaExceeded,
+    )
 }
 _BY_CODE: dict[str, type[errors.FigServeError]] = {
     kind.code: kind

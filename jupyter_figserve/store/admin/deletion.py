@@ -9,9 +9,9 @@ from sqlalchemy.engine import Connection
 
 from ...errors import Conflict, NotFound
 from ...model.figures import FigureRecord, Version
+from ...model.quotas import PublishLimits
 from ..catalog import events, figures, publishing
 from ..catalog import quotas as usage
-from ..catalog.publishing import PublishLimits
 from ..files.blobs import BlobStore
 from ..files.manifests import Manifest, Manifests, from_json, to_json
 from ..files.trash import Trash

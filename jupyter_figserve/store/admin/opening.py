@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...errors import Conflict, ReadOnly
+from ...model.quotas import PublishLimits
 from ...model.times import Clock, system_clock
 from ..catalog.database import Catalog, CatalogBroken
-from ..catalog.publishing import PublishLimits
 from ..files import live_manifests
 from ..files.blobs import LocalBlobStore
 from ..files.filesystem import DirectoryLock, find_network_type, is_writable, make_private_directory

@@ -7,37 +7,22 @@ row is.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection, Row
 
+from ...model.detached import Detached
 from ...model.figures import Source
 from ...model.live import LiveDeclaration, LiveFigureRecord
+from ...model.quotas import PublishLimits
 from ..files.blobs import BlobStore
 from . import live_figures as live
 from . import quotas, tables
-from .publishing import PublishLimits, release_blobs, retain_blob
+from .publishing import release_blobs, retain_blob
 
-KIND = "function"
 _S, _OFFERED = tables.live_sources.c, tables.live_sessions.c
-
-
-@dataclass(frozen=True)
-class Detached:
-    """What answers for a live figure when no kernel does.
-
-    Parameters
-    ----------
-    declaration
-        Of this very function: a kernel may have declared another one since.
-    """
-
-    live: str
-    source: Source
-    declaration: LiveDeclaration
 
 
 def keep(

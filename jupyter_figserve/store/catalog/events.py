@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ...model.events import Event
 from . import tables
 
 KEPT = 10_000
 """How many events stay for replay."""
 _ADD = tables.events.insert()
-
-
-@dataclass(frozen=True)
-class Event:
-    """``kind`` is ``figure.`` with ``published``, ``changed``, ``deleted`` or ``restored``; ``data`` names the figure.
-
-    What a server tells without keeping it (plots that were captured, sessions) has the id 0.
-    """
-
-    id: int
-    created: float
-    owner: str
-    kind: str
-    data: dict[str, Any]
 
 
 def add(connection: Connection, now: float, owner: str, kind: str, data: dict[str, Any]) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from ...model.figures import FigureRecord, Identity, Representation, Source, Version
+from ...model.links import FIGURE
+from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT, FigureQuery
+from ...model.quotas import Usage
 from . import conditions, tables
-from .pagination import DEFAULT_LIMIT, MAX_LIMIT, Page, decode_cursor, encode_cursor
-from .quotas import Usage
+from .identities import read_identity
+from .pagination import Page, decode_cursor, encode_cursor
 
 _F, _V, _R = tables.figures.c, tables.versions.c, tables.representations.c
 
@@ -56,43 +59,6 @@ _NUMBERS_OF_ID = sa.select(_V.number).where(_V.figure == sa.bindparam("id")).ord
 _NEWEST_OF_IDENTITY = _WHOLE.where(
     *(_F[field.name] == sa.bindparam(field.name) for field in fields(Identity)), _V.number == _F.latest
 ).order_by(_R.position)
-
-
-@dataclass(frozen=True)
-class FigureQuery:
-    """Which figures a list asks for; a field that is None does not matter.
-
-    Parameters
-    ----------
-    notebook, scope, maker
-        Exact.
-    text
-        Part of a name, title or notebook path, without regard to the case of ASCII letters (SQLite knows no other).
-    shared_at
-        Only figures that somebody can look at through a link at this time (seconds since the epoch).
-    running
-        Only figures that a session made which is alive.
-    """
-
-    owner: str | None = None
-    session: str | None = None
-    scope: str | None = None
-    notebook: str | None = None
-    maker: str | None = None
-    name: str | None = None
-    text: str | None = None
-    shared_at: float | None = None
-    running: bool = False
-
-    @property
-    def is_narrow(self) -> bool:
-        """Whether an index finds what matches, which is little beside all figures of an owner."""
-        return self.running or self.session is not None or None not in (self.scope, self.notebook)
-
-    @property
-    def is_slow(self) -> bool:
-        """Whether no index leads to what is asked for, so that it takes a second among a million figures."""
-        return bool(self.text) or self.owner is None or self.shared_at is not None
 
 
 def find(connection: Connection, figure_id: str, version: int | None = None) -> FigureRecord | None:
@@ -197,8 +163,9 @@ def _conditions(which: FigureQuery) -> list[Any]:
         made = tables.session_figures.c
         found.append(_F.id.in_(sa.select(made.figure).where(made.session == which.session)))
     if which.shared_at is not None:
-        shown = tables.links.c.figure
-        found.append(sa.exists().where(shown == _F.id, conditions.is_open(which.shared_at)))
+        row = tables.links.c
+        is_shown = row.kind == FIGURE, row.target == _F.id, conditions.is_open(which.shared_at)
+        found.append(sa.exists().where(*is_shown))
     if which.running:
         found.append(_F.id.in_(conditions.made_by_running()))
     if which.text:
@@ -230,8 +197,7 @@ def _record(rows: list[Row[Any]]) -> FigureRecord:
         source=_source(first),
         provenance=json.loads(first.provenance),
     )
-    identity = Identity(first.owner, first.scope, first.notebook, first.maker, first.name)
-    return FigureRecord(first.id, identity, first.origin, first.created, first.updated, version)
+    return FigureRecord(first.id, read_identity(first), first.origin, first.created, first.updated, version)
 
 
 def _source(row: Row[Any]) -> Source | None:

@@ -6,26 +6,19 @@ Server process; nothing here writes.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...model.figures import FigureRecord
+from ...model.links import FIGURE
+from ...model.queries import Neighbour
+from ...model.sessions import Session
 from . import conditions, tables
-from .sessions import Session
 
 COUNTED = 1_000
 """Where counting ends: finding out whether there are 300,000 or 400,000 would take longer than making the page."""
 _F, _S, _L = tables.figures.c, tables.sessions.c, tables.links.c
-
-
-@dataclass(frozen=True)
-class Neighbour:
-    """Another figure, as a link to it needs it."""
-
-    id: str
-    heading: str
 
 
 def running_sessions(connection: Connection, owner: str, limit: int) -> list[Session]:
@@ -52,8 +45,8 @@ def count_in_notebook(connection: Connection, owner: str, scope: str, notebook: 
 
 def count_open_links(connection: Connection, figures: Collection[str], now: float) -> dict[str, int]:
     """How many links each figure has through which somebody may look at it now."""
-    shown = _L.figure.in_(figures), conditions.is_open(now)
-    query = sa.select(_L.figure, sa.func.count()).where(*shown).group_by(_L.figure)
+    shown = _L.kind == FIGURE, _L.target.in_(figures), conditions.is_open(now)
+    query = sa.select(_L.target, sa.func.count()).where(*shown).group_by(_L.target)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 

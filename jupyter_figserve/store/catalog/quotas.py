@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
 from ...errors import QuotaExceeded
+from ...model.quotas import UNLIMITED, Quota, Usage
 from . import tables
 
 _add = insert(tables.usage)
@@ -28,25 +28,6 @@ _COUNT_OF_SESSION = (
     .select_from(tables.session_figures)
     .where(tables.session_figures.c.session == sa.bindparam("session"))
 )
-
-
-@dataclass(frozen=True)
-class Quota:
-    """The most figures and bytes of one owner or session; None is without limit."""
-
-    figures: int | None = None
-    bytes: int | None = None
-
-    @classmethod
-    def from_mapping(cls, mapping: Mapping[str, int]) -> Quota:
-        """From a trait's ``{"figures": …, "bytes": …}``; missing or 0 is without limit."""
-        return cls(mapping.get("figures") or None, mapping.get("bytes") or None)
-
-
-@dataclass(frozen=True)
-class Usage:
-    figures: int = 0
-    bytes: int = 0
 
 
 def read(connection: Connection, kind: str, key: str) -> Usage:
@@ -91,7 +72,7 @@ def check(
     """
     for kind, key in places.items():
         quota = quotas[kind]
-        if quota == Quota():
+        if quota == UNLIMITED:
             continue
         most = quota.figures if kind in new_to else None
         used = _read_stored(connection, kind, key) if most is None else read(connection, kind, key)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
+from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
+from ...model.sessions import Session
 from . import pagination, tables
 
 _S = tables.sessions.c
@@ -17,19 +17,6 @@ _HAS_MADE = sa.select(tables.session_figures.c.version).where(
     tables.session_figures.c.session == sa.bindparam("session"),
     tables.session_figures.c.figure == sa.bindparam("figure"),
 )
-
-
-@dataclass(frozen=True)
-class Session:
-    """One kernel's life, by the kernel's id."""
-
-    id: str
-    owner: str
-    scope: str
-    notebook: str
-    started: float
-    seen: float
-    ended: float | None = None
 
 
 def note(connection: Connection, session: Session) -> None:
@@ -53,7 +40,7 @@ def list_page(
     *,
     notebook: str | None = None,
     alive: bool = False,
-    limit: int = pagination.DEFAULT_LIMIT,
+    limit: int = DEFAULT_LIMIT,
     cursor: str | None = None,
 ) -> tuple[list[Session], str | None]:
     """One page of sessions, newest first, and the cursor of the next (None at the end).
@@ -63,7 +50,7 @@ def list_page(
     InvalidInput
         When the cursor is not one that a page gave.
     """
-    limit = max(1, min(limit, pagination.MAX_LIMIT))
+    limit = max(1, min(limit, MAX_LIMIT))
     page = sa.select(tables.sessions).order_by(_S.started.desc(), _S.id.desc()).limit(limit + 1)
     if owner is not None:
         page = page.where(_S.owner == owner)
@@ -128,30 +115,3 @@ def versions_made(connection: Connection, session_id: str) -> dict[str, int]:
 
 def has_made(connection: Connection, session_id: str, figure: str) -> bool:
     return connection.execute(_HAS_MADE, {"session": session_id, "figure": figure}).first() is not None
-
-
-def in_notebook(owner: str, scope: str, path: str) -> sa.ColumnElement[bool]:
-    """Condition: a figure of this notebook, or of one below this directory."""
-    column = tables.figures.c
-    below = column.notebook.startswith(path.rstrip("/") + "/", autoescape=True)
-    return sa.and_(column.owner == owner, column.scope == scope, sa.or_(column.notebook == path, below))
-
-
-def rename_notebook(connection: Connection, owner: str, scope: str, old: str, new: str) -> list[str]:
-    """Follow a notebook, or all notebooks below a directory, to its new path; returns the figures that moved.
-
-    A figure whose new identity is taken keeps its old one.
-    """
-    table = tables.figures
-    moved = []
-    query = sa.select(table.c.id, table.c.notebook).where(in_notebook(owner, scope, old))
-    rows = connection.execute(query).all()
-    for figure_id, notebook in rows:
-        target = new + notebook[len(old) :]
-        with connection.begin_nested() as attempt:
-            try:
-                connection.execute(table.update().where(table.c.id == figure_id).values(notebook=target))
-                moved.append(figure_id)
-            except sa.exc.IntegrityError:
-                attempt.rollback()
-    return moved

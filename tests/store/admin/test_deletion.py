@@ -8,12 +8,11 @@ import pytest
 
 from jupyter_figserve.errors import Conflict, NotFound, QuotaExceeded
 from jupyter_figserve.model.links import new_token
+from jupyter_figserve.model.queries import FigureQuery
+from jupyter_figserve.model.quotas import PublishLimits, Quota
 from jupyter_figserve.store.admin.garbage_collection import BLOB_GRACE
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.catalog import events, figures, links, sessions, tables
-from jupyter_figserve.store.catalog.figures import FigureQuery
-from jupyter_figserve.store.catalog.publishing import PublishLimits
-from jupyter_figserve.store.catalog.quotas import Quota
 
 from ..making import START, Killed, assert_sound, blob_files, kill, publish, session, share
 
@@ -51,7 +50,7 @@ def test_everything_comes_back(store, clock):
     assert_sound(store)
     assert store.restore_figure(record.id).result() == record
     assert {table.name: rows(store, table) for table in KEPT} == before
-    assert links.find_by_token(store.catalog.reader, token).figure == record.id
+    assert links.find_by_token(store.catalog.reader, token).target.id == record.id
     assert_sound(store)
     assert store.manifests.has(record.id)
     assert list(store.trash.list()) == []

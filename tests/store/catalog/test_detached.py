@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from jupyter_figserve.errors import QuotaExceeded
+from jupyter_figserve.model.detached import KIND, Detached
 from jupyter_figserve.model.figures import Identity, Source, sha256_hex
 from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.store.catalog import detached, live_figures, quotas, tables
-from jupyter_figserve.store.catalog.detached import KIND, Detached
 
 DECLARED = LiveDeclaration("animal", digest="d", revision="r")
 

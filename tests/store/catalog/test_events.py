@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from jupyter_figserve.model.events import Event
 from jupyter_figserve.store.catalog import events
-from jupyter_figserve.store.catalog.events import Event
 
 from ..making import START
 

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_figserve.errors import InvalidInput, NotFound
+from jupyter_figserve.model.queries import MAX_LIMIT, FigureQuery
 from jupyter_figserve.store.catalog import figures
-from jupyter_figserve.store.catalog.figures import FigureQuery, list_page
-from jupyter_figserve.store.catalog.pagination import MAX_LIMIT, decode_cursor, encode_cursor
+from jupyter_figserve.store.catalog.figures import list_page
+from jupyter_figserve.store.catalog.pagination import decode_cursor, encode_cursor
 
 from ..making import identity, publish
 

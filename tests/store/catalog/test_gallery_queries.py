@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_figserve.model.queries import FigureQuery
 from jupyter_figserve.store.catalog import figures, gallery_queries, sessions
-from jupyter_figserve.store.catalog.figures import FigureQuery
 
 from ..making import START, publish, session, share
 

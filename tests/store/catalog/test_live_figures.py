@@ -6,9 +6,9 @@ import pytest
 
 from jupyter_figserve.model.figures import EncodedImage, Identity, sha256_hex
 from jupyter_figserve.model.live import LiveDeclaration
+from jupyter_figserve.model.live_images import KEPT_PICTURES, LivePicture
 from jupyter_figserve.model.parameters import Parameter, Parameters
 from jupyter_figserve.store.catalog import live_figures, tables
-from jupyter_figserve.store.catalog.live_figures import KEPT_PICTURES, LivePicture
 
 ANIMAL = Identity("ann", "/srv", "report.ipynb", "", "animal")
 DECLARED = LiveDeclaration("animal", Parameters((Parameter("since", "int", default=2010),)), digest="d", revision="r")

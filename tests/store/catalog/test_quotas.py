@@ -13,10 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from jupyter_figserve.errors import QuotaExceeded
 from jupyter_figserve.model.figures import sha256_hex
+from jupyter_figserve.model.quotas import PublishLimits, Quota, Usage
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import figures, quotas, sessions
-from jupyter_figserve.store.catalog.publishing import PublishLimits
-from jupyter_figserve.store.catalog.quotas import Quota, Usage
 
 from ..making import FakeClock, assert_sound, blob_files, draft, publish, session, share
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ....errors import Conflict, DeadlineExceeded, InvalidInput, OutputInvalid, SandboxUnavailable
+from ....model.detached import KIND, Detached
 from ....model.figures import Source, sha256_hex
 from ....model.formats import get_format
 from ....model.live import LiveDeclaration, LiveFigureRecord, LiveRequest
 from ....sandbox.renderer import DrawOptions, RenderJob
 from ....store.catalog import detached
-from ....store.catalog.detached import KIND, Detached
 from ....store.store import Store
 from ..figures.redraw import read_source
 from ..rendering.queue import RenderQueue

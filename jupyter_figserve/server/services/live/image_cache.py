@@ -15,8 +15,8 @@ from tornado.ioloop import IOLoop
 
 from ....model.figures import EncodedImage, sha256_hex
 from ....model.live import DENSITIES, LiveRequest
+from ....model.live_images import KEPT_PICTURES, LivePicture
 from ....store.catalog import live_figures as live
-from ....store.catalog.live_figures import KEPT_PICTURES, LivePicture
 from ....store.store import Store
 
 logger = logging.getLogger("jupyter_figserve")

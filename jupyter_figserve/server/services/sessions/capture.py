@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from jupyter_client.session import Session
 
 from ....model.formats import get_format_of_mimetype
+from ....model.quotas import Quota
 from ....model.times import Clock
-from ....store.catalog.quotas import Quota
 from .directories import SessionDirectories
 from .display_messages import find_count, find_display_id, find_mark, find_picture
 from .ring_buffer import CaptureBuffer, CapturedImage

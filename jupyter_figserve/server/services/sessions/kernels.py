@@ -23,8 +23,8 @@ from tornado.ioloop import IOLoop, PeriodicCallback
 
 from ....model.keys import KERNEL_SCOPES, Key, new_key
 from ....model.links import hash_secret
+from ....model.sessions import Session
 from ....store.catalog import keys, sessions
-from ....store.catalog.sessions import Session
 from ....store.store import Store
 from .directories import SessionDirectories
 

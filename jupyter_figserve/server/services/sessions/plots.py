@@ -18,9 +18,9 @@ from tornado import web
 from ....errors import FigServeError, NotFound, Unavailable, UnsupportedType
 from ....model.figures import FigureRecord
 from ....model.formats import FORMATS, Format, get_format, looks_like
+from ....model.queries import FigureQuery
+from ....model.sessions import Session
 from ....store.catalog import figures, sessions
-from ....store.catalog.figures import FigureQuery
-from ....store.catalog.sessions import Session
 from ....store.files.blob_cache import BlobCache
 from . import safe_files
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from ....model.figures import sha256_hex
 from ....model.formats import Format
-from ....store.catalog.quotas import Quota
+from ....model.quotas import Quota
 
 _EXECUTIONS = 256
 _STEMS = 1_024

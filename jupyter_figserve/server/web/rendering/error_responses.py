@@ -11,7 +11,7 @@ from ....model.figures import EncodedImage
 from ....model.formats import FORMATS, get_format_of_mimetype
 from ...services.rendering.error_card import RASTER, card_job, svg_card
 from ..http import security_headers
-from ..http.handler import FigServeHandler, status_of
+from ..http.handler import FigServeHandler
 
 
 class CodeErrorMixin(FigServeHandler):
@@ -43,7 +43,7 @@ class CodeErrorMixin(FigServeHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None))[1]
         if self.card_format is not None and isinstance(error, FigServeError):
-            status = status_of(error)
+            status = error.status
             self.set_status(status)
             self._set_error_headers(status, error)
             self.send_card(error)
@@ -63,7 +63,7 @@ class CodeErrorMixin(FigServeHandler):
     async def _draw_card(self, error: FigServeError, format: str) -> EncodedImage | None:
         """Kept like any picture that is the same each time; None where the sandbox has no place, or is not there."""
         try:
-            rendered, _ = await self.services.drawing.render_cached(card_job(error, format))
+            rendered, _ = await self.context.rendering.render_cached(card_job(error, format))
         except FigServeError:
             return None
         return rendered.pictures[0]

@@ -9,8 +9,8 @@ import pytest
 
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.formats import FORMATS
+from jupyter_figserve.model.quotas import Quota
 from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer, PlotNamer
-from jupyter_figserve.store.catalog.quotas import Quota
 
 PNG, SVG = FORMATS["png"], FORMATS["svg"]
 

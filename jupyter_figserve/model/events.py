@@ -1,0 +1,33 @@
+"""An event of the catalog or of a session, as streams send it. Any process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+DASHBOARD_PUBLISHED, DASHBOARD_DELETED, DASHBOARD_RESTORED = (
+    "dashboard.published",
+    "dashboard.deleted",
+    "dashboard.restored",
+)
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened, and to what.
+
+    Parameters
+    ----------
+    id
+        Grows with each event of the catalog; 0 for events that are not stored (captured plots, sessions).
+    kind
+        For example ``figure.published``.
+    data
+        Names the figure, dashboard or session.
+    """
+
+    id: int
+    created: float
+    owner: str
+    kind: str
+    data: dict[str, Any]

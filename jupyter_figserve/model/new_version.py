@@ -1,0 +1,56 @@
+"""A new version of a figure on its way into the store, with its bytes. Any process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .figures import EncodedImage, Identity, Source, Version, sha256_hex
+
+
+@dataclass(frozen=True)
+class NewVersion:
+    """A version to publish: title, alternative text, encodings with their bytes, and their origin.
+
+    Parameters
+    ----------
+    session
+        The kernel that made it, or None.
+    provenance
+        How it was made: cell, libraries.
+    """
+
+    identity: Identity
+    payloads: tuple[EncodedImage, ...]
+    title: str = ""
+    alt: str = ""
+    session: str | None = None
+    origin: str = "published"
+    thumbnail: EncodedImage | None = None
+    source: tuple[str, bytes, dict[str, str]] | None = None
+    provenance: dict[str, Any] | None = None
+
+    def described(self, now: float) -> tuple[Version, list[tuple[str, bytes]]]:
+        """The version that a draft makes, and its blobs by digest."""
+        parts = [(payload.described(), payload.data) for payload in self.payloads]
+        held = [(part.digest, data) for part, data in parts]
+        thumbnail = source = None
+        if self.thumbnail is not None:
+            thumbnail = self.thumbnail.described()
+            held.append((thumbnail.digest, self.thumbnail.data))
+        if self.source is not None:
+            kind, data, libraries = self.source
+            source = Source(kind, sha256_hex(data), len(data), libraries)
+            held.append((source.digest, data))
+        version = Version(
+            number=0,
+            created=now,
+            session=self.session,
+            title=self.title,
+            alt=self.alt,
+            representations=tuple(part for part, _ in parts),
+            thumbnail=thumbnail,
+            source=source,
+            provenance=self.provenance or {},
+        )
+        return version, held

@@ -1,0 +1,71 @@
+"""What lists of figures and dashboards are asked for, and their pages. Any process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 1_000
+
+
+@dataclass(frozen=True)
+class FigureQuery:
+    """Filters of a list of figures; a field that is None does not filter.
+
+    Parameters
+    ----------
+    notebook, scope, maker
+        Exact.
+    text
+        Part of a name, title or notebook path, ignoring the case of ASCII letters (all that SQLite can).
+    shared_at
+        Only figures with a link that is open at this time (seconds since the epoch).
+    running
+        Only figures made by a session that is still alive.
+    """
+
+    owner: str | None = None
+    session: str | None = None
+    scope: str | None = None
+    notebook: str | None = None
+    maker: str | None = None
+    name: str | None = None
+    text: str | None = None
+    shared_at: float | None = None
+    running: bool = False
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether an index finds the matches, which are few beside all figures of an owner."""
+        return self.running or self.session is not None or None not in (self.scope, self.notebook)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether no index applies, so that the query takes a second among a million figures."""
+        return bool(self.text) or self.owner is None or self.shared_at is not None
+
+
+@dataclass(frozen=True)
+class DashboardQuery:
+    """Filters of a list of dashboards; a field that is None does not filter.
+
+    Parameters
+    ----------
+    text
+        Part of a name, title or notebook path.
+    """
+
+    owner: str | None = None
+    scope: str | None = None
+    notebook: str | None = None
+    maker: str | None = None
+    name: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """Another figure, as a link to it needs it."""
+
+    id: str
+    heading: str

@@ -1,0 +1,57 @@
+// The page's event stream, reopened whenever it ends.
+import { prefix } from "./api.js";
+
+const KINDS = [
+  "figure.published", "figure.changed", "figure.deleted", "figure.restored",
+  "dashboard.published", "dashboard.deleted", "dashboard.restored",
+  "plot.captured", "session.started", "session.ended", "live.offered", "live.changed", "live.gone",
+];
+
+/**
+ * Call `heard(kind, data)` for each event, and `heard("reconnected")` when some may have been missed.
+ *
+ * Browsers open at most six connections to a server, so a hidden page holds none.
+ */
+export function listen(heard) {
+  let source = null;
+  let wasOpen = false;
+  const close = () => { source?.close(); source = null; };
+  const open = () => {
+    if (source || document.hidden) return;
+    source = new EventSource(new URL("api/events", prefix));
+    source.addEventListener("open", () => {
+      if (wasOpen) heard("reconnected");
+      wasOpen = true;
+    });
+    // The browser reconnects by itself, but gives up after an error response.
+    source.addEventListener("error", () => {
+      if (source?.readyState !== EventSource.CLOSED) return;
+      close();
+      setTimeout(open, 5_000);
+    });
+    for (const kind of KINDS) {
+      source.addEventListener(kind, (event) => heard(kind, JSON.parse(event.data)));
+    }
+  };
+  open();
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", open);
+  document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+}
+
+/** Throttle `run` to once per `pause` milliseconds, never running twice at the same time. */
+export function throttle(run, pause = 400) {
+  let asked = false;
+  let busy = false;
+  return async function ask() {
+    asked = true;
+    if (busy) return;
+    busy = true;
+    while (asked) {
+      await new Promise((resolve) => { setTimeout(resolve, pause); });
+      asked = false;
+      await run();
+    }
+    busy = false;
+  };
+}

@@ -1,0 +1,212 @@
+// Shared by the notebook's widgets: a control for each parameter, reading and writing its value, and requesting images.
+// This text is prepended to each widget's own script, which is one module.
+
+// A form of controls. JupyterLab's shortcuts are suppressed in it: an arrow key would collapse a notebook section.
+function makeForm(controls, inputs, keyOf = (parameter) => parameter.name) {
+  const form = document.createElement("form");
+  form.addEventListener("submit", (event) => event.preventDefault());
+  for (const control of controls) form.append(makeControl(control, keyOf(control), inputs));
+  for (const element of form.querySelectorAll("input, select")) element.dataset.lmSuppressShortcuts = "true";
+  return form;
+}
+
+function makeControl(parameter, key, inputs) {
+  const label = document.createElement("label");
+  const caption = document.createElement("span");
+  caption.textContent = parameter.name.replaceAll("_", " ");
+  let input = document.createElement(parameter.kind === "choice" ? "select" : "input");
+  if (parameter.kind === "choice") {
+    input.multiple = parameter.many;
+    for (const choice of parameter.is_optional && !parameter.many ? ["", ...parameter.choices] : parameter.choices) {
+      input.add(new Option(choice || "none", choice));
+    }
+  } else if (parameter.kind === "bool" && !parameter.many && !parameter.is_optional) {
+    input.type = "checkbox";
+  } else if (!parameter.many) {
+    input.type = { int: "number", float: "number", date: "date", datetime: "datetime-local" }[parameter.kind] ?? "text";
+    if (parameter.minimum !== null) input.min = parameter.minimum;
+    if (parameter.maximum !== null) input.max = parameter.maximum;
+    input.step = parameter.step ?? (parameter.kind === "float" ? "any" : parameter.kind === "datetime" ? 60 : 1);
+  }
+  input.name = key;
+  inputs.set(key, input);
+  label.append(caption);
+  if (input.type === "number" && input.min !== "" && input.max !== "" && !parameter.is_optional) label.append(makeSlider(input, parameter));
+  label.append(input);
+  return label;
+}
+
+function makeSlider(input, parameter) {
+  const range = document.createElement("input");
+  range.type = "range";
+  range.min = input.min;
+  range.max = input.max;
+  range.step = parameter.step ?? (parameter.kind === "float" ? (parameter.maximum - parameter.minimum) / 200 : 1);
+  range.setAttribute("aria-label", parameter.name);
+  input.setAttribute("aria-label", parameter.name.replaceAll("_", " "));
+  range.addEventListener("input", () => { input.value = range.value; });
+  const follow = () => { range.value = input.value; };
+  input.addEventListener("input", follow);
+  input.addEventListener("figserve:put", follow);
+  return range;
+}
+
+// Write values into the inputs, by key.
+function putValues(inputs, values) {
+  for (const [key, input] of inputs) {
+    const value = values[key];
+    if (input.type === "checkbox") input.checked = Boolean(value);
+    else if (input.multiple) for (const option of input.options) option.selected = (value ?? []).includes(option.value);
+    else input.value = Array.isArray(value) ? value.join(",") : value ?? "";
+    input.dispatchEvent(new Event("figserve:put"));
+  }
+}
+
+// Out of the inputs, as texts that the kernel makes values of.
+function readValues(parameters, inputs, keyOf = (parameter) => parameter.name) {
+  const values = {};
+  for (const parameter of parameters) {
+    const key = keyOf(parameter);
+    const input = inputs.get(key);
+    if (input.type === "checkbox") values[key] = input.checked;
+    else if (input.multiple) values[key] = [...input.selectedOptions].map((option) => option.value);
+    else if (parameter.many) values[key] = input.value.split(",").map((text) => text.trim()).filter(Boolean);
+    else if (parameter.is_optional && input.value === "") values[key] = null;
+    else values[key] = input.value;
+  }
+  return values;
+}
+
+function queryOf(values) {
+  const texts = Object.entries(values).map(([name, value]) => [
+    name, Array.isArray(value) ? value.map((one) => String(one).replaceAll("\\", "\\\\").replaceAll(",", "\\,")).join(",") : String(value ?? ""),
+  ]);
+  return new URLSearchParams(texts).toString();
+}
+
+// Requests images: from the page's own server, which answers while the kernel is busy; on pages outside a Jupyter
+// server (VS Code, Colab), through widget messages.
+function makeLine(model) {
+  const waiting = new Map();
+  const forms = new Map();
+  const take = (message, buffers) => {
+    const resolve = waiting.get(message.rid);
+    waiting.delete(message.rid);
+    resolve?.({ message, buffers });
+  };
+  model.on("msg:custom", take);
+  return { image, ask, close: () => model.off("msg:custom", take) };
+
+  async function ask(message) {
+    const rid = Math.random().toString(36).slice(2);
+    const reply = new Promise((resolve) => { waiting.set(rid, resolve); });
+    model.send({ ...message, rid });
+    const { message: answer, buffers } = await reply;
+    if (answer.error) throw Object.assign(new Error(answer.error), { code: answer.code });
+    return new Blob([buffers[0]], { type: answer.mimetype });
+  }
+
+  // The image, or the HTML of a function that returns only HTML, and a note about it.
+  async function image(path, values, message) {
+    const form = forms.get(message.place) ?? "png";
+    try {
+      return await imageAs(form, path, values, message);
+    } catch (error) {
+      if (error.code !== (form === "png" ? "html_only" : "unsupported_type")) throw error;
+      const other = form === "png" ? "html" : "png";
+      forms.set(message.place, other);
+      return imageAs(other, path, values, message);
+    }
+  }
+
+  async function imageAs(form, path, values, message) {
+    if (path && document.getElementById("jupyter-config-data")) {
+      const query = queryOf(form === "png" && isHidpi() ? { ...values, _density: 2 } : values);
+      const answer = await fetch(`${path}.${form}?${query}`, { credentials: "same-origin" }).catch(() => null);
+      if (answer?.ok) {
+        const stale = (answer.headers.get("Cache-Status") ?? "").includes("stale");
+        const pixelRatio = Number(answer.headers.get("Content-DPR") ?? 1);
+        return [await answer.blob(), stale ? "You are seeing an earlier image: the kernel is busy or not running." : "", pixelRatio];
+      }
+      if (answer && answer.status !== 404) throw await failureOf(answer);
+    }
+    return [await ask({ ...message, op: "draw", format: form, arguments: values }), "", 1];
+  }
+}
+
+// Show the content once it is loaded, unless `isWanted` then says that newer content is on its way; returns whether it
+// is shown. HTML gets a frame without an origin, and the image is hidden.
+async function showIn(image, blob, pixelRatio, isWanted) {
+  const isPage = blob.type.startsWith("text/html");
+  const next = isPage ? await loadPage(image, blob) : await decoded(blob);
+  const wanted = isWanted();
+  for (const frame of image.parentNode.querySelectorAll(":scope > iframe")) {
+    if (wanted ? frame !== next : frame === next) frame.remove();
+  }
+  if (!wanted) return false;
+  image.hidden = isPage;
+  if (isPage) next.classList.remove("coming");
+  else Object.assign(image, { src: next.src, ...sizeOf(next, pixelRatio) });
+  return true;
+}
+
+// Loaded beside the current content.
+async function loadPage(image, blob) {
+  const frame = document.createElement("iframe");
+  frame.className = "coming";
+  frame.title = image.alt;
+  frame.setAttribute("sandbox", "allow-scripts");
+  frame.srcdoc = await blob.text();
+  const loaded = new Promise((resolve) => frame.addEventListener("load", resolve, { once: true }));
+  image.after(frame);
+  await loaded;
+  return frame;
+}
+
+// Turn an error response into an Error.
+async function failureOf(answer) {
+  const data = await answer.json().catch(() => null);
+  return Object.assign(new Error(data?.error ?? `The server returned status ${answer.status}.`), { code: data?.code });
+}
+
+// A decoded image, which can be shown at once.
+async function decoded(blob) {
+  const picture = new Image();
+  picture.src = await dataUrl(blob);
+  await picture.decode();
+  return picture;
+}
+
+function isHidpi() { return devicePixelRatio > 1.25; }
+
+// The CSS size of an image with `pixelRatio` pixels for each CSS pixel, in each direction.
+function sizeOf(picture, pixelRatio) {
+  return { width: Math.round(picture.naturalWidth / pixelRatio), height: Math.round(picture.naturalHeight / pixelRatio) };
+}
+
+// Serialise `run`: never twice at the same time, and once more if requested meanwhile; it receives a function that tells
+// whether it was.
+function inTurn(run) {
+  let again = false;
+  let busy = false;
+  return async function ask() {
+    again = true;
+    if (busy) return;
+    busy = true;
+    while (again) {
+      again = false;
+      await run(() => again);
+    }
+    busy = false;
+  };
+}
+
+function dataUrl(blob) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => resolve(reader.result));
+    reader.addEventListener("error", reject);
+    reader.readAsDataURL(blob);
+  });
+}
+
