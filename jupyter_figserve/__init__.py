@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from .errors import FigServeError, NotConnected
     from .kernel.client.connection import connect
     from .kernel.client.local_server import serve
-    from .kernel.dashboards.dashboard import Dashboard
+    from .kernel.dashboard import Dashboard
     from .kernel.dashboards.panels import Panel
     from .kernel.figures.captured_plot import CapturedPlot, last, plots_dir
     from .kernel.figures.publish import figures, publish, unpublish
@@ -23,7 +23,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "CapturedPlot": ".kernel.figures.captured_plot",
-    "Dashboard": ".kernel.dashboards.dashboard",
+    "Dashboard": ".kernel.dashboard",
     "FigServeError": ".errors",
     "LiveFigure": ".kernel.live.live_figure",
     "NotConnected": ".errors",

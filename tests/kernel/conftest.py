@@ -264,7 +264,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("KERNEL_FIGSERVE_CA", raising=False)
     monkeypatch.setattr("jupyter_figserve.kernel.figures.cell.names", CellFigureNames())
-    monkeypatch.setattr(connections, "_kept", {})
+    monkeypatch.setattr(connections, "_cached", {})
     monkeypatch.setattr(connections, "_warned", set())
     yield
     connections.use(None)

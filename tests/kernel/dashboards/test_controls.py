@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import pytest
 
 from jupyter_figserve.errors import InvalidInput
-from jupyter_figserve.kernel.dashboards.dashboard import Dashboard
+from jupyter_figserve.kernel.dashboard import Dashboard
 from jupyter_figserve.kernel.live.live_figure import live
 from jupyter_figserve.model.parameters import Range
 

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from jupyter_figserve.errors import InvalidInput, OutputInvalid
-from jupyter_figserve.kernel.dashboards.dashboard import Dashboard
+from jupyter_figserve.kernel.dashboard import Dashboard
 from jupyter_figserve.kernel.dashboards.panels import Panel, place_panels
 from jupyter_figserve.kernel.figures.publish import publish
 from jupyter_figserve.kernel.live.live_figure import live

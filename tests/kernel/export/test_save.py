@@ -10,7 +10,7 @@ import zipfile
 import pytest
 
 from jupyter_figserve.errors import InvalidInput, TooLarge
-from jupyter_figserve.kernel.dashboards.dashboard import Dashboard
+from jupyter_figserve.kernel.dashboard import Dashboard
 from jupyter_figserve.kernel.export import panel_images, save
 from tests.conftest import require_package
 

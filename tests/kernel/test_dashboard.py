@@ -9,13 +9,13 @@ from jupyter_core.paths import jupyter_path
 from matplotlib.figure import Figure
 
 from jupyter_figserve.errors import Conflict, InvalidInput, InvalidName, NotConnected
-from jupyter_figserve.kernel.dashboards.dashboard import Dashboard
+from jupyter_figserve.kernel.dashboard import Dashboard
 from jupyter_figserve.kernel.dashboards.panels import Panel
 from jupyter_figserve.kernel.figures.publish import publish
 from jupyter_figserve.kernel.live.live_figure import live
 from jupyter_figserve.model.figures import MARKER
 
-from ...conftest import ELSEWHERE, require_package
+from ..conftest import ELSEWHERE, require_package
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 

@@ -7,11 +7,11 @@ import re
 
 import matplotlib
 
-from jupyter_figserve.kernel.export.pdf_layout import Page, PageCell, TextBlock, print_sheets
+from jupyter_figserve.plotting.pdf_layout import Page, PageCell, TextBlock, print_sheets
 from jupyter_figserve.plotting.encode import encode
 
-from ...conftest import require_package
-from ...example_figures import line
+from ..conftest import require_package
+from ..example_figures import line
 
 
 def read(data: bytes):
