@@ -81,8 +81,8 @@ def test_the_wheel_has_every_file_of_the_package(wheel):
         "jupyter_figserve/openapi.yaml",
         "jupyter_figserve/py.typed",
         "jupyter_figserve/store/migrations/env.py",
-        "jupyter_figserve/templates/share.html",
-        "jupyter_figserve/static/figserve.css",
+        "jupyter_figserve/templates/share/figure.html",
+        "jupyter_figserve/static/shared/figserve.css",
     ],
 )
 def test_the_wheel_has(wheel, name):

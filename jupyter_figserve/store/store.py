@@ -36,6 +36,12 @@ from .files.blobs import BlobStore, LocalBlobStore
 from .files.filesystem import DirectoryLock
 from .files.live_manifests import LiveManifests
 from .files.manifests import Manifests
+from .repositories.dashboards import DashboardRepository
+from .repositories.events import EventRepository
+from .repositories.figures import FigureRepository
+from .repositories.keys import KeyRepository
+from .repositories.live_figures import LiveFigureRepository
+from .repositories.sessions import SessionRepository
 
 T = TypeVar("T")
 L = TypeVar("L", bound=AnyLink)
@@ -71,6 +77,14 @@ class Store:
         self.trash = deletion.open_trash(directory)
         self.boards = Boards(directory, keep_deleted)
         self.clock = clock
+        self.figures = FigureRepository(
+            catalog, blobs, manifests, self.trash, limits=limits, keep_deleted=keep_deleted, clock=clock
+        )
+        self.live = LiveFigureRepository(catalog, blobs, self.live_manifests, limits, clock)
+        self.dashboards = DashboardRepository(catalog, self.boards, clock)
+        self.sessions = SessionRepository(catalog)
+        self.keys = KeyRepository(catalog)
+        self.events = EventRepository(catalog)
         self._lock = lock
         self._shard = 0
         self._pending_manifests: set[str] = set()
@@ -78,7 +92,12 @@ class Store:
 
     @property
     def read_only_because(self) -> str | None:
+        """Why nothing can be written, None when it can."""
         return self.catalog.read_only_because
+
+    async def data_version(self) -> int:
+        """Return a number that changes whenever any process changes the catalog."""
+        return self.catalog.data_version()
 
     def find_figure(self, figure_id: str, version: int | None = None) -> FigureRecord | None:
         return figures.find(self.catalog.reader, figure_id, version)
@@ -286,6 +305,7 @@ class Store:
 
     def close(self) -> None:
         self.catalog.close()
+        self.figures.close()
         self._putters.shutdown()
         self._lock.release()
 

@@ -199,7 +199,7 @@ def test_d1_markup_in_words_is_text_on_a_dashboard(page, live_server: ServerProc
     log_in(page, live_server)
     for url in (board["url"], link["url"]):
         page.goto(url)
-        page.wait_for_function("() => document.querySelector('.board').dataset.stream === 'open'")
+        page.wait_for_function("() => document.querySelector('.dashboard').dataset.stream === 'open'")
         assert_harmless(page)
         assert EVIL in page.inner_text("h1")
         assert EVIL in page.inner_text("figcaption")
@@ -262,7 +262,7 @@ def test_d4_evil_svgs_on_a_dashboard_reach_nobody(page, live_server: ServerProce
     _, link = make_board(live_server, figure, f"![x]({url}/markdown.png) <img src='{url}/html.png'>", "evil-svg")
     page.goto(link["url"])
     page.wait_for_function("() => document.querySelector('img.picture').naturalWidth")
-    assert page.locator(".board svg, object, embed, iframe").count() == 0
+    assert page.locator(".dashboard svg, object, embed, iframe").count() == 0
     assert elsewhere.hits == []
 
 
@@ -275,5 +275,5 @@ def test_d5_dashboards_policy_has_nothing_inline(page, live_server: ServerProces
         assert "unsafe" not in policy
         assert "script-src 'self'" in policy
         page.goto(url)
-        page.wait_for_function("() => document.querySelector('.board').dataset.stream === 'open'")
+        page.wait_for_function("() => document.querySelector('.dashboard').dataset.stream === 'open'")
         assert page.evaluate("document.querySelectorAll('[style], [onclick]').length") == 0

@@ -48,7 +48,7 @@ def has_sizes(page, *sizes: str) -> None:
 def open_board(page, url: str) -> None:
     """Return when the page hears of what happens."""
     page.goto(url)
-    page.wait_for_function("() => document.querySelector('.board').dataset.stream === 'open'")
+    page.wait_for_function("() => document.querySelector('.dashboard').dataset.stream === 'open'")
 
 
 @pytest.fixture

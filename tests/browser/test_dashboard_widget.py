@@ -39,7 +39,7 @@ board = figserve.Dashboard("Sightings & more", [
 ])
 """
 WIDTHS = """
-([place, width]) => document.querySelector(`.figserve-board [data-place="${place}"] img`)?.naturalWidth === width
+([place, width]) => document.querySelector(`.figserve-dashboard [data-place="${place}"] img`)?.naturalWidth === width
 """
 
 
@@ -61,7 +61,7 @@ def test_dashboard_works_while_the_kernel_is_idle_and_busy(chromium, server):
     open_notebook(page, server, "board.ipynb")
     run_all(page)
     see_width(page, "1-1", 200)
-    assert page.locator(".figserve-board h2").first.inner_text() == "Sightings & more"
+    assert page.locator(".figserve-dashboard h2").first.inner_text() == "Sightings & more"
     assert page.locator("[data-place='1-2'] figcaption").inner_text() == "Fig. <1>"
     assert page.locator("[data-place='1-2'] img").get_attribute("alt") == "A plain figure"
     assert "<script>" in page.inner_text("[data-place='2-1']")
@@ -70,7 +70,7 @@ def test_dashboard_works_while_the_kernel_is_idle_and_busy(chromium, server):
     assert not page.locator("[class^=figserve-still]").is_visible()
     boxes = [page.locator(f"[data-place='{place}']").bounding_box() for place in ("1-1", "1-2")]
     assert boxes[0]["width"] == pytest.approx(2 * boxes[1]["width"], abs=1)
-    since = page.locator(".figserve-board > form input[type=number]")
+    since = page.locator(".figserve-dashboard > form input[type=number]")
     since.fill("5")
     see_width(page, "1-1", 500)
     see_width(page, "2-2", 500)
@@ -80,13 +80,13 @@ def test_dashboard_works_while_the_kernel_is_idle_and_busy(chromium, server):
     page.wait_for_selector("[data-place='2-2'] .failed >> text=no plants in 8")
     see_width(page, "1-1", 800)
     assert "went on" not in page.inner_text(".jp-Notebook")
-    page.locator(".figserve-board > form input[type=range]").press("ArrowRight")
+    page.locator(".figserve-dashboard > form input[type=range]").press("ArrowRight")
     see_width(page, "1-1", 900)
     page.wait_for_selector("text=went on True")
     see_width(page, "2-2", 900)
     assert not page.locator("[data-place='2-2'] .failed").count()
     assert page.title() != "evil"
-    check_contrast(page, ".figserve-board figcaption", ".figserve-board h2", ".figserve-board .text p")
+    check_contrast(page, ".figserve-dashboard figcaption", ".figserve-dashboard h2", ".figserve-dashboard .text p")
 
 
 def test_dashboard_nests_and_is_linked(chromium, server):
@@ -106,7 +106,7 @@ ipywidgets.VBox([dial, shown, ipywidgets.HBox([animal.widget(since=9), animal.wi
     page.locator(".widget-slider .noUi-handle").press("ArrowRight")
     see_width(page, "1-1", 300)
     see_width(page, "2-2", 300)
-    page.locator(".figserve-board > form input[type=number]").fill("6")
+    page.locator(".figserve-dashboard > form input[type=number]").fill("6")
     page.wait_for_function("document.querySelector('.widget-readout').textContent.trim() === '6'")
     # Two wide pictures side by side share the room.
     page.wait_for_function("[...document.querySelectorAll('.figserve-live img')].every(i => i.naturalWidth === 900)")
@@ -127,9 +127,9 @@ figserve.Dashboard("x", [[figserve.Panel(figure, caption="Plotly"), "text"]])
     page = chromium.new_page()
     open_notebook(page, server, "plotly.ipynb")
     run_all(page)
-    page.frame_locator(".figserve-board iframe").locator(".plotly").first.wait_for()
-    assert page.get_attribute(".figserve-board iframe", "sandbox") == "allow-scripts"
-    assert page.inner_text(".figserve-board figcaption") == "Plotly"
+    page.frame_locator(".figserve-dashboard iframe").locator(".plotly").first.wait_for()
+    assert page.get_attribute(".figserve-dashboard iframe", "sandbox") == "allow-scripts"
+    assert page.inner_text(".figserve-dashboard figcaption") == "Plotly"
 
 
 def test_live_function_of_html_is_shown_in_a_frame(chromium, server):

@@ -23,7 +23,7 @@ def animal(type: Literal["Bear", "Deer"] = "Deer", since: Annotated[int, figserv
 widget = animal.widget()
 widget
 """
-SCRIPTS = [["widget.js"], ["board_view.js", "board_figure.js", "board_widget.js"]]
+SCRIPTS = [["live_widget.js"], ["dashboard_view.js", "dashboard_figure.js", "dashboard_widget.js"]]
 LISTENED = """
 async (text) => {
   const { default: widget } = await import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
@@ -73,7 +73,7 @@ def test_widgets_are_sharp_on_dense_screens(chromium, make_server):
     page = chromium.browser.new_context(device_scale_factor=2).new_page()
     open_notebook(page, server, "dense.ipynb")
     run_all(page)
-    for widget in (".figserve-live", ".figserve-board"):
+    for widget in (".figserve-live", ".figserve-dashboard"):
         page.wait_for_function(WIDTH.replace(".figserve-live", widget), arg=400)
         assert page.eval_on_selector(f"{widget} img", "image => image.clientWidth") == 200
 

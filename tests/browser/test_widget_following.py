@@ -62,7 +62,7 @@ def publish(server: ServerProcess, data: bytes, content_type: str = "image/png",
     return answer.json()
 
 
-def has_sizes(page, *sizes: str, selector: str = ".figserve-board") -> None:
+def has_sizes(page, *sizes: str, selector: str = ".figserve-dashboard") -> None:
     """Wait until the pictures have these sizes in pixels, in their order."""
     page.wait_for_function(f"wanted => {SIZES.replace('SELECTOR', selector)} === wanted", arg=" ".join(sizes))
 
@@ -96,20 +96,20 @@ def test_published_figure_is_followed_while_the_kernel_is_busy(page, server):
     open_and_run(page, server, PUBLISH, BOARD, "input()")
     has_sizes(page, "200x100", "200x100")
     hears(page)
-    page.evaluate("window.stayed = document.querySelector('.figserve-board img')")
+    page.evaluate("window.stayed = document.querySelector('.figserve-dashboard img')")
     record = publish(server, make_png(30, 20), alt="Sales, corrected")
     has_sizes(page, "30x20", "30x20")
     assert page.evaluate("[stayed.isConnected, stayed.width, stayed.height]") == [True, 30, 20]
-    alts = [image.get_attribute("alt") for image in page.query_selector_all(".figserve-board img")]
+    alts = [image.get_attribute("alt") for image in page.query_selector_all(".figserve-dashboard img")]
     assert alts == ["Sales, corrected", "In my words"]
     server.fetch(f"figserve/api/figures/{record['id']}", method="DELETE")
     page.wait_for_function(
-        "[...document.querySelectorAll('.figserve-board [role=status]')].every(e => /deleted/.test(e.textContent))"
+        "[...document.querySelectorAll('.figserve-dashboard [role=status]')].every(e => /deleted/.test(e.textContent))"
     )
     has_sizes(page, "30x20", "30x20")
     assert server.fetch(f"figserve/api/figures/{record['id']}/restore", method="POST").status == 200
     page.wait_for_function(
-        "[...document.querySelectorAll('.figserve-board [role=status]')].every(e => e.textContent === '')"
+        "[...document.querySelectorAll('.figserve-dashboard [role=status]')].every(e => e.textContent === '')"
     )
 
 
@@ -160,18 +160,18 @@ def test_published_interactive_figure_is_interactive(page, server):
     code = PUBLISH.replace("Figure(figsize=(2, 1))", "plotly.Figure(plotly.Scatter(y=[1, 3, 2]))")
     board = 'figserve.Dashboard("Board", [[figserve.Panel(pub, caption="Plotly"), "text"]])'
     open_and_run(page, server, "import plotly.graph_objects as plotly\n" + code, board)
-    frame = page.frame_locator(".figserve-board iframe")
+    frame = page.frame_locator(".figserve-dashboard iframe")
     frame.locator(".plotly").first.wait_for()
-    assert page.get_attribute(".figserve-board iframe", "sandbox") == "allow-scripts"
-    assert page.get_attribute(".figserve-board iframe", "title") == "Sales"
+    assert page.get_attribute(".figserve-dashboard iframe", "sandbox") == "allow-scripts"
+    assert page.get_attribute(".figserve-dashboard iframe", "title") == "Sales"
     hears(page)
     publish(server, b"<!doctype html><title>x</title><p>the second one", "text/html", alt="Second")
     frame.locator("text=the second one").wait_for()
-    assert page.locator(".figserve-board iframe").count() == 1
-    assert page.get_attribute(".figserve-board iframe", "title") == "Second"
+    assert page.locator(".figserve-dashboard iframe").count() == 1
+    assert page.get_attribute(".figserve-dashboard iframe", "title") == "Second"
     publish(server, make_png(30, 20))
     has_sizes(page, "30x20")
-    assert page.locator(".figserve-board iframe").count() == 0
+    assert page.locator(".figserve-dashboard iframe").count() == 0
 
 
 def test_function_defined_again_is_drawn_again(page, server):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .dashboard import Dashboard
     from .panels import LaidOutPanel
 
-_STYLE = Path(__file__).parents[2] / "static" / "board_widget.css"
+_STYLE = Path(__file__).parents[2] / "static" / "widgets" / "dashboard_widget.css"
 
 
 def make_board_widget(
@@ -92,7 +92,7 @@ def _widget_class() -> Any:
     class DashboardWidget(anywidget.AnyWidget):
         """``params`` holds the value of each control; observe it, set it, link it."""
 
-        _esm = read_module("board_view.js", "board_figure.js", "board_widget.js")
+        _esm = read_module("dashboard_view.js", "dashboard_figure.js", "dashboard_widget.js")
         _css = _STYLE.read_text(encoding="utf-8")
         heading = traitlets.Unicode().tag(sync=True)
         href = traitlets.Unicode().tag(sync=True)

@@ -25,7 +25,7 @@ from .parameter_grid import ParameterAxis
 
 FOLDER = "pictures"
 _PACKAGE = Path(__file__).parents[2]
-_STYLES = ("figserve.css", "own.css", "live.css", "saved.css")
+_STYLES = ("shared/figserve.css", "shared/owner.css", "live/live.css", "export/exported_dashboard.css")
 _FIRST_DAY = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip can say, so that equal boards give equal bytes."""
 _NAME_LENGTH = 16
@@ -72,9 +72,9 @@ def _render(board: ExportDocument, address: Address, images: str) -> bytes:
         loader=FileSystemLoader(_PACKAGE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.globals |= {"label_of": label_of, "words": value_words, "markdown": render_markdown}
-    style, script = "\n".join([*map(_static, _STYLES), _columns(board)]), _static("saved.js")
+    style, script = "\n".join([*map(_static, _STYLES), _columns(board)]), _static("export/exported_dashboard.js")
     view = _TemplateContext(board, address)
-    page = environment.get_template("saved.html").render(
+    page = environment.get_template("export/dashboard.html").render(
         board=board,
         view=view,
         style=style,

@@ -18,8 +18,8 @@ from .registry import worker
 if TYPE_CHECKING:
     from .live_figure import LiveFigure
 
-_STATIC = Path(__file__).parents[2] / "static"
-_SHARED_SCRIPTS = ("widget_controls.js", "widget_stream.js", "widget_live.js")
+_STATIC = Path(__file__).parents[2] / "static" / "widgets"
+_SHARED_SCRIPTS = ("widget_controls.js", "widget_events.js", "widget_live.js")
 _STYLE = """
 .figserve-live {
   display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px; flex: 1 1 auto; min-width: min(100%, 240px);
@@ -85,7 +85,7 @@ def _widget_class() -> Any:
     class LiveWidget(anywidget.AnyWidget):
         """``params`` holds the value of each parameter; observe it, set it, link it."""
 
-        _esm = read_module("widget.js")
+        _esm = read_module("live_widget.js")
         _css = _STYLE
         name = traitlets.Unicode()
         heading = traitlets.Unicode().tag(sync=True)

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -17,6 +17,7 @@ from ...errors import FigServeError, QuotaExceeded, ReadOnly
 from .tables import SCHEMA
 from .writer import Writer
 
+P = ParamSpec("P")
 T = TypeVar("T")
 _BUSY_SECONDS = 30
 _CHECKED_BYTES = 256 * 2**20
@@ -78,13 +79,15 @@ class Catalog:
             return done
         return self._aside.submit(self._read, work)
 
-    def stamp(self) -> int:
-        """A number that changes whenever anybody, another process too, commits: the check of every cache.
+    def data_version(self) -> int:
+        """Return a number that changes whenever any process commits, so that caches know when to look again.
 
         Source: sqlite.org/pragma.html#pragma_data_version.
         """
-        stamp: int = self._raw_reader.execute("PRAGMA data_version").fetchone()[0]
-        return stamp
+        version: int = self._raw_reader.execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+    stamp = data_version
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
         """Run ``work`` in the writer's thread; what it writes, it writes by ``transact``.
@@ -110,13 +113,13 @@ class Catalog:
         """Do all that was put off, now; called by work."""
         self._writer.finish_deferred()
 
-    def transact(self, work: Callable[[Connection], T]) -> T:
+    def transact(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``work``, in the writer's thread, in a transaction that excludes every other writer."""
         if self._write_connection is None:
             self._write_connection = self._engine.connect()
         try:
             with self._write_connection.begin():
-                return work(self._write_connection)
+                return work(self._write_connection, *args, **kwargs)
         except sa.exc.OperationalError as error:
             raise _explained(error) from error
 

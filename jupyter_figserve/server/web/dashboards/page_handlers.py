@@ -39,7 +39,7 @@ class DashboardPageHandler(DashboardBase):
         self.set_status(400 if view.fault else 200)
         self.give_xsrf_cookie()
         self.write_page(
-            "dashboard.html",
+            "dashboard/dashboard.html",
             frames=self.csp_frame_sources(*view.folders) or security_headers.NONE,
             view=view,
             events=f"{address}/events",

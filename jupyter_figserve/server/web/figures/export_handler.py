@@ -127,7 +127,7 @@ class ExportHandler(AuthenticatedHandler):
         return ZipExport(
             self.services.store.blobs,
             lambda record: json_views.figure_json(record, base),
-            self.services.templates.get_template("export.html"),
+            self.services.templates.get_template("export/figures.html"),
             f"Figures of {which.notebook}" if which.notebook else "Figures",
         )
 

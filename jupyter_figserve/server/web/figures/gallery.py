@@ -149,7 +149,7 @@ class GalleryHandler(AuthenticatedHandler):
         settings = self.services.settings
         self.give_xsrf_cookie()
         self.write_page(
-            "gallery.html",
+            "gallery/gallery.html",
             query=query,
             following=following,
             scope=settings.scope,

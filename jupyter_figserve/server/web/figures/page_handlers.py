@@ -51,7 +51,7 @@ class FigurePageHandler(AuthenticatedHandler):
         reader, versions = services.store.catalog.reader, services.store.versions(record.id)
         self.give_xsrf_cookie()
         self.write_page(
-            "figure.html",
+            "figure/figure.html",
             frames=frames[0] if frames else security_headers.NONE,
             record=record,
             panes=panes,

@@ -10,8 +10,8 @@ from ..context import PACKAGE
 
 @cache
 def static_files() -> dict[str, tuple[bytes, str]]:
-    """Every file's bytes and digest, by name."""
-    found = sorted(path for path in (PACKAGE / "static").iterdir() if path.is_file())
+    """Every file's bytes and digest, by name: on disk they stand in a folder by page, addresses are flat."""
+    found = sorted((PACKAGE / "static").rglob("*.*"), key=lambda path: path.name)
     return {path.name: (path.read_bytes(), hashlib.sha256(path.read_bytes()).hexdigest()[:16]) for path in found}
 
 

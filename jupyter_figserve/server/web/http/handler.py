@@ -219,7 +219,7 @@ class FigServeHandler(JupyterHandler):
         self.set_status(status_code)
         self._set_error_headers(status_code, error)
         if self._wants_page():
-            self.write_page("error.html", status=status_code, message=message)
+            self.write_page("base/error.html", status=status_code, message=message)
         else:
             self.answer({"error": message, "code": code, **self.error_details(error)}, status_code)
 

@@ -160,7 +160,7 @@ def _answer_page(
     handler.set_header("Cache-Control", "private, no-store" if view.is_signed else cache_control(link, services))
     handler.set_header("Vary", "Accept")
     handler.write_page(
-        "share_dashboard.html",
+        "share/dashboard.html",
         ancestors=security_headers.frame_ancestors(services.settings.embed_origins)
         if embedded
         else security_headers.NONE,

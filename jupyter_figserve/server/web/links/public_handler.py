@@ -212,7 +212,7 @@ class PublicLinkHandler(PublicHandler):
         self.set_header("Cache-Control", "private, no-store" if frame else cache_control(link, self.services))
         self.set_header("Vary", "Accept")
         self.write_page(
-            "embed.html" if embedded else "share.html",
+            "share/embed.html" if embedded else "share/figure.html",
             ancestors=security_headers.frame_ancestors(self.services.settings.embed_origins)
             if embedded
             else security_headers.NONE,

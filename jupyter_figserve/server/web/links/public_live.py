@@ -165,7 +165,7 @@ def _answer_page(handler: FigServeHandler, link: LiveLink, target: LiveTarget, t
     handler.set_header("Cache-Control", "public, no-cache")
     frames = handler.csp_frame_sources("frame", "f")
     handler.write_page(
-        "share_live.html", ancestors=allowed, frames=frames, view=view, target=target, link=link, embedded=embedded
+        "share/live.html", ancestors=allowed, frames=frames, view=view, target=target, link=link, embedded=embedded
     )
 
 

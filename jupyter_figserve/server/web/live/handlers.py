@@ -98,7 +98,7 @@ class LiveHandler(AuthenticatedHandler):
         self.give_xsrf_cookie()
         frames = self.csp_frame_sources("frame", "live")
         self.write_page(
-            "live.html",
+            "live/live.html",
             frames=frames,
             view=view,
             target=target,

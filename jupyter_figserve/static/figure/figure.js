@@ -1,0 +1,121 @@
+// A figure's page: sharing, its links, its words, deletion, and following new versions.
+import { ask, page, prefix } from "./api.js";
+import { exchange } from "./focus.js";
+import { swap } from "./image.js";
+import { workLinks } from "./link_rows.js";
+import { leave, remove } from "./deletion.js";
+import { share } from "./share_dialog.js";
+import { calmly, listen } from "./events.js";
+import { localize } from "./times.js";
+import { announce, toast } from "./toast.js";
+
+const main = document.getElementById("main");
+const words = document.getElementById("words");
+const figure = main.dataset.figure;
+const isPinned = new URLSearchParams(location.search).has("version");
+let isDeleted = false;
+let putBack = () => {};
+
+/** Prepare what has come anew: what only scripts can do is shown. */
+function enter(root) {
+  for (const tools of root.querySelectorAll(".actions, .row-tools")) tools.hidden = false;
+  localize(root);
+}
+
+main.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  if ("share" in button.dataset) share(`api/figures/${figure}/links`, main.dataset.name, refresh);
+  if ("edit" in button.dataset) edit(words.hidden);
+  if ("cancel" in button.dataset) edit(false);
+  if ("delete" in button.dataset) remove(`api/figures/${figure}`, main.dataset.name, depart, come);
+});
+workLinks(main, update);
+
+function edit(open) {
+  words.hidden = !open;
+  const button = main.querySelector("[data-edit]");
+  button.setAttribute("aria-expanded", String(open));
+  if (open) words.elements.title.focus();
+  else button.focus();
+}
+
+words.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const fault = words.querySelector(".fault");
+  fault.hidden = true;
+  try {
+    await ask("PATCH", `api/figures/${figure}`, Object.fromEntries(new FormData(words)));
+  } catch (error) {
+    fault.textContent = error.message;
+    fault.hidden = false;
+    return;
+  }
+  edit(false);
+  await update();
+  announce("Saved.");
+});
+
+/** The figure is deleted: say so in its place. */
+function depart() {
+  isDeleted = true;
+  putBack = leave(main);
+  return () => { isDeleted = false; putBack(); };
+}
+
+async function come() {
+  isDeleted = false;
+  putBack();
+  await update();
+}
+
+/** Bring the page to what the server shows now; a picture changes in its place. */
+async function update() {
+  if (isDeleted) return;
+  let fresh;
+  try {
+    fresh = await page(location.href);
+  } catch (error) {
+    if (!isDeleted) toast(error.message, { fault: true });
+    return;
+  }
+  enter(fresh);
+  for (const part of fresh.querySelectorAll("[data-live]")) {
+    const ours = main.querySelector(`[data-live="${part.dataset.live}"]`);
+    const [old, image] = [ours, part].map((one) => one?.querySelector("img.picture"));
+    if (part.dataset.live === "panes" && old && image && ours.querySelectorAll("figure").length === 1) {
+      await swap(old, image);
+      old.closest("a").href = image.closest("a").getAttribute("href");
+      const caption = part.querySelector("figcaption");
+      ours.querySelector("figcaption")?.remove();
+      if (caption) ours.querySelector("figure").append(caption);
+    } else if (ours) {
+      exchange(ours, part);
+    }
+  }
+  const shown = fresh.getElementById("main").dataset;
+  Object.assign(main.dataset, { name: shown.name, version: shown.version });
+  document.title = fresh.title;
+}
+
+/** An older version was asked for and stays; the newer one is a press away. */
+function offer(version) {
+  const show = () => { location.search = ""; };
+  toast(`Version ${version} was published.`, { action: { label: "Show it", run: show } });
+}
+
+const refresh = calmly(update, 300);
+
+listen((kind, data) => {
+  if (kind === "reconnected") refresh();
+  if (data?.figure !== figure) return;
+  if (kind === "figure.deleted" && !isDeleted) depart();
+  if (kind === "figure.restored" && isDeleted) come();
+  if (kind === "figure.published" || kind === "figure.changed") {
+    if (kind === "figure.published") announce(`Version ${data.version} was published.`);
+    if (isPinned && kind === "figure.published") offer(data.version);
+    refresh();
+  }
+});
+
+enter(document);

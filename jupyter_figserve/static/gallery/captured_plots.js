@@ -1,0 +1,119 @@
+// Captured plots of running sessions: a closed list for each session, whose pictures are asked for when it is opened.
+import { ask, prefix } from "./api.js";
+import { calmly } from "./events.js";
+import { announce, toast } from "./toast.js";
+
+const MOST = 60;
+/** What was kept from this page: its plot is still there, until its session ends. */
+const kept = new Set();
+
+/** Own the element `place`; `entered` is called when a plot has become a figure. */
+export function captured(place, entered) {
+  const refresh = calmly(update, 600);
+
+  async function update() {
+    let sessions;
+    try {
+      ({ sessions } = await ask("GET", "api/sessions?alive=1&limit=50"));
+    } catch {
+      return; // without capture there is nothing to show, and nothing to say
+    }
+    const some = sessions.filter((session) => session.plots > 0);
+    for (const box of [...place.children]) {
+      if (!some.some((session) => session.id === box.dataset.session)) box.remove();
+    }
+    for (const session of some) {
+      const box = [...place.children].find((one) => one.dataset.session === session.id) ?? add(session);
+      box.querySelector(".count").textContent = session.plots === 1 ? "1 captured plot" : `${session.plots} captured plots`;
+      if (box.open) await fill(box);
+    }
+    place.hidden = !place.children.length;
+  }
+
+  function add(session) {
+    const box = make("details", "captured");
+    box.dataset.session = session.id;
+    const summary = make("summary");
+    const title = make("bdi", "", session.notebook ?? "A session without a notebook");
+    summary.append(make("span", "dot running"), title, " ", make("span", "meta count"));
+    box.append(summary, make("ul", "cards"));
+    box.addEventListener("toggle", () => box.open && fill(box));
+    place.append(box);
+    return box;
+  }
+
+  async function fill(box) {
+    let found;
+    try {
+      found = await ask("GET", `plots/${encodeURIComponent(box.dataset.session)}`);
+    } catch (error) {
+      toast(error.message, { fault: true });
+      return;
+    }
+    const list = box.querySelector("ul");
+    const isOpen = (plot) => plot.origin !== "published" && !plot.figure && !kept.has(key(plot, box));
+    const shown = new Map([...list.children].map((card) => [card.dataset.plot, card]));
+    const cards = found.plots.filter(isOpen).slice(0, MOST).map((plot) => shown.get(key(plot, box)) ?? card(plot, box));
+    if (cards.some((one, at) => list.children[at] !== one) || list.children.length !== cards.length) {
+      list.replaceChildren(...cards);
+    }
+  }
+
+  function card(plot, box) {
+    const item = make("li", "card");
+    item.dataset.plot = key(plot, box);
+    const picture = make("div", "card-picture");
+    const image = make("img");
+    Object.assign(image, { loading: "lazy", decoding: "async", alt: `Captured plot ${plot.path}`, src: address(plot, box) });
+    picture.append(image);
+    const keep = make("button", "", "Keep");
+    keep.type = "button";
+    keep.append(make("span", "visually-hidden", ` ${plot.path}`));
+    keep.addEventListener("click", () => keepPlot(plot, box, item, keep));
+    const tools = make("div", "card-tools");
+    tools.append(keep);
+    item.append(picture, make("p", "meta", plot.path), tools);
+    return item;
+  }
+
+  async function keepPlot(plot, box, item, button) {
+    // A button that is disabled loses the focus.
+    const hadFocus = document.activeElement === button;
+    button.disabled = true;
+    try {
+      const session = encodeURIComponent(box.dataset.session);
+      const record = await ask("POST", `api/sessions/${session}/figures`, { path: plot.path });
+      kept.add(key(plot, box));
+      const next = item.nextElementSibling ?? item.previousElementSibling;
+      if (hadFocus) (next?.querySelector("button") ?? box.querySelector("summary")).focus();
+      item.remove();
+      announce(`Kept ${record.title || record.name}.`);
+      entered();
+    } catch (error) {
+      button.disabled = false;
+      toast(`${plot.path} was not kept. ${error.message}`, { fault: true });
+    }
+  }
+
+  if (!place) return { refresh() {} };
+  refresh();
+  return { refresh };
+}
+
+function key(plot, box) {
+  return `${box.dataset.session} ${plot.path} ${plot.created}`;
+}
+
+/** By our own address, whatever address links are written with; anew when a plot of that name was drawn again. */
+function address(plot, box) {
+  const path = [box.dataset.session, ...plot.path.split("/")].map(encodeURIComponent).join("/");
+  return new URL(`plots/${path}?_drawn=${encodeURIComponent(plot.created)}`, prefix).href;
+}
+
+function make(tag, className = "", text = "") {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.textContent = text;
+  return element;
+}
+

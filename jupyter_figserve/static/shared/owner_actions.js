@@ -1,0 +1,38 @@
+// The owner's page of a live figure or a dashboard: sharing, its links, and a dashboard's deletion.
+import { page } from "./api.js";
+import { exchange } from "./focus.js";
+import { workLinks } from "./link_rows.js";
+import { leave, remove } from "./deletion.js";
+import { share } from "./share_dialog.js";
+import { localize } from "./times.js";
+import { toast } from "./toast.js";
+
+const main = document.getElementById("main");
+const { path, name } = main.dataset;
+
+main.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  if ("share" in button.dataset) share(`${path}/links`, name, update);
+  if ("delete" in button.dataset) remove(path, name, () => leave(main), () => location.reload());
+});
+workLinks(main, update);
+
+/** Bring the links to what the server has now. What is drawn stays as it is. */
+async function update() {
+  try {
+    const fresh = await page(location.pathname);
+    enter(fresh);
+    exchange(main.querySelector("[data-live=links]"), fresh.querySelector("[data-live=links]"));
+  } catch (error) {
+    toast(error.message, { fault: true });
+  }
+}
+
+/** What only scripts can do is shown. */
+function enter(root) {
+  for (const tools of root.querySelectorAll(".actions, .row-tools")) tools.hidden = false;
+  localize(root);
+}
+
+enter(document);

@@ -1,0 +1,1 @@
+"""The store's door: one repository for each aggregate."""

@@ -1,0 +1,75 @@
+"""Dashboards. Server process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...model.dashboards import DashboardRecord, Layout
+from ...model.figures import Identity
+from ...model.queries import DEFAULT_LIMIT, DashboardQuery
+from ...model.times import Clock
+from ..admin.boards import Boards
+from ..catalog import dashboards
+from ..catalog.database import Catalog
+from .repository import Repository
+
+
+class DashboardRepository(Repository):
+    """Finds, publishes, deletes and restores dashboards."""
+
+    def __init__(self, catalog: Catalog, boards: Boards, clock: Clock) -> None:
+        super().__init__(catalog)
+        self._boards = boards
+        self._clock = clock
+
+    async def find(self, dashboard_id: str) -> DashboardRecord | None:
+        return await self._read(dashboards.find, dashboard_id)
+
+    async def find_by_identity(self, identity: Identity) -> DashboardRecord | None:
+        return await self._read(dashboards.find_by_identity, identity)
+
+    async def find_deleted(self, dashboard_id: str) -> DashboardRecord | None:
+        """Return the dashboard as it was when it was deleted, None when there is none that can be restored."""
+        manifest = self._boards.trash.find(dashboard_id, self._clock())
+        return manifest.record if manifest else None
+
+    async def list_page(
+        self, query: DashboardQuery, limit: int = DEFAULT_LIMIT, cursor: str | None = None
+    ) -> tuple[Sequence[DashboardRecord], str | None]:
+        """Return one page of dashboards, newest first, and the cursor of the next (None at the end).
+
+        Raises
+        ------
+        InvalidInput
+            When the cursor is not valid.
+        """
+        return await self._read(dashboards.list_page, query, limit, cursor)
+
+    async def publish(self, identity: Identity, layout: Layout, session: str | None) -> DashboardRecord:
+        """Make ``layout`` the newest version of the dashboard of this identity."""
+        return await self._write(self._boards.publish, identity, layout, session, self._clock())
+
+    async def delete(self, record: DashboardRecord) -> bool:
+        """Remove a dashboard with its links, so that it can be restored for ``keep_deleted`` seconds; its figures stay.
+
+        False when it is gone already.
+        """
+        return await self._write(self._boards.delete, record, self._clock())
+
+    async def restore(self, dashboard_id: str) -> DashboardRecord:
+        """Undo a deletion, with the links.
+
+        Raises
+        ------
+        NotFound
+            When there is nothing to undo, or not any more.
+        Conflict
+            When another dashboard has taken its name.
+        """
+
+        def work() -> DashboardRecord:
+            record = self._catalog.transact(lambda c: self._boards.undelete(c, dashboard_id, self._clock()))
+            self._catalog.transact(lambda _: self._boards.trash.remove(dashboard_id))
+            return record
+
+        return await self._run(work)

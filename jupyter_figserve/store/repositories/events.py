@@ -1,0 +1,21 @@
+"""Events, for streams that replay them. Server process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...model.events import Event
+from ..catalog import events
+from .repository import Repository
+
+
+class EventRepository(Repository):
+    """Reads events; the changes themselves write them."""
+
+    async def find_newest_id(self) -> int:
+        """Return the id of the newest event, 0 without any."""
+        return await self._read(events.newest_id)
+
+    async def list_after(self, event_id: int, limit: int = 1_000) -> Sequence[Event]:
+        """Return events later than ``event_id``, in order."""
+        return await self._read(events.after, event_id, limit)

@@ -1,0 +1,273 @@
+"""Figures: queries, and changes to what is published. Server process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from sqlalchemy.engine import Connection
+
+from ...errors import NotFound, QuotaExceeded
+from ...model.figures import EncodedImage, FigureRecord, Source, Version, sha256_hex
+from ...model.new_version import NewVersion
+from ...model.queries import DEFAULT_LIMIT, FigureQuery, Neighbour
+from ...model.quotas import PublishLimits, Usage
+from ...model.times import Clock
+from ..admin import deletion, rebuild
+from ..catalog import figures, gallery_queries, publishing, quotas
+from ..catalog.database import Catalog
+from ..files.blobs import BlobStore
+from ..files.manifests import Manifest, Manifests
+from ..files.trash import Trash
+from .blob_writer import BlobWriter
+from .repository import Repository
+
+_INLINE_BLOB_BYTES = 2**20
+"""Versions up to this size write their blobs while the transaction runs."""
+
+
+class FigureRepository(Repository):
+    """Finds, lists, publishes, changes, deletes and restores figures."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        blobs: BlobStore,
+        manifests: Manifests,
+        trash: Trash[Manifest],
+        *,
+        limits: PublishLimits,
+        keep_deleted: float | None,
+        clock: Clock,
+    ) -> None:
+        super().__init__(catalog)
+        self.limits = limits
+        self._blobs = blobs
+        self._blob_writer = BlobWriter(blobs)
+        self._manifests = manifests
+        self._trash = trash
+        self._keep_deleted = keep_deleted
+        self._clock = clock
+        self._pending_manifests: set[str] = set()
+
+    async def find(self, figure_id: str, version: int | None = None) -> FigureRecord | None:
+        """Return the figure with its newest version, or with the one given."""
+        return await self._read(figures.find, figure_id, version)
+
+    async def get(self, figure_id: str, version: int | None = None) -> FigureRecord:
+        """Return the figure with its newest version, or with the one given.
+
+        Raises
+        ------
+        NotFound
+            When there is no figure of this id, or no such version of it.
+        """
+        record = await self.find(figure_id, version)
+        if record is None:
+            raise NotFound("There is no such figure." if version is None else f"There is no version {version} of it.")
+        return record
+
+    async def list_versions(self, figure_id: str) -> Sequence[Version]:
+        """Return all versions that are kept, newest first."""
+        return await self._read(figures.versions, figure_id)
+
+    async def list_page(
+        self, query: FigureQuery, limit: int = DEFAULT_LIMIT, cursor: str | None = None
+    ) -> tuple[Sequence[FigureRecord], str | None]:
+        """Return one page of figures, newest first, and the cursor of the next (None at the end).
+
+        A query that no index serves runs in another thread.
+
+        Raises
+        ------
+        InvalidInput
+            When the cursor is not valid.
+        """
+        read = self._read_in_thread if query.is_slow else self._read
+        return await read(figures.list_page, query, limit, cursor)
+
+    async def list_ids(self, query: FigureQuery) -> Sequence[str]:
+        return await self._read(figures.ids, query)
+
+    async def list_without(self, mimetype: str, limit: int) -> Sequence[tuple[str, int]]:
+        """Return figures (ids and versions) whose newest version has a source but no representation of this type."""
+        return await self._read_in_thread(figures.without, mimetype, limit)
+
+    async def find_neighbours(self, record: FigureRecord) -> tuple[Neighbour | None, Neighbour | None]:
+        """Return the next newer and the next older figure of its owner."""
+        return await self._read(gallery_queries.find_neighbours, record)
+
+    async def count_in_notebook(self, owner: str, scope: str, notebook: str) -> int:
+        """Count the figures of a notebook, up to a thousand."""
+        return await self._read(gallery_queries.count_in_notebook, owner, scope, notebook)
+
+    async def measure(
+        self, query: FigureQuery, after: str | None = None, limit: int = 2_000
+    ) -> tuple[Usage, str | None]:
+        """Count figures and the bytes of their newest versions.
+
+        Parameters
+        ----------
+        after
+            Measure ``limit`` figures after this id (``""`` for the first ones), so that nobody waits for a million;
+            the second value is then where to go on, None at the end. None measures all at once.
+        """
+        return await self._read(figures.measure, query, after, limit)
+
+    async def find_usage(self, owner: str) -> Usage:
+        """Return what counts against an owner's quota."""
+        return await self._read(quotas.read, "owner", owner)
+
+    async def find_total_usage(self) -> Usage:
+        """Return the usage of all owners together."""
+        return await self._read(quotas.total)
+
+    async def publish(self, draft: NewVersion) -> FigureRecord:
+        """Make ``draft`` the newest version of its figure.
+
+        Raises
+        ------
+        QuotaExceeded
+            When there is no room for it; nothing has changed.
+        """
+        return await self._run(lambda: self._publish(draft))
+
+    async def attach_source(
+        self, record: FigureRecord, number: int, kind: str, data: bytes, libraries: dict[str, str]
+    ) -> bool:
+        """Give a version its source; False when it has one already or is gone."""
+        source = Source(kind, sha256_hex(data), len(data), libraries)
+
+        def enter(connection: Connection) -> bool:
+            return publishing.attach_source(connection, self.limits, record, number, source, self._clock())
+
+        return await self._run(lambda: self._extend_version(record, (source.digest, data), enter))
+
+    async def add_representation(self, record: FigureRecord, number: int, payload: EncodedImage) -> bool:
+        """Give a version one more encoding, after those that it has; False when it has one of this type or is gone."""
+        part = payload.described()
+
+        def enter(connection: Connection) -> bool:
+            return publishing.add_representation(connection, self.limits, record, number, part, self._clock())
+
+        return await self._run(lambda: self._extend_version(record, (part.digest, payload.data), enter))
+
+    async def change_text(self, record: FigureRecord, title: str, alt: str) -> FigureRecord:
+        """Replace the title and the alternative text of the newest version.
+
+        Raises
+        ------
+        NotFound
+            When the figure is gone.
+        """
+        return await self._write(self._change_text, record.id, title, alt)
+
+    async def delete(self, figure_ids: Sequence[str]) -> int:
+        """Remove figures with their links, so that they can be restored for ``keep_deleted`` seconds; return how many
+        there were."""
+        return await self._write(self._delete, figure_ids)
+
+    async def find_deleted(self, figure_id: str) -> FigureRecord | None:
+        """Return the figure as it was when it was deleted, None when there is none that can be restored."""
+        manifest = self._trash.find(figure_id, self._clock())
+        return manifest.record if manifest else None
+
+    async def restore(self, figure_id: str) -> FigureRecord:
+        """Undo a deletion, with versions and links; a figure that exists is left alone.
+
+        Raises
+        ------
+        NotFound
+            When there is nothing to undo, or not any more.
+        Conflict
+            When another figure has taken its name.
+        QuotaExceeded
+            When there is no room for it.
+        """
+        return await self._run(lambda: self._restore(figure_id))
+
+    async def flush(self) -> None:
+        """Write the manifests that publishing has deferred."""
+        await self._run(self._catalog.finish_deferred)
+
+    def close(self) -> None:
+        self._blob_writer.close()
+
+    def _publish(self, draft: NewVersion) -> FigureRecord:
+        version, held = draft.described(self._clock())
+        if version.size > _INLINE_BLOB_BYTES:
+            # Writing them inside the transaction would hold the write lock for long.
+            self._blob_writer.put(held)
+
+        def enter(connection: Connection) -> FigureRecord:
+            with self._blob_writer.putting(held):
+                return publishing.publish(connection, self.limits, draft.identity, draft.origin, version)
+
+        try:
+            record = self._catalog.transact(enter)
+        except (QuotaExceeded, OSError):
+            self._catalog.transact(self._blob_writer.drop_unreferenced, held)
+            raise
+        self._defer_manifest(record.id)
+        return record
+
+    def _extend_version(
+        self, record: FigureRecord, blob: tuple[str, bytes], enter: Callable[[Connection], bool]
+    ) -> bool:
+        """Store a blob that ``enter`` adds to the catalog, unless it returns False."""
+
+        def change(connection: Connection) -> bool:
+            # Garbage collection may have taken the blob before this transaction, but not after.
+            self._blob_writer.put([blob])
+            if not enter(connection):
+                return False
+            self._write_manifest(connection, record.id)
+            return True
+
+        self._blob_writer.put([blob])
+        is_entered = False
+        try:
+            is_entered = self._catalog.transact(change)
+        finally:
+            if not is_entered:
+                self._catalog.transact(self._blob_writer.drop_unreferenced, [blob])
+        return is_entered
+
+    def _change_text(self, connection: Connection, figure_id: str, title: str, alt: str) -> FigureRecord:
+        newest = figures.find(connection, figure_id)
+        if newest is None:
+            raise NotFound("There is no such figure.")
+        now = self._clock()
+        publishing.change_words(connection, newest, title, alt, now)
+        self._write_manifest(connection, figure_id)
+        return replace(newest, updated=now, version=replace(newest.version, title=title, alt=alt))
+
+    def _delete(self, connection: Connection, figure_ids: Sequence[str]) -> int:
+        found = [record for record in (figures.find(connection, one) for one in figure_ids) if record is not None]
+        for record in found:
+            deletion.delete(connection, record, self._trash, self._manifests, self._clock(), self._keep_deleted)
+        return len(found)
+
+    def _restore(self, figure_id: str) -> FigureRecord:
+        def enter(connection: Connection) -> FigureRecord:
+            record = deletion.undelete(connection, figure_id, self._trash, self._blobs, self.limits, self._clock())
+            self._write_manifest(connection, record.id)
+            return record
+
+        record = self._catalog.transact(enter)
+        self._catalog.transact(lambda _: self._trash.remove(figure_id))
+        return record
+
+    def _write_manifest(self, connection: Connection, figure_id: str) -> None:
+        rebuild.write_manifest(connection, self._manifests, figure_id)
+
+    def _defer_manifest(self, figure_id: str) -> None:
+        """Write a manifest when no other work waits; a kill before then leaves it to ``rebuild.catch_up``."""
+
+        def write() -> None:
+            self._pending_manifests.discard(figure_id)
+            self._catalog.transact(self._write_manifest, figure_id)
+
+        if figure_id not in self._pending_manifests:
+            self._pending_manifests.add(figure_id)
+            self._catalog.defer(write)

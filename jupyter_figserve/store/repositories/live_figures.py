@@ -1,0 +1,115 @@
+"""Live figures: their lasting identity, stored images and detached functions. Server process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.engine import Connection
+
+from ...model.detached import KIND, Detached
+from ...model.figures import EncodedImage, Identity, Source, sha256_hex
+from ...model.live import LiveDeclaration, LiveFigureRecord
+from ...model.live_images import LivePicture
+from ...model.quotas import PublishLimits
+from ...model.times import Clock
+from ..catalog import detached, live_figures
+from ..catalog.database import Catalog
+from ..files import live_manifests
+from ..files.blobs import BlobStore
+from ..files.live_manifests import LiveManifests
+from .repository import Repository
+
+
+class LiveFigureRepository(Repository):
+    """Finds and records live figures, and keeps their images and detached functions."""
+
+    def __init__(
+        self, catalog: Catalog, blobs: BlobStore, manifests: LiveManifests, limits: PublishLimits, clock: Clock
+    ) -> None:
+        super().__init__(catalog)
+        self._blobs = blobs
+        self._manifests = manifests
+        self._limits = limits
+        self._clock = clock
+
+    async def find(self, live_id: str) -> LiveFigureRecord | None:
+        return await self._read(live_figures.find, live_id)
+
+    async def find_in_session(self, session: str, name: str) -> LiveFigureRecord | None:
+        """Return the live figure that a session offers, or offered, under this name."""
+        return await self._read(live_figures.find_of_session, session, name)
+
+    async def list(self, owner: str, limit: int = 1_000) -> Sequence[LiveFigureRecord]:
+        """Return an owner's live figures, latest offer first."""
+        return await self._read(live_figures.list_of_owner, owner, limit)
+
+    async def record_offers(
+        self, session: str, offers: Mapping[Identity, LiveDeclaration]
+    ) -> dict[Identity, LiveFigureRecord]:
+        """Record the live figures that a kernel offers, or offers with a new declaration."""
+        now = self._clock()
+
+        def change(connection: Connection) -> dict[Identity, LiveFigureRecord]:
+            return {
+                identity: live_figures.offer(connection, identity, session, declaration, now)
+                for identity, declaration in offers.items()
+            }
+
+        records = await self._write(change)
+        # Not awaited: the next start writes the manifests that a kill leaves unwritten.
+        self._write_later(self._write_manifests, [record.id for record in records.values()])
+        return records
+
+    async def find_image(self, live_id: str, key: str) -> LivePicture | None:
+        """Return the metadata of the image that answers a request, if one is stored."""
+        return await self._read(live_figures.find_picture, live_id, key)
+
+    async def keep_images(self, images: Sequence[tuple[LivePicture, EncodedImage]]) -> None:
+        """Store images; of one live figure the newest few stay, and those that are frozen."""
+
+        def change(connection: Connection) -> None:
+            for image, payload in images:
+                live_figures.keep_picture(connection, self._blobs, image, payload)
+
+        await self._write(change)
+
+    async def find_detached(self, live_id: str) -> Detached | None:
+        return await self._read(detached.find, live_id)
+
+    async def list_detached(self, session: str | None = None) -> Sequence[LiveFigureRecord]:
+        """Return live figures that are detached, latest first; of one session, or of all for None."""
+        return await self._read(detached.records, session)
+
+    async def attach_function(
+        self, record: LiveFigureRecord, declaration: LiveDeclaration, data: bytes, libraries: Mapping[str, str]
+    ) -> Detached:
+        """Keep a detached function instead of the one that was kept before.
+
+        Raises
+        ------
+        QuotaExceeded
+            When the owner has no room for it; the one kept before stays.
+        """
+        source = Source(KIND, sha256_hex(data), len(data), dict(libraries))
+        kept = Detached(record.id, source, declaration)
+
+        def change(connection: Connection) -> None:
+            detached.keep(connection, self._blobs, self._limits, record, kept, data, self._clock())
+            self._write_manifests(connection, [record.id])
+
+        await self._write(change)
+        return kept
+
+    async def remove_function(self, record: LiveFigureRecord) -> bool:
+        """Remove the detached function; False when there is none."""
+
+        def change(connection: Connection) -> bool:
+            is_removed = detached.remove(connection, record, self._clock())
+            self._write_manifests(connection, [record.id])
+            return is_removed
+
+        return await self._write(change)
+
+    def _write_manifests(self, connection: Connection, live_ids: Sequence[str]) -> None:
+        for live_id in live_ids:
+            live_manifests.write_manifest(connection, self._manifests, live_id)
