@@ -1,4 +1,4 @@
-"""Every figure gets a URL: the notebook's names, resolved lazily so that importing the package costs nothing."""
+"""Every figure gets a URL: the public API for notebooks, resolved lazily so that importing the package is cheap."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from .kernel.figures.captured_plot import CapturedPlot, last, plots_dir
     from .kernel.figures.publish import figures, publish, unpublish
     from .kernel.figures.published_figure import Published, SharedLink
-    from .kernel.live.live_figure import LiveFigure, live
+    from .kernel.live.decorator import live
+    from .kernel.live.live_figure import LiveFigure
     from .kernel.magics import load_ipython_extension
     from .kernel.render import render, render_url
     from .model.parameters import Range
@@ -34,7 +35,7 @@ _HOMES = {
     "connect": ".kernel.client.connection",
     "figures": ".kernel.figures.publish",
     "last": ".kernel.figures.captured_plot",
-    "live": ".kernel.live.live_figure",
+    "live": ".kernel.live.decorator",
     "load_ipython_extension": ".kernel.magics",
     "plots_dir": ".kernel.figures.captured_plot",
     "publish": ".kernel.figures.publish",
@@ -74,7 +75,7 @@ def __getattr__(name: str) -> Any:
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
     value = getattr(import_module(home, __name__), name)
-    # Names that are also submodules' must not be shadowed by them, so the value is kept here.
+    # Cached, so that a submodule of the same name does not shadow it.
     globals()[name] = value
     return value
 

@@ -108,7 +108,7 @@ def _publish(target: SelectedServer, paths: list[Path], options: argparse.Namesp
 
 
 def _form(files: list[IO[bytes]], formats: list[Format], words: dict[str, Any]) -> tuple[str, IO[bytes]]:
-    from ...kernel.client.multipart import encode_form, json_part, image_part
+    from ...kernel.client.multipart import encode_form, image_part, json_part
 
     pictures = [
         image_part("representation", row.mimetype, file.read()) for row, file in zip(formats, files, strict=True)

@@ -147,9 +147,7 @@ def _image_html(caption: FigureCaption, image: EncodedImage | None) -> str:
         )
     size = f' width="{image.width}" height="{image.height}"' if image.width and image.height else ""
     title = f' title="{escape(caption.title)}"' if caption.title else ""
-    return (
-        f'<img src="{data_url(image)}" alt="{escape(caption.alt)}"{title}{size} style="max-width:100%;height:auto">'
-    )
+    return f'<img src="{data_url(image)}" alt="{escape(caption.alt)}"{title}{size} style="max-width:100%;height:auto">'
 
 
 def data_url(image: EncodedImage) -> str:
