@@ -6,16 +6,26 @@ import hmac
 import re
 import secrets
 from dataclasses import dataclass
+from enum import StrEnum
 
 from ..errors import InvalidInput
-from .links import _random_id, hash_secret
-
-SCOPES = ("read", "publish", "render", "admin")
+from .links import hash_secret, random_id
 
 
-KERNEL_SCOPES = frozenset({"read", "publish", "render"})
+class Scope(StrEnum):
+    """A right that a key can have."""
+
+    READ = "read"
+    PUBLISH = "publish"
+    RENDER = "render"
+    ADMIN = "admin"
 
 
+SCOPES = tuple(Scope)
+READ, PUBLISH, RENDER, ADMIN = ((scope,) for scope in Scope)
+"""Requirements of a request: a caller needs one of the scopes."""
+READ_OR_PUBLISH = (Scope.READ, Scope.PUBLISH)
+KERNEL_SCOPES = frozenset({Scope.READ, Scope.PUBLISH, Scope.RENDER})
 _KEY = re.compile(r"fsk_([a-z0-9]{8})_([A-Za-z0-9_-]{43})")
 
 
@@ -41,7 +51,7 @@ class Key:
 
 def new_key() -> tuple[str, str, str]:
     """Id, secret and the whole text ``fsk_<id>_<secret>`` of a fresh key."""
-    key_id, secret = _random_id(8), secrets.token_urlsafe(32)
+    key_id, secret = random_id(8), secrets.token_urlsafe(32)
     return key_id, secret, f"fsk_{key_id}_{secret}"
 
 

@@ -143,9 +143,9 @@ class RenderConfig(Configurable):
         )
 
     def make_drawing(self, store: Store) -> RenderService:
-        files = RenderCache(Path(store.directory) / "drawn", self.render_cache_bytes)
-        jobs = RenderQueue(self.make_renderer(), self.render_jobs, self.render_queue, self.render_timeout_max)
-        return RenderService(jobs, files, lambda: store.clock())
+        cache = RenderCache(Path(store.directory) / "drawn", self.render_cache_bytes)
+        queue = RenderQueue(self.make_renderer(), self.render_jobs, self.render_queue, self.render_timeout_max)
+        return RenderService(queue, cache, lambda: store.clock())
 
     def make_renderer(self) -> Renderer:
         """What runs posted code; nothing is started yet."""
@@ -154,8 +154,6 @@ class RenderConfig(Configurable):
             memory_bytes=self.render_memory,
             jobs=self.render_jobs,
             warm=self.render_warm,
-            # Who waits, waits in our own queue, which knows who may wait longer.
-            queue_length=self.render_queue + self.render_jobs,
             pixels=self.render_pixels,
             result_bytes=self.render_result_bytes,
             output_bytes=self.render_output_bytes,

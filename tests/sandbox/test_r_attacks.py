@@ -24,6 +24,7 @@ from jupyter_figserve.errors import (
     UnsupportedType,
 )
 from jupyter_figserve.sandbox.renderer import DrawOptions, RenderJob, RenderResult
+from jupyter_figserve.server.services.rendering.queue import RenderQueue
 
 from ..waiting import until, wait_until
 from .harness import LINE, SECRET, TRIES, Sandbox, printed
@@ -673,11 +674,11 @@ def test_r32_who_goes_away_while_waiting_gives_its_place_up(sandbox: Sandbox):
             for _ in range(renderer.jobs)
         ]
         waiting = [asyncio.create_task(renderer.render(RenderJob("code", LINE.encode()))) for _ in range(5)]
-        await until(lambda: renderer._slots.waiting == 5)
+        await until(lambda: renderer.pending == renderer.jobs + 5)
         for task in (*waiting, *running):
             task.cancel()
         await asyncio.gather(*waiting, *running, return_exceptions=True)
-        assert not renderer._slots.waiting
+        await until(lambda: not renderer.pending)
 
     sandbox.run(scene())
     sandbox.assert_well()
@@ -685,16 +686,19 @@ def test_r32_who_goes_away_while_waiting_gives_its_place_up(sandbox: Sandbox):
 
 def test_r33_a_crowd_is_turned_away_at_the_queues_end(sandbox: Sandbox):
     """As many as wait are served or told their time is up; the others hear at once that they should come again."""
-    small = Sandbox(sandbox.tier, queue_length=4)
+    small = Sandbox(sandbox.tier)
+    queue = RenderQueue(small.renderer, small.renderer.jobs, 4, 60)
 
     async def scene() -> list[object]:
+        # The harness has started the renderer already.
+        queue._starting = asyncio.ensure_future(asyncio.sleep(0))
         jobs = [RenderJob("code", b"while True: pass", timeout=0.3) for _ in range(50)]
-        return await asyncio.gather(*(small.renderer.render(job) for job in jobs), return_exceptions=True)
+        return await asyncio.gather(*(queue.render(job) for job in jobs), return_exceptions=True)
 
     try:
         answers = small.run(scene())
         served = [answer for answer in answers if isinstance(answer, DeadlineExceeded)]
-        refused = [answer for answer in answers if isinstance(answer, Unavailable) and answer.code == "busy"]
+        refused = [answer for answer in answers if isinstance(answer, Unavailable) and answer.code == "queue_full"]
         assert len(served) == small.renderer.jobs + 4
         assert len(refused) == 50 - len(served)
         assert all(error.retry_after for error in refused)

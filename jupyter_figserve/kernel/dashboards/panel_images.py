@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import CodeFailed, FigServeError, OutputInvalid, UnsupportedType
 from ...model.figures import EncodedImage
-from ...model.formats import get_format
+from ...model.formats import CSS_DPI, get_format
 from ..figures.captured_plot import CapturedPlot
 from ..figures.display import INLINE_FORMATS, close_if_inline
 from ..figures.published_figure import Published
@@ -21,7 +21,6 @@ SCREEN_DPI = 192
 """Two pixels per CSS pixel."""
 MAX_SVG_BYTES = 150_000
 """Size above which PNG is preferred to SVG."""
-_CSS_DPI = 96
 _POLL_SECONDS = 0.2
 """Interval at which a wait can be interrupted."""
 _ERRORS = {"UnsupportedType": UnsupportedType}
@@ -103,7 +102,7 @@ def stored_image(item: Published | CapturedPlot) -> EncodedImage:
     """
     image = item.still()
     if image is None:
-        raise OutputInvalid("There is no image to show here. See the figure's own page.")
+        raise OutputInvalid("This figure has no image to show here. Open its page instead.")
     return image
 
 
@@ -119,7 +118,7 @@ def css_size(image: EncodedImage) -> tuple[int, int] | None:
     if not image.width or not image.height:
         return None
     is_hidpi = image.mimetype == "image/png" and image.dpi == SCREEN_DPI
-    scale = _CSS_DPI / SCREEN_DPI if is_hidpi else 1
+    scale = CSS_DPI / SCREEN_DPI if is_hidpi else 1
     return round(image.width * scale), round(image.height * scale)
 
 

@@ -1,4 +1,4 @@
-"""The local renderer: a zygote, warm children, a bounded queue and deadlines. Sandbox, parent side; asyncio alone."""
+"""The local renderer: a zygote, warm children and deadlines. Sandbox, parent side; asyncio alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from ..renderer import RendererStatus, RenderJob, RenderResult
 from . import tiers
 from .child_process import ChildProcess
 from .results import JobLimits, check_job, read_answer
-from .slots import BoundedSemaphore
 from .zygote_process import ZygoteProcess
 
 _log = logging.getLogger(__name__)
@@ -27,7 +26,6 @@ SOURCE_BYTES = 64 * 2**20
 RESULT_BYTES = 16 * 2**20
 OUTPUT_BYTES = 64 * 2**10
 SCRATCH_BYTES = 16 * 2**20
-QUEUE_LENGTH = 64
 LONGEST = 60.0
 _SPAWN_PATIENCE = 15.0
 _RESTART_PATIENCE = 20.0
@@ -66,11 +64,9 @@ class LocalRenderer:
     memory_bytes
         For one job, above what the libraries take.
     jobs
-        At once; by default as many as this process has cores.
+        At once; by default as many as this process has cores. Others wait; the caller bounds how many.
     warm
         Children that wait with everything loaded; by default as many as jobs.
-    queue_length
-        Jobs that wait; more are refused.
     pixels
         In a picture.
     source_bytes, result_bytes, output_bytes, scratch_bytes
@@ -97,7 +93,6 @@ class LocalRenderer:
         memory_bytes: int = MEMORY_BYTES,
         jobs: int | None = None,
         warm: int | None = None,
-        queue_length: int = QUEUE_LENGTH,
         pixels: int = PIXELS,
         source_bytes: int = SOURCE_BYTES,
         result_bytes: int = RESULT_BYTES,
@@ -125,7 +120,8 @@ class LocalRenderer:
         self._is_closed = False
         self._running: set[ChildProcess] = set()
         self._idle: list[ChildProcess] = []
-        self._slots = BoundedSemaphore(self.jobs, queue_length, lambda: self._refill_later(_WARM_DELAY))
+        self._slots = asyncio.Semaphore(self.jobs)
+        self._pending = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._starts: deque[float] = deque(maxlen=len(_RESTART_DELAYS))
         self._refill_timer: asyncio.TimerHandle | None = None
@@ -136,6 +132,11 @@ class LocalRenderer:
     @property
     def report(self) -> RendererStatus:
         return self._report
+
+    @property
+    def pending(self) -> int:
+        """Number of jobs running or waiting for a slot."""
+        return self._pending
 
     async def probe(self) -> None:
         try:
@@ -167,14 +168,13 @@ class LocalRenderer:
         if zygote is not None:
             await zygote.close()
         self._host.close()
-        self._slots.close()
 
     async def render(self, job: RenderJob) -> RenderResult:
         self._check(job)
         if not self._is_started.is_set():
             await self._is_started.wait()
             self._check(job)
-        await self._slots.take()
+        await self._take_slot()
         child: ChildProcess | None = None
         try:
             child, frame = await self._take_child(), None
@@ -199,16 +199,29 @@ class LocalRenderer:
             raise SandboxUnavailable(" ".join(("This server cannot run code safely.", *self._report.why)))
         check_job(job, self._limits)
 
+    async def _take_slot(self) -> None:
+        self._pending += 1
+        try:
+            await self._slots.acquire()
+        except BaseException:
+            self._pending -= 1
+            raise
+
+    def _free_slot(self) -> None:
+        self._pending -= 1
+        self._slots.release()
+        self._refill_later(_WARM_DELAY)
+
     def _give_back(self, child: ChildProcess | None) -> None:
         """The slot is free again when its child is gone, which is at once."""
         if child is None:
-            self._slots.free()
+            self._free_slot()
             return
         child.kill()
 
         def free(_gone: object) -> None:
             self._running.discard(child)
-            self._slots.free()
+            self._free_slot()
             self._rest_later()
 
         child.is_gone.add_done_callback(free)
@@ -274,7 +287,7 @@ class LocalRenderer:
         states = [child.state for child in self._idle]
         if len(states) < self.warm and "starting" not in states:
             self._idle.append(self._spawn(self._zygote))
-        elif not self._running and not self._slots.waiting and "warming" not in states:
+        elif not self._pending and "warming" not in states:
             cold = next((child for child in self._idle if child.state == "ready" and not child.is_warm), None)
             if cold is not None:
                 cold.warm_up()
@@ -319,7 +332,7 @@ class LocalRenderer:
     def _rest(self) -> None:
         """Give the memory back; whoever comes next wakes it."""
         self._rest_timer = None
-        if self._zygote is not None and self._slots.is_idle:
+        if self._zygote is not None and not self._pending:
             self._is_resting = True
             self._zygote.kill()
 

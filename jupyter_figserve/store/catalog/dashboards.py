@@ -13,10 +13,11 @@ from sqlalchemy.engine import Connection, Row
 from ...model.dashboards import FIGURE, DashboardRecord, Layout
 from ...model.events import DASHBOARD_DELETED, DASHBOARD_PUBLISHED, DASHBOARD_RESTORED
 from ...model.figures import Identity, new_id
+from ...model.links import DASHBOARD, Target
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT, DashboardQuery
-from . import events, tables
+from . import events, links, tables
+from .identities import has_identity, read_identity
 from .pagination import decode_cursor, encode_cursor
-from .parameter_links import DASHBOARD_LINKS
 
 _D, _F = tables.dashboards.c, tables.dashboard_figures.c
 
@@ -51,8 +52,7 @@ def find(connection: Connection, dashboard_id: str) -> DashboardRecord | None:
 
 
 def find_by_identity(connection: Connection, identity: Identity) -> DashboardRecord | None:
-    same = [tables.dashboards.c[name] == value for name, value in identity.__dict__.items()]
-    row = connection.execute(sa.select(tables.dashboards).where(*same)).first()
+    row = connection.execute(sa.select(tables.dashboards).where(has_identity(tables.dashboards, identity))).first()
     return _record(row) if row else None
 
 
@@ -82,7 +82,7 @@ def delete(connection: Connection, record: DashboardRecord, now: float) -> bool:
     gone = connection.execute(tables.dashboards.delete().where(_D.id == record.id)).rowcount
     if not gone:
         return False
-    DASHBOARD_LINKS.remove_all(connection, record.id)
+    links.remove_for_target(connection, Target(DASHBOARD, record.id))
     events.add(connection, now, record.owner, DASHBOARD_DELETED, _event_data(record))
     return True
 
@@ -98,22 +98,6 @@ def release(connection: Connection, waiting: Collection[str]) -> None:
 def emit_restored_event(connection: Connection, record: DashboardRecord, now: float) -> None:
     """The event of a deletion that was undone."""
     events.add(connection, now, record.owner, DASHBOARD_RESTORED, _event_data(record))
-
-
-def rename_notebook(connection: Connection, owner: str, scope: str, old: str, new: str) -> list[str]:
-    """Follow a notebook, or all below a directory; returns what moved. One whose new identity is taken stays."""
-    moved = []
-    below = _D.notebook.startswith(old.rstrip("/") + "/", autoescape=True)
-    mine = sa.and_(_D.owner == owner, _D.scope == scope, sa.or_(_D.notebook == old, below))
-    for dashboard_id, notebook in connection.execute(sa.select(_D.id, _D.notebook).where(mine)).all():
-        with connection.begin_nested() as attempt:
-            try:
-                renamed = tables.dashboards.update().where(_D.id == dashboard_id)
-                connection.execute(renamed.values(notebook=new + notebook[len(old) :]))
-                moved.append(dashboard_id)
-            except sa.exc.IntegrityError:
-                attempt.rollback()
-    return moved
 
 
 def _conditions(which: DashboardQuery) -> list[Any]:
@@ -151,9 +135,8 @@ def _row(record: DashboardRecord) -> dict[str, Any]:
 
 
 def _record(row: Row[Any]) -> DashboardRecord:
-    identity = Identity(row.owner, row.scope, row.notebook, row.maker, row.name)
     layout = Layout.from_json(json.loads(row.layout))
-    return DashboardRecord(row.id, identity, layout, row.version, row.session, row.created, row.updated)
+    return DashboardRecord(row.id, read_identity(row), layout, row.version, row.session, row.created, row.updated)
 
 
 def _event_data(record: DashboardRecord) -> dict[str, object]:

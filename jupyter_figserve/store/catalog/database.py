@@ -1,4 +1,4 @@
-"""The catalog's database: opened, migrated, read on the event loop, written by one thread. Server process."""
+"""The catalog's database: opening, migration, reads on the event loop, writes in one thread. Server process."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ P = ParamSpec("P")
 T = TypeVar("T")
 _BUSY_SECONDS = 30
 _CHECKED_BYTES = 256 * 2**20
-_FULL_DISK = ("database or disk is full",)
+_FULL_DISK = "database or disk is full"
 
 
 class CatalogBroken(FigServeError):
-    """The database file is not a database any more."""
+    """The database file is damaged."""
 
     code = "catalog_broken"
 
 
 class Catalog:
-    """One database with one connection to read and one, in a thread of its own, to write.
+    """One database with a connection for reading and, in a thread of its own, one for writing.
 
     Parameters
     ----------
     path
-        The SQLite file; None for a catalog in memory, which is how a broken one is replaced for reading.
+        The SQLite file; None for a catalog in memory, which replaces a damaged one for reading.
     shared_memory
         False on network file systems, where WAL does not work and the server holds an exclusive lock instead.
     """
@@ -68,11 +68,11 @@ class Catalog:
 
     @property
     def reader(self) -> Connection:
-        """For reading, on the thread that opened the catalog; each statement sees the newest commit."""
+        """Connection for reading, on the thread that opened the catalog; each statement sees the newest commit."""
         return self._reader
 
     def read_in_thread(self, work: Callable[[Connection], T]) -> Future[T]:
-        """Run ``work`` in another thread, on a connection of its own: what takes long must not hold up others."""
+        """Run slow ``work`` in another thread, on a connection of its own, so that it delays nobody."""
         if self.path is None:
             done: Future[T] = Future()
             done.set_result(work(self._reader))
@@ -90,12 +90,12 @@ class Catalog:
     stamp = data_version
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
-        """Run ``work`` in the writer's thread; what it writes, it writes by ``transact``.
+        """Run ``work`` in the writer's thread; it writes by ``transact``.
 
         Raises
         ------
         ReadOnly
-            When the catalog cannot be written, saying why.
+            When the catalog cannot be written; the message says why.
         """
         if self.read_only_because is not None:
             raise ReadOnly(f"The store is read-only: {self.read_only_because}.")
@@ -106,22 +106,22 @@ class Catalog:
         return self.submit(lambda: self.transact(work))
 
     def defer(self, work: Callable[[], None]) -> None:
-        """Do ``work`` in the writer's thread when nobody waits for other work; called by work."""
+        """Run ``work`` in the writer's thread once its queue is empty; called from that thread."""
         self._writer.defer(work)
 
     def finish_deferred(self) -> None:
-        """Do all that was put off, now; called by work."""
+        """Run all deferred work now; called from the writer's thread."""
         self._writer.finish_deferred()
 
     def transact(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run ``work``, in the writer's thread, in a transaction that excludes every other writer."""
+        """Run ``work`` in a transaction that excludes every other writer; called from the writer's thread."""
         if self._write_connection is None:
             self._write_connection = self._engine.connect()
         try:
             with self._write_connection.begin():
                 return work(self._write_connection, *args, **kwargs)
         except sa.exc.OperationalError as error:
-            raise _explained(error) from error
+            raise _translate(error) from error
 
     def close(self) -> None:
         self._aside.shutdown(cancel_futures=True)
@@ -137,7 +137,7 @@ class Catalog:
 
 
 def read_schema(connection: Connection) -> int:
-    """The schema that the database has; 0 for a database without any table."""
+    """Return the schema number of the database; 0 for one without tables."""
     if not sa.inspect(connection).has_table("meta"):
         return 0
     found = connection.execute(sa.text("select value from meta where key = 'schema'")).scalar()
@@ -154,12 +154,12 @@ def _make_engine(path: Path | None, *, shared_memory: bool, read_only: bool) -> 
         engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False})
         return _with_pragmas(engine, ["PRAGMA foreign_keys = ON"])
     if not read_only and not path.exists():
-        # Made by hand first: SQLite gives its journal files the mode of the database.
+        # Created here with mode 0600: SQLite gives its journal files the mode of the database.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     mode = "mode=rw"
     if read_only:
-        # An immutable database needs no journal beside it, which a read-only directory could not hold; but when a
-        # killed server left one, the newest figures are in it.
+        # An immutable database needs no journal, which a read-only directory could not hold. But a journal left by a
+        # killed server has the newest figures.
         mode = "mode=ro" if _has_journal(path) else "mode=ro&immutable=1"
     uri = f"{path.absolute().as_uri()}?{mode}"
     engine = sa.create_engine(
@@ -174,7 +174,7 @@ def _make_engine(path: Path | None, *, shared_memory: bool, read_only: bool) -> 
 
 
 def _with_pragmas(engine: Engine, pragmas: list[str]) -> Engine:
-    """Transactions begin when we say so, and as writers at once: two that read first would deadlock."""
+    """Begin transactions explicitly and as writers: two that start by reading would deadlock."""
 
     @sa.event.listens_for(engine, "connect")
     def connect(driver: sqlite3.Connection, _: object) -> None:
@@ -191,7 +191,7 @@ def _with_pragmas(engine: Engine, pragmas: list[str]) -> Engine:
 
 
 def _prepare(engine: Engine, path: Path | None) -> int:
-    """Bring the database to our schema, or find that it is newer and still fit for us; no other server in between."""
+    """Migrate the database to our schema, or accept a newer one that allows this version; other servers wait."""
     with engine.connect() as connection, connection.begin():
         schema = read_schema(connection)
         if schema >= SCHEMA:
@@ -203,20 +203,26 @@ def _prepare(engine: Engine, path: Path | None) -> int:
 
 
 def _find_schema(connection: Connection, path: Path | None) -> int:
-    """The schema of a database that is not to be changed; one that we cannot use is refused."""
+    """Return the schema of a database that must not be changed.
+
+    Raises
+    ------
+    ReadOnly
+        When this version cannot use it.
+    """
     schema = read_schema(connection)
     if schema < SCHEMA:
-        raise ReadOnly(f"{path} has schema {schema}, and cannot be written to bring it to {SCHEMA}.")
+        raise ReadOnly(f"{path} has schema {schema} and cannot be migrated to {SCHEMA}, because it cannot be written.")
     if schema > SCHEMA and _read_works_from(connection) > SCHEMA:
         raise ReadOnly(
-            f"{path} was written by a newer jupyter_figserve (schema {schema}) and this one ({SCHEMA}) is too old for"
-            " it; upgrade jupyter_figserve."
+            f"{path} was written by a newer jupyter_figserve (schema {schema}), which this version (schema {SCHEMA})"
+            " cannot read; upgrade jupyter_figserve."
         )
     return schema
 
 
 def _check_pages(connection: Connection, path: Path | None) -> None:
-    """See that every page is sound, which takes about a second for each gigabyte; a huge catalog is not asked."""
+    """Check every page, which takes about a second per gigabyte; a huge catalog is not checked."""
     if path is None or path.stat().st_size > _CHECKED_BYTES:
         return
     found = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar()
@@ -230,7 +236,7 @@ def _has_journal(path: Path) -> bool:
 
 
 def _migrate(connection: Connection) -> None:
-    """To the newest schema; the transaction is open and exclusive."""
+    """Migrate to the newest schema; the transaction is open and exclusive."""
     from alembic import command
     from alembic.config import Config
 
@@ -248,7 +254,7 @@ def _migrate(connection: Connection) -> None:
 
 
 def _keep_copy(path: Path | None, schema: int) -> None:
-    """Before migrating, beside the catalog, by SQLite's online backup."""
+    """Copy the catalog before migrating it, by SQLite's online backup."""
     if path is None:
         return
     copy = path.with_name(f"{path.stem}-before-schema-{schema + 1}.db")
@@ -262,15 +268,16 @@ def _is_damaged(error: sa.exc.DatabaseError) -> bool:
     return "malformed" in text or "not a database" in text
 
 
-def _explained(error: sa.exc.OperationalError) -> FigServeError:
+def _translate(error: sa.exc.OperationalError) -> FigServeError:
     text = str(error.orig)
-    if any(sign in text for sign in _FULL_DISK):
+    if _FULL_DISK in text:
         return QuotaExceeded("The server's disk is full; nothing was changed. Free some space and try again.")
     return ReadOnly(f"The store could not be written ({text}); nothing was changed. Try again.", retry_after=5)
 
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Catalog]:
+    """Open a catalog while the block runs."""
     catalog = Catalog(path)
     try:
         yield catalog

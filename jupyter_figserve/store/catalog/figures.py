@@ -11,9 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from ...model.figures import FigureRecord, Identity, Representation, Source, Version
+from ...model.links import FIGURE
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT, FigureQuery
 from ...model.quotas import Usage
 from . import conditions, tables
+from .identities import read_identity
 from .pagination import Page, decode_cursor, encode_cursor
 
 _F, _V, _R = tables.figures.c, tables.versions.c, tables.representations.c
@@ -161,8 +163,9 @@ def _conditions(which: FigureQuery) -> list[Any]:
         made = tables.session_figures.c
         found.append(_F.id.in_(sa.select(made.figure).where(made.session == which.session)))
     if which.shared_at is not None:
-        shown = tables.links.c.figure
-        found.append(sa.exists().where(shown == _F.id, conditions.is_open(which.shared_at)))
+        row = tables.links.c
+        is_shown = row.kind == FIGURE, row.target == _F.id, conditions.is_open(which.shared_at)
+        found.append(sa.exists().where(*is_shown))
     if which.running:
         found.append(_F.id.in_(conditions.made_by_running()))
     if which.text:
@@ -194,8 +197,7 @@ def _record(rows: list[Row[Any]]) -> FigureRecord:
         source=_source(first),
         provenance=json.loads(first.provenance),
     )
-    identity = Identity(first.owner, first.scope, first.notebook, first.maker, first.name)
-    return FigureRecord(first.id, identity, first.origin, first.created, first.updated, version)
+    return FigureRecord(first.id, read_identity(first), first.origin, first.created, first.updated, version)
 
 
 def _source(row: Row[Any]) -> Source | None:

@@ -15,9 +15,10 @@ from ...model.live import LiveDeclaration, LiveFigureRecord
 from ...model.live_images import KEPT_PICTURES, LivePicture
 from ..files.blobs import BlobStore
 from . import tables
+from .identities import has_identity, read_identity
 from .publishing import release_blobs, retain_blob
 
-_F, _P, _L, _S = tables.live_figures.c, tables.live_pictures.c, tables.live_links.c, tables.live_sessions.c
+_F, _P, _S = tables.live_figures.c, tables.live_pictures.c, tables.live_sessions.c
 
 
 def offer(
@@ -67,22 +68,6 @@ def list_of_owner(connection: Connection, owner: str, limit: int = 1_000) -> lis
     return [_record(row) for row in connection.execute(query)]
 
 
-def rename_notebook(connection: Connection, owner: str, scope: str, old: str, new: str) -> list[str]:
-    """Follow a notebook, or all below a directory; one whose new identity is taken keeps its old one; which moved."""
-    below = _F.notebook.startswith(old.rstrip("/") + "/", autoescape=True)
-    mine = sa.and_(_F.owner == owner, _F.scope == scope, sa.or_(_F.notebook == old, below))
-    moved: list[str] = []
-    for live_id, notebook in connection.execute(sa.select(_F.id, _F.notebook).where(mine)).all():
-        with connection.begin_nested() as attempt:
-            try:
-                renaming = tables.live_figures.update().where(_F.id == live_id)
-                connection.execute(renaming.values(notebook=new + notebook[len(old) :]))
-                moved.append(live_id)
-            except sa.exc.IntegrityError:
-                attempt.rollback()
-    return moved
-
-
 def keep_picture(connection: Connection, blobs: BlobStore, picture: LivePicture, payload: EncodedImage) -> None:
     """Keep the newest picture of a request, and of the others the newest few.
 
@@ -116,13 +101,11 @@ def _prune(connection: Connection, picture: LivePicture) -> None:
 
 
 def _find_by_identity(connection: Connection, identity: Identity) -> LiveFigureRecord | None:
-    same = [tables.live_figures.c[name] == value for name, value in identity.__dict__.items()]
-    row = connection.execute(sa.select(tables.live_figures).where(*same)).first()
+    row = connection.execute(sa.select(tables.live_figures).where(has_identity(tables.live_figures, identity))).first()
     return _record(row) if row else None
 
 
 def _record(row: Row[Any]) -> LiveFigureRecord:
-    identity = Identity(row.owner, row.scope, row.notebook, row.maker, row.name)
     return LiveFigureRecord(
-        row.id, identity, LiveDeclaration.from_json(json.loads(row.declaration)), row.created, row.updated
+        row.id, read_identity(row), LiveDeclaration.from_json(json.loads(row.declaration)), row.created, row.updated
     )

@@ -1,4 +1,4 @@
-"""Pages of lists and their cursors. Server process."""
+"""Cursors of paginated lists. Server process."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ Page = tuple[list[FigureRecord], str | None]
 """Figures, and the cursor of the next page (None at the end)."""
 
 
-def encode_cursor(stamp: float, row_id: str) -> str:
-    """Where a page ended that is in order of time and id."""
-    text = json.dumps([stamp, row_id])
+def encode_cursor(time: float, row_id: str) -> str:
+    """Encode the last row of a page in order of time and id."""
+    text = json.dumps([time, row_id])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str) -> tuple[float, str]:
-    """Time and id of a cursor.
+    """Return time and id of a cursor.
 
     Raises
     ------
     InvalidInput
-        When it is not one that ``encode_cursor`` gave.
+        When it is not one of ``encode_cursor``.
     """
     try:
-        stamp, row_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not math.isfinite(stamp) or not _ROW_ID.fullmatch(row_id):
+        time, row_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not math.isfinite(time) or not _ROW_ID.fullmatch(row_id):
             raise ValueError(cursor)
-        return float(stamp), row_id
+        return float(time), row_id
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise InvalidInput("That cursor is not one of ours; start again without it.", code="invalid_cursor") from error
+        raise InvalidInput("The cursor is not valid; start again without one.", code="invalid_cursor") from error

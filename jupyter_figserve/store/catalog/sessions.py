@@ -115,30 +115,3 @@ def versions_made(connection: Connection, session_id: str) -> dict[str, int]:
 
 def has_made(connection: Connection, session_id: str, figure: str) -> bool:
     return connection.execute(_HAS_MADE, {"session": session_id, "figure": figure}).first() is not None
-
-
-def in_notebook(owner: str, scope: str, path: str) -> sa.ColumnElement[bool]:
-    """Condition: a figure of this notebook, or of one below this directory."""
-    column = tables.figures.c
-    below = column.notebook.startswith(path.rstrip("/") + "/", autoescape=True)
-    return sa.and_(column.owner == owner, column.scope == scope, sa.or_(column.notebook == path, below))
-
-
-def rename_notebook(connection: Connection, owner: str, scope: str, old: str, new: str) -> list[str]:
-    """Follow a notebook, or all notebooks below a directory, to its new path; returns the figures that moved.
-
-    A figure whose new identity is taken keeps its old one.
-    """
-    table = tables.figures
-    moved = []
-    query = sa.select(table.c.id, table.c.notebook).where(in_notebook(owner, scope, old))
-    rows = connection.execute(query).all()
-    for figure_id, notebook in rows:
-        target = new + notebook[len(old) :]
-        with connection.begin_nested() as attempt:
-            try:
-                connection.execute(table.update().where(table.c.id == figure_id).values(notebook=target))
-                moved.append(figure_id)
-            except sa.exc.IntegrityError:
-                attempt.rollback()
-    return moved

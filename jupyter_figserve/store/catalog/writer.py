@@ -1,4 +1,4 @@
-"""The one thread that writes: work is done in the order it came, each piece answered by a future. Server process."""
+"""The writer thread: runs work in order and answers with futures. Server process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...errors import Unavailable
 T = TypeVar("T")
 _QUEUE_LENGTH = 1_000
 _PAUSE = 0.02
-"""Seconds without work, after which what was put off is done."""
+"""Seconds without work after which deferred work runs."""
 _MAX_DEFERRED = 100
 _log = logging.getLogger("jupyter_figserve")
 
@@ -27,7 +27,7 @@ class Writer:
         self._queue: queue.Queue[tuple[Future[Any], Callable[[], Any]] | None] = queue.Queue(_QUEUE_LENGTH)
         self._deferred: deque[Callable[[], None]] = deque()
         self._closed = False
-        self._gate = threading.Lock()
+        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="figserve-writer", daemon=True)
         self._thread.start()
 
@@ -37,12 +37,12 @@ class Writer:
         Raises
         ------
         Unavailable
-            When a thousand pieces of work wait already, and after the end.
+            When the queue is full, or the writer is closed.
         """
         future: Future[T] = Future()
-        with self._gate:
+        with self._lock:
             if self._closed:
-                raise Unavailable("The store is closed: the server is ending.")
+                raise Unavailable("The store is closed: the server is shutting down.")
             try:
                 self._queue.put_nowait((future, work))
             except queue.Full:
@@ -50,17 +50,17 @@ class Writer:
         return future
 
     def defer(self, work: Callable[[], None]) -> None:
-        """Put off ``work`` until nobody waits for other work; called by work, in the writer's thread."""
+        """Run ``work`` once the queue is empty; called from the writer's thread."""
         self._deferred.append(work)
 
     def finish_deferred(self) -> None:
-        """Do all that was put off, now; called by work, in the writer's thread."""
+        """Run all deferred work now; called from the writer's thread."""
         while self._deferred:
-            self._do_deferred()
+            self._run_deferred()
 
     def close(self) -> None:
-        """Finish what was queued and put off, then end."""
-        with self._gate:
+        """Finish queued and deferred work, then stop the thread."""
+        with self._lock:
             self._closed = True
         self._queue.put(None)
         self._thread.join()
@@ -77,18 +77,18 @@ class Writer:
         self.finish_deferred()
 
     def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
-        """The next work, when it comes; what was put off is done in pauses, and when there is much of it."""
+        """Wait for the next work, running deferred work in pauses, or at once when there is much of it."""
         while self._deferred:
             if len(self._deferred) <= _MAX_DEFERRED:
                 try:
                     return self._queue.get(timeout=_PAUSE)
                 except queue.Empty:
                     pass
-            self._do_deferred()
+            self._run_deferred()
         return self._queue.get()
 
-    def _do_deferred(self) -> None:
+    def _run_deferred(self) -> None:
         try:
             self._deferred.popleft()()
         except Exception:
-            _log.exception("figserve could not finish what it had put off")
+            _log.exception("figserve could not finish deferred work")

@@ -1,4 +1,4 @@
-"""Bytes by the name of their sha256, on the local disk. Server process; an acknowledged blob is on the disk."""
+"""Content-addressed blobs on the local disk. Server process."""
 
 from __future__ import annotations
 
@@ -11,41 +11,43 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from .filesystem import fsync_directory, make_private_directory
+from .filesystem import atomic_write, fsync_directory, make_private_directory
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PREFIXES = 256
 
 
 class BlobStore(Protocol):
-    """The seam: immutable bytes by digest."""
+    """The seam: immutable bytes by sha256 digest."""
 
     def put(self, digest: str, data: bytes) -> None:
-        """Keep ``data`` durably; a digest that is there already is left alone."""
+        """Store ``data`` durably; an existing blob is left alone."""
 
-    def find(self, digest: str) -> bytes | None: ...
+    def find(self, digest: str) -> bytes | None:
+        """Return the bytes, None when there are none."""
 
-    def has(self, digest: str) -> bool: ...
+    def has(self, digest: str) -> bool:
+        """Whether the blob is there."""
 
     def delete(self, digest: str) -> None:
-        """Forget a blob; one that is not there is no error."""
+        """Remove a blob; a missing one is no error."""
 
     def list_shard(self, shard: int) -> Iterator[tuple[str, float]]:
-        """Digest and modification time of one 256th of all blobs."""
+        """Yield digest and modification time of one 256th of all blobs."""
 
 
 class LocalBlobStore:
-    """Files ``<root>/ab/abcd…``, mode 0600; written beside, synced, then linked to their name.
+    """Files ``<root>/ab/abcd…`` with mode 0600: written without a name, synced, then linked to it.
 
-    A nameless file (``O_TMPFILE``) leaves nothing behind when the process is killed; where the file system has none,
-    a named one in ``<root>/tmp`` is renamed, and ``sweep`` removes what a kill left there.
+    An unnamed file (``O_TMPFILE``) leaves nothing behind when the process is killed. Where the file system has none, a
+    named one in ``<root>/tmp`` is renamed, and ``sweep`` removes those left by a kill.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def make_directories(self) -> None:
-        """All that blobs will lie in, at once: one by one, each would cost a publish a sync."""
+        """Create all shards at once, so that no publish has to sync a new one."""
         last = self.root / f"{_PREFIXES - 1:02x}"
         if not last.exists():
             for prefix in range(_PREFIXES):
@@ -58,7 +60,7 @@ class LocalBlobStore:
             return
         directory = self._open_directory(path.parent)
         try:
-            if not self._link_nameless(path, directory, data):
+            if not self._link_unnamed(path, directory, data):
                 self._rename_named(path, data)
             os.fsync(directory)
         finally:
@@ -66,7 +68,7 @@ class LocalBlobStore:
 
     def find(self, digest: str) -> bytes | None:
         try:
-            # O_NOFOLLOW: a link that somebody put into the store is not ours to serve.
+            # O_NOFOLLOW: never serve a symbolic link that somebody put into the store.
             descriptor = os.open(self._path(digest), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
             return None
@@ -110,10 +112,10 @@ class LocalBlobStore:
             fsync_directory(self.root)
             return os.open(path, flags)
 
-    def _link_nameless(self, path: Path, directory: int, data: bytes) -> bool:
-        """Write by ``O_TMPFILE`` (open(2)); False where that is not supported, or something has the name already.
+    def _link_unnamed(self, path: Path, directory: int, data: bytes) -> bool:
+        """Write by ``O_TMPFILE`` (open(2)); False where that is not supported, or the name is taken.
 
-        ``directory`` is the open directory; naming one is what makes Python call linkat(2), which follows ``/proc``.
+        ``directory`` is the open directory: passing it makes Python call linkat(2), which follows ``/proc``.
         """
         try:
             descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
@@ -129,21 +131,11 @@ class LocalBlobStore:
 
     def _rename_named(self, path: Path, data: bytes) -> None:
         make_private_directory(self.root / "tmp")
-        beside = self.root / "tmp" / f"{path.name}.{secrets.token_hex(4)}"
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            _write_durably(descriptor, data)
-            os.rename(beside, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                beside.unlink()
-            raise
-        finally:
-            os.close(descriptor)
+        atomic_write(path, data, self.root / "tmp" / f"{path.name}.{secrets.token_hex(4)}")
 
 
 class MemoryBlobStore:
-    """The fake beside the real one: a dictionary, for tests."""
+    """Fake for tests: a dictionary."""
 
     def __init__(self) -> None:
         self.held: dict[str, bytes] = {}
@@ -165,7 +157,7 @@ class MemoryBlobStore:
 
 
 def _size(path: Path) -> int | None:
-    """Of a regular file: a link that somebody put into the store is none of our blobs."""
+    """Return the size of a regular file; None for anything else, such as a symbolic link."""
     try:
         found = os.lstat(path)
     except OSError:

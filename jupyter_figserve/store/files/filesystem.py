@@ -1,4 +1,4 @@
-"""What the file system under the data directory allows: modes, locks, and whether it is a network's. Server process."""
+"""The file system under the data directory: modes, durable writes, locks, network mounts. Any process."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pathlib import Path
 
 from ...errors import Conflict
 
-# SQLite's WAL wants memory that all writers share, which these do not give (sqlite.org/wal.html, section 1).
+# SQLite's WAL needs memory shared by all writers, which these do not provide (sqlite.org/wal.html, section 1).
 NETWORK_TYPES = frozenset(
     "9p afs beegfs ceph cifs coda fuse.ceph fuse.glusterfs fuse.s3fs fuse.sshfs gfs2 glusterfs gpfs lustre"
     " ncpfs nfs nfs4 ocfs2 orangefs panfs smb3 smbfs virtiofs".split()
 )
 _MOUNTS = Path("/proc/self/mountinfo")
-# Length and start of the bytes of the lock file that stand for each lock.
+# Length and start of the byte range of the lock file for each lock.
 _USE, _OPENING = (1, 0), (1, 1)
 
 
 def find_network_type(directory: Path, mounts: Path = _MOUNTS) -> str | None:
-    """The network file system's type that ``directory`` lies on; None for a local one or where it cannot be told.
+    """Return the type of the network file system that holds ``directory``; None for a local or an unknown one.
 
     Source: proc(5), /proc/pid/mountinfo: field 5 is the mount point, odd characters in octal, and the type
     follows the ``-``.
@@ -44,7 +44,7 @@ def find_network_type(directory: Path, mounts: Path = _MOUNTS) -> str | None:
 
 
 def make_private_directory(path: Path) -> None:
-    """A directory for its owner alone, and so the missing ones above it; an existing one of ours is closed again."""
+    """Create a directory with mode 0700, and its missing parents too; an existing one loses access for others."""
     if not path.parent.exists():
         make_private_directory(path.parent)
     path.mkdir(mode=0o700, exist_ok=True)
@@ -54,6 +54,7 @@ def make_private_directory(path: Path) -> None:
 
 
 def fsync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -61,9 +62,36 @@ def fsync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def atomic_write(path: Path, data: bytes, temporary: Path, *, is_durable: bool = True) -> None:
+    """Replace the file at ``path``, so that readers see the old contents or the new, never a part.
+
+    Parameters
+    ----------
+    temporary
+        Path on the same file system that is written first. A fixed one cannot accumulate when processes are killed,
+        but its writers must exclude each other.
+    is_durable
+        Whether the file is on the disk when this returns.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
+            file.write(data)
+            if is_durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    if is_durable:
+        fsync_directory(path.parent)
+
+
 def is_writable(directory: Path) -> bool:
-    """Whether a file can be made there, found by making one (a root user's ``access`` says nothing)."""
-    # The same name each time: what a kill leaves of it must neither pile up nor stand in the way.
+    """Whether a file can be created there, found by creating one (``access`` says nothing to root)."""
+    # Always the same name: probes left by a kill must neither accumulate nor get in the way.
     probe = directory / ".probe"
     try:
         os.close(os.open(probe, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
@@ -74,23 +102,23 @@ def is_writable(directory: Path) -> bool:
 
 
 class DirectoryLock:
-    """An advisory lock on a data directory: shared by servers, exclusive for repairs and on network file systems."""
+    """Advisory lock on a data directory: shared by servers, exclusive for repairs and on network file systems."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "catalog.lock"
         self._descriptor: int | None = None
 
     def acquire(self, *, exclusive: bool) -> None:
-        """Take the lock at once or raise.
+        """Acquire the lock without waiting.
 
         Raises
         ------
         Conflict
-            When another process holds it in a way that excludes ours.
+            When another process holds a lock that excludes this one.
         """
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            # Record locks, unlike flock(2), also hold between the hosts of a network file system.
+            # Record locks, unlike flock(2), also work between the hosts of a network file system.
             fcntl.lockf(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB, *_USE)
         except OSError as error:
             os.close(descriptor)
@@ -101,7 +129,7 @@ class DirectoryLock:
 
     @contextlib.contextmanager
     def opening(self) -> Iterator[None]:
-        """One process at a time, while the lock is held: SQLite does not wait its turn to enter WAL mode."""
+        """Exclude other processes that are opening the catalog: SQLite does not wait to enter WAL mode."""
         assert self._descriptor is not None
         fcntl.lockf(self._descriptor, fcntl.LOCK_EX, *_OPENING)
         try:
@@ -116,6 +144,7 @@ class DirectoryLock:
 
     @contextlib.contextmanager
     def held(self, *, exclusive: bool) -> Iterator[None]:
+        """Hold the lock while the block runs."""
         self.acquire(exclusive=exclusive)
         try:
             yield

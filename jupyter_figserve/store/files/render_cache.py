@@ -1,6 +1,6 @@
-"""What was drawn once and may be asked for again: a bounded directory of files, any of which may go. Server process.
+"""Render cache: a bounded directory of images that can be rendered again. Server process.
 
-Not in the catalog, and not synced: what is lost is drawn again. A file is one line of JSON and the bytes it tells of.
+It is not in the catalog and not synced. A file is a line of JSON followed by the bytes of its images.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from ...model.figures import EncodedImage, Representation, sha256_hex
-from .filesystem import make_private_directory
+from .filesystem import atomic_write, make_private_directory
 
 _SWEPT_TO = 0.8
-"""Part of the limit that is left when the oldest have gone."""
+"""Fraction of the limit that remains after a sweep."""
 _UNFINISHED_SECONDS = 3_600.0
 
 
 @dataclass(frozen=True)
 class CachedRender:
-    """Pictures with what was said of them.
+    """Images with their metadata.
 
     Parameters
     ----------
@@ -37,12 +37,12 @@ class CachedRender:
 
 
 class RenderCache:
-    """Files ``<root>/ab/abcd…`` by key, the ones that were used longest ago removed when all are more than ``limit``.
+    """Least recently used cache of files ``<root>/ab/abcd…``, by key.
 
     Parameters
     ----------
     limit
-        Bytes in all; 0 keeps nothing.
+        Maximum size of all in bytes; 0 keeps nothing.
     """
 
     def __init__(self, root: Path, limit: int) -> None:
@@ -52,7 +52,7 @@ class RenderCache:
         self._lock = threading.Lock()
 
     def find(self, key: str) -> CachedRender | None:
-        """What is kept under ``key`` (a sha256); a damaged file is as none."""
+        """Return the entry of ``key`` (a sha256), None when there is none or its file is damaged."""
         path = self._path(key)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -64,7 +64,7 @@ class RenderCache:
         return drawn
 
     def put(self, key: str, drawn: CachedRender) -> None:
-        """Keep ``drawn``, as far as the disk allows; may be called in any thread."""
+        """Store an entry if the disk allows it; may be called in any thread."""
         data = _written(drawn)
         if len(data) > self.limit // 8:
             return
@@ -72,15 +72,7 @@ class RenderCache:
         with contextlib.suppress(OSError), self._lock:
             for directory in (self.root, path.parent):
                 make_private_directory(directory)
-            beside = path.with_name(f"{secrets.token_hex(8)}.tmp")
-            try:
-                descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(data)
-                os.replace(beside, path)
-            except OSError:
-                beside.unlink(missing_ok=True)
-                raise
+            atomic_write(path, data, path.with_name(f"{secrets.token_hex(8)}.tmp"), is_durable=False)
             self._size = (self._size or 0) + len(data) if self._size is not None else self._measure()
             if self._size > self.limit:
                 self._size = self._sweep()
@@ -89,7 +81,7 @@ class RenderCache:
         return sum(size for _, size, _ in self._files())
 
     def _sweep(self) -> int:
-        """Remove the files that were used longest ago; what is left, in bytes."""
+        """Remove the least recently used files and return the size of the rest."""
         files = sorted(self._files())
         size = sum(size for _, size, _ in files)
         for used, its_size, path in files:
@@ -102,7 +94,7 @@ class RenderCache:
         return size
 
     def _files(self) -> list[tuple[float, int, Path]]:
-        """Time of the last use, bytes and path of each."""
+        """Return last use, size and path of each file."""
         found = []
         for path in self.root.glob("*/*"):
             with contextlib.suppress(OSError):
@@ -121,20 +113,20 @@ def _written(drawn: CachedRender) -> bytes:
 
 
 def _read(data: bytes) -> CachedRender:
-    """The contents of a file.
+    """Parse the contents of a file.
 
     Raises
     ------
     ValueError
-        When the bytes are not those that its head tells of: half of them were lost with the power.
+        When the bytes do not match their digests, for example after a power failure.
     """
     head, _, rest = data.partition(b"\n")
-    told = json.loads(head)
+    metadata = json.loads(head)
     pictures = []
-    for row in told["pictures"]:
+    for row in metadata["pictures"]:
         part = Representation(**row)
         body, rest = rest[: part.size], rest[part.size :]
         if sha256_hex(body) != part.digest:
             raise ValueError("damaged")
         pictures.append(EncodedImage(part.mimetype, body, part.width, part.height, part.dpi))
-    return CachedRender(tuple(pictures), told["words"])
+    return CachedRender(tuple(pictures), metadata["words"])

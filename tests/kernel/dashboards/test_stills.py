@@ -101,7 +101,7 @@ def test_published_interactive_figures_have_a_page(connected):
     found = drawn([[page, document, publish(Figure(figsize=(3, 1)), "sales")]])
     assert [still.has_page for still in found.values()] == [True, False, False]
     assert [bool(still.image) for still in found.values()] == [False, False, True]
-    assert "own page" in found["1-2"].message
+    assert "Open its page" in found["1-2"].message
 
 
 @pytest.mark.parametrize("name", ["plotly.graph_objects", "altair"])

@@ -108,7 +108,7 @@ def _job(record: FigureRecord, source: Source, data: bytes, options: DrawOptions
 
 def _explained(error: OutputInvalid, record: FigureRecord, source: Source, drawing: RenderService) -> OutputInvalid:
     """The error, told as one of versions where these differ."""
-    theirs, ours = (known.get("matplotlib") for known in (source.libraries, drawing.jobs.report.libraries))
+    theirs, ours = (known.get("matplotlib") for known in (source.libraries, drawing.queue.report.libraries))
     if theirs is None or ours is None or theirs == ours:
         return error
     return OutputInvalid(

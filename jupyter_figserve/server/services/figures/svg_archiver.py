@@ -74,8 +74,8 @@ class SvgArchiver:
 
     async def _run(self) -> None:
         await self._pause()
-        await self._drawing.jobs.start()
-        if not self._drawing.jobs.is_available:
+        await self._drawing.queue.start()
+        if not self._drawing.queue.is_available:
             self._waiting.clear()
             return
         await self._catch_up()

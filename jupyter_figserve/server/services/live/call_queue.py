@@ -7,9 +7,8 @@ occupying its kernel until the kernel answers or goes; others wait behind it, up
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from ....errors import (
@@ -27,14 +26,13 @@ from ....errors import (
 from ....model.figures import EncodedImage
 from ....model.formats import get_format_of_mimetype, looks_like
 from ....model.live import LiveRequest
+from ..bounded_queue import BoundedQueue
+from ..single_flight import SingleFlight
 
-logger = logging.getLogger("jupyter_figserve")
 T = TypeVar("T")
 _RETRY_SECONDS = 2
-_COALESCE_THRESHOLD = 16
-"""So many who wait for one answer are a crowd."""
-_CROWD_PAUSE, _CROWD_SECONDS = 1.5, 5.0
-"""A connection that found the server's backlog full is tried again by its client after a second."""
+_LINGER_THRESHOLD = 16
+"""Number of waiters from which on a result is kept briefly for late arrivals."""
 _KINDS: dict[str, type[FigServeError]] = {
     kind.__name__: kind for kind in (InvalidInput, NoFigure, NotFound, OutputInvalid, UnsupportedType, TooLarge)
 }
@@ -104,128 +102,67 @@ class LiveBackend(Protocol):
         """Whoever waits hears that the kernel is gone."""
 
 
-@dataclass
-class _Flight(Generic[T]):
-    """One call, and how many wait for it."""
-
-    task: asyncio.Task[T]
-    waiting: int = 0
-    has_begun: bool = False
-
-
-@dataclass
-class _RecentResult(Generic[T]):
-    """An answer that many waited for, while more of them are still coming in.
-
-    Of hundreds who ask at the same moment, many are read from their sockets only after the first was answered. They
-    asked before it, and get the same; who comes after a pause has a call of their own.
-    """
-
-    answer: T
-    ended: float
-    last: float
-
-    def is_over(self, now: float) -> bool:
-        return now - self.last > _CROWD_PAUSE or now - self.ended > _CROWD_SECONDS
-
-
-@dataclass
 class CallQueue(Generic[T]):
-    """The calls of one kernel, or of one detached function.
+    """The calls of one kernel or detached function: equal ones share one call, the others take turns.
+
+    Nothing can stop a function that runs in a kernel. A call that takes too long is given up at its deadline, but keeps
+    its turn until the kernel answers or ends; the others wait behind it.
 
     Parameters
     ----------
-    longest
-        How many may be there at once, those that run included.
-    at_once
-        How many run at once.
-    who
-        Answers, in words.
+    max_calls
+        Different calls running or waiting at once.
+    max_running
+        Calls running at once.
+    callee
+        What is called, for messages.
     """
 
-    longest: int
-    at_once: int = 1
-    who: str = "kernel"
-    _flights: dict[Hashable, _Flight[T]] = field(default_factory=dict)
-    _crowds: dict[Hashable, _RecentResult[T]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._turn = asyncio.Semaphore(self.at_once)
+    def __init__(self, max_calls: int, max_running: int = 1, callee: str = "kernel") -> None:
+        max_running = min(max_running, max_calls)
+        self._callee = callee
+        self._calls: SingleFlight[T] = SingleFlight(_LINGER_THRESHOLD)
+        self._turns = BoundedQueue(max_running, max_calls - max_running, self._make_refusal)
 
     @property
     def is_busy(self) -> bool:
-        return bool(self._flights)
+        return self._calls.is_busy
 
-    def has(self, key: Hashable) -> bool:
-        """Whether asking for this now would be no further call."""
-        return key in self._flights or key in self._crowds
+    def would_coalesce(self, key: Hashable) -> bool:
+        """Whether ``run`` would make no further call for this key now."""
+        return self._calls.would_coalesce(key)
 
-    async def join(self, key: Hashable, make: Callable[[], Awaitable[T]], timeout: float) -> T:
-        """The answer to the call ``key``, which ``make`` makes unless it is under way.
+    async def run(self, key: Hashable, call: Callable[[], Awaitable[T]], timeout: float) -> T:
+        """Return what ``call`` returns, or join an equal call under way.
 
         Raises
         ------
-        KernelBusy
-            When the queue is full.
-        TooLate
-            After ``timeout`` seconds; what the kernel answers later is not lost to ``make``.
+        QueueFull
+            At once.
+        LiveTimeout
+            After ``timeout`` seconds; the call itself goes on.
         """
-        crowd = self._crowds.get(key)
-        if crowd is not None:
-            now = asyncio.get_running_loop().time()
-            if not crowd.is_over(now):
-                crowd.last = now
-                return crowd.answer
-            del self._crowds[key]
-        flight = self._flights.get(key) or self._start_call(key, make)
-        flight.waiting += 1
         try:
-            return await asyncio.wait_for(asyncio.shield(flight.task), timeout)
+            async with asyncio.timeout(timeout):
+                return await self._calls.run(key, lambda: self._take_turn(key, call))
         except TimeoutError:
             raise LiveTimeout(
-                f"The {self.who} did not draw this within {timeout:g} seconds; try again, or give it longer"
+                f"The {self._callee} did not draw this within {timeout:g} seconds; try again, or give it longer"
                 ' (@figserve.live(timeout="60s")).',
                 retry_after=_RETRY_SECONDS,
             ) from None
-        finally:
-            flight.waiting -= 1
-            if key in self._crowds:
-                # While these are still being answered, later ones have not been read yet.
-                self._crowds[key].last = asyncio.get_running_loop().time()
-            if not flight.waiting and not flight.has_begun:
-                # Nobody wants it, and the kernel does not know of it yet.
-                flight.task.cancel()
-                self._flights.pop(key, None)
 
-    def _start_call(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> _Flight[T]:
-        if len(self._flights) >= self.longest:
-            raise QueueFull(
-                f"{len(self._flights)} calls are waiting for this {self.who} already; try again in a moment.",
-                retry_after=_RETRY_SECONDS,
-            )
-        flight = _Flight(asyncio.create_task(self._run_call(key, make)))
-        flight.task.add_done_callback(_hear)
-        self._flights[key] = flight
-        return flight
+    async def _take_turn(self, key: Hashable, call: Callable[[], Awaitable[T]]) -> T:
+        async with self._turns.turn():
+            self._calls.commit(key)
+            return await call()
 
-    def _remember(self, key: Hashable, answer: T) -> None:
-        now = asyncio.get_running_loop().time()
-        self._crowds = {other: crowd for other, crowd in self._crowds.items() if not crowd.is_over(now)}
-        self._crowds[key] = _RecentResult(answer, now, now)
-
-    async def _run_call(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> T:
-        async with self._turn:
-            flight = self._flights[key]
-            flight.has_begun = True
-            try:
-                answer = await make()
-                if flight.waiting >= _COALESCE_THRESHOLD:
-                    self._remember(key, answer)
-                return answer
-            finally:
-                # From now on, asking again is another call.
-                if self._flights.get(key) is flight:
-                    del self._flights[key]
+    def _make_refusal(self) -> QueueFull:
+        calls = self._turns.running + self._turns.waiting
+        return QueueFull(
+            f"{calls} calls are waiting for this {self._callee} already; try again in a moment.",
+            retry_after=_RETRY_SECONDS,
+        )
 
 
 def read_answer(head: dict[str, Any], body: bytes, request: LiveRequest) -> LiveResponse:
@@ -273,9 +210,3 @@ def _failure(error: dict[str, Any]) -> FigServeError:
 
 def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, (int, float)) and 0 < value < 1e6 else None
-
-
-def _hear(task: asyncio.Task[Any]) -> None:
-    """Nobody may be left to take an exception; asyncio would else complain of it."""
-    if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, FigServeError):
-        logger.error("A live call failed in the server.", exc_info=error)

@@ -118,7 +118,7 @@ class LiveService:
     def would_coalesce(self, target: LiveTarget, request: LiveRequest) -> bool:
         """Whether drawing this now would be no further call of the kernel."""
         queue = self._queues.get(target.place)
-        return queue is not None and queue.has(_flight_key(target, request))
+        return queue is not None and queue.would_coalesce(_flight_key(target, request))
 
     def find_form(self, target: LiveTarget) -> str | None:
         """What the function as it is now gave last, ``"html"`` or ``"picture"``; None before the first call."""
@@ -269,7 +269,7 @@ class LiveService:
             return picture
 
         timeout = min(target.declaration.timeout, limits.seconds)
-        return await queue.join(_flight_key(target, request), make, timeout)
+        return await queue.run(_flight_key(target, request), make, timeout)
 
     def _note_form(self, target: LiveTarget, request: LiveRequest, *, is_html: bool) -> None:
         """Only who asks for a PNG leaves the choice to the figure."""

@@ -16,10 +16,10 @@ def job(name: str, **fields: object) -> RenderJob:
     return RenderJob("code", name.encode(), **fields)
 
 
-def make(at_once: int = 1, queue: int = 2, longest: float = 60) -> tuple[RenderQueue, FakeRenderer]:
+def make(max_running: int = 1, max_waiting: int = 2, max_seconds: float = 60) -> tuple[RenderQueue, FakeRenderer]:
     renderer = FakeRenderer()
     renderer.gate.clear()
-    return RenderQueue(renderer, at_once, queue, longest), renderer
+    return RenderQueue(renderer, max_running, max_waiting, max_seconds), renderer
 
 
 async def ask(jobs: RenderQueue, *names: str, **fields: object) -> list[asyncio.Task]:
@@ -36,7 +36,7 @@ def names(renderer: FakeRenderer) -> list[str]:
 
 async def test_as_many_as_may_run_and_the_others_wait_in_order():
     """First come, first served."""
-    jobs, renderer = make(at_once=2, queue=3)
+    jobs, renderer = make(max_running=2, max_waiting=3)
     tasks = await ask(jobs, "a", "b", "c", "d")
     assert (names(renderer), jobs.running, jobs.waiting) == (["a", "b"], 2, 2)
     renderer.gate.set()
@@ -47,7 +47,7 @@ async def test_as_many_as_may_run_and_the_others_wait_in_order():
 
 async def test_one_too_many_is_told_when_to_come_back():
     """And those who wait are not disturbed."""
-    jobs, renderer = make(queue=1)
+    jobs, renderer = make(max_waiting=1)
     tasks = await ask(jobs, "a", "b")
     with pytest.raises(Unavailable) as refused:
         await jobs.render(job("c"))
@@ -58,12 +58,12 @@ async def test_one_too_many_is_told_when_to_come_back():
 
 async def test_patient_ones_go_last_and_are_never_refused():
     """Whatever comes after them goes first."""
-    jobs, renderer = make(queue=1)
+    jobs, renderer = make(max_waiting=1)
     tasks = await ask(jobs, "first")
     tasks += await ask(jobs, "patient", low_priority=True)
     with pytest.raises(Unavailable):
         await jobs.render(job("refused"))
-    jobs._queue = 9
+    jobs._turns.max_waiting = 9
     tasks += await ask(jobs, "late")
     tasks += await ask(jobs, "patient too", low_priority=True)
     renderer.gate.set()
@@ -73,7 +73,7 @@ async def test_patient_ones_go_last_and_are_never_refused():
 
 async def test_who_leaves_frees_the_place():
     """While running, while waiting, and at the moment when the turn comes."""
-    jobs, renderer = make(queue=5)
+    jobs, renderer = make(max_waiting=5)
     running, waiting, lucky, last = await ask(jobs, "running", "waiting", "lucky", "last")
     waiting.cancel()
     running.cancel()
@@ -99,7 +99,7 @@ async def test_a_failed_job_frees_its_place():
 
 async def test_the_renderer_starts_once_and_with_the_first_job():
     """However many come at once; closing what never started does nothing."""
-    jobs, renderer = make(at_once=3)
+    jobs, renderer = make(max_running=3)
     assert jobs.maybe_available
     await jobs.close()
     assert not renderer.is_closed
@@ -112,7 +112,7 @@ async def test_the_renderer_starts_once_and_with_the_first_job():
 
 async def test_no_job_asks_for_more_time_than_may_be():
     """Also one that was kept when more was allowed."""
-    jobs, renderer = make(longest=5)
+    jobs, renderer = make(max_seconds=5)
     renderer.gate.set()
     await jobs.render(job("a", timeout=50))
     await jobs.render(job("b", timeout=2))
@@ -122,11 +122,11 @@ async def test_no_job_asks_for_more_time_than_may_be():
 async def test_a_probe_is_no_start():
     """It happens once, and not when a start says more."""
     jobs, renderer = make()
-    assert (await jobs.told(60)).tier == "FULL"
+    assert (await jobs.report_within(60)).tier == "FULL"
     assert (renderer.probes, renderer.starts) == (0, 0)
     jobs.probe()
     jobs.probe()
-    await jobs.told(60)
+    await jobs.report_within(60)
     assert (renderer.probes, renderer.starts) == (1, 0)
     await jobs.close()
     assert not renderer.is_closed
@@ -141,7 +141,7 @@ async def test_what_a_probe_finds_is_not_waited_for_long(monkeypatch: pytest.Mon
     jobs, renderer = make()
     monkeypatch.setattr(renderer, "probe", renderer.gate.wait)
     jobs.probe()
-    assert await jobs.told(0) is renderer.report
+    assert await jobs.report_within(0) is renderer.report
     closing = asyncio.ensure_future(jobs.close())
     await asyncio.sleep(0)
     assert not closing.done()
@@ -155,7 +155,7 @@ async def test_a_probe_tells_before_a_start_that_takes_long(monkeypatch: pytest.
     monkeypatch.setattr(renderer, "start", renderer.gate.wait)
     jobs.probe()
     starting = asyncio.ensure_future(jobs.start())
-    assert (await jobs.told(60)).tier == "FULL"
+    assert (await jobs.report_within(60)).tier == "FULL"
     assert not starting.done()
     renderer.gate.set()
     await starting
@@ -168,7 +168,7 @@ async def test_what_a_probe_found_wanting_is_not_offered():
     renderer.report = RendererStatus("none", ("no seccomp",))
     assert jobs.maybe_available
     jobs.probe()
-    await jobs.told(60)
+    await jobs.report_within(60)
     assert not jobs.maybe_available
 
 
