@@ -1,4 +1,4 @@
-"""What anybody may know of this server: its version, limits and counts. Server process."""
+"""The public status of this server: version, limits and counts. Server process."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ...services.rendering.queue import RenderQueue
 from ..context import HandlerConfig
 from ..http.handler import PublicHandler
 
-_PATIENCE = 4.0
-"""Seconds that a status may wait for the probe of a server that has just started; nothing is started for it."""
+_PROBE_SECONDS = 4.0
+"""How long a status request waits for the probe of a server that has just started; it does not start the sandbox."""
 
 
 class StatusHandler(PublicHandler):
@@ -23,14 +23,14 @@ class StatusHandler(PublicHandler):
     async def get(self) -> None:
         config, store, capture = self.context.config, self.context.store, self.context.capture
         buffers = capture.buffers()
-        jobs = self.context.rendering.queue
-        await jobs.report_within(_PATIENCE)
+        queue = self.context.rendering.queue
+        await queue.report_within(_PROBE_SECONDS)
         used = quotas.total(store.catalog.reader)
         self.write_json(
             {
                 "version": __version__,
                 "host": config.host,
-                "sandbox": _sandbox(jobs),
+                "sandbox": _sandbox(queue),
                 "limits": {"keep_versions": store.limits.keep_versions, **_limits(config)},
                 "capture": {"on": capture.off_reason is None, "why": capture.off_reason, "dropped": capture.dropped},
                 "counts": {
@@ -47,14 +47,14 @@ class StatusHandler(PublicHandler):
     head = get
 
 
-def _sandbox(jobs: RenderQueue) -> dict[str, Any]:
-    report = jobs.report
+def _sandbox(queue: RenderQueue) -> dict[str, Any]:
+    report = queue.report
     return {
         "tier": report.tier,
         "why": list(report.why),
         "libraries": dict(report.libraries),
-        "running": jobs.running,
-        "waiting": jobs.waiting,
+        "running": queue.running,
+        "waiting": queue.waiting,
     }
 
 

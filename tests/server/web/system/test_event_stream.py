@@ -10,15 +10,12 @@ from typing import Any
 
 import pytest
 
-from jupyter_figserve.model.events import Event
 from jupyter_figserve.model.figures import EncodedImage, Identity
 from jupyter_figserve.model.keys import split_key
 from jupyter_figserve.model.new_version import NewVersion
-from jupyter_figserve.server.services.events.event_broker import EventBroker
-from jupyter_figserve.server.services.events.subscriber import MAX_PENDING, Subscriber
 from jupyter_figserve.server.web.http import sse
 from jupyter_figserve.store.admin.opening import open_store
-from jupyter_figserve.store.catalog import events, keys
+from jupyter_figserve.store.catalog import keys
 
 from .... import contract
 from ...conftest import DEADLINE, Client
@@ -228,44 +225,3 @@ async def test_what_is_kept_nowhere_is_told_without_an_id(owner, context):
     assert ["id" in one for one in found] == [False, False, True]
     async with listen(owner, "?since=0") as stream:
         assert (await stream.next())["event"] == "figure.published"
-
-
-def test_a_flood_of_captured_plots_cuts_nobody_off(context):
-    """What can be done without is left out for a stream that is half full, and its figures' events still fit."""
-    subscriber = context.events.subscribe("local")
-    for number in range(10 * MAX_PENDING):
-        context.events.announce("local", "plot.captured", {"session": "k", "path": f"{number}.png"})
-    assert not subscriber.is_closed
-    for number in range(MAX_PENDING // 2):
-        subscriber.offer(Event(number + 1, 0.0, "local", "figure.published", {}))
-    assert not subscriber.is_closed
-    context.events.unsubscribe(subscriber)
-
-
-def test_listener_that_falls_behind_is_cut_off():
-    """It comes back with its last id, and memory is bounded."""
-    subscriber = Subscriber()
-    for number in range(MAX_PENDING + 1):
-        subscriber.offer(Event(number, 0.0, "local", "figure.published", {}))
-    assert subscriber.is_closed
-    assert len(subscriber.pop_all()) == MAX_PENDING
-
-
-async def test_burst_of_others_events_hides_none(tmp_path):
-    """After more events of another owner than one look takes, an own one is still told at once."""
-    store = open_store(tmp_path / "figures")
-    hub = EventBroker(store)
-    subscriber = hub.subscribe("local")
-
-    def burst(connection) -> None:
-        for _ in range(1_500):
-            events.add(connection, 0.0, "somebody", "figure.published", {})
-        events.add(connection, 0.0, "local", "figure.published", {"name": "mine"})
-
-    try:
-        store.write(burst).result()
-        hub.wake()
-        assert [event.data["name"] for event in subscriber.pop_all()] == ["mine"]
-    finally:
-        hub.unsubscribe(subscriber)
-        store.close()
