@@ -6,6 +6,7 @@ when the change is on the disk.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 from collections.abc import Callable, Iterator, Sequence
@@ -267,6 +268,16 @@ class Store:
             return len(moved)
 
         return self.write(work)
+
+    async def rename_notebook(self, owner: str, scope: str, old: str, new: str) -> int:
+        """Move the figures, live figures and dashboards of a notebook or directory to its new path.
+
+        Returns
+        -------
+        int
+            How many figures moved.
+        """
+        return await asyncio.wrap_future(self.follow_rename(owner, scope, old, new))
 
     def clean(self) -> Future[GcReport]:
         """One bounded round of cleaning; call it now and then."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
@@ -12,7 +10,6 @@ from ...model.keys import Key, check_scopes, new_key
 from ...model.links import check_label, hash_secret
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
 from ...model.times import parse_expiry
-from ...store.catalog import keys
 from .http import json_views
 from .http.private_handler import AuthenticatedHandler
 
@@ -29,7 +26,7 @@ class KeysHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         limit = min(self.integer("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
-        found = keys.list_all(self.services.store.catalog.reader, None, limit)
+        found = await self.services.store.keys.list(limit=limit)
         self.answer({"keys": [json_views.key(key) for key in found], "next": None})
 
     head = get
@@ -51,7 +48,7 @@ class KeysHandler(AuthenticatedHandler):
             expires=parse_expiry(_DEFAULT_LIFE if body.get("expires") is None else body["expires"], now),
             label=check_label(body.get("label")),
         )
-        await asyncio.wrap_future(self.services.store.write(lambda connection: keys.add(connection, key)))
+        await self.services.store.keys.add(key)
         self.answer(json_views.key(key) | {"key": text}, 201)
 
 
@@ -63,20 +60,20 @@ class KeyHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, key_id: str) -> None:
-        self.answer(json_views.key(self._get_key(key_id)))
+        self.answer(json_views.key(await self._get_key(key_id)))
 
     head = get
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self, key_id: str) -> None:
-        key = self._get_key(key_id)
-        await asyncio.wrap_future(self.services.store.write(lambda connection: keys.remove(connection, key.id)))
+        key = await self._get_key(key_id)
+        await self.services.store.keys.remove(key.id)
         self.set_status(204)
         self.finish()
 
-    def _get_key(self, key_id: str) -> Key:
-        key = keys.find(self.services.store.catalog.reader, key_id)
+    async def _get_key(self, key_id: str) -> Key:
+        key = await self.services.store.keys.find(key_id)
         if key is None:
             raise NotFound("There is no such key.")
         return key

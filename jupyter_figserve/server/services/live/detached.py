@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 from ....errors import Conflict, DeadlineExceeded, InvalidInput, OutputInvalid, SandboxUnavailable
-from ....model.detached import KIND, Detached
-from ....model.figures import Source, sha256_hex
+from ....model.detached import Detached
 from ....model.formats import get_format
 from ....model.live import LiveDeclaration, LiveFigureRecord, LiveRequest
 from ....sandbox.renderer import DrawOptions, RenderJob
@@ -112,19 +110,11 @@ class DetachedFunctions:
         if (fault := unfit(libraries, self._jobs.report.libraries)) is not None:
             raise Conflict(fault, code="version_mismatch")
         await self._try(declaration, data, libraries)
-        source = Source(KIND, sha256_hex(data), len(data), dict(libraries))
-        kept, store = Detached(record.id, source, declaration), self._store
-        writing = store.write(lambda c: detached.keep(c, store.blobs, store.limits, record, kept, data, store.clock()))
-        await asyncio.wrap_future(writing)
-        await asyncio.wrap_future(store.write_live([record.id]))
-        return kept
+        return await self._store.live.attach_function(record, declaration, data, libraries)
 
     async def remove(self, record: LiveFigureRecord) -> bool:
         """Forget the function: without a kernel there is its last good picture again; False when there was none."""
-        store = self._store
-        was_there = await asyncio.wrap_future(store.write(lambda c: detached.remove(c, record, store.clock())))
-        await asyncio.wrap_future(store.write_live([record.id]))
-        return was_there
+        return await self._store.live.remove_function(record)
 
     async def _try(self, declaration: LiveDeclaration, data: bytes, libraries: Mapping[str, str]) -> None:
         """Draw it once with its defaults; what has no default is opened, and that is all that can be tried."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -129,34 +127,31 @@ class StaleImageCache:
         pictures = list(self._unwritten.values())
         self._unwritten.clear()
         if pictures and self._store.read_only_because is None:
-            await asyncio.wrap_future(self._write(pictures, is_frozen=False))
+            await self._write(pictures, is_frozen=False)
 
     async def freeze(self, pictures: Sequence[CachedImage]) -> None:
         """Write these now, to stay whatever is drawn after them."""
-        await asyncio.wrap_future(self._write(pictures, is_frozen=True))
+        await self._write(pictures, is_frozen=True)
 
-    def _write(self, pictures: Sequence[CachedImage], *, is_frozen: bool) -> Future[None]:
-        blobs = self._store.blobs
-
-        def work(connection: Any) -> None:
-            for one in pictures:
-                part = one.payload.described()
-                row = LivePicture(
-                    live=one.live,
-                    key=one.key,
-                    mimetype=part.mimetype,
-                    digest=part.digest,
-                    size=part.size,
-                    width=part.width,
-                    height=part.height,
-                    dpi=part.dpi,
-                    alt=one.alt,
-                    drawn=one.drawn,
-                    is_frozen=is_frozen,
-                )
-                live.keep_picture(connection, blobs, row, one.payload)
-
-        return self._store.write(work)
+    async def _write(self, pictures: Sequence[CachedImage], *, is_frozen: bool) -> None:
+        images = []
+        for one in pictures:
+            part = one.payload.described()
+            row = LivePicture(
+                live=one.live,
+                key=one.key,
+                mimetype=part.mimetype,
+                digest=part.digest,
+                size=part.size,
+                width=part.width,
+                height=part.height,
+                dpi=part.dpi,
+                alt=one.alt,
+                drawn=one.drawn,
+                is_frozen=is_frozen,
+            )
+            images.append((row, one.payload))
+        await self._store.live.keep_images(images)
 
     def _write_soon(self) -> None:
         self._timer = None

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ....model.figures import Identity, new_id
 from ....model.live import LiveDeclaration, LiveFigureRecord
-from ....store.catalog import live_figures, sessions
+from ....store.catalog import live_figures
 from ....store.store import Store
 from .call_queue import LiveBackend
 
@@ -123,7 +121,7 @@ class LiveRegistry:
         if notebook:
             return notebook
         # A kernel that outlived its server is no session of Jupyter's any more, but was one of ours.
-        session = sessions.find(self._store.catalog.reader, kernel)
+        session = await self._store.sessions.find(kernel)
         return session.notebook if session else ""
 
     def _identity(self, owner: str, kernel: str, notebook: str, name: str) -> Identity:
@@ -145,14 +143,9 @@ class LiveRegistry:
 
         new = [pair for pair in zip(identities, declared, strict=True) if not is_same(*pair)]
 
-        def work(connection: Any) -> dict[Identity, LiveFigureRecord]:
-            return {one: live_figures.offer(connection, one, kernel, declaration, now) for one, declaration in new}
-
         entered: dict[Identity, LiveFigureRecord] = {}
         if new and self._store.read_only_because is None:
-            entered = await asyncio.wrap_future(self._store.write(work))
-            # Not waited for: what a kill leaves unwritten is written at the next start.
-            self._store.write_live([record.id for record in entered.values()])
+            entered = await self._store.live.record_offers(kernel, dict(new))
         elif new:
             # Until the store can be written again, they have an id of this server's life.
             entered = {one: LiveFigureRecord(new_id(), one, declaration, now, now) for one, declaration in new}

@@ -7,13 +7,11 @@ minute, which kernels are still there.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import logging
 import os
 from collections.abc import Callable
-from concurrent.futures import Future
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +22,6 @@ from tornado.ioloop import IOLoop, PeriodicCallback
 from ....model.keys import KERNEL_SCOPES, Key, new_key
 from ....model.links import hash_secret
 from ....model.sessions import Session
-from ....store.catalog import keys, sessions
 from ....store.store import Store
 from .directories import SessionDirectories
 
@@ -129,7 +126,7 @@ class KernelTracker:
         if self._store.read_only_because is not None:
             return notebook
         if before and notebook and before != notebook and not await self._exists(before):
-            await asyncio.wrap_future(self._store.follow_rename(self._owner, self._scope, before, notebook))
+            await self._store.rename_notebook(self._owner, self._scope, before, notebook)
         if before != notebook:
             await self._note_session(kernel, notebook)
         return notebook
@@ -153,39 +150,28 @@ class KernelTracker:
         here = sorted(alive & self._notebooks.keys())
         await self.follow_all()
 
-        def prolong(connection: Any) -> None:
-            sessions.keep_alive(connection, here, now)
-            for kernel in here:
-                keys.prolong(connection, kernel, now + KERNEL_KEY_TTL)
-
         if here:
-            await asyncio.wrap_future(self._store.write(prolong))
+            await self._store.sessions.keep_alive(here, now, KERNEL_KEY_TTL)
 
     async def _start_kernel(self, *args: Any, **kwargs: Any) -> str:
         assert self._start is not None
         key, text = self._make_key()
         directory = None if self._is_through_gateway else self._directories.make("plots")
         if key is not None:
-            await asyncio.wrap_future(self._store.write(lambda connection: keys.add(connection, key)))
+            await self._store.keys.add(key)
         kwargs["env"] = self._environment(kwargs.get("env"), text, directory)
         try:
             kernel: str = await ensure_async(self._start(*args, **kwargs))
         except BaseException:
             if key is not None:
-                self._store.write(lambda connection: keys.remove(connection, key.id))
+                self._store.keys.discard(key.id)
             self._directories.discard(directory)
             raise
         self._notebooks[kernel] = ""
         self._directories.bind(directory, kernel)
         self._watch(kernel)
         if key is not None:
-            session = self._session(kernel, "")
-
-            def bind(connection: Any) -> None:
-                keys.bind(connection, key.id, kernel)
-                sessions.note(connection, session)
-
-            await asyncio.wrap_future(self._store.write(bind))
+            await self._store.sessions.record(self._session(kernel, ""), key.id)
         # Jupyter enters its own session, with the notebook's path, right after this.
         IOLoop.current().spawn_callback(self._tell_start, kernel)
         return kernel
@@ -254,8 +240,7 @@ class KernelTracker:
         return bool(await ensure_async(manager.file_exists(path)))
 
     async def _note_session(self, kernel: str, notebook: str) -> None:
-        session = self._session(kernel, notebook)
-        await asyncio.wrap_future(self._store.write(lambda connection: sessions.note(connection, session)))
+        await self._store.sessions.record(self._session(kernel, notebook))
 
     def _session(self, kernel: str, notebook: str) -> Session:
         now = self._store.clock()
@@ -269,13 +254,7 @@ class KernelTracker:
             hear(kernel, notebook or "")
         if self._store.read_only_because is not None:
             return
-        now = self._store.clock()
-
-        def end(connection: Any) -> None:
-            keys.remove_of_kernel(connection, kernel)
-            sessions.end(connection, kernel, now)
-
-        self._store.write(end).add_done_callback(_log_failure)
+        self._store.sessions.record_end(kernel, self._store.clock())
 
     def _listen(self) -> None:
         events = self._app.event_logger
@@ -299,9 +278,4 @@ class KernelTracker:
             for kernel, notebook in self._notebooks.items():
                 if notebook == old or notebook.startswith(old + "/"):
                     self._notebooks[kernel] = new + notebook[len(old) :]
-            await asyncio.wrap_future(self._store.follow_rename(self._owner, self._scope, old, new))
-
-
-def _log_failure(future: Future[None]) -> None:
-    if not future.cancelled() and (error := future.exception()) is not None:
-        logger.warning("The end of a kernel could not be noted: %s", error)
+            await self._store.rename_notebook(self._owner, self._scope, old, new)
