@@ -115,6 +115,12 @@ class Version:
         return next((r for r in self.representations if r.mimetype == row.mimetype), None)
 
     @property
+    def inline_image(self) -> Representation | None:
+        """The image for an ``<img>``: the main representation, else another one, else the thumbnail."""
+        parts = (*self.representations, self.thumbnail)
+        return next((part for part in parts if part is not None and part.format.is_inline), None)
+
+    @property
     def sharp(self) -> Representation | None:
         """The SVG that shows a PNG's picture in any resolution, for dense screens; None without a light one."""
         main, drawn = self.representations[0], self.find_representation(FORMATS["svg"])

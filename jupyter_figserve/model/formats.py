@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from ..errors import UnsupportedType
 
+CSS_DPI = 96
+"""CSS pixels to the inch: the unit of a vector image's size. Source: CSS Values and Units, section 6.2."""
+
 
 @dataclass(frozen=True)
 class Format:
@@ -22,7 +25,9 @@ class Format:
     is_text
         Served with ``charset=utf-8``.
     is_vector
-        Sizes are pixels at 96 to the inch instead of pixels at a dpi.
+        Sizes are CSS pixels (``CSS_DPI`` to the inch) instead of pixels at a dpi.
+    is_inline
+        Browsers show it in an ``<img>``.
     magic
         Byte strings of which one stands at the start; empty when ``looks_like`` decides by the text.
     """
@@ -31,6 +36,7 @@ class Format:
     mimetype: str
     is_text: bool = False
     is_vector: bool = False
+    is_inline: bool = False
     magic: tuple[bytes, ...] = ()
 
     @property
@@ -45,16 +51,17 @@ class Format:
 FORMATS: dict[str, Format] = {
     row.name: row
     for row in (
-        Format("png", "image/png", magic=(b"\x89PNG\r\n\x1a\n",)),
-        Format("svg", "image/svg+xml", is_text=True, is_vector=True),
+        Format("png", "image/png", is_inline=True, magic=(b"\x89PNG\r\n\x1a\n",)),
+        Format("svg", "image/svg+xml", is_text=True, is_vector=True, is_inline=True),
         Format("pdf", "application/pdf", is_vector=True, magic=(b"%PDF-",)),
-        Format("jpg", "image/jpeg", magic=(b"\xff\xd8\xff",)),
-        Format("webp", "image/webp", magic=(b"RIFF",)),
+        Format("jpg", "image/jpeg", is_inline=True, magic=(b"\xff\xd8\xff",)),
+        Format("webp", "image/webp", is_inline=True, magic=(b"RIFF",)),
         Format("eps", "application/postscript", is_vector=True, magic=(b"%!PS",)),
         Format("svgz", "image/svg+xml-compressed", is_vector=True, magic=(b"\x1f\x8b",)),
         Format("html", "text/html", is_text=True),
     )
 }
+INLINE_FORMATS = tuple(row for row in FORMATS.values() if row.is_inline)
 _ALIASES = {"jpeg": "jpg", "htm": "html"}
 _BY_MIMETYPE = {row.mimetype: row for row in FORMATS.values()} | {
     "image/jpg": FORMATS["jpg"],

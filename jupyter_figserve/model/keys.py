@@ -6,16 +6,26 @@ import hmac
 import re
 import secrets
 from dataclasses import dataclass
+from enum import StrEnum
 
 from ..errors import InvalidInput
 from .links import _random_id, hash_secret
 
-SCOPES = ("read", "publish", "render", "admin")
+
+class Scope(StrEnum):
+    """A right that a key can have."""
+
+    READ = "read"
+    PUBLISH = "publish"
+    RENDER = "render"
+    ADMIN = "admin"
 
 
-KERNEL_SCOPES = frozenset({"read", "publish", "render"})
-
-
+SCOPES = tuple(Scope)
+READ, PUBLISH, RENDER, ADMIN = ((scope,) for scope in Scope)
+"""Requirements of a request: a caller needs one of the scopes."""
+READ_OR_PUBLISH = (Scope.READ, Scope.PUBLISH)
+KERNEL_SCOPES = frozenset({Scope.READ, Scope.PUBLISH, Scope.RENDER})
 _KEY = re.compile(r"fsk_([a-z0-9]{8})_([A-Za-z0-9_-]{43})")
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import FigServeError, InvalidInput, OutputInvalid, UnsupportedType
 from ..model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage
-from ..model.formats import FORMATS, Format, find_format_of_bytes, get_format, get_format_of_mimetype
+from ..model.formats import CSS_DPI, FORMATS, Format, find_format_of_bytes, get_format, get_format_of_mimetype
 from .describe import describe, describe_figure, one_line
 from .images import (
     PNG,
@@ -43,7 +43,6 @@ _ACCEPTED = (
     "a matplotlib figure, Axes or artist, a seaborn, plotnine or pandas plot, a Pillow image, image bytes,"
     " or an object with an image or HTML representation (Plotly, Altair, Bokeh)"
 )
-_VECTOR_DPI = 96
 # Any fixed text makes the ids in an SVG the same in every run.
 _HASH_SALT = "jupyter_figserve"
 _EPS_DATE = re.compile(rb"^%%CreationDate:.*\n", re.MULTILINE)
@@ -187,7 +186,7 @@ def _saved_payload(figure: Figure, row: Format, options: Mapping[str, Any]) -> E
     if row.name == "svgz":
         return svgz_payload(_saved_payload(figure, FORMATS["svg"], options))
     if row.is_vector:
-        check_pixels(*(side * _VECTOR_DPI for side in figure.get_size_inches()))
+        check_pixels(*(side * CSS_DPI for side in figure.get_size_inches()))
     buffer = io.BytesIO()
     with _own_canvas(figure) as canvas, _rc({"svg.hashsalt": matplotlib.rcParams["svg.hashsalt"] or _HASH_SALT}):
         figure.savefig(buffer, format=row.name, **options, **_UNDATED.get(row.name, {}))

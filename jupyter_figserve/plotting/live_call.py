@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CodeFailed, InvalidInput, NoFigure, UnsupportedType
 from ..model.figures import EncodedImage
-from ..model.formats import FORMATS, Format, get_format, get_format_of_mimetype
+from ..model.formats import CSS_DPI, FORMATS, Format, get_format, get_format_of_mimetype
 from .isolation import isolated_call
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from .resolve import ResolvedFigure
     from .signatures import Signature
 
-_VECTOR_DPI = 96
 _MESSAGE_LENGTH = 500
 _TRACEBACK_LENGTH = 20_000
 
@@ -126,7 +125,7 @@ def _encode(result: Any, row: Format, wish: Wish) -> tuple[EncodedFigure, int]:
 @contextlib.contextmanager
 def _temporary_size(found: ResolvedFigure, row: Format, wish: Wish) -> Iterator[float | None]:
     """The figure in the size wished for, its proportions kept where one side is; and the dpi to draw it with."""
-    figure, dpi = found.figure, _VECTOR_DPI if row.is_vector else wish.dpi or found.dpi
+    figure, dpi = found.figure, CSS_DPI if row.is_vector else wish.dpi or found.dpi
     before = tuple(figure.get_size_inches())
     width = wish.width / dpi if wish.width else None
     height = wish.height / dpi if wish.height else None

@@ -16,14 +16,13 @@ from typing import Any
 
 from ..errors import OutputInvalid, UnsupportedType
 from ..model.figures import EncodedImage
-from ..model.formats import FORMATS, Format, get_format
+from ..model.formats import CSS_DPI, FORMATS, Format, get_format
 from .images import PNG, image_payload, is_raster, open_image, payload_of, svgz_payload
 
 HTML = FORMATS["html"]
 DEFAULT_FORMATS = (PNG,)
 """What a caller asks who has not said anything: objects without a PNG then give what they have."""
 
-_CSS_DPI = 96
 # In the order of preference: pictures before markup, and what keeps every pixel before what does not.
 _METHODS = {
     "png": "_repr_png_",
@@ -60,7 +59,7 @@ def find_payloads(obj: object, rows: Rows, dpi: float | None) -> Payloads | None
 
 
 def _plotly_payloads(figure: Any, rows: Rows, dpi: float | None) -> Payloads:
-    scale = None if dpi is None else dpi / _CSS_DPI
+    scale = None if dpi is None else dpi / CSS_DPI
 
     def draw(row: Format) -> bytes:
         if row is HTML:

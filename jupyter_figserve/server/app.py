@@ -55,7 +55,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
     app_name = "FigServe"
     version = __version__
 
-    services: AppContext
+    context: AppContext
     _timer: PeriodicCallback | None = None
     _wrong_setting: TraitError | None = None
 
@@ -84,15 +84,15 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         super().initialize()  # type: ignore[no-untyped-call]
 
     def initialize_settings(self) -> None:
-        self.services = self._make_services()
-        self.settings["figserve"] = self.services
-        self.services.directories.open()
+        self.context = self._make_services()
+        self.settings["figserve"] = self.context
+        self.context.directories.open()
         self._connect()
-        self.services.capture.open()
-        self.services.kernels.open()
+        self.context.capture.open()
+        self.context.kernels.open()
         self._timer = PeriodicCallback(self._clean, _CLEAN_MILLISECONDS)
         self._timer.start()
-        jobs = self.services.drawing.queue
+        jobs = self.context.rendering.queue
         IOLoop.current().add_callback(jobs.probe)
         if self._is_render_only:
             # Nobody comes here for anything else; elsewhere the sandbox starts with the first who needs it.
@@ -104,16 +104,16 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
     async def stop_extension(self) -> None:
         if self._timer is not None:
             self._timer.stop()
-        self.services.kernels.close()
-        self.services.capture.close()
-        self.services.directories.close()
-        self.services.boards.close()
-        self.services.events.close()
-        await self.services.preserving.close()
-        await self.services.drawing.queue.close()
-        await self.services.views.flush()
-        await self.services.live.close()
-        self.services.store.close()
+        self.context.kernels.close()
+        self.context.capture.close()
+        self.context.directories.close()
+        self.context.dashboards.close()
+        self.context.events.close()
+        await self.context.svg_archiver.close()
+        await self.context.rendering.queue.close()
+        await self.context.view_counter.flush()
+        await self.context.live.close()
+        self.context.store.close()
 
     @property
     def _is_render_only(self) -> bool:
@@ -141,11 +141,11 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         detached = DetachedFunctions(store, drawing.queue, self.live_timeout)
         secrets = read_secrets(store.directory)
         return AppContext(
-            settings=settings,
+            config=settings,
             store=store,
-            urls=urls,
-            gate=Authenticator(store, self.owner, guesses),
-            guesses=guesses,
+            addresses=urls,
+            authenticator=Authenticator(store, self.owner, guesses),
+            failed_attempts=guesses,
             kernels=kernels,
             directories=directories,
             capture=capture,
@@ -153,15 +153,15 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             events=EventBroker(store),
             live=self._make_live(store, kernels, detached),
             detached=detached,
-            live_rate=RateLimiter(self.live_link_rate, "This link was used too often", "live_link_rate"),
-            shared=LinkResolver(store, blobs),
-            views=ViewCounter(store),
-            frames=FrameUrlSigner(secrets),
+            live_limiter=RateLimiter(self.live_link_rate, "This link was used too often", "live_link_rate"),
+            links=LinkResolver(store, blobs),
+            view_counter=ViewCounter(store),
+            frame_signer=FrameUrlSigner(secrets),
             templates=make_templates(),
-            drawing=drawing,
-            preserving=SvgArchiver(store, drawing, self.preserve_bytes, is_on=self.preserve_svg),
-            url_signer=QuerySigner(secrets),
-            render_rate=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
+            rendering=drawing,
+            svg_archiver=SvgArchiver(store, drawing, self.preserve_bytes, is_on=self.preserve_svg),
+            query_signer=QuerySigner(secrets),
+            render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
 
     def _make_capture(self, directories: SessionDirectories, store: Store) -> Capture:
@@ -188,29 +188,29 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
 
     def _connect(self) -> None:
         """What happens to kernels happens to their pictures, and is told to whoever listens."""
-        services, owner = self.services, self.owner
+        context, owner = self.context, self.owner
 
         def tell(kind: str, kernel: str, notebook: str) -> None:
-            services.events.announce(owner, kind, {"session": kernel, "notebook": notebook or None})
+            context.events.announce(owner, kind, {"session": kernel, "notebook": notebook or None})
 
         def tell_live(kind: str, kernel: str, record: LiveFigureRecord) -> None:
             data = {"live": record.id, "session": kernel, "name": record.name}
-            services.events.announce(record.owner, kind, data | {"notebook": record.identity.notebook or None})
+            context.events.announce(record.owner, kind, data | {"notebook": record.identity.notebook or None})
 
-        services.live.offers.tell = tell_live
+        context.live.offers.tell = tell_live
         if self.live_keeps_kernel:
-            services.live.on_call.append(services.kernels.note_activity)
-        services.kernels.on_start.append(lambda kernel, notebook: tell(SESSION_STARTED, kernel, notebook))
-        services.kernels.on_restart.append(services.capture.renew)
-        services.kernels.on_sweep.append(services.capture.sweep)
-        services.kernels.on_restart.append(services.live.end)
-        services.kernels.on_end.append(lambda kernel, notebook: services.live.end(kernel))
-        services.kernels.on_end.append(lambda kernel, notebook: services.capture.end(kernel))
-        services.kernels.on_end.append(lambda kernel, notebook: tell(SESSION_ENDED, kernel, notebook))
+            context.live.on_call.append(context.kernels.note_activity)
+        context.kernels.on_start.append(lambda kernel, notebook: tell(SESSION_STARTED, kernel, notebook))
+        context.kernels.on_restart.append(context.capture.renew)
+        context.kernels.on_sweep.append(context.capture.sweep)
+        context.kernels.on_restart.append(context.live.end)
+        context.kernels.on_end.append(lambda kernel, notebook: context.live.end(kernel))
+        context.kernels.on_end.append(lambda kernel, notebook: context.capture.end(kernel))
+        context.kernels.on_end.append(lambda kernel, notebook: tell(SESSION_ENDED, kernel, notebook))
 
     def _tell_captured(self, kernel: str, news: list[CapturedImage]) -> None:
         for one in news:
-            self.services.events.announce(self.owner, PLOT_CAPTURED, {"session": kernel, "path": one.path})
+            self.context.events.announce(self.owner, PLOT_CAPTURED, {"session": kernel, "path": one.path})
 
     def _make_settings(self) -> HandlerConfig:
         assert self.serverapp is not None
@@ -237,9 +237,9 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
 
     async def _clean(self) -> None:
         """Now and then; what went is logged, and a failure too, but the server goes on."""
-        await asyncio.to_thread(self.services.directories.sweep)
-        if self.services.store.read_only_because is not None:
+        await asyncio.to_thread(self.context.directories.sweep)
+        if self.context.store.read_only_because is not None:
             return
-        cleaned = await asyncio.wrap_future(self.services.store.clean())
+        cleaned = await asyncio.wrap_future(self.context.store.clean())
         if cleaned:
             self.log.info("figserve cleaned up: %s.", cleaned)

@@ -192,6 +192,23 @@ def test_find_representation():
 
 
 @pytest.mark.parametrize(
+    ("mimetypes", "thumbnail", "shown"),
+    [
+        (["image/svg+xml", "image/png"], True, "image/svg+xml"),
+        (["application/pdf", "image/jpeg"], True, "image/jpeg"),
+        (["text/html"], True, "thumbnail"),
+        (["text/html"], False, None),
+    ],
+)
+def test_image_for_an_img_element(mimetypes: list[str], thumbnail: bool, shown: str | None):
+    """The main representation comes first, then the others, then the thumbnail; some figures have none of these."""
+    parts = tuple(Representation(mimetype, mimetype, 1) for mimetype in mimetypes)
+    small = Representation("image/png", "thumbnail", 1) if thumbnail else None
+    image = _version(representations=parts, thumbnail=small).inline_image
+    assert (image and image.digest) == shown
+
+
+@pytest.mark.parametrize(
     ("drawn", "is_sharp"),
     [
         (Representation("image/svg+xml", "s", 90, 614, 461), True),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from jupyter_figserve.errors import UnsupportedType
 from jupyter_figserve.model.formats import (
     FORMATS,
+    INLINE_FORMATS,
     find_format_of_bytes,
     get_format,
     get_format_of_mimetype,
@@ -43,6 +44,11 @@ def test_bytes_look_like_their_own_format_and_no_other(name: str):
     """The first bytes decide, so no file passes as two formats."""
     assert [row.name for row in FORMATS.values() if looks_like(row, SAMPLES[name])] == [name]
     assert find_format_of_bytes(SAMPLES[name]) is FORMATS[name]
+
+
+def test_formats_for_img_elements():
+    """These are the formats that every browser shows in an ``<img>``, the preferred one first."""
+    assert [row.name for row in INLINE_FORMATS] == ["png", "svg", "jpg", "webp"]
 
 
 @pytest.mark.parametrize("alias", [("jpeg", "jpg"), ("htm", "html"), ("png", "png")])

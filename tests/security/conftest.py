@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server.conftest import browser, clock, figserve, http, owner, renderer, services, stranger  # noqa: F401
+from tests.server.conftest import browser, clock, context, figserve, http, owner, renderer, stranger  # noqa: F401
 
 from .actors import Listener, listening
 

@@ -204,8 +204,8 @@ def figserve(jp_serverapp) -> FigServe:
 
 
 @pytest.fixture
-def services(figserve: FigServe) -> AppContext:
-    return figserve.services
+def context(figserve: FigServe) -> AppContext:
+    return figserve.context
 
 
 class Clock:
@@ -222,9 +222,9 @@ class Clock:
 
 
 @pytest.fixture
-def clock(services: AppContext) -> Clock:
+def clock(context: AppContext) -> Clock:
     """The store's clock, which stands still until it is moved."""
-    services.store.clock = clock = Clock()
+    context.store.clock = clock = Clock()
     return clock
 
 
@@ -232,14 +232,14 @@ MakeKey = Callable[..., Awaitable[str]]
 
 
 @pytest.fixture
-def make_key(services: AppContext) -> MakeKey:
+def make_key(context: AppContext) -> MakeKey:
     """``await make_key("read")`` is the text of a key; ``owner``, ``expires`` and ``kernel`` may be told."""
 
     async def make(*scopes: str, **fields: Any) -> str:
         key_id, secret, text = new_key()
-        row: dict[str, Any] = {"owner": services.settings.owner, "created": services.store.clock()} | fields
+        row: dict[str, Any] = {"owner": context.config.owner, "created": context.store.clock()} | fields
         key = Key(key_id, hash_secret(secret), scopes=frozenset(scopes), **row)
-        await asyncio.wrap_future(services.store.write(lambda connection: keys.add(connection, key)))
+        await asyncio.wrap_future(context.store.write(lambda connection: keys.add(connection, key)))
         return text
 
     return make

@@ -99,15 +99,15 @@ def showing(data: bytes, display_id: str | None = None, mimetype: str = "image/p
 class MadeSession:
     """A session without a kernel: its directory and its captured pictures are filled by the test."""
 
-    def __init__(self, services: AppContext, session_id: str) -> None:
+    def __init__(self, context: AppContext, session_id: str) -> None:
         self.id = session_id
-        self._services = services
-        directory, captured = (services.directories.make(kind) for kind in ("plots", "captured"))
+        self._services = context
+        directory, captured = (context.directories.make(kind) for kind in ("plots", "captured"))
         assert directory is not None
         assert captured is not None
         self.directory, self.ring = directory, CaptureBuffer(captured, Quota(10, 1_000_000))
-        services.directories.bind(directory, session_id)
-        services.capture._taps[session_id] = IopubSubscription(session_id, self.ring, services.capture)
+        context.directories.bind(directory, session_id)
+        context.capture._taps[session_id] = IopubSubscription(session_id, self.ring, context.capture)
 
     def show(self, data: bytes, cell: int = 1, format: str = "png", display_id: str | None = None) -> str:
         """Capture a picture of a cell; its path."""
@@ -125,12 +125,12 @@ class MadeSession:
 
 
 async def make_session(
-    services: AppContext, session_id: str = "a-session", *, owner: str | None = None, notebook: str = ""
+    context: AppContext, session_id: str = "a-session", *, owner: str | None = None, notebook: str = ""
 ) -> MadeSession:
-    now = services.store.clock()
-    row = sessions.Session(session_id, owner or services.settings.owner, "", notebook, now, now)
-    await asyncio.wrap_future(services.store.write(lambda connection: sessions.note(connection, row)))
-    return MadeSession(services, session_id)
+    now = context.store.clock()
+    row = sessions.Session(session_id, owner or context.config.owner, "", notebook, now, now)
+    await asyncio.wrap_future(context.store.write(lambda connection: sessions.note(connection, row)))
+    return MadeSession(context, session_id)
 
 
 class FakeKernel:
@@ -163,9 +163,9 @@ class FakeKernel:
         """Nobody waits."""
 
 
-async def offer_live(services) -> str:
+async def offer_live(context) -> str:
     """The lasting id of a live figure that a kernel offered which is gone."""
-    identity = Identity(services.settings.owner, "", "", "k1", "animal")
-    now = services.store.clock()
-    offering = services.store.write(lambda c: live_figures.offer(c, identity, "k1", LiveDeclaration("animal"), now))
+    identity = Identity(context.config.owner, "", "", "k1", "animal")
+    now = context.store.clock()
+    offering = context.store.write(lambda c: live_figures.offer(c, identity, "k1", LiveDeclaration("animal"), now))
     return (await asyncio.wrap_future(offering)).id

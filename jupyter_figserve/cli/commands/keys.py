@@ -15,7 +15,6 @@ from ..server_selection import SelectedServer, find_target, server_options
 if TYPE_CHECKING:
     from ...kernel.client.client import FigServeClient
 
-SCOPES = ("read", "publish", "render", "admin")
 _ID = re.compile(r"[a-z0-9]{8}")
 _MOST = 1_000
 HOW_TO_LOG_IN = (
@@ -26,6 +25,8 @@ HOW_TO_LOG_IN = (
 
 
 def _create_options(parser: argparse.ArgumentParser) -> None:
+    from ...model.keys import SCOPES
+
     parser.add_argument(
         "--scopes",
         type=_scopes,
@@ -43,6 +44,8 @@ def _create_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _scopes(text: str) -> list[str]:
+    from ...model.keys import SCOPES
+
     found = [scope.strip() for scope in text.split(",") if scope.strip()]
     unknown = [scope for scope in found if scope not in SCOPES]
     if unknown or not found:

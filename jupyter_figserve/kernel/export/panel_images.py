@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import CodeFailed, FigServeError, OutputInvalid, UnsupportedType
 from ...model.figures import EncodedImage
-from ...model.formats import get_format
+from ...model.formats import CSS_DPI, get_format
 from ..dashboards.panels import LaidOutPanel
 from ..figures.captured_plot import CapturedPlot
 from ..figures.display import SHOWN_FORMATS, close_if_inline
@@ -20,7 +20,6 @@ SCREEN_DPI = 192
 """Two pixels for each of CSS."""
 SVG_LIMIT = 150_000
 """Bytes from which on a picture is rather PNG."""
-_CSS_DPI = 96
 _LOOK_SECONDS = 0.2
 """Between two looks at whether somebody has interrupted."""
 _ERRORS = {"UnsupportedType": UnsupportedType}
@@ -96,7 +95,7 @@ def shown_size(picture: EncodedImage) -> tuple[int, int] | None:
     if not picture.width or not picture.height:
         return None
     is_dense = picture.mimetype == "image/png" and picture.dpi == SCREEN_DPI
-    scale = _CSS_DPI / SCREEN_DPI if is_dense else 1
+    scale = CSS_DPI / SCREEN_DPI if is_dense else 1
     return round(picture.width * scale), round(picture.height * scale)
 
 
@@ -150,7 +149,7 @@ def _published(item: Published, forms: Forms) -> EncodedImage:
 def _still(item: Published | CapturedPlot) -> EncodedImage:
     picture = item.still()
     if picture is None:
-        raise OutputInvalid("It has no picture to show here; see its own page.")
+        raise OutputInvalid("This figure has no image to show here. Open its page instead.")
     return picture
 
 

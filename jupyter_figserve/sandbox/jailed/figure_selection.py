@@ -7,12 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from ...errors import FigServeError, NoFigure, OutputInvalid
-from ...model.formats import get_format
+from ...model.formats import CSS_DPI, get_format
 from ...plotting.resolve import ResolvedFigure, find_figure
 from .pyplot_hooks import ledger
 
 ALL = "all"
-_CSS_DPI = 96
 
 
 def select_figures(value: Any, names: dict[str, Any], figure: int | str | None) -> list[Any]:
@@ -56,7 +55,7 @@ def resize(found: ResolvedFigure, options: dict[str, Any]) -> ResolvedFigure:
     if width is None and height is None:
         return found
     figure = found.figure
-    scale = float(_CSS_DPI) if get_format(options["format"]).is_vector else float(dpi or found.dpi)
+    scale = float(CSS_DPI) if get_format(options["format"]).is_vector else float(dpi or found.dpi)
     own_width, own_height = figure.get_size_inches()
     width = width or max(1, round(height * own_width / own_height))
     height = height or max(1, round(width * own_height / own_width))

@@ -78,11 +78,11 @@ class HandlerConfig:
 
 @dataclass(frozen=True)
 class AppContext:
-    settings: HandlerConfig
+    config: HandlerConfig
     store: Store
-    urls: ServerAddresses
-    gate: Authenticator
-    guesses: FailedAttempts
+    addresses: ServerAddresses
+    authenticator: Authenticator
+    failed_attempts: FailedAttempts
     kernels: KernelTracker
     directories: SessionDirectories
     capture: Capture
@@ -90,19 +90,19 @@ class AppContext:
     events: EventBroker
     live: LiveService
     detached: DetachedFunctions
-    live_rate: RateLimiter
-    shared: LinkResolver
-    views: ViewCounter
-    frames: FrameUrlSigner
+    live_limiter: RateLimiter
+    links: LinkResolver
+    view_counter: ViewCounter
+    frame_signer: FrameUrlSigner
     templates: Environment
-    drawing: RenderService
-    preserving: SvgArchiver
-    url_signer: QuerySigner
-    render_rate: RateLimiter
+    rendering: RenderService
+    svg_archiver: SvgArchiver
+    query_signer: QuerySigner
+    render_limiter: RateLimiter
     known_hosts: set[str] = field(default_factory=set)
 
     @cached_property
-    def boards(self) -> DashboardWatchers:
+    def dashboards(self) -> DashboardWatchers:
         """Who looks at dashboards; made when the first does."""
         from ..services.dashboards.watch import DashboardWatchers
 

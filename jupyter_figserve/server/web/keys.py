@@ -6,14 +6,13 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ...errors import Forbidden, NotFound
-from ...model.keys import Key, check_scopes, new_key
+from ...model.keys import ADMIN, Key, check_scopes, new_key
 from ...model.links import check_label, hash_secret
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
 from ...model.times import parse_expiry
 from .http import json_views
 from .http.private_handler import AuthenticatedHandler
 
-ADMIN = ("admin",)
 _DEFAULT_LIFE = "90d"
 
 
@@ -25,9 +24,9 @@ class KeysHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        limit = min(self.integer("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
-        found = await self.services.store.keys.list(limit=limit)
-        self.answer({"keys": [json_views.key(key) for key in found], "next": None})
+        limit = min(self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
+        found = await self.context.store.keys.list(limit=limit)
+        self.write_json({"keys": [json_views.key(key) for key in found], "next": None})
 
     head = get
 
@@ -35,21 +34,21 @@ class KeysHandler(AuthenticatedHandler):
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
         """The answer is the only time that the key is shown."""
-        if not self.caller.is_login:
+        if not self.principal.is_login:
             raise Forbidden("A key cannot make keys; log in to make one.", code="keys_make_no_keys")
-        body, now = self.json_body(("scopes", "label", "expires")), self.services.store.clock()
+        body, now = self.json_body(("scopes", "label", "expires")), self.context.store.clock()
         key_id, secret, text = new_key()
         key = Key(
             id=key_id,
             secret_hash=hash_secret(secret),
-            owner=self.caller.owner,
+            owner=self.principal.owner,
             scopes=check_scopes(body.get("scopes")),
             created=now,
             expires=parse_expiry(_DEFAULT_LIFE if body.get("expires") is None else body["expires"], now),
             label=check_label(body.get("label")),
         )
-        await self.services.store.keys.add(key)
-        self.answer(json_views.key(key) | {"key": text}, 201)
+        await self.context.store.keys.add(key)
+        self.write_json(json_views.key(key) | {"key": text}, 201)
 
 
 class KeyHandler(AuthenticatedHandler):
@@ -60,7 +59,7 @@ class KeyHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, key_id: str) -> None:
-        self.answer(json_views.key(await self._get_key(key_id)))
+        self.write_json(json_views.key(await self._get_key(key_id)))
 
     head = get
 
@@ -68,12 +67,12 @@ class KeyHandler(AuthenticatedHandler):
     @authorized(action="write", resource="figserve")
     async def delete(self, key_id: str) -> None:
         key = await self._get_key(key_id)
-        await self.services.store.keys.remove(key.id)
+        await self.context.store.keys.remove(key.id)
         self.set_status(204)
         self.finish()
 
     async def _get_key(self, key_id: str) -> Key:
-        key = await self.services.store.keys.find(key_id)
+        key = await self.context.store.keys.find(key_id)
         if key is None:
             raise NotFound("There is no such key.")
         return key

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tornado.httputil import HTTPHeaders
 
 from ....errors import Forbidden, Unauthorized
-from ....model.keys import SCOPES, Key, split_key
+from ....model.keys import SCOPES, Key, Scope, split_key
 from ....store.catalog import keys
 from ....store.store import Store
 from .rate_limits import RateLimiter
@@ -37,7 +37,7 @@ class Principal:
         return self.key is None
 
     def may_see(self, owner: str) -> bool:
-        return owner == self.owner or "admin" in self.scopes
+        return owner == self.owner or Scope.ADMIN in self.scopes
 
     def check(self, allowed: Iterable[str]) -> None:
         """See that one of the scopes ``allowed`` is there.

@@ -17,9 +17,6 @@ from ....model.parameters import Parameters
 from ...web.context import AppContext
 from ..live.registry import LiveTarget
 
-_SHOWN = ("png", "svg", "jpg", "webp")
-"""What an ``<img>`` can show."""
-
 
 @dataclass(frozen=True)
 class ResolvedPanel:
@@ -74,12 +71,8 @@ class ResolvedPanel:
 
     @property
     def part(self) -> Representation | None:
-        """Of a figure, what an ``<img>`` can show: the main representation, else another, else the thumbnail."""
-        if self.figure is None:
-            return None
-        version = self.figure.version
-        shown = (*version.representations, version.thumbnail)
-        return next((part for part in shown if part is not None and part.format.name in _SHOWN), None)
+        """Of a figure, the image for an ``<img>``."""
+        return None if self.figure is None else self.figure.version.inline_image
 
     @property
     def width(self) -> int | None:
@@ -137,16 +130,16 @@ class ResolvedDashboard:
             return shared_controls(replace(self.record.layout, controls=None), parameters)
 
 
-def resolve_dashboard(services: AppContext, record: DashboardRecord) -> ResolvedDashboard:
+def resolve_dashboard(context: AppContext, record: DashboardRecord) -> ResolvedDashboard:
     """The dashboard with what its panels show now."""
     rows = [
-        tuple(_find_place(services, record.owner, f"{number}-{column}", panel) for column, panel in enumerate(row, 1))
+        tuple(_find_place(context, record.owner, f"{number}-{column}", panel) for column, panel in enumerate(row, 1))
         for number, row in enumerate(record.layout.rows, 1)
     ]
     return ResolvedDashboard(record, tuple(rows))
 
 
-def validate_layout(services: AppContext, layout: Layout, owner: str) -> Layout:
+def validate_layout(context: AppContext, layout: Layout, owner: str) -> Layout:
     """See that all that a layout shows is there and its owner's, and that its values and controls suit that.
 
     Raises
@@ -159,7 +152,7 @@ def validate_layout(services: AppContext, layout: Layout, owner: str) -> Layout:
         checked = []
         for column, panel in enumerate(row, 1):
             name = f"{number}-{column}"
-            place = _find_place(services, owner, name, panel)
+            place = _find_place(context, owner, name, panel)
             _check_found(place)
             if place.target is not None:
                 panel = _with_checked_values(name, panel, place.target)
@@ -171,25 +164,25 @@ def validate_layout(services: AppContext, layout: Layout, owner: str) -> Layout:
     return done
 
 
-def _find_place(services: AppContext, owner: str, name: str, panel: PanelSpec) -> ResolvedPanel:
+def _find_place(context: AppContext, owner: str, name: str, panel: PanelSpec) -> ResolvedPanel:
     """Another owner's figure is as unknown as one that is not there, an admin's wishes notwithstanding."""
     if panel.kind == FIGURE:
-        figure = services.store.find_figure(panel.target, panel.version)
+        figure = context.store.find_figure(panel.target, panel.version)
         return ResolvedPanel(name, panel, figure if figure is not None and figure.owner == owner else None)
     if panel.kind == LIVE:
-        target = services.live.offers.get_by_id(panel.target)
+        target = context.live.offers.get_by_id(panel.target)
         if target is not None and target.record.owner == owner:
-            size, form = _last_size(services, target, panel), services.live.find_form(target)
+            size, form = _last_size(context, target, panel), context.live.find_form(target)
             return ResolvedPanel(name, panel, None, target, size, form)
     return ResolvedPanel(name, panel)
 
 
-def _last_size(services: AppContext, target: LiveTarget, panel: PanelSpec) -> tuple[int | None, int | None]:
+def _last_size(context: AppContext, target: LiveTarget, panel: PanelSpec) -> tuple[int | None, int | None]:
     try:
         arguments = ResolvedPanel("", panel, None, target).complete({})
     except InvalidInput:
         return None, None
-    return services.live.find_size(target, arguments)
+    return context.live.find_size(target, arguments)
 
 
 def _check_found(place: ResolvedPanel) -> None:

@@ -77,8 +77,8 @@ class StreamSubscriber:
 class DashboardWatchers:
     """Tells the viewers of dashboards what changes there."""
 
-    def __init__(self, services: AppContext) -> None:
-        self._services = services
+    def __init__(self, context: AppContext) -> None:
+        self._services = context
         self._viewers: dict[str, set[StreamSubscriber]] = {}
         self._boards: dict[str, ResolvedDashboard] = {}
         self._stop: Callable[[], None] | None = None

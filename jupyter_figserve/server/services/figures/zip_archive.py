@@ -20,13 +20,12 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 from jinja2 import Template
 
 from ....model.figures import FigureRecord
+from ....model.formats import INLINE_FORMATS
 from ....store.files.blobs import BlobStore
 
 FOLDER = "pictures"
 CAPTURED = "captured"
 _WITHOUT_NOTEBOOK = "without a notebook"
-_SHOWN = ("png", "svg", "jpg", "webp")
-"""Formats that a page shows as a picture, the best first."""
 _PACKED = frozenset(("svg", "html", "eps"))
 _SPOOLED = 2**20
 _PIECE = 2**18
@@ -167,7 +166,7 @@ class ZipExport:
 
 
 def _shown(files: dict[str, str | None]) -> str | None:
-    return next((files[name] for name in _SHOWN if files.get(name)), None)
+    return next((files[row.name] for row in INLINE_FORMATS if files.get(row.name)), None)
 
 
 def _address(path: str) -> str:

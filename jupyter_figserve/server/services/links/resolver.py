@@ -40,12 +40,8 @@ class ResolvedLink:
 
     @property
     def picture(self) -> Representation | None:
-        """What an ``<img>`` can show: the main representation, else another, else the thumbnail."""
-        version = self.record.version
-        for part in (*version.representations, version.thumbnail):
-            if part is not None and part.format.name in ("png", "svg", "jpg", "webp"):
-                return part
-        return None
+        """The image for an ``<img>``."""
+        return self.record.version.inline_image
 
 
 class LinkResolver:

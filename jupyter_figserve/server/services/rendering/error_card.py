@@ -12,9 +12,10 @@ import re
 import textwrap
 
 from ....errors import CodeFailed, FigServeError
+from ....model.formats import FORMATS
 from ....sandbox.renderer import DrawOptions, RenderJob
 
-RASTER = ("png", "jpg", "webp")
+RASTER = tuple(row.name for row in FORMATS.values() if row.is_raster)
 """Formats in which a card can be had besides SVG."""
 _SECONDS = 5.0
 _WIDTH, _LINE, _COLUMNS, _MAX_LINES = 640, 20, 68, 12

@@ -10,11 +10,9 @@ from typing import Any
 
 from ....errors import InvalidInput, TooLarge
 from ....model.figures import MARKER, EncodedImage
-from ....model.formats import FORMATS
+from ....model.formats import INLINE_FORMATS
 from ..figures.upload import make_payload
 
-KINDS = tuple(FORMATS[name] for name in ("png", "svg", "jpg", "webp"))
-"""What is captured; of a display that comes in several, the first of these."""
 _DISPLAY_ID_LENGTH = 200
 
 
@@ -33,7 +31,7 @@ def find_picture(content: Any, most: int, pixels: int) -> EncodedImage | None:
     """
     data = _mapping(content).get("data")
     bundle = _mapping(data)
-    row = next((row for row in KINDS if row.mimetype in bundle), None)
+    row = next((row for row in INLINE_FORMATS if row.mimetype in bundle), None)
     if row is None:
         return None
     text = bundle[row.mimetype]

@@ -11,6 +11,7 @@ from tornado import web
 from ....errors import InvalidInput, NotFound
 from ....model.dashboards import DashboardRecord, Layout
 from ....model.figures import check_name, is_id, slug
+from ....model.keys import PUBLISH, READ, Scope
 from ....model.queries import DEFAULT_LIMIT, DashboardQuery
 from ....store.catalog import dashboards
 from ...services.dashboards.resolver import resolve_dashboard, validate_layout
@@ -19,7 +20,6 @@ from ..http.private_handler import AuthenticatedHandler
 
 _FIELDS = ("name", "title", "theme", "controls", "rows")
 _JSON_LIMIT = 2 * 2**20
-READ, PUBLISH = ("read",), ("publish",)
 
 
 class DashboardBase(AuthenticatedHandler):
@@ -33,14 +33,14 @@ class DashboardBase(AuthenticatedHandler):
         NotFound
             For both.
         """
-        reader = self.services.store.catalog.reader
+        reader = self.context.store.catalog.reader
         record = dashboards.find(reader, dashboard_id) if is_id(dashboard_id) else None
-        if record is None or not self.caller.may_see(record.owner):
+        if record is None or not self.principal.may_see(record.owner):
             raise NotFound("There is no such dashboard.")
         return record
 
     def described(self, record: DashboardRecord) -> dict[str, Any]:
-        return json_views.dashboard(resolve_dashboard(self.services, record), self.base)
+        return json_views.dashboard(resolve_dashboard(self.context, record), self.base)
 
 
 class DashboardsHandler(DashboardBase):
@@ -51,10 +51,10 @@ class DashboardsHandler(DashboardBase):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        which, limit = await self._filter(), self.integer("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
-        reader, cursor = self.services.store.catalog.reader, self.get_query_argument("cursor", None)
+        which, limit = await self._filter(), self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
+        reader, cursor = self.context.store.catalog.reader, self.get_query_argument("cursor", None)
         found, following = dashboards.list_page(reader, which, limit, cursor)
-        self.answer({"dashboards": [self.described(record) for record in found], "next": following})
+        self.write_json({"dashboards": [self.described(record) for record in found], "next": following})
 
     head = get
 
@@ -62,20 +62,20 @@ class DashboardsHandler(DashboardBase):
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
         body = self.json_body(_FIELDS, _JSON_LIMIT)
-        layout = validate_layout(self.services, Layout.from_json(body), self.caller.owner)
+        layout = validate_layout(self.context, Layout.from_json(body), self.principal.owner)
         identity = await self.make_identity(_read_name(body.get("name"), layout.title))
-        publishing = self.services.store.publish_dashboard(identity, layout, self.caller.kernel)
+        publishing = self.context.store.publish_dashboard(identity, layout, self.principal.kernel)
         record = await asyncio.wrap_future(publishing)
-        self.services.events.wake()
+        self.context.events.wake()
         self.set_header("Location", self.base.dashboard(record.id))
-        self.answer(self.described(record), 201)
+        self.write_json(self.described(record), 201)
 
     async def _filter(self) -> DashboardQuery:
         name, text = (self.get_query_argument(field, None) for field in ("name", "q"))
         if self.get_query_argument("here", None) is not None:
             here = await self.make_identity("here")
             return DashboardQuery(here.owner, here.scope, here.notebook, here.maker, name, text)
-        owner = None if "admin" in self.caller.scopes and not self.caller.is_login else self.caller.owner
+        owner = None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner
         return DashboardQuery(owner, name=name, text=text)
 
 
@@ -87,7 +87,7 @@ class DashboardHandler(DashboardBase):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
-        self.answer(self.described(self.get_own_dashboard(dashboard_id)))
+        self.write_json(self.described(self.get_own_dashboard(dashboard_id)))
 
     head = get
 
@@ -95,9 +95,9 @@ class DashboardHandler(DashboardBase):
     @authorized(action="write", resource="figserve")
     async def delete(self, dashboard_id: str) -> None:
         record = self.get_own_dashboard(dashboard_id)
-        await self.services.views.flush()
-        await asyncio.wrap_future(self.services.store.delete_dashboard(record))
-        self.services.events.wake()
+        await self.context.view_counter.flush()
+        await asyncio.wrap_future(self.context.store.delete_dashboard(record))
+        self.context.events.wake()
         self.set_status(204)
         self.finish()
 
@@ -110,13 +110,13 @@ class DashboardRestoreHandler(DashboardBase):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, dashboard_id: str) -> None:
-        store = self.services.store
+        store = self.context.store
         known = dashboards.find(store.catalog.reader, dashboard_id) or store.find_deleted_dashboard(dashboard_id)
-        if known is None or not self.caller.may_see(known.owner):
+        if known is None or not self.principal.may_see(known.owner):
             raise NotFound("There is no deleted dashboard of this id that could come back.")
         record = await asyncio.wrap_future(store.restore_dashboard(dashboard_id))
-        self.services.events.wake()
-        self.answer(self.described(record))
+        self.context.events.wake()
+        self.write_json(self.described(record))
 
 
 def _read_name(name: object, title: str) -> str:

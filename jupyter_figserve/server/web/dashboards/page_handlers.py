@@ -8,13 +8,14 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import Forbidden
+from ....model.keys import READ
 from ....store.catalog.parameter_links import DASHBOARD_LINKS
 from ...services.dashboards.resolver import ResolvedPanel, resolve_dashboard
 from ...services.dashboards.watch import StreamSubscriber
 from ..http import security_headers
 from ..http.query import read_query
 from . import page, preview
-from .handlers import READ, DashboardBase
+from .handlers import DashboardBase
 from .stream import send_stream, subscribe_dashboard
 
 _RESERVED_QUERY_NAMES = ("token",)
@@ -30,23 +31,23 @@ class DashboardPageHandler(DashboardBase):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
-        record, services = self.get_own_dashboard(dashboard_id), self.services
-        board = resolve_dashboard(services, record)
+        record, context = self.get_own_dashboard(dashboard_id), self.context
+        board = resolve_dashboard(context, record)
         state = page.ControlState(board, read_query(self, _RESERVED_QUERY_NAMES))
-        address = f"{self.root}/dashboards/{record.id}"
+        address = f"{self.relative_root}/dashboards/{record.id}"
         view = page.build_page(state, self._addresses(), address=address, is_paused=self.is_cross_site)
-        await services.views.flush()
+        await context.view_counter.flush()
         self.set_status(400 if view.fault else 200)
-        self.give_xsrf_cookie()
+        self.set_xsrf_cookie()
         self.write_page(
             "dashboard/dashboard.html",
             frames=self.csp_frame_sources(*view.folders) or security_headers.NONE,
             view=view,
             events=f"{address}/events",
             movable=view.movable,
-            can_embed=bool(services.settings.embed_origins),
-            links=DASHBOARD_LINKS.of(services.store.catalog.reader, record.id),
-            now=services.store.clock(),
+            can_embed=bool(context.config.embed_origins),
+            links=DASHBOARD_LINKS.of(context.store.catalog.reader, record.id),
+            now=context.store.clock(),
         )
 
     head = get
@@ -57,9 +58,9 @@ class DashboardPageHandler(DashboardBase):
             return self.signed_frame_url(place.figure, None)[0]
 
         def picture(place: ResolvedPanel) -> str:
-            return f"{self.root}/{'live/f' if place.target else 'figures'}/{place.panel.target}"
+            return f"{self.relative_root}/{'live/f' if place.target else 'figures'}/{place.panel.target}"
 
-        maybe_available = self.services.drawing.queue.maybe_available
+        maybe_available = self.context.rendering.queue.maybe_available
         return page.PanelUrls(
             picture=picture,
             frame=frame,
@@ -81,9 +82,9 @@ class DashboardBytesHandler(DashboardBase):
         _check_site(self)
         record = self.get_own_dashboard(dashboard_id)
         if suffix == "json":
-            self.answer(self.described(record))
+            self.write_json(self.described(record))
             return
-        state = page.ControlState(resolve_dashboard(self.services, record), {})
+        state = page.ControlState(resolve_dashboard(self.context, record), {})
         await preview.send(self, state, suffix, cache_control="private, no-cache", is_public=False)
 
     head = get
@@ -103,15 +104,15 @@ class DashboardEventsHandler(DashboardBase):
         await send_stream(self, self._viewer)
 
     def _open(self, dashboard_id: str) -> StreamSubscriber:
-        record, caller, gate = self.get_own_dashboard(dashboard_id), self.caller, self.services.gate
+        record, caller, gate = self.get_own_dashboard(dashboard_id), self.principal, self.context.authenticator
         viewer = StreamSubscriber(record.id, own_address, lambda: gate.still_good(caller))
         return subscribe_dashboard(
-            self.services, resolve_dashboard(self.services, record), viewer, self.integer("version")
+            self.context, resolve_dashboard(self.context, record), viewer, self.int_argument("version")
         )
 
     def on_connection_close(self) -> None:
         if self._viewer is not None:
-            self.services.boards.leave(self._viewer)
+            self.context.dashboards.leave(self._viewer)
         super().on_connection_close()
 
 

@@ -100,17 +100,17 @@ async def send(
     """
     if suffix != "png":
         raise InvalidInput("The picture of a whole dashboard is a PNG; ask for .png.")
-    data = await handler.run_until_disconnect(_draw(handler.services, state, before_call))
+    data = await handler.run_until_disconnect(_draw(handler.context, state, before_call))
     row, name = FORMATS["png"], f"{state.board.record.id}.png"
     send_representation(
         handler, RepresentationResponse(row, sha256_hex(data), name, cache_control, is_public=is_public), InHand(data)
     )
 
 
-async def _draw(services: AppContext, state: ControlState, before_call: Callable[[], None] | None) -> bytes:
+async def _draw(context: AppContext, state: ControlState, before_call: Callable[[], None] | None) -> bytes:
     """The picture, known from before where nothing has changed; without a sandbox that of the first figure."""
     places = list(state.board.places)
-    found = await asyncio.gather(*(_picture(services, state, place, before_call) for place in places))
+    found = await asyncio.gather(*(_picture(context, state, place, before_call) for place in places))
     left, pictures = _ALL_BYTES, {}
     for place, data in zip(places, found, strict=True):
         if data is not None and len(data) <= min(left, _PANEL_BYTES):
@@ -118,7 +118,7 @@ async def _draw(services: AppContext, state: ControlState, before_call: Callable
             pictures[place.name] = data
     job = RenderJob("code", _code(state, pictures).encode(), DrawOptions("png", dpi=100), seed=0, timeout=_TIMEOUT)
     try:
-        rendered, _ = await services.drawing.render_cached(job)
+        rendered, _ = await context.rendering.render_cached(job)
     except FigServeError:
         if not pictures:
             raise
@@ -145,13 +145,13 @@ def _plain(markdown: str) -> str:
 
 
 async def _picture(
-    services: AppContext, state: ControlState, place: ResolvedPanel, before_call: Callable[[], None] | None
+    context: AppContext, state: ControlState, place: ResolvedPanel, before_call: Callable[[], None] | None
 ) -> bytes | None:
     """A panel's PNG: stored, drawn by its function, or its thumbnail; None where there is none."""
     try:
         if place.target is not None:
             request = LiveRequest(state.values(place), "png")
-            drawing = services.live.draw(place.target, request, before_call=before_call)
+            drawing = context.live.draw(place.target, request, before_call=before_call)
             shown = await asyncio.wait_for(drawing, _LIVE_SECONDS)
             return shown.picture.payload.data if shown.picture else None
         if place.figure is None:
@@ -159,6 +159,6 @@ async def _picture(
         stored = place.figure.version.find_representation(FORMATS["png"])
         if stored is None or stored.size > _PANEL_BYTES:
             stored = place.figure.version.thumbnail
-        return None if stored is None else services.shared.blob_cache.get(stored.digest)
+        return None if stored is None else context.links.blob_cache.get(stored.digest)
     except (FigServeError, TimeoutError):
         return None

@@ -25,14 +25,14 @@ RETRY_MILLISECONDS = 2_000
 
 
 def subscribe_dashboard(
-    services: AppContext, board: ResolvedDashboard, viewer: StreamSubscriber, seen: int | None
+    context: AppContext, board: ResolvedDashboard, viewer: StreamSubscriber, seen: int | None
 ) -> StreamSubscriber:
     """The viewer, who is told what changes from now on, and first of what a page that shows version ``seen`` lacks.
 
     The board itself is not the viewer's to hold: a thousand of them would be most of what their streams cost.
     """
     viewer.offer(f"retry: {RETRY_MILLISECONDS}\n\n{opening_text(board, viewer.address, seen)}")
-    services.boards.join(board, viewer)
+    context.dashboards.join(board, viewer)
     return viewer
 
 
@@ -43,7 +43,7 @@ async def send_stream(handler: FigServeHandler, viewer: StreamSubscriber) -> Non
     # Without this, nginx keeps events back until its buffer is full.
     handler.set_header("X-Accel-Buffering", "no")
     if handler.request.method == "HEAD":
-        handler.services.boards.leave(viewer)
+        handler.context.dashboards.leave(viewer)
         handler.finish()
         return
     try:
@@ -56,7 +56,7 @@ async def send_stream(handler: FigServeHandler, viewer: StreamSubscriber) -> Non
     except (TimeoutError, StreamClosedError):
         pass
     finally:
-        handler.services.boards.leave(viewer)
+        handler.context.dashboards.leave(viewer)
 
 
 def opening_text(board: ResolvedDashboard, address: PanelAddress, seen: int | None) -> str:

@@ -11,12 +11,12 @@ from tornado import web
 
 from ....model.figures import FigureRecord, Representation, Version
 from ....model.formats import FORMATS
+from ....model.keys import READ
 from ....store.catalog import gallery_queries, links
 from ...services.rendering.request import PICTURES
 from ..http import security_headers
 from ..http.private_handler import AuthenticatedHandler
 
-_SHOWN = ("png", "svg", "jpg", "webp")
 _FACT_LENGTH = 200
 
 
@@ -30,26 +30,26 @@ class VersionPane:
 
     @property
     def is_picture(self) -> bool:
-        return self.frame is None and self.main.format.name in _SHOWN
+        return self.frame is None and self.main.format.is_inline
 
 
 class FigurePageHandler(AuthenticatedHandler):
     """``/figures/{id}``: one figure, or two of its versions beside each other, with all that is known of it."""
 
     is_page = True
-    scopes = {"GET": ("read",), "HEAD": ("read",)}
+    scopes = {"GET": READ, "HEAD": READ}
 
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
-        record, services = self.get_owned_figure(figure_id, self.integer("version")), self.services
-        other = self.integer("with")
+        record, context = self.get_owned_figure(figure_id, self.int_argument("version")), self.context
+        other = self.int_argument("with")
         frames: list[str] = []
         shown = [record] if other is None else [record, self.get_owned_figure(figure_id, other)]
         panes = [self._pane(one, frames) for one in shown]
-        await services.views.flush()
-        reader, versions = services.store.catalog.reader, services.store.versions(record.id)
-        self.give_xsrf_cookie()
+        await context.view_counter.flush()
+        reader, versions = context.store.catalog.reader, context.store.versions(record.id)
+        self.set_xsrf_cookie()
         self.write_page(
             "figure/figure.html",
             frames=frames[0] if frames else security_headers.NONE,
@@ -62,9 +62,9 @@ class FigurePageHandler(AuthenticatedHandler):
             session=gallery_queries.get_sessions(reader, [record.version.session or ""]).get(
                 record.version.session or ""
             ),
-            can_embed=bool(self.services.settings.embed_origins),
-            now=services.store.clock(),
-            formats=services.drawing.queue.maybe_available and PICTURES,
+            can_embed=bool(self.context.config.embed_origins),
+            now=context.store.clock(),
+            formats=context.rendering.queue.maybe_available and PICTURES,
         )
 
     head = get
@@ -72,7 +72,7 @@ class FigurePageHandler(AuthenticatedHandler):
     def _pane(self, record: FigureRecord, frames: list[str]) -> VersionPane:
         """A document that has a picture too is shown as that; ``frames`` is told what the policy must allow."""
         parts = record.version.representations
-        main = next((part for part in parts if part.format.name in _SHOWN), parts[0])
+        main = next((part for part in parts if part.format.is_inline), parts[0])
         if parts[0].format is not FORMATS["html"]:
             return VersionPane(record.version, main, None)
         address, allowed = self.signed_frame_url(record, None)

@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from ..http.handler import FigServeHandler
 
 
-def find_shared(services: AppContext, link: DashboardLink) -> ResolvedDashboard | None:
+def find_shared(context: AppContext, link: DashboardLink) -> ResolvedDashboard | None:
     """The dashboard of a link, None when it is gone, or has live panels where these are switched off."""
-    record = dashboards.find(services.store.catalog.reader, link.dashboard)
+    record = dashboards.find(context.store.catalog.reader, link.dashboard)
     if record is None:
         return None
-    board = resolve_dashboard(services, record)
-    is_off = not services.settings.allow_public_live and any(place.target for place in board.places)
+    board = resolve_dashboard(context, record)
+    is_off = not context.config.allow_public_live and any(place.target for place in board.places)
     return None if is_off else board
 
 
-def is_open(services: AppContext, link_id: str, token: str) -> bool:
+def is_open(context: AppContext, link_id: str, token: str) -> bool:
     """Whether a link that was open when a stream began is so now."""
     try:
-        link = services.shared.find(token)
+        link = context.links.find(token)
     except NotFound:
         return False
     return isinstance(link, DashboardLink) and link.id == link_id
@@ -53,22 +53,22 @@ async def send_shared_dashboard(
     embedded: bool,
 ) -> None:
     """Show the whole: its page, its frame, its picture, or what strangers may know of it."""
-    services = handler.services
+    context = handler.context
     query = read_query(handler) if suffix is None else {}
     state = page.ControlState(board, query, link.allowed, link.locked)
     if suffix is None:
         _answer_page(handler, link, state, token, embedded=embedded)
     elif suffix == "json":
-        handler.set_header("Cache-Control", cache_control(link, services))
-        handler.answer(_described(handler, state, token))
+        handler.set_header("Cache-Control", cache_control(link, context))
+        handler.write_json(_described(handler, state, token))
     else:
         await preview.send(
             handler,
             state,
             suffix,
-            cache_control=cache_control(link, services),
+            cache_control=cache_control(link, context),
             is_public=True,
-            before_call=lambda: services.live_rate.note(link.id),
+            before_call=lambda: context.live_limiter.note(link.id),
         )
     note(handler, link)
 
@@ -76,7 +76,7 @@ async def send_shared_dashboard(
 def note(handler: FigServeHandler, link: DashboardLink) -> None:
     """Count a view."""
     if handler.request.method == "GET" and handler.get_status() == 200:
-        handler.services.views.note(link, handler.request)
+        handler.context.view_counter.note(link, handler.request)
 
 
 def as_link(link: DashboardLink, place: ResolvedPanel) -> Link:
@@ -111,19 +111,19 @@ async def send_live_panel(
     assert place.target is not None
     if suffix == "json":
         state = page.ControlState(board, {}, link.allowed, link.locked)
-        handler.answer(_panel(state, place, handler.base.link(token)))
+        handler.write_json(_panel(state, place, handler.base.link(token)))
     else:
         await public_live.send_live_image(handler, as_live_link(link, place), place.target, suffix)
     note(handler, link)
 
 
-def open_shared(services: AppContext, link: DashboardLink, token: str, seen: int | None) -> StreamSubscriber | None:
+def open_shared(context: AppContext, link: DashboardLink, token: str, seen: int | None) -> StreamSubscriber | None:
     """A viewer of what a link shows; None where there is nothing."""
-    board, link_id = find_shared(services, link), link.id
+    board, link_id = find_shared(context, link), link.id
     if board is None:
         return None
-    viewer = StreamSubscriber(link.dashboard, link_address, lambda: is_open(services, link_id, token))
-    return subscribe_dashboard(services, board, viewer, seen)
+    viewer = StreamSubscriber(link.dashboard, link_address, lambda: is_open(context, link_id, token))
+    return subscribe_dashboard(context, board, viewer, seen)
 
 
 def link_address(place: ResolvedPanel) -> str:
@@ -136,34 +136,32 @@ def link_address(place: ResolvedPanel) -> str:
     return f"{place.name}.{row}?{query}"
 
 
-def cache_seconds(link: DashboardLink, services: AppContext) -> int:
+def cache_seconds(link: DashboardLink, context: AppContext) -> int:
     """How long caches may keep what a link shows: never past its end."""
-    seconds = services.settings.link_cache_seconds
+    seconds = context.config.link_cache_seconds
     if link.expires is not None:
-        seconds = max(0, min(seconds, int(link.expires - services.store.clock())))
+        seconds = max(0, min(seconds, int(link.expires - context.store.clock())))
     return seconds
 
 
-def cache_control(link: DashboardLink, services: AppContext) -> str:
-    seconds = cache_seconds(link, services)
+def cache_control(link: DashboardLink, context: AppContext) -> str:
+    seconds = cache_seconds(link, context)
     return f"public, max-age={seconds}" if seconds else "private, no-store"
 
 
 def _answer_page(
     handler: FigServeHandler, link: DashboardLink, state: page.ControlState, token: str, *, embedded: bool
 ) -> None:
-    services = handler.services
-    here = f"{handler.root}/f/{token}"
+    context = handler.context
+    here = f"{handler.relative_root}/f/{token}"
     view = page.build_page(state, _addresses(handler, link, here), address=here)
     shown = ", ".join(place.heading for place in state.board.places if place.heading)
     handler.set_status(400 if view.fault else 200)
-    handler.set_header("Cache-Control", "private, no-store" if view.is_signed else cache_control(link, services))
+    handler.set_header("Cache-Control", "private, no-store" if view.is_signed else cache_control(link, context))
     handler.set_header("Vary", "Accept")
     handler.write_page(
         "share/dashboard.html",
-        ancestors=security_headers.frame_ancestors(services.settings.embed_origins)
-        if embedded
-        else security_headers.NONE,
+        ancestors=security_headers.frame_ancestors(context.config.embed_origins) if embedded else security_headers.NONE,
         frames=handler.csp_frame_sources(*view.folders) or security_headers.NONE,
         view=view,
         link=link,
@@ -175,18 +173,18 @@ def _answer_page(
 
 
 def _addresses(handler: FigServeHandler, link: DashboardLink, here: str) -> page.PanelUrls:
-    services = handler.services
+    context = handler.context
 
     def frame(place: ResolvedPanel) -> str:
         assert place.figure is not None
         return handler.signed_frame_url(place.figure, link.id)[0]
 
     def dense(place: ResolvedPanel, dpi: float) -> str | None:
-        if not services.drawing.queue.maybe_available:
+        if not context.rendering.queue.maybe_available:
             return None
         # Of a size that the page itself asks for, in the way of those that owners have signed.
         asked = [("dpi", f"{dpi:g}")]
-        return urlencode([*asked, ("sig", services.url_signer.sign("link", link.id, "png", asked))])
+        return urlencode([*asked, ("sig", context.query_signer.sign("link", link.id, "png", asked))])
 
     return page.PanelUrls(
         picture=lambda place: f"{here}/{place.name}",

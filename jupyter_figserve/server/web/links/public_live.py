@@ -11,6 +11,7 @@ from tornado import web
 
 from ....errors import Conflict, Forbidden, InvalidInput, OutputInvalid
 from ....model.formats import get_format
+from ....model.keys import PUBLISH, READ_OR_PUBLISH
 from ....model.links import DEFAULT_LINK_LIFE, check_label, hash_secret, new_link_id, new_token
 from ....model.live import LiveDeclaration, LiveLink, LiveRequest
 from ....model.parameters import SIZES
@@ -24,7 +25,7 @@ from ..http.query import known_etags, read_query
 from ..live import form
 from ..live import frames as live_frames
 from ..live.handlers import LiveHandler, read_density, send_live
-from .handlers import EITHER, parse_expiry_argument
+from .handlers import parse_expiry_argument
 
 _FIELDS = ("expires", "label", "audience", "lock", "allow")
 
@@ -32,30 +33,30 @@ _FIELDS = ("expires", "label", "audience", "lock", "allow")
 class LiveLinksHandler(LiveHandler):
     """``/api/live/{id}/links``."""
 
-    scopes = {"GET": EITHER, "HEAD": EITHER, "POST": ("publish",)}
+    scopes = {"GET": READ_OR_PUBLISH, "HEAD": READ_OR_PUBLISH, "POST": PUBLISH}
 
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, live_id: str) -> None:
         target = self.get_own_lasting(live_id)
-        await self.services.views.flush()
-        found = LIVE_LINKS.of(self.services.store.catalog.reader, target.record.id)
-        self.answer({"links": [json_views.live_link(link) for link in found]})
+        await self.context.view_counter.flush()
+        found = LIVE_LINKS.of(self.context.store.catalog.reader, target.record.id)
+        self.write_json({"links": [json_views.live_link(link) for link in found]})
 
     head = get
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, live_id: str) -> None:
-        target, services, token = self.get_own_lasting(live_id), self.services, new_token()
-        if not (services.settings.allow_public_shares and services.settings.allow_public_live):
+        target, context, token = self.get_own_lasting(live_id), self.context, new_token()
+        if not (context.config.allow_public_shares and context.config.allow_public_live):
             raise Forbidden(
                 "Links onto live figures are switched off here; an admin can allow them (FigServe.allow_public_live).",
                 code="public_live_off",
             )
-        link = _read_link(self.json_body(_FIELDS), target, services, hash_secret(token))
-        await asyncio.wrap_future(services.store.add_link(link))
-        self.answer(json_views.new_live_link(link, target, token, self.base), 201)
+        link = _read_link(self.json_body(_FIELDS), target, context, hash_secret(token))
+        await asyncio.wrap_future(context.store.add_link(link))
+        self.write_json(json_views.new_live_link(link, target, token, self.base), 201)
 
 
 async def send_shared_dashboard(
@@ -70,34 +71,34 @@ async def send_shared_dashboard(
     Conflict
         When the function has changed so that the link's values do not suit it.
     """
-    services = handler.services
-    target = services.live.offers.get_by_id(link.live)
+    context = handler.context
+    target = context.live.offers.get_by_id(link.live)
     assert target is not None, "a link's figure stays in the catalog"
     if suffix is None:
         _answer_page(handler, link, target, token, embedded=embedded)
     elif suffix == "json":
         movable = link.narrow(target.declaration.parameters)
         told = {"name": target.record.name, "schema": movable.schema(), "url": handler.base.link(token)}
-        handler.answer(told | {"form": services.live.find_form(target)})
+        handler.write_json(told | {"form": context.live.find_form(target)})
     else:
         await send_live_image(handler, link, target, suffix)
     if handler.request.method == "GET" and handler.get_status() == 200:
-        services.views.note(link, handler.request)
+        context.view_counter.note(link, handler.request)
 
 
 async def send_live_image(handler: FigServeHandler, link: LiveLink, target: LiveTarget, suffix: str) -> None:
     """A live figure's picture within what the link allows; what may be raised is that of ``send_shared_dashboard``."""
-    services, row = handler.services, get_format(suffix)
+    context, row = handler.context, get_format(suffix)
     request = read_shared_request(
-        link, target.declaration, read_query(handler), row.name, services.settings.link_sizes.widths
+        link, target.declaration, read_query(handler), row.name, context.config.link_sizes.widths
     )
 
     def before_call() -> None:
-        services.live_rate.note(link.id)
+        context.live_limiter.note(link.id)
 
     is_framed = live_frames.is_wanted(handler, row)
     known = [] if is_framed else known_etags(handler)
-    drawing = services.live.draw(target, request, known=known, before_call=before_call)
+    drawing = context.live.draw(target, request, known=known, before_call=before_call)
     try:
         shown = await handler.run_until_disconnect(drawing)
     except OutputInvalid as error:
@@ -109,7 +110,7 @@ async def send_live_image(handler: FigServeHandler, link: LiveLink, target: Live
         return
     seconds = 0 if shown.stale else int(target.declaration.cache)
     if link.expires is not None:
-        seconds = max(0, min(seconds, int(link.expires - services.store.clock())))
+        seconds = max(0, min(seconds, int(link.expires - context.store.clock())))
     kept = f"public, max-age={seconds}" if seconds else "public, no-cache"
     send_live(handler, shown, row, target, cache_control=kept, is_public=True)
 
@@ -147,9 +148,9 @@ def read_shared_request(
 
 def _answer_page(handler: FigServeHandler, link: LiveLink, target: LiveTarget, token: str, *, embedded: bool) -> None:
     movable = link.narrow(target.declaration.parameters)
-    address = f"{handler.root}/f/{token}"
+    address = f"{handler.relative_root}/f/{token}"
     query = {name: texts for name, texts in read_query(handler).items() if not name.startswith("_")}
-    live_figures = handler.services.live
+    live_figures = handler.context.live
     view = form.make_view(
         target,
         movable,
@@ -159,7 +160,7 @@ def _answer_page(handler: FigServeHandler, link: LiveLink, target: LiveTarget, t
         find_size=lambda values: live_figures.find_size(target, {**link.locked, **values}),
     )
     allowed = (
-        security_headers.frame_ancestors(handler.services.settings.embed_origins) if embedded else security_headers.NONE
+        security_headers.frame_ancestors(handler.context.config.embed_origins) if embedded else security_headers.NONE
     )
     handler.set_status(400 if view.fault else 200)
     handler.set_header("Cache-Control", "public, no-cache")
@@ -169,10 +170,10 @@ def _answer_page(handler: FigServeHandler, link: LiveLink, target: LiveTarget, t
     )
 
 
-def _read_link(body: dict[str, Any], target: LiveTarget, services: AppContext, token_hash: str) -> LiveLink:
+def _read_link(body: dict[str, Any], target: LiveTarget, context: AppContext, token_hash: str) -> LiveLink:
     if body.get("audience") not in (None, "link"):
         raise Conflict('Only a JupyterHub knows people and groups; here the audience is "link".', code="no_hub")
-    parameters, now = target.declaration.parameters, services.store.clock()
+    parameters, now = target.declaration.parameters, context.store.clock()
     lock, allow = body.get("lock") or {}, body.get("allow") or []
     if not isinstance(lock, dict) or not isinstance(allow, list) or not all(isinstance(one, str) for one in allow):
         raise InvalidInput("lock is an object of values, and allow a list of names.")
@@ -190,7 +191,7 @@ def _read_link(body: dict[str, Any], target: LiveTarget, services: AppContext, t
         token_hash=token_hash,
         live=target.record.id,
         created=now,
-        expires=parse_expiry_argument(body.get("expires", DEFAULT_LINK_LIFE), services.settings, now, now),
+        expires=parse_expiry_argument(body.get("expires", DEFAULT_LINK_LIFE), context.config, now, now),
         label=check_label(body.get("label")),
         locked=locked,
         allowed=tuple(dict.fromkeys(allow)),

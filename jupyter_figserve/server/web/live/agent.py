@@ -17,6 +17,7 @@ from tornado import web
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from ....errors import FigServeError, Forbidden, InvalidInput
+from ....model.keys import PUBLISH
 from ....model.live import LiveDeclaration, LiveRequest
 from ...services.live.call_queue import KernelUnavailable, LiveResponse, read_answer
 from ..http.private_handler import AuthenticatedHandler
@@ -69,12 +70,12 @@ class AgentBackend:
 class AgentHandler(WebSocketHandler, AuthenticatedHandler):
     """``/api/agent``."""
 
-    scopes = {"GET": ("publish",)}
+    scopes = {"GET": PUBLISH}
     _link: AgentBackend | None = None
 
     @property
     def max_message_size(self) -> int:
-        return self.services.settings.live_bytes + _HEAD_LIMIT
+        return self.context.config.live_bytes + _HEAD_LIMIT
 
     @property
     def ping_interval(self) -> float:
@@ -89,7 +90,7 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def get(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
-        if not self.caller.kernel or self.caller.kernel == "starting":
+        if not self.principal.kernel or self.principal.kernel == "starting":
             raise Forbidden("Only a kernel that this server started opens this, with its own key.", code="no_kernel")
         # JSON's headers would be refused beside those of the handshake.
         self.clear_header("Content-Type")
@@ -97,7 +98,7 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
 
     def open(self, *_args: str, **_kwargs: str) -> None:
         self._link = AgentBackend(self)
-        self._timer = self.services.live.watch(self._check_key)
+        self._timer = self.context.live.watch(self._check_key)
 
     async def on_message(self, message: str | bytes) -> None:
         """In order: the next frame is read when this one is done with."""
@@ -108,7 +109,7 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
             elif head.get("op") == "answer" and self._link is not None:
                 self._link.take(head, body)
         except InvalidInput as error:
-            logger.warning("The agent of kernel %s: %s", self.caller.kernel, error.message)
+            logger.warning("The agent of kernel %s: %s", self.principal.kernel, error.message)
             self.close(1008, error.message[:100])
 
     def on_close(self) -> None:
@@ -116,8 +117,8 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
             return
         self._timer()
         self._link.close()
-        assert self.caller.kernel is not None
-        self.services.live.lose(self.caller.kernel, self._link)
+        assert self.principal.kernel is not None
+        self.context.live.lose(self.principal.kernel, self._link)
 
     def send(self, message: dict[str, Any]) -> None:
         """Raises
@@ -136,13 +137,13 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
             raise InvalidInput("This is no hello of ours: kernel and server have different versions of figserve.")
         declared = [LiveDeclaration.from_json(row) for row in rows]
         assert self._link is not None
-        assert self.caller.kernel is not None
-        records = await self.services.live.take_offers(self.caller.owner, self.caller.kernel, self._link, declared)
+        assert self.principal.kernel is not None
+        records = await self.context.live.take_offers(self.principal.owner, self.principal.kernel, self._link, declared)
         url = self.base.url
         addresses = {
             record.name: {
                 "id": record.id,
-                "url": f"{url}/live/{self.caller.kernel}/{record.name}",
+                "url": f"{url}/live/{self.principal.kernel}/{record.name}",
                 "lasting_url": f"{url}/live/f/{record.id}",
             }
             for record in records
@@ -152,7 +153,7 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
 
     def _check_key(self) -> None:
         """A key that was revoked meanwhile ends the line."""
-        if not self.services.gate.still_good(self.caller):
+        if not self.context.authenticator.still_good(self.principal):
             self.close(1008, "The key was revoked.")
 
 

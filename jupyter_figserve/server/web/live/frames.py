@@ -44,12 +44,12 @@ def send_frame(handler: FigServeHandler, shown: LiveResult, link: str | None) ->
     handler.set_header("Cache-Status", shown.cache_status)
     if shown.age:
         handler.set_header("Age", str(shown.age))
-    signed = handler.services.frames.sign(shown.picture.live, shown.picture.key, link)
-    address = f"{handler.root}/frame/{signed}.html"
+    signed = handler.context.frame_signer.sign(shown.picture.live, shown.picture.key, link)
+    address = f"{handler.relative_root}/frame/{signed}.html"
     if "application/json" in handler.request.headers.get("Accept", ""):
-        handler.answer({"frame": address})
+        handler.write_json({"frame": address})
         return
-    origins = security_headers.frame_ancestors(handler.services.settings.embed_origins, own=True)
+    origins = security_headers.frame_ancestors(handler.context.config.embed_origins, own=True)
     handler.replace_headers(
         security_headers.frame_headers(origins, is_frame=False) | {"Cache-Control": "private, no-store"}
     )

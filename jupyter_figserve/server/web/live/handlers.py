@@ -13,6 +13,7 @@ from tornado import web
 
 from ....errors import CodeFailed, Forbidden, InvalidInput, NotFound
 from ....model.formats import Format, get_format
+from ....model.keys import PUBLISH, READ
 from ....model.live import DENSITIES, LiveDeclaration, LiveRequest
 from ....model.parameters import Parameters
 from ....store.catalog.parameter_links import LIVE_LINKS
@@ -29,7 +30,6 @@ from ..http.representation import InHand, RepresentationResponse
 from . import form as live_pages
 from . import frames as live_frames
 
-READ = ("read",)
 _MOST = {"width": 10_000, "height": 10_000, "dpi": 1_200}
 _RESERVED_QUERY_NAMES = ("token",)
 """Names in a query that are Jupyter's own."""
@@ -48,12 +48,12 @@ class LiveHandler(AuthenticatedHandler):
         NotFound
             For both.
         """
-        live_figures, kernel = self.services.live, session_id
+        live_figures, kernel = self.context.live, session_id
         target = await live_figures.find(kernel, name)
         if target is None:
-            kernel = (await self.services.plots.get_session(session_id)).id
+            kernel = (await self.context.plots.get_session(session_id)).id
             target = await live_figures.find(kernel, name)
-        if target is None or not self.caller.may_see(target.record.owner):
+        if target is None or not self.principal.may_see(target.record.owner):
             raise NotFound(
                 f"This session has no live figure {name!r:.60}; has its cell been run?", code="live_figure_not_found"
             )
@@ -61,15 +61,15 @@ class LiveHandler(AuthenticatedHandler):
 
     def get_own_lasting(self, live_id: str) -> LiveTarget:
         """The caller's live figure by its lasting id, or NotFound."""
-        target = self.services.live.offers.get_by_id(live_id)
-        if target is None or not self.caller.may_see(target.record.owner):
+        target = self.context.live.offers.get_by_id(live_id)
+        if target is None or not self.principal.may_see(target.record.owner):
             raise NotFound("There is no such live figure.", code="live_figure_not_found")
         return target
 
     def described(self, target: LiveTarget) -> dict[str, Any]:
-        services, live_id = self.services, target.record.id
-        is_busy, is_detached = services.live.is_busy(target), services.detached.find(live_id) is not None
-        form = services.live.find_form(target)
+        context, live_id = self.context, target.record.id
+        is_busy, is_detached = context.live.is_busy(target), context.detached.find(live_id) is not None
+        form = context.live.find_form(target)
         return json_views.live_figure(target, self.base, is_busy=is_busy, is_detached=is_detached, form=form)
 
     def error_details(self, error: object) -> dict[str, Any]:
@@ -88,14 +88,14 @@ class LiveHandler(AuthenticatedHandler):
             target,
             target.declaration.parameters,
             self.query(),
-            address=f"{self.root}/{address}",
+            address=f"{self.relative_root}/{address}",
             is_paused=self.is_cross_site,
-            form=self.services.live.find_form(target),
-            find_size=lambda values: self.services.live.find_size(target, values),
+            form=self.context.live.find_form(target),
+            find_size=lambda values: self.context.live.find_size(target, values),
         )
         self.set_status(400 if view.fault else 200)
-        links = LIVE_LINKS.of(self.services.store.catalog.reader, target.record.id)
-        self.give_xsrf_cookie()
+        links = LIVE_LINKS.of(self.context.store.catalog.reader, target.record.id)
+        self.set_xsrf_cookie()
         frames = self.csp_frame_sources("frame", "live")
         self.write_page(
             "live/live.html",
@@ -104,8 +104,8 @@ class LiveHandler(AuthenticatedHandler):
             target=target,
             links=links,
             movable={control.name: control.label for control in view.controls},
-            can_embed=bool(self.services.settings.embed_origins),
-            now=self.services.store.clock(),
+            can_embed=bool(self.context.config.embed_origins),
+            now=self.context.store.clock(),
         )
 
 
@@ -119,14 +119,14 @@ class DrawingHandler(LiveHandler):
 
     async def send(self, target: LiveTarget, suffix: str) -> None:
         if suffix == "json":
-            self.answer(self.described(target))
+            self.write_json(self.described(target))
             return
         row, query = get_format(suffix), self.query()
         request = read_request(self, target.declaration, target.declaration.parameters, query, row)
         fresh = "no-cache" in self.request.headers.get("Cache-Control", "")
         is_framed = live_frames.is_wanted(self, row)
         known = [] if is_framed else known_etags(self)
-        drawing = self.services.live.draw(target, request, known=known, fresh=fresh)
+        drawing = self.context.live.draw(target, request, known=known, fresh=fresh)
         shown = await self.run_until_disconnect(drawing)
         if is_framed:
             live_frames.send_frame(self, shown, None)
@@ -158,7 +158,7 @@ class LastingBytesHandler(DrawingHandler):
     def _beside_the_kernel(self, target: LiveTarget) -> LiveTarget:
         """The detached function where the query names its revision: many pictures at once, and the kernel is free."""
         revision = self.get_query_argument("_detached", None)
-        detached = self.services.detached.find_target(target.record) if revision else None
+        detached = self.context.detached.find_target(target.record) if revision else None
         return detached if detached is not None and detached.declaration.revision == revision else target
 
 
@@ -197,7 +197,9 @@ class LiveListHandler(LiveHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         session = self.get_query_argument("session", None)
-        self.answer({"live": [self.described(one) for one in visible_targets(self.services, self.caller, session)]})
+        self.write_json(
+            {"live": [self.described(one) for one in visible_targets(self.context, self.principal, session)]}
+        )
 
     head = get
 
@@ -205,7 +207,7 @@ class LiveListHandler(LiveHandler):
 class FrozenHandler(LiveHandler):
     """``/api/live/{id}/frozen``: pictures drawn now, to be shown when no kernel offers the figure."""
 
-    scopes = {"POST": ("publish",)}
+    scopes = {"POST": PUBLISH}
     _MOST = 500
 
     @web.authenticated
@@ -219,11 +221,11 @@ class FrozenHandler(LiveHandler):
         row = get_format(str(body.get("format") or "png"))
         checked = [parameters.complete(parameters.check(one)) for one in calls if isinstance(one, dict)]
         requests = [LiveRequest(arguments, row.name) for arguments in checked]
-        frozen = await self.run_until_disconnect(self.services.live.freeze(target, requests))
-        self.answer({"frozen": frozen}, 201)
+        frozen = await self.run_until_disconnect(self.context.live.freeze(target, requests))
+        self.write_json({"frozen": frozen}, 201)
 
 
-def visible_targets(services: AppContext, caller: Principal, session: str | None) -> list[LiveTarget]:
+def visible_targets(context: AppContext, caller: Principal, session: str | None) -> list[LiveTarget]:
     """The caller's live figures that kernels offer (the newest kernel's first), then those that are detached alone.
 
     Parameters
@@ -231,10 +233,10 @@ def visible_targets(services: AppContext, caller: Principal, session: str | None
     session
         The kernel's id; None for all.
     """
-    offered = [one for one in services.live.offers.all() if session in (None, one.kernel)]
+    offered = [one for one in context.live.offers.all() if session in (None, one.kernel)]
     mine = [one for one in offered if caller.may_see(one.record.owner)]
     known = {one.record.id for one in mine}
-    alone = [one for one in services.detached.targets(session) if one.record.id not in known]
+    alone = [one for one in context.detached.targets(session) if one.record.id not in known]
     return mine + [one for one in alone if caller.may_see(one.record.owner)]
 
 
@@ -255,7 +257,7 @@ def read_request(
     sizes: dict[str, int | None] = {}
     for name in declaration.sizes:
         if name in query:
-            sizes[name] = handler.integer(name)
+            sizes[name] = handler.int_argument(name)
             if (sizes[name] or 0) > _MOST[name]:
                 raise InvalidInput(f"{name} is {_MOST[name]:,} at most.")
     density = 1 if sizes else read_density(query)

@@ -10,6 +10,7 @@ from tornado import web
 from tornado.httputil import parse_body_arguments
 
 from ....errors import InvalidInput, NotFound
+from ....model.keys import PUBLISH
 from ....model.live import LiveDeclaration
 from ..http.upload_handler import StreamingUploadHandler
 from .handlers import LiveHandler
@@ -22,32 +23,34 @@ _MAX_LIBRARIES, _LIBRARY_LENGTH = 40, 60
 class LiveSourceHandler(StreamingUploadHandler, LiveHandler):
     """``/api/live/{id}/source``."""
 
-    scopes = {"POST": ("publish",), "DELETE": ("publish",)}
+    scopes = {"POST": PUBLISH, "DELETE": PUBLISH}
     body_trait = "detach_bytes"
 
     @property
     def body_limit(self) -> int:
-        return self.services.settings.detach_bytes + _FORM_BYTES
+        return self.context.config.detach_bytes + _FORM_BYTES
 
     @web.authenticated
     @authorized(action="execute", resource="figserve")
     async def post(self, live_id: str) -> None:
         target, body = self.get_own_lasting(live_id), self.read_body()
         words, data = read_source_form(body, self.request.headers.get("Content-Type", ""))
-        if len(data) > self.services.settings.detach_bytes:
+        if len(data) > self.context.config.detach_bytes:
             raise self._too_large()
         declaration = LiveDeclaration.from_json(words.get("declaration"))
         if declaration.name != target.record.name:
             raise InvalidInput(f"This is the function of {declaration.name!r:.60}, and not of this live figure.")
-        keeping = self.services.detached.keep(target.record, declaration, data, read_libraries(words))
+        keeping = self.context.detached.keep(target.record, declaration, data, read_libraries(words))
         kept = await self.run_until_disconnect(keeping)
         source = kept.source
-        self.answer({"id": live_id, "size": source.size, "digest": source.digest, "libraries": source.libraries}, 201)
+        self.write_json(
+            {"id": live_id, "size": source.size, "digest": source.digest, "libraries": source.libraries}, 201
+        )
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self, live_id: str) -> None:
-        if not await self.services.detached.remove(self.get_own_lasting(live_id).record):
+        if not await self.context.detached.remove(self.get_own_lasting(live_id).record):
             raise NotFound("This live figure is not detached.", code="not_detached")
         self.set_status(204)
         self.finish()

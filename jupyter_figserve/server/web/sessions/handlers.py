@@ -10,13 +10,13 @@ from tornado import web
 
 from ....errors import Conflict, NotFound
 from ....model.figures import ALT_LENGTH, TITLE_LENGTH, FigureRecord, Identity, check_name, slug, validate_single_line
+from ....model.keys import PUBLISH, READ, Scope
 from ....model.new_version import NewVersion
 from ....model.queries import DEFAULT_LIMIT
 from ....model.sessions import Session
 from ....store.catalog import sessions
 from ...services.figures.upload import make_payload
 from ...services.sessions.plots import ReadablePlot
-from ..figures.handlers import PUBLISH, READ
 from ..http import json_views
 from ..http.conditional_get import is_not_modified, send_representation
 from ..http.private_handler import AuthenticatedHandler
@@ -40,14 +40,14 @@ class SessionHandler(AuthenticatedHandler):
             For both.
         """
         if session_id == HERE:
-            if self.caller.kernel is None:
+            if self.principal.kernel is None:
                 raise NotFound(
                     "Only a kernel of this server has a session here; name another one by its id.",
                     code="session_not_found",
                 )
-            session_id = self.caller.kernel
-        found = await self.services.plots.get_session(session_id)
-        if not self.caller.may_see(found.owner):
+            session_id = self.principal.kernel
+        found = await self.context.plots.get_session(session_id)
+        if not self.principal.may_see(found.owner):
             raise NotFound("There is no such session.", code="session_not_found")
         return found
 
@@ -60,19 +60,19 @@ class SessionsHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        await self.services.kernels.follow_all()
-        reader, base = self.services.store.catalog.reader, self.base
+        await self.context.kernels.follow_all()
+        reader, base = self.context.store.catalog.reader, self.base
         found, following = sessions.list_page(
             reader,
-            None if "admin" in self.caller.scopes and not self.caller.is_login else self.caller.owner,
+            None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner,
             notebook=self.get_query_argument("notebook", None),
             alive=self.get_query_argument("alive", "") not in ("", "0"),
-            limit=self.integer("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT,
+            limit=self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT,
             cursor=self.get_query_argument("cursor", None),
         )
-        made, plots = sessions.count_figures(reader, [one.id for one in found]), self.services.plots
+        made, plots = sessions.count_figures(reader, [one.id for one in found]), self.context.plots
         shown = [json_views.session(one, made.get(one.id, 0), plots.count_captured(one.id), base) for one in found]
-        self.answer({"sessions": shown, "next": following})
+        self.write_json({"sessions": shown, "next": following})
 
     head = get
 
@@ -86,16 +86,16 @@ class LastHandler(SessionHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, session_id: str) -> None:
         session = await self.get_own_session(session_id)
-        capture = self.services.capture
+        capture = self.context.capture
         if capture.why_off is not None:
             raise Conflict(f"Nothing is captured here. {capture.why_off}", code="capture_off")
         mark = self.get_query_argument("mark", "")[:_MARK_LENGTH]
         if mark:
             await capture.wait_for_mark(session.id, mark, _MARK_SECONDS)
-        plot = self.services.plots.newest_captured(session.id)
+        plot = self.context.plots.newest_captured(session.id)
         if plot is None:
             raise NotFound("This session has displayed no picture yet; show one first.", code="nothing_captured")
-        self.answer(json_views.plot(plot, session.id, self.base))
+        self.write_json(json_views.plot(plot, session.id, self.base))
 
     head = get
 
@@ -111,20 +111,20 @@ class SessionFiguresHandler(SessionHandler):
         session = await self.get_own_session(session_id)
         wanted = self.json_body(("path", "name", "title", "alt"))
         path = validate_single_line(wanted.get("path"), "path", 1_000)
-        held = await self.services.plots.get(session.id, path, published=False)
+        held = await self.context.plots.get(session.id, path, published=False)
         title = validate_single_line(wanted.get("title"), "title", TITLE_LENGTH)
         alt = validate_single_line(wanted.get("alt"), "alternative text", ALT_LENGTH)
         name = check_name(wanted["name"]) if wanted.get("name") is not None else slug(title) or _name_of(held)
         record = await self._publish(session, held, name, title, alt)
-        self.services.events.wake()
+        self.context.events.wake()
         self.set_header("Location", self.base.page(record))
-        self.answer(json_views.figure_json(record, self.base), 201)
+        self.write_json(json_views.figure_json(record, self.base), 201)
 
     async def _publish(self, session: Session, held: ReadablePlot, name: str, title: str, alt: str) -> FigureRecord:
-        payload = make_payload(await held.read(), held.row.mimetype, {}, self.services.settings.figure_pixels)
+        payload = make_payload(await held.read(), held.row.mimetype, {}, self.context.config.figure_pixels)
         notebook = session.notebook
-        if self.services.kernels.has(session.id):
-            notebook = await self.services.kernels.follow_notebook(session.id) or notebook
+        if self.context.kernels.has(session.id):
+            notebook = await self.context.kernels.follow_notebook(session.id) or notebook
         scope, maker = (session.scope, "") if notebook else ("", session.id)
         draft = NewVersion(
             Identity(session.owner, scope, notebook, maker, name),
@@ -135,7 +135,7 @@ class SessionFiguresHandler(SessionHandler):
             origin=held.plot.origin,
             provenance={"plot": held.plot.path},
         )
-        return await asyncio.wrap_future(self.services.store.publish(draft))
+        return await asyncio.wrap_future(self.context.store.publish(draft))
 
 
 class PlotsHandler(SessionHandler):
@@ -147,8 +147,8 @@ class PlotsHandler(SessionHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, session_id: str) -> None:
         session, base = await self.get_own_session(session_id), self.base
-        plots = await self.services.plots.list(session.id)
-        self.answer({"session": session.id, "plots": [json_views.plot(plot, session.id, base) for plot in plots]})
+        plots = await self.context.plots.list(session.id)
+        self.write_json({"session": session.id, "plots": [json_views.plot(plot, session.id, base) for plot in plots]})
 
     head = get
 
@@ -164,7 +164,7 @@ class PlotHandler(SessionHandler):
         wanted = self.get_query_argument("download", None)
         name = None if wanted is None else check_name(wanted)
         session = await self.get_own_session(session_id)
-        held = await self.services.plots.get(session.id, path)
+        held = await self.context.plots.get(session.id, path)
         delivery = RepresentationResponse(
             held.row,
             held.digest,

@@ -16,6 +16,7 @@ from tornado.iostream import StreamClosedError
 
 from ....errors import Forbidden, InvalidInput
 from ....model.events import Event
+from ....model.keys import READ
 from ....store.catalog import events
 from ...services.events.event_broker import PLOT_CAPTURED, Subscriber
 from ..http.private_handler import AuthenticatedHandler
@@ -26,7 +27,7 @@ _RETRY_MILLISECONDS = 2_000
 class EventsHandler(AuthenticatedHandler):
     """``/api/events``."""
 
-    scopes = {"GET": ("read",)}
+    scopes = {"GET": READ}
     heartbeat_seconds = 15.0
     slow_seconds = 30.0
 
@@ -36,14 +37,14 @@ class EventsHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         self._check_site()
-        newest, since = events.newest_id(self.services.store.catalog.reader), self._last_seen_id()
+        newest, since = events.newest_id(self.context.store.catalog.reader), self._last_seen_id()
         # A catalog that was made anew counts from the beginning.
         since = since if since is None else min(since, newest)
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         self.set_header("Cache-Control", "private, no-cache")
         # Without this, nginx keeps events back until its buffer is full.
         self.set_header("X-Accel-Buffering", "no")
-        self._subscriber = self.services.events.subscribe(self.caller.owner)
+        self._subscriber = self.context.events.subscribe(self.principal.owner)
         sent = newest
         try:
             self.write(f"retry: {_RETRY_MILLISECONDS}\nid: {sent if since is None else since}\n\n")
@@ -59,7 +60,7 @@ class EventsHandler(AuthenticatedHandler):
 
     def on_connection_close(self) -> None:
         if self._subscriber is not None:
-            self.services.events.unsubscribe(self._subscriber)
+            self.context.events.unsubscribe(self._subscriber)
             self._subscriber.is_behind = True
             self._subscriber.wake()
 
@@ -79,7 +80,7 @@ class EventsHandler(AuthenticatedHandler):
                 if event.id == 0 or event.id > sent:
                     self.write(self._written(event))
             if loop.time() >= next_beat:
-                if not self.services.gate.still_good(self.caller):
+                if not self.context.authenticator.still_good(self.principal):
                     return
                 self.write(": heartbeat\n\n")
                 next_beat = loop.time() + self.heartbeat_seconds
@@ -97,11 +98,11 @@ class EventsHandler(AuthenticatedHandler):
 
     def _replay(self, since: int) -> int:
         """Write what happened after ``since``; returns the last id looked at."""
-        reader = self.services.store.catalog.reader
+        reader = self.context.store.catalog.reader
         while found := events.after(reader, since):
             since = found[-1].id
             for event in found:
-                if event.owner == self.caller.owner:
+                if event.owner == self.principal.owner:
                     self.write(self._written(event))
         return since
 

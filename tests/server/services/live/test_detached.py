@@ -33,11 +33,11 @@ def form(source: bytes = PICKLE, **words: Any) -> tuple[bytes, dict[str, str]]:
 
 
 @pytest.fixture
-def record(services):
+def record(context):
     """A live figure that kernel k1 offered, and that no kernel offers now."""
-    identity = Identity(services.settings.owner, services.settings.scope, "a.ipynb", "", "animal")
-    now = services.store.clock()
-    return services.store.write(lambda c: live_figures.offer(c, identity, "k1", DECLARATION, now)).result()
+    identity = Identity(context.config.owner, context.config.scope, "a.ipynb", "", "animal")
+    now = context.store.clock()
+    return context.store.write(lambda c: live_figures.offer(c, identity, "k1", DECLARATION, now)).result()
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ async def test_version_that_only_the_kernel_could_tell_is_the_sources(detach, ow
     assert other.headers["ETag"] != first.headers["ETag"]
 
 
-async def test_missing_module_is_named(detach, renderer, services, record):
+async def test_missing_module_is_named(detach, renderer, context, record):
     """With what can be done, and without a hint at versions."""
 
     def fail(job):
@@ -106,10 +106,10 @@ async def test_missing_module_is_named(detach, renderer, services, record):
     assert (answer.status, answer.code) == (422, "not_detachable")
     assert "needs the module bears.den" in answer.json()["error"]
     assert "0.1" not in answer.json()["error"]
-    assert services.detached.find(record.id) is None
+    assert context.detached.find(record.id) is None
 
 
-async def test_late_function_is_told_as_such(detach, owner, record, renderer, services):
+async def test_late_function_is_told_as_such(detach, owner, record, renderer, context):
     """There is no kernel to speak of."""
     await detach(declaration=replace(DECLARATION, timeout=0.05).as_json())
     renderer.gate.clear()
@@ -135,14 +135,14 @@ async def test_equal_requests_are_one_job(detach, owner, record, renderer):
     assert len(renderer.jobs) == 2
 
 
-async def test_python_that_does_not_fit_is_told_with_both(detach, renderer, services, record):
+async def test_python_that_does_not_fit_is_told_with_both(detach, renderer, context, record):
     """Before anything is opened; at a later call too, when the sandbox has become another."""
     answer = await detach(libraries={"python": "3.9"})
     assert (answer.status, answer.code) == (409, "version_mismatch")
     assert "Python 3.9" in answer.json()["error"]
     assert LIBRARIES["python"] in answer.json()["error"]
     assert renderer.jobs == []
-    assert services.detached.find(record.id) is None
+    assert context.detached.find(record.id) is None
 
 
 async def test_sandbox_that_became_another_opens_nothing(detach, owner, record, renderer):
@@ -155,7 +155,7 @@ async def test_sandbox_that_became_another_opens_nothing(detach, owner, record, 
     assert "3.99" in answer.json()["error"]
 
 
-async def test_function_that_fails_there_is_not_kept(detach, renderer, services, record):
+async def test_function_that_fails_there_is_not_kept(detach, renderer, context, record):
     """Its failure is told, and where libraries differ, both versions; what was kept before stays."""
     await detach()
 
@@ -169,7 +169,7 @@ async def test_function_that_fails_there_is_not_kept(detach, renderer, services,
     answer = await detach(b"other", libraries=LIBRARIES | {"numpy": "9.9"})
     assert (answer.status, answer.code) == (422, "version_mismatch")
     assert "numpy 9.9 in the kernel, 2.4.6 in the sandbox" in answer.json()["error"]
-    assert services.detached.find(record.id).source.digest == sha256_hex(PICKLE)
+    assert context.detached.find(record.id).source.digest == sha256_hex(PICKLE)
 
 
 async def test_function_without_defaults_is_kept_when_it_was_opened(detach, renderer):
@@ -190,11 +190,11 @@ async def test_without_a_sandbox_it_is_said(detach, renderer):
     assert "No user namespaces. freeze(" in answer.json()["error"]
 
 
-async def test_changed_bytes_are_not_opened(detach, owner, services, record, renderer, caplog):
+async def test_changed_bytes_are_not_opened(detach, owner, context, record, renderer, caplog):
     """What somebody else wrote into the store reaches no sandbox; without the bytes it is 503."""
     await detach()
     digest = sha256_hex(PICKLE)
-    (path,) = [one for one in (services.store.directory / "blobs").rglob("*") if one.name.endswith(digest[4:])]
+    (path,) = [one for one in (context.store.directory / "blobs").rglob("*") if one.name.endswith(digest[4:])]
     path.chmod(0o600)
     path.write_bytes(b"cos\nsystem\n.")
     renderer.jobs.clear()
@@ -205,9 +205,9 @@ async def test_changed_bytes_are_not_opened(detach, owner, services, record, ren
     assert (answer.status, answer.code, renderer.jobs) == (503, "blob_missing", [])
 
 
-async def test_undetaching_gives_the_room_back(detach, owner, services, record):
+async def test_undetaching_gives_the_room_back(detach, owner, context, record):
     """The function is forgotten, its blob unheld, its bytes no longer the owner's; once more is 404."""
-    reader, mine = services.store.catalog.reader, services.settings.owner
+    reader, mine = context.store.catalog.reader, context.config.owner
     await detach(b"first")
     await detach()
     assert quotas.read(reader, "owner", mine).bytes == len(PICKLE)
@@ -237,7 +237,7 @@ async def test_malformed_forms(owner, record, renderer, body, headers):
     assert (answer.status, renderer.jobs) == (400, [])
 
 
-async def test_who_may(stranger, owner, record, make_key, services, renderer):
+async def test_who_may(stranger, owner, record, make_key, context, renderer):
     """Nobody without a login; no key that only reads; another owner's live figure is unknown."""
     body, headers = form()
     address = f"/api/live/{record.id}/source"

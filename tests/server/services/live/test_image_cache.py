@@ -20,8 +20,8 @@ def picture(live_id: str, key: str = "k", data: bytes = b"picture", drawn: float
 
 
 @pytest.fixture
-def pictures(services) -> StaleImageCache:
-    return StaleImageCache(services.store, 20)
+def pictures(context) -> StaleImageCache:
+    return StaleImageCache(context.store, 20)
 
 
 async def test_newest_of_a_request_is_held(pictures):
@@ -48,13 +48,13 @@ async def test_memory_has_a_bound(pictures):
     await pictures.flush()
 
 
-async def test_flush_writes_what_another_server_finds(pictures, services):
+async def test_flush_writes_what_another_server_finds(pictures, context):
     """Also what memory has dropped; without what it was drawn by, so that it is only ever a stale one."""
-    live_id = await offer_live(services)
+    live_id = await offer_live(context)
     pictures.keep(picture(live_id, "large", b"1" * 21))
     pictures.keep(picture(live_id))
     await pictures.flush()
-    other = StaleImageCache(services.store, 20)
+    other = StaleImageCache(context.store, 20)
     assert other.find_held(live_id, "k") is None
     found = other.find(live_id, "k")
     assert (found.payload.data, found.alt, found.revision, found.version) == (b"picture", "A bear", "", None)
@@ -62,26 +62,26 @@ async def test_flush_writes_what_another_server_finds(pictures, services):
     assert other.find(live_id, "none") is None
 
 
-async def test_frozen_stay(pictures, services):
+async def test_frozen_stay(pictures, context):
     """Whatever is drawn after them, which is more than stays of others."""
-    live_id = await offer_live(services)
+    live_id = await offer_live(context)
     await pictures.freeze([picture(live_id, "frozen", b"frozen", drawn=0.0)])
     for n in range(live_figures.KEPT_PICTURES + 2):
         pictures.keep(picture(live_id, str(n), b"%d" % n, drawn=1.0 + n))
     await pictures.flush()
-    other = StaleImageCache(services.store, 20)
+    other = StaleImageCache(context.store, 20)
     assert other.find(live_id, "frozen").payload.data == b"frozen"
     assert [other.find(live_id, key) is not None for key in ("0", "1", "2")] == [False, False, True]
 
 
-async def test_another_density_is_better_than_none(pictures, services):
+async def test_another_density_is_better_than_none(pictures, context):
     """In memory and from the disk; each knows its size on a page."""
-    live_id, usual, dense = await offer_live(services), LiveRequest({}, "png"), LiveRequest({}, "png", density=2)
+    live_id, usual, dense = await offer_live(context), LiveRequest({}, "png"), LiveRequest({}, "png", density=2)
     assert pictures.find_last(live_id, dense) is None
     payload = EncodedImage("image/png", b"dense", 6, 4)
     pictures.keep(replace(picture(live_id, dense.key), payload=payload, density=2))
     await pictures.flush()
-    for held in (pictures, StaleImageCache(services.store, 20)):
+    for held in (pictures, StaleImageCache(context.store, 20)):
         found = held.find_last(live_id, usual)
         assert (found.payload.data, found.density, found.size) == (b"dense", 2, (3, 2))
     pictures.keep(picture(live_id, usual.key, b"usual"))
@@ -90,10 +90,10 @@ async def test_another_density_is_better_than_none(pictures, services):
     await pictures.flush()
 
 
-async def test_lost_blob_is_no_picture(pictures, services):
+async def test_lost_blob_is_no_picture(pictures, context):
     """A row alone is nothing to show."""
-    live_id = await offer_live(services)
+    live_id = await offer_live(context)
     await pictures.freeze([picture(live_id)])
-    row = live_figures.find_picture(services.store.catalog.reader, live_id, "k")
-    await asyncio.to_thread(services.store.blobs.delete, row.digest)
-    assert StaleImageCache(services.store, 20).find(live_id, "k") is None
+    row = live_figures.find_picture(context.store.catalog.reader, live_id, "k")
+    await asyncio.to_thread(context.store.blobs.delete, row.digest)
+    assert StaleImageCache(context.store, 20).find(live_id, "k") is None

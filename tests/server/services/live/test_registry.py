@@ -23,8 +23,8 @@ def told() -> list[tuple[str, str, str]]:
 
 
 @pytest.fixture
-def offers(services, told) -> LiveRegistry:
-    made = LiveRegistry(services.store, "/srv", follow)
+def offers(context, told) -> LiveRegistry:
+    made = LiveRegistry(context.store, "/srv", follow)
     made.tell = lambda what, kernel, record: told.append((what, kernel, record.name))
     return made
 
@@ -89,8 +89,8 @@ async def test_detached_answers_when_no_kernel_does(offers):
     assert offers.find("a-1", "animal").place == f"detached {record.id}"
 
 
-async def test_read_only_store_still_offers(offers, services, monkeypatch):
+async def test_read_only_store_still_offers(offers, context, monkeypatch):
     """With ids of this server's life."""
-    monkeypatch.setattr(services.store.catalog, "read_only_because", "the disk is full")
+    monkeypatch.setattr(context.store.catalog, "read_only_because", "the disk is full")
     (record,) = await offers.take("ann", "a-1", FakeKernel(), [ANIMAL])
     assert offers.get_by_id(record.id).kernel == "a-1"

@@ -407,10 +407,10 @@ class TestRealKernels:
     async def names(self, owner, kernel: str) -> list[str]:
         return [plot["path"] for plot in (await owner.get(f"/plots/{kernel}")).json()["plots"]]
 
-    async def wait_for(self, services, kernel: str, count: int) -> None:
-        await until(lambda: (ring := services.capture.find_ring(kernel)) is not None and len(ring) >= count)
+    async def wait_for(self, context, kernel: str, count: int) -> None:
+        await until(lambda: (ring := context.capture.find_ring(kernel)) is not None and len(ring) >= count)
 
-    async def test_every_kind_of_display(self, jupyter, owner, services):
+    async def test_every_kind_of_display(self, jupyter, owner, context):
         """Displays, results and updates of PNG and SVG, each served with its bytes; a publish is not taken twice."""
         kernel = await jupyter.start()
         await jupyter.run(kernel, showing(png(), "a") + "\n" + showing(SVG, mimetype="image/svg+xml"))
@@ -423,50 +423,50 @@ class TestRealKernels:
         assert (shown.body, shown.mimetype) == (png(grey=1), "image/png")
         assert (await owner.get(f"/plots/{kernel}/cell-1-2.svg")).body == SVG
 
-    async def test_restart_interrupt_and_shutdown(self, jupyter, owner, services):
+    async def test_restart_interrupt_and_shutdown(self, jupyter, owner, context):
         """Pictures stay over a restart, in names of another run, and over an interrupt; shutdown takes them."""
         kernel = await jupyter.start()
         await jupyter.run(kernel, showing(png()))
-        await self.wait_for(services, kernel, 1)
+        await self.wait_for(context, kernel, 1)
         await jupyter.ask("POST", f"kernels/{kernel}/restart")
         await jupyter.run(kernel, showing(png()))
-        await self.wait_for(services, kernel, 2)
+        await self.wait_for(context, kernel, 2)
         await jupyter.ask("POST", f"kernels/{kernel}/interrupt")
         assert await self.names(owner, kernel) == ["run-2-cell-1.png", "cell-1.png"]
         await jupyter.ask("DELETE", f"kernels/{kernel}")
-        await until(lambda: services.capture.find_ring(kernel) is None)
+        await until(lambda: context.capture.find_ring(kernel) is None)
         assert await self.names(owner, kernel) == []
         assert (await owner.get(f"/plots/{kernel}/cell-1.png")).json() == {
             "error": "Plot not found",
             "code": "plot_not_found",
         }
 
-    async def test_a_crash_that_jupyter_mends(self, jupyter, owner, services):
+    async def test_a_crash_that_jupyter_mends(self, jupyter, owner, context):
         """The session goes on, and what it shows after is captured too."""
         kernel = await jupyter.start()
         await jupyter.run(kernel, showing(png()))
-        await self.wait_for(services, kernel, 1)
+        await self.wait_for(context, kernel, 1)
         process = int(await jupyter.run(kernel, "import os; print(os.getpid())"))
         manager = jupyter.manager.get_kernel(kernel)
         os.kill(process, signal.SIGKILL)
         await until(lambda: getattr(manager.provisioner, "pid", None) not in (None, process) and manager.ready.done())
         await jupyter.run(kernel, showing(png(grey=1)))
-        await self.wait_for(services, kernel, 2)
+        await self.wait_for(context, kernel, 2)
         assert await self.names(owner, kernel) == ["run-2-cell-1.png", "cell-1.png"]
 
-    async def test_a_death_that_jupyter_does_not_tell(self, jupyter, owner, services, stranger):
+    async def test_a_death_that_jupyter_does_not_tell(self, jupyter, owner, context, stranger):
         """When Jupyter gives up, the session has ended: key and plots are gone, but what was published stays."""
         kernel = await jupyter.start()
         code = "import os, json, jupyter_figserve as f\nf.publish(" + repr(png()) + ", 'stays')\n" + showing(png())
         code += "\n(f.plots_dir() / 'dropped.svg').write_text(" + repr(SVG.decode()) + ")"
         code += "\nprint(json.dumps([os.getpid(), os.environ['KERNEL_FIGSERVE_KEY'], str(f.plots_dir())]))"
         process, key, directory = json.loads(await jupyter.run(kernel, code))
-        await self.wait_for(services, kernel, 1)
+        await self.wait_for(context, kernel, 1)
         assert len(await self.names(owner, kernel)) == 3
         jupyter.manager.get_kernel(kernel)._restarter.restart_limit = 0
         os.kill(process, signal.SIGKILL)
-        await until(lambda: services.capture.find_ring(kernel) is None)
-        await asyncio.wrap_future(services.store.write(lambda connection: None))
+        await until(lambda: context.capture.find_ring(kernel) is None)
+        await asyncio.wrap_future(context.store.write(lambda connection: None))
         assert await self.names(owner, kernel) == ["stays.png"]
         assert not os.path.exists(directory)
         assert (await stranger.bearing(key).get("/api/figures")).status == 401
@@ -474,14 +474,14 @@ class TestRealKernels:
         assert (session["id"], session["figures"], session["plots"]) == (kernel, 1, 0)
         assert session["ended"] is not None
 
-    async def test_a_kernel_of_another_language(self, jupyter, owner, services, jp_data_dir, tmp_path):
+    async def test_a_kernel_of_another_language(self, jupyter, owner, context, jp_data_dir, tmp_path):
         """bash displays a picture; it is captured as any other, updates too."""
         require_package("bash_kernel")
         install_bash_kernel(jp_data_dir)
         (tmp_path / "x.png").write_bytes(png())
         kernel = await jupyter.start("bash")
         await jupyter.run(kernel, f"cat {tmp_path}/x.png | display")
-        await self.wait_for(services, kernel, 1)
+        await self.wait_for(context, kernel, 1)
         (name,) = await self.names(owner, kernel)
         assert (await owner.get(f"/plots/{kernel}/{name}")).body == png()
         assert name == "cell-1.png"

@@ -25,10 +25,10 @@ class OddKernel(HtmlKernel):
 
 
 @pytest.fixture
-def kernel(services, jp_asyncio_loop):
+def kernel(context, jp_asyncio_loop):
     """One that offers ``animal``, whose parameters are type and since."""
     link, declared = OddKernel(), [LiveDeclaration("animal", ANIMAL, revision="r")]
-    jp_asyncio_loop.run_until_complete(services.live.take_offers(services.settings.owner, "k1", link, declared))
+    jp_asyncio_loop.run_until_complete(context.live.take_offers(context.config.owner, "k1", link, declared))
     return link
 
 

@@ -29,10 +29,10 @@ class HtmlKernel(FakeKernel):
 
 
 @pytest.fixture
-def kernel(services, jp_asyncio_loop):
+def kernel(context, jp_asyncio_loop):
     """One that offers ``animal``."""
     link, declared = HtmlKernel(), [LiveDeclaration("animal", revision="r")]
-    jp_asyncio_loop.run_until_complete(services.live.take_offers(services.settings.owner, "k1", link, declared))
+    jp_asyncio_loop.run_until_complete(context.live.take_offers(context.config.owner, "k1", link, declared))
     return link
 
 
@@ -72,7 +72,7 @@ async def test_other_site_and_stranger_get_no_address(owner, browser, stranger, 
     assert kernel.asked == []
 
 
-async def test_form_is_learned_from_who_leaves_the_choice(owner, kernel, services):
+async def test_form_is_learned_from_who_leaves_the_choice(owner, kernel, context):
     """A PNG that there is not says so, and from then on the page has a frame; a new declaration starts anew."""
     url = "/live/k1/animal"
     assert (await owner.get(f"{url}.json")).json()["form"] is None
@@ -82,7 +82,7 @@ async def test_form_is_learned_from_who_leaves_the_choice(owner, kernel, service
     page = await owner.get(url)
     assert 'src="../../live/k1/animal.html?_frame=1"' in page.text
     assert "/figserve/live/" in page.headers["Content-Security-Policy"]
-    await services.live.take_offers(services.settings.owner, "k1", kernel, [LiveDeclaration("animal", revision="s")])
+    await context.live.take_offers(context.config.owner, "k1", kernel, [LiveDeclaration("animal", revision="s")])
     known = (await owner.get(f"{url}.json")).json()
     assert (known["form"], known["revision"]) == (None, "s")
 
@@ -99,7 +99,7 @@ async def test_link_shows_frames_as_long_as_it_is_open(owner, stranger, kernel):
     assert (await stranger.get(frame)).status == 404
 
 
-async def test_forgotten_picture_is_not_found(services, stranger, kernel):
+async def test_forgotten_picture_is_not_found(context, stranger, kernel):
     """A signature alone is no picture."""
-    signed = services.frames.sign("nothing", "key", None)
+    signed = context.frame_signer.sign("nothing", "key", None)
     assert (await stranger.get(f"/frame/{signed}.html")).status == 404
