@@ -41,6 +41,7 @@ from .repositories.dashboards import DashboardRepository
 from .repositories.events import EventRepository
 from .repositories.figures import FigureRepository
 from .repositories.keys import KeyRepository
+from .repositories.links import LinkRepository
 from .repositories.live_figures import LiveFigureRepository
 from .repositories.sessions import SessionRepository
 
@@ -80,6 +81,7 @@ class Store:
         self.figures = FigureRepository(
             catalog, blobs, manifests, self.trash, limits=limits, keep_deleted=keep_deleted, clock=clock
         )
+        self.links = LinkRepository(catalog, self._write_manifest_of)
         self.live = LiveFigureRepository(catalog, blobs, self.live_manifests, limits, clock)
         self.dashboards = DashboardRepository(catalog, self.boards, clock)
         self.sessions = SessionRepository(catalog)
