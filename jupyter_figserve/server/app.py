@@ -26,6 +26,7 @@ from .services.addresses import ServerAddresses
 from .services.auth.credentials import Authenticator, FailedAttempts
 from .services.auth.rate_limits import RateLimiter
 from .services.auth.signing import FrameUrlSigner, QuerySigner, read_secrets
+from .services.dashboards.watchers import DashboardWatchers
 from .services.events.event_broker import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventBroker
 from .services.figures.svg_archiver import SvgArchiver
 from .services.links.resolver import LinkResolver
@@ -140,6 +141,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         drawing = self.make_drawing(store)
         detached = DetachedFunctions(store, drawing.queue, self.live_timeout)
         secrets = read_secrets(store.directory)
+        events, live = EventBroker(store), self._make_live(store, kernels, detached)
         return AppContext(
             config=settings,
             store=store,
@@ -150,8 +152,9 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             directories=directories,
             capture=capture,
             plots=SessionPlots(self.serverapp, store, blobs, capture, directories, self.figure_bytes),
-            events=EventBroker(store),
-            live=self._make_live(store, kernels, detached),
+            events=events,
+            dashboards=DashboardWatchers(store, live, events),
+            live=live,
             detached=detached,
             live_limiter=RateLimiter(self.live_link_rate, "This link was used too often", "live_link_rate"),
             links=LinkResolver(store, blobs),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..services.addresses import ServerAddresses
     from ..services.auth.signing import FrameUrlSigner, QuerySigner
-    from ..services.dashboards.watch import DashboardWatchers
+    from ..services.dashboards.watchers import DashboardWatchers
     from ..services.events.event_broker import EventBroker
     from ..services.figures.svg_archiver import SvgArchiver
     from ..services.links.resolver import LinkResolver
@@ -88,6 +87,7 @@ class AppContext:
     capture: Capture
     plots: SessionPlots
     events: EventBroker
+    dashboards: DashboardWatchers
     live: LiveService
     detached: DetachedFunctions
     live_limiter: RateLimiter
@@ -100,10 +100,3 @@ class AppContext:
     query_signer: QuerySigner
     render_limiter: RateLimiter
     known_hosts: set[str] = field(default_factory=set)
-
-    @cached_property
-    def dashboards(self) -> DashboardWatchers:
-        """Who looks at dashboards; made when the first does."""
-        from ..services.dashboards.watch import DashboardWatchers
-
-        return DashboardWatchers(self)
