@@ -8,11 +8,8 @@ from urllib.parse import quote
 from ....model.figures import FigureRecord, Representation, Version
 from ....model.formats import FORMATS
 from ....model.keys import Key
-from ....model.links import DASHBOARD, FIGURE, LIVE, Link
-from ....model.snippets import Snippets, image_url
 from ....model.times import rfc3339
-from ...services.addresses import LOCAL_NOTE, PublicBase
-from ...services.dashboards.resolver import ResolvedDashboard
+from ...services.addresses import PublicBase
 from ...services.live.registry import LiveTarget
 
 

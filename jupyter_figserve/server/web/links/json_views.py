@@ -34,7 +34,7 @@ def link_json(link: Link) -> dict[str, Any]:
 def created_link_json(link: Link, snippets: Snippets, base: PublicBase) -> dict[str, Any]:
     """Return a new link with its URL, which no later answer shows."""
     return link_json(link) | {
-        "url": snippets.url,
+        "url": snippets.page,
         "image_url": snippets.image,
         "local_only": base.is_local,
         "note": LOCAL_NOTE if base.is_local else None,
