@@ -109,7 +109,7 @@ class TargetLinksHandler(OwnedLinksHandler):
                 return FigureTarget(record)
             case DashboardRecord():
                 return DashboardTarget(resolve_dashboard(self.context.store, self.context.live, record))
-        live = self.context.live.offers.get_by_id(record.id)
+        live = self.context.live.registry.get_by_id(record.id)
         assert live is not None, "its record was just found"
         return LiveFigureTarget(live)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ....errors import Conflict, InvalidInput, OutputInvalid
@@ -15,8 +15,9 @@ from ...services.links.resolver import LinkNotFound
 from ...services.live.registry import LiveTarget
 from ..http.handler import PublicHandler
 from ..http.query import known_etags, read_query
-from ..live import form, frames
-from ..live.handlers import read_density, send_live
+from ..live.form import build_page
+from ..live.request import asks_for_frame, parse_device_pixel_ratio
+from ..live.responder import LiveResponder
 from .renderer import LinkRenderer
 
 
@@ -64,12 +65,11 @@ class PublicLiveFigure:
         """
         handler, target, row = self.handler, self.target, get_format(suffix)
         context = handler.context
-        request = parse_public_request(
-            self.grant, target.declaration, read_query(handler), row.name, context.config.link_sizes.widths
-        )
-        is_framed = frames.is_wanted(handler, row)
+        query, widths = read_query(handler), context.config.link_sizes.widths
+        request = parse_public_request(self.grant, target.declaration, query, row.name, widths)
+        is_framed, responder = asks_for_frame(query, row), LiveResponder(handler, target, row)
         known = [] if is_framed else known_etags(handler)
-        rendering = context.live.draw(target, request, known=known, before_call=self._count_call)
+        rendering = context.live.render(target, request, known_etags=known, before_call=self._count_call)
         try:
             result = await handler.run_until_disconnect(rendering)
         except OutputInvalid as error:
@@ -77,10 +77,10 @@ class PublicLiveFigure:
             message = f"The function of this live figure failed: {redact_message(error.message)}"
             raise OutputInvalid(message, code=error.code) from error
         if is_framed:
-            frames.send_frame(handler, result, self.link_id)
+            responder.send_frame(result, self.link_id)
             return
         cache_control = self.cache_control_for(0 if result.stale else int(target.declaration.cache))
-        send_live(handler, result, row, target, cache_control=cache_control, is_public=True)
+        responder.send_image(result, cache_control=cache_control, is_public=True)
 
     def _count_call(self) -> None:
         self.handler.context.live_limiter.note(self.link_id)
@@ -122,7 +122,7 @@ def parse_public_request(
         raise Conflict(
             "The live figure has changed since this link was made; ask for a new link.", code="live_changed"
         ) from error
-    return LiveRequest(values, format, width, density=1 if width else read_density(query))
+    return LiveRequest(values, format, width, device_pixel_ratio=1 if width else parse_device_pixel_ratio(query))
 
 
 class LiveRenderer(LinkRenderer):
@@ -132,21 +132,18 @@ class LiveRenderer(LinkRenderer):
     grant: ParameterGrant
 
     async def open(self) -> None:
-        target = self.context.live.offers.get_by_id(self.link.target.id)
+        target = self.context.live.registry.get_by_id(self.link.target.id)
         if target is None or not self.context.config.allow_public_live:
             raise LinkNotFound
         self.target, self.grant = target, ParameterGrant(self.link.locked, self.link.allowed)
 
     async def send_page(self, *, embedded: bool) -> None:
         handler, live, target, locked = self.handler, self.context.live, self.target, self.grant.locked
-        page = form.make_view(
-            target,
-            self.grant.movable(target.declaration.parameters),
-            {name: texts for name, texts in read_query(handler).items() if not name.startswith("_")},
-            address=self.address,
-            form=live.find_form(target),
-            find_size=lambda values: live.find_size(target, {**locked, **values}),
-        )
+        query = {name: texts for name, texts in read_query(handler).items() if not name.startswith("_")}
+        movable = self.grant.movable(target.declaration.parameters)
+        page = build_page(target, movable, query, address=self.address, form=live.find_form(target))
+        if page.arguments is not None:
+            page = replace(page, size=live.find_size(target, {**locked, **page.arguments}))
         handler.set_status(400 if page.fault else 200)
         handler.set_header("Cache-Control", self.cache_control_for(0))
         handler.write_page(
