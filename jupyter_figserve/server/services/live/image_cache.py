@@ -6,7 +6,6 @@ Source: RFC 5861, section 4.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -22,7 +21,6 @@ from ....model.live_images import KEPT_PICTURES, LivePicture
 from ....store.catalog import live_figures as live
 from ....store.store import Store
 
-logger = logging.getLogger("jupyter_figserve")
 _FLUSH_SECONDS = 20.0
 """A live figure may give many images a second; only some of them need reach the disk."""
 _MAX_UNWRITTEN = 10 * KEPT_PICTURES
