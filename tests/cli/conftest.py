@@ -231,7 +231,7 @@ class Hostile:
     answers: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
-    def say(self, path: str, value: object, status: int = 200) -> None:
+    def print_line(self, path: str, value: object, status: int = 200) -> None:
         self.answers[path] = (status, {"Content-Type": "application/json"}, json.dumps(value).encode())
 
 
@@ -260,7 +260,7 @@ def hostile_server(host: str = "127.0.0.1") -> Iterator[Hostile]:
 
     with ThreadingHTTPServer((host, 0), Handler) as server:
         hostile = Hostile(f"http://{host}:{server.server_port}")
-        hostile.say("api/status", {"version": "0.1.0", "host": "standalone"})
+        hostile.print_line("api/status", {"version": "0.1.0", "host": "standalone"})
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

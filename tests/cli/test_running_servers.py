@@ -34,7 +34,7 @@ def leave(runtime):
 def test_a_real_server_is_found(live_server, monkeypatch):
     """With its address, its token and its process."""
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(live_server.runtime))
-    (found,) = running_servers.find_running()
+    (found,) = running_servers.find_running_servers()
     assert found.address.url == f"{live_server.url}figserve"
     assert (found.token, found.process, found.root) == (live_server.token, live_server.pid, str(live_server.root))
     assert live_server.token not in repr(found)
@@ -47,7 +47,7 @@ def test_the_dead_are_not_found(leave):
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     leave(pid=process.pid)
-    assert running_servers.find_running() == []
+    assert running_servers.find_running_servers() == []
     assert running_servers.command_line(process.pid) == []
     assert running_servers.process_environment(process.pid) == {}
 
@@ -62,13 +62,13 @@ def test_what_is_no_servers_file(leave, runtime):
     (runtime / "jpserver-5.json").mkdir()
     leave("elsewhere")
     (runtime / "jpserver-6.json").symlink_to(runtime / "elsewhere")
-    assert running_servers.find_running() == []
+    assert running_servers.find_running_servers() == []
 
 
 def test_no_runtime_directory(monkeypatch, tmp_path):
     """As on a machine where Jupyter never ran."""
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "none"))
-    assert running_servers.find_running() == []
+    assert running_servers.find_running_servers() == []
 
 
 @pytest.mark.parametrize(
@@ -83,5 +83,5 @@ def test_no_runtime_directory(monkeypatch, tmp_path):
 def test_where_it_is_dialled(fields, dialled, leave):
     """On loopback when it listens everywhere, since its host's name may not resolve; sockets as sockets."""
     leave(**fields)
-    (found,) = running_servers.find_running()
+    (found,) = running_servers.find_running_servers()
     assert found.address.url == (dialled or "http+unix://%2Frun%2Fx.sock/figserve")

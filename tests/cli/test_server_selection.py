@@ -130,7 +130,7 @@ def test_a_key_crosses_no_network_unencrypted(lonely):
     if address is None:
         pytest.skip("not on this machine: it has no address but loopback")
     with hostile_server(address) as server:
-        server.say("api/figures", {"figures": [], "next": None})
+        server.print_line("api/figures", {"figures": [], "next": None})
         words = ("list", "--server", server.url)
         key = f"fsk_{'a' * 8}_{'b' * 43}"
         done = lonely.having(FIGSERVE_API_KEY=key).run(*words, expect=1)
@@ -196,7 +196,7 @@ def test_what_is_no_address(url, lonely):
 
 def test_something_else_answers(lonely, hostile):
     """A server that is not ours: it is not asked twice, and the key goes nowhere else."""
-    hostile.say("api/status", {"hello": 1})
+    hostile.print_line("api/status", {"hello": 1})
     done = lonely.having(FIGSERVE_API_KEY="x").run("list", "--server", hostile.url, expect=1)
     assert "not as jupyter_figserve does" in done.err
     assert {path for _, path, _ in hostile.asked} == {"api/status"}

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from jupyter_figserve.cli.checks.directory import check_directory, judge_directory
+from jupyter_figserve.cli.checks.directory import assess_directory, check_directory
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.files.filesystem import DirectoryLock
 from tests.conftest import ELSEWHERE
@@ -140,7 +140,7 @@ def test_a_lock_that_another_process_holds(directory):
 def test_when_a_disk_is_nearly_full(free, total, is_full):
     """In bytes, or in its share where the disk is large."""
     found = {"path": "/x", "is_own": True, "is_writable": True, "open_to_others": [], "network_type": None}
-    states = [result.check for result in judge_directory({**found, "free": free, "total": total})]
+    states = [result.check for result in assess_directory({**found, "free": free, "total": total})]
     assert ("disk" in states) is is_full
 
 
@@ -148,5 +148,5 @@ def test_what_a_server_says_of_its_catalog():
     """Read-only, and why; damage has its own command."""
     found = {"path": "/x", "is_own": True, "is_writable": True, "open_to_others": [], "network_type": None}
     found |= {"free": None, "total": None}
-    assert "reindex" in only(judge_directory(found, "/x/catalog.db is damaged: bad page"))[3]
-    assert "chmod" in only(judge_directory(found, "/x/catalog.db cannot be written"))[3]
+    assert "reindex" in only(assess_directory(found, "/x/catalog.db is damaged: bad page"))[3]
+    assert "chmod" in only(assess_directory(found, "/x/catalog.db cannot be written"))[3]

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from jupyter_figserve.cli.checks.environment import check_environment, is_good, requirements
+from jupyter_figserve.cli.checks.environment import check_environment, requirements, satisfies
 
 
 def results(check: str) -> list:
@@ -44,7 +44,7 @@ def test_what_is_wanted_is_read_from_the_package():
 )
 def test_versions_are_compared_as_versions(version, wanted, good):
     """3.10 is newer than 3.8; what nobody can read passes."""
-    assert is_good(version, wanted) is good
+    assert satisfies(version, wanted) is good
 
 
 def old(directory, name: str, version: str) -> str:

@@ -9,7 +9,7 @@ import venv
 
 import pytest
 
-from jupyter_figserve.cli.checks.kernels import ask, check_kernels, interpreter_of
+from jupyter_figserve.cli.checks.kernels import check_kernels, find_interpreter, run_in_interpreter
 
 from .test_environment import old
 
@@ -84,14 +84,14 @@ def test_a_directory_of_the_packages_name_is_not_the_package(monkeypatch, tmp_pa
     """The question is asked elsewhere than here."""
     (tmp_path / "jupyter_figserve").mkdir()
     monkeypatch.chdir(tmp_path)
-    found = ask(sys.executable, None, "import json, os; print(json.dumps(os.getcwd()))")
+    found = run_in_interpreter(sys.executable, None, "import json, os; print(json.dumps(os.getcwd()))")
     assert found != str(tmp_path)
 
 
 def test_which_interpreter():
     """None for what is no Python."""
-    assert interpreter_of({"argv": ["python3.11", "-m", "x"]}) == sys.executable
-    assert interpreter_of({"argv": ["/bin/sh"]}) is None
-    assert interpreter_of({"argv": []}) is None
-    assert interpreter_of({}) is None
-    assert os.path.isabs(interpreter_of({"argv": [sys.executable]}))
+    assert find_interpreter({"argv": ["python3.11", "-m", "x"]}) == sys.executable
+    assert find_interpreter({"argv": ["/bin/sh"]}) is None
+    assert find_interpreter({"argv": []}) is None
+    assert find_interpreter({}) is None
+    assert os.path.isabs(find_interpreter({"argv": [sys.executable]}))

@@ -12,7 +12,7 @@ import pytest
 
 from jupyter_figserve import cli
 from jupyter_figserve.cli.checks.result import Result
-from jupyter_figserve.cli.checks.running import check_running, dead_files
+from jupyter_figserve.cli.checks.running import check_leftovers, check_running
 from jupyter_figserve.cli.checks.server import Examination
 
 from ..conftest import SpecialServer, new_home
@@ -136,5 +136,5 @@ def test_what_the_killed_leave(tmp_path, monkeypatch):
     path = tmp_path / f"jpserver-{process.pid}.json"
     path.write_text(json.dumps({"pid": process.pid, "url": "http://127.0.0.1:1/", "token": "t"}))
     (tmp_path / "jpserver-2.json").write_text("{")
-    (found,) = dead_files()
+    (found,) = check_leftovers()
     assert (found.state, found.mend) == ("note", f"rm {path}")

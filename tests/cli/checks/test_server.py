@@ -108,7 +108,7 @@ def test_somebody_else_there(body, hostile):
     if body is None:
         hostile.answers.clear()
     else:
-        hostile.say("api/status", body)
+        hostile.print_line("api/status", body)
     found = examine(hostile.url, "t")
     assert wrongs(found) == ["extension"]
     assert "pip install jupyter_figserve" in found["extension"].mend

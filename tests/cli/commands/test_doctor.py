@@ -72,8 +72,8 @@ def test_a_data_directory_of_ones_own(lonely):
 
 def test_an_older_server_is_no_riddle(lonely, hostile):
     """One that lacks what this version asks for: the doctor says so, and goes on."""
-    hostile.say("api/status", {"version": "0.0.1"})
-    hostile.say("api/figures", {"figures": [], "next": None})
+    hostile.print_line("api/status", {"version": "0.0.1"})
+    hostile.print_line("api/figures", {"figures": [], "next": None})
     done = lonely.having(FIGSERVE_API_KEY="t").run("doctor", "--server", hostile.url, expect=None)
     assert "with jupyter_figserve 0.0.1" in done.out
 
@@ -90,8 +90,8 @@ def test_colours_on_a_terminal_alone(make_server, tmp_path):
 def test_escapes_in_what_a_server_says_are_stripped(lonely, hostile):
     """C4: in its version, its reasons, its errors."""
     evil = "a\x1b[2J\x9b1m\u202eb"
-    hostile.say("api/status", {"version": evil, "sandbox": {"tier": evil, "why": [evil]}})
-    hostile.say("api/figures", {"error": evil, "code": evil}, 403)
+    hostile.print_line("api/status", {"version": evil, "sandbox": {"tier": evil, "why": [evil]}})
+    hostile.print_line("api/figures", {"error": evil, "code": evil}, 403)
     user = lonely.having(FIGSERVE_API_KEY="t")
     for words in (["doctor"], ["doctor", "--json"]):
         done = user.run(*words, "--server", hostile.url, expect=1)

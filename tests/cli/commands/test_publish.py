@@ -147,11 +147,11 @@ def test_escapes_in_the_answer_are_stripped(lonely, hostile):
     """C4: what a server says of its figure moves no cursor and opens no address."""
     (lonely.home / "a.svg").write_bytes(SVG)
     evil = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202eevil\n"
-    hostile.say("api/figures", {"name": evil, "version": evil, "url": f"http://x/{evil}", "id": "x"}, 201)
+    hostile.print_line("api/figures", {"name": evil, "version": evil, "url": f"http://x/{evil}", "id": "x"}, 201)
     done = lonely.having(FIGSERVE_API_KEY="t").run("publish", "a.svg", "--server", hostile.url)
     assert not set("\x1b\x07\x9b\r\u202e") & set(done.out + done.err)
     assert len(done.lines) == 1
-    hostile.say("api/figures", {"error": evil, "code": evil}, 409)
+    hostile.print_line("api/figures", {"error": evil, "code": evil}, 409)
     done = lonely.having(FIGSERVE_API_KEY="t").run("publish", "a.svg", "--server", hostile.url, expect=1)
     assert not set("\x1b\x07\x9b\r\u202e") & set(done.err)
     assert len(done.err.splitlines()) == 1

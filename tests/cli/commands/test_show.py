@@ -79,11 +79,11 @@ def test_json_is_what_the_server_says(shell, live_server):
 @pytest.mark.parametrize("columns", [80, 120])
 def test_lines_fit_the_terminal(columns, shell):
     """Long titles give way to the others."""
-    from jupyter_figserve.cli.output import width_of
+    from jupyter_figserve.cli.output import display_width
 
     done = shell.having(NO_COLOR="1").run_on_terminal("list", columns=columns)
     assert done.code == 0
-    assert all(width_of(line) <= columns for line in done.out.splitlines())
+    assert all(display_width(line) <= columns for line in done.out.splitlines())
     assert "…" in done.out
     assert "\x1b[" not in done.out
     assert "\x1b[1mID" in shell.run_on_terminal("list").out
@@ -96,7 +96,7 @@ def test_escapes_in_words_are_stripped(lonely, hostile):
     part = {"mimetype": evil, "width": 1, "height": 1, "size": 1, "url": evil}
     record = {"id": evil, "name": evil, "title": evil, "alt": evil, "notebook": evil, "version": evil, "url": evil}
     record |= {"updated": evil, "representations": [part]}
-    hostile.say("api/figures", {"figures": [record], "next": evil})
+    hostile.print_line("api/figures", {"figures": [record], "next": evil})
     user = lonely.having(FIGSERVE_API_KEY="t")
     for words in (["list"], ["list", "--json"], ["show", "x"], ["show", "x", "--json"]):
         done = user.run(*words, "--server", hostile.url)
@@ -140,7 +140,7 @@ def test_open_opens_no_other_program(lonely, hostile):
     browser.chmod(0o700)
     for url in ("file:///etc/passwd", "javascript:alert(1)", "--version", "http://x/ --evil"):
         record = {"id": "x", "name": "x", "title": "", "alt": "", "notebook": None, "version": 1, "url": url}
-        hostile.say("api/figures", {"figures": [record | {"updated": "x", "representations": []}], "next": None})
+        hostile.print_line("api/figures", {"figures": [record | {"updated": "x", "representations": []}], "next": None})
         user = lonely.having(BROWSER=f"{browser} %s", FIGSERVE_API_KEY="t")
         user.run("show", "x", "--open", "--server", hostile.url, expect=1)
     assert not os.path.exists(lonely.home / "opened")
