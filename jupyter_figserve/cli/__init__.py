@@ -61,8 +61,6 @@ def _message(error: Exception) -> str:
     if isinstance(error, NotConnected) and getattr(error, "code", "") == "certificate":
         return str(error).replace("Set KERNEL_FIGSERVE_CA to", "Use --ca-file with")
     if isinstance(error, Unauthorized):
-        return (
-            f"{error} Create a key with `jupyter figserve keys create` on the server's machine, and pass it in"
-            " FIGSERVE_API_KEY or with --key-file."
-        )
+        create = "" if "keys create" in str(error) else " Create a key with `jupyter figserve keys create`."
+        return f"{error}{create} Pass the key in FIGSERVE_API_KEY or with --key-file."
     return str(error)

@@ -68,8 +68,10 @@ def _unknown_message(parser: argparse.ArgumentParser, word: str) -> str:
     name = word.partition("=")[0]
     options = [option for action in parser._actions for option in action.option_strings]
     close = difflib.get_close_matches(name, options, n=1)
-    hint = f"Did you mean {close[0]}?" if close else "Put -- before file names that start with a hyphen."
-    return f"Unknown option {name}. {hint}"
+    if close:
+        return f"Unknown option {name}. Did you mean {close[0]}?"
+    takes_files = any(action.dest == "files" for action in parser._actions)
+    return f"Unknown option {name}." + (" Put -- before file names that start with a hyphen." if takes_files else "")
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -164,15 +164,15 @@ def test_status_says_which_server_and_how_it_was_found(shell, connected, capsys)
     capsys.readouterr()
     run(shell, "%figserve status")
     text = capsys.readouterr().out
-    assert f"Server    {connected.url}\nFound by  a test\nAnswers   yes, jupyter_figserve 0.1.0 (standalone)" in text
-    assert "Owner     local\nFigures   1 of this notebook\nLinks     open only on this machine" in text
+    assert f"Server     {connected.url}\nFound by   a test\nAvailable  yes, jupyter_figserve 0.1.0 (standalone)" in text
+    assert "Owner      local\nFigures    1 from this notebook\nLinks      open only on this machine" in text
     assert KEY not in text
 
 
 def test_status_of_a_server_that_does_not_answer(connected):
     """The reason is shown in place of the status."""
     connected.instead = lambda request: Reply.of(503, {"error": "Starting.", "code": "unavailable"})
-    assert "Answers   no: Starting." in magics.status_text(connected.connection)
+    assert "Available  no: Starting." in magics.status_text(connected.connection)
 
 
 def test_status_takes_the_servers_note(connected):
@@ -180,8 +180,8 @@ def test_status_takes_the_servers_note(connected):
     status = {"version": "1", "host": "extension", "owner": "jo", "note": "Set public_url."}
     connected.instead = lambda request: Reply.of(200, status) if request.path.endswith("status") else None
     text = magics.status_text(connected.connection)
-    assert "Owner     jo" in text
-    assert "Links     Set public_url." in text
+    assert "Owner      jo" in text
+    assert "Links      Set public_url." in text
 
 
 def test_status_without_a_server_says_what_to_do():
