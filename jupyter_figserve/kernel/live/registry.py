@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...errors import CodeFailed, FigServeError, NotFound
+from ...model.live import LiveRequest
 from ...model.parameters import SIZES
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class LiveWorker:
 
     def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """Return head and body of the response to a request; every failure is a response, too."""
-        from ...plotting.live_call import Wish, draw
+        from ...plotting.live_call import draw
 
         head: dict[str, Any] = {"op": "answer", "rid": request.get("rid")}
         try:
@@ -129,7 +130,7 @@ class LiveWorker:
             version = _current_version(function)
             if version is not None and version in request.get("known", ()):
                 return head | {"version": version, "is_unchanged": True}, b""
-            drawn = draw(function.function, function.signature, Wish(**_call_options(request)))
+            drawn = draw(function.function, function.signature, LiveRequest.from_json(request))
         except FigServeError as error:
             return head | {"error": _error_json(error)}, b""
         except Exception as error:
@@ -145,16 +146,11 @@ class LiveWorker:
             "alt": drawn.alt,
             "output": drawn.output,
             "is_html": drawn.is_html,
-            "density": drawn.density,
+            "density": drawn.device_pixel_ratio,
             "version": version,
             "revision": function.revision,
         }
         return head | result, payload.data
-
-
-def _call_options(request: dict[str, Any]) -> dict[str, Any]:
-    names = ("arguments", "format", "width", "height", "dpi", "density")
-    return {name: request[name] for name in names if request.get(name) is not None}
 
 
 def _current_version(function: LiveFunction) -> str | None:

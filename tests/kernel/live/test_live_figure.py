@@ -154,7 +154,7 @@ def test_function_gets_what_the_query_says(kernel, get, query, expected):
         ("part=11", "from 0 to 10"),
         ("typ=Bear", "There is no parameter 'typ'"),
         ("width=0", "width='0'"),
-        ("dpi=99999", "dpi is 1,200 at most"),
+        ("dpi=99999", "dpi is at most 1,200"),
     ],
 )
 def test_wrong_value_never_reaches_the_function(kernel, get, query, words):
