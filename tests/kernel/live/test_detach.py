@@ -287,7 +287,7 @@ AGAIN = SAVE.replace("herd.detach()\n", "")
 
 
 def test_a_dashboard_is_saved_from_the_sandbox(kernel):
-    """The sandbox renders all states but the first, which decides the format; a redefined function runs in the kernel."""
+    """The sandbox renders all states but the first, which decides the format; redefined functions run in the kernel."""
     said = kernel.run(SAVE)
     assert said.error is None, said.error
     assert said.stdout.splitlines()[-1] == "1 6 6"
