@@ -119,7 +119,7 @@ class TestLast:
 
     async def test_a_mark_that_does_not_come_is_given_up(self, kernel, session, monkeypatch):
         """The answer is what there is."""
-        monkeypatch.setattr("jupyter_figserve.server.web.sessions.handlers._MARK_SECONDS", 0.01)
+        monkeypatch.setattr("jupyter_figserve.server.web.sessions.handlers._MARK_TIMEOUT_SECONDS", 0.01)
         session.show(png())
         assert (await kernel.get("/api/sessions/here/last", mark="never")).json()["path"] == "cell-1.png"
 
