@@ -11,7 +11,6 @@ from ....model.detached import Detached
 from ....model.formats import get_format
 from ....model.live import LiveDeclaration, LiveFigureRecord, LiveRequest
 from ....sandbox.renderer import DrawOptions, RenderJob
-from ....store.catalog import detached
 from ....store.store import Store
 from ..figures.redraw import read_source
 from ..rendering.queue import RenderQueue
@@ -66,12 +65,12 @@ class DetachedFunctions:
         self._jobs = jobs
         self._longest = longest
 
-    def find(self, live_id: str) -> Detached | None:
-        return detached.find(self._store.catalog.reader, live_id)
+    async def find(self, live_id: str) -> Detached | None:
+        return await self._store.live.find_detached(live_id)
 
-    def find_target(self, record: LiveFigureRecord) -> LiveTarget | None:
+    async def find_target(self, record: LiveFigureRecord) -> LiveTarget | None:
         """What answers for a live figure that no kernel offers."""
-        kept = self.find(record.id)
+        kept = await self.find(record.id)
         if kept is None:
             return None
         if kept.declaration.is_versioned and kept.declaration.version is None:
@@ -79,9 +78,9 @@ class DetachedFunctions:
             kept = replace(kept, declaration=replace(kept.declaration, version=kept.source.digest))
         return LiveTarget(record, kept.declaration, link=SandboxBackend(self._store, self._jobs, kept))
 
-    def targets(self, session: str | None = None) -> list[LiveTarget]:
+    async def targets(self, session: str | None = None) -> list[LiveTarget]:
         """All that are detached, or those that one session declared."""
-        found = (self.find_target(record) for record in detached.records(self._store.catalog.reader, session))
+        found = [await self.find_target(record) for record in await self._store.live.list_detached(session)]
         return [target for target in found if target is not None]
 
     async def keep(

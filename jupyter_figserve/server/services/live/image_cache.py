@@ -14,7 +14,6 @@ from tornado.ioloop import IOLoop
 from ....model.figures import EncodedImage, sha256_hex
 from ....model.live import DENSITIES, LiveRequest
 from ....model.live_images import KEPT_PICTURES, LivePicture
-from ....store.catalog import live_figures as live
 from ....store.store import Store
 
 logger = logging.getLogger("jupyter_figserve")
@@ -101,18 +100,21 @@ class StaleImageCache:
             self._held.move_to_end(place)
         return self._held.get(place)
 
-    def find_last(self, live_id: str, request: LiveRequest) -> CachedImage | None:
+    async def find_last(self, live_id: str, request: LiveRequest) -> CachedImage | None:
         """What was drawn last for a request: in the density that it asks for, else in another."""
         densities = dict.fromkeys((request.density, *DENSITIES))
-        found = (self.find(live_id, replace(request, density=one).key, density=one) for one in densities)
-        return next((picture for picture in found if picture is not None), None)
+        for one in densities:
+            picture = await self.find(live_id, replace(request, density=one).key, density=one)
+            if picture is not None:
+                return picture
+        return None
 
-    def find(self, live_id: str, key: str, *, density: int = 1) -> CachedImage | None:
+    async def find(self, live_id: str, key: str, *, density: int = 1) -> CachedImage | None:
         """In memory, else on the disk."""
         held = self.find_held(live_id, key)
         if held is not None:
             return held
-        row = live.find_picture(self._store.catalog.reader, live_id, key)
+        row = await self._store.live.find_image(live_id, key)
         data = None if row is None else self._store.blobs.find(row.digest)
         if row is None or data is None:
             return None

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from ....model.figures import Identity, new_id
 from ....model.live import LiveDeclaration, LiveFigureRecord
-from ....store.catalog import live_figures
 from ....store.store import Store
 from .call_queue import LiveBackend
 
@@ -43,6 +42,11 @@ class LiveTarget:
         return self.kernel or f"detached {self.record.id}"
 
 
+async def _find_nothing(record: LiveFigureRecord) -> LiveTarget | None:
+    """Find nothing, where no detached functions are kept."""
+    return None
+
+
 class LiveRegistry:
     """What each kernel offers.
 
@@ -57,7 +61,7 @@ class LiveRegistry:
     def __init__(self, store: Store, scope: str, follow_notebook: Callable[[str], Awaitable[str]]) -> None:
         self.tell: Tell = lambda *_: None
         """Hears of what comes, changes and goes."""
-        self.find_detached: Callable[[LiveFigureRecord], LiveTarget | None] = lambda record: None
+        self.find_detached: Callable[[LiveFigureRecord], Awaitable[LiveTarget | None]] = _find_nothing
         """Gives what answers when no kernel does."""
         self._store = store
         self._scope = scope
@@ -93,24 +97,24 @@ class LiveRegistry:
             self.tell(GONE, kernel, target.record)
         return True
 
-    def find(self, kernel: str, name: str) -> LiveTarget | None:
+    async def find(self, kernel: str, name: str) -> LiveTarget | None:
         """Offered by this kernel now; or once, in which case only what is detached has a link."""
         target = self._offered.get(kernel, {}).get(name)
         if target is not None:
             return target
-        record = live_figures.find_of_session(self._store.catalog.reader, kernel, name)
-        if record is None or self.find_detached(record) is None:
+        record = await self._store.live.find_in_session(kernel, name)
+        if record is None or await self.find_detached(record) is None:
             return None if record is None else LiveTarget(record, record.declaration)
-        return self.get_by_id(record.id)
+        return await self.get_by_id(record.id)
 
-    def get_by_id(self, live_id: str) -> LiveTarget | None:
+    async def get_by_id(self, live_id: str) -> LiveTarget | None:
         """By the newest kernel that offers it, else detached."""
         for offered in reversed(list(self._offered.values())):
             for target in offered.values():
                 if target.record.id == live_id:
                     return target
-        record = live_figures.find(self._store.catalog.reader, live_id)
-        return None if record is None else self.find_detached(record) or LiveTarget(record, record.declaration)
+        record = await self._store.live.find(live_id)
+        return None if record is None else await self.find_detached(record) or LiveTarget(record, record.declaration)
 
     def all(self) -> list[LiveTarget]:
         """What is offered, by the newest kernel first."""

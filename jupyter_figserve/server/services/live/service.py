@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -89,12 +89,12 @@ class LiveService:
         self._store = store
         self._queues: dict[str, CallQueue[CachedImage]] = {}
         self._timer: PeriodicCallback | None = None
-        self._watched: list[Callable[[], None]] = []
+        self._watched: list[Callable[[], Awaitable[None]]] = []
         self.on_call: list[Callable[[str], None]] = []
         """Hear the id of a kernel that is about to be called."""
         self._forms: dict[str, tuple[str, str]] = {}
 
-    def watch(self, check: Callable[[], None]) -> Callable[[], None]:
+    def watch(self, check: Callable[[], Awaitable[None]]) -> Callable[[], None]:
         """Call ``check`` every few seconds, until what is returned is called."""
         self._watched.append(check)
         if self._timer is None:
@@ -125,13 +125,13 @@ class LiveService:
         revision, form = self._forms.get(target.record.id, ("", None))
         return form if revision == target.declaration.revision else None
 
-    def find_size(self, target: LiveTarget, arguments: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    async def find_size(self, target: LiveTarget, arguments: Mapping[str, Any]) -> tuple[int | None, int | None]:
         """Width and height on a page of the picture with these arguments, as it was drawn last, where that is known."""
         try:
             complete = target.declaration.parameters.complete(arguments)
         except InvalidInput:
             return None, None
-        last = self.pictures.find_last(target.record.id, LiveRequest(complete, "png"))
+        last = await self.pictures.find_last(target.record.id, LiveRequest(complete, "png"))
         return (None, None) if last is None else last.size
 
     async def draw(
@@ -173,7 +173,7 @@ class LiveService:
                 before_call()
             drawn = await self._ask(target, request, held)
         except (Unavailable, TooManyRequests) as error:
-            return self._stale(target, request, error)
+            return await self._stale(target, request, error)
         return LiveResult(self._etag(drawn, declaration, request), drawn)
 
     async def freeze(self, target: LiveTarget, requests: Sequence[LiveRequest]) -> int:
@@ -198,7 +198,7 @@ class LiveService:
 
     async def find(self, kernel: str, name: str) -> LiveTarget | None:
         """What a kernel offers, or offered, under a name; one without a line is asked on its control channel."""
-        target = self.offers.find(kernel, name)
+        target = await self.offers.find(kernel, name)
         if self.controls is None or (target and target.kernel and not self.controls.holds(target.link)):
             return target
 
@@ -206,7 +206,7 @@ class LiveService:
             await self.offers.take(self._owner, kernel, link, declared)
 
         await self.controls.discover(kernel, take)
-        return self.offers.find(kernel, name)
+        return await self.offers.find(kernel, name)
 
     def end(self, kernel: str) -> None:
         """The kernel is gone; its line knows by itself."""
@@ -276,9 +276,11 @@ class LiveService:
         if request.format == "png":
             self._forms[target.record.id] = (target.declaration.revision, "html" if is_html else "picture")
 
-    def _stale(self, target: LiveTarget, request: LiveRequest, error: Unavailable | TooManyRequests) -> LiveResult:
+    async def _stale(
+        self, target: LiveTarget, request: LiveRequest, error: Unavailable | TooManyRequests
+    ) -> LiveResult:
         """The last good picture in the place of an error that will pass."""
-        last = self.pictures.find_last(target.record.id, request)
+        last = await self.pictures.find_last(target.record.id, request)
         age = 0.0 if last is None else max(0.0, self._store.clock() - last.drawn)
         longest = self.limits.stale_seconds
         if last is None or (longest is not None and age > longest):
@@ -292,9 +294,9 @@ class LiveService:
     def _etag(self, picture: CachedImage, declaration: LiveDeclaration, request: LiveRequest) -> str:
         return _version_etag(declaration, request, picture.version) or f'"{picture.digest}"'
 
-    def _check_all(self) -> None:
+    async def _check_all(self) -> None:
         for check in list(self._watched):
-            check()
+            await check()
 
 
 def _flight_key(target: LiveTarget, request: LiveRequest) -> tuple[str, str, str]:

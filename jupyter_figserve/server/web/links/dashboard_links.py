@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -12,7 +11,6 @@ from ....errors import Conflict, Forbidden, InvalidInput
 from ....model.keys import PUBLISH, READ_OR_PUBLISH
 from ....model.links import DASHBOARD, DEFAULT_LINK_LIFE, Link, Target, check_label, hash_secret, new_link_id, new_token
 from ....model.parameters import Parameters
-from ....store.catalog import links
 from ...services.dashboards.resolver import ResolvedDashboard
 from ..context import AppContext
 from ..dashboards.handlers import DashboardBase
@@ -30,9 +28,9 @@ class DashboardLinksHandler(DashboardBase):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
-        record = self.get_owned_dashboard(dashboard_id)
+        record = await self.get_owned_dashboard(dashboard_id)
         await self.context.view_counter.flush()
-        found = links.for_target(self.context.store.catalog.reader, Target(DASHBOARD, record.id))
+        found = await self.context.store.links.list_for_target(Target(DASHBOARD, record.id))
         self.write_json({"links": [json_views.dashboard_link(link) for link in found]})
 
     head = get
@@ -40,11 +38,11 @@ class DashboardLinksHandler(DashboardBase):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, dashboard_id: str) -> None:
-        record, context, token = self.get_owned_dashboard(dashboard_id), self.context, new_token()
-        dashboard = self.resolve(record)
+        record, context, token = await self.get_owned_dashboard(dashboard_id), self.context, new_token()
+        dashboard = await self.resolve(record)
         _check_switches(context, dashboard)
         link = _read_link(self.json_body(_FIELDS), dashboard, context, hash_secret(token))
-        await asyncio.wrap_future(context.store.add_link(link))
+        await context.store.links.add(link)
         self.write_json(json_views.new_dashboard_link(link, dashboard, token, self.base), 201)
 
 

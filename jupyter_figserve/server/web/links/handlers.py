@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,8 +26,6 @@ from ....model.links import (
 )
 from ....model.queries import DEFAULT_LIMIT, MAX_LIMIT
 from ....model.times import parse_expiry
-from ....store.catalog import dashboards, links, live_figures
-from ....store.catalog.pagination import encode_cursor
 from ...services.rendering.request import get_picture_format
 from ...services.rendering.sizes import SIZE_FIELDS, query_of_sizes, read_sizes
 from ..context import HandlerConfig
@@ -47,9 +44,9 @@ class FigureLinksHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
-        record = self.get_owned_figure(figure_id)
+        record = await self.get_owned_figure(figure_id)
         await self.context.view_counter.flush()
-        found = links.for_target(self.context.store.catalog.reader, Target(FIGURE, record.id))
+        found = await self.context.store.links.list_for_target(Target(FIGURE, record.id))
         self.write_json({"links": [json_views.link_json(link) for link in found]})
 
     head = get
@@ -57,7 +54,7 @@ class FigureLinksHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, figure_id: str) -> None:
-        record = self.get_owned_figure(figure_id)
+        record = await self.get_owned_figure(figure_id)
         config, store, token = self.context.config, self.context.store, new_token()
         if not config.allow_public_shares:
             raise Forbidden(
@@ -66,8 +63,8 @@ class FigureLinksHandler(AuthenticatedHandler):
                 code="public_shares_off",
             )
         link = _read_link(self.json_body(_FIELDS), record, config, store.clock(), hash_secret(token))
-        shown = store.get_figure(record.id, link.version) if link.version else record
-        await asyncio.wrap_future(store.add_link(link))
+        shown = await store.figures.get(record.id, link.version) if link.version else record
+        await store.links.add(link)
         self.write_json(json_views.created_link_json(link, shown, token, self.base), 201)
 
 
@@ -82,10 +79,9 @@ class LinksHandler(AuthenticatedHandler):
         await self.context.view_counter.flush()
         limit = min(self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
         owner = None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner
-        reader, cursor = self.context.store.catalog.reader, self.get_query_argument("cursor", None)
-        found = links.list_for_owner(reader, owner, self.get_query_argument("figure", None), limit + 1, cursor)
-        following = encode_cursor(found[limit - 1].created, found[limit - 1].id) if len(found) > limit else None
-        self.write_json({"links": [json_views.link_json(link) for link in found[:limit]], "next": following})
+        figure, cursor = (self.get_query_argument(name, None) for name in ("figure", "cursor"))
+        found, following = await self.context.store.links.list_page(owner, figure, limit, cursor)
+        self.write_json({"links": [json_views.link_json(link) for link in found], "next": following})
 
     head = get
 
@@ -103,12 +99,10 @@ class FindLinkHandler(AuthenticatedHandler):
         token = find_token(url) if isinstance(url, str) else None
         if token is None:
             raise InvalidInput("Give url as the link's URL, which ends in /f/ and 32 letters, digits, - and _.")
-        store = self.context.store
-        reader = store.catalog.reader
-        link = links.find_by_token(reader, token)
+        link = await self.context.store.links.find_by_token(token)
         if link is None:
             raise NotFound("There is no such link.")
-        self.write_json(json_views.any_link_json(get_owned_link(self, link.id)))
+        self.write_json(json_views.any_link_json(await get_owned_link(self, link.id)))
 
 
 class LinkHandler(AuthenticatedHandler):
@@ -120,14 +114,14 @@ class LinkHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, link_id: str) -> None:
         await self.context.view_counter.flush()
-        self.write_json(json_views.any_link_json(get_owned_link(self, link_id)))
+        self.write_json(json_views.any_link_json(await get_owned_link(self, link_id)))
 
     head = get
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def patch(self, link_id: str) -> None:
-        link = get_owned_link(self, link_id)
+        link = await get_owned_link(self, link_id)
         config, store = self.context.config, self.context.store
         body = self.json_body(("paused", "expires", "label"))
         changes: dict[str, Any] = {}
@@ -139,15 +133,15 @@ class LinkHandler(AuthenticatedHandler):
             changes["expires"] = parse_expiry_argument(body["expires"], config, store.clock(), link.created)
         if "label" in body:
             changes["label"] = check_label(body["label"])
-        changed = await asyncio.wrap_future(store.change_link(link, changes))
-        self.context.events.wake()
+        changed = await store.links.change(link, changes)
+        await self.context.events.wake()
         self.write_json(json_views.any_link_json(changed))
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self, link_id: str) -> None:
-        await asyncio.wrap_future(self.context.store.revoke_link(get_owned_link(self, link_id)))
-        self.context.events.wake()
+        await self.context.store.links.revoke(await get_owned_link(self, link_id))
+        await self.context.events.wake()
         self.set_status(204)
         self.finish()
 
@@ -160,7 +154,7 @@ class LinkSizesHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, link_id: str) -> None:
-        link, body = get_owned_link(self, link_id), self.json_body(("format", *SIZE_FIELDS))
+        link, body = await get_owned_link(self, link_id), self.json_body(("format", *SIZE_FIELDS))
         if link.target.kind != FIGURE:
             raise NotFound("There is no such link.")
         row = get_picture_format(body.get("format") or "png")
@@ -170,16 +164,11 @@ class LinkSizesHandler(AuthenticatedHandler):
         self.write_json({"format": row.name, "query": urlencode([*asked, ("sig", signature)])}, 201)
 
 
-def get_owned_link(handler: AuthenticatedHandler, link_id: str) -> Link:
+async def get_owned_link(handler: AuthenticatedHandler, link_id: str) -> Link:
     store = handler.context.store
-    reader = store.catalog.reader
-    finders: dict[str, Any] = {
-        FIGURE: store.find_figure,
-        LIVE: lambda target: live_figures.find(reader, target),
-        DASHBOARD: lambda target: dashboards.find(reader, target),
-    }
-    link = links.find(reader, link_id)
-    shown = finders[link.target.kind](link.target.id) if link else None
+    finders: dict[str, Any] = {FIGURE: store.figures, LIVE: store.live, DASHBOARD: store.dashboards}
+    link = await store.links.find(link_id)
+    shown = await finders[link.target.kind].find(link.target.id) if link else None
     if link is None or shown is None or not handler.principal.may_see(shown.owner):
         raise NotFound("There is no such link.")
     return link

@@ -28,11 +28,11 @@ class FrameHandler(PublicHandler):
         try:
             figure, version, link = self.context.frame_signer.read(signed)
             if link is not None:
-                self.context.links.check_id(link)
+                await self.context.links.check_id(link)
         except NotFound:
             self.context.failed_attempts.note(self.request.remote_ip or "")
             raise
-        data = self._find(figure, version)
+        data = await self._find(figure, version)
         origins = security_headers.frame_ancestors(self.context.config.embed_origins, own=True)
         in_frame = self.request.headers.get("Sec-Fetch-Dest", self._silent()) == "iframe"
         self.replace_headers(
@@ -43,7 +43,7 @@ class FrameHandler(PublicHandler):
 
     head = get
 
-    def _find(self, figure: str, version: int | str) -> bytes:
+    async def _find(self, figure: str, version: int | str) -> bytes:
         """A version's HTML, or what a live figure drew a moment ago, which has a key.
 
         Raises
@@ -52,11 +52,11 @@ class FrameHandler(PublicHandler):
             When it is gone.
         """
         if isinstance(version, str):
-            picture = self.context.live.pictures.find(figure, version)
+            picture = await self.context.live.pictures.find(figure, version)
             if picture is not None and picture.payload.mimetype == FORMATS["html"].mimetype:
                 return picture.payload.data
         else:
-            record = self.context.store.find_figure(figure, version)
+            record = await self.context.store.figures.find(figure, version)
             part = record.version.find_representation(FORMATS["html"]) if record else None
             if part is not None:
                 return self.context.links.blob_cache.get(part.digest)
@@ -83,10 +83,10 @@ class OEmbedHandler(PublicHandler):
         try:
             if not is_token(token):
                 raise LinkNotFound
-            shared = self.context.links.find(token)
+            shared = await self.context.links.find(token)
             if shared.link.target.kind == DASHBOARD:
-                self._answer_board(shared.link, token)
-            elif shared.figure is not None and self.context.view_counter.has_left(shared.link, self.request):
+                await self._answer_board(shared.link, token)
+            elif shared.figure is not None and await self.context.view_counter.has_left(shared.link, self.request):
                 self._answer_figure(shared, token)
             else:
                 raise LinkNotFound
@@ -114,10 +114,10 @@ class OEmbedHandler(PublicHandler):
         self.set_header("Cache-Control", kept)
         self.write_json(data)
 
-    def _answer_board(self, link: Link, token: str) -> None:
+    async def _answer_board(self, link: Link, token: str) -> None:
         """A dashboard has no size of its own: a frame of a usual one."""
         context, url = self.context, self.base.link(token)
-        board = public_dashboard.find_shared(context, link)
+        board = await public_dashboard.find_shared(context, link)
         if board is None:
             raise LinkNotFound
         width, height = _fit(1_000, 750, self.int_argument("maxwidth"), self.int_argument("maxheight"))

@@ -9,7 +9,6 @@ from ....errors import NotFound
 from ....model.dashboards import DashboardRecord
 from ....model.links import FIGURE, LIVE, Link, Target
 from ....model.parameters import Parameters
-from ....store.catalog import dashboards
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel, resolve_dashboard
 from ...services.dashboards.watchers import Watcher
 from ..dashboards.control_state import ControlState
@@ -25,20 +24,20 @@ if TYPE_CHECKING:
     from ..http.handler import FigServeHandler
 
 
-def find_shared(context: AppContext, link: Link) -> ResolvedDashboard | None:
+async def find_shared(context: AppContext, link: Link) -> ResolvedDashboard | None:
     """The dashboard of a link, None when it is gone, or has live panels where these are switched off."""
-    record = dashboards.find(context.store.catalog.reader, link.target.id)
+    record = await context.store.dashboards.find(link.target.id)
     if record is None:
         return None
-    dashboard = resolve_dashboard(context.store, context.live, record)
+    dashboard = await resolve_dashboard(context.store, context.live, record)
     is_off = not context.config.allow_public_live and any(panel.target for panel in dashboard.panels)
     return None if is_off else dashboard
 
 
-def is_open(context: AppContext, link_id: str, token: str) -> bool:
+async def is_open(context: AppContext, link_id: str, token: str) -> bool:
     """Whether a link that was open when a stream began is so now."""
     try:
-        link = context.links.find(token).link
+        link = (await context.links.find(token)).link
     except NotFound:
         return False
     return link.id == link_id
@@ -119,13 +118,13 @@ async def send_live_panel(
     note(handler, link)
 
 
-def open_shared(context: AppContext, link: Link, token: str, seen: int | None) -> Watcher | None:
+async def open_shared(context: AppContext, link: Link, token: str, seen: int | None) -> Watcher | None:
     """Add a watcher of what a link shows; None when that is gone."""
-    dashboard, link_id = find_shared(context, link), link.id
+    dashboard, link_id = await find_shared(context, link), link.id
     if dashboard is None:
         return None
     watcher = Watcher(link.target.id, link_address, lambda: is_open(context, link_id, token))
-    context.dashboards.add(dashboard, watcher, seen)
+    await context.dashboards.add(dashboard, watcher, seen)
     return watcher
 
 

@@ -73,7 +73,7 @@ class PublicLinkHandler(PublicHandler):
         try:
             if match is None or not is_token(token):
                 raise LinkNotFound
-            shared = self.context.links.find(token)
+            shared = await self.context.links.find(token)
             if shared.link.target.kind == DASHBOARD:
                 await self._send_dashboard(shared.link, match)
                 return
@@ -82,7 +82,7 @@ class PublicLinkHandler(PublicHandler):
             if shared.link.target.kind == LIVE:
                 await self._send_live(shared.link, match)
                 return
-            if not self.context.view_counter.has_left(shared.link, self.request):
+            if not await self.context.view_counter.has_left(shared.link, self.request):
                 raise LinkNotFound
             if match["suffix"] is None:
                 await self._send_page(shared, token, embedded=part is not None)
@@ -107,12 +107,12 @@ class PublicLinkHandler(PublicHandler):
         """A dashboard, or a panel of it, which is all that its link shows."""
         context, token = self.context, match["token"]
         if match["part"] == "events":
-            watcher = public_dashboard.open_shared(context, link, token, self.int_argument("version"))
+            watcher = await public_dashboard.open_shared(context, link, token, self.int_argument("version"))
             if watcher is None:
                 raise LinkNotFound
             await send_dashboard_events(self, watcher)
             return
-        dashboard = public_dashboard.find_shared(context, link)
+        dashboard = await public_dashboard.find_shared(context, link)
         if dashboard is None:
             raise LinkNotFound
         if match["place"] is None:

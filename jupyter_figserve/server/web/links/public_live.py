@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,6 @@ from ....model.keys import PUBLISH, READ_OR_PUBLISH
 from ....model.links import DEFAULT_LINK_LIFE, LIVE, Link, Target, check_label, hash_secret, new_link_id, new_token
 from ....model.live import LiveDeclaration, LiveRequest
 from ....model.parameters import SIZES, Parameters
-from ....store.catalog import links
 from ...services.auth.redaction import redact_message
 from ...services.live.registry import LiveTarget
 from ..context import AppContext
@@ -38,9 +36,9 @@ class LiveLinksHandler(LiveHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, live_id: str) -> None:
-        target = self.get_own_lasting(live_id)
+        target = await self.get_own_lasting(live_id)
         await self.context.view_counter.flush()
-        found = links.for_target(self.context.store.catalog.reader, Target(LIVE, target.record.id))
+        found = await self.context.store.links.list_for_target(Target(LIVE, target.record.id))
         self.write_json({"links": [json_views.live_link(link) for link in found]})
 
     head = get
@@ -48,14 +46,14 @@ class LiveLinksHandler(LiveHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, live_id: str) -> None:
-        target, context, token = self.get_own_lasting(live_id), self.context, new_token()
+        target, context, token = await self.get_own_lasting(live_id), self.context, new_token()
         if not (context.config.allow_public_shares and context.config.allow_public_live):
             raise Forbidden(
                 "Links onto live figures are switched off here; an admin can allow them (FigServe.allow_public_live).",
                 code="public_live_off",
             )
         link = _read_link(self.json_body(_FIELDS), target, context, hash_secret(token))
-        await asyncio.wrap_future(context.store.add_link(link))
+        await context.store.links.add(link)
         self.write_json(json_views.new_live_link(link, target, token, self.base), 201)
 
 
@@ -72,10 +70,10 @@ async def send_shared_dashboard(
         When the function has changed so that the link's values do not suit it.
     """
     context = handler.context
-    target = context.live.offers.get_by_id(link.target.id)
+    target = await context.live.offers.get_by_id(link.target.id)
     assert target is not None, "a link's figure stays in the catalog"
     if suffix is None:
-        _answer_page(handler, link, target, token, embedded=embedded)
+        await _answer_page(handler, link, target, token, embedded=embedded)
     elif suffix == "json":
         movable = narrow(link, target.declaration.parameters)
         told = {"name": target.record.name, "schema": movable.schema(), "url": handler.base.link(token)}
@@ -146,12 +144,12 @@ def read_shared_request(
     return LiveRequest(values, format, width, density=1 if width else read_density(query))
 
 
-def _answer_page(handler: FigServeHandler, link: Link, target: LiveTarget, token: str, *, embedded: bool) -> None:
+async def _answer_page(handler: FigServeHandler, link: Link, target: LiveTarget, token: str, *, embedded: bool) -> None:
     movable = narrow(link, target.declaration.parameters)
     address = f"{handler.relative_root}/f/{token}"
     query = {name: texts for name, texts in read_query(handler).items() if not name.startswith("_")}
     live_figures = handler.context.live
-    view = form.make_view(
+    view = await form.make_view(
         target,
         movable,
         query,

@@ -151,9 +151,9 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
         if self.ws_connection is not None:
             self.send({"op": "welcome", "told": head.get("told"), "live": addresses})
 
-    def _check_key(self) -> None:
+    async def _check_key(self) -> None:
         """A key that was revoked meanwhile ends the line."""
-        if not self.context.authenticator.still_good(self.principal):
+        if not await self.context.authenticator.still_good(self.principal):
             self.close(1008, "The key was revoked.")
 
 

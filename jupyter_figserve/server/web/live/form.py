@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -120,7 +120,7 @@ class LivePage:
         return json.dumps({one.name: one.default for one in self.controls if one.default is not None})
 
 
-def make_view(
+async def make_view(
     target: LiveTarget,
     parameters: Parameters,
     query: Mapping[str, Sequence[str]],
@@ -128,7 +128,7 @@ def make_view(
     address: str,
     is_paused: bool = False,
     form: str | None = None,
-    find_size: Callable[[Mapping[str, Any]], tuple[int | None, int | None]] = lambda values: (None, None),
+    find_size: Callable[[Mapping[str, Any]], Awaitable[tuple[int | None, int | None]]] | None = None,
 ) -> LivePage:
     """The page's view of ``target`` with the controls of ``parameters``, as ``query`` has them.
 
@@ -147,7 +147,7 @@ def make_view(
         return LivePage(address, None, controls, "" if is_first else error.message, is_paused, form)
     controls = [_control(item, None, values[item.name]) for item in parameters.items]
     parts = [parameters.query(values), *(f"{name}={texts[-1]}" for name, texts in sizes.items() if texts[-1].isdigit())]
-    size = (None, None) if sizes else find_size(values)
+    size = (None, None) if sizes or find_size is None else await find_size(values)
     return LivePage(address, "&".join(part for part in parts if part), controls, "", is_paused, form, size)
 
 

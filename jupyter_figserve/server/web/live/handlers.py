@@ -17,7 +17,6 @@ from ....model.keys import PUBLISH, READ
 from ....model.links import LIVE, Target
 from ....model.live import DENSITIES, LiveDeclaration, LiveRequest
 from ....model.parameters import Parameters
-from ....store.catalog import links
 from ...services.auth.credentials import Principal
 from ...services.live.registry import LiveTarget
 from ...services.live.service import LiveResult
@@ -60,14 +59,14 @@ class LiveHandler(AuthenticatedHandler):
             )
         return target
 
-    def get_own_lasting(self, live_id: str) -> LiveTarget:
+    async def get_own_lasting(self, live_id: str) -> LiveTarget:
         """The caller's live figure by its lasting id, or NotFound."""
-        target = self.context.live.offers.get_by_id(live_id)
+        target = await self.context.live.offers.get_by_id(live_id)
         if target is None or not self.principal.may_see(target.record.owner):
             raise NotFound("There is no such live figure.", code="live_figure_not_found")
         return target
 
-    def described(self, target: LiveTarget) -> dict[str, Any]:
+    async def described(self, target: LiveTarget) -> dict[str, Any]:
         context, live_id = self.context, target.record.id
         is_busy, is_detached = context.live.is_busy(target), context.detached.find(live_id) is not None
         form = context.live.find_form(target)
@@ -83,9 +82,9 @@ class LiveHandler(AuthenticatedHandler):
         """What the address says, without what is Jupyter's."""
         return read_query(self, _RESERVED_QUERY_NAMES)
 
-    def answer_live_page(self, target: LiveTarget, address: str) -> None:
+    async def answer_live_page(self, target: LiveTarget, address: str) -> None:
         """The page at ``address``, which is relative to our prefix; its picture is at the same, with a suffix."""
-        view = live_pages.make_view(
+        view = await live_pages.make_view(
             target,
             target.declaration.parameters,
             self.query(),
@@ -102,7 +101,7 @@ class LiveHandler(AuthenticatedHandler):
             frames=frames,
             view=view,
             target=target,
-            links=links.for_target(self.context.store.catalog.reader, Target(LIVE, target.record.id)),
+            links=await self.context.store.links.list_for_target(Target(LIVE, target.record.id)),
             movable={control.name: control.label for control in view.controls},
             can_embed=bool(self.context.config.embed_origins),
             now=self.context.store.clock(),
@@ -119,7 +118,7 @@ class DrawingHandler(LiveHandler):
 
     async def send(self, target: LiveTarget, suffix: str) -> None:
         if suffix == "json":
-            self.write_json(self.described(target))
+            self.write_json(await self.described(target))
             return
         row, query = get_format(suffix), self.query()
         request = read_request(self, target.declaration, target.declaration.parameters, query, row)
@@ -151,14 +150,14 @@ class LastingBytesHandler(DrawingHandler):
     @web.authenticated
     @authorized(action="execute", resource="figserve")
     async def get(self, live_id: str, suffix: str) -> None:
-        await self.send(self._beside_the_kernel(self.get_own_lasting(live_id)), suffix)
+        await self.send(await self._beside_the_kernel(await self.get_own_lasting(live_id)), suffix)
 
     head = get
 
-    def _beside_the_kernel(self, target: LiveTarget) -> LiveTarget:
+    async def _beside_the_kernel(self, target: LiveTarget) -> LiveTarget:
         """The detached function where the query names its revision: many pictures at once, and the kernel is free."""
         revision = self.get_query_argument("_detached", None)
-        detached = self.context.detached.find_target(target.record) if revision else None
+        detached = await self.context.detached.find_target(target.record) if revision else None
         return detached if detached is not None and detached.declaration.revision == revision else target
 
 
@@ -171,7 +170,7 @@ class LivePageHandler(LiveHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, session_id: str, name: str) -> None:
         target = await self.get_own_target(session_id, name)
-        self.answer_live_page(target, f"live/{quote(session_id)}/{quote(target.record.name)}")
+        await self.answer_live_page(target, f"live/{quote(session_id)}/{quote(target.record.name)}")
 
     head = get
 
@@ -184,8 +183,8 @@ class LastingPageHandler(LiveHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, live_id: str) -> None:
-        target = self.get_own_lasting(live_id)
-        self.answer_live_page(target, f"live/f/{target.record.id}")
+        target = await self.get_own_lasting(live_id)
+        await self.answer_live_page(target, f"live/f/{target.record.id}")
 
     head = get
 
@@ -197,9 +196,8 @@ class LiveListHandler(LiveHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         session = self.get_query_argument("session", None)
-        self.write_json(
-            {"live": [self.described(one) for one in visible_targets(self.context, self.principal, session)]}
-        )
+        targets = await visible_targets(self.context, self.principal, session)
+        self.write_json({"live": [await self.described(one) for one in targets]})
 
     head = get
 
@@ -213,7 +211,7 @@ class FrozenHandler(LiveHandler):
     @web.authenticated
     @authorized(action="execute", resource="figserve")
     async def post(self, live_id: str) -> None:
-        target = self.get_own_lasting(live_id)
+        target = await self.get_own_lasting(live_id)
         body = self.json_body(("format", "calls"))
         calls, parameters = body.get("calls"), target.declaration.parameters
         if not isinstance(calls, list) or not 0 < len(calls) <= self._MOST:
@@ -225,7 +223,7 @@ class FrozenHandler(LiveHandler):
         self.write_json({"frozen": frozen}, 201)
 
 
-def visible_targets(context: AppContext, caller: Principal, session: str | None) -> list[LiveTarget]:
+async def visible_targets(context: AppContext, caller: Principal, session: str | None) -> list[LiveTarget]:
     """The caller's live figures that kernels offer (the newest kernel's first), then those that are detached alone.
 
     Parameters
@@ -236,7 +234,7 @@ def visible_targets(context: AppContext, caller: Principal, session: str | None)
     offered = [one for one in context.live.offers.all() if session in (None, one.kernel)]
     mine = [one for one in offered if caller.may_see(one.record.owner)]
     known = {one.record.id for one in mine}
-    alone = [one for one in context.detached.targets(session) if one.record.id not in known]
+    alone = [one for one in await context.detached.targets(session) if one.record.id not in known]
     return mine + [one for one in alone if caller.may_see(one.record.owner)]
 
 
