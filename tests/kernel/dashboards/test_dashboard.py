@@ -187,6 +187,7 @@ def test_publishing_keeps_its_url_and_counts_versions(kernel, live_server):
     assert first[3] in told(kernel, "print(repr(board))")
 
 
+@pytest.mark.compat
 @pytest.mark.kernel
 def test_share_publishes_and_makes_a_link(kernel, live_server):
     """Locks are written as the function takes them; links are listed; a wrong lock never leaves the notebook."""
@@ -235,6 +236,7 @@ def test_captured_plots_become_figures(kernel, live_server):
     assert panel["kind"] == "figure"
 
 
+@pytest.mark.compat
 @pytest.mark.kernel
 def test_displayed_as_pictures_and_as_a_widget(kernel):
     """Two outputs, so that what is saved has the pictures; the second one hides the first where it runs."""
@@ -246,6 +248,7 @@ def test_displayed_as_pictures_and_as_a_widget(kernel):
     assert VIEW in kernel.run("import ipywidgets; ipywidgets.VBox([board.widget()])").bundles[-1]
 
 
+@pytest.mark.compat
 @pytest.mark.kernel
 def test_picture_and_page_by_message(kernel):
     """Where the page is on no Jupyter server's site, the widget's own messages bring what is asked for."""

@@ -170,6 +170,7 @@ def test_plots_dir_elsewhere(monkeypatch, tmp_path):
         figserve.plots_dir()
 
 
+@pytest.mark.compat
 @pytest.mark.kernel
 def test_in_a_real_kernel(live_server):
     """Inline figures of this cell and the one before, in the cell's output and by their addresses."""

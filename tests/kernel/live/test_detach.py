@@ -54,6 +54,7 @@ def kernel(live_server):
         yield session
 
 
+@pytest.mark.compat
 def test_it_answers_after_its_kernel_and_after_the_server(make_server):
     """The session's address, the lasting one and a link, in every parameter, the same to the byte; errors too."""
     server = make_server(allow_public_live=True)
@@ -96,6 +97,7 @@ def test_it_answers_after_its_kernel_and_after_the_server(make_server):
     assert server.fetch("figserve/api/live").json() == {"live": []}
 
 
+@pytest.mark.compat
 def test_declared_so_it_is_detached_at_once(live_server, kernel):
     """With what is defined by then, as it is then; a live figure that it calls comes along as the function."""
     code = """
@@ -120,6 +122,7 @@ print(outer.id)
     assert "NameError" in kernel.run("@figserve.live(detach=True)\ndef early():\n    later()").error
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -148,6 +151,7 @@ refused.detach()
     assert not row["detached"]
 
 
+@pytest.mark.compat
 def test_modules_beside_the_notebook_go_along(live_server, kernel):
     """What a function uses of them, as a module or by name, is called in the sandbox, which does not have them."""
     code = """
