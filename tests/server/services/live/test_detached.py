@@ -37,7 +37,7 @@ def record(context):
     """A live figure that kernel k1 offered, and that no kernel offers now."""
     identity = Identity(context.config.owner, context.config.scope, "a.ipynb", "", "animal")
     now = context.store.clock()
-    return context.store.write(lambda c: live_figures.offer(c, identity, "k1", DECLARATION, now)).result()
+    return context.store.catalog.write(lambda c: live_figures.offer(c, identity, "k1", DECLARATION, now)).result()
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ async def test_missing_module_is_named(detach, renderer, context, record):
     assert (answer.status, answer.code) == (422, "not_detachable")
     assert "needs the module bears.den" in answer.json()["error"]
     assert "0.1" not in answer.json()["error"]
-    assert context.detached.find(record.id) is None
+    assert (await context.detached.find(record.id)) is None
 
 
 async def test_late_function_is_told_as_such(detach, owner, record, renderer, context):
@@ -142,7 +142,7 @@ async def test_python_that_does_not_fit_is_told_with_both(detach, renderer, cont
     assert "Python 3.9" in answer.json()["error"]
     assert LIBRARIES["python"] in answer.json()["error"]
     assert renderer.jobs == []
-    assert context.detached.find(record.id) is None
+    assert (await context.detached.find(record.id)) is None
 
 
 async def test_sandbox_that_became_another_opens_nothing(detach, owner, record, renderer):
@@ -169,7 +169,7 @@ async def test_function_that_fails_there_is_not_kept(detach, renderer, context, 
     answer = await detach(b"other", libraries=LIBRARIES | {"numpy": "9.9"})
     assert (answer.status, answer.code) == (422, "version_mismatch")
     assert "numpy 9.9 in the kernel, 2.4.6 in the sandbox" in answer.json()["error"]
-    assert context.detached.find(record.id).source.digest == sha256_hex(PICKLE)
+    assert (await context.detached.find(record.id)).source.digest == sha256_hex(PICKLE)
 
 
 async def test_function_without_defaults_is_kept_when_it_was_opened(detach, renderer):

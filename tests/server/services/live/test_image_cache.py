@@ -56,10 +56,10 @@ async def test_flush_writes_what_another_server_finds(pictures, context):
     await pictures.flush()
     other = StaleImageCache(context.store, 20)
     assert other.find_held(live_id, "k") is None
-    found = other.find(live_id, "k")
+    found = await other.find(live_id, "k")
     assert (found.payload.data, found.alt, found.revision, found.version) == (b"picture", "A bear", "", None)
-    assert other.find(live_id, "large").payload.data == b"1" * 21
-    assert other.find(live_id, "none") is None
+    assert (await other.find(live_id, "large")).payload.data == b"1" * 21
+    assert (await other.find(live_id, "none")) is None
 
 
 async def test_frozen_stay(pictures, context):
@@ -70,23 +70,23 @@ async def test_frozen_stay(pictures, context):
         pictures.keep(picture(live_id, str(n), b"%d" % n, drawn=1.0 + n))
     await pictures.flush()
     other = StaleImageCache(context.store, 20)
-    assert other.find(live_id, "frozen").payload.data == b"frozen"
-    assert [other.find(live_id, key) is not None for key in ("0", "1", "2")] == [False, False, True]
+    assert (await other.find(live_id, "frozen")).payload.data == b"frozen"
+    assert [(await other.find(live_id, key)) is not None for key in ("0", "1", "2")] == [False, False, True]
 
 
 async def test_another_density_is_better_than_none(pictures, context):
     """In memory and from the disk; each knows its size on a page."""
     live_id, usual, dense = await offer_live(context), LiveRequest({}, "png"), LiveRequest({}, "png", density=2)
-    assert pictures.find_last(live_id, dense) is None
+    assert (await pictures.find_last(live_id, dense)) is None
     payload = EncodedImage("image/png", b"dense", 6, 4)
     pictures.keep(replace(picture(live_id, dense.key), payload=payload, density=2))
     await pictures.flush()
     for held in (pictures, StaleImageCache(context.store, 20)):
-        found = held.find_last(live_id, usual)
+        found = await held.find_last(live_id, usual)
         assert (found.payload.data, found.density, found.size) == (b"dense", 2, (3, 2))
     pictures.keep(picture(live_id, usual.key, b"usual"))
-    assert pictures.find_last(live_id, usual).payload.data == b"usual"
-    assert pictures.find_last(live_id, dense).payload.data == b"dense"
+    assert (await pictures.find_last(live_id, usual)).payload.data == b"usual"
+    assert (await pictures.find_last(live_id, dense)).payload.data == b"dense"
     await pictures.flush()
 
 
@@ -96,4 +96,4 @@ async def test_lost_blob_is_no_picture(pictures, context):
     await pictures.freeze([picture(live_id)])
     row = live_figures.find_picture(context.store.catalog.reader, live_id, "k")
     await asyncio.to_thread(context.store.blobs.delete, row.digest)
-    assert StaleImageCache(context.store, 20).find(live_id, "k") is None
+    assert (await StaleImageCache(context.store, 20).find(live_id, "k")) is None

@@ -35,8 +35,8 @@ async def test_one_id_for_all_kernels_of_a_notebook(offers):
     (second,) = await offers.take("ann", "a-2", FakeKernel(), [ANIMAL])
     (alone,) = await offers.take("ann", "k", FakeKernel(), [ANIMAL])
     assert first.id == second.id != alone.id
-    assert offers.get_by_id(first.id).kernel == "a-2"
-    assert offers.find("a-1", "animal").kernel == "a-1"
+    assert (await offers.get_by_id(first.id)).kernel == "a-2"
+    assert (await offers.find("a-1", "animal")).kernel == "a-1"
     assert [target.kernel for target in offers.all()] == ["k", "a-2", "a-1"]
 
 
@@ -62,7 +62,7 @@ async def test_old_line_that_closes_late_takes_nothing_away(offers, told):
     await offers.take("ann", "a-1", old, [ANIMAL])
     await offers.take("ann", "a-1", new, [ANIMAL])
     assert not offers.lose("a-1", old)
-    assert offers.find("a-1", "animal").link is new
+    assert (await offers.find("a-1", "animal")).link is new
     assert offers.lose("a-1", new)
 
 
@@ -71,26 +71,30 @@ async def test_what_is_gone_is_found_without_a_line(offers):
     link = FakeKernel()
     (record,) = await offers.take("ann", "a-1", link, [ANIMAL])
     offers.lose("a-1", link)
-    for target in (offers.find("a-1", "animal"), offers.get_by_id(record.id)):
+    for target in ((await offers.find("a-1", "animal")), (await offers.get_by_id(record.id))):
         assert (target.kernel, target.link, target.declaration) == (None, None, ANIMAL)
-    assert offers.find("a-1", "nothing") is None
-    assert offers.get_by_id("nothing") is None
+    assert (await offers.find("a-1", "nothing")) is None
+    assert (await offers.get_by_id("nothing")) is None
 
 
 async def test_detached_answers_when_no_kernel_does(offers):
     """And not while one does."""
     sandbox, link = FakeKernel(), FakeKernel()
-    offers.find_detached = lambda record: LiveTarget(record, record.declaration, link=sandbox)
+
+    async def find_detached(record) -> LiveTarget:
+        return LiveTarget(record, record.declaration, link=sandbox)
+
+    offers.find_detached = find_detached
     (record,) = await offers.take("ann", "a-1", link, [ANIMAL])
-    assert offers.get_by_id(record.id).link is link
+    assert (await offers.get_by_id(record.id)).link is link
     offers.lose("a-1", link)
-    assert offers.get_by_id(record.id).link is sandbox
-    assert offers.find("a-1", "animal").link is sandbox
-    assert offers.find("a-1", "animal").place == f"detached {record.id}"
+    assert (await offers.get_by_id(record.id)).link is sandbox
+    assert (await offers.find("a-1", "animal")).link is sandbox
+    assert (await offers.find("a-1", "animal")).place == f"detached {record.id}"
 
 
 async def test_read_only_store_still_offers(offers, context, monkeypatch):
     """With ids of this server's life."""
     monkeypatch.setattr(context.store.catalog, "read_only_because", "the disk is full")
     (record,) = await offers.take("ann", "a-1", FakeKernel(), [ANIMAL])
-    assert offers.get_by_id(record.id).kernel == "a-1"
+    assert (await offers.get_by_id(record.id)).kernel == "a-1"

@@ -20,7 +20,7 @@ def declare(context):
     async def offer(link: FakeKernel, **words: object):
         declared = [LiveDeclaration("animal", digest="d", revision="r", **words)]
         await context.live.take_offers(context.config.owner, "k1", link, declared)
-        return context.live.offers.find("k1", "animal")
+        return await context.live.offers.find("k1", "animal")
 
     return offer
 
@@ -83,7 +83,7 @@ async def test_what_has_no_density_is_kept_as_usual(context, declare, clock):
     link.fault = KernelUnavailable()
     stale = await context.live.draw(target, LiveRequest({}, "png"))
     assert (stale.picture.payload, stale.picture.density) == (first.picture.payload, 1)
-    assert context.live.find_size(target, {}) == (1, 1)
+    assert (await context.live.find_size(target, {})) == (1, 1)
 
 
 async def test_before_call_is_of_calls_alone(context, declare):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import date, datetime
 from typing import Annotated, Literal
@@ -45,7 +46,7 @@ def target_of(function, **words) -> LiveTarget:
 
 def view_of(function, query=None, **words):
     target = target_of(function, **words)
-    return make_view(target, target.declaration.parameters, query or {}, address="live/l1")
+    return asyncio.run(make_view(target, target.declaration.parameters, query or {}, address="live/l1"))
 
 
 @pytest.fixture
