@@ -123,11 +123,10 @@ _OTHER = """
 import sys
 from pathlib import Path
 from jupyter_figserve.errors import FigServeError
-from jupyter_figserve.server.web.http.conditional_get import BlobCache
-from jupyter_figserve.server.web.links.public_handler import LinkResolver
-from jupyter_figserve.store import keys, links
+from jupyter_figserve.server.services.links.resolver import LinkResolver
 from jupyter_figserve.store.admin.opening import open_store
-from tests.store.making import FakeClock, publish
+from jupyter_figserve.store.files.blob_cache import BlobCache
+from tests.store.making import FakeClock, publish, run
 store = open_store(Path(sys.argv[1]), clock=FakeClock())
 shared = LinkResolver(store, BlobCache(store.blobs, 1_000_000))
 for line in sys.stdin:
@@ -136,7 +135,7 @@ for line in sys.stdin:
         if verb == "open":
             print(run(shared.find(argument)).record.version.number, flush=True)
         elif verb == "key":
-            print(keys.find(store.catalog.reader, argument) is not None, flush=True)
+            print(run(store.keys.find(argument)) is not None, flush=True)
         elif verb == "publish":
             print(publish(store, data=argument.encode()).version.number, flush=True)
         elif verb == "revoke":
@@ -187,16 +186,21 @@ def test_t5_two_servers_on_one_directory(store):
 
 
 _BUSY = """
+import asyncio
 import sys
 from pathlib import Path
 from jupyter_figserve.store.admin.opening import open_store
 from tests.soak.killing import ALL_VERSIONS
-from tests.store.making import draft
+from tests.store.making import draft, run
 store = open_store(Path(sys.argv[1]), limits=ALL_VERSIONS)
 print("ready", flush=True)
 sys.stdin.readline()
-futures = [store.publish(draft("sales", f"{sys.argv[2]}-{n}".encode())) for n in range(25)]
-print(len({future.result().id for future in futures}), flush=True)
+
+async def publish_all():
+    drafts = [draft("sales", f"{sys.argv[2]}-{n}".encode()) for n in range(25)]
+    return await asyncio.gather(*map(store.figures.publish, drafts))
+
+print(len({record.id for record in run(publish_all())}), flush=True)
 store.close()
 """
 
