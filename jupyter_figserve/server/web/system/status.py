@@ -21,7 +21,7 @@ class StatusHandler(PublicHandler):
     @allow_unauthenticated
     async def get(self) -> None:
         config, store, capture = self.context.config, self.context.store, self.context.capture
-        rings = capture.rings()
+        buffers = capture.buffers()
         jobs = self.context.rendering.queue
         await jobs.report_within(_PATIENCE)
         used = await store.figures.find_total_usage()
@@ -31,13 +31,13 @@ class StatusHandler(PublicHandler):
                 "host": config.host,
                 "sandbox": _sandbox(jobs),
                 "limits": {"keep_versions": store.limits.keep_versions, **_limits(config)},
-                "capture": {"on": capture.why_off is None, "why": capture.why_off, "dropped": capture.dropped},
+                "capture": {"on": capture.off_reason is None, "why": capture.off_reason, "dropped": capture.dropped},
                 "counts": {
                     "figures": used.figures,
                     "bytes": used.bytes,
                     "sessions": await store.sessions.count_alive(),
-                    "captured": sum(len(ring) for ring in rings),
-                    "captured_bytes": sum(ring.bytes for ring in rings),
+                    "captured": sum(len(buffer) for buffer in buffers),
+                    "captured_bytes": sum(buffer.bytes for buffer in buffers),
                 },
                 "writable": store.read_only_because is None,
             }

@@ -85,7 +85,7 @@ class TestList:
 
     async def test_many_pages_of_figures(self, owner, kernel, session, monkeypatch):
         """The list is whole."""
-        monkeypatch.setattr("jupyter_figserve.server.services.sessions.plots._PAGE", 2)
+        monkeypatch.setattr("jupyter_figserve.server.services.sessions.session_plots._PAGE_SIZE", 2)
         for number in range(5):
             await kernel.publish(f"figure {number}")
         assert len(await listed(owner)) == 5
