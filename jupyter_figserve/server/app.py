@@ -186,7 +186,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             self.owner,
             lambda: store.clock(),
             control_channels=control_channels,
-            on_call=kernels.note_activity if self.live_keeps_kernel else None,
+            on_call=kernels.record_activity if self.live_keeps_kernel else None,
         )
 
     def _scope(self) -> str:

@@ -53,8 +53,7 @@ class ViewCounter:
 
     async def use(self, link: Link, request: HTTPServerRequest) -> bool:
         """Use up a view of a link with a limit, and return once that is on disk; False when none is left."""
-        client, now = _client_hash(link, request), self._store.clock()
-        return await self._store.links.use_view(link.id, client, now)
+        return await self._store.links.use_view(link.id, _client_hash(link, request), self._store.clock())
 
     async def has_left(self, link: Link, request: HTTPServerRequest) -> bool:
         """Whether the client may see the link without using up a view that is not there."""

@@ -5,7 +5,6 @@ Source: RFC 5861, section 4.
 
 from __future__ import annotations
 
-import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,6 @@ from ....model.live import DEVICE_PIXEL_RATIOS, LiveRequest
 from ....model.live_images import KEPT_PICTURES, LivePicture
 from ....store.store import Store
 
-logger = logging.getLogger("jupyter_figserve")
 _FLUSH_SECONDS = 20.0
 """A live figure may give many images a second; only some of them need reach the disk."""
 _MAX_UNWRITTEN = 10 * KEPT_PICTURES

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from jupyter_figserve.model.keys import split_key
-from jupyter_figserve.server.services.sessions.kernels import KERNEL_KEY_TTL
+from jupyter_figserve.server.services.sessions.kernel_environment import KERNEL_KEY_TTL
 from jupyter_figserve.store.catalog import keys, sessions
 from tests.store.making import run
 
@@ -107,7 +107,7 @@ class TestEnvironment:
         found = [Path(fake.environments[kernel]["KERNEL_FIGSERVE_PLOTS"]) for kernel in kernels]
         assert found == [context.directories.find(kernel) for kernel in kernels]
         assert {stat.S_IMODE(directory.stat().st_mode) for directory in found} == {0o700}
-        context.kernels._end(kernels[0])
+        context.kernels.on_kernel_ended(kernels[0])
         assert [directory.exists() for directory in found] == [False, True]
 
     async def test_nothing_of_another_servers_kernel_is_passed_on(self, jp_serverapp, context, fake, monkeypatch):
@@ -146,7 +146,7 @@ class TestEnvironment:
         await until(lambda: heard)
         reader = context.store.catalog.reader
         assert sessions.find(reader, kernel).ended is None
-        context.kernels._end(kernel)
+        context.kernels.on_kernel_ended(kernel)
         await asyncio.wrap_future(context.store.catalog.write(lambda connection: None))
         assert sessions.find(reader, kernel).ended is not None
         assert heard == [("start", kernel, ""), ("end", kernel, "")]

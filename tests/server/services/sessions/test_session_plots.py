@@ -233,7 +233,9 @@ class TestBytes:
         """What the client has is known by what the file system says."""
         session.drop("x.png", png())
         tag = (await owner.get("/plots/a-session/x.png")).headers["ETag"]
-        monkeypatch.setattr("jupyter_figserve.server.services.sessions.safe_files.read", lambda *_: pytest.fail("read"))
+        monkeypatch.setattr(
+            "jupyter_figserve.server.services.sessions.safe_files.read_beneath", lambda *_: pytest.fail("read")
+        )
         assert (await owner.get("/plots/a-session/x.png", {"If-None-Match": tag})).status == 304
 
     async def test_a_file_that_is_being_written(self, owner, session, monkeypatch):

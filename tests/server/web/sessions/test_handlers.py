@@ -137,7 +137,7 @@ class TestKeep:
         (part,) = record["representations"]
         assert (part["width"], part["height"], part["mimetype"]) == (4, 3, "image/png")
         link = await owner.share(record)
-        context.kernels._end("a-session")
+        context.kernels.on_kernel_ended("a-session")
         assert (await owner.get("/plots/a-session/cell-1.png")).status == 404
         assert (await stranger.get(link["image_url"])).body == png()
 
