@@ -17,7 +17,7 @@ MARKER = "jupyter_figserve"
 NAME_LENGTH = 100
 TITLE_LENGTH = 300
 ALT_LENGTH = 2_000
-SHARP_LIMIT = 512 * 1024
+MAX_VECTOR_BYTES = 512 * 1024
 """Bytes of an SVG that dense screens are shown in the place of a PNG."""
 _SAME_SHAPE = 0.01
 _NAME = re.compile(r"[\w][\w .-]{0,99}")
@@ -65,7 +65,7 @@ class EncodedImage:
     height: int | None = None
     dpi: float | None = None
 
-    def described(self) -> Representation:
+    def to_representation(self) -> Representation:
         return Representation(self.mimetype, sha256_hex(self.data), len(self.data), self.width, self.height, self.dpi)
 
 
@@ -121,10 +121,10 @@ class Version:
         return next((part for part in parts if part is not None and part.format.is_inline), None)
 
     @property
-    def sharp(self) -> Representation | None:
+    def vector(self) -> Representation | None:
         """The SVG that shows a PNG's picture in any resolution, for dense screens; None without a light one."""
         main, drawn = self.representations[0], self.find_representation(FORMATS["svg"])
-        if main.format is not FORMATS["png"] or drawn is None or drawn.size > SHARP_LIMIT:
+        if main.format is not FORMATS["png"] or drawn is None or drawn.size > MAX_VECTOR_BYTES:
             return None
         sides = (main.width, main.height, drawn.width, drawn.height)
         if not all(sides):

@@ -16,7 +16,8 @@ from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from ..errors import InvalidInput
-from ..model.parameters import SIZES, Kind, Parameter, Parameters
+from ..model.parameter import Kind, Parameter
+from ..model.parameters import SIZES, Parameters
 
 RESERVED = ("token", "download", "errors", "no_track_activity")
 """Names that Jupyter's own query parameters have."""

@@ -40,7 +40,7 @@ def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     os.environ[SECRET_NAME] = SECRET
     made = Sandbox(tier, **settings)
     del os.environ[SECRET_NAME]
-    assert made.renderer.report.tier == tier, made.renderer.report.why
+    assert made.renderer.status.tier == tier, made.renderer.status.reasons
     made.assert_well()
     yield made
     made.close()
@@ -249,13 +249,13 @@ def test_x13_the_channel_is_closed_or_exchanged(sandbox: Sandbox, code: str):
     "header",
     [
         b"[" * 200_000,
-        b'{"status": "drawn", "pictures": ' + b"[" * 100_000,
+        b'{"status": "drawn", "images": ' + b"[" * 100_000,
         b'{"sizes": [' + b"9" * 100_000 + b"]}",
         b'{"sizes": [-1, 1]}',
         b'{"sizes": [1e0]}',
         b'{"sizes": [true]}',
-        b'{"status": "drawn", "pictures": {}, "sizes": [1]}',
-        b'{"status": "drawn", "pictures": [null, 1], "sizes": [1]}',
+        b'{"status": "drawn", "images": {}, "sizes": [1]}',
+        b'{"status": "drawn", "images": [null, 1], "sizes": [1]}',
         b'{"status": "failed", "kind": {}, "message": [], "line": NaN, "traceback": 5, "sizes": [1]}',
         b'{"status": "failed", "message": "\\ud800\\u0000\\u001b[31m", "sizes": [1]}',
         b'{"status": "output", "code": "../../etc", "message": null, "sizes": [1]}',

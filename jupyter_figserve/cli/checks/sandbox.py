@@ -17,6 +17,6 @@ def check_sandbox(python: str = "") -> Result:
     subject, words = python or sys.executable, describe(report)
     if report.tier == "none":
         # No fault of the installation: everything else works without.
-        is_python = any("ended at once" in why or "ModuleNotFound" in why for why in report.why)
+        is_python = any("ended at once" in why or "ModuleNotFound" in why for why in report.reasons)
         return note("own sandbox", subject, words, _MEND if is_python else None)
     return ok("own sandbox", subject, words)

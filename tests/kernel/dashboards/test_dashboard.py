@@ -218,7 +218,7 @@ def test_delete_takes_the_dashboard_and_leaves_its_figures(kernel, live_server):
 def test_errors_of_panels_name_them(kernel):
     """Where and what, when publishing meets something that cannot be drawn."""
     error = kernel.run("figserve.Dashboard('x', [['text', object()]]).publish()").error
-    assert "Panel 1-2 (an object): 'object' is nothing to publish" in error
+    assert "Panel 1-2 (an object): An object of type 'object' is not a figure" in error
 
 
 @pytest.mark.kernel

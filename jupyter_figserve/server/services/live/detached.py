@@ -48,9 +48,9 @@ class SandboxBackend:
         if (fault := unfit(source.libraries, self._jobs.report.libraries)) is not None:
             raise OutputInvalid(f"{fault} Detach it again.", code="version_mismatch")
         rendered = await self._jobs.render(make_job(request, data, declaration.timeout, source.libraries))
-        picture = rendered.pictures[0]
+        picture = rendered.images[0]
         words = (rendered.title, rendered.alt, declaration.revision)
-        return LiveResponse(picture, declaration.version, *words, density=rendered.density)
+        return LiveResponse(picture, declaration.version, *words, density=rendered.device_pixel_ratio)
 
     def close(self) -> None:
         """Nobody waits here but for the sandbox."""
@@ -104,7 +104,7 @@ class DetachedFunctions:
         """
         await self._jobs.start()
         if not self._jobs.is_available:
-            why = " ".join(self._jobs.report.why)
+            why = " ".join(self._jobs.report.reasons)
             raise SandboxUnavailable(
                 f"A detached live figure is drawn in the sandbox, which this server does not have: {why} freeze(…)"
                 " keeps pictures of the values that you name."
@@ -166,7 +166,7 @@ def make_job(request: LiveRequest, data: bytes, timeout: float, libraries: Mappi
         arguments=request.arguments,
         timeout=timeout,
         libraries=libraries,
-        density=request.density,
+        device_pixel_ratio=request.density,
     )
 
 

@@ -140,7 +140,7 @@ class StaleImageCache:
 
         def work(connection: Any) -> None:
             for one in pictures:
-                part = one.payload.described()
+                part = one.payload.to_representation()
                 row = LivePicture(
                     live=one.live,
                     key=one.key,

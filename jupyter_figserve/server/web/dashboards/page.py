@@ -10,7 +10,8 @@ from typing import Any
 from ....errors import InvalidInput
 from ....model.dashboards import TEXT, PanelSpec
 from ....model.markdown import render_markdown
-from ....model.parameters import Parameter, Parameters
+from ....model.parameter import Parameter
+from ....model.parameters import Parameters
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
 from ..live import frames
 from ..live.form import FormControl, hidpi_url, make_control
@@ -249,7 +250,7 @@ def _figure_view(view: PanelContext, addresses: PanelUrls) -> PanelContext:
     if part is place.figure.version.thumbnail:
         return replace(view, image=f"{view.address}.png?{pinned}&width={part.width}")
     image = f"{view.address}.{part.format.name}?{pinned}"
-    if place.figure.version.sharp is not None:
+    if place.figure.version.vector is not None:
         return replace(view, image=image, dense=f"{view.address}.svg?{pinned}")
     dense = None
     if part.format.name == "png" and part.dpi and place.figure.version.source is not None:

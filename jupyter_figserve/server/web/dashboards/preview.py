@@ -123,7 +123,7 @@ async def _draw(services: AppContext, state: ControlState, before_call: Callable
         if not pictures:
             raise
         return next(iter(pictures.values()))
-    return rendered.pictures[0].data
+    return rendered.images[0].data
 
 
 def _code(state: ControlState, pictures: dict[str, bytes]) -> str:

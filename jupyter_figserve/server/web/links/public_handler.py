@@ -223,7 +223,7 @@ class PublicLinkHandler(PublicHandler):
             frame=frame,
             url=url,
             local_image=image and image.replace(self.base.url, self.root, 1),
-            sharp=image and record.version.sharp and image_url(f"{self.root}/f/{token}", "svg"),
+            sharp=image and record.version.vector and image_url(f"{self.root}/f/{token}", "svg"),
             can_embed=bool(self.services.settings.embed_origins),
             formats=self.services.drawing.queue.maybe_available and PICTURES,
             widths=self.services.settings.link_sizes.widths,

@@ -12,7 +12,8 @@ import pytest
 from jupyter_figserve.errors import CodeFailed, InvalidInput
 from jupyter_figserve.model.figures import Identity, sha256_hex
 from jupyter_figserve.model.live import LiveDeclaration
-from jupyter_figserve.model.parameters import Parameter, Parameters
+from jupyter_figserve.model.parameter import Parameter
+from jupyter_figserve.model.parameters import Parameters
 from jupyter_figserve.sandbox.fake import LIBRARIES
 from jupyter_figserve.sandbox.renderer import RendererStatus
 from jupyter_figserve.server.services.live.detached import differences, unfit
@@ -73,9 +74,9 @@ async def test_density_is_the_sandboxs_to_draw(detach, owner, record, renderer):
     """It is asked for what the page asks for."""
     await detach()
     answer = await owner.get(f"/live/f/{record.id}.png", _density=2)
-    assert (answer.status, answer.headers["Content-DPR"], renderer.jobs[-1].density) == (200, "2", 2)
+    assert (answer.status, answer.headers["Content-DPR"], renderer.jobs[-1].device_pixel_ratio) == (200, "2", 2)
     answer = await owner.get(f"/live/f/{record.id}.png")
-    assert ("Content-DPR" in answer.headers, renderer.jobs[-1].density) == (False, 1)
+    assert ("Content-DPR" in answer.headers, renderer.jobs[-1].device_pixel_ratio) == (False, 1)
 
 
 async def test_version_that_only_the_kernel_could_tell_is_the_sources(detach, owner, record, renderer):
@@ -148,7 +149,7 @@ async def test_python_that_does_not_fit_is_told_with_both(detach, renderer, serv
 async def test_sandbox_that_became_another_opens_nothing(detach, owner, record, renderer):
     """What was detached by the Python of then is not run by that of now: 422 with both."""
     await detach()
-    renderer.report = replace(renderer.report, libraries=LIBRARIES | {"python": "3.99"})
+    renderer.status = replace(renderer.status, libraries=LIBRARIES | {"python": "3.99"})
     renderer.jobs.clear()
     answer = await owner.get(f"/live/f/{record.id}.png", n=3)
     assert (answer.status, answer.code, renderer.jobs) == (422, "version_mismatch", [])
@@ -184,7 +185,7 @@ async def test_function_without_defaults_is_kept_when_it_was_opened(detach, rend
 
 async def test_without_a_sandbox_it_is_said(detach, renderer):
     """503 with the reason and what to do instead."""
-    renderer.report = RendererStatus("none", ("No user namespaces.",))
+    renderer.status = RendererStatus("none", ("No user namespaces.",))
     answer = await detach()
     assert (answer.status, answer.code) == (503, "sandbox_unavailable")
     assert "No user namespaces. freeze(" in answer.json()["error"]

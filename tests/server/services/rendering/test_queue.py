@@ -94,7 +94,7 @@ async def test_a_failed_job_frees_its_place():
     with pytest.raises(ZeroDivisionError):
         await jobs.render(job("a"))
     renderer.answer = good
-    assert (await jobs.render(job("b"))).pictures
+    assert (await jobs.render(job("b"))).images
 
 
 async def test_the_renderer_starts_once_and_with_the_first_job():
@@ -141,7 +141,7 @@ async def test_what_a_probe_finds_is_not_waited_for_long(monkeypatch: pytest.Mon
     jobs, renderer = make()
     monkeypatch.setattr(renderer, "probe", renderer.gate.wait)
     jobs.probe()
-    assert await jobs.report_within(0) is renderer.report
+    assert await jobs.report_within(0) is renderer.status
     closing = asyncio.ensure_future(jobs.close())
     await asyncio.sleep(0)
     assert not closing.done()
@@ -165,7 +165,7 @@ async def test_a_probe_tells_before_a_start_that_takes_long(monkeypatch: pytest.
 async def test_what_a_probe_found_wanting_is_not_offered():
     """By any page; before that it may be."""
     jobs, renderer = make()
-    renderer.report = RendererStatus("none", ("no seccomp",))
+    renderer.status = RendererStatus("none", ("no seccomp",))
     assert jobs.maybe_available
     jobs.probe()
     await jobs.report_within(60)
@@ -175,7 +175,7 @@ async def test_what_a_probe_found_wanting_is_not_offered():
 async def test_what_cannot_draw_says_so_once_it_is_known():
     """Before the start a page may offer it."""
     jobs, renderer = make()
-    renderer.report = RendererStatus("none", ("no seccomp",))
+    renderer.status = RendererStatus("none", ("no seccomp",))
     assert jobs.maybe_available
     await jobs.start()
     assert not jobs.maybe_available
