@@ -59,13 +59,19 @@ def test_a_script_gives_the_pixels_of_savefig(full_sandbox: Sandbox, references:
 @pytest.mark.parametrize(
     "words", ["$x$", "$\\frac{", "\\", "</svg>", "日本語 ☃ \U0001f600", "%s {} %(x)d", "", "x" * 68]
 )
-def test_words_on_a_card_are_drawn_as_they_are(sandbox: Sandbox, words: str):
-    """No markup, no mathtext, no code; as high as its lines need, and the same each time."""
+def test_text_on_an_error_card_is_literal(full_sandbox: Sandbox, words: str):
+    """It is not parsed as markup, mathtext or code; the card is as high as its lines, and the same each time."""
     source = json.dumps({"heading": words, "lines": [words, words]}).encode()
-    card, again = (sandbox.render(source, kind="card").images[0] for _ in range(2))
+    card, again = (full_sandbox.render(source, kind="card").images[0] for _ in range(2))
     assert (card.width, card.height) == (640, 124)
     assert card.data == again.data
     assert bool(words) == bool((pixels(card.data)[20:110, 20:620] != pixels(card.data)[70, 600]).any())
+
+
+def test_an_error_card_in_each_tier(sandbox: Sandbox):
+    """The fonts of the card can be read in each tier."""
+    card = sandbox.render(json.dumps({"heading": "Error", "lines": ["a"]}).encode(), kind="card").images[0]
+    assert (pixels(card.data)[20:60, 20:620] != pixels(card.data)[70, 600]).any()
 
 
 @pytest.mark.parametrize("name", ["line", "three", "saves", "mathtext", "printing", "dates"])
@@ -76,9 +82,9 @@ def test_the_poorer_tier_gives_them_too(sandbox: Sandbox, references: Path, name
 
 
 @pytest.mark.parametrize("row", [row for row in FORMATS.values() if row.name != "html"], ids=lambda row: row.name)
-def test_each_format(sandbox: Sandbox, row):
-    """Is what it says, and knows its size."""
-    picture = sandbox.render(LINE, format=row.name, width=300, height=200).images[0]
+def test_each_format(full_sandbox: Sandbox, row):
+    """The image is in the requested format and states its size; no tier encodes differently."""
+    picture = full_sandbox.render(LINE, format=row.name, width=300, height=200).images[0]
     assert looks_like(row, picture.data)
     assert picture.mimetype == row.mimetype
     assert (picture.width, picture.height) == (300, 200)
