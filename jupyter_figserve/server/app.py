@@ -15,7 +15,6 @@ from traitlets import TraitError
 
 from .. import __version__
 from ..errors import FigServeError
-from ..model.live import LiveFigureRecord
 from ..model.quotas import PublishLimits, Quota
 from ..store.admin.opening import open_store
 from ..store.files.blob_cache import BlobCache
@@ -26,6 +25,7 @@ from .services.addresses import ServerAddresses
 from .services.auth.credentials import Authenticator, FailedAttempts
 from .services.auth.rate_limits import RateLimiter
 from .services.auth.signing import FrameUrlSigner, QuerySigner, read_secrets
+from .services.dashboards.watchers import DashboardWatchers
 from .services.events.event_broker import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventBroker
 from .services.figures.svg_archiver import SvgArchiver
 from .services.links.resolver import LinkResolver
@@ -39,8 +39,8 @@ from .services.rendering.sizes import AllowedSizes
 from .services.sessions.capture import Capture, CaptureLimits
 from .services.sessions.directories import SessionDirectories
 from .services.sessions.kernels import KernelTracker
-from .services.sessions.plots import SessionPlots
 from .services.sessions.ring_buffer import CapturedImage
+from .services.sessions.session_plots import SessionPlots
 from .web.context import AppContext, HandlerConfig
 from .web.http.templates import make_templates
 from .web.routes import make_routes
@@ -55,7 +55,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
     app_name = "FigServe"
     version = __version__
 
-    services: AppContext
+    context: AppContext
     _timer: PeriodicCallback | None = None
     _wrong_setting: TraitError | None = None
 
@@ -84,15 +84,15 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         super().initialize()  # type: ignore[no-untyped-call]
 
     def initialize_settings(self) -> None:
-        self.services = self._make_services()
-        self.settings["figserve"] = self.services
-        self.services.directories.open()
+        self.context = self._make_services()
+        self.settings["figserve"] = self.context
+        self.context.directories.open()
         self._connect()
-        self.services.capture.open()
-        self.services.kernels.open()
+        self.context.capture.open()
+        self.context.kernels.open()
         self._timer = PeriodicCallback(self._clean, _CLEAN_MILLISECONDS)
         self._timer.start()
-        jobs = self.services.drawing.queue
+        jobs = self.context.rendering.queue
         IOLoop.current().add_callback(jobs.probe)
         if self._is_render_only:
             # Nobody comes here for anything else; elsewhere the sandbox starts with the first who needs it.
@@ -104,16 +104,16 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
     async def stop_extension(self) -> None:
         if self._timer is not None:
             self._timer.stop()
-        self.services.kernels.close()
-        self.services.capture.close()
-        self.services.directories.close()
-        self.services.boards.close()
-        self.services.events.close()
-        await self.services.preserving.close()
-        await self.services.drawing.queue.close()
-        await self.services.views.flush()
-        await self.services.live.close()
-        self.services.store.close()
+        self.context.kernels.close()
+        self.context.capture.close()
+        self.context.directories.close()
+        self.context.dashboards.close()
+        self.context.events.close()
+        await self.context.svg_archiver.close()
+        await self.context.rendering.queue.close()
+        await self.context.view_counter.flush()
+        await self.context.live.close()
+        self.context.store.close()
 
     @property
     def _is_render_only(self) -> bool:
@@ -138,30 +138,33 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         blobs = BlobCache(store.blobs, self.cache_bytes)
         guesses = FailedAttempts(self.failed_secret_rate)
         drawing = self.make_drawing(store)
+        events = EventBroker(store)
         detached = DetachedFunctions(store, drawing.queue, self.live_timeout)
         secrets = read_secrets(store.directory)
+        live = self._make_live(store, kernels, detached, events)
         return AppContext(
-            settings=settings,
+            config=settings,
             store=store,
-            urls=urls,
-            gate=Authenticator(store, self.owner, guesses),
-            guesses=guesses,
+            addresses=urls,
+            authenticator=Authenticator(store, self.owner, guesses),
+            failed_attempts=guesses,
             kernels=kernels,
             directories=directories,
             capture=capture,
             plots=SessionPlots(self.serverapp, store, blobs, capture, directories, self.figure_bytes),
-            events=EventBroker(store),
-            live=self._make_live(store, kernels, detached),
+            events=events,
+            dashboards=DashboardWatchers(store, live, events),
+            live=live,
             detached=detached,
-            live_rate=RateLimiter(self.live_link_rate, "This link was used too often", "live_link_rate"),
-            shared=LinkResolver(store, blobs),
-            views=ViewCounter(store),
-            frames=FrameUrlSigner(secrets),
+            live_limiter=RateLimiter(self.live_link_rate, "This link was used too often", "live_link_rate"),
+            links=LinkResolver(store, blobs),
+            view_counter=ViewCounter(store),
+            frame_signer=FrameUrlSigner(secrets),
             templates=make_templates(),
-            drawing=drawing,
-            preserving=SvgArchiver(store, drawing, self.preserve_bytes, is_on=self.preserve_svg),
-            url_signer=QuerySigner(secrets),
-            render_rate=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
+            rendering=drawing,
+            svg_archiver=SvgArchiver(store, drawing, self.preserve_bytes, is_on=self.preserve_svg),
+            query_signer=QuerySigner(secrets),
+            render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
 
     def _make_capture(self, directories: SessionDirectories, store: Store) -> Capture:
@@ -170,15 +173,21 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         limits = CaptureLimits(quota, self.figure_bytes, self.figure_pixels)
         return Capture(self.serverapp, directories, limits, store.clock, self._tell_captured, is_on=self.capture)
 
-    def _make_live(self, store: Store, kernels: KernelTracker, detached: DetachedFunctions) -> LiveService:
-        offers = LiveRegistry(store, self._scope(), kernels.follow_notebook)
-        offers.find_detached = detached.find_target
-        kept = seconds_of(self.keep_live_pictures)
-        limits = LiveLimits(self.live_queue, self.live_timeout, kept, self.render_jobs)
+    def _make_live(
+        self, store: Store, kernels: KernelTracker, detached: DetachedFunctions, events: EventBroker
+    ) -> LiveService:
         assert self.serverapp is not None
-        pictures, controls = StaleImageCache(store, self.cache_bytes), ControlChannels(self.serverapp)
-        controls.open()
-        return LiveService(store, offers, pictures, limits, self.owner, controls)
+        control_channels = ControlChannels(self.serverapp)
+        control_channels.open()
+        return LiveService(
+            LiveRegistry(store, self._scope(), kernels.follow_notebook, detached.find_target, events.announce),
+            StaleImageCache(store, self.cache_bytes),
+            LiveLimits(self.live_queue, self.live_timeout, seconds_of(self.keep_live_pictures), self.render_jobs),
+            self.owner,
+            lambda: store.clock(),
+            control_channels=control_channels,
+            on_call=kernels.record_activity if self.live_keeps_kernel else None,
+        )
 
     def _scope(self) -> str:
         assert self.serverapp is not None
@@ -188,29 +197,22 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
 
     def _connect(self) -> None:
         """What happens to kernels happens to their pictures, and is told to whoever listens."""
-        services, owner = self.services, self.owner
+        context, owner = self.context, self.owner
 
         def tell(kind: str, kernel: str, notebook: str) -> None:
-            services.events.announce(owner, kind, {"session": kernel, "notebook": notebook or None})
+            context.events.announce(owner, kind, {"session": kernel, "notebook": notebook or None})
 
-        def tell_live(kind: str, kernel: str, record: LiveFigureRecord) -> None:
-            data = {"live": record.id, "session": kernel, "name": record.name}
-            services.events.announce(record.owner, kind, data | {"notebook": record.identity.notebook or None})
-
-        services.live.offers.tell = tell_live
-        if self.live_keeps_kernel:
-            services.live.on_call.append(services.kernels.note_activity)
-        services.kernels.on_start.append(lambda kernel, notebook: tell(SESSION_STARTED, kernel, notebook))
-        services.kernels.on_restart.append(services.capture.renew)
-        services.kernels.on_sweep.append(services.capture.sweep)
-        services.kernels.on_restart.append(services.live.end)
-        services.kernels.on_end.append(lambda kernel, notebook: services.live.end(kernel))
-        services.kernels.on_end.append(lambda kernel, notebook: services.capture.end(kernel))
-        services.kernels.on_end.append(lambda kernel, notebook: tell(SESSION_ENDED, kernel, notebook))
+        context.kernels.on_start.append(lambda kernel, notebook: tell(SESSION_STARTED, kernel, notebook))
+        context.kernels.on_restart.append(context.capture.on_kernel_restarted)
+        context.kernels.on_sweep.append(context.capture.on_sweep)
+        context.kernels.on_restart.append(context.live.on_kernel_ended)
+        context.kernels.on_end.append(lambda kernel, notebook: context.live.on_kernel_ended(kernel))
+        context.kernels.on_end.append(lambda kernel, notebook: context.capture.on_kernel_ended(kernel))
+        context.kernels.on_end.append(lambda kernel, notebook: tell(SESSION_ENDED, kernel, notebook))
 
     def _tell_captured(self, kernel: str, news: list[CapturedImage]) -> None:
         for one in news:
-            self.services.events.announce(self.owner, PLOT_CAPTURED, {"session": kernel, "path": one.path})
+            self.context.events.announce(self.owner, PLOT_CAPTURED, {"session": kernel, "path": one.path})
 
     def _make_settings(self) -> HandlerConfig:
         assert self.serverapp is not None
@@ -237,9 +239,9 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
 
     async def _clean(self) -> None:
         """Now and then; what went is logged, and a failure too, but the server goes on."""
-        await asyncio.to_thread(self.services.directories.sweep)
-        if self.services.store.read_only_because is not None:
+        await asyncio.to_thread(self.context.directories.sweep)
+        if self.context.store.read_only_because is not None:
             return
-        cleaned = await asyncio.wrap_future(self.services.store.clean())
+        cleaned = await asyncio.wrap_future(self.context.store.clean())
         if cleaned:
             self.log.info("figserve cleaned up: %s.", cleaned)

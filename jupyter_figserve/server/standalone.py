@@ -93,12 +93,12 @@ class FigServeHost(ServerApp):
             return
         app = self.extension_manager.extension_apps["jupyter_figserve"]
         figserve: FigServe = next(iter(app))
-        store = figserve.services.store
+        store = figserve.context.store
         key_id, secret, text = new_key()
         now = store.clock()
         key = Key(key_id, hash_secret(secret), figserve.owner, _SCOPES, now, now + _KEY_LIFE, "figserve.serve()")
         await asyncio.wrap_future(store.write(lambda connection: keys.add(connection, key)))
-        line = json.dumps({"url": figserve.services.urls.for_kernels(), "key": text}) + "\n"
+        line = json.dumps({"url": figserve.context.addresses.for_kernels(), "key": text}) + "\n"
         with os.fdopen(self.ready_fd, "w") as ready:
             ready.write(line)
 

@@ -128,14 +128,14 @@ def jp_base_url() -> str:
 
 
 @pytest.fixture
-def samples(owner, services, jp_asyncio_loop) -> list[Sample]:
+def samples(owner, context, jp_asyncio_loop) -> list[Sample]:
     """At least one address for every route of ours, and one for each kind of bytes."""
-    return jp_asyncio_loop.run_until_complete(make_samples(owner, services))
+    return jp_asyncio_loop.run_until_complete(make_samples(owner, context))
 
 
-async def make_samples(owner, services) -> list[Sample]:
+async def make_samples(owner, context) -> list[Sample]:
     made = []
-    session = await make_session(services, SESSION)
+    session = await make_session(context, SESSION)
     session.show(PNG)
     for name, data, policy in (("svg", SVG, DRAWING), ("png", PNG, IMAGE), ("html", HTML, IMAGE)):
         session.drop(f"dropped.{name}", data)
@@ -160,12 +160,11 @@ async def make_samples(owner, services) -> list[Sample]:
     framed = await owner.publish("html", HTML, "text/html")
     framed_link = await owner.share(framed)
     framed_token = framed_link["url"].rpartition("/")[2]
-    signed = services.frames.sign(framed["id"], 1, None)
+    signed = context.frame_signer.sign(framed["id"], 1, None)
     key = (await owner.post("/api/keys", {"scopes": ["read"]})).json()["id"]
-    animal = await offer_live(services)
+    animal = await offer_live(context)
     for form, payload in (("png", EncodedImage("image/png", PNG)), ("html", EncodedImage("text/html", HTML))):
-        kept = CachedImage(animal, LiveRequest({}, form).key, payload, services.store.clock())
-        services.live.pictures.keep(kept)
+        context.live.images.put(animal, LiveRequest({}, form), CachedImage(payload))
     text = {"title": "Board", "rows": [[{"kind": "text", "markdown": "Notes"}]]}
     board = (await owner.post("/api/dashboards", text)).json()["id"]
     picture = await owner.publish("picture", PNG)
@@ -371,14 +370,14 @@ async def test_v1_headers_on_401_404_and_405(samples, owner, browser, stranger) 
         check(answer, JSON, is_private=True)
 
 
-async def test_v1_headers_on_500(samples, owner, stranger, services, monkeypatch, caplog) -> None:
+async def test_v1_headers_on_500(samples, owner, stranger, context, monkeypatch, caplog) -> None:
     """A failure inside is JSON or our page with the same policies, and says nothing of what failed."""
 
     class Broken:
         def __getattr__(self, name: str):
             raise RuntimeError("the disk is at /secret/path")
 
-    monkeypatch.setattr(services.store, "catalog", Broken())
+    monkeypatch.setattr(context.store, "catalog", Broken())
     failed = set()
     for sample in samples:
         client = owner if sample.is_private else stranger
@@ -589,9 +588,9 @@ class TestAnAdminsHeaders:
             check(answer, sample.policy, is_private=sample.is_private, is_bytes=sample.is_bytes)
 
 
-def _rows(services) -> dict[str, list[tuple]]:
+def _rows(context) -> dict[str, list[tuple]]:
     """All that the catalog holds, but how often links were seen."""
-    reader = services.store.catalog.reader
+    reader = context.store.catalog.reader
     counted = {"seen", "last_seen", "last_used"}
     return {
         table.name: sorted(
@@ -602,17 +601,17 @@ def _rows(services) -> dict[str, list[tuple]]:
     }
 
 
-async def test_v11_reading_changes_nothing(samples, owner, browser, stranger, services) -> None:
+async def test_v11_reading_changes_nothing(samples, owner, browser, stranger, context) -> None:
     """GET and HEAD of every route, with what would be a change elsewhere in the query, leave the catalog as it was."""
     tempting = "paused=true&delete=1&method=DELETE&_method=DELETE&revoke=1&expires=1s&title=changed"
-    before = _rows(services)
+    before = _rows(context)
     for sample in samples:
         for client in (owner, browser, stranger):
             for method in ("GET", "HEAD"):
                 path = sample.path + ("&" if "?" in sample.path else "?") + tempting
                 await client.ask(method, path, None, {**sample.ask(), "X-HTTP-Method-Override": "DELETE"})
-    await services.views.flush()
-    assert _rows(services) == before
+    await context.view_counter.flush()
+    assert _rows(context) == before
 
 
 def test_v11_no_public_route_takes_anything_but_reads() -> None:

@@ -6,10 +6,14 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
 import pytest
+
+# Here and not as a plug-in of all tests: it makes and ends an event loop and a ServerApp for each of them.
+from pytest_jupyter.jupyter_server import *  # noqa: F403
 from tornado.httpclient import HTTPRequest
 from tornado.httputil import HTTPHeaders
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
@@ -28,6 +32,21 @@ from .pictures import png
 
 DEADLINE = 20.0
 """Seconds after which what a test waits for is taken as never coming."""
+
+
+@pytest.fixture
+def figserve_config() -> dict[str, object]:
+    """Traits of FigServe for ``jp_serverapp``; override it in a test module or class."""
+    return {}
+
+
+@pytest.fixture
+def jp_server_config(tmp_path: Path, figserve_config: dict[str, object]) -> dict[str, object]:
+    """pytest-jupyter's server has the extension, with figures in the test's own directory."""
+    return {
+        "ServerApp": {"jpserver_extensions": {"jupyter_figserve": True}},
+        "FigServe": {"data_dir": str(tmp_path / "figures"), **figserve_config},
+    }
 
 
 @pytest.fixture
@@ -204,8 +223,8 @@ def figserve(jp_serverapp) -> FigServe:
 
 
 @pytest.fixture
-def services(figserve: FigServe) -> AppContext:
-    return figserve.services
+def context(figserve: FigServe) -> AppContext:
+    return figserve.context
 
 
 class Clock:
@@ -222,9 +241,9 @@ class Clock:
 
 
 @pytest.fixture
-def clock(services: AppContext) -> Clock:
+def clock(context: AppContext) -> Clock:
     """The store's clock, which stands still until it is moved."""
-    services.store.clock = clock = Clock()
+    context.store.clock = clock = Clock()
     return clock
 
 
@@ -232,14 +251,14 @@ MakeKey = Callable[..., Awaitable[str]]
 
 
 @pytest.fixture
-def make_key(services: AppContext) -> MakeKey:
+def make_key(context: AppContext) -> MakeKey:
     """``await make_key("read")`` is the text of a key; ``owner``, ``expires`` and ``kernel`` may be told."""
 
     async def make(*scopes: str, **fields: Any) -> str:
         key_id, secret, text = new_key()
-        row: dict[str, Any] = {"owner": services.settings.owner, "created": services.store.clock()} | fields
+        row: dict[str, Any] = {"owner": context.config.owner, "created": context.store.clock()} | fields
         key = Key(key_id, hash_secret(secret), scopes=frozenset(scopes), **row)
-        await asyncio.wrap_future(services.store.write(lambda connection: keys.add(connection, key)))
+        await asyncio.wrap_future(context.store.write(lambda connection: keys.add(connection, key)))
         return text
 
     return make

@@ -16,8 +16,7 @@ from jupyter_figserve.model.figures import EncodedImage, Identity
 from jupyter_figserve.model.formats import FORMATS
 from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
 from jupyter_figserve.model.quotas import Quota
-from jupyter_figserve.server.services.live.call_queue import LiveResponse
-from jupyter_figserve.server.services.sessions.capture import IopubSubscription
+from jupyter_figserve.server.services.live.image_cache import CachedImage
 from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer
 from jupyter_figserve.server.web.context import AppContext
 from jupyter_figserve.store.catalog import live_figures, sessions
@@ -99,22 +98,22 @@ def showing(data: bytes, display_id: str | None = None, mimetype: str = "image/p
 class MadeSession:
     """A session without a kernel: its directory and its captured pictures are filled by the test."""
 
-    def __init__(self, services: AppContext, session_id: str) -> None:
+    def __init__(self, context: AppContext, session_id: str) -> None:
         self.id = session_id
-        self._services = services
-        directory, captured = (services.directories.make(kind) for kind in ("plots", "captured"))
+        self._services = context
+        directory, captured = (context.directories.make(kind) for kind in ("plots", "captured"))
         assert directory is not None
         assert captured is not None
-        self.directory, self.ring = directory, CaptureBuffer(captured, Quota(10, 1_000_000))
-        services.directories.bind(directory, session_id)
-        services.capture._taps[session_id] = IopubSubscription(session_id, self.ring, services.capture)
+        self.directory, self.buffer = directory, CaptureBuffer(captured, Quota(10, 1_000_000))
+        context.directories.bind(directory, session_id)
+        context.capture._subscriptions[session_id] = context.capture.make_subscription(session_id, self.buffer)
 
     def show(self, data: bytes, cell: int = 1, format: str = "png", display_id: str | None = None) -> str:
         """Capture a picture of a cell; its path."""
         request = f"request {cell}"
-        self.ring.names.begin(request, cell, "s")
-        key = self.ring.names.next_key(request, display_id)
-        return self.ring.add(key, request, FORMATS[format], data, self._services.store.clock()).path
+        self.buffer.namer.begin_cell(request, cell, "s")
+        key = self.buffer.namer.next_key(request, display_id)
+        return self.buffer.add(key, request, FORMATS[format], data, self._services.store.clock()).path
 
     def drop(self, path: str, data: bytes) -> Path:
         """Write a file into the session's directory."""
@@ -125,21 +124,21 @@ class MadeSession:
 
 
 async def make_session(
-    services: AppContext, session_id: str = "a-session", *, owner: str | None = None, notebook: str = ""
+    context: AppContext, session_id: str = "a-session", *, owner: str | None = None, notebook: str = ""
 ) -> MadeSession:
-    now = services.store.clock()
-    row = sessions.Session(session_id, owner or services.settings.owner, "", notebook, now, now)
-    await asyncio.wrap_future(services.store.write(lambda connection: sessions.note(connection, row)))
-    return MadeSession(services, session_id)
+    now = context.store.clock()
+    row = sessions.Session(session_id, owner or context.config.owner, "", notebook, now, now)
+    await asyncio.wrap_future(context.store.write(lambda connection: sessions.note(connection, row)))
+    return MadeSession(context, session_id)
 
 
 class FakeKernel:
-    """A ``KernelLink`` that answers with a picture, once its gate is open.
+    """A ``LiveBackend`` that answers with an image once its gate is open.
 
     Parameters
     ----------
     version
-        Of the data: what is known to the caller is answered with "unchanged".
+        Version of the data; a caller that knows it is told that nothing changed.
     """
 
     def __init__(self, version: str | None = None) -> None:
@@ -149,23 +148,21 @@ class FakeKernel:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> LiveResponse:
+    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> CachedImage | None:
         self.asked.append((name, request))
         await self.gate.wait()
         if self.fault is not None:
             raise self.fault
         if self.version is not None and self.version in known:
-            return LiveResponse(None, self.version)
+            return None
         data = png(len(self.asked), 1)
-        return LiveResponse(EncodedImage("image/png", data, len(self.asked), 1, 72.0), self.version, "", "", "r")
-
-    def close(self) -> None:
-        """Nobody waits."""
+        payload = EncodedImage("image/png", data, len(self.asked), 1, 72.0)
+        return CachedImage(payload, revision="r", version=self.version)
 
 
-async def offer_live(services) -> str:
+async def offer_live(context) -> str:
     """The lasting id of a live figure that a kernel offered which is gone."""
-    identity = Identity(services.settings.owner, "", "", "k1", "animal")
-    now = services.store.clock()
-    offering = services.store.write(lambda c: live_figures.offer(c, identity, "k1", LiveDeclaration("animal"), now))
+    identity = Identity(context.config.owner, "", "", "k1", "animal")
+    now = context.store.clock()
+    offering = context.store.write(lambda c: live_figures.offer(c, identity, "k1", LiveDeclaration("animal"), now))
     return (await asyncio.wrap_future(offering)).id

@@ -15,14 +15,14 @@ class TestUnderAHub:
         monkeypatch.setenv("JUPYTERHUB_SERVER_NAME", "gpu")
         monkeypatch.setenv("JUPYTERHUB_USER", "ann")
 
-    async def test_scope_is_the_servers_name(self, services):
+    async def test_scope_is_the_servers_name(self, context):
         """Its root may be another path after a rebuild."""
-        assert (services.settings.owner, services.settings.scope) == ("ann", "hub gpu")
+        assert (context.config.owner, context.config.scope) == ("ann", "hub gpu")
 
 
-async def test_scope_is_the_real_root(services, jp_root_dir):
+async def test_scope_is_the_real_root(context, jp_root_dir):
     """Two names of one directory are one project."""
-    assert services.settings.scope == str(jp_root_dir.resolve())
+    assert context.config.scope == str(jp_root_dir.resolve())
 
 
 async def test_status_says_what_there_is(owner, stranger):
@@ -67,12 +67,12 @@ class TestStop:
         assert jp_serverapp.kernel_manager.start_kernel == wrapped.__wrapped__
         assert not figserve._timer.is_running()
 
-    async def test_views_are_written_before_the_end(self, figserve, owner, stranger, services):
+    async def test_views_are_written_before_the_end(self, figserve, owner, stranger, context):
         """What was counted in memory a moment ago is not lost."""
         link = await owner.share(await owner.publish())
         await stranger.get(link["url"])
         await figserve.stop_extension()
-        store = open_store(services.store.directory)
+        store = open_store(context.store.directory)
         try:
             assert links.find(store.catalog.reader, link["id"]).seen == 1
         finally:
@@ -82,11 +82,11 @@ class TestStop:
 class TestReadOnly:
     """A store that cannot be written: what there is, is served."""
 
-    async def test_reading_goes_on_and_writing_says_why(self, owner, stranger, services):
+    async def test_reading_goes_on_and_writing_says_why(self, owner, stranger, context):
         """Pages and pictures as before; every change is 503 with the reason."""
         figure = await owner.publish()
         link = await owner.share(figure)
-        services.store.catalog.read_only_because = "the disk is read-only"
+        context.store.catalog.read_only_because = "the disk is read-only"
         for client, path in ((owner, figure["url"]), (stranger, link["url"]), (stranger, link["image_url"])):
             assert (await client.get(path)).status == 200
         answer = await owner.ask("POST", "/api/figures", b"<svg/>", {"Content-Type": "image/svg+xml"}, name="x")

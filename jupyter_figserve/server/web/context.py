@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..services.addresses import ServerAddresses
     from ..services.auth.signing import FrameUrlSigner, QuerySigner
-    from ..services.dashboards.watch import DashboardWatchers
+    from ..services.dashboards.watchers import DashboardWatchers
     from ..services.events.event_broker import EventBroker
     from ..services.figures.svg_archiver import SvgArchiver
     from ..services.links.resolver import LinkResolver
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from ..services.sessions.capture import Capture
     from ..services.sessions.directories import SessionDirectories
     from ..services.sessions.kernels import KernelTracker
-    from ..services.sessions.plots import SessionPlots
+    from ..services.sessions.session_plots import SessionPlots
 
 PACKAGE = Path(__file__).parents[2]
 
@@ -78,32 +77,26 @@ class HandlerConfig:
 
 @dataclass(frozen=True)
 class AppContext:
-    settings: HandlerConfig
+    config: HandlerConfig
     store: Store
-    urls: ServerAddresses
-    gate: Authenticator
-    guesses: FailedAttempts
+    addresses: ServerAddresses
+    authenticator: Authenticator
+    failed_attempts: FailedAttempts
     kernels: KernelTracker
     directories: SessionDirectories
     capture: Capture
     plots: SessionPlots
     events: EventBroker
+    dashboards: DashboardWatchers
     live: LiveService
     detached: DetachedFunctions
-    live_rate: RateLimiter
-    shared: LinkResolver
-    views: ViewCounter
-    frames: FrameUrlSigner
+    live_limiter: RateLimiter
+    links: LinkResolver
+    view_counter: ViewCounter
+    frame_signer: FrameUrlSigner
     templates: Environment
-    drawing: RenderService
-    preserving: SvgArchiver
-    url_signer: QuerySigner
-    render_rate: RateLimiter
+    rendering: RenderService
+    svg_archiver: SvgArchiver
+    query_signer: QuerySigner
+    render_limiter: RateLimiter
     known_hosts: set[str] = field(default_factory=set)
-
-    @cached_property
-    def boards(self) -> DashboardWatchers:
-        """Who looks at dashboards; made when the first does."""
-        from ..services.dashboards.watch import DashboardWatchers
-
-        return DashboardWatchers(self)

@@ -27,9 +27,9 @@ class KeysHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        limit = min(self.integer("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
-        found = keys.list_all(self.services.store.catalog.reader, None, limit)
-        self.answer({"keys": [json_views.key(key) for key in found], "next": None})
+        limit = min(self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
+        found = keys.list_all(self.context.store.catalog.reader, None, limit)
+        self.write_json({"keys": [json_views.key(key) for key in found], "next": None})
 
     head = get
 
@@ -37,21 +37,21 @@ class KeysHandler(AuthenticatedHandler):
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
         """The answer is the only time that the key is shown."""
-        if not self.caller.is_login:
+        if not self.principal.is_login:
             raise Forbidden("A key cannot make keys; log in to make one.", code="keys_make_no_keys")
-        body, now = self.json_body(("scopes", "label", "expires")), self.services.store.clock()
+        body, now = self.json_body(("scopes", "label", "expires")), self.context.store.clock()
         key_id, secret, text = new_key()
         key = Key(
             id=key_id,
             secret_hash=hash_secret(secret),
-            owner=self.caller.owner,
+            owner=self.principal.owner,
             scopes=check_scopes(body.get("scopes")),
             created=now,
             expires=parse_expiry(_DEFAULT_LIFE if body.get("expires") is None else body["expires"], now),
             label=check_label(body.get("label")),
         )
-        await asyncio.wrap_future(self.services.store.write(lambda connection: keys.add(connection, key)))
-        self.answer(json_views.key(key) | {"key": text}, 201)
+        await asyncio.wrap_future(self.context.store.write(lambda connection: keys.add(connection, key)))
+        self.write_json(json_views.key(key) | {"key": text}, 201)
 
 
 class KeyHandler(AuthenticatedHandler):
@@ -62,7 +62,7 @@ class KeyHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, key_id: str) -> None:
-        self.answer(json_views.key(self._get_key(key_id)))
+        self.write_json(json_views.key(self._get_key(key_id)))
 
     head = get
 
@@ -70,12 +70,12 @@ class KeyHandler(AuthenticatedHandler):
     @authorized(action="write", resource="figserve")
     async def delete(self, key_id: str) -> None:
         key = self._get_key(key_id)
-        await asyncio.wrap_future(self.services.store.write(lambda connection: keys.remove(connection, key.id)))
+        await asyncio.wrap_future(self.context.store.write(lambda connection: keys.remove(connection, key.id)))
         self.set_status(204)
         self.finish()
 
     def _get_key(self, key_id: str) -> Key:
-        key = keys.find(self.services.store.catalog.reader, key_id)
+        key = keys.find(self.context.store.catalog.reader, key_id)
         if key is None:
             raise NotFound("There is no such key.")
         return key

@@ -13,14 +13,14 @@ async def make(owner, **wishes) -> dict:
     return answer.json()
 
 
-async def test_key_is_shown_once_and_works(owner, stranger, services):
+async def test_key_is_shown_once_and_works(owner, stranger, context):
     """Its making is the only answer with it, and no file has it."""
     key = await make(owner, label="for CI")
     assert (await stranger.bearing(key["key"]).get("/api/figures")).status == 200
     secret = key["key"].split("_", 2)[2]
     for path in ("/api/keys", f"/api/keys/{key['id']}"):
         assert secret not in (await owner.get(path)).text
-    for file in services.store.directory.rglob("*"):
+    for file in context.store.directory.rglob("*"):
         assert not file.is_file() or secret.encode() not in file.read_bytes()
 
 

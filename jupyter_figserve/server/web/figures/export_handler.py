@@ -77,10 +77,10 @@ class ExportHandler(AuthenticatedHandler):
         session, plots = asked["session"], list[Plot]()
         if session is not None:
             session, plots = await self._find_session(session)
-        which = FigureQuery(self.caller.owner, session, notebook=asked["notebook"])
+        which = FigureQuery(self.principal.owner, session, notebook=asked["notebook"])
         used = await self._measure(which)
         used = Usage(used.figures + len(plots), used.bytes + sum(plot.size for plot in plots))
-        limit = self.services.settings.export_bytes
+        limit = self.context.config.export_bytes
         if not used.figures:
             raise NotFound("There are no figures to export.", code="nothing_to_export")
         if limit and used.bytes > limit:
@@ -93,17 +93,17 @@ class ExportHandler(AuthenticatedHandler):
     async def _find_session(self, session_id: str) -> tuple[str, list[Plot]]:
         """The kernel's id of a session, and what of its plots is no figure; a session that is gone has figures yet."""
         try:
-            session = await self.services.plots.get_session(session_id)
+            session = await self.context.plots.get_session(session_id)
         except NotFound:
             return session_id, []
-        if session.owner != self.caller.owner:
+        if session.owner != self.principal.owner:
             return session.id, []
-        plots = await self.services.plots.list(session.id)
+        plots = await self.context.plots.list(session.id)
         return session.id, [plot for plot in plots if plot.origin != "published"]
 
     async def _measure(self, which: FigureQuery) -> Usage:
         """All of an owner's in steps, with others' requests between them; it ends where it is too much."""
-        reader, limit = self.services.store.catalog.reader, self.services.settings.export_bytes
+        reader, limit = self.context.store.catalog.reader, self.context.config.export_bytes
         if which.notebook is not None or which.session is not None:
             return figures.measure(reader, which)[0]
         total, after = Usage(), ""
@@ -126,9 +126,9 @@ class ExportHandler(AuthenticatedHandler):
     def _make_archive(self, which: FigureQuery) -> ZipExport:
         base = self.base
         return ZipExport(
-            self.services.store.blobs,
+            self.context.store.blobs,
             lambda record: json_views.figure_json(record, base),
-            self.services.templates.get_template("export/figures.html"),
+            self.context.templates.get_template("export/figures.html"),
             f"Figures of {which.notebook}" if which.notebook else "Figures",
         )
 
@@ -141,7 +141,7 @@ class ExportHandler(AuthenticatedHandler):
         for plot in what.plots:
             self.write(await self._add_plot(archive, str(what.which.session), plot))
             await self.flush()
-        rest = archive.end(self.services.store.clock())
+        rest = archive.end(self.context.store.clock())
         while (piece := await _in_thread(lambda: next(rest, None))) is not None:
             self.write(piece)
             await self.flush()
@@ -150,7 +150,7 @@ class ExportHandler(AuthenticatedHandler):
         """A captured plot or a file; one that has gone meanwhile is said to be missing."""
         data: bytes | None = None
         with contextlib.suppress(FigServeError):
-            data = await (await self.services.plots.get(session, plot.path, published=False)).read()
+            data = await (await self.context.plots.get(session, plot.path, published=False)).read()
         row = {"name": plot.path, "title": "", "alt": "", "notebook": None, "version": plot.version or 1}
         row |= {"session": session, "origin": plot.origin, "updated": rfc3339(plot.created)}
         name = get_format_of_mimetype(plot.mimetype).name
@@ -159,7 +159,7 @@ class ExportHandler(AuthenticatedHandler):
     async def _records(self, which: FigureQuery) -> AsyncGenerator[FigureRecord, None]:
         cursor: str | None = None
         while True:
-            reader = self.services.store.catalog.reader
+            reader = self.context.store.catalog.reader
             page, cursor = figures.list_page(reader, which, _PAGE, cursor)
             for record in page:
                 yield record

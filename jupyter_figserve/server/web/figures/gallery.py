@@ -142,20 +142,20 @@ class GalleryHandler(AuthenticatedHandler):
         if not self.request.path.endswith("/") or "token" in self.request.query_arguments:
             self._go_to_own_address()
             return
-        query, store = self._read_query(), self.services.store
-        which = query.filter(self.caller.owner, store.clock())
+        query, store = self._read_query(), self.context.store
+        which = query.filter(self.principal.owner, store.clock())
         found, following = await asyncio.wrap_future(store.list_figures(which, PAGE, query.cursor or None))
-        settings = self.services.settings
-        self.give_xsrf_cookie()
+        config = self.context.config
+        self.set_xsrf_cookie()
         self.write_page(
             "gallery/gallery.html",
             query=query,
             following=following,
-            scope=settings.scope,
-            can_embed=bool(settings.embed_origins),
+            scope=config.scope,
+            can_embed=bool(config.embed_origins),
             now=store.clock(),
-            dashboards=_dashboards(store, self.caller.owner, query),
-            **_surroundings(store, self.caller.owner, query, found, following),
+            dashboards=_dashboards(store, self.principal.owner, query),
+            **_surroundings(store, self.principal.owner, query, found, following),
         )
 
     head = get
@@ -164,14 +164,14 @@ class GalleryHandler(AuthenticatedHandler):
         """With the slash that relative addresses want, and without a token that would stay in the history."""
         kept = [(name, self.get_query_argument(name)) for name in self.request.query_arguments if name != "token"]
         self.set_status(302)
-        self.set_header("Location", f"{self.services.urls.prefix}/" + (f"?{urlencode(kept)}" if kept else ""))
+        self.set_header("Location", f"{self.context.addresses.prefix}/" + (f"?{urlencode(kept)}" if kept else ""))
         self.finish()
 
     def _read_query(self) -> GalleryQuery:
         query = GalleryQuery(**{name: self.get_query_argument(name, "") for name in GalleryQuery.__dataclass_fields__})
         if query.show not in (*SHOWS, ""):
             raise InvalidInput(f"There is no show={query.show[:40]}; write {', '.join(SHOWS)}.")
-        scope = (query.scope or self.services.settings.scope) if query.notebook else ""
+        scope = (query.scope or self.context.config.scope) if query.notebook else ""
         return replace(query, show=query.show or "all", scope=scope)
 
 

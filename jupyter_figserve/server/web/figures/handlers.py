@@ -34,19 +34,19 @@ class FiguresHandler(StreamingUploadHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         which = await self._filter()
-        limit = self.integer("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
+        limit = self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
         cursor = self.get_query_argument("cursor", None)
-        found, following = await asyncio.wrap_future(self.services.store.list_figures(which, limit, cursor))
+        found, following = await asyncio.wrap_future(self.context.store.list_figures(which, limit, cursor))
         base = self.base
-        self.answer({"figures": [json_views.figure_json(record, base) for record in found], "next": following})
+        self.write_json({"figures": [json_views.figure_json(record, base) for record in found], "next": following})
 
     head = get
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
-        query = {name: self.words(name) for name in self.request.query_arguments if name[:1] != "_"}
-        pixels = self.services.settings.figure_pixels
+        query = {name: self.raw_query_argument(name) for name in self.request.query_arguments if name[:1] != "_"}
+        pixels = self.context.config.figure_pixels
         upload = read_upload(self.read_body(), self.request.headers, query, pixels)
         identity = await self.make_identity(upload.name)
         draft = NewVersion(
@@ -54,14 +54,14 @@ class FiguresHandler(StreamingUploadHandler):
             upload.payloads,
             upload.title,
             upload.alt,
-            session=self.caller.kernel,
+            session=self.principal.kernel,
             thumbnail=upload.thumbnail,
             provenance=upload.provenance,
         )
-        record = await asyncio.wrap_future(self.services.store.publish(draft))
-        self.services.events.wake()
+        record = await asyncio.wrap_future(self.context.store.publish(draft))
+        self.context.events.wake()
         self.set_header("Location", self.base.page(record))
-        self.answer(json_views.figure_json(record, self.base), 201)
+        self.write_json(json_views.figure_json(record, self.base), 201)
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
@@ -70,14 +70,14 @@ class FiguresHandler(StreamingUploadHandler):
         which = await self._filter()
         if which.notebook is None and which.maker is None:
             raise InvalidInput("Name the notebook whose figures are to go: ?notebook=PATH or ?here=1.")
-        store = self.services.store
+        store = self.context.store
         deleted = await asyncio.wrap_future(store.delete_figures(figures.ids(store.catalog.reader, which)))
-        self.services.events.wake()
-        self.answer({"deleted": deleted})
+        self.context.events.wake()
+        self.write_json({"deleted": deleted})
 
     async def _filter(self) -> FigureQuery:
         query = {name: self.get_query_argument(name, None) for name in ("session", "name", "q", "notebook", "here")}
-        owner = None if Scope.ADMIN in self.caller.scopes and not self.caller.is_login else self.caller.owner
+        owner = None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner
         which = FigureQuery(owner, query["session"], notebook=query["notebook"], name=query["name"], text=query["q"])
         if query["here"] is None:
             return which
@@ -93,7 +93,9 @@ class FigureHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
-        self.answer(json_views.figure_json(self.get_owned_figure(figure_id, self.integer("version")), self.base))
+        self.write_json(
+            json_views.figure_json(self.get_owned_figure(figure_id, self.int_argument("version")), self.base)
+        )
 
     head = get
 
@@ -104,17 +106,17 @@ class FigureHandler(AuthenticatedHandler):
         changes = self.json_body(("title", "alt"))
         title = validate_single_line(changes.get("title", record.version.title), "title", TITLE_LENGTH)
         alt = validate_single_line(changes.get("alt", record.version.alt), "alternative text", ALT_LENGTH)
-        changed = await asyncio.wrap_future(self.services.store.change_words(record, title, alt))
-        self.services.events.wake()
-        self.answer(json_views.figure_json(changed, self.base))
+        changed = await asyncio.wrap_future(self.context.store.change_words(record, title, alt))
+        self.context.events.wake()
+        self.write_json(json_views.figure_json(changed, self.base))
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self, figure_id: str) -> None:
         record = self.get_owned_figure(figure_id)
-        await self.services.views.flush()
-        await asyncio.wrap_future(self.services.store.delete_figures([record.id]))
-        self.services.events.wake()
+        await self.context.view_counter.flush()
+        await asyncio.wrap_future(self.context.store.delete_figures([record.id]))
+        self.context.events.wake()
         self.set_status(204)
         self.finish()
 
@@ -127,13 +129,13 @@ class RestoreHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, figure_id: str) -> None:
-        store = self.services.store
+        store = self.context.store
         known = (store.find_figure(figure_id) or store.find_deleted(figure_id)) if is_id(figure_id) else None
-        if known is None or not self.caller.may_see(known.owner):
+        if known is None or not self.principal.may_see(known.owner):
             raise NotFound("There is no deleted figure of this id that could come back.")
         record = await asyncio.wrap_future(store.restore_figure(figure_id))
-        self.services.events.wake()
-        self.answer(json_views.figure_json(record, self.base))
+        self.context.events.wake()
+        self.write_json(json_views.figure_json(record, self.base))
 
 
 class VersionsHandler(AuthenticatedHandler):
@@ -145,8 +147,8 @@ class VersionsHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
         record, base = self.get_owned_figure(figure_id), self.base
-        versions = self.services.store.versions(record.id)
-        self.answer({"versions": [json_views.version(record, version, base) for version in versions]})
+        versions = self.context.store.versions(record.id)
+        self.write_json({"versions": [json_views.version(record, version, base) for version in versions]})
 
     head = get
 
@@ -167,9 +169,9 @@ class SourceHandler(StreamingUploadHandler):
         body = self.read_body()
         if not body:
             raise InvalidInput("The source is empty.")
-        store = self.services.store
+        store = self.context.store
         await asyncio.wrap_future(store.attach_source(record, int(number), "figure", body, query))
-        self.services.preserving.note(record.id, int(number))
+        self.context.svg_archiver.note(record.id, int(number))
         self.set_status(204)
         self.finish()
 
@@ -182,21 +184,21 @@ class FigureBytesHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str, suffix: str) -> None:
-        version = self.integer("version")
+        version = self.int_argument("version")
         record = self.get_owned_figure(figure_id, version)
         if suffix == "json":
-            self.answer(json_views.figure_json(record, self.base))
+            self.write_json(json_views.figure_json(record, self.base))
             return
-        row, services = get_format(suffix), self.services
-        options = self.sizes(row)
+        row, context = get_format(suffix), self.context
+        options = self.draw_options(row)
         part, kept = find_stored(record, row, options), "private, no-cache"
         if part is None:
-            drawn = await self.run_until_disconnect(draw_again(services.store, services.drawing, record, options))
+            drawn = await self.run_until_disconnect(draw_again(context.store, context.rendering, record, options))
             send_representation(self, _delivery(record, row, sha256_hex(drawn.data), kept), InHand(drawn.data))
             return
         if version is not None:
             kept = "private, max-age=31536000, immutable"
-        send_representation(self, _delivery(record, row, part.digest, kept), services.shared.blob_cache)
+        send_representation(self, _delivery(record, row, part.digest, kept), context.links.blob_cache)
 
     head = get
 

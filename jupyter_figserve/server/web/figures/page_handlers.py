@@ -12,6 +12,7 @@ from tornado import web
 from ....model.figures import FigureRecord, Representation, Version
 from ....model.formats import FORMATS
 from ....model.keys import READ
+from ....model.links import FIGURE, Target
 from ....store.catalog import gallery_queries, links
 from ...services.rendering.request import PICTURES
 from ..http import security_headers
@@ -42,14 +43,14 @@ class FigurePageHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
-        record, services = self.get_owned_figure(figure_id, self.integer("version")), self.services
-        other = self.integer("with")
+        record, context = self.get_owned_figure(figure_id, self.int_argument("version")), self.context
+        other = self.int_argument("with")
         frames: list[str] = []
         shown = [record] if other is None else [record, self.get_owned_figure(figure_id, other)]
         panes = [self._pane(one, frames) for one in shown]
-        await services.views.flush()
-        reader, versions = services.store.catalog.reader, services.store.versions(record.id)
-        self.give_xsrf_cookie()
+        await context.view_counter.flush()
+        reader, versions = context.store.catalog.reader, context.store.versions(record.id)
+        self.set_xsrf_cookie()
         self.write_page(
             "figure/figure.html",
             frames=frames[0] if frames else security_headers.NONE,
@@ -57,14 +58,14 @@ class FigurePageHandler(AuthenticatedHandler):
             panes=panes,
             versions=versions,
             facts=dict(_facts(record.version)),
-            links=links.of_figure(reader, record.id),
+            links=links.for_target(reader, Target(FIGURE, record.id)),
             neighbours=gallery_queries.find_neighbours(reader, record),
             session=gallery_queries.get_sessions(reader, [record.version.session or ""]).get(
                 record.version.session or ""
             ),
-            can_embed=bool(self.services.settings.embed_origins),
-            now=services.store.clock(),
-            formats=services.drawing.queue.maybe_available and PICTURES,
+            can_embed=bool(self.context.config.embed_origins),
+            now=context.store.clock(),
+            formats=context.rendering.queue.maybe_available and PICTURES,
         )
 
     head = get

@@ -43,13 +43,13 @@ class FigServeHandler(JupyterHandler):
     """What logs say instead of the path, where the path holds a secret."""
 
     @property
-    def services(self) -> AppContext:
-        services: AppContext = self.settings["figserve"]
-        return services
+    def context(self) -> AppContext:
+        context: AppContext = self.settings["figserve"]
+        return context
 
     @property
     def base(self) -> PublicBase:
-        return self.services.urls.base(self.request)
+        return self.context.addresses.base(self.request)
 
     def set_default_headers(self) -> None:
         for name, value in security_headers.JSON_HEADERS.items():
@@ -92,9 +92,9 @@ class FigServeHandler(JupyterHandler):
 
     def check_host(self) -> bool:
         """As Jupyter checks it, and remembered: the answer depends on the name alone."""
-        known, host = self.services.known_hosts, self.request.host
+        known, host = self.context.known_hosts, self.request.host
         if host not in known:
-            if not (self.services.urls.is_own_host(host) or super().check_host()):
+            if not (self.context.addresses.is_own_host(host) or super().check_host()):
                 return False
             if len(known) < _KNOWN_HOSTS:
                 known.add(host)
@@ -111,7 +111,7 @@ class FigServeHandler(JupyterHandler):
     def redact(self) -> None:
         """Make sure that no log line of ours, Jupyter's or tornado's shows what is secret in the address."""
         if self.redacted_path is not None:
-            self.request.uri = self.services.urls.prefix + self.redacted_path
+            self.request.uri = self.context.addresses.prefix + self.redacted_path
         elif "token" in self.request.query:
             self.request.uri = self.request.path
 
@@ -121,7 +121,7 @@ class FigServeHandler(JupyterHandler):
             del self.request.headers["Referer"]
         super()._log()
 
-    def answer(self, data: Any, status: int = 200) -> None:
+    def write_json(self, data: Any, status: int = 200) -> None:
         for name, value in security_headers.JSON_HEADERS.items():
             if name not in self._headers:
                 self._headers[name] = value
@@ -130,9 +130,9 @@ class FigServeHandler(JupyterHandler):
         self.finish(json.dumps(data, ensure_ascii=False))
 
     @property
-    def root(self) -> str:
+    def relative_root(self) -> str:
         """Our prefix as a relative path from this page, so that any proxy may put it elsewhere."""
-        below = self.request.path.removeprefix(self.services.urls.prefix).count("/")
+        below = self.request.path.removeprefix(self.context.addresses.prefix).count("/")
         return "/".join([".."] * (below - 1)) or "."
 
     def write_page(
@@ -149,17 +149,17 @@ class FigServeHandler(JupyterHandler):
             security_headers.page_headers(ancestors, frames) | {"Cache-Control": cache or "private, no-store"}
         )
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        page = self.services.templates.get_template(template)
-        self.finish(page.render(base=self.base, root=self.root, **names))
+        page = self.context.templates.get_template(template)
+        self.finish(page.render(base=self.base, root=self.relative_root, **names))
 
     def signed_frame_url(self, record: FigureRecord, link: str | None) -> tuple[str, str]:
         """For a page that shows HTML: the frame's relative address for a minute, and the policy's source for it."""
-        signed = self.services.frames.sign(record.id, record.version.number, link)
-        return f"{self.root}/frame/{signed}.html", self.csp_frame_sources("frame")
+        signed = self.context.frame_signer.sign(record.id, record.version.number, link)
+        return f"{self.relative_root}/frame/{signed}.html", self.csp_frame_sources("frame")
 
     def csp_frame_sources(self, *folders: str) -> str:
         """The policy's sources for frames below these paths of ours."""
-        hosts = {self.request.host + self.services.urls.prefix, self.base.url.partition("://")[2]}
+        hosts = {self.request.host + self.context.addresses.prefix, self.base.url.partition("://")[2]}
         return " ".join(sorted(f"{host}/{folder}/" for host in hosts for folder in folders))
 
     def json_body(self, allowed: tuple[str, ...], limit: int = _JSON_LIMIT) -> dict[str, Any]:
@@ -183,7 +183,7 @@ class FigServeHandler(JupyterHandler):
             raise errors.InvalidInput(f"There is no field {unknown[0]!r:.60}; the fields are {', '.join(allowed)}.")
         return data
 
-    def integer(self, name: str, default: int | None = None, least: int = 1) -> int | None:
+    def int_argument(self, name: str, default: int | None = None, least: int = 1) -> int | None:
         """A whole number of the query.
 
         Raises
@@ -198,16 +198,16 @@ class FigServeHandler(JupyterHandler):
             raise errors.InvalidInput(f"{name}={text[:40]!r} is not a whole number from {least} on.")
         return int(text)
 
-    def sizes(self, row: Format) -> DrawOptions:
+    def draw_options(self, row: Format) -> DrawOptions:
         """How a figure is asked for, from the query; HTML has one form."""
-        given = {name: self.words(name) for name in SIZE_FIELDS if name in self.request.query_arguments}
+        given = {name: self.raw_query_argument(name) for name in SIZE_FIELDS if name in self.request.query_arguments}
         # A form sends its empty fields too.
         query = {name: value for name, value in given.items() if value}
         if row is FORMATS["html"]:
             return DrawOptions(format=row.name)
-        return read_sizes(query, row.name, self.services.settings.render)
+        return read_sizes(query, row.name, self.context.config.render)
 
-    def words(self, name: str) -> str:
+    def raw_query_argument(self, name: str) -> str:
         """Text of the query as it was sent; tornado's own reader trims it and makes spaces of control characters."""
         return self.decode_argument(self.request.query_arguments[name][-1], name)
 
@@ -221,7 +221,7 @@ class FigServeHandler(JupyterHandler):
         if self._wants_page():
             self.write_page("base/error.html", status=status_code, message=message)
         else:
-            self.answer({"error": message, "code": code, **self.error_details(error)}, status_code)
+            self.write_json({"error": message, "code": code, **self.error_details(error)}, status_code)
 
     def error_details(self, error: object) -> dict[str, Any]:
         """What an error's JSON says besides, for those who may know it."""

@@ -5,20 +5,15 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from ....model.dashboards import FIGURE, LIVE, TEXT, DashboardLink
 from ....model.figures import FigureRecord, Representation, Version
 from ....model.formats import FORMATS
 from ....model.keys import Key
-from ....model.links import Link
-from ....model.live import LiveLink
-from ....model.markdown import render_markdown
-from ....model.sessions import Session
+from ....model.links import DASHBOARD, FIGURE, LIVE, Link
 from ....model.snippets import Snippets, image_url
 from ....model.times import rfc3339
 from ...services.addresses import LOCAL_NOTE, PublicBase
-from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
+from ...services.dashboards.resolver import ResolvedDashboard
 from ...services.live.registry import LiveTarget
-from ...services.sessions.plots import Plot
 
 
 def figure_json(record: FigureRecord, base: PublicBase) -> dict[str, Any]:
@@ -62,7 +57,7 @@ def link_json(link: Link) -> dict[str, Any]:
     """A link as lists show it: without its URL, which nobody but its maker ever saw."""
     return {
         "id": link.id,
-        "figure": link.figure,
+        "figure": link.target.id,
         "version": link.version,
         "label": link.label,
         "created": rfc3339(link.created),
@@ -90,77 +85,14 @@ def created_link_json(made: Link, record: FigureRecord, token: str, base: Public
     }
 
 
-def session(session: Session, figures: int, plots: int, base: PublicBase) -> dict[str, Any]:
-    return {
-        "id": session.id,
-        "kernel": session.id,
-        "notebook": session.notebook or None,
-        "started": rfc3339(session.started),
-        "ended": rfc3339(session.ended),
-        "figures": figures,
-        "plots": plots,
-        "url": base.plots(session.id),
-    }
-
-
-def plot(plot: Plot, session: str, base: PublicBase) -> dict[str, Any]:
-    return {
-        "path": plot.path,
-        "url": base.plot(session, plot.path),
-        "mimetype": plot.mimetype,
-        "size": plot.size,
-        "created": rfc3339(plot.created),
-        "origin": plot.origin,
-        "figure": plot.figure,
-        "version": plot.version,
-    }
-
-
-def dashboard(board: ResolvedDashboard, base: PublicBase) -> dict[str, Any]:
-    """A dashboard with what its panels show now."""
-    record = board.record
-    layout = record.layout
-    return {
-        "id": record.id,
-        "name": record.name,
-        "title": layout.title,
-        "theme": layout.theme,
-        "controls": None if layout.controls is None else list(layout.controls),
-        "owner": record.owner,
-        "notebook": record.identity.notebook or None,
-        "session": record.session,
-        "version": record.version,
-        "created": rfc3339(record.created),
-        "updated": rfc3339(record.updated),
-        "url": base.dashboard(record.id),
-        "rows": [[_panel(place, base) for place in row] for row in board.rows],
-    }
-
-
-def panel_json(place: ResolvedPanel) -> dict[str, Any]:
-    """What anybody may know who sees the panel."""
-    panel = place.panel
-    return {
-        "kind": panel.kind,
-        "place": place.name,
-        "share": panel.share,
-        "caption": panel.caption,
-        "alt": place.alt,
-        "width": place.width,
-        "height": place.height,
-        "html": render_markdown(panel.markdown) if panel.kind == TEXT else None,
-        "form": place.form,
-    }
-
-
-def dashboard_link(link: DashboardLink) -> dict[str, Any]:
+def dashboard_link(link: Link) -> dict[str, Any]:
     """A link onto a dashboard as lists show it."""
-    return _link_with_parameters(link) | {"dashboard": link.dashboard}
+    return _link_with_parameters(link) | {"dashboard": link.target.id}
 
 
-def new_dashboard_link(made: DashboardLink, board: ResolvedDashboard, token: str, base: PublicBase) -> dict[str, Any]:
+def new_dashboard_link(made: Link, dashboard: ResolvedDashboard, token: str, base: PublicBase) -> dict[str, Any]:
     """A link at its making: the only time that its URL is shown."""
-    page, title = base.link(token), board.record.layout.title
+    page, title = base.link(token), dashboard.record.layout.title
     image = image_url(page, "png")
     return dashboard_link(made) | {
         "url": page,
@@ -171,12 +103,12 @@ def new_dashboard_link(made: DashboardLink, board: ResolvedDashboard, token: str
     }
 
 
-def live_link(link: LiveLink) -> dict[str, Any]:
+def live_link(link: Link) -> dict[str, Any]:
     """A link onto a live figure as lists show it."""
-    return _link_with_parameters(link) | {"live": link.live}
+    return _link_with_parameters(link) | {"live": link.target.id}
 
 
-def _link_with_parameters(link: LiveLink | DashboardLink) -> dict[str, Any]:
+def _link_with_parameters(link: Link) -> dict[str, Any]:
     return {
         "id": link.id,
         "figure": None,
@@ -194,13 +126,12 @@ def _link_with_parameters(link: LiveLink | DashboardLink) -> dict[str, Any]:
     }
 
 
-def any_link_json(one: Link | LiveLink | DashboardLink) -> dict[str, Any]:
-    if isinstance(one, DashboardLink):
-        return dashboard_link(one)
-    return live_link(one) if isinstance(one, LiveLink) else link_json(one)
+def any_link_json(one: Link) -> dict[str, Any]:
+    views = {FIGURE: link_json, LIVE: live_link, DASHBOARD: dashboard_link}
+    return views[one.target.kind](one)
 
 
-def new_live_link(made: LiveLink, target: LiveTarget, token: str, base: PublicBase) -> dict[str, Any]:
+def new_live_link(made: Link, target: LiveTarget, token: str, base: PublicBase) -> dict[str, Any]:
     """A link at its making: the only time that its URL is shown."""
     page = base.link(token)
     image = image_url(page, "png")
@@ -262,25 +193,6 @@ def _representation(
         "digest": part.digest,
         "url": base.bytes(record, part.format, version),
     }
-
-
-def _panel(place: ResolvedPanel, base: PublicBase) -> dict[str, Any]:
-    panel, part = place.panel, place.part
-    url = image = mimetype = None
-    if panel.kind == FIGURE:
-        pinned = "" if panel.version is None else f"?version={panel.version}"
-        url = f"{base.url}/figures/{panel.target}{pinned}"
-        if place.figure is not None and part is not None:
-            size = part.width if part is place.figure.version.thumbnail else None
-            image = base.bytes(place.figure, part.format, panel.version, size)
-        mimetype = place.main.mimetype if place.main else None
-    elif panel.kind == LIVE:
-        url, query = f"{base.url}/live/f/{panel.target}", ""
-        if place.target is not None:
-            query = place.target.declaration.parameters.query(panel.values)
-            mimetype = "image/png"
-        image = f"{url}.png" + (f"?{query}" if query else "")
-    return panel.as_json() | panel_json(place) | {"url": url, "image_url": image, "mimetype": mimetype}
 
 
 def _thumbnail_url(record: FigureRecord, base: PublicBase) -> str | None:

@@ -22,7 +22,7 @@ class AuthenticatedHandler(FigServeHandler):
     scopes: ClassVar[dict[str, tuple[str, ...]]] = {}
     """Which scopes allow each method; any one suffices. A method that is missing here is refused to keys."""
 
-    caller: Principal
+    principal: Principal
 
     async def prepare(self) -> None:  # type: ignore[override]
         self.current_user = self._jupyter_current_user = None
@@ -30,15 +30,15 @@ class AuthenticatedHandler(FigServeHandler):
             raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
         presented = find_key(self.request.headers)
         if presented is not None:
-            self.caller = self.services.gate.key(presented, self.request.remote_ip or "")
+            self.principal = self.context.authenticator.key(presented, self.request.remote_ip or "")
             # Now that a key speaks, a cookie that comes with it adds no rights.
-            self.current_user = self._jupyter_current_user = User(username=self.caller.owner)
+            self.current_user = self._jupyter_current_user = User(username=self.principal.owner)
             self._check_origin()
         else:
             await self._prepare_login()
             self._check_origin()
             self._check_csrf()
-        self.caller.check(self.scopes.get(self.request.method or "", ADMIN))
+        self.principal.check(self.scopes.get(self.request.method or "", ADMIN))
 
     async def _prepare_login(self) -> None:
         user = await ensure_async(self.identity_provider.get_user(self))
@@ -49,14 +49,14 @@ class AuthenticatedHandler(FigServeHandler):
             self._note_wrong_token()
             raise errors.Unauthorized(NO_KEY)
         self.current_user = self._jupyter_current_user = user
-        self.caller = self.services.gate.login()
+        self.principal = self.context.authenticator.login()
 
     def check_xsrf_cookie(self) -> None:
         """Checked in prepare, once it is known who asks."""
 
     def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
         """As Jupyter checks it; ``public_url`` is ours too, though a proxy may ask by another name."""
-        own = self.services.urls.public_origin
+        own = self.context.addresses.public_origin
         return (own is not None and self.request.headers.get("Origin") == own) or super().check_origin()
 
     def _check_csrf(self) -> None:
@@ -90,9 +90,9 @@ class AuthenticatedHandler(FigServeHandler):
 
     def _note_wrong_token(self) -> None:
         if "Authorization" in self.request.headers or "token" in self.request.query_arguments:
-            self.services.guesses.note(self.request.remote_ip or "")
+            self.context.failed_attempts.note(self.request.remote_ip or "")
 
-    def give_xsrf_cookie(self) -> None:
+    def set_xsrf_cookie(self) -> None:
         """See that a page whose scripts will post has the cookie, which ends with the browser, unlike the login."""
         assert self.xsrf_token
 
@@ -104,19 +104,19 @@ class AuthenticatedHandler(FigServeHandler):
         NotFound
             For both, and for a version that is not there.
         """
-        store = self.services.store
+        store = self.context.store
         record = store.find_figure(figure_id) if is_id(figure_id) else None
-        if record is None or not self.caller.may_see(record.owner):
+        if record is None or not self.principal.may_see(record.owner):
             raise errors.NotFound("There is no such figure.")
         return record if version is None else store.get_figure(figure_id, version)
 
     async def make_identity(self, name: str) -> Identity:
         """Whose figure this is: of the kernel's notebook, else of the kernel or key itself."""
-        caller, services = self.caller, self.services
-        notebook = await services.kernels.follow_notebook(caller.kernel) if caller.kernel else ""
+        caller, context = self.principal, self.context
+        notebook = await context.kernels.follow_notebook(caller.kernel) if caller.kernel else ""
         if notebook:
-            return Identity(caller.owner, services.settings.scope, notebook, "", name)
+            return Identity(caller.owner, context.config.scope, notebook, "", name)
         return Identity(caller.owner, "", "", self._maker(), name)
 
     def _maker(self) -> str:
-        return self.caller.kernel or (f"key {self.caller.key.id}" if self.caller.key else "login")
+        return self.principal.kernel or (f"key {self.principal.key.id}" if self.principal.key else "login")

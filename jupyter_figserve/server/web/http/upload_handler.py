@@ -27,7 +27,7 @@ class StreamingUploadHandler(AuthenticatedHandler):
 
     @property
     def body_limit(self) -> int:
-        return self.services.settings.figure_bytes
+        return self.context.config.figure_bytes
 
     async def prepare(self) -> None:  # type: ignore[override]
         self._chunks: list[bytes] = []
@@ -93,7 +93,7 @@ class StreamingUploadHandler(AuthenticatedHandler):
         if self.request.connection is not None:
             # Counted here: tornado's own limit answers without a word.
             self.request.connection.set_max_body_size(_UNLIMITED)  # type: ignore[attr-defined]
-        self._timeout = IOLoop.current().call_later(self.services.settings.body_seconds, self._give_up)
+        self._timeout = IOLoop.current().call_later(self.context.config.body_seconds, self._give_up)
 
     def data_received(self, chunk: bytes) -> None:
         """Keep it, or let it pass: a sender cut off in the middle sees a broken connection, not our answer."""
@@ -139,7 +139,7 @@ class StreamingUploadHandler(AuthenticatedHandler):
         """Answer a sender that is too slow, and hang up on it."""
         self._timeout = None
         if not self._finished:
-            seconds = self.services.settings.body_seconds
+            seconds = self.context.config.body_seconds
             text = f"The body took longer than {seconds:g} s to arrive."
             self._abort(InvalidInput(text, code="body_timeout"), 408)
 
@@ -150,7 +150,7 @@ class StreamingUploadHandler(AuthenticatedHandler):
             self.finish()
         else:
             self.set_header("Connection", "close")
-            self.answer({"error": error.message, "code": error.code}, status)
+            self.write_json({"error": error.message, "code": error.code}, status)
         if self.request.connection is not None:
             stream = self.request.connection.stream  # type: ignore[attr-defined]
             IOLoop.current().call_later(0.1, stream.close)

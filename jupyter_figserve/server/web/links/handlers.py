@@ -10,16 +10,25 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import Conflict, Forbidden, InvalidInput, NotFound
-from ....model.dashboards import DashboardLink
 from ....model.figures import FigureRecord
 from ....model.keys import PUBLISH, READ_OR_PUBLISH, Scope
-from ....model.links import DEFAULT_LINK_LIFE, Link, check_label, find_token, hash_secret, new_link_id, new_token
-from ....model.live import LiveLink
+from ....model.links import (
+    DASHBOARD,
+    DEFAULT_LINK_LIFE,
+    FIGURE,
+    LIVE,
+    Link,
+    Target,
+    check_label,
+    find_token,
+    hash_secret,
+    new_link_id,
+    new_token,
+)
 from ....model.queries import DEFAULT_LIMIT, MAX_LIMIT
 from ....model.times import parse_expiry
 from ....store.catalog import dashboards, links, live_figures
 from ....store.catalog.pagination import encode_cursor
-from ....store.catalog.parameter_links import DASHBOARD_LINKS, LIVE_LINKS
 from ...services.rendering.request import get_picture_format
 from ...services.rendering.sizes import SIZE_FIELDS, query_of_sizes, read_sizes
 from ..context import HandlerConfig
@@ -39,9 +48,9 @@ class FigureLinksHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
         record = self.get_owned_figure(figure_id)
-        await self.services.views.flush()
-        found = links.of_figure(self.services.store.catalog.reader, record.id)
-        self.answer({"links": [json_views.link_json(link) for link in found]})
+        await self.context.view_counter.flush()
+        found = links.for_target(self.context.store.catalog.reader, Target(FIGURE, record.id))
+        self.write_json({"links": [json_views.link_json(link) for link in found]})
 
     head = get
 
@@ -49,17 +58,17 @@ class FigureLinksHandler(AuthenticatedHandler):
     @authorized(action="write", resource="figserve")
     async def post(self, figure_id: str) -> None:
         record = self.get_owned_figure(figure_id)
-        settings, store, token = self.services.settings, self.services.store, new_token()
-        if not settings.allow_public_shares:
+        config, store, token = self.context.config, self.context.store, new_token()
+        if not config.allow_public_shares:
             raise Forbidden(
                 "Links that open without login are switched off here; an admin can allow them"
                 " (FigServe.allow_public_shares).",
                 code="public_shares_off",
             )
-        link = _read_link(self.json_body(_FIELDS), record, settings, store.clock(), hash_secret(token))
+        link = _read_link(self.json_body(_FIELDS), record, config, store.clock(), hash_secret(token))
         shown = store.get_figure(record.id, link.version) if link.version else record
         await asyncio.wrap_future(store.add_link(link))
-        self.answer(json_views.created_link_json(link, shown, token, self.base), 201)
+        self.write_json(json_views.created_link_json(link, shown, token, self.base), 201)
 
 
 class LinksHandler(AuthenticatedHandler):
@@ -70,13 +79,13 @@ class LinksHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        await self.services.views.flush()
-        limit = min(self.integer("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
-        owner = None if Scope.ADMIN in self.caller.scopes and not self.caller.is_login else self.caller.owner
-        reader, cursor = self.services.store.catalog.reader, self.get_query_argument("cursor", None)
-        found = links.list_of_owner(reader, owner, self.get_query_argument("figure", None), limit + 1, cursor)
+        await self.context.view_counter.flush()
+        limit = min(self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
+        owner = None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner
+        reader, cursor = self.context.store.catalog.reader, self.get_query_argument("cursor", None)
+        found = links.list_for_owner(reader, owner, self.get_query_argument("figure", None), limit + 1, cursor)
         following = encode_cursor(found[limit - 1].created, found[limit - 1].id) if len(found) > limit else None
-        self.answer({"links": [json_views.link_json(link) for link in found[:limit]], "next": following})
+        self.write_json({"links": [json_views.link_json(link) for link in found[:limit]], "next": following})
 
     head = get
 
@@ -94,12 +103,12 @@ class FindLinkHandler(AuthenticatedHandler):
         token = find_token(url) if isinstance(url, str) else None
         if token is None:
             raise InvalidInput("Give url as the link's URL, which ends in /f/ and 32 letters, digits, - and _.")
-        store = self.services.store
+        store = self.context.store
         reader = store.catalog.reader
-        link = links.find_by_token(reader, token) or DASHBOARD_LINKS.find_by_token(reader, token)
+        link = links.find_by_token(reader, token)
         if link is None:
             raise NotFound("There is no such link.")
-        self.answer(json_views.any_link_json(get_owned_link(self, link.id)))
+        self.write_json(json_views.any_link_json(get_owned_link(self, link.id)))
 
 
 class LinkHandler(AuthenticatedHandler):
@@ -110,8 +119,8 @@ class LinkHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, link_id: str) -> None:
-        await self.services.views.flush()
-        self.answer(json_views.any_link_json(get_owned_link(self, link_id)))
+        await self.context.view_counter.flush()
+        self.write_json(json_views.any_link_json(get_owned_link(self, link_id)))
 
     head = get
 
@@ -119,7 +128,7 @@ class LinkHandler(AuthenticatedHandler):
     @authorized(action="write", resource="figserve")
     async def patch(self, link_id: str) -> None:
         link = get_owned_link(self, link_id)
-        settings, store = self.services.settings, self.services.store
+        config, store = self.context.config, self.context.store
         body = self.json_body(("paused", "expires", "label"))
         changes: dict[str, Any] = {}
         if "paused" in body:
@@ -127,18 +136,18 @@ class LinkHandler(AuthenticatedHandler):
                 raise InvalidInput("paused is true or false.")
             changes["paused"] = body["paused"]
         if "expires" in body:
-            changes["expires"] = parse_expiry_argument(body["expires"], settings, store.clock(), link.created)
+            changes["expires"] = parse_expiry_argument(body["expires"], config, store.clock(), link.created)
         if "label" in body:
             changes["label"] = check_label(body["label"])
         changed = await asyncio.wrap_future(store.change_link(link, changes))
-        self.services.events.wake()
-        self.answer(json_views.any_link_json(changed))
+        self.context.events.wake()
+        self.write_json(json_views.any_link_json(changed))
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self, link_id: str) -> None:
-        await asyncio.wrap_future(self.services.store.revoke_link(get_owned_link(self, link_id)))
-        self.services.events.wake()
+        await asyncio.wrap_future(self.context.store.revoke_link(get_owned_link(self, link_id)))
+        self.context.events.wake()
         self.set_status(204)
         self.finish()
 
@@ -151,39 +160,32 @@ class LinkSizesHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, link_id: str) -> None:
-        link, body = _own_link(self, link_id), self.json_body(("format", *SIZE_FIELDS))
+        link, body = get_owned_link(self, link_id), self.json_body(("format", *SIZE_FIELDS))
+        if link.target.kind != FIGURE:
+            raise NotFound("There is no such link.")
         row = get_picture_format(body.get("format") or "png")
-        options = read_sizes(body, row.name, self.services.settings.render)
+        options = read_sizes(body, row.name, self.context.config.render)
         asked = query_of_sizes(options)
-        signature = self.services.url_signer.sign("link", link.id, row.name, asked)
-        self.answer({"format": row.name, "query": urlencode([*asked, ("sig", signature)])}, 201)
+        signature = self.context.query_signer.sign("link", link.id, row.name, asked)
+        self.write_json({"format": row.name, "query": urlencode([*asked, ("sig", signature)])}, 201)
 
 
-def _own_link(handler: AuthenticatedHandler, link_id: str) -> Link:
-    store = handler.services.store
-    link = links.find(store.catalog.reader, link_id)
-    record = store.find_figure(link.figure) if link else None
-    if link is None or record is None or not handler.caller.may_see(record.owner):
+def get_owned_link(handler: AuthenticatedHandler, link_id: str) -> Link:
+    store = handler.context.store
+    reader = store.catalog.reader
+    finders: dict[str, Any] = {
+        FIGURE: store.find_figure,
+        LIVE: lambda target: live_figures.find(reader, target),
+        DASHBOARD: lambda target: dashboards.find(reader, target),
+    }
+    link = links.find(reader, link_id)
+    shown = finders[link.target.kind](link.target.id) if link else None
+    if link is None or shown is None or not handler.principal.may_see(shown.owner):
         raise NotFound("There is no such link.")
     return link
 
 
-def get_owned_link(handler: AuthenticatedHandler, link_id: str) -> Link | LiveLink | DashboardLink:
-    reader = handler.services.store.catalog.reader
-    onto_board = DASHBOARD_LINKS.find(reader, link_id)
-    board = dashboards.find(reader, onto_board.dashboard) if onto_board else None
-    if onto_board is not None and board is not None and handler.caller.may_see(board.owner):
-        return onto_board
-    onto_live = LIVE_LINKS.find(reader, link_id)
-    shown = live_figures.find(reader, onto_live.live) if onto_live else None
-    if onto_live is not None and shown is not None and handler.caller.may_see(shown.owner):
-        return onto_live
-    return _own_link(handler, link_id)
-
-
-def _read_link(
-    body: dict[str, Any], record: FigureRecord, settings: HandlerConfig, now: float, token_hash: str
-) -> Link:
+def _read_link(body: dict[str, Any], record: FigureRecord, config: HandlerConfig, now: float, token_hash: str) -> Link:
     for field in ("lock", "allow"):
         if body.get(field):
             raise InvalidInput(f"{field} is for live figures; this one has no parameters.")
@@ -195,18 +197,18 @@ def _read_link(
     return Link(
         id=new_link_id(),
         token_hash=token_hash,
-        figure=record.id,
+        target=Target(FIGURE, record.id),
         created=now,
-        expires=parse_expiry_argument(body.get("expires", DEFAULT_LINK_LIFE), settings, now, now),
+        expires=parse_expiry_argument(body.get("expires", DEFAULT_LINK_LIFE), config, now, now),
         version=_read_count(body.get("version"), "version"),
         label=check_label(body.get("label")),
         views=_read_count(body.get("views"), "views"),
     )
 
 
-def parse_expiry_argument(value: object, settings: HandlerConfig, now: float, created: float) -> float | None:
+def parse_expiry_argument(value: object, config: HandlerConfig, now: float, created: float) -> float | None:
     expires = parse_expiry(DEFAULT_LINK_LIFE if value is None else value, now)
-    longest = settings.link_max_age
+    longest = config.link_max_age
     if longest is not None and (expires is None or expires > created + longest + 1):
         raise InvalidInput(
             f"Links may live {longest / 86_400:g} days here at most (FigServe.link_max_age).", code="link_too_long"

@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from ....errors import FormatNotOffered, NotFound
-from ....model.dashboards import DashboardLink
 from ....model.formats import FORMATS
-from ....model.links import is_token
+from ....model.links import DASHBOARD, Link, is_token
 from ....model.snippets import Snippets, image_url
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ..http import security_headers
@@ -27,14 +26,14 @@ class FrameHandler(PublicHandler):
     @allow_unauthenticated
     async def get(self, signed: str) -> None:
         try:
-            figure, version, link = self.services.frames.read(signed)
+            figure, version, link = self.context.frame_signer.read(signed)
             if link is not None:
-                self.services.shared.check_id(link)
+                self.context.links.check_id(link)
         except NotFound:
-            self.services.guesses.note(self.request.remote_ip or "")
+            self.context.failed_attempts.note(self.request.remote_ip or "")
             raise
         data = self._find(figure, version)
-        origins = security_headers.frame_ancestors(self.services.settings.embed_origins, own=True)
+        origins = security_headers.frame_ancestors(self.context.config.embed_origins, own=True)
         in_frame = self.request.headers.get("Sec-Fetch-Dest", self._silent()) == "iframe"
         self.replace_headers(
             security_headers.frame_headers(origins, is_frame=in_frame) | {"Cache-Control": "private, no-store"}
@@ -53,14 +52,14 @@ class FrameHandler(PublicHandler):
             When it is gone.
         """
         if isinstance(version, str):
-            picture = self.services.live.pictures.find(figure, version)
+            picture = self.context.live.images.find(figure, version)
             if picture is not None and picture.payload.mimetype == FORMATS["html"].mimetype:
                 return picture.payload.data
         else:
-            record = self.services.store.find_figure(figure, version)
+            record = self.context.store.find_figure(figure, version)
             part = record.version.find_representation(FORMATS["html"]) if record else None
             if part is not None:
-                return self.services.shared.blob_cache.get(part.digest)
+                return self.context.links.blob_cache.get(part.digest)
         raise NotFound("There is nothing at this address.")
 
     def _silent(self) -> str:
@@ -84,23 +83,23 @@ class OEmbedHandler(PublicHandler):
         try:
             if not is_token(token):
                 raise LinkNotFound
-            shared = self.services.shared.find(token)
-            if isinstance(shared, DashboardLink):
-                self._answer_board(shared, token)
-            elif isinstance(shared, ResolvedLink) and self.services.views.has_left(shared.link, self.request):
+            shared = self.context.links.find(token)
+            if shared.link.target.kind == DASHBOARD:
+                self._answer_board(shared.link, token)
+            elif shared.figure is not None and self.context.view_counter.has_left(shared.link, self.request):
                 self._answer_figure(shared, token)
             else:
                 raise LinkNotFound
         except LinkNotFound:
-            self.services.guesses.note(self.request.remote_ip or "")
+            self.context.failed_attempts.note(self.request.remote_ip or "")
             raise
 
     head = get
 
     def _answer_figure(self, shared: ResolvedLink, token: str) -> None:
         part, record, url = shared.picture, shared.record, self.base.link(token)
-        wanted = self.integer("maxwidth"), self.integer("maxheight")
-        told = self._begin(record.heading, cache_seconds(shared.link, self.services))
+        wanted = self.int_argument("maxwidth"), self.int_argument("maxheight")
+        told = self._begin(record.heading, cache_seconds(shared.link, self.context))
         if part is None or shared.main.format is FORMATS["html"]:
             width, height = _fit(640, 480, *wanted)
             frame = Snippets(url, url, record.heading, record.alt, width, height).iframe
@@ -108,23 +107,23 @@ class OEmbedHandler(PublicHandler):
         else:
             width, height = _fit(part.width or 640, part.height or 480, *wanted)
             told |= {"type": "photo", "url": image_url(url, part.format.name)}
-        self._answer(cache_control(shared.link, self.services), told | {"width": width, "height": height})
+        self._answer(cache_control(shared.link, self.context), told | {"width": width, "height": height})
 
     def _answer(self, kept: str, data: dict[str, Any]) -> None:
         self.set_header("Access-Control-Allow-Origin", "*")
         self.set_header("Cache-Control", kept)
-        self.answer(data)
+        self.write_json(data)
 
-    def _answer_board(self, link: DashboardLink, token: str) -> None:
+    def _answer_board(self, link: Link, token: str) -> None:
         """A dashboard has no size of its own: a frame of a usual one."""
-        services, url = self.services, self.base.link(token)
-        board = public_dashboard.find_shared(services, link)
+        context, url = self.context, self.base.link(token)
+        board = public_dashboard.find_shared(context, link)
         if board is None:
             raise LinkNotFound
-        width, height = _fit(1_000, 750, self.integer("maxwidth"), self.integer("maxheight"))
-        title, kept = board.record.layout.title, public_dashboard.cache_control(link, services)
+        width, height = _fit(1_000, 750, self.int_argument("maxwidth"), self.int_argument("maxheight"))
+        title, kept = board.record.layout.title, public_dashboard.cache_control(link, context)
         frame = Snippets(url, url, title, title, width, height).iframe
-        told = self._begin(title, public_dashboard.cache_seconds(link, services))
+        told = self._begin(title, public_dashboard.cache_seconds(link, context))
         self._answer(kept, told | {"type": "rich", "html": frame, "width": width, "height": height})
 
     def _begin(self, title: str, cache_age: int) -> dict[str, Any]:

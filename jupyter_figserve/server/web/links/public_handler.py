@@ -11,21 +11,18 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.prometheus.log_functions import prometheus_log_method
 
 from ....errors import CodeFailed, Forbidden, OutputInvalid
-from ....model.dashboards import DashboardLink
 from ....model.figures import sha256_hex
 from ....model.formats import FORMATS, Format, get_format, get_format_of_mimetype
-from ....model.links import Link, is_token
-from ....model.live import LiveLink
+from ....model.links import DASHBOARD, LIVE, Link, is_token
 from ....model.snippets import Snippets, image_url
 from ...services.dashboards.resolver import ResolvedDashboard
-from ...services.dashboards.watch import StreamSubscriber
 from ...services.figures.redraw import check_redrawable, draw_again, find_stored
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.links.view_counter import is_robot
 from ...services.rendering.request import PICTURES
 from ...services.rendering.sizes import SIZE_FIELDS
 from ..context import AppContext
-from ..dashboards.stream import send_stream
+from ..dashboards.stream import send_dashboard_events
 from ..http import json_views, security_headers
 from ..http.conditional_get import send_representation, sends_full_body
 from ..http.handler import PublicHandler
@@ -38,18 +35,18 @@ _ADDRESS = re.compile(
 )
 
 
-def cache_seconds(link: Link, services: AppContext) -> int:
+def cache_seconds(link: Link, context: AppContext) -> int:
     """How long caches may keep what a link shows: never past its end."""
     if not link.is_cacheable:
         return 0
-    seconds = services.settings.link_cache_seconds
+    seconds = context.config.link_cache_seconds
     if link.expires is not None:
-        seconds = max(0, min(seconds, int(link.expires - services.store.clock())))
+        seconds = max(0, min(seconds, int(link.expires - context.store.clock())))
     return seconds
 
 
-def cache_control(link: Link, services: AppContext) -> str:
-    return f"public, max-age={cache_seconds(link, services)}" if link.is_cacheable else "private, no-store"
+def cache_control(link: Link, context: AppContext) -> str:
+    return f"public, max-age={cache_seconds(link, context)}" if link.is_cacheable else "private, no-store"
 
 
 class PublicLinkHandler(PublicHandler):
@@ -58,14 +55,13 @@ class PublicLinkHandler(PublicHandler):
 
     is_page = True
     redacted_path = "/f/[secret]"
-    _viewer: StreamSubscriber | None = None
 
     def set_default_headers(self) -> None:
         """None: whatever finishes a request here brings its own whole table."""
 
     def _log(self) -> None:
         """Success is for the metrics alone unless somebody debugs: a log line costs a tenth of a picture."""
-        if self.get_status() < 400 and not self.services.settings.log_success:
+        if self.get_status() < 400 and not self.context.config.log_success:
             prometheus_log_method(self)  # type: ignore[no-untyped-call]
         else:
             super()._log()
@@ -77,16 +73,16 @@ class PublicLinkHandler(PublicHandler):
         try:
             if match is None or not is_token(token):
                 raise LinkNotFound
-            shared = self.services.shared.find(token)
-            if isinstance(shared, DashboardLink):
-                await self._send_board(shared, match)
+            shared = self.context.links.find(token)
+            if shared.link.target.kind == DASHBOARD:
+                await self._send_dashboard(shared.link, match)
                 return
             if match["place"] is not None or part == "events":
                 raise LinkNotFound
-            if isinstance(shared, LiveLink):
-                await self._send_live(shared, match)
+            if shared.link.target.kind == LIVE:
+                await self._send_live(shared.link, match)
                 return
-            if not self.services.views.has_left(shared.link, self.request):
+            if not self.context.view_counter.has_left(shared.link, self.request):
                 raise LinkNotFound
             if match["suffix"] is None:
                 await self._send_page(shared, token, embedded=part is not None)
@@ -96,46 +92,43 @@ class PublicLinkHandler(PublicHandler):
             else:
                 await self._send_bytes(shared, token, match["suffix"])
         except LinkNotFound:
-            self.services.guesses.note(self.request.remote_ip or "")
+            self.context.failed_attempts.note(self.request.remote_ip or "")
             raise
 
     head = get
 
-    def on_connection_close(self) -> None:
-        if self._viewer is not None:
-            self.services.boards.leave(self._viewer)
-        super().on_connection_close()
-
-    async def _send_live(self, link: LiveLink, match: re.Match[str]) -> None:
-        if not self.services.settings.allow_public_live:
+    async def _send_live(self, link: Link, match: re.Match[str]) -> None:
+        if not self.context.config.allow_public_live:
             raise LinkNotFound
         embedded = match["part"] is not None
         await public_live.send_shared_dashboard(self, link, match["token"], match["suffix"], embedded=embedded)
 
-    async def _send_board(self, link: DashboardLink, match: re.Match[str]) -> None:
+    async def _send_dashboard(self, link: Link, match: re.Match[str]) -> None:
         """A dashboard, or a panel of it, which is all that its link shows."""
-        services, token = self.services, match["token"]
+        context, token = self.context, match["token"]
         if match["part"] == "events":
-            self._viewer = public_dashboard.open_shared(services, link, token, self.integer("version"))
-            if self._viewer is None:
+            watcher = public_dashboard.open_shared(context, link, token, self.int_argument("version"))
+            if watcher is None:
                 raise LinkNotFound
-            await send_stream(self, self._viewer)
+            await send_dashboard_events(self, watcher)
             return
-        board = public_dashboard.find_shared(services, link)
-        if board is None:
+        dashboard = public_dashboard.find_shared(context, link)
+        if dashboard is None:
             raise LinkNotFound
         if match["place"] is None:
             embedded = match["part"] == "embed"
-            await public_dashboard.send_shared_dashboard(self, link, board, token, match["suffix"], embedded=embedded)
+            await public_dashboard.send_shared_dashboard(
+                self, link, dashboard, token, match["suffix"], embedded=embedded
+            )
         else:
-            await self._send_panel(link, board, match)
+            await self._send_panel(link, dashboard, match)
 
-    async def _send_panel(self, link: DashboardLink, board: ResolvedDashboard, match: re.Match[str]) -> None:
-        place, token, suffix = board.find(match["place"]), match["token"], match["of_place"]
-        if place is not None and place.target is not None:
-            await public_dashboard.send_live_panel(self, link, board, place, token, suffix)
-        elif place is not None and place.figure is not None and suffix != "json":
-            await self._send_bytes(ResolvedLink(public_dashboard.as_link(link, place), place.figure), token, suffix)
+    async def _send_panel(self, link: Link, dashboard: ResolvedDashboard, match: re.Match[str]) -> None:
+        panel, token, suffix = dashboard.find(match["place"]), match["token"], match["of_place"]
+        if panel is not None and panel.target is not None:
+            await public_dashboard.send_live_panel(self, link, dashboard, panel, token, suffix)
+        elif panel is not None and panel.figure is not None and suffix != "json":
+            await self._send_bytes(ResolvedLink(public_dashboard.as_link(link, panel), panel.figure), token, suffix)
         else:
             raise LinkNotFound
 
@@ -149,16 +142,16 @@ class PublicLinkHandler(PublicHandler):
             await self._use_limited(shared.link)
         send_representation(self, delivery, held)
         if shared.link.views is None and self.get_status() == 200 and self.request.method == "GET":
-            self.services.views.note(shared.link, self.request)
+            self.context.view_counter.count(shared.link, self.request)
 
     def _stored(self, shared: ResolvedLink, row: Format) -> tuple[RepresentationResponse, Bytes] | None:
         """What is stored as it is asked for; the usual request, without sizes, finds it made."""
-        kept, blobs = cache_control(shared.link, self.services), self.services.shared.blob_cache
+        kept, blobs = cache_control(shared.link, self.context), self.context.links.blob_cache
         if not self.request.query:
             made = shared.deliveries.get(row.name)
             if made is not None and made.cache_control == kept:
                 return made, blobs
-        part = find_stored(shared.record, row, self.sizes(row))
+        part = find_stored(shared.record, row, self.draw_options(row))
         if part is None:
             return None
         made = RepresentationResponse(row, part.digest, f"{shared.record.id}.{row.name}", kept, is_public=True)
@@ -174,27 +167,27 @@ class PublicLinkHandler(PublicHandler):
         Forbidden
             For any other.
         """
-        services, options = self.services, self.sizes(row)
+        context, options = self.context, self.draw_options(row)
         check_redrawable(shared.record, row.name)
-        if not services.settings.link_sizes.grants(options):
+        if not context.config.link_sizes.grants(options):
             self._check_signed(shared.link, row)
         try:
             drawn = await self.run_until_disconnect(
-                draw_again(services.store, services.drawing, shared.record, options)
+                draw_again(context.store, context.rendering, shared.record, options)
             )
         except CodeFailed as error:
             # What the code says of itself is its owner's to know.
             raise OutputInvalid("This figure could not be drawn in that way; it can be had as it is.") from error
-        kept, name = cache_control(shared.link, services), f"{shared.record.id}.{row.name}"
+        kept, name = cache_control(shared.link, context), f"{shared.record.id}.{row.name}"
         return RepresentationResponse(row, sha256_hex(drawn.data), name, kept, is_public=True), InHand(drawn.data)
 
     def _check_signed(self, link: Link, row: Format) -> None:
-        asked = [(name, self.words(name)) for name in SIZE_FIELDS if name in self.request.query_arguments]
+        asked = [(name, self.raw_query_argument(name)) for name in SIZE_FIELDS if name in self.request.query_arguments]
         given = self.get_query_argument("sig", "")
-        if not self.services.url_signer.is_good(given, "link", link.id, row.name, asked):
+        if not self.context.query_signer.is_good(given, "link", link.id, row.name, asked):
             raise Forbidden(
                 "By a link this figure comes in its own size"
-                f" and in {self.services.settings.link_sizes.words or 'those that its owner signed'};"
+                f" and in {self.context.config.link_sizes.words or 'those that its owner signed'};"
                 " for another one its owner can have an address signed.",
                 code="size_not_allowed",
             )
@@ -209,11 +202,11 @@ class PublicLinkHandler(PublicHandler):
         image = image_url(url, picture.format.name) if picture else None
         if picture is not None and picture is record.version.thumbnail and image:
             image += f"?width={picture.width}"
-        self.set_header("Cache-Control", "private, no-store" if frame else cache_control(link, self.services))
+        self.set_header("Cache-Control", "private, no-store" if frame else cache_control(link, self.context))
         self.set_header("Vary", "Accept")
         self.write_page(
             "share/embed.html" if embedded else "share/figure.html",
-            ancestors=security_headers.frame_ancestors(self.services.settings.embed_origins)
+            ancestors=security_headers.frame_ancestors(self.context.config.embed_origins)
             if embedded
             else security_headers.NONE,
             frames=frames or security_headers.NONE,
@@ -222,11 +215,11 @@ class PublicLinkHandler(PublicHandler):
             image=image,
             frame=frame,
             url=url,
-            local_image=image and image.replace(self.base.url, self.root, 1),
-            sharp=image and record.version.vector and image_url(f"{self.root}/f/{token}", "svg"),
-            can_embed=bool(self.services.settings.embed_origins),
-            formats=self.services.drawing.queue.maybe_available and PICTURES,
-            widths=self.services.settings.link_sizes.widths,
+            local_image=image and image.replace(self.base.url, self.relative_root, 1),
+            sharp=image and record.version.vector and image_url(f"{self.relative_root}/f/{token}", "svg"),
+            can_embed=bool(self.context.config.embed_origins),
+            formats=self.context.rendering.queue.maybe_available and PICTURES,
+            widths=self.context.config.link_sizes.widths,
             snippets=self._snippets(shared, url, image or url),
         )
 
@@ -239,21 +232,21 @@ class PublicLinkHandler(PublicHandler):
             part | {"url": image_url(base.link(token), get_format_of_mimetype(part["mimetype"]).name)}
             for part in record["representations"]
         ]
-        self.set_header("Cache-Control", cache_control(shared.link, self.services))
-        self.answer(kept | {"url": base.link(token), "representations": representations})
+        self.set_header("Cache-Control", cache_control(shared.link, self.context))
+        self.write_json(kept | {"url": base.link(token), "representations": representations})
 
     async def _use_view(self, shared: ResolvedLink) -> None:
         """Count this request for a page if it is a view, and refuse it if no view is left."""
         if shared.link.views is not None:
             await self._use_limited(shared.link)
         elif self.request.method == "GET":
-            self.services.views.note(shared.link, self.request)
+            self.context.view_counter.count(shared.link, self.request)
 
     async def _use_limited(self, link: Link) -> None:
         """Use up a view; a HEAD and a preview robot use up none, while one is left."""
         if self.request.method == "HEAD" or is_robot(self.request):
             return
-        if not await self.services.views.use(link, self.request):
+        if not await self.context.view_counter.use(link, self.request):
             raise LinkNotFound
 
     def _snippets(self, shared: ResolvedLink, url: str, image: str) -> Snippets:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -12,19 +13,20 @@ from tornado import web
 from ....errors import Conflict, Forbidden, InvalidInput, OutputInvalid
 from ....model.formats import get_format
 from ....model.keys import PUBLISH, READ_OR_PUBLISH
-from ....model.links import DEFAULT_LINK_LIFE, check_label, hash_secret, new_link_id, new_token
-from ....model.live import LiveDeclaration, LiveLink, LiveRequest
-from ....model.parameters import SIZES
-from ....store.catalog.parameter_links import LIVE_LINKS
+from ....model.links import DEFAULT_LINK_LIFE, LIVE, Link, Target, check_label, hash_secret, new_link_id, new_token
+from ....model.live import LiveDeclaration, LiveRequest
+from ....model.parameters import SIZES, Parameters
+from ....store.catalog import links
 from ...services.auth.redaction import redact_message
 from ...services.live.registry import LiveTarget
 from ..context import AppContext
 from ..http import json_views, security_headers
 from ..http.handler import FigServeHandler
 from ..http.query import known_etags, read_query
-from ..live import form
-from ..live import frames as live_frames
-from ..live.handlers import LiveHandler, read_density, send_live
+from ..live.form import build_page
+from ..live.handlers import LiveHandler
+from ..live.request import asks_for_frame, parse_device_pixel_ratio
+from ..live.responder import LiveResponder
 from .handlers import parse_expiry_argument
 
 _FIELDS = ("expires", "label", "audience", "lock", "allow")
@@ -38,29 +40,29 @@ class LiveLinksHandler(LiveHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, live_id: str) -> None:
-        target = self.get_own_lasting(live_id)
-        await self.services.views.flush()
-        found = LIVE_LINKS.of(self.services.store.catalog.reader, target.record.id)
-        self.answer({"links": [json_views.live_link(link) for link in found]})
+        target = self.get_owned_by_id(live_id)
+        await self.context.view_counter.flush()
+        found = links.for_target(self.context.store.catalog.reader, Target(LIVE, target.record.id))
+        self.write_json({"links": [json_views.live_link(link) for link in found]})
 
     head = get
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, live_id: str) -> None:
-        target, services, token = self.get_own_lasting(live_id), self.services, new_token()
-        if not (services.settings.allow_public_shares and services.settings.allow_public_live):
+        target, context, token = self.get_owned_by_id(live_id), self.context, new_token()
+        if not (context.config.allow_public_shares and context.config.allow_public_live):
             raise Forbidden(
                 "Links onto live figures are switched off here; an admin can allow them (FigServe.allow_public_live).",
                 code="public_live_off",
             )
-        link = _read_link(self.json_body(_FIELDS), target, services, hash_secret(token))
-        await asyncio.wrap_future(services.store.add_link(link))
-        self.answer(json_views.new_live_link(link, target, token, self.base), 201)
+        link = _read_link(self.json_body(_FIELDS), target, context, hash_secret(token))
+        await asyncio.wrap_future(context.store.add_link(link))
+        self.write_json(json_views.new_live_link(link, target, token, self.base), 201)
 
 
 async def send_shared_dashboard(
-    handler: FigServeHandler, link: LiveLink, token: str, suffix: str | None, *, embedded: bool
+    handler: FigServeHandler, link: Link, token: str, suffix: str | None, *, embedded: bool
 ) -> None:
     """Show a live figure to whoever has its link: page, frame or picture.
 
@@ -71,34 +73,33 @@ async def send_shared_dashboard(
     Conflict
         When the function has changed so that the link's values do not suit it.
     """
-    services = handler.services
-    target = services.live.offers.get_by_id(link.live)
+    context = handler.context
+    target = context.live.registry.get_by_id(link.target.id)
     assert target is not None, "a link's figure stays in the catalog"
     if suffix is None:
         _answer_page(handler, link, target, token, embedded=embedded)
     elif suffix == "json":
-        movable = link.narrow(target.declaration.parameters)
+        movable = narrow(link, target.declaration.parameters)
         told = {"name": target.record.name, "schema": movable.schema(), "url": handler.base.link(token)}
-        handler.answer(told | {"form": services.live.find_form(target)})
+        handler.write_json(told | {"form": context.live.find_form(target)})
     else:
         await send_live_image(handler, link, target, suffix)
     if handler.request.method == "GET" and handler.get_status() == 200:
-        services.views.note(link, handler.request)
+        context.view_counter.count(link, handler.request)
 
 
-async def send_live_image(handler: FigServeHandler, link: LiveLink, target: LiveTarget, suffix: str) -> None:
+async def send_live_image(handler: FigServeHandler, link: Link, target: LiveTarget, suffix: str) -> None:
     """A live figure's picture within what the link allows; what may be raised is that of ``send_shared_dashboard``."""
-    services, row = handler.services, get_format(suffix)
-    request = read_shared_request(
-        link, target.declaration, read_query(handler), row.name, services.settings.link_sizes.widths
-    )
+    context, row = handler.context, get_format(suffix)
+    query = read_query(handler)
+    request = read_shared_request(link, target.declaration, query, row.name, context.config.link_sizes.widths)
 
     def before_call() -> None:
-        services.live_rate.note(link.id)
+        context.live_limiter.note(link.id)
 
-    is_framed = live_frames.is_wanted(handler, row)
+    is_framed, responder = asks_for_frame(query, row), LiveResponder(handler, target, row)
     known = [] if is_framed else known_etags(handler)
-    drawing = services.live.draw(target, request, known=known, before_call=before_call)
+    drawing = context.live.render(target, request, known_etags=known, before_call=before_call)
     try:
         shown = await handler.run_until_disconnect(drawing)
     except OutputInvalid as error:
@@ -106,17 +107,17 @@ async def send_live_image(handler: FigServeHandler, link: LiveLink, target: Live
         text = f"The function of this live figure failed: {redact_message(error.message)}"
         raise OutputInvalid(text, code=error.code) from error
     if is_framed:
-        live_frames.send_frame(handler, shown, link.id)
+        responder.send_frame(shown, link.id)
         return
     seconds = 0 if shown.stale else int(target.declaration.cache)
     if link.expires is not None:
-        seconds = max(0, min(seconds, int(link.expires - services.store.clock())))
+        seconds = max(0, min(seconds, int(link.expires - context.store.clock())))
     kept = f"public, max-age={seconds}" if seconds else "public, no-cache"
-    send_live(handler, shown, row, target, cache_control=kept, is_public=True)
+    responder.send_image(shown, cache_control=kept, is_public=True)
 
 
 def read_shared_request(
-    link: LiveLink, declaration: LiveDeclaration, query: dict[str, list[str]], format: str, widths: Sequence[int]
+    link: Link, declaration: LiveDeclaration, query: dict[str, list[str]], format: str, widths: Sequence[int]
 ) -> LiveRequest:
     """Which picture a stranger asks for: the link's values, and of the rest what it allows.
 
@@ -136,31 +137,32 @@ def read_shared_request(
             raise InvalidInput(f"This link shows widths of {', '.join(map(str, widths))}; width={text[:20]!r} is none.")
         width = int(text)
     said = {name: values for name, values in query.items() if name not in SIZES or name not in declaration.sizes}
-    moved = link.narrow(declaration.parameters).parse(said)
+    moved = narrow(link, declaration.parameters).parse(said)
     try:
         values = declaration.parameters.complete({**declaration.parameters.check(link.locked), **moved})
     except InvalidInput as error:
         raise Conflict(
             "The live figure has changed since this link was made; ask for a new link.", code="live_changed"
         ) from error
-    return LiveRequest(values, format, width, density=1 if width else read_density(query))
+    return LiveRequest(values, format, width, device_pixel_ratio=1 if width else parse_device_pixel_ratio(query))
 
 
-def _answer_page(handler: FigServeHandler, link: LiveLink, target: LiveTarget, token: str, *, embedded: bool) -> None:
-    movable = link.narrow(target.declaration.parameters)
-    address = f"{handler.root}/f/{token}"
+def _answer_page(handler: FigServeHandler, link: Link, target: LiveTarget, token: str, *, embedded: bool) -> None:
+    movable = narrow(link, target.declaration.parameters)
+    address = f"{handler.relative_root}/f/{token}"
     query = {name: texts for name, texts in read_query(handler).items() if not name.startswith("_")}
-    live_figures = handler.services.live
-    view = form.make_view(
+    live_figures = handler.context.live
+    view = build_page(
         target,
         movable,
         query,
         address=address,
         form=live_figures.find_form(target),
-        find_size=lambda values: live_figures.find_size(target, {**link.locked, **values}),
     )
+    if view.arguments is not None:
+        view = replace(view, size=live_figures.find_size(target, {**link.locked, **view.arguments}))
     allowed = (
-        security_headers.frame_ancestors(handler.services.settings.embed_origins) if embedded else security_headers.NONE
+        security_headers.frame_ancestors(handler.context.config.embed_origins) if embedded else security_headers.NONE
     )
     handler.set_status(400 if view.fault else 200)
     handler.set_header("Cache-Control", "public, no-cache")
@@ -170,10 +172,10 @@ def _answer_page(handler: FigServeHandler, link: LiveLink, target: LiveTarget, t
     )
 
 
-def _read_link(body: dict[str, Any], target: LiveTarget, services: AppContext, token_hash: str) -> LiveLink:
+def _read_link(body: dict[str, Any], target: LiveTarget, context: AppContext, token_hash: str) -> Link:
     if body.get("audience") not in (None, "link"):
         raise Conflict('Only a JupyterHub knows people and groups; here the audience is "link".', code="no_hub")
-    parameters, now = target.declaration.parameters, services.store.clock()
+    parameters, now = target.declaration.parameters, context.store.clock()
     lock, allow = body.get("lock") or {}, body.get("allow") or []
     if not isinstance(lock, dict) or not isinstance(allow, list) or not all(isinstance(one, str) for one in allow):
         raise InvalidInput("lock is an object of values, and allow a list of names.")
@@ -186,13 +188,18 @@ def _read_link(body: dict[str, Any], target: LiveTarget, services: AppContext, t
     missing = [p.name for p in parameters.items if p.is_required and p.name not in locked and p.name not in allow]
     if missing:
         raise InvalidInput(f"{missing[0]} has no default: lock a value of it, or allow it to be moved.")
-    return LiveLink(
+    return Link(
         id=new_link_id(),
         token_hash=token_hash,
-        live=target.record.id,
+        target=Target(LIVE, target.record.id),
         created=now,
-        expires=parse_expiry_argument(body.get("expires", DEFAULT_LINK_LIFE), services.settings, now, now),
+        expires=parse_expiry_argument(body.get("expires", DEFAULT_LINK_LIFE), context.config, now, now),
         label=check_label(body.get("label")),
         locked=locked,
         allowed=tuple(dict.fromkeys(allow)),
     )
+
+
+def narrow(link: Link, parameters: Parameters) -> Parameters:
+    """Which of a live figure's parameters viewers of a link may change."""
+    return Parameters(tuple(item for item in parameters.items if item.name in link.allowed))

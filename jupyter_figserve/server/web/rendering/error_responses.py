@@ -63,7 +63,7 @@ class CodeErrorMixin(FigServeHandler):
     async def _draw_card(self, error: FigServeError, format: str) -> EncodedImage | None:
         """Kept like any picture that is the same each time; None where the sandbox has no place, or is not there."""
         try:
-            rendered, _ = await self.services.drawing.render_cached(card_job(error, format))
+            rendered, _ = await self.context.rendering.render_cached(card_job(error, format))
         except FigServeError:
             return None
         return rendered.images[0]

@@ -41,7 +41,7 @@ class CodeHandler(CodeErrorMixin, StreamingUploadHandler):
 
     @property
     def body_limit(self) -> int:
-        return self.services.settings.render.code_bytes * _ESCAPED + _INLINE_BLOB_BYTES
+        return self.context.config.render.code_bytes * _ESCAPED + _INLINE_BLOB_BYTES
 
     def read_wish(self) -> RenderRequest:
         """What is asked for, counted against the caller's rate.
@@ -51,14 +51,14 @@ class CodeHandler(CodeErrorMixin, StreamingUploadHandler):
         FigServeError
             Saying what is wrong with it.
         """
-        query = {name: self.words(name) for name in self.request.query_arguments if name[:1] != "_"}
+        query = {name: self.raw_query_argument(name) for name in self.request.query_arguments if name[:1] != "_"}
         query.pop("token", None)
-        limits, accept = self.services.settings.render, self.request.headers.get("Accept", "")
+        limits, accept = self.context.config.render, self.request.headers.get("Accept", "")
         self.card_format = requested_error_format(query, accept)
         values = {**query, **self.read_fields()}
         self.card_format = requested_error_format(values, accept)
         wish = parse_render_request(values, limits, accept)
-        self.services.render_rate.note(self.caller.key.id if self.caller.key else "login")
+        self.context.render_limiter.note(self.principal.key.id if self.principal.key else "login")
         return wish
 
     def read_fields(self) -> Mapping[str, object]:
@@ -73,7 +73,7 @@ class CodeHandler(CodeErrorMixin, StreamingUploadHandler):
 
     async def draw(self, wish: RenderRequest) -> tuple[RenderResult, bool]:
         """The pictures, and whether they were known; the same for the same seed."""
-        drawing, job = self.services.drawing, wish.job()
+        drawing, job = self.context.rendering, wish.job()
         if wish.seed is not None:
             return await self.run_until_disconnect(drawing.render_cached(job))
         return await self.run_until_disconnect(drawing.render(job)), False
@@ -101,21 +101,21 @@ class RendersHandler(CodeHandler):
 
     async def _keep(self, wish: RenderRequest) -> None:
         """Make the picture a figure of the caller's."""
-        self.caller.check(("publish",))
-        services = self.services
-        if services.settings.is_render_only:
+        self.principal.check(("publish",))
+        context = self.context
+        if context.config.is_render_only:
             raise Conflict("This server renders and keeps nothing; leave out keep.", code="render_only")
         if wish.seed is None:
             # A fresh one that is known: other sizes of the figure must show the same.
             wish = replace(wish, seed=secrets.randbelow(SEEDS))
-        rendered = await self.run_until_disconnect(services.drawing.render(wish.job()))
+        rendered = await self.run_until_disconnect(context.rendering.render(wish.job()))
         draft = await self._draft(wish, rendered)
-        record: FigureRecord = await asyncio.wrap_future(services.store.publish(draft))
-        services.events.wake()
-        services.preserving.note(record.id, record.version.number)
+        record: FigureRecord = await asyncio.wrap_future(context.store.publish(draft))
+        context.events.wake()
+        context.svg_archiver.note(record.id, record.version.number)
         self.set_header("Location", self.base.page(record))
         set_output_header(self, rendered)
-        self.answer(json_views.figure_json(record, self.base), 201)
+        self.write_json(json_views.figure_json(record, self.base), 201)
 
     async def _draft(self, wish: RenderRequest, rendered: RenderResult) -> NewVersion:
         name = wish.name or slug(rendered.title) or f"render-{rendered.images[0].to_representation().digest[:8]}"
@@ -125,7 +125,7 @@ class RendersHandler(CodeHandler):
             payloads=rendered.images[:1],
             title=rendered.title,
             alt=rendered.alt,
-            session=self.caller.kernel,
+            session=self.principal.kernel,
             origin="render",
             thumbnail=rendered.thumbnail,
             source=("code", wish.code.encode(), dict(rendered.libraries)),
@@ -158,7 +158,7 @@ class SimpleRenderHandler(CodeHandler):
         if isinstance(error, FigServeError) and is_of_code(error):
             trace = getattr(error, "traceback", "") or error.message
             self.set_status(500)
-            self.answer(
+            self.write_json(
                 {"error": error.message, "code": error.code, **self.error_details(error), "traceback": trace}, 500
             )
         else:

@@ -64,7 +64,7 @@ def respond_json(handler: FigServeHandler, wish: RenderRequest, rendered: Render
     pictures = [_picture(picture, wish.options.format) for picture in rendered.images]
     shown: dict[str, Any] = {"figures": pictures} if wish.figure == ALL else pictures[0]
     words = {"title": rendered.title, "alt": rendered.alt, "output": rendered.output}
-    handler.answer(shown | words | {"libraries": dict(rendered.libraries)})
+    handler.write_json(shown | words | {"libraries": dict(rendered.libraries)})
 
 
 def set_output_header(handler: FigServeHandler, rendered: RenderResult) -> None:

@@ -63,7 +63,7 @@ class RenderUrlHandler(CodeHandler):
         wish = self.read_wish()
         if wish.keep or wish.figure == ALL:
             raise InvalidInput("An address shows one picture, and keeps none: leave out keep and figure=all.")
-        row, limits = get_picture_format(wish.options.format), self.services.settings.render
+        row, limits = get_picture_format(wish.options.format), self.context.config.render
         source = pack(wish.code)
         if len(source) > limits.url_length:
             raise TooLarge(
@@ -72,10 +72,10 @@ class RenderUrlHandler(CodeHandler):
                 code="url_too_long",
             )
         query = sorted(to_query(wish, limits).items())
-        signature = self.services.url_signer.sign("render", source, row.name, query)
+        signature = self.context.query_signer.sign("render", source, row.name, query)
         url = f"{self.base.url}/render/{source}.{row.name}?{urlencode([*query, ('sig', signature)])}"
         snippets = Snippets(url, url, "", "Plot", wish.options.width, wish.options.height)
-        self.answer(
+        self.write_json(
             {
                 "url": url,
                 "markdown": f"![Plot]({url})",
@@ -94,7 +94,7 @@ class SignedRenderHandler(CodeErrorMixin, PublicHandler):
 
     @allow_unauthenticated
     async def get(self, source: str, suffix: str) -> None:
-        drawing, limits = self.services.drawing, self.services.settings.render
+        drawing, limits = self.context.rendering, self.context.config.render
         async with self.drawing_cards():
             wish = self._read(source, suffix)
             rendered, _ = await self.run_until_disconnect(drawing.render_cached(wish.job()))
@@ -114,13 +114,15 @@ class SignedRenderHandler(CodeErrorMixin, PublicHandler):
         Forbidden
             In the same words for a missing signature and a wrong one.
         """
-        query = [(name, self.words(name)) for name in sorted(self.request.query_arguments) if name[:1] != "_"]
+        query = [
+            (name, self.raw_query_argument(name)) for name in sorted(self.request.query_arguments) if name[:1] != "_"
+        ]
         signed = [(name, value) for name, value in query if name != "sig"]
         signature = dict(query).get("sig", "")
-        if not self.services.url_signer.is_good(signature, "render", source, suffix, signed):
-            self.services.guesses.note(self.request.remote_ip or "")
+        if not self.context.query_signer.is_good(signature, "render", source, suffix, signed):
+            self.context.failed_attempts.note(self.request.remote_ip or "")
             raise Forbidden(UNSIGNED, code="not_signed")
-        limits = self.services.settings.render
+        limits = self.context.config.render
         code = unpack(source, limits.code_bytes)
         wish = parse_render_request({**dict(signed), "code": code, "format": suffix}, limits)
         self.card_format = wish.options.format if wish.errors_as_image else None

@@ -25,20 +25,20 @@ class DiagnosisHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        services, store = self.services, self.services.store
+        context, store = self.context, self.context.store
         # In a thread: a network file system may take its time.
         loop = asyncio.get_running_loop()
         directory = await loop.run_in_executor(None, inspect_directory, store.directory, store.catalog.path)
-        self.answer(
+        self.write_json(
             {
                 "version": __version__,
-                "host": services.settings.host,
+                "host": context.config.host,
                 "process": os.getpid(),
                 "python": sys.executable,
                 "python_version": platform.python_version(),
                 "time": rfc3339(store.clock()),
-                "public_url": services.urls.public_url,
-                "kernel_url": services.urls.for_kernels(),
+                "public_url": context.addresses.public_url,
+                "kernel_url": context.addresses.for_kernels(),
                 "read_only_because": store.read_only_because,
                 "directory": directory.as_json(),
             }

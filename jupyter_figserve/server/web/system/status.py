@@ -21,24 +21,24 @@ class StatusHandler(PublicHandler):
 
     @allow_unauthenticated
     async def get(self) -> None:
-        settings, store, capture = self.services.settings, self.services.store, self.services.capture
-        rings = capture.rings()
-        jobs = self.services.drawing.queue
+        config, store, capture = self.context.config, self.context.store, self.context.capture
+        buffers = capture.buffers()
+        jobs = self.context.rendering.queue
         await jobs.report_within(_PATIENCE)
         used = quotas.total(store.catalog.reader)
-        self.answer(
+        self.write_json(
             {
                 "version": __version__,
-                "host": settings.host,
+                "host": config.host,
                 "sandbox": _sandbox(jobs),
-                "limits": {"keep_versions": store.limits.keep_versions, **_limits(settings)},
-                "capture": {"on": capture.why_off is None, "why": capture.why_off, "dropped": capture.dropped},
+                "limits": {"keep_versions": store.limits.keep_versions, **_limits(config)},
+                "capture": {"on": capture.off_reason is None, "why": capture.off_reason, "dropped": capture.dropped},
                 "counts": {
                     "figures": used.figures,
                     "bytes": used.bytes,
                     "sessions": sessions.count_alive(store.catalog.reader),
-                    "captured": sum(len(ring) for ring in rings),
-                    "captured_bytes": sum(ring.bytes for ring in rings),
+                    "captured": sum(len(buffer) for buffer in buffers),
+                    "captured_bytes": sum(buffer.bytes for buffer in buffers),
                 },
                 "writable": store.read_only_because is None,
             }
@@ -58,13 +58,13 @@ def _sandbox(jobs: RenderQueue) -> dict[str, Any]:
     }
 
 
-def _limits(settings: HandlerConfig) -> dict[str, Any]:
-    render = settings.render
+def _limits(config: HandlerConfig) -> dict[str, Any]:
+    render = config.render
     return {
-        "figure_bytes": settings.figure_bytes,
-        "figure_pixels": settings.figure_pixels,
-        "link_max_age": settings.link_max_age,
-        "public_shares": settings.allow_public_shares,
+        "figure_bytes": config.figure_bytes,
+        "figure_pixels": config.figure_pixels,
+        "link_max_age": config.link_max_age,
+        "public_shares": config.allow_public_shares,
         "render_code_bytes": render.code_bytes,
         "render_timeout": render.timeout,
         "render_timeout_max": render.longest_timeout,

@@ -169,22 +169,22 @@ def expected(credential: str, operation: tuple[str, str]) -> int:
     return 403 if credential in SCOPES else 401
 
 
-async def headers_of(credential: str, services, make_key, login: dict[str, str]) -> dict[str, str]:
+async def headers_of(credential: str, context, make_key, login: dict[str, str]) -> dict[str, str]:
     """A request's headers with this credential: a key of one scope, or as the table's other columns say."""
     if credential in ("none", "login"):
         return login if credential == "login" else {}
     if credential == "expired":
-        return {"X-API-Key": await make_key(*SCOPES, expires=services.store.clock() - 1)}
+        return {"X-API-Key": await make_key(*SCOPES, expires=context.store.clock() - 1)}
     if credential == "revoked":
         key = await make_key(*SCOPES)
-        await revoke(services, key)
+        await revoke(context, key)
         return {"X-API-Key": key}
     return {"X-API-Key": await make_key(credential)}
 
 
-async def revoke(services, key: str) -> None:
+async def revoke(context, key: str) -> None:
     key_id = split_key(key)[0]
-    await asyncio.wrap_future(services.store.write(lambda connection: keys.remove(connection, key_id)))
+    await asyncio.wrap_future(context.store.write(lambda connection: keys.remove(connection, key_id)))
 
 
 async def status_of_stream(client, path: str, headers: dict[str, str]) -> int:
@@ -199,10 +199,10 @@ def test_table_has_every_operation():
 
 
 @pytest.mark.parametrize("credential", [*SCOPES, "none", "expired", "revoked", "login"])
-async def test_each_cell_of_the_table(credential, owner, stranger, services, make_key, jp_auth_header):
+async def test_each_cell_of_the_table(credential, owner, stranger, context, make_key, jp_auth_header):
     """A credential gets through to exactly the operations that the table gives it: 401 without, 403 beyond scope."""
-    headers = await headers_of(credential, services, make_key, jp_auth_header)
-    session = await make_session(services)
+    headers = await headers_of(credential, context, make_key, jp_auth_header)
+    session = await make_session(context)
     assert session.show(png()) == PLOT
     found = {}
     for operation in TABLE:
@@ -213,7 +213,7 @@ async def test_each_cell_of_the_table(credential, owner, stranger, services, mak
         # Each asks about things of its own, as many of them delete what they are asked about.
         if "{signed}" in path:
             figure = await owner.publish("page", HTML, "text/html")
-            values = {"signed": services.frames.sign(figure["id"], 1, None)}
+            values = {"signed": context.frame_signer.sign(figure["id"], 1, None)}
         else:
             figure = await owner.publish("sales")
             link = await owner.share(figure)
@@ -234,9 +234,9 @@ async def test_each_cell_of_the_table(credential, owner, stranger, services, mak
             found[operation] = await status_of_stream(stranger, path.format(**values), headers)
             continue
         if path.startswith("/render/"):
-            values["source"], QUERIES[operation] = pack("1"), {"sig": services.url_signer.sign(*SIGNED)}
+            values["source"], QUERIES[operation] = pack("1"), {"sig": context.query_signer.sign(*SIGNED)}
         if "/live/" in path:
-            values |= {"live": await offer_live(services), "session": "k1", "name": "animal"}
+            values |= {"live": await offer_live(context), "session": "k1", "name": "animal"}
         query = QUERIES.get(operation, {"url": link["url"]} if path == "/oembed" else {})
         type = {"Content-Type": "image/png"} if operation == ("POST", "/api/figures") else {}
         body = {"url": link["url"]} if path == "/api/links/find" else BODIES.get(operation)
@@ -521,10 +521,10 @@ class TestOwners:
             Principal("local", frozenset({"render"})).check(("read", "publish"))
 
 
-async def test_last_use_of_a_key_is_noted(services, stranger, clock, make_key):
+async def test_last_use_of_a_key_is_noted(context, stranger, clock, make_key):
     """A key's list entry says when it was used last, to a minute."""
     key = await make_key("read")
     clock.advance(30)
     await stranger.bearing(key).get("/api/figures")
-    await asyncio.wrap_future(services.store.write(lambda connection: None))
-    assert keys.find(services.store.catalog.reader, split_key(key)[0]).last_used == clock.now
+    await asyncio.wrap_future(context.store.write(lambda connection: None))
+    assert keys.find(context.store.catalog.reader, split_key(key)[0]).last_used == clock.now

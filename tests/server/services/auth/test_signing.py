@@ -96,26 +96,26 @@ class TestSecrets:
         assert os.path.getsize(tmp_path / "signing.keys") == 0
 
 
-async def test_frame_of_a_revoked_link_is_gone(owner, stranger, services):
+async def test_frame_of_a_revoked_link_is_gone(owner, stranger, context):
     """At once, though its minute is not over."""
     link = await owner.share(await owner.publish("page", HTML, "text/html"))
-    path = f"/frame/{services.frames.sign(link['figure'], 1, link['id'])}.html"
+    path = f"/frame/{context.frame_signer.sign(link['figure'], 1, link['id'])}.html"
     assert (await stranger.get(path)).body == HTML
     await owner.delete(f"/api/links/{link['id']}")
     assert (await stranger.get(path)).status == 404
 
 
-async def test_frame_is_in_no_cache(owner, stranger, services):
+async def test_frame_is_in_no_cache(owner, stranger, context):
     """Its address is good for a minute, and so are its bytes."""
     figure = await owner.publish("page", HTML, "text/html")
-    answer = await stranger.get(f"/frame/{services.frames.sign(figure['id'], 1, None)}.html")
+    answer = await stranger.get(f"/frame/{context.frame_signer.sign(figure['id'], 1, None)}.html")
     assert answer.headers["Cache-Control"] == "private, no-store"
 
 
-async def test_frame_runs_scripts_only_where_framed(owner, stranger, services):
+async def test_frame_runs_scripts_only_where_framed(owner, stranger, context):
     """A browser says that it is a frame; whoever opens the address gets an inert document."""
     figure = await owner.publish("page", HTML, "text/html")
-    path = f"/frame/{services.frames.sign(figure['id'], 1, None)}.html"
+    path = f"/frame/{context.frame_signer.sign(figure['id'], 1, None)}.html"
     framed = (await stranger.get(path, {"Sec-Fetch-Dest": "iframe"})).headers["Content-Security-Policy"]
     for destination in ({"Sec-Fetch-Dest": "document"}, {}):
         opened = (await stranger.get(path, destination)).headers["Content-Security-Policy"]
@@ -123,8 +123,8 @@ async def test_frame_runs_scripts_only_where_framed(owner, stranger, services):
     assert "sandbox allow-scripts" in framed
 
 
-async def test_frame_of_a_picture_is_nothing(owner, stranger, services):
+async def test_frame_of_a_picture_is_nothing(owner, stranger, context):
     """Only HTML is framed; and a figure or version that is not there is 404."""
     figure = await owner.publish("sales", png())
     for what in ((figure["id"], 1), (figure["id"], 9), ("A" * 16, 1)):
-        assert (await stranger.get(f"/frame/{services.frames.sign(*what, None)}.html")).status == 404
+        assert (await stranger.get(f"/frame/{context.frame_signer.sign(*what, None)}.html")).status == 404

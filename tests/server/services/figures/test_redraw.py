@@ -62,7 +62,7 @@ class TestOwner:
             assert (await owner.get(f"/figures/{figure['id']}.png", **query)).body == png()
         assert renderer.jobs == []
 
-    async def test_what_was_drawn_is_kept(self, owner, renderer, services):
+    async def test_what_was_drawn_is_kept(self, owner, renderer, context):
         """One job for one size; the client that has it hears so without one, a new source is drawn anew."""
         figure = await publish_with_source(owner)
         path = f"/figures/{figure['id']}.png"
@@ -72,13 +72,13 @@ class TestOwner:
         assert (await owner.get(path, {"Range": "bytes=0-3"}, width=100)).body == first.body[:4]
         assert len(renderer.jobs) == 1
 
-    async def test_the_same_at_once_is_one_job(self, owner, renderer, services):
+    async def test_the_same_at_once_is_one_job(self, owner, renderer, context):
         """However many ask."""
         figure = await publish_with_source(owner)
         renderer.gate.clear()
         asked = [asyncio.ensure_future(owner.get(f"/figures/{figure['id']}.svg")) for _ in range(5)]
         async with asyncio.timeout(20):
-            while services.drawing.waiters < 5:
+            while context.rendering.waiters < 5:
                 await asyncio.sleep(0.01)
         renderer.gate.set()
         assert {answer.status for answer in await asyncio.gather(*asked)} == {200}
@@ -148,11 +148,11 @@ class TestOwner:
         assert "3.11.2" in answer.json()["error"]
         assert (await owner.get(f"/figures/{figure['id']}.png")).body == png()
 
-    async def test_p5_a_source_that_was_changed_on_disk_is_not_opened(self, owner, renderer, services, caplog):
+    async def test_p5_a_source_that_was_changed_on_disk_is_not_opened(self, owner, renderer, context, caplog):
         """500, a line in the log, and no job."""
         figure = await publish_with_source(owner)
-        source = services.store.get_figure(figure["id"]).version.source
-        path = services.store.directory / "blobs" / source.digest[:2] / source.digest
+        source = context.store.get_figure(figure["id"]).version.source
+        path = context.store.directory / "blobs" / source.digest[:2] / source.digest
         path.chmod(0o600)
         path.write_bytes(b"evil!!")
         answer = await owner.get(f"/figures/{figure['id']}.svg")
@@ -252,12 +252,12 @@ class TestPages:
             assert f'{token}.{name}"' in page
             assert (await stranger.get(f"{link['url']}.{name}")).status == 200
 
-    async def test_what_cannot_be_drawn_is_not_offered(self, owner, stranger, renderer, services):
+    async def test_what_cannot_be_drawn_is_not_offered(self, owner, stranger, renderer, context):
         """Without a source; and where nothing draws."""
         plain = await owner.publish("plain", png(grey=7))
         link = await owner.share(await publish_with_source(owner))
         assert "formaction" not in (await owner.get(f"/figures/{plain['id']}", self.BROWSER)).text
         renderer.status = RendererStatus("none", ("no seccomp",))
-        await services.drawing.queue.start()
+        await context.rendering.queue.start()
         assert ".pdf" not in (await stranger.get(link["url"], self.BROWSER)).text
         assert "formaction" not in (await owner.get(f"/figures/{link['figure']}", self.BROWSER)).text

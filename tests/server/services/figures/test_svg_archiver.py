@@ -13,11 +13,11 @@ from jupyter_figserve.server.services.figures.svg_archiver import SvgArchiver
 from ...pictures import SVG, png
 
 
-async def publish_with_source(owner, services, source: bytes = b"pickle", name: str = "sales", data=None) -> dict:
+async def publish_with_source(owner, context, source: bytes = b"pickle", name: str = "sales", data=None) -> dict:
     figure = await owner.publish(name, data)
     path = f"/api/figures/{figure['id']}/versions/{figure['version']}/source"
     assert (await owner.ask("PUT", path, source, kind="figure", matplotlib="3.11.2")).status == 204
-    await services.preserving.settle()
+    await context.svg_archiver.settle()
     return (await owner.get(f"/api/figures/{figure['id']}")).json()
 
 
@@ -25,9 +25,9 @@ def types(record: dict) -> list[str]:
     return [part["mimetype"] for part in record["representations"]]
 
 
-async def test_the_svg_is_kept_behind_the_picture(owner, stranger, services, renderer):
+async def test_the_svg_is_kept_behind_the_picture(owner, stranger, context, renderer):
     """It is served as a stored one, also when nothing can be drawn any more."""
-    record = await publish_with_source(owner, services)
+    record = await publish_with_source(owner, context)
     assert types(record) == ["image/png", "image/svg+xml"]
     jobs = len(renderer.jobs)
     link = await owner.share(record)
@@ -36,24 +36,24 @@ async def test_the_svg_is_kept_behind_the_picture(owner, stranger, services, ren
     assert len(renderer.jobs) == jobs == 1
 
 
-async def test_publishing_the_same_again_makes_no_version(owner, services):
+async def test_publishing_the_same_again_makes_no_version(owner, context):
     """Though the version has more than was published."""
-    await publish_with_source(owner, services)
+    await publish_with_source(owner, context)
     assert (await owner.publish())["version"] == 1
     assert (await owner.publish(data=png(grey=9)))["version"] == 2
 
 
-async def test_it_survives_a_lost_catalog(owner, services):
+async def test_it_survives_a_lost_catalog(owner, context):
     """The manifest has it."""
-    record = await publish_with_source(owner, services)
-    await asyncio.wrap_future(services.store.flush())
-    (manifest,) = services.store.manifests.read_all()
+    record = await publish_with_source(owner, context)
+    await asyncio.wrap_future(context.store.flush())
+    (manifest,) = context.store.manifests.read_all()
     assert [part.mimetype for part in manifest.versions[0].representations] == types(record)
 
 
-async def test_it_counts_for_the_quota(owner, services):
+async def test_it_counts_for_the_quota(owner, context):
     """As every stored byte; it goes with the figure."""
-    record = await publish_with_source(owner, services)
+    record = await publish_with_source(owner, context)
     stored = sum(part["size"] for part in record["representations"]) + len(b"pickle")
     status = (await owner.get("/api/status")).json()
     assert status["counts"]["bytes"] == stored
@@ -61,15 +61,15 @@ async def test_it_counts_for_the_quota(owner, services):
     assert (await owner.get("/api/status")).json()["counts"]["bytes"] == 0
 
 
-async def test_one_that_has_an_svg_is_left_alone(owner, services, renderer):
+async def test_one_that_has_an_svg_is_left_alone(owner, context, renderer):
     """Nothing is drawn."""
     figure = await owner.publish("drawn", SVG, "image/svg+xml")
     await owner.ask("PUT", f"/api/figures/{figure['id']}/versions/1/source", b"pickle", kind="figure")
-    await services.preserving.settle()
+    await context.svg_archiver.settle()
     assert renderer.jobs == []
 
 
-async def test_what_cannot_be_drawn_stays_as_it_is(owner, services, renderer):
+async def test_what_cannot_be_drawn_stays_as_it_is(owner, context, renderer):
     """And is no error of the publish; the next one is drawn."""
     good = renderer.answer
 
@@ -77,46 +77,46 @@ async def test_what_cannot_be_drawn_stays_as_it_is(owner, services, renderer):
         raise OutputInvalid("no attribute")
 
     renderer.answer = fail
-    assert types(await publish_with_source(owner, services, name="first")) == ["image/png"]
+    assert types(await publish_with_source(owner, context, name="first")) == ["image/png"]
     renderer.answer = good
-    assert len(types(await publish_with_source(owner, services, b"other", name="second"))) == 2
+    assert len(types(await publish_with_source(owner, context, b"other", name="second"))) == 2
 
 
-async def test_it_lets_all_others_go_first(owner, services, renderer):
+async def test_it_lets_all_others_go_first(owner, context, renderer):
     """While somebody waits for a render, the background waits behind."""
-    services.drawing.queue._turns.max_running = 1
+    context.rendering.queue._turns.max_running = 1
     renderer.gate.clear()
     figure = await owner.publish()
     asked = [asyncio.ensure_future(owner.post("/api/renders", {"code": "one"}))]
     await asyncio.wait_for(renderer.begun.wait(), 20)
     await owner.ask("PUT", f"/api/figures/{figure['id']}/versions/1/source", b"pickle", kind="figure")
     async with asyncio.timeout(20):
-        while services.drawing.queue.waiting < 1:
+        while context.rendering.queue.waiting < 1:
             await asyncio.sleep(0.01)
         asked += [asyncio.ensure_future(owner.post("/api/renders", {"code": code})) for code in ("two", "three")]
-        while services.drawing.queue.waiting < 3:
+        while context.rendering.queue.waiting < 3:
             await asyncio.sleep(0.01)
     renderer.gate.set()
     await asyncio.gather(*asked)
-    await services.preserving.settle()
+    await context.svg_archiver.settle()
     assert [job.kind for job in renderer.jobs] == ["code", "code", "code", "figure"]
 
 
-async def test_what_a_restart_left_is_found_again(owner, services, renderer):
+async def test_what_a_restart_left_is_found_again(owner, context, renderer):
     """With the first publish after it."""
-    services.preserving._is_on = False
-    left = await publish_with_source(owner, services, name="left")
+    context.svg_archiver._is_on = False
+    left = await publish_with_source(owner, context, name="left")
     assert types(left) == ["image/png"]
-    fresh = SvgArchiver(services.store, services.drawing, 0, is_on=True)
+    fresh = SvgArchiver(context.store, context.rendering, 0, is_on=True)
     fresh.note("unknown", 1)
     await fresh.settle()
     assert len(types((await owner.get(f"/api/figures/{left['id']}")).json())) == 2
 
 
-async def test_without_a_sandbox_nothing_is_tried(owner, services, renderer):
+async def test_without_a_sandbox_nothing_is_tried(owner, context, renderer):
     """Publishing goes on."""
     renderer.status = RendererStatus("none", ("no seccomp",))
-    assert types(await publish_with_source(owner, services)) == ["image/png"]
+    assert types(await publish_with_source(owner, context)) == ["image/png"]
     assert renderer.jobs == []
 
 
@@ -125,17 +125,17 @@ class TestBounds:
     def figserve_config(self) -> dict[str, object]:
         return {"preserve_bytes": 100}
 
-    async def test_huge_figures_are_left_alone(self, owner, services, renderer):
+    async def test_huge_figures_are_left_alone(self, owner, context, renderer):
         """By the source's bytes before, by the SVG's after."""
-        assert types(await publish_with_source(owner, services, b"p" * 101, "source")) == ["image/png"]
+        assert types(await publish_with_source(owner, context, b"p" * 101, "source")) == ["image/png"]
         assert renderer.jobs == []
-        small = await publish_with_source(owner, services, b"p", "small")
+        small = await publish_with_source(owner, context, b"p", "small")
         assert len(types(small)) == 2
         from jupyter_figserve.model.figures import EncodedImage
         from jupyter_figserve.sandbox.renderer import RenderResult
 
         renderer.answer = lambda job: RenderResult((EncodedImage("image/svg+xml", b"<svg>" + b" " * 100 + b"</svg>"),))
-        assert types(await publish_with_source(owner, services, b"q", "drawing")) == ["image/png"]
+        assert types(await publish_with_source(owner, context, b"q", "drawing")) == ["image/png"]
 
 
 class TestOff:
@@ -143,13 +143,13 @@ class TestOff:
     def figserve_config(self) -> dict[str, object]:
         return {"preserve_svg": False}
 
-    async def test_the_switch(self, owner, services, renderer):
+    async def test_the_switch(self, owner, context, renderer):
         """Nothing is drawn, and the sandbox is not started."""
-        assert types(await publish_with_source(owner, services)) == ["image/png"]
+        assert types(await publish_with_source(owner, context)) == ["image/png"]
         assert renderer.starts == 0
 
 
-async def test_drawing_waits_for_a_pause_of_publishing(owner, services, renderer, monkeypatch):
+async def test_drawing_waits_for_a_pause_of_publishing(owner, context, renderer, monkeypatch):
     """While publishes follow each other nothing is drawn beside them; afterwards all are."""
     monkeypatch.setattr("jupyter_figserve.server.services.figures.svg_archiver._PAUSE", 3_600)
     for grey in range(3):
@@ -158,16 +158,16 @@ async def test_drawing_waits_for_a_pause_of_publishing(owner, services, renderer
         answer = await owner.ask("PUT", path, b"pickle %d" % grey, kind="figure", matplotlib="3.11.2")
         assert answer.status == 204
     assert renderer.jobs == []
-    await services.preserving.settle()
+    await context.svg_archiver.settle()
     assert len(renderer.jobs) == 3
 
 
-async def test_a_pause_is_not_waited_for_without_end(owner, services, renderer, monkeypatch):
+async def test_a_pause_is_not_waited_for_without_end(owner, context, renderer, monkeypatch):
     """Somebody who never stops publishing gets SVGs too."""
     monkeypatch.setattr("jupyter_figserve.server.services.figures.svg_archiver._PAUSE", 3_600)
     monkeypatch.setattr("jupyter_figserve.server.services.figures.svg_archiver._MAX_PAUSE", 0)
     figure = await owner.publish()
     path = f"/api/figures/{figure['id']}/versions/1/source"
     assert (await owner.ask("PUT", path, b"pickle", kind="figure", matplotlib="3.11.2")).status == 204
-    await services.preserving._worker
+    await context.svg_archiver._worker
     assert len(renderer.jobs) == 1

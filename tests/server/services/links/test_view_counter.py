@@ -60,17 +60,17 @@ class TestCounting:
     """As the catalog has it after a flush."""
 
     @pytest.fixture
-    def seen(self, owner, services, clock):
+    def seen(self, owner, context, clock):
         """Makes a link, notes views of it (after how many seconds, by whom), and tells how many there were."""
 
         async def count(*noted) -> int:
             made = await owner.share(await owner.publish())
-            link = links.find(services.store.catalog.reader, made["id"])
+            link = links.find(context.store.catalog.reader, made["id"])
             for moment, who in noted:
                 clock.advance(moment)
-                services.views.note(link, who)
-            await services.views.flush()
-            return links.find(services.store.catalog.reader, made["id"]).seen
+                context.view_counter.count(link, who)
+            await context.view_counter.flush()
+            return links.find(context.store.catalog.reader, made["id"]).seen
 
         return count
 
@@ -93,25 +93,25 @@ class TestCounting:
         assert await seen((0, request("Googlebot"))) == 0
 
 
-async def test_views_are_written_by_themselves(owner, stranger, services, monkeypatch):
+async def test_views_are_written_by_themselves(owner, stranger, context, monkeypatch):
     """A moment after they happened, without anybody asking."""
     monkeypatch.setattr("jupyter_figserve.server.services.links.view_counter._FLUSH_SECONDS", 0.0)
     made = await owner.share(await owner.publish())
-    stamp = services.store.catalog.stamp()
+    stamp = context.store.catalog.stamp()
     await stranger.get(made["url"])
     async with asyncio.timeout(DEADLINE):
-        while services.store.catalog.stamp() == stamp:
+        while context.store.catalog.stamp() == stamp:
             await stranger.get("/api/status")
-    assert links.find(services.store.catalog.reader, made["id"]).seen == 1
+    assert links.find(context.store.catalog.reader, made["id"]).seen == 1
 
 
-async def test_nobody_can_be_looked_up(owner, stranger, services):
+async def test_nobody_can_be_looked_up(owner, stranger, context):
     """What the catalog keeps of a client is a hash that differs from link to link."""
     figure = await owner.publish()
     client = stranger.having(User_Agent="Unmistakable/1.0")
     for _ in range(2):
         assert (await client.get((await owner.share(figure, views=5))["url"])).status == 200
-    rows = services.store.catalog.reader.exec_driver_sql("select client from viewers").scalars().all()
+    rows = context.store.catalog.reader.exec_driver_sql("select client from viewers").scalars().all()
     assert len(set(rows)) == 2
-    for file in services.store.directory.rglob("*"):
+    for file in context.store.directory.rglob("*"):
         assert not file.is_file() or b"Unmistakable" not in file.read_bytes()

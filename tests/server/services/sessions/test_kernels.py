@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from jupyter_figserve.model.keys import split_key
-from jupyter_figserve.server.services.sessions.kernels import KERNEL_KEY_TTL
+from jupyter_figserve.server.services.sessions.kernel_environment import KERNEL_KEY_TTL
 from jupyter_figserve.store.catalog import keys, sessions
 
 from ....waiting import until
@@ -51,16 +51,16 @@ class TestEnvironment:
     """What a kernel gets, with a manager that starts none."""
 
     @pytest.fixture
-    def fake(self, jp_serverapp, services) -> FakeKernels:
+    def fake(self, jp_serverapp, context) -> FakeKernels:
         fake = FakeKernels(jp_serverapp)
-        services.kernels._start = fake.start_kernel
+        context.kernels._start = fake.start_kernel
         return fake
 
-    async def test_kernel_gets_address_and_key(self, jp_serverapp, services, fake, stranger):
+    async def test_kernel_gets_address_and_key(self, jp_serverapp, context, fake, stranger):
         """The address is the server's, the key opens what a kernel may do, and is bound to the kernel's id."""
         kernel = await jp_serverapp.kernel_manager.start_kernel()
         environment = fake.environments[kernel]
-        assert environment["KERNEL_FIGSERVE_URL"] == services.urls.for_kernels()
+        assert environment["KERNEL_FIGSERVE_URL"] == context.addresses.for_kernels()
         client = stranger.bearing(environment["KERNEL_FIGSERVE_KEY"])
         assert (await client.publish())["session"] == kernel
         assert (await client.get("/api/keys")).status == 403
@@ -81,76 +81,76 @@ class TestEnvironment:
         assert fake.environments[alone]["OF_THE_SERVER"] == "1"
         assert not [name for name in NAMES if name in os.environ]
 
-    async def test_kernel_that_does_not_start_leaves_no_key(self, jp_serverapp, services):
+    async def test_kernel_that_does_not_start_leaves_no_key(self, jp_serverapp, context):
         """The error is the manager's own."""
 
         async def fail(**_: Any) -> str:
             raise OSError("no such kernel")
 
-        services.kernels._start = fail
+        context.kernels._start = fail
         with pytest.raises(OSError, match="no such kernel"):
             await jp_serverapp.kernel_manager.start_kernel()
-        await asyncio.wrap_future(services.store.write(lambda connection: None))
-        assert services.store.catalog.reader.exec_driver_sql("select count(*) from keys").scalar() == 0
+        await asyncio.wrap_future(context.store.write(lambda connection: None))
+        assert context.store.catalog.reader.exec_driver_sql("select count(*) from keys").scalar() == 0
 
-    async def test_read_only_store_starts_kernels_all_the_same(self, jp_serverapp, services, fake):
+    async def test_read_only_store_starts_kernels_all_the_same(self, jp_serverapp, context, fake):
         """Without a key, since none could be kept."""
-        services.store.catalog.read_only_because = "broken"
+        context.store.catalog.read_only_because = "broken"
         kernel = await jp_serverapp.kernel_manager.start_kernel()
         assert not [name for name in NAMES if name in fake.environments[kernel]]
         assert "KERNEL_FIGSERVE_PLOTS" in fake.environments[kernel]
 
-    async def test_kernel_gets_a_directory_of_its_own(self, jp_serverapp, services, fake):
+    async def test_kernel_gets_a_directory_of_its_own(self, jp_serverapp, context, fake):
         """Private, another for each, and gone with the kernel."""
         kernels = [await jp_serverapp.kernel_manager.start_kernel() for _ in range(2)]
         found = [Path(fake.environments[kernel]["KERNEL_FIGSERVE_PLOTS"]) for kernel in kernels]
-        assert found == [services.directories.find(kernel) for kernel in kernels]
+        assert found == [context.directories.find(kernel) for kernel in kernels]
         assert {stat.S_IMODE(directory.stat().st_mode) for directory in found} == {0o700}
-        services.kernels._end(kernels[0])
+        context.kernels.on_kernel_ended(kernels[0])
         assert [directory.exists() for directory in found] == [False, True]
 
-    async def test_nothing_of_another_servers_kernel_is_passed_on(self, jp_serverapp, services, fake, monkeypatch):
+    async def test_nothing_of_another_servers_kernel_is_passed_on(self, jp_serverapp, context, fake, monkeypatch):
         """As when this server was started from a notebook, and has nothing of its own to give."""
         for name in (*NAMES, "KERNEL_FIGSERVE_PLOTS", "KERNEL_FIGSERVE_CA"):
             monkeypatch.setenv(name, "of another server")
-        services.store.catalog.read_only_because = "broken"
-        monkeypatch.setattr(services.directories, "make", lambda kind: None)
+        context.store.catalog.read_only_because = "broken"
+        monkeypatch.setattr(context.directories, "make", lambda kind: None)
         kernel = await jp_serverapp.kernel_manager.start_kernel()
         assert not [name for name in fake.environments[kernel] if name.startswith("KERNEL_FIGSERVE_")]
 
-    async def test_a_kernel_that_does_not_start_leaves_no_directory(self, jp_serverapp, services):
+    async def test_a_kernel_that_does_not_start_leaves_no_directory(self, jp_serverapp, context):
         """Nothing is left in the server's own one but its lock."""
 
         async def fail(**_: Any) -> str:
             raise OSError("no such kernel")
 
-        services.kernels._start = fail
+        context.kernels._start = fail
         with pytest.raises(OSError, match="no such kernel"):
             await jp_serverapp.kernel_manager.start_kernel()
-        await until(lambda: [path.name for path in services.directories._own.iterdir()] == ["lock"])
+        await until(lambda: [path.name for path in context.directories._own.iterdir()] == ["lock"])
 
-    async def test_behind_a_gateway_there_is_no_directory(self, jp_serverapp, services, fake, monkeypatch):
+    async def test_behind_a_gateway_there_is_no_directory(self, jp_serverapp, context, fake, monkeypatch):
         """It would be on another machine than the kernel; address and key are there."""
         monkeypatch.setattr(type(jp_serverapp.gateway_config), "gateway_enabled", True)
         kernel = await jp_serverapp.kernel_manager.start_kernel(env={})
         assert "KERNEL_FIGSERVE_PLOTS" not in fake.environments[kernel]
         assert set(NAMES) <= set(fake.environments[kernel])
 
-    async def test_a_session_is_noted_when_it_starts_and_ends(self, jp_serverapp, services, fake):
+    async def test_a_session_is_noted_when_it_starts_and_ends(self, jp_serverapp, context, fake):
         """Also without a notebook; who wants to know hears of both, once."""
         heard = []
-        services.kernels.on_start.append(lambda kernel, notebook: heard.append(("start", kernel, notebook)))
-        services.kernels.on_end.append(lambda kernel, notebook: heard.append(("end", kernel, notebook)))
+        context.kernels.on_start.append(lambda kernel, notebook: heard.append(("start", kernel, notebook)))
+        context.kernels.on_end.append(lambda kernel, notebook: heard.append(("end", kernel, notebook)))
         kernel = await jp_serverapp.kernel_manager.start_kernel()
         await until(lambda: heard)
-        reader = services.store.catalog.reader
+        reader = context.store.catalog.reader
         assert sessions.find(reader, kernel).ended is None
-        services.kernels._end(kernel)
-        await asyncio.wrap_future(services.store.write(lambda connection: None))
+        context.kernels.on_kernel_ended(kernel)
+        await asyncio.wrap_future(context.store.write(lambda connection: None))
         assert sessions.find(reader, kernel).ended is not None
         assert heard == [("start", kernel, ""), ("end", kernel, "")]
 
-    async def test_sweep_learns_the_notebook(self, jp_serverapp, services, fake, monkeypatch):
+    async def test_sweep_learns_the_notebook(self, jp_serverapp, context, fake, monkeypatch):
         """Front ends tell it late, and move it."""
         kernel = await jp_serverapp.kernel_manager.start_kernel()
         monkeypatch.setattr(jp_serverapp.kernel_manager, "list_kernel_ids", lambda: [kernel])
@@ -158,37 +158,37 @@ class TestEnvironment:
         async def find(_: str) -> str:
             return "late.ipynb"
 
-        monkeypatch.setattr(services.kernels, "_find_notebook", find)
-        await services.kernels.sweep()
-        assert sessions.find(services.store.catalog.reader, kernel).notebook == "late.ipynb"
+        monkeypatch.setattr(context.kernels, "_find_notebook", find)
+        await context.kernels.sweep()
+        assert sessions.find(context.store.catalog.reader, kernel).notebook == "late.ipynb"
 
-    async def test_silent_death_is_swept(self, jp_serverapp, services, fake, stranger, owner):
+    async def test_silent_death_is_swept(self, jp_serverapp, context, fake, stranger, owner):
         """A kernel that is no longer there loses its key with the next sweep, and its session has ended."""
         kernel = await jp_serverapp.kernel_manager.start_kernel()
         client = stranger.bearing(fake.environments[kernel]["KERNEL_FIGSERVE_KEY"])
         await client.publish()
-        await services.kernels.sweep()
-        await asyncio.wrap_future(services.store.write(lambda connection: None))
+        await context.kernels.sweep()
+        await asyncio.wrap_future(context.store.write(lambda connection: None))
         assert (await client.get("/api/figures")).status == 401
         assert len((await owner.get("/api/figures", session=kernel)).json()["figures"]) == 1
 
-    async def test_living_kernel_is_prolonged(self, jp_serverapp, services, fake, stranger, clock, monkeypatch):
+    async def test_living_kernel_is_prolonged(self, jp_serverapp, context, fake, stranger, clock, monkeypatch):
         """A key lives as long as its server says that the kernel does, and not for ever without a server."""
         kernel = await jp_serverapp.kernel_manager.start_kernel()
         monkeypatch.setattr(jp_serverapp.kernel_manager, "list_kernel_ids", lambda: [kernel])
         client = stranger.bearing(fake.environments[kernel]["KERNEL_FIGSERVE_KEY"])
         clock.advance(KERNEL_KEY_TTL - 1)
-        await services.kernels.sweep()
+        await context.kernels.sweep()
         clock.advance(KERNEL_KEY_TTL - 1)
         assert (await client.get("/api/figures")).status == 200
         clock.advance(1)
         assert (await client.get("/api/figures")).status == 401
 
-    async def test_close_restores_the_manager(self, jp_serverapp, services):
+    async def test_close_restores_the_manager(self, jp_serverapp, context):
         """Its own method is back, to the object."""
         manager = jp_serverapp.kernel_manager
         wrapped = manager.start_kernel
-        services.kernels.close()
+        context.kernels.close()
         assert manager.start_kernel is not wrapped
         assert manager.start_kernel == wrapped.__wrapped__
 
@@ -245,11 +245,12 @@ class TestRealKernel:
         model = {"path": path, "name": path, "type": "notebook", "kernel": {"name": "python3"}}
         return await api("POST", "sessions", model)
 
-    async def test_life_of_a_key(self, api, evaluate, services, stranger):
+    @pytest.mark.compat
+    async def test_life_of_a_key(self, api, evaluate, context, stranger):
         """Address and key are in the kernel's environment, the same after a restart, and end with its shutdown."""
         kernel = (await api("POST", "kernels", {"name": "python3"}))["id"]
         before = await self.environment(evaluate, kernel)
-        assert before["KERNEL_FIGSERVE_URL"] == services.urls.for_kernels()
+        assert before["KERNEL_FIGSERVE_URL"] == context.addresses.for_kernels()
         client = stranger.bearing(before["KERNEL_FIGSERVE_KEY"])
         assert (await client.publish())["session"] == kernel
         await api("POST", f"kernels/{kernel}/restart")
@@ -257,7 +258,7 @@ class TestRealKernel:
         assert (await client.publish(data=png(grey=1)))["version"] == 2
         await api("DELETE", f"kernels/{kernel}")
         key_id = split_key(before["KERNEL_FIGSERVE_KEY"])[0]
-        await until(lambda: keys.find(services.store.catalog.reader, key_id) is None)
+        await until(lambda: keys.find(context.store.catalog.reader, key_id) is None)
         assert (await client.get("/api/figures")).status == 401
 
     async def test_key_survives_a_crash_that_jupyter_mends(self, api, evaluate, stranger, jp_serverapp):
@@ -272,7 +273,7 @@ class TestRealKernel:
         assert (await stranger.bearing(before["KERNEL_FIGSERVE_KEY"]).get("/api/figures")).status == 200
 
     async def test_figures_follow_their_notebook(
-        self, api, evaluate, owner, stranger, services, jp_create_notebook, jp_root_dir
+        self, api, evaluate, owner, stranger, context, jp_create_notebook, jp_root_dir
     ):
         """A rename through the contents API, and one by a session's PATCH, take the figures and their links along."""
         jp_create_notebook("Untitled.ipynb")
@@ -284,7 +285,7 @@ class TestRealKernel:
         link = await client.share(first)
 
         await api("PATCH", "contents/Untitled.ipynb", {"path": "bears.ipynb"})
-        await until(lambda: services.store.get_figure(first["id"]).identity.notebook == "bears.ipynb")
+        await until(lambda: context.store.get_figure(first["id"]).identity.notebook == "bears.ipynb")
         await api("PATCH", f"sessions/{session['id']}", {"path": "bears.ipynb"})
         second = await client.publish(data=png(grey=1))
         assert (second["id"], second["notebook"], second["version"]) == (first["id"], "bears.ipynb", 2)
@@ -295,7 +296,7 @@ class TestRealKernel:
         assert (third["id"], third["notebook"], third["version"]) == (first["id"], "wolves.ipynb", 3)
         assert (await stranger.get(link["image_url"])).body == png(grey=2)
         assert [f["id"] for f in (await owner.get("/api/figures", session=kernel)).json()["figures"]] == [first["id"]]
-        assert sessions.find(services.store.catalog.reader, kernel).notebook == "wolves.ipynb"
+        assert sessions.find(context.store.catalog.reader, kernel).notebook == "wolves.ipynb"
 
     async def test_copied_notebook_has_figures_of_its_own(self, api, evaluate, stranger, jp_create_notebook):
         """A session that moves to another notebook while the old one stays takes nothing from it."""

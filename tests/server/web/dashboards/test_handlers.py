@@ -21,11 +21,11 @@ ANIMAL = Parameters(
 )
 
 
-async def offer(services, parameters: Parameters = ANIMAL, name: str = "animal", owner: str | None = None) -> str:
+async def offer(context, parameters: Parameters = ANIMAL, name: str = "animal", owner: str | None = None) -> str:
     """The id of a live figure that a kernel offered which is gone."""
-    identity = Identity(owner or services.settings.owner, "", "", "k1", name)
-    declaration, now = LiveDeclaration(name, parameters), services.store.clock()
-    offering = services.store.write(lambda c: live_figures.offer(c, identity, "k1", declaration, now))
+    identity = Identity(owner or context.config.owner, "", "", "k1", name)
+    declaration, now = LiveDeclaration(name, parameters), context.store.clock()
+    offering = context.store.write(lambda c: live_figures.offer(c, identity, "k1", declaration, now))
     return (await asyncio.wrap_future(offering)).id
 
 
@@ -48,9 +48,9 @@ TEXT = {"kind": "text", "markdown": "## Notes\n<b>x</b>"}
 
 
 class TestPublish:
-    async def test_record_tells_what_its_panels_show(self, owner, services):
+    async def test_record_tells_what_its_panels_show(self, owner, context):
         """Figures with picture and size, live figures with their fixed values, text as HTML without raw HTML."""
-        figure, animal = await owner.publish(alt="Bears in July"), await offer(services)
+        figure, animal = await owner.publish(alt="Bears in July"), await offer(context)
         answer = await owner.post(
             "/api/dashboards",
             layout(
@@ -68,9 +68,9 @@ class TestPublish:
         assert moving["image_url"].endswith(f"/live/f/{animal}.png?type=Wolf")
         assert (await owner.get(f"/api/dashboards/{record['id']}")).json() == record
 
-    async def test_alternative_text_of_a_panel_takes_the_place_of_its_figures(self, owner, stranger, services):
+    async def test_alternative_text_of_a_panel_takes_the_place_of_its_figures(self, owner, stranger, context):
         """In the record, on the owner's page and on the shared one; the figure keeps its own."""
-        figure, animal = await owner.publish(alt="Bears in July"), await offer(services)
+        figure, animal = await owner.publish(alt="Bears in July"), await offer(context)
         live_panel = {"kind": "live", "live": animal, "alt": 'Wolves "here"'}
         board = await publish(owner, [figure_panel(figure, alt="Bears <here>"), figure_panel(figure), live_panel])
         assert [panel["alt"] for panel in board["rows"][0]] == ["Bears <here>", "Bears in July", 'Wolves "here"']
@@ -116,9 +116,9 @@ class TestPublish:
         assert answer.status == 400
         assert "with a version 7" in answer.json()["error"]
 
-    async def test_values_and_controls_must_fit(self, owner, services):
+    async def test_values_and_controls_must_fit(self, owner, context):
         """Of the live figure's parameters as they are."""
-        animal = await offer(services)
+        animal = await offer(context)
         wrong = await owner.post(
             "/api/dashboards", layout([{"kind": "live", "live": animal, "values": {"type": "Cat"}}])
         )
@@ -126,11 +126,11 @@ class TestPublish:
         unknown = await owner.post("/api/dashboards", layout([{"kind": "live", "live": animal}], controls=["month"]))
         assert (unknown.status, "month" in unknown.json()["error"]) == (400, True)
 
-    async def test_anothers_things_are_unknown(self, owner, stranger, services, make_key):
+    async def test_anothers_things_are_unknown(self, owner, stranger, context, make_key):
         """Not even an admin's key puts them on a page of its own."""
         key = await make_key("read", "publish", "admin", owner="other")
         other = stranger.bearing(key)
-        figure, animal = await owner.publish(), await offer(services)
+        figure, animal = await owner.publish(), await offer(context)
         for panel in (figure_panel(figure), {"kind": "live", "live": animal}):
             assert (await other.post("/api/dashboards", layout([panel]))).status == 400
 
@@ -211,9 +211,9 @@ class TestKept:
 
 
 class TestLinks:
-    async def test_default_allows_nothing(self, owner, services):
+    async def test_default_allows_nothing(self, owner, context):
         """What is allowed and locked is what was said; it can be paused and revoked as any link."""
-        board = await publish(owner, [{"kind": "live", "live": await offer(services)}])
+        board = await publish(owner, [{"kind": "live", "live": await offer(context)}])
         made = (await owner.post(f"/api/dashboards/{board['id']}/links", {"label": "x"})).json()
         assert (made["allow"], made["lock"], made["dashboard"]) == ([], {}, board["id"])
         assert made["image_url"] == f"{made['url']}.png"
@@ -231,24 +231,24 @@ class TestLinks:
             ({"lock": 1}, "lock is an object"),
         ],
     )
-    async def test_wishes_that_do_not_fit_are_refused(self, owner, services, wish, word):
+    async def test_wishes_that_do_not_fit_are_refused(self, owner, context, wish, word):
         """400, in words."""
-        board = await publish(owner, [{"kind": "live", "live": await offer(services)}])
+        board = await publish(owner, [{"kind": "live", "live": await offer(context)}])
         answer = await owner.post(f"/api/dashboards/{board['id']}/links", wish)
         assert (answer.status, word in answer.json()["error"]) == (400, True)
 
-    async def test_a_parameter_without_default_must_be_said(self, owner, services):
+    async def test_a_parameter_without_default_must_be_said(self, owner, context):
         """Else the link could show nothing."""
-        animal = await offer(services, Parameters((Parameter("year", "int", is_required=True),)))
+        animal = await offer(context, Parameters((Parameter("year", "int", is_required=True),)))
         board = await publish(owner, [{"kind": "live", "live": animal}])
         path = f"/api/dashboards/{board['id']}/links"
         assert (await owner.post(path)).status == 400
         assert (await owner.post(path, {"lock": {"year": 2012}})).status == 201
 
     @pytest.mark.parametrize("figserve_config", [{"allow_public_live": False}])
-    async def test_switch_of_live_links_holds(self, owner, services):
+    async def test_switch_of_live_links_holds(self, owner, context):
         """A dashboard with a live panel is refused, one without is not."""
-        board = await publish(owner, [{"kind": "live", "live": await offer(services)}])
+        board = await publish(owner, [{"kind": "live", "live": await offer(context)}])
         answer = await owner.post(f"/api/dashboards/{board['id']}/links")
         assert (answer.status, answer.code) == (403, "public_live_off")
         plain = await publish(owner, [TEXT], name="plain")

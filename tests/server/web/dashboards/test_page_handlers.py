@@ -33,13 +33,11 @@ async def share(owner, board, **wishes) -> dict:
     return answer.json()
 
 
-def keep(services, animal: str, data: bytes | None = None, **values) -> bytes:
+def keep(context, animal: str, data: bytes | None = None, **values) -> bytes:
     """A last good picture of the live figure, so that no kernel is needed."""
     data = data or png(3, 3)
-    key = LiveRequest(DEER | values, "png").key
-    services.live.pictures.keep(
-        CachedImage(animal, key, EncodedImage("image/png", data, 30, 20), services.store.clock())
-    )
+    image = CachedImage(EncodedImage("image/png", data, 30, 20))
+    context.live.images.put(animal, LiveRequest(DEER | values), image)
     return data
 
 
@@ -48,10 +46,10 @@ def images(text: str) -> list[str]:
 
 
 class TestPage:
-    async def test_owner_sees_each_panel(self, owner, services):
+    async def test_owner_sees_each_panel(self, owner, context):
         """Pictures with their size and words, a live one with what is fixed, text rendered; the first row eager."""
-        figure, animal = await owner.publish(alt="Bears"), await offer(services)
-        keep(services, animal, type="Wolf")
+        figure, animal = await owner.publish(alt="Bears"), await offer(context)
+        keep(context, animal, type="Wolf")
         moving = {"kind": "live", "live": animal, "values": {"type": "Wolf"}}
         board = await publish(owner, [figure_panel(figure, caption="Sales"), TEXT], [moving])
         answer = await owner.get(f"/dashboards/{board['id']}", PAGE)
@@ -66,9 +64,9 @@ class TestPage:
         assert "2-1.since" in names
         assert "2-1.type" not in names
 
-    async def test_shared_control_drives_all_panels(self, owner, services):
+    async def test_shared_control_drives_all_panels(self, owner, context):
         """One control on top, by its name alone in the address; another of a panel by its place."""
-        first, second = await offer(services), await offer(services, name="second")
+        first, second = await offer(context), await offer(context, name="second")
         board = await publish(owner, [{"kind": "live", "live": one} for one in (first, second)], controls=["since"])
         answer = await owner.get(f"/dashboards/{board['id']}?since=2015&1-2.type=Wolf", PAGE)
         one, two = images(answer.text)
@@ -76,9 +74,9 @@ class TestPage:
         assert two.endswith(f"{second}.png?type=Wolf&amp;since=2015")
         assert len(re.findall(r'name="since"', answer.text)) == 1
 
-    async def test_wrong_value_is_said_and_the_rest_stands(self, owner, services):
+    async def test_wrong_value_is_said_and_the_rest_stands(self, owner, context):
         """In the panel that it is for."""
-        board = await publish(owner, [{"kind": "live", "live": await offer(services)}, TEXT])
+        board = await publish(owner, [{"kind": "live", "live": await offer(context)}, TEXT])
         answer = await owner.get(f"/dashboards/{board['id']}?1-1.since=1066", PAGE)
         assert "since=&#39;1066&#39; is not allowed" in answer.text
         assert "<h2>Notes</h2>" in answer.text
@@ -114,10 +112,10 @@ class TestPage:
 
 
 class TestShared:
-    async def test_stranger_sees_page_panels_and_record(self, owner, stranger, services):
+    async def test_stranger_sees_page_panels_and_record(self, owner, stranger, context):
         """Without login, ids or names of the owner's; pictures below the link."""
-        figure, animal = await owner.publish(), await offer(services)
-        picture = keep(services, animal)
+        figure, animal = await owner.publish(), await offer(context)
+        picture = keep(context, animal)
         board = await publish(owner, [figure_panel(figure), TEXT, {"kind": "live", "live": animal}])
         url = (await share(owner, board))["url"]
         page = await stranger.get(url, PAGE)
@@ -147,12 +145,12 @@ class TestShared:
         for path in ("1-1.png", "events"):
             assert (await stranger.get(f"{url}/{path}")).status == 404
 
-    async def test_only_what_is_allowed_moves(self, owner, stranger, services):
+    async def test_only_what_is_allowed_moves(self, owner, stranger, context):
         """Within bounds; what is locked or fixed in its panel is what it is."""
-        animal = await offer(services)
+        animal = await offer(context)
         bear, wolf = png(4, 4), png(5, 5)
-        keep(services, animal, bear, type="Bear", since=2015)
-        keep(services, animal, wolf, type="Wolf", since=2015)
+        keep(context, animal, bear, type="Bear", since=2015)
+        keep(context, animal, wolf, type="Wolf", since=2015)
         rows = [{"kind": "live", "live": animal}, {"kind": "live", "live": animal, "values": {"type": "Wolf"}}]
         board = await publish(owner, rows)
         url = (await share(owner, board, lock={"type": "Bear"}, allow=["since"]))["url"]
@@ -180,11 +178,11 @@ class TestShared:
         assert len(answers) == 1
         assert {status for status, _ in answers} == {404}
 
-    async def test_switch_of_live_links_closes_it(self, owner, stranger, services, figserve):
+    async def test_switch_of_live_links_closes_it(self, owner, stranger, context, figserve):
         """A link that was made before is as any that is gone."""
-        board = await publish(owner, [{"kind": "live", "live": await offer(services)}])
+        board = await publish(owner, [{"kind": "live", "live": await offer(context)}])
         url = (await share(owner, board))["url"]
-        object.__setattr__(services.settings, "allow_public_live", False)
+        object.__setattr__(context.config, "allow_public_live", False)
         for path in ("", "/1-1.png", "/events", ".png"):
             assert (await stranger.get(url + path)).status == 404
 
@@ -222,16 +220,16 @@ class TestWhole:
             )
             assert answer.status == 403
 
-    async def test_page_that_another_site_leads_to_runs_nothing(self, owner, browser, services):
+    async def test_page_that_another_site_leads_to_runs_nothing(self, owner, browser, context):
         """Until the person there says so: no live panel asks for a picture, and what is stored is shown."""
-        live_id = await offer(services)
+        live_id = await offer(context)
         figure = await owner.publish("picture", png())
         board = await publish(owner, [figure_panel(figure), {"kind": "live", "live": live_id}])
         for site, asks in (("cross-site", 0), ("same-site", 0), ("none", 1), ("same-origin", 1)):
             led = browser.having(Sec_Fetch_Site=site, Sec_Fetch_Mode="navigate", Sec_Fetch_Dest="document")
             page = (await led.get(f"/dashboards/{board['id']}", PAGE)).text
             assert len(re.findall(rf'(?:src|srcset)="[^"]*/live/f/{live_id}\.', page)) == asks, site
-            assert ("Another site led here." in page) == (not asks)
+            assert ("You followed a link from another site." in page) == (not asks)
             assert f"/figures/{figure['id']}.png" in page
 
 
@@ -322,14 +320,14 @@ class TestStream:
             assert await stream.next() == ("gone", {})
             assert await stream.next() is None
 
-    async def test_who_leaves_is_forgotten(self, owner, stranger, services):
+    async def test_who_leaves_is_forgotten(self, owner, stranger, context):
         """And with the last one all that is held for a dashboard."""
         board = await publish(owner, [TEXT])
         url = (await share(owner, board))["url"]
         async with listen(stranger, f"{url}/events"):
-            await until(lambda: services.boards._viewers)
-        await until(lambda: not services.boards._viewers)
-        assert services.boards._boards == {}
+            await until(lambda: context.dashboards._watchers)
+        await until(lambda: not context.dashboards._watchers)
+        assert context.dashboards._dashboards == {}
 
 
 class TestEmbedding:
@@ -350,19 +348,19 @@ class TestEmbedding:
         assert "frame-ancestors https://wiki.example" in framed.headers["Content-Security-Policy"]
         assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
 
-    async def test_head_of_a_stream_ends(self, owner, stranger, services):
+    async def test_head_of_a_stream_ends(self, owner, stranger, context):
         """And leaves no viewer behind."""
         url = (await share(owner, await publish(owner, [TEXT])))["url"]
         assert (await stranger.head(f"{url}/events")).status == 200
-        assert services.boards._viewers == {}
+        assert context.dashboards._watchers == {}
 
 
 class TestDense:
-    async def test_dense_screens_get_twice_the_pixels(self, owner, stranger, services):
+    async def test_dense_screens_get_twice_the_pixels(self, owner, stranger, context):
         """Drawn again from its source, in a size that the page has signed; no other is granted."""
-        identity = Identity(services.settings.owner, "", "", "login", "dense")
+        identity = Identity(context.config.owner, "", "", "login", "dense")
         drawn = (EncodedImage("image/png", png(), 8, 6, 100.0),)
-        publishing = services.store.publish(NewVersion(identity, drawn, source=("figure", b"pickle", {})))
+        publishing = context.store.publish(NewVersion(identity, drawn, source=("figure", b"pickle", {})))
         figure = await asyncio.wrap_future(publishing)
         board = await publish(owner, [{"kind": "figure", "figure": figure.id}])
         url = (await share(owner, board))["url"]

@@ -77,7 +77,7 @@ async def test_only_ones_own(owner, stranger, make_key):
     assert (await stranger.get("/export.zip")).status == 401
 
 
-async def test_a_receiver_that_hangs_up_harms_nobody(owner, services):
+async def test_a_receiver_that_hangs_up_harms_nobody(owner, context):
     """In the middle of the zip; the next one is whole."""
     for index in range(30):
         await owner.publish(f"f{index}", b"<svg>" + b" " * 400_000 + b"</svg>", "image/svg+xml", title=str(index))
@@ -102,13 +102,13 @@ async def test_others_are_served_meanwhile(owner, stranger):
     assert [len(names(answer)) for answer in exports] == [21] * 3
 
 
-async def test_many_are_measured_in_steps(owner, services, monkeypatch):
+async def test_many_are_measured_in_steps(owner, context, monkeypatch):
     """All of an owner's, whatever the step; each is counted once."""
     from jupyter_figserve.store.catalog import figures
 
     for index in range(7):
         await owner.publish(f"f{index}", png(grey=index), title=str(index))
-    whole = figures.measure(services.store.catalog.reader, figures.FigureQuery("local"))[0]
+    whole = figures.measure(context.store.catalog.reader, figures.FigureQuery("local"))[0]
     assert whole.figures == 7
     for limit in (1, 3, 7, 8):
         monkeypatch.setattr(figures.measure, "__defaults__", (None, limit))

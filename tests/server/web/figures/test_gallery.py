@@ -30,27 +30,27 @@ def payload(data: bytes, width: int = 4, height: int = 3) -> EncodedImage:
 class Shop:
     """Puts figures of notebooks straight into the store, as kernels would."""
 
-    services: object
+    context: object
 
     async def publish(self, name: str, notebook: str = "a.ipynb", *, scope: str | None = None, session=None, **words):
-        services = self.services
-        scope = services.settings.scope if scope is None else scope
+        context = self.context
+        scope = context.config.scope if scope is None else scope
         identity = Identity("local", scope, notebook, "", name)
         draft = NewVersion(identity, (payload(png(grey=len(name))),), session=session, **words)
-        return await asyncio.wrap_future(services.store.publish(draft))
+        return await asyncio.wrap_future(context.store.publish(draft))
 
     async def session(
         self, session_id: str, notebook: str, *, ended: float | None = None, started: float | None = None
     ):
-        services = self.services
-        now = services.store.clock()
-        one = Session(session_id, "local", services.settings.scope, notebook, started or now, now, ended)
-        await asyncio.wrap_future(services.store.write(lambda connection: sessions.note(connection, one)))
+        context = self.context
+        now = context.store.clock()
+        one = Session(session_id, "local", context.config.scope, notebook, started or now, now, ended)
+        await asyncio.wrap_future(context.store.write(lambda connection: sessions.note(connection, one)))
 
 
 @pytest.fixture
-def shop(services) -> Shop:
-    return Shop(services)
+def shop(context) -> Shop:
+    return Shop(context)
 
 
 def names(text: str) -> list[str]:
@@ -119,12 +119,12 @@ class TestPage:
         for address in set(wanted):
             assert (await owner.get(urljoin(f"{owner.prefix}/", address))).status == 200, address
 
-    async def test_pictures_are_small_lazy_and_keep_their_place(self, owner, services):
+    async def test_pictures_are_small_lazy_and_keep_their_place(self, owner, context):
         """The thumbnail where there is one, pinned to its version, with its size."""
         draft = NewVersion(
             Identity("local", "", "", "x", "f"), (payload(png(8, 6), 8, 6),), thumbnail=payload(png(4, 3))
         )
-        await asyncio.wrap_future(services.store.publish(draft))
+        await asyncio.wrap_future(context.store.publish(draft))
         (image,) = [tag for tag in Page((await owner.get("/")).text)["img"] if "loading" in tag]
         assert (image["loading"], image["width"], image["height"]) == ("lazy", "4", "3")
         answer = await owner.get(urljoin(f"{owner.prefix}/", image["src"]))
@@ -181,7 +181,7 @@ class TestFilters:
         """The page says so, and how to come back."""
         await shop.publish("one")
         text = (await owner.get("/", q="zebra")).text
-        assert "Nothing matches" in text
+        assert "No matches" in text
         assert "show all 1 figure" in text
 
     async def test_shared_only(self, owner, clock):
@@ -249,11 +249,11 @@ class TestPaging:
         assert seen == [f"f{number:03}" for number in reversed(range(2 * PAGE + 5))]
         assert "Newest figures" in page
 
-    async def test_page_costs_the_same_number_of_statements(self, owner, shop, services):
+    async def test_page_costs_the_same_number_of_statements(self, owner, shop, context):
         """However many figures it shows: none is asked about by itself."""
         await shop.session("k1", "a.ipynb")
         statements: list[str] = []
-        sa.event.listen(services.store.catalog.reader, "before_cursor_execute", lambda *a: statements.append(a[2]))
+        sa.event.listen(context.store.catalog.reader, "before_cursor_execute", lambda *a: statements.append(a[2]))
         counts = []
         for round in range(2):
             for number in range(20):

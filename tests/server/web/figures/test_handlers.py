@@ -287,32 +287,32 @@ class TestBytes:
 
 
 class TestSource:
-    async def test_source_makes_a_version_redrawable(self, owner, services):
+    async def test_source_makes_a_version_redrawable(self, owner, context):
         """It is kept with the versions of the libraries that made it, and nothing else of the query."""
         figure = await owner.publish()
         path = f"/api/figures/{figure['id']}/versions/1/source"
         query = {"kind": "figure", "python": "3.11", "matplotlib": "3.11.2", "_xsrf": "secret"}
         assert (await owner.ask("PUT", path, b"pickle", **query)).status == 204
         assert (await owner.get(f"/api/figures/{figure['id']}")).json()["redrawable"] is True
-        source = services.store.get_figure(figure["id"]).version.source
+        source = context.store.get_figure(figure["id"]).version.source
         assert source.libraries == {"python": "3.11", "matplotlib": "3.11.2"}
-        assert services.store.blobs.find(source.digest) == b"pickle"
+        assert context.store.blobs.find(source.digest) == b"pickle"
 
-    async def test_second_source_is_not_kept(self, owner, services):
+    async def test_second_source_is_not_kept(self, owner, context):
         """The first stays."""
         figure = await owner.publish()
         path = f"/api/figures/{figure['id']}/versions/1/source"
         for data in (b"one", b"two"):
             assert (await owner.ask("PUT", path, data, kind="figure")).status == 204
-        assert services.store.get_figure(figure["id"]).version.source.digest == hashlib.sha256(b"one").hexdigest()
+        assert context.store.get_figure(figure["id"]).version.source.digest == hashlib.sha256(b"one").hexdigest()
 
-    async def test_token_in_the_query_is_not_kept(self, owner, stranger, services):
+    async def test_token_in_the_query_is_not_kept(self, owner, stranger, context):
         """Jupyter takes its token from a query; the catalog must not."""
         figure = await owner.publish()
         token = owner.headers["Authorization"].removeprefix("token ")
         path = f"/api/figures/{figure['id']}/versions/1/source"
         assert (await stranger.ask("PUT", path, b"pickle", kind="figure", token=token)).status == 204
-        assert services.store.get_figure(figure["id"]).version.source.libraries == {}
+        assert context.store.get_figure(figure["id"]).version.source.libraries == {}
 
     @pytest.mark.parametrize(
         ("number", "body", "query", "status"),
@@ -385,9 +385,9 @@ class TestWithoutUndoing:
     def figserve_config(self):
         return {"keep_deleted": ""}
 
-    async def test_deletion_is_final(self, owner, services):
+    async def test_deletion_is_final(self, owner, context):
         """``keep_deleted`` is empty: nothing is kept beside the catalog."""
         figure = await owner.publish()
         await owner.delete(f"/api/figures/{figure['id']}")
         assert (await owner.post(f"/api/figures/{figure['id']}/restore")).status == 404
-        assert list(services.store.trash.list()) == []
+        assert list(context.store.trash.list()) == []

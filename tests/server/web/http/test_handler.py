@@ -191,13 +191,13 @@ def test_methods_are_decorated_on_the_class_that_has_them():
             assert not inherited or method.__qualname__.startswith("RequestHandler."), f"{handler} {name}"
 
 
-async def test_get_changes_nothing(owner, stranger, services):
+async def test_get_changes_nothing(owner, stranger, context):
     """Asking every address with every query that might act leaves the catalog as it is."""
     figure = await owner.publish()
     link = await owner.share(figure, views=3)
-    stamp = services.store.catalog.stamp()
+    stamp = context.store.catalog.stamp()
     queries = {"delete": 1, "_method": "DELETE", "paused": 1, "revoke": 1, "title": "x", "name": "x"}
     for path in ("/api/figures", "/api/links", "/api/keys", f"/api/figures/{figure['id']}", f"/figures/{figure['id']}"):
         assert (await owner.get(path, **queries)).status == 200
     assert (await owner.get(f"/api/links/{link['id']}", **queries)).json()["seen"] == 0
-    assert services.store.catalog.stamp() == stamp
+    assert context.store.catalog.stamp() == stamp

@@ -130,7 +130,7 @@ async def test_length_that_lies_downward_publishes_nothing(owner):
     assert (await owner.get("/api/figures")).json()["figures"] == []
 
 
-async def test_sender_that_hangs_up_publishes_nothing(owner, services):
+async def test_sender_that_hangs_up_publishes_nothing(owner, context):
     """Half a picture leaves no figure behind."""
     async with connect(owner.prefix) as connection:
         headers = {**owner.headers, "Content-Type": "image/png", "Content-Length": str(len(png()))}

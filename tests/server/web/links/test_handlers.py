@@ -12,7 +12,7 @@ DAY = 86_400
 
 
 class TestMake:
-    async def test_link_shows_its_url_once(self, owner, services):
+    async def test_link_shows_its_url_once(self, owner, context):
         """Its making is the only answer with the token; the store has a hash of it."""
         figure = await owner.publish()
         link = await owner.share(figure, label="for Ann")
@@ -21,9 +21,9 @@ class TestMake:
         assert link["image_url"] == link["url"] + ".png"
         for path in ("/api/links", f"/api/links/{link['id']}", f"/api/figures/{figure['id']}/links"):
             assert token not in (await owner.get(path)).text
-        for file in services.store.directory.rglob("*"):
+        for file in context.store.directory.rglob("*"):
             assert not file.is_file() or token.encode() not in file.read_bytes()
-        assert links.find_by_token(services.store.catalog.reader, token).token_hash == hash_secret(token)
+        assert links.find_by_token(context.store.catalog.reader, token).token_hash == hash_secret(token)
 
     async def test_link_lives_thirty_days_by_default(self, owner, clock):
         """Also where expires is null; "never" must be said."""

@@ -234,11 +234,11 @@ class TestGone:
         await owner.delete(f"/api/links/{link['id']}")
         await self.check_gone(stranger, token_of(link))
 
-    async def test_link_revoked_elsewhere_is_gone(self, stranger, services, publish_and_share):
+    async def test_link_revoked_elsewhere_is_gone(self, stranger, context, publish_and_share):
         """Another process on the same data directory revokes it, and the very next request here knows."""
         link = await publish_and_share()
         assert (await stranger.get(link["image_url"])).status == 200
-        other = open_store(services.store.directory)
+        other = open_store(context.store.directory)
         try:
             found = links.find(other.catalog.reader, link["id"])
             assert found is not None
@@ -415,7 +415,7 @@ class TestPage:
         token = "y" * 32
         page, json = await stranger.get(f"/f/{token}", BROWSER), await stranger.get(f"/f/{token}")
         assert (page.mimetype, json.mimetype) == ("text/html", "application/json")
-        assert "Nothing here" in page.text
+        assert "Not found" in page.text
         assert token not in page.text + json.text
         assert Page(page.text)["script"] == []
 

@@ -350,7 +350,7 @@ class TestSame:
             await owner.post("/api/renders", {"code": CODE})
         assert len(renderer.jobs) == 2
 
-    async def test_the_same_at_once_is_one_job(self, owner, renderer, services):
+    async def test_the_same_at_once_is_one_job(self, owner, renderer, context):
         """All get the picture; also those who stay when the first goes away."""
         renderer.gate.clear()
         body = json.dumps({"code": CODE, "seed": 1}).encode()
@@ -360,7 +360,7 @@ class TestSame:
             await asyncio.wait_for(renderer.begun.wait(), 20)
             others = [asyncio.ensure_future(owner.ask("POST", "/api/renders", body)) for _ in range(3)]
             async with asyncio.timeout(20):
-                while services.drawing.waiters < 4:
+                while context.rendering.waiters < 4:
                     await asyncio.sleep(0.01)
         renderer.gate.set()
         answers = await asyncio.gather(*others)
@@ -379,7 +379,7 @@ class TestSame:
         assert len(renderer.jobs) == 2
 
 
-async def test_r32_a_client_that_goes_away_frees_its_slot(owner, renderer, services):
+async def test_r32_a_client_that_goes_away_frees_its_slot(owner, renderer, context):
     """Its job is cancelled, and nothing is left running or waiting."""
     renderer.gate.clear()
     body = json.dumps({"code": "while True: pass"}).encode()
@@ -387,15 +387,15 @@ async def test_r32_a_client_that_goes_away_frees_its_slot(owner, renderer, servi
         await connection.send_head("POST", "/api/renders", {**owner.headers, "Content-Length": str(len(body))})
         await connection.send(body)
         await asyncio.wait_for(renderer.begun.wait(), 20)
-        assert services.drawing.queue.running == 1
+        assert context.rendering.queue.running == 1
     async with asyncio.timeout(20):
         while not renderer.cancelled:
             await asyncio.sleep(0.01)
-    assert services.drawing.queue.running == 0
+    assert context.rendering.queue.running == 0
 
 
 class TestKeep:
-    async def test_the_picture_becomes_a_figure(self, owner, services, renderer):
+    async def test_the_picture_becomes_a_figure(self, owner, context, renderer):
         """201 with its record; code is its source, and links show it."""
         answer = await owner.post("/api/renders", {"code": CODE, "keep": True, "name": "sales", "seed": 3})
         assert answer.status == 201
@@ -403,8 +403,8 @@ class TestKeep:
         assert (record["name"], record["title"], record["alt"]) == ("sales", "A drawing", "A line.")
         assert (record["origin"], record["redrawable"]) == ("render", True)
         assert answer.headers["Location"] == record["url"]
-        source = services.store.get_figure(record["id"]).version.source
-        assert (source.kind, services.store.blobs.find(source.digest)) == ("code", CODE.encode())
+        source = context.store.get_figure(record["id"]).version.source
+        assert (source.kind, context.store.blobs.find(source.digest)) == ("code", CODE.encode())
         link = await owner.share(record)
         assert png_size((await owner.get(link["image_url"])).body) == (640, 480)
         assert record["thumbnail"] is not None
@@ -432,13 +432,13 @@ class TestKeep:
         assert (job.kind, job.source, job.seed, job.figure) == ("code", CODE.encode(), 3, 2)
         assert job.options.style == "ggplot"
 
-    async def test_other_sizes_show_the_same_without_a_seed_too(self, owner, renderer, services):
+    async def test_other_sizes_show_the_same_without_a_seed_too(self, owner, renderer, context):
         """A fresh one is chosen, and kept: the SVG and every size are drawn with it."""
         for _ in range(2):
             await owner.post("/api/renders", {"code": CODE, "keep": True})
         record = (await owner.get("/api/figures")).json()["figures"][0]
         await owner.get(f"/figures/{record['id']}.png", width=77)
-        await services.preserving.settle()
+        await context.svg_archiver.settle()
         first, second = (job.seed for job in renderer.jobs if job.with_thumbnail)
         assert first is not None
         assert first != second
@@ -550,7 +550,7 @@ class TestR33:
     def figserve_config(self) -> dict[str, object]:
         return {"render_jobs": 2, "render_queue": 3, "rate_limit": ""}
 
-    async def test_past_the_queue_is_503_and_links_are_served_meanwhile(self, owner, stranger, renderer, services):
+    async def test_past_the_queue_is_503_and_links_are_served_meanwhile(self, owner, stranger, renderer, context):
         """Two run, three wait, 45 are told when to come back; a link's picture needs no turn."""
         link = await owner.share(await owner.publish())
         renderer.gate.clear()
@@ -564,8 +564,8 @@ class TestR33:
             if count == 45:
                 break
         assert (await stranger.get(link["image_url"])).status == 200
-        assert (services.drawing.queue.running, services.drawing.queue.waiting) == (2, 3)
+        assert (context.rendering.queue.running, context.rendering.queue.waiting) == (2, 3)
         renderer.gate.set()
         answers = await asyncio.gather(*loops)
         assert sorted(answer.status for answer in answers) == [200] * 5 + [503] * 45
-        assert (services.drawing.queue.running, services.drawing.queue.waiting) == (0, 0)
+        assert (context.rendering.queue.running, context.rendering.queue.waiting) == (0, 0)

@@ -15,8 +15,8 @@ from ...pictures import SVG, png
 
 
 @pytest.fixture
-def session(services, jp_asyncio_loop) -> MadeSession:
-    return jp_asyncio_loop.run_until_complete(make_session(services, notebook="a.ipynb"))
+def session(context, jp_asyncio_loop) -> MadeSession:
+    return jp_asyncio_loop.run_until_complete(make_session(context, notebook="a.ipynb"))
 
 
 @pytest.fixture
@@ -25,11 +25,11 @@ def kernel(stranger, make_key, session, jp_asyncio_loop):
 
 
 class TestList:
-    async def test_newest_first_with_their_counts(self, owner, services, clock, stranger, make_key):
+    async def test_newest_first_with_their_counts(self, owner, context, clock, stranger, make_key):
         """Of figures and of captured plots; the address is that of the plots."""
         for number in range(3):
             clock.advance(1)
-            made = await make_session(services, f"session-{number}", notebook=f"{number}.ipynb" if number else "")
+            made = await make_session(context, f"session-{number}", notebook=f"{number}.ipynb" if number else "")
             for cell in range(number):
                 made.show(png(), cell + 1)
         await stranger.bearing(await make_key("publish", kernel="session-1")).publish()
@@ -43,11 +43,11 @@ class TestList:
         assert {s["kernel"] == s["id"] and s["ended"] is None for s in found["sessions"]} == {True}
         assert (await owner.get(found["sessions"][0]["url"])).json()["session"] == "session-2"
 
-    async def test_pages(self, owner, services, clock):
+    async def test_pages(self, owner, context, clock):
         """A cursor leads through all, also where two began at the same time."""
         for number in range(5):
             clock.advance(number % 2)
-            await make_session(services, f"s-{number}")
+            await make_session(context, f"s-{number}")
         found, cursor = [], None
         while True:
             page = (await owner.get("/api/sessions", limit=2, **({"cursor": cursor} if cursor else {}))).json()
@@ -59,11 +59,11 @@ class TestList:
         assert sorted(found) == [f"s-{number}" for number in range(5)]
         assert (await owner.get("/api/sessions", cursor="x")).code == "invalid_cursor"
 
-    async def test_filters(self, owner, services):
+    async def test_filters(self, owner, context):
         """By notebook, and those that are alive."""
         for number in range(2):
-            await make_session(services, f"s-{number}", notebook=f"{number}.ipynb")
-        await asyncio.wrap_future(services.store.write(lambda c: sessions.end(c, "s-0", services.store.clock())))
+            await make_session(context, f"s-{number}", notebook=f"{number}.ipynb")
+        await asyncio.wrap_future(context.store.write(lambda c: sessions.end(c, "s-0", context.store.clock())))
 
         async def ids(**query: object) -> list[str]:
             return [one["id"] for one in (await owner.get("/api/sessions", **query)).json()["sessions"]]
@@ -74,11 +74,11 @@ class TestList:
         assert await ids(notebook="0.ipynb", alive=1) == []
 
     @pytest.mark.kernel
-    async def test_a_kernel_is_there_as_soon_as_it_has_started(self, jupyter, owner, services):
+    async def test_a_kernel_is_there_as_soon_as_it_has_started(self, jupyter, owner, context):
         """With the notebook that its front end tells later, without anything published; shut down, it has ended."""
         started, ended = asyncio.Event(), asyncio.Event()
-        services.kernels.on_start.append(lambda kernel, notebook: notebook == "" and started.set())
-        services.kernels.on_end.append(lambda kernel, notebook: ended.set())
+        context.kernels.on_start.append(lambda kernel, notebook: notebook == "" and started.set())
+        context.kernels.on_end.append(lambda kernel, notebook: ended.set())
         session = await jupyter.session("random-word-of-a-front-end")
         await asyncio.wait_for(started.wait(), 60)
         await jupyter.ask("PATCH", f"sessions/{session['id']}", {"path": "a.ipynb"})
@@ -87,7 +87,7 @@ class TestList:
         assert (await owner.get("/api/status")).json()["counts"]["sessions"] == 1
         await jupyter.ask("DELETE", f"sessions/{session['id']}")
         await asyncio.wait_for(ended.wait(), 60)
-        await asyncio.wrap_future(services.store.write(lambda connection: None))
+        await asyncio.wrap_future(context.store.write(lambda connection: None))
         (one,) = (await owner.get("/api/sessions")).json()["sessions"]
         assert one["ended"] is not None
         assert (await owner.get("/api/status")).json()["counts"]["sessions"] == 0
@@ -107,10 +107,10 @@ class TestLast:
         answer = await owner.get("/api/sessions/a-session/last")
         assert (answer.status, answer.code) == (404, "nothing_captured")
 
-    async def test_the_mark_is_waited_for(self, kernel, session, services):
+    async def test_the_mark_is_waited_for(self, kernel, session, context):
         """The answer comes when what was displayed before has come."""
         asked = asyncio.ensure_future(kernel.get("/api/sessions/here/last", mark="m"))
-        tap = services.capture._taps["a-session"]
+        tap = context.capture._taps["a-session"]
         while not tap._waiting:
             await asyncio.sleep(0)
         session.show(png())
@@ -125,7 +125,7 @@ class TestLast:
 
 
 class TestKeep:
-    async def test_a_captured_plot_becomes_a_figure(self, owner, kernel, session, services, stranger):
+    async def test_a_captured_plot_becomes_a_figure(self, owner, kernel, session, context, stranger):
         """In the session's notebook, with a name that says which picture it is; it outlives the session."""
         session.show(png())
         answer = await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png"})
@@ -137,7 +137,7 @@ class TestKeep:
         (part,) = record["representations"]
         assert (part["width"], part["height"], part["mimetype"]) == (4, 3, "image/png")
         link = await owner.share(record)
-        services.kernels._end("a-session")
+        context.kernels.on_kernel_ended("a-session")
         assert (await owner.get("/plots/a-session/cell-1.png")).status == 404
         assert (await stranger.get(link["image_url"])).body == png()
 
@@ -187,30 +187,30 @@ class TestKeep:
         record = (await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png", "name": "x"})).json()
         assert record["representations"][0]["digest"] == sha256_hex(png(grey=1))
 
-    async def test_the_next_sessions_cell_is_another_figure(self, owner, session, services):
+    async def test_the_next_sessions_cell_is_another_figure(self, owner, session, context):
         """A link onto this session's third cell never shows the third cell of tomorrow."""
         names = set()
         for number in range(2):
-            made = await make_session(services, f"s-{number}", notebook="a.ipynb")
+            made = await make_session(context, f"s-{number}", notebook="a.ipynb")
             made.show(png(grey=number), 3)
             record = (await owner.post(f"/api/sessions/s-{number}/figures", {"path": "cell-3.png"})).json()
             assert record["version"] == 1
             names.add(record["name"])
         assert len(names) == 2
 
-    async def test_another_servers_session_is_left_alone(self, owner, services, session, stranger, make_key):
+    async def test_another_servers_session_is_left_alone(self, owner, context, session, stranger, make_key):
         """Its kernel is alive elsewhere: keeping a plot of it does not end it here, nor revoke its key."""
         key = await make_key("read", kernel=session.id)
         session.show(png())
         assert (await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png"})).status == 201
-        await services.kernels.sweep()
-        await asyncio.wrap_future(services.store.write(lambda connection: None))
-        assert sessions.find(services.store.catalog.reader, session.id).ended is None
+        await context.kernels.sweep()
+        await asyncio.wrap_future(context.store.write(lambda connection: None))
+        assert sessions.find(context.store.catalog.reader, session.id).ended is None
         assert (await stranger.bearing(key).get("/api/figures")).status == 200
 
-    async def test_without_a_notebook_it_is_the_sessions(self, owner, services):
+    async def test_without_a_notebook_it_is_the_sessions(self, owner, context):
         """As what a kernel without one publishes."""
-        made = await make_session(services, "bare")
+        made = await make_session(context, "bare")
         made.show(png())
         record = (await owner.post("/api/sessions/bare/figures", {"path": "cell-1.png", "name": "x"})).json()
         assert (record["notebook"], record["session"]) == (None, "bare")
@@ -245,13 +245,13 @@ class TestKeep:
         assert (await browser.having(**{"X-XSRFToken": browser.xsrf}).post(address, body)).status == 201
         assert (await stranger.bearing(await make_key("publish")).post(address, body)).status == 201
 
-    async def test_quota(self, owner, session, services):
+    async def test_quota(self, owner, session, context):
         """A full owner gets 507, as with publishing."""
         from dataclasses import replace
 
         from jupyter_figserve.model.quotas import Quota
 
-        services.store.limits = replace(services.store.limits, owner_quota=Quota(figures=1))
+        context.store.limits = replace(context.store.limits, owner_quota=Quota(figures=1))
         for cell in (1, 2):
             session.show(png(grey=cell), cell)
         statuses = [
@@ -261,8 +261,9 @@ class TestKeep:
         assert statuses == [201, 507]
 
 
+@pytest.mark.compat
 @pytest.mark.kernel
-async def test_the_whole_way_in_a_real_kernel(jupyter, owner, stranger, services):
+async def test_the_whole_way_in_a_real_kernel(jupyter, owner, stranger, context):
     """Displayed, dropped and published under one session; the last one shared from the notebook."""
     kernel = (await jupyter.session("a.ipynb"))["kernel"]["id"]
     await jupyter.run(kernel, f"import jupyter_figserve as f\nf.publish({png()!r}, 'own')")
@@ -280,11 +281,11 @@ async def test_the_whole_way_in_a_real_kernel(jupyter, owner, stranger, services
     ]  # fmt: skip
 
 
-async def test_marks_of_others_reach_nothing(owner, session, services):
+async def test_marks_of_others_reach_nothing(owner, session, context):
     """A display that carries our marker without a mark resolves nobody's waiting."""
-    tap = services.capture._taps["a-session"]
+    tap = context.capture._taps["a-session"]
     waiting = asyncio.ensure_future(tap.wait_for_mark("m", 0.05))
-    services.capture.take(
+    context.capture.take(
         tap,
         {
             "parent_header": {},

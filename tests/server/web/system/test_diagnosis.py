@@ -8,14 +8,14 @@ import sys
 import pytest
 
 
-async def test_it_tells_where_it_is(owner, services):
+async def test_it_tells_where_it_is(owner, context):
     """Its process, interpreter and data directory, which is whole and its own."""
     answer = (await owner.get("/api/diagnosis")).json()
     assert (answer["process"], answer["python"]) == (os.getpid(), sys.executable)
     assert answer["read_only_because"] is None
     assert answer["public_url"] is None
     directory = answer["directory"]
-    assert directory["path"] == str(services.store.directory)
+    assert directory["path"] == str(context.store.directory)
     assert directory["exists"]
     assert directory["is_writable"]
     assert directory["is_own"]
@@ -31,11 +31,11 @@ async def test_it_is_not_for_everybody(stranger, make_key):
     assert (await stranger.bearing(await make_key("admin")).get("/api/diagnosis")).status == 200
 
 
-async def test_files_open_to_others_are_named(owner, services):
+async def test_files_open_to_others_are_named(owner, context):
     """With their paths."""
-    (services.store.directory / "signing.keys").chmod(0o644)
+    (context.store.directory / "signing.keys").chmod(0o644)
     directory = (await owner.get("/api/diagnosis")).json()["directory"]
-    assert directory["open_to_others"] == [str(services.store.directory / "signing.keys")]
+    assert directory["open_to_others"] == [str(context.store.directory / "signing.keys")]
 
 
 class TestPublicUrl:

@@ -14,8 +14,9 @@ from jupyter_figserve.model.events import Event
 from jupyter_figserve.model.figures import EncodedImage, Identity
 from jupyter_figserve.model.keys import split_key
 from jupyter_figserve.model.new_version import NewVersion
-from jupyter_figserve.server.services.events.event_broker import _QUEUE_LENGTH, EventBroker, Subscriber
-from jupyter_figserve.server.web.system.event_stream import EventsHandler
+from jupyter_figserve.server.services.events.event_broker import EventBroker
+from jupyter_figserve.server.services.events.subscriber import MAX_PENDING, Subscriber
+from jupyter_figserve.server.web.http import sse
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import events, keys
 
@@ -142,18 +143,18 @@ async def test_malformed_id_is_refused(owner, value):
     assert (await owner.get("/api/events", since=value)).status == 400
 
 
-async def test_other_owners_events_are_not_seen(owner, services):
+async def test_other_owners_events_are_not_seen(owner, context):
     """Neither live nor replayed."""
-    await asyncio.wrap_future(services.store.publish(draft("theirs", "somebody")))
+    await asyncio.wrap_future(context.store.publish(draft("theirs", "somebody")))
     async with listen(owner, "?since=0") as stream:
-        await asyncio.wrap_future(services.store.publish(draft("theirs too", "somebody")))
+        await asyncio.wrap_future(context.store.publish(draft("theirs too", "somebody")))
         await owner.publish("mine")
         assert (await stream.next())["data"]["name"] == "mine"
 
 
-async def test_events_of_another_process_arrive(owner, services):
+async def test_events_of_another_process_arrive(owner, context):
     """What another server on the same data directory publishes is told here."""
-    other = open_store(services.store.directory)
+    other = open_store(context.store.directory)
     try:
         async with listen(owner) as stream:
             await asyncio.wrap_future(other.publish(draft("elsewhere")))
@@ -162,40 +163,40 @@ async def test_events_of_another_process_arrive(owner, services):
         other.close()
 
 
-async def test_stream_ends_when_its_key_is_revoked(stranger, services, make_key, monkeypatch):
+async def test_stream_ends_when_its_key_is_revoked(stranger, context, make_key, monkeypatch):
     """With the next heartbeat."""
-    monkeypatch.setattr(EventsHandler, "heartbeat_seconds", 0.05)
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     key = await make_key("read")
     async with listen(stranger.bearing(key)) as stream:
         key_id = split_key(key)[0]
-        await asyncio.wrap_future(services.store.write(lambda connection: keys.remove(connection, key_id)))
+        await asyncio.wrap_future(context.store.write(lambda connection: keys.remove(connection, key_id)))
         assert await stream.next() is None
 
 
 async def test_stream_ends_when_its_key_expires(stranger, clock, make_key, monkeypatch):
     """The same."""
     key = await make_key("read", expires=clock.now + 60)
-    monkeypatch.setattr(EventsHandler, "heartbeat_seconds", 0.05)
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     async with listen(stranger.bearing(key)) as stream:
         clock.advance(61)
         assert await stream.next() is None
 
 
-async def test_streams_end_with_the_server(owner, services):
+async def test_streams_end_with_the_server(owner, context):
     """A server that stops does not wait for its listeners."""
     async with listen(owner) as stream:
-        services.events.close()
+        context.events.close()
         assert await stream.next() is None
 
 
-async def test_closed_stream_is_forgotten(owner, services):
+async def test_closed_stream_is_forgotten(owner, context):
     """A listener that hangs up leaves nothing behind, and no timer runs without listeners."""
     async with listen(owner):
-        assert len(services.events._subscribers) == 1
+        assert len(context.events._subscribers) == 1
     async with asyncio.timeout(DEADLINE):
-        while services.events._subscribers:
+        while context.events._subscribers:
             await asyncio.sleep(0)
-    assert services.events._timer is None
+    assert context.events._timer is None
 
 
 async def test_cross_site_stream_with_a_cookie_is_refused(browser):
@@ -213,12 +214,12 @@ async def test_navigation_to_a_stream_is_refused(browser):
     assert (await browser.having(**headers).get("/api/events")).code == "cross_site"
 
 
-async def test_what_is_kept_nowhere_is_told_without_an_id(owner, services):
+async def test_what_is_kept_nowhere_is_told_without_an_id(owner, context):
     """A captured plot with its address, and sessions; figures' events come as ever, and the others are not replayed."""
     async with listen(owner) as stream:
-        services.events.announce("local", "session.started", {"session": "k", "notebook": None})
-        services.events.announce("local", "plot.captured", {"session": "k", "path": "sub/a b.png"})
-        services.events.announce("somebody", "plot.captured", {"session": "k", "path": "theirs.png"})
+        context.events.announce("local", "session.started", {"session": "k", "notebook": None})
+        context.events.announce("local", "plot.captured", {"session": "k", "path": "sub/a b.png"})
+        context.events.announce("somebody", "plot.captured", {"session": "k", "path": "theirs.png"})
         await owner.publish("one")
         found = [await stream.next() for _ in range(3)]
     assert [one["event"] for one in found] == ["session.started", "plot.captured", "figure.published"]
@@ -229,25 +230,25 @@ async def test_what_is_kept_nowhere_is_told_without_an_id(owner, services):
         assert (await stream.next())["event"] == "figure.published"
 
 
-def test_a_flood_of_captured_plots_cuts_nobody_off(services):
+def test_a_flood_of_captured_plots_cuts_nobody_off(context):
     """What can be done without is left out for a stream that is half full, and its figures' events still fit."""
-    subscriber = services.events.subscribe("local")
-    for number in range(10 * _QUEUE_LENGTH):
-        services.events.announce("local", "plot.captured", {"session": "k", "path": f"{number}.png"})
-    assert not subscriber.is_behind
-    for number in range(_QUEUE_LENGTH // 2):
+    subscriber = context.events.subscribe("local")
+    for number in range(10 * MAX_PENDING):
+        context.events.announce("local", "plot.captured", {"session": "k", "path": f"{number}.png"})
+    assert not subscriber.is_closed
+    for number in range(MAX_PENDING // 2):
         subscriber.offer(Event(number + 1, 0.0, "local", "figure.published", {}))
-    assert not subscriber.is_behind
-    services.events.unsubscribe(subscriber)
+    assert not subscriber.is_closed
+    context.events.unsubscribe(subscriber)
 
 
 def test_listener_that_falls_behind_is_cut_off():
     """It comes back with its last id, and memory is bounded."""
-    subscriber = Subscriber("local")
-    for number in range(_QUEUE_LENGTH + 1):
+    subscriber = Subscriber()
+    for number in range(MAX_PENDING + 1):
         subscriber.offer(Event(number, 0.0, "local", "figure.published", {}))
-    assert subscriber.is_behind
-    assert len(subscriber.take()) == _QUEUE_LENGTH
+    assert subscriber.is_closed
+    assert len(subscriber.pop_all()) == MAX_PENDING
 
 
 async def test_burst_of_others_events_hides_none(tmp_path):
@@ -264,7 +265,7 @@ async def test_burst_of_others_events_hides_none(tmp_path):
     try:
         store.write(burst).result()
         hub.wake()
-        assert [event.data["name"] for event in subscriber.take()] == ["mine"]
+        assert [event.data["name"] for event in subscriber.pop_all()] == ["mine"]
     finally:
         hub.unsubscribe(subscriber)
         store.close()

@@ -119,12 +119,12 @@ class TestLiveFigures:
     """Those that a kernel offers are operations, for whoever may draw them."""
 
     @pytest.fixture
-    def offered(self, services, jp_asyncio_loop) -> list[str]:
+    def offered(self, context, jp_asyncio_loop) -> list[str]:
         """The names that kernel k1 offers."""
         parameters = [read_signature(function).parameters for function in (odd, needy)]
         declared = [LiveDeclaration(name, parameters[0], 'Of "every": kind') for name in ODD_NAMES]
         declared.append(LiveDeclaration("needy", parameters[1], sizes=()))
-        taking = services.live.take_offers(services.settings.owner, "k1", FakeKernel(), declared)
+        taking = context.live.registry.register(context.config.owner, "k1", FakeKernel(), declared)
         jp_asyncio_loop.run_until_complete(taking)
         return [*ODD_NAMES, "needy"]
 
@@ -187,10 +187,10 @@ class TestLiveFigures:
             assert answer.headers["Cache-Control"] == kept
             assert answer.headers["Vary"] == "Authorization, Cookie, X-API-Key"
 
-    async def test_one_kernels_alone(self, owner, services, offered):
+    async def test_one_kernels_alone(self, owner, context, offered):
         """Two kernels of one notebook have two operations; ``session`` asks for one of them."""
         declared = [LiveDeclaration("animal")]
-        await services.live.take_offers(services.settings.owner, "k2", FakeKernel(), declared)
+        await context.live.registry.register(context.config.owner, "k2", FakeKernel(), declared)
         both = await self.read(owner)
         assert len(both) == len(offered) + 1
         assert [both[f"/live/{k}/animal.{{ext}}"]["get"]["operationId"] for k in ("k2", "k1")] == [
@@ -200,10 +200,10 @@ class TestLiveFigures:
         assert list(await self.read(owner, session="k2")) == ["/live/k2/animal.{ext}"]
         assert await self.read(owner, session="k3") == {}
 
-    async def test_there_is_a_bound(self, owner, services):
+    async def test_there_is_a_bound(self, owner, context):
         """A kernel with more than that does not make a document of any length."""
         declared = [LiveDeclaration(f"f{n}") for n in range(MAX_LIVE + 5)]
-        await services.live.take_offers(services.settings.owner, "k1", FakeKernel(), declared)
+        await context.live.registry.register(context.config.owner, "k1", FakeKernel(), declared)
         assert len(await self.read(owner)) == MAX_LIVE
 
 

@@ -14,8 +14,8 @@ from ...pictures import EPS, HTML, JPG, PDF, PICTURES, SVG, SVGZ, WEBP, png
 
 
 @pytest.fixture
-def session(services, jp_asyncio_loop) -> MadeSession:
-    return jp_asyncio_loop.run_until_complete(make_session(services))
+def session(context, jp_asyncio_loop) -> MadeSession:
+    return jp_asyncio_loop.run_until_complete(make_session(context))
 
 
 @pytest.fixture
@@ -85,31 +85,29 @@ class TestList:
 
     async def test_many_pages_of_figures(self, owner, kernel, session, monkeypatch):
         """The list is whole."""
-        monkeypatch.setattr("jupyter_figserve.server.services.sessions.plots._PAGE", 2)
+        monkeypatch.setattr("jupyter_figserve.server.services.sessions.session_plots._PAGE_SIZE", 2)
         for number in range(5):
             await kernel.publish(f"figure {number}")
         assert len(await listed(owner)) == 5
 
-    async def test_a_later_sessions_version_is_not_this_ones(
-        self, owner, stranger, kernel, session, services, make_key
-    ):
+    async def test_a_later_sessions_version_is_not_this_ones(self, owner, stranger, kernel, session, context, make_key):
         """A session shows what it made, also when another has made a newer version."""
-        services.kernels._find_notebook = lambda _: _always("a.ipynb")
+        context.kernels._find_notebook = lambda _: _always("a.ipynb")
         await kernel.publish("sales", png(grey=1))
-        await make_session(services, "later")
+        await make_session(context, "later")
         later = stranger.bearing(await make_key("publish", kernel="later"))
         assert (await later.publish("sales", png(grey=2)))["version"] == 2
         assert (await owner.get("/plots/a-session/sales.png")).body == png(grey=1)
         assert (await owner.get("/plots/later/sales.png")).body == png(grey=2)
         assert [p["version"] for p in await listed(owner)] == [1]
 
-    async def test_for_other_parts_of_the_server(self, services, session):
+    async def test_for_other_parts_of_the_server(self, context, session):
         """The same list, as values."""
         session.show(png())
-        (plot,) = await services.plots.list("a-session")
+        (plot,) = await context.plots.list("a-session")
         assert (plot.path, plot.origin, plot.size) == ("cell-1.png", "captured", len(png()))
         with pytest.raises(NotFound):
-            await services.plots.list("unknown")
+            await context.plots.list("unknown")
 
 
 async def _always(value: str) -> str:
@@ -130,9 +128,9 @@ class TestSessionIds:
         assert (await kernel.get("/plots/here/cell-1.png")).body == png()
         assert (await owner.get("/plots/here")).code == "session_not_found"
 
-    async def test_another_owners_session_is_unknown(self, owner, services, stranger, make_key):
+    async def test_another_owners_session_is_unknown(self, owner, context, stranger, make_key):
         """As one that is not there, for all routes; who administers may see it."""
-        made = await make_session(services, "hers", owner="alice")
+        made = await make_session(context, "hers", owner="alice")
         made.show(png())
         client = stranger.bearing(await make_key("read", "publish"))
         unknown = (await client.get("/plots/unknown")).body
@@ -149,7 +147,7 @@ class TestSessionIds:
         assert len((await admin.get("/api/sessions")).json()["sessions"]) == 1
 
     @pytest.mark.kernel
-    async def test_jupyters_session_id(self, jupyter, owner, services):
+    async def test_jupyters_session_id(self, jupyter, owner, context):
         """It names its kernel's session, and goes on doing so for a while after its end."""
         session = await jupyter.session("a.ipynb")
         kernel = session["kernel"]["id"]
@@ -235,7 +233,9 @@ class TestBytes:
         """What the client has is known by what the file system says."""
         session.drop("x.png", png())
         tag = (await owner.get("/plots/a-session/x.png")).headers["ETag"]
-        monkeypatch.setattr("jupyter_figserve.server.services.sessions.safe_files.read", lambda *_: pytest.fail("read"))
+        monkeypatch.setattr(
+            "jupyter_figserve.server.services.sessions.safe_files.read_beneath", lambda *_: pytest.fail("read")
+        )
         assert (await owner.get("/plots/a-session/x.png", {"If-None-Match": tag})).status == 304
 
     async def test_a_file_that_is_being_written(self, owner, session, monkeypatch):
