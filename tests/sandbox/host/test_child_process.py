@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,17 @@ from jupyter_figserve.errors import DeadlineExceeded, OutputInvalid
 from jupyter_figserve.sandbox import wire
 from jupyter_figserve.sandbox.host.child_process import ChildProcess
 from jupyter_figserve.sandbox.renderer import RenderJob
+
+
+def in_loop(scene: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a test in an event loop of its own, as the renderer's thread does."""
+
+    @functools.wraps(scene)
+    def run(**arguments: Any) -> None:
+        asyncio.run(scene(**arguments))
+
+    return run
+
 
 FRAME = b"".join(wire.pack_frame({"status": "drawn"}, [b"data"]))
 
@@ -37,6 +50,7 @@ async def ready_child(
         child.on_exit(0)
 
 
+@in_loop
 async def test_a_result_comes_back():
     """``run`` returns the frame, in however many pieces it arrives."""
     async with ready_child() as (child, result, output):
@@ -50,6 +64,7 @@ async def test_a_result_comes_back():
 
 
 @pytest.mark.parametrize("size", [1, 11, 12, 20, len(FRAME) - 1])
+@in_loop
 async def test_x15_half_a_result(size: int):
     """A child that then waits is stopped by the deadline; one that then ends has sent no result."""
     async with ready_child() as (child, result, _):
@@ -74,6 +89,7 @@ async def test_x15_half_a_result(size: int):
         FRAME + b"x",
     ],
 )
+@in_loop
 async def test_r16_lengths_beyond_the_limits(start: bytes):
     """The lengths alone are enough to refuse a result; no memory is reserved for it."""
     async with ready_child() as (child, result, _):
@@ -83,6 +99,7 @@ async def test_r16_lengths_beyond_the_limits(start: bytes):
         assert caught.value.code == "output_too_large"
 
 
+@in_loop
 async def test_r15_a_flood_of_output():
     """Output beyond the limit is discarded; far beyond it the child is stopped."""
     async with ready_child(output_bytes=10) as (child, _, output):
@@ -96,12 +113,15 @@ async def test_r15_a_flood_of_output():
             await task
 
 
+@in_loop
 async def test_a_child_that_ends_before_its_job():
     """The job was not read, so that another child can run it."""
     child = ChildProcess(1, result_bytes=10, output_bytes=10, on_ready=lambda _: None)
     os.write(child.descriptors[1], wire.READY)
     await child.is_ready
     child.close_child_ends()
-    assert await child.run(RenderJob("code", b"x" * 100_000, timeout=5)) is None
-    assert child.died_before_job
+    task = asyncio.ensure_future(child.run(RenderJob("code", b"x" * 100_000, timeout=5)))
+    await asyncio.sleep(0)
     child.on_exit(-9)
+    assert await task is None
+    assert child.died_before_job
