@@ -158,7 +158,7 @@ class Store:
 
     def add_representation(self, record: FigureRecord, number: int, payload: EncodedImage) -> Future[bool]:
         """Give a version one more encoding, behind those it has; False when it has one of this type or is gone."""
-        part = payload.described()
+        part = payload.to_representation()
 
         def enter(connection: Connection) -> bool:
             return publishing.add_representation(connection, self.limits, record, number, part, self.clock())

@@ -1,4 +1,4 @@
-"""Registry of live figures: which kernel offers which, and who answers when none does. Server process."""
+"""Registry of live figures: which kernel offers which, and what answers when none does. Server process."""
 
 from __future__ import annotations
 
