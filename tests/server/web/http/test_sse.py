@@ -33,8 +33,11 @@ class FakeHandler:
 
 
 async def send(handler: FakeHandler, subscriber: Subscriber, *, is_authorized: bool = True, **options: Any) -> None:
+    async def check() -> bool:
+        return is_authorized
+
     async with asyncio.timeout(DEADLINE):
-        await sse.send_events(handler, subscriber, lambda: is_authorized, **options)  # type: ignore[arg-type]
+        await sse.send_events(handler, subscriber, check, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("number", "first_line"), [(7, "id: 7\n"), (0, "")])

@@ -142,9 +142,9 @@ async def test_malformed_id_is_refused(owner, value):
 
 async def test_other_owners_events_are_not_seen(owner, context):
     """Neither live nor replayed."""
-    await asyncio.wrap_future(context.store.publish(draft("theirs", "somebody")))
+    await context.store.figures.publish(draft("theirs", "somebody"))
     async with listen(owner, "?since=0") as stream:
-        await asyncio.wrap_future(context.store.publish(draft("theirs too", "somebody")))
+        await context.store.figures.publish(draft("theirs too", "somebody"))
         await owner.publish("mine")
         assert (await stream.next())["data"]["name"] == "mine"
 
@@ -154,7 +154,7 @@ async def test_events_of_another_process_arrive(owner, context):
     other = open_store(context.store.directory)
     try:
         async with listen(owner) as stream:
-            await asyncio.wrap_future(other.publish(draft("elsewhere")))
+            await other.figures.publish(draft("elsewhere"))
             assert (await stream.next())["data"]["name"] == "elsewhere"
     finally:
         other.close()
@@ -166,7 +166,7 @@ async def test_stream_ends_when_its_key_is_revoked(stranger, context, make_key, 
     key = await make_key("read")
     async with listen(stranger.bearing(key)) as stream:
         key_id = split_key(key)[0]
-        await asyncio.wrap_future(context.store.write(lambda connection: keys.remove(connection, key_id)))
+        await asyncio.wrap_future(context.store.catalog.write(lambda connection: keys.remove(connection, key_id)))
         assert await stream.next() is None
 
 
