@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from ....errors import NotFound
-from ....model.figures import FigureRecord, Representation
+from ....model.figures import FigureRecord
 from ....model.links import FIGURE, Link
 from ....store.catalog import links
 from ....store.files.blob_cache import BlobCache
 from ....store.store import Store
 
 _MAX_CACHED = 4_096
-_INLINE_FORMATS = ("png", "svg", "jpg", "webp")
 
 
 class LinkNotFound(NotFound):
@@ -29,21 +27,6 @@ class ResolvedLink:
 
     link: Link
     figure: FigureRecord | None = None
-    deliveries: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def record(self) -> FigureRecord:
-        assert self.figure is not None
-        return self.figure
-
-    @property
-    def main(self) -> Representation:
-        return self.record.version.representations[0]
-
-    @property
-    def picture(self) -> Representation | None:
-        """The image for an ``<img>``."""
-        return self.record.version.inline_image
 
 
 class LinkResolver:
@@ -88,10 +71,3 @@ class LinkResolver:
             return ResolvedLink(link)
         figure = self._store.find_figure(link.target.id, link.version)
         return ResolvedLink(link, figure) if figure is not None else None
-
-
-def find_inline_image(record: FigureRecord) -> Representation | None:
-    """Return what an ``<img>`` can show: the main representation, else another one, else the thumbnail."""
-    version = record.version
-    parts = (*version.representations, version.thumbnail)
-    return next((part for part in parts if part is not None and part.format.name in _INLINE_FORMATS), None)

@@ -49,11 +49,11 @@ class SandboxBackend:
             raise OutputInvalid(f"{fault} Detach it again.", code="version_mismatch")
         rendered = await self._queue.render(make_job(request, data, declaration.timeout, source.libraries))
         return CachedImage(
-            rendered.pictures[0],
+            rendered.images[0],
             alt=rendered.alt,
             revision=declaration.revision,
             version=declaration.version,
-            device_pixel_ratio=rendered.density,
+            device_pixel_ratio=rendered.device_pixel_ratio,
         )
 
 
@@ -108,7 +108,7 @@ class DetachedFunctions:
         """
         await self._queue.start()
         if not self._queue.is_available:
-            reasons = " ".join(self._queue.report.why)
+            reasons = " ".join(self._queue.report.reasons)
             raise SandboxUnavailable(
                 f"A detached live figure is drawn in the sandbox, which this server does not have: {reasons} freeze(…)"
                 " keeps images of the values that you name."
@@ -164,7 +164,7 @@ def make_job(request: LiveRequest, data: bytes, timeout: float, libraries: Mappi
         arguments=request.arguments,
         timeout=timeout,
         libraries=libraries,
-        density=request.device_pixel_ratio,
+        device_pixel_ratio=request.device_pixel_ratio,
     )
 
 

@@ -184,7 +184,7 @@ class StaleImageCache:
 
 
 def _to_row(image: CachedImage, *, is_frozen: bool) -> LivePicture:
-    part = image.payload.described()
+    part = image.payload.to_representation()
     return LivePicture(
         live=image.live,
         key=image.key,

@@ -92,7 +92,7 @@ class RendersHandler(CodeHandler):
     async def _send(self, wish: RenderRequest) -> None:
         rendered, is_known = await self.draw(wish)
         self.set_header("Cache-Status", "figserve; hit" if is_known else "figserve; fwd=miss")
-        if wish.is_whole:
+        if wish.wants_json:
             respond_json(self, wish, rendered)
         elif wish.figure == ALL:
             respond_zip(self, wish, rendered)
@@ -118,11 +118,11 @@ class RendersHandler(CodeHandler):
         self.write_json(json_views.figure_json(record, self.base), 201)
 
     async def _draft(self, wish: RenderRequest, rendered: RenderResult) -> NewVersion:
-        name = wish.name or slug(rendered.title) or f"render-{rendered.pictures[0].described().digest[:8]}"
+        name = wish.name or slug(rendered.title) or f"render-{rendered.images[0].to_representation().digest[:8]}"
         how = {"seed": wish.seed, "figure": wish.figure, "timeout": wish.timeout, "style": wish.options.style}
         return NewVersion(
             identity=await self.make_identity(name),
-            payloads=rendered.pictures[:1],
+            payloads=rendered.images[:1],
             title=rendered.title,
             alt=rendered.alt,
             session=self.principal.kernel,

@@ -18,7 +18,7 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 
 from ....errors import Forbidden, Unauthorized
 from ....model.keys import READ
-from ....model.parameters import Parameter
+from ....model.parameter import Parameter
 from ...services.auth.credentials import Principal, find_key
 from ...services.live.registry import LiveTarget
 from ..context import PACKAGE

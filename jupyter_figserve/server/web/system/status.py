@@ -51,7 +51,7 @@ def _sandbox(jobs: RenderQueue) -> dict[str, Any]:
     report = jobs.report
     return {
         "tier": report.tier,
-        "why": list(report.why),
+        "why": list(report.reasons),
         "libraries": dict(report.libraries),
         "running": jobs.running,
         "waiting": jobs.waiting,

@@ -257,7 +257,7 @@ class TestPages:
         plain = await owner.publish("plain", png(grey=7))
         link = await owner.share(await publish_with_source(owner))
         assert "formaction" not in (await owner.get(f"/figures/{plain['id']}", self.BROWSER)).text
-        renderer.report = RendererStatus("none", ("no seccomp",))
+        renderer.status = RendererStatus("none", ("no seccomp",))
         await context.rendering.queue.start()
         assert ".pdf" not in (await stranger.get(link["url"], self.BROWSER)).text
         assert "formaction" not in (await owner.get(f"/figures/{link['figure']}", self.BROWSER)).text

@@ -115,7 +115,7 @@ async def test_what_a_restart_left_is_found_again(owner, context, renderer):
 
 async def test_without_a_sandbox_nothing_is_tried(owner, context, renderer):
     """Publishing goes on."""
-    renderer.report = RendererStatus("none", ("no seccomp",))
+    renderer.status = RendererStatus("none", ("no seccomp",))
     assert types(await publish_with_source(owner, context)) == ["image/png"]
     assert renderer.jobs == []
 

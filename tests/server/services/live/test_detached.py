@@ -12,7 +12,8 @@ import pytest
 from jupyter_figserve.errors import CodeFailed, InvalidInput
 from jupyter_figserve.model.figures import Identity, sha256_hex
 from jupyter_figserve.model.live import LiveDeclaration
-from jupyter_figserve.model.parameters import Parameter, Parameters
+from jupyter_figserve.model.parameter import Parameter
+from jupyter_figserve.model.parameters import Parameters
 from jupyter_figserve.sandbox.fake import LIBRARIES
 from jupyter_figserve.sandbox.renderer import RendererStatus
 from jupyter_figserve.server.services.live.detached import describe_differences, find_python_mismatch
@@ -73,9 +74,9 @@ async def test_device_pixel_ratio_reaches_the_sandbox(detach, owner, record, ren
     """As the page requests it."""
     await detach()
     answer = await owner.get(f"/live/f/{record.id}.png", _density=2)
-    assert (answer.status, answer.headers["Content-DPR"], renderer.jobs[-1].density) == (200, "2", 2)
+    assert (answer.status, answer.headers["Content-DPR"], renderer.jobs[-1].device_pixel_ratio) == (200, "2", 2)
     answer = await owner.get(f"/live/f/{record.id}.png")
-    assert ("Content-DPR" in answer.headers, renderer.jobs[-1].density) == (False, 1)
+    assert ("Content-DPR" in answer.headers, renderer.jobs[-1].device_pixel_ratio) == (False, 1)
 
 
 async def test_version_from_a_callable_becomes_the_sources_digest(detach, owner, record, renderer):
@@ -148,7 +149,7 @@ async def test_python_mismatch_names_both_versions(detach, renderer, context, re
 async def test_python_mismatch_after_an_upgrade(detach, owner, record, renderer):
     """A function of another Python is not opened: 422 with both versions."""
     await detach()
-    renderer.report = replace(renderer.report, libraries=LIBRARIES | {"python": "3.99"})
+    renderer.status = replace(renderer.status, libraries=LIBRARIES | {"python": "3.99"})
     renderer.jobs.clear()
     answer = await owner.get(f"/live/f/{record.id}.png", n=3)
     assert (answer.status, answer.code, renderer.jobs) == (422, "version_mismatch", [])
@@ -184,7 +185,7 @@ async def test_function_with_required_parameters_is_only_opened(detach, renderer
 
 async def test_without_a_sandbox(detach, renderer):
     """503, with the reason and an alternative."""
-    renderer.report = RendererStatus("none", ("No user namespaces.",))
+    renderer.status = RendererStatus("none", ("No user namespaces.",))
     answer = await detach()
     assert (answer.status, answer.code) == (503, "sandbox_unavailable")
     assert "No user namespaces. freeze(" in answer.json()["error"]

@@ -9,7 +9,8 @@ import pytest
 
 from jupyter_figserve.model.figures import Identity
 from jupyter_figserve.model.live import LiveDeclaration
-from jupyter_figserve.model.parameters import Parameter, Parameters
+from jupyter_figserve.model.parameter import Parameter
+from jupyter_figserve.model.parameters import Parameters
 from jupyter_figserve.store.catalog import live_figures
 
 ANIMAL = Parameters(
