@@ -158,7 +158,7 @@ class Store:
 
     def add_representation(self, record: FigureRecord, number: int, payload: EncodedImage) -> Future[bool]:
         """Give a version one more encoding, behind those it has; False when it has one of this type or is gone."""
-        part = payload.described()
+        part = payload.to_representation()
 
         def enter(connection: Connection) -> bool:
             return publishing.add_representation(connection, self.limits, record, number, part, self.clock())
@@ -285,6 +285,10 @@ class Store:
             How many figures moved.
         """
         return await asyncio.wrap_future(self.follow_rename(owner, scope, old, new))
+
+    async def collect_garbage(self) -> GcReport:
+        """Run one bounded round of garbage collection."""
+        return await asyncio.wrap_future(self.clean())
 
     def clean(self) -> Future[GcReport]:
         """One bounded round of cleaning; call it now and then."""

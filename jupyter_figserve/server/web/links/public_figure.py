@@ -92,7 +92,7 @@ class PublicFigure:
             picture=image,
             image=image and _inline_url(url, self.record, image),
             local_image=image and _inline_url(local, self.record, image),
-            sharp=image and self.record.version.sharp and image_url(local, "svg"),
+            sharp=image and self.record.version.vector and image_url(local, "svg"),
             frame=frame,
             url=url,
             **({"frames": frames} if frames else {}),
