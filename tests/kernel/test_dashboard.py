@@ -219,7 +219,7 @@ def test_delete_takes_the_dashboard_and_leaves_its_figures(kernel, live_server):
 def test_errors_of_panels_name_them(kernel):
     """The error of a panel that fails to render names the panel."""
     error = kernel.run("figserve.Dashboard('x', [['text', object()]]).publish()").error
-    assert "Panel 1-2 (an object): 'object' is nothing to publish" in error
+    assert "Panel 1-2 (an object): An object of type 'object' is not a figure" in error
 
 
 @pytest.mark.kernel

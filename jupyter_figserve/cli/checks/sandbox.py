@@ -17,6 +17,6 @@ def check_sandbox(python: str = "") -> Result:
     subject, text = python or sys.executable, describe(report)
     if report.tier == "none":
         # Not an error: everything else works without a sandbox.
-        is_python = any("ended at once" in why or "ModuleNotFound" in why for why in report.why)
+        is_python = any("ended at once" in why or "ModuleNotFound" in why for why in report.reasons)
         return note("own sandbox", subject, text, _FIX if is_python else None)
     return ok("own sandbox", subject, text)

@@ -43,7 +43,7 @@ def test_every_picture_is_drawn_without_a_server():
     assert size(found["1-3"]) == (400, 100)
     assert found["2-1"] == Still(message="ValueError: seven is not drawn")
     assert size(found["2-2"]) == (300, 100)
-    assert "nothing to publish" in found["2-3"].message
+    assert "is not a figure" in found["2-3"].message
 
 
 def test_what_is_bound_beats_what_is_asked():

@@ -7,7 +7,7 @@ import pytest
 from jupyter_figserve.kernel.dashboards.controls import DashboardControl
 from jupyter_figserve.kernel.dashboards.panels import LaidOutPanel
 from jupyter_figserve.kernel.export.parameter_grid import MAX_POSITIONS, find_axis, make_grid
-from jupyter_figserve.model.parameters import Parameter
+from jupyter_figserve.model.parameter import Parameter
 
 
 def axis_of(**parameter):

@@ -152,7 +152,7 @@ def test_function_gets_what_the_query_says(kernel, get, query, expected):
         ("at=noon", "a time"),
         ("x=1,two", "x='two'"),
         ("part=11", "from 0 to 10"),
-        ("typ=Bear", "There is no parameter 'typ'"),
+        ("typ=Bear", "Unknown parameter 'typ'"),
         ("width=0", "width='0'"),
         ("dpi=99999", "dpi is at most 1,200"),
     ],
@@ -329,7 +329,7 @@ def test_failure_is_told_to_the_owner(get):
     [
         ("exit", "code_failed", "SystemExit: 3"),
         ("nothing", "no_figure", "returned nothing and drew nothing"),
-        ("number", "output_invalid", "nothing to publish"),
+        ("number", "output_invalid", "is not a figure"),
     ],
 )
 def test_no_figure_is_said(get, how, code, words):

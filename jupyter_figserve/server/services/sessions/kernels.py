@@ -7,12 +7,10 @@ of kernels once a minute.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +18,6 @@ from jupyter_core.utils import ensure_async
 from tornado.ioloop import IOLoop, PeriodicCallback
 
 from ....model.sessions import Session
-from ....store.catalog import keys, sessions
 from ....store.store import Store
 from .directories import SessionDirectories
 from .kernel_environment import KERNEL_KEY_TTL, make_environment, make_kernel_key
@@ -124,7 +121,7 @@ class KernelTracker:
         if self._store.read_only_because is not None:
             return notebook
         if before and notebook and before != notebook and not await self._exists(before):
-            await asyncio.wrap_future(self._store.follow_rename(self._owner, self._scope, before, notebook))
+            await self._store.rename_notebook(self._owner, self._scope, before, notebook)
         if before != notebook:
             await self._record_session(kernel, notebook)
         return notebook
@@ -148,13 +145,8 @@ class KernelTracker:
         here = sorted(alive & self._notebooks.keys())
         await self.follow_all()
 
-        def prolong(connection: Any) -> None:
-            sessions.keep_alive(connection, here, now)
-            for kernel in here:
-                keys.prolong(connection, kernel, now + KERNEL_KEY_TTL)
-
         if here:
-            await asyncio.wrap_future(self._store.write(prolong))
+            await self._store.sessions.keep_alive(here, now, KERNEL_KEY_TTL)
 
     async def _start_kernel(self, *args: Any, **kwargs: Any) -> str:
         assert self._start is not None
@@ -163,7 +155,7 @@ class KernelTracker:
             key, text = make_kernel_key(self._owner, self._store.clock())
         directory = None if self._is_through_gateway else self._directories.make("plots")
         if key is not None:
-            await asyncio.wrap_future(self._store.write(lambda connection: keys.add(connection, key)))
+            await self._store.keys.add(key)
         kwargs["env"] = make_environment(
             kwargs.get("env"), text, directory, self._addresses, is_through_gateway=self._is_through_gateway
         )
@@ -171,20 +163,14 @@ class KernelTracker:
             kernel: str = await ensure_async(self._start(*args, **kwargs))
         except BaseException:
             if key is not None:
-                self._store.write(lambda connection: keys.remove(connection, key.id))
+                self._store.keys.discard(key.id)
             self._directories.discard(directory)
             raise
         self._notebooks[kernel] = ""
         self._directories.bind(directory, kernel)
         self._watch_for_death(kernel)
         if key is not None:
-            session = self._make_session(kernel, "")
-
-            def bind(connection: Any) -> None:
-                keys.bind(connection, key.id, kernel)
-                sessions.note(connection, session)
-
-            await asyncio.wrap_future(self._store.write(bind))
+            await self._store.sessions.record(self._make_session(kernel, ""), key.id)
         # Jupyter records its own session, with the notebook's path, right after this.
         IOLoop.current().spawn_callback(self._notify_started, kernel)
         return kernel
@@ -222,8 +208,7 @@ class KernelTracker:
         return bool(await ensure_async(manager.file_exists(path)))
 
     async def _record_session(self, kernel: str, notebook: str) -> None:
-        session = self._make_session(kernel, notebook)
-        await asyncio.wrap_future(self._store.write(lambda connection: sessions.note(connection, session)))
+        await self._store.sessions.record(self._make_session(kernel, notebook))
 
     def _make_session(self, kernel: str, notebook: str) -> Session:
         now = self._store.clock()
@@ -237,13 +222,7 @@ class KernelTracker:
             listener(kernel, notebook or "")
         if self._store.read_only_because is not None:
             return
-        now = self._store.clock()
-
-        def end(connection: Any) -> None:
-            keys.remove_of_kernel(connection, kernel)
-            sessions.end(connection, kernel, now)
-
-        self._store.write(end).add_done_callback(_log_failure)
+        self._store.sessions.record_end(kernel, self._store.clock())
 
     def _register_listeners(self) -> None:
         events = self._app.event_logger
@@ -267,9 +246,4 @@ class KernelTracker:
             for kernel, notebook in self._notebooks.items():
                 if notebook == old or notebook.startswith(old + "/"):
                     self._notebooks[kernel] = new + notebook[len(old) :]
-            await asyncio.wrap_future(self._store.follow_rename(self._owner, self._scope, old, new))
-
-
-def _log_failure(future: Future[None]) -> None:
-    if not future.cancelled() and (error := future.exception()) is not None:
-        logger.warning("The end of a kernel could not be recorded: %s", error)
+            await self._store.rename_notebook(self._owner, self._scope, old, new)

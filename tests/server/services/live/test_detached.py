@@ -12,7 +12,8 @@ import pytest
 from jupyter_figserve.errors import CodeFailed, InvalidInput
 from jupyter_figserve.model.figures import Identity, sha256_hex
 from jupyter_figserve.model.live import LiveDeclaration
-from jupyter_figserve.model.parameters import Parameter, Parameters
+from jupyter_figserve.model.parameter import Parameter
+from jupyter_figserve.model.parameters import Parameters
 from jupyter_figserve.sandbox.fake import LIBRARIES
 from jupyter_figserve.sandbox.renderer import RendererStatus
 from jupyter_figserve.server.services.live.detached import describe_differences, find_python_mismatch
@@ -37,7 +38,7 @@ def record(context):
     """A live figure that kernel k1 once offered, and no kernel offers now."""
     identity = Identity(context.config.owner, context.config.scope, "a.ipynb", "", "animal")
     now = context.store.clock()
-    return context.store.write(lambda c: live_figures.offer(c, identity, "k1", DECLARATION, now)).result()
+    return context.store.catalog.write(lambda c: live_figures.offer(c, identity, "k1", DECLARATION, now)).result()
 
 
 @pytest.fixture
@@ -73,9 +74,9 @@ async def test_device_pixel_ratio_reaches_the_sandbox(detach, owner, record, ren
     """As the page requests it."""
     await detach()
     answer = await owner.get(f"/live/f/{record.id}.png", _density=2)
-    assert (answer.status, answer.headers["Content-DPR"], renderer.jobs[-1].density) == (200, "2", 2)
+    assert (answer.status, answer.headers["Content-DPR"], renderer.jobs[-1].device_pixel_ratio) == (200, "2", 2)
     answer = await owner.get(f"/live/f/{record.id}.png")
-    assert ("Content-DPR" in answer.headers, renderer.jobs[-1].density) == (False, 1)
+    assert ("Content-DPR" in answer.headers, renderer.jobs[-1].device_pixel_ratio) == (False, 1)
 
 
 async def test_version_from_a_callable_becomes_the_sources_digest(detach, owner, record, renderer):
@@ -106,7 +107,7 @@ async def test_missing_module_is_named(detach, renderer, context, record):
     assert (answer.status, answer.code) == (422, "not_detachable")
     assert "needs the module bears.den" in answer.json()["error"]
     assert "0.1" not in answer.json()["error"]
-    assert context.detached.find(record.id) is None
+    assert (await context.detached.find(record.id)) is None
 
 
 async def test_timeout_names_the_function(detach, owner, record, renderer, context):
@@ -142,13 +143,13 @@ async def test_python_mismatch_names_both_versions(detach, renderer, context, re
     assert "Python 3.9" in answer.json()["error"]
     assert LIBRARIES["python"] in answer.json()["error"]
     assert renderer.jobs == []
-    assert context.detached.find(record.id) is None
+    assert (await context.detached.find(record.id)) is None
 
 
 async def test_python_mismatch_after_an_upgrade(detach, owner, record, renderer):
     """A function of another Python is not opened: 422 with both versions."""
     await detach()
-    renderer.report = replace(renderer.report, libraries=LIBRARIES | {"python": "3.99"})
+    renderer.status = replace(renderer.status, libraries=LIBRARIES | {"python": "3.99"})
     renderer.jobs.clear()
     answer = await owner.get(f"/live/f/{record.id}.png", n=3)
     assert (answer.status, answer.code, renderer.jobs) == (422, "version_mismatch", [])
@@ -169,7 +170,7 @@ async def test_function_that_fails_in_the_sandbox_is_not_stored(detach, renderer
     answer = await detach(b"other", libraries=LIBRARIES | {"numpy": "9.9"})
     assert (answer.status, answer.code) == (422, "version_mismatch")
     assert "numpy 9.9 in the kernel, 2.4.6 in the sandbox" in answer.json()["error"]
-    assert context.detached.find(record.id).source.digest == sha256_hex(PICKLE)
+    assert (await context.detached.find(record.id)).source.digest == sha256_hex(PICKLE)
 
 
 async def test_function_with_required_parameters_is_only_opened(detach, renderer):
@@ -184,7 +185,7 @@ async def test_function_with_required_parameters_is_only_opened(detach, renderer
 
 async def test_without_a_sandbox(detach, renderer):
     """503, with the reason and an alternative."""
-    renderer.report = RendererStatus("none", ("No user namespaces.",))
+    renderer.status = RendererStatus("none", ("No user namespaces.",))
     answer = await detach()
     assert (answer.status, answer.code) == (503, "sandbox_unavailable")
     assert "No user namespaces. freeze(" in answer.json()["error"]

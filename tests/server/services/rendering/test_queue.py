@@ -94,7 +94,7 @@ async def test_failed_job_frees_its_turn():
     with pytest.raises(ZeroDivisionError):
         await queue.render(job("a"))
     renderer.answer = good
-    assert (await queue.render(job("b"))).pictures
+    assert (await queue.render(job("b"))).images
 
 
 async def test_renderer_starts_once_with_the_first_job():
@@ -141,7 +141,7 @@ async def test_report_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch):
     queue, renderer = make()
     monkeypatch.setattr(renderer, "probe", renderer.gate.wait)
     queue.probe()
-    assert await queue.report_within(0) is renderer.report
+    assert await queue.report_within(0) is renderer.status
     closing = asyncio.ensure_future(queue.close())
     await asyncio.sleep(0)
     assert not closing.done()
@@ -165,7 +165,7 @@ async def test_probe_reports_before_a_slow_start(monkeypatch: pytest.MonkeyPatch
 async def test_renders_are_not_offered_after_a_failed_probe():
     """Before the probe, pages may offer them."""
     queue, renderer = make()
-    renderer.report = RendererStatus("none", ("no seccomp",))
+    renderer.status = RendererStatus("none", ("no seccomp",))
     assert queue.maybe_available
     queue.probe()
     await queue.report_within(60)
@@ -175,7 +175,7 @@ async def test_renders_are_not_offered_after_a_failed_probe():
 async def test_renders_are_not_offered_after_a_failed_start():
     """Before the start, pages may offer them."""
     queue, renderer = make()
-    renderer.report = RendererStatus("none", ("no seccomp",))
+    renderer.status = RendererStatus("none", ("no seccomp",))
     assert queue.maybe_available
     await queue.start()
     assert not queue.maybe_available
