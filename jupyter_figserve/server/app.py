@@ -242,6 +242,6 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         await asyncio.to_thread(self.context.directories.sweep)
         if self.context.store.read_only_because is not None:
             return
-        cleaned = await asyncio.wrap_future(self.context.store.clean())
+        cleaned = await self.context.store.collect_garbage()
         if cleaned:
             self.log.info("figserve cleaned up: %s.", cleaned)

@@ -286,6 +286,10 @@ class Store:
         """
         return await asyncio.wrap_future(self.follow_rename(owner, scope, old, new))
 
+    async def collect_garbage(self) -> GcReport:
+        """Run one bounded round of garbage collection."""
+        return await asyncio.wrap_future(self.clean())
+
     def clean(self) -> Future[GcReport]:
         """One bounded round of cleaning; call it now and then."""
 

@@ -375,7 +375,8 @@ async def test_v1_headers_on_500(samples, owner, stranger, context, monkeypatch,
         def __getattr__(self, name: str):
             raise RuntimeError("the disk is at /secret/path")
 
-    monkeypatch.setattr(context.store, "catalog", Broken())
+    monkeypatch.setattr(context.store.catalog, "_reader", Broken())
+    monkeypatch.setattr(context.store.catalog, "_raw_reader", Broken())
     failed = set()
     for sample in samples:
         client = owner if sample.is_private else stranger

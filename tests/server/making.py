@@ -128,7 +128,7 @@ async def make_session(
 ) -> MadeSession:
     now = context.store.clock()
     row = sessions.Session(session_id, owner or context.config.owner, "", notebook, now, now)
-    await asyncio.wrap_future(context.store.write(lambda connection: sessions.note(connection, row)))
+    await asyncio.wrap_future(context.store.catalog.write(lambda connection: sessions.note(connection, row)))
     return MadeSession(context, session_id)
 
 
@@ -164,5 +164,7 @@ async def offer_live(context) -> str:
     """The lasting id of a live figure that a kernel offered which is gone."""
     identity = Identity(context.config.owner, "", "", "k1", "animal")
     now = context.store.clock()
-    offering = context.store.write(lambda c: live_figures.offer(c, identity, "k1", LiveDeclaration("animal"), now))
+    offering = context.store.catalog.write(
+        lambda c: live_figures.offer(c, identity, "k1", LiveDeclaration("animal"), now)
+    )
     return (await asyncio.wrap_future(offering)).id

@@ -253,7 +253,7 @@ def test_links_that_cannot_be(kernel, get):
         ("allow=['nothing']", "no parameter 'nothing' to allow"),
         ("lock={'n': 99}", "from 1 to 9"),
         ("lock={'n': 2}, allow=['n']", "cannot be both"),
-        ("allow='n'", "as a list"),
+        ("allow='n'", "a list of names"),
     ):
         assert words in kernel.run(f"plain.share({arguments})").error
 

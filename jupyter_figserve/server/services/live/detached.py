@@ -11,7 +11,6 @@ from ....model.detached import Detached
 from ....model.formats import get_format
 from ....model.live import LiveDeclaration, LiveFigureRecord, LiveRequest
 from ....sandbox.renderer import DrawOptions, RenderJob
-from ....store.catalog import detached
 from ....store.store import Store
 from ..figures.redraw import read_source
 from ..rendering.queue import RenderQueue
@@ -71,12 +70,12 @@ class DetachedFunctions:
         self._queue = queue
         self._max_seconds = max_seconds
 
-    def find(self, live_id: str) -> Detached | None:
-        return detached.find(self._store.catalog.reader, live_id)
+    async def find(self, live_id: str) -> Detached | None:
+        return await self._store.live.find_detached(live_id)
 
-    def find_target(self, record: LiveFigureRecord) -> LiveTarget | None:
+    async def find_target(self, record: LiveFigureRecord) -> LiveTarget | None:
         """Return the target that answers for a live figure when no kernel offers it."""
-        function = self.find(record.id)
+        function = await self.find(record.id)
         if function is None:
             return None
         if function.declaration.is_versioned and function.declaration.version is None:
@@ -85,9 +84,9 @@ class DetachedFunctions:
             function = replace(function, declaration=declaration)
         return LiveTarget(record, function.declaration, backend=SandboxBackend(self._store, self._queue, function))
 
-    def targets(self, session: str | None = None) -> list[LiveTarget]:
+    async def targets(self, session: str | None = None) -> list[LiveTarget]:
         """Return all that are detached, or those that one session declared."""
-        found = (self.find_target(record) for record in detached.records(self._store.catalog.reader, session))
+        found = [await self.find_target(record) for record in await self._store.live.list_detached(session)]
         return [target for target in found if target is not None]
 
     async def attach(

@@ -19,7 +19,6 @@ from ....model.figures import FigureRecord
 from ....model.formats import FORMATS, looks_like
 from ....model.queries import FigureQuery
 from ....model.sessions import Session
-from ....store.catalog import figures, sessions
 from ....store.files.blob_cache import BlobCache
 from . import safe_files
 from .plots import Plot, ReadablePlot, find_format
@@ -70,11 +69,10 @@ class SessionPlots:
         NotFound
             When there is none.
         """
-        reader = self._store.catalog.reader
-        found = sessions.find(reader, session_id)
+        found = await self._store.sessions.find(session_id)
         if found is None:
             kernel = await self._find_kernel(session_id)
-            found = sessions.find(reader, kernel) if kernel else None
+            found = await self._store.sessions.find(kernel) if kernel else None
         if found is None:
             raise NotFound("There is no such session.", code="session_not_found")
         return found
@@ -107,7 +105,7 @@ class SessionPlots:
         """
         if safe_files.parse_safe_path(path) is None:
             raise _not_found()
-        plot = self._find_published(kernel, path) if published else None
+        plot = await self._find_published(kernel, path) if published else None
         return plot or self._find_captured(kernel, path) or await self._get_file(kernel, path)
 
     def find_newest_captured(self, kernel: str) -> Plot | None:
@@ -150,28 +148,26 @@ class SessionPlots:
         return [] if buffer is None else [to_plot(buffer, image) for image in buffer]
 
     async def _list_published(self, kernel: str) -> Sequence[FigureRecord]:
-        made = sessions.versions_made(self._store.catalog.reader, kernel)
+        made = await self._store.sessions.find_versions(kernel)
         found: MutableSequence[FigureRecord] = []
         cursor: str | None = None
         while True:
-            page, cursor = figures.list_page(
-                self._store.catalog.reader, FigureQuery(session=kernel), _PAGE_SIZE, cursor
-            )
-            found += [self._as_made(record, made.get(record.id)) for record in page]
+            page, cursor = await self._store.figures.list_page(FigureQuery(session=kernel), _PAGE_SIZE, cursor)
+            found += [await self._as_made(record, made.get(record.id)) for record in page]
             if cursor is None:
                 return found
             # A session may have thousands of figures: let other requests run.
             await asyncio.sleep(0)
 
-    def _find_published(self, kernel: str, path: str) -> ReadablePlot | None:
+    async def _find_published(self, kernel: str, path: str) -> ReadablePlot | None:
         name, row = path.rpartition(".")[0], find_format(path)
         if row is None or not name or "/" in name:
             return None
-        reader = self._store.catalog.reader
-        records, _ = figures.list_page(reader, FigureQuery(session=kernel, name=name), 1)
+        records, _ = await self._store.figures.list_page(FigureQuery(session=kernel, name=name), 1)
         if not records:
             return None
-        record = self._as_made(records[0], sessions.versions_made(reader, kernel).get(records[0].id))
+        made = await self._store.sessions.find_versions(kernel)
+        record = await self._as_made(records[0], made.get(records[0].id))
         part = record.version.find_representation(row)
         if part is None:
             return None
@@ -182,11 +178,11 @@ class SessionPlots:
         plot = next(plot for plot in Plot.from_figure(record) if plot.mimetype == row.mimetype)
         return ReadablePlot(plot, row, part.digest, read)
 
-    def _as_made(self, record: FigureRecord, version: int | None) -> FigureRecord:
+    async def _as_made(self, record: FigureRecord, version: int | None) -> FigureRecord:
         """Return the figure as this session made it, or as it is now when that version has been deleted."""
         if version is None or version == record.version.number:
             return record
-        return self._store.find_figure(record.id, version) or record
+        return await self._store.figures.find(record.id, version) or record
 
     def _find_captured(self, kernel: str, path: str) -> ReadablePlot | None:
         buffer: CaptureBuffer | None = self._capture.find_buffer(kernel)

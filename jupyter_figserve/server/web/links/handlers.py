@@ -95,7 +95,7 @@ class TargetLinksHandler(OwnedLinksHandler):
     async def post(self, folder: str, target_id: str) -> None:
         target, token = Target(_KINDS[folder], target_id), new_token()
         record = await self.get_owned_record(target)
-        shown = self._open_target(record)
+        shown = await self._open_target(record)
         shown.check_allowed(self.context.config)
         link = self.make_parser().parse_new(self.json_body(shown.fields), shown, target, hash_secret(token))
         if link.version is not None:
@@ -103,13 +103,13 @@ class TargetLinksHandler(OwnedLinksHandler):
         await self.context.store.links.add(link)
         self.write_json(created_link_json(link, shown.make_snippets(self.base.link(token)), self.base), 201)
 
-    def _open_target(self, record: Record) -> LinkTarget:
+    async def _open_target(self, record: Record) -> LinkTarget:
         match record:
             case FigureRecord():
                 return FigureTarget(record)
             case DashboardRecord():
-                return DashboardTarget(resolve_dashboard(self.context.store, self.context.live, record))
-        live = self.context.live.registry.get_by_id(record.id)
+                return DashboardTarget(await resolve_dashboard(self.context.store, self.context.live, record))
+        live = await self.context.live.registry.get_by_id(record.id)
         assert live is not None, "its record was just found"
         return LiveFigureTarget(live)
 
@@ -171,14 +171,14 @@ class LinkHandler(OwnedLinksHandler):
         link = await self.get_owned_link(link_id)
         changes = self.make_parser().parse_changes(self.json_body(CHANGE_FIELDS), link)
         changed = await self.context.store.links.change(link, changes)
-        self.context.events.wake()
+        await self.context.events.wake()
         self.write_json(link_json(changed))
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self, link_id: str) -> None:
         await self.context.store.links.revoke(await self.get_owned_link(link_id))
-        self.context.events.wake()
+        await self.context.events.wake()
         self.set_status(204)
         self.finish()
 

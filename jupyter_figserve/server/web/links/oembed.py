@@ -27,11 +27,11 @@ class FrameHandler(PublicHandler):
         try:
             figure, version, link = self.context.frame_signer.read(signed)
             if link is not None:
-                self.context.links.check_id(link)
+                await self.context.links.check_id(link)
         except NotFound:
             self.context.failed_attempts.note(self.request.remote_ip or "")
             raise
-        data = self._find(figure, version)
+        data = await self._find(figure, version)
         origins = security_headers.frame_ancestors(self.context.config.embed_origins, own=True)
         in_frame = self.request.headers.get("Sec-Fetch-Dest", self._default_destination()) == "iframe"
         self.replace_headers(
@@ -42,7 +42,7 @@ class FrameHandler(PublicHandler):
 
     head = get
 
-    def _find(self, figure: str, version: int | str) -> bytes:
+    async def _find(self, figure: str, version: int | str) -> bytes:
         """Return the HTML of a figure's version, or, by its key, of a live figure as it was rendered a moment ago.
 
         Raises
@@ -51,11 +51,11 @@ class FrameHandler(PublicHandler):
             When there is none any more.
         """
         if isinstance(version, str):
-            picture = self.context.live.images.find(figure, version)
+            picture = await self.context.live.images.find(figure, version)
             if picture is not None and picture.payload.mimetype == FORMATS["html"].mimetype:
                 return picture.payload.data
         else:
-            record = self.context.store.find_figure(figure, version)
+            record = await self.context.store.figures.find(figure, version)
             part = record.version.find_representation(FORMATS["html"]) if record else None
             if part is not None:
                 return self.context.links.blob_cache.get(part.digest)

@@ -36,7 +36,7 @@ class DashboardRenderer(LinkRenderer):
         record = await self.context.store.dashboards.find(self.link.target.id)
         if record is None:
             raise LinkNotFound
-        self.dashboard = resolve_dashboard(self.context.store, self.context.live, record)
+        self.dashboard = await resolve_dashboard(self.context.store, self.context.live, record)
         has_live = any(panel.target for panel in self.dashboard.panels)
         if has_live and not self.context.config.allow_public_live:
             raise LinkNotFound
@@ -80,14 +80,14 @@ class DashboardRenderer(LinkRenderer):
     async def send_events(self) -> None:
         links, token, link_id = self.context.links, self._token, self.link.id
 
-        def is_authorized() -> bool:
+        async def is_authorized() -> bool:
             try:
-                return links.find(token).link.id == link_id
+                return (await links.find(token)).link.id == link_id
             except NotFound:
                 return False
 
         watcher = Watcher(self.link.target.id, panel_url, is_authorized)
-        self.context.dashboards.add(self.dashboard, watcher, self.handler.int_argument("version"))
+        await self.context.dashboards.add(self.dashboard, watcher, self.handler.int_argument("version"))
         await send_dashboard_events(self.handler, watcher)
 
     def describe_embedding(self, fit: FitSize) -> Embedding:

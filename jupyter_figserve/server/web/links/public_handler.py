@@ -38,7 +38,7 @@ class LinkRequestHandler(PublicHandler):
         """
         if not is_token(token):
             raise LinkNotFound
-        resolved = self.context.links.find(token)
+        resolved = await self.context.links.find(token)
         renderer = _RENDERERS[resolved.link.target.kind](self, resolved, token)
         await renderer.open()
         return renderer

@@ -132,7 +132,7 @@ class LiveRenderer(LinkRenderer):
     grant: ParameterGrant
 
     async def open(self) -> None:
-        target = self.context.live.registry.get_by_id(self.link.target.id)
+        target = await self.context.live.registry.get_by_id(self.link.target.id)
         if target is None or not self.context.config.allow_public_live:
             raise LinkNotFound
         self.target, self.grant = target, ParameterGrant(self.link.locked, self.link.allowed)
@@ -143,7 +143,7 @@ class LiveRenderer(LinkRenderer):
         movable = self.grant.movable(target.declaration.parameters)
         page = build_page(target, movable, query, address=self.address, form=live.find_form(target))
         if page.arguments is not None:
-            page = replace(page, size=live.find_size(target, {**locked, **page.arguments}))
+            page = replace(page, size=await live.find_size(target, {**locked, **page.arguments}))
         handler.set_status(400 if page.fault else 200)
         handler.set_header("Cache-Control", self.cache_control_for(0))
         handler.write_page(

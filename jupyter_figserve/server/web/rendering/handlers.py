@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
 from collections.abc import Mapping
@@ -110,8 +109,8 @@ class RendersHandler(CodeHandler):
             wish = replace(wish, seed=secrets.randbelow(SEEDS))
         rendered = await self.run_until_disconnect(context.rendering.render(wish.job()))
         draft = await self._draft(wish, rendered)
-        record: FigureRecord = await asyncio.wrap_future(context.store.publish(draft))
-        context.events.wake()
+        record: FigureRecord = await context.store.figures.publish(draft)
+        await context.events.wake()
         context.svg_archiver.note(record.id, record.version.number)
         self.set_header("Location", self.base.page(record))
         set_output_header(self, rendered)

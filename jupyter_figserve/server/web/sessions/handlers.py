@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from urllib.parse import quote
 
 from jupyter_server.auth.decorator import authorized
@@ -14,7 +13,6 @@ from ....model.keys import PUBLISH, READ, Scope
 from ....model.new_version import NewVersion
 from ....model.queries import DEFAULT_LIMIT
 from ....model.sessions import Session
-from ....store.catalog import sessions
 from ...services.figures.upload import make_payload
 from ...services.sessions.plots import ReadablePlot
 from ..http.conditional_get import is_not_modified, send_representation
@@ -62,16 +60,15 @@ class SessionsHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         await self.context.kernels.follow_all()
-        reader, base = self.context.store.catalog.reader, self.base
-        found, next_cursor = sessions.list_page(
-            reader,
+        store, base = self.context.store, self.base
+        found, next_cursor = await store.sessions.list_page(
             None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner,
             notebook=self.get_query_argument("notebook", None),
             alive=self.get_query_argument("alive", "") not in ("", "0"),
             limit=self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT,
             cursor=self.get_query_argument("cursor", None),
         )
-        made, plots = sessions.count_figures(reader, [one.id for one in found]), self.context.plots
+        made, plots = await store.sessions.count_figures([one.id for one in found]), self.context.plots
         rows = [session_json(one, made.get(one.id, 0), plots.count_captured(one.id), base) for one in found]
         self.write_json({"sessions": rows, "next": next_cursor})
 
@@ -117,7 +114,7 @@ class SessionFiguresHandler(SessionHandler):
         alt = validate_single_line(body.get("alt"), "alternative text", ALT_LENGTH)
         name = check_name(body["name"]) if body.get("name") is not None else slug(title) or _make_name(readable)
         record = await self._publish(session, readable, name, title, alt)
-        self.context.events.wake()
+        await self.context.events.wake()
         self.set_header("Location", self.base.page(record))
         self.write_json(figure_json(record, self.base), 201)
 
@@ -136,7 +133,7 @@ class SessionFiguresHandler(SessionHandler):
             origin=readable.plot.origin,
             provenance={"plot": readable.plot.path},
         )
-        return await asyncio.wrap_future(self.context.store.publish(draft))
+        return await self.context.store.figures.publish(draft)
 
 
 class PlotsHandler(SessionHandler):

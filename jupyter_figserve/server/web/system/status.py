@@ -7,7 +7,6 @@ from typing import Any
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from .... import __version__
-from ....store.catalog import quotas, sessions
 from ...services.rendering.queue import RenderQueue
 from ..context import HandlerConfig
 from ..http.handler import PublicHandler
@@ -25,7 +24,7 @@ class StatusHandler(PublicHandler):
         buffers = capture.buffers()
         jobs = self.context.rendering.queue
         await jobs.report_within(_PATIENCE)
-        used = quotas.total(store.catalog.reader)
+        used = await store.figures.find_total_usage()
         self.write_json(
             {
                 "version": __version__,
@@ -36,7 +35,7 @@ class StatusHandler(PublicHandler):
                 "counts": {
                     "figures": used.figures,
                     "bytes": used.bytes,
-                    "sessions": sessions.count_alive(store.catalog.reader),
+                    "sessions": await store.sessions.count_alive(),
                     "captured": sum(len(buffer) for buffer in buffers),
                     "captured_bytes": sum(buffer.bytes for buffer in buffers),
                 },

@@ -151,7 +151,7 @@ class TestOwner:
     async def test_p5_a_source_that_was_changed_on_disk_is_not_opened(self, owner, renderer, context, caplog):
         """500, a line in the log, and no job."""
         figure = await publish_with_source(owner)
-        source = context.store.get_figure(figure["id"]).version.source
+        source = (await context.store.figures.get(figure["id"])).version.source
         path = context.store.directory / "blobs" / source.digest[:2] / source.digest
         path.chmod(0o600)
         path.write_bytes(b"evil!!")

@@ -46,7 +46,7 @@ async def test_publishing_the_same_again_makes_no_version(owner, context):
 async def test_it_survives_a_lost_catalog(owner, context):
     """The manifest has it."""
     record = await publish_with_source(owner, context)
-    await asyncio.wrap_future(context.store.flush())
+    await context.store.figures.flush()
     (manifest,) = context.store.manifests.read_all()
     assert [part.mimetype for part in manifest.versions[0].representations] == types(record)
 

@@ -38,7 +38,7 @@ def record(context):
     """A live figure that kernel k1 once offered, and no kernel offers now."""
     identity = Identity(context.config.owner, context.config.scope, "a.ipynb", "", "animal")
     now = context.store.clock()
-    return context.store.write(lambda c: live_figures.offer(c, identity, "k1", DECLARATION, now)).result()
+    return context.store.catalog.write(lambda c: live_figures.offer(c, identity, "k1", DECLARATION, now)).result()
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ async def test_missing_module_is_named(detach, renderer, context, record):
     assert (answer.status, answer.code) == (422, "not_detachable")
     assert "needs the module bears.den" in answer.json()["error"]
     assert "0.1" not in answer.json()["error"]
-    assert context.detached.find(record.id) is None
+    assert (await context.detached.find(record.id)) is None
 
 
 async def test_timeout_names_the_function(detach, owner, record, renderer, context):
@@ -143,7 +143,7 @@ async def test_python_mismatch_names_both_versions(detach, renderer, context, re
     assert "Python 3.9" in answer.json()["error"]
     assert LIBRARIES["python"] in answer.json()["error"]
     assert renderer.jobs == []
-    assert context.detached.find(record.id) is None
+    assert (await context.detached.find(record.id)) is None
 
 
 async def test_python_mismatch_after_an_upgrade(detach, owner, record, renderer):
@@ -170,7 +170,7 @@ async def test_function_that_fails_in_the_sandbox_is_not_stored(detach, renderer
     answer = await detach(b"other", libraries=LIBRARIES | {"numpy": "9.9"})
     assert (answer.status, answer.code) == (422, "version_mismatch")
     assert "numpy 9.9 in the kernel, 2.4.6 in the sandbox" in answer.json()["error"]
-    assert context.detached.find(record.id).source.digest == sha256_hex(PICKLE)
+    assert (await context.detached.find(record.id)).source.digest == sha256_hex(PICKLE)
 
 
 async def test_function_with_required_parameters_is_only_opened(detach, renderer):

@@ -20,7 +20,7 @@ def declare(context):
     async def declare(kernel: FakeKernel, **fields: object):
         declared = [LiveDeclaration("animal", digest="d", revision="r", **fields)]
         await context.live.registry.register(context.config.owner, "k1", kernel, declared)
-        return context.live.registry.find("k1", "animal")
+        return await context.live.registry.find("k1", "animal")
 
     return declare
 
@@ -83,7 +83,7 @@ async def test_image_that_cannot_be_hidpi_is_cached_for_all_screens(context, dec
     kernel.fault = KernelUnavailable()
     stale = await context.live.render(target, LiveRequest({}, "png"))
     assert (stale.image.payload, stale.image.device_pixel_ratio) == (first.image.payload, 1)
-    assert context.live.find_size(target, {}) == (1, 1)
+    assert (await context.live.find_size(target, {})) == (1, 1)
 
 
 async def test_before_call_is_called_once_a_call(context, declare):

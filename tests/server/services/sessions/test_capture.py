@@ -468,7 +468,7 @@ class TestRealKernels:
         jupyter.manager.get_kernel(kernel)._restarter.restart_limit = 0
         os.kill(process, signal.SIGKILL)
         await until(lambda: context.capture.find_buffer(kernel) is None)
-        await asyncio.wrap_future(context.store.write(lambda connection: None))
+        await asyncio.wrap_future(context.store.catalog.write(lambda connection: None))
         assert await self.names(owner, kernel) == ["stays.png"]
         assert not os.path.exists(directory)
         assert (await stranger.bearing(key).get("/api/figures")).status == 401

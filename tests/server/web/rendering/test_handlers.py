@@ -403,7 +403,7 @@ class TestKeep:
         assert (record["name"], record["title"], record["alt"]) == ("sales", "A drawing", "A line.")
         assert (record["origin"], record["redrawable"]) == ("render", True)
         assert answer.headers["Location"] == record["url"]
-        source = context.store.get_figure(record["id"]).version.source
+        source = (await context.store.figures.get(record["id"])).version.source
         assert (source.kind, context.store.blobs.find(source.digest)) == ("code", CODE.encode())
         link = await owner.share(record)
         assert png_size((await owner.get(link["image_url"])).body) == (640, 480)
