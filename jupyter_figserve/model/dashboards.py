@@ -1,4 +1,4 @@
-"""A dashboard, its panels and its links as frozen values. Any process; knows no store and no HTTP."""
+"""A dashboard and its panels as frozen values. Any process; knows no store and no HTTP."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 from ..errors import InvalidInput
 from .figures import ALT_LENGTH, TITLE_LENGTH, Identity, validate_single_line
-from .links import ParameterLink
 from .parameters import Parameters
 
 THEMES = ("light", "dark")
@@ -182,13 +181,6 @@ class DashboardRecord:
     @property
     def owner(self) -> str:
         return self.identity.owner
-
-
-@dataclass(frozen=True, kw_only=True)
-class DashboardLink(ParameterLink):
-    """A capability URL onto the dashboard of the id ``dashboard``; what is locked and allowed is of its live panels."""
-
-    dashboard: str
 
 
 def shared_controls(layout: Layout, parameters: Mapping[str, Parameters]) -> dict[str, list[str]]:

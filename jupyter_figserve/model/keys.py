@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..errors import InvalidInput
-from .links import _random_id, hash_secret
+from .links import hash_secret, random_id
 
 
 class Scope(StrEnum):
@@ -51,7 +51,7 @@ class Key:
 
 def new_key() -> tuple[str, str, str]:
     """Id, secret and the whole text ``fsk_<id>_<secret>`` of a fresh key."""
-    key_id, secret = _random_id(8), secrets.token_urlsafe(32)
+    key_id, secret = random_id(8), secrets.token_urlsafe(32)
     return key_id, secret, f"fsk_{key_id}_{secret}"
 
 

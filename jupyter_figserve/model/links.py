@@ -1,4 +1,4 @@
-"""Links and keys as values: made, hashed, verified, expired. Any process; the only place that compares secrets."""
+"""Links as values: their tokens, their targets, and when they are open. Any process."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import hashlib
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from .figures import validate_single_line
 
+FIGURE, LIVE, DASHBOARD = TARGET_KINDS = ("figure", "live", "dashboard")
 LABEL_LENGTH = 200
 DEFAULT_LINK_LIFE = "30d"
 VIEW_SECONDS = 600
@@ -21,24 +22,42 @@ _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 @dataclass(frozen=True)
-class Link:
-    """A capability URL onto a figure; the token itself is nowhere, only its sha256.
+class Target:
+    """The figure, live figure or dashboard that a link shows.
 
     Parameters
     ----------
-    version
-        The one version it shows, None for whatever is newest.
+    kind
+        One of ``TARGET_KINDS``.
+    """
+
+    kind: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """A capability URL; only the sha256 of its token is kept.
+
+    Parameters
+    ----------
     expires
         Seconds since the epoch, None for never.
+    version
+        The one version of a figure that it shows, None for the newest.
     views
-        How often it may be seen by a client, None for without limit.
+        Maximum number of views, None for no limit.
+    locked
+        JSON values of parameters that viewers cannot change.
+    allowed
+        Names of the parameters that viewers may change.
     seen, last_seen
-        How often it was, and when last (seconds since the epoch).
+        Number of views so far, and when the last one was (seconds since the epoch).
     """
 
     id: str
     token_hash: str
-    figure: str
+    target: Target
     created: float
     expires: float | None = None
     version: int | None = None
@@ -46,51 +65,45 @@ class Link:
     views: int | None = None
     paused: bool = False
     audience: str = "link"
-    seen: int = 0
-    last_seen: float | None = None
-
-    def is_open(self, now: float) -> bool:
-        """Neither paused nor past its end; a used-up view limit is the store's to know."""
-        return not self.paused and (self.expires is None or now < self.expires)
-
-    @property
-    def is_cacheable(self) -> bool:
-        """Whether caches between us and the viewer may keep what it shows."""
-        return self.views is None and self.audience == "link"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ParameterLink:
-    """A capability URL onto something with parameters; the token itself is nowhere, only its sha256.
-
-    Parameters
-    ----------
-    locked
-        JSON values that it always shows.
-    allowed
-        Names of the parameters that its viewers may move.
-    """
-
-    id: str
-    token_hash: str
-    created: float
-    expires: float | None = None
-    label: str = ""
-    paused: bool = False
-    locked: Mapping[str, Any] = field(default_factory=dict)
+    locked: Mapping[str, Any] = field(default_factory=dict, hash=False)
     allowed: tuple[str, ...] = ()
     seen: int = 0
     last_seen: float | None = None
 
-    views = None
-    """There is no limit of views, which would count every move of a control."""
-
     def is_open(self, now: float) -> bool:
+        """Whether the link is neither paused nor expired; only the store knows whether its views are used up."""
         return not self.paused and (self.expires is None or now < self.expires)
+
+    @property
+    def is_cacheable(self) -> bool:
+        """Whether shared caches may store what the link shows."""
+        return self.views is None and self.audience == "link"
+
+    def cache_seconds(self, seconds: int, now: float) -> int:
+        """Return ``seconds``, shortened so that no cache outlives the link; 0 for a link that is not cacheable."""
+        if not self.is_cacheable:
+            return 0
+        return seconds if self.expires is None else max(0, min(seconds, int(self.expires - now)))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values, for ``from_json``."""
+        return {
+            **self.__dict__,
+            "target": self.target.__dict__,
+            "locked": dict(self.locked),
+            "allowed": list(self.allowed),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Link:
+        """Read what ``as_json`` wrote, ignoring fields that a newer version of this package added."""
+        known = {one.name: data[one.name] for one in fields(cls) if one.name in data}
+        target = Target(data["target"]["kind"], data["target"]["id"])
+        return cls(**known | {"target": target, "allowed": tuple(data["allowed"])})
 
 
 def new_token() -> str:
-    """A link's secret: 192 random bits in 32 URL-safe characters."""
+    """Return a new token: 192 random bits as 32 URL-safe characters."""
     return secrets.token_urlsafe(24)
 
 
@@ -99,17 +112,17 @@ def is_token(text: str) -> bool:
 
 
 def find_token(url: str) -> str | None:
-    """The token in a link's URL, or in that of its picture or frame; None when there is none."""
+    """Return the token in the URL of a link, of its image or of its frame; None when there is none."""
     match = _LINK_URL.search(url)
     return match[1] if match else None
 
 
 def new_link_id() -> str:
-    return "lnk" + _random_id(12)
+    return "lnk" + random_id(12)
 
 
 def hash_secret(secret: str) -> str:
-    """sha256 in hexadecimal: secrets have 192 bits and more, so a slow hash would add nothing."""
+    """Return the sha256 in hexadecimal. Secrets have at least 192 random bits, so a slow hash would add nothing."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -117,5 +130,5 @@ def check_label(value: object) -> str:
     return validate_single_line(value, "label", LABEL_LENGTH)
 
 
-def _random_id(length: int) -> str:
+def random_id(length: int) -> str:
     return "".join(secrets.choice(_ID_ALPHABET) for _ in range(length))

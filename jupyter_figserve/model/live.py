@@ -1,4 +1,4 @@
-"""A live figure, its pictures and its links as frozen values. Any process; knows no store and no HTTP."""
+"""A live figure and its pictures as frozen values. Any process; knows no store and no HTTP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 from ..errors import InvalidInput
 from .figures import Identity, check_name
-from .links import ParameterLink
 from .parameters import SIZES, Parameters
 
 _TEXTS = ("description", "digest", "revision")
@@ -131,14 +130,3 @@ class LiveRequest:
         means = [self.arguments, self.format, self.width, self.height, self.dpi]
         text = json.dumps(means + ([] if self.density == 1 else [self.density]), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:40]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LiveLink(ParameterLink):
-    """A capability URL onto the live figure of the id ``live``."""
-
-    live: str
-
-    def narrow(self, parameters: Parameters) -> Parameters:
-        """What a viewer may move, of the figure's parameters as they are now."""
-        return Parameters(tuple(item for item in parameters.items if item.name in self.allowed))

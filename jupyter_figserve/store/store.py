@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 from sqlalchemy.engine import Connection
 
 from ..errors import FigServeError, NotFound, QuotaExceeded, ReadOnly
-from ..model.dashboards import DashboardLink, DashboardRecord, Layout
+from ..model.dashboards import DashboardRecord, Layout
 from ..model.figures import EncodedImage, FigureRecord, Identity, Source, Version, sha256_hex
-from ..model.live import LiveLink
+from ..model.links import DASHBOARD, FIGURE, LIVE, Link, Target
 from ..model.new_version import NewVersion
 from ..model.queries import DEFAULT_LIMIT, FigureQuery
 from ..model.quotas import PublishLimits
@@ -27,10 +27,9 @@ from ..model.times import Clock, system_clock
 from .admin import deletion, garbage_collection, rebuild
 from .admin.boards import Boards
 from .admin.garbage_collection import GcReport
-from .catalog import figures, link_targets, publishing, tables
+from .catalog import figures, link_targets, links, publishing, tables
 from .catalog.database import Catalog
 from .catalog.identities import rename_notebook
-from .catalog.link_targets import AnyLink
 from .catalog.pagination import Page
 from .files import live_manifests
 from .files.blobs import BlobStore, LocalBlobStore
@@ -45,7 +44,6 @@ from .repositories.live_figures import LiveFigureRepository
 from .repositories.sessions import SessionRepository
 
 T = TypeVar("T")
-L = TypeVar("L", bound=AnyLink)
 _INLINE_BLOB_BYTES = 2**20
 """Bytes of a version, up to which its blobs are written while its rows are."""
 _PUTTERS = 2
@@ -207,25 +205,32 @@ class Store:
 
         return self._submit(work)
 
-    def add_link(self, link: AnyLink) -> Future[None]:
+    def add_link(self, link: Link) -> Future[None]:
+        """Keep a new link; the future raises ``Conflict`` when its target is gone."""
+
         def work(connection: Connection) -> None:
-            link_targets.add(connection, link)
-            self._write_manifest_of(connection, link)
+            link_targets.check_exists(connection, link)
+            links.add(connection, link)
+            self._write_manifest_of(connection, link.target)
 
         return self.write(work)
 
-    def change_link(self, link: L, changes: dict[str, Any]) -> Future[L]:
-        def work(connection: Connection) -> L:
-            link_targets.change(connection, link, changes)
-            self._write_manifest_of(connection, link)
+    def change_link(self, link: Link, changes: dict[str, Any]) -> Future[Link]:
+        """Change fields of a link; the future raises ``NotFound`` when it has been revoked."""
+
+        def work(connection: Connection) -> Link:
+            links.change(connection, link.id, changes)
+            self._write_manifest_of(connection, link.target)
             return replace(link, **changes)
 
         return self.write(work)
 
-    def revoke_link(self, link: AnyLink) -> Future[None]:
+    def revoke_link(self, link: Link) -> Future[None]:
+        """Remove a link; one that is gone already is no error."""
+
         def work(connection: Connection) -> None:
-            link_targets.remove(connection, link)
-            self._write_manifest_of(connection, link)
+            links.remove(connection, link.id)
+            self._write_manifest_of(connection, link.target)
 
         return self.write(work)
 
@@ -385,14 +390,14 @@ class Store:
     def _write_live_manifest(self, connection: Connection, live_id: str) -> None:
         live_manifests.write_manifest(connection, self.live_manifests, live_id)
 
-    def _write_manifest_of(self, connection: Connection, link: AnyLink) -> None:
-        """Bring the manifest of what a link shows to what the catalog says."""
-        if isinstance(link, DashboardLink):
-            self.boards.write_manifest(connection, link.dashboard)
-        elif isinstance(link, LiveLink):
-            self._write_live_manifest(connection, link.live)
-        else:
-            self._write_manifest(connection, link.figure)
+    def _write_manifest_of(self, connection: Connection, target: Target) -> None:
+        """Write the manifest of a link's target from the catalog."""
+        writers = {
+            FIGURE: self._write_manifest,
+            LIVE: self._write_live_manifest,
+            DASHBOARD: self.boards.write_manifest,
+        }
+        writers[target.kind](connection, target.id)
 
     def _schedule_manifest(self, figure_id: str) -> None:
         """After what waits: the catalog has it, and ``restoring.catch_up`` writes what a kill left unwritten."""

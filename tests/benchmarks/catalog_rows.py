@@ -71,7 +71,7 @@ class _Rows:
         _insert(connection, "sessions", 7, self._sessions())
         _insert(connection, "session_figures", 3, self._made())
         _insert(connection, "blobs", 4, self._blobs())
-        _insert(connection, "links", 12, self._links())
+        _insert(connection, "links", 15, self._links())
         _insert(connection, "usage", 4, [("owner", _OWNER, len(self.ids), len(self.ids) * 2 * self.size)])
         self.random.shuffle(self.tokens)
 
@@ -120,7 +120,8 @@ class _Rows:
             if number in self.asked:
                 self.tokens.append(token)
             made = self.start + number
-            yield (new_link_id(), hash_secret(token), figure, None, made, ends, "", None, 0, "link", 0, None)
+            shown = ("figure", figure, None)
+            yield (new_link_id(), hash_secret(token), *shown, made, ends, "", None, 0, "link", "{}", "[]", 0, None)
 
 
 def _notebook_of(number: int) -> str:

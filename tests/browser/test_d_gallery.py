@@ -65,7 +65,7 @@ def test_d1_markup_in_words_is_text_on_the_figures_page(page, live_server: Serve
     assert_harmless(page)
     for place in ("h1", "figcaption", "[data-link]"):
         assert EVIL in page.inner_text(place)
-    page.get_by_role("button", name="Edit words").click()
+    page.get_by_role("button", name="Edit title and description").click()
     assert page.input_value("[name=title]") == EVIL
     assert page.input_value("[name=alt]") == EVIL
 
@@ -175,11 +175,11 @@ def test_d5_policy_has_no_inline_script_and_the_console_is_clean(page, live_serv
         assert "script-src 'self'" in policy
         open_own(page, live_server, path)
         page.get_by_role("button", name="Share").first.click()
-        page.get_by_role("button", name="Make a link").click()
+        page.get_by_role("button", name="Create link").click()
         page.get_by_role("button", name="Done").click()
         page.get_by_role("button", name="Delete").first.click()
         page.get_by_role("button", name="Undo").click()
-        page.get_by_text("is back").wait_for()
+        page.get_by_text("Restored").wait_for()
     assert page.evaluate("document.querySelectorAll('[style], [onclick]').length") == 0
 
 

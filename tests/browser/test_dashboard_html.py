@@ -117,7 +117,7 @@ def test_frame_ends_with_its_link(page, live_server, board):
     headers = {"Sec-Fetch-Dest": "iframe"}
     assert live_server.fetch(address, anonymous=True, headers=headers).status == 200
     live_server.fetch(f"figserve/api/links/{link['id']}", method="DELETE")
-    page.get_by_text("not shared any more").wait_for()
+    page.get_by_text("no longer shared").wait_for()
     assert live_server.fetch(address, anonymous=True, headers=headers).status == 404
     says(page, "Bear since 2010")
 

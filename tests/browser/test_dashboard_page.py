@@ -134,7 +134,7 @@ def test_closed_link_is_told(page, live_server, board):
     # What the page asks for after that would be refused, as it should.
     page.wait_for_function("() => [...document.querySelectorAll('.panel.live')].every(one => one.dataset.form)")
     live_server.fetch(f"figserve/api/links/{link['id']}", method="DELETE")
-    page.get_by_text("not shared any more").wait_for()
+    page.get_by_text("no longer shared").wait_for()
 
 
 def test_works_without_javascript(chromium, board):

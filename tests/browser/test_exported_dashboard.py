@@ -134,7 +134,7 @@ def test_the_nearest_state_says_so(page, tmp_path):
     page.get_by_role("slider", name="Since").focus()
     page.keyboard.press("ArrowRight")
     state = page.locator("#panel-1-2 .state")
-    assert state.inner_text() == "Since 3, the nearest to 4 in this file."
+    assert state.inner_text() == "Since: showing 3, the nearest to 4 in this file."
     assert picture_size(page, "1-2") == (5, 3)
     page.keyboard.press("End")
     assert picture_size(page, "1-2") == (5, 6)

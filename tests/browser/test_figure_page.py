@@ -42,7 +42,7 @@ def test_page_shows_the_newest_version_and_leads_to_the_others(opened) -> None:
     opened.wait_for_url("**?version=1")
     opened.wait_for_function(f"() => {WIDTH} === 600")
     assert opened.inner_text("[aria-current=true]").startswith("Version 1")
-    opened.get_by_role("link", name="show the newest").click()
+    opened.get_by_role("link", name="show the latest").click()
     opened.wait_for_function(f"() => {WIDTH} === 602")
 
 
@@ -55,10 +55,10 @@ def test_page_lists_links_without_their_secrets(opened) -> None:
         "for the meeting",
         "<b>reviewers</b> of the paper",
         "seen 0 of 20 times",
-        "open until revoked",
+        "never expires",
         "shows version 2",
         "paused",
-        "not seen yet",
+        "not viewed yet",
     ):
         assert words in text
     assert "/f/" not in opened.content()
@@ -68,10 +68,10 @@ def test_page_is_legible_reachable_and_fits_a_phone(opened) -> None:
     """Contrast in both schemes, focus on each stop of the Tab key, nothing beyond 375 pixels."""
     check_contrast(opened, "h1", "h2", ".meta", "main a", "figcaption", "li", ".state", "dt", "button:visible", "label")
     stops = tab_stops(opened)
-    assert stops[0] == "A Skip to the figures"
+    assert stops[0] == "A Skip to main content"
     assert "A PNG" in stops
     assert sum(stop.startswith("A Version") for stop in stops) == 3
-    for name in ("Share", "Edit words", "Delete", "Compare"):
+    for name in ("Share", "Edit title and description", "Delete", "Compare"):
         assert f"BUTTON {name}" in stops
     check_phone(opened, 360)
 
@@ -124,7 +124,7 @@ class TestDoing:
 
     def test_words_are_corrected(self, at, live_server: ServerProcess, mine: dict) -> None:
         """By the keyboard alone; the page and the record have them, and markup stays text."""
-        at.get_by_role("button", name="Edit words").focus()
+        at.get_by_role("button", name="Edit title and description").focus()
         at.keyboard.press("Enter")
         at.keyboard.press("Control+A")
         at.keyboard.type("Ours <b>now</b>")
@@ -135,7 +135,7 @@ class TestDoing:
         at.wait_for_function("() => document.title === 'Ours <b>now</b>'")
         assert at.inner_text("h1") == "Ours <b>now</b>"
         at.wait_for_function("() => document.querySelector('figcaption').textContent === 'New words.'")
-        assert at.evaluate("document.activeElement.textContent") == "Edit words"
+        assert at.evaluate("document.activeElement.textContent") == "Edit title and description"
         record = live_server.fetch(f"figserve/api/figures/{mine['id']}").json()
         assert (record["title"], record["alt"]) == ("Ours <b>now</b>", "New words.")
 

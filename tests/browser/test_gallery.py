@@ -90,7 +90,7 @@ class TestReading:
         """One stop for each card and each of its buttons, which say what they are for."""
         open_own(page, server)
         stops = tab_stops(page)
-        assert stops[0] == "A Skip to the figures"
+        assert stops[0] == "A Skip to main content"
         cards = stops[-9:]
         assert cards[:3] == ["A Figure three", "BUTTON Share Figure three", "BUTTON Delete Figure three"]
         page.evaluate("document.querySelector('.skip').focus()")
@@ -261,9 +261,9 @@ class TestLive:
             figure = kernel.run(code).stdout.split()[-1]
             session = server.fetch(f"figserve/api/figures/{figure}").json()["session"]
         for path, link in (
-            ("figserve/", f"Download all figures of {notebook} as a zip"),
-            (f"figserve/?session={session}", "Download all figures of this session as a zip"),
-            (f"figserve/figures/{figure}", "All figures of the notebook"),
+            ("figserve/", f"Download all figures from {notebook} as a zip file"),
+            (f"figserve/?session={session}", "Download all figures from this session as a zip file"),
+            (f"figserve/figures/{figure}", "All figures in the notebook"),
         ):
             open_own(page, server, path)
             with page.expect_download() as download:
@@ -341,7 +341,7 @@ class TestDashboards:
         """By its title; other words do not."""
         open_own(page, server, "figserve/?q=sighting")
         assert page.locator("[data-dashboard] h3").all_text_contents() == ["Sightings"]
-        assert page.get_by_role("heading", name="Nothing matches").count() == 0
+        assert page.get_by_role("heading", name="No matches").count() == 0
         open_own(page, server, "figserve/?q=elephant")
         assert page.locator("[data-dashboard]").count() == 0
 
@@ -361,8 +361,8 @@ class TestDashboards:
         """As a figure is."""
         open_own(page, server)
         page.get_by_role("button", name="Share Sightings").click()
-        page.get_by_role("button", name="Make a link").click()
-        page.get_by_role("heading", name="The link is ready").wait_for()
+        page.get_by_role("button", name="Create link").click()
+        page.get_by_role("heading", name="Link created").wait_for()
         url = page.locator("dialog code").first.text_content()
         assert server.fetch(url, anonymous=True).status == 200
 
@@ -376,7 +376,7 @@ class TestDeleting:
         assert page.evaluate(CARDS) == ["Figure three", "Figure one"]
         assert page.evaluate("document.activeElement.textContent") == "Figure one"
         page.get_by_role("button", name="Undo").wait_for()
-        assert page.inner_text(".toast p") == "Deleted “Figure two”. Its links no longer open."
+        assert page.inner_text(".toast p") == "Deleted “Figure two”. Its links no longer work."
         assert server.fetch(link["url"], anonymous=True).status == 404
         assert "BUTTON Undo" in tab_stops(page)
         page.get_by_role("button", name="Undo").press("Enter")
@@ -389,9 +389,9 @@ class TestDeleting:
         open_own(page, server)
         page.route("**/api/figures/*", lambda route: route.abort())
         page.get_by_role("button", name="Delete Figure two").click()
-        page.get_by_role("alert").get_by_text("was not deleted").wait_for()
+        page.get_by_role("alert").get_by_text("Could not delete").wait_for()
         assert page.evaluate(CARDS) == ["Figure three", "Figure two", "Figure one"]
-        assert "The server does not answer" in page.inner_text(".toast")
+        assert "The server is not responding" in page.inner_text(".toast")
 
     def test_undo_that_cannot_be_says_what_to_do(self, chromium, server, three) -> None:
         """The name was taken meanwhile."""

@@ -143,7 +143,7 @@ def test_stale_is_marked_and_a_new_function_is_heard_of(chromium, live_server, o
     answer = live_server.fetch(f"api/kernels/{kernel.kernel_id}/restart", method="POST", body={})
     assert answer.status == 200
     page.wait_for_selector(".live[data-state=stale]")
-    assert "the kernel is busy or gone" in page.inner_text(".state")
+    assert "the kernel is busy or not running" in page.inner_text(".state")
     assert page.evaluate(WIDTH) == 200
     kernel.disconnect()
     kernel.connect()

@@ -28,8 +28,8 @@ def at(request, page, live_server: ServerProcess, figure: dict):
 
 
 def make_link(page) -> str:
-    page.get_by_role("button", name="Make a link").press("Enter")
-    page.get_by_role("heading", name="The link is ready").wait_for()
+    page.get_by_role("button", name="Create link").press("Enter")
+    page.get_by_role("heading", name="Link created").wait_for()
     return page.locator("dialog code").first.text_content()
 
 
@@ -43,7 +43,7 @@ def test_link_is_made_by_the_keyboard_alone(at, live_server: ServerProcess, figu
     at.keyboard.press("Tab")
     at.keyboard.type("3")
     at.keyboard.press("Enter")
-    at.get_by_role("heading", name="The link is ready").wait_for()
+    at.get_by_role("heading", name="Link created").wait_for()
     assert at.evaluate("document.activeElement.textContent") == "Copy Link"
     url = at.locator("dialog code").first.text_content()
     assert live_server.fetch(url, anonymous=True, headers={"Accept": "text/html"}).status == 200
@@ -59,7 +59,7 @@ def test_every_snippet_is_copied_as_the_interface_writes_it(chromium, at) -> Non
     url = make_link(at)
     rows = at.locator("dialog .snippet")
     labels = rows.locator(".snippet-label").all_inner_texts()
-    assert labels == ["Link", "Picture", "Markdown", "HTML", "iframe", "LaTeX"]
+    assert labels == ["Link", "Image", "Markdown", "HTML", "iframe", "LaTeX"]
     for number in range(rows.count()):
         button = rows.nth(number).get_by_role("button")
         button.click()
@@ -95,11 +95,11 @@ def test_page_behind_tells_of_the_new_link(at) -> None:
 
 def test_mistakes_are_told_in_words(at) -> None:
     """At once, where they were made; nothing is lost, and it can be tried again."""
-    at.get_by_label("At most this many views").fill("many")
-    at.get_by_role("button", name="Make a link").click()
+    at.get_by_label("View limit").fill("many")
+    at.get_by_role("button", name="Create link").click()
     at.get_by_role("alert").get_by_text("whole number").wait_for()
-    assert at.get_by_label("At most this many views").input_value() == "many"
-    at.get_by_label("At most this many views").fill("")
+    assert at.get_by_label("View limit").input_value() == "many"
+    at.get_by_label("View limit").fill("")
     assert "/f/" in make_link(at)
 
 
@@ -114,7 +114,7 @@ def test_server_refuses_in_its_own_words(chromium, make_server) -> None:
         page = chromium.new_page()  # not watched: 400 and 403 are wanted
         open_own(page, server)
         page.get_by_role("button", name="Share").first.click()
-        page.get_by_role("button", name="Make a link").click()
+        page.get_by_role("button", name="Create link").click()
         page.get_by_role("alert").get_by_text(words).wait_for()
         page.wait_for_function("() => document.activeElement.type === 'submit'")
 
@@ -125,8 +125,8 @@ def test_login_that_has_ended_is_told(chromium, live_server: ServerProcess, figu
     open_own(page, live_server, f"figserve/figures/{figure['id']}")
     chromium.clear_cookies()
     page.get_by_role("button", name="Share").first.click()
-    page.get_by_role("button", name="Make a link").click()
-    page.get_by_role("alert").get_by_text("not logged in any more").wait_for()
+    page.get_by_role("button", name="Create link").click()
+    page.get_by_role("alert").get_by_text("no longer signed in").wait_for()
 
 
 def test_dialog_fits_a_phone_and_is_legible(at) -> None:

@@ -27,7 +27,7 @@ def test_page_shows_title_picture_and_words(page, shown: Shown) -> None:
     assert page.evaluate("document.querySelector('img').getBoundingClientRect().height") == before > 100
     assert page.evaluate("document.querySelectorAll('h1').length") == 1
     assert page.get_attribute("html", "lang") == "en"
-    assert "link open until" in page.inner_text("footer")
+    assert "link expires" in page.inner_text("footer")
 
 
 def test_picture_opens_in_full_size_and_downloads(chromium, shown: Shown) -> None:
@@ -229,7 +229,7 @@ def test_wrong_links_all_have_the_same_page_of_ours(chromium, live_server: Serve
         texts.add((page.title(), page.inner_text("body")))
         assert page.query_selector_all("script") == []
     ((title, text),) = texts
-    assert title == "Nothing here"
+    assert title == "Not found"
     assert "mistyped, expired or revoked" in text
     assert shown.title not in text
     check_contrast(page, "h1", "p", ".meta")

@@ -46,8 +46,8 @@ def make_link(page, *allowed: str) -> str:
     page.get_by_role("button", name="Share").click()
     for label in allowed:
         page.get_by_role("dialog").get_by_label(label).check()
-    page.get_by_role("button", name="Make a link").click()
-    page.get_by_role("heading", name="The link is ready").wait_for()
+    page.get_by_role("button", name="Create link").click()
+    page.get_by_role("heading", name="Link created").wait_for()
     url = page.locator("dialog code").first.text_content()
     page.get_by_role("button", name="Done").click()
     return url
@@ -59,7 +59,7 @@ def test_link_moves_what_was_ticked(chromium, at) -> None:
     before = at.locator("[data-link]").count()
     url = make_link(at, "Since")
     at.wait_for_function("count => document.querySelectorAll('[data-link]').length > count", arg=before)
-    assert "viewers may move since" in at.locator("[data-link]").first.inner_text()
+    assert "viewers can change since" in at.locator("[data-link]").first.inner_text()
     assert at.evaluate("window.stayed")
     stranger = chromium.browser.new_context().new_page()
     see(stranger, url)
@@ -111,14 +111,14 @@ def test_another_sites_link_runs_nothing_before_a_press(chromium, live_server, o
     kernel.run("calls.clear()")
     page.goto(elsewhere.serve("/evil", f"<!doctype html><a href='{offered[kind]}?{name}=2004'>funny pictures</a>"))
     page.get_by_role("link", name="funny pictures").click()
-    page.get_by_text("Another site led here.").wait_for()
+    page.get_by_text("You followed a link from another site.").wait_for()
     page.wait_for_load_state("networkidle")
     assert page.locator(f"[name='{name}']").input_value() == "2004"
     assert kernel.run("print(calls)").stdout.strip() == "[]"
     page.locator("button:visible", has_text="Draw").first.click()
     page.wait_for_function("() => document.querySelector('.frame img')?.naturalHeight === 300")
     assert set(kernel.run("print(*calls)").stdout.split()) == {"2004"}
-    assert page.get_by_text("Another site led here.").is_hidden()
+    assert page.get_by_text("You followed a link from another site.").is_hidden()
     assert page.locator("button:visible", has_text="Draw").count() == 0
 
 
@@ -133,7 +133,7 @@ def test_dashboards_deletion_can_be_undone(page, live_server: ServerProcess, off
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("heading", name="Deleted").wait_for()
     page.get_by_role("button", name="Undo").wait_for()
-    assert page.inner_text(".toast p") == "Deleted “Short-lived”. Its links no longer open."
+    assert page.inner_text(".toast p") == "Deleted “Short-lived”. Its links no longer work."
     assert live_server.fetch(url, anonymous=True, headers={"Accept": "text/html"}).status == 404
     with page.expect_navigation():
         page.get_by_role("button", name="Undo").click()

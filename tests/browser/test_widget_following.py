@@ -186,7 +186,7 @@ def test_function_defined_again_is_drawn_again(page, server):
         run(kernel, DECLARE.format(height=2).replace("int = 2", "int = 1"))
         has_sizes(page, "200x200", "300x200")
         has_sizes(page, "200x200", selector=".figserve-live")
-        said = page.locator("[role=status] >> text=has new parameters; run this cell again")
+        said = page.locator("[role=status] >> text=Run this cell again")
         assert said.count() == 0
         run(kernel, DECLARE.format(height=3).replace("int = 2", "int = 2, until: int = 5"))
         has_sizes(page, "200x300", "300x300")

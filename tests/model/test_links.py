@@ -1,11 +1,27 @@
-"""Links as values: made, hashed, verified, expired."""
+"""Links as values: tokens, expiry, cacheability, and their JSON."""
 
 from __future__ import annotations
+
+import json
 
 import pytest
 
 from jupyter_figserve.errors import InvalidInput
-from jupyter_figserve.model.links import Link, check_label, is_token, new_link_id, new_token
+from jupyter_figserve.model.links import (
+    FIGURE,
+    LIVE,
+    Link,
+    Target,
+    check_label,
+    hash_secret,
+    is_token,
+    new_link_id,
+    new_token,
+)
+
+
+def link(**fields) -> Link:
+    return Link(**{"id": "l", "token_hash": "h", "target": Target(FIGURE, "f"), "created": 1.0} | fields)
 
 
 def test_tokens():
@@ -43,7 +59,7 @@ def test_link_ids_say_what_they_are():
 )
 def test_link_is_open_until_its_end(fields, is_open: bool):
     """At its last second a link is closed; a paused one is, whatever its end."""
-    assert Link("l", "h", "f", 1.0, **fields).is_open(100.0) is is_open
+    assert link(**fields).is_open(100.0) is is_open
 
 
 @pytest.mark.parametrize(
@@ -51,7 +67,7 @@ def test_link_is_open_until_its_end(fields, is_open: bool):
 )
 def test_links_that_caches_may_keep(fields, cacheable: bool):
     """Not those whose views are counted, nor those that are not for everybody."""
-    assert Link("l", "h", "f", 1.0, **fields).is_cacheable is cacheable
+    assert link(**fields).is_cacheable is cacheable
 
 
 def test_labels():
@@ -59,3 +75,35 @@ def test_labels():
     assert check_label(" for\nBob ") == "for Bob"
     with pytest.raises(InvalidInput, match="label"):
         check_label("x" * 201)
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ({}, 60),
+        ({"expires": 1_000.0}, 60),
+        ({"expires": 130.9}, 30),
+        ({"expires": 100.5}, 0),
+        ({"expires": 90.0}, 0),
+        ({"views": 3}, 0),
+        ({"audience": "hub"}, 0),
+    ],
+)
+def test_caches_never_outlive_the_link(fields, seconds: int):
+    """The limit is the server's, shortened to the link's remaining life; a link that is not cacheable has none."""
+    assert link(**fields).cache_seconds(60, 100.0) == seconds
+
+
+def test_json_reads_back_as_the_same_link():
+    """Including the locked and allowed parameters; fields that this version does not know are ignored."""
+    made = link(target=Target(LIVE, "v"), locked={"since": 2011}, allowed=("type",), label="x", seen=3)
+    written = json.loads(json.dumps(made.as_json()))
+    assert Link.from_json(written) == made
+    assert Link.from_json(written | {"colour": "red"}) == made
+    assert hash(made) == hash(Link.from_json(written))
+
+
+def test_token_is_nowhere_in_the_value():
+    """A log line of the link shows only its hash."""
+    token = new_token()
+    assert token not in repr(link(token_hash=hash_secret(token)))

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from jupyter_figserve.demo.server_process import ServerProcess
 from jupyter_figserve.model.figures import sha256_hex
-from jupyter_figserve.model.links import hash_secret
+from jupyter_figserve.model.links import FIGURE, Target, hash_secret
 from jupyter_figserve.model.quotas import PublishLimits
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.admin.rebuild import restore
@@ -91,7 +91,7 @@ def assert_kept(directory: Path, promised: Promised) -> None:
                 assert data is not None
                 assert (sha256_hex(data), len(data)) == (part.digest, part.size)
         for token, figure in promised.tokens.items():
-            assert links.find_by_token(store.catalog.reader, token).figure == figure
+            assert links.find_by_token(store.catalog.reader, token).target.id == figure
         assert_sound(store)
         files = stored_files(directory)
         assert [name for name in files if "tmp" in name or "probe" in name or "journal" in name] == []
@@ -110,7 +110,7 @@ def _assert_manifests_agree(store: Store) -> None:
         known, manifest = figures.versions(reader, figure), by_id[figure]
         assert list(manifest.versions[-len(known) :]) == known
         assert len(manifest.versions) <= len(known) + 1
-        assert set(links.of_figure(reader, figure)) <= set(manifest.links)
+        assert set(links.for_target(reader, Target(FIGURE, figure))) <= set(manifest.links)
     catalog = Catalog(None)
     try:
         done = catalog.write(lambda c: restore(c, store.manifests, store.blobs)).result()

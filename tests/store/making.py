@@ -12,7 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from jupyter_figserve.model.figures import EncodedImage, Identity, sha256_hex
-from jupyter_figserve.model.links import Link, hash_secret, new_link_id, new_token
+from jupyter_figserve.model.links import FIGURE, Link, Target, hash_secret, new_link_id, new_token
 from jupyter_figserve.model.new_version import NewVersion
 from jupyter_figserve.model.sessions import Session
 from jupyter_figserve.store.catalog import tables
@@ -76,13 +76,13 @@ def publish(store: Store, name: str = "sales", data: bytes = b"one", **words):
     return record
 
 
-def link_to(figure: str, token: str | None = None, **fields) -> Link:
+def link_to(target: Target, token: str | None = None, **fields) -> Link:
     fields.setdefault("created", START)
-    return Link(new_link_id(), hash_secret(token or new_token()), figure, **fields)
+    return Link(new_link_id(), hash_secret(token or new_token()), target, **fields)
 
 
 def share(store: Store, figure: str, token: str | None = None, **fields) -> Link:
-    link = link_to(figure, token, **fields)
+    link = link_to(Target(FIGURE, figure), token, **fields)
     store.add_link(link).result()
     return link
 

@@ -77,7 +77,8 @@ def _drawn(panel: LaidOutPanel, arguments: Mapping[str, Any], until: float) -> P
         if isinstance(panel.object, (Published, CapturedPlot)):
             picture = panel.object.still()
             has_page = isinstance(panel.object, Published) and panel.object.is_interactive
-            return PanelImage(picture, "" if picture else "It has no picture to show here; see its own page.", has_page)
+            message = "" if picture else "This figure has no image to show here. Open its page instead."
+            return PanelImage(picture, message, has_page)
         return _encoded(panel.object)
     except FigServeError as error:
         return PanelImage(message=error.message)

@@ -149,7 +149,7 @@ def _published(item: Published, forms: Forms) -> EncodedImage:
 def _still(item: Published | CapturedPlot) -> EncodedImage:
     picture = item.still()
     if picture is None:
-        raise OutputInvalid("It has no picture to show here; see its own page.")
+        raise OutputInvalid("This figure has no image to show here. Open its page instead.")
     return picture
 
 

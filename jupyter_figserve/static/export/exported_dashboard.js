@@ -1,10 +1,10 @@
-// The controls of a saved dashboard: each move shows the picture of the nearest state that was drawn, and the address's
-// fragment says how they stand, so that it can be sent on with the file.
+// The controls of an exported dashboard: each change shows the image of the nearest exported state, and the URL fragment
+// keeps the state, so that it can be shared with the file.
 "use strict";
 (() => {
   const { axes, panels, pictures } = JSON.parse(document.getElementById("states").textContent);
   const inputs = new Map([...document.querySelectorAll("[data-key]")].map((input) => [input.dataset.key, input]));
-  // What the page shows at first is in its elements alone.
+  // The initial content is in the page's elements only.
   for (const shown of document.querySelectorAll("[data-number]")) {
     pictures[shown.dataset.number] ??= shown.localName === "iframe"
       ? { page: shown.srcdoc }
@@ -21,7 +21,7 @@
 
   const firsts = new Map([...inputs.keys()].map((key) => [key, positionOf(key)]));
 
-  // Two values may have the same words; then their places tell them apart.
+  // Two values may have the same text; then their positions tell them apart.
   function write(key) {
     const { words } = axes[key];
     const position = positionOf(key);
@@ -40,7 +40,7 @@
     try {
       history.replaceState(null, "", text ? `#${text}` : location.href.replace(/#.*/s, ""));
     } catch {
-      // A mail program's preview has no address of its own; the controls work all the same.
+      // A mail client's preview has no URL of its own; the controls work without it.
     }
   }
 
@@ -57,17 +57,17 @@
 
   function move(key) {
     const input = inputs.get(key);
-    const words = axes[key].words[positionOf(key)];
+    const text = axes[key].words[positionOf(key)];
     if (input.type === "range") {
-      input.setAttribute("aria-valuetext", words);
-      input.nextElementSibling.value = words;
+      input.setAttribute("aria-valuetext", text);
+      input.nextElementSibling.value = text;
     }
     for (const [place, panel] of Object.entries(panels)) if (panel.axes.includes(key)) show(place, panel);
   }
 
   function show(place, panel) {
     const figure = document.getElementById(`panel-${place}`);
-    const missed = [];
+    const substituted = [];
     let number = 0;
     panel.axes.forEach((key, index) => {
       const wanted = positionOf(key);
@@ -75,14 +75,14 @@
       let nearest = 0;
       drawn.forEach((one, at) => { if (Math.abs(one - wanted) < Math.abs(drawn[nearest] - wanted)) nearest = at; });
       number = number * drawn.length + nearest;
-      const words = axes[key].words[drawn[nearest]];
-      if (drawn[nearest] !== wanted) missed.push([labelOf(key), words, axes[key].words[wanted]]);
+      const text = axes[key].words[drawn[nearest]];
+      if (drawn[nearest] !== wanted) substituted.push([labelOf(key), text, axes[key].words[wanted]]);
       const value = figure.querySelector(`[data-value="${CSS.escape(key)}"]`);
-      if (value) value.textContent = words;
+      if (value) value.textContent = text;
     });
     put(figure, panel.shots[number]);
     const state = figure.querySelector(".state");
-    const said = missed.map(([label, words, wanted]) => `${label} ${words}, the nearest to ${wanted} in this file.`).join(" ");
+    const said = substituted.map(([label, text, wanted]) => `${label}: showing ${text}, the nearest to ${wanted} in this file.`).join(" ");
     if (state.textContent !== said) state.textContent = said;
   }
 

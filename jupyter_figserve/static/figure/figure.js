@@ -1,22 +1,22 @@
-// A figure's page: sharing, its links, its words, deletion, and following new versions.
+// A figure's page: sharing, links, editing, deletion, and live updates of new versions.
 import { ask, page, prefix } from "./api.js";
 import { exchange } from "./focus.js";
 import { swap } from "./image.js";
 import { workLinks } from "./link_rows.js";
 import { leave, remove } from "./deletion.js";
 import { share } from "./share_dialog.js";
-import { calmly, listen } from "./events.js";
+import { listen, throttle } from "./events.js";
 import { localize } from "./times.js";
 import { announce, toast } from "./toast.js";
 
 const main = document.getElementById("main");
-const words = document.getElementById("words");
+const form = document.getElementById("edit");
 const figure = main.dataset.figure;
 const isPinned = new URLSearchParams(location.search).has("version");
 let isDeleted = false;
 let putBack = () => {};
 
-/** Prepare what has come anew: what only scripts can do is shown. */
+/** Prepare new elements: show the controls that need scripts. */
 function enter(root) {
   for (const tools of root.querySelectorAll(".actions, .row-tools")) tools.hidden = false;
   localize(root);
@@ -26,26 +26,26 @@ main.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
   if ("share" in button.dataset) share(`api/figures/${figure}/links`, main.dataset.name, refresh);
-  if ("edit" in button.dataset) edit(words.hidden);
+  if ("edit" in button.dataset) edit(form.hidden);
   if ("cancel" in button.dataset) edit(false);
   if ("delete" in button.dataset) remove(`api/figures/${figure}`, main.dataset.name, depart, come);
 });
 workLinks(main, update);
 
 function edit(open) {
-  words.hidden = !open;
+  form.hidden = !open;
   const button = main.querySelector("[data-edit]");
   button.setAttribute("aria-expanded", String(open));
-  if (open) words.elements.title.focus();
+  if (open) form.elements.title.focus();
   else button.focus();
 }
 
-words.addEventListener("submit", async (event) => {
+form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const fault = words.querySelector(".fault");
+  const fault = form.querySelector(".fault");
   fault.hidden = true;
   try {
-    await ask("PATCH", `api/figures/${figure}`, Object.fromEntries(new FormData(words)));
+    await ask("PATCH", `api/figures/${figure}`, Object.fromEntries(new FormData(form)));
   } catch (error) {
     fault.textContent = error.message;
     fault.hidden = false;
@@ -56,7 +56,7 @@ words.addEventListener("submit", async (event) => {
   announce("Saved.");
 });
 
-/** The figure is deleted: say so in its place. */
+/** Show that the figure is deleted. */
 function depart() {
   isDeleted = true;
   putBack = leave(main);
@@ -69,7 +69,7 @@ async function come() {
   await update();
 }
 
-/** Bring the page to what the server shows now; a picture changes in its place. */
+/** Refresh the page from the server; an image is replaced in place. */
 async function update() {
   if (isDeleted) return;
   let fresh;
@@ -98,13 +98,13 @@ async function update() {
   document.title = fresh.title;
 }
 
-/** An older version was asked for and stays; the newer one is a press away. */
+/** A pinned version stays; offer the newer one. */
 function offer(version) {
   const show = () => { location.search = ""; };
   toast(`Version ${version} was published.`, { action: { label: "Show it", run: show } });
 }
 
-const refresh = calmly(update, 300);
+const refresh = throttle(update, 300);
 
 listen((kind, data) => {
   if (kind === "reconnected") refresh();

@@ -1,22 +1,22 @@
-// Captured plots of running sessions: a closed list for each session, whose pictures are asked for when it is opened.
+// Captured plots of running sessions: a collapsed list for each session, loaded when it is opened.
 import { ask, prefix } from "./api.js";
-import { calmly } from "./events.js";
+import { throttle } from "./events.js";
 import { announce, toast } from "./toast.js";
 
-const MOST = 60;
-/** What was kept from this page: its plot is still there, until its session ends. */
+const MAX_PLOTS = 60;
+/** Plots kept from this page; their originals remain until the session ends. */
 const kept = new Set();
 
-/** Own the element `place`; `entered` is called when a plot has become a figure. */
+/** Manage the element `place`; `entered` is called when a plot has become a figure. */
 export function captured(place, entered) {
-  const refresh = calmly(update, 600);
+  const refresh = throttle(update, 600);
 
   async function update() {
     let sessions;
     try {
       ({ sessions } = await ask("GET", "api/sessions?alive=1&limit=50"));
     } catch {
-      return; // without capture there is nothing to show, and nothing to say
+      return; // without capture there is nothing to show
     }
     const some = sessions.filter((session) => session.plots > 0);
     for (const box of [...place.children]) {
@@ -34,7 +34,7 @@ export function captured(place, entered) {
     const box = make("details", "captured");
     box.dataset.session = session.id;
     const summary = make("summary");
-    const title = make("bdi", "", session.notebook ?? "A session without a notebook");
+    const title = make("bdi", "", session.notebook ?? "Session without a notebook");
     summary.append(make("span", "dot running"), title, " ", make("span", "meta count"));
     box.append(summary, make("ul", "cards"));
     box.addEventListener("toggle", () => box.open && fill(box));
@@ -53,7 +53,7 @@ export function captured(place, entered) {
     const list = box.querySelector("ul");
     const isOpen = (plot) => plot.origin !== "published" && !plot.figure && !kept.has(key(plot, box));
     const shown = new Map([...list.children].map((card) => [card.dataset.plot, card]));
-    const cards = found.plots.filter(isOpen).slice(0, MOST).map((plot) => shown.get(key(plot, box)) ?? card(plot, box));
+    const cards = found.plots.filter(isOpen).slice(0, MAX_PLOTS).map((plot) => shown.get(key(plot, box)) ?? card(plot, box));
     if (cards.some((one, at) => list.children[at] !== one) || list.children.length !== cards.length) {
       list.replaceChildren(...cards);
     }
@@ -77,7 +77,7 @@ export function captured(place, entered) {
   }
 
   async function keepPlot(plot, box, item, button) {
-    // A button that is disabled loses the focus.
+    // Disabling a button takes its focus away.
     const hadFocus = document.activeElement === button;
     button.disabled = true;
     try {
@@ -91,7 +91,7 @@ export function captured(place, entered) {
       entered();
     } catch (error) {
       button.disabled = false;
-      toast(`${plot.path} was not kept. ${error.message}`, { fault: true });
+      toast(`Could not keep ${plot.path}. ${error.message}`, { fault: true });
     }
   }
 
@@ -104,7 +104,7 @@ function key(plot, box) {
   return `${box.dataset.session} ${plot.path} ${plot.created}`;
 }
 
-/** By our own address, whatever address links are written with; anew when a plot of that name was drawn again. */
+/** The plot's URL on this server, which changes when a plot of that name is drawn again. */
 function address(plot, box) {
   const path = [box.dataset.session, ...plot.path.split("/")].map(encodeURIComponent).join("/");
   return new URL(`plots/${path}?_drawn=${encodeURIComponent(plot.created)}`, prefix).href;

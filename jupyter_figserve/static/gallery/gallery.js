@@ -1,4 +1,4 @@
-// The gallery: what its cards can do, and how it follows what happens while it is open.
+// The gallery: the actions of its cards, and live updates while it is open.
 import { page } from "./api.js";
 import { exchange } from "./focus.js";
 import { growOnDemand } from "./pagination.js";
@@ -6,7 +6,7 @@ import { swap } from "./image.js";
 import { captured } from "./captured_plots.js";
 import { remove } from "./deletion.js";
 import { share } from "./share_dialog.js";
-import { calmly, listen } from "./events.js";
+import { listen, throttle } from "./events.js";
 import { localize } from "./times.js";
 import { announce } from "./toast.js";
 
@@ -15,13 +15,13 @@ const isFirstPage = sections.hasAttribute("data-first");
 const main = document.getElementById("main");
 const name = (card) => card.querySelector("h3").textContent;
 const path = (card) => (card.dataset.figure ? `api/figures/${card.dataset.figure}` : `api/dashboards/${card.dataset.dashboard}`);
-/** What the server last sent of each part that is exchanged whole: what is the same stays, with its pictures. */
+/** The markup last received of each part that is replaced whole: an unchanged part stays, with its images. */
 const sent = new Map([...document.querySelectorAll("[data-live]")].map((one) => [one.dataset.live, one.outerHTML]));
-/** Ids of figures and dashboards whose deletion is under way: they do not come back while the server is asked. */
+/** Ids whose deletion is in progress: a refresh in the meantime does not bring them back. */
 const leaving = new Set();
 const find = (id) => sections.querySelector(`[data-figure="${CSS.escape(id)}"]`);
 
-/** Prepare what is new below `root`. */
+/** Prepare new elements below `root`. */
 function enter(root) {
   for (const tools of root.querySelectorAll(".card-tools")) tools.hidden = false;
   localize(root);
@@ -38,7 +38,7 @@ function removeCard(card) {
   const id = card.dataset.figure ?? card.dataset.dashboard;
   const gone = () => {
     leaving.add(id);
-    // The focus goes on to the neighbour, so that the keyboard stays where it was.
+    // Move the focus to the neighbour, so that keyboard users keep their place.
     if (card.contains(document.activeElement)) (next ?? before)?.querySelector("a").focus();
     takeAway(card);
     return () => {
@@ -51,7 +51,7 @@ function removeCard(card) {
   remove(path(card), name(card), gone, back);
 }
 
-/** Take a card from the page; a section without cards is not shown. */
+/** Remove a card from the page; a section without cards is hidden. */
 function takeAway(card) {
   const section = card.closest("section");
   if (card.contains(document.activeElement)) main.focus();
@@ -60,14 +60,14 @@ function takeAway(card) {
   section.hidden = !section.querySelector(".card");
 }
 
-/** Bring the first page to what the server shows now, touching only what differs. */
+/** Refresh the first page from the server, changing only what differs. */
 async function update() {
   if (!isFirstPage) return;
   let fresh;
   try {
     fresh = await page(location.href);
   } catch {
-    return; // the next event, or the next connection, tries again
+    return; // retried on the next event or connection
   }
   const missing = findMissing(fresh);
   const arrived = [];
@@ -84,18 +84,18 @@ async function update() {
   if (arrived.length) announce(arrived.length === 1 ? `New figure: ${arrived[0]}.` : `${arrived.length} new figures.`);
 }
 
-/** Our cards that the fetched page should show and does not: deleted, or out of what was asked for. */
+/** Cards that the fetched page no longer shows although it would: deleted, or no longer matching. */
 function findMissing(fresh) {
   const time = (card) => card.querySelector("time").dateTime;
   const theirs = [...fresh.querySelectorAll("[data-figure]")];
   const ids = new Set(theirs.map((card) => card.dataset.figure));
-  // Older ones than the page's oldest may be there, on the pages that follow.
+  // Cards older than the page's oldest may be on later pages.
   const oldest = fresh.querySelector(".pages [rel=next]") ? theirs.map(time).sort()[0] : "";
   const ours = [...sections.querySelectorAll("[data-figure]")];
   return ours.filter((card) => !ids.has(card.dataset.figure) && time(card) > oldest);
 }
 
-/** Enter a fetched section: known cards are changed where they stand, new ones come first. */
+/** Merge a fetched section: known cards are updated in place, new ones are prepended. */
 function merge(section, arrived) {
   const place = section.dataset.place;
   let ours = [...sections.children].find((one) => one.dataset.place === place);
@@ -130,7 +130,7 @@ function change(known, card) {
   meta[0].replaceChildren(...meta[1].childNodes);
 }
 
-const refresh = calmly(update);
+const refresh = throttle(update);
 const plots = captured(document.getElementById("captured"), refresh);
 
 listen((kind, data) => {

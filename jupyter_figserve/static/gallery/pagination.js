@@ -1,15 +1,15 @@
-// Older figures: loaded into the page at its end, by scrolling there or by the link, which does it without script.
+// Older figures, appended to the page on scrolling or by the link; without this script the link opens the next page.
 import { page } from "./api.js";
 import { announce, toast } from "./toast.js";
 
-/** Let the page grow; `enter` prepares cards that are new to it. */
+/** Load more figures on demand; `enter` prepares new cards. */
 export function growOnDemand(sections, enter) {
   const nav = document.querySelector(".pages");
   let busy = false;
   let pressed = false;
 
   async function grow(byHand) {
-    // A press while scrolling loads already is for what comes.
+    // A press while a page is loading applies to that page.
     pressed ||= byHand;
     const link = nav.querySelector("[rel=next]");
     if (busy || !link) return;
@@ -23,8 +23,8 @@ export function growOnDemand(sections, enter) {
       const hadFocus = document.activeElement === link;
       if (next) link.setAttribute("href", next.getAttribute("href"));
       else link.remove();
-      announce(`${added.length} older figures.`);
-      // Whoever pressed the link goes on at the first new figure; whoever scrolled keeps the focus where it is.
+      announce(`${added.length} older figures loaded.`);
+      // After a press the focus moves to the first new figure; after scrolling it stays where it is.
       if (pressed || (hadFocus && !next)) added[0]?.querySelector("a").focus();
     } catch (error) {
       toast(error.message, { fault: true });
@@ -53,7 +53,7 @@ export function growOnDemand(sections, enter) {
   watch();
 }
 
-/** Move the figures of a fetched page behind ours; returns the cards that are new. */
+/** Append the figures of a fetched page to ours; returns the new cards. */
 function append(sections, fresh) {
   const added = [];
   const known = new Set([...sections.querySelectorAll("[data-figure]")].map((card) => card.dataset.figure));

@@ -1,6 +1,6 @@
-// A live figure's form made quick: each move draws, the newest wins, and the address says what is seen.
-// Without this script the form is sent like any other.
-import { addSlider, makeDrawer, readControls, writeQuery } from "./redraw.js";
+// Enhances a live figure's form: each change redraws, the latest wins, and the URL keeps the state.
+// Without this script the form is submitted as usual.
+import { addSlider, makeRedrawer, readControls, writeQuery } from "./redraw.js";
 
 const PAUSE = 120;
 
@@ -10,18 +10,18 @@ function start(place) {
   const form = place.querySelector("form.controls");
   const defaults = JSON.parse(place.dataset.defaults);
   const address = new URL(place.dataset.address, location.href);
-  // What the address says besides, such as a width.
+  // Other query parameters, such as a width.
   const names = new Set([...form.elements].map((element) => element.name).filter(Boolean));
   const others = [...new URLSearchParams(location.search)].filter(([name]) => !names.has(name));
   const drawnQuery = () => location.search.slice(1);
-  const picture = (suffix, text) => `${address.pathname}.${suffix}${text ? `?${text}` : ""}`;
-  const drawer = makeDrawer(place, (suffix) => picture(suffix, drawnQuery()), drawnQuery);
+  const imageUrl = (suffix, text) => `${address.pathname}.${suffix}${text ? `?${text}` : ""}`;
+  const redrawer = makeRedrawer(place, (suffix) => imageUrl(suffix, drawnQuery()), drawnQuery);
   let timer = null;
 
   for (const input of form.querySelectorAll("input[data-range]")) addSlider(input);
   form.querySelector(".draw").classList.add("quiet");
   place.classList.add("scripted");
-  drawer.begin();
+  redrawer.begin();
 
   form.addEventListener("input", () => soon(PAUSE));
   form.addEventListener("change", () => soon(0));
@@ -31,16 +31,16 @@ function start(place) {
 
   function soon(pause, always = false) {
     const next = query();
-    if (!always && next === drawnQuery() && !drawer.isDrawing) return;
+    if (!always && next === drawnQuery() && !redrawer.isDrawing) return;
     delete place.dataset.paused;
     clearTimeout(timer);
-    timer = setTimeout(() => { show(next); drawer.renew(); }, pause);
+    timer = setTimeout(() => { show(next); redrawer.renew(); }, pause);
   }
 
   function show(text) {
     if (text === drawnQuery()) return;
     history.replaceState(null, "", text ? `?${text}` : location.pathname);
-    for (const link of document.querySelectorAll("a[data-suffix]")) link.href = picture(link.dataset.suffix, text);
+    for (const link of document.querySelectorAll("a[data-suffix]")) link.href = imageUrl(link.dataset.suffix, text);
   }
 
   function query() {
@@ -49,7 +49,7 @@ function start(place) {
   }
 }
 
-// The owner's page hears when the function changes, goes and comes back.
+// The owner's page follows the function: changed, gone, offered again.
 const page = document.querySelector("main[data-live]");
 if (page) {
   const { listen } = await import("./events.js");

@@ -1,9 +1,9 @@
-// Requests to the JSON interface: the XSRF token, and errors in words that can be shown.
+// Requests to the JSON API: adds the XSRF token and turns failures into messages that can be shown.
 
-/** Our prefix: modules lie in `<prefix>/static/<digest>/`. */
+/** The URL prefix of figserve; modules are served from `<prefix>/static/<digest>/`. */
 export const prefix = new URL("../../", import.meta.url);
 
-/** Ask `path` below our prefix; returns the JSON of the answer, or null when it has none. Throws an Error in words. */
+/** Request `path` below the prefix. Returns the JSON body, or null without one; throws an Error with a readable message. */
 export async function ask(method, path, body) {
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-XSRFToken"] = cookie("_xsrf");
@@ -14,20 +14,20 @@ export async function ask(method, path, body) {
       method, headers, credentials: "same-origin", body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {
-    throw new Error("The server does not answer. Is it still running? Try again when it is.");
+    throw new Error("The server is not responding. Check that it is running, then try again.");
   }
   const data = answer.status === 204 ? null : await answer.json().catch(() => null);
   if (answer.ok) return data;
-  if (answer.status === 401) throw new Error("You are not logged in any more. Load this page again to log in.");
-  throw new Error(data?.error ?? `The server answered ${answer.status}. Its log says more.`);
+  if (answer.status === 401) throw new Error("You are no longer signed in. Reload this page to sign in again.");
+  throw new Error(data?.error ?? `The server returned status ${answer.status}. See its log for details.`);
 }
 
-/** A page of ours as a document; it runs nothing and loads nothing. */
+/** Fetch one of our pages as an inert document: it runs no script and loads nothing. */
 export async function page(address) {
   const answer = await fetch(address, { headers: { Accept: "text/html" }, credentials: "same-origin" });
-  if (!answer.ok) throw new Error(`The server answered ${answer.status}. Load this page again.`);
+  if (!answer.ok) throw new Error(`The server returned status ${answer.status}. Reload this page.`);
   if (answer.redirected && /\/login$/.test(new URL(answer.url).pathname)) {
-    throw new Error("You are not logged in any more. Load this page again to log in.");
+    throw new Error("You are no longer signed in. Reload this page to sign in again.");
   }
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }

@@ -1,6 +1,6 @@
-// Copy buttons beside snippets; without this script the text can still be selected.
+// Copy buttons beside snippets. Without this script the text can still be selected.
 
-/** Let a button copy the text of the element before it; `status` is where people who hear are told. */
+/** Make a button copy the text of the element before it; `status` is the live region for screen readers. */
 export function enable(button, status) {
   const code = button.previousElementSibling;
   button.hidden = false;
@@ -8,7 +8,7 @@ export function enable(button, status) {
     try {
       await navigator.clipboard.writeText(code.textContent);
     } catch {
-      // Pages on plain http have no clipboard: select the text, so that the keyboard copies it.
+      // Pages on plain http have no clipboard API: select the text, so that it can be copied with the keyboard.
       getSelection().selectAllChildren(code);
       report(button, status, "Selected");
       return;

@@ -1,10 +1,10 @@
-// Deletion of a figure or a dashboard, and its undoing.
+// Deletes a figure or a dashboard, with undo.
 import { ask, prefix } from "./api.js";
 import { toast } from "./toast.js";
 
 /**
- * Delete what is at `path` and offer to undo it. `gone` takes it from the page at once and returns how to put it back;
- * `back` is called when the server has it again.
+ * Delete the resource at `path` and offer undo. `gone` removes it from the page at once and returns a function that
+ * puts it back; `back` is called after the server has restored it.
  */
 export async function remove(path, name, gone, back) {
   const putBack = gone();
@@ -12,26 +12,26 @@ export async function remove(path, name, gone, back) {
     await ask("DELETE", path);
   } catch (error) {
     putBack();
-    toast(`“${name}” was not deleted. ${error.message}`, { fault: true });
+    toast(`Could not delete “${name}”. ${error.message}`, { fault: true });
     return;
   }
-  toast(`Deleted “${name}”. Its links no longer open.`, { action: { label: "Undo", run: () => undo(path, name, back) } });
+  toast(`Deleted “${name}”. Its links no longer work.`, { action: { label: "Undo", run: () => undo(path, name, back) } });
 }
 
 async function undo(path, name, back) {
   try {
     await ask("POST", `${path}/restore`);
   } catch (error) {
-    toast(`“${name}” is still deleted. ${error.message}`, {
+    toast(`Could not restore “${name}”. ${error.message}`, {
       fault: true, action: { label: "Try again", run: () => undo(path, name, back) },
     });
     return;
   }
-  toast(`“${name}” is back, and its links open again.`);
+  toast(`Restored “${name}”. Its links work again.`);
   await back();
 }
 
-/** Say in the place of `main`, the page of what was deleted, that it is; returns how to put the page back. */
+/** Replace `main` by a notice that its subject is deleted; returns a function that puts the page back. */
 export function leave(main) {
   main.hidden = true;
   const notice = document.createElement("main");

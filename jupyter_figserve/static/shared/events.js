@@ -1,4 +1,4 @@
-// The event stream: one for each page, opened again whenever it ends.
+// The page's event stream, reopened whenever it ends.
 import { prefix } from "./api.js";
 
 const KINDS = [
@@ -10,7 +10,7 @@ const KINDS = [
 /**
  * Call `heard(kind, data)` for each event, and `heard("reconnected")` when some may have been missed.
  *
- * Browsers open six connections to a server at most, so that a page nobody looks at holds none.
+ * Browsers open at most six connections to a server, so a hidden page holds none.
  */
 export function listen(heard) {
   let source = null;
@@ -23,7 +23,7 @@ export function listen(heard) {
       if (wasOpen) heard("reconnected");
       wasOpen = true;
     });
-    // The browser connects again by itself, but gives up after an answer that is an error.
+    // The browser reconnects by itself, but gives up after an error response.
     source.addEventListener("error", () => {
       if (source?.readyState !== EventSource.CLOSED) return;
       close();
@@ -39,8 +39,8 @@ export function listen(heard) {
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
 }
 
-/** `run`, at most once in `pause` milliseconds however often it is asked for, and never twice at the same time. */
-export function calmly(run, pause = 400) {
+/** Throttle `run` to once per `pause` milliseconds, never running twice at the same time. */
+export function throttle(run, pause = 400) {
   let asked = false;
   let busy = false;
   return async function ask() {

@@ -1,8 +1,8 @@
-// The keyboard's place, kept while parts of a page are exchanged.
+// Keeps the keyboard focus while parts of a page are replaced.
 
 const FIELDS = "input, select, textarea";
 
-/** Put `fresh` in the place of `old`; what had the focus has it again, and a field that somebody is in stays. */
+/** Replace `old` by `fresh` and restore the focus; a field that is being edited is left alone. */
 export function exchange(old, fresh) {
   const active = document.activeElement;
   const inside = old.contains(active);
@@ -14,7 +14,7 @@ export function exchange(old, fresh) {
   (same ?? document.getElementById("main")).focus();
 }
 
-/** What an element is for, whatever it says just now. */
+/** Identify an element by its purpose rather than by its current text. */
 function place(element) {
   const link = element.closest("[data-link]")?.dataset.link ?? "";
   return [link, ...Object.keys(element.dataset), element.getAttribute("href") ?? ""].join(" ");

@@ -1,6 +1,6 @@
-// Pictures that change in place without a flicker.
+// Replaces images in place without flicker.
 
-/** Show what `fresh` shows in `old`, once it is decoded; until then the old picture stays. */
+/** Show the image of `fresh` in `old` once it is decoded; until then the old image stays. */
 export async function swap(old, fresh) {
   const source = fresh.getAttribute("src");
   if (old.getAttribute("src") !== source) {

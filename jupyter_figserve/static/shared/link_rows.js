@@ -1,23 +1,23 @@
-// The list of links on the page of what they open: pause, resume, revoke.
+// The owner's list of links on a page: pause, resume, revoke.
 import { ask } from "./api.js";
 import { announce, toast } from "./toast.js";
 
-/** Work the buttons of the links below `root`; `changed` brings the page to what the server shows then. */
+/** Handle the buttons of the links below `root`; `changed` refreshes the page from the server. */
 export function workLinks(root, changed) {
   root.addEventListener("click", async (event) => {
     const button = event.target.closest("button");
     const link = button?.closest("[data-link]");
     if (!link) return;
     if ("paused" in button.dataset) await change(link, "PATCH", { paused: button.dataset.paused === "true" });
-    if ("revoke" in button.dataset && isSure(button, "Really revoke", "Press again to revoke for good.")) {
+    if ("revoke" in button.dataset && isSure(button, "Really revoke", "Press again to revoke permanently.")) {
       await change(link, "DELETE");
     }
   });
 
-  async function change(link, method, wish) {
+  async function change(link, method, body) {
     try {
-      await ask(method, `api/links/${link.dataset.link}`, wish);
-      announce(method === "DELETE" ? "Revoked." : wish.paused ? "Paused." : "Open again.");
+      await ask(method, `api/links/${link.dataset.link}`, body);
+      announce(method === "DELETE" ? "Revoked." : body.paused ? "Paused." : "Resumed.");
     } catch (error) {
       toast(error.message, { fault: true });
     }
@@ -25,13 +25,13 @@ export function workLinks(root, changed) {
   }
 }
 
-/** What is for good wants a second press within a few seconds; until then the button says so in `label`. */
-function isSure(button, label, words) {
+/** A permanent action needs a second press within a few seconds; until then the button shows `label`. */
+function isSure(button, label, message) {
   if ("sure" in button.dataset) return true;
   const before = button.firstChild.textContent;
   button.dataset.sure = "";
   button.firstChild.textContent = label;
-  announce(words);
+  announce(message);
   setTimeout(() => { delete button.dataset.sure; button.firstChild.textContent = before; }, 5_000);
   return false;
 }

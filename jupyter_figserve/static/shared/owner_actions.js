@@ -1,4 +1,4 @@
-// The owner's page of a live figure or a dashboard: sharing, its links, and a dashboard's deletion.
+// The owner's page of a live figure or a dashboard: sharing, links, and deletion.
 import { page } from "./api.js";
 import { exchange } from "./focus.js";
 import { workLinks } from "./link_rows.js";
@@ -18,7 +18,7 @@ main.addEventListener("click", (event) => {
 });
 workLinks(main, update);
 
-/** Bring the links to what the server has now. What is drawn stays as it is. */
+/** Refresh the list of links; the figure itself stays as it is. */
 async function update() {
   try {
     const fresh = await page(location.pathname);
@@ -29,7 +29,7 @@ async function update() {
   }
 }
 
-/** What only scripts can do is shown. */
+/** Show the controls that need scripts. */
 function enter(root) {
   for (const tools of root.querySelectorAll(".actions, .row-tools")) tools.hidden = false;
   localize(root);

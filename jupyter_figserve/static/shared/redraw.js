@@ -1,15 +1,16 @@
-// What draws a live picture in its place: the newest wish wins, nothing flickers, and its state is told in words.
+// Redraws a live image in place: the latest request wins, nothing flickers, and a status line shows the state.
 const BUSY_AFTER = 250;
-const MOST_TRIES = 30;
-const IS_DENSE = devicePixelRatio > 1.25;
+const MAX_TRIES = 30;
+const IS_HIDPI = devicePixelRatio > 1.25;
 
 /**
- * Draws in `place`, which has a `.frame`, a `.state` and a `.fault`, and the form of what it shows as `dataset.form`.
+ * Create a redrawer for `place`, which contains a `.frame`, a `.state` and a `.fault`; `dataset.form` is the kind of its
+ * content.
  *
- * `address(suffix)` is the URL to draw, `told()` what `place.dataset.drawn` is to say of it.
- * Returns `begin()` for what the page came with, `draw()`, and `renew()` for a wish that a person made just now.
+ * `address(suffix)` returns the URL to load, `describe()` the value of `place.dataset.drawn` after loading it.
+ * Returns `begin()` for the content that came with the page, `draw()`, and `renew()` for a change made by the user.
  */
-export function makeDrawer(place, address, told) {
+export function makeRedrawer(place, address, describe) {
   const frame = place.querySelector(".frame");
   const state = place.querySelector(".state");
   const fault = place.querySelector(".fault");
@@ -18,7 +19,7 @@ export function makeDrawer(place, address, told) {
   let again = false;
   let tries = 0;
 
-  /** The first picture came without us: only requests of ours can tell why it failed, and whether there is HTML. */
+  /** The first image came with the page: only our own request reveals why it failed, or that there is HTML. */
   function begin() {
     const image = frame.querySelector("img");
     if (isHtml() && frame.querySelector("noscript")) whenNear(frame, () => { if (!place.dataset.state) draw(); });
@@ -33,7 +34,7 @@ export function makeDrawer(place, address, told) {
     else drawIfNeeded(image, draw);
   }
 
-  /** A picture, or its failure, does not say that there is HTML, which would be better. */
+  /** An image response does not tell that HTML, which is preferred, is available too. */
   async function learnForm() {
     const answer = await fetch(address("json"), { credentials: "same-origin" }).catch(() => null);
     const form = answer?.ok ? (await answer.json()).form : null;
@@ -58,32 +59,32 @@ export function makeDrawer(place, address, told) {
   }
 
   async function drawOnce() {
-    const text = told();
+    const text = describe();
     const asHtml = isHtml();
     let answer;
     try {
       const headers = { Accept: asHtml ? "application/json" : "image/png" };
       answer = await fetch(asHtml ? framed(address("html")) : forScreen(address("png")), { credentials: "same-origin", headers });
     } catch {
-      return fail("The server does not answer. This is the last picture.", 3);
+      return fail("The server is not responding. You are seeing the last image.", 3);
     }
     if (!answer.ok) {
       const data = await answer.json().catch(() => null);
       if (answer.status === 415 && asHtml !== (data?.code === "html_only")) {
-        // What the function gives now has the other form.
-        place.dataset.form = asHtml ? "picture" : "html";
+        // The function now returns the other kind of content.
+        place.dataset.form = asHtml ? "image" : "html";
         again = true;
         return;
       }
-      const words = data?.error ?? `The server answered ${answer.status}.`;
-      return fail(words, Number(answer.headers.get("Retry-After") ?? 0), data?.traceback);
+      const message = data?.error ?? `The server returned status ${answer.status}.`;
+      return fail(message, Number(answer.headers.get("Retry-After") ?? 0), data?.traceback);
     }
     const alt = frame.querySelector("img.picture")?.alt ?? place.dataset.alt ?? document.title;
     try {
       if (asHtml) await showFrame(new URL((await answer.json()).frame, answer.url), alt);
       else await showPicture(await answer.blob(), alt, Number(answer.headers.get("Content-DPR") ?? 1));
     } catch {
-      return fail("The picture cannot be shown here; download it instead.", 0);
+      return fail("The image cannot be displayed here. Download it instead.", 0);
     }
     if (again) return;
     fault.hidden = true;
@@ -95,27 +96,27 @@ export function makeDrawer(place, address, told) {
     }
     const status = answer.headers.get("Cache-Status") ?? "";
     if (status.includes("stale")) {
-      say("stale", `From ${ago(Number(answer.headers.get("Age") ?? 0))}: the kernel is busy or gone.`);
+      say("stale", `Last image, from ${ago(Number(answer.headers.get("Age") ?? 0))}: the kernel is busy or not running.`);
       retry(5);
     } else {
       say("", "");
     }
   }
 
-  async function showPicture(blob, alt, density) {
+  async function showPicture(blob, alt, pixelRatio) {
     const fresh = new Image();
     fresh.className = "picture";
     fresh.alt = alt;
     fresh.src = await dataUrl(blob);
     await fresh.decode();
-    if (density > 1) {
-      fresh.width = Math.round(fresh.naturalWidth / density);
-      fresh.height = Math.round(fresh.naturalHeight / density);
+    if (pixelRatio > 1) {
+      fresh.width = Math.round(fresh.naturalWidth / pixelRatio);
+      fresh.height = Math.round(fresh.naturalHeight / pixelRatio);
     }
     if (!again) frame.replaceChildren(fresh);
   }
 
-  /** The old one stays until the new one is there. */
+  /** The old frame stays until the new one has loaded. */
   async function showFrame(source, title) {
     const fresh = document.createElement("iframe");
     fresh.className = "picture-frame coming";
@@ -131,8 +132,8 @@ export function makeDrawer(place, address, told) {
     fresh.classList.remove("coming");
   }
 
-  function fail(words, seconds, traceback) {
-    fault.textContent = words;
+  function fail(message, seconds, traceback) {
+    fault.textContent = message;
     if (traceback) {
       const more = document.createElement("details");
       const label = document.createElement("summary");
@@ -145,21 +146,21 @@ export function makeDrawer(place, address, told) {
     fault.hidden = false;
     const image = frame.querySelector("img");
     if (image?.complete && image.naturalWidth === 0) image.remove();
-    say("failed", frame.querySelector("img, iframe") ? "This is the last picture." : "");
+    say("failed", frame.querySelector("img, iframe") ? "You are seeing the last image." : "");
     if (seconds) retry(seconds);
   }
 
   function retry(seconds) {
-    if (tries >= MOST_TRIES) return;
+    if (tries >= MAX_TRIES) return;
     tries += 1;
     clearTimeout(timer);
     timer = setTimeout(draw, 1000 * Math.max(1, seconds) * Math.min(tries, 6));
   }
 
-  function say(kind, words) {
+  function say(kind, message) {
     place.dataset.state = kind;
     if (kind === "busy") place.setAttribute("aria-busy", "true");
-    if (state.textContent !== words) state.textContent = words;
+    if (state.textContent !== message) state.textContent = message;
   }
 
   return {
@@ -170,17 +171,17 @@ export function makeDrawer(place, address, told) {
   };
 }
 
-/** Where to ask for a frame that shows the HTML of an address. */
+/** The URL that answers with a signed frame for the HTML at `address`. */
 function framed(address) {
   return `${address}${address.includes("?") ? "&" : "?"}_frame=1`;
 }
 
 /**
- * The first picture came without us: whether it failed only a request of ours can tell. One that came before the page
- * knew its size is drawn again for a dense screen.
+ * The first image came with the page: whether it failed, only our own request reveals. An image loaded before the page
+ * knew its size is drawn again for a HiDPI screen.
  */
 function drawIfNeeded(image, draw) {
-  const sharpen = () => { if (IS_DENSE && !image.srcset) draw(); };
+  const sharpen = () => { if (IS_HIDPI && !image.srcset) draw(); };
   if (image.complete && image.naturalWidth > 0) return sharpen();
   image.addEventListener("error", () => draw(), { once: true });
   image.addEventListener("load", sharpen, { once: true });
@@ -194,7 +195,7 @@ function whenSettled(image) {
   });
 }
 
-/** As for a lazy picture: what nobody looks at asks no kernel. */
+/** Like a lazy image: content outside the viewport makes no request. */
 function whenNear(element, act) {
   const observer = new IntersectionObserver((seen) => {
     if (!seen.some((one) => one.isIntersecting)) return;
@@ -205,10 +206,10 @@ function whenNear(element, act) {
 }
 
 function forScreen(address) {
-  return IS_DENSE ? `${address}${address.includes("?") ? "&" : "?"}_density=2` : address;
+  return IS_HIDPI ? `${address}${address.includes("?") ? "&" : "?"}_density=2` : address;
 }
 
-/** What a form's controls say, by their names; boxes in words, several chosen options with commas. */
+/** The values of a form's controls by name; checkboxes as true or false, multiple choices comma-separated. */
 export function readControls(elements) {
   const values = new Map();
   for (const element of elements) {
@@ -221,13 +222,13 @@ export function readControls(elements) {
   return values;
 }
 
-/** Names and texts as a query, with commas and colons as they are. */
+/** Format pairs as a query string, leaving commas and colons unescaped. */
 export function writeQuery(pairs) {
   const write = (text) => encodeURIComponent(text).replaceAll("%2C", ",").replaceAll("%3A", ":");
   return pairs.map(([name, text]) => `${encodeURIComponent(name)}=${write(text)}`).join("&");
 }
 
-/** A slider before a number: the number stays the control, for the keyboard and for exact values. */
+/** Add a slider before a number input, which stays the control for the keyboard and for exact values. */
 export function addSlider(input) {
   const slider = document.createElement("input");
   slider.type = "range";

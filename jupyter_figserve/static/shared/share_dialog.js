@@ -1,4 +1,4 @@
-// The share dialog: makes a link and shows it, once, with what can be pasted.
+// The share dialog: creates a link and shows it once, with snippets to copy.
 import { ask } from "./api.js";
 import { enable } from "./copy.js";
 
@@ -6,11 +6,11 @@ const dialog = document.getElementById("share");
 const form = dialog.querySelector("form");
 const result = dialog.querySelector(".share-result");
 const fault = form.querySelector(".fault");
-const WORDS = { url: "Link", image_url: "Picture", markdown: "Markdown", html: "HTML", iframe: "iframe", latex: "LaTeX" };
+const LABELS = { url: "Link", image_url: "Image", markdown: "Markdown", html: "HTML", iframe: "iframe", latex: "LaTeX" };
 let links = null;
 let made = null;
 
-/** Open the dialog for what has its links at `path`; `done` is called after it has closed, if a link was made. */
+/** Open the dialog for the resource whose links are at `path`; `done` is called on closing, if a link was created. */
 export function share(path, name, done = () => {}) {
   links = path;
   made = null;
@@ -28,7 +28,7 @@ form.addEventListener("submit", async (event) => {
   const button = form.querySelector("[type=submit]");
   button.disabled = true;
   try {
-    made = await ask("POST", links, wishes());
+    made = await ask("POST", links, readForm());
     show(made);
   } catch (error) {
     fault.textContent = error.message;
@@ -39,15 +39,15 @@ form.addEventListener("submit", async (event) => {
 });
 
 dialog.addEventListener("click", (event) => {
-  // The dialog itself is hit only outside its content, on the backdrop.
+  // The dialog element itself is the target only on its backdrop.
   if (event.target.closest("[data-close]") || (event.target === dialog && !made)) dialog.close();
 });
 
-function wishes() {
+function readForm() {
   const given = new FormData(form);
-  // What is drawn by a function has no count of views, but parameters.
+  // Live figures have parameters instead of a view limit.
   const views = given.get("views")?.trim();
-  if (views && !/^[0-9]{1,7}$/.test(views)) throw new Error("The number of views is a whole number, or empty.");
+  if (views && !/^[0-9]{1,7}$/.test(views)) throw new Error("Enter a whole number as the view limit, or leave it blank.");
   const allow = given.getAll("allow");
   return {
     expires: given.get("expires"), label: given.get("label"),
@@ -58,7 +58,7 @@ function wishes() {
 function show(link) {
   const list = result.querySelector(".snippets-list");
   const texts = { ...link.snippets, image_url: link.image_url };
-  list.replaceChildren(...Object.keys(WORDS).filter((kind) => texts[kind]).map((kind) => snippet(kind, texts[kind])));
+  list.replaceChildren(...Object.keys(LABELS).filter((kind) => texts[kind]).map((kind) => snippet(kind, texts[kind])));
   const note = result.querySelector(".note");
   note.hidden = !link.note;
   note.textContent = link.note ?? "";
@@ -71,12 +71,12 @@ function show(link) {
 function snippet(kind, text) {
   const row = dialog.querySelector("#snippet").content.cloneNode(true).firstElementChild;
   const label = row.querySelector(".snippet-label");
-  label.textContent = WORDS[kind];
+  label.textContent = LABELS[kind];
   label.id = `share-${kind}`;
   const code = row.querySelector("code");
   code.textContent = text;
   code.setAttribute("aria-labelledby", label.id);
-  row.querySelector(".visually-hidden").textContent = ` ${WORDS[kind]}`;
+  row.querySelector(".visually-hidden").textContent = ` ${LABELS[kind]}`;
   enable(row.querySelector("button"), document.getElementById("copied"));
   return row;
 }

@@ -1,4 +1,4 @@
-// Times as the reader's own language and time zone write them; without this script they stand in UTC.
+// Times in the reader's language and time zone; without this script they are shown in UTC.
 
 const UNITS = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
@@ -6,16 +6,16 @@ const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeSty
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const today = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-/** Rewrite every `<time>` below `root`: how long ago, or until when, with the moment itself as its title. */
+/** Rewrite every `<time>` below `root` as a relative time, with the absolute time as its title. */
 export function localize(root = document) {
   for (const element of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(element.dateTime);
     element.title = absolute.format(moment);
-    element.textContent = inWords(moment);
+    element.textContent = formatRelative(moment);
   }
 }
 
-function inWords(moment) {
+function formatRelative(moment) {
   const seconds = (moment - Date.now()) / 1000;
   if (seconds > 0) return (seconds < 2 * 86400 ? today : day).format(moment);
   const [unit, size] = UNITS.find(([, size]) => -seconds >= size) ?? [];

@@ -1,34 +1,33 @@
-// Short messages at the foot of the page, with a button where something can be done about them.
+// Toasts: short messages at the bottom of the page, with an optional action button.
 
-const LIFE = 8_000;
-/** Where something can be done, there is time to come there. */
-const LIFE_OF_ACTION = 60_000;
-const MOST = 3;
+const DURATION = 8_000;
+/** A toast with an action stays long enough to reach it. */
+const DURATION_WITH_ACTION = 60_000;
+const MAX_TOASTS = 3;
 const place = document.getElementById("toasts");
 
 /**
- * Show `words`; `action` is `{label, run}`. It goes by itself after a while, but not while it has the focus or the
- * pointer.
+ * Show `message`; `action` is `{label, run}`. It disappears after a while, but not while it is hovered or focused.
  */
-export function toast(words, { action, fault = false } = {}) {
+export function toast(message, { action, fault = false } = {}) {
   const box = document.createElement("div");
   box.className = fault ? "toast fault" : "toast";
   const text = document.createElement("p");
-  // An alert is read at once, a status when the reader has finished.
+  // Screen readers announce an alert at once, and a status when they are idle.
   text.setAttribute("role", fault ? "alert" : "status");
   box.append(text);
   let timer;
   const close = () => { clearTimeout(timer); box.remove(); };
   const wait = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => (box.matches(":hover, :focus-within") ? wait() : close()), action ? LIFE_OF_ACTION : LIFE);
+    timer = setTimeout(() => (box.matches(":hover, :focus-within") ? wait() : close()), action ? DURATION_WITH_ACTION : DURATION);
   };
   if (action) box.append(button(action.label, () => { close(); action.run(); }));
   box.append(button("Close", close));
   place.append(box);
-  if (place.children.length > MOST) place.firstElementChild.remove();
-  // Entered after its region is in the page, so that it is announced.
-  requestAnimationFrame(() => { text.textContent = words; });
+  if (place.children.length > MAX_TOASTS) place.firstElementChild.remove();
+  // Set after the region is in the page, so that it is announced.
+  requestAnimationFrame(() => { text.textContent = message; });
   wait();
 }
 
@@ -40,7 +39,7 @@ function button(label, run) {
   return made;
 }
 
-/** Tell people who hear of a change that others see. */
-export function announce(words) {
-  document.getElementById("news").textContent = words;
+/** Announce a visible change to screen readers. */
+export function announce(message) {
+  document.getElementById("news").textContent = message;
 }

@@ -1,12 +1,12 @@
-// A published figure in a panel of a dashboard: the newest version of it, whoever publishes it.
+// A published figure in a dashboard panel: follows its newest version.
 const SUFFIXES = { "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/svg+xml": "svg" };
 
-// Keep `view` showing the newest version of the panel's figure. Returns what ends it.
+// Keep `view` showing the newest version of the panel's figure. Returns a function that stops it.
 function followFigure(panel, view, line) {
   const { path, figure, has_own_alt: hasOwnAlt } = panel.published;
   let { version } = panel.published;
   const look = inTurn(() => update().catch((error) => {
-    // Whatever is found next is shown, and takes these words away.
+    // The next successful update replaces this message.
     version = null;
     view.say(error.message, true);
   }));
@@ -18,7 +18,7 @@ function followFigure(panel, view, line) {
     const answer = await ask(`${path}.json`);
     if (answer.status === 404) {
       version = null;
-      view.say("This figure was deleted; the panel keeps what it showed.");
+      view.say("This figure was deleted. The panel keeps its last image.");
       return;
     }
     if (!answer.ok) throw await failureOf(answer);
@@ -26,19 +26,19 @@ function followFigure(panel, view, line) {
     if (!hasOwnAlt) view.describe(record.alt || record.title || record.name);
     if (record.version === version) return;
     if (record.representations[0].mimetype === "text/html") await showPage();
-    else await showPicture(record);
+    else await showImage(record);
     version = record.version;
   }
 
-  // By the kernel, as interactive figures that are not published: when it is free.
+  // Rendered by the kernel when it is idle, like interactive figures that are not published.
   async function showPage() {
     await view.showPage(await line.ask({ op: "page", place: panel.place }));
     view.say("");
   }
 
-  async function showPicture(record) {
+  async function showImage(record) {
     const part = record.representations.find((one) => one.mimetype in SUFFIXES);
-    if (!part) throw new Error("It has no picture to show here; see its own page.");
+    if (!part) throw new Error("This figure has no image to show here. Open its page instead.");
     const answer = await ask(`${path}.${SUFFIXES[part.mimetype]}?version=${record.version}`);
     if (!answer.ok) throw await failureOf(answer);
     const next = await decoded(await answer.blob());
@@ -50,7 +50,7 @@ function followFigure(panel, view, line) {
     try {
       return await fetch(address, { credentials: "same-origin" });
     } catch {
-      throw new Error("The server does not answer. This is the last picture.");
+      throw new Error("The server is not responding. You are seeing the last image.");
     }
   }
 }

@@ -1,7 +1,7 @@
-// What a panel of a dashboard shows: a picture, or an interactive figure in a frame, and a line of words about it.
+// The content of a dashboard panel: an image or an interactive figure in a frame, and a status line.
 
 function makeView(panel) {
-  const status = words("p", "");
+  const status = makeElement("p", "");
   const image = makeImage(panel);
   let { alt } = panel;
   let shown = image;
@@ -15,21 +15,21 @@ function makeView(panel) {
     shown.classList.toggle("old", Boolean(text));
   }
 
-  // What it shows, in words.
+  // Set the alt text.
   function describe(text) {
     alt = text;
     image.alt = text;
     if (shown !== image) shown.title = text;
   }
 
-  // A decoded picture in its size on the page.
+  // Show a decoded image at its size on the page.
   function put(next, size) {
     Object.assign(image, { src: next.src, ...size });
     image.hidden = false;
     show(image);
   }
 
-  // What is shown stays until the frame is there.
+  // The current content stays until the frame has loaded.
   async function showPage(page) {
     const fresh = document.createElement("iframe");
     fresh.className = "coming";
@@ -49,7 +49,7 @@ function makeView(panel) {
     coming = null;
     element.classList.remove("coming");
     if (shown === element) return;
-    // A frame that is moved would load again.
+    // Moving a frame would reload it.
     if (!element.parentNode) shown.after(element);
     shown.remove();
     shown = element;

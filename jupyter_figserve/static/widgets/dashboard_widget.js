@@ -1,4 +1,4 @@
-// A dashboard with its controls in a notebook: each move draws the panels that it concerns, and no others.
+// A dashboard with its controls in a notebook: each change redraws only the panels that depend on it.
 const PAUSE = 100;
 const keyOf = (control) => control.key;
 
@@ -53,7 +53,7 @@ function render({ model, el }) {
     box.className = `panel ${panel.kind}`;
     box.style.flexGrow = panel.share;
     box.dataset.place = panel.place;
-    // Rendered by the kernel, with all that the text itself has of HTML escaped.
+    // Rendered by the kernel, which escapes any HTML in the text.
     if (panel.kind === "text") box.innerHTML = panel.html;
     else fill(box, panel);
     for (const link of box.querySelectorAll("a[href]")) link.target = "_blank";
@@ -65,7 +65,7 @@ function render({ model, el }) {
     if (own.length) box.append(makeForm(own, inputs, keyOf));
     const view = makeView(panel);
     box.append(...view.parts);
-    if (panel.caption) box.append(words("figcaption", panel.caption));
+    if (panel.caption) box.append(makeElement("figcaption", panel.caption));
     if (panel.message) view.say(panel.message, panel.kind === "live");
     if (panel.kind === "live") panels.push(makeLive(panel, box, view));
     if (panel.has_page) showPage(panel, view);
@@ -74,17 +74,17 @@ function render({ model, el }) {
 
   function makeLive(panel, box, view) {
     const driven = controls.filter((control) => control.places.includes(panel.place));
-    // The still is of the usual density.
-    let wanted = panel.still && !isDense() ? argumentsOf(panel.drawn) : null;
+    // The initial image has standard resolution.
+    let wanted = panel.still && !isHidpi() ? argumentsOf(panel.drawn) : null;
     let timer = null;
     let news = "";
     const draw = inTurn(async (isOver) => {
       box.setAttribute("aria-busy", "true");
       try {
-        const [blob, note, density] = await line.picture(panel.path, current(), { place: panel.place });
+        const [blob, note, pixelRatio] = await line.image(panel.path, current(), { place: panel.place });
         const next = blob.type.startsWith("text/html") ? null : await decoded(blob);
         if (!isOver()) {
-          if (next) view.put(next, sizeOf(next, density));
+          if (next) view.put(next, sizeOf(next, pixelRatio));
           else await view.showPage(blob);
           view.say(news || note);
         }
@@ -117,7 +117,7 @@ function render({ model, el }) {
     }
   }
 
-  // An interactive figure comes when the kernel is free; until then, and without one, its picture stands.
+  // An interactive figure is loaded when the kernel is idle; until then, and without one, its image is shown.
   async function showPage(panel, view) {
     try {
       await view.showPage(await line.ask({ op: "page", place: panel.place }));
@@ -128,16 +128,16 @@ function render({ model, el }) {
   }
 }
 
-function words(tag, text) {
+function makeElement(tag, text) {
   const element = document.createElement(tag);
   element.textContent = text;
   return element;
 }
 
 function heading(text, href) {
-  const element = words("h2", href ? "" : text);
+  const element = makeElement("h2", href ? "" : text);
   if (href) {
-    const link = words("a", text);
+    const link = makeElement("a", text);
     link.href = href;
     link.target = "_blank";
     link.rel = "noopener";
@@ -146,7 +146,7 @@ function heading(text, href) {
   return element;
 }
 
-// The pictures that stand for the widget in a saved notebook are not shown beside it.
+// The static images that represent the widget in a saved notebook are hidden beside it.
 function hideStills(name) {
   const style = document.createElement("style");
   style.textContent = `.${name}, .jp-OutputArea-child:has(> .jp-OutputArea-output .${name}) { display: none !important; }`;

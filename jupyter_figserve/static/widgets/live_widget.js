@@ -19,8 +19,8 @@ function render({ model, el }) {
   const draw = inTurn(async (isOver) => {
     el.setAttribute("aria-busy", "true");
     try {
-      const [blob, note, density] = await line.picture(model.get("path"), readValues(model.get("controls"), inputs), {});
-      if (await showIn(image, blob, density, () => !isOver())) say(news || note);
+      const [blob, note, pixelRatio] = await line.image(model.get("path"), readValues(model.get("controls"), inputs), {});
+      if (await showIn(image, blob, pixelRatio, () => !isOver())) say(news || note);
     } catch (error) {
       say(news || error.message, true);
     }
@@ -58,10 +58,10 @@ function render({ model, el }) {
     timer = setTimeout(draw, pause);
   }
 
-  function say(words, failed = false) {
-    status.textContent = words;
+  function say(message, failed = false) {
+    status.textContent = message;
     status.classList.toggle("failed", failed);
-    image.classList.toggle("old", Boolean(words));
+    image.classList.toggle("old", Boolean(message));
   }
 }
 

@@ -1,7 +1,7 @@
-// What the notebook's widgets have in common: a control for each parameter, how its value is read and written, and how
-// a picture is asked for. It stands before each widget's own script, which is one module.
+// Shared by the notebook's widgets: a control for each parameter, reading and writing its value, and requesting images.
+// This text is prepended to each widget's own script, which is one module.
 
-// A form of controls. JupyterLab's own shortcuts do not apply in it: an arrow key would fold a section of the notebook.
+// A form of controls. JupyterLab's shortcuts are suppressed in it: an arrow key would collapse a notebook section.
 function makeForm(controls, inputs, keyOf = (parameter) => parameter.name) {
   const form = document.createElement("form");
   form.addEventListener("submit", (event) => event.preventDefault());
@@ -12,8 +12,8 @@ function makeForm(controls, inputs, keyOf = (parameter) => parameter.name) {
 
 function makeControl(parameter, key, inputs) {
   const label = document.createElement("label");
-  const words = document.createElement("span");
-  words.textContent = parameter.name.replaceAll("_", " ");
+  const caption = document.createElement("span");
+  caption.textContent = parameter.name.replaceAll("_", " ");
   let input = document.createElement(parameter.kind === "choice" ? "select" : "input");
   if (parameter.kind === "choice") {
     input.multiple = parameter.many;
@@ -30,7 +30,7 @@ function makeControl(parameter, key, inputs) {
   }
   input.name = key;
   inputs.set(key, input);
-  label.append(words);
+  label.append(caption);
   if (input.type === "number" && input.min !== "" && input.max !== "" && !parameter.is_optional) label.append(makeSlider(input, parameter));
   label.append(input);
   return label;
@@ -51,7 +51,7 @@ function makeSlider(input, parameter) {
   return range;
 }
 
-// Into the inputs, by key.
+// Write values into the inputs, by key.
 function putValues(inputs, values) {
   for (const [key, input] of inputs) {
     const value = values[key];
@@ -84,8 +84,8 @@ function queryOf(values) {
   return new URLSearchParams(texts).toString();
 }
 
-// Asks for pictures: of the page's own server, which answers while the kernel is busy; where the page is on no Jupyter
-// server's site (VS Code, Colab), by the widget's own messages.
+// Requests images: from the page's own server, which answers while the kernel is busy; on pages outside a Jupyter
+// server (VS Code, Colab), through widget messages.
 function makeLine(model) {
   const waiting = new Map();
   const forms = new Map();
@@ -95,7 +95,7 @@ function makeLine(model) {
     resolve?.({ message, buffers });
   };
   model.on("msg:custom", take);
-  return { picture, ask, close: () => model.off("msg:custom", take) };
+  return { image, ask, close: () => model.off("msg:custom", take) };
 
   async function ask(message) {
     const rid = Math.random().toString(36).slice(2);
@@ -106,27 +106,27 @@ function makeLine(model) {
     return new Blob([buffers[0]], { type: answer.mimetype });
   }
 
-  // The picture, or the HTML of a function that gives nothing else, and a note about it.
-  async function picture(path, values, message) {
+  // The image, or the HTML of a function that returns only HTML, and a note about it.
+  async function image(path, values, message) {
     const form = forms.get(message.place) ?? "png";
     try {
-      return await pictureAs(form, path, values, message);
+      return await imageAs(form, path, values, message);
     } catch (error) {
       if (error.code !== (form === "png" ? "html_only" : "unsupported_type")) throw error;
       const other = form === "png" ? "html" : "png";
       forms.set(message.place, other);
-      return pictureAs(other, path, values, message);
+      return imageAs(other, path, values, message);
     }
   }
 
-  async function pictureAs(form, path, values, message) {
+  async function imageAs(form, path, values, message) {
     if (path && document.getElementById("jupyter-config-data")) {
-      const query = queryOf(form === "png" && isDense() ? { ...values, _density: 2 } : values);
+      const query = queryOf(form === "png" && isHidpi() ? { ...values, _density: 2 } : values);
       const answer = await fetch(`${path}.${form}?${query}`, { credentials: "same-origin" }).catch(() => null);
       if (answer?.ok) {
         const stale = (answer.headers.get("Cache-Status") ?? "").includes("stale");
-        const density = Number(answer.headers.get("Content-DPR") ?? 1);
-        return [await answer.blob(), stale ? "This is an earlier picture: the kernel is busy or gone." : "", density];
+        const pixelRatio = Number(answer.headers.get("Content-DPR") ?? 1);
+        return [await answer.blob(), stale ? "You are seeing an earlier image: the kernel is busy or not running." : "", pixelRatio];
       }
       if (answer && answer.status !== 404) throw await failureOf(answer);
     }
@@ -134,9 +134,9 @@ function makeLine(model) {
   }
 }
 
-// Shows what came when it is there, unless `isWanted` says by then that something newer is; whether it does. HTML has a
-// frame without an origin, and the picture is hidden.
-async function showIn(image, blob, density, isWanted) {
+// Show the content once it is loaded, unless `isWanted` then says that newer content is on its way; returns whether it
+// is shown. HTML gets a frame without an origin, and the image is hidden.
+async function showIn(image, blob, pixelRatio, isWanted) {
   const isPage = blob.type.startsWith("text/html");
   const next = isPage ? await loadPage(image, blob) : await decoded(blob);
   const wanted = isWanted();
@@ -146,11 +146,11 @@ async function showIn(image, blob, density, isWanted) {
   if (!wanted) return false;
   image.hidden = isPage;
   if (isPage) next.classList.remove("coming");
-  else Object.assign(image, { src: next.src, ...sizeOf(next, density) });
+  else Object.assign(image, { src: next.src, ...sizeOf(next, pixelRatio) });
   return true;
 }
 
-// Beside what is seen until then.
+// Loaded beside the current content.
 async function loadPage(image, blob) {
   const frame = document.createElement("iframe");
   frame.className = "coming";
@@ -163,13 +163,13 @@ async function loadPage(image, blob) {
   return frame;
 }
 
-// What an answer that is no success says, as an error.
+// Turn an error response into an Error.
 async function failureOf(answer) {
-  const told = await answer.json().catch(() => null);
-  return Object.assign(new Error(told?.error ?? `The server answered ${answer.status}.`), { code: told?.code });
+  const data = await answer.json().catch(() => null);
+  return Object.assign(new Error(data?.error ?? `The server returned status ${answer.status}.`), { code: data?.code });
 }
 
-// A picture that can be shown at once.
+// A decoded image, which can be shown at once.
 async function decoded(blob) {
   const picture = new Image();
   picture.src = await dataUrl(blob);
@@ -177,15 +177,15 @@ async function decoded(blob) {
   return picture;
 }
 
-function isDense() { return devicePixelRatio > 1.25; }
+function isHidpi() { return devicePixelRatio > 1.25; }
 
-// In which size a picture is shown that has so many pixels for one of the page's, in each direction.
-function sizeOf(picture, density) {
-  return { width: Math.round(picture.naturalWidth / density), height: Math.round(picture.naturalHeight / density) };
+// The CSS size of an image with `pixelRatio` pixels for each CSS pixel, in each direction.
+function sizeOf(picture, pixelRatio) {
+  return { width: Math.round(picture.naturalWidth / pixelRatio), height: Math.round(picture.naturalHeight / pixelRatio) };
 }
 
-// `run`, never twice at the same time, and once more after it when it was asked for meanwhile; it is given a function
-// that tells whether it was.
+// Serialise `run`: never twice at the same time, and once more if requested meanwhile; it receives a function that tells
+// whether it was.
 function inTurn(run) {
   let again = false;
   let busy = false;

@@ -1,24 +1,24 @@
-// The server's event stream as widgets hear it: one for each browser page, closed while nobody looks or listens.
-// Each widget has its own copy of this text, so that the streams are kept where all copies find them. A change to what
-// is kept there takes another name: kernels on one page may have different versions of it.
+// The server's event stream for widgets: one for each browser page, closed while the page is hidden or has no listener.
+// Each widget has its own copy of this script, so the streams are kept under a global symbol. A change to the stored
+// objects needs a new symbol: kernels on one page may have different versions of this script.
 const STREAMS = Symbol.for("jupyter_figserve.streams.1");
-const HEARD = [
+const KINDS = [
   "figure.published", "figure.changed", "figure.deleted", "figure.restored", "live.offered", "live.changed",
 ];
 
-// Call `heard(kind, data)` for each event of the server that has `path`, and `heard("opened")` whenever some may have
-// been missed: at first, and when the stream is open again. Returns what ends it. Where the page is on no Jupyter
-// server's site (VS Code, Colab), nothing is opened.
-function listen(path, heard) {
+// Call `listener(kind, data)` for each event of the server that has `path`, and `listener("opened")` whenever some may
+// have been missed: at first, and when the stream reopens. Returns a function that unsubscribes. On pages outside a
+// Jupyter server (VS Code, Colab) nothing is opened.
+function listen(path, listener) {
   if (!path || !document.getElementById("jupyter-config-data")) return () => {};
   const streams = (globalThis[STREAMS] ??= new Map());
   const address = `${path.slice(0, path.lastIndexOf("/figserve/"))}/figserve/api/events`;
   if (!streams.has(address)) streams.set(address, openStream(address));
   const stream = streams.get(address);
-  stream.hearers.add(heard);
-  if (stream.isOpen()) heard("opened");
+  stream.hearers.add(listener);
+  if (stream.isOpen()) listener("opened");
   return () => {
-    stream.hearers.delete(heard);
+    stream.hearers.delete(listener);
     if (stream.hearers.size) return;
     streams.delete(address);
     stream.end();
@@ -30,19 +30,19 @@ function openStream(address) {
   const ending = new AbortController();
   const { signal } = ending;
   let source = null;
-  const tell = (kind, data) => { for (const heard of [...hearers]) heard(kind, data); };
+  const notify = (kind, data) => { for (const listener of [...hearers]) listener(kind, data); };
   const close = () => { source?.close(); source = null; };
   const open = () => {
     if (source || document.hidden || signal.aborted) return;
     source = new EventSource(address);
-    source.addEventListener("open", () => tell("opened"));
-    // The browser connects again by itself, but gives up after an answer that is an error.
+    source.addEventListener("open", () => notify("opened"));
+    // The browser reconnects by itself, but gives up after an error response.
     source.addEventListener("error", () => {
       if (source?.readyState !== EventSource.CLOSED) return;
       close();
       setTimeout(open, 5_000);
     });
-    for (const kind of HEARD) source.addEventListener(kind, (event) => tell(kind, JSON.parse(event.data)));
+    for (const kind of KINDS) source.addEventListener(kind, (event) => notify(kind, JSON.parse(event.data)));
   };
   open();
   addEventListener("pagehide", close, { signal });

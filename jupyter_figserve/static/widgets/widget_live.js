@@ -1,13 +1,13 @@
-// The function of a live figure, which is another one when its cell was run again.
-const NEW_PARAMETERS = "The function has new parameters; run this cell again for controls that fit them.";
+// Follows the function of a live figure, which is replaced when its cell runs again.
+const NEW_PARAMETERS = "The function's parameters have changed. Run this cell again to update the controls.";
 
-// Call `changed(words)` when the function is another one than `declared` says: the words tell that the controls do not
-// fit it any more, and are "" where they do. Returns what ends it.
+// Call `changed(message)` when the function differs from `declared`: the message says that the controls no longer match,
+// and is "" where they do. Returns a function that stops it.
 function followLive(path, declared, changed) {
   let { revision } = declared;
   const look = inTurn(async () => {
     const answer = await fetch(`${path}.json`, { credentials: "same-origin" }).catch(() => null);
-    // Without an answer nothing is known; the next event, or the next opening of the stream, looks again.
+    // Without a response nothing is known; retried on the next event or reconnection.
     if (!answer?.ok) return;
     const found = await answer.json();
     if (found.revision === revision) return;
@@ -19,7 +19,7 @@ function followLive(path, declared, changed) {
   });
 }
 
-// What controls are made for; a default is only where they stand at first.
+// The part of the schema that determines the controls; a default is only their initial value.
 function controlled(schema) {
   return JSON.stringify(Object.entries(schema.properties).map(([name, { default: _, ...kind }]) => [name, kind]));
 }

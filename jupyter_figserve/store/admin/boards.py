@@ -9,8 +9,8 @@ from sqlalchemy.engine import Connection
 from ...errors import Conflict, NotFound
 from ...model.dashboards import DashboardRecord, Layout
 from ...model.figures import Identity
-from ..catalog import dashboards, tables
-from ..catalog.parameter_links import DASHBOARD_LINKS
+from ...model.links import DASHBOARD, Target
+from ..catalog import dashboards, links, tables
 from ..files.board_manifests import BoardManifest, BoardManifests, from_json, to_json
 from ..files.trash import Trash
 from . import garbage_collection
@@ -119,10 +119,11 @@ class Boards:
 
     def _manifest_of(self, connection: Connection, dashboard_id: str) -> BoardManifest | None:
         record = dashboards.find(connection, dashboard_id)
-        return BoardManifest(record, tuple(DASHBOARD_LINKS.of(connection, dashboard_id))) if record else None
+        shown = links.for_target(connection, Target(DASHBOARD, dashboard_id))
+        return BoardManifest(record, tuple(shown)) if record else None
 
 
 def _enter(connection: Connection, manifest: BoardManifest) -> None:
     dashboards.enter(connection, manifest.record)
     for link in manifest.links:
-        DASHBOARD_LINKS.add(connection, link)
+        links.add(connection, link)

@@ -12,9 +12,8 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ...model.links import VIEW_SECONDS
+from ...model.links import FIGURE, VIEW_SECONDS
 from ..catalog import events, figures, keys, links, publishing, sessions, tables
-from ..catalog.parameter_links import DASHBOARD_LINKS, LIVE_LINKS
 from ..files.blobs import BlobStore
 from ..files.manifests import Manifests
 from ..files.trash import Trash
@@ -62,11 +61,9 @@ def clean_rows(connection: Connection, manifests: Manifests, now: float, keep_se
                 manifests.delete(figure_id)
                 gone += 1
     connection.execute(tables.viewers.delete().where(tables.viewers.c.seen < now - VIEW_SECONDS))
-    LIVE_LINKS.remove_expired(connection, now - LINK_GRACE)
-    DASHBOARD_LINKS.remove_expired(connection, now - LINK_GRACE)
     return GcReport(
         figures=gone,
-        links=_remove_old_links(connection, now),
+        links=links.remove_expired(connection, now - LINK_GRACE, BATCH),
         keys=keys.remove_expired(connection, now, BATCH),
         events=events.trim(connection),
         sessions=forgotten,
@@ -148,7 +145,7 @@ def _expired_figures(connection: Connection, before: float) -> list[str]:
         sa.select(made.figure)
         .join(tables.sessions, lives.id == made.session)
         .where(lives.ended < before)
-        .where(~sa.exists().where(shown.figure == made.figure))
+        .where(~sa.exists().where(shown.kind == FIGURE, shown.target == made.figure))
         .where(~sa.exists().where(tables.dashboard_figures.c.figure == made.figure))
         .distinct()
         .limit(BATCH)
@@ -160,11 +157,3 @@ def _expired_figures(connection: Connection, before: float) -> list[str]:
         .where(sa.or_(lives.ended.is_(None), lives.ended >= before))
     )
     return list(connection.execute(candidates.where(~alive.correlate(tables.session_figures))).scalars())
-
-
-def _remove_old_links(connection: Connection, now: float) -> int:
-    row = tables.links.c
-    doomed = connection.execute(sa.select(row.id).where(row.expires < now - LINK_GRACE).limit(BATCH)).scalars().all()
-    for link_id in doomed:
-        links.remove(connection, link_id)
-    return len(doomed)

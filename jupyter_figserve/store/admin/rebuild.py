@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...model.figures import FigureRecord, Identity, Version
+from ...model.links import FIGURE, Target
 from ...model.sessions import Session
 from ..catalog import events, figures, links, publishing, sessions, tables
 from ..files import live_manifests
@@ -79,7 +80,7 @@ def restore(
     return replace(
         done,
         versions=_count(connection, tables.versions),
-        links=_count(connection, tables.links) + _count(connection, tables.live_links),
+        links=_count(connection, tables.links),
         live=known,
         unreadable=(*done.unreadable, *unreadable),
     )
@@ -109,13 +110,16 @@ def _beaten(connection: Connection, found: Manifest) -> FigureRecord | None:
     known = figures.find_by_identity(connection, found.record.identity)
     if known is None:
         return None
-    ranked = (bool(links.of_figure(connection, known.id)), known.updated), (bool(found.links), found.record.updated)
+    ranked = (
+        (bool(links.for_target(connection, Target(FIGURE, known.id))), known.updated),
+        (bool(found.links), found.record.updated),
+    )
     return known if ranked[0] < ranked[1] else found.record
 
 
 def manifest_of(connection: Connection, record: FigureRecord) -> Manifest:
     """All that the catalog knows of a figure."""
-    versions, shown = figures.versions(connection, record.id), links.of_figure(connection, record.id)
+    versions, shown = figures.versions(connection, record.id), links.for_target(connection, Target(FIGURE, record.id))
     return Manifest(record, tuple(versions), tuple(shown))
 
 

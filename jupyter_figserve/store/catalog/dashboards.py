@@ -13,11 +13,11 @@ from sqlalchemy.engine import Connection, Row
 from ...model.dashboards import FIGURE, DashboardRecord, Layout
 from ...model.events import DASHBOARD_DELETED, DASHBOARD_PUBLISHED, DASHBOARD_RESTORED
 from ...model.figures import Identity, new_id
+from ...model.links import DASHBOARD, Target
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT, DashboardQuery
-from . import events, tables
+from . import events, links, tables
 from .identities import has_identity, read_identity
 from .pagination import decode_cursor, encode_cursor
-from .parameter_links import DASHBOARD_LINKS
 
 _D, _F = tables.dashboards.c, tables.dashboard_figures.c
 
@@ -82,7 +82,7 @@ def delete(connection: Connection, record: DashboardRecord, now: float) -> bool:
     gone = connection.execute(tables.dashboards.delete().where(_D.id == record.id)).rowcount
     if not gone:
         return False
-    DASHBOARD_LINKS.remove_all(connection, record.id)
+    links.remove_for_target(connection, Target(DASHBOARD, record.id))
     events.add(connection, now, record.owner, DASHBOARD_DELETED, _event_data(record))
     return True
 

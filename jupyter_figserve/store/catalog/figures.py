@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from ...model.figures import FigureRecord, Identity, Representation, Source, Version
+from ...model.links import FIGURE
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT, FigureQuery
 from ...model.quotas import Usage
 from . import conditions, tables
@@ -162,8 +163,9 @@ def _conditions(which: FigureQuery) -> list[Any]:
         made = tables.session_figures.c
         found.append(_F.id.in_(sa.select(made.figure).where(made.session == which.session)))
     if which.shared_at is not None:
-        shown = tables.links.c.figure
-        found.append(sa.exists().where(shown == _F.id, conditions.is_open(which.shared_at)))
+        row = tables.links.c
+        is_shown = row.kind == FIGURE, row.target == _F.id, conditions.is_open(which.shared_at)
+        found.append(sa.exists().where(*is_shown))
     if which.running:
         found.append(_F.id.in_(conditions.made_by_running()))
     if which.text:

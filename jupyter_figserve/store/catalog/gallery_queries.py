@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...model.figures import FigureRecord
+from ...model.links import FIGURE
 from ...model.queries import Neighbour
 from ...model.sessions import Session
 from . import conditions, tables
@@ -44,8 +45,8 @@ def count_in_notebook(connection: Connection, owner: str, scope: str, notebook: 
 
 def count_open_links(connection: Connection, figures: Collection[str], now: float) -> dict[str, int]:
     """How many links each figure has through which somebody may look at it now."""
-    shown = _L.figure.in_(figures), conditions.is_open(now)
-    query = sa.select(_L.figure, sa.func.count()).where(*shown).group_by(_L.figure)
+    shown = _L.kind == FIGURE, _L.target.in_(figures), conditions.is_open(now)
+    query = sa.select(_L.target, sa.func.count()).where(*shown).group_by(_L.target)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 

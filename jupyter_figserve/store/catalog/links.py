@@ -1,79 +1,114 @@
-"""Links in the catalog: made, found by their token, changed, counted. Server process."""
+"""Links of every kind in the catalog: find, list, change, remove, count views. Server process."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import json
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection, Row
 
-from ...model.links import VIEW_SECONDS, Link, hash_secret
+from ...errors import NotFound
+from ...model.links import FIGURE, VIEW_SECONDS, Link, Target, hash_secret
 from . import tables
 from .pagination import decode_cursor
 
-_L = tables.links.c
-_OF_FIGURE = (
-    sa.select(tables.links).where(_L.figure == sa.bindparam("figure")).order_by(_L.created.desc(), _L.id.desc())
+_L, _V = tables.links.c, tables.viewers.c
+_NEWEST_FIRST = (_L.created.desc(), _L.id.desc())
+_BY_ID = sa.select(tables.links).where(_L.id == sa.bindparam("id"))
+_BY_TOKEN = sa.select(tables.links).where(_L.token_hash == sa.bindparam("token_hash"))
+_BY_TARGET = (
+    sa.select(tables.links)
+    .where(_L.kind == sa.bindparam("kind"), _L.target == sa.bindparam("target"))
+    .order_by(*_NEWEST_FIRST)
 )
-_OF_TOKEN = sa.select(tables.links).where(_L.token_hash == sa.bindparam("token_hash"))
 
 
 def add(connection: Connection, link: Link) -> None:
-    connection.execute(tables.links.insert().values(asdict(link)))
-
-
-def find_by_token(connection: Connection, token: str) -> Link | None:
-    """By the token's sha256: what is compared in the database is no secret."""
-    row = connection.execute(_OF_TOKEN, {"token_hash": hash_secret(token)}).first()
-    return _link(row) if row else None
+    connection.execute(tables.links.insert().values(_row(link)))
 
 
 def find(connection: Connection, link_id: str) -> Link | None:
-    row = connection.execute(sa.select(tables.links).where(_L.id == link_id)).first()
+    row = connection.execute(_BY_ID, {"id": link_id}).first()
     return _link(row) if row else None
 
 
-def list_of_owner(
+def find_by_token(connection: Connection, token: str) -> Link | None:
+    """Return the link of this token. The database compares hashes, so its timing reveals no secret."""
+    row = connection.execute(_BY_TOKEN, {"token_hash": hash_secret(token)}).first()
+    return _link(row) if row else None
+
+
+def for_target(connection: Connection, target: Target) -> list[Link]:
+    """Return the links to one target, newest first."""
+    return [_link(row) for row in connection.execute(_BY_TARGET, {"kind": target.kind, "target": target.id})]
+
+
+def list_for_owner(
     connection: Connection, owner: str | None, figure: str | None, limit: int, cursor: str | None = None
 ) -> list[Link]:
-    """Newest first; ``cursor`` is ``write_cursor`` of the last link of the page before."""
-    query = sa.select(tables.links).order_by(_L.created.desc(), _L.id.desc()).limit(limit)
+    """Return one page of the links to figures, newest first.
+
+    Parameters
+    ----------
+    owner, figure
+        Only links to figures of this owner, or to this figure; None for any.
+    cursor
+        ``encode_cursor`` of the last link on the page before.
+    """
+    query = sa.select(tables.links).where(_L.kind == FIGURE).order_by(*_NEWEST_FIRST).limit(limit)
     if figure is not None:
-        query = query.where(_L.figure == figure)
+        query = query.where(_L.target == figure)
     if owner is not None:
-        query = query.join(tables.figures, tables.figures.c.id == _L.figure).where(tables.figures.c.owner == owner)
+        query = query.join(tables.figures, tables.figures.c.id == _L.target).where(tables.figures.c.owner == owner)
     if cursor is not None:
         created, link_id = decode_cursor(cursor)
         query = query.where(sa.tuple_(_L.created, _L.id) < sa.tuple_(sa.literal(created), sa.literal(link_id)))
     return [_link(row) for row in connection.execute(query)]
 
 
-def of_figure(connection: Connection, figure: str) -> list[Link]:
-    return [_link(row) for row in connection.execute(_OF_FIGURE, {"figure": figure})]
+def change(connection: Connection, link_id: str, changes: dict[str, Any]) -> None:
+    """Set columns of a link.
 
-
-def change(connection: Connection, link_id: str, changes: dict[str, Any]) -> bool:
-    """False when the link is gone."""
-    if not changes:
-        return find(connection, link_id) is not None
-    return connection.execute(tables.links.update().where(_L.id == link_id).values(changes)).rowcount == 1
+    Raises
+    ------
+    NotFound
+        When the link has been revoked.
+    """
+    if changes:
+        is_there = connection.execute(tables.links.update().where(_L.id == link_id).values(changes)).rowcount == 1
+    else:
+        is_there = find(connection, link_id) is not None
+    if not is_there:
+        raise NotFound("There is no such link.")
 
 
 def remove(connection: Connection, link_id: str) -> None:
-    connection.execute(tables.viewers.delete().where(tables.viewers.c.link == link_id))
+    """Delete a link and its viewers; a link that is gone already is no error."""
+    connection.execute(tables.viewers.delete().where(_V.link == link_id))
     connection.execute(tables.links.delete().where(_L.id == link_id))
 
 
-def count_view(connection: Connection, link_id: str, client: str, now: float) -> bool:
-    """Use up one of a link's views, or none if this client did within ten minutes; False when none is left.
+def remove_for_target(connection: Connection, target: Target) -> None:
+    for link in for_target(connection, target):
+        remove(connection, link.id)
 
-    Runs in a write transaction, so that a race cannot use one view twice.
+
+def remove_expired(connection: Connection, before: float, limit: int) -> int:
+    """Delete up to ``limit`` links that expired earlier than ``before``; return how many."""
+    doomed = connection.execute(sa.select(_L.id).where(_L.expires < before).limit(limit)).scalars().all()
+    for link_id in doomed:
+        remove(connection, link_id)
+    return len(doomed)
+
+
+def count_view(connection: Connection, link_id: str, client: str, now: float) -> bool:
+    """Use up one view, unless this client did so within ``VIEW_SECONDS``; return False when none is left.
+
+    Runs in a write transaction, so that two racing requests cannot use the same view.
     """
-    seen = tables.viewers.c
-    when = connection.execute(sa.select(seen.seen).where(seen.link == link_id, seen.client == client)).scalar()
-    if when is not None and 0 <= now - when < VIEW_SECONDS:
+    if is_known_viewer(connection, link_id, client, now):
         return True
     counted = connection.execute(
         tables.links.update()
@@ -88,17 +123,32 @@ def count_view(connection: Connection, link_id: str, client: str, now: float) ->
 
 
 def add_views(connection: Connection, counts: dict[str, int], now: float) -> None:
-    """Add what was counted in memory for links without a limit."""
+    """Add views that were counted in memory, by link id."""
     for link_id, count in counts.items():
         connection.execute(tables.links.update().where(_L.id == link_id).values(seen=_L.seen + count, last_seen=now))
 
 
 def is_known_viewer(connection: Connection, link_id: str, client: str, now: float) -> bool:
-    """Whether this client used up a view less than ten minutes ago."""
-    seen = tables.viewers.c
-    when = connection.execute(sa.select(seen.seen).where(seen.link == link_id, seen.client == client)).scalar()
+    """Whether this client used up a view within ``VIEW_SECONDS``."""
+    when = connection.execute(sa.select(_V.seen).where(_V.link == link_id, _V.client == client)).scalar()
     return when is not None and 0 <= now - when < VIEW_SECONDS
 
 
+def _row(link: Link) -> dict[str, Any]:
+    own = {
+        "kind": link.target.kind,
+        "target": link.target.id,
+        "locked": json.dumps(dict(link.locked), ensure_ascii=False),
+        "allowed": json.dumps(link.allowed, ensure_ascii=False),
+    }
+    return link.__dict__ | own
+
+
 def _link(row: Row[Any]) -> Link:
-    return Link(**dict(row._mapping))
+    values = dict(row._mapping)
+    own = {
+        "target": Target(values.pop("kind"), values["target"]),
+        "locked": json.loads(row.locked),
+        "allowed": tuple(json.loads(row.allowed)),
+    }
+    return Link(**values | own)

@@ -18,7 +18,7 @@ from . import tables
 from .identities import has_identity, read_identity
 from .publishing import release_blobs, retain_blob
 
-_F, _P, _L, _S = tables.live_figures.c, tables.live_pictures.c, tables.live_links.c, tables.live_sessions.c
+_F, _P, _S = tables.live_figures.c, tables.live_pictures.c, tables.live_sessions.c
 
 
 def offer(

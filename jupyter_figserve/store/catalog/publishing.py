@@ -11,6 +11,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 
 from ...model.figures import FigureRecord, Identity, Representation, Source, Version, new_id
+from ...model.links import FIGURE, Target
 from ...model.quotas import PublishLimits, Quota
 from . import events, figures, links, sessions, tables
 from . import quotas as usage
@@ -145,8 +146,7 @@ def change_words(connection: Connection, record: FigureRecord, title: str, alt: 
 
 def delete(connection: Connection, record: FigureRecord, now: float) -> None:
     """Remove a figure with its versions and links; its blobs go when nothing else holds them."""
-    for link in links.of_figure(connection, record.id):
-        links.remove(connection, link.id)
+    links.remove_for_target(connection, Target(FIGURE, record.id))
     for version in figures.versions(connection, record.id):
         _remove_version(connection, record, version, now)
     usage.add(connection, record.owner, None, figures=-1, size=0)
@@ -199,7 +199,7 @@ def _prune(connection: Connection, record: FigureRecord, keep: int, now: float) 
     numbers = figures.numbers(connection, record.id)
     if not keep or len(numbers) <= keep:
         return
-    pinned = {link.version for link in links.of_figure(connection, record.id)}
+    pinned = {link.version for link in links.for_target(connection, Target(FIGURE, record.id))}
     pinned.update(connection.execute(_PINNED, {"figure": record.id}).scalars())
     for number in [n for n in numbers if n not in pinned][keep:]:
         old = figures.find(connection, record.id, number)

@@ -1,4 +1,4 @@
-"""The catalog's tables. Server process. A change here wants a migration that only adds (see migrations/)."""
+"""The catalog's tables. Server process. Each change here needs a migration that only adds (see migrations/)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA = 5
-"""The newest migration that this package knows."""
+SCHEMA = 1
+"""Number of the newest migration in this package."""
 WORKS_FROM = 1
-"""The oldest schema whose servers may go on reading and writing after that migration."""
+"""Oldest schema whose servers can still read and write a catalog of this one."""
 
 metadata = MetaData()
 
@@ -81,7 +81,8 @@ links = Table(
     metadata,
     Column("id", String, primary_key=True),
     Column("token_hash", String, nullable=False, unique=True),
-    Column("figure", ForeignKey("figures.id"), nullable=False, index=True),
+    Column("kind", String, nullable=False),
+    Column("target", String, nullable=False),
     Column("version", Integer),
     Column("created", Float, nullable=False),
     Column("expires", Float),
@@ -89,8 +90,11 @@ links = Table(
     Column("views", Integer),
     Column("paused", Boolean, nullable=False),
     Column("audience", String, nullable=False),
+    Column("locked", Text, nullable=False),
+    Column("allowed", Text, nullable=False),
     Column("seen", Integer, nullable=False),
     Column("last_seen", Float),
+    Index("links_of_target", "kind", "target"),
 )
 
 viewers = Table(
@@ -220,22 +224,6 @@ live_sources = Table(
     Column("created", Float, nullable=False),
 )
 
-live_links = Table(
-    "live_links",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("token_hash", String, nullable=False, unique=True),
-    Column("live", String, nullable=False, index=True),
-    Column("created", Float, nullable=False),
-    Column("expires", Float),
-    Column("label", String, nullable=False),
-    Column("paused", Boolean, nullable=False),
-    Column("locked", Text, nullable=False),
-    Column("allowed", Text, nullable=False),
-    Column("seen", Integer, nullable=False),
-    Column("last_seen", Float),
-)
-
 dashboards = Table(
     "dashboards",
     metadata,
@@ -263,20 +251,4 @@ dashboard_figures = Table(
     Column("figure", String, nullable=False),
     Column("version", Integer),
     Index("dashboard_figures_figure", "figure"),
-)
-
-dashboard_links = Table(
-    "dashboard_links",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("token_hash", String, nullable=False, unique=True),
-    Column("dashboard", String, nullable=False, index=True),
-    Column("created", Float, nullable=False),
-    Column("expires", Float),
-    Column("label", String, nullable=False),
-    Column("paused", Boolean, nullable=False),
-    Column("locked", Text, nullable=False),
-    Column("allowed", Text, nullable=False),
-    Column("seen", Integer, nullable=False),
-    Column("last_seen", Float),
 )

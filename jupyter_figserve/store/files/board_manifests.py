@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InvalidInput
-from ...model.dashboards import DashboardLink, DashboardRecord, Layout
+from ...model.dashboards import DashboardRecord, Layout
 from ...model.figures import Identity
+from ...model.links import Link
 from .filesystem import fsync_directory, make_private_directory
 
 _FORMAT = 1
@@ -23,7 +24,7 @@ class BoardManifest:
     """All that is known of one dashboard: what it shows and its links, whose tokens are hashed."""
 
     record: DashboardRecord
-    links: tuple[DashboardLink, ...]
+    links: tuple[Link, ...]
 
 
 class BoardManifests:
@@ -77,7 +78,7 @@ def to_json(manifest: BoardManifest) -> dict[str, Any]:
         "identity": record.identity.__dict__,
         "layout": record.layout.as_json(),
         **{name: getattr(record, name) for name in ("id", "version", "session", "created", "updated")},
-        "links": [link.__dict__ for link in manifest.links],
+        "links": [link.as_json() for link in manifest.links],
     }
 
 
@@ -86,7 +87,5 @@ def from_json(data: dict[str, Any]) -> BoardManifest:
     identity = Identity(**{field.name: data["identity"][field.name] for field in fields(Identity)})
     layout = Layout.from_json(data["layout"])
     told = [data[name] for name in ("version", "session", "created", "updated")]
-    known = {field.name for field in fields(DashboardLink)}
-    rows = [{name: value for name, value in link.items() if name in known} for link in data["links"]]
-    links = tuple(DashboardLink(**row | {"allowed": tuple(row["allowed"])}) for row in rows)
+    links = tuple(Link.from_json(link) for link in data["links"])
     return BoardManifest(DashboardRecord(data["id"], identity, layout, *told), links)

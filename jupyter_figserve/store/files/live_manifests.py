@@ -6,7 +6,7 @@ Pictures that were kept are not in it: the next call draws them again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ from sqlalchemy.engine import Connection
 from ...errors import InvalidInput
 from ...model.detached import Detached
 from ...model.figures import Identity, Source
-from ...model.live import LiveDeclaration, LiveFigureRecord, LiveLink
-from ..catalog import detached, live_figures, tables
-from ..catalog.parameter_links import LIVE_LINKS
+from ...model.links import LIVE, Link, Target
+from ...model.live import LiveDeclaration, LiveFigureRecord
+from ..catalog import detached, links, live_figures, tables
 from .blobs import BlobStore
 from .manifests import made, write_beside
 
@@ -33,7 +33,7 @@ class LiveManifest:
     """All that is to come back of one live figure; the tokens of its links are hashed."""
 
     record: LiveFigureRecord
-    links: tuple[LiveLink, ...] = ()
+    links: tuple[Link, ...] = ()
     detached: Detached | None = None
 
 
@@ -77,7 +77,7 @@ def write_manifest(connection: Connection, manifests: LiveManifests, live_id: st
     """Bring a live figure's manifest to what the catalog says; called in a write transaction."""
     record = live_figures.find(connection, live_id)
     if record is not None:
-        found = tuple(LIVE_LINKS.of(connection, live_id))
+        found = tuple(links.for_target(connection, Target(LIVE, live_id)))
         manifests.write(LiveManifest(record, found, detached.find(connection, live_id)))
 
 
@@ -114,7 +114,7 @@ def _joined(one: LiveManifest, other: LiveManifest) -> LiveManifest:
     first, last = sorted((one, other), key=lambda manifest: manifest.record.created)
     kept, newest = first.record, max(first, last, key=lambda manifest: manifest.record.updated)
     record = replace(kept, declaration=newest.record.declaration, updated=newest.record.updated)
-    moved = tuple(replace(link, live=kept.id) for link in last.links)
+    moved = tuple(replace(link, target=Target(LIVE, kept.id)) for link in last.links)
     function = newest.detached or first.detached or last.detached
     return LiveManifest(record, first.links + moved, function and replace(function, live=kept.id))
 
@@ -123,7 +123,7 @@ def _enter(connection: Connection, manifest: LiveManifest, blobs: BlobStore) -> 
     record, kept = manifest.record, manifest.detached
     live_figures.restore(connection, record)
     for link in manifest.links:
-        LIVE_LINKS.add(connection, link)
+        links.add(connection, link)
     if kept is not None and blobs.has(kept.source.digest):
         detached.enter(connection, record, kept, record.updated)
 
@@ -138,7 +138,7 @@ def to_json(manifest: LiveManifest) -> dict[str, Any]:
         "declaration": record.declaration.as_json(),
         "created": record.created,
         "updated": record.updated,
-        "links": [dict(link.__dict__) for link in manifest.links],
+        "links": [link.as_json() for link in manifest.links],
         "detached": source,
     }
 
@@ -146,12 +146,8 @@ def to_json(manifest: LiveManifest) -> dict[str, Any]:
 def from_json(data: dict[str, Any]) -> LiveManifest:
     identity, declaration = made(Identity, data["identity"]), LiveDeclaration.from_json(data["declaration"])
     record = LiveFigureRecord(data["id"], identity, declaration, data["created"], data["updated"])
-    found = tuple(_link(link) for link in data["links"])
+    found = tuple(Link.from_json(link) for link in data["links"])
     kept = data["detached"]
     if kept is not None:
         kept = Detached(record.id, made(Source, kept["source"]), LiveDeclaration.from_json(kept["declaration"]))
     return LiveManifest(record, found, kept)
-
-
-def _link(data: Mapping[str, Any]) -> LiveLink:
-    return made(LiveLink, {**data, "allowed": tuple(data["allowed"])})

@@ -97,7 +97,7 @@ def to_json(manifest: Manifest) -> dict[str, Any]:
         "created": record.created,
         "updated": record.updated,
         "versions": [_version_to_json(version) for version in manifest.versions],
-        "links": [link.__dict__ for link in manifest.links],
+        "links": [link.as_json() for link in manifest.links],
     }
 
 
@@ -116,7 +116,7 @@ def from_json(data: dict[str, Any]) -> Manifest:
     record = FigureRecord(
         data["id"], made(Identity, data["identity"]), data["origin"], data["created"], data["updated"], versions[0]
     )
-    return Manifest(record, versions, tuple(made(Link, link) for link in data["links"]))
+    return Manifest(record, versions, tuple(Link.from_json(link) for link in data["links"]))
 
 
 def _version(data: dict[str, Any]) -> Version:

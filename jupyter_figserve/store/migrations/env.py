@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection (and in the transaction) that engine.py hands over."""
+"""Alembic's entry point: runs the migrations in the transaction that ``store.catalog.database`` opened."""
 
 from __future__ import annotations
 

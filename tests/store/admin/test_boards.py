@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from jupyter_figserve.errors import Conflict, NotFound, QuotaExceeded
-from jupyter_figserve.model.dashboards import FIGURE, TEXT, DashboardLink, DashboardRecord, Layout, PanelSpec
-from jupyter_figserve.model.links import hash_secret, new_link_id, new_token
+from jupyter_figserve.model.dashboards import FIGURE, TEXT, DashboardRecord, Layout, PanelSpec
+from jupyter_figserve.model.links import DASHBOARD, Link, Target, hash_secret, new_link_id, new_token
 from jupyter_figserve.store.admin.offline import reindex
-from jupyter_figserve.store.catalog import dashboards, events, sessions, tables
-from jupyter_figserve.store.catalog.parameter_links import DASHBOARD_LINKS
+from jupyter_figserve.store.catalog import dashboards, events, links, sessions, tables
 
 from ..making import START, Killed, identity, kill, publish, session
 
@@ -30,10 +29,10 @@ def board(store) -> DashboardRecord:
     """With a figure, a text and a link."""
     rows = ((PanelSpec(FIGURE, publish(store).id), PanelSpec(TEXT, markdown="Notes")),)
     made = store.publish_dashboard(identity("board"), Layout("Board", rows), "k1").result()
-    link = DashboardLink(
+    link = Link(
         id=new_link_id(),
         token_hash=hash_secret(TOKEN),
-        dashboard=made.id,
+        target=Target(DASHBOARD, made.id),
         created=START,
         locked={"type": "Bear"},
         allowed=("since",),
@@ -50,7 +49,7 @@ def find(store, board: DashboardRecord) -> DashboardRecord | None:
     return dashboards.find(store.catalog.reader, board.id)
 
 
-KEPT = (tables.dashboards, tables.dashboard_figures, tables.dashboard_links)
+KEPT = (tables.dashboards, tables.dashboard_figures, tables.links)
 
 
 def test_everything_comes_back(store, board):
@@ -59,7 +58,7 @@ def test_everything_comes_back(store, board):
     assert all(before.values())
     assert store.delete_dashboard(board).result()
     assert find(store, board) is None
-    assert DASHBOARD_LINKS.find_by_token(store.catalog.reader, TOKEN) is None
+    assert links.find_by_token(store.catalog.reader, TOKEN) is None
     assert store.find_deleted_dashboard(board.id) == board
     assert store.restore_dashboard(board.id).result() == board
     assert {table.name: rows(store, table) for table in KEPT} == before
@@ -72,10 +71,10 @@ def test_everything_comes_back(store, board):
 
 def test_revoked_link_stays_revoked(store, board):
     """Undoing a deletion undoes nothing else."""
-    store.revoke_link(DASHBOARD_LINKS.find_by_token(store.catalog.reader, TOKEN)).result()
+    store.revoke_link(links.find_by_token(store.catalog.reader, TOKEN)).result()
     store.delete_dashboard(board).result()
     store.restore_dashboard(board.id).result()
-    assert DASHBOARD_LINKS.find_by_token(store.catalog.reader, TOKEN) is None
+    assert links.find_by_token(store.catalog.reader, TOKEN) is None
 
 
 def test_time_is_up(store, board, clock):

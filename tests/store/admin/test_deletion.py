@@ -50,7 +50,7 @@ def test_everything_comes_back(store, clock):
     assert_sound(store)
     assert store.restore_figure(record.id).result() == record
     assert {table.name: rows(store, table) for table in KEPT} == before
-    assert links.find_by_token(store.catalog.reader, token).figure == record.id
+    assert links.find_by_token(store.catalog.reader, token).target.id == record.id
     assert_sound(store)
     assert store.manifests.has(record.id)
     assert list(store.trash.list()) == []

@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.keys import Key
-from jupyter_figserve.model.links import VIEW_SECONDS, hash_secret
+from jupyter_figserve.model.links import FIGURE, VIEW_SECONDS, Target, hash_secret
 from jupyter_figserve.store.admin import garbage_collection
 from jupyter_figserve.store.admin.garbage_collection import BLOB_GRACE, LINK_GRACE, SESSION_SILENCE, GcReport
 from jupyter_figserve.store.catalog import events, keys, links, sessions
@@ -281,7 +281,10 @@ def test_expired_links_leave_the_lists_after_a_month(store, clock):
     clock.turn(1)
     assert _clean(store).links == 1
     assert links.find(store.catalog.reader, ended.id) is None
-    assert {link.id for link in links.of_figure(store.catalog.reader, figure)} == {lives.id, endless.id}
+    assert {link.id for link in links.for_target(store.catalog.reader, Target(FIGURE, figure))} == {
+        lives.id,
+        endless.id,
+    }
 
 
 def test_viewers_are_forgotten(store, clock):

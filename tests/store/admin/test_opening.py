@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_figserve.errors import Conflict, ReadOnly
-from jupyter_figserve.model.links import new_token
+from jupyter_figserve.model.links import FIGURE, Target, new_token
 from jupyter_figserve.store.admin import opening
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import links
@@ -160,7 +160,7 @@ from pathlib import Path
 subprocess.run(["mount", "--bind", sys.argv[1], sys.argv[1]], check=True)
 subprocess.run(["mount", "-o", "remount,ro,bind", sys.argv[1]], check=True)
 from jupyter_figserve.errors import FigServeError
-from jupyter_figserve.store import figures, links
+from jupyter_figserve.store.catalog import figures, links
 from jupyter_figserve.store.admin.opening import open_store
 from tests.store.making import draft
 store = open_store(Path(sys.argv[1]))
@@ -245,4 +245,4 @@ def test_opening_removes_what_a_kill_left_of_a_manifest(directory: Path, open_he
     assert not (directory / "figures/writing.tmp").exists()
     assert not (directory / ".probe").exists()
     assert again.get_figure(record.id) == record
-    assert links.of_figure(again.catalog.reader, record.id) == []
+    assert links.for_target(again.catalog.reader, Target(FIGURE, record.id)) == []

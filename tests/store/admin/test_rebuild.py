@@ -47,7 +47,7 @@ def test_everything_comes_back(store, restored, clock):
         assert _rows(reader, table) == _rows(store.catalog.reader, table), table.name
     for owner in ("ann", "bob"):
         assert quotas.read(reader, "owner", owner) == quotas.read(store.catalog.reader, "owner", owner)
-    assert links.find_by_token(reader, token).figure == other.id
+    assert links.find_by_token(reader, token).target.id == other.id
     held = reader.execute(tables.blobs.select()).all()
     assert {row.digest: row.refs for row in held} == {
         row.digest: row.refs for row in store.catalog.reader.execute(tables.blobs.select())
@@ -135,7 +135,7 @@ def test_of_two_figures_of_one_identity_the_shared_stays(store, restored, direct
     twin = _copy_as_another(store, directory, record, updated=record.updated + 5, links=[])
     reader, done = restored()
     assert done.doubled == (twin,)
-    assert links.find_by_token(reader, token).figure == record.id
+    assert links.find_by_token(reader, token).target.id == record.id
 
 
 def test_restored_store_goes_on(open_here, directory: Path):

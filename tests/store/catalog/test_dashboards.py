@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from jupyter_figserve.errors import Conflict
-from jupyter_figserve.model.dashboards import FIGURE, TEXT, DashboardLink, Layout, PanelSpec
-from jupyter_figserve.model.links import hash_secret, new_link_id, new_token
+from jupyter_figserve.model.dashboards import FIGURE, TEXT, Layout, PanelSpec
+from jupyter_figserve.model.links import DASHBOARD, Link, Target, hash_secret, new_link_id, new_token
 from jupyter_figserve.model.quotas import PublishLimits
 from jupyter_figserve.store.admin.offline import reindex
-from jupyter_figserve.store.catalog import dashboards, events
-from jupyter_figserve.store.catalog.parameter_links import DASHBOARD_LINKS
+from jupyter_figserve.store.catalog import dashboards, events, links
 
 from ..making import START, identity, publish, session
 
@@ -30,8 +29,8 @@ def keep(store, *panels: PanelSpec, name: str = "board", **words):
     return store.publish_dashboard(identity(name), layout(*panels, **words), "kernel-1").result()
 
 
-def link_to(dashboard: str, **fields) -> DashboardLink:
-    return DashboardLink(id=new_link_id(), token_hash=hash_secret(TOKEN), dashboard=dashboard, created=START, **fields)
+def link_to(dashboard: str, **fields) -> Link:
+    return Link(new_link_id(), hash_secret(TOKEN), Target(DASHBOARD, dashboard), START, **fields)
 
 
 def test_same_layout_is_the_same_version(store):
@@ -78,7 +77,7 @@ def test_deletion_takes_links_and_manifest(store):
     store.add_link(link_to(board.id)).result()
     assert store.delete_dashboard(board).result()
     assert not store.delete_dashboard(board).result()
-    assert DASHBOARD_LINKS.find_by_token(store.catalog.reader, TOKEN) is None
+    assert links.find_by_token(store.catalog.reader, TOKEN) is None
     assert list(store.boards.manifests.read_all()) == []
     with pytest.raises(Conflict):
         store.add_link(link_to(board.id)).result()
@@ -109,4 +108,4 @@ def test_lost_catalog_comes_back_with_dashboards(open_here, directory: Path):
     assert (done.dashboards, done.unreadable) == (1, (broken,))
     store = open_here()
     assert dashboards.find(store.catalog.reader, board.id) == board
-    assert DASHBOARD_LINKS.find_by_token(store.catalog.reader, TOKEN) == link
+    assert links.find_by_token(store.catalog.reader, TOKEN) == link

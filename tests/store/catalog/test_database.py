@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import stat
 import threading
@@ -23,6 +24,8 @@ from jupyter_figserve.store.catalog import events, links, tables
 from jupyter_figserve.store.catalog.database import Catalog, CatalogBroken, opened, read_schema
 
 from ..making import draft, hear, other_process, publish, say, share
+
+MIGRATIONS = Path(module.__file__).parents[1] / "migrations"
 
 
 @pytest.fixture
@@ -95,7 +98,7 @@ def _described(connection: sa.Connection) -> dict[str, tuple[set[str], set[str]]
 def test_schema_is_the_newest_migration():
     """A migration cannot be added and the number forgotten."""
     config = Config()
-    config.set_main_option("script_location", str(Path(module.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
     script = ScriptDirectory.from_config(config)
     assert script.get_heads() == [str(tables.SCHEMA)]
@@ -162,7 +165,7 @@ def test_newer_schema_that_allows_us_is_read_and_written_on(open_here, directory
     store = open_here()
     assert store.read_only_because is None
     assert store.catalog.schema == 7
-    assert links.find_by_token(store.catalog.reader, token).figure == record.id
+    assert links.find_by_token(store.catalog.reader, token).target.id == record.id
     assert publish(store, data=b"two").version.number == 2
     share(store, record.id)
     assert store.delete_figures([record.id]).result() == 1
@@ -183,7 +186,7 @@ def test_newer_schema_that_does_not_allow_us_is_served_read_only(open_here, dire
     assert "upgrade jupyter_figserve" in store.read_only_because
     assert "reindex" not in store.read_only_because
     assert store.get_figure(record.id) == record
-    assert links.find_by_token(store.catalog.reader, token).figure == record.id
+    assert links.find_by_token(store.catalog.reader, token).target.id == record.id
     with pytest.raises(ReadOnly, match="newer jupyter_figserve"):
         publish(store, data=b"two")
     assert (directory / "catalog.db").read_bytes() == before
@@ -227,21 +230,37 @@ def test_copy_is_kept_before_migrating(path: Path, monkeypatch: pytest.MonkeyPat
     assert copy.read_bytes() == kept
 
 
-def test_catalog_of_the_first_schema_is_brought_to_ours(path: Path):
-    """With all that it holds; and a server of the first schema that still runs on it goes on."""
+_SECOND_MIGRATION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "2"
+down_revision = "1"
+
+
+def upgrade() -> None:
+    op.add_column("events", sa.Column("extra", sa.Text))
+"""
+
+
+def test_catalog_of_the_first_schema_is_migrated(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """By the migrations that it lacks, and no other; everything in it stays."""
     with opened(path) as catalog:
         catalog.write(lambda c: events.add(c, 1.0, "ann", "figure.published", {"figure": "x"})).result()
         before = _described(catalog.reader)
-    newer = [f"drop index {name}" for name in ("figures_of_notebook", "figures_of_name", "sessions_newest")]
-    newer += [f"drop table live_{name}" for name in ("figures", "sessions", "pictures", "links", "sources")]
-    newer += [f"drop table {name}" for name in ("dashboards", "dashboard_figures", "dashboard_links")]
-    _execute(path, *newer, "update meta set value = '1' where key = 'schema'")
-    _execute(path, "delete from alembic_version", "insert into alembic_version values ('1')")
+    package = tmp_path / "store"
+    shutil.copytree(MIGRATIONS, package / "migrations")
+    (package / "migrations" / "versions" / "m0002_second.py").write_text(_SECOND_MIGRATION)
+    monkeypatch.setattr(module, "__file__", str(package / "catalog" / "database.py"))
+    monkeypatch.setattr(module, "SCHEMA", 2)
     with opened(path) as catalog:
-        assert catalog.schema == read_schema(catalog.reader) == tables.SCHEMA
-        assert _described(catalog.reader) == before
+        assert catalog.schema == read_schema(catalog.reader) == 2
+        after = _described(catalog.reader)
         assert [event.data for event in events.after(catalog.reader, 0)] == [{"figure": "x"}]
-    assert tables.WORKS_FROM == 1
+    old, new = before.pop("events"), after.pop("events")
+    [added] = new[0] - old[0]
+    assert "'extra'" in added
+    assert before == after
 
 
 def test_failed_migration_leaves_the_older_catalog(path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -339,8 +358,8 @@ def test_full_disk_is_said_so_and_changes_nothing(open_here):
 COUNTER = """
 import sys
 from pathlib import Path
-from jupyter_figserve.store import events
-from jupyter_figserve.store.catalog import opened
+from jupyter_figserve.store.catalog import events
+from jupyter_figserve.store.catalog.database import opened
 with opened(Path(sys.argv[1])) as catalog:
     print("ready", flush=True)
     sys.stdin.readline()
@@ -390,8 +409,8 @@ def test_first_start_of_two_servers_at_once(directory: Path):
 WRITER = """
 import sys
 from pathlib import Path
-from jupyter_figserve.store import events
-from jupyter_figserve.store.catalog import opened
+from jupyter_figserve.store.catalog import events
+from jupyter_figserve.store.catalog.database import opened
 with opened(Path(sys.argv[1])) as catalog:
     for line in sys.stdin:
         if line.strip() == "read":

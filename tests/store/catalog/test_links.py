@@ -1,4 +1,4 @@
-"""Links in the catalog: found by their token, changed, listed, and their views counted."""
+"""Links of every kind in the catalog: found by token, changed, listed, removed, and their views counted."""
 
 from __future__ import annotations
 
@@ -7,16 +7,44 @@ import threading
 import pytest
 
 from jupyter_figserve.errors import InvalidInput, NotFound
-from jupyter_figserve.model.links import VIEW_SECONDS, new_token
-from jupyter_figserve.store.catalog import links
+from jupyter_figserve.model.dashboards import TEXT, Layout, PanelSpec
+from jupyter_figserve.model.links import DASHBOARD, FIGURE, LIVE, TARGET_KINDS, VIEW_SECONDS, Target, new_token
+from jupyter_figserve.model.live import LiveDeclaration
+from jupyter_figserve.store.catalog import links, live_figures
 from jupyter_figserve.store.catalog.pagination import encode_cursor
 
-from ..making import START, hear, other_process, publish, say, share
+from ..making import START, hear, identity, link_to, other_process, publish, say, share
 
 
 @pytest.fixture
 def figure(store) -> str:
     return publish(store).id
+
+
+def _figure(store) -> Target:
+    return Target(FIGURE, publish(store).id)
+
+
+def _live(store) -> Target:
+    declared = LiveDeclaration("animal")
+    record = store.write(lambda c: live_figures.offer(c, identity("animal"), "k1", declared, START)).result()
+    return Target(LIVE, record.id)
+
+
+def _dashboard(store) -> Target:
+    layout = Layout("Board", ((PanelSpec(TEXT, markdown="Notes"),),))
+    return Target(DASHBOARD, store.publish_dashboard(identity("board"), layout, "k1").result().id)
+
+
+@pytest.fixture(params=[_figure, _live, _dashboard], ids=["figure", "live", "dashboard"])
+def target(request, store) -> Target:
+    return request.param(store)
+
+
+def _add(store, target: Target, token: str | None = None, **fields):
+    link = link_to(target, token, **fields)
+    store.add_link(link).result()
+    return link
 
 
 def _find(store, link_id):
@@ -27,19 +55,31 @@ def _view(store, link, client: str, now: float = START) -> bool:
     return store.write(lambda c: links.count_view(c, link.id, client, now)).result()
 
 
-def test_link_comes_back_as_it_was_made(store, figure):
-    """Field by field, by its token and by its id."""
-    token = new_token()
-    link = share(
-        store, figure, token, expires=START + 60, version=1, label="for Bob", views=3, paused=True, audience="link"
-    )
+def test_link_comes_back_as_it_was_made(store, target):
+    """Field by field, by its token, its id and its target."""
+    token, values = new_token(), {"locked": {"since": 2011, "name": "é"}, "allowed": ("type",)}
+    link = _add(store, target, token, expires=START + 60, label="for Bob", views=3, paused=True, **values)
     assert links.find_by_token(store.catalog.reader, token) == link
     assert _find(store, link.id) == link
+    assert links.for_target(store.catalog.reader, target) == [link]
+
+
+def test_version_comes_back(store, figure):
+    """A link may show one version of a figure."""
+    assert _find(store, share(store, figure, version=1).id).version == 1
+
+
+def test_kinds_do_not_mix(store, target):
+    """The links of one target are not those of another with the same id and another kind."""
+    link = _add(store, target)
+    for kind in TARGET_KINDS:
+        expected = [link] if kind == target.kind else []
+        assert links.for_target(store.catalog.reader, Target(kind, target.id)) == expected
 
 
 @pytest.mark.parametrize("change", [str.swapcase, lambda t: t[:-1], lambda t: t + "a", lambda t: t[::-1], lambda _: ""])
 def test_no_other_token_finds_it(store, figure, change):
-    """Nor does the hash, which is what the database holds."""
+    """Not even the hash, which is all that the database has."""
     token = new_token()
     link = share(store, figure, token)
     assert links.find_by_token(store.catalog.reader, change(token)) is None
@@ -57,22 +97,56 @@ def test_changes_are_kept(store, figure):
 
 
 def test_no_change_is_no_error(store, figure):
-    """An empty request answers with the link as it is."""
+    """An empty change returns the link unchanged."""
     link = share(store, figure)
     assert store.change_link(link, {}).result() == link
 
 
 @pytest.mark.parametrize("changes", [{}, {"paused": False}])
-def test_revoked_link_cannot_be_changed(store, figure, changes):
-    """Another request took it away meanwhile: nobody is told that it lives."""
-    link = share(store, figure)
+def test_revoked_link_cannot_be_changed(store, target, changes):
+    """When another request revoked it in the meantime, no answer says that it lives."""
+    link = _add(store, target)
     store.revoke_link(link).result()
     with pytest.raises(NotFound):
         store.change_link(link, changes).result()
 
 
+def test_change_and_revocation_leave_other_links_alone(store, target):
+    """Revoking twice is no error."""
+    link, other = _add(store, target), _add(store, target, created=START + 1)
+    changed = store.change_link(link, {"paused": True, "label": "x"}).result()
+    assert links.for_target(store.catalog.reader, target) == [other, changed]
+    assert (changed.paused, changed.label) == (True, "x")
+    store.revoke_link(changed).result()
+    store.revoke_link(changed).result()
+    assert links.for_target(store.catalog.reader, target) == [other]
+
+
+def test_only_expired_links_are_removed(store, target):
+    """In batches; links without an expiry stay for ever."""
+    ended = [_add(store, target, expires=START + n) for n in range(3)]
+    kept = {_add(store, target, expires=end).id for end in (START + 9, None)}
+    assert store.write(lambda c: links.remove_expired(c, START + 5, 2)).result() == 2
+    assert store.write(lambda c: links.remove_expired(c, START + 5, 2)).result() == 1
+    left = {link.id for link in links.for_target(store.catalog.reader, target)}
+    assert left == kept
+    assert not left & {link.id for link in ended}
+
+
+def test_links_of_one_target_are_removed_together(store, target):
+    """With their viewers; the links of another target stay."""
+    mine, other = _add(store, target, views=2), share(store, publish(store, "another").id, views=2)
+    for link in (mine, other):
+        _view(store, link, "client")
+    store.write(lambda c: links.remove_for_target(c, target)).result()
+    reader = store.catalog.reader
+    assert links.for_target(reader, target) == []
+    assert not links.is_known_viewer(reader, mine.id, "client", START)
+    assert links.is_known_viewer(reader, other.id, "client", START)
+
+
 def test_revoked_link_is_gone(store, figure):
-    """From the catalog and from the manifest, with its viewers; revoking again is no error."""
+    """From the catalog and from the manifest, with its viewers."""
     token = new_token()
     link = share(store, figure, token, views=2)
     _view(store, link, "client")
@@ -85,42 +159,44 @@ def test_revoked_link_is_gone(store, figure):
 
 
 def test_lists_are_newest_first_and_the_owner_s(store, figure):
-    """By figure, by owner, or all."""
+    """By figure, by owner, or all; links to live figures and dashboards are not listed."""
+    _add(store, _live(store))
+    _add(store, _dashboard(store))
     other = publish(store, owner="bob").id
     older, newer = share(store, figure, created=START), share(store, figure, created=START + 1)
     bobs = share(store, other, created=START + 2)
     reader = store.catalog.reader
-    assert links.list_of_owner(reader, "ann", None, 10) == [newer, older]
-    assert links.list_of_owner(reader, "bob", None, 10) == [bobs]
-    assert links.list_of_owner(reader, None, None, 10) == [bobs, newer, older]
-    assert links.list_of_owner(reader, None, figure, 10) == [newer, older]
-    assert links.list_of_owner(reader, "bob", figure, 10) == []
-    assert links.of_figure(reader, figure) == [newer, older]
+    assert links.list_for_owner(reader, "ann", None, 10) == [newer, older]
+    assert links.list_for_owner(reader, "bob", None, 10) == [bobs]
+    assert links.list_for_owner(reader, None, None, 10) == [bobs, newer, older]
+    assert links.list_for_owner(reader, None, figure, 10) == [newer, older]
+    assert links.list_for_owner(reader, "bob", figure, 10) == []
+    assert links.for_target(reader, Target(FIGURE, figure)) == [newer, older]
 
 
-def test_pages_go_on_where_they_ended(store, figure):
-    """Also when links of one moment are told apart by their ids, and the last of the page was revoked meanwhile."""
+def test_pages_continue_where_they_ended(store, figure):
+    """Also when links were created at the same time, and when the last one of the page has been revoked since."""
     made = {share(store, figure).id for _ in range(5)}
     reader = store.catalog.reader
-    first = links.list_of_owner(reader, "ann", None, 2)
+    first = links.list_for_owner(reader, "ann", None, 2)
     cursor = encode_cursor(first[-1].created, first[-1].id)
     store.revoke_link(first[-1]).result()
-    second = links.list_of_owner(reader, "ann", None, 10, cursor)
+    second = links.list_for_owner(reader, "ann", None, 10, cursor)
     assert len(second) == 3
     assert {link.id for link in (*first, *second)} == made
     with pytest.raises(InvalidInput):
-        links.list_of_owner(reader, "ann", None, 2, first[0].id)
+        links.list_for_owner(reader, "ann", None, 2, first[0].id)
 
 
 def test_views_are_used_up(store, figure):
-    """One for each client; when none is left the answer is no, and nothing is counted."""
+    """One for each client; when none is left, the view is refused and not counted."""
     link = share(store, figure, views=2)
     assert [_view(store, link, client) for client in ("a", "b", "c")] == [True, True, False]
     assert _find(store, link.id).seen == 2
 
 
 def test_one_client_s_requests_within_ten_minutes_are_one_view(store, figure):
-    """Afterwards it counts anew; a clock that went back does not make a view free for ever."""
+    """A later request counts again; a clock that was set back does not make views free."""
     link = share(store, figure, views=2)
     times = [0, 1, VIEW_SECONDS - 1]
     assert all(_view(store, link, "a", START + t) for t in times)
@@ -134,9 +210,9 @@ def test_one_client_s_requests_within_ten_minutes_are_one_view(store, figure):
     assert _find(store, link.id).last_seen == START + VIEW_SECONDS
 
 
-def test_link_without_a_limit_counts(store, figure):
-    """Never refused, yet known how often it was seen; of a revoked one nothing is left to see."""
-    link = share(store, figure)
+def test_link_without_a_limit_counts(store, target):
+    """No view is refused, and all are counted; a revoked link has none left."""
+    link = _add(store, target)
     assert all(_view(store, link, f"client {n}") for n in range(5))
     store.write(lambda c: links.add_views(c, {link.id: 7, "lnkunknown": 1}, START + 9)).result()
     assert (_find(store, link.id).seen, _find(store, link.id).last_seen) == (12, START + 9)
@@ -145,7 +221,7 @@ def test_link_without_a_limit_counts(store, figure):
 
 
 def test_views_are_atomic_over_threads(store, figure):
-    """Forty clients race for five views: five have one."""
+    """Forty clients race for five views: five get one."""
     link, won, start = share(store, figure, views=5), [], threading.Barrier(8)
 
     def race(thread: int) -> None:
@@ -164,8 +240,8 @@ def test_views_are_atomic_over_threads(store, figure):
 RACER = """
 import sys
 from pathlib import Path
-from jupyter_figserve.store import links
-from jupyter_figserve.store.catalog import opened
+from jupyter_figserve.store.catalog import links
+from jupyter_figserve.store.catalog.database import opened
 with opened(Path(sys.argv[1])) as catalog:
     print("ready", flush=True)
     sys.stdin.readline()
@@ -177,7 +253,7 @@ with opened(Path(sys.argv[1])) as catalog:
 
 
 def test_views_are_atomic_over_processes(store, figure, directory):
-    """Two servers on one directory give out no view twice."""
+    """Two servers on one directory never use the same view."""
     link = share(store, figure, views=20)
     path = directory / "catalog.db"
     with other_process(RACER, path, link.id, "a") as first, other_process(RACER, path, link.id, "b") as second:

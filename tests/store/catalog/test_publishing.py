@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_figserve.errors import Conflict, NotFound
 from jupyter_figserve.model.figures import sha256_hex
-from jupyter_figserve.model.links import new_token
+from jupyter_figserve.model.links import FIGURE, Target, new_token
 from jupyter_figserve.model.quotas import PublishLimits, Quota
 from jupyter_figserve.store.catalog import events, links, publishing
 
@@ -41,7 +41,7 @@ def test_publishing_again_is_a_new_version_of_the_same_figure(store, clock):
     second = publish(store, data=b"two", title="Sales")
     assert (second.id, second.version.number) == (first.id, 2)
     assert (second.created, second.updated) == (START, START + 60)
-    assert links.find_by_token(store.catalog.reader, token).figure == second.id
+    assert links.find_by_token(store.catalog.reader, token).target.id == second.id
     assert store.get_figure(first.id, 1).version == first.version
     assert [v.number for v in store.versions(first.id)] == [2, 1]
 
@@ -148,8 +148,8 @@ def test_link_needs_its_figure_and_its_version(open_here):
     store = open_here(limits=PublishLimits(keep_versions=1))
     record = publish(store, data=b"one")
     publish(store, data=b"two")
-    for link in (link_to(record.id, version=1), link_to("A" * 16)):
-        with pytest.raises(Conflict, match="just gone"):
+    for link in (link_to(Target(FIGURE, record.id), version=1), link_to(Target(FIGURE, "A" * 16))):
+        with pytest.raises(Conflict, match="just been deleted"):
             store.add_link(link).result()
 
 

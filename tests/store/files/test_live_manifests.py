@@ -8,18 +8,17 @@ import pytest
 
 from jupyter_figserve.model.detached import KIND, Detached
 from jupyter_figserve.model.figures import Identity, Source, sha256_hex
-from jupyter_figserve.model.links import hash_secret, new_token
-from jupyter_figserve.model.live import LiveDeclaration, LiveLink
+from jupyter_figserve.model.links import LIVE, Link, Target, hash_secret, new_token
+from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.model.parameters import Parameter, Parameters
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.admin.opening import CATALOG
-from jupyter_figserve.store.catalog import detached, live_figures, quotas, tables
-from jupyter_figserve.store.catalog.parameter_links import LIVE_LINKS
+from jupyter_figserve.store.catalog import detached, links, live_figures, quotas, tables
 from jupyter_figserve.store.files.live_manifests import catch_up
 
 ANIMAL = Identity("ann", "/srv", "report.ipynb", "", "animal")
 DECLARED = LiveDeclaration("animal", Parameters((Parameter("n", "int", default=1, minimum=0),)), "Bears", digest="d")
-TABLES = (tables.live_figures, tables.live_links, tables.live_sources, tables.blobs, tables.usage)
+TABLES = (tables.live_figures, tables.links, tables.live_sources, tables.blobs, tables.usage)
 
 
 def offer(store, declaration=DECLARED, identity=ANIMAL):
@@ -32,7 +31,7 @@ def offer(store, declaration=DECLARED, identity=ANIMAL):
 def share(store, record, **fields) -> str:
     """A new link's token."""
     token = new_token()
-    link = LiveLink(id=f"L{token[:8]}", token_hash=hash_secret(token), live=record.id, created=store.clock(), **fields)
+    link = Link(f"L{token[:8]}", hash_secret(token), Target(LIVE, record.id), store.clock(), **fields)
     store.add_link(link).result()
     return token
 
@@ -74,16 +73,16 @@ def test_all_comes_back_with_a_deleted_catalog(store, lose):
     record = offer(store)
     token = share(store, record, locked={"n": 3}, allowed=("n",), label="for Ada", expires=3e9)
     share(store, record)
-    paused = LIVE_LINKS.find_by_token(store.catalog.reader, token)
+    paused = links.find_by_token(store.catalog.reader, token)
     store.change_link(paused, {"paused": True}).result()
     detach(store, record)
-    before, found = rows(store), LIVE_LINKS.find_by_token(store.catalog.reader, token)
+    before, found = rows(store), links.find_by_token(store.catalog.reader, token)
     again, done = lose(store)
     assert (done.live, done.links, done.unreadable) == (1, 2, ())
     assert rows(again) == before
     reader = again.catalog.reader
     assert live_figures.find(reader, record.id) == record
-    assert LIVE_LINKS.find_by_token(reader, token) == found
+    assert links.find_by_token(reader, token) == found
     kept = detached.find(reader, record.id)
     assert (kept.declaration, again.blobs.find(kept.source.digest)) == (DECLARED, b"function")
     assert quotas.read(reader, "owner", "ann").bytes == len(b"function")
@@ -93,10 +92,10 @@ def test_all_comes_back_with_a_deleted_catalog(store, lose):
 def test_revoked_link_does_not_come_back(store, lose):
     """Its token opens nothing for ever."""
     token = share(store, offer(store))
-    store.revoke_link(LIVE_LINKS.find_by_token(store.catalog.reader, token)).result()
+    store.revoke_link(links.find_by_token(store.catalog.reader, token)).result()
     again, done = lose(store)
     assert (done.live, done.links) == (1, 0)
-    assert LIVE_LINKS.find_by_token(again.catalog.reader, token) is None
+    assert links.find_by_token(again.catalog.reader, token) is None
 
 
 def test_tokens_are_not_in_the_files(store, directory):
@@ -152,7 +151,7 @@ def test_two_of_one_identity_are_one(store, lose, directory, open_here, clock):
     again, done = lose(second_store)
     assert (done.live, done.links) == (1, 2)
     reader = again.catalog.reader
-    assert [LIVE_LINKS.find_by_token(reader, token).live for token in (old, new)] == [first.id] * 2
+    assert [links.find_by_token(reader, token).target.id for token in (old, new)] == [first.id] * 2
     assert live_figures.find(reader, first.id).declaration.description == "Anew"
 
 
@@ -177,7 +176,7 @@ def test_field_of_a_newer_version_is_passed_by(store, lose, directory):
     file.write_text(json.dumps(told))
     again, done = lose(store)
     assert done.unreadable == ()
-    assert LIVE_LINKS.find_by_token(again.catalog.reader, token).live == record.id
+    assert links.find_by_token(again.catalog.reader, token).target.id == record.id
 
 
 def test_what_a_kill_left_unwritten_is_written_at_the_next_start(store, directory, open_here):

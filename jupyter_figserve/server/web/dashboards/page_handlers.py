@@ -9,7 +9,8 @@ from tornado import web
 
 from ....errors import Forbidden
 from ....model.keys import READ
-from ....store.catalog.parameter_links import DASHBOARD_LINKS
+from ....model.links import DASHBOARD, Target
+from ....store.catalog import links
 from ...services.dashboards.resolver import ResolvedPanel, resolve_dashboard
 from ...services.dashboards.watch import StreamSubscriber
 from ..http import security_headers
@@ -46,7 +47,7 @@ class DashboardPageHandler(DashboardBase):
             events=f"{address}/events",
             movable=view.movable,
             can_embed=bool(context.config.embed_origins),
-            links=DASHBOARD_LINKS.of(context.store.catalog.reader, record.id),
+            links=links.for_target(context.store.catalog.reader, Target(DASHBOARD, record.id)),
             now=context.store.clock(),
         )
 

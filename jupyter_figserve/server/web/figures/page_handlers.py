@@ -12,6 +12,7 @@ from tornado import web
 from ....model.figures import FigureRecord, Representation, Version
 from ....model.formats import FORMATS
 from ....model.keys import READ
+from ....model.links import FIGURE, Target
 from ....store.catalog import gallery_queries, links
 from ...services.rendering.request import PICTURES
 from ..http import security_headers
@@ -57,7 +58,7 @@ class FigurePageHandler(AuthenticatedHandler):
             panes=panes,
             versions=versions,
             facts=dict(_facts(record.version)),
-            links=links.of_figure(reader, record.id),
+            links=links.for_target(reader, Target(FIGURE, record.id)),
             neighbours=gallery_queries.find_neighbours(reader, record),
             session=gallery_queries.get_sessions(reader, [record.version.session or ""]).get(
                 record.version.session or ""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from ....model.dashboards import FIGURE, LIVE, TEXT, DashboardLink
+from ....model.dashboards import FIGURE, LIVE, TEXT
 from ....model.figures import FigureRecord, Representation, Version
 from ....model.formats import FORMATS
 from ....model.keys import Key
-from ....model.links import Link
-from ....model.live import LiveLink
+from ....model.links import DASHBOARD, Link
 from ....model.markdown import render_markdown
 from ....model.sessions import Session
 from ....model.snippets import Snippets, image_url
@@ -62,7 +61,7 @@ def link_json(link: Link) -> dict[str, Any]:
     """A link as lists show it: without its URL, which nobody but its maker ever saw."""
     return {
         "id": link.id,
-        "figure": link.figure,
+        "figure": link.target.id,
         "version": link.version,
         "label": link.label,
         "created": rfc3339(link.created),
@@ -153,12 +152,12 @@ def panel_json(place: ResolvedPanel) -> dict[str, Any]:
     }
 
 
-def dashboard_link(link: DashboardLink) -> dict[str, Any]:
+def dashboard_link(link: Link) -> dict[str, Any]:
     """A link onto a dashboard as lists show it."""
-    return _link_with_parameters(link) | {"dashboard": link.dashboard}
+    return _link_with_parameters(link) | {"dashboard": link.target.id}
 
 
-def new_dashboard_link(made: DashboardLink, board: ResolvedDashboard, token: str, base: PublicBase) -> dict[str, Any]:
+def new_dashboard_link(made: Link, board: ResolvedDashboard, token: str, base: PublicBase) -> dict[str, Any]:
     """A link at its making: the only time that its URL is shown."""
     page, title = base.link(token), board.record.layout.title
     image = image_url(page, "png")
@@ -171,12 +170,12 @@ def new_dashboard_link(made: DashboardLink, board: ResolvedDashboard, token: str
     }
 
 
-def live_link(link: LiveLink) -> dict[str, Any]:
+def live_link(link: Link) -> dict[str, Any]:
     """A link onto a live figure as lists show it."""
-    return _link_with_parameters(link) | {"live": link.live}
+    return _link_with_parameters(link) | {"live": link.target.id}
 
 
-def _link_with_parameters(link: LiveLink | DashboardLink) -> dict[str, Any]:
+def _link_with_parameters(link: Link) -> dict[str, Any]:
     return {
         "id": link.id,
         "figure": None,
@@ -194,13 +193,12 @@ def _link_with_parameters(link: LiveLink | DashboardLink) -> dict[str, Any]:
     }
 
 
-def any_link_json(one: Link | LiveLink | DashboardLink) -> dict[str, Any]:
-    if isinstance(one, DashboardLink):
-        return dashboard_link(one)
-    return live_link(one) if isinstance(one, LiveLink) else link_json(one)
+def any_link_json(one: Link) -> dict[str, Any]:
+    views = {FIGURE: link_json, LIVE: live_link, DASHBOARD: dashboard_link}
+    return views[one.target.kind](one)
 
 
-def new_live_link(made: LiveLink, target: LiveTarget, token: str, base: PublicBase) -> dict[str, Any]:
+def new_live_link(made: Link, target: LiveTarget, token: str, base: PublicBase) -> dict[str, Any]:
     """A link at its making: the only time that its URL is shown."""
     page = base.link(token)
     image = image_url(page, "png")

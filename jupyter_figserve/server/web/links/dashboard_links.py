@@ -9,11 +9,10 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import Conflict, Forbidden, InvalidInput
-from ....model.dashboards import DashboardLink
 from ....model.keys import PUBLISH, READ_OR_PUBLISH
-from ....model.links import DEFAULT_LINK_LIFE, check_label, hash_secret, new_link_id, new_token
+from ....model.links import DASHBOARD, DEFAULT_LINK_LIFE, Link, Target, check_label, hash_secret, new_link_id, new_token
 from ....model.parameters import Parameters
-from ....store.catalog.parameter_links import DASHBOARD_LINKS
+from ....store.catalog import links
 from ...services.dashboards.resolver import ResolvedDashboard, resolve_dashboard
 from ..context import AppContext
 from ..dashboards.handlers import DashboardBase
@@ -33,7 +32,7 @@ class DashboardLinksHandler(DashboardBase):
     async def get(self, dashboard_id: str) -> None:
         record = self.get_own_dashboard(dashboard_id)
         await self.context.view_counter.flush()
-        found = DASHBOARD_LINKS.of(self.context.store.catalog.reader, record.id)
+        found = links.for_target(self.context.store.catalog.reader, Target(DASHBOARD, record.id))
         self.write_json({"links": [json_views.dashboard_link(link) for link in found]})
 
     head = get
@@ -64,16 +63,16 @@ def _check_switches(context: AppContext, board: ResolvedDashboard) -> None:
         )
 
 
-def _read_link(body: dict[str, Any], board: ResolvedDashboard, context: AppContext, token_hash: str) -> DashboardLink:
+def _read_link(body: dict[str, Any], board: ResolvedDashboard, context: AppContext, token_hash: str) -> Link:
     if body.get("audience") not in (None, "link"):
         raise Conflict('Only a JupyterHub knows people and groups; here the audience is "link".', code="no_hub")
     lock, allow, now = body.get("lock") or {}, body.get("allow") or [], context.store.clock()
     if not isinstance(lock, dict) or not isinstance(allow, list) or not all(isinstance(one, str) for one in allow):
         raise InvalidInput("lock is an object of values, and allow a list of names.")
-    return DashboardLink(
+    return Link(
         id=new_link_id(),
         token_hash=token_hash,
-        dashboard=board.record.id,
+        target=Target(DASHBOARD, board.record.id),
         created=now,
         expires=parse_expiry_argument(body.get("expires", DEFAULT_LINK_LIFE), context.config, now, now),
         label=check_label(body.get("label")),

@@ -10,16 +10,25 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import Conflict, Forbidden, InvalidInput, NotFound
-from ....model.dashboards import DashboardLink
 from ....model.figures import FigureRecord
 from ....model.keys import PUBLISH, READ_OR_PUBLISH, Scope
-from ....model.links import DEFAULT_LINK_LIFE, Link, check_label, find_token, hash_secret, new_link_id, new_token
-from ....model.live import LiveLink
+from ....model.links import (
+    DASHBOARD,
+    DEFAULT_LINK_LIFE,
+    FIGURE,
+    LIVE,
+    Link,
+    Target,
+    check_label,
+    find_token,
+    hash_secret,
+    new_link_id,
+    new_token,
+)
 from ....model.queries import DEFAULT_LIMIT, MAX_LIMIT
 from ....model.times import parse_expiry
 from ....store.catalog import dashboards, links, live_figures
 from ....store.catalog.pagination import encode_cursor
-from ....store.catalog.parameter_links import DASHBOARD_LINKS, LIVE_LINKS
 from ...services.rendering.request import get_picture_format
 from ...services.rendering.sizes import SIZE_FIELDS, query_of_sizes, read_sizes
 from ..context import HandlerConfig
@@ -40,7 +49,7 @@ class FigureLinksHandler(AuthenticatedHandler):
     async def get(self, figure_id: str) -> None:
         record = self.get_owned_figure(figure_id)
         await self.context.view_counter.flush()
-        found = links.of_figure(self.context.store.catalog.reader, record.id)
+        found = links.for_target(self.context.store.catalog.reader, Target(FIGURE, record.id))
         self.write_json({"links": [json_views.link_json(link) for link in found]})
 
     head = get
@@ -74,7 +83,7 @@ class LinksHandler(AuthenticatedHandler):
         limit = min(self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
         owner = None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner
         reader, cursor = self.context.store.catalog.reader, self.get_query_argument("cursor", None)
-        found = links.list_of_owner(reader, owner, self.get_query_argument("figure", None), limit + 1, cursor)
+        found = links.list_for_owner(reader, owner, self.get_query_argument("figure", None), limit + 1, cursor)
         following = encode_cursor(found[limit - 1].created, found[limit - 1].id) if len(found) > limit else None
         self.write_json({"links": [json_views.link_json(link) for link in found[:limit]], "next": following})
 
@@ -96,7 +105,7 @@ class FindLinkHandler(AuthenticatedHandler):
             raise InvalidInput("Give url as the link's URL, which ends in /f/ and 32 letters, digits, - and _.")
         store = self.context.store
         reader = store.catalog.reader
-        link = links.find_by_token(reader, token) or DASHBOARD_LINKS.find_by_token(reader, token)
+        link = links.find_by_token(reader, token)
         if link is None:
             raise NotFound("There is no such link.")
         self.write_json(json_views.any_link_json(get_owned_link(self, link.id)))
@@ -151,7 +160,9 @@ class LinkSizesHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, link_id: str) -> None:
-        link, body = _own_link(self, link_id), self.json_body(("format", *SIZE_FIELDS))
+        link, body = get_owned_link(self, link_id), self.json_body(("format", *SIZE_FIELDS))
+        if link.target.kind != FIGURE:
+            raise NotFound("There is no such link.")
         row = get_picture_format(body.get("format") or "png")
         options = read_sizes(body, row.name, self.context.config.render)
         asked = query_of_sizes(options)
@@ -159,26 +170,19 @@ class LinkSizesHandler(AuthenticatedHandler):
         self.write_json({"format": row.name, "query": urlencode([*asked, ("sig", signature)])}, 201)
 
 
-def _own_link(handler: AuthenticatedHandler, link_id: str) -> Link:
+def get_owned_link(handler: AuthenticatedHandler, link_id: str) -> Link:
     store = handler.context.store
-    link = links.find(store.catalog.reader, link_id)
-    record = store.find_figure(link.figure) if link else None
-    if link is None or record is None or not handler.principal.may_see(record.owner):
+    reader = store.catalog.reader
+    finders: dict[str, Any] = {
+        FIGURE: store.find_figure,
+        LIVE: lambda target: live_figures.find(reader, target),
+        DASHBOARD: lambda target: dashboards.find(reader, target),
+    }
+    link = links.find(reader, link_id)
+    shown = finders[link.target.kind](link.target.id) if link else None
+    if link is None or shown is None or not handler.principal.may_see(shown.owner):
         raise NotFound("There is no such link.")
     return link
-
-
-def get_owned_link(handler: AuthenticatedHandler, link_id: str) -> Link | LiveLink | DashboardLink:
-    reader = handler.context.store.catalog.reader
-    onto_board = DASHBOARD_LINKS.find(reader, link_id)
-    board = dashboards.find(reader, onto_board.dashboard) if onto_board else None
-    if onto_board is not None and board is not None and handler.principal.may_see(board.owner):
-        return onto_board
-    onto_live = LIVE_LINKS.find(reader, link_id)
-    shown = live_figures.find(reader, onto_live.live) if onto_live else None
-    if onto_live is not None and shown is not None and handler.principal.may_see(shown.owner):
-        return onto_live
-    return _own_link(handler, link_id)
 
 
 def _read_link(body: dict[str, Any], record: FigureRecord, config: HandlerConfig, now: float, token_hash: str) -> Link:
@@ -193,7 +197,7 @@ def _read_link(body: dict[str, Any], record: FigureRecord, config: HandlerConfig
     return Link(
         id=new_link_id(),
         token_hash=token_hash,
-        figure=record.id,
+        target=Target(FIGURE, record.id),
         created=now,
         expires=parse_expiry_argument(body.get("expires", DEFAULT_LINK_LIFE), config, now, now),
         version=_read_count(body.get("version"), "version"),

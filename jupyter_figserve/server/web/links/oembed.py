@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from ....errors import FormatNotOffered, NotFound
-from ....model.dashboards import DashboardLink
 from ....model.formats import FORMATS
-from ....model.links import is_token
+from ....model.links import DASHBOARD, Link, is_token
 from ....model.snippets import Snippets, image_url
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ..http import security_headers
@@ -85,9 +84,9 @@ class OEmbedHandler(PublicHandler):
             if not is_token(token):
                 raise LinkNotFound
             shared = self.context.links.find(token)
-            if isinstance(shared, DashboardLink):
-                self._answer_board(shared, token)
-            elif isinstance(shared, ResolvedLink) and self.context.view_counter.has_left(shared.link, self.request):
+            if shared.link.target.kind == DASHBOARD:
+                self._answer_board(shared.link, token)
+            elif shared.figure is not None and self.context.view_counter.has_left(shared.link, self.request):
                 self._answer_figure(shared, token)
             else:
                 raise LinkNotFound
@@ -115,7 +114,7 @@ class OEmbedHandler(PublicHandler):
         self.set_header("Cache-Control", kept)
         self.write_json(data)
 
-    def _answer_board(self, link: DashboardLink, token: str) -> None:
+    def _answer_board(self, link: Link, token: str) -> None:
         """A dashboard has no size of its own: a frame of a usual one."""
         context, url = self.context, self.base.link(token)
         board = public_dashboard.find_shared(context, link)

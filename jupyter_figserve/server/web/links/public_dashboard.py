@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from ....errors import NotFound
-from ....model.dashboards import DashboardLink, DashboardRecord
-from ....model.links import Link
-from ....model.live import LiveLink
+from ....model.dashboards import DashboardRecord
+from ....model.links import FIGURE, LIVE, Link, Target
 from ....model.parameters import Parameters
 from ....store.catalog import dashboards
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel, resolve_dashboard
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
     from ..http.handler import FigServeHandler
 
 
-def find_shared(context: AppContext, link: DashboardLink) -> ResolvedDashboard | None:
+def find_shared(context: AppContext, link: Link) -> ResolvedDashboard | None:
     """The dashboard of a link, None when it is gone, or has live panels where these are switched off."""
-    record = dashboards.find(context.store.catalog.reader, link.dashboard)
+    record = dashboards.find(context.store.catalog.reader, link.target.id)
     if record is None:
         return None
     board = resolve_dashboard(context, record)
@@ -37,15 +36,15 @@ def find_shared(context: AppContext, link: DashboardLink) -> ResolvedDashboard |
 def is_open(context: AppContext, link_id: str, token: str) -> bool:
     """Whether a link that was open when a stream began is so now."""
     try:
-        link = context.links.find(token)
+        link = context.links.find(token).link
     except NotFound:
         return False
-    return isinstance(link, DashboardLink) and link.id == link_id
+    return link.id == link_id
 
 
 async def send_shared_dashboard(
     handler: FigServeHandler,
-    link: DashboardLink,
+    link: Link,
     board: ResolvedDashboard,
     token: str,
     suffix: str | None,
@@ -73,25 +72,26 @@ async def send_shared_dashboard(
     note(handler, link)
 
 
-def note(handler: FigServeHandler, link: DashboardLink) -> None:
+def note(handler: FigServeHandler, link: Link) -> None:
     """Count a view."""
     if handler.request.method == "GET" and handler.get_status() == 200:
-        handler.context.view_counter.note(link, handler.request)
+        handler.context.view_counter.count(link, handler.request)
 
 
-def as_link(link: DashboardLink, place: ResolvedPanel) -> Link:
+def as_link(link: Link, place: ResolvedPanel) -> Link:
     """What a link grants of a panel with a figure, as a link onto that figure would."""
-    return Link(link.id, link.token_hash, place.panel.target, link.created, link.expires, place.panel.version)
+    target = Target(FIGURE, place.panel.target)
+    return Link(link.id, link.token_hash, target, link.created, link.expires, place.panel.version)
 
 
-def as_live_link(link: DashboardLink, place: ResolvedPanel) -> LiveLink:
+def as_live_link(link: Link, place: ResolvedPanel) -> Link:
     """What a link grants of a live panel, as a link onto that live figure would."""
     names = place.parameters.names
     locked = {name: value for name, value in link.locked.items() if name in names}
-    return LiveLink(
+    return Link(
         id=link.id,
         token_hash=link.token_hash,
-        live=place.panel.target,
+        target=Target(LIVE, place.panel.target),
         created=link.created,
         expires=link.expires,
         locked={**locked, **place.panel.values},
@@ -101,7 +101,7 @@ def as_live_link(link: DashboardLink, place: ResolvedPanel) -> LiveLink:
 
 async def send_live_panel(
     handler: FigServeHandler,
-    link: DashboardLink,
+    link: Link,
     board: ResolvedDashboard,
     place: ResolvedPanel,
     token: str,
@@ -117,12 +117,12 @@ async def send_live_panel(
     note(handler, link)
 
 
-def open_shared(context: AppContext, link: DashboardLink, token: str, seen: int | None) -> StreamSubscriber | None:
+def open_shared(context: AppContext, link: Link, token: str, seen: int | None) -> StreamSubscriber | None:
     """A viewer of what a link shows; None where there is nothing."""
     board, link_id = find_shared(context, link), link.id
     if board is None:
         return None
-    viewer = StreamSubscriber(link.dashboard, link_address, lambda: is_open(context, link_id, token))
+    viewer = StreamSubscriber(link.target.id, link_address, lambda: is_open(context, link_id, token))
     return subscribe_dashboard(context, board, viewer, seen)
 
 
@@ -136,7 +136,7 @@ def link_address(place: ResolvedPanel) -> str:
     return f"{place.name}.{row}?{query}"
 
 
-def cache_seconds(link: DashboardLink, context: AppContext) -> int:
+def cache_seconds(link: Link, context: AppContext) -> int:
     """How long caches may keep what a link shows: never past its end."""
     seconds = context.config.link_cache_seconds
     if link.expires is not None:
@@ -144,14 +144,12 @@ def cache_seconds(link: DashboardLink, context: AppContext) -> int:
     return seconds
 
 
-def cache_control(link: DashboardLink, context: AppContext) -> str:
+def cache_control(link: Link, context: AppContext) -> str:
     seconds = cache_seconds(link, context)
     return f"public, max-age={seconds}" if seconds else "private, no-store"
 
 
-def _answer_page(
-    handler: FigServeHandler, link: DashboardLink, state: page.ControlState, token: str, *, embedded: bool
-) -> None:
+def _answer_page(handler: FigServeHandler, link: Link, state: page.ControlState, token: str, *, embedded: bool) -> None:
     context = handler.context
     here = f"{handler.relative_root}/f/{token}"
     view = page.build_page(state, _addresses(handler, link, here), address=here)
@@ -172,7 +170,7 @@ def _answer_page(
     )
 
 
-def _addresses(handler: FigServeHandler, link: DashboardLink, here: str) -> page.PanelUrls:
+def _addresses(handler: FigServeHandler, link: Link, here: str) -> page.PanelUrls:
     context = handler.context
 
     def frame(place: ResolvedPanel) -> str:

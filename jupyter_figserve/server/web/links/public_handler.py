@@ -11,11 +11,9 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.prometheus.log_functions import prometheus_log_method
 
 from ....errors import CodeFailed, Forbidden, OutputInvalid
-from ....model.dashboards import DashboardLink
 from ....model.figures import sha256_hex
 from ....model.formats import FORMATS, Format, get_format, get_format_of_mimetype
-from ....model.links import Link, is_token
-from ....model.live import LiveLink
+from ....model.links import DASHBOARD, LIVE, Link, is_token
 from ....model.snippets import Snippets, image_url
 from ...services.dashboards.resolver import ResolvedDashboard
 from ...services.dashboards.watch import StreamSubscriber
@@ -78,13 +76,13 @@ class PublicLinkHandler(PublicHandler):
             if match is None or not is_token(token):
                 raise LinkNotFound
             shared = self.context.links.find(token)
-            if isinstance(shared, DashboardLink):
-                await self._send_board(shared, match)
+            if shared.link.target.kind == DASHBOARD:
+                await self._send_board(shared.link, match)
                 return
             if match["place"] is not None or part == "events":
                 raise LinkNotFound
-            if isinstance(shared, LiveLink):
-                await self._send_live(shared, match)
+            if shared.link.target.kind == LIVE:
+                await self._send_live(shared.link, match)
                 return
             if not self.context.view_counter.has_left(shared.link, self.request):
                 raise LinkNotFound
@@ -106,13 +104,13 @@ class PublicLinkHandler(PublicHandler):
             self.context.dashboards.leave(self._viewer)
         super().on_connection_close()
 
-    async def _send_live(self, link: LiveLink, match: re.Match[str]) -> None:
+    async def _send_live(self, link: Link, match: re.Match[str]) -> None:
         if not self.context.config.allow_public_live:
             raise LinkNotFound
         embedded = match["part"] is not None
         await public_live.send_shared_dashboard(self, link, match["token"], match["suffix"], embedded=embedded)
 
-    async def _send_board(self, link: DashboardLink, match: re.Match[str]) -> None:
+    async def _send_board(self, link: Link, match: re.Match[str]) -> None:
         """A dashboard, or a panel of it, which is all that its link shows."""
         context, token = self.context, match["token"]
         if match["part"] == "events":
@@ -130,7 +128,7 @@ class PublicLinkHandler(PublicHandler):
         else:
             await self._send_panel(link, board, match)
 
-    async def _send_panel(self, link: DashboardLink, board: ResolvedDashboard, match: re.Match[str]) -> None:
+    async def _send_panel(self, link: Link, board: ResolvedDashboard, match: re.Match[str]) -> None:
         place, token, suffix = board.find(match["place"]), match["token"], match["of_place"]
         if place is not None and place.target is not None:
             await public_dashboard.send_live_panel(self, link, board, place, token, suffix)
@@ -149,7 +147,7 @@ class PublicLinkHandler(PublicHandler):
             await self._use_limited(shared.link)
         send_representation(self, delivery, held)
         if shared.link.views is None and self.get_status() == 200 and self.request.method == "GET":
-            self.context.view_counter.note(shared.link, self.request)
+            self.context.view_counter.count(shared.link, self.request)
 
     def _stored(self, shared: ResolvedLink, row: Format) -> tuple[RepresentationResponse, Bytes] | None:
         """What is stored as it is asked for; the usual request, without sizes, finds it made."""
@@ -247,7 +245,7 @@ class PublicLinkHandler(PublicHandler):
         if shared.link.views is not None:
             await self._use_limited(shared.link)
         elif self.request.method == "GET":
-            self.context.view_counter.note(shared.link, self.request)
+            self.context.view_counter.count(shared.link, self.request)
 
     async def _use_limited(self, link: Link) -> None:
         """Use up a view; a HEAD and a preview robot use up none, while one is left."""

@@ -12,10 +12,10 @@ from tornado import web
 from ....errors import Conflict, Forbidden, InvalidInput, OutputInvalid
 from ....model.formats import get_format
 from ....model.keys import PUBLISH, READ_OR_PUBLISH
-from ....model.links import DEFAULT_LINK_LIFE, check_label, hash_secret, new_link_id, new_token
-from ....model.live import LiveDeclaration, LiveLink, LiveRequest
-from ....model.parameters import SIZES
-from ....store.catalog.parameter_links import LIVE_LINKS
+from ....model.links import DEFAULT_LINK_LIFE, LIVE, Link, Target, check_label, hash_secret, new_link_id, new_token
+from ....model.live import LiveDeclaration, LiveRequest
+from ....model.parameters import SIZES, Parameters
+from ....store.catalog import links
 from ...services.auth.redaction import redact_message
 from ...services.live.registry import LiveTarget
 from ..context import AppContext
@@ -40,7 +40,7 @@ class LiveLinksHandler(LiveHandler):
     async def get(self, live_id: str) -> None:
         target = self.get_own_lasting(live_id)
         await self.context.view_counter.flush()
-        found = LIVE_LINKS.of(self.context.store.catalog.reader, target.record.id)
+        found = links.for_target(self.context.store.catalog.reader, Target(LIVE, target.record.id))
         self.write_json({"links": [json_views.live_link(link) for link in found]})
 
     head = get
@@ -60,7 +60,7 @@ class LiveLinksHandler(LiveHandler):
 
 
 async def send_shared_dashboard(
-    handler: FigServeHandler, link: LiveLink, token: str, suffix: str | None, *, embedded: bool
+    handler: FigServeHandler, link: Link, token: str, suffix: str | None, *, embedded: bool
 ) -> None:
     """Show a live figure to whoever has its link: page, frame or picture.
 
@@ -72,21 +72,21 @@ async def send_shared_dashboard(
         When the function has changed so that the link's values do not suit it.
     """
     context = handler.context
-    target = context.live.offers.get_by_id(link.live)
+    target = context.live.offers.get_by_id(link.target.id)
     assert target is not None, "a link's figure stays in the catalog"
     if suffix is None:
         _answer_page(handler, link, target, token, embedded=embedded)
     elif suffix == "json":
-        movable = link.narrow(target.declaration.parameters)
+        movable = narrow(link, target.declaration.parameters)
         told = {"name": target.record.name, "schema": movable.schema(), "url": handler.base.link(token)}
         handler.write_json(told | {"form": context.live.find_form(target)})
     else:
         await send_live_image(handler, link, target, suffix)
     if handler.request.method == "GET" and handler.get_status() == 200:
-        context.view_counter.note(link, handler.request)
+        context.view_counter.count(link, handler.request)
 
 
-async def send_live_image(handler: FigServeHandler, link: LiveLink, target: LiveTarget, suffix: str) -> None:
+async def send_live_image(handler: FigServeHandler, link: Link, target: LiveTarget, suffix: str) -> None:
     """A live figure's picture within what the link allows; what may be raised is that of ``send_shared_dashboard``."""
     context, row = handler.context, get_format(suffix)
     request = read_shared_request(
@@ -116,7 +116,7 @@ async def send_live_image(handler: FigServeHandler, link: LiveLink, target: Live
 
 
 def read_shared_request(
-    link: LiveLink, declaration: LiveDeclaration, query: dict[str, list[str]], format: str, widths: Sequence[int]
+    link: Link, declaration: LiveDeclaration, query: dict[str, list[str]], format: str, widths: Sequence[int]
 ) -> LiveRequest:
     """Which picture a stranger asks for: the link's values, and of the rest what it allows.
 
@@ -136,7 +136,7 @@ def read_shared_request(
             raise InvalidInput(f"This link shows widths of {', '.join(map(str, widths))}; width={text[:20]!r} is none.")
         width = int(text)
     said = {name: values for name, values in query.items() if name not in SIZES or name not in declaration.sizes}
-    moved = link.narrow(declaration.parameters).parse(said)
+    moved = narrow(link, declaration.parameters).parse(said)
     try:
         values = declaration.parameters.complete({**declaration.parameters.check(link.locked), **moved})
     except InvalidInput as error:
@@ -146,8 +146,8 @@ def read_shared_request(
     return LiveRequest(values, format, width, density=1 if width else read_density(query))
 
 
-def _answer_page(handler: FigServeHandler, link: LiveLink, target: LiveTarget, token: str, *, embedded: bool) -> None:
-    movable = link.narrow(target.declaration.parameters)
+def _answer_page(handler: FigServeHandler, link: Link, target: LiveTarget, token: str, *, embedded: bool) -> None:
+    movable = narrow(link, target.declaration.parameters)
     address = f"{handler.relative_root}/f/{token}"
     query = {name: texts for name, texts in read_query(handler).items() if not name.startswith("_")}
     live_figures = handler.context.live
@@ -170,7 +170,7 @@ def _answer_page(handler: FigServeHandler, link: LiveLink, target: LiveTarget, t
     )
 
 
-def _read_link(body: dict[str, Any], target: LiveTarget, context: AppContext, token_hash: str) -> LiveLink:
+def _read_link(body: dict[str, Any], target: LiveTarget, context: AppContext, token_hash: str) -> Link:
     if body.get("audience") not in (None, "link"):
         raise Conflict('Only a JupyterHub knows people and groups; here the audience is "link".', code="no_hub")
     parameters, now = target.declaration.parameters, context.store.clock()
@@ -186,13 +186,18 @@ def _read_link(body: dict[str, Any], target: LiveTarget, context: AppContext, to
     missing = [p.name for p in parameters.items if p.is_required and p.name not in locked and p.name not in allow]
     if missing:
         raise InvalidInput(f"{missing[0]} has no default: lock a value of it, or allow it to be moved.")
-    return LiveLink(
+    return Link(
         id=new_link_id(),
         token_hash=token_hash,
-        live=target.record.id,
+        target=Target(LIVE, target.record.id),
         created=now,
         expires=parse_expiry_argument(body.get("expires", DEFAULT_LINK_LIFE), context.config, now, now),
         label=check_label(body.get("label")),
         locked=locked,
         allowed=tuple(dict.fromkeys(allow)),
     )
+
+
+def narrow(link: Link, parameters: Parameters) -> Parameters:
+    """Which of a live figure's parameters viewers of a link may change."""
+    return Parameters(tuple(item for item in parameters.items if item.name in link.allowed))

@@ -14,9 +14,10 @@ from tornado import web
 from ....errors import CodeFailed, Forbidden, InvalidInput, NotFound
 from ....model.formats import Format, get_format
 from ....model.keys import PUBLISH, READ
+from ....model.links import LIVE, Target
 from ....model.live import DENSITIES, LiveDeclaration, LiveRequest
 from ....model.parameters import Parameters
-from ....store.catalog.parameter_links import LIVE_LINKS
+from ....store.catalog import links
 from ...services.auth.credentials import Principal
 from ...services.live.registry import LiveTarget
 from ...services.live.service import LiveResult
@@ -94,7 +95,6 @@ class LiveHandler(AuthenticatedHandler):
             find_size=lambda values: self.context.live.find_size(target, values),
         )
         self.set_status(400 if view.fault else 200)
-        links = LIVE_LINKS.of(self.context.store.catalog.reader, target.record.id)
         self.set_xsrf_cookie()
         frames = self.csp_frame_sources("frame", "live")
         self.write_page(
@@ -102,7 +102,7 @@ class LiveHandler(AuthenticatedHandler):
             frames=frames,
             view=view,
             target=target,
-            links=links,
+            links=links.for_target(self.context.store.catalog.reader, Target(LIVE, target.record.id)),
             movable={control.name: control.label for control in view.controls},
             can_embed=bool(self.context.config.embed_origins),
             now=self.context.store.clock(),

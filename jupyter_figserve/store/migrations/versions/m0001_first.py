@@ -1,4 +1,4 @@
-"""The first catalog: figures with versions, links, keys, sessions, blobs, usage and events."""
+"""The first schema: figures, live figures and dashboards, their links, API keys, sessions, and bookkeeping."""
 
 from __future__ import annotations
 
@@ -7,32 +7,44 @@ from alembic import op
 
 revision = "1"
 down_revision = None
+_IDENTITY = ("owner", "scope", "notebook", "maker", "name")
 
 
 def upgrade() -> None:
     _create_figures()
-    _create_links_and_keys()
+    _create_live_figures()
+    _create_live_results()
+    _create_dashboards()
+    _create_links()
+    _create_keys()
     _create_sessions()
     _create_bookkeeping()
+    _create_events()
+
+
+def _identity_columns() -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.String, nullable=False) for name in _IDENTITY]
 
 
 def _create_figures() -> None:
     op.create_table(
         "figures",
         sa.Column("id", sa.String, primary_key=True),
-        sa.Column("owner", sa.String, nullable=False),
-        sa.Column("scope", sa.String, nullable=False),
-        sa.Column("notebook", sa.String, nullable=False),
-        sa.Column("maker", sa.String, nullable=False),
-        sa.Column("name", sa.String, nullable=False),
+        *_identity_columns(),
         sa.Column("title", sa.String, nullable=False, server_default=""),
         sa.Column("origin", sa.String, nullable=False),
         sa.Column("created", sa.Float, nullable=False),
         sa.Column("updated", sa.Float, nullable=False),
         sa.Column("latest", sa.Integer, nullable=False),
     )
-    op.create_index("figures_identity", "figures", ["owner", "scope", "notebook", "maker", "name"], unique=True)
+    op.create_index("figures_identity", "figures", _IDENTITY, unique=True)
     op.create_index("figures_newest", "figures", ["owner", "updated", "id"])
+    op.create_index("figures_of_notebook", "figures", ["owner", "notebook", "updated", "id"])
+    op.create_index("figures_of_name", "figures", ["owner", "name", "updated", "id"])
+    _create_versions()
+
+
+def _create_versions() -> None:
     op.create_table(
         "versions",
         sa.Column("figure", sa.String, sa.ForeignKey("figures.id"), primary_key=True),
@@ -62,12 +74,84 @@ def _create_figures() -> None:
     )
 
 
-def _create_links_and_keys() -> None:
+def _create_live_figures() -> None:
+    op.create_table(
+        "live_figures",
+        sa.Column("id", sa.String, primary_key=True),
+        *_identity_columns(),
+        sa.Column("declaration", sa.Text, nullable=False),
+        sa.Column("created", sa.Float, nullable=False),
+        sa.Column("updated", sa.Float, nullable=False),
+    )
+    op.create_index("live_figures_identity", "live_figures", _IDENTITY, unique=True)
+    op.create_table(
+        "live_sessions",
+        sa.Column("session", sa.String, primary_key=True),
+        sa.Column("name", sa.String, primary_key=True),
+        sa.Column("live", sa.String, nullable=False),
+    )
+    op.create_index("live_sessions_live", "live_sessions", ["live"])
+
+
+def _create_live_results() -> None:
+    op.create_table(
+        "live_pictures",
+        sa.Column("live", sa.String, primary_key=True),
+        sa.Column("key", sa.String, primary_key=True),
+        sa.Column("mimetype", sa.String, nullable=False),
+        sa.Column("digest", sa.String, nullable=False),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("width", sa.Integer),
+        sa.Column("height", sa.Integer),
+        sa.Column("dpi", sa.Float),
+        sa.Column("alt", sa.String, nullable=False),
+        sa.Column("drawn", sa.Float, nullable=False),
+        sa.Column("is_frozen", sa.Boolean, nullable=False),
+    )
+    op.create_index("live_pictures_newest", "live_pictures", ["live", "is_frozen", "drawn"])
+    op.create_table(
+        "live_sources",
+        sa.Column("live", sa.String, primary_key=True),
+        sa.Column("kind", sa.String, nullable=False),
+        sa.Column("digest", sa.String, nullable=False),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("libraries", sa.Text, nullable=False),
+        sa.Column("declaration", sa.Text, nullable=False),
+        sa.Column("created", sa.Float, nullable=False),
+    )
+
+
+def _create_dashboards() -> None:
+    op.create_table(
+        "dashboards",
+        sa.Column("id", sa.String, primary_key=True),
+        *_identity_columns(),
+        sa.Column("title", sa.String, nullable=False),
+        sa.Column("layout", sa.Text, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("session", sa.String),
+        sa.Column("created", sa.Float, nullable=False),
+        sa.Column("updated", sa.Float, nullable=False),
+    )
+    op.create_index("dashboards_identity", "dashboards", _IDENTITY, unique=True)
+    op.create_index("dashboards_newest", "dashboards", ["owner", "updated", "id"])
+    op.create_table(
+        "dashboard_figures",
+        sa.Column("dashboard", sa.String, primary_key=True),
+        sa.Column("place", sa.String, primary_key=True),
+        sa.Column("figure", sa.String, nullable=False),
+        sa.Column("version", sa.Integer),
+    )
+    op.create_index("dashboard_figures_figure", "dashboard_figures", ["figure"])
+
+
+def _create_links() -> None:
     op.create_table(
         "links",
         sa.Column("id", sa.String, primary_key=True),
         sa.Column("token_hash", sa.String, nullable=False, unique=True),
-        sa.Column("figure", sa.String, sa.ForeignKey("figures.id"), nullable=False, index=True),
+        sa.Column("kind", sa.String, nullable=False),
+        sa.Column("target", sa.String, nullable=False),
         sa.Column("version", sa.Integer),
         sa.Column("created", sa.Float, nullable=False),
         sa.Column("expires", sa.Float),
@@ -75,15 +159,21 @@ def _create_links_and_keys() -> None:
         sa.Column("views", sa.Integer),
         sa.Column("paused", sa.Boolean, nullable=False),
         sa.Column("audience", sa.String, nullable=False),
+        sa.Column("locked", sa.Text, nullable=False),
+        sa.Column("allowed", sa.Text, nullable=False),
         sa.Column("seen", sa.Integer, nullable=False),
         sa.Column("last_seen", sa.Float),
     )
+    op.create_index("links_of_target", "links", ["kind", "target"])
     op.create_table(
         "viewers",
         sa.Column("link", sa.String, primary_key=True),
         sa.Column("client", sa.String, primary_key=True),
         sa.Column("seen", sa.Float, nullable=False),
     )
+
+
+def _create_keys() -> None:
     op.create_table(
         "keys",
         sa.Column("id", sa.String, primary_key=True),
@@ -109,6 +199,7 @@ def _create_sessions() -> None:
         sa.Column("seen", sa.Float, nullable=False),
         sa.Column("ended", sa.Float, index=True),
     )
+    op.create_index("sessions_newest", "sessions", ["owner", "started", "id"])
     op.create_table(
         "session_figures",
         sa.Column("session", sa.String, primary_key=True),
@@ -142,6 +233,9 @@ def _create_bookkeeping() -> None:
         sa.Column("figures", sa.Integer, nullable=False),
         sa.Column("bytes", sa.Integer, nullable=False),
     )
+
+
+def _create_events() -> None:
     op.create_table(
         "events",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),

@@ -68,7 +68,7 @@ class TestCounting:
             link = links.find(context.store.catalog.reader, made["id"])
             for moment, who in noted:
                 clock.advance(moment)
-                context.view_counter.note(link, who)
+                context.view_counter.count(link, who)
             await context.view_counter.flush()
             return links.find(context.store.catalog.reader, made["id"]).seen
 

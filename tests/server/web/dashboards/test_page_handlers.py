@@ -229,7 +229,7 @@ class TestWhole:
             led = browser.having(Sec_Fetch_Site=site, Sec_Fetch_Mode="navigate", Sec_Fetch_Dest="document")
             page = (await led.get(f"/dashboards/{board['id']}", PAGE)).text
             assert len(re.findall(rf'(?:src|srcset)="[^"]*/live/f/{live_id}\.', page)) == asks, site
-            assert ("Another site led here." in page) == (not asks)
+            assert ("You followed a link from another site." in page) == (not asks)
             assert f"/figures/{figure['id']}.png" in page
 
 

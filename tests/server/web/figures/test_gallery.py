@@ -181,7 +181,7 @@ class TestFilters:
         """The page says so, and how to come back."""
         await shop.publish("one")
         text = (await owner.get("/", q="zebra")).text
-        assert "Nothing matches" in text
+        assert "No matches" in text
         assert "show all 1 figure" in text
 
     async def test_shared_only(self, owner, clock):

@@ -47,7 +47,7 @@ class TestFigurePage:
         answer = await owner.get(figure["url"], version=1)
         (image,) = Page(answer.text).of_class("img", "picture")
         assert (await owner.get(urljoin(figure["url"], image["src"]))).body == png()
-        assert "show the newest" in answer.text
+        assert "show the latest" in answer.text
 
     async def test_two_versions_beside_each_other(self, owner):
         """Each with its own picture; the form offers every version, and those two are chosen."""
@@ -123,7 +123,7 @@ class TestFigurePage:
         before = text_of((await owner.get(figure["url"])).text)
         await stranger.get(link["url"])
         after = text_of((await owner.get(figure["url"])).text)
-        assert ("seen once" in before, "seen once" in after) == (False, True)
+        assert ("1 view" in before, "1 view" in after) == (False, True)
 
     async def test_document_without_a_picture(self, owner):
         """Is offered as a file."""

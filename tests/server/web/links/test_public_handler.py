@@ -415,7 +415,7 @@ class TestPage:
         token = "y" * 32
         page, json = await stranger.get(f"/f/{token}", BROWSER), await stranger.get(f"/f/{token}")
         assert (page.mimetype, json.mimetype) == ("text/html", "application/json")
-        assert "Nothing here" in page.text
+        assert "Not found" in page.text
         assert token not in page.text + json.text
         assert Page(page.text)["script"] == []
 
