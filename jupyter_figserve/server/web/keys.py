@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
@@ -11,9 +12,8 @@ from ...errors import Forbidden, NotFound
 from ...model.keys import ADMIN, Key, check_scopes, new_key
 from ...model.links import check_label, hash_secret
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
-from ...model.times import parse_expiry
+from ...model.times import parse_expiry, rfc3339
 from ...store.catalog import keys
-from .http import json_views
 from .http.private_handler import AuthenticatedHandler
 
 _DEFAULT_LIFE = "90d"
@@ -29,7 +29,7 @@ class KeysHandler(AuthenticatedHandler):
     async def get(self) -> None:
         limit = min(self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
         found = keys.list_all(self.context.store.catalog.reader, None, limit)
-        self.write_json({"keys": [json_views.key(key) for key in found], "next": None})
+        self.write_json({"keys": [_key_json(key) for key in found], "next": None})
 
     head = get
 
@@ -51,7 +51,7 @@ class KeysHandler(AuthenticatedHandler):
             label=check_label(body.get("label")),
         )
         await asyncio.wrap_future(self.context.store.write(lambda connection: keys.add(connection, key)))
-        self.write_json(json_views.key(key) | {"key": text}, 201)
+        self.write_json(_key_json(key) | {"key": text}, 201)
 
 
 class KeyHandler(AuthenticatedHandler):
@@ -62,7 +62,7 @@ class KeyHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, key_id: str) -> None:
-        self.write_json(json_views.key(self._get_key(key_id)))
+        self.write_json(_key_json(self._get_key(key_id)))
 
     head = get
 
@@ -79,3 +79,15 @@ class KeyHandler(AuthenticatedHandler):
         if key is None:
             raise NotFound("There is no such key.")
         return key
+
+
+def _key_json(key: Key) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "label": key.label,
+        "owner": key.owner,
+        "scopes": sorted(key.scopes),
+        "created": rfc3339(key.created),
+        "expires": rfc3339(key.expires),
+        "last_used": rfc3339(key.last_used),
+    }

@@ -14,7 +14,6 @@ from ....store.catalog import links
 from ...services.dashboards.resolver import ResolvedPanel, resolve_dashboard
 from ...services.dashboards.watch import StreamSubscriber
 from ..http import security_headers
-from ..http.query import read_query
 from . import page, preview
 from .handlers import DashboardBase
 from .stream import send_stream, subscribe_dashboard
@@ -34,7 +33,7 @@ class DashboardPageHandler(DashboardBase):
     async def get(self, dashboard_id: str) -> None:
         record, context = self.get_own_dashboard(dashboard_id), self.context
         board = resolve_dashboard(context, record)
-        state = page.ControlState(board, read_query(self, _RESERVED_QUERY_NAMES))
+        state = page.ControlState(board, self.query_values(_RESERVED_QUERY_NAMES))
         address = f"{self.relative_root}/dashboards/{record.id}"
         view = page.build_page(state, self._addresses(), address=address, is_paused=self.is_cross_site)
         await context.view_counter.flush()
@@ -106,7 +105,7 @@ class DashboardEventsHandler(DashboardBase):
 
     def _open(self, dashboard_id: str) -> StreamSubscriber:
         record, caller, gate = self.get_own_dashboard(dashboard_id), self.principal, self.context.authenticator
-        viewer = StreamSubscriber(record.id, own_address, lambda: gate.still_good(caller))
+        viewer = StreamSubscriber(record.id, own_address, lambda: gate.is_still_valid(caller))
         return subscribe_dashboard(
             self.context, resolve_dashboard(self.context, record), viewer, self.int_argument("version")
         )

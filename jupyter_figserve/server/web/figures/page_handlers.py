@@ -14,7 +14,7 @@ from ....model.formats import FORMATS
 from ....model.keys import READ
 from ....model.links import FIGURE, Target
 from ....store.catalog import gallery_queries, links
-from ...services.rendering.request import PICTURES
+from ...services.rendering.request import RENDER_FORMATS
 from ..http import security_headers
 from ..http.private_handler import AuthenticatedHandler
 
@@ -65,7 +65,7 @@ class FigurePageHandler(AuthenticatedHandler):
             ),
             can_embed=bool(self.context.config.embed_origins),
             now=context.store.clock(),
-            formats=context.rendering.queue.maybe_available and PICTURES,
+            formats=context.rendering.queue.maybe_available and RENDER_FORMATS,
         )
 
     head = get

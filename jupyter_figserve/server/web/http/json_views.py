@@ -6,9 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ....model.dashboards import FIGURE, LIVE, TEXT
-from ....model.figures import FigureRecord, Representation, Version
-from ....model.formats import FORMATS
-from ....model.keys import Key
+from ....model.figures import FigureRecord
 from ....model.links import DASHBOARD, Link
 from ....model.markdown import render_markdown
 from ....model.sessions import Session
@@ -18,43 +16,6 @@ from ...services.addresses import LOCAL_NOTE, PublicBase
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
 from ...services.live.registry import LiveTarget
 from ...services.sessions.plots import Plot
-
-
-def figure_json(record: FigureRecord, base: PublicBase) -> dict[str, Any]:
-    version = record.version
-    return {
-        "id": record.id,
-        "name": record.name,
-        "title": version.title,
-        "alt": version.alt,
-        "owner": record.owner,
-        "notebook": record.identity.notebook or None,
-        "session": version.session,
-        "version": version.number,
-        "created": rfc3339(record.created),
-        "updated": rfc3339(record.updated),
-        "url": base.page(record),
-        "thumbnail": _thumbnail_url(record, base),
-        "representations": [_representation(part, record, base) for part in version.representations],
-        "redrawable": version.source is not None,
-        "origin": record.origin,
-    }
-
-
-def version(record: FigureRecord, version: Version, base: PublicBase) -> dict[str, Any]:
-    """One of a figure's versions; the URLs are pinned to it."""
-    number = version.number
-    return {
-        "version": number,
-        "created": rfc3339(version.created),
-        "session": version.session,
-        "title": version.title,
-        "alt": version.alt,
-        "size": version.size,
-        "redrawable": version.source is not None,
-        "provenance": version.provenance,
-        "representations": [_representation(part, record, base, number) for part in version.representations],
-    }
 
 
 def link_json(link: Link) -> dict[str, Any]:
@@ -236,32 +197,6 @@ def live_figure(
     }
 
 
-def key(key: Key) -> dict[str, Any]:
-    return {
-        "id": key.id,
-        "label": key.label,
-        "owner": key.owner,
-        "scopes": sorted(key.scopes),
-        "created": rfc3339(key.created),
-        "expires": rfc3339(key.expires),
-        "last_used": rfc3339(key.last_used),
-    }
-
-
-def _representation(
-    part: Representation, record: FigureRecord, base: PublicBase, version: int | None = None
-) -> dict[str, Any]:
-    return {
-        "mimetype": part.mimetype,
-        "width": part.width,
-        "height": part.height,
-        "dpi": part.dpi,
-        "size": part.size,
-        "digest": part.digest,
-        "url": base.bytes(record, part.format, version),
-    }
-
-
 def _panel(place: ResolvedPanel, base: PublicBase) -> dict[str, Any]:
     panel, part = place.panel, place.part
     url = image = mimetype = None
@@ -279,8 +214,3 @@ def _panel(place: ResolvedPanel, base: PublicBase) -> dict[str, Any]:
             mimetype = "image/png"
         image = f"{url}.png" + (f"?{query}" if query else "")
     return panel.as_json() | panel_json(place) | {"url": url, "image_url": image, "mimetype": mimetype}
-
-
-def _thumbnail_url(record: FigureRecord, base: PublicBase) -> str | None:
-    thumbnail = record.version.thumbnail
-    return base.bytes(record, FORMATS["png"], width=thumbnail.width) if thumbnail else None

@@ -11,7 +11,7 @@ from tornado import web
 
 from ....errors import Conflict, Forbidden, InvalidInput, NotFound
 from ....model.figures import FigureRecord
-from ....model.keys import PUBLISH, READ_OR_PUBLISH, Scope
+from ....model.keys import PUBLISH, READ_OR_PUBLISH
 from ....model.links import (
     DASHBOARD,
     DEFAULT_LINK_LIFE,
@@ -29,8 +29,7 @@ from ....model.queries import DEFAULT_LIMIT, MAX_LIMIT
 from ....model.times import parse_expiry
 from ....store.catalog import dashboards, links, live_figures
 from ....store.catalog.pagination import encode_cursor
-from ...services.rendering.request import get_picture_format
-from ...services.rendering.sizes import SIZE_FIELDS, query_of_sizes, read_sizes
+from ...services.rendering.request import SIZE_FIELDS, get_render_format, parse_size, size_to_query
 from ..context import HandlerConfig
 from ..http import json_views
 from ..http.private_handler import AuthenticatedHandler
@@ -81,7 +80,7 @@ class LinksHandler(AuthenticatedHandler):
     async def get(self) -> None:
         await self.context.view_counter.flush()
         limit = min(self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
-        owner = None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner
+        owner = self.principal.owner_filter
         reader, cursor = self.context.store.catalog.reader, self.get_query_argument("cursor", None)
         found = links.list_for_owner(reader, owner, self.get_query_argument("figure", None), limit + 1, cursor)
         following = encode_cursor(found[limit - 1].created, found[limit - 1].id) if len(found) > limit else None
@@ -163,9 +162,9 @@ class LinkSizesHandler(AuthenticatedHandler):
         link, body = get_owned_link(self, link_id), self.json_body(("format", *SIZE_FIELDS))
         if link.target.kind != FIGURE:
             raise NotFound("There is no such link.")
-        row = get_picture_format(body.get("format") or "png")
-        options = read_sizes(body, row.name, self.context.config.render)
-        asked = query_of_sizes(options)
+        row = get_render_format(body.get("format") or "png")
+        options = parse_size(body, row.name, self.context.config)
+        asked = size_to_query(options)
         signature = self.context.query_signer.sign("link", link.id, row.name, asked)
         self.write_json({"format": row.name, "query": urlencode([*asked, ("sig", signature)])}, 201)
 
@@ -208,7 +207,7 @@ def _read_link(body: dict[str, Any], record: FigureRecord, config: HandlerConfig
 
 def parse_expiry_argument(value: object, config: HandlerConfig, now: float, created: float) -> float | None:
     expires = parse_expiry(DEFAULT_LINK_LIFE if value is None else value, now)
-    longest = config.link_max_age
+    longest = config.link_max_seconds
     if longest is not None and (expires is None or expires > created + longest + 1):
         raise InvalidInput(
             f"Links may live {longest / 86_400:g} days here at most (FigServe.link_max_age).", code="link_too_long"

@@ -30,7 +30,7 @@ class FrameHandler(PublicHandler):
             if link is not None:
                 self.context.links.check_id(link)
         except NotFound:
-            self.context.failed_attempts.note(self.request.remote_ip or "")
+            self.context.failed_attempts.count(self.request.remote_ip or "")
             raise
         data = self._find(figure, version)
         origins = security_headers.frame_ancestors(self.context.config.embed_origins, own=True)
@@ -91,7 +91,7 @@ class OEmbedHandler(PublicHandler):
             else:
                 raise LinkNotFound
         except LinkNotFound:
-            self.context.failed_attempts.note(self.request.remote_ip or "")
+            self.context.failed_attempts.count(self.request.remote_ip or "")
             raise
 
     head = get

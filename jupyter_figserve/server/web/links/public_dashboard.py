@@ -15,7 +15,6 @@ from ...services.dashboards.watch import StreamSubscriber
 from ..dashboards import page, preview
 from ..dashboards.stream import subscribe_dashboard
 from ..http import json_views, security_headers
-from ..http.query import read_query
 from . import public_live
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ async def send_shared_dashboard(
 ) -> None:
     """Show the whole: its page, its frame, its picture, or what strangers may know of it."""
     context = handler.context
-    query = read_query(handler) if suffix is None else {}
+    query = handler.query_values() if suffix is None else {}
     state = page.ControlState(board, query, link.allowed, link.locked)
     if suffix is None:
         _answer_page(handler, link, state, token, embedded=embedded)
@@ -67,7 +66,7 @@ async def send_shared_dashboard(
             suffix,
             cache_control=cache_control(link, context),
             is_public=True,
-            before_call=lambda: context.live_limiter.note(link.id),
+            before_call=lambda: context.live_limiter.count(link.id),
         )
     note(handler, link)
 

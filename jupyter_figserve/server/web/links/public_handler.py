@@ -6,6 +6,7 @@ Unknown, expired, paused, revoked and used-up links are one and the same answer,
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.prometheus.log_functions import prometheus_log_method
@@ -17,17 +18,17 @@ from ....model.links import DASHBOARD, LIVE, Link, is_token
 from ....model.snippets import Snippets, image_url
 from ...services.dashboards.resolver import ResolvedDashboard
 from ...services.dashboards.watch import StreamSubscriber
-from ...services.figures.redraw import check_redrawable, draw_again, find_stored
+from ...services.figures.redraw import check_redrawable, draw_again
+from ...services.figures.stored import find_stored
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.links.view_counter import is_robot
-from ...services.rendering.request import PICTURES
-from ...services.rendering.sizes import SIZE_FIELDS
+from ...services.rendering.request import RENDER_FORMATS, SIZE_FIELDS
 from ..context import AppContext
 from ..dashboards.stream import send_stream
-from ..http import json_views, security_headers
-from ..http.conditional_get import send_representation, sends_full_body
+from ..figures.json_views import figure_json
+from ..http import security_headers
 from ..http.handler import PublicHandler
-from ..http.representation import Bytes, InHand, RepresentationResponse
+from ..http.representation import RepresentationResponse
 from . import public_dashboard, public_live
 
 _ADDRESS = re.compile(
@@ -63,7 +64,7 @@ class PublicLinkHandler(PublicHandler):
 
     def _log(self) -> None:
         """Success is for the metrics alone unless somebody debugs: a log line costs a tenth of a picture."""
-        if self.get_status() < 400 and not self.context.config.log_success:
+        if self.get_status() < 400 and not self.context.config.logs_success:
             prometheus_log_method(self)  # type: ignore[no-untyped-call]
         else:
             super()._log()
@@ -94,7 +95,7 @@ class PublicLinkHandler(PublicHandler):
             else:
                 await self._send_bytes(shared, token, match["suffix"])
         except LinkNotFound:
-            self.context.failed_attempts.note(self.request.remote_ip or "")
+            self.context.failed_attempts.count(self.request.remote_ip or "")
             raise
 
     head = get
@@ -142,29 +143,31 @@ class PublicLinkHandler(PublicHandler):
         if row is FORMATS["html"] and shared.record.version.find_representation(row) is not None:
             await self._send_page(shared, token, embedded=True, as_html=True)
             return
-        delivery, held = self._stored(shared, row) or await self._drawn(shared, row)
-        if shared.link.views is not None and sends_full_body(self, delivery, held):
+        delivery = self._stored(shared, row) or await self._drawn(shared, row)
+        if shared.link.views is not None and self.sends_full_body(delivery):
             await self._use_limited(shared.link)
-        send_representation(self, delivery, held)
+        self.send_representation(delivery)
         if shared.link.views is None and self.get_status() == 200 and self.request.method == "GET":
             self.context.view_counter.count(shared.link, self.request)
 
-    def _stored(self, shared: ResolvedLink, row: Format) -> tuple[RepresentationResponse, Bytes] | None:
+    def _stored(self, shared: ResolvedLink, row: Format) -> RepresentationResponse | None:
         """What is stored as it is asked for; the usual request, without sizes, finds it made."""
         kept, blobs = cache_control(shared.link, self.context), self.context.links.blob_cache
         if not self.request.query:
-            made = shared.deliveries.get(row.name)
+            made: RepresentationResponse | None = shared.deliveries.get(row.name)
             if made is not None and made.cache_control == kept:
-                return made, blobs
+                return made
         part = find_stored(shared.record, row, self.draw_options(row))
         if part is None:
             return None
-        made = RepresentationResponse(row, part.digest, f"{shared.record.id}.{row.name}", kept, is_public=True)
+        made = RepresentationResponse(
+            row, part.digest, f"{shared.record.id}.{row.name}", kept, partial(blobs.get, part.digest), is_public=True
+        )
         if not self.request.query:
             shared.deliveries[row.name] = made
-        return made, blobs
+        return made
 
-    async def _drawn(self, shared: ResolvedLink, row: Format) -> tuple[RepresentationResponse, Bytes]:
+    async def _drawn(self, shared: ResolvedLink, row: Format) -> RepresentationResponse:
         """What has to be drawn, in one of the sizes that this server grants, or in one that the owner signed.
 
         Raises
@@ -174,7 +177,7 @@ class PublicLinkHandler(PublicHandler):
         """
         context, options = self.context, self.draw_options(row)
         check_redrawable(shared.record, row.name)
-        if not context.config.link_sizes.grants(options):
+        if not context.link_sizes.grants(options):
             self._check_signed(shared.link, row)
         try:
             drawn = await self.run_until_disconnect(
@@ -184,7 +187,7 @@ class PublicLinkHandler(PublicHandler):
             # What the code says of itself is its owner's to know.
             raise OutputInvalid("This figure could not be drawn in that way; it can be had as it is.") from error
         kept, name = cache_control(shared.link, context), f"{shared.record.id}.{row.name}"
-        return RepresentationResponse(row, sha256_hex(drawn.data), name, kept, is_public=True), InHand(drawn.data)
+        return RepresentationResponse(row, sha256_hex(drawn.data), name, kept, drawn.data, is_public=True)
 
     def _check_signed(self, link: Link, row: Format) -> None:
         asked = [(name, self.raw_query_argument(name)) for name in SIZE_FIELDS if name in self.request.query_arguments]
@@ -192,7 +195,7 @@ class PublicLinkHandler(PublicHandler):
         if not self.context.query_signer.is_good(given, "link", link.id, row.name, asked):
             raise Forbidden(
                 "By a link this figure comes in its own size"
-                f" and in {self.context.config.link_sizes.words or 'those that its owner signed'};"
+                f" and in {self.context.link_sizes.text or 'those that its owner signed'};"
                 " for another one its owner can have an address signed.",
                 code="size_not_allowed",
             )
@@ -223,15 +226,15 @@ class PublicLinkHandler(PublicHandler):
             local_image=image and image.replace(self.base.url, self.relative_root, 1),
             sharp=image and record.version.sharp and image_url(f"{self.relative_root}/f/{token}", "svg"),
             can_embed=bool(self.context.config.embed_origins),
-            formats=self.context.rendering.queue.maybe_available and PICTURES,
-            widths=self.context.config.link_sizes.widths,
+            formats=self.context.rendering.queue.maybe_available and RENDER_FORMATS,
+            widths=self.context.link_sizes.widths,
             snippets=self._snippets(shared, url, image or url),
         )
 
     def _send_record(self, shared: ResolvedLink, token: str) -> None:
         """The figure as strangers may know it: no owner, notebook, session or id."""
         base = self.base
-        record = json_views.figure_json(shared.record, base)
+        record = figure_json(shared.record, base)
         kept = {name: record[name] for name in ("title", "alt", "name", "version", "created", "updated")}
         representations = [
             part | {"url": image_url(base.link(token), get_format_of_mimetype(part["mimetype"]).name)}

@@ -21,7 +21,6 @@ from ...services.live.registry import LiveTarget
 from ..context import AppContext
 from ..http import json_views, security_headers
 from ..http.handler import FigServeHandler
-from ..http.query import known_etags, read_query
 from ..live import form
 from ..live import frames as live_frames
 from ..live.handlers import LiveHandler, read_density, send_live
@@ -89,15 +88,13 @@ async def send_shared_dashboard(
 async def send_live_image(handler: FigServeHandler, link: Link, target: LiveTarget, suffix: str) -> None:
     """A live figure's picture within what the link allows; what may be raised is that of ``send_shared_dashboard``."""
     context, row = handler.context, get_format(suffix)
-    request = read_shared_request(
-        link, target.declaration, read_query(handler), row.name, context.config.link_sizes.widths
-    )
+    request = read_shared_request(link, target.declaration, handler.query_values(), row.name, context.link_sizes.widths)
 
     def before_call() -> None:
-        context.live_limiter.note(link.id)
+        context.live_limiter.count(link.id)
 
     is_framed = live_frames.is_wanted(handler, row)
-    known = [] if is_framed else known_etags(handler)
+    known = [] if is_framed else handler.known_etags()
     drawing = context.live.draw(target, request, known=known, before_call=before_call)
     try:
         shown = await handler.run_until_disconnect(drawing)
@@ -149,7 +146,7 @@ def read_shared_request(
 def _answer_page(handler: FigServeHandler, link: Link, target: LiveTarget, token: str, *, embedded: bool) -> None:
     movable = narrow(link, target.declaration.parameters)
     address = f"{handler.relative_root}/f/{token}"
-    query = {name: texts for name, texts in read_query(handler).items() if not name.startswith("_")}
+    query = {name: texts for name, texts in handler.query_values().items() if not name.startswith("_")}
     live_figures = handler.context.live
     view = form.make_view(
         target,

@@ -153,7 +153,7 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
 
     def _check_key(self) -> None:
         """A key that was revoked meanwhile ends the line."""
-        if not self.context.authenticator.still_good(self.principal):
+        if not self.context.authenticator.is_still_valid(self.principal):
             self.close(1008, "The key was revoked.")
 
 

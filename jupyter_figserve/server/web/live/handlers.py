@@ -23,11 +23,9 @@ from ...services.live.registry import LiveTarget
 from ...services.live.service import LiveResult
 from ..context import AppContext
 from ..http import json_views
-from ..http.conditional_get import send_representation
 from ..http.handler import FigServeHandler
 from ..http.private_handler import AuthenticatedHandler
-from ..http.query import known_etags, read_query
-from ..http.representation import InHand, RepresentationResponse
+from ..http.representation import RepresentationResponse
 from . import form as live_pages
 from . import frames as live_frames
 
@@ -81,7 +79,7 @@ class LiveHandler(AuthenticatedHandler):
 
     def query(self) -> dict[str, list[str]]:
         """What the address says, without what is Jupyter's."""
-        return read_query(self, _RESERVED_QUERY_NAMES)
+        return self.query_values(_RESERVED_QUERY_NAMES)
 
     def answer_live_page(self, target: LiveTarget, address: str) -> None:
         """The page at ``address``, which is relative to our prefix; its picture is at the same, with a suffix."""
@@ -125,7 +123,7 @@ class DrawingHandler(LiveHandler):
         request = read_request(self, target.declaration, target.declaration.parameters, query, row)
         fresh = "no-cache" in self.request.headers.get("Cache-Control", "")
         is_framed = live_frames.is_wanted(self, row)
-        known = [] if is_framed else known_etags(self)
+        known = [] if is_framed else self.known_etags()
         drawing = self.context.live.draw(target, request, known=known, fresh=fresh)
         shown = await self.run_until_disconnect(drawing)
         if is_framed:
@@ -289,5 +287,7 @@ def send_live(
     if shown.picture is not None and shown.picture.density != 1:
         handler.set_header("Content-DPR", str(shown.picture.density))
     filename = quote(f"{target.record.name}.{row.name}", safe="")
-    delivery = RepresentationResponse(row, shown.etag.strip('"'), filename, cache_control, is_public=is_public)
-    send_representation(handler, delivery, InHand(b"" if shown.picture is None else shown.picture.payload.data))
+    data = b"" if shown.picture is None else shown.picture.payload.data
+    handler.send_representation(
+        RepresentationResponse(row, shown.etag.strip('"'), filename, cache_control, data, is_public=is_public)
+    )

@@ -10,17 +10,17 @@ from tornado import web
 
 from ....errors import Conflict, NotFound
 from ....model.figures import ALT_LENGTH, TITLE_LENGTH, FigureRecord, Identity, check_name, slug, validate_single_line
-from ....model.keys import PUBLISH, READ, Scope
+from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
 from ....model.queries import DEFAULT_LIMIT
 from ....model.sessions import Session
 from ....store.catalog import sessions
 from ...services.figures.upload import make_payload
 from ...services.sessions.plots import ReadablePlot
+from ..figures.json_views import figure_json
 from ..http import json_views
-from ..http.conditional_get import is_not_modified, send_representation
 from ..http.private_handler import AuthenticatedHandler
-from ..http.representation import InHand, RepresentationResponse
+from ..http.representation import RepresentationResponse
 
 HERE = "here"
 """What stands for the session of the kernel that asks."""
@@ -64,7 +64,7 @@ class SessionsHandler(AuthenticatedHandler):
         reader, base = self.context.store.catalog.reader, self.base
         found, following = sessions.list_page(
             reader,
-            None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner,
+            self.principal.owner_filter,
             notebook=self.get_query_argument("notebook", None),
             alive=self.get_query_argument("alive", "") not in ("", "0"),
             limit=self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT,
@@ -118,7 +118,7 @@ class SessionFiguresHandler(SessionHandler):
         record = await self._publish(session, held, name, title, alt)
         self.context.events.wake()
         self.set_header("Location", self.base.page(record))
-        self.write_json(json_views.figure_json(record, self.base), 201)
+        self.write_json(figure_json(record, self.base), 201)
 
     async def _publish(self, session: Session, held: ReadablePlot, name: str, title: str, alt: str) -> FigureRecord:
         payload = make_payload(await held.read(), held.row.mimetype, {}, self.context.config.figure_pixels)
@@ -165,17 +165,18 @@ class PlotHandler(SessionHandler):
         name = None if wanted is None else check_name(wanted)
         session = await self.get_own_session(session_id)
         held = await self.context.plots.get(session.id, path)
-        delivery = RepresentationResponse(
+        # A client that has the image already needs no read.
+        data = b"" if self.is_not_modified(f'"{held.digest}"') else await held.read()
+        response = RepresentationResponse(
             held.row,
             held.digest,
             _filename(held, name),
             "private, no-cache",
+            data,
             is_public=False,
             is_download=name is not None,
         )
-        # Who has it already makes nobody read it.
-        data = b"" if is_not_modified(self, delivery.etag) else await held.read()
-        send_representation(self, delivery, InHand(data))
+        self.send_representation(response)
         self.log.info("Plot %r of session %s: %d.", path, session.id, self.get_status())
 
     head = get

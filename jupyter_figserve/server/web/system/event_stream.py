@@ -80,7 +80,7 @@ class EventsHandler(AuthenticatedHandler):
                 if event.id == 0 or event.id > sent:
                     self.write(self._written(event))
             if loop.time() >= next_beat:
-                if not self.context.authenticator.still_good(self.principal):
+                if not self.context.authenticator.is_still_valid(self.principal):
                     return
                 self.write(": heartbeat\n\n")
                 next_beat = loop.time() + self.heartbeat_seconds
