@@ -1,41 +1,47 @@
-# Two commands do all the set-up on a machine with Python 3.11 and make: `make demo` and `make test`.
+# `make demo` and `make test` do all the set-up on a machine with Python 3.11 and make.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Each test process starts servers and kernels of its own, on ports the system gives, in directories of its own.
+# Each test process starts its own servers and kernels, on free ports, in its own directories.
 WORKERS ?= 2
+INSTALL ?= $(BIN)/python -m pip install -qq --disable-pip-version-check --editable
 
-.PHONY: help demo test lint bench soak screenshots deps clean
+.PHONY: help demo install test lint bench soak nightly screenshots deps clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    a Jupyter server, a figure that a kernel draws, and its link (ARGS=--exit: stop after checking)"
-	@echo "make test    all tests (ARGS=... goes to pytest); names what it skips and why"
-	@echo "make lint    ruff and mypy"
-	@echo "make bench   the numbers of the README, measured here"
-	@echo "make soak    the tests that take too long for every run"
-	@echo "make screenshots    the README's pictures, from the real pages"
-	@echo "make deps    programs that some tests need, by apt-get: Chromium, nginx, wrk, curl"
+	@echo "make demo         a Jupyter server, a figure that a kernel publishes, and its link (ARGS=--exit: stop after checking)"
+	@echo "make test         the tests of every run (ARGS=... goes to pytest); names what it skips and why"
+	@echo "make lint         ruff and mypy"
+	@echo "make bench        the numbers of the README, measured here"
+	@echo "make nightly      the checks of .ci/run, with all kernel tests on each Python and ipykernel, each notebook run"
+	@echo "                  twice, and each benchmark run once"
+	@echo "make soak         tests that take many minutes: kills of servers, thousands of sandboxes"
+	@echo "make screenshots  the README's images, from the real pages"
+	@echo "make deps         programs that some tests need, by apt-get: Chromium, nginx, wrk, curl"
 
 $(BIN)/python:
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Python 3.11 or newer is needed; name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+		|| { echo "Python 3.11 or newer is needed. Name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@"$(PYTHON)" -m venv $(VENV) \
-		|| { rm -rf $(VENV); echo "On Debian, 'apt-get install python3-venv' brings venv." >&2; exit 1; }
+		|| { rm -rf $(VENV); echo "Python's venv is missing. On Debian: apt-get install python3-venv" >&2; exit 1; }
 
-# An installation is good until pyproject.toml changes.
+# An installation is valid until pyproject.toml changes.
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
-	@echo "Installing jupyter_figserve and what its $* needs into $(VENV) ..."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable ".[$*]"
+	@echo "Installing jupyter_figserve with its $* dependencies into $(VENV) ..."
+	@$(INSTALL) ".[$*]"
 	@touch $@
 
 demo: $(VENV)/.installed-demo
 	@$(BIN)/jupyter-figserve demo $(ARGS)
 
+install: $(VENV)/.installed-dev
+
+# Whole files go to the workers, in the order of collection: the slow ones first (see tests/conftest.py).
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .
@@ -47,6 +53,9 @@ bench: $(VENV)/.installed-dev
 
 soak: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+nightly:
+	@.ci/run nightly
 
 screenshots: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.screenshots

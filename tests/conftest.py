@@ -1,4 +1,4 @@
-"""Fixtures of all tests: the extension inside a test's own loop, real servers, real kernels, a real browser."""
+"""Fixtures and rules of all tests: real servers, kernels and browsers; skips, reruns and the order of files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,20 @@ import pytest
 from jupyter_figserve.demo.kernel_session import ExecutionResult
 from jupyter_figserve.demo.server_process import ServerProcess
 
-pytest_plugins = ["pytest_jupyter.jupyter_server"]
-
 PROGRAMS = {"chromium": "/usr/bin/chromium", "nginx": "/usr/sbin/nginx"}
-"""Where Debian puts what is not always on a user's PATH."""
+"""Debian's paths of programs that may be missing from a user's PATH."""
 GET_PROGRAMS = "make deps"
 GET_PACKAGES = 'pip install -e ".[dev]"'
 ELSEWHERE = "not on this machine: "
-"""How the reason of a skip begins that nothing installed could change: another platform, another user."""
-OF_REAL_PROGRAMS = ("kernel", "browser", "nginx")
-"""Marks of tests whose other half runs in processes of its own."""
+"""Prefix of the reason for a skip that no installation could avoid: another platform, another user."""
+PROGRAM_MARKS = ("kernel", "browser", "nginx")
+"""Marks of tests that wait for other programs."""
+MAX_RERUNS = 5
+"""Reruns above which a run on CI fails. A machine that stalls disturbs a few tests; more than that is a defect."""
 
 
 def require_program(name: str) -> str:
-    """The path of a program; without it the test is skipped, or fails where nothing may be skipped."""
+    """Return the path of a program, or skip the test (which fails with FIGSERVE_REQUIRE_ALL=1)."""
     found = shutil.which(name) or PROGRAMS.get(name, "")
     if not os.access(found, os.X_OK):
         pytest.skip(f"{name} is missing: {GET_PROGRAMS}")
@@ -36,31 +37,38 @@ def require_program(name: str) -> str:
 
 
 def require_package(name: str) -> Any:
-    """The imported package; without it the test is skipped, or fails where nothing may be skipped."""
+    """Return the imported package, or skip the test (which fails with FIGSERVE_REQUIRE_ALL=1)."""
     return pytest.importorskip(name, reason=f"{name} is missing: {GET_PACKAGES}", exc_type=ImportError)
 
 
 def pytest_configure() -> None:
-    """Ctrl-C reaches what tests start, also where they run in a shell's background, which ignores it."""
+    """Let Ctrl-C reach the processes that tests start, also in a shell's background job, which ignores it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes long has no deadline. On CI's machine, which others load too, a test of real programs is tried twice;
-    the first try stays in the summary as a rerun."""
+    """Remove the deadline of soak tests, allow one rerun on CI, and put slow files first.
+
+    CI's machine has other load, so a test that waits for other programs may run twice there; each rerun is reported.
+    """
+    reruns = os.environ.get("CI") == "true" and config.pluginmanager.hasplugin("rerunfailures")
     for item in items:
         if item.get_closest_marker("soak"):
             item.add_marker(pytest.mark.timeout(0))
-    if os.environ.get("CI") != "true" or not config.pluginmanager.hasplugin("rerunfailures"):
-        return
-    for item in items:
-        if any(item.get_closest_marker(mark) for mark in OF_REAL_PROGRAMS):
+        if reruns and _waits_for_programs(item):
             item.add_marker(pytest.mark.flaky(reruns=1))
+    # Workers take whole files in this order, so that the last ones, while another worker idles, are short.
+    slow = {item.path for item in items if _waits_for_programs(item) or item.get_closest_marker("packaging")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+def _waits_for_programs(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(mark) for mark in PROGRAM_MARKS)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
-    """With FIGSERVE_REQUIRE_ALL=1 every skip is a failure but those that nothing installed could change."""
+    """With FIGSERVE_REQUIRE_ALL=1, report a skip as a failure, unless no installation could avoid it."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail") and _all_is_required():
         reason = _reason(report)
@@ -71,20 +79,35 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector):
-    """The same for a module that skips itself whole."""
+    """Do the same for a module that skips itself."""
     report = yield
     if report.skipped and _all_is_required():
         report.outcome, report.longrepr = "failed", f"skipped, but FIGSERVE_REQUIRE_ALL is set: {_reason(report)}"
     return report
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run with too many reruns."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and len(_reruns(reporter)) > MAX_RERUNS and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
-    """Say how to run what was skipped."""
+    """Name the tests that were rerun, and say how to run those that were skipped."""
+    reruns = _reruns(terminalreporter)
+    if reruns:
+        verdict = f"more than {MAX_RERUNS} fail the run" if len(reruns) > MAX_RERUNS else "find the cause"
+        terminalreporter.write_line(f"{len(reruns)} tests failed once and were rerun ({verdict}): {', '.join(reruns)}")
     reasons = {_reason(report) for report in terminalreporter.stats.get("skipped", [])}
     commands = sorted({c for c in (GET_PROGRAMS, GET_PACKAGES) for reason in reasons if reason.endswith(c)})
     if commands:
         missing = sorted(reason.partition(" is missing")[0] for reason in reasons if " is missing" in reason)
         terminalreporter.write_line(f"Tests that need {', '.join(missing)} were skipped: run {' and '.join(commands)}")
+
+
+def _reruns(reporter) -> list[str]:
+    return [report.nodeid for report in reporter.stats.get("rerun", [])]
 
 
 def _all_is_required() -> bool:
@@ -96,23 +119,8 @@ def _reason(report) -> str:
     return text.removeprefix("Skipped: ")
 
 
-@pytest.fixture
-def figserve_config() -> dict[str, object]:
-    """Traits of FigServe for ``jp_serverapp``; override it in a test module or class."""
-    return {}
-
-
-@pytest.fixture
-def jp_server_config(tmp_path: Path, figserve_config: dict[str, object]) -> dict[str, object]:
-    """pytest-jupyter's server has the extension, with figures in the test's own directory."""
-    return {
-        "ServerApp": {"jpserver_extensions": {"jupyter_figserve": True}},
-        "FigServe": {"data_dir": str(tmp_path / "figures"), **figserve_config},
-    }
-
-
 def _new_home() -> Path:
-    """Short, since a Unix socket's path may have 107 bytes."""
+    """Return a new directory with a short path: a Unix socket's path has at most 107 bytes."""
     return Path(tempfile.mkdtemp(prefix="figserve-")).resolve()
 
 
@@ -128,7 +136,7 @@ def live_server() -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def make_server() -> Iterator[MakeServer]:
-    """A factory of real servers that end with the test: ``make_server(keep_versions=3, args=[...])``."""
+    """Factory of real servers that end with the test: ``make_server(keep_versions=3, args=[...])``."""
     made = MakeServer()
     yield made
     made.stop_all()
@@ -182,9 +190,9 @@ def run_in_kernel(
     timeout: float = 120,
     fails: bool = False,
 ) -> ExecutionResult:
-    """Run ``code`` in a fresh kernel of ``server``, started for a notebook; an error of it fails the test.
+    """Run ``code`` in a new kernel of ``server``, started for a notebook; an error in it fails the test.
 
-    For several cells in one kernel there is ``with server.kernel(path) as kernel: kernel.run(...)``.
+    For several cells in one kernel, use ``with server.kernel(path) as kernel: kernel.run(...)``.
     """
     with server.kernel(notebook) as kernel:
         execution = kernel.run(code, cell_id=cell_id, timeout=timeout)
@@ -192,18 +200,24 @@ def run_in_kernel(
     return execution
 
 
-@pytest.fixture
-def chromium(tmp_path: Path):
-    """A browser context of Chromium with an empty profile; it ends with the test, and its loop with it."""
-    sync_api = require_package("playwright.sync_api")
-    arguments = (
-        "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-        " --disable-component-update --disable-sync"
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    " --disable-component-update --disable-sync"
+).split()
+
+
+@contextmanager
+def playwright_session() -> Iterator[Any]:
+    """Playwright's API. Its event loop runs in this thread until the end, and no other loop can run beside it."""
+    with require_package("playwright.sync_api").sync_playwright() as playwright:
+        yield playwright
+
+
+@contextmanager
+def launch_chromium(playwright: Any, *arguments: str) -> Iterator[Any]:
+    """Headless Chromium without pages; each of its contexts is an empty profile."""
+    browser = playwright.chromium.launch(
+        executable_path=require_program("chromium"), args=[*CHROMIUM_ARGUMENTS, *arguments], headless=True
     )
-    program = require_program("chromium")
-    with sync_api.sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path / "profile", executable_path=program, args=arguments.split(), headless=True
-        )
-        yield context
-        context.close()
+    yield browser
+    browser.close()

@@ -1,4 +1,4 @@
-"""The documentation is executed: each notebook runs in a kernel of a real server, from top to bottom."""
+"""The notebooks run from top to bottom, each in a kernel of a real server, and are committed without outputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,20 @@ NEEDS = {"10_publish_and_share.ipynb": (("curl",), ("pandas", "seaborn"))}
 @pytest.mark.kernel
 @pytest.mark.parametrize("name", NAMES)
 def test_notebook_runs(name, make_server):
-    """No cell fails, and running it all again in a new kernel does not either: nothing depends on a clean server."""
+    """No cell fails on a new server."""
+    run_on_new_server(name, make_server, times=1)
+
+
+@pytest.mark.nightly
+@pytest.mark.kernel
+@pytest.mark.parametrize("name", NAMES)
+def test_notebook_runs_again(name, make_server):
+    """No cell fails in a second kernel either: nothing depends on a clean server."""
+    run_on_new_server(name, make_server, times=2)
+
+
+def run_on_new_server(name: str, make_server, times: int) -> None:
+    """Run a notebook from top to bottom, each time in a new kernel of the same server."""
     programs, packages = NEEDS.get(name, ((), ()))
     for program in programs:
         require_program(program)
@@ -29,15 +42,16 @@ def test_notebook_runs(name, make_server):
         require_package(package)
     server = make_server()
     copy = Path(shutil.copy(NOTEBOOKS / name, server.root / name))
-    for _ in range(2):
+    for _ in range(times):
         with server.kernel(name) as kernel:
             error, _outputs = run_notebook(kernel, copy)
         assert error is None
 
 
+@pytest.mark.compat
 @pytest.mark.kernel
 def test_the_quick_start_leaves_a_working_link(make_server):
-    """What a newcomer copies from it works for a stranger, and stays after the kernel has gone."""
+    """The quick start's link works for a stranger, also after the kernel has ended."""
     server = make_server()
     copy = Path(shutil.copy(NOTEBOOKS / "00_quickstart.ipynb", server.root))
     with server.kernel(copy.name) as kernel:

@@ -15,7 +15,6 @@ from traitlets import TraitError
 
 from .. import __version__
 from ..errors import FigServeError
-from ..model.live import LiveFigureRecord
 from ..model.quotas import PublishLimits, Quota
 from ..sandbox.host.pool import LocalRenderer
 from ..sandbox.renderer import Renderer
@@ -29,6 +28,7 @@ from .services.addresses import ServerAddresses
 from .services.auth.credentials import Authenticator, FailedAttempts
 from .services.auth.rate_limits import RateLimiter
 from .services.auth.signing import FrameUrlSigner, QuerySigner, read_secrets
+from .services.dashboards.watchers import DashboardWatchers
 from .services.events.event_broker import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventBroker
 from .services.figures.svg_archiver import SvgArchiver
 from .services.links.allowed_sizes import AllowedSizes
@@ -157,8 +157,10 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         blobs = BlobCache(store.blobs, self.cache_bytes)
         guesses = FailedAttempts(self.failed_secret_rate)
         drawing = self._make_rendering(store)
+        events = EventBroker(store)
         detached = DetachedFunctions(store, drawing.queue, self.live_timeout)
         secrets = read_secrets(store.directory)
+        live = self._make_live(store, kernels, detached, events)
         return AppContext(
             config=self,
             store=store,
@@ -169,8 +171,9 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             directories=directories,
             capture=capture,
             plots=SessionPlots(self.serverapp, store, blobs, capture, directories, self.figure_bytes),
-            events=EventBroker(store),
-            live=self._make_live(store, kernels, detached),
+            events=events,
+            dashboards=DashboardWatchers(store, live, events),
+            live=live,
             detached=detached,
             live_limiter=RateLimiter(self.live_link_rate, "This link was used too often", "live_link_rate"),
             links=LinkResolver(store, blobs),
@@ -212,15 +215,21 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         limits = CaptureLimits(quota, self.figure_bytes, self.figure_pixels)
         return Capture(self.serverapp, directories, limits, store.clock, self._tell_captured, is_on=self.capture)
 
-    def _make_live(self, store: Store, kernels: KernelTracker, detached: DetachedFunctions) -> LiveService:
-        offers = LiveRegistry(store, self.scope, kernels.follow_notebook)
-        offers.find_detached = detached.find_target
-        kept = seconds_of(self.keep_live_pictures)
-        limits = LiveLimits(self.live_queue, self.live_timeout, kept, self.render_jobs)
+    def _make_live(
+        self, store: Store, kernels: KernelTracker, detached: DetachedFunctions, events: EventBroker
+    ) -> LiveService:
         assert self.serverapp is not None
-        pictures, controls = StaleImageCache(store, self.cache_bytes), ControlChannels(self.serverapp)
-        controls.open()
-        return LiveService(store, offers, pictures, limits, self.owner, controls)
+        control_channels = ControlChannels(self.serverapp)
+        control_channels.open()
+        return LiveService(
+            LiveRegistry(store, self.scope, kernels.follow_notebook, detached.find_target, events.announce),
+            StaleImageCache(store, self.cache_bytes),
+            LiveLimits(self.live_queue, self.live_timeout, seconds_of(self.keep_live_pictures), self.render_jobs),
+            self.owner,
+            lambda: store.clock(),
+            control_channels=control_channels,
+            on_call=kernels.note_activity if self.live_keeps_kernel else None,
+        )
 
     def _connect(self) -> None:
         """What happens to kernels happens to their pictures, and is told to whoever listens."""
@@ -229,18 +238,11 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         def tell(kind: str, kernel: str, notebook: str) -> None:
             context.events.announce(owner, kind, {"session": kernel, "notebook": notebook or None})
 
-        def tell_live(kind: str, kernel: str, record: LiveFigureRecord) -> None:
-            data = {"live": record.id, "session": kernel, "name": record.name}
-            context.events.announce(record.owner, kind, data | {"notebook": record.identity.notebook or None})
-
-        context.live.offers.tell = tell_live
-        if self.live_keeps_kernel:
-            context.live.on_call.append(context.kernels.note_activity)
         context.kernels.on_start.append(lambda kernel, notebook: tell(SESSION_STARTED, kernel, notebook))
         context.kernels.on_restart.append(context.capture.renew)
         context.kernels.on_sweep.append(context.capture.sweep)
-        context.kernels.on_restart.append(context.live.end)
-        context.kernels.on_end.append(lambda kernel, notebook: context.live.end(kernel))
+        context.kernels.on_restart.append(context.live.on_kernel_ended)
+        context.kernels.on_end.append(lambda kernel, notebook: context.live.on_kernel_ended(kernel))
         context.kernels.on_end.append(lambda kernel, notebook: context.capture.end(kernel))
         context.kernels.on_end.append(lambda kernel, notebook: tell(SESSION_ENDED, kernel, notebook))
 

@@ -15,6 +15,7 @@ NEEDS_NGINX = {"dashboard"}
 NEEDS_GUNICORN = {"link-get", "render"}
 
 
+@pytest.mark.nightly
 @pytest.mark.kernel
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_benchmark_prints_its_rows(name: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,32 @@ from dataclasses import dataclass, field
 import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
+from tests.conftest import launch_chromium, playwright_session
 from tests.security.actors import Listener, listening, publish, share
+
+
+@pytest.fixture(scope="package")
+def playwright() -> Iterator:
+    """For the tests of this folder only, since no test can run an event loop of its own beside Playwright's."""
+    with playwright_session() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="package")
+def chromium_process(playwright) -> Iterator:
+    """One Chromium for all tests of this folder."""
+    with launch_chromium(playwright) as browser:
+        yield browser
+
+
+@pytest.fixture
+def chromium(chromium_process) -> Iterator:
+    """A context of Chromium with an empty profile; it ends with the test, and so does any other that the test opens."""
+    older = chromium_process.contexts
+    yield chromium_process.new_context()
+    for context in chromium_process.contexts:
+        if context not in older:
+            context.close()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
-from tests.conftest import require_package, require_program
+from tests.conftest import launch_chromium, require_program
 from tests.security.actors import HTML, Listener, make_png, publish, share
 
 from .conftest import WIDTH, Shown, Watch, see
@@ -97,20 +97,9 @@ def nginx(home: Path, port: int, server: str, host: str) -> Iterator[None]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-@contextmanager
-def chromium_that_knows(name: str):
-    """A browser to which ``name`` is this machine."""
-    sync_api = require_package("playwright.sync_api")
-    arguments = ["--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP {name} 127.0.0.1"]
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=require_program("chromium"), args=arguments)
-        yield browser
-        browser.close()
-
-
 @pytest.mark.nginx
 @pytest.mark.parametrize("passes_name", [True, False], ids=["its name passed on", "its own name for it"])
-def test_behind_a_proxy_under_another_name_and_path(make_server, tmp_path: Path, passes_name: bool) -> None:
+def test_behind_a_proxy_under_another_name_and_path(playwright, make_server, tmp_path: Path, passes_name: bool) -> None:
     """With ``public_url``, link, picture, style, frame, embedding and login work at the proxy's name and path."""
     port, back = free_port(), free_port()
     public = f"http://{NAME}:{port}/team/plots"
@@ -118,7 +107,8 @@ def test_behind_a_proxy_under_another_name_and_path(make_server, tmp_path: Path,
     link = share(server, publish(server, make_png(300, 200), name="proxied", title="Behind a proxy"))
     framed = share(server, publish(server, HTML, "text/html", name="framed"))
     host = "$http_host" if passes_name else f"127.0.0.1:{back}"
-    with nginx(tmp_path / "nginx", port, server.url, host), chromium_that_knows(NAME) as browser:
+    knows_name = f"--host-resolver-rules=MAP {NAME} 127.0.0.1"
+    with nginx(tmp_path / "nginx", port, server.url, host), launch_chromium(playwright, knows_name) as browser:
         watch = Watch()
         page = watch.over(browser.new_page())
         assert link["url"].startswith(f"{public}/figserve/f/")

@@ -24,6 +24,7 @@ def pictures(execution):
     )
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize(
     ("code", "count"),
     [
@@ -44,6 +45,7 @@ def test_a_picture_shows_once(kernel, code, count):
     assert pictures(execution) == count
 
 
+@pytest.mark.compat
 def test_quiet_magic_shows_the_picture_alone(kernel):
     """And once."""
     kernel.run("%load_ext jupyter_figserve")
@@ -52,6 +54,7 @@ def test_quiet_magic_shows_the_picture_alone(kernel):
     assert "http://" not in str(execution.outputs)
 
 
+@pytest.mark.compat
 def test_the_outputs_hold_no_secret(kernel):
     """The kernel's key is in no output, and a path leads to the page wherever the notebook is shown."""
     key = kernel.run("import os; print(os.environ['KERNEL_FIGSERVE_KEY'])").stdout.strip()
@@ -61,6 +64,7 @@ def test_the_outputs_hold_no_secret(kernel):
     assert 'href="/' in execution.bundles[0]["text/html"]
 
 
+@pytest.mark.compat
 def test_the_kernel_waits_for_its_sources_at_the_end(live_server):
     """A notebook whose last cell publishes leaves a figure that can be drawn again."""
     with live_server.kernel("last.ipynb") as session:

@@ -5,8 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from pytest_jupyter.jupyter_server import *  # noqa: F403
 
-from tests.server.conftest import browser, clock, context, figserve, http, owner, renderer, stranger  # noqa: F401
+from tests.conftest import launch_chromium, playwright_session
+from tests.server.conftest import (  # noqa: F401
+    browser,
+    clock,
+    context,
+    figserve,
+    figserve_config,
+    http,
+    jp_server_config,
+    owner,
+    renderer,
+    stranger,
+)
 
 from .actors import Listener, listening
 
@@ -16,3 +29,10 @@ def elsewhere() -> Iterator[Listener]:
     """A stranger's site on another port of loopback."""
     with listening() as listener:
         yield listener
+
+
+@pytest.fixture
+def chromium() -> Iterator:
+    """A context of a Chromium with an empty profile; both end with the test."""
+    with playwright_session() as playwright, launch_chromium(playwright) as process:
+        yield process.new_context()

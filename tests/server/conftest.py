@@ -6,10 +6,14 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
 import pytest
+
+# Here and not as a plug-in of all tests: it makes and ends an event loop and a ServerApp for each of them.
+from pytest_jupyter.jupyter_server import *  # noqa: F403
 from tornado.httpclient import HTTPRequest
 from tornado.httputil import HTTPHeaders
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
@@ -27,6 +31,21 @@ from .pictures import png
 
 DEADLINE = 20.0
 """Seconds after which what a test waits for is taken as never coming."""
+
+
+@pytest.fixture
+def figserve_config() -> dict[str, object]:
+    """Traits of FigServe for ``jp_serverapp``; override it in a test module or class."""
+    return {}
+
+
+@pytest.fixture
+def jp_server_config(tmp_path: Path, figserve_config: dict[str, object]) -> dict[str, object]:
+    """pytest-jupyter's server has the extension, with figures in the test's own directory."""
+    return {
+        "ServerApp": {"jpserver_extensions": {"jupyter_figserve": True}},
+        "FigServe": {"data_dir": str(tmp_path / "figures"), **figserve_config},
+    }
 
 
 @pytest.fixture

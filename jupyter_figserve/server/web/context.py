@@ -7,8 +7,7 @@ two or three things that it uses.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from jinja2 import Environment
 
@@ -17,6 +16,7 @@ from ..services.addresses import ServerAddresses
 from ..services.auth.credentials import Authenticator, FailedAttempts
 from ..services.auth.rate_limits import RateLimiter
 from ..services.auth.signing import FrameUrlSigner, QuerySigner
+from ..services.dashboards.watchers import DashboardWatchers
 from ..services.events.event_broker import EventBroker
 from ..services.figures.svg_archiver import SvgArchiver
 from ..services.links.allowed_sizes import AllowedSizes
@@ -30,9 +30,6 @@ from ..services.sessions.capture import Capture
 from ..services.sessions.directories import SessionDirectories
 from ..services.sessions.kernels import KernelTracker
 from ..services.sessions.plots import SessionPlots
-
-if TYPE_CHECKING:
-    from ..services.dashboards.watch import DashboardWatchers
 
 
 class HandlerConfig(RenderLimits, Protocol):
@@ -87,6 +84,7 @@ class AppContext:
     capture: Capture
     plots: SessionPlots
     events: EventBroker
+    dashboards: DashboardWatchers
     live: LiveService
     detached: DetachedFunctions
     live_limiter: RateLimiter
@@ -100,9 +98,3 @@ class AppContext:
     query_signer: QuerySigner
     render_limiter: RateLimiter
     known_hosts: set[str] = field(default_factory=set)
-
-    @cached_property
-    def dashboards(self) -> DashboardWatchers:
-        from ..services.dashboards.watch import DashboardWatchers
-
-        return DashboardWatchers(self)

@@ -27,6 +27,7 @@ def deaf_server():
     shutil.rmtree(home, ignore_errors=True)
 
 
+@pytest.mark.compat
 def test_answers_by_the_control_channel(deaf_server):
     """Idle and while a cell runs; wrong values, failures and redefinitions are as by the line."""
     with deaf_server.kernel("deaf.ipynb") as kernel:
@@ -60,6 +61,7 @@ def execution_state(server, kernel) -> dict:
     return server.fetch(f"api/kernels/{kernel.kernel_id}").json()
 
 
+@pytest.mark.compat
 def test_kernel_without_our_helper_is_404(deaf_server):
     """It never answers the message, and the request does not hang."""
     with deaf_server.kernel("other.ipynb") as kernel:

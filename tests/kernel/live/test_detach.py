@@ -54,6 +54,7 @@ def kernel(live_server):
         yield session
 
 
+@pytest.mark.compat
 def test_it_answers_after_its_kernel_and_after_the_server(make_server):
     """The session's address, the lasting one and a link, in every parameter, the same to the byte; errors too."""
     server = make_server(allow_public_live=True)
@@ -96,6 +97,7 @@ def test_it_answers_after_its_kernel_and_after_the_server(make_server):
     assert server.fetch("figserve/api/live").json() == {"live": []}
 
 
+@pytest.mark.compat
 def test_declared_so_it_is_detached_at_once(live_server, kernel):
     """With what is defined by then, as it is then; a live figure that it calls comes along as the function."""
     code = """
@@ -112,7 +114,7 @@ print(outer.id)
     live_id = run_ok(kernel, code)
     (row,) = [row for row in live_server.fetch("figserve/api/live").json()["live"] if row["id"] == live_id]
     assert row["detached"]
-    withdraw = "from jupyter_figserve.kernel import agent, worker; worker.worker._offers.pop('outer')"
+    withdraw = "from jupyter_figserve.kernel.live import agent, registry; registry.worker._functions.pop('outer')"
     run_ok(kernel, f"{withdraw}; agent.start_agent().announce(); doubled.url()")
     assert live_server.fetch(f"figserve/live/f/{live_id}.json").json()["session"] is None
     picture = live_server.fetch(f"figserve/live/f/{live_id}.png").body
@@ -120,6 +122,7 @@ print(outer.id)
     assert "NameError" in kernel.run("@figserve.live(detach=True)\ndef early():\n    later()").error
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -148,6 +151,7 @@ refused.detach()
     assert not row["detached"]
 
 
+@pytest.mark.compat
 def test_modules_beside_the_notebook_go_along(live_server, kernel):
     """What a function uses of them, as a module or by name, is called in the sandbox, which does not have them."""
     code = """
@@ -167,8 +171,8 @@ withdraw = herd_of.id
 @figserve.live(detach=True)
 def heavy():
     plt.figure(figsize=(len(big.rows) / 100_000, 1))
-from jupyter_figserve.kernel import agent, worker
-worker.worker._offers.pop("herd_of")
+from jupyter_figserve.kernel.live import agent, registry
+registry.worker._functions.pop("herd_of")
 agent.start_agent().announce()
 heavy.url()
 print(withdraw)

@@ -83,6 +83,7 @@ def check_answers(server, kernel) -> None:
     assert run_ok(kernel, "print(calls)") == "[2, 13]"
 
 
+@pytest.mark.compat
 def test_kernel_that_cannot_dial_answers_by_the_control_channel(make_server, gateway):
     """Through the gateway's WebSocket, as the kernel sees no server of ours."""
     server = start(make_server, gateway, kernel_url="http://127.0.0.1:9")

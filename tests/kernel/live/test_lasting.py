@@ -123,6 +123,7 @@ def count_under_way(kernel) -> int:
     return count(kernel)
 
 
+@pytest.mark.compat
 def test_version_that_the_kernel_tells(kernel, get):
     """The function runs again only when its data changed; its ETag changes with it."""
     etags = [get("versioned.png").headers["ETag"] for _ in range(3)]
@@ -257,6 +258,7 @@ def test_links_that_cannot_be(kernel, get):
         assert words in kernel.run(f"plain.share({arguments})").error
 
 
+@pytest.mark.compat
 def test_restart_in_the_middle_of_a_call(live_server):
     """Who waits is answered at once; then the last good picture of the same parameters, marked; then the new kernel."""
     with live_server.kernel("restart.ipynb") as kernel:
@@ -283,6 +285,7 @@ def test_restart_in_the_middle_of_a_call(live_server):
         assert live_server.fetch(f"{path}?n=5").headers["Cache-Status"] == "figserve; fwd=miss"
 
 
+@pytest.mark.compat
 def test_kernel_that_dies_is_noticed(live_server):
     """SIGKILL in the middle of a call: 503 at once, not at the deadline."""
     with live_server.kernel("killed.ipynb") as kernel:
@@ -298,6 +301,7 @@ def test_kernel_that_dies_is_noticed(live_server):
         assert [answer.status for answer in answers] == [503]
 
 
+@pytest.mark.compat
 def test_slow_call_does_not_hold_up_the_kernels_end(live_server):
     """A shutdown ends the kernel as fast as ever while a live call sleeps."""
     with live_server.kernel("ending.ipynb") as kernel:

@@ -114,6 +114,7 @@ def running(kernel, code: str):
     outcome.append(kernel.receive(message))
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -200,6 +201,7 @@ def test_dense_screens_have_a_picture_of_their_own(kernel, get):
     assert (wrong.status, wrong.json()["error"]) == (400, "_density='3': use one of 1, 2.")
 
 
+@pytest.mark.compat
 def test_pyplot_leaves_nothing_behind(kernel, get):
     """Neither a figure, nor rcParams, nor output in whatever cell comes next."""
     before = told(kernel, "plt.rcParams['font.size'], plt.get_fignums(), type(plt.rcParams).__name__")
@@ -210,6 +212,7 @@ def test_pyplot_leaves_nothing_behind(kernel, get):
     assert told(kernel, "plt.rcParams['font.size'], plt.get_fignums(), type(plt.rcParams).__name__") == before
 
 
+@pytest.mark.compat
 def test_half_built_figure_of_a_running_cell_is_untouched(kernel, get):
     """The cell's figure stays current, is shown once at its end, whole, and rcParams it sets meanwhile stay set."""
     code = """
@@ -258,6 +261,7 @@ BUSY = {
 }
 
 
+@pytest.mark.compat
 @pytest.mark.parametrize("how", sorted(BUSY))
 def test_answers_while_a_cell_runs(kernel, get, how):
     """Asleep, in a Python loop and in numpy; the cell ends as it would."""
@@ -268,6 +272,7 @@ def test_answers_while_a_cell_runs(kernel, get, how):
     assert outcome[0].error is None
 
 
+@pytest.mark.compat
 def test_cell_that_asks_for_input_gets_it(live_server, kernel, get):
     """A live call while a cell waits in ``input`` takes nothing from it (a control-channel execution would)."""
     client = kernel._client
@@ -285,6 +290,7 @@ def test_cell_that_asks_for_input_gets_it(live_server, kernel, get):
     assert told(kernel, "answer") == "ann"
 
 
+@pytest.mark.compat
 def test_mathtext_in_both_threads(kernel, get):
     """``tight_layout`` with new formulas in the cell and in live calls at once: nothing fails in either."""
     code = r"""
@@ -306,6 +312,7 @@ while not go.is_set() or n < 20:
     assert outcome[0].error is None
 
 
+@pytest.mark.compat
 def test_failure_is_told_to_the_owner(get):
     """Type, message, line, its own frames of the traceback, and what it printed."""
     answer = get("failing.png")
@@ -356,6 +363,7 @@ def together(server, path: str, count: int) -> list[int]:
     return statuses
 
 
+@pytest.mark.compat
 def test_redefinition_replaces_at_once(kernel, get):
     """The next request after the cell's end runs the new function with its new parameters."""
     assert (
@@ -369,6 +377,7 @@ def test_redefinition_replaces_at_once(kernel, get):
     assert get("changing.png?b=2").status == 200
 
 
+@pytest.mark.compat
 def test_plain_function_and_bound_one(kernel):
     """Calling it calls the function; ``bind`` fixes parameters, also of its URL; abbreviations are filled in."""
     code = """
@@ -384,6 +393,7 @@ print(bound.url(since=2001).rpartition("/")[2], animal.image_url("svg", x=[1, 2]
     ]
 
 
+@pytest.mark.compat
 def test_wrong_declarations_fail_in_their_cell(kernel):
     """Where they can be mended."""
     for line, words in (
@@ -395,6 +405,7 @@ def test_wrong_declarations_fail_in_their_cell(kernel):
         assert words in error
 
 
+@pytest.mark.compat
 def test_forked_child_leaves_the_line_alone(kernel, get):
     """A child's end, and its own use of the functions, take nothing from the parent."""
     code = """

@@ -34,6 +34,7 @@ def told(kernel, code: str) -> str:
     return execution.stdout.strip()
 
 
+@pytest.mark.compat
 def test_widget_shows_and_nests(kernel):
     """As a cell's result, and in a box of ipywidgets; its path leads to the live figure."""
     view = "application/vnd.jupyter.widget-view+json"
@@ -42,6 +43,7 @@ def test_widget_shows_and_nests(kernel):
     assert told(kernel, "print(widget.path)").endswith(f"/figserve/live/{kernel.kernel_id}/animal")
 
 
+@pytest.mark.compat
 def test_params_are_observed_and_checked(kernel):
     """All values are there from the start; texts become values; what is wrong is refused and changes nothing."""
     assert told(kernel, "print(widget.params)") == "{'type': 'Bear', 'since': 2010, 'x': [1.0]}"
@@ -53,6 +55,7 @@ def test_params_are_observed_and_checked(kernel):
     assert told(kernel, "print(widget.params['since'])") == "2004"
 
 
+@pytest.mark.compat
 def test_picture_by_message(kernel):
     """Where the page is on no Jupyter server's site, the widget's own message brings it."""
     code = """
@@ -67,6 +70,7 @@ del widget.send
     assert told(kernel, code) == r"{'rid': 'r1', 'error': None, 'mimetype': 'image/png', 'code': None} b'\x89PNG'"
 
 
+@pytest.mark.compat
 def test_html_by_message(kernel):
     """A function that gives HTML alone says so when asked for a picture, and gives it when asked for that."""
     code = """

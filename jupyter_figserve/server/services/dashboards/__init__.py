@@ -1,1 +1,1 @@
-"""Dashboards resolved to what they show, and their watchers."""
+"""Dashboards: their panels resolved, and the streams that watch them."""

@@ -1,7 +1,4 @@
-"""A dashboard's panels with what each shows now: figures and live figures looked up, checked, described.
-
-Server process.
-"""
+"""Dashboards resolved: each panel with the figure or live figure that it shows now. Server process."""
 
 from __future__ import annotations
 
@@ -14,28 +11,29 @@ from ....model.dashboards import FIGURE, LIVE, TEXT, DashboardRecord, Layout, Pa
 from ....model.figures import FigureRecord, Representation
 from ....model.formats import FORMATS
 from ....model.parameters import Parameters
-from ...web.context import AppContext
+from ....store.store import Store
 from ..live.registry import LiveTarget
+from ..live.service import LiveService
 
 
 @dataclass(frozen=True)
 class ResolvedPanel:
-    """A panel where it stands.
+    """A panel with the figure or live figure that it shows.
 
     Parameters
     ----------
     name
         ``"2-1"``: the first panel of the second row.
     figure, target
-        What it shows, None where that is gone, or of another kind.
+        None when the thing has been deleted, or for a panel of another kind.
     size
-        Pixels of the picture of a live figure as it was drawn last, where that is known.
+        Width and height in pixels of a live figure's last image, where they are known.
     form
-        Of a live figure ``"html"`` or ``"picture"``, as its function gave it last; None when that is not known.
+        ``"html"`` or ``"picture"``, as the function of a live figure returned last; None when that is not known.
     """
 
     name: str
-    panel: PanelSpec
+    spec: PanelSpec
     figure: FigureRecord | None = None
     target: LiveTarget | None = None
     size: tuple[int | None, int | None] = (None, None)
@@ -43,26 +41,26 @@ class ResolvedPanel:
 
     @property
     def is_gone(self) -> bool:
-        return self.panel.kind != TEXT and self.figure is None and self.target is None
+        return self.spec.kind != TEXT and self.figure is None and self.target is None
 
     @property
     def heading(self) -> str:
-        """What it is called where its picture cannot be seen."""
+        """The name to show where the image cannot be seen."""
         if self.figure is not None:
             return self.figure.heading
         return "" if self.target is None else self.target.declaration.heading
 
     @property
     def alt(self) -> str:
-        if self.panel.alt is not None:
-            return self.panel.alt
+        if self.spec.alt is not None:
+            return self.spec.alt
         if self.figure is not None:
             return self.figure.alt
         return "" if self.target is None else self.target.declaration.description or self.heading
 
     @property
     def main(self) -> Representation | None:
-        """A figure's first representation."""
+        """The first representation of a figure."""
         return None if self.figure is None else self.figure.version.representations[0]
 
     @property
@@ -70,77 +68,86 @@ class ResolvedPanel:
         return self.main is not None and self.main.format is FORMATS["html"]
 
     @property
-    def part(self) -> Representation | None:
-        """Of a figure, the image for an ``<img>``."""
+    def image(self) -> Representation | None:
+        """The representation of a figure for an ``<img>``."""
         return None if self.figure is None else self.figure.version.inline_image
 
     @property
+    def is_thumbnail(self) -> bool:
+        """Whether a figure has no other image than its thumbnail."""
+        return self.figure is not None and self.image is self.figure.version.thumbnail
+
+    @property
     def width(self) -> int | None:
-        return self.size[0] if self.part is None else self.part.width
+        return self.size[0] if self.image is None else self.image.width
 
     @property
     def height(self) -> int | None:
-        return self.size[1] if self.part is None else self.part.height
+        return self.size[1] if self.image is None else self.image.height
 
     @property
     def parameters(self) -> Parameters:
-        """Of a live figure, those that are not fixed here."""
+        """The parameters of a live figure that the dashboard does not fix."""
         if self.target is None:
             return Parameters()
         known = self.target.declaration.parameters.items
-        return Parameters(tuple(item for item in known if item.name not in self.panel.values))
+        return Parameters(tuple(item for item in known if item.name not in self.spec.values))
 
     def complete(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """All arguments of a live figure: what is fixed here, ``values``, and the defaults.
+        """Return all arguments of a live figure: the fixed ones, then ``values``, then the defaults.
 
         Raises
         ------
         InvalidInput
-            When one is missing, or the function has changed so that what is fixed does not suit it.
+            When an argument is missing, or a fixed one no longer suits the function, which has changed.
         """
         assert self.target is not None
         parameters = self.target.declaration.parameters
-        return parameters.complete({**values, **parameters.check(self.panel.values)})
+        return parameters.complete({**values, **parameters.check(self.spec.values)})
 
 
 @dataclass(frozen=True)
 class ResolvedDashboard:
-    """A dashboard with its places, row by row."""
+    """A dashboard with its panels resolved, row by row."""
 
     record: DashboardRecord
     rows: tuple[tuple[ResolvedPanel, ...], ...]
 
     @property
-    def places(self) -> Iterator[ResolvedPanel]:
+    def panels(self) -> Iterator[ResolvedPanel]:
         for row in self.rows:
             yield from row
 
     def find(self, name: str) -> ResolvedPanel | None:
-        return next((place for place in self.places if place.name == name), None)
+        return next((panel for panel in self.panels if panel.name == name), None)
 
-    def shared(self) -> dict[str, list[str]]:
-        """Parameters with one control on top, each with the places that it drives.
+    def shared_controls(self) -> dict[str, list[str]]:
+        """Return the parameters that have one control on top, each with the names of the panels that it drives.
 
-        Of what has changed since it was published, what no longer goes together is left out.
+        Controls that no longer fit, because a function has changed since the dashboard was published, are left out.
         """
-        parameters = {place.name: place.parameters for place in self.places if place.target is not None}
+        parameters = {panel.name: panel.parameters for panel in self.panels if panel.target is not None}
         try:
             return shared_controls(self.record.layout, parameters)
         except InvalidInput:
             return shared_controls(replace(self.record.layout, controls=None), parameters)
 
 
-def resolve_dashboard(context: AppContext, record: DashboardRecord) -> ResolvedDashboard:
-    """The dashboard with what its panels show now."""
+def resolve_dashboard(store: Store, live: LiveService, record: DashboardRecord) -> ResolvedDashboard:
+    """Look up what each panel of a dashboard shows now."""
+
+    def resolve(name: str, spec: PanelSpec) -> ResolvedPanel:
+        return _resolve_panel(store, live, record.owner, name, spec)
+
     rows = [
-        tuple(_find_place(context, record.owner, f"{number}-{column}", panel) for column, panel in enumerate(row, 1))
+        tuple(resolve(f"{number}-{column}", spec) for column, spec in enumerate(row, 1))
         for number, row in enumerate(record.layout.rows, 1)
     ]
     return ResolvedDashboard(record, tuple(rows))
 
 
-def validate_layout(context: AppContext, layout: Layout, owner: str) -> Layout:
-    """See that all that a layout shows is there and its owner's, and that its values and controls suit that.
+def validate_layout(store: Store, live: LiveService, layout: Layout, owner: str) -> Layout:
+    """Check that the figures of a layout exist and are its owner's, and that its values and controls suit them.
 
     Raises
     ------
@@ -149,55 +156,53 @@ def validate_layout(context: AppContext, layout: Layout, owner: str) -> Layout:
     """
     rows, parameters = [], {}
     for number, row in enumerate(layout.rows, 1):
-        checked = []
-        for column, panel in enumerate(row, 1):
-            name = f"{number}-{column}"
-            place = _find_place(context, owner, name, panel)
-            _check_found(place)
-            if place.target is not None:
-                panel = _with_checked_values(name, panel, place.target)
-                parameters[name] = replace(place, panel=panel).parameters
-            checked.append(panel)
-        rows.append(tuple(checked))
-    done = replace(layout, rows=tuple(rows))
-    shared_controls(done, parameters)
-    return done
+        specs = []
+        for column, spec in enumerate(row, 1):
+            panel = _validate_panel(_resolve_panel(store, live, owner, f"{number}-{column}", spec))
+            specs.append(panel.spec)
+            if panel.target is not None:
+                parameters[panel.name] = panel.parameters
+        rows.append(tuple(specs))
+    validated = replace(layout, rows=tuple(rows))
+    shared_controls(validated, parameters)
+    return validated
 
 
-def _find_place(context: AppContext, owner: str, name: str, panel: PanelSpec) -> ResolvedPanel:
-    """Another owner's figure is as unknown as one that is not there, an admin's wishes notwithstanding."""
-    if panel.kind == FIGURE:
-        figure = context.store.find_figure(panel.target, panel.version)
-        return ResolvedPanel(name, panel, figure if figure is not None and figure.owner == owner else None)
-    if panel.kind == LIVE:
-        target = context.live.offers.get_by_id(panel.target)
+def _resolve_panel(store: Store, live: LiveService, owner: str, name: str, spec: PanelSpec) -> ResolvedPanel:
+    """Another owner's figure counts as missing, even for an admin."""
+    if spec.kind == FIGURE:
+        figure = store.find_figure(spec.target, spec.version)
+        return ResolvedPanel(name, spec, figure if figure is not None and figure.owner == owner else None)
+    if spec.kind == LIVE:
+        target = live.registry.get_by_id(spec.target)
         if target is not None and target.record.owner == owner:
-            size, form = _last_size(context, target, panel), context.live.find_form(target)
-            return ResolvedPanel(name, panel, None, target, size, form)
-    return ResolvedPanel(name, panel)
+            size, form = _find_last_size(live, target, spec), live.find_form(target)
+            return ResolvedPanel(name, spec, None, target, size, form)
+    return ResolvedPanel(name, spec)
 
 
-def _last_size(context: AppContext, target: LiveTarget, panel: PanelSpec) -> tuple[int | None, int | None]:
+def _find_last_size(live: LiveService, target: LiveTarget, spec: PanelSpec) -> tuple[int | None, int | None]:
     try:
-        arguments = ResolvedPanel("", panel, None, target).complete({})
+        arguments = ResolvedPanel("", spec, None, target).complete({})
     except InvalidInput:
         return None, None
-    return context.live.find_size(target, arguments)
+    return live.find_size(target, arguments)
 
 
-def _check_found(place: ResolvedPanel) -> None:
-    if not place.is_gone:
-        return
-    if place.panel.kind == LIVE:
+def _validate_panel(panel: ResolvedPanel) -> ResolvedPanel:
+    """Return the panel with its fixed values checked."""
+    spec = panel.spec
+    if panel.is_gone and spec.kind == LIVE:
         raise InvalidInput(
-            f"Panel {place.name}: you have no live figure {place.panel.target!r:.70}; run its cell, then publish again."
+            f"Panel {panel.name}: you have no live figure {spec.target!r:.70}; run its cell, then publish again."
         )
-    version = "" if place.panel.version is None else f" with a version {place.panel.version}"
-    raise InvalidInput(f"Panel {place.name}: you have no figure {place.panel.target!r:.70}{version}; publish it first.")
-
-
-def _with_checked_values(name: str, panel: PanelSpec, target: LiveTarget) -> PanelSpec:
+    if panel.is_gone:
+        version = "" if spec.version is None else f" with a version {spec.version}"
+        raise InvalidInput(f"Panel {panel.name}: you have no figure {spec.target!r:.70}{version}; publish it first.")
+    if panel.target is None:
+        return panel
     try:
-        return replace(panel, values=target.declaration.parameters.check(panel.values))
+        values = panel.target.declaration.parameters.check(spec.values)
     except InvalidInput as error:
-        raise InvalidInput(f"Panel {name}: {error.message}", code=error.code) from error
+        raise InvalidInput(f"Panel {panel.name}: {error.message}", code=error.code) from error
+    return replace(panel, spec=replace(spec, values=values))

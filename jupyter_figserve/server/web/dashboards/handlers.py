@@ -1,4 +1,4 @@
-"""Dashboards over HTTP for their owners: publish, list, show as JSON, delete and bring back. Server process."""
+"""Dashboards over HTTP for their owners: publish, list, describe, delete and restore. Server process."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from ....model.figures import check_name, is_id, slug
 from ....model.keys import PUBLISH, READ
 from ....model.queries import DEFAULT_LIMIT, DashboardQuery
 from ....store.catalog import dashboards
-from ...services.dashboards.resolver import resolve_dashboard, validate_layout
-from ..http import json_views
+from ...services.dashboards.resolver import ResolvedDashboard, resolve_dashboard, validate_layout
 from ..http.private_handler import AuthenticatedHandler
+from .json_views import dashboard_json
 
 _FIELDS = ("name", "title", "theme", "controls", "rows")
 _JSON_LIMIT = 2 * 2**20
 
 
 class DashboardBase(AuthenticatedHandler):
-    """What handlers of dashboards share."""
+    """Base of the handlers of dashboards."""
 
-    def get_own_dashboard(self, dashboard_id: str) -> DashboardRecord:
-        """The caller's dashboard; another owner's is as unknown as one that is not there.
+    def get_owned_dashboard(self, dashboard_id: str) -> DashboardRecord:
+        """Return the caller's dashboard; another owner's counts as missing.
 
         Raises
         ------
         NotFound
-            For both.
+            When there is none.
         """
         reader = self.context.store.catalog.reader
         record = dashboards.find(reader, dashboard_id) if is_id(dashboard_id) else None
@@ -39,8 +39,11 @@ class DashboardBase(AuthenticatedHandler):
             raise NotFound("There is no such dashboard.")
         return record
 
-    def described(self, record: DashboardRecord) -> dict[str, Any]:
-        return json_views.dashboard(resolve_dashboard(self.context, record), self.base)
+    def resolve(self, record: DashboardRecord) -> ResolvedDashboard:
+        return resolve_dashboard(self.context.store, self.context.live, record)
+
+    def to_json(self, record: DashboardRecord) -> dict[str, Any]:
+        return dashboard_json(self.resolve(record), self.base)
 
 
 class DashboardsHandler(DashboardBase):
@@ -51,10 +54,10 @@ class DashboardsHandler(DashboardBase):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        which, limit = await self._filter(), self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
+        query, limit = await self._read_query(), self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
         reader, cursor = self.context.store.catalog.reader, self.get_query_argument("cursor", None)
-        found, following = dashboards.list_page(reader, which, limit, cursor)
-        self.write_json({"dashboards": [self.described(record) for record in found], "next": following})
+        found, next_cursor = dashboards.list_page(reader, query, limit, cursor)
+        self.write_json({"dashboards": [self.to_json(record) for record in found], "next": next_cursor})
 
     head = get
 
@@ -62,15 +65,15 @@ class DashboardsHandler(DashboardBase):
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
         body = self.json_body(_FIELDS, _JSON_LIMIT)
-        layout = validate_layout(self.context, Layout.from_json(body), self.principal.owner)
+        layout = validate_layout(self.context.store, self.context.live, Layout.from_json(body), self.principal.owner)
         identity = await self.make_identity(_read_name(body.get("name"), layout.title))
         publishing = self.context.store.publish_dashboard(identity, layout, self.principal.kernel)
         record = await asyncio.wrap_future(publishing)
         self.context.events.wake()
         self.set_header("Location", self.base.dashboard(record.id))
-        self.write_json(self.described(record), 201)
+        self.write_json(self.to_json(record), 201)
 
-    async def _filter(self) -> DashboardQuery:
+    async def _read_query(self) -> DashboardQuery:
         name, text = (self.get_query_argument(field, None) for field in ("name", "q"))
         if self.get_query_argument("here", None) is not None:
             here = await self.make_identity("here")
@@ -87,14 +90,14 @@ class DashboardHandler(DashboardBase):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
-        self.write_json(self.described(self.get_own_dashboard(dashboard_id)))
+        self.write_json(self.to_json(self.get_owned_dashboard(dashboard_id)))
 
     head = get
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self, dashboard_id: str) -> None:
-        record = self.get_own_dashboard(dashboard_id)
+        record = self.get_owned_dashboard(dashboard_id)
         await self.context.view_counter.flush()
         await asyncio.wrap_future(self.context.store.delete_dashboard(record))
         self.context.events.wake()
@@ -116,11 +119,11 @@ class DashboardRestoreHandler(DashboardBase):
             raise NotFound("There is no deleted dashboard of this id that could come back.")
         record = await asyncio.wrap_future(store.restore_dashboard(dashboard_id))
         self.context.events.wake()
-        self.write_json(self.described(record))
+        self.write_json(self.to_json(record))
 
 
 def _read_name(name: object, title: str) -> str:
-    """The name that is given, else one made of the title."""
+    """Return the given name, else one made from the title."""
     if name is not None:
         return check_name(name)
     made = slug(title)

@@ -1,52 +1,49 @@
-"""What a dashboard's page shows: each panel's picture or frame, its controls, and what is wrong. Server process."""
+"""The page of a dashboard: each panel with its image or frame, its controls and its error. Server process."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ....errors import InvalidInput
 from ....model.dashboards import TEXT, PanelSpec
 from ....model.markdown import render_markdown
-from ....model.parameters import Parameter, Parameters
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
-from ..live import frames
-from ..live.form import FormControl, hidpi_url, make_control
+from ..live.form import FormControl, frame_url, hidpi_url, make_control
+from .control_state import ControlState
 
 COLUMNS = 60
-"""Of a row: halves, thirds, quarters, fifths and sixths are whole numbers of them."""
-_DENSE = 2
-Query = Mapping[str, Sequence[str]]
+"""Columns of a row: divisible by 2 to 6, so that halves to sixths are whole numbers of them."""
+_HIDPI_RATIO = 2
 
 
 @dataclass(frozen=True)
 class PanelUrls:
-    """Where a page finds its panels' pictures, relative to it.
+    """The URLs of the panels' images, relative to the page.
 
     Parameters
     ----------
-    picture
-        Of a place: its picture's address without suffix and query.
+    image
+        URL of a panel's image, without suffix and query.
     frame
-        Of a place with an HTML figure: the frame's address, signed and good for a minute.
+        URL of the frame of an HTML figure, signed and valid for a minute.
     folder
-        Of live figures: the path below our prefix under which the addresses of their frames are.
+        Path below our prefix that holds the frames of live figures.
     pinned
-        Of a place with a figure: the query that says which version.
-    dense
-        Of a place with a figure, and dots per inch: the query of its PNG in that resolution; None without one.
-    says_fixed
-        Whether a live picture's query must say what is fixed in its panel.
+        Query that names the version of a figure.
+    hidpi
+        Query of a figure's PNG at a resolution in dots per inch; None where there is none.
+    repeats_fixed
+        Whether the query of a live image must repeat the values that the panel fixes.
     """
 
-    picture: Callable[[ResolvedPanel], str]
+    image: Callable[[ResolvedPanel], str]
     frame: Callable[[ResolvedPanel], str]
     folder: str
     pinned: Callable[[ResolvedPanel], str]
-    dense: Callable[[ResolvedPanel, float], str | None]
-    says_fixed: bool
+    hidpi: Callable[[ResolvedPanel, float], str | None]
+    repeats_fixed: bool
 
 
 @dataclass(frozen=True)
@@ -56,38 +53,38 @@ class PanelContext:
     Parameters
     ----------
     columns
-        How many of its row's ``COLUMNS`` it has.
-    image, dense
-        Relative addresses of the picture, and of the same for dense screens; None where there is none.
+        How many of its row's ``COLUMNS`` it takes.
+    image, hidpi
+        Relative URLs of the image, and of the same for HiDPI screens; None where there is none.
     alone
-        Of a live figure: the address of the same in the form that its function gives, for a page of its own.
+        URL of a live figure's output in the form that its function returns, to open by itself.
     frame
-        Relative address of what stands in a frame; None for a picture.
+        Relative URL of the frame's content; None for an image.
     names
-        For the script: which control, by its name in the form, sets which parameter.
+        For the script: the parameter of each control, by the control's name in the form.
     fixed
-        For the script: the part of the picture's query that no control sets.
+        For the script: the part of the image's query that no control sets.
     """
 
-    place: ResolvedPanel
+    panel: ResolvedPanel
     columns: int
     address: str = ""
     image: str | None = None
-    dense: str | None = None
+    hidpi: str | None = None
     alone: str | None = None
     frame: str | None = None
-    fault: str = ""
+    error: str = ""
     controls: Sequence[FormControl] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     fixed: str = ""
 
     @property
-    def panel(self) -> PanelSpec:
-        return self.place.panel
+    def spec(self) -> PanelSpec:
+        return self.panel.spec
 
     @property
     def html(self) -> str:
-        return render_markdown(self.panel.markdown)
+        return render_markdown(self.spec.markdown)
 
     @property
     def names_json(self) -> str:
@@ -96,199 +93,144 @@ class PanelContext:
 
 @dataclass(frozen=True)
 class DashboardPage:
-    """Parameters
+    """What the template of a dashboard shows.
+
+    Parameters
     ----------
     address
         Of the page, relative to it.
     folders
-        The paths below our prefix that its frames may be at, also when a live figure turns to HTML later.
-    fault
-        What is wrong with the address, in words.
+        Paths below our prefix that frames may come from, also when a live figure turns to HTML later.
+    error
+        What is wrong with the address.
     is_paused
-        Whether a person must first say that functions may run: another site led here.
+        Whether a person must first allow functions to run, because another site led here.
     """
 
-    board: ResolvedDashboard
+    dashboard: ResolvedDashboard
     address: str
     controls: Sequence[FormControl]
     rows: Sequence[Sequence[PanelContext]]
     folders: Sequence[str] = ()
-    fault: str = ""
+    error: str = ""
     is_paused: bool = False
 
     @property
     def is_signed(self) -> bool:
-        """Whether it has addresses that are good for a minute."""
-        return any(view.frame and view.place.is_html for row in self.rows for view in row)
+        """Whether it contains URLs that are valid for a minute."""
+        return any(panel.frame and panel.panel.is_html for row in self.rows for panel in row)
 
     @property
     def has_controls(self) -> bool:
-        return bool(self.controls) or any(view.controls for row in self.rows for view in row)
+        return any(self._all_controls())
 
     @property
     def movable(self) -> dict[str, str]:
-        """The label of each parameter that viewers of a link may be allowed to move."""
-        own = [one for row in self.rows for view in row for one in view.controls]
-        return {one.name: one.label for one in (*self.controls, *own)}
+        """Labels of the parameters that a link may allow its visitors to move, by name."""
+        return {control.name: control.label for control in self._all_controls()}
 
     @property
     def defaults(self) -> str:
-        """For the script: the text of each default, which an address leaves out."""
-        own = [one for row in self.rows for view in row for one in view.controls]
-        return json.dumps({one.field: one.default for one in (*self.controls, *own) if one.default is not None})
+        """For the script: the text of each default, which addresses leave out."""
+        return json.dumps(
+            {control.field: control.default for control in self._all_controls() if control.default is not None}
+        )
+
+    def _all_controls(self) -> Iterator[FormControl]:
+        yield from self.controls
+        for row in self.rows:
+            for panel in row:
+                yield from panel.controls
 
 
-@dataclass(frozen=True)
-class ControlState:
-    """What may be moved, and how it stands by an address.
-
-    Parameters
-    ----------
-    allowed
-        Names of the parameters that may be moved; None for all.
-    locked
-        Values of others.
-    """
-
-    board: ResolvedDashboard
-    query: Query
-    allowed: tuple[str, ...] | None = None
-    locked: Mapping[str, Any] = field(default_factory=dict)
-
-    def movable(self, place: ResolvedPanel) -> Parameters:
-        known = place.parameters.items
-        return Parameters(tuple(one for one in known if self.allowed is None or one.name in self.allowed))
-
-    def shared(self) -> dict[str, Parameter]:
-        """The parameters with one control on top, as the first panel of each has it."""
-        found = {}
-        for name, places in self.board.shared().items():
-            first = self.board.find(places[0])
-            item = self.movable(first).find(name) if first else None
-            if item is not None:
-                found[name] = item
-        return found
-
-    def said(self, place: ResolvedPanel) -> dict[str, Sequence[str]]:
-        """What the address says of a panel's parameters, by their names; a shared one is said whatever its default."""
-        said: dict[str, Sequence[str]] = {}
-        shared = self.shared()
-        for item in self.movable(place).items:
-            texts = self.query.get(item.name if item.name in shared else f"{place.name}.{item.name}")
-            if texts:
-                said[item.name] = texts
-            elif item.name in shared and not shared[item.name].is_required:
-                said[item.name] = [item.write(shared[item.name].default)]
-        return said
-
-    def values(self, place: ResolvedPanel) -> dict[str, Any]:
-        """All arguments of a live panel.
-
-        Raises
-        ------
-        InvalidInput
-            When the address says what is not allowed, or something is missing.
-        """
-        moved = self.movable(place)
-        texts = self.said(place)
-        given = {item.name: item.parse(texts[item.name]) for item in moved.items if item.name in texts}
-        locked = {name: value for name, value in self.locked.items() if name in place.parameters.names}
-        return place.complete({**place.parameters.check(locked), **given})
-
-    def unknown(self) -> list[str]:
-        """Names of the address that are no control's."""
-        shared = set(self.shared())
-        known = set(shared)
-        for place in self.board.places:
-            known |= {f"{place.name}.{name}" for name in self.movable(place).names if name not in shared}
-        return [name for name in self.query if name not in known and not name.startswith("_")]
-
-
-def build_page(state: ControlState, addresses: PanelUrls, *, address: str, is_paused: bool = False) -> DashboardPage:
-    """The page's view of a dashboard, its controls as the address has them."""
-    shared = state.shared()
-    controls = [make_control(item, state.query.get(name)) for name, item in shared.items()]
+def build_page(state: ControlState, urls: PanelUrls, *, address: str, is_paused: bool = False) -> DashboardPage:
+    """Build the page of a dashboard, with its controls as the address sets them."""
+    dashboard = state.dashboard
+    controls = [make_control(item, state.query.get(name)) for name, item in state.shared().items()]
+    is_paused = is_paused and any(panel.target for panel in dashboard.panels)
     rows = []
-    for row in state.board.rows:
-        widths = _columns([place.panel.share for place in row])
-        rows.append([_view(state, place, width, addresses) for place, width in zip(row, widths, strict=True)])
-    is_paused = is_paused and any(place.target for place in state.board.places)
-    if is_paused:
-        rows = [[_paused(view) for view in row] for row in rows]
+    for row in dashboard.rows:
+        widths = _grid_columns([panel.spec.share for panel in row])
+        contexts = [_build_panel(state, panel, width, urls) for panel, width in zip(row, widths, strict=True)]
+        rows.append([_pause(context) for context in contexts] if is_paused else contexts)
     unknown = state.unknown()
-    fault = f"There is no control {unknown[0]!r:.60} here; the rest of the address counts." if unknown else ""
-    return DashboardPage(state.board, address, controls, rows, _folders(state.board, addresses), fault, is_paused)
+    error = f"There is no control {unknown[0]!r:.60} here; the rest of the address counts." if unknown else ""
+    return DashboardPage(dashboard, address, controls, rows, _folders(dashboard, urls), error, is_paused)
 
 
-def _folders(board: ResolvedDashboard, addresses: PanelUrls) -> list[str]:
-    is_live = any(place.target is not None for place in board.places)
-    has_frames = is_live or any(place.is_html for place in board.places)
-    return (["frame"] if has_frames else []) + ([addresses.folder] if is_live else [])
+def _folders(dashboard: ResolvedDashboard, urls: PanelUrls) -> list[str]:
+    is_live = any(panel.target is not None for panel in dashboard.panels)
+    has_frames = is_live or any(panel.is_html for panel in dashboard.panels)
+    return (["frame"] if has_frames else []) + ([urls.folder] if is_live else [])
 
 
-def _view(state: ControlState, place: ResolvedPanel, columns: int, addresses: PanelUrls) -> PanelContext:
-    view = PanelContext(place, columns)
-    if place.panel.kind == TEXT:
-        return view
-    if place.is_gone:
-        return replace(view, fault="What stood here has been deleted.")
-    view = replace(view, address=addresses.picture(place))
-    if place.target is not None:
-        return _live_view(state, view, addresses)
-    return _figure_view(view, addresses)
+def _build_panel(state: ControlState, panel: ResolvedPanel, columns: int, urls: PanelUrls) -> PanelContext:
+    context = PanelContext(panel, columns)
+    if panel.spec.kind == TEXT:
+        return context
+    if panel.is_gone:
+        return replace(context, error="What stood here has been deleted.")
+    context = replace(context, address=urls.image(panel))
+    if panel.target is not None:
+        return _with_live_figure(context, state, urls)
+    return _with_figure(context, urls)
 
 
-def _figure_view(view: PanelContext, addresses: PanelUrls) -> PanelContext:
-    place, part = view.place, view.place.part
-    if place.is_html:
-        return replace(view, frame=addresses.frame(place))
-    assert place.figure is not None
-    if part is None:
-        return replace(view, fault="This figure is a document, which has no picture.")
-    pinned = addresses.pinned(place)
-    if part is place.figure.version.thumbnail:
-        return replace(view, image=f"{view.address}.png?{pinned}&width={part.width}")
-    image = f"{view.address}.{part.format.name}?{pinned}"
-    if place.figure.version.sharp is not None:
-        return replace(view, image=image, dense=f"{view.address}.svg?{pinned}")
-    dense = None
-    if part.format.name == "png" and part.dpi and place.figure.version.source is not None:
-        dense = addresses.dense(place, _DENSE * part.dpi)
-    return replace(view, image=image, dense=dense and f"{view.address}.png?{pinned}&{dense}")
+def _with_figure(context: PanelContext, urls: PanelUrls) -> PanelContext:
+    panel, image = context.panel, context.panel.image
+    if panel.is_html:
+        return replace(context, frame=urls.frame(panel))
+    assert panel.figure is not None
+    if image is None:
+        return replace(context, error="This figure is a document, which has no picture.")
+    version, pinned = panel.figure.version, urls.pinned(panel)
+    if panel.is_thumbnail:
+        return replace(context, image=f"{context.address}.png?{pinned}&width={image.width}")
+    url = f"{context.address}.{image.format.name}?{pinned}"
+    if version.sharp is not None:
+        return replace(context, image=url, hidpi=f"{context.address}.svg?{pinned}")
+    query = None
+    if image.format.name == "png" and image.dpi and version.source is not None:
+        query = urls.hidpi(panel, _HIDPI_RATIO * image.dpi)
+    return replace(context, image=url, hidpi=query and f"{context.address}.png?{pinned}&{query}")
 
 
-def _live_view(state: ControlState, view: PanelContext, addresses: PanelUrls) -> PanelContext:
-    place = view.place
-    assert place.target is not None
-    movable, shared = state.movable(place), state.shared()
-    own = [item for item in movable.items if item.name not in shared]
-    names = {item.name: item.name if item.name in shared else f"{place.name}.{item.name}" for item in movable.items}
-    controls = [make_control(item, state.query.get(names[item.name]), prefix=f"{place.name}.") for item in own]
-    parameters = place.target.declaration.parameters
-    view = replace(view, controls=controls, names=names)
+def _with_live_figure(context: PanelContext, state: ControlState, urls: PanelUrls) -> PanelContext:
+    panel = context.panel
+    assert panel.target is not None
+    parameters = panel.target.declaration.parameters
+    context = _with_controls(context, state)
     try:
-        values = state.values(place)
+        values = state.values(panel)
     except InvalidInput as error:
-        return replace(view, fault=error.message)
-    said = parameters if addresses.says_fixed else movable
-    fixed = parameters.query(place.panel.values) if addresses.says_fixed else ""
-    query = said.query(values)
-    suffix = "html" if place.form == "html" else "png"
-    alone = f"{view.address}.{suffix}" + (f"?{query}" if query else "")
-    if place.form == "html":
-        return replace(view, fixed=fixed, alone=alone, frame=frames.signed_frame_url(view.address, query))
-    # A page that knows the picture's size shows it in that, whatever comes.
-    dense = hidpi_url(alone) if place.width else None
-    return replace(view, fixed=fixed, alone=alone, image=alone, dense=dense)
+        return replace(context, error=error.message)
+    fixed = parameters.query(panel.spec.values) if urls.repeats_fixed else ""
+    query = (parameters if urls.repeats_fixed else state.movable(panel)).query(values)
+    suffix = "html" if panel.form == "html" else "png"
+    alone = f"{context.address}.{suffix}" + (f"?{query}" if query else "")
+    context = replace(context, fixed=fixed, alone=alone)
+    if panel.form == "html":
+        return replace(context, frame=frame_url(context.address, query))
+    # A page that knows the size of the image keeps it, whatever resolution comes.
+    return replace(context, image=alone, hidpi=hidpi_url(alone) if panel.width else None)
 
 
-def _paused(view: PanelContext) -> PanelContext:
-    """A live panel that asks for nothing by itself."""
-    return view if view.place.target is None else replace(view, image=None, dense=None, frame=None)
+def _with_controls(context: PanelContext, state: ControlState) -> PanelContext:
+    panel, shared = context.panel, state.shared()
+    items = state.movable(panel).items
+    names = {item.name: item.name if item.name in shared else f"{panel.name}.{item.name}" for item in items}
+    own = [item for item in items if item.name not in shared]
+    controls = [make_control(item, state.query.get(names[item.name]), prefix=f"{panel.name}.") for item in own]
+    return replace(context, controls=controls, names=names)
 
 
-def _columns(shares: Sequence[float]) -> list[int]:
-    """A row's columns by share: whole numbers of ``COLUMNS`` in all, at least one each."""
+def _pause(context: PanelContext) -> PanelContext:
+    """Keep a live panel from requesting its image by itself."""
+    return context if context.panel.target is None else replace(context, image=None, hidpi=None, frame=None)
+
+
+def _grid_columns(shares: Sequence[float]) -> list[int]:
+    """Divide a row's ``COLUMNS`` by share: whole numbers, at least one each."""
     total, used, found = sum(shares), 0.0, []
     for share in shares:
         start = round(COLUMNS * used / total)

@@ -1,4 +1,4 @@
-"""A dashboard's page, its stream and its picture for its owner. Server process."""
+"""The page, the event stream and the preview image of a dashboard for its owner. Server process."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from ....errors import Forbidden
 from ....model.keys import READ
 from ....model.links import DASHBOARD, Target
 from ....store.catalog import links
-from ...services.dashboards.resolver import ResolvedPanel, resolve_dashboard
-from ...services.dashboards.watch import StreamSubscriber
+from ...services.dashboards.resolver import ResolvedPanel
+from ...services.dashboards.watchers import Watcher
 from ..http import security_headers
-from . import page, preview
+from .control_state import ControlState
 from .handlers import DashboardBase
-from .stream import send_stream, subscribe_dashboard
+from .page import PanelUrls, build_page
+from .preview import send_preview
+from .stream import send_dashboard_events
 
 _RESERVED_QUERY_NAMES = ("token",)
-"""Names in a query that are Jupyter's own."""
+"""Names in a query that belong to Jupyter."""
 
 
 class DashboardPageHandler(DashboardBase):
@@ -31,13 +33,12 @@ class DashboardPageHandler(DashboardBase):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
-        record, context = self.get_own_dashboard(dashboard_id), self.context
-        board = resolve_dashboard(context, record)
-        state = page.ControlState(board, self.query_values(_RESERVED_QUERY_NAMES))
+        record, context = self.get_owned_dashboard(dashboard_id), self.context
+        state = ControlState(self.resolve(record), self.query_values(_RESERVED_QUERY_NAMES))
         address = f"{self.relative_root}/dashboards/{record.id}"
-        view = page.build_page(state, self._addresses(), address=address, is_paused=self.is_cross_site)
+        view = build_page(state, self._panel_urls(), address=address, is_paused=self.is_cross_site)
         await context.view_counter.flush()
-        self.set_status(400 if view.fault else 200)
+        self.set_status(400 if view.error else 200)
         self.set_xsrf_cookie()
         self.write_page(
             "dashboard/dashboard.html",
@@ -52,27 +53,27 @@ class DashboardPageHandler(DashboardBase):
 
     head = get
 
-    def _addresses(self) -> page.PanelUrls:
-        def frame(place: ResolvedPanel) -> str:
-            assert place.figure is not None
-            return self.signed_frame_url(place.figure, None)[0]
+    def _panel_urls(self) -> PanelUrls:
+        def frame(panel: ResolvedPanel) -> str:
+            assert panel.figure is not None
+            return self.signed_frame_url(panel.figure, None)[0]
 
-        def picture(place: ResolvedPanel) -> str:
-            return f"{self.relative_root}/{'live/f' if place.target else 'figures'}/{place.panel.target}"
+        def image(panel: ResolvedPanel) -> str:
+            return f"{self.relative_root}/{'live/f' if panel.target else 'figures'}/{panel.spec.target}"
 
         maybe_available = self.context.rendering.queue.maybe_available
-        return page.PanelUrls(
-            picture=picture,
+        return PanelUrls(
+            image=image,
             frame=frame,
             folder="live/f",
             pinned=_pinned,
-            dense=lambda place, dpi: urlencode({"dpi": f"{dpi:g}"}) if maybe_available else None,
-            says_fixed=True,
+            hidpi=lambda panel, dpi: urlencode({"dpi": f"{dpi:g}"}) if maybe_available else None,
+            repeats_fixed=True,
         )
 
 
 class DashboardBytesHandler(DashboardBase):
-    """``/dashboards/{id}.png`` and ``.json``: the whole as one picture, and the record."""
+    """``/dashboards/{id}.png`` and ``.json``: the preview image, and the record."""
 
     scopes = {"GET": READ, "HEAD": READ}
 
@@ -80,12 +81,12 @@ class DashboardBytesHandler(DashboardBase):
     @authorized(action="execute", resource="figserve")
     async def get(self, dashboard_id: str, suffix: str) -> None:
         _check_site(self)
-        record = self.get_own_dashboard(dashboard_id)
+        record = self.get_owned_dashboard(dashboard_id)
         if suffix == "json":
-            self.write_json(self.described(record))
+            self.write_json(self.to_json(record))
             return
-        state = page.ControlState(resolve_dashboard(self.context, record), {})
-        await preview.send(self, state, suffix, cache_control="private, no-cache", is_public=False)
+        state = ControlState(self.resolve(record), {})
+        await send_preview(self, state, suffix, cache_control="private, no-cache", is_public=False)
 
     head = get
 
@@ -94,49 +95,38 @@ class DashboardEventsHandler(DashboardBase):
     """``/dashboards/{id}/events``."""
 
     scopes = {"GET": READ}
-    _viewer: StreamSubscriber | None = None
 
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
         _check_site(self)
-        self._viewer = self._open(dashboard_id)
-        await send_stream(self, self._viewer)
+        await send_dashboard_events(self, self._add_watcher(dashboard_id))
 
-    def _open(self, dashboard_id: str) -> StreamSubscriber:
-        record, caller, gate = self.get_own_dashboard(dashboard_id), self.principal, self.context.authenticator
-        viewer = StreamSubscriber(record.id, own_address, lambda: gate.is_still_valid(caller))
-        return subscribe_dashboard(
-            self.context, resolve_dashboard(self.context, record), viewer, self.int_argument("version")
-        )
-
-    def on_connection_close(self) -> None:
-        if self._viewer is not None:
-            self.context.dashboards.leave(self._viewer)
-        super().on_connection_close()
+    def _add_watcher(self, dashboard_id: str) -> Watcher:
+        record, caller, gate = self.get_owned_dashboard(dashboard_id), self.principal, self.context.authenticator
+        version = self.int_argument("version")
+        watcher = Watcher(record.id, image_url, lambda: gate.is_still_valid(caller))
+        self.context.dashboards.add(self.resolve(record), watcher, version)
+        return watcher
 
 
-def own_address(place: ResolvedPanel) -> str:
-    """Of a picture, relative to ``dashboards/{id}/events``."""
-    if place.target is not None:
-        return f"../../live/f/{place.panel.target}.png"
-    if place.part is None or place.is_html:
+def image_url(panel: ResolvedPanel) -> str:
+    """Return the URL of a panel's image, relative to ``dashboards/{id}/events``; "" where there is none."""
+    if panel.target is not None:
+        return f"../../live/f/{panel.spec.target}.png"
+    if panel.image is None or panel.is_html:
         return ""
-    small = f"&width={place.part.width}" if _is_thumbnail(place) else ""
-    return f"../../figures/{place.panel.target}.{place.part.format.name}?{_pinned(place)}{small}"
+    width = f"&width={panel.image.width}" if panel.is_thumbnail else ""
+    return f"../../figures/{panel.spec.target}.{panel.image.format.name}?{_pinned(panel)}{width}"
 
 
-def _pinned(place: ResolvedPanel) -> str:
-    """Browsers keep a version for ever."""
-    assert place.figure is not None
-    return f"version={place.figure.version.number}"
-
-
-def _is_thumbnail(place: ResolvedPanel) -> bool:
-    return place.figure is not None and place.part is place.figure.version.thumbnail
+def _pinned(panel: ResolvedPanel) -> str:
+    """Return the query that names a figure's version, which browsers may keep for ever."""
+    assert panel.figure is not None
+    return f"version={panel.figure.version.number}"
 
 
 def _check_site(handler: DashboardBase) -> None:
-    """Unlike a stored picture, what runs or stays open is opened by another site not even as a page of its own."""
+    """Unlike a stored image, what runs code or stays open is not opened by another site, even by navigation."""
     if handler.is_cross_site:
         raise Forbidden("Another site may not open this.", code="cross_site")

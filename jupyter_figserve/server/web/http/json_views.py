@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from ....model.dashboards import FIGURE, LIVE, TEXT
 from ....model.figures import FigureRecord
-from ....model.links import DASHBOARD, Link
-from ....model.markdown import render_markdown
-from ....model.sessions import Session
+from ....model.links import DASHBOARD, FIGURE, LIVE, Link
 from ....model.snippets import Snippets, image_url
 from ....model.times import rfc3339
 from ...services.addresses import LOCAL_NOTE, PublicBase
-from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
+from ...services.dashboards.resolver import ResolvedDashboard
 from ...services.live.registry import LiveTarget
-from ...services.sessions.plots import Plot
 
 
 def link_json(link: Link) -> dict[str, Any]:
@@ -50,77 +46,14 @@ def created_link_json(made: Link, record: FigureRecord, token: str, base: Public
     }
 
 
-def session(session: Session, figures: int, plots: int, base: PublicBase) -> dict[str, Any]:
-    return {
-        "id": session.id,
-        "kernel": session.id,
-        "notebook": session.notebook or None,
-        "started": rfc3339(session.started),
-        "ended": rfc3339(session.ended),
-        "figures": figures,
-        "plots": plots,
-        "url": base.plots(session.id),
-    }
-
-
-def plot(plot: Plot, session: str, base: PublicBase) -> dict[str, Any]:
-    return {
-        "path": plot.path,
-        "url": base.plot(session, plot.path),
-        "mimetype": plot.mimetype,
-        "size": plot.size,
-        "created": rfc3339(plot.created),
-        "origin": plot.origin,
-        "figure": plot.figure,
-        "version": plot.version,
-    }
-
-
-def dashboard(board: ResolvedDashboard, base: PublicBase) -> dict[str, Any]:
-    """A dashboard with what its panels show now."""
-    record = board.record
-    layout = record.layout
-    return {
-        "id": record.id,
-        "name": record.name,
-        "title": layout.title,
-        "theme": layout.theme,
-        "controls": None if layout.controls is None else list(layout.controls),
-        "owner": record.owner,
-        "notebook": record.identity.notebook or None,
-        "session": record.session,
-        "version": record.version,
-        "created": rfc3339(record.created),
-        "updated": rfc3339(record.updated),
-        "url": base.dashboard(record.id),
-        "rows": [[_panel(place, base) for place in row] for row in board.rows],
-    }
-
-
-def panel_json(place: ResolvedPanel) -> dict[str, Any]:
-    """What anybody may know who sees the panel."""
-    panel = place.panel
-    return {
-        "kind": panel.kind,
-        "place": place.name,
-        "share": panel.share,
-        "caption": panel.caption,
-        "alt": place.alt,
-        "width": place.width,
-        "height": place.height,
-        "html": render_markdown(panel.markdown) if panel.kind == TEXT else None,
-        "form": place.form,
-    }
-
-
 def dashboard_link(link: Link) -> dict[str, Any]:
     """A link onto a dashboard as lists show it."""
     return _link_with_parameters(link) | {"dashboard": link.target.id}
 
 
-def new_dashboard_link(made: Link, board: ResolvedDashboard, token: str, base: PublicBase) -> dict[str, Any]:
+def new_dashboard_link(made: Link, dashboard: ResolvedDashboard, token: str, base: PublicBase) -> dict[str, Any]:
     """A link at its making: the only time that its URL is shown."""
-    page, title = base.link(token), board.record.layout.title
+    page, title = base.link(token), dashboard.record.layout.title
     image = image_url(page, "png")
     return dashboard_link(made) | {
         "url": page,
@@ -195,22 +128,3 @@ def live_figure(
         "form": form,
         "revision": target.declaration.revision,
     }
-
-
-def _panel(place: ResolvedPanel, base: PublicBase) -> dict[str, Any]:
-    panel, part = place.panel, place.part
-    url = image = mimetype = None
-    if panel.kind == FIGURE:
-        pinned = "" if panel.version is None else f"?version={panel.version}"
-        url = f"{base.url}/figures/{panel.target}{pinned}"
-        if place.figure is not None and part is not None:
-            size = part.width if part is place.figure.version.thumbnail else None
-            image = base.bytes(place.figure, part.format, panel.version, size)
-        mimetype = place.main.mimetype if place.main else None
-    elif panel.kind == LIVE:
-        url, query = f"{base.url}/live/f/{panel.target}", ""
-        if place.target is not None:
-            query = place.target.declaration.parameters.query(panel.values)
-            mimetype = "image/png"
-        image = f"{url}.png" + (f"?{query}" if query else "")
-    return panel.as_json() | panel_json(place) | {"url": url, "image_url": image, "mimetype": mimetype}

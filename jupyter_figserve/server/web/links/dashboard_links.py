@@ -13,7 +13,7 @@ from ....model.keys import PUBLISH, READ_OR_PUBLISH
 from ....model.links import DASHBOARD, DEFAULT_LINK_LIFE, Link, Target, check_label, hash_secret, new_link_id, new_token
 from ....model.parameters import Parameters
 from ....store.catalog import links
-from ...services.dashboards.resolver import ResolvedDashboard, resolve_dashboard
+from ...services.dashboards.resolver import ResolvedDashboard
 from ..context import AppContext
 from ..dashboards.handlers import DashboardBase
 from ..http import json_views
@@ -30,7 +30,7 @@ class DashboardLinksHandler(DashboardBase):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
-        record = self.get_own_dashboard(dashboard_id)
+        record = self.get_owned_dashboard(dashboard_id)
         await self.context.view_counter.flush()
         found = links.for_target(self.context.store.catalog.reader, Target(DASHBOARD, record.id))
         self.write_json({"links": [json_views.dashboard_link(link) for link in found]})
@@ -40,22 +40,22 @@ class DashboardLinksHandler(DashboardBase):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, dashboard_id: str) -> None:
-        record, context, token = self.get_own_dashboard(dashboard_id), self.context, new_token()
-        board = resolve_dashboard(context, record)
-        _check_switches(context, board)
-        link = _read_link(self.json_body(_FIELDS), board, context, hash_secret(token))
+        record, context, token = self.get_owned_dashboard(dashboard_id), self.context, new_token()
+        dashboard = self.resolve(record)
+        _check_switches(context, dashboard)
+        link = _read_link(self.json_body(_FIELDS), dashboard, context, hash_secret(token))
         await asyncio.wrap_future(context.store.add_link(link))
-        self.write_json(json_views.new_dashboard_link(link, board, token, self.base), 201)
+        self.write_json(json_views.new_dashboard_link(link, dashboard, token, self.base), 201)
 
 
-def _check_switches(context: AppContext, board: ResolvedDashboard) -> None:
+def _check_switches(context: AppContext, dashboard: ResolvedDashboard) -> None:
     if not context.config.allow_public_shares:
         raise Forbidden(
             "Links that open without login are switched off here; an admin can allow them"
             " (FigServe.allow_public_shares).",
             code="public_shares_off",
         )
-    if not context.config.allow_public_live and any(place.target for place in board.places):
+    if not context.config.allow_public_live and any(panel.target for panel in dashboard.panels):
         raise Forbidden(
             "Links onto live figures are switched off here, and this dashboard has some; an admin can allow them"
             " (FigServe.allow_public_live).",
@@ -63,7 +63,7 @@ def _check_switches(context: AppContext, board: ResolvedDashboard) -> None:
         )
 
 
-def _read_link(body: dict[str, Any], board: ResolvedDashboard, context: AppContext, token_hash: str) -> Link:
+def _read_link(body: dict[str, Any], dashboard: ResolvedDashboard, context: AppContext, token_hash: str) -> Link:
     if body.get("audience") not in (None, "link"):
         raise Conflict('Only a JupyterHub knows people and groups; here the audience is "link".', code="no_hub")
     lock, allow, now = body.get("lock") or {}, body.get("allow") or [], context.store.clock()
@@ -72,16 +72,16 @@ def _read_link(body: dict[str, Any], board: ResolvedDashboard, context: AppConte
     return Link(
         id=new_link_id(),
         token_hash=token_hash,
-        target=Target(DASHBOARD, board.record.id),
+        target=Target(DASHBOARD, dashboard.record.id),
         created=now,
         expires=parse_expiry_argument(body.get("expires", DEFAULT_LINK_LIFE), context.config, now, now),
         label=check_label(body.get("label")),
-        locked=_check_lock(lock, allow, board),
+        locked=_check_lock(lock, allow, dashboard),
         allowed=tuple(dict.fromkeys(allow)),
     )
 
 
-def _check_lock(lock: dict[str, Any], allow: list[str], board: ResolvedDashboard) -> dict[str, Any]:
+def _check_lock(lock: dict[str, Any], allow: list[str], dashboard: ResolvedDashboard) -> dict[str, Any]:
     """The locked values, as each of the live figures that have the parameter would take them.
 
     Raises
@@ -89,7 +89,7 @@ def _check_lock(lock: dict[str, Any], allow: list[str], board: ResolvedDashboard
     InvalidInput
         Naming the parameter that is not there, both locked and allowed, wrong, or missing.
     """
-    known = {place.name: place.parameters for place in board.places if place.target is not None}
+    known = {panel.name: panel.parameters for panel in dashboard.panels if panel.target is not None}
     names = list(dict.fromkeys(name for parameters in known.values() for name in parameters.names))
     for name in (*lock, *allow):
         if name not in names:

@@ -17,14 +17,13 @@ from ....model.formats import FORMATS, Format, get_format, get_format_of_mimetyp
 from ....model.links import DASHBOARD, LIVE, Link, is_token
 from ....model.snippets import Snippets, image_url
 from ...services.dashboards.resolver import ResolvedDashboard
-from ...services.dashboards.watch import StreamSubscriber
 from ...services.figures.redraw import check_redrawable, draw_again
 from ...services.figures.stored import find_stored
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.links.view_counter import is_robot
 from ...services.rendering.request import RENDER_FORMATS, SIZE_FIELDS
 from ..context import AppContext
-from ..dashboards.stream import send_stream
+from ..dashboards.stream import send_dashboard_events
 from ..figures.json_views import figure_json
 from ..http import security_headers
 from ..http.handler import PublicHandler
@@ -57,7 +56,6 @@ class PublicLinkHandler(PublicHandler):
 
     is_page = True
     redacted_path = "/f/[secret]"
-    _viewer: StreamSubscriber | None = None
 
     def set_default_headers(self) -> None:
         """None: whatever finishes a request here brings its own whole table."""
@@ -78,7 +76,7 @@ class PublicLinkHandler(PublicHandler):
                 raise LinkNotFound
             shared = self.context.links.find(token)
             if shared.link.target.kind == DASHBOARD:
-                await self._send_board(shared.link, match)
+                await self._send_dashboard(shared.link, match)
                 return
             if match["place"] is not None or part == "events":
                 raise LinkNotFound
@@ -100,41 +98,38 @@ class PublicLinkHandler(PublicHandler):
 
     head = get
 
-    def on_connection_close(self) -> None:
-        if self._viewer is not None:
-            self.context.dashboards.leave(self._viewer)
-        super().on_connection_close()
-
     async def _send_live(self, link: Link, match: re.Match[str]) -> None:
         if not self.context.config.allow_public_live:
             raise LinkNotFound
         embedded = match["part"] is not None
         await public_live.send_shared_dashboard(self, link, match["token"], match["suffix"], embedded=embedded)
 
-    async def _send_board(self, link: Link, match: re.Match[str]) -> None:
+    async def _send_dashboard(self, link: Link, match: re.Match[str]) -> None:
         """A dashboard, or a panel of it, which is all that its link shows."""
         context, token = self.context, match["token"]
         if match["part"] == "events":
-            self._viewer = public_dashboard.open_shared(context, link, token, self.int_argument("version"))
-            if self._viewer is None:
+            watcher = public_dashboard.open_shared(context, link, token, self.int_argument("version"))
+            if watcher is None:
                 raise LinkNotFound
-            await send_stream(self, self._viewer)
+            await send_dashboard_events(self, watcher)
             return
-        board = public_dashboard.find_shared(context, link)
-        if board is None:
+        dashboard = public_dashboard.find_shared(context, link)
+        if dashboard is None:
             raise LinkNotFound
         if match["place"] is None:
             embedded = match["part"] == "embed"
-            await public_dashboard.send_shared_dashboard(self, link, board, token, match["suffix"], embedded=embedded)
+            await public_dashboard.send_shared_dashboard(
+                self, link, dashboard, token, match["suffix"], embedded=embedded
+            )
         else:
-            await self._send_panel(link, board, match)
+            await self._send_panel(link, dashboard, match)
 
-    async def _send_panel(self, link: Link, board: ResolvedDashboard, match: re.Match[str]) -> None:
-        place, token, suffix = board.find(match["place"]), match["token"], match["of_place"]
-        if place is not None and place.target is not None:
-            await public_dashboard.send_live_panel(self, link, board, place, token, suffix)
-        elif place is not None and place.figure is not None and suffix != "json":
-            await self._send_bytes(ResolvedLink(public_dashboard.as_link(link, place), place.figure), token, suffix)
+    async def _send_panel(self, link: Link, dashboard: ResolvedDashboard, match: re.Match[str]) -> None:
+        panel, token, suffix = dashboard.find(match["place"]), match["token"], match["of_place"]
+        if panel is not None and panel.target is not None:
+            await public_dashboard.send_live_panel(self, link, dashboard, panel, token, suffix)
+        elif panel is not None and panel.figure is not None and suffix != "json":
+            await self._send_bytes(ResolvedLink(public_dashboard.as_link(link, panel), panel.figure), token, suffix)
         else:
             raise LinkNotFound
 

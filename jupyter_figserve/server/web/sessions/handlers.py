@@ -18,9 +18,9 @@ from ....store.catalog import sessions
 from ...services.figures.upload import make_payload
 from ...services.sessions.plots import ReadablePlot
 from ..figures.json_views import figure_json
-from ..http import json_views
 from ..http.private_handler import AuthenticatedHandler
 from ..http.representation import RepresentationResponse
+from .json_views import plot_json, session_json
 
 HERE = "here"
 """What stands for the session of the kernel that asks."""
@@ -71,7 +71,7 @@ class SessionsHandler(AuthenticatedHandler):
             cursor=self.get_query_argument("cursor", None),
         )
         made, plots = sessions.count_figures(reader, [one.id for one in found]), self.context.plots
-        shown = [json_views.session(one, made.get(one.id, 0), plots.count_captured(one.id), base) for one in found]
+        shown = [session_json(one, made.get(one.id, 0), plots.count_captured(one.id), base) for one in found]
         self.write_json({"sessions": shown, "next": following})
 
     head = get
@@ -95,7 +95,7 @@ class LastHandler(SessionHandler):
         plot = self.context.plots.newest_captured(session.id)
         if plot is None:
             raise NotFound("This session has displayed no picture yet; show one first.", code="nothing_captured")
-        self.write_json(json_views.plot(plot, session.id, self.base))
+        self.write_json(plot_json(plot, session.id, self.base))
 
     head = get
 
@@ -148,7 +148,7 @@ class PlotsHandler(SessionHandler):
     async def get(self, session_id: str) -> None:
         session, base = await self.get_own_session(session_id), self.base
         plots = await self.context.plots.list(session.id)
-        self.write_json({"session": session.id, "plots": [json_views.plot(plot, session.id, base) for plot in plots]})
+        self.write_json({"session": session.id, "plots": [plot_json(plot, session.id, base) for plot in plots]})
 
     head = get
 

@@ -410,6 +410,7 @@ class TestRealKernels:
     async def wait_for(self, context, kernel: str, count: int) -> None:
         await until(lambda: (ring := context.capture.find_ring(kernel)) is not None and len(ring) >= count)
 
+    @pytest.mark.compat
     async def test_every_kind_of_display(self, jupyter, owner, context):
         """Displays, results and updates of PNG and SVG, each served with its bytes; a publish is not taken twice."""
         kernel = await jupyter.start()
@@ -423,6 +424,7 @@ class TestRealKernels:
         assert (shown.body, shown.mimetype) == (png(grey=1), "image/png")
         assert (await owner.get(f"/plots/{kernel}/cell-1-2.svg")).body == SVG
 
+    @pytest.mark.compat
     async def test_restart_interrupt_and_shutdown(self, jupyter, owner, context):
         """Pictures stay over a restart, in names of another run, and over an interrupt; shutdown takes them."""
         kernel = await jupyter.start()

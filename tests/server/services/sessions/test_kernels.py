@@ -245,6 +245,7 @@ class TestRealKernel:
         model = {"path": path, "name": path, "type": "notebook", "kernel": {"name": "python3"}}
         return await api("POST", "sessions", model)
 
+    @pytest.mark.compat
     async def test_life_of_a_key(self, api, evaluate, context, stranger):
         """Address and key are in the kernel's environment, the same after a restart, and end with its shutdown."""
         kernel = (await api("POST", "kernels", {"name": "python3"}))["id"]

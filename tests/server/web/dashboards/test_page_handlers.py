@@ -36,8 +36,8 @@ async def share(owner, board, **wishes) -> dict:
 def keep(context, animal: str, data: bytes | None = None, **values) -> bytes:
     """A last good picture of the live figure, so that no kernel is needed."""
     data = data or png(3, 3)
-    key = LiveRequest(DEER | values, "png").key
-    context.live.pictures.keep(CachedImage(animal, key, EncodedImage("image/png", data, 30, 20), context.store.clock()))
+    image = CachedImage(EncodedImage("image/png", data, 30, 20))
+    context.live.images.put(animal, LiveRequest(DEER | values), image)
     return data
 
 
@@ -325,9 +325,9 @@ class TestStream:
         board = await publish(owner, [TEXT])
         url = (await share(owner, board))["url"]
         async with listen(stranger, f"{url}/events"):
-            await until(lambda: context.dashboards._viewers)
-        await until(lambda: not context.dashboards._viewers)
-        assert context.dashboards._boards == {}
+            await until(lambda: context.dashboards._watchers)
+        await until(lambda: not context.dashboards._watchers)
+        assert context.dashboards._dashboards == {}
 
 
 class TestEmbedding:
@@ -352,7 +352,7 @@ class TestEmbedding:
         """And leaves no viewer behind."""
         url = (await share(owner, await publish(owner, [TEXT])))["url"]
         assert (await stranger.head(f"{url}/events")).status == 200
-        assert context.dashboards._viewers == {}
+        assert context.dashboards._watchers == {}
 
 
 class TestDense:

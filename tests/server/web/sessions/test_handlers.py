@@ -261,6 +261,7 @@ class TestKeep:
         assert statuses == [201, 507]
 
 
+@pytest.mark.compat
 @pytest.mark.kernel
 async def test_the_whole_way_in_a_real_kernel(jupyter, owner, stranger, context):
     """Displayed, dropped and published under one session; the last one shared from the notebook."""

@@ -14,8 +14,9 @@ from jupyter_figserve.model.events import Event
 from jupyter_figserve.model.figures import EncodedImage, Identity
 from jupyter_figserve.model.keys import split_key
 from jupyter_figserve.model.new_version import NewVersion
-from jupyter_figserve.server.services.events.event_broker import _QUEUE_LENGTH, EventBroker, Subscriber
-from jupyter_figserve.server.web.system.event_stream import EventsHandler
+from jupyter_figserve.server.services.events.event_broker import EventBroker
+from jupyter_figserve.server.services.events.subscriber import MAX_PENDING, Subscriber
+from jupyter_figserve.server.web.http import sse
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import events, keys
 
@@ -164,7 +165,7 @@ async def test_events_of_another_process_arrive(owner, context):
 
 async def test_stream_ends_when_its_key_is_revoked(stranger, context, make_key, monkeypatch):
     """With the next heartbeat."""
-    monkeypatch.setattr(EventsHandler, "heartbeat_seconds", 0.05)
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     key = await make_key("read")
     async with listen(stranger.bearing(key)) as stream:
         key_id = split_key(key)[0]
@@ -175,7 +176,7 @@ async def test_stream_ends_when_its_key_is_revoked(stranger, context, make_key, 
 async def test_stream_ends_when_its_key_expires(stranger, clock, make_key, monkeypatch):
     """The same."""
     key = await make_key("read", expires=clock.now + 60)
-    monkeypatch.setattr(EventsHandler, "heartbeat_seconds", 0.05)
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     async with listen(stranger.bearing(key)) as stream:
         clock.advance(61)
         assert await stream.next() is None
@@ -232,22 +233,22 @@ async def test_what_is_kept_nowhere_is_told_without_an_id(owner, context):
 def test_a_flood_of_captured_plots_cuts_nobody_off(context):
     """What can be done without is left out for a stream that is half full, and its figures' events still fit."""
     subscriber = context.events.subscribe("local")
-    for number in range(10 * _QUEUE_LENGTH):
+    for number in range(10 * MAX_PENDING):
         context.events.announce("local", "plot.captured", {"session": "k", "path": f"{number}.png"})
-    assert not subscriber.is_behind
-    for number in range(_QUEUE_LENGTH // 2):
+    assert not subscriber.is_closed
+    for number in range(MAX_PENDING // 2):
         subscriber.offer(Event(number + 1, 0.0, "local", "figure.published", {}))
-    assert not subscriber.is_behind
+    assert not subscriber.is_closed
     context.events.unsubscribe(subscriber)
 
 
 def test_listener_that_falls_behind_is_cut_off():
     """It comes back with its last id, and memory is bounded."""
-    subscriber = Subscriber("local")
-    for number in range(_QUEUE_LENGTH + 1):
+    subscriber = Subscriber()
+    for number in range(MAX_PENDING + 1):
         subscriber.offer(Event(number, 0.0, "local", "figure.published", {}))
-    assert subscriber.is_behind
-    assert len(subscriber.take()) == _QUEUE_LENGTH
+    assert subscriber.is_closed
+    assert len(subscriber.pop_all()) == MAX_PENDING
 
 
 async def test_burst_of_others_events_hides_none(tmp_path):
@@ -264,7 +265,7 @@ async def test_burst_of_others_events_hides_none(tmp_path):
     try:
         store.write(burst).result()
         hub.wake()
-        assert [event.data["name"] for event in subscriber.take()] == ["mine"]
+        assert [event.data["name"] for event in subscriber.pop_all()] == ["mine"]
     finally:
         hub.unsubscribe(subscriber)
         store.close()

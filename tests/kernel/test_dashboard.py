@@ -9,13 +9,13 @@ from jupyter_core.paths import jupyter_path
 from matplotlib.figure import Figure
 
 from jupyter_figserve.errors import Conflict, InvalidInput, InvalidName, NotConnected
-from jupyter_figserve.kernel.dashboards.dashboard import Dashboard
+from jupyter_figserve.kernel.dashboard import Dashboard
 from jupyter_figserve.kernel.dashboards.panels import Panel
 from jupyter_figserve.kernel.figures.publish import publish
-from jupyter_figserve.kernel.live.live_figure import live
+from jupyter_figserve.kernel.live.decorator import live
 from jupyter_figserve.model.figures import MARKER
 
-from ...conftest import ELSEWHERE, require_package
+from ..conftest import ELSEWHERE, require_package
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -117,7 +117,7 @@ def test_nothing_that_needs_a_url_works_before_it_has_one():
     """The sentences say what to do."""
     board = Dashboard("Sightings", [["text"]])
     for use in (lambda: board.url, lambda: board.id, lambda: board.version, board.image_url, board.links, board.delete):
-        with pytest.raises(Conflict, match=r"publish\(\) gives it one"):
+        with pytest.raises(Conflict, match=r"Call publish\(\)"):
             use()
     with pytest.raises(NotConnected, match=r"figserve\.connect"):
         board.publish()
@@ -187,6 +187,7 @@ def test_publishing_keeps_its_url_and_counts_versions(kernel, live_server):
     assert first[3] in told(kernel, "print(repr(board))")
 
 
+@pytest.mark.compat
 @pytest.mark.kernel
 def test_share_publishes_and_makes_a_link(kernel, live_server):
     """Locks are written as the function takes them; links are listed; a wrong lock never leaves the notebook."""
@@ -235,6 +236,7 @@ def test_captured_plots_become_figures(kernel, live_server):
     assert panel["kind"] == "figure"
 
 
+@pytest.mark.compat
 @pytest.mark.kernel
 def test_displayed_as_pictures_and_as_a_widget(kernel):
     """Two outputs, so that what is saved has the pictures; the second one hides the first where it runs."""
@@ -246,6 +248,7 @@ def test_displayed_as_pictures_and_as_a_widget(kernel):
     assert VIEW in kernel.run("import ipywidgets; ipywidgets.VBox([board.widget()])").bundles[-1]
 
 
+@pytest.mark.compat
 @pytest.mark.kernel
 def test_picture_and_page_by_message(kernel):
     """Where the page is on no Jupyter server's site, the widget's own messages bring what is asked for."""

@@ -1,0 +1,67 @@
+"""Dashboards and their panels as the JSON that programs outside rely on. Server process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....model.dashboards import FIGURE, LIVE, TEXT
+from ....model.markdown import render_markdown
+from ....model.times import rfc3339
+from ...services.addresses import PublicBase
+from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
+
+
+def dashboard_json(dashboard: ResolvedDashboard, base: PublicBase) -> dict[str, Any]:
+    """A dashboard with what its panels show now."""
+    record, layout = dashboard.record, dashboard.record.layout
+    return {
+        "id": record.id,
+        "name": record.name,
+        "title": layout.title,
+        "theme": layout.theme,
+        "controls": None if layout.controls is None else list(layout.controls),
+        "owner": record.owner,
+        "notebook": record.identity.notebook or None,
+        "session": record.session,
+        "version": record.version,
+        "created": rfc3339(record.created),
+        "updated": rfc3339(record.updated),
+        "url": base.dashboard(record.id),
+        "rows": [[_own_panel_json(panel, base) for panel in row] for row in dashboard.rows],
+    }
+
+
+def panel_json(panel: ResolvedPanel) -> dict[str, Any]:
+    """What everyone who sees a panel may know of it."""
+    spec = panel.spec
+    return {
+        "kind": spec.kind,
+        "place": panel.name,
+        "share": spec.share,
+        "caption": spec.caption,
+        "alt": panel.alt,
+        "width": panel.width,
+        "height": panel.height,
+        "html": render_markdown(spec.markdown) if spec.kind == TEXT else None,
+        "form": panel.form,
+    }
+
+
+def _own_panel_json(panel: ResolvedPanel, base: PublicBase) -> dict[str, Any]:
+    """A panel for its owner, with the URLs of the figure that it shows."""
+    spec = panel.spec
+    url = image = mimetype = None
+    if spec.kind == FIGURE:
+        pinned = "" if spec.version is None else f"?version={spec.version}"
+        url = f"{base.url}/figures/{spec.target}{pinned}"
+        if panel.figure is not None and panel.image is not None:
+            width = panel.image.width if panel.is_thumbnail else None
+            image = base.bytes(panel.figure, panel.image.format, spec.version, width)
+        mimetype = panel.main.mimetype if panel.main else None
+    elif spec.kind == LIVE:
+        url, query = f"{base.url}/live/f/{spec.target}", ""
+        if panel.target is not None:
+            query = panel.target.declaration.parameters.query(spec.values)
+            mimetype = "image/png"
+        image = f"{url}.png" + (f"?{query}" if query else "")
+    return spec.as_json() | panel_json(panel) | {"url": url, "image_url": image, "mimetype": mimetype}

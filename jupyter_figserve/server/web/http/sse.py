@@ -1,0 +1,111 @@
+"""Server-Sent Events: the one writer of event streams, with heartbeats and an end for slow clients. Server process.
+
+Source of the format: html.spec.whatwg.org, section 9.2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+
+from tornado.ioloop import IOLoop
+from tornado.iostream import StreamClosedError
+
+from ....errors import InvalidInput
+from ....model.events import Event
+from ...services.events.subscriber import Subscriber
+from . import security_headers
+from .handler import FigServeHandler
+
+HEARTBEAT_SECONDS = 15.0
+SLOW_CLIENT_SECONDS = 30.0
+"""How long a client may accept nothing before its stream is ended."""
+RETRY_MILLISECONDS = 2_000
+_MIN_WAIT_SECONDS = 0.05
+
+
+def format_sse(event: Event) -> str:
+    """Return an event as a block of a stream; one that cannot be replayed leaves the client's last id as it is."""
+    block = f"event: {event.kind}\ndata: {json.dumps(event.data, ensure_ascii=False)}\n\n"
+    return block if event.id == 0 else f"id: {event.id}\n{block}"
+
+
+def parse_last_event_id(handler: FigServeHandler) -> int | None:
+    """Return the id after which a client asks for a replay, by its header or, at first, by ``?since``.
+
+    Raises
+    ------
+    InvalidInput
+        When it is no id.
+    """
+    text = handler.request.headers.get("Last-Event-ID") or handler.get_query_argument("since", None)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise InvalidInput("Last-Event-ID is not the id of an event.")
+    return int(text)
+
+
+def start_stream(handler: FigServeHandler, last_id: int | None = None) -> None:
+    """Set the headers of a stream and write its first block; the client comes back with ``last_id`` after a break."""
+    handler.replace_headers(security_headers.JSON_HEADERS | {"Cache-Control": "private, no-cache"})
+    handler.set_header("Content-Type", "text/event-stream; charset=utf-8")
+    # Without this, nginx holds events back until its buffer is full.
+    handler.set_header("X-Accel-Buffering", "no")
+    handler.write(f"retry: {RETRY_MILLISECONDS}\n" + ("\n" if last_id is None else f"id: {last_id}\n\n"))
+
+
+async def send_events(
+    handler: FigServeHandler,
+    subscriber: Subscriber,
+    is_authorized: Callable[[], bool],
+    *,
+    to_text: Callable[[Event], str] = format_sse,
+    farewell: Event | None = None,
+) -> None:
+    """Write a subscriber's events until it is closed, or the client disconnects or is too slow.
+
+    Parameters
+    ----------
+    is_authorized
+        Asked with each heartbeat; the stream ends when it returns False.
+    farewell
+        The last event of a stream that ends so.
+    """
+    try:
+        await _send_pending(handler, subscriber, to_text)
+        _free_request(handler)
+        loop = IOLoop.current()
+        next_beat = loop.time() + HEARTBEAT_SECONDS
+        while not subscriber.is_closed:
+            await subscriber.wait(max(_MIN_WAIT_SECONDS, next_beat - loop.time()))
+            if loop.time() >= next_beat:
+                _beat(handler, subscriber, farewell, is_authorized=is_authorized())
+                next_beat = loop.time() + HEARTBEAT_SECONDS
+            await _send_pending(handler, subscriber, to_text)
+    except (TimeoutError, StreamClosedError):
+        # The client is too slow or has gone; it comes back by itself, with its last id.
+        pass
+
+
+def _beat(handler: FigServeHandler, subscriber: Subscriber, farewell: Event | None, *, is_authorized: bool) -> None:
+    if is_authorized:
+        handler.write(": heartbeat\n\n")
+        return
+    if farewell is not None:
+        subscriber.offer(farewell)
+    subscriber.close()
+
+
+async def _send_pending(handler: FigServeHandler, subscriber: Subscriber, to_text: Callable[[Event], str]) -> None:
+    for event in subscriber.pop_all():
+        handler.write(to_text(event))
+    await asyncio.wait_for(handler.flush(), SLOW_CLIENT_SECONDS)
+
+
+def _free_request(handler: FigServeHandler) -> None:
+    """Drop what only the start of a stream needs: a quarter of the memory that an idle stream would hold."""
+    handler.request.headers.clear()
+    handler.request.cookies.clear()
+    handler._headers.clear()

@@ -1,0 +1,37 @@
+"""Sessions and their plots as the JSON that programs outside rely on. Server process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....model.sessions import Session
+from ....model.times import rfc3339
+from ...services.addresses import PublicBase
+from ...services.sessions.plots import Plot
+
+
+def session_json(session: Session, figures: int, plots: int, base: PublicBase) -> dict[str, Any]:
+    """A session, with the numbers of its published figures and its captured plots."""
+    return {
+        "id": session.id,
+        "kernel": session.id,
+        "notebook": session.notebook or None,
+        "started": rfc3339(session.started),
+        "ended": rfc3339(session.ended),
+        "figures": figures,
+        "plots": plots,
+        "url": base.plots(session.id),
+    }
+
+
+def plot_json(plot: Plot, session: str, base: PublicBase) -> dict[str, Any]:
+    return {
+        "path": plot.path,
+        "url": base.plot(session, plot.path),
+        "mimetype": plot.mimetype,
+        "size": plot.size,
+        "created": rfc3339(plot.created),
+        "origin": plot.origin,
+        "figure": plot.figure,
+        "version": plot.version,
+    }
