@@ -16,7 +16,7 @@ from jupyter_client.session import Session
 
 from jupyter_figserve.demo.server_process import ServerProcess
 from jupyter_figserve.model.quotas import Quota
-from jupyter_figserve.server.services.sessions.capture import Capture, CaptureLimits, IopubSubscription
+from jupyter_figserve.server.services.sessions.capture import Capture, CaptureLimits
 from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer
 
 from . import servers
@@ -66,7 +66,7 @@ async def _measure_tap(home: Path, picture: bytes, count: int) -> tuple[tuple[fl
     limits = CaptureLimits(Quota(200, 64 * 2**20), 32 * 2**20, 10**8)
     unused: Any = SimpleNamespace()
     capture = Capture(unused, unused, limits, time.time, lambda kernel, news: None, is_on=True)
-    tap = IopubSubscription("kernel", CaptureBuffer(home, limits.session), capture)
+    subscription = capture.make_subscription("kernel", CaptureBuffer(home, limits.session))
     streams: list[Any] = []
 
     def connect() -> Any:
@@ -74,7 +74,7 @@ async def _measure_tap(home: Path, picture: bytes, count: int) -> tuple[tuple[fl
         return streams[-1]
 
     sender = Session(key=_KEY)
-    tap.listen(SimpleNamespace(session=sender, connect_iopub=connect))
+    subscription.open(SimpleNamespace(session=sender, connect_iopub=connect))
     bundle = {"image/png": base64.b64encode(picture).decode()}
     shown = {"data": bundle, "metadata": {}, "transient": {"display_id": "a"}}
     text = _frames(sender, "stream", {"name": "stdout", "text": "a line\n"}, count)
@@ -91,9 +91,9 @@ async def _measure_tap(home: Path, picture: bytes, count: int) -> tuple[tuple[fl
 
     hear = streams[-1].hear
     measured = (_timed(hear, text), _timed(watch, text)), (_timed(hear, drawn), _timed(open_picture, drawn))
-    assert tap.ring.newest() is not None
-    assert capture.dropped == 0
-    tap.close()
+    assert subscription.buffer.find_newest() is not None
+    assert subscription.dropped == 0
+    subscription.close()
     return measured
 
 

@@ -47,8 +47,8 @@ async def _measure(home: Path, rounds: int) -> list[Row]:
     await renderer.start()
     starting = time.perf_counter() - started
     try:
-        assert renderer.report.tier != "none", renderer.report.why
-        rows = [Row(f"start of the sandbox, tier {renderer.report.tier}, attacked once", starting, None, "s")]
+        assert renderer.status.tier != "none", renderer.status.reasons
+        rows = [Row(f"start of the sandbox, tier {renderer.status.tier}, attacked once", starting, None, "s")]
         rows.append(await _jail(home, rounds))
         for plot, code in _PLOTS.items():
             rows.append(await _against_exec(renderer, plot, code, rounds))
@@ -66,12 +66,12 @@ async def _jail(home: Path, rounds: int) -> Row:
     bare = LocalRenderer(cache=home / "cache", warm=0)
     bare._host._layers = {"namespaces": False, "landlock": False, "seccomp": False}
     await full.start()
-    zygote = await bare._host.start_again()
+    zygote = await bare._host.restart()
     times: dict[bool, list[float]] = {True: [], False: []}
     try:
         for number in range(2 * rounds * 3):
             is_full = number % 2 == 0
-            parent = full._zygote if is_full else zygote
+            parent = full._supervisor.zygote if is_full else zygote
             assert parent is not None
             times[is_full].append(await _timed(lambda parent=parent, pool=full: _fork(pool, parent)))
     finally:

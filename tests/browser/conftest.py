@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
-from tests.conftest import launch_chromium, playwright_session
+from tests.conftest import MakeServer, launch_chromium, playwright_session
 from tests.security.actors import Listener, listening, publish, share
+from tests.waiting import PATIENCE
+
+from .lab import EXPOSED, ending_sessions
 
 
 @pytest.fixture(scope="package")
@@ -30,10 +33,27 @@ def chromium_process(playwright) -> Iterator:
 def chromium(chromium_process) -> Iterator:
     """A context of Chromium with an empty profile; it ends with the test, and so does any other that the test opens."""
     older = chromium_process.contexts
-    yield chromium_process.new_context()
+    context = chromium_process.new_context()
+    context.set_default_timeout(1_000 * PATIENCE)
+    yield context
     for context in chromium_process.contexts:
         if context not in older:
             context.close()
+
+
+@pytest.fixture(scope="module")
+def lab_server() -> Iterator[ServerProcess]:
+    """One server with JupyterLab for the tests of a module."""
+    made = MakeServer()
+    yield made(args=EXPOSED)
+    made.stop_all()
+
+
+@pytest.fixture
+def lab(lab_server: ServerProcess) -> Iterator[ServerProcess]:
+    """The module's server with JupyterLab; the test's kernels end with the test."""
+    with ending_sessions(lab_server) as server:
+        yield server
 
 
 @pytest.fixture

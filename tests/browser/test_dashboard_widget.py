@@ -8,7 +8,7 @@ import pytest
 
 from ..conftest import require_package
 from .conftest import check_contrast
-from .lab import EXPOSED, notebook, open_notebook, run_all
+from .lab import notebook, open_notebook, run_all
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -48,8 +48,8 @@ def see_width(page, place: str, width: int) -> None:
 
 
 @pytest.fixture
-def server(make_server):
-    return make_server(args=EXPOSED)
+def server(lab):
+    return lab
 
 
 def test_dashboard_works_while_the_kernel_is_idle_and_busy(chromium, server):
@@ -127,7 +127,7 @@ figserve.Dashboard("x", [[figserve.Panel(figure, caption="Plotly"), "text"]])
     page = chromium.new_page()
     open_notebook(page, server, "plotly.ipynb")
     run_all(page)
-    page.frame_locator(".figserve-dashboard iframe").locator(".plotly").first.wait_for()
+    page.frame_locator(".figserve-dashboard iframe:not(.coming)").locator(".plotly").first.wait_for()
     assert page.get_attribute(".figserve-dashboard iframe", "sandbox") == "allow-scripts"
     assert page.inner_text(".figserve-dashboard figcaption") == "Plotly"
 

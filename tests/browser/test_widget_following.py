@@ -13,7 +13,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from tests.security.actors import make_png, post_figure
 
 from ..conftest import require_package
-from .lab import EXPOSED, notebook, open_notebook, run_all
+from .lab import open_notebook, run_all, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -39,8 +39,8 @@ SEEN = "isHidden => { Object.defineProperty(document, 'hidden', { value: isHidde
 
 
 @pytest.fixture
-def server(make_server):
-    return make_server(args=EXPOSED)
+def server(lab):
+    return lab
 
 
 @pytest.fixture
@@ -49,8 +49,7 @@ def page(chromium):
 
 
 def open_and_run(page, server: ServerProcess, *sources: str) -> None:
-    (server.root / "follow.ipynb").write_text(notebook(*sources))
-    open_notebook(page, server, "follow.ipynb")
+    open_notebook(page, server, write_notebook(server, *sources))
     run_all(page)
 
 
@@ -160,7 +159,8 @@ def test_published_interactive_figure_is_interactive(page, server):
     code = PUBLISH.replace("Figure(figsize=(2, 1))", "plotly.Figure(plotly.Scatter(y=[1, 3, 2]))")
     board = 'figserve.Dashboard("Board", [[figserve.Panel(pub, caption="Plotly"), "text"]])'
     open_and_run(page, server, "import plotly.graph_objects as plotly\n" + code, board)
-    frame = page.frame_locator(".figserve-dashboard iframe")
+    # While the next version loads there are two frames.
+    frame = page.frame_locator(".figserve-dashboard iframe:not(.coming)")
     frame.locator(".plotly").first.wait_for()
     assert page.get_attribute(".figserve-dashboard iframe", "sandbox") == "allow-scripts"
     assert page.get_attribute(".figserve-dashboard iframe", "title") == "Sales"
@@ -202,8 +202,7 @@ def test_elsewhere_nothing_is_followed(page, server):
     streams, faults = [], []
     page.on("request", lambda request: streams.append(request.url) if request.url.endswith("/api/events") else None)
     page.on("pageerror", lambda error: faults.append(str(error)))
-    (server.root / "follow.ipynb").write_text(notebook(PUBLISH, BOARD, DECLARE.format(height=1) + "animal.widget()"))
-    open_notebook(page, server, "follow.ipynb")
+    open_notebook(page, server, write_notebook(server, PUBLISH, BOARD, DECLARE.format(height=1) + "animal.widget()"))
     page.evaluate("document.getElementById('jupyter-config-data').remove()")
     run_all(page)
     has_sizes(page, "200x100", "200x100")

@@ -352,7 +352,7 @@ def test_too_many_pixels_of_a_tight_box_are_refused():
 
 def test_less_than_a_pixel_is_refused():
     """A figure too small to hold a pixel is told so."""
-    with pytest.raises(OutputInvalid, match="less than a pixel"):
+    with pytest.raises(OutputInvalid, match="smaller than a pixel"):
         encode(one_pixel(), dpi=50)
 
 

@@ -115,7 +115,9 @@ def test_a_dpi_without_sense_is_left_out():
 @pytest.mark.parametrize("data", [b"", b"GIF89a....", b"plain words", b"\x00" * 50])
 def test_unknown_bytes_are_refused(data):
     """Bytes of no format of the table say what they could be."""
-    with pytest.raises(OutputInvalid, match=f"These {len(data)} bytes are no image that is known; they can be png"):
+    with pytest.raises(
+        OutputInvalid, match=f"The {len(data)} bytes are not an image in a known format; use one of png"
+    ):
         encode(data)
 
 

@@ -229,7 +229,7 @@ class Hostile:
 )
 def test_anything_else_is_refused_by_its_type(obj):
     """What cannot be drawn is named by its type, with what is accepted."""
-    with pytest.raises(OutputInvalid, match=f"{type(obj).__name__}.* is nothing to publish; give a matplotlib figure"):
+    with pytest.raises(OutputInvalid, match=f"{type(obj).__name__}.* is not a figure; give a matplotlib figure"):
         encode(obj)
 
 
@@ -237,5 +237,5 @@ def test_endless_collections_end():
     """A list that holds itself is refused, not searched for ever."""
     loop = []
     loop += [loop, loop]
-    with pytest.raises(OutputInvalid, match="'list' is nothing to publish"):
+    with pytest.raises(OutputInvalid, match="'list' is not a figure"):
         encode(loop)

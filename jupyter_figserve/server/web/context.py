@@ -29,7 +29,7 @@ from ..services.rendering.service import RenderService
 from ..services.sessions.capture import Capture
 from ..services.sessions.directories import SessionDirectories
 from ..services.sessions.kernels import KernelTracker
-from ..services.sessions.plots import SessionPlots
+from ..services.sessions.session_plots import SessionPlots
 
 
 class HandlerConfig(RenderLimits, Protocol):

@@ -11,7 +11,6 @@ from tornado.httputil import HTTPHeaders
 
 from ....errors import Forbidden, Unauthorized
 from ....model.keys import SCOPES, Key, Scope, split_key
-from ....store.catalog import keys
 from ....store.store import Store
 from .rate_limits import RateLimiter
 
@@ -79,7 +78,7 @@ class Authenticator:
         """Return the principal of a login of Jupyter's: the owner of this server, with all scopes."""
         return self._login
 
-    def key(self, text: str, address: str) -> Principal:
+    async def key(self, text: str, address: str) -> Principal:
         """Return the principal of a key.
 
         Raises
@@ -89,26 +88,26 @@ class Authenticator:
         TooManyRequests
             After too many of those from one IP address.
         """
-        key = self._find_valid(text)
+        key = await self._find_valid(text)
         if key is None:
             self._failed_attempts.count(address)
             raise Unauthorized(BAD_KEY, code="bad_key")
         self._record_use(key)
         return Principal(key.owner, key.scopes, key)
 
-    def is_still_valid(self, principal: Principal) -> bool:
+    async def is_still_valid(self, principal: Principal) -> bool:
         """Whether a principal that was authenticated some time ago would be now."""
         if principal.key is None:
             return True
-        key = keys.find(self._store.catalog.reader, principal.key.id)
+        key = await self._store.keys.find(principal.key.id)
         now = self._store.clock()
         return key is not None and (key.expires is None or now < key.expires)
 
-    def _find_valid(self, text: str) -> Key | None:
+    async def _find_valid(self, text: str) -> Key | None:
         parts = split_key(text)
         if parts is None:
             return None
-        key = keys.find(self._store.catalog.reader, parts[0])
+        key = await self._store.keys.find(parts[0])
         if key is None:
             # The same work as for a known id, so that the time reveals nothing.
             hmac.compare_digest(hashlib.sha256(parts[1].encode()).hexdigest(), "0" * 64)
@@ -123,7 +122,7 @@ class Authenticator:
             and now - self._last_recorded.get(key.id, 0) > _RECORD_SECONDS
         ):
             self._last_recorded[key.id] = now
-            self._store.write(lambda connection: keys.note_use(connection, key.id, now))
+            self._store.keys.record_use(key.id, now)
 
 
 def find_key(headers: HTTPHeaders) -> str | None:

@@ -30,7 +30,7 @@ class AuthenticatedHandler(FigServeHandler):
             raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
         presented = find_key(self.request.headers)
         if presented is not None:
-            self.principal = self.context.authenticator.key(presented, self.request.remote_ip or "")
+            self.principal = await self.context.authenticator.key(presented, self.request.remote_ip or "")
             # Cookies sent along with a key add no rights.
             self.current_user = self._jupyter_current_user = User(username=self.principal.owner)
             self._check_origin()
@@ -96,7 +96,7 @@ class AuthenticatedHandler(FigServeHandler):
         """Set the _xsrf cookie for a page whose scripts will post; it ends with the browser session."""
         assert self.xsrf_token
 
-    def get_owned_figure(self, figure_id: str, version: int | None = None) -> FigureRecord:
+    async def get_owned_figure(self, figure_id: str, version: int | None = None) -> FigureRecord:
         """Return a figure that the principal may see; another owner's looks like one that does not exist.
 
         Raises
@@ -105,10 +105,10 @@ class AuthenticatedHandler(FigServeHandler):
             For both, and for a version that does not exist.
         """
         store = self.context.store
-        record = store.find_figure(figure_id) if is_id(figure_id) else None
+        record = await store.figures.find(figure_id) if is_id(figure_id) else None
         if record is None or not self.principal.may_see(record.owner):
             raise errors.NotFound("There is no such figure.")
-        return record if version is None else store.get_figure(figure_id, version)
+        return record if version is None else await store.figures.get(figure_id, version)
 
     async def make_identity(self, name: str) -> Identity:
         """Return the identity of a figure that the principal publishes: of its notebook, else of the kernel or key."""

@@ -66,7 +66,7 @@ class CodeErrorMixin(FigServeHandler):
             result, _ = await self.context.rendering.render_cached(make_card_job(error, format))
         except FigServeError:
             return None
-        return result.pictures[0]
+        return result.images[0]
 
 
 def _can_draw(error: FigServeError) -> bool:

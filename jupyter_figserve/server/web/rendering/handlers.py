@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -108,15 +107,15 @@ class RendersHandler(CodeHandler):
             request = replace(request, seed=secrets.randbelow(SEEDS))
         result = await self.run_until_disconnect(context.rendering.render(request.job()))
         draft = await self._make_draft(request, result)
-        record: FigureRecord = await asyncio.wrap_future(context.store.publish(draft))
-        context.events.wake()
+        record: FigureRecord = await context.store.figures.publish(draft)
+        await context.events.wake()
         context.svg_archiver.schedule(record.id, record.version.number)
         self.set_header("Location", self.base.page(record))
         self.set_output_header(result)
         self.write_json(figure_json(record, self.base), 201)
 
     async def _make_draft(self, request: RenderRequest, result: RenderResult) -> NewVersion:
-        name = request.name or slug(result.title) or f"render-{result.pictures[0].described().digest[:8]}"
+        name = request.name or slug(result.title) or f"render-{result.images[0].to_representation().digest[:8]}"
         settings = {
             "seed": request.seed,
             "figure": request.figure,
@@ -125,7 +124,7 @@ class RendersHandler(CodeHandler):
         }
         return NewVersion(
             identity=await self.make_identity(name),
-            payloads=result.pictures[:1],
+            payloads=result.images[:1],
             title=result.title,
             alt=result.alt,
             session=self.principal.kernel,

@@ -46,7 +46,7 @@ class RenderResponseMixin(FigServeHandler):
         """Finish with all figures, in the order of their numbers."""
         name, buffer = request.options.format, io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as file:
-            for number, image in enumerate(result.pictures, 1):
+            for number, image in enumerate(result.images, 1):
                 file.writestr(zipfile.ZipInfo(f"figure-{number}.{name}", _ZIP_EPOCH), image.data)
         etag = f'"{sha256_hex(buffer.getvalue())}"'
         self.replace_headers(security_headers.JSON_HEADERS | {"Cache-Control": _cache_control(request)})
@@ -62,7 +62,7 @@ class RenderResponseMixin(FigServeHandler):
 
     def _respond_json(self, request: RenderRequest, result: RenderResult) -> None:
         """Finish with JSON: the image, or with ``figure="all"`` the list of them, and the other results."""
-        images = [_image_json(image, request.options.format) for image in result.pictures]
+        images = [_image_json(image, request.options.format) for image in result.images]
         shown: dict[str, Any] = {"figures": images} if request.figure == ALL else images[0]
         metadata = {"title": result.title, "alt": result.alt, "output": result.output}
         self.write_json(shown | metadata | {"libraries": dict(result.libraries)})
@@ -72,7 +72,7 @@ def image_response(
     request: RenderRequest, result: RenderResult, cache_control: str, *, is_public: bool
 ) -> RepresentationResponse:
     """Return the first image of a result as a response."""
-    data, row = result.pictures[0].data, get_render_format(request.options.format)
+    data, row = result.images[0].data, get_render_format(request.options.format)
     digest = sha256_hex(data)
     return RepresentationResponse(row, digest, f"{digest[:16]}.{row.name}", cache_control, data, is_public=is_public)
 
@@ -93,7 +93,7 @@ def _output_header(output: str) -> str:
 
 
 def _image_json(image: EncodedImage, format: str) -> dict[str, Any]:
-    part = image.described()
+    part = image.to_representation()
     return {
         "format": format,
         "mimetype": part.mimetype,

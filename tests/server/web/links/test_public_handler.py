@@ -242,7 +242,7 @@ class TestGone:
         try:
             found = links.find(other.catalog.reader, link["id"])
             assert found is not None
-            other.revoke_link(found).result()
+            await other.links.revoke(found)
         finally:
             other.close()
         await self.check_gone(stranger, token_of(link))
