@@ -67,7 +67,7 @@ def _unknown_message(parser: argparse.ArgumentParser, word: str) -> str:
         return f"Unexpected argument {word!r}."
     name = word.partition("=")[0]
     options = [option for action in parser._actions for option in action.option_strings]
-    close = difflib.get_close_matches(name, options, n=1)
+    close = difflib.get_close_matches(name, options, n=1, cutoff=0.7)
     if close:
         return f"Unknown option {name}. Did you mean {close[0]}?"
     takes_files = any(action.dest == "files" for action in parser._actions)

@@ -77,8 +77,8 @@ def command_line(process: int) -> list[str]:
 def process_environment(process: int) -> dict[str, str]:
     """Return the initial environment of a process of this user; empty if the system does not reveal it."""
     with contextlib.suppress(OSError):
-        words = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
-        return dict(os.fsdecode(word).split("=", 1) for word in words if b"=" in word)
+        entries = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+        return dict(os.fsdecode(entry).split("=", 1) for entry in entries if b"=" in entry)
     return {}
 
 

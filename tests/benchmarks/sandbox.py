@@ -61,7 +61,7 @@ async def _measure(home: Path, rounds: int) -> list[Row]:
 
 
 async def _jail(home: Path, rounds: int) -> Row:
-    """A job that does nothing, in a fresh child, with the whole jail and with none."""
+    """An empty job in a new child, with the whole jail and with none."""
     full = LocalRenderer(cache=home / "cache", warm=0)
     bare = LocalRenderer(cache=home / "cache", warm=0)
     bare._host._layers = {"namespaces": False, "landlock": False, "seccomp": False}
@@ -110,7 +110,7 @@ async def _against_interpreter(renderer: LocalRenderer, rounds: int) -> Row:
 
 
 async def _throughput(renderer: LocalRenderer, in_flight: int, rounds: int) -> Row:
-    """Renders a second, each client asking again at once, against ``exec`` in a loop in one process."""
+    """Renders per second of clients that request continuously, against ``exec`` in a loop in one process."""
     code = _PLOTS["line plot"]
     count = rounds * 4
     waiting = list(range(count))
@@ -159,6 +159,6 @@ def _median(seconds: list[float]) -> float:
 
 
 def _processor_seconds() -> float:
-    """Of the whole machine: children that are gone are counted nowhere else."""
+    """Return CPU time of the whole machine, the only count that includes ended children."""
     times = psutil.cpu_times()
     return float(times.user + times.system)

@@ -1,4 +1,4 @@
-"""A publish inside the server, without HTTP: blobs, catalog and manifest on the disk, against one synced file."""
+"""A publish inside the server, without HTTP: blobs, catalog and manifest on disk, against one synced file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The widget in JupyterLab in Chromium: painted, moved while the kernel is idle and busy, and told to the kernel."""
+"""The widget in JupyterLab in Chromium: displayed, used while the kernel is idle and busy, its values in the kernel."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ WIDTH = "width => document.querySelector('.figserve-live img')?.naturalWidth ===
 
 
 def test_widget_draws_while_the_kernel_is_busy(chromium, lab):
-    """The second cell waits until the widget itself lets it go on, and then sees what was moved."""
+    """Controls work while the second cell waits for them, and the third cell sees their values."""
     last = "_ = go.wait(60)\nprint('went', 'on', go.is_set())"
     (lab.root / "widget.ipynb").write_text(notebook(FIRST, last, "print(sorted(widget.params.items()))"))
     page = chromium.new_page()
@@ -65,9 +65,9 @@ def test_widget_draws_while_the_kernel_is_busy(chromium, lab):
 
 
 def test_widgets_are_sharp_on_dense_screens(chromium, lab):
-    """In the same size, with twice the pixels: a live figure's own widget, and a dashboard's."""
-    board = "figserve.Dashboard('Board', [[animal]])"
-    (lab.root / "dense.ipynb").write_text(notebook(FIRST, board))
+    """In the same size, with twice the pixels: the widget of a live figure, and of a dashboard."""
+    dashboard = "figserve.Dashboard('Board', [[animal]])"
+    (lab.root / "dense.ipynb").write_text(notebook(FIRST, dashboard))
     page = chromium.browser.new_context(device_scale_factor=2).new_page()
     open_notebook(page, lab, "dense.ipynb")
     run_all(page)
@@ -78,6 +78,6 @@ def test_widgets_are_sharp_on_dense_screens(chromium, lab):
 
 @pytest.mark.parametrize("names", SCRIPTS)
 def test_nothing_is_left_of_a_view_that_is_gone(chromium, names):
-    """Of a model that lives on, since another view may show it."""
+    """A removed view leaves no listener on its model, which another view may show."""
     page = chromium.new_page()
     assert page.evaluate(LISTENED, read_module(*names)) == [3, []]

@@ -47,7 +47,7 @@ def test_alternative_texts_come_from_what_is_shown():
     figure.subplots().set_title("Sightings")
     ((shown, live_panel, text),) = lay_out([[figure, mammal, "text"]])
     assert "Sightings" in shown.alt
-    assert live_panel.alt == "Animals before the camera."
+    assert live_panel.alt == "Animals in front of the camera."
     assert text.alt == ""
 
 
