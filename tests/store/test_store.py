@@ -24,17 +24,16 @@ def test_acknowledged_means_readable(store):
 
 def test_publishes_from_many_threads(store):
     """Twenty at once under one name: as many versions, each whole, and one figure."""
-    futures = []
+    records = []
 
-    def run(n: int) -> None:
-        futures.append(run(store.figures.publish(draft(data=bytes([n])))))
+    def publish_one(n: int) -> None:
+        records.append(run(store.figures.publish(draft(data=bytes([n])))))
 
-    threads = [threading.Thread(target=run, args=(n,)) for n in range(20)]
+    threads = [threading.Thread(target=publish_one, args=(n,)) for n in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    records = [future.result() for future in futures]
     assert len({record.id for record in records}) == 1
     assert sorted(record.version.number for record in records) == list(range(1, 21))
     assert_sound(store)
@@ -73,7 +72,7 @@ def test_manifest_that_was_not_written_is_written_at_the_next_opening(store, ope
         patch.setattr(manifests, "fsync_directory", _refusing(errno.ENOSPC))
         record = publish(store)
         second = publish(store, data=b"two")
-    assert "put off" in caplog.text
+    assert "deferred work" in caplog.text
     assert run(store.figures.get(record.id)) == second
     store.close()
     again = open_here()
@@ -87,7 +86,7 @@ def test_publishes_in_a_row_write_one_manifest(store, monkeypatch):
     written = []
     really_write = store.manifests.write
     monkeypatch.setattr(store.manifests, "write", lambda manifest: (written.append(1), really_write(manifest)))
-    held = store.catalog.submit(lambda: [store._publish(draft(data=b"%d" % n)) for n in range(5)])
+    held = store.catalog.submit(lambda: [store.figures._publish(draft(data=b"%d" % n)) for n in range(5)])
     held.result()
     run(store.figures.flush())
     assert len(written) == 1
@@ -106,7 +105,7 @@ def test_sharing_tells_the_truth_about_the_disk(store, monkeypatch):
 
 def test_end_finishes_what_was_begun(store, open_here):
     """Closing waits for the writer; afterwards a publish is refused at once."""
-    futures = [run(store.figures.publish(draft(f"f{n}"))) for n in range(10)]
+    futures = [store.catalog.submit(lambda n=n: store.figures._publish(draft(f"f{n}"))) for n in range(10)]
     store.close()
     assert all(future.done() for future in futures)
     with pytest.raises(Unavailable):
