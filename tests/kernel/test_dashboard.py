@@ -272,7 +272,7 @@ assert not sent
     drawn, refused, page = told(kernel, code).splitlines()
     assert drawn == r"(None, 'image/png', b'\x89PNG')"
     assert "from 2000 to 2020" in refused
-    assert "no html form" in page
+    assert "not available as html" in page
 
 
 @pytest.mark.kernel

@@ -398,8 +398,8 @@ def test_wrong_declarations_fail_in_their_cell(kernel):
     """Invalid declarations are rejected at decoration."""
     for line, words in (
         ("def f(token=1): ...", "no parameter called 'token'"),
-        ("def f(*a): ...", "cannot be said in a URL"),
-        ("def f(a: dict = 1): ...", "which no URL can say"),
+        ("def f(*a): ...", "cannot be written in a URL"),
+        ("def f(a: dict = 1): ...", "which cannot be written in a URL"),
     ):
         error = kernel.run(f"@figserve.live\n{line}").error
         assert words in error

@@ -40,9 +40,9 @@ def started(*lacking: str, **settings) -> Sandbox:
         (("no-user-namespaces",), "STRICT", "user.max_user_namespaces"),
         (("apparmor",), "STRICT", "kernel.apparmor_restrict_unprivileged_userns"),
         (("container", "one-user"), "STRICT", "no scratch directory"),
-        (("no-landlock",), "NS", "Landlock: this kernel has none"),
-        (("no-seccomp",), "none", "seccomp: a filter cannot be loaded"),
-        (("container", "no-landlock"), "none", "this host gives too little"),
+        (("no-landlock",), "NS", "Landlock: not available in this kernel"),
+        (("no-seccomp",), "none", "seccomp: the filter cannot be loaded"),
+        (("container", "no-landlock"), "none", "this host does not offer enough"),
     ],
 )
 def test_the_tier_of_a_host(lacking: tuple[str, ...], tier: str, words: str, bait: Bait):

@@ -160,16 +160,16 @@ from pathlib import Path
 subprocess.run(["mount", "--bind", sys.argv[1], sys.argv[1]], check=True)
 subprocess.run(["mount", "-o", "remount,ro,bind", sys.argv[1]], check=True)
 from jupyter_figserve.errors import FigServeError
-from jupyter_figserve.store.catalog import figures, links
+from jupyter_figserve.model.queries import FigureQuery
 from jupyter_figserve.store.admin.opening import open_store
-from tests.store.making import draft
+from tests.store.making import draft, run
 store = open_store(Path(sys.argv[1]))
-records, _ = figures.list_page(store.catalog.reader, figures.Filter())
+records, _ = run(store.figures.list_page(FigureQuery()))
 print(",".join(store.blobs.find(record.version.representations[0].digest).decode() for record in records))
-print(links.find_by_token(store.catalog.reader, sys.argv[2]) is not None)
+print(run(store.links.find_by_token(sys.argv[2])) is not None)
 print(store.read_only_because)
 try:
-    store.publish(draft("more", b"more")).result()
+    run(store.figures.publish(draft("more", b"more")))
 except FigServeError as error:
     print(error.code, error.message)
 store.close()
@@ -184,7 +184,7 @@ def _read_in_read_only_directory(directory: Path, token: str) -> list[str]:
     if probe.returncode != 0:
         pytest.skip(f"{ELSEWHERE}no mount namespace can be made here ({probe.stderr.strip()})")
     command = ["unshare", "--mount", sys.executable, "-W", "error", "-c", READER, str(directory), token]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 

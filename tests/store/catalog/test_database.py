@@ -426,16 +426,16 @@ def test_stamp_tells_of_every_commit(path: Path):
     with opened(path) as catalog, other_process(WRITER, path) as process:
         say(process, "read")
         hear(process)
-        first = catalog.stamp()
+        first = catalog.data_version()
         say(process, "read")
         hear(process)
-        assert catalog.stamp() == first
+        assert catalog.data_version() == first
         say(process, "write")
         assert hear(process) == "done"
-        second = catalog.stamp()
+        second = catalog.data_version()
         assert second != first
         catalog.write(lambda c: events.add(c, 1.0, "ann", "figure.published", {})).result()
-        assert catalog.stamp() != second
+        assert catalog.data_version() != second
 
 
 def test_refused_transaction_leaves_nothing(path: Path):

@@ -32,7 +32,7 @@ class DiagnosisHandler(AuthenticatedHandler):
         self.write_json(
             {
                 "version": __version__,
-                "host": context.config.host,
+                "host": context.config.host_kind,
                 "process": os.getpid(),
                 "python": sys.executable,
                 "python_version": platform.python_version(),

@@ -21,9 +21,9 @@ from ....model.keys import READ
 from ....model.parameter import Parameter
 from ...services.auth.credentials import Principal, find_key
 from ...services.live.registry import LiveTarget
-from ..context import PACKAGE
 from ..http import security_headers
 from ..http.handler import PublicHandler
+from ..http.templates import PACKAGE
 from ..live.handlers import list_visible_targets
 
 MAX_LIVE = 200

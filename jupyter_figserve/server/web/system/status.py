@@ -8,6 +8,7 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 
 from .... import __version__
 from ...services.rendering.queue import RenderQueue
+from ...services.rendering.request import default_timeout
 from ..context import HandlerConfig
 from ..http.handler import PublicHandler
 
@@ -28,7 +29,7 @@ class StatusHandler(PublicHandler):
         self.write_json(
             {
                 "version": __version__,
-                "host": config.host,
+                "host": config.host_kind,
                 "sandbox": _sandbox(jobs),
                 "limits": {"keep_versions": store.limits.keep_versions, **_limits(config)},
                 "capture": {"on": capture.off_reason is None, "why": capture.off_reason, "dropped": capture.dropped},
@@ -58,16 +59,15 @@ def _sandbox(jobs: RenderQueue) -> dict[str, Any]:
 
 
 def _limits(config: HandlerConfig) -> dict[str, Any]:
-    render = config.render
     return {
         "figure_bytes": config.figure_bytes,
         "figure_pixels": config.figure_pixels,
-        "link_max_age": config.link_max_age,
+        "link_max_age": config.link_max_seconds,
         "public_shares": config.allow_public_shares,
-        "render_code_bytes": render.code_bytes,
-        "render_timeout": render.timeout,
-        "render_timeout_max": render.longest_timeout,
-        "render_pixels": render.pixels,
-        "render_result_bytes": render.result_bytes,
-        "render_output_bytes": render.output_bytes,
+        "render_code_bytes": config.render_code_bytes,
+        "render_timeout": default_timeout(config),
+        "render_timeout_max": config.render_timeout_max,
+        "render_pixels": config.render_pixels,
+        "render_result_bytes": config.render_result_bytes,
+        "render_output_bytes": config.render_output_bytes,
     }
