@@ -19,7 +19,7 @@ from jupyter_figserve.store.catalog import links
 from jupyter_figserve.store.catalog.database import Catalog
 
 from ...conftest import ELSEWHERE
-from ..making import hear, other_process, publish, say, share, stored_files
+from ..making import hear, other_process, publish, run, say, share, stored_files
 
 OPENER = """
 import sys
@@ -230,7 +230,7 @@ def test_directory_that_cannot_be_made_is_empty_and_read_only(tmp_path: Path, op
     """A first start where nothing can be written serves nothing, and says why in the log."""
     (tmp_path / "file").write_bytes(b"")
     store = open_here(directory=tmp_path / "file" / "figures")
-    assert store.find_figure("A" * 16) is None
+    assert run(store.figures.find("A" * 16)) is None
     assert "keeps nothing new" in caplog.text
     with pytest.raises(ReadOnly):
         publish(store)
@@ -244,5 +244,5 @@ def test_opening_removes_what_a_kill_left_of_a_manifest(directory: Path, open_he
     again = open_here()
     assert not (directory / "figures/writing.tmp").exists()
     assert not (directory / ".probe").exists()
-    assert again.get_figure(record.id) == record
+    assert run(again.figures.get(record.id)) == record
     assert links.for_target(again.catalog.reader, Target(FIGURE, record.id)) == []

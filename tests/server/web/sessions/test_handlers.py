@@ -251,7 +251,7 @@ class TestKeep:
 
         from jupyter_figserve.model.quotas import Quota
 
-        context.store.limits = replace(context.store.limits, owner_quota=Quota(figures=1))
+        context.store.figures.limits = replace(context.store.limits, owner_quota=Quota(figures=1))
         for cell in (1, 2):
             session.show(png(grey=cell), cell)
         statuses = [
