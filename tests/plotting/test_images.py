@@ -116,7 +116,7 @@ def test_a_dpi_without_sense_is_left_out():
 def test_unknown_bytes_are_refused(data):
     """Bytes of no format of the table say what they could be."""
     with pytest.raises(
-        OutputInvalid, match=f"The {len(data)} bytes are not an image in a known format; use one of png"
+        OutputInvalid, match=f"The {len(data)} bytes are not an image in a known format. Use one of png"
     ):
         encode(data)
 
