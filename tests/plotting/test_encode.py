@@ -19,7 +19,7 @@ from jupyter_figserve.model.formats import FORMATS, find_format_of_bytes
 from jupyter_figserve.plotting import encode as module
 from jupyter_figserve.plotting import images
 from jupyter_figserve.plotting.describe import libraries
-from jupyter_figserve.plotting.encode import encode
+from jupyter_figserve.plotting.encode import encode, is_encodable
 
 from ..example_figures import (
     FIGURES,
@@ -441,3 +441,9 @@ print(encode(Page()).payloads[0].mimetype, "matplotlib" in sys.modules)
 def test_the_hash_salt_is_fixed():
     """The salt is a constant of this package, so that digests agree between machines."""
     assert module._HASH_SALT == "jupyter_figserve"
+
+
+@pytest.mark.parametrize(("obj", "expected"), [(Figure(), True), (b"no image", True), (object(), False), (3, False)])
+def test_encodable_objects_are_recognised(obj, expected):
+    """An object of a supported kind is encodable even if it fails to render."""
+    assert is_encodable(obj) is expected

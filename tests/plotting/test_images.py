@@ -116,7 +116,7 @@ def test_an_implausible_dpi_is_dropped():
 def test_unknown_bytes_are_refused(data):
     """The message lists the accepted formats."""
     with pytest.raises(
-        OutputInvalid, match=f"The {len(data)} bytes are not an image in a known format; use one of png"
+        OutputInvalid, match=f"The {len(data)} bytes are not an image in a known format. Use one of png"
     ):
         encode(data)
 
