@@ -97,7 +97,7 @@ def test_an_unknown_matplotlib_is_pickled_as_usual(monkeypatch):
     def fail(*_):
         raise AttributeError("'BboxTransformTo' object has no attribute '_boxout'")
 
-    monkeypatch.setattr(pickling, "_pickle_shortly", fail)
+    monkeypatch.setattr(pickling, "_pickle_compactly", fail)
     assert rendered(pickle.loads(pickle_figure(figure))) == rendered(figure)
 
 

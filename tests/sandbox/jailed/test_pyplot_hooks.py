@@ -1,4 +1,4 @@
-"""Substitutes for features that the sandbox lacks: socket pairs for event loops, file modes on copies, an open output."""
+"""Substitutes for features that the sandbox lacks: socket pairs for event loops, file modes on copies, stdout."""
 
 from __future__ import annotations
 
