@@ -72,7 +72,9 @@ LAYERS = {
         libraries="cachetools jinja2 jupyter_client jupyter_core jupyter_server tornado",
     ),
     # The one module of web/ that names what the handlers reach.
-    "server.web.context": layer("model server.services sandbox.renderer store.store", libraries="jinja2"),
+    "server.web.context": layer(
+        "model server.services sandbox.renderer store.files.blob_cache store.store", libraries="jinja2"
+    ),
     "server": layer(
         f"{_SERVICES} server.services server.web",
         libraries=f"{_SERVICE_LIBRARIES} jinja2 jupyter_server traitlets",
