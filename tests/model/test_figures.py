@@ -209,7 +209,7 @@ def test_image_for_an_img_element(mimetypes: list[str], thumbnail: bool, shown: 
 
 
 @pytest.mark.parametrize(
-    ("drawn", "is_vector_used"),
+    ("vector", "is_vector_used"),
     [
         (Representation("image/svg+xml", "s", 90, 614, 461), True),
         (Representation("image/svg+xml", "s", MAX_VECTOR_BYTES + 1, 614, 461), False),
@@ -218,13 +218,13 @@ def test_image_for_an_img_element(mimetypes: list[str], thumbnail: bool, shown: 
         (Representation("application/pdf", "s", 90, 614, 461), False),
     ],
 )
-def test_hidpi_screens_get_a_vector_image(drawn: Representation, is_vector_used: bool):
+def test_hidpi_screens_get_a_vector_image(vector: Representation, is_vector_used: bool):
     """Instead of the PNG, when it shows the same image and is small."""
     version = _version()
-    both = replace(version, representations=(*version.representations, drawn))
-    assert both.vector == (drawn if is_vector_used else None)
+    both = replace(version, representations=(*version.representations, vector))
+    assert both.vector == (vector if is_vector_used else None)
     assert version.vector is None
-    assert replace(version, representations=(drawn,)).vector is None
+    assert replace(version, representations=(vector,)).vector is None
 
 
 @pytest.mark.parametrize(

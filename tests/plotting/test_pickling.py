@@ -24,7 +24,7 @@ def own_matplotlib():
         plt.close("all")
 
 
-def drawn(figure, **options):
+def rendered(figure, **options):
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", **options)
     return buffer.getvalue()
@@ -36,39 +36,39 @@ def test_figures_come_back_as_they_were(make, is_drawn):
     """Drawn before or not, in their own size or another, they render the pixels of the original."""
     figure = make()
     if is_drawn:
-        drawn(figure)
+        rendered(figure)
     again = pickle.loads(pickle_figure(figure))
-    assert drawn(again) == drawn(figure)
+    assert rendered(again) == rendered(figure)
     for one in (figure, again):
         one.set_size_inches(5, 3)
-    assert drawn(again, dpi=80) == drawn(figure, dpi=80)
+    assert rendered(again, dpi=80) == rendered(figure, dpi=80)
 
 
 @pytest.mark.parametrize("make", FIGURES)
 def test_unpickled_figures_can_be_changed(make):
     """Limits, positions and sizes set afterwards move the artists together with their clip boxes."""
     figure = make()
-    drawn(figure)
+    rendered(figure)
     again = pickle.loads(pickle_figure(figure))
-    drawn(again)
+    rendered(again)
     for one in (figure, again):
         one.set_layout_engine("none")
         one.set_size_inches(4, 4)
         for axes in one.axes:
             axes.set_xlim(0.5, 2)
             axes.set_position((0.2, 0.3, 0.4, 0.5))
-    assert drawn(again) == drawn(figure)
+    assert rendered(again) == rendered(figure)
 
 
 def test_the_figure_itself_is_unchanged():
     """Clip boxes are shared in the pickle, never in the figure."""
     figure = histograms()
-    before = drawn(figure)
+    before = rendered(figure)
     boxes = [patch.clipbox for axes in figure.axes for patch in axes.patches]
     pickle_figure(figure)
     assert [patch.clipbox for axes in figure.axes for patch in axes.patches] == boxes
     assert len({id(box) for box in boxes}) == len(boxes)
-    assert drawn(figure) == before
+    assert rendered(figure) == before
 
 
 def test_equal_clip_boxes_are_written_once():
@@ -81,7 +81,7 @@ def test_equal_clip_boxes_are_written_once():
     assert len({id(patch.clipbox) for patch in ours.patches}) == 2
     assert ours.patches[0].clipbox is not ours.patches[1].clipbox
     assert ours.patches[1].clipbox is not others.patches[1].clipbox
-    assert drawn(again) == drawn(figure)
+    assert rendered(again) == rendered(figure)
 
 
 def test_the_pickle_does_not_need_this_package():
@@ -97,8 +97,8 @@ def test_an_unknown_matplotlib_is_pickled_as_usual(monkeypatch):
     def fail(*_):
         raise AttributeError("'BboxTransformTo' object has no attribute '_boxout'")
 
-    monkeypatch.setattr(pickling, "_pickle_shortly", fail)
-    assert drawn(pickle.loads(pickle_figure(figure))) == drawn(figure)
+    monkeypatch.setattr(pickling, "_pickle_compactly", fail)
+    assert rendered(pickle.loads(pickle_figure(figure))) == rendered(figure)
 
 
 def test_an_unpicklable_figure_reports_why():
