@@ -39,10 +39,10 @@ def test_repr_is_readable():
     ("arguments", "words"),
     [
         ({"title": ""}, "Give the dashboard a title"),
-        ({"title": 3}, "title is int"),
+        ({"title": 3}, "title is of type int"),
         ({"rows": []}, "Give the dashboard a row"),
         ({"rows": [["x"]] * 51}, "50 rows and 100 panels"),
-        ({"theme": "pink"}, "take light or dark"),
+        ({"theme": "pink"}, "Use light or dark"),
         ({"controls": [3]}, "list of parameter names"),
     ],
 )
