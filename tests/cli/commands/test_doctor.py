@@ -33,7 +33,7 @@ def test_problems(shell, live_server, make_key):
     live_server.fetch(f"figserve/api/keys/{key.split('_')[1]}", method="DELETE")
     user = shell.having(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=key, http_proxy="http://proxy:1")
     done = user.run("doctor", expect=1)
-    assert done.lines[-1] == "2 things are wrong."
+    assert done.lines[-1] == "2 problems found."
     assert done.out.count("WRONG") == 2
     assert done.out.count("  fix: ") == 2
     report = user.run("doctor", "--json", expect=1).json()
