@@ -39,7 +39,7 @@ def evil(live_server: ServerProcess) -> dict:
     return live_server.fetch(f"figserve/api/figures/{execution.stdout.split()[-1]}").json()
 
 
-def test_d1_markup_in_words_is_text_in_the_gallery(page, live_server: ServerProcess, evil: dict) -> None:
+def test_d1_markup_in_texts_is_text_in_the_gallery(page, live_server: ServerProcess, evil: dict) -> None:
     """Title, notebook path and search; also in what scripts write: dialog, message and announcement."""
     open_own(page, live_server)
     assert_harmless(page)
@@ -59,7 +59,7 @@ def test_d1_markup_in_words_is_text_in_the_gallery(page, live_server: ServerProc
     assert_harmless(page)
 
 
-def test_d1_markup_in_words_is_text_on_the_figures_page(page, live_server: ServerProcess, evil: dict) -> None:
+def test_d1_markup_in_texts_is_text_on_the_figure_page(page, live_server: ServerProcess, evil: dict) -> None:
     """Title, alternative text, notebook path, label, and the form that edits them."""
     open_own(page, live_server, f"figserve/figures/{evil['id']}")
     assert_harmless(page)
@@ -142,7 +142,7 @@ def test_d3_no_page_can_be_framed(chromium, live_server: ServerProcess, elsewher
     assert answer.headers["X-Frame-Options"] == "DENY"
 
 
-def test_d4_evil_svgs_in_the_gallery_reach_nobody(page, live_server: ServerProcess, elsewhere: Listener) -> None:
+def test_d4_hostile_svgs_in_the_gallery_send_no_requests(page, live_server: ServerProcess, elsewhere: Listener) -> None:
     """Shown as images only, also at full size on their page: no script runs and no request is sent."""
     url = elsewhere.origin
     for number, inside in enumerate(
@@ -193,7 +193,7 @@ def make_dashboard(server: ServerProcess, figure: dict, words: str, name: str = 
     return dashboard, server.fetch(address, method="POST", body={"label": words}).json()
 
 
-def test_d1_markup_in_words_is_text_on_a_dashboard(page, live_server: ServerProcess, evil: dict) -> None:
+def test_d1_markup_in_texts_is_text_on_a_dashboard(page, live_server: ServerProcess, evil: dict) -> None:
     """Title, caption, Markdown, alternative text and label; also in the gallery, and for strangers."""
     dashboard, link = make_dashboard(live_server, evil, EVIL, "evil")
     log_in(page, live_server)
@@ -253,7 +253,7 @@ def test_d3_no_dashboard_can_be_framed(chromium, live_server: ServerProcess, els
         assert all("Framed words" not in frame.content() for frame in page.frames[1:])
 
 
-def test_d4_evil_svgs_on_a_dashboard_reach_nobody(page, live_server: ServerProcess, elsewhere: Listener) -> None:
+def test_d4_hostile_svgs_on_a_dashboard_send_no_requests(page, live_server: ServerProcess, elsewhere: Listener) -> None:
     """Shown as images only: no script runs and no request is sent."""
     url = elsewhere.origin
     inside = f"<script>fetch('{url}/fetched')</script><image href='{url}/image.png' width='9' height='9'/>"

@@ -76,7 +76,7 @@ def says(page, words: str, place: str = "1-1") -> None:
     assert page.locator(f"[data-place='{place}'] iframe:not(.coming)").count() == 1
 
 
-def test_owner_moves_what_is_html(page, live_server, dashboard):
+def test_owner_controls_html_panels(page, live_server, dashboard):
     """Shared controls and a panel's own controls load new frames and images; the address has their values."""
     record, _ = dashboard
     log_in(page, live_server)
@@ -94,7 +94,7 @@ def test_owner_moves_what_is_html(page, live_server, dashboard):
     says(page, "Bear since 2004")
 
 
-def test_stranger_moves_what_the_link_allows(page, live_server, dashboard):
+def test_viewer_changes_what_the_link_allows(page, live_server, dashboard):
     """Locked parameters keep their values in the frame too, and requests for other values are refused."""
     _, link = dashboard
     open_dashboard(page, link["url"])
@@ -123,7 +123,7 @@ def test_frame_ends_with_its_link(page, live_server, dashboard):
 
 
 @pytest.mark.parametrize("who", ["owner", "stranger"])
-def test_first_state_without_our_script(chromium, live_server, dashboard, who):
+def test_first_state_without_javascript(chromium, live_server, dashboard, who):
     """The frame follows a redirect to the HTML of the address's values; submitting the form loads another."""
     record, link = dashboard
     with chromium.browser.new_context(java_script_enabled=False) as bare:
@@ -140,7 +140,7 @@ def test_first_state_without_our_script(chromium, live_server, dashboard, who):
         assert "since 2004" in page.frames[1].content()
 
 
-def test_failure_without_our_script_leads_to_its_reason(chromium, dashboard):
+def test_failure_without_javascript_links_to_the_reason(chromium, dashboard):
     """A link to the reason stands beside the frame, which cannot show it."""
     _, link = dashboard
     with chromium.browser.new_context(java_script_enabled=False) as bare:
@@ -150,7 +150,7 @@ def test_failure_without_our_script_leads_to_its_reason(chromium, dashboard):
         page.get_by_text("an unlucky year").wait_for()
 
 
-def test_first_view_of_all_finds_out(chromium, live_server, dashboard):
+def test_first_view_detects_html(chromium, live_server, dashboard):
     """A function that was never called is asked for an image first; a figure that is both is shown as HTML."""
     with live_server.kernel("first.ipynb") as kernel:
         (vega,) = run(kernel, ALTAIR)
@@ -165,7 +165,7 @@ def test_first_view_of_all_finds_out(chromium, live_server, dashboard):
         says(page, "Deer since 2010", "1-2")
 
 
-def test_failure_is_told_above_the_last_frame(chromium, dashboard):
+def test_failure_is_reported_above_the_last_frame(chromium, dashboard):
     """The message disappears with the next frame that renders."""
     _, link = dashboard
     page = chromium.new_page()
@@ -181,7 +181,7 @@ def test_failure_is_told_above_the_last_frame(chromium, dashboard):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_jumps_when_the_frame_comes(page, dashboard, width):
+def test_layout_is_stable_when_the_frame_loads(page, dashboard, width):
     """The frame fills the space that was reserved for it, as high as a published HTML figure's."""
     _, link = dashboard
     page.set_viewport_size({"width": width, "height": 900})
@@ -193,7 +193,7 @@ def test_nothing_jumps_when_the_frame_comes(page, dashboard, width):
     assert page.locator("[data-place='1-1'] iframe").bounding_box()["height"] == pytest.approx(672, abs=1)
 
 
-def test_hostile_html_of_a_function_reaches_nothing(chromium, live_server, elsewhere):
+def test_hostile_html_of_a_function_sends_no_requests(chromium, live_server, elsewhere):
     """On the dashboard, by link and embedded, it runs without requests, cookies, APIs and navigation."""
     guarded = Guarded(chromium, live_server, elsewhere)
     document = evil.html(elsewhere.origin, live_server.url)

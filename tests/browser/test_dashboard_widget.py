@@ -89,7 +89,7 @@ def test_dashboard_works_while_the_kernel_is_idle_and_busy(chromium, server):
     check_contrast(page, ".figserve-dashboard figcaption", ".figserve-dashboard h2", ".figserve-dashboard .text p")
 
 
-def test_dashboard_nests_and_is_linked(chromium, server):
+def test_dashboard_in_ipywidgets_boxes_and_linked(chromium, server):
     """In a box of ipywidgets, its controls are linked with another widget's, in both directions."""
     code = """
 dial = ipywidgets.IntSlider(min=1, max=9, value=2, description="dial")
@@ -132,7 +132,7 @@ figserve.Dashboard("x", [[figserve.Panel(figure, caption="Plotly"), "text"]])
     assert page.inner_text(".figserve-dashboard figcaption") == "Plotly"
 
 
-def test_live_function_of_html_is_shown_in_a_frame(chromium, server):
+def test_html_of_a_live_function_is_in_a_frame(chromium, server):
     """In its own widget and on a dashboard: sandboxed, driven by its control, an image again when it returns one."""
     require_package("plotly")
     code = """
@@ -167,7 +167,7 @@ dashboard = figserve.Dashboard("x", [[animal, "text"]])
         frame.locator(".gtitle", has_text="since 3").wait_for()
 
 
-def test_saved_notebook_shows_the_pictures(chromium, server):
+def test_saved_notebook_shows_the_images(chromium, server):
     """A notebook that is opened without its kernel shows the static images."""
     with server.kernel("saved.ipynb") as kernel:
         assert kernel.run(DECLARE).error is None

@@ -21,7 +21,7 @@ from .conftest import WIDTH, Shown, Watch, see
 pytestmark = pytest.mark.browser
 
 
-def test_html_snippet_shows_the_picture_on_another_site(page, elsewhere: Listener, shown: Shown) -> None:
+def test_html_snippet_shows_the_image_on_another_site(page, elsewhere: Listener, shown: Shown) -> None:
     """Pasted unchanged, it shows the image with its alt text and leads to the link's page."""
     see(page, elsewhere.serve("/wiki", f"<!doctype html><p>{shown.link['snippets']['html']}</p>"))
     assert page.evaluate(WIDTH) == 1200
@@ -31,7 +31,7 @@ def test_html_snippet_shows_the_picture_on_another_site(page, elsewhere: Listene
     page.wait_for_load_state("networkidle")
 
 
-def test_snippets_with_hostile_words_stay_one_element(page, elsewhere: Listener, live_server: ServerProcess) -> None:
+def test_snippets_with_hostile_texts_stay_one_element(page, elsewhere: Listener, live_server: ServerProcess) -> None:
     """Quotes and markup in title and alt text are text on the other site too."""
     words = "\"'><script>document.title = 'evil'</script>&amp;"
     link = share(live_server, publish(live_server, make_png(30, 20), name="words", title=words, alt=words))
@@ -41,7 +41,7 @@ def test_snippets_with_hostile_words_stay_one_element(page, elsewhere: Listener,
     assert page.evaluate(WIDTH) == 30
 
 
-def test_picture_can_be_read_by_other_sites_scripts(page, elsewhere: Listener, shown: Shown) -> None:
+def test_image_can_be_read_by_other_sites_scripts(page, elsewhere: Listener, shown: Shown) -> None:
     """A public image may be fetched or drawn on a canvas by other sites, without credentials."""
     see(page, elsewhere.serve("/app", "<!doctype html>"))
     size = page.evaluate("url => fetch(url).then(r => r.blob()).then(b => b.size)", shown.link["image_url"])

@@ -62,7 +62,7 @@ def get_addresses(server: ServerProcess, record: dict, suffix: str) -> list[str]
 
 # It tests the tests, and Chromium now and then takes longer for it than a run should wait.
 @pytest.mark.soak
-def test_v2_control_hostile_documents_get_through_where_nothing_holds_them(chromium, elsewhere: Listener) -> None:
+def test_v2_control_hostile_documents_work_without_protection(chromium, elsewhere: Listener) -> None:
     """Without our policies the same documents reach the listener: the tests below can fail."""
 
     def gets_through(url: str) -> bool:
@@ -108,7 +108,7 @@ def test_v2_hostile_html_runs_in_its_frame_and_reaches_nothing(guarded: Guarded)
         guarded.check(url)
 
 
-def test_v2_the_frames_address_opened_by_itself_runs_no_script(guarded: Guarded) -> None:
+def test_v2_frame_url_opened_directly_runs_no_script(guarded: Guarded) -> None:
     """Outside our frame the raw HTML runs nothing, before and after its address expires."""
     server, elsewhere = guarded.server, guarded.elsewhere
     record = publish(server, evil.html(elsewhere.origin, server.url).encode(), "text/html", name="alone")
@@ -164,7 +164,7 @@ window.done = (async () => {
 </script>"""
 
 
-def test_v3_another_site_gets_no_private_figure(guarded: Guarded) -> None:
+def test_v3_other_sites_get_no_private_figure(guarded: Guarded) -> None:
     """With the owner's cookie in the browser, another site's page can neither show, read, frame nor change a figure."""
     server, elsewhere, page = guarded.server, guarded.elsewhere, guarded.page
     record = publish(server, make_png(300, 200), name="private")
@@ -183,7 +183,7 @@ def test_v3_another_site_gets_no_private_figure(guarded: Guarded) -> None:
     assert server.fetch(f"figserve/api/figures/{record['id']}/links").json()["links"] == []
 
 
-def test_s4_a_link_is_in_no_referer(chromium, live_server: ServerProcess, elsewhere: Listener) -> None:
+def test_s4_link_is_not_in_referer(chromium, live_server: ServerProcess, elsewhere: Listener) -> None:
     """Leaving our pages for another site never sends the link's address as a referrer."""
     page = chromium.new_page()
     html = share(live_server, publish(live_server, HTML, "text/html", name="left"))

@@ -60,14 +60,14 @@ def assert_opens_the_gallery(page, press) -> None:
     gallery.close()
 
 
-def test_view_menu_leads_to_the_gallery(opened) -> None:
+def test_view_menu_opens_the_gallery(opened) -> None:
     """In a new tab, logged in."""
     opened.locator(".lm-MenuBar-item", has_text="View").click()
     entry = opened.locator(".lm-Menu-item").get_by_text("Figures", exact=True)
     assert_opens_the_gallery(opened, entry.click)
 
 
-def test_palette_leads_to_the_gallery(opened) -> None:
+def test_palette_opens_the_gallery(opened) -> None:
     """By the keyboard."""
     opened.keyboard.press("Control+Shift+C")
     opened.locator(".lm-CommandPalette-input").fill("figures")
@@ -75,7 +75,7 @@ def test_palette_leads_to_the_gallery(opened) -> None:
     assert_opens_the_gallery(opened, entry.click)
 
 
-def test_launcher_leads_to_the_gallery(opened, place) -> None:
+def test_launcher_opens_the_gallery(opened, place) -> None:
     """JupyterLab has a launcher with a card for the gallery; Notebook has no launcher."""
     if place[1] != "lab":
         assert opened.locator(".jp-LauncherCard").count() == 0

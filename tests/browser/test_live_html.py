@@ -49,7 +49,7 @@ def says(page, words: str) -> None:
     page.frame_locator("iframe.picture-frame:not(.coming)").get_by_text(words).wait_for()
 
 
-def test_html_is_shown_and_moved(chromium, live_server, opened):
+def test_html_is_displayed_and_updated(chromium, live_server, opened):
     """The first view detects HTML; its script runs only in the frame; a control replaces the frame."""
     _, url, _ = opened
     # The first PNG is a 415, of which the browser complains.
@@ -69,7 +69,7 @@ def test_html_is_shown_and_moved(chromium, live_server, opened):
     check_phone(page)
 
 
-def test_function_may_give_one_or_the_other(chromium, live_server, opened):
+def test_function_may_return_image_or_html(chromium, live_server, opened):
     """An image replaces the frame and the other way round; an error is shown above the last content."""
     _, url, _ = opened
     page = chromium.new_page()
@@ -87,7 +87,7 @@ def test_function_may_give_one_or_the_other(chromium, live_server, opened):
     says(page, "year 2010")
 
 
-def test_html_without_our_script(chromium, live_server, opened):
+def test_html_without_javascript(chromium, live_server, opened):
     """Once the function has been called, the submitted form's page has a frame, which renders by itself."""
     _, url, _ = opened
     context = chromium.browser.new_context(java_script_enabled=False)
@@ -103,7 +103,7 @@ def test_html_without_our_script(chromium, live_server, opened):
     context.close()
 
 
-def test_stranger_sees_html_too(chromium, opened):
+def test_viewer_sees_html(chromium, opened):
     """A link shows the same, with the parameters that it allows."""
     _, _, link = opened
     page = chromium.new_page()
@@ -113,7 +113,7 @@ def test_stranger_sees_html_too(chromium, opened):
     says(page, "year 2004")
 
 
-def test_what_has_a_picture_too_is_html(page, live_server):
+def test_html_is_preferred_to_an_image(page, live_server):
     """An Altair chart, which also has a PNG, is shown as a chart, also on the first view."""
     with live_server.kernel("vega.ipynb") as kernel:
         execution = kernel.run(ALTAIR)

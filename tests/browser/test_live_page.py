@@ -46,7 +46,7 @@ def drawn(page, query: str) -> None:
     page.wait_for_function("query => document.querySelector('.live').dataset.drawn === query", arg=query)
 
 
-def test_controls_draw_and_the_address_follows(page, live_server, opened):
+def test_controls_render_and_update_the_url(page, live_server, opened):
     """Each control renders again; the address has the values that differ from the defaults."""
     kernel, url, _ = opened
     log_in(page, live_server)
@@ -69,7 +69,7 @@ def test_controls_draw_and_the_address_follows(page, live_server, opened):
     assert kernel.run("print(calls[-1])").stdout.strip() == "('Deer', 2010, True, [3.0, 2.0, 1.0])"
 
 
-def test_dense_screens_see_it_sharp(chromium, live_server, opened):
+def test_hidpi_image(chromium, live_server, opened):
     """In the same size, with twice the pixels: the first image, after a change, and at once when it is cached."""
     _, url, _ = opened
     page = chromium.browser.new_context(device_scale_factor=2).new_page()
@@ -87,7 +87,7 @@ def test_dense_screens_see_it_sharp(chromium, live_server, opened):
     assert page.eval_on_selector(".frame img", shown) == "true,200,200"
 
 
-def test_latest_wins(page, live_server, opened):
+def test_latest_change_wins(page, live_server, opened):
     """A slider that is dragged ends at its last value, with fewer calls than steps."""
     kernel, url, _ = opened
     log_in(page, live_server)
@@ -104,7 +104,7 @@ def test_latest_wins(page, live_server, opened):
     assert "2002" in kernel.run("print(calls[-1])").stdout
 
 
-def test_failure_keeps_the_last_picture(chromium, live_server, opened):
+def test_failure_keeps_the_last_image(chromium, live_server, opened):
     """The owner sees the message as an alert with its traceback, until the next image renders."""
     _, url, _ = opened
     page = chromium.new_page()
@@ -134,7 +134,7 @@ def test_busy_is_visible(page, live_server, opened):
     assert page.inner_text(".state") == ""
 
 
-def test_stale_is_marked_and_a_new_function_is_heard_of(chromium, live_server, opened):
+def test_stale_image_is_marked_and_redefinition_is_announced(chromium, live_server, opened):
     """When the kernel restarts, the last image stays, marked stale; a cell with other parameters changes the page."""
     kernel, url, _ = opened
     page = chromium.new_page()
@@ -174,7 +174,7 @@ def test_page_works_as_a_plain_form(chromium, live_server, opened):
     assert kernel.run("print(calls[-1])").stdout.strip() == "('Bear', 2005, False, [1.0, 2.0, 3.0])"
 
 
-def test_stranger_moves_what_is_allowed(page, opened):
+def test_viewer_changes_allowed_parameters(page, opened):
     """A shared page has only the allowed control; locked parameters keep their values."""
     kernel, _, link = opened
     see(page, link)

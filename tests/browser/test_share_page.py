@@ -13,7 +13,7 @@ from .conftest import WIDTH, Shown, check_contrast, check_phone, log_in, see, ta
 pytestmark = pytest.mark.browser
 
 
-def test_page_shows_title_picture_and_words(page, shown: Shown) -> None:
+def test_page_shows_title_image_and_texts(page, shown: Shown) -> None:
     """The title is the tab's and the heading, the image has its alt text, and its space is reserved."""
     page.goto(shown.link["url"], wait_until="commit")
     page.wait_for_selector("img")
@@ -30,7 +30,7 @@ def test_page_shows_title_picture_and_words(page, shown: Shown) -> None:
     assert "link expires" in page.inner_text("footer")
 
 
-def test_picture_opens_in_full_size_and_downloads(chromium, shown: Shown) -> None:
+def test_image_opens_in_full_size_and_downloads(chromium, shown: Shown) -> None:
     """The image links to itself; the download is named after the figure's id."""
     # Not watched: Chromium's own viewer of pictures complains that our policy lets nobody style them.
     page = chromium.new_page()
@@ -43,7 +43,7 @@ def test_picture_opens_in_full_size_and_downloads(chromium, shown: Shown) -> Non
     assert page.evaluate(WIDTH) == 1200
 
 
-def test_keyboard_reaches_everything_and_shows_where_it_is(page, shown: Shown) -> None:
+def test_keyboard_reaches_everything_with_visible_focus(page, shown: Shown) -> None:
     """Tab reaches image, download and summary, and after Enter each snippet and its button; all show their focus."""
     see(page, shown.link["url"])
     closed = tab_stops(page)
@@ -55,7 +55,7 @@ def test_keyboard_reaches_everything_and_shows_where_it_is(page, shown: Shown) -
     assert [stop for stop in opened if stop.startswith("BUTTON")][2] == "BUTTON Copy Markdown"
 
 
-def test_copy_button_copies_and_says_so(chromium, page, shown: Shown) -> None:
+def test_copy_button_copies_and_confirms(chromium, page, shown: Shown) -> None:
     """The clipboard has the snippet, and the page says so, also to screen readers."""
     chromium.grant_permissions(["clipboard-read", "clipboard-write"])
     see(page, shown.link["url"])
@@ -81,7 +81,7 @@ def test_without_a_clipboard_the_text_is_selected(page, shown: Shown) -> None:
     assert page.text_content("#copied") == "Selected."
 
 
-def test_snippets_are_those_of_the_interface(page, shown: Shown) -> None:
+def test_snippets_are_the_apis(page, shown: Shown) -> None:
     """Page and JSON have the same Markdown, HTML and LaTeX."""
     see(page, shown.link["url"])
     texts = page.eval_on_selector_all(".snippet code", "codes => codes.map(code => code.textContent)")
@@ -106,7 +106,7 @@ def test_page_fits_a_phone(page, live_server: ServerProcess, shown: Shown) -> No
         check_phone(page)
 
 
-def test_right_to_left_words_run_right_to_left(page, live_server: ServerProcess) -> None:
+def test_right_to_left_texts(page, live_server: ServerProcess) -> None:
     """An Arabic title is right-aligned, and the page around it is unchanged."""
     record = publish(live_server, name="rtl", title="مشاهدات الحيوانات", alt="في يوليو وسبتمبر")
     see(page, share(live_server, record)["url"])
@@ -121,7 +121,7 @@ def test_text_is_legible_in_light_and_dark(page, shown: Shown) -> None:
     check_contrast(page, "h1", "figcaption", ".meta", ".downloads", "a", "summary", "code", ".snippet-label", "button")
 
 
-def test_print_leaves_out_what_paper_cannot_do(page, shown: Shown) -> None:
+def test_print_omits_controls(page, shown: Shown) -> None:
     """On paper: title, image and caption, black on white, without downloads and snippets."""
     see(page, shown.link["url"])
     page.emulate_media(media="print", color_scheme="dark")
@@ -148,7 +148,7 @@ def test_page_works_without_scripts(chromium, page, shown: Shown) -> None:
     assert not page.locator("button.copy").first.is_visible()
 
 
-def test_page_loads_nothing_from_anybody_else(page, shown: Shown, live_server: ServerProcess) -> None:
+def test_page_loads_nothing_from_other_sites(page, shown: Shown, live_server: ServerProcess) -> None:
     """Style, script, icon and image come from the same server; nothing is stored in the browser."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -159,7 +159,7 @@ def test_page_loads_nothing_from_anybody_else(page, shown: Shown, live_server: S
     assert page.evaluate("localStorage.length + sessionStorage.length") == 0
 
 
-def test_a_logged_in_owner_sees_what_others_see(page, shown: Shown, live_server: ServerProcess) -> None:
+def test_owner_sees_the_viewers_page(page, shown: Shown, live_server: ServerProcess) -> None:
     """The page is the same, to the byte, with and without a login."""
     see(page, shown.link["url"])
     stranger = page.content()
@@ -168,14 +168,14 @@ def test_a_logged_in_owner_sees_what_others_see(page, shown: Shown, live_server:
     assert page.content() == stranger
 
 
-def test_vector_pictures_are_painted(page, live_server: ServerProcess) -> None:
+def test_vector_images_are_displayed(page, live_server: ServerProcess) -> None:
     """An SVG is shown as an image, in its own size."""
     link = share(live_server, publish(live_server, SVG, "image/svg+xml", name="vector"))
     see(page, link["url"])
     assert page.evaluate(WIDTH) == 80
 
 
-def test_dense_screens_see_it_sharp(chromium, live_server: ServerProcess) -> None:
+def test_hidpi_image(chromium, live_server: ServerProcess) -> None:
     """The stored SVG replaces the PNG, in exactly the PNG's size, on the page, embedded, and for its owner."""
     svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="96" height="48"><rect width="96" height="48"/></svg>'
     sizes = [{"width": 100, "height": 50, "dpi": 100}, {"width": 96, "height": 48}]
@@ -207,7 +207,7 @@ def test_html_figures_run_in_their_frame(page, live_server: ServerProcess) -> No
     check_phone(page)
 
 
-def test_a_figure_that_is_only_a_document_can_be_opened(page, live_server: ServerProcess) -> None:
+def test_document_figure_can_be_opened(page, live_server: ServerProcess) -> None:
     """A PDF without an image is named, with its size and a link that opens it."""
     link = share(live_server, publish(live_server, PDF, "application/pdf", name="document", title="A document"))
     see(page, link["url"])
@@ -215,7 +215,7 @@ def test_a_figure_that_is_only_a_document_can_be_opened(page, live_server: Serve
     assert page.evaluate("document.querySelector('.file a').href") == link["url"] + ".pdf"
 
 
-def test_wrong_links_all_have_the_same_page_of_ours(chromium, live_server: ServerProcess, shown: Shown) -> None:
+def test_invalid_links_share_one_page(chromium, live_server: ServerProcess, shown: Shown) -> None:
     """Revoked, expired and guessed links have the same page: our style, no script, and no hint of a figure."""
     revoked, paused = (share(live_server, shown.record) for _ in range(2))
     live_server.fetch(f"figserve/api/links/{revoked['id']}", method="DELETE")

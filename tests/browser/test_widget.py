@@ -41,7 +41,7 @@ async (text) => {
 WIDTH = "width => document.querySelector('.figserve-live img')?.naturalWidth === width"
 
 
-def test_widget_draws_while_the_kernel_is_busy(chromium, lab):
+def test_widget_renders_while_the_kernel_is_busy(chromium, lab):
     """Controls work while the second cell waits for them, and the third cell sees their values."""
     last = "_ = go.wait(60)\nprint('went', 'on', go.is_set())"
     (lab.root / "widget.ipynb").write_text(notebook(FIRST, last, "print(sorted(widget.params.items()))"))
@@ -64,7 +64,7 @@ def test_widget_draws_while_the_kernel_is_busy(chromium, lab):
     assert "Traceback" not in page.inner_text(".jp-Notebook")
 
 
-def test_widgets_are_sharp_on_dense_screens(chromium, lab):
+def test_widgets_use_hidpi_images(chromium, lab):
     """In the same size, with twice the pixels: the widget of a live figure, and of a dashboard."""
     dashboard = "figserve.Dashboard('Board', [[animal]])"
     (lab.root / "dense.ipynb").write_text(notebook(FIRST, dashboard))
@@ -77,7 +77,7 @@ def test_widgets_are_sharp_on_dense_screens(chromium, lab):
 
 
 @pytest.mark.parametrize("names", SCRIPTS)
-def test_nothing_is_left_of_a_view_that_is_gone(chromium, names):
+def test_removed_view_leaves_nothing_behind(chromium, names):
     """A removed view leaves no listener on its model, which another view may show."""
     page = chromium.new_page()
     assert page.evaluate(LISTENED, read_module(*names)) == [3, []]

@@ -128,7 +128,7 @@ def test_widgets_of_a_page_share_one_stream(page, server):
     page.wait_for_function(f"{STREAMS}.length === 0 && !kept.isOpen()")
 
 
-def test_what_was_missed_is_looked_at_again(page, server):
+def test_missed_events_are_caught_up(page, server):
     """After an error response, and after the page was hidden, when it has no stream."""
     refused = threading.Event()
 
@@ -174,7 +174,7 @@ def test_published_interactive_figure_is_interactive(page, server):
     assert page.locator(".figserve-dashboard iframe").count() == 0
 
 
-def test_function_defined_again_is_drawn_again(page, server):
+def test_redefined_function_is_rendered_again(page, server):
     """In dashboards and in its widget; with other parameters, the widget says to run its cell again."""
     show = 'figserve.Dashboard("Board", [[animal, animal.bind(since=3)]])'
     open_and_run(page, server, DECLARE.format(height=1), show, "animal.widget()")
@@ -197,7 +197,7 @@ def test_function_defined_again_is_drawn_again(page, server):
     assert said.count() == 3
 
 
-def test_elsewhere_nothing_is_followed(page, server):
+def test_other_sites_follow_nothing(page, server):
     """On a page without a Jupyter server, widgets use messages only and open no stream."""
     streams, faults = [], []
     page.on("request", lambda request: streams.append(request.url) if request.url.endswith("/api/events") else None)

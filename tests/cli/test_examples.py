@@ -56,7 +56,7 @@ def test_every_example_runs(newcomer, live_server):
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("example", [example for name in SERVERS for example in cli.COMMANDS[name].examples])
-def test_every_server_of_the_examples_starts(example, lonely):
+def test_servers_of_the_examples_start(example, lonely):
     """Servers end with Ctrl-C, or by themselves with --exit."""
     shell = lonely.having(PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", PYTHONUNBUFFERED="1")
     process = subprocess.Popen(

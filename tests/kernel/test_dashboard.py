@@ -46,7 +46,7 @@ def test_repr_is_readable():
         ({"controls": [3]}, "list of parameter names"),
     ],
 )
-def test_what_is_no_dashboard_is_refused(arguments, words):
+def test_invalid_dashboards_are_refused(arguments, words):
     """Errors are raised at construction, not at display."""
     with pytest.raises(InvalidInput, match=words):
         Dashboard(**({"title": "x", "rows": [["x"]]} | arguments))
@@ -69,7 +69,7 @@ def test_shows_itself_without_a_server():
     assert metadata[MARKER]
 
 
-def test_a_failing_panel_has_its_message():
+def test_failing_panel_has_a_message():
     """A failed panel has a message, escaped, in the static form and in the widget."""
 
     @live
@@ -102,7 +102,7 @@ def test_widget_has_the_controls():
     assert len(repr(shown)) < 100
 
 
-def test_widget_says_what_its_page_follows(connected):
+def test_widget_json_of_followed_figures(connected):
     """Figures have their version, live figures their function; without an own server, there is no path."""
     pub = publish(Figure(figsize=(3, 1)), "sales", alt="Sales")
     panels = [pub, Panel(pub, alt="Mine"), flock.bind(type="Wolf"), Figure()]
@@ -113,7 +113,7 @@ def test_widget_says_what_its_page_follows(connected):
     assert "published" not in plain
 
 
-def test_nothing_that_needs_a_url_works_before_it_has_one():
+def test_url_requires_publish():
     """The messages say what to do."""
     board = Dashboard("Sightings", [["text"]])
     for use in (lambda: board.url, lambda: board.id, lambda: board.version, board.image_url, board.links, board.delete):
@@ -168,7 +168,7 @@ def told(kernel, code: str) -> str:
 
 
 @pytest.mark.kernel
-def test_publishing_keeps_its_url_and_counts_versions(kernel, live_server):
+def test_publishing_again_keeps_the_url(kernel, live_server):
     """The same panels make no version; another panel makes one under the same id; figures are published too."""
     first = told(kernel, "board.publish(); print(board.id, board.version, board.name, board.url)").split()
     assert first[1:3] == ["1", "Animal-sightings"]
@@ -206,7 +206,7 @@ print(link.url, other.version, [one.label for one in other.links()])
 
 
 @pytest.mark.kernel
-def test_delete_takes_the_dashboard_and_leaves_its_figures(kernel, live_server):
+def test_delete_keeps_the_figures(kernel, live_server):
     """It has no URL afterwards, and can be published again."""
     code = "gone = figserve.Dashboard('Gone', [[drawn(2)]]).publish(); print(gone.id); gone.delete()"
     dashboard_id = told(kernel, code)
@@ -238,7 +238,7 @@ def test_captured_plots_become_figures(kernel, live_server):
 
 @pytest.mark.compat
 @pytest.mark.kernel
-def test_displayed_as_pictures_and_as_a_widget(kernel):
+def test_display_has_images_and_a_widget(kernel):
     """There are two outputs, so that a saved notebook has the images; the widget hides them while it runs."""
     stills, shown = kernel.run("board").outputs
     assert "data:image/png" in stills["data"]["text/html"]
@@ -250,7 +250,7 @@ def test_displayed_as_pictures_and_as_a_widget(kernel):
 
 @pytest.mark.compat
 @pytest.mark.kernel
-def test_picture_and_page_by_message(kernel):
+def test_image_and_page_by_message(kernel):
     """Without a server on the page's site, images and HTML are sent as widget messages."""
     code = """
 import threading
@@ -276,7 +276,7 @@ assert not sent
 
 
 @pytest.mark.kernel
-def test_page_of_a_published_figure_is_the_newest(kernel, live_server):
+def test_page_message_has_the_newest_version(kernel, live_server):
     """The HTML of a published figure is that of its newest version."""
     code = """
 class Plot:
@@ -300,7 +300,7 @@ print(sent[1])
 
 
 @pytest.mark.kernel
-def test_nbconvert_shows_the_pictures(tmp_path):
+def test_nbconvert_shows_the_images(tmp_path):
     """A notebook executed without a server exports to HTML, with and without widget state."""
     nbformat = require_package("nbformat")
     require_package("nbconvert")

@@ -38,7 +38,7 @@ def pictures(execution):
         ("%config InlineBackend.close_figures = True\nplt.show()\nfigserve.publish(fig, 'a')", 2),
     ],
 )
-def test_a_picture_shows_once(kernel, code, count):
+def test_image_is_displayed_once(kernel, code, count):
     """Each figure is displayed once, by its link or by the inline backend."""
     execution = kernel.run(PLOT + code)
     assert execution.error is None
@@ -46,7 +46,7 @@ def test_a_picture_shows_once(kernel, code, count):
 
 
 @pytest.mark.compat
-def test_quiet_magic_shows_the_picture_alone(kernel):
+def test_quiet_magic_shows_only_the_image(kernel):
     """A figure without a link is displayed once."""
     kernel.run("%load_ext jupyter_figserve")
     execution = kernel.run(f"%%publish a --quiet\n{PLOT}")

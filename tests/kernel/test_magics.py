@@ -67,7 +67,7 @@ def test_without_a_result_the_current_figure_is_published(shell, encoder, code):
     assert encoder.calls[0][0] is None
 
 
-def test_a_result_that_is_no_figure_leaves_the_current_one(shell, encoder, monkeypatch):
+def test_current_figure_is_published_if_the_result_is_none(shell, encoder, monkeypatch):
     """``ax.hist`` returns counts; the current figure is published."""
     asked = []
 
@@ -108,7 +108,7 @@ def test_magics_work_inside(shell, capsys):
     assert list(shell.user_ns["lines"]) == ["hello"]
 
 
-def test_quiet_shows_the_picture_alone(shell, shown):
+def test_quiet_shows_only_the_image(shell, shown):
     """The output has no link, and the cell has no result."""
     result = run(shell, "%%publish a --quiet\npng")
     assert result.result is None
@@ -117,7 +117,7 @@ def test_quiet_shows_the_picture_alone(shell, shown):
     assert "http://" not in str(shown)
 
 
-def test_share_makes_a_link_and_shows_it(shell, shown, connected):
+def test_share_makes_and_displays_a_link(shell, shown, connected):
     """The link is displayed next to the image."""
     run(shell, "%%publish a --share 7d\npng")
     assert connected.received[-1].json["expires"] == "7d"
@@ -135,7 +135,7 @@ def test_share_makes_a_link_and_shows_it(shell, shown, connected):
         ("'a", "No closing quotation"),
     ],
 )
-def test_a_mistake_in_the_line_runs_nothing(shell, line, said, capsys):
+def test_invalid_line_runs_nothing(shell, line, said, capsys):
     """A usage error is raised, without a traceback, and the process continues."""
     shell.user_ns.pop("ran", None)
     assert not run(shell, f"%%publish {line}\nran = 1").success
@@ -158,7 +158,7 @@ def test_help_is_the_docstring(shell):
     assert "%figserve" in shell.find_line_magic("figserve").__doc__
 
 
-def test_status_says_which_server_and_how_it_was_found(shell, connected, capsys):
+def test_status_shows_server_and_source(shell, connected, capsys):
     """The status includes this notebook's figures and no credential."""
     run(shell, "%%publish a\npng")
     capsys.readouterr()

@@ -34,7 +34,7 @@ def test_options_of_serve_become_traits(argv, wanted):
     assert host_arguments(cli.parse(["serve", *argv])[1]) == wanted
 
 
-def test_demo_gets_its_options(monkeypatch):
+def test_options_of_demo(monkeypatch):
     """`--exit` ends the demo; the exit code is that of the demo."""
     asked = []
     monkeypatch.setattr("jupyter_figserve.demo.run", lambda **options: asked.append(options) or cli.FAILED)
@@ -68,7 +68,7 @@ def serving(lonely):
         process.stdin.close()
 
 
-def test_serve_says_when_it_is_ready_and_ends_with_its_input(serving):
+def test_serve_reports_readiness_and_ends_with_stdin(serving):
     """A line of JSON on the descriptor, only figserve's routes, and exit when standard input is closed."""
     said, process = serving("--data-dir", "figures")
     status = fetch(f"{said['url']}/api/status")
@@ -78,7 +78,7 @@ def test_serve_says_when_it_is_ready_and_ends_with_its_input(serving):
     assert process.wait(30) == 0
 
 
-def test_the_commands_find_it(serving, lonely):
+def test_commands_find_the_served_server(serving, lonely):
     """Commands find it like any other server of the user."""
     serving()
     (lonely.home / "plot.svg").write_text("<svg/>")
@@ -87,7 +87,7 @@ def test_the_commands_find_it(serving, lonely):
     assert lonely.run("keys", "create").out.startswith("fsk_")
 
 
-def test_a_wrong_setting_is_no_server(lonely):
+def test_invalid_setting_prevents_the_start(lonely):
     """The exit code is 1, and the message names the setting."""
     done = lonely.run("serve", "--port", "0", "--FigServe.keep_session_plots=7 dayz", expect=1)
     assert "7 dayz" in done.err

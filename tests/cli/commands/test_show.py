@@ -23,7 +23,7 @@ def _filled(figures):
     """All tests use these figures."""
 
 
-def test_newest_first_with_all_that_matters(shell, figures):
+def test_list_is_newest_first(shell, figures):
     """Columns: id, name, title, version, formats and time."""
     done = shell.run("list")
     head, first, second, *_ = done.lines
@@ -69,7 +69,7 @@ def test_filters(words, count, shell):
     assert len(shell.run("list", *words, "--json").json()["figures"]) == count
 
 
-def test_json_is_what_the_server_says(shell, live_server):
+def test_json_is_the_servers(shell, live_server):
     """JSON has the records and the next cursor."""
     said = shell.run("list", "--limit", "3", "--json").json()
     assert said == live_server.fetch("figserve/api/figures?limit=3").json()
@@ -90,7 +90,7 @@ def test_lines_fit_the_terminal(columns, shell):
     assert "\x1b" not in shell.run("list").out
 
 
-def test_escapes_in_words_are_stripped(lonely, hostile):
+def test_control_sequences_in_texts_are_removed(lonely, hostile):
     """C4: control characters of a title are removed, in columns and in JSON."""
     evil = "a\x1b[2Jb\x1b]8;;http://evil\x07c\x9b1m\u202ed\ne"
     part = {"mimetype": evil, "width": 1, "height": 1, "size": 1, "url": evil}

@@ -33,7 +33,7 @@ def keys(board: Dashboard) -> dict[str, tuple[str, ...]]:
     return {control.key: control.places for control in board.controls.items}
 
 
-def test_what_several_panels_have_alike_is_shared():
+def test_identical_parameters_are_shared():
     """Shared controls come first; bound parameters have none; the first panel's default applies."""
     board = Dashboard("x", [["text", creature, plant], [creature.bind(type="Wolf")]])
     assert keys(board) == {

@@ -33,7 +33,7 @@ def size(still: Still) -> tuple[int | None, int | None]:
     return still.image.width, still.image.height
 
 
-def test_every_picture_is_drawn_without_a_server():
+def test_stills_are_rendered_without_a_server():
     """Live figures use the given arguments; text has no image; a failed panel has a message."""
     found = drawn(
         [["text", sketch, sketch.bind(width=4)], [sketch, Figure(figsize=(3, 1)), object()]], {"2-1": {"width": 7}}
@@ -46,7 +46,7 @@ def test_every_picture_is_drawn_without_a_server():
     assert "is not a figure" in found["2-3"].message
 
 
-def test_what_is_bound_beats_what_is_asked():
+def test_bound_values_take_precedence():
     """Bound parameters take precedence over arguments."""
     assert size(drawn([[sketch.bind(width=3)]], {"1-1": {"width": 1}})["1-1"]) == (300, 100)
 
@@ -66,7 +66,7 @@ def test_a_slow_live_figure_does_not_hold_up_the_others():
     assert size(found["1-2"]) == (300, 100)
 
 
-def test_large_pictures_become_thumbnails(monkeypatch):
+def test_large_images_become_thumbnails(monkeypatch):
     """Thumbnails keep the size of the full image, also when the total is too large."""
     monkeypatch.setattr(stills, "MAX_IMAGE_BYTES", 400_000)
     figure = Figure(figsize=(5, 5))
@@ -79,7 +79,7 @@ def test_large_pictures_become_thumbnails(monkeypatch):
     assert size(plain) == (500, 500)
 
 
-def test_a_large_drawing_of_vectors_is_not_inlined(monkeypatch):
+def test_large_svg_is_not_inlined(monkeypatch):
     """A large SVG has no thumbnail."""
     monkeypatch.setattr(stills, "MAX_IMAGE_BYTES", 100)
     svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10">' + b"<g/>" * 100 + b"</svg>"
@@ -88,7 +88,7 @@ def test_a_large_drawing_of_vectors_is_not_inlined(monkeypatch):
     assert "too large" in found.message
 
 
-def test_published_figures_show_what_was_published(connected, encoder):
+def test_published_figures_show_their_version(connected, encoder):
     """The published image is reused."""
     pub = publish(object(), "sales")
     assert drawn([[pub]])["1-1"].image.data == PNG

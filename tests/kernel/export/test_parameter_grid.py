@@ -31,7 +31,7 @@ def axis_of(**parameter):
         ),
     ],
 )
-def test_positions(parameter, values):
+def test_axis_positions(parameter, values):
     """All values are listed in order, including a default between two steps."""
     axis = axis_of(**parameter)
     assert list(axis.values) == values
@@ -101,7 +101,7 @@ def test_numbers_are_thinned_before_choices():
     assert list(map(len, grid.rendered)) == [8, 3]
 
 
-def test_what_cannot_be_thinned_stays_at_its_default():
+def test_axes_that_cannot_be_thinned_stay_at_their_default():
     """Choices have no nearest value: such an axis is dropped as a whole."""
     grid = grid_of(10, word=20, two=3)
     assert [axis.name for axis in grid.held] == ["word"]

@@ -28,7 +28,7 @@ def deaf_server():
 
 
 @pytest.mark.compat
-def test_answers_by_the_control_channel(deaf_server):
+def test_control_channel_response(deaf_server):
     """Calls work while idle and while a cell runs; errors and redefinitions are as through the agent."""
     with deaf_server.kernel("deaf.ipynb") as kernel:
         assert kernel.run(DECLARE).error is None

@@ -55,7 +55,7 @@ def kernel(live_server):
 
 
 @pytest.mark.compat
-def test_it_answers_after_its_kernel_and_after_the_server(make_server):
+def test_detached_function_runs_without_kernel_and_after_a_restart(make_server):
     """Session URL, permanent URL and link give identical bytes for all parameters, and the same errors."""
     server = make_server(allow_public_live=True)
     query = "type=Bear&since=2012&colour=BLUE&day=2024-02-03&x=4,5&part=7"
@@ -98,7 +98,7 @@ def test_it_answers_after_its_kernel_and_after_the_server(make_server):
 
 
 @pytest.mark.compat
-def test_declared_so_it_is_detached_at_once(live_server, kernel):
+def test_detach_option_detaches_immediately(live_server, kernel):
     """The closure is that at the time of the call; a live figure that it calls is included as a function."""
     code = """
 @figserve.live
@@ -133,7 +133,7 @@ print(outer.id)
         ("return 3", "does not work in the sandbox"),
     ],
 )
-def test_what_cannot_outlive_its_kernel_is_refused_at_once(live_server, kernel, body, words, tmp_path: Path):
+def test_undetachable_functions_are_refused_immediately(live_server, kernel, body, words, tmp_path: Path):
     """The message names the variable, and nothing is stored."""
     own = tmp_path / "data.csv"
     own.write_text("1")
@@ -152,7 +152,7 @@ refused.detach()
 
 
 @pytest.mark.compat
-def test_modules_beside_the_notebook_go_along(live_server, kernel):
+def test_modules_next_to_the_notebook_are_pickled(live_server, kernel):
     """Modules next to the notebook are pickled by value, since the sandbox does not have them."""
     code = """
 import pathlib, sys
@@ -185,12 +185,12 @@ print(withdraw)
     assert (int.from_bytes(picture.body[16:20]), int.from_bytes(picture.body[20:24])) == (400, 300)
 
 
-def test_what_has_no_default_is_only_opened(live_server, kernel):
+def test_required_parameters_are_checked_without_a_call(live_server, kernel):
     """Missing modules are reported, although there are no values to try the function with."""
     run_ok(kernel, "@figserve.live\ndef asked(n: int):\n    plt.figure(figsize=(n, 1))\n_ = asked.detach()")
 
 
-def test_size_is_told_and_bounded(make_server):
+def test_size_is_reported_and_limited(make_server):
     """A warning lists the largest variables, and an error above the server's limit does too."""
     server = make_server(detach_bytes=2_000_000)
     with server.kernel("large.ipynb") as kernel:
@@ -207,7 +207,7 @@ def test_size_is_told_and_bounded(make_server):
         assert "detach_bytes" in error
 
 
-def test_hostile_function_does_no_harm(make_server):
+def test_hostile_function_is_contained(make_server):
     """Unpickling and calling cannot read, write, connect or start anything outside the sandbox."""
     server = make_server()
     secret, trace = server.home / "secret.txt", server.home / "trace"

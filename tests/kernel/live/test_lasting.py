@@ -92,7 +92,7 @@ def test_without_a_cache_each_request_calls(kernel, get):
     assert count(kernel) == 2
 
 
-def test_cache_gives_an_answer_again(kernel, get):
+def test_cached_image_is_reused(kernel, get):
     """Results are cached per parameters for the declared time; the owner's ``no-cache`` bypasses the cache."""
     answers = [get(f"cached.png?n={n}") for n in (1, 1, 2)]
     assert [answer.headers["Cache-Status"] for answer in answers] == [
@@ -104,7 +104,7 @@ def test_cache_gives_an_answer_again(kernel, get):
     assert count(kernel) == 3
 
 
-def test_data_of_a_known_version_is_answered_without_the_kernel(kernel, get):
+def test_known_data_version_is_served_without_a_call(kernel, get):
     """The cached image, or 304, is served while another call occupies the worker."""
     first = get("dated.png")
     thread = threading.Thread(target=lambda: get("plain.png?wait=true"))
@@ -124,7 +124,7 @@ def count_under_way(kernel) -> int:
 
 
 @pytest.mark.compat
-def test_version_that_the_kernel_tells(kernel, get):
+def test_data_version_function(kernel, get):
     """The function runs again only when its data changed, and the ETag changes with it."""
     etags = [get("versioned.png").headers["ETag"] for _ in range(3)]
     assert len(set(etags)) == 1
@@ -134,7 +134,7 @@ def test_version_that_the_kernel_tells(kernel, get):
     assert count(kernel) == 2
 
 
-def test_redefinition_forgets_what_was_kept(kernel, get):
+def test_redefinition_drops_cached_images(kernel, get):
     """Running a cell again invalidates the cache."""
     get("cached.png?n=5")
     run_ok(kernel, DECLARE)
@@ -175,7 +175,7 @@ def log_in(server) -> str:
     return "; ".join(cookie.partition(";")[0] for cookie in answer.headers.get_all("Set-Cookie"))
 
 
-def test_viewer_that_goes_away_costs_nothing(live_server, kernel, get):
+def test_request_of_a_disconnected_viewer_is_dropped(live_server, kernel, get):
     """A queued request whose client disconnected is not sent to the kernel."""
     thread = threading.Thread(target=lambda: get("plain.png?wait=true"))
     thread.start()
@@ -194,7 +194,7 @@ def test_viewer_that_goes_away_costs_nothing(live_server, kernel, get):
     assert run_ok(kernel, "print([c[1] for c in calls])") == "[1, 8]"
 
 
-def test_stranger_moves_what_the_link_allows(live_server, kernel, get):
+def test_viewer_changes_what_the_link_allows(live_server, kernel, get):
     """Parameters are allowed within bounds, locked or undeclared; errors are redacted; revoked links are 404."""
     url, link_id = run_ok(
         kernel, "link = plain.share(lock={'type': 'Bear'}, allow=['n'], label='for Ada'); print(link.url, link.id)"
@@ -230,7 +230,7 @@ def test_stranger_moves_what_the_link_allows(live_server, kernel, get):
     assert (gone.status, gone.body) == (404, unknown.body)
 
 
-def test_stranger_learns_little_of_a_failure(live_server, kernel, get):
+def test_viewers_see_redacted_errors(live_server, kernel, get):
     """The response has the exception's type and redacted message, without traceback and output."""
     url = run_ok(kernel, "print(secretive.share().url)")
     answer = live_server.fetch(f"{url}.png", anonymous=True)
@@ -247,7 +247,7 @@ def test_stranger_learns_little_of_a_failure(live_server, kernel, get):
     assert ("printed words" in told["output"], "in secretive" in told["traceback"]) == (True, True)
 
 
-def test_links_that_cannot_be(kernel, get):
+def test_invalid_links_are_refused(kernel, get):
     """Unknown names, values out of bounds, and parameters both locked and allowed are rejected."""
     for arguments, words in (
         ("allow=['nothing']", "no parameter 'nothing' to allow"),
@@ -286,7 +286,7 @@ def test_restart_in_the_middle_of_a_call(live_server):
 
 
 @pytest.mark.compat
-def test_kernel_that_dies_is_noticed(live_server):
+def test_dead_kernel_is_detected(live_server):
     """After SIGKILL during a call, the response is an immediate 503."""
     with live_server.kernel("killed.ipynb") as kernel:
         pid = int(run_ok(kernel, DECLARE + "import os; print(os.getpid())").splitlines()[-1])
@@ -302,7 +302,7 @@ def test_kernel_that_dies_is_noticed(live_server):
 
 
 @pytest.mark.compat
-def test_slow_call_does_not_hold_up_the_kernels_end(live_server):
+def test_slow_call_does_not_delay_kernel_shutdown(live_server):
     """A sleeping live call does not delay the kernel's shutdown."""
     with live_server.kernel("ending.ipynb") as kernel:
         run_ok(kernel, DECLARE)
@@ -317,7 +317,7 @@ def test_slow_call_does_not_hold_up_the_kernels_end(live_server):
     assert time.monotonic() - began < 5
 
 
-def test_last_picture_outlives_kernel_and_server(make_server):
+def test_last_image_outlives_kernel_and_server(make_server):
     """The permanent URL serves frozen and stale images after kernel and server have changed."""
     server = make_server()
     with server.kernel("old.ipynb") as kernel:
@@ -341,7 +341,7 @@ def test_last_picture_outlives_kernel_and_server(make_server):
         assert server.fetch(f"{base}{path}.png?n=8").status == 200
 
 
-def test_link_is_slowed_and_can_be_switched_off(make_server):
+def test_link_is_rate_limited_and_can_be_disabled(make_server):
     """Above the rate, the response is 429 or the stale image; with the switch off, links do not work."""
     server = make_server(live_link_rate="2/minute")
     with server.kernel("rate.ipynb") as kernel:

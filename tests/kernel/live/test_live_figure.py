@@ -131,7 +131,7 @@ def running(kernel, code: str):
         ("part=7&_=1234", ", 7)"),
     ],
 )
-def test_function_gets_what_the_query_says(kernel, get, query, expected):
+def test_query_becomes_arguments(kernel, get, query, expected):
     """Each type arrives as the declared Python type."""
     answer = get(f"animal.png?{query}")
     assert (answer.status, answer.mimetype) == (200, "image/png"), answer.text
@@ -180,7 +180,7 @@ def test_formats_and_sizes(get):
     assert get("animal.json").json()["schema"]["properties"]["since"]["minimum"] == 2000
 
 
-def test_dense_screens_have_a_picture_of_their_own(kernel, get):
+def test_hidpi_images_are_cached_separately(kernel, get):
     """The image has twice the pixels, as a header states; other objects and explicit sizes are unchanged."""
     from jupyter_figserve.model.formats import png_size
 
@@ -263,7 +263,7 @@ BUSY = {
 
 @pytest.mark.compat
 @pytest.mark.parametrize("how", sorted(BUSY))
-def test_answers_while_a_cell_runs(kernel, get, how):
+def test_responds_while_a_cell_runs(kernel, get, how):
     """Calls are answered during sleep, a Python loop and numpy; the cell ends normally."""
     with running(kernel, BUSY[how]) as outcome:
         answers = [get(f"animal.svg?since={2000 + n}").status for n in range(3)]
@@ -273,7 +273,7 @@ def test_answers_while_a_cell_runs(kernel, get, how):
 
 
 @pytest.mark.compat
-def test_cell_that_asks_for_input_gets_it(live_server, kernel, get):
+def test_cell_with_input_is_not_disturbed(live_server, kernel, get):
     """A live call while a cell waits in ``input`` does not disturb the prompt."""
     client = kernel._client
     message = client.session.msg(
@@ -313,7 +313,7 @@ while not go.is_set() or n < 20:
 
 
 @pytest.mark.compat
-def test_failure_is_told_to_the_owner(get):
+def test_owner_sees_the_failure(get):
     """The response has type, message, line, traceback and output."""
     answer = get("failing.png")
     assert answer.status == 422
@@ -332,7 +332,7 @@ def test_failure_is_told_to_the_owner(get):
         ("number", "output_invalid", "is not a figure"),
     ],
 )
-def test_no_figure_is_said(get, how, code, words):
+def test_failing_functions(get, how, code, words):
     """The worker thread survives any exception."""
     answer = get(f"failing.png?how={how}")
     assert (answer.status, answer.json()["code"]) == (422, code)
@@ -340,7 +340,7 @@ def test_no_figure_is_said(get, how, code, words):
     assert get("animal.png").status == 200
 
 
-def test_many_viewers_are_one_call(live_server, kernel):
+def test_concurrent_viewers_share_one_call(live_server, kernel):
     """500 concurrent identical requests call the function once."""
     told(kernel, "calls.clear()")
     answers = together(live_server, f"figserve/live/{kernel.kernel_id}/slow.png?seconds=0.2&n=77", 500)
@@ -378,7 +378,7 @@ def test_redefinition_replaces_at_once(kernel, get):
 
 
 @pytest.mark.compat
-def test_plain_function_and_bound_one(kernel):
+def test_calls_of_plain_and_bound_functions(kernel):
     """Calling it calls the function; ``bind`` fixes parameters, also in its URL; abbreviations are expanded."""
     code = """
 bound = animal.bind(type="Bear", colour=Colour.BLUE)
@@ -394,7 +394,7 @@ print(bound.url(since=2001).rpartition("/")[2], animal.image_url("svg", x=[1, 2]
 
 
 @pytest.mark.compat
-def test_wrong_declarations_fail_in_their_cell(kernel):
+def test_invalid_declarations_fail_in_their_cell(kernel):
     """Invalid declarations are rejected at decoration."""
     for line, words in (
         ("def f(token=1): ...", "no parameter called 'token'"),
@@ -406,7 +406,7 @@ def test_wrong_declarations_fail_in_their_cell(kernel):
 
 
 @pytest.mark.compat
-def test_forked_child_leaves_the_line_alone(kernel, get):
+def test_forked_child_does_not_use_the_connection(kernel, get):
     """A forked child's exit and calls do not affect the parent."""
     code = """
 import os, warnings
@@ -438,7 +438,7 @@ def test_list_and_jupyters_session_id(live_server, kernel):
     assert live_server.fetch(f"figserve/live/{kernel.session}/animal.png").status == 200
 
 
-def test_answers_in_time_whatever_runs(kernel, live_server, get):
+def test_deadline_of_a_call(kernel, live_server, get):
     """A call past its deadline is 504 with Retry-After; those queued behind it do not wait longer."""
     code = "@figserve.live(timeout=1)\ndef stuck(n: int = 0):\n    go.wait(60)\n    return Figure(figsize=(1, 1))"
     assert kernel.run("go = threading.Event()\n" + code).error is None

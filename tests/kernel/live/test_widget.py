@@ -56,7 +56,7 @@ def test_params_are_observed_and_checked(kernel):
 
 
 @pytest.mark.compat
-def test_picture_by_message(kernel):
+def test_image_by_message(kernel):
     """Without a server on the page's site, images are sent as widget messages."""
     code = """
 import threading
