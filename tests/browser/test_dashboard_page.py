@@ -33,9 +33,9 @@ SIZES = "[...document.querySelectorAll('img.picture')].map(i => [i.naturalWidth,
 
 
 def post(server: ServerProcess, path: str, body: dict) -> dict:
-    answer = server.fetch(f"figserve/api/{path}", method="POST", body=body)
-    assert answer.status == 201, answer.text
-    return answer.json()
+    response = server.fetch(f"figserve/api/{path}", method="POST", body=body)
+    assert response.status == 201, response.text
+    return response.json()
 
 
 def has_sizes(page, *sizes: str) -> None:
@@ -131,7 +131,7 @@ def test_closed_link_is_reported(page, live_server, dashboard):
     """An open page says that its link was closed, and keeps its content."""
     _, link = dashboard
     open_dashboard(page, link["url"])
-    # What the page asks for after that would be refused, as it should.
+    # Later requests of the page would be refused, as intended.
     page.wait_for_function("() => [...document.querySelectorAll('.panel.live')].every(one => one.dataset.form)")
     live_server.fetch(f"figserve/api/links/{link['id']}", method="DELETE")
     page.get_by_text("no longer shared").wait_for()
@@ -164,11 +164,11 @@ def test_layout_is_stable_when_the_script_loads(page, dashboard, width):
     _, link = dashboard
     page.set_viewport_size({"width": width, "height": 900})
     page.add_init_script(SHIFTS)
-    for _ in range(2):  # the size of a live picture is known when it was drawn once
+    for _ in range(2):  # the size of a live image is known after its first render
         open_dashboard(page, link["url"])
         has_sizes(page, "50x40", "200x200", "100x100")
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    assert sum(page.evaluate("shifts")) < 0.01  # 0.1 is what the Web Vitals still call good
+    assert sum(page.evaluate("shifts")) < 0.01  # the Web Vitals call up to 0.1 good
 
 
 def test_failing_panel_without_javascript_links_to_the_reason(chromium, dashboard):

@@ -188,7 +188,7 @@ def test_the_folder(page, static_host, is_served):
     with zipfile.ZipFile(example.dashboard().save(folder / "dashboard.zip")) as file:
         file.extractall(folder / "sub folder")
     base = f"{host}sub%20folder/" if is_served else f"{(folder / 'sub folder').as_uri()}/"
-    # No icon is named, so that a browser may ask a host for its own.
+    # The page names no icon, so browsers may request the host's favicon.
     page.route("**/favicon.ico", lambda route: route.fulfill(body=b""))
     asked = opened(page, f"{base}index.html")
     page.get_by_label("Type").select_option("Bear")

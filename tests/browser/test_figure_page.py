@@ -51,7 +51,7 @@ def test_page_lists_links_without_their_secrets(opened) -> None:
     rows = opened.locator("[aria-labelledby=links] li").all_inner_texts()
     assert len(rows) == 4
     text = " ".join(rows)
-    for words in (
+    for part in (
         "for the meeting",
         "<b>reviewers</b> of the paper",
         "0 of 20 views",
@@ -60,7 +60,7 @@ def test_page_lists_links_without_their_secrets(opened) -> None:
         "paused",
         "not viewed yet",
     ):
-        assert words in text
+        assert part in text
     assert "/f/" not in opened.content()
 
 

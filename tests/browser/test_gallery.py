@@ -224,7 +224,7 @@ class TestLive:
     def test_page_reconnects_to_a_restarted_server(self, chromium, make_server) -> None:
         """Figures that were published in between appear without a reload."""
         server = make_server()
-        page = chromium.new_page()  # not watched: a server that is gone is an error in the console
+        page = chromium.new_page()  # errors are expected: the server is stopped
         open_own(page, server)
         server.restart()
         publish(server, name="after", title="After the restart")
@@ -385,7 +385,7 @@ class TestDeleting:
 
     def test_failed_deletion_restores_the_card(self, chromium, server, three) -> None:
         """The message says why."""
-        page = chromium.new_page()  # not watched: the failure is wanted
+        page = chromium.new_page()  # errors are expected: the request fails
         open_own(page, server)
         page.route("**/api/figures/*", lambda route: route.abort())
         page.get_by_role("button", name="Delete Figure two").click()
@@ -395,7 +395,7 @@ class TestDeleting:
 
     def test_failed_undo_says_what_to_do(self, chromium, server, three) -> None:
         """Its name has been taken meanwhile."""
-        page = chromium.new_page()  # not watched: 409 is wanted
+        page = chromium.new_page()  # errors are expected: 409
         open_own(page, server)
         page.get_by_role("button", name="Delete Figure two").click()
         undo = page.get_by_role("button", name="Undo")
@@ -410,8 +410,8 @@ class TestDeleting:
 def crowded(tmp_path_factory):
     """A server with 10,000 figures of 500 notebooks, each with a thumbnail."""
     home = tmp_path_factory.mktemp("crowded")
-    data, picture = home / "figures", make_png(320, 240)
-    filled = fill(data, 10_000, 10, picture)
+    data, image = home / "figures", make_png(320, 240)
+    filled = fill(data, 10_000, 10, image)
     with contextlib.closing(sqlite3.connect(data / "catalog.db")) as connection, connection:
         digest = connection.execute(
             "select digest from representations where digest in (select digest from blobs)"

@@ -16,7 +16,7 @@ from .conftest import log_in
 
 pytestmark = pytest.mark.browser
 PLACES = [("jupyterlab", "lab", "LabApp"), ("notebook", "tree", "JupyterNotebookApp")]
-# Keys are bound when the settings have been read, and restoring the layout takes the focus from an open palette.
+# Keys are bound after the settings are loaded, and restoring the layout takes the focus from an open palette.
 IS_READY = """
 () => window.jupyterapp?.restored.then(() =>
   window.jupyterapp.commands.keyBindings.some((binding) => binding.command === "apputils:activate-command-palette"))
@@ -42,7 +42,7 @@ def opened(chromium_process, place) -> Iterator:
     server, path = place
     context = chromium_process.new_context()
     context.set_default_timeout(1_000 * PATIENCE)
-    # Its console is not watched: the applications write errors of their own.
+    # Errors in its console are ignored: the applications log their own.
     page = context.new_page()
     log_in(page, server)
     page.goto(server.url + path)

@@ -13,9 +13,9 @@ import jupyter_figserve as figserve
 from matplotlib.figure import Figure
 calls = []
 class Interactive:
-    def __init__(self, words): self.words = words
+    def __init__(self, text): self.text = text
     def _repr_html_(self):
-        return f"<!doctype html><title>x</title><p id=said></p><script>said.textContent='{self.words}'</script>"
+        return f"<!doctype html><title>x</title><p id=result></p><script>result.textContent='{self.text}'</script>"
 @figserve.live
 def html_NUMBER(year: int = 2010, plain: bool = False):
     "Words by year."
@@ -45,26 +45,26 @@ def opened(live_server, request):
         yield kernel, url, link
 
 
-def says(page, words: str) -> None:
-    page.frame_locator("iframe.picture-frame:not(.coming)").get_by_text(words).wait_for()
+def wait_for_text(page, text: str) -> None:
+    page.frame_locator("iframe.picture-frame:not(.coming)").get_by_text(text).wait_for()
 
 
 def test_html_is_displayed_and_updated(chromium, live_server, opened):
     """The first view detects HTML; its script runs only in the frame; a control replaces the frame."""
     _, url, _ = opened
-    # The first PNG is a 415, of which the browser complains.
+    # The first PNG is a 415, which the browser logs as an error.
     page = chromium.new_page()
     log_in(page, live_server)
     page.goto(url)
-    says(page, "year 2010")
+    wait_for_text(page, "year 2010")
     assert page.get_attribute("iframe.picture-frame", "sandbox") == "allow-scripts"
     assert page.get_attribute("iframe.picture-frame", "title") == "Words by year."
     page.fill("#p-year", "2011")
-    says(page, "year 2011")
+    wait_for_text(page, "year 2011")
     assert page.url == f"{url}?year=2011"
     assert page.locator("iframe.picture-frame").count() == 1
     see(page, page.url)
-    says(page, "year 2011")
+    wait_for_text(page, "year 2011")
     assert page.locator("a[data-suffix=html]").get_attribute("href").endswith(".html?year=2011")
     check_phone(page)
 
@@ -75,16 +75,16 @@ def test_function_may_return_image_or_html(chromium, live_server, opened):
     page = chromium.new_page()
     log_in(page, live_server)
     page.goto(url)
-    says(page, "year 2010")
+    wait_for_text(page, "year 2010")
     page.check("#p-plain")
     page.wait_for_selector(".frame img.picture")
     assert page.locator("iframe").count() == 0
     page.uncheck("#p-plain")
-    says(page, "year 2010")
+    wait_for_text(page, "year 2010")
     page.fill("#p-year", "2013")
     page.wait_for_selector(".fault:not([hidden])")
     assert "an unlucky year" in page.inner_text(".fault")
-    says(page, "year 2010")
+    wait_for_text(page, "year 2010")
 
 
 def test_html_without_javascript(chromium, live_server, opened):
@@ -108,9 +108,9 @@ def test_viewer_sees_html(chromium, opened):
     _, _, link = opened
     page = chromium.new_page()
     page.goto(link)
-    says(page, "year 2010")
+    wait_for_text(page, "year 2010")
     page.fill("#p-year", "2004")
-    says(page, "year 2004")
+    wait_for_text(page, "year 2004")
 
 
 def test_html_is_preferred_to_an_image(page, live_server):

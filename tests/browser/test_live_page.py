@@ -42,7 +42,7 @@ def opened(live_server):
         yield kernel, url, link
 
 
-def drawn(page, query: str) -> None:
+def wait_for_query(page, query: str) -> None:
     page.wait_for_function("query => document.querySelector('.live').dataset.drawn === query", arg=query)
 
 
@@ -54,15 +54,15 @@ def test_controls_render_and_update_the_url(page, live_server, opened):
     assert page.title() == "animal"
     assert page.evaluate(WIDTH) == 200
     page.select_option("#p-type", "Bear")
-    drawn(page, "type=Bear")
+    wait_for_query(page, "type=Bear")
     assert page.evaluate(WIDTH) == 300
     assert page.url == f"{url}?type=Bear"
     page.check("#p-log")
-    drawn(page, "type=Bear&log=true")
+    wait_for_query(page, "type=Bear&log=true")
     page.fill("#p-x", "3,2,1")
-    drawn(page, "type=Bear&log=true&x=3,2,1")
+    wait_for_query(page, "type=Bear&log=true&x=3,2,1")
     page.select_option("#p-type", "Deer")
-    drawn(page, "log=true&x=3,2,1")
+    wait_for_query(page, "log=true&x=3,2,1")
     see(page, page.url)
     assert page.is_checked("#p-log")
     assert page.input_value("#p-x") == "3,2,1"
@@ -74,17 +74,17 @@ def test_hidpi_image(chromium, live_server, opened):
     _, url, _ = opened
     page = chromium.browser.new_context(device_scale_factor=2).new_page()
     log_in(page, live_server)
-    shown = "image => [image.currentSrc.includes('_density=2'), image.naturalWidth, image.clientWidth].join()"
-    # One that nobody has drawn yet.
+    state = "image => [image.currentSrc.includes('_density=2'), image.naturalWidth, image.clientWidth].join()"
+    # Values that were not rendered before.
     see(page, f"{url}?x=9,8")
     page.wait_for_function("() => document.querySelector('.frame img')?.naturalWidth === 400")
     assert page.eval_on_selector(".frame img", "image => image.clientWidth") == 200
     page.select_option("#p-type", "Bear")
-    drawn(page, "type=Bear&x=9,8")
+    wait_for_query(page, "type=Bear&x=9,8")
     assert page.eval_on_selector(".frame img", "image => [image.naturalWidth, image.clientWidth]") == [600, 300]
     see(page, f"{url}?x=9,8")
-    # What it is by nature is counted in pixels of the page where the page says for which screen it is.
-    assert page.eval_on_selector(".frame img", shown) == "true,200,200"
+    # The page's srcset declares the density, so the natural size is in CSS pixels.
+    assert page.eval_on_selector(".frame img", state) == "true,200,200"
 
 
 def test_latest_change_wins(page, live_server, opened):
@@ -97,7 +97,7 @@ def test_latest_change_wins(page, live_server, opened):
     slider.focus()
     for _ in range(8):
         page.keyboard.press("ArrowLeft")
-    drawn(page, "since=2002")
+    wait_for_query(page, "since=2002")
     assert page.input_value("#p-since") == "2002"
     calls = int(kernel.run("print(len(calls))").stdout)
     assert calls <= 8
@@ -116,7 +116,7 @@ def test_failure_keeps_the_last_image(chromium, live_server, opened):
     assert page.locator(".fault summary").inner_text() == "Traceback"
     assert page.evaluate(WIDTH) == 200
     page.fill("#p-since", "2012")
-    drawn(page, "since=2012")
+    wait_for_query(page, "since=2012")
     assert page.is_hidden(".fault")
 
 
@@ -129,7 +129,7 @@ def test_busy_is_visible(page, live_server, opened):
     page.wait_for_selector(".live[aria-busy=true]")
     assert page.inner_text(".state") == "Drawing …"
     kernel.run("go.set()")
-    drawn(page, "wait=true")
+    wait_for_query(page, "wait=true")
     page.wait_for_selector(".live:not([aria-busy])")
     assert page.inner_text(".state") == ""
 
@@ -140,8 +140,8 @@ def test_stale_image_is_marked_and_redefinition_is_announced(chromium, live_serv
     page = chromium.new_page()
     log_in(page, live_server)
     see(page, url)
-    answer = live_server.fetch(f"api/kernels/{kernel.kernel_id}/restart", method="POST", body={})
-    assert answer.status == 200
+    response = live_server.fetch(f"api/kernels/{kernel.kernel_id}/restart", method="POST", body={})
+    assert response.status == 200
     page.wait_for_selector(".live[data-state=stale]")
     assert "the kernel is busy or not running" in page.inner_text(".state")
     assert page.evaluate(WIDTH) == 200
@@ -181,7 +181,7 @@ def test_viewer_changes_allowed_parameters(page, opened):
     assert page.eval_on_selector_all(".controls [name]", "all => all.map(one => one.name)") == ["since"]
     assert page.evaluate(WIDTH) == 300
     page.fill("#p-since", "2004")
-    drawn(page, "since=2004")
+    wait_for_query(page, "since=2004")
     assert page.url == f"{link}?since=2004"
     assert kernel.run("print(calls[-1])").stdout.strip() == "('Bear', 2004, False, [1.0, 2.0, 3.0])"
 

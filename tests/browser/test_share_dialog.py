@@ -15,7 +15,7 @@ TITLE = "Bears & <i>wolves</i>"
 
 @pytest.fixture(scope="module")
 def figure(live_server: ServerProcess) -> dict:
-    return publish(live_server, make_png(300, 200), name="bears", title=TITLE, alt="In words.")
+    return publish(live_server, make_png(300, 200), name="bears", title=TITLE, alt="Alt text.")
 
 
 @pytest.fixture(params=["figserve/", "figserve/figures/{id}"], ids=["gallery", "figure page"])
@@ -105,23 +105,23 @@ def test_invalid_fields_have_messages(at) -> None:
 
 def test_servers_message_is_displayed(chromium, make_server) -> None:
     """Links beyond the maximum age, and a server without sharing; the page has the reason and the remedy."""
-    for traits, words in (
+    for traits, message in (
         ({"link_max_age": "7d"}, "Links may live 7 days here at most (FigServe.link_max_age)."),
         ({"allow_public_shares": False}, "an admin can allow them (FigServe.allow_public_shares)"),
     ):
         server = make_server(**traits)
         publish(server, name="sales")
-        page = chromium.new_page()  # not watched: 400 and 403 are wanted
+        page = chromium.new_page()  # errors are expected: 400 and 403
         open_own(page, server)
         page.get_by_role("button", name="Share").first.click()
         page.get_by_role("button", name="Create link").click()
-        page.get_by_role("alert").get_by_text(words).wait_for()
+        page.get_by_role("alert").get_by_text(message).wait_for()
         page.wait_for_function("() => document.activeElement.type === 'submit'")
 
 
 def test_ended_login_is_reported(chromium, live_server: ServerProcess, figure: dict) -> None:
     """The page stays, and says what to do."""
-    page = chromium.new_page()  # not watched: 401 is wanted
+    page = chromium.new_page()  # errors are expected: 401
     open_own(page, live_server, f"figserve/figures/{figure['id']}")
     chromium.clear_cookies()
     page.get_by_role("button", name="Share").first.click()

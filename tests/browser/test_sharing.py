@@ -103,13 +103,13 @@ def test_keyboard_phone_and_texts(at) -> None:
 
 
 @pytest.mark.parametrize("kind", ["live", "dashboard"])
-def test_other_sites_link_runs_nothing_before_a_click(chromium, live_server, offered, elsewhere, kind: str) -> None:
+def test_other_sites_link_runs_nothing_before_a_click(chromium, live_server, offered, other_site, kind: str) -> None:
     """The page says so and shows the link's values in its controls; only the visible button renders."""
     page, kernel = chromium.new_page(), offered["kernel"]
     log_in(page, live_server)
     name = "since" if kind == "live" else "1-1.since"
     kernel.run("calls.clear()")
-    page.goto(elsewhere.serve("/evil", f"<!doctype html><a href='{offered[kind]}?{name}=2004'>funny pictures</a>"))
+    page.goto(other_site.serve("/evil", f"<!doctype html><a href='{offered[kind]}?{name}=2004'>funny pictures</a>"))
     page.get_by_role("link", name="funny pictures").click()
     page.get_by_text("You followed a link from another site.").wait_for()
     page.wait_for_load_state("networkidle")

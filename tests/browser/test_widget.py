@@ -48,7 +48,7 @@ def test_widget_renders_while_the_kernel_is_busy(chromium, lab):
     page = chromium.new_page()
     open_notebook(page, lab, "widget.ipynb")
     run_all(page)
-    # The kernel is in the second cell by now.
+    # The kernel is running the second cell now.
     page.wait_for_function(WIDTH, arg=200)
     page.select_option(".figserve-live select", "Bear")
     page.locator(".figserve-live input[type=number]").fill("5")
@@ -56,7 +56,7 @@ def test_widget_renders_while_the_kernel_is_busy(chromium, lab):
     assert "went on" not in page.inner_text(".jp-Notebook")
     page.locator(".figserve-live input[type=number]").fill("8")
     page.wait_for_function(WIDTH, arg=800)
-    # By an arrow key, which JupyterLab would else take for itself.
+    # With an arrow key, which JupyterLab must not handle itself.
     page.locator(".figserve-live input[type=range]").press("ArrowRight")
     page.wait_for_function(WIDTH, arg=900)
     page.wait_for_selector("text=went on True")

@@ -69,16 +69,16 @@ def test_servers_of_the_examples_start(example, lonely):
         text=True,
         start_new_session=True,
     )
-    shown = []
+    lines = []
     try:
         for line in process.stdout:
-            shown.append(line)
+            lines.append(line)
             if "Use Control-C" in line or "Serving until you press Ctrl-C" in line:
                 process.send_signal(signal.SIGINT if "demo" in example else signal.SIGTERM)
-        assert process.wait(DEADLINE) == 0, "".join(shown)
+        assert process.wait(DEADLINE) == 0, "".join(lines)
     finally:
         if process.poll() is None:
             process.kill()
         process.wait()
         process.stdout.close()
-    assert len(shown) > 2
+    assert len(lines) > 2

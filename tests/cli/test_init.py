@@ -33,10 +33,10 @@ def ending(monkeypatch):
 def test_expected_errors_have_no_traceback(error, ending, capsys):
     """The message has the command's name, without escape sequences; the exit code is 1."""
     assert ending(error) == cli.FAILED
-    said = capsys.readouterr().err
-    assert said.startswith("jupyter figserve gc: ")
-    assert said.count("\n") == 1
-    assert "\x1b" not in said
+    message = capsys.readouterr().err
+    assert message.startswith("jupyter figserve gc: ")
+    assert message.count("\n") == 1
+    assert "\x1b" not in message
 
 
 def test_unexpected_errors_have_a_traceback(ending):
@@ -51,10 +51,10 @@ def test_messages_keep_their_lines(ending, capsys):
     assert capsys.readouterr().err == "jupyter figserve gc: Choose:\n  one\n  two\n"
 
 
-@pytest.mark.parametrize("words", [["publish", "-", "--name", "x"], ["revoke"]])
-def test_interrupt_exits_with_130(words, shell):
+@pytest.mark.parametrize("arguments", [["publish", "-", "--name", "x"], ["revoke"]])
+def test_interrupt_exits_with_130(arguments, shell):
     """Ctrl-C exits with the shell's code, without a traceback."""
-    process = shell.start(*words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = shell.start(*arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     # More than a pipe holds: when it is written, the other end is reading.
     process.stdin.write(b" " * 500_000)
     process.stdin.flush()

@@ -11,7 +11,7 @@ from jupyter_figserve.cli import output
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("plain", "plain"),
         ("a\x1b[31mred\x1b[0m", "a red"),
@@ -28,9 +28,9 @@ from jupyter_figserve.cli import output
         ("\x1b", ""),
     ],
 )
-def test_terminal_control_sequences_are_removed(text, shown):
+def test_terminal_control_sequences_are_removed(text, expected):
     """C4: control sequences, bidirectional overrides and invisible characters are removed; letters stay."""
-    assert output.clean(text) == shown
+    assert output.clean(text) == expected
 
 
 def test_long_texts_are_shortened():
@@ -43,10 +43,10 @@ def test_json_is_exact_and_escaped(capsys):
     """The JSON parses to the original value, and the terminal shows it as text."""
     value = {"title": "a\x1b[31m\x9b1m\u202e\u200b\ud800 é 漢", "n": [1, None]}
     output.print_json(value)
-    shown = capsys.readouterr().out
-    assert json.loads(shown) == value
-    assert "é 漢" in shown
-    assert not {"\x1b", "\x9b", "\u202e", "\u200b", "\ud800"} & set(shown)
+    output_text = capsys.readouterr().out
+    assert json.loads(output_text) == value
+    assert "é 漢" in output_text
+    assert not {"\x1b", "\x9b", "\u202e", "\u200b", "\ud800"} & set(output_text)
 
 
 def test_table_in_a_pipe_is_not_shortened(capsys):

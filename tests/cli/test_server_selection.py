@@ -22,8 +22,8 @@ def test_no_server_error_says_what_to_do(lonely):
     """The message is on standard error, and the exit code is 1."""
     done = lonely.run("list", expect=1)
     assert done.out == ""
-    for words in ("no Jupyter server running", "jupyter lab", "jupyter figserve serve", "--server URL", "--key-file"):
-        assert words in done.err
+    for text in ("no Jupyter server running", "jupyter lab", "jupyter figserve serve", "--server URL", "--key-file"):
+        assert text in done.err
 
 
 def test_several_servers_are_listed(make_server, tmp_path):
@@ -37,8 +37,8 @@ def test_several_servers_are_listed(make_server, tmp_path):
     assert "2 servers running" in done.err
     choices = [line.split()[:2] for line in done.err.splitlines() if line.strip().startswith("--server")]
     assert {url for _, url in choices} == {one.url, other.url}
-    for words in choices:
-        host.run("list", *words)
+    for arguments in choices:
+        host.run("list", *arguments)
     other.stop()
     shutil.rmtree(other.home, ignore_errors=True)
     host.run("list")
@@ -96,11 +96,11 @@ def test_readable_key_file_is_refused(mode, lonely, live_server, make_key):
     key = lonely.home / "key"
     key.write_text(make_key("read"))
     key.chmod(mode)
-    words = ("list", "--server", live_server.url, "--key-file", "key")
-    done = lonely.run(*words, expect=1)
+    arguments = ("list", "--server", live_server.url, "--key-file", "key")
+    done = lonely.run(*arguments, expect=1)
     assert "chmod 600 key" in done.err
     key.chmod(0o600)
-    lonely.run(*words)
+    lonely.run(*arguments)
 
 
 @pytest.mark.parametrize("content", ["", "\n", "two words", "a\nb"])
@@ -131,13 +131,13 @@ def test_key_is_not_sent_unencrypted(lonely):
         pytest.skip("not on this machine: it has no address but loopback")
     with hostile_server(address) as server:
         server.print_line("api/figures", {"figures": [], "next": None})
-        words = ("list", "--server", server.url)
+        arguments = ("list", "--server", server.url)
         key = f"fsk_{'a' * 8}_{'b' * 43}"
-        done = lonely.having(FIGSERVE_API_KEY=key).run(*words, expect=1)
+        done = lonely.having(FIGSERVE_API_KEY=key).run(*arguments, expect=1)
         assert "unencrypted" in done.err
         assert "--insecure" in done.err
         assert server.asked == []
-        lonely.having(FIGSERVE_API_KEY=key).run(*words, "--insecure")
+        lonely.having(FIGSERVE_API_KEY=key).run(*arguments, "--insecure")
         assert server.asked[-1][2]["X-API-Key"] == key
 
 
@@ -211,6 +211,6 @@ def test_no_secret_in_the_process_list(lonely, live_server, make_key):
     process.stdin.write(b" " * 500_000)
     process.stdin.flush()
     with open(f"/proc/{process.pid}/cmdline", "rb") as line:
-        words = line.read()
-    assert key.encode() not in words
+        command_line = line.read()
+    assert key.encode() not in command_line
     process.communicate(timeout=60)

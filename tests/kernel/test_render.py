@@ -24,7 +24,7 @@ def test_only_changed_options_are_sent(connected):
 
 def test_code_error_has_its_line(connected):
     """Type, line, traceback and output are kept, without escape sequences."""
-    told = {
+    error = {
         "error": "ZeroDivisionError: \x1b[31mdivision",
         "code": "code_failed",
         "type": "ZeroDivisionError",
@@ -33,7 +33,7 @@ def test_code_error_has_its_line(connected):
         "traceback": "first\n\x1b]0;evil\x07second",
         "output": "so far\n",
     }
-    connected.instead = lambda request: Reply.of(422, told)
+    connected.instead = lambda request: Reply.of(422, error)
     with pytest.raises(errors.CodeFailed) as caught:
         figserve.render(CODE)
     assert str(caught.value) == "ZeroDivisionError: division"
@@ -60,8 +60,8 @@ def test_other_errors_have_their_class(connected, status, code, kind):
 
 def test_a_malformed_error_is_still_one_of_the_code(connected):
     """Invalid line numbers and tracebacks are ignored."""
-    told = {"error": "No.", "code": "code_failed", "line": "x", "traceback": 3, "type": ["a"]}
-    connected.instead = lambda request: Reply.of(422, told)
+    error = {"error": "No.", "code": "code_failed", "line": "x", "traceback": 3, "type": ["a"]}
+    connected.instead = lambda request: Reply.of(422, error)
     with pytest.raises(errors.CodeFailed) as caught:
         figserve.render(CODE)
     assert (caught.value.line, caught.value.traceback) == (None, "")

@@ -104,9 +104,9 @@ def test_damaged_catalog(directory):
     check, state, says, mend = only(r for r in check_directory(directory) if r.check == "catalog")
     assert (check, state) == ("catalog", "wrong")
     assert "cannot be read" in says
-    words = mend.partition("#")[0].split()
-    assert words[:3] == ["jupyter", "figserve", "reindex"]
-    subprocess.run([sys.executable, "-m", "jupyter_figserve.cli", *words[2:]], check=True, capture_output=True)
+    arguments = mend.partition("#")[0].split()
+    assert arguments[:3] == ["jupyter", "figserve", "reindex"]
+    subprocess.run([sys.executable, "-m", "jupyter_figserve.cli", *arguments[2:]], check=True, capture_output=True)
     assert only(check_directory(directory))[1] == "ok"
 
 

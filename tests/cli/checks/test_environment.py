@@ -33,7 +33,7 @@ def test_requirements_come_from_the_package():
 
 
 @pytest.mark.parametrize(
-    ("version", "wanted", "good"),
+    ("version", "specifier", "good"),
     [
         ("3.11.2", ">=3.8", True),
         ("3.10", ">=3.8", True),
@@ -42,9 +42,9 @@ def test_requirements_come_from_the_package():
         ("?", ">=3", True),
     ],
 )
-def test_versions_are_compared_as_versions(version, wanted, good):
+def test_versions_are_compared_as_versions(version, specifier, good):
     """3.10 is newer than 3.8; an unparseable version passes."""
-    assert satisfies(version, wanted) is good
+    assert satisfies(version, specifier) is good
 
 
 def old(directory, name: str, version: str) -> str:

@@ -45,10 +45,10 @@ def proxy_to(server: ServerProcess, change: Callable[[str, dict[str, str]], int 
             target = urlsplit(server.url)
             connection = http.client.HTTPConnection(target.hostname, target.port)
             connection.request(self.command, self.path, body, headers)
-            answer = connection.getresponse()
-            data = answer.read()
-            self.send_response_only(answer.status)
-            for name, value in answer.getheaders():
+            response = connection.getresponse()
+            data = response.read()
+            self.send_response_only(response.status)
+            for name, value in response.getheaders():
                 if name.lower() not in ("transfer-encoding", "content-length"):
                     self.send_header(name, value)
             self.send_header("Content-Length", str(len(data)))
@@ -180,8 +180,8 @@ def test_unknown_host_name(live_server):
     assert "c.FigServe.public_url" in found["host_name"].mend
 
 
-@pytest.mark.parametrize(("hours", "words"), [(2, "ahead of"), (-2, "behind")])
-def test_wrong_clock(hours, words, make_server, tmp_path):
+@pytest.mark.parametrize(("hours", "text"), [(2, "ahead of"), (-2, "behind")])
+def test_wrong_clock(hours, text, make_server, tmp_path):
     """A real server whose clock is hours off."""
     (tmp_path / "sitecustomize.py").write_text(
         f"import time\nright = time.time\ntime.time = lambda: right() + {hours} * 3600\n"
@@ -189,7 +189,7 @@ def test_wrong_clock(hours, words, make_server, tmp_path):
     server = make_server(environment={"PYTHONPATH": str(tmp_path)})
     found = examine(server.url, server.token)
     assert wrongs(found) == ["clock"]
-    assert words in found["clock"].says
+    assert text in found["clock"].says
     assert "timedatectl" in found["clock"].mend
 
 

@@ -45,8 +45,8 @@ def test_export_of_a_notebook_and_of_a_session(live_server, shell):
     with live_server.kernel("deep/plots.ipynb") as kernel:
         assert kernel.run(code).error is None
         session = kernel.kernel_id
-    for words in (("--notebook", "deep/plots.ipynb"), ("--session", session)):
-        shell.run("export", *words, "-o", "one.zip", "--force")
+    for arguments in (("--notebook", "deep/plots.ipynb"), ("--session", session)):
+        shell.run("export", *arguments, "-o", "one.zip", "--force")
         with zipfile.ZipFile(shell.home / "one.zip") as file:
             (record,) = json.loads(file.read("figures.json"))["figures"]
             assert record["name"] == "drawn"
@@ -155,8 +155,8 @@ def test_interrupt_leaves_no_file(lonely, hostile: Hostile):
 
 def test_progress_bar_on_a_terminal(shell):
     """Progress is followed by the result on its own line."""
-    shown = shell.run_on_terminal("export", "--all")
-    assert "Exporting  [" in shown.out
-    assert "100%" in shown.out
-    assert shown.out.rstrip().endswith(")")
+    done = shell.run_on_terminal("export", "--all")
+    assert "Exporting  [" in done.out
+    assert "100%" in done.out
+    assert done.out.rstrip().endswith(")")
     assert os.path.getsize(shell.home / "figures.zip") > 0

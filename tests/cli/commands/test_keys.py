@@ -9,9 +9,9 @@ import pytest
 from jupyter_figserve.model.keys import split_key
 
 
-def works(shell, live_server, key: str, *words: str) -> int:
+def works(shell, live_server, key: str, *arguments: str) -> int:
     user = shell.having(FIGSERVE_API_KEY=key, FIGSERVE_URL=live_server.url)
-    return user.run(*words, expect=None).code
+    return user.run(*arguments, expect=None).code
 
 
 def test_only_the_key_is_printed(shell, live_server):
@@ -74,12 +74,12 @@ def test_list_in_columns(shell):
     assert [row for row in rows if "nightly" in row and "publish read" in row and row.endswith("never")]
 
 
-@pytest.mark.parametrize("words", [["create"], ["list"], ["revoke", "abcd1234"]])
+@pytest.mark.parametrize("arguments", [["create"], ["list"], ["revoke", "abcd1234"]])
 @pytest.mark.parametrize("scopes", [["read", "publish"], ["admin"]])
-def test_keys_cannot_manage_keys(words, scopes, lonely, live_server, make_key):
+def test_keys_cannot_manage_keys(arguments, scopes, lonely, live_server, make_key):
     """The message comes before any request, and explains how to use a login."""
     user = lonely.having(FIGSERVE_API_KEY=make_key(*scopes), FIGSERVE_URL=live_server.url)
-    done = user.run("keys", *words, expect=1)
+    done = user.run("keys", *arguments, expect=1)
     for text in ("requires a login", "FIGSERVE_API_KEY", "?token="):
         assert text in done.err
 

@@ -48,17 +48,17 @@ def test_json_has_the_snippets(shell):
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("arguments", "message"),
     [
         (["--expires", "soon"], "not a duration"),
         (["--version", "77"], "version"),
         (["--expires", "2001-01-01"], "passed"),
     ],
 )
-def test_invalid_options_are_reported(words, says, shell):
+def test_invalid_options_are_reported(arguments, message, shell):
     """The message is that of the server, and no link is made."""
-    done = shell.run("link", "sales", *words, expect=1)
-    assert says in done.err
+    done = shell.run("link", "sales", *arguments, expect=1)
+    assert message in done.err
     assert done.out == ""
     assert "no links" in shell.run("link", "sales", "--list").err
 
@@ -87,10 +87,10 @@ def test_revoke_by_url_from_standard_input(shell):
 def test_revoke_prompts_without_echo(shell):
     """The pasted URL is not echoed."""
     url = shell.run("link", "sales").lines[0]
-    shown = shell.run_on_terminal("revoke", typed=f"{url}\n".encode())
-    assert shown.code == 0
-    assert "URL of the link (hidden):" in shown.out
-    assert url.rpartition("/")[2] not in shown.out
+    done = shell.run_on_terminal("revoke", typed=f"{url}\n".encode())
+    assert done.code == 0
+    assert "URL of the link (hidden):" in done.out
+    assert url.rpartition("/")[2] not in done.out
     assert fetch(url).status == 404
 
 

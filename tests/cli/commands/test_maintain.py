@@ -51,9 +51,9 @@ def test_reindex_lists_unrestored_figures(monkeypatch, data_dir, capsys):
     lost = RebuildReport(figures=2, versions=5, links=1, unreadable=(Path("a.json"),), incomplete=("F123",))
     monkeypatch.setattr("jupyter_figserve.store.admin.offline.reindex", lambda *_: lost)
     assert cli.main(["reindex", "--data-dir", str(data_dir)]) == cli.FAILED
-    said = capsys.readouterr()
-    assert said.out == "Restored: 2 figures, 5 versions, 1 links\n"
-    assert said.err == "Unreadable: a.json\nFigure with missing files: F123\n"
+    output = capsys.readouterr()
+    assert output.out == "Restored: 2 figures, 5 versions, 1 links\n"
+    assert output.err == "Unreadable: a.json\nFigure with missing files: F123\n"
 
 
 def test_progress_only_on_a_terminal(monkeypatch, data_dir, capsys):

@@ -30,8 +30,8 @@ def test_file_is_published(shell, plot, live_server):
 
 def test_texts_and_versions(shell, plot, live_server):
     """Name, title and alt text are sent; the same name makes a version."""
-    words = ("--name", "sales", "--title", "Sales & <b> Σ", "--alt", "It's “up”\tall year")
-    first = shell.run("publish", "plot.png", *words, "--json").json()["figures"][0]
+    options = ("--name", "sales", "--title", "Sales & <b> Σ", "--alt", "It's “up”\tall year")
+    first = shell.run("publish", "plot.png", *options, "--json").json()["figures"][0]
     assert (first["title"], first["alt"]) == ("Sales & <b> Σ", "It's “up” all year")
     plot.write_bytes(png(grey=9))
     second = shell.run("publish", "plot.png", "--name", "sales", "--json").json()["figures"][0]
@@ -60,7 +60,7 @@ def test_files_with_one_stem_are_one_figure(shell, plot, live_server):
 
 def test_failing_file_does_not_stop_the_others(shell, plot):
     """Valid files are published, the others reported; the exit code is 1."""
-    (shell.home / "notes.txt").write_text("no picture")
+    (shell.home / "notes.txt").write_text("no image")
     (shell.home / "empty.png").touch()
     (shell.home / "folder").mkdir()
     (shell.home / "x.png").write_bytes(png()[:20])
@@ -69,8 +69,8 @@ def test_failing_file_does_not_stop_the_others(shell, plot):
     files = ("notes.txt", "empty.png", "folder", "missing.png", "x.png", "§§.png", "plot.png", "other.svg")
     done = shell.run("publish", *files, expect=1)
     assert len(done.lines) == 2
-    said = done.err
-    for words in (
+    messages = done.err
+    for text in (
         "notes.txt: the format is not one of PNG, SVG",
         "empty.png: the file is empty",
         "folder: not a regular file",
@@ -78,7 +78,7 @@ def test_failing_file_does_not_stop_the_others(shell, plot):
         "x.png: The body is not image/",
         "§§.png: no figure name can be derived from the file name. Use --name",
     ):
-        assert words in said
+        assert text in messages
 
 
 def test_from_standard_input(shell, live_server):
@@ -135,9 +135,9 @@ def test_large_file_with_an_invalid_key(shell, live_server):
 def test_large_file_has_a_progress_bar(shell):
     """A progress bar is shown on a terminal only."""
     (shell.home / "large.svg").write_bytes(b"<svg>" + b" " * 5_000_000 + b"</svg>")
-    shown = shell.run_on_terminal("publish", "large.svg")
-    assert shown.code == 0
-    assert "Sending large.svg  [########################] 100%  5 MB of 5 MB" in shown.out
+    done = shell.run_on_terminal("publish", "large.svg")
+    assert done.code == 0
+    assert "Sending large.svg  [########################] 100%  5 MB of 5 MB" in done.out
     (shell.home / "large.svg").write_bytes(b"<svg>" + b" " * 5_000_001 + b"</svg>")
     done = shell.run("publish", "large.svg")
     assert "Sending" not in done.err + done.out

@@ -14,7 +14,7 @@ from jupyter_figserve.demo.server_process import fetch
 
 
 @pytest.mark.parametrize(
-    ("argv", "wanted"),
+    ("argv", "expected"),
     [
         ([], ["--ServerApp.ip=127.0.0.1"]),
         (["--port", "0"], ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"]),
@@ -29,9 +29,9 @@ from jupyter_figserve.demo.server_process import fetch
         ),
     ],
 )
-def test_options_of_serve_become_traits(argv, wanted):
+def test_options_of_serve_become_traits(argv, expected):
     """Options become settings; other settings are passed on unchanged."""
-    assert host_arguments(cli.parse(["serve", *argv])[1]) == wanted
+    assert host_arguments(cli.parse(["serve", *argv])[1]) == expected
 
 
 def test_options_of_demo(monkeypatch):
@@ -47,19 +47,19 @@ def serving(lonely):
     """``serving(*arguments)`` starts a server; returns its ready line and its process."""
     started = []
 
-    def start(*words: str):
+    def start(*arguments: str):
         ready, word = os.pipe()
         with (lonely.home / "log").open("ab") as log:
             process = lonely.start(
-                "serve", "--port", "0", "--ready-fd", str(word), "--exit-with-stdin", *words,
+                "serve", "--port", "0", "--ready-fd", str(word), "--exit-with-stdin", *arguments,
                 stdin=subprocess.PIPE, stdout=log, stderr=log, pass_fds=[word],
             )  # fmt: skip
         os.close(word)
         started.append(process)
         with open(ready) as line:
-            said = json.loads(line.readline() or "{}")
-        assert said, (lonely.home / "log").read_text()
-        return said, process
+            ready = json.loads(line.readline() or "{}")
+        assert ready, (lonely.home / "log").read_text()
+        return ready, process
 
     yield start
     for process in started:
@@ -70,10 +70,10 @@ def serving(lonely):
 
 def test_serve_reports_readiness_and_ends_with_stdin(serving):
     """A line of JSON on the descriptor, only figserve's routes, and exit when standard input is closed."""
-    said, process = serving("--data-dir", "figures")
-    status = fetch(f"{said['url']}/api/status")
+    ready, process = serving("--data-dir", "figures")
+    status = fetch(f"{ready['url']}/api/status")
     assert (status.status, status.json()["host"]) == (200, "standalone")
-    assert fetch(said["url"].removesuffix("/figserve") + "/api/contents").status == 404
+    assert fetch(ready["url"].removesuffix("/figserve") + "/api/contents").status == 404
     process.stdin.close()
     assert process.wait(30) == 0
 

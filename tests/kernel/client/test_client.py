@@ -46,11 +46,11 @@ def test_connections_are_kept(fake):
 
 def test_threads_do_not_share_a_connection_at_once(fake):
     """Concurrent requests each receive their own response."""
-    client, gate, found = fake.client(), threading.Barrier(8), []
+    client, barrier, found = fake.client(), threading.Barrier(8), []
     fake.instead = lambda request: Reply.of(200, request.query)
 
     def ask(number):
-        gate.wait()
+        barrier.wait()
         found.extend((number, client.get("api/echo", n=number)["n"]) for _ in range(20))
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
@@ -59,7 +59,7 @@ def test_threads_do_not_share_a_connection_at_once(fake):
     for thread in threads:
         thread.join()
     assert len(found) == 160
-    assert all(str(number) == answer for number, answer in found)
+    assert all(str(number) == response for number, response in found)
 
 
 def test_closed_idle_connection_is_replaced(fake):
@@ -78,8 +78,8 @@ def test_idempotent_requests_are_retried_once(fake):
     client.get("api/status")
     fake.drops = 1
     fake.instead = lambda request: Reply.of(201, {"id": "x"})
-    answer = client.post_form("api/figures", "multipart/form-data; boundary=x", b"body", lambda: aside.append(1))
-    assert answer == {"id": "x"}
+    response = client.post_form("api/figures", "multipart/form-data; boundary=x", b"body", lambda: aside.append(1))
+    assert response == {"id": "x"}
     assert len(fake.published) == 2
     assert aside == [1]
 
@@ -186,13 +186,13 @@ def test_unix_socket(tmp_path):
         listener.listen()
         seen = []
 
-        def answer():
+        def respond():
             connection, _ = listener.accept()
             with connection:
                 seen.append(connection.recv(1000))
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
 
-        thread = threading.Thread(target=answer)
+        thread = threading.Thread(target=respond)
         thread.start()
         client = FigServeClient(parse_exact(f"http+unix://{str(path).replace('/', '%2F')}/b/figserve"), KEY)
         assert client.get("api/status") == {}
@@ -257,13 +257,13 @@ class TestStream:
         """A connection that drops during reading is an error, not the end of the body."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
 
-            def answer() -> None:
+            def respond() -> None:
                 connection, _ = listener.accept()
                 with connection:
                     connection.recv(65_536)
                     connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
 
-            thread = threading.Thread(target=answer)
+            thread = threading.Thread(target=respond)
             thread.start()
             client = FigServeClient(parse_exact(f"http://127.0.0.1:{listener.getsockname()[1]}/figserve"), KEY)
             with pytest.raises(errors.Unavailable), client.stream("GET", "export.zip") as response:

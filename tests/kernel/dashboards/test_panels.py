@@ -45,8 +45,8 @@ def test_alternative_text_of_each_kind():
     """It comes from the figure, or from the function's docstring; text has none."""
     figure = Figure()
     figure.subplots().set_title("Sightings")
-    ((shown, live_panel, text),) = lay_out([[figure, mammal, "text"]])
-    assert "Sightings" in shown.alt
+    ((figure_panel, live_panel, text),) = lay_out([[figure, mammal, "text"]])
+    assert "Sightings" in figure_panel.alt
     assert live_panel.alt == "Animals in front of the camera."
     assert text.alt == ""
 

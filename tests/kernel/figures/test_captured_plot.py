@@ -33,14 +33,14 @@ def server(connected):
     connected.last = Reply.of(200, PLOT)
     connected.kept = Reply.of(201, RECORD)
 
-    def answer(request):
+    def respond(request):
         if request.path.endswith("/api/sessions/here/last"):
             return connected.last
         if request.path.endswith("/api/sessions/here/figures"):
             return connected.kept
         return Reply(200, PNG, {"Content-Type": "image/png"}) if "/plots/here/" in request.path else None
 
-    connected.instead = answer
+    connected.instead = respond
     return connected
 
 
@@ -108,8 +108,8 @@ def test_share_is_one_call(server):
     """The plot is published, and the link has the given options."""
     link = figserve.last().share("7d", name="bears", label="for Jo", views=3)
     assert server.received[-2].json == {"path": "cell-3.png", "name": "bears"}
-    wanted = server.received[-1].json
-    assert [wanted[word] for word in ("expires", "label", "views")] == ["7d", "for Jo", 3]
+    sent = server.received[-1].json
+    assert [sent[name] for name in ("expires", "label", "views")] == ["7d", "for Jo", 3]
     assert link.url.startswith("http")
 
 
@@ -181,8 +181,8 @@ def test_in_a_real_kernel(live_server):
         assert kernel.run(code).error is None
         found = json.loads(kernel.run("last = figserve.last(); print(json.dumps([last.path, last.url]))").stdout)
         assert found[0] == "cell-1.png"
-        shown = live_server.fetch(found[1])
-        assert (shown.status, shown.mimetype) == (200, "image/png")
+        response = live_server.fetch(found[1])
+        assert (response.status, response.mimetype) == (200, "image/png")
         execution = kernel.run("last")
         assert "<img " in execution.bundles[0]["text/html"]
         same = kernel.run("plt.plot([3]); plt.show(); print(figserve.last().path)")

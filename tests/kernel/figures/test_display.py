@@ -67,10 +67,10 @@ def test_without_a_link_there_is_none():
     assert "<a " not in data["text/html"]
 
 
-@pytest.mark.parametrize("picture", [None, PICTURE])
-def test_nothing_is_fetched_from_other_hosts(picture):
+@pytest.mark.parametrize("image", [None, PICTURE])
+def test_nothing_is_fetched_from_other_hosts(image):
     """The output loads nothing; only links name other addresses."""
-    html = figure_bundle(card(), picture, with_link=True)[0]["text/html"]
+    html = figure_bundle(card(), image, with_link=True)[0]["text/html"]
     assert 'src="http' not in html
     assert not any(tag in html for tag in ("<script", "<iframe", "<link", "<style", "url("))
 
@@ -115,9 +115,9 @@ def test_link_shows_expiry_and_note():
     """Text and HTML show the expiry and the note."""
     for show in (link_text, link_html):
         assert "until 2026-02-01 09:30 UTC" in show("a", "http://h/f/t", "2026-02-01T09:30:37.654Z", None)
-        shown = show("a", "http://h/f/t", None, "Opens only on this machine.")
-        assert "never expires" in shown
-        assert "Opens only on this machine." in shown
+        output = show("a", "http://h/f/t", None, "Opens only on this machine.")
+        assert "never expires" in output
+        assert "Opens only on this machine." in output
 
 
 class Pyplot:

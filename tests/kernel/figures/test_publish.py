@@ -113,25 +113,25 @@ def test_without_a_server_nothing_is_rendered(encoder):
 
 def test_source_is_uploaded_after_publishing(connected, encoder):
     """It is attached to the version that the server acknowledged."""
-    drawing = Drawing()
-    encoder.makes = FakeEncoded(figure=drawing)
-    pub = figserve.publish(drawing, "a")
+    figure = Drawing()
+    encoder.makes = FakeEncoded(figure=figure)
+    pub = figserve.publish(figure, "a")
     assert pub.is_redrawable
     assert source_uploader.flush(10)
     assert connected.sources == {(pub.id, 1): b"pickle"}
     assert [r.method for r in connected.received] == ["POST", "PUT"]
 
 
-@pytest.mark.parametrize("why", ["not wanted", "not a figure", "not picklable", "already there"])
+@pytest.mark.parametrize("why", ["not requested", "not a figure", "not picklable", "already there"])
 def test_figure_without_a_source_is_published(connected, encoder, why):
     """Images, HTML, unpicklable figures and unchanged figures need no source."""
-    drawing = Drawing()
-    encoder.makes = FakeEncoded(figure=None if why == "not a figure" else drawing)
+    figure = Drawing()
+    encoder.makes = FakeEncoded(figure=None if why == "not a figure" else figure)
     encoder.pickles = why != "not picklable"
     if why == "already there":
         record = {"id": "x", "name": "a", "version": 1, "url": "u", "redrawable": True}
         connected.instead = lambda request: Reply.of(201, record)
-    pub = figserve.publish(drawing, "a", keep_source=why != "not wanted")
+    pub = figserve.publish(figure, "a", keep_source=why != "not requested")
     assert pub.is_redrawable is (why == "already there")
     assert source_uploader.flush(10)
     assert len(connected.received) == 1

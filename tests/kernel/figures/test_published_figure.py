@@ -47,8 +47,8 @@ def test_an_interactive_figure_has_a_page(fake):
     """The first representation decides; the HTML is that of the newest version."""
     png, html = {"mimetype": "image/png"}, {"mimetype": "text/html"}
     kinds = [(), (png,), (png, html), (html,), (html, png)]
-    shown = [Published({"representations": kind}, fake.connection()).is_interactive for kind in kinds]
-    assert shown == [False, False, False, True, True]
+    found = [Published({"representations": kind}, fake.connection()).is_interactive for kind in kinds]
+    assert found == [False, False, False, True, True]
     fake.instead = lambda request: Reply(200, b"<p>", {"Content-Type": "text/html"})
     assert Published({"id": "f", "version": 3}, fake.connection()).fetch_page() == b"<p>"
     assert (fake.received[-1].path, fake.received[-1].query) == ("/base/figserve/figures/f.html", {})
@@ -83,8 +83,8 @@ def test_link_expires_after_thirty_days_by_default(pub, fake):
     }
     assert link.expires == "2026-02-01T03:04:05.678Z"
     pub.share("never", label="x", views=3, version=1, audience="people", users=["jo"], groups=("lab",))
-    wanted = fake.received[-1].json
-    assert (wanted["expires"], wanted["views"], wanted["users"], wanted["groups"]) == ("never", 3, ["jo"], ["lab"])
+    sent = fake.received[-1].json
+    assert (sent["expires"], sent["views"], sent["users"], sent["groups"]) == ("never", 3, ["jo"], ["lab"])
 
 
 @pytest.mark.parametrize(
@@ -114,15 +114,15 @@ def test_its_text_reads_well(pub):
 def test_display_contains_no_secret(pub):
     """The output contains neither the key nor a link's token."""
     link = pub.share()
-    shown = str(pub._repr_mimebundle_()) + repr(pub)
-    assert KEY not in shown
-    assert link.url.rpartition("/")[2] not in shown
+    output = str(pub._repr_mimebundle_()) + repr(pub)
+    assert KEY not in output
+    assert link.url.rpartition("/")[2] not in output
 
 
 def test_listed_figure_fetches_its_image(pub):
     """The image is fetched from the server's own address, whatever host the record names."""
     (listed,) = figserve.figures()
-    listed._record["url"] = "https://elsewhere.example.org/figserve/figures/x"
+    listed._record["url"] = "https://other.example.org/figserve/figures/x"
     data, _ = listed._repr_mimebundle_(include=None, exclude=None)
     assert "data:image/png;base64," in data["text/html"]
 
@@ -137,9 +137,9 @@ def test_display_without_the_server(pub, fake):
 
 def test_source_figure_is_a_weak_reference(fake):
     """Figures are only weakly referenced."""
-    drawing, published = Drawing(), Published({}, fake.connection())
-    published.set_source_figure(drawing)
-    assert published._source_figure() is drawing
-    del drawing
+    figure, published = Drawing(), Published({}, fake.connection())
+    published.set_source_figure(figure)
+    assert published._source_figure() is figure
+    del figure
     gc.collect()
     assert published._source_figure() is None

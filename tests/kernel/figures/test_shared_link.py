@@ -30,10 +30,10 @@ def test_display_has_url_expiry_and_note(pub):
     """The output shows the URL, the expiry and the note."""
     link = pub.share()
     bundle = link._repr_mimebundle_(include=None, exclude=None)
-    for shown in (repr(link), *bundle.values()):
-        assert link.url in shown
-        assert "until 2026-02-01" in shown
-        assert "Opens only on this machine." in shown
+    for output in (repr(link), *bundle.values()):
+        assert link.url in output
+        assert "until 2026-02-01" in output
+        assert "Opens only on this machine." in output
 
 
 def test_it_pauses_resumes_and_ends(pub, fake):

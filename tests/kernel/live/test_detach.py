@@ -65,15 +65,15 @@ def test_detached_function_runs_without_kernel_and_after_a_restart(make_server):
             kernel, "print(animal.id, animal.share(lock={'type': 'Bear'}, allow=['since']).url)"
         ).split()
         session = f"figserve/live/{kernel.kernel_id}/animal"
-        drawn = server.fetch(f"{session}.png?{query}")
+        rendered = server.fetch(f"{session}.png?{query}")
         sized = server.fetch(f"{session}.png?width=333")
         (row,) = server.fetch("figserve/api/live").json()["live"]
         assert (row["detached"], row["session"]) == (True, kernel.kernel_id)
     for _ in range(2):
         for address in (session, f"figserve/live/f/{live_id}"):
-            answer = server.fetch(f"{address}.png?{query}")
-            assert (answer.status, answer.body) == (200, drawn.body)
-            assert answer.headers["Cache-Status"] == "figserve; fwd=miss"
+            response = server.fetch(f"{address}.png?{query}")
+            assert (response.status, response.body) == (200, rendered.body)
+            assert response.headers["Cache-Status"] == "figserve; fwd=miss"
             assert server.fetch(f"{address}.png?width=333").body == sized.body
             failed = server.fetch(f"{address}.svg?bad=true")
             assert (failed.status, failed.json()["kind"]) == (422, "ValueError")
@@ -117,14 +117,14 @@ print(outer.id)
     withdraw = "from jupyter_figserve.kernel.live import agent, registry; registry.worker._functions.pop('outer')"
     run_ok(kernel, f"{withdraw}; agent.start_agent().announce(); doubled.url()")
     assert live_server.fetch(f"figserve/live/f/{live_id}.json").json()["session"] is None
-    picture = live_server.fetch(f"figserve/live/f/{live_id}.png").body
-    assert (int.from_bytes(picture[16:20]), int.from_bytes(picture[20:24])) == (700, 500)
+    image = live_server.fetch(f"figserve/live/f/{live_id}.png").body
+    assert (int.from_bytes(image[16:20]), int.from_bytes(image[20:24])) == (700, 500)
     assert "NameError" in kernel.run("@figserve.live(detach=True)\ndef early():\n    later()").error
 
 
 @pytest.mark.compat
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "message"),
     [
         ("lock.locked()", "uses lock (of type lock), which cannot be pickled"),
         ("open(own_file).read()", "FileNotFoundError"),
@@ -133,7 +133,7 @@ print(outer.id)
         ("return 3", "does not work in the sandbox"),
     ],
 )
-def test_undetachable_functions_are_refused_immediately(live_server, kernel, body, words, tmp_path: Path):
+def test_undetachable_functions_are_refused_immediately(live_server, kernel, body, message, tmp_path: Path):
     """The message names the variable, and nothing is stored."""
     own = tmp_path / "data.csv"
     own.write_text("1")
@@ -146,7 +146,7 @@ def refused():
 refused.detach()
 """).error
     assert error is not None
-    assert words in error
+    assert message in error
     (row,) = [row for row in live_server.fetch("figserve/api/live").json()["live"] if row["name"] == "refused"]
     assert not row["detached"]
 
@@ -180,9 +180,9 @@ print(withdraw)
     execution = kernel.run(code)
     assert execution.error is None, execution.error
     assert "with code of big" in execution.stderr
-    picture = live_server.fetch(f"figserve/live/f/{execution.stdout.strip()}.png")
-    assert picture.status == 200, picture.text
-    assert (int.from_bytes(picture.body[16:20]), int.from_bytes(picture.body[20:24])) == (400, 300)
+    image = live_server.fetch(f"figserve/live/f/{execution.stdout.strip()}.png")
+    assert image.status == 200, image.text
+    assert (int.from_bytes(image.body[16:20]), int.from_bytes(image.body[20:24])) == (400, 300)
 
 
 def test_required_parameters_are_checked_without_a_call(live_server, kernel):
@@ -243,9 +243,9 @@ _ = attack.detach()
 """,
         )
         live_id = run_ok(kernel, "print(attack.id)")
-    picture = server.fetch(f"figserve/live/f/{live_id}.png")
-    assert picture.status == 200
-    assert int.from_bytes(picture.body[16:20]) == 100, "some attempt succeeded"
+    image = server.fetch(f"figserve/live/f/{live_id}.png")
+    assert image.status == 200
+    assert int.from_bytes(image.body[16:20]) == 100, "some attempt succeeded"
     assert not trace.exists()
     assert server.fetch("figserve/api/status").status == 200
 
@@ -288,7 +288,7 @@ AGAIN = SAVE.replace("herd.detach()\n", "")
 
 def test_a_dashboard_is_saved_from_the_sandbox(kernel):
     """The sandbox renders all states but the first, which decides the format; redefined functions run in the kernel."""
-    said = kernel.run(SAVE)
-    assert said.error is None, said.error
-    assert said.stdout.splitlines()[-1] == "1 6 6"
+    execution = kernel.run(SAVE)
+    assert execution.error is None, execution.error
+    assert execution.stdout.splitlines()[-1] == "1 6 6"
     assert kernel.run(AGAIN).stdout.splitlines()[-1] == "7 6 6"

@@ -74,9 +74,9 @@ def run_ok(kernel, code: str) -> str:
 
 def check_answers(server, kernel) -> None:
     address = f"figserve/live/{kernel.kernel_id}/animal"
-    answer = server.fetch(f"{address}.png?n=2")
-    assert (answer.status, answer.mimetype) == (200, "image/png"), answer.text
-    assert int.from_bytes(answer.body[16:20]) == 200
+    response = server.fetch(f"{address}.png?n=2")
+    assert (response.status, response.mimetype) == (200, "image/png"), response.text
+    assert int.from_bytes(response.body[16:20]) == 200
     assert server.fetch(f"{address}.png?n=x").json()["code"] == "invalid_parameter"
     failed = server.fetch(f"{address}.png?n=13").json()
     assert (failed["kind"], failed["error"]) == ("ValueError", "ValueError: no such animal")

@@ -48,7 +48,7 @@ def versioned(n: int = 1):
 
 @figserve.live
 def secretive():
-    print("printed words")
+    print("printed text")
     raise FileNotFoundError("/home/ann/sightings.csv is not there; key: fsk_abcdefgh_" + "k" * 43)
 
 plain.url()
@@ -95,7 +95,7 @@ def test_without_a_cache_each_request_calls(kernel, get):
 def test_cached_image_is_reused(kernel, get):
     """Results are cached per parameters for the declared time; the owner's ``no-cache`` bypasses the cache."""
     answers = [get(f"cached.png?n={n}") for n in (1, 1, 2)]
-    assert [answer.headers["Cache-Status"] for answer in answers] == [
+    assert [response.headers["Cache-Status"] for response in answers] == [
         "figserve; fwd=miss", "figserve; hit", "figserve; fwd=miss",
     ]  # fmt: skip
     assert "Age" in answers[1].headers
@@ -151,18 +151,18 @@ def test_another_site_cannot_drive_the_kernel(live_server, kernel, get):
         ("cross-site", "navigate", "iframe"),
     ):
         fetched = {"Cookie": cookie, "Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": destination}
-        answer = get("plain.png", anonymous=True, headers=fetched)
-        assert (answer.status, answer.json()["code"]) == (403, "cross_site")
+        response = get("plain.png", anonymous=True, headers=fetched)
+        assert (response.status, response.json()["code"]) == (403, "cross_site")
     page = {
         "Cookie": cookie,
         "Sec-Fetch-Site": "cross-site",
         "Sec-Fetch-Mode": "navigate",
         "Sec-Fetch-Dest": "document",
     }
-    answer = get("plain?n=3", anonymous=True, headers={**page, "Accept": "text/html"})
-    assert answer.status == 200
-    assert "<img class" not in answer.text
-    assert "Press Draw" in answer.text
+    response = get("plain?n=3", anonymous=True, headers={**page, "Accept": "text/html"})
+    assert response.status == 200
+    assert "<img class" not in response.text
+    assert "Press Draw" in response.text
     assert count(kernel) == 0
     own = {"Cookie": cookie, "Sec-Fetch-Site": "same-origin"}
     assert get("plain.png", anonymous=True, headers=own).status == 200
@@ -171,8 +171,8 @@ def test_another_site_cannot_drive_the_kernel(live_server, kernel, get):
 
 
 def log_in(server) -> str:
-    answer = server.fetch("api/kernels")
-    return "; ".join(cookie.partition(";")[0] for cookie in answer.headers.get_all("Set-Cookie"))
+    response = server.fetch("api/kernels")
+    return "; ".join(cookie.partition(";")[0] for cookie in response.headers.get_all("Set-Cookie"))
 
 
 def test_request_of_a_disconnected_viewer_is_dropped(live_server, kernel, get):
@@ -203,15 +203,15 @@ def test_viewer_changes_what_the_link_allows(live_server, kernel, get):
     def ask(suffix: str, **options):
         return live_server.fetch(url + suffix, anonymous=True, **options)
 
-    picture = ask(".png?n=3")
-    assert (picture.status, picture.mimetype) == (200, "image/png")
-    assert picture.headers["Cache-Control"] == "public, no-cache"
-    assert "Set-Cookie" not in picture.headers
+    image = ask(".png?n=3")
+    assert (image.status, image.mimetype) == (200, "image/png")
+    assert image.headers["Cache-Control"] == "public, no-cache"
+    assert "Set-Cookie" not in image.headers
     assert run_ok(kernel, "print(calls)") == "[('plain', 3, 'Bear')]"
     refused = [
         ask(f".png?{query}") for query in ("type=Deer", "n=10", "wait=true", "width=333", "height=200", "dpi=300")
     ]
-    assert [answer.status for answer in refused] == [400] * 6
+    assert [response.status for response in refused] == [400] * 6
     assert ask(".png?width=640").status == 200
     assert count(kernel) == 2
     page = ask("", headers={"Accept": "text/html"})
@@ -233,29 +233,29 @@ def test_viewer_changes_what_the_link_allows(live_server, kernel, get):
 def test_viewers_see_redacted_errors(live_server, kernel, get):
     """The response has the exception's type and redacted message, without traceback and output."""
     url = run_ok(kernel, "print(secretive.share().url)")
-    answer = live_server.fetch(f"{url}.png", anonymous=True)
-    assert answer.status == 422
-    assert answer.json() == {
+    response = live_server.fetch(f"{url}.png", anonymous=True)
+    assert response.status == 422
+    assert response.json() == {
         "error": "The function of this live figure failed: FileNotFoundError: …/sightings.csv is not there; key: …",
         "code": "code_failed",
     }
     page = live_server.fetch(f"{url}.png", anonymous=True, headers={"Accept": "text/html"})
-    for secret in ("/home/ann", "fsk_abcdefgh", "printed words", "Traceback", "lasting.ipynb"):
-        assert secret not in answer.text + page.text
-    told = get("secretive.png").json()
-    assert "/home/ann/sightings.csv" in told["error"]
-    assert ("printed words" in told["output"], "in secretive" in told["traceback"]) == (True, True)
+    for secret in ("/home/ann", "fsk_abcdefgh", "printed text", "Traceback", "lasting.ipynb"):
+        assert secret not in response.text + page.text
+    error = get("secretive.png").json()
+    assert "/home/ann/sightings.csv" in error["error"]
+    assert ("printed text" in error["output"], "in secretive" in error["traceback"]) == (True, True)
 
 
 def test_invalid_links_are_refused(kernel, get):
     """Unknown names, values out of bounds, and parameters both locked and allowed are rejected."""
-    for arguments, words in (
+    for arguments, message in (
         ("allow=['nothing']", "no parameter 'nothing' to allow"),
         ("lock={'n': 99}", "from 1 to 9"),
         ("lock={'n': 2}, allow=['n']", "cannot be both"),
         ("allow='n'", "a list of names"),
     ):
-        assert words in kernel.run(f"plain.share({arguments})").error
+        assert message in kernel.run(f"plain.share({arguments})").error
 
 
 @pytest.mark.compat
@@ -272,7 +272,7 @@ def test_restart_in_the_middle_of_a_call(live_server):
             pass
         assert live_server.fetch(f"api/kernels/{kernel.kernel_id}/restart", method="POST", body={}).status == 200
         thread.join(10)
-        assert [answer.status for answer in answers] == [503]
+        assert [response.status for response in answers] == [503]
         assert answers[0].json()["code"] == "kernel_gone"
         assert "Retry-After" in answers[0].headers
         stale = live_server.fetch(f"{path}?n=4")
@@ -298,7 +298,7 @@ def test_dead_kernel_is_detected(live_server):
             pass
         os.kill(pid, signal.SIGKILL)
         thread.join(15)
-        assert [answer.status for answer in answers] == [503]
+        assert [response.status for response in answers] == [503]
 
 
 @pytest.mark.compat
@@ -331,10 +331,10 @@ def test_last_image_outlives_kernel_and_server(make_server):
     server.restart()
     base = server.url.rstrip("/")
     for n, status in ((2, 200), (3, 200), (7, 200), (8, 503)):
-        answer = server.fetch(f"{base}{path}.png?n={n}")
-        assert answer.status == status, (n, answer.text)
-    answer = server.fetch(f"{base}{path}.png?n=7")
-    assert (answer.body, answer.headers["Cache-Status"]) == (seen.body, "figserve; hit; detail=stale")
+        response = server.fetch(f"{base}{path}.png?n={n}")
+        assert response.status == status, (n, response.text)
+    response = server.fetch(f"{base}{path}.png?n=7")
+    assert (response.body, response.headers["Cache-Status"]) == (seen.body, "figserve; hit; detail=stale")
     assert server.fetch(f"{base}{urlsplit(link).path}.png?n=2", anonymous=True).status == 200
     with server.kernel("old.ipynb") as kernel:
         assert urlsplit(run_ok(kernel, DECLARE + "print(plain.lasting_url())")).path == path
@@ -347,7 +347,7 @@ def test_link_is_rate_limited_and_can_be_disabled(make_server):
     with server.kernel("rate.ipynb") as kernel:
         url = run_ok(kernel, DECLARE + "print(plain.share(allow=['n']).url)")
         answers = [server.fetch(f"{url}.png?n={n}", anonymous=True) for n in (1, 2, 3, 1)]
-        assert [answer.status for answer in answers] == [200, 200, 429, 200]
+        assert [response.status for response in answers] == [200, 200, 429, 200]
         assert int(answers[2].headers["Retry-After"]) > 0
         assert answers[3].headers["Cache-Status"].endswith("stale")
         assert count(kernel) == 2
