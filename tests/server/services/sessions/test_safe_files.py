@@ -195,7 +195,7 @@ def test_a_file_that_grows_has_an_end(plots, monkeypatch):
 
     def grow(descriptor: int, size: int) -> bytes:
         with file.open("ab") as other:
-            other.catalog.write(b"2" * 1_000)
+            other.write(b"2" * 1_000)
         return original(descriptor, size)
 
     monkeypatch.setattr(safe_files.os, "read", grow)

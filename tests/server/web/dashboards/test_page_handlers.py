@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import html
 import json
@@ -360,8 +359,7 @@ class TestHidpi:
         """It is rendered from the source in a size that the page has signed; other sizes are refused."""
         identity = Identity(context.config.owner, "", "", "login", "dense")
         drawn = (EncodedImage("image/png", png(), 8, 6, 100.0),)
-        publishing = await context.store.figures.publish(NewVersion(identity, drawn, source=("figure", b"pickle", {})))
-        figure = await asyncio.wrap_future(publishing)
+        figure = await context.store.figures.publish(NewVersion(identity, drawn, source=("figure", b"pickle", {})))
         dashboard = await publish(owner, [{"kind": "figure", "figure": figure.id}])
         url = (await share(owner, dashboard))["url"]
         page = (await stranger.get(url, PAGE)).text

@@ -95,7 +95,7 @@ class TestPage:
     async def test_figures_without_a_notebook_stand_by_themselves(self, owner):
         """Figures of keys and logins have their own section."""
         await owner.publish("from-a-script")
-        assert books((await owner.get("/")).text) == ["Without a notebook"]
+        assert books((await owner.get("/")).text) == ["No notebook"]
 
     async def test_notebook_of_another_project_is_told_apart(self, owner, shop):
         """By its directory; each link leads to its own notebook."""

@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_figserve.server.web.http.handler import FigServeHandler
 from jupyter_figserve.server.web.routes import ROUTES, make_routes
-from jupyter_figserve.store.store import Store
+from jupyter_figserve.store.repositories.figures import FigureRepository
 
 from ...pages import Page
 from ...raw import connect
@@ -108,8 +108,8 @@ class TestFailure:
         def fail(*args: object) -> None:
             raise RuntimeError("a secret detail: 50%")
 
-        monkeypatch.setattr(Store, "find_figure", fail)
-        monkeypatch.setattr(Store, "versions", fail)
+        monkeypatch.setattr(FigureRepository, "find", fail)
+        monkeypatch.setattr(FigureRepository, "list_versions", fail)
 
     async def test_internal_error_tells_nothing(self, owner, broken):
         """500 as JSON; the details are only in the log."""
@@ -154,7 +154,9 @@ class TestLogs:
         async with connect(owner.prefix) as connection:
             await connection.send_head("BREW", f"/f/{token}", {})
             await connection.receive_head()
-        monkeypatch.setattr("jupyter_figserve.server.web.links.public_handler.send_representation", None)
+        monkeypatch.setattr(
+            "jupyter_figserve.server.web.http.conditional_get.ConditionalGetMixin.send_representation", None
+        )
         assert (await stranger.get(link["image_url"])).status == 500
         for client in (
             stranger.bearing(key),
