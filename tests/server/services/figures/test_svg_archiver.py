@@ -47,7 +47,7 @@ async def test_it_survives_a_lost_catalog(owner, context):
     """The manifest includes it."""
     record = await publish_with_source(owner, context)
     await context.store.figures.flush()
-    (manifest,) = context.store.manifests.read_all()
+    (manifest,) = context.store.manifests.figures.read_all()
     assert [part.mimetype for part in manifest.versions[0].representations] == types(record)
 
 
