@@ -132,7 +132,7 @@ class TestBounds:
         small = await publish_with_source(owner, context, b"p", "small")
         assert len(types(small)) == 2
         from jupyter_figserve.model.figures import EncodedImage
-        from jupyter_figserve.sandbox.renderer import RenderResult
+        from jupyter_figserve.model.rendering import RenderResult
 
         renderer.answer = lambda job: RenderResult((EncodedImage("image/svg+xml", b"<svg>" + b" " * 100 + b"</svg>"),))
         assert types(await publish_with_source(owner, context, b"q", "drawing")) == ["image/png"]
