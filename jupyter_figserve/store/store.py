@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy.engine import Connection
 
@@ -34,6 +34,27 @@ from .repositories.repository import Repository
 from .repositories.sessions import SessionRepository
 
 
+class StoreSettings(TypedDict, total=False):
+    """Keyword arguments of a store.
+
+    Parameters
+    ----------
+    limits
+        Quotas and the number of kept versions; none by default.
+    keep_session_plots
+        Seconds for which unshared figures outlive their session; None, the default, for ever.
+    keep_deleted
+        Seconds for which a deletion can be undone; None, the default, when it cannot.
+    clock
+        Returns the time in seconds since the epoch.
+    """
+
+    limits: PublishLimits | None
+    keep_session_plots: float | None
+    keep_deleted: float | None
+    clock: Clock
+
+
 class Store(Repository):
     """All repositories of a data directory; opened by ``admin.opening.open_store``."""
 
@@ -42,12 +63,12 @@ class Store(Repository):
         catalog: Catalog,
         blobs: BlobStore,
         manifests: Manifests,
-        *,
-        directory: Path,
-        limits: PublishLimits,
-        keep_session_plots: float | None,
-        keep_deleted: float | None,
         lock: DirectoryLock,
+        directory: Path,
+        *,
+        limits: PublishLimits | None = None,
+        keep_session_plots: float | None = None,
+        keep_deleted: float | None = None,
         clock: Clock = system_clock,
     ) -> None:
         super().__init__(catalog)
@@ -55,7 +76,7 @@ class Store(Repository):
         self.blobs = blobs
         self.manifests = manifests
         self.directory = directory
-        self.limits = limits
+        self.limits = limits = limits or PublishLimits()
         self.keep_session_plots = keep_session_plots
         self.clock = clock
         figures = FigureAggregate(manifests.figures, blobs, limits)

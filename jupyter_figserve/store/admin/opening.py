@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Unpack
 
 import sqlalchemy as sa
 
 from ...errors import Conflict, ReadOnly
-from ...model.quotas import PublishLimits
-from ...model.times import Clock, system_clock
 from ..catalog.database import Catalog, CatalogBroken
 from ..files.blobs import LocalBlobStore
 from ..files.filesystem import DirectoryLock, find_network_type, is_writable, make_private_directory
 from ..files.manifest_formats import Manifests
-from ..store import Store
+from ..store import Store, StoreSettings
 from .rebuild import restore
 
 logger = logging.getLogger("jupyter_figserve")
@@ -25,11 +24,8 @@ def open_store(
     directory: Path,
     *,
     catalog_path: Path | None = None,
-    limits: PublishLimits | None = None,
-    keep_session_plots: float | None = None,
-    keep_deleted: float | None = None,
-    clock: Clock = system_clock,
     network_type: str | None = None,
+    **settings: Unpack[StoreSettings],
 ) -> Store:
     """Open the store in ``directory``, which is created when missing.
 
@@ -40,12 +36,10 @@ def open_store(
     ----------
     catalog_path
         Path of the catalog; None for its place in ``directory``.
-    keep_session_plots
-        Seconds for which unshared figures outlive their session; None for ever.
-    keep_deleted
-        Seconds for which a deletion can be undone; None when it cannot.
     network_type
         Type of the network file system that holds the catalog; None to detect it.
+    settings
+        See ``StoreSettings``.
 
     Raises
     ------
@@ -59,17 +53,7 @@ def open_store(
     if writable:
         _lock(lock, path.parent, network_type)
     catalog = _open_catalog(path, manifests, blobs, lock if writable else None, shared_memory=network_type is None)
-    store = Store(
-        catalog,
-        blobs,
-        manifests,
-        directory=directory,
-        limits=limits or PublishLimits(),
-        keep_session_plots=keep_session_plots,
-        keep_deleted=keep_deleted,
-        lock=lock,
-        clock=clock,
-    )
+    store = Store(catalog, blobs, manifests, lock, directory, **settings)
     if store.read_only_because is None:
         blobs.make_directories()
         store.recover().result()

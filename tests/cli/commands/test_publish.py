@@ -129,7 +129,7 @@ def test_large_file_with_an_invalid_key(shell, live_server):
     bad = shell.having(FIGSERVE_API_KEY=f"fsk_{'a' * 8}_{'b' * 43}")
     for _ in range(3):
         done = bad.run("publish", "large.svg", "--server", live_server.url, expect=1)
-        assert "That key is not good" in done.err
+        assert "Invalid, expired or revoked API key" in done.err
 
 
 def test_large_file_has_a_progress_bar(shell):

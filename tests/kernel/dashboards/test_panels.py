@@ -72,7 +72,7 @@ def test_published_figures_keep_their_alt_text(connected, encoder):
         ([[(float("nan"), "x")]], "its share must be"),
         ([[" "]], "must be a string with text"),
         ([["x" * 60_000]], r"Panel 1-1 \(text “x+…”\): its text has 60,000 characters"),
-        ([[Panel("x", caption=3)]], "caption is int"),
+        ([[Panel("x", caption=3)]], "caption is of type int"),
         ([[Panel(Figure(), alt="x\0")]], "control characters"),
         ([[Panel(Panel("x"))]], "this is not a figure"),
     ],
