@@ -52,7 +52,7 @@ def test_json_has_the_snippets(shell):
     [
         (["--expires", "soon"], "not a duration"),
         (["--version", "77"], "version"),
-        (["--expires", "2001-01-01"], "passed"),
+        (["--expires", "2001-01-01"], "in the past"),
     ],
 )
 def test_invalid_options_are_reported(arguments, message, shell):
