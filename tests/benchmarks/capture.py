@@ -32,27 +32,27 @@ from IPython.display import display
 shown = display({{"image/png": {first!r}}}, raw=True, display_id="animation")
 start = time.perf_counter()
 for frame in range({frames}):
-    display({{"image/png": {picture!r}, "text/plain": str(frame)}}, raw=True, display_id="animation", update=True)
+    display({{"image/png": {image!r}, "text/plain": str(frame)}}, raw=True, display_id="animation", update=True)
     time.sleep(max(0, start + (frame + 1) / {rate} - time.perf_counter()))
 print(time.perf_counter() - start)
 """
 
 
 def measure(home: Path, scale: Scale) -> Iterator[Row]:
-    picture = servers.picture(0)
-    size = f"{len(picture) / 1000:.0f} KB PNG"
-    message, shown = asyncio.run(_measure_tap(home, picture, scale.messages))
-    note = "of most messages the header alone is read"
-    yield Row("capture of a message that shows nothing / Jupyter's own reading", *message, "µs", 0.5, note=note)
-    note = "verified, taken from base64, checked, named; the file is written once a second at most"
-    yield Row(f"capture of a picture / verifying it and its base64 alone, {size}", *shown, "µs", 1.5, note=note)
+    image = servers.picture(0)
+    size = f"{len(image) / 1000:.0f} KB PNG"
+    message, shown = asyncio.run(_measure_subscription(home, image, scale.messages))
+    note = "only the header of most messages is parsed"
+    yield Row("capture of a message without a display / Jupyter's own parsing", *message, "µs", 0.5, note=note)
+    note = "verified, decoded, checked, named; the file is written at most once a second"
+    yield Row(f"capture of an image / verifying and decoding it only, {size}", *shown, "µs", 1.5, note=note)
     used = {}
     for is_on in (True, False):
         (home / str(is_on)).mkdir()
         server = ServerProcess(home / str(is_on), [f"--FigServe.capture={is_on}"])
         server.start()
         try:
-            used[is_on] = _animate(server, picture, scale.frames)
+            used[is_on] = _animate(server, image, scale.frames)
         finally:
             server.stop()
     extra = 100 * (used[True] - used[False])
@@ -61,7 +61,9 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
     yield Row(name, extra, None, "% of a core", 5, against="nothing", note=note)
 
 
-async def _measure_tap(home: Path, picture: bytes, count: int) -> tuple[tuple[float, float], tuple[float, float]]:
+async def _measure_subscription(
+    home: Path, image: bytes, count: int
+) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return median microseconds for a text message, ours and Jupyter's, and for an image, ours and the minimum."""
     limits = CaptureLimits(Quota(200, 64 * 2**20), 32 * 2**20, 10**8)
     unused: Any = SimpleNamespace()
@@ -70,27 +72,32 @@ async def _measure_tap(home: Path, picture: bytes, count: int) -> tuple[tuple[fl
     streams: list[Any] = []
 
     def connect() -> Any:
-        streams.append(SimpleNamespace(on_recv=lambda hear: setattr(streams[-1], "hear", hear), closed=lambda: True))
+        streams.append(
+            SimpleNamespace(on_recv=lambda receive: setattr(streams[-1], "receive", receive), closed=lambda: True)
+        )
         return streams[-1]
 
     sender = Session(key=_KEY)
     subscription.open(SimpleNamespace(session=sender, connect_iopub=connect))
-    bundle = {"image/png": base64.b64encode(picture).decode()}
+    bundle = {"image/png": base64.b64encode(image).decode()}
     shown = {"data": bundle, "metadata": {}, "transient": {"display_id": "a"}}
     text = _frames(sender, "stream", {"name": "stdout", "text": "a line\n"}, count)
-    drawn = _frames(sender, "update_display_data", shown, max(1, count // 100))
+    displays = _frames(sender, "update_display_data", shown, max(1, count // 100))
     reader = Session(key=_KEY, digest_history_size=16)
 
-    def watch(parts: list[bytes]) -> None:
+    def parse_header(parts: list[bytes]) -> None:
         """Parse a message as Jupyter does to know whether the kernel is busy."""
         reader.deserialize(reader.feed_identities(parts)[1], content=False)
 
-    def open_picture(parts: list[bytes]) -> None:
+    def decode_image(parts: list[bytes]) -> None:
         message = reader.deserialize(reader.feed_identities(parts)[1])
         base64.b64decode(message["content"]["data"]["image/png"])
 
-    hear = streams[-1].hear
-    measured = (_timed(hear, text), _timed(watch, text)), (_timed(hear, drawn), _timed(open_picture, drawn))
+    receive = streams[-1].receive
+    measured = (
+        (_timed(receive, text), _timed(parse_header, text)),
+        (_timed(receive, displays), _timed(decode_image, displays)),
+    )
     assert subscription.buffer.find_newest() is not None
     assert subscription.dropped == 0
     subscription.close()
@@ -103,24 +110,24 @@ def _frames(sender: Session, kind: str, content: dict[str, Any], count: int) -> 
     return [[b"topic", *sender.serialize(sender.msg(kind, content, parent))] for _ in range(count * _RUNS)]
 
 
-def _timed(hear: Callable[[list[bytes]], None], messages: list[list[bytes]]) -> float:
+def _timed(receive: Callable[[list[bytes]], None], messages: list[list[bytes]]) -> float:
     times, count = [], len(messages) // _RUNS
     for run in range(_RUNS):
         start = time.perf_counter()
         for parts in messages[run * count : (run + 1) * count]:
-            hear(parts)
+            receive(parts)
         times.append(1e6 * (time.perf_counter() - start) / count)
     return statistics.median(times)
 
 
-def _animate(server: ServerProcess, picture: bytes, frames: int) -> float:
+def _animate(server: ServerProcess, image: bytes, frames: int) -> float:
     """Return the share of a core that the server uses while a cell updates a display."""
-    encoded = base64.b64encode(picture).decode()
+    encoded = base64.b64encode(image).decode()
     with server.kernel() as kernel:
         kernel.run("1")
         process = psutil.Process(server.pid)
         before = process.cpu_times()
-        code = _ANIMATION.format(first=encoded, picture=encoded, frames=frames, rate=_FRAMES_A_SECOND)
+        code = _ANIMATION.format(first=encoded, image=encoded, frames=frames, rate=_FRAMES_A_SECOND)
         execution = kernel.run(code)
         assert execution.error is None, execution.error
         after = process.cpu_times()

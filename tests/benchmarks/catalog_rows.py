@@ -25,26 +25,26 @@ _RUNNING = 3
 
 @dataclass(frozen=True)
 class Filled:
-    """Number of figures of a catalog, and the tokens of its open links."""
+    """Number of figures in a catalog, and the tokens of its open links."""
 
     figures: int
     tokens: Sequence[str]
 
 
-def fill(directory: Path, figures: int, asked: int, picture: bytes) -> Filled:
-    """Make a store in ``directory`` with ``figures`` figures.
+def fill(directory: Path, figures: int, linked: int, image: bytes) -> Filled:
+    """Create a store in ``directory`` with ``figures`` figures.
 
     Parameters
     ----------
-    asked
-        How many links, spread over all figures, show ``picture``; the bytes of the other figures are not there.
+    linked
+        How many links, spread over all figures, show ``image``; the bytes of the other figures are missing.
     """
     store = open_store(directory)
-    store.blobs.put(sha256_hex(picture), picture)
+    store.blobs.put(sha256_hex(image), image)
     store.close()
-    rows = _Rows(figures, asked, sha256_hex(picture), len(picture))
+    rows = _Rows(figures, linked, sha256_hex(image), len(image))
     with contextlib.closing(sqlite3.connect(directory / CATALOG)) as connection:
-        # For the filling alone: nobody else has the file open, and a run that breaks off throws it away.
+        # Safe for filling only: no other process has the file open, and an interrupted run discards it.
         connection.executescript("PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000")
         with connection:
             rows.insert_into(connection)
@@ -53,13 +53,13 @@ def fill(directory: Path, figures: int, asked: int, picture: bytes) -> Filled:
 
 
 class _Rows:
-    """The rows of each table, as publishing in this order would leave them; equal numbers give equal rows."""
+    """Rows of each table, as publishing in this order would leave them; equal counts give equal rows."""
 
-    def __init__(self, figures: int, asked: int, digest: str, size: int) -> None:
+    def __init__(self, figures: int, linked: int, digest: str, size: int) -> None:
         self.random = random.Random(0)
-        # In order, as are the digests below: SQLite fills its trees several times faster so, and no deeper.
+        # Sorted, like the digests below: SQLite builds its trees several times faster, and no deeper.
         self.ids = sorted(new_id() for _ in range(figures))
-        self.asked = set(self.random.sample(range(figures), asked))
+        self.linked = set(self.random.sample(range(figures), linked))
         self.tokens: list[str] = []
         self.digest, self.size = digest, size
         self.start = time.time() - figures
@@ -69,7 +69,7 @@ class _Rows:
         _insert(connection, "versions", 11, self._versions())
         _insert(connection, "representations", 10, self._representations())
         _insert(connection, "sessions", 7, self._sessions())
-        _insert(connection, "session_figures", 3, self._made())
+        _insert(connection, "session_figures", 3, self._session_figures())
         _insert(connection, "blobs", 4, self._blobs())
         _insert(connection, "links", 15, self._links())
         _insert(connection, "usage", 4, [("owner", _OWNER, len(self.ids), len(self.ids) * 2 * self.size)])
@@ -84,40 +84,40 @@ class _Rows:
     def _versions(self) -> Iterator[tuple[object, ...]]:
         for number, figure in enumerate(self.ids):
             source = ("figure", _digest(number, "source"), 90_000, _LIBRARIES)
-            words = (f"Sightings of station {number}", "A line plot of sightings by month")
-            yield (figure, 1, self.start + number, _session_of(number), *words, *source, _PROVENANCE)
+            texts = (f"Sightings of station {number}", "A line plot of sightings by month")
+            yield (figure, 1, self.start + number, _session_of(number), *texts, *source, _PROVENANCE)
 
     def _sessions(self) -> Iterator[tuple[object, ...]]:
-        """Return the rows of sessions, one a notebook, all ended but the last few."""
+        """Return the rows of sessions, one per notebook, all ended except for the last few."""
         for number in range(0, len(self.ids), _PER_NOTEBOOK):
             made = self.start + number
             ended = None if number >= len(self.ids) - _RUNNING * _PER_NOTEBOOK else made + _PER_NOTEBOOK
             yield (_session_of(number), _OWNER, _SCOPE, _notebook_of(number), made, made, ended)
 
-    def _made(self) -> Iterator[tuple[object, ...]]:
+    def _session_figures(self) -> Iterator[tuple[object, ...]]:
         for number, figure in enumerate(self.ids):
             yield (_session_of(number), figure, 1)
 
     def _representations(self) -> Iterator[tuple[object, ...]]:
         for number, figure in enumerate(self.ids):
-            digest = self.digest if number in self.asked else _digest(number, "picture")
+            digest = self.digest if number in self.linked else _digest(number, "image")
             yield (figure, 1, 0, 0, "image/png", digest, self.size, 640, 480, 100.0)
             yield (figure, 1, 1, 1, "image/png", _digest(number, "thumbnail"), 9_000, 320, 240, None)
 
     def _blobs(self) -> Iterator[tuple[object, ...]]:
-        yield (self.digest, self.size, len(self.asked), self.start)
+        yield (self.digest, self.size, len(self.linked), self.start)
         digests = [_digest(number, what) for number in range(len(self.ids)) for what in ("source", "thumbnail")]
-        digests += [_digest(number, "picture") for number in range(len(self.ids)) if number not in self.asked]
+        digests += [_digest(number, "image") for number in range(len(self.ids)) if number not in self.linked]
         for digest in sorted(digests):
             yield (digest, self.size, 1, self.start)
 
     def _links(self) -> Iterator[tuple[object, ...]]:
         ends = time.time() + 30 * 86_400
         for number, figure in enumerate(self.ids):
-            if number not in self.asked and number % _LINKED_EVERY:
+            if number not in self.linked and number % _LINKED_EVERY:
                 continue
             token = new_token()
-            if number in self.asked:
+            if number in self.linked:
                 self.tokens.append(token)
             made = self.start + number
             shown = ("figure", figure, None)

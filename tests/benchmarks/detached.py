@@ -47,7 +47,7 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
             live_id = _run(kernel, _CELL).split()[-1]
             rounds = range(scale.live_rounds)
             direct = statistics.median(float(_run(kernel, f"print(measure(lambda: svg({n})))")) for n in rounds)
-            opened = {name: _opening(kernel, name) for name in ("kept", "loaded")}
+            opened = {name: _time_unpickling(kernel, name) for name in ("kept", "loaded")}
         server.restart()
         path = f"{urlsplit(server.url).path}figserve/live/f/{live_id}.svg"
         with _getter(server.url, {"Authorization": f"token {server.token}"}) as get:
@@ -59,10 +59,10 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
                 later.append(get(f"{path}?n={n}"))
             name = "detached live GET (SVG of a line plot) / function and savefig in a kernel"
             yield Row(name, statistics.median(later), direct, "ms", note="one at a time, children warm")
-        for name, words in (("kept", "the function alone"), ("loaded", "with 0.8 MB of data")):
-            yield Row(f"of that, opening it: {words}", opened[name], None, "ms", 20, against="nothing")
+        for name, size in (("kept", "the function alone"), ("loaded", "with 0.8 MB of data")):
+            yield Row(f"of that, unpickling: {size}", opened[name], None, "ms", 20, against="nothing")
 
 
-def _opening(kernel: KernelSession, name: str) -> float:
+def _time_unpickling(kernel: KernelSession, name: str) -> float:
     code = f"data = pickle_function({name}.offer)\nprint(min(measure(lambda: pickle.loads(data)) for _ in range(5)))"
     return float(_run(kernel, code))

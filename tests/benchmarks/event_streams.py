@@ -1,4 +1,4 @@
-"""Many idle clients of the event stream: memory per client, and latency until a publish reaches the last."""
+"""Many idle clients of the event stream: memory per client, and time until a publish reaches the last."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ _BROWSER = {
 
 
 def measure(home: Path, scale: Scale) -> Iterator[Row]:
-    # Each client is an open file here and there; the server inherits the limit.
+    # Each client is an open file in both processes; the server inherits the limit.
     allow_files(scale.clients + _SPARE_FILES)
     with servers.jupyter(home) as server:
-        each, seconds = asyncio.run(_Crowd(server).measure(scale))
+        each, seconds = asyncio.run(_Clients(server).measure(scale))
     clients = f"{scale.clients:,} idle event streams"
     yield Row(f"{clients}: memory of each", each / 1024, None, "KB", 20, against="nothing")
-    note = "from before the request to publish until the last client has read of it, all clients in one process here"
+    note = "from before the publish request until the last client has the event, all clients in one process here"
     yield Row(f"{clients}: publish reaches all", seconds, None, "s", 0.5, against="nothing", note=note)
 
 
-class _Crowd:
+class _Clients:
     """Clients of one server."""
 
     def __init__(self, server: ServerProcess) -> None:
@@ -58,23 +58,23 @@ class _Crowd:
 
     async def measure(self, scale: Scale) -> tuple[float, float]:
         """Return bytes of resident memory per client, and median seconds until all have the event."""
-        await self._grow(_FIRST)
+        await self._connect(_FIRST)
         await self._publish("first")
         before = self.process.memory_info().rss
-        await self._grow(scale.clients)
+        await self._connect(scale.clients)
         each = (self.process.memory_info().rss - before) / scale.clients
         times = [await self._publish(f"figure-{number}") for number in range(scale.deliveries)]
         for _, writer in self.streams:
             writer.close()
         return each, statistics.median(times)
 
-    async def _grow(self, count: int) -> None:
+    async def _connect(self, count: int) -> None:
         """Connect more clients, and return when each has received its first event."""
         async with asyncio.timeout(_PATIENCE):
             for _ in range(count):
-                await self._join()
+                await self._connect_one()
 
-    async def _join(self) -> None:
+    async def _connect_one(self) -> None:
         address = urlsplit(self.server.url)
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         self.streams.append((reader, writer))
@@ -89,14 +89,14 @@ class _Crowd:
         """Return seconds from the request until the last client has the event."""
         async with asyncio.timeout(_PATIENCE):
             data = servers.picture(zlib.crc32(name.encode()))
-            heard = [asyncio.ensure_future(_hear(reader)) for reader, _ in self.streams]
+            received = [asyncio.ensure_future(_read_event(reader)) for reader, _ in self.streams]
             start = time.perf_counter()
             await asyncio.to_thread(servers.publish, self.server, data, name)
-            await asyncio.gather(*heard)
+            await asyncio.gather(*received)
             return time.perf_counter() - start
 
 
-async def _hear(reader: asyncio.StreamReader) -> None:
+async def _read_event(reader: asyncio.StreamReader) -> None:
     """Read until the event of a publish, skipping heartbeats."""
     while b"event: figure.published" not in await reader.readuntil(b"\n\n"):
         pass

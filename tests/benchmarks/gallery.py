@@ -15,7 +15,7 @@ from .catalog_rows import fill
 from .report import Row
 from .scale import Scale
 
-_ASKED = 20
+_LINKED = 20
 _ROUNDS = 15
 _PAGES = {
     "gallery, first page": "figserve/",
@@ -29,7 +29,7 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
     with contextlib.ExitStack() as stack:
         found = []
         for size in scale.galleries:
-            fill(home / f"{size}", size, _ASKED, data)
+            fill(home / f"{size}", size, _LINKED, data)
             found.append(stack.enter_context(servers.jupyter(home / f"at-{size}", home / f"{size}")))
         for name, path in _PAGES.items():
             smallest, *larger = _times(found, path)

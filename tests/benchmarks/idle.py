@@ -21,7 +21,7 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
     memory_without, work_without = _observed(home / "without", _WITHOUT, scale.idle_seconds)
     yield Row("memory of an idle Jupyter server, with the extension / without", memory, memory_without, "MB")
     note = f"while nothing happens for {scale.idle_seconds} s"
-    yield Row("its processor time, with / without", work, work_without, "ms/s", note=note)
+    yield Row("its CPU time, with / without", work, work_without, "ms/s", note=note)
 
 
 def _observed(home: Path, arguments: list[str], seconds: int) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The row that a test checks instead of a benchmark: a killed server loses nothing that it acknowledged."""
+"""A row that a test checks instead of a benchmark: a killed server loses no acknowledged figure."""
 
 from __future__ import annotations
 

@@ -13,13 +13,13 @@ from jupyter_figserve.demo.server_process import ServerProcess
 
 from . import servers
 from .catalog_rows import Filled, fill
-from .load import Target, Turns, compare
+from .load import RoundRobin, Target, compare
 from .report import Row
 from .scale import Scale
 
 _LISTS = {
     "newest 50 figures (gallery's first page)": "figserve/api/figures",
-    "search for words that few titles have": "figserve/api/figures?q=station+17",
+    "search for text in few titles": "figserve/api/figures?q=station+17",
     "api/status": "figserve/api/status",
 }
 _LIST_ROUNDS = 9
@@ -28,35 +28,37 @@ _LIST_ROUNDS = 9
 def measure(home: Path, scale: Scale) -> Iterator[Row]:
     data = servers.picture()
     start = time.perf_counter()
-    large = fill(home / "large", scale.figures, scale.asked, data)
+    large = fill(home / "large", scale.figures, scale.linked, data)
     note = f"for information: the large catalog was filled in {time.perf_counter() - start:.0f} s and has"
-    note += f" {(home / 'large' / 'catalog.db').stat().st_size / 1e9:.2f} GB; the small one has {scale.asked:,} figures"
-    small = fill(home / "small", scale.asked, scale.asked, data)
+    note += (
+        f" {(home / 'large' / 'catalog.db').stat().st_size / 1e9:.2f} GB; the small one has {scale.linked:,} figures"
+    )
+    small = fill(home / "small", scale.linked, scale.linked, data)
     with contextlib.ExitStack() as stack:
         at_large = stack.enter_context(servers.jupyter(home / "at-large", home / "large"))
         at_small = stack.enter_context(servers.jupyter(home / "at-small", home / "small"))
         both: Sequence[tuple[ServerProcess, Filled]] = [(at_large, large), (at_small, small)]
-        what = f"link GET, {scale.figures:,} figures / {scale.asked:,}"
+        what = f"link GET, {scale.figures:,} figures / {scale.linked:,}"
         first = [Target(_url(server, filled.tokens[0]), server.pid) for server, filled in both]
         yield _row(f"{what}, one link", first, scale, data)
-        turns = [_in_turns(server, filled, home) for server, filled in both]
-        yield _row(f"{what}, each link in its turn", turns, scale, data)
+        turns = [_round_robin(server, filled, home) for server, filled in both]
+        yield _row(f"{what}, round robin over links", turns, scale, data)
         for name, path in _LISTS.items():
             ours, peer = _times([at_large, at_small], path)
-            yield Row(f"{name}, {scale.figures:,} / {scale.asked:,}", ours, peer, "ms")
+            yield Row(f"{name}, {scale.figures:,} / {scale.linked:,}", ours, peer, "ms")
     yield Row(what, None, None, "", note=note)
 
 
 def _row(name: str, targets: Sequence[Target], scale: Scale, data: bytes) -> Row:
     large, small = compare(targets, scale.load_rounds, scale.load_seconds, data)
-    note = f"processor time of a request: {large.work:.0f} and {small.work:.0f} µs, ratio {large.work / small.work:.2f}"
+    note = f"CPU time per request: {large.work:.0f} and {small.work:.0f} µs, ratio {large.work / small.work:.2f}"
     return Row(name, 1e6 / large.rate, 1e6 / small.rate, "µs", 1.2, note=note)
 
 
-def _in_turns(server: ServerProcess, filled: Filled, home: Path) -> Target:
+def _round_robin(server: ServerProcess, filled: Filled, home: Path) -> Target:
     """Request more links than the server caches, so that each is looked up in the catalog."""
     paths = [urlsplit(_url(server, token)).path for token in filled.tokens]
-    return Target(_url(server, filled.tokens[0]), server.pid, turns=Turns(paths, home / f"turns-{server.pid}.lua"))
+    return Target(_url(server, filled.tokens[0]), server.pid, turns=RoundRobin(paths, home / f"turns-{server.pid}.lua"))
 
 
 def _url(server: ServerProcess, token: str) -> str:

@@ -37,10 +37,10 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
     yield _row(f"{what} / Flask send_file, one gunicorn worker", ours, flask, 2.0)
     yield _row(f"{what} / jupyter_server's /files/ with a cookie", ours, files, 2.0)
     yield _row(f"{what} / bare Tornado handler", ours, bare, 0.65)
-    # For information: this worker keeps connections open, which gunicorn's default one does not.
+    # For information: this worker keeps connections open, unlike gunicorn's default one.
     yield _row(f"{what} / the same Flask, gthread worker", ours, threaded, None)
 
 
 def _row(name: str, ours: Load, peer: Load, bound: float | None) -> Row:
-    note = f"processor time of each: {ours.work:.0f} and {peer.work:.0f} µs, peer / ours {peer.work / ours.work:.2f}"
+    note = f"CPU time of each: {ours.work:.0f} and {peer.work:.0f} µs, peer / ours {peer.work / ours.work:.2f}"
     return Row(name, ours.rate, peer.rate, "req/s", bound, "≥", note=note)

@@ -78,15 +78,15 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
             path = f"{urlsplit(server.url).path}figserve/live/{kernel.kernel_id}"
             direct, live = _interleaved(kernel, lambda n: get(f"{path}/line.svg?n={n}"), scale.live_rounds)
             yield Row("live GET (SVG of a line plot) / function and savefig, idle", live, direct, "ms", 1.1)
-            for words, (code, bound) in _BUSY.items():
+            for state, (code, bound) in _BUSY.items():
                 message = kernel.send(code)
                 busy = statistics.median(get(f"{path}/line.svg?n={n}") for n in range(scale.live_rounds))
                 get(f"{path}/release.png")
                 kernel.receive(message)
-                yield Row(f"the same {words}", busy, direct, "ms", bound)
-            if (gateway := _with_gateway(home, scale.live_rounds)) is not None:
+                yield Row(f"the same {state}", busy, direct, "ms", bound)
+            if (gateway := _measure_gateway(home, scale.live_rounds)) is not None:
                 yield Row("live GET / Jupyter Kernel Gateway, notebook-http", live, gateway, "ms", 0.8)
-            _together(server, f"{path}/slow.png?n=1", scale.viewers)
+            _request_concurrently(server, f"{path}/slow.png?n=1", scale.viewers)
             count = int(_run(kernel, "print(len(calls))"))
             name = f"kernel calls of {scale.viewers} simultaneous GETs of one live URL"
             yield Row(name, count, None, "calls", 1, against="nothing")
@@ -119,7 +119,7 @@ def _getter(url: str, headers: dict[str, str]) -> Iterator[Callable[[str], float
         yield get
 
 
-def _together(server: ServerProcess, path: str, count: int) -> None:
+def _request_concurrently(server: ServerProcess, path: str, count: int) -> None:
     """Send all requests before reading any response."""
     parts = urlsplit(server.url)
     connections = [http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60) for _ in range(count)]
@@ -132,8 +132,8 @@ def _together(server: ServerProcess, path: str, count: int) -> None:
         connection.close()
 
 
-def _with_gateway(home: Path, rounds: int) -> float | None:
-    """The same function served by Kernel Gateway from a notebook; None where it is not installed."""
+def _measure_gateway(home: Path, rounds: int) -> float | None:
+    """Return the time of the same function in a notebook served by Kernel Gateway; None if it is not installed."""
     try:
         import kernel_gateway  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
     except ImportError:

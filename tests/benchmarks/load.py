@@ -23,15 +23,15 @@ function request() place = place %% #paths + 1; return wrk.format("GET", paths[p
 """
 
 
-class Turns:
-    """Paths of one server that are asked for in turns; each run goes on where the one before ended.
+class RoundRobin:
+    """Paths of one server that are requested in a round robin; each run continues where the previous one ended.
 
     Parameters
     ----------
     paths
-        With what is asked of them.
+        URL paths.
     script
-        Where wrk's Lua script goes, with the list beside it.
+        Path of wrk's Lua script, with the list of paths beside it.
     """
 
     def __init__(self, paths: Sequence[str], script: Path) -> None:
@@ -44,18 +44,18 @@ class Turns:
         self._script.write_text(_ROUND_ROBIN % (self._place, self._list))
         return self._script
 
-    def went_on(self, requests: int) -> None:
+    def advance(self, requests: int) -> None:
         self._place += requests + _CONNECTIONS
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is asked: a URL, or ``turns`` on its server, whose first process is ``pid``."""
+    """A URL to load, or ``turns`` on its server, whose first process is ``pid``."""
 
     url: str
     pid: int
     headers: Mapping[str, str] = field(default_factory=dict)
-    turns: Turns | None = None
+    turns: RoundRobin | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Load:
     rate
         Requests per second.
     work
-        Microseconds of processor time that the server took for each, which other work on the machine hardly changes.
+        Microseconds of CPU time of the server per request, which other load on the machine hardly changes.
     """
 
     rate: float
@@ -80,7 +80,7 @@ def compare(targets: Sequence[Target], rounds: int, seconds: int, expected: byte
     Parameters
     ----------
     expected
-        The body that each must answer with.
+        The body of every response.
     """
     for target in targets:
         answer = fetch(target.url, headers=target.headers)
@@ -90,7 +90,7 @@ def compare(targets: Sequence[Target], rounds: int, seconds: int, expected: byte
             run_wrk(target, _WARM_UP_SECONDS)
     loads: list[list[Load]] = [[] for _ in targets]
     for turn in range(rounds):
-        # Forwards and backwards, so that nobody always comes after the same one.
+        # Forwards and backwards, so that no target always runs after the same one.
         for place in range(len(targets)) if turn % 2 == 0 else reversed(range(len(targets))):
             loads[place].append(run_wrk(targets[place], seconds))
     return [Load(median(run.rate for run in runs), median(run.work for run in runs)) for runs in loads]
@@ -105,18 +105,18 @@ def run_wrk(target: Target, seconds: int) -> Load:
     command += [f"--header={name}: {value}" for name, value in target.headers.items()]
     if target.turns is not None:
         command.append(f"--script={target.turns.write_script()}")
-    before = _work_of(target.pid)
+    before = _cpu_seconds(target.pid)
     done = subprocess.run([*command, target.url], capture_output=True, text=True, check=True, timeout=seconds + 30)
-    work = _work_of(target.pid) - before
+    work = _cpu_seconds(target.pid) - before
     assert "Non-2xx" not in done.stdout, done.stdout
     found = re.search(r"(\d+) requests in .*Requests/sec:\s+([0-9.]+)", done.stdout, re.DOTALL)
     assert found, done.stdout
     if target.turns is not None:
-        target.turns.went_on(int(found[1]))
+        target.turns.advance(int(found[1]))
     return Load(float(found[2]), 1e6 * work / max(1, int(found[1])))
 
 
-def _work_of(pid: int) -> float:
+def _cpu_seconds(pid: int) -> float:
     """Return seconds of CPU time of a process and its children."""
     first = psutil.Process(pid)
     times = [process.cpu_times() for process in [first, *first.children(recursive=True)]]

@@ -14,7 +14,7 @@ import psutil
 
 _PROGRAM = "/usr/sbin/nginx"
 _SECONDS_TO_START = 20
-# HTTP 1.1 to the server and a read timeout beyond its heartbeats; the server itself says that streams are not buffered.
+# HTTP 1.1 to the server and a read timeout beyond its heartbeats; the server itself disables buffering of streams.
 _SETTINGS = """\
 daemon off;
 master_process off;

@@ -20,11 +20,11 @@ _BOUNDS = {"with_source": ("publish", 1.1), "without_source": ("publish, keep_so
 def measure(home: Path, scale: Scale) -> Iterator[Row]:
     with servers.jupyter(home) as server, server.kernel("Measured.ipynb") as kernel:
         _run(kernel, CELL.read_text(encoding="utf-8"))
-        for plot, words in _PLOTS.items():
+        for plot, label in _PLOTS.items():
             times = json.loads(_run(kernel, f"import json; print(json.dumps(measure({plot}, {scale.publish_rounds})))"))
-            note = f"of it, drawing and encoding take {times['encode']:.3g} ms"
+            note = f"of this, rendering and encoding take {times['encode']:.3g} ms"
             for way, (call, bound) in _BOUNDS.items():
-                yield Row(f"{call} / savefig, {words}", times[way], times["savefig"], "ms", bound, note=note)
+                yield Row(f"{call} / savefig, {label}", times[way], times["savefig"], "ms", bound, note=note)
 
 
 def _run(kernel: KernelSession, code: str) -> str:

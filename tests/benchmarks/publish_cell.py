@@ -21,7 +21,7 @@ _WARM_UP = 2
 
 
 def line() -> tuple[Any, Change]:
-    """One line; a change lifts it by a little."""
+    """A single line; ``change`` lifts it slightly."""
     x = np.linspace(0, 10, 500)
     figure, axes = plt.subplots()
     (drawn,) = axes.plot(x, np.sin(x))
@@ -30,7 +30,7 @@ def line() -> tuple[Any, Change]:
 
 
 def histograms() -> tuple[Any, Change]:
-    """Two by two of 50 bars; a change makes the bars of each a little higher."""
+    """Two by two histograms of 50 bars; ``change`` makes the bars of each slightly higher."""
     random = np.random.default_rng(0)
     figure, grid = plt.subplots(2, 2)
     bars = []
@@ -47,7 +47,7 @@ def histograms() -> tuple[Any, Change]:
 
 
 def scatter() -> tuple[Any, Change]:
-    """5,000 coloured points; a change moves them all a little."""
+    """5,000 coloured points; ``change`` moves all of them slightly."""
     points = np.random.default_rng(0).normal(size=(_POINTS, 2))
     figure, axes = plt.subplots()
     drawn = axes.scatter(*points.T, c=points.sum(axis=1), s=8)
@@ -58,9 +58,9 @@ def scatter() -> tuple[Any, Change]:
 def measure(make: Callable[[], tuple[Any, Change]], rounds: int) -> dict[str, float]:
     """Return median milliseconds of each method.
 
-    Every measured call comes after a change of the data, and every publish must have made a version, which the server
-    makes of new bytes only. The order turns with the round. What is sent after a publish has arrived before the next
-    call is measured.
+    Every measured call follows a change of the data, and every publish must have made a version, which the server only
+    does for new bytes. The order rotates with each round. Data sent after a publish has arrived before the next call is
+    measured.
     """
     figure, change = make()
     versions: dict[str, int] = {}

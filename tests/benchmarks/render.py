@@ -1,6 +1,6 @@
-"""Posted code to picture: the whole round trip in the sandbox, against ``exec`` in a Flask handler and a fresh Python.
+"""Posted code to image: the round trip through the sandbox, against ``exec`` in a Flask handler and a fresh Python.
 
-Each request's code is another one, so that nobody answers from what was drawn before.
+The code differs in each request, so that no response comes from a cache.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
 
 def _round_trips(asks: dict[str, Callable[[], None]], scale: Scale, tier: str) -> Iterator[Row]:
     times = _interleaved(asks, scale.renders)
-    note = f"in the sandbox {tier}; one request at a time, in turns"
+    note = f"in the sandbox {tier}; one request at a time, alternating"
     yield Row("POST of a line plot / Flask exec", times["ours"], times["flask"], "ms", 1.0, note=note)
     yield Row("the same / a fresh python", times["ours"], times["fresh"], "ms", 0.12)
 
 
 def _interleaved(asks: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Return median milliseconds of each, alternating; the first of each is not counted."""
+    """Return median milliseconds of each, alternating; the first round is not counted."""
     times: dict[str, list[float]] = {name: [] for name in asks}
     for turn in range(rounds + 1):
         for name, ask in asks.items():
@@ -80,7 +80,7 @@ def _under_load(server: ServerProcess, peer: servers.Peer, in_flight: int, scale
     rates = {name: median(rate for rate, _ in runs) for name, runs in found.items()}
     work = {name: median(cost for _, cost in runs) for name, runs in found.items()}
     workers = "1 worker" if in_flight == 1 else "2 workers"
-    note = f"processor time of each: {work['ours']:.3g} and {work['flask']:.3g} ms"
+    note = f"CPU time of each: {work['ours']:.3g} and {work['flask']:.3g} ms"
     bound = 0.6 if in_flight == _IN_FLIGHT[-1] else None
     name = f"renders with {in_flight} in flight / Flask exec, {workers}"
     return Row(name, rates["ours"], rates["flask"], "/s", bound, "≥", note=note)
@@ -88,24 +88,24 @@ def _under_load(server: ServerProcess, peer: servers.Peer, in_flight: int, scale
 
 def _load(ask: Callable[[], None], in_flight: int, seconds: int, pid: int) -> tuple[float, float]:
     """Return renders per second, and milliseconds of CPU time for each."""
-    before, began, done = _work_of(pid), time.perf_counter(), []
+    before, began, done = _cpu_seconds(pid), time.perf_counter(), []
     end = began + seconds
 
-    def go_on() -> None:
+    def repeat() -> None:
         while time.perf_counter() < end:
             ask()
             done.append(None)
 
-    threads = [threading.Thread(target=go_on) for _ in range(in_flight)]
+    threads = [threading.Thread(target=repeat) for _ in range(in_flight)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    # Of children that have ended too: the sandbox's live for one picture.
-    return len(done) / (time.perf_counter() - began), 1e3 * (_work_of(pid) - before) / max(1, len(done))
+    # This includes children that have ended: those of the sandbox live for one image.
+    return len(done) / (time.perf_counter() - began), 1e3 * (_cpu_seconds(pid) - before) / max(1, len(done))
 
 
-def _work_of(pid: int) -> float:
+def _cpu_seconds(pid: int) -> float:
     """Return seconds of CPU time of a process and its descendants, ended ones included."""
     first = psutil.Process(pid)
     total = 0.0
@@ -117,7 +117,7 @@ def _work_of(pid: int) -> float:
 
 
 def _redraw(server: ServerProcess, peer: str, scale: Scale) -> Row:
-    """A published figure in sizes that are not cached; the peer runs the figure's code."""
+    """Return the row for a published figure in uncached sizes; the peer runs the figure's code."""
     figure = servers.publish(server, servers.picture(), "redrawn")["id"]
     path = f"figserve/api/figures/{figure}/versions/1/source?kind=figure"
     binary = {"Content-Type": "application/octet-stream"}

@@ -15,15 +15,15 @@ class Row:
     Parameters
     ----------
     ours, peer
-        Medians in ``unit``; None where there is nothing to measure or to compare with.
+        Medians in ``unit``; None if there is nothing to measure or to compare with.
     bound
-        What ``ratio`` may be; None for a row that only informs.
+        Bound on ``ratio``; None for a row that is only for information.
     sense
-        Whether the bound is the most or the least.
+        Whether the bound is a maximum or a minimum.
     against
-        Whether the bound is on ``ours / peer`` or on ``ours`` itself, in its unit.
+        Whether the bound applies to ``ours / peer`` or to ``ours`` itself, in its unit.
     note
-        What a reader must know to believe the row.
+        Context that a reader needs to interpret the row.
     """
 
     name: str

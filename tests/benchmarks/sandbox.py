@@ -1,4 +1,4 @@
-"""The sandbox: the jail over a bare fork, a render over ``exec`` and ``savefig``, and how many a second."""
+"""The sandbox: the jail against a bare fork, a render against ``exec`` and ``savefig``, and renders per second."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PLOTS = {
 }
 _BOUNDS = {"line plot": 0.8}
 _IN_FLIGHT = (1, 2, 8)
-# A pause in which a child is warmed: so comes a person's next request.
+# A pause in which a child warms up: the pace of a person's requests.
 _PAUSE = 0.15
 _SAVE = "plt.gcf().savefig('/dev/null', format='png')\n"
 
@@ -48,7 +48,7 @@ async def _measure(home: Path, rounds: int) -> list[Row]:
     starting = time.perf_counter() - started
     try:
         assert renderer.status.tier != "none", renderer.status.reasons
-        rows = [Row(f"start of the sandbox, tier {renderer.status.tier}, attacked once", starting, None, "s")]
+        rows = [Row(f"start of the sandbox, tier {renderer.status.tier}, with its self-test", starting, None, "s")]
         rows.append(await _jail(home, rounds))
         for plot, code in _PLOTS.items():
             rows.append(await _against_exec(renderer, plot, code, rounds))
@@ -61,7 +61,7 @@ async def _measure(home: Path, rounds: int) -> list[Row]:
 
 
 async def _jail(home: Path, rounds: int) -> Row:
-    """An empty job in a new child, with the whole jail and with none."""
+    """Return the row for an empty job in a new child, with the complete jail and without."""
     full = LocalRenderer(cache=home / "cache", warm=0)
     bare = LocalRenderer(cache=home / "cache", warm=0)
     bare._host._layers = {"namespaces": False, "landlock": False, "seccomp": False}
@@ -77,7 +77,7 @@ async def _jail(home: Path, rounds: int) -> Row:
     finally:
         await full.close()
         await zygote.close()
-    note = "from asking the zygote to a child that waits for its job"
+    note = "from the request to the zygote until the child waits for its job"
     return Row("a child in its jail / a bare fork", _median(times[True]), _median(times[False]), "ms", note=note)
 
 
@@ -110,7 +110,7 @@ async def _against_interpreter(renderer: LocalRenderer, rounds: int) -> Row:
 
 
 async def _throughput(renderer: LocalRenderer, in_flight: int, rounds: int) -> Row:
-    """Renders per second of clients that request continuously, against ``exec`` in a loop in one process."""
+    """Return the row for clients that request continuously, against ``exec`` in a loop in one process."""
     code = _PLOTS["line plot"]
     count = rounds * 4
     waiting = list(range(count))
@@ -120,15 +120,15 @@ async def _throughput(renderer: LocalRenderer, in_flight: int, rounds: int) -> R
             waiting.pop()
             await renderer.render(RenderJob("code", code.encode()))
 
-    busy, start = _processor_seconds(), time.perf_counter()
+    busy, start = _cpu_seconds(), time.perf_counter()
     await asyncio.gather(*(client() for _ in range(in_flight)))
     seconds = time.perf_counter() - start
-    busy = _processor_seconds() - busy
+    busy = _cpu_seconds() - busy
     start = time.perf_counter()
     for _ in range(max(1, rounds // 2)):
         await _exec(code)
     peer = max(1, rounds // 2) / (time.perf_counter() - start)
-    note = f"{1000 * busy / count:.0f} ms of processor time a render on the whole machine, which others may share"
+    note = f"{1000 * busy / count:.0f} ms of CPU time per render on the whole machine, including other load"
     name = f"renders a second, {in_flight} in flight / exec and savefig in one process"
     return Row(name, count / seconds, peer, "/s", note=note)
 
@@ -158,7 +158,7 @@ def _median(seconds: list[float]) -> float:
     return 1000 * statistics.median(seconds)
 
 
-def _processor_seconds() -> float:
+def _cpu_seconds() -> float:
     """Return CPU time of the whole machine, the only count that includes ended children."""
     times = psutil.cpu_times()
     return float(times.user + times.system)

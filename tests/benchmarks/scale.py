@@ -1,4 +1,4 @@
-"""Sizes of a run: full, for ratios that can be trusted, or quick, to see that it runs."""
+"""Sizes of a run: full, for reliable ratios, or quick, to check that it runs."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ class Scale:
     Parameters
     ----------
     publish_rounds
-        Rounds of each plot; a round publishes twice and saves once.
+        Rounds of each plot; each publishes twice and saves once.
     load_rounds, load_seconds
-        How often each server is put under load, and for how long each time.
+        How many times each server is put under load, and for how long.
     figures
-        In the large catalog.
-    asked
-        Different links that are asked for in turns; more than the server remembers.
+        Figures in the large catalog.
+    linked
+        Different links requested in a round robin; more than the server caches.
     clients
         Idle event streams.
     active
-        Viewers of a dashboard beside them, who fetch what they hear of.
+        Viewers of a dashboard besides the idle ones, who fetch each new image.
     deliveries
-        Publishes that all of them must hear.
+        Publishes that every client must receive.
     stores
-        Figures published into a store within this process.
+        Figures published to a store within this process.
     galleries
-        Figures of each catalog whose gallery is asked for, the fewest first.
+        Figures in each catalog whose gallery is requested, the smallest first.
     idle_seconds
-        How long an idle server is looked at.
+        How long an idle server is observed.
     messages
-        Messages that capture reads; a hundredth as many pictures.
+        Messages that capture reads; a hundredth as many images.
     frames
-        Of an animation.
+        Frames of an animation.
     renders
-        Of one plot, each way, one after the other.
+        Renders of one plot, each way, one after the other.
     live_rounds
         Calls of a live function in each state of its kernel.
     viewers
-        Of one live figure at once.
+        Simultaneous viewers of one live figure.
     """
 
     publish_rounds: int
     load_rounds: int
     load_seconds: int
     figures: int
-    asked: int
+    linked: int
     clients: int
     active: int
     deliveries: int
@@ -66,7 +66,7 @@ FULL = Scale(
     load_rounds=7,
     load_seconds=2,
     figures=1_000_000,
-    asked=8_192,
+    linked=8_192,
     clients=1_000,
     active=50,
     deliveries=9,
@@ -84,7 +84,7 @@ QUICK = Scale(
     load_rounds=1,
     load_seconds=1,
     figures=300,
-    asked=20,
+    linked=20,
     clients=5,
     active=2,
     deliveries=1,

@@ -32,7 +32,7 @@ class Peer:
 
 @contextlib.contextmanager
 def jupyter(home: Path, data_dir: Path | None = None, arguments: Sequence[str] = ()) -> Iterator[ServerProcess]:
-    """A Jupyter server with our extension, with default settings except for ``arguments``."""
+    """Run a Jupyter server with our extension, with default settings except for ``arguments``."""
     server = ServerProcess(home, arguments, data_dir=data_dir)
     server.start()
     try:
@@ -43,7 +43,7 @@ def jupyter(home: Path, data_dir: Path | None = None, arguments: Sequence[str] =
 
 @contextlib.contextmanager
 def flask(home: Path, file: Path, *options: str) -> Iterator[Peer]:
-    """One gunicorn worker with ``send_file``."""
+    """Run one gunicorn worker with ``send_file``."""
     app = f"tests.benchmarks.peers.flask_file:make_app({str(file)!r})"
     command = ["-m", "gunicorn", "--workers", "1", "--bind", "127.0.0.1:0", *options, app]
     log = home / f"flask-{'-'.join(options).strip('-')}.log"
@@ -53,7 +53,7 @@ def flask(home: Path, file: Path, *options: str) -> Iterator[Peer]:
 
 @contextlib.contextmanager
 def flask_exec(home: Path, workers: int) -> Iterator[Peer]:
-    """gunicorn workers that run posted code in their own processes."""
+    """Run gunicorn workers that execute posted code in their own processes."""
     app = "tests.benchmarks.peers.flask_exec:make_app()"
     command = ["-m", "gunicorn", "--workers", str(workers), "--bind", "127.0.0.1:0", app]
     with _process(home / f"flask-exec-{workers}.log", command, r"Listening at: (http://\S+)") as peer:
@@ -62,7 +62,7 @@ def flask_exec(home: Path, workers: int) -> Iterator[Peer]:
 
 @contextlib.contextmanager
 def bare_tornado(home: Path, file: Path) -> Iterator[Peer]:
-    """A ``RequestHandler`` that holds the bytes, in a ``tornado.web.Application``."""
+    """Run a ``RequestHandler`` that holds the bytes, in a ``tornado.web.Application``."""
     command = ["-m", "tests.benchmarks.peers.bare_tornado", str(file)]
     with _process(home / "tornado.log", command, r"Listening at: (http://\S+)") as peer:
         yield peer
@@ -103,8 +103,8 @@ def login(server: ServerProcess) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _process(log: Path, command: Sequence[str], ready: str) -> Iterator[Peer]:
-    """Start a Python process and wait until its log names its address."""
-    # Newer gunicorns keep a socket in the home directory, which is none of this run's business.
+    """Start a Python process and wait until its log reports its address."""
+    # Newer gunicorns keep a socket in the home directory, which this run must not touch.
     environment = os.environ | {"HOME": str(log.parent)}
     with log.open("ab") as output:
         process = subprocess.Popen(

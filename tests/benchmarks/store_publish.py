@@ -39,15 +39,15 @@ def _measure(home: Path, scale: Scale, run: Callable[[Coroutine[Any, Any, Any]],
     finally:
         store.close()
     times = [1000 * statistics.median(values) for values in (ours, peer, again)]
-    note = "for information: picture and thumbnail durable, against one file of 25 KB written and synced"
+    note = "for information: image and thumbnail durable, against one file of 25 KB written and synced"
     yield Row("store.publish of new bytes, in process / one synced file", times[0], times[1], "ms", note=note)
     yield Row("store.publish of the same bytes again / one synced file", times[2], times[1], "ms")
 
 
 def _draft(number: int) -> NewVersion:
-    picture, thumbnail = servers.picture(number), servers.picture(-number - 1 & 0xFFFF_FFFF, _THUMBNAIL_SIDE)
+    image, thumbnail = servers.picture(number), servers.picture(-number - 1 & 0xFFFF_FFFF, _THUMBNAIL_SIDE)
     identity = Identity("local", "/home/someone", "Measured.ipynb", "", f"figure {number % 10}")
-    return NewVersion(identity, (_payload(picture),), title="Measured", thumbnail=_payload(thumbnail))
+    return NewVersion(identity, (_payload(image),), title="Measured", thumbnail=_payload(thumbnail))
 
 
 def _payload(data: bytes) -> EncodedImage:

@@ -1,4 +1,4 @@
-"""Each benchmark runs and prints its rows; ``make bench`` measures, on an idle machine."""
+"""Each benchmark runs and prints its rows; ``make bench`` measures on an idle machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEEDS_GUNICORN = {"link-get", "render"}
 @pytest.mark.kernel
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_benchmark_prints_its_rows(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """With minimal counts, at which no row fails the run."""
+    """With minimal counts, which are no basis for a verdict."""
     if name in NEEDS_WRK:
         require_program("wrk")
     if name in NEEDS_NGINX:
@@ -35,11 +35,11 @@ def test_a_benchmark_prints_its_rows(name: str, capsys: pytest.CaptureFixture[st
 
 
 def test_the_table_has_machine_versions_and_rows(capsys: pytest.CaptureFixture[str]) -> None:
-    """The table begins with what a reader needs to judge the ratios."""
+    """The table starts with the information that a reader needs to judge the ratios."""
     assert main(["--quick", "--only", "kills"]) == 0
     printed = capsys.readouterr().out
-    for words in ("cores", "GiB", "tornado", "ratio", "bound", "server killed (-9)"):
-        assert words in printed
+    for text in ("cores", "GiB", "tornado", "ratio", "bound", "server killed (-9)"):
+        assert text in printed
 
 
 @pytest.mark.parametrize(

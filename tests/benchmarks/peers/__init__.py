@@ -1,1 +1,1 @@
-"""What the package is compared with, each as its own documentation writes it; each runs in a process of its own."""
+"""Alternatives for comparison, each as in its own documentation; each runs in its own process."""

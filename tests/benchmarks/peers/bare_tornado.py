@@ -1,4 +1,4 @@
-"""The least that Tornado can do: a handler that holds the bytes and says what they are."""
+"""The minimum in Tornado: a handler that holds the bytes and sends them with their type."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 
-class Picture(web.RequestHandler):
-    """Answers with the bytes that it was given."""
+class ImageHandler(web.RequestHandler):
+    """Sends the bytes that it holds."""
 
     def initialize(self, data: bytes) -> None:
         self.data = data
@@ -23,7 +23,7 @@ class Picture(web.RequestHandler):
 
 
 async def main(path: str) -> None:
-    app = web.Application([("/picture.png", Picture, {"data": Path(path).read_bytes()})])
+    app = web.Application([("/picture.png", ImageHandler, {"data": Path(path).read_bytes()})])
     sockets = bind_sockets(0, "127.0.0.1")
     HTTPServer(app).add_sockets(sockets)
     print(f"Listening at: http://127.0.0.1:{sockets[0].getsockname()[1]}", flush=True)

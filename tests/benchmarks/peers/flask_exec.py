@@ -1,4 +1,4 @@
-"""Flask that runs posted code in its own process: no sandbox at all, which is what the speed is held against."""
+"""Flask that runs posted code in its own process, without a sandbox: the baseline for rendering speed."""
 
 from __future__ import annotations
 

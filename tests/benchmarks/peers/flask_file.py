@@ -8,8 +8,8 @@ from flask import Flask, Response, send_file
 def make_app(path: str) -> Flask:
     app = Flask(__name__)
 
-    @app.get("/picture.png")
-    def picture() -> Response:
+    @app.get("/send_image.png")
+    def send_image() -> Response:
         return send_file(path)
 
     return app
