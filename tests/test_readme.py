@@ -107,8 +107,10 @@ def test_every_setting_is_mentioned():
     assert {name for name in ours if f"FigServe.{name}" not in TEXT and f"`{name}`" not in TEXT} == set()
 
 
-def test_relative_links_lead_to_files():
-    """Every relative link and image of the README is a file in the repository."""
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", TEXT)
-    assert targets
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_relative_links_lead_to_files(name):
+    """Every relative link and image of a document is a file or folder in the repository."""
+    text = (README.parent / name).read_text(encoding="utf-8")
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)\)", text)
+    assert targets or name == "SECURITY.md"
     assert [target for target in targets if not (README.parent / target).exists()] == []
