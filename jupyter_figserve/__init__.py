@@ -1,4 +1,4 @@
-"""Every figure gets a URL: the notebook's names, resolved lazily so that importing the package costs nothing."""
+"""Every figure gets a URL: the public API for notebooks, resolved lazily so that importing the package is cheap."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ if TYPE_CHECKING:
     from .errors import FigServeError, NotConnected
     from .kernel.client.connection import connect
     from .kernel.client.local_server import serve
-    from .kernel.dashboards.dashboard import Dashboard
+    from .kernel.dashboard import Dashboard
     from .kernel.dashboards.panels import Panel
     from .kernel.figures.captured_plot import CapturedPlot, last, plots_dir
     from .kernel.figures.publish import figures, publish, unpublish
     from .kernel.figures.published_figure import Published, SharedLink
-    from .kernel.live.live_figure import LiveFigure, live
+    from .kernel.live.decorator import live
+    from .kernel.live.live_figure import LiveFigure
     from .kernel.magics import load_ipython_extension
     from .kernel.render import render, render_url
     from .model.parameters import Range
@@ -23,7 +24,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "CapturedPlot": ".kernel.figures.captured_plot",
-    "Dashboard": ".kernel.dashboards.dashboard",
+    "Dashboard": ".kernel.dashboard",
     "FigServeError": ".errors",
     "LiveFigure": ".kernel.live.live_figure",
     "NotConnected": ".errors",
@@ -34,7 +35,7 @@ _HOMES = {
     "connect": ".kernel.client.connection",
     "figures": ".kernel.figures.publish",
     "last": ".kernel.figures.captured_plot",
-    "live": ".kernel.live.live_figure",
+    "live": ".kernel.live.decorator",
     "load_ipython_extension": ".kernel.magics",
     "plots_dir": ".kernel.figures.captured_plot",
     "publish": ".kernel.figures.publish",
@@ -74,7 +75,7 @@ def __getattr__(name: str) -> Any:
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
     value = getattr(import_module(home, __name__), name)
-    # Names that are also submodules' must not be shadowed by them, so the value is kept here.
+    # Cached, so that a submodule of the same name does not shadow it.
     globals()[name] = value
     return value
 

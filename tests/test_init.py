@@ -48,7 +48,7 @@ def test_nothing_else_is_promised():
 def test_names_beat_submodules():
     """A name stays what it is after its module, or one of the same name, is imported."""
     before = {name: getattr(jupyter_figserve, name) for name in jupyter_figserve.__all__}
-    for module in ("kernel.publish", "kernel.serve"):
+    for module in ("kernel.figures.publish", "kernel.live.decorator", "kernel.render"):
         importlib.import_module(f"jupyter_figserve.{module}")
     assert {name: getattr(jupyter_figserve, name) for name in jupyter_figserve.__all__} == before
 

@@ -1,4 +1,4 @@
-"""Posted code from a notebook or a script: the server's sandbox runs it, not this kernel. Kernel."""
+"""``figserve.render``: run code in the server's sandbox instead of this kernel. Kernel."""
 
 from __future__ import annotations
 
@@ -21,33 +21,29 @@ def render(
     timeout: float | str | None = None,
     seed: int | None = None,
 ) -> bytes:
-    """The picture that ``code`` draws in the server's sandbox; with ``figure="all"`` a zip of all of them.
+    """Return the image that ``code`` draws in the server's sandbox; with ``figure="all"``, a zip of all images.
 
     Parameters
     ----------
     code
-        Python as you would paste it into a cell. It sees nothing of this kernel, no file and no network.
+        Python code as in a cell. It has no access to this kernel, to files or to the network.
     width, height
-        Pixels at ``dpi``, for vector formats at 96 to the inch; None is the figure's own size.
+        Pixels at ``dpi``, or at 96 dpi for vector formats; None is the figure's own size.
     style
         Name of a matplotlib style.
     tight
-        Cut or extend the picture to what is drawn.
+        Crop or extend the image to its content.
     figure
-        Its number where there are several; None is that of the last expression, else the current one.
+        Number of the figure; None is that of the last expression, else the current one.
     timeout
-        Seconds, or a duration such as ``"20s"``; None is the server's own.
+        Seconds, or a duration such as ``"20s"``; None is the server's default.
     seed
-        Of ``random`` and numpy's legacy generator. The server keeps what was drawn with one.
+        Seed of ``random`` and of numpy's legacy generator; the server caches seeded renders.
 
     Raises
     ------
-    CodeFailed
-        The code raised; with the type, the line and the traceback of its own frames.
-    OutputInvalid
-        It drew nothing, or nothing that can be served.
-    NotConnected
-        When there is no server; the text says what to do.
+    CodeFailed, OutputInvalid
+        The code raises an exception, or draws no figure.
     """
     return get_connection().client.post_for_bytes("api/renders", _fields(locals()))
 
@@ -66,21 +62,19 @@ def render_url(
     timeout: float | str | None = None,
     seed: int | None = None,
 ) -> str:
-    """A signed address that shows what ``code`` draws to anybody, for a README or a wiki; nothing is drawn yet.
+    """Return a signed URL of the image that ``code`` draws, for a README or a wiki; it is rendered when opened.
 
-    The parameters are those of ``render``. The code is in the address, readable for everybody who has it.
+    The parameters are those of ``render``. The URL contains the code, readable by anyone who has it.
 
     Raises
     ------
     TooLarge
-        When the code does not fit into an address.
-    NotConnected
-        When there is no server; the text says what to do.
+        The code does not fit into a URL.
     """
-    answer: dict[str, Any] = get_connection().client.post("api/renders/url", _fields(locals()))
-    return str(answer["url"])
+    response: dict[str, Any] = get_connection().client.post("api/renders/url", _fields(locals()))
+    return str(response["url"])
 
 
-def _fields(given: dict[str, Any]) -> dict[str, Any]:
-    """What is not as usual."""
-    return {name: value for name, value in given.items() if value is not None and value is not False}
+def _fields(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments that differ from their defaults."""
+    return {name: value for name, value in arguments.items() if value is not None and value is not False}

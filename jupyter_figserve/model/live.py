@@ -1,4 +1,4 @@
-"""A live figure and its pictures as frozen values. Any process; knows no store and no HTTP."""
+"""A live figure and requests for its images as frozen values. Any process; knows no store and no HTTP."""
 
 from __future__ import annotations
 
@@ -16,24 +16,28 @@ _TEXTS = ("description", "digest", "revision")
 _MAX_TEXT = 1_000
 _MAX_PARAMETERS = 100
 _MAX_WAIT = 600.0
+_RATIO_FIELD = "density"
+"""Name of ``device_pixel_ratio`` in messages between kernel and server."""
 
 
 @dataclass(frozen=True)
 class LiveDeclaration:
-    """What a kernel says of one live figure.
+    """A live figure as its kernel declares it.
 
     Parameters
     ----------
     sizes
-        Which of width, height and dpi are ours to set: those that the function has no parameter for.
-    cache, timeout
-        Seconds.
+        Those of width, height and dpi that a request may set, because the function has no parameter of that name.
+    cache
+        Seconds that an image may be served again.
+    timeout
+        Seconds that a call may take.
     version
-        Of the data, where it is a value; None where the kernel must be asked, or there is none.
+        Version of the data, where it is a value; None where the kernel must be asked, or there is none.
     digest
-        Of the function's code: the same in another kernel.
+        Digest of the function's code, equal in other kernels.
     revision
-        Of this very declaration: running its cell again makes another.
+        Identifies this declaration; running its cell again makes another.
     """
 
     name: str
@@ -52,17 +56,17 @@ class LiveDeclaration:
         return self.name.replace("_", " ")
 
     def as_json(self) -> dict[str, Any]:
-        """What ``from_json`` reads."""
+        """Fields of the message to the server; ``from_json`` reads them."""
         return {**self.__dict__, "parameters": self.parameters.as_json(), "sizes": list(self.sizes)}
 
     @classmethod
     def from_json(cls, row: Any) -> LiveDeclaration:
-        """What a kernel sent, which may be anything.
+        """Parse a declaration that a kernel sent.
 
         Raises
         ------
         InvalidInput
-            When it is no declaration.
+            When it is not a valid declaration.
         """
         try:
             parameters = Parameters.from_json(row["parameters"])
@@ -72,18 +76,20 @@ class LiveDeclaration:
             cache, timeout = float(row["cache"]), min(float(row["timeout"]), _MAX_WAIT)
             name, is_versioned = check_name(row["name"]), bool(row["is_versioned"])
         except (TypeError, KeyError, ValueError) as error:
-            raise InvalidInput("This is no declaration of a live figure.") from error
+            raise InvalidInput("This is not a valid declaration of a live figure.") from error
         if "." in name:
-            raise InvalidInput(f"{name!r} has a dot, after which an address has the format; name it without.")
+            raise InvalidInput(
+                f"The name {name!r} contains a dot, which addresses use before the format; choose one without."
+            )
         if len(parameters.items) > _MAX_PARAMETERS or not (cache >= 0 and timeout > 0):
-            raise InvalidInput("This is no declaration of a live figure.")
+            raise InvalidInput("This is not a valid declaration of a live figure.")
         return cls(name, parameters, sizes=sizes, cache=cache, timeout=timeout, version=version,
                    is_versioned=is_versioned, **texts)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class LiveFigureRecord:
-    """A live figure as the catalog keeps it: the same for every kernel of its notebook."""
+    """A live figure as the catalog stores it, the same for every kernel of its notebook."""
 
     id: str
     identity: Identity
@@ -100,33 +106,47 @@ class LiveFigureRecord:
         return self.identity.owner
 
 
-DENSITIES = (1, 2)
-"""Of pictures: the usual one, and that of dense screens."""
+DEVICE_PIXEL_RATIOS = (1, 2)
+"""Those that an image can be drawn for: usual screens, and hidpi ones."""
 
 
 @dataclass(frozen=True)
 class LiveRequest:
-    """One picture of a live figure, by what determines it.
+    """One image of a live figure, by what determines it.
 
     Parameters
     ----------
     arguments
-        JSON values of all parameters.
-    density
-        Pixels of the picture for one of its usual size, in each direction: 2 for dense screens. What cannot be drawn
-        so, comes as usual.
+        JSON values by parameter.
+    width, height
+        Pixels at ``dpi`` for raster formats, at 96 to the inch for vector formats; None is the figure's own.
+    device_pixel_ratio
+        Image pixels per CSS pixel, in raster formats of the figure's own size: 2 for hidpi screens. What cannot be
+        drawn so is drawn at 1.
     """
 
-    arguments: Mapping[str, Any]
-    format: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    format: str = "png"
     width: int | None = None
     height: int | None = None
-    dpi: int | None = None
-    density: int = 1
+    dpi: float | None = None
+    device_pixel_ratio: int = 1
 
     @property
     def key(self) -> str:
-        """The same for requests that mean the same."""
-        means = [self.arguments, self.format, self.width, self.height, self.dpi]
-        text = json.dumps(means + ([] if self.density == 1 else [self.density]), sort_keys=True)
+        """Equal for requests that mean the same."""
+        meaning = [self.arguments, self.format, self.width, self.height, self.dpi]
+        text = json.dumps(meaning + ([] if self.device_pixel_ratio == 1 else [self.device_pixel_ratio]), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+    def to_json(self) -> dict[str, Any]:
+        """Fields of the message to a kernel; ``from_json`` reads them."""
+        fields = dict(self.__dict__)
+        return fields | {_RATIO_FIELD: fields.pop("device_pixel_ratio")}
+
+    @classmethod
+    def from_json(cls, message: Mapping[str, Any]) -> LiveRequest:
+        """Read the request from a message; absent fields and nulls mean the defaults."""
+        names = ("arguments", "format", "width", "height", "dpi")
+        given = {name: message[name] for name in names if message.get(name) is not None}
+        return cls(**given, device_pixel_ratio=message.get(_RATIO_FIELD) or 1)

@@ -15,7 +15,6 @@ from traitlets import TraitError
 
 from .. import __version__
 from ..errors import FigServeError
-from ..model.live import LiveFigureRecord
 from ..model.quotas import PublishLimits, Quota
 from ..store.admin.opening import open_store
 from ..store.files.blob_cache import BlobCache
@@ -139,9 +138,10 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         blobs = BlobCache(store.blobs, self.cache_bytes)
         guesses = FailedAttempts(self.failed_secret_rate)
         drawing = self.make_drawing(store)
+        events = EventBroker(store)
         detached = DetachedFunctions(store, drawing.queue, self.live_timeout)
         secrets = read_secrets(store.directory)
-        events, live = EventBroker(store), self._make_live(store, kernels, detached)
+        live = self._make_live(store, kernels, detached, events)
         return AppContext(
             config=settings,
             store=store,
@@ -173,15 +173,21 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         limits = CaptureLimits(quota, self.figure_bytes, self.figure_pixels)
         return Capture(self.serverapp, directories, limits, store.clock, self._tell_captured, is_on=self.capture)
 
-    def _make_live(self, store: Store, kernels: KernelTracker, detached: DetachedFunctions) -> LiveService:
-        offers = LiveRegistry(store, self._scope(), kernels.follow_notebook)
-        offers.find_detached = detached.find_target
-        kept = seconds_of(self.keep_live_pictures)
-        limits = LiveLimits(self.live_queue, self.live_timeout, kept, self.render_jobs)
+    def _make_live(
+        self, store: Store, kernels: KernelTracker, detached: DetachedFunctions, events: EventBroker
+    ) -> LiveService:
         assert self.serverapp is not None
-        pictures, controls = StaleImageCache(store, self.cache_bytes), ControlChannels(self.serverapp)
-        controls.open()
-        return LiveService(store, offers, pictures, limits, self.owner, controls)
+        control_channels = ControlChannels(self.serverapp)
+        control_channels.open()
+        return LiveService(
+            LiveRegistry(store, self._scope(), kernels.follow_notebook, detached.find_target, events.announce),
+            StaleImageCache(store, self.cache_bytes),
+            LiveLimits(self.live_queue, self.live_timeout, seconds_of(self.keep_live_pictures), self.render_jobs),
+            self.owner,
+            lambda: store.clock(),
+            control_channels=control_channels,
+            on_call=kernels.note_activity if self.live_keeps_kernel else None,
+        )
 
     def _scope(self) -> str:
         assert self.serverapp is not None
@@ -196,18 +202,11 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         def tell(kind: str, kernel: str, notebook: str) -> None:
             context.events.announce(owner, kind, {"session": kernel, "notebook": notebook or None})
 
-        def tell_live(kind: str, kernel: str, record: LiveFigureRecord) -> None:
-            data = {"live": record.id, "session": kernel, "name": record.name}
-            context.events.announce(record.owner, kind, data | {"notebook": record.identity.notebook or None})
-
-        context.live.offers.tell = tell_live
-        if self.live_keeps_kernel:
-            context.live.on_call.append(context.kernels.note_activity)
         context.kernels.on_start.append(lambda kernel, notebook: tell(SESSION_STARTED, kernel, notebook))
         context.kernels.on_restart.append(context.capture.renew)
         context.kernels.on_sweep.append(context.capture.sweep)
-        context.kernels.on_restart.append(context.live.end)
-        context.kernels.on_end.append(lambda kernel, notebook: context.live.end(kernel))
+        context.kernels.on_restart.append(context.live.on_kernel_ended)
+        context.kernels.on_end.append(lambda kernel, notebook: context.live.on_kernel_ended(kernel))
         context.kernels.on_end.append(lambda kernel, notebook: context.capture.end(kernel))
         context.kernels.on_end.append(lambda kernel, notebook: tell(SESSION_ENDED, kernel, notebook))
 

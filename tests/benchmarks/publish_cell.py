@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import jupyter_figserve as figserve
-from jupyter_figserve.kernel.figures import source_uploader
+from jupyter_figserve.kernel.client import source_uploader
 from jupyter_figserve.plotting.encode import encode
 
 Change = Callable[[int], None]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_figserve.kernel.dashboards.dashboard import Dashboard
+from jupyter_figserve.kernel.dashboard import Dashboard
 from tests.conftest import require_package
 from tests.kernel.export import saving as example
 

@@ -1,4 +1,4 @@
-"""A small real HTTP server with the routes that the notebook side uses; it records what it was sent."""
+"""A fake server over real HTTP that records requests; its responses follow the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ from jupyter_figserve.kernel.client.client import FigServeClient
 from jupyter_figserve.kernel.client.connection import Connection
 from jupyter_figserve.kernel.figures.cell import CellFigureNames
 from jupyter_figserve.model.figures import EncodedImage, sha256_hex
+from jupyter_figserve.model.formats import get_format_of_mimetype
+
+from .. import contract
 
 KEY = "fsk_abcdefgh_" + "k" * 43
 PNG = base64.b64decode(
@@ -32,11 +35,27 @@ PNG = base64.b64decode(
 PICTURE = EncodedImage("image/png", PNG, 1, 1, 72.0)
 THUMBNAIL = EncodedImage("image/png", PNG + b"thumbnail", 1, 1)
 TOKEN = "t" * 32
+PREFIX = "/base/figserve"
+STATUS = {
+    "version": "0.1.0",
+    "host": "standalone",
+    "sandbox": {"tier": "none", "why": ["The fake has no sandbox."], "libraries": {}, "running": 0, "waiting": 0},
+    "limits": {
+        "figure_bytes": 2**25,
+        "figure_pixels": 10**8,
+        "keep_versions": 0,
+        "link_max_age": None,
+        "public_shares": True,
+    },
+    "capture": {"on": False, "why": "The fake has no kernels.", "dropped": 0},
+    "counts": {"figures": 0, "bytes": 0, "sessions": 0, "captured": 0, "captured_bytes": 0},
+    "writable": True,
+}
 
 
 @dataclass
 class Received:
-    """A request as it came."""
+    """A received request."""
 
     method: str
     path: str
@@ -50,7 +69,7 @@ class Received:
 
     @property
     def parts(self) -> list[tuple[str, str, bytes]]:
-        """Name, content type and bytes of each part of a form."""
+        """Return name, content type and bytes of each part of a form."""
         head = f"Content-Type: {self.headers['content-type']}\r\n\r\n".encode()
         form = BytesParser(policy=HTTP).parsebytes(head + self.body)
         return [
@@ -65,7 +84,7 @@ class Received:
 
 @dataclass
 class Reply:
-    """An answer that a test wants instead of the usual one."""
+    """A response; a test can return its own in place of the usual one."""
 
     status: int
     body: bytes = b""
@@ -73,11 +92,11 @@ class Reply:
 
     @classmethod
     def of(cls, status: int, value: Any, **headers: str) -> Reply:
-        return cls(status, json.dumps(value).encode(), {"Content-Type": "application/json", **headers})
+        return cls(status, json.dumps(value).encode(), {"Content-Type": "application/json; charset=utf-8", **headers})
 
 
 class FakeFigServe:
-    """Figures in a dictionary, answered as the real server answers."""
+    """Figures in a dictionary, served as by the real server."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
@@ -86,6 +105,7 @@ class FakeFigServe:
         self.links: dict[str, dict[str, Any]] = {}
         self.sources: dict[tuple[str, int], bytes] = {}
         self.instead: Callable[[Received], Reply | None] = lambda request: None
+        self.violations: list[AssertionError] = []
         self.keys = {KEY}
         self.connections = 0
         self.drops = 0
@@ -95,7 +115,7 @@ class FakeFigServe:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}/base/figserve"
+        return f"http://127.0.0.1:{self.server.server_port}{PREFIX}"
 
     @property
     def published(self) -> list[Received]:
@@ -108,23 +128,34 @@ class FakeFigServe:
         return Connection(self.client(), "a test", **options)
 
     def described(self, index: int = -1) -> dict[str, Any]:
-        """The JSON part of a publish."""
+        """Return the JSON part of a publish."""
         return json.loads(self.published[index].parts[0][2])
 
-    def answer(self, request: Received) -> Reply:
+    def respond(self, request: Received) -> Reply:
         reply = self.instead(request)
         if reply is not None:
             return reply
-        path = request.path.removeprefix("/base/figserve/")
+        path = request.path.removeprefix(PREFIX)
         if path == request.path:
             return Reply(404, b"<html>not here</html>", {"Content-Type": "text/html"})
+        reply = self._respond(path.removeprefix("/"), request)
+        try:
+            contract.check(request.method, path, reply.status, reply.headers, reply.body)
+        except AssertionError as error:
+            # Raised at the end of the test: here it would only end the connection.
+            self.violations.append(error)
+        return reply
+
+    def _respond(self, path: str, request: Received) -> Reply:
         if path == "api/status":
-            return Reply.of(200, {"version": "0.1.0", "host": "standalone"})
+            return Reply.of(200, STATUS)
         if request.headers.get("x-api-key") not in self.keys:
-            return Reply.of(401, {"error": "The key is not good.", "code": "unauthorized"})
+            return Reply.of(
+                401, {"error": "The key is not valid.", "code": "unauthorized"}, **{"WWW-Authenticate": "figserve"}
+            )
         names = path.split("/")
         if names[0] == "figures":
-            return Reply(200, PNG, {"Content-Type": "image/png"})
+            return Reply(200, PNG, {"Content-Type": "image/png", "ETag": f'"{sha256_hex(PNG)}"'})
         return getattr(self, f"_{request.method.lower()}_{names[1]}")(names[2:], request)
 
     def _post_figures(self, rest: list[str], request: Received) -> Reply:
@@ -133,11 +164,11 @@ class FakeFigServe:
         described = json.loads(request.parts[0][2])
         figure_id = next((i for i, r in self.figures.items() if r["name"] == described["name"]), None)
         figure_id = figure_id or f"figure{len(self.figures):010}"
-        main = [
-            {"mimetype": kind.partition(";")[0], **size, "size": len(data), "digest": sha256_hex(data), "url": "…"}
-            for (_, kind, data), size in zip(
-                [p for p in request.parts if p[0] == "representation"], described["sizes"], strict=True
-            )
+        page = f"{self.url}/figures/{figure_id}"
+        images = [part for part in request.parts if part[0] == "representation"]
+        representations = [
+            self._representation(page, kind.partition(";")[0], data, size)
+            for (_, kind, data), size in zip(images, described["sizes"], strict=True)
         ]
         record = {
             **{name: described[name] for name in ("name", "title", "alt")},
@@ -148,22 +179,35 @@ class FakeFigServe:
             "version": len(self.versions.get(figure_id, ())) + 1,
             "created": "2026-01-02T03:04:05.678Z",
             "updated": "2026-01-02T03:04:05.678Z",
-            "url": f"{self.url}/figures/{figure_id}",
-            "representations": main,
+            "url": page,
+            "thumbnail": None,
+            "representations": representations,
             "redrawable": False,
             "origin": "published",
         }
         self.figures[figure_id] = record
         self.versions.setdefault(figure_id, []).append(record)
-        return Reply.of(201, record)
+        return Reply.of(201, record, Location=page)
+
+    def _representation(self, page: str, mimetype: str, data: bytes, size: dict[str, Any]) -> dict[str, Any]:
+        url = f"{page}.{get_format_of_mimetype(mimetype).name}"
+        return {"mimetype": mimetype, **size, "size": len(data), "digest": sha256_hex(data), "url": url}
+
+    def _version(self, record: dict[str, Any]) -> dict[str, Any]:
+        names = ("version", "created", "session", "title", "alt", "redrawable", "representations")
+        size = sum(part["size"] for part in record["representations"])
+        return {**{name: record[name] for name in names}, "size": size, "provenance": {}}
 
     def _put_figures(self, rest: list[str], request: Received) -> Reply:
         self.sources[rest[0], int(rest[2])] = request.body
         return Reply(204)
 
     def _get_figures(self, rest: list[str], request: Received) -> Reply:
+        if rest[1:] == ["links"]:
+            found = [link for link in self.links.values() if link["figure"] == rest[0]]
+            return Reply.of(200, {"links": found})
         if rest[1:] == ["versions"]:
-            return Reply.of(200, {"versions": self.versions[rest[0]]})
+            return Reply.of(200, {"versions": [self._version(record) for record in self.versions[rest[0]]]})
         start = int(request.query.get("cursor", 0))
         records = list(self.figures.values())
         following = str(start + 2) if len(records) > start + 2 else None
@@ -186,16 +230,14 @@ class FakeFigServe:
             "seen": 0,
             "last_seen": None,
             "paused": False,
-            **{name: wanted[name] for name in ("label", "views", "version", "audience")},
+            "label": wanted["label"] or "",
+            **{name: wanted[name] for name in ("views", "version", "audience")},
             "expires": None if wanted["expires"] == "never" else "2026-02-01T03:04:05.678Z",
         }
         self.links[link["id"]] = link
         texts = {name: f"{name} of {page}" for name in ("markdown", "html", "iframe", "latex")}
         shown = {"url": page, "image_url": f"{page}.png", "snippets": {"url": page, **texts}}
         return Reply.of(201, {**link, **shown, "local_only": True, "note": "Opens only on this machine."})
-
-    def _get_links(self, rest: list[str], request: Received) -> Reply:
-        return Reply.of(200, {"links": [x for x in self.links.values() if x["figure"] == request.query["figure"]]})
 
     def _patch_links(self, rest: list[str], request: Received) -> Reply:
         self.links[rest[0]].update(request.json)
@@ -229,7 +271,7 @@ class FakeFigServe:
                     fake.drops -= 1
                     self.close_connection = True
                     return
-                reply = fake.answer(request)
+                reply = fake.respond(request)
                 self.send_response(reply.status)
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
@@ -248,23 +290,24 @@ class FakeFigServe:
 
 @pytest.fixture
 def fake() -> Iterator[FakeFigServe]:
-    """The server, listening."""
+    """A running fake server; the test fails if a response violates the OpenAPI document."""
     server = FakeFigServe()
     server.thread.start()
     yield server
     server.server.shutdown()
     server.thread.join()
     server.server.server_close()
+    assert not server.violations, server.violations[0]
 
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No server is found that a test did not name, and names are counted afresh."""
+    """Discovery finds only servers of the test, and figure names are numbered from the start."""
     for name in ("FIGSERVE_URL", "FIGSERVE_API_KEY", "KERNEL_FIGSERVE_URL", "KERNEL_FIGSERVE_KEY", "JPY_PARENT_PID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("KERNEL_FIGSERVE_CA", raising=False)
     monkeypatch.setattr("jupyter_figserve.kernel.figures.cell.names", CellFigureNames())
-    monkeypatch.setattr(connections, "_kept", {})
+    monkeypatch.setattr(connections, "_cached", {})
     monkeypatch.setattr(connections, "_warned", set())
     yield
     connections.use(None)
@@ -272,14 +315,14 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def connected(fake: FakeFigServe) -> FakeFigServe:
-    """The server, and this process publishing to it."""
+    """The fake server, with this process connected to it."""
     connections.use(fake.connection())
     return fake
 
 
 @dataclass(frozen=True)
 class FakeEncoded:
-    """What the fake encoder makes: as ``encode.Encoded``."""
+    """Result of the fake encoder, with the fields of ``EncodedFigure``."""
 
     payloads: tuple[EncodedImage, ...] = (PICTURE,)
     thumbnail: EncodedImage | None = THUMBNAIL
@@ -289,12 +332,12 @@ class FakeEncoded:
 
 
 class Drawing:
-    """Stands for a matplotlib figure: can be referred to weakly."""
+    """Stands for a matplotlib figure; supports weak references."""
 
 
 @dataclass
 class FakeEncoder:
-    """Stands for the modules ``encode`` and ``pickling``; ``makes`` is what the next call gives."""
+    """Stands for the modules ``encode`` and ``pickling``; ``makes`` is the result of the next call."""
 
     makes: FakeEncoded = field(default_factory=FakeEncoded)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
@@ -315,7 +358,7 @@ class FakeEncoder:
 
 @pytest.fixture
 def encoder(monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
-    """The fake in the place of both modules, so that a test says what a figure is encoded as."""
+    """Replaces both modules, so that a test decides what a figure is encoded as."""
     fake = FakeEncoder()
     module = SimpleNamespace(encode=fake.encode)
     monkeypatch.setitem(sys.modules, "jupyter_figserve.plotting.encode", module)

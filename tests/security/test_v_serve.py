@@ -164,8 +164,7 @@ async def make_samples(owner, context) -> list[Sample]:
     key = (await owner.post("/api/keys", {"scopes": ["read"]})).json()["id"]
     animal = await offer_live(context)
     for form, payload in (("png", EncodedImage("image/png", PNG)), ("html", EncodedImage("text/html", HTML))):
-        kept = CachedImage(animal, LiveRequest({}, form).key, payload, context.store.clock())
-        context.live.pictures.keep(kept)
+        context.live.images.put(animal, LiveRequest({}, form), CachedImage(payload))
     text = {"title": "Board", "rows": [[{"kind": "text", "markdown": "Notes"}]]}
     board = (await owner.post("/api/dashboards", text)).json()["id"]
     picture = await owner.publish("picture", PNG)

@@ -16,7 +16,7 @@ from jupyter_figserve.model.figures import EncodedImage, Identity
 from jupyter_figserve.model.formats import FORMATS
 from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
 from jupyter_figserve.model.quotas import Quota
-from jupyter_figserve.server.services.live.call_queue import LiveResponse
+from jupyter_figserve.server.services.live.image_cache import CachedImage
 from jupyter_figserve.server.services.sessions.capture import IopubSubscription
 from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer
 from jupyter_figserve.server.web.context import AppContext
@@ -134,12 +134,12 @@ async def make_session(
 
 
 class FakeKernel:
-    """A ``KernelLink`` that answers with a picture, once its gate is open.
+    """A ``LiveBackend`` that answers with an image once its gate is open.
 
     Parameters
     ----------
     version
-        Of the data: what is known to the caller is answered with "unchanged".
+        Version of the data; a caller that knows it is told that nothing changed.
     """
 
     def __init__(self, version: str | None = None) -> None:
@@ -149,18 +149,16 @@ class FakeKernel:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> LiveResponse:
+    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> CachedImage | None:
         self.asked.append((name, request))
         await self.gate.wait()
         if self.fault is not None:
             raise self.fault
         if self.version is not None and self.version in known:
-            return LiveResponse(None, self.version)
+            return None
         data = png(len(self.asked), 1)
-        return LiveResponse(EncodedImage("image/png", data, len(self.asked), 1, 72.0), self.version, "", "", "r")
-
-    def close(self) -> None:
-        """Nobody waits."""
+        payload = EncodedImage("image/png", data, len(self.asked), 1, 72.0)
+        return CachedImage(payload, revision="r", version=self.version)
 
 
 async def offer_live(context) -> str:

@@ -108,10 +108,10 @@ def _publish(target: SelectedServer, paths: list[Path], options: argparse.Namesp
 
 
 def _form(files: list[IO[bytes]], formats: list[Format], words: dict[str, Any]) -> tuple[str, IO[bytes]]:
-    from ...kernel.client.multipart import encode_form, json_part, picture_part
+    from ...kernel.client.multipart import encode_form, image_part, json_part
 
     pictures = [
-        picture_part("representation", row.mimetype, file.read()) for row, file in zip(formats, files, strict=True)
+        image_part("representation", row.mimetype, file.read()) for row, file in zip(formats, files, strict=True)
     ]
     content_type, body = encode_form([json_part("figure", words), *pictures])
     return content_type, io.BytesIO(body)

@@ -1,4 +1,4 @@
-"""Where a server is: a URL as people paste it, made into scheme, host, port or socket, and prefix. Kernel."""
+"""The address of a server, parsed from a URL as users paste it or as a server reports it. Kernel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...errors import InvalidInput
 PREFIX = "figserve"
 UNIX = "http+unix"
 _SCHEMES = ("http", "https", UNIX)
-# The first segment after the base URL on the pages of Jupyter's applications.
+# First path segment after the base URL on the pages of Jupyter applications.
 _PAGES = frozenset(
     ("api", "consoles", "doc", "edit", "files", "hub", "lab", "lite", "login", "logout", "nbclassic")
     + ("notebooks", "retro", "static", "terminals", "tree", "view", "voila")
@@ -21,14 +21,14 @@ _SAFE_IN_PATH = "/%:@!$&'()*+,;=~"
 
 @dataclass(frozen=True)
 class Address:
-    """A server's address, without any credential.
+    """A server's address, without a credential.
 
     Parameters
     ----------
     host
-        Name or number to connect to; of a socket, the socket's path.
+        Host name or IP address; for a Unix socket, its path.
     prefix
-        Escaped path that all routes are under, ending in ``/figserve``.
+        Percent-encoded path of all routes, ending in ``/figserve``.
     """
 
     scheme: str
@@ -41,8 +41,8 @@ class Address:
         if self.scheme == UNIX:
             return f"{UNIX}://{quote(self.host, safe='')}"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        is_usual = self.port == _usual_port(self.scheme)
-        return f"{self.scheme}://{host}" + ("" if is_usual else f":{self.port}")
+        is_default = self.port == _default_port(self.scheme)
+        return f"{self.scheme}://{host}" + ("" if is_default else f":{self.port}")
 
     @property
     def url(self) -> str:
@@ -50,19 +50,19 @@ class Address:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can be meant."""
+        """Whether the address is only reachable from this machine."""
         return self.scheme == UNIX or is_loopback(self.host)
 
 
 def parse_pasted(text: str) -> tuple[Address, str | None]:
-    """The address in a URL from a browser or a terminal, and the token in its query if it has one.
+    """Parse a URL from a browser or a terminal; return the server's address, and the token of the query if any.
 
     ``http://host:8888``, ``…/lab?token=…``, ``…/tree/x`` and ``…/figserve/figures/…`` all name the same server.
 
     Raises
     ------
     InvalidInput
-        When it is not a URL of a server.
+        It is not the URL of a server.
     """
     parts = _split(text)
     token = parse_qs(parts.query).get("token", [""])[0].strip()
@@ -70,19 +70,19 @@ def parse_pasted(text: str) -> tuple[Address, str | None]:
 
 
 def parse_exact(text: str) -> Address:
-    """The address of a URL that a server wrote, which ends in the prefix already.
+    """Parse a URL that a server reported; it already ends in the prefix.
 
     Raises
     ------
     InvalidInput
-        When it is not a URL of a server.
+        It is not the URL of a server.
     """
     parts = _split(text)
     return _address(parts, parts.path.rstrip("/"))
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host's name or number is this machine's own, without asking a resolver."""
+    """Whether a host name or IP address is on loopback, without resolving it."""
     name = host.strip("[]").lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -94,7 +94,7 @@ def is_loopback(host: str) -> bool:
 
 def _split(text: str) -> SplitResult:
     if not isinstance(text, str) or not text.strip():
-        raise InvalidInput('Give the server\'s URL, such as "http://localhost:8888".')
+        raise InvalidInput('The server URL is empty. Give one such as "http://localhost:8888".')
     text = text.strip()
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
@@ -102,14 +102,14 @@ def _split(text: str) -> SplitResult:
     except ValueError as error:
         raise InvalidInput(f"{_without_query(text)!r:.200} is not a URL: {error}.") from error
     if parts.scheme not in _SCHEMES or not parts.hostname or port == 0:
-        raise InvalidInput(f"{_without_query(text)!r:.200} is not a server's URL; write it like http://localhost:8888.")
+        raise InvalidInput(f"{_without_query(text)!r:.200} is not a server URL. Use the form http://localhost:8888.")
     if "@" in parts.netloc:
-        raise InvalidInput("The URL holds a user name or a password; give the credential as the key instead.")
+        raise InvalidInput("The URL contains a user name or password. Pass the credential as the key instead.")
     return parts
 
 
 def _without_query(text: str) -> str:
-    """What of a URL may be repeated in a message: a query may hold a token."""
+    """Return the part of a URL that is safe to show; the query may contain a token."""
     return text.partition("?")[0].rpartition("@")[2]
 
 
@@ -117,17 +117,17 @@ def _address(parts: SplitResult, path: str) -> Address:
     prefix = quote(path, safe=_SAFE_IN_PATH)
     if parts.scheme == UNIX:
         return Address(UNIX, unquote(parts.netloc), 0, prefix)
-    return Address(parts.scheme, parts.hostname or "", parts.port or _usual_port(parts.scheme), prefix)
+    return Address(parts.scheme, parts.hostname or "", parts.port or _default_port(parts.scheme), prefix)
 
 
-def _usual_port(scheme: str) -> int:
+def _default_port(scheme: str) -> int:
     return 443 if scheme == "https" else 80
 
 
 def _base_segments(path: str) -> list[str]:
-    """The segments of the base URL: what stands before ``figserve`` or before a page of Jupyter's.
+    """Return the path segments of the base URL: those before ``figserve`` or before a Jupyter page.
 
-    A Hub's ``/user/<name>`` is passed over whole, since a user may be called "lab" or "figserve".
+    A JupyterHub's ``/user/<name>`` is skipped as a whole, since a user may be called "lab" or "figserve".
     """
     segments = [segment for segment in path.split("/") if segment]
     start = segments.index("user") + 2 if "user" in segments else 0

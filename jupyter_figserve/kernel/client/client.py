@@ -1,4 +1,4 @@
-"""HTTP to one server: requests as JSON or bytes, with one credential, and errors as our exceptions. Kernel."""
+"""HTTP client of one server: JSON and bytes, one credential, errors as exceptions. Kernel."""
 
 from __future__ import annotations
 
@@ -9,31 +9,29 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 from urllib.parse import urlencode
 
-from ... import errors
+from ...errors import InvalidInput, ServerError
 from .address import Address
 from .connection_pool import ConnectionPool, HttpRequest, HttpResponse
-from .responses import error_of, is_json, parse_json
+from .responses import is_json, parse_json, to_error
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 60.0
 
 
 class FigServeClient:
-    """A server's API for one credential; may be used by any thread.
+    """A server's API with one credential; thread-safe.
 
-    Connections are kept alive and are not shared with a forked child. Redirects are not followed, so the
-    credential goes to no other host. Proxies of the environment are not used.
+    Connections are kept alive and not shared with a forked child. Redirects are not followed, so the credential
+    reaches no other host. Proxy settings of the environment are ignored.
 
     Parameters
     ----------
-    address
-        Which server.
     key
-        An ``fsk_`` key, or a token of Jupyter's; None sends no credential.
+        An ``fsk_`` API key or a Jupyter token; None sends no credential.
     ca_file
-        PEM file of the authority to trust, None for the system's authorities.
+        PEM file of the certificate authority to trust; None means those of the system.
     connect_timeout, read_timeout
-        Seconds until the connection stands, and between two reads.
+        Seconds to establish a connection, and seconds between two reads.
     """
 
     def __init__(
@@ -46,62 +44,57 @@ class FigServeClient:
         read_timeout: float = READ_TIMEOUT,
     ) -> None:
         self.address = address
-        self._headers = {"Accept": "application/json", **_credential(key)}
-        self._exchange = ConnectionPool(address, ca_file, connect_timeout, read_timeout)
+        self.credential = _credential_header(key)
+        """The header that carries the credential, also for other protocols."""
+        self._pool = ConnectionPool(address, ca_file, connect_timeout, read_timeout)
 
     def __repr__(self) -> str:
         return f"Client({self.address.url!r})"
 
     @property
     def has_credential(self) -> bool:
-        return self.has_key or "Authorization" in self._headers
+        return bool(self.credential)
 
     @property
     def has_key(self) -> bool:
-        """Whether the credential is a key of ours, whose 403 is about scopes."""
-        return "X-API-Key" in self._headers
-
-    @property
-    def credential(self) -> dict[str, str]:
-        """The header that carries it, for another protocol than this."""
-        return {name: value for name, value in self._headers.items() if name != "Accept"}
+        """Whether the credential is an API key; its 403 is then about scopes."""
+        return "X-API-Key" in self.credential
 
     @property
     def ca_file(self) -> str | None:
-        return self._exchange.ca_file
+        return self._pool.ca_file
 
     def get(self, path: str, **query: Any) -> Any:
-        return self._json(self._request("GET", path, query=query))
+        return self._send_json(self._request("GET", path, query=query))
 
     def get_bytes(self, path: str, **query: Any) -> bytes:
-        return self._checked(self._request("GET", path, query=query, accept="*/*")).body
+        return self._send(self._request("GET", path, query=query, accept="*/*")).body
 
     def post(self, path: str, value: Any) -> Any:
-        return self._json(self._request("POST", path, body=value, is_repeatable=False))
+        return self._send_json(self._request("POST", path, body=value, is_idempotent=False))
 
     def post_for_bytes(self, path: str, value: Any, accept: str = "*/*") -> bytes:
-        """The body of an answer that is no JSON."""
-        request = self._request("POST", path, body=value, accept=accept, is_repeatable=False)
-        return self._checked(request).body
+        """Post JSON and return a response body that is not JSON."""
+        request = self._request("POST", path, body=value, accept=accept, is_idempotent=False)
+        return self._send(request).body
 
     def post_form(self, path: str, content_type: str, body: bytes, meanwhile: Callable[[], None] | None = None) -> Any:
-        """Post a form that may be sent twice without harm; ``meanwhile`` runs while the server works on it."""
-        request = self._request("POST", path, body=body, content_type=content_type)
-        return self._json(request, meanwhile)
+        """Post a form that is safe to send twice; ``meanwhile`` runs while the server works on it."""
+        return self._send_json(self._request("POST", path, body=body, content_type=content_type), meanwhile)
 
     def put_bytes(self, path: str, body: bytes, **query: Any) -> None:
         binary = "application/octet-stream"
-        self._checked(self._request("PUT", path, query=query, body=body, content_type=binary))
+        self._send(self._request("PUT", path, query=query, body=body, content_type=binary))
 
     def patch(self, path: str, value: Any) -> Any:
-        return self._json(self._request("PATCH", path, body=value))
+        return self._send_json(self._request("PATCH", path, body=value))
 
     def delete(self, path: str, **query: Any) -> Any:
-        answer = self._checked(self._request("DELETE", path, query=query))
-        return self._parsed(answer) if answer.body else None
+        response = self._send(self._request("DELETE", path, query=query))
+        return self._parse(response) if response.body else None
 
     def close(self) -> None:
-        self._exchange.close()
+        self._pool.close()
 
     @contextlib.contextmanager
     def stream(
@@ -113,33 +106,33 @@ class FigServeClient:
         headers: dict[str, str] | None = None,
         **query: Any,
     ) -> Iterator[http.client.HTTPResponse]:
-        """A request on a connection of its own, for what is too large to hold; the answer is yet to be read.
+        """Send a request with a body or response that is too large for memory, and yield the unread response.
 
         Raises
         ------
         FigServeError
-            For an answer that is no success, and when the connection breaks off, also while the answer is read.
+            The response is an error, or the connection drops, also while the response is read.
         """
         request = self._request(method, path, query=query, accept="*/*")
-        with self._exchange.stream(request, body, headers or {}) as response:
+        with self._pool.stream(request, body, headers or {}) as response:
             yield response
 
-    def _json(self, request: HttpRequest, meanwhile: Callable[[], None] | None = None) -> Any:
-        return self._parsed(self._checked(request, meanwhile))
+    def _send_json(self, request: HttpRequest, meanwhile: Callable[[], None] | None = None) -> Any:
+        return self._parse(self._send(request, meanwhile))
 
-    def _checked(self, request: HttpRequest, meanwhile: Callable[[], None] | None = None) -> HttpResponse:
-        answer = self._exchange.send(request, meanwhile)
-        if not 200 <= answer.status < 300:
-            raise error_of(answer.status, answer.headers, answer.body, self.address)
-        return answer
+    def _send(self, request: HttpRequest, meanwhile: Callable[[], None] | None = None) -> HttpResponse:
+        response = self._pool.send(request, meanwhile)
+        if not 200 <= response.status < 300:
+            raise to_error(response.status, response.headers, response.body, self.address)
+        return response
 
-    def _parsed(self, answer: HttpResponse) -> Any:
-        if not is_json(answer.headers):
-            raise errors.ServerError(
-                f"{self.address.url} answers, but not as jupyter_figserve does; is the extension installed there?",
+    def _parse(self, response: HttpResponse) -> Any:
+        if not is_json(response.headers):
+            raise ServerError(
+                f"{self.address.url} is not a jupyter_figserve server. Is the extension installed there?",
                 code="not_figserve",
             )
-        return parse_json(answer.body)
+        return parse_json(response.body)
 
     def _request(
         self,
@@ -149,29 +142,29 @@ class FigServeClient:
         query: dict[str, Any] | None = None,
         body: Any = None,
         content_type: str = "application/json",
-        accept: str | None = None,
-        is_repeatable: bool = True,
+        accept: str = "application/json",
+        is_idempotent: bool = True,
     ) -> HttpRequest:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         target = f"{self.address.prefix}/{path}" + (f"?{urlencode(given)}" if given else "")
-        headers = dict(self._headers) if accept is None else {**self._headers, "Accept": accept}
+        headers = {"Accept": accept, **self.credential}
         if body is not None:
             headers["Content-Type"] = content_type
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        return HttpRequest(method, target, headers, data, is_repeatable)
+        return HttpRequest(method, target, headers, data, is_idempotent)
 
 
-def _credential(key: str | None) -> dict[str, str]:
-    """The header that carries the key.
+def _credential_header(key: str | None) -> dict[str, str]:
+    """Return the header that carries a key.
 
     Raises
     ------
     InvalidInput
-        When the key cannot stand in a header.
+        The key cannot be sent in a header.
     """
     if key is None:
         return {}
     text = key.strip()
     if not text or not text.isascii() or not text.isprintable():
-        raise errors.InvalidInput("The key is empty or holds characters that no key has; copy it again.")
+        raise InvalidInput("The key is empty or contains invalid characters. Copy it again.")
     return {"X-API-Key": text} if text.startswith("fsk_") else {"Authorization": f"token {text}"}

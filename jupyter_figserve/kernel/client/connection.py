@@ -1,4 +1,4 @@
-"""Which server this process publishes to, how it was found, and whether it is there. Kernel."""
+"""Discovery of the server that this process publishes to, and its verification. Kernel."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .client import FigServeClient
 
 CA_VARIABLE = "KERNEL_FIGSERVE_CA"
 HOW_TO_CONNECT = (
-    "No figserve server was found. Start one with figserve.serve(), name one with figserve.connect(url, key), or set"
-    " FIGSERVE_URL and FIGSERVE_API_KEY."
+    "No figserve server was found. Start one with figserve.serve(), connect to one with figserve.connect(url, key), or"
+    " set FIGSERVE_URL and FIGSERVE_API_KEY."
 )
 
 
@@ -29,9 +29,9 @@ class Connection:
     Parameters
     ----------
     found
-        Words for ``%figserve status``.
+        Where the address comes from, for ``%figserve status``.
     is_own
-        Whether it is the server that this kernel's notebook is shown by, so that a path is a link there.
+        Whether this server also serves the notebook of this kernel; a relative link then leads to it.
     """
 
     client: FigServeClient
@@ -48,51 +48,51 @@ class Connection:
 
 _lock = threading.Lock()
 _explicit: Connection | None = None
-_kept: dict[tuple[str | None, ...], Connection] = {}
+_cached: dict[tuple[str | None, ...], Connection] = {}
 _warned: set[str] = set()
 
 
 def connect(url: str, key: str | None = None) -> Connection:
-    """Publish to the server at ``url`` from now on; it is asked at once whether it is there.
+    """Publish to the server at ``url`` from now on, after checking that it responds.
 
     Parameters
     ----------
     url
-        As a browser shows it: ``http://host:8888``, ``…/lab?token=…`` and ``…/figserve`` are all understood.
+        As a browser shows it: ``http://host:8888``, ``…/lab?token=…`` or ``…/figserve``.
     key
-        An ``fsk_`` key of the server's, or a token of Jupyter's (the one after ``?token=``).
+        An ``fsk_`` API key of the server, or a Jupyter token (the one after ``?token=``).
 
     Raises
     ------
     NotConnected
-        When nobody answers there.
+        Nothing responds there.
     ServerError
-        When a server answers that has no jupyter_figserve.
+        A server without jupyter_figserve responds.
     Unauthorized
-        When the key is refused.
+        The server rejects the key.
     """
     address, token = parse_pasted(url)
     credential = key or token
     _warn_of_plain_http(address, credential)
-    connection = _verified(address, credential, "figserve.connect")
+    connection = _verify(address, credential, "figserve.connect")
     use(connection)
     return connection
 
 
 def use(connection: Connection | None) -> None:
-    """Make ``connection`` the one before all others, or None to look in the environment again."""
+    """Give ``connection`` precedence over the environment; None restores discovery from the environment."""
     global _explicit
     with _lock:
         _explicit = connection
 
 
 def get_connection() -> Connection:
-    """The connection that a publish uses now.
+    """Return the connection to publish to.
 
     Raises
     ------
     NotConnected
-        When there is none; its text says what to do.
+        There is none; the message says what to do.
     """
     connection = find_connection()
     if connection is None:
@@ -101,59 +101,71 @@ def get_connection() -> Connection:
 
 
 def find_connection(environment: Mapping[str, str] | None = None) -> Connection | None:
-    """What ``connect`` named, else ``FIGSERVE_URL``, else the kernel's own pair, else the parent's runtime file."""
+    """Find a connection: ``connect()``, then ``FIGSERVE_URL``, the kernel's variables, the parent's runtime file."""
     if _explicit is not None:
         return _explicit
     environment = os.environ if environment is None else environment
     ca_file = environment.get(CA_VARIABLE)
     if url := environment.get("FIGSERVE_URL"):
-        return _of_user_variables(url, environment.get("FIGSERVE_API_KEY"), ca_file)
+        return _from_user_variables(url, environment.get("FIGSERVE_API_KEY"), ca_file)
     url, key = environment.get("KERNEL_FIGSERVE_URL"), environment.get("KERNEL_FIGSERVE_KEY")
     if url and key:
-        found = "the kernel's environment (KERNEL_FIGSERVE_URL)"
-        return _keep((url, key, ca_file), parse_exact(url), found, is_own=True)
-    return _of_runtime_file(environment.get("JPY_PARENT_PID", ""), ca_file)
+        source = "the kernel's environment (KERNEL_FIGSERVE_URL)"
+        return _cache((url, key, ca_file), parse_exact(url), source, is_own=True)
+    return _from_runtime_file(environment.get("JPY_PARENT_PID", ""), ca_file)
 
 
 def check(connection: Connection) -> dict[str, Any]:
-    """The server's status, once both the server and the key are known to be good.
+    """Verify the server and the key; return the server's status.
 
     Raises
     ------
     NotConnected, ServerError, Unauthorized
         As ``connect``.
     """
-    status = connection.client.get("api/status")
-    if not isinstance(status, dict) or "version" not in status:
-        raise ServerError(f"{connection.url} answers, but not as jupyter_figserve does.", code="not_figserve")
+    status = get_status(connection.client)
     try:
         connection.client.get("api/figures", limit=1)
     except Forbidden as error:
-        # A good key without the scope "read" may still publish; Jupyter answers 403 to a wrong token.
+        # A valid key without the scope "read" can still publish; Jupyter responds 403 to a wrong token.
         if error.code == Forbidden.code and connection.client.has_key:
             return status
-        raise Unauthorized(_refused(connection)) from error
+        raise Unauthorized(_rejection(connection)) from error
     except Unauthorized as error:
-        raise Unauthorized(_refused(connection)) from error
+        raise Unauthorized(_rejection(connection)) from error
     return status
 
 
-def _refused(connection: Connection) -> str:
+def get_status(client: FigServeClient) -> dict[str, Any]:
+    """Return a server's status.
+
+    Raises
+    ------
+    FigServeError
+        Nothing responds, or it is not a jupyter_figserve server.
+    """
+    status = client.get("api/status")
+    if not isinstance(status, dict) or "version" not in status:
+        raise ServerError(f"{client.address.url} is not a jupyter_figserve server.", code="not_figserve")
+    return status
+
+
+def _rejection(connection: Connection) -> str:
     if connection.client.has_credential:
-        return f"{connection.url} refuses the key: it is wrong, has expired or was revoked."
-    return f"{connection.url} wants a key: give one as figserve.connect(url, key)."
+        return f"{connection.url} rejects the key: it is wrong, expired or revoked."
+    return f"{connection.url} requires a key. Pass one with figserve.connect(url, key)."
 
 
-def _verified(address: Address, credential: str | None, found: str) -> Connection:
-    """The connection at an address, or one ``figserve`` further down where the base URL itself ends so."""
+def _verify(address: Address, credential: str | None, source: str) -> Connection:
+    """Return the connection to an address, or to ``/figserve`` below it if the base URL itself ends in ``figserve``."""
     ca_file = os.environ.get(CA_VARIABLE)
-    connection = Connection(FigServeClient(address, credential, ca_file=ca_file), found)
+    connection = Connection(FigServeClient(address, credential, ca_file=ca_file), source)
     try:
         check(connection)
         return connection
     except ServerError as error:
         deeper = replace(address, prefix=f"{address.prefix}/{PREFIX}")
-        connection = Connection(FigServeClient(deeper, credential, ca_file=ca_file), found)
+        connection = Connection(FigServeClient(deeper, credential, ca_file=ca_file), source)
         try:
             check(connection)
         except FigServeError:
@@ -161,17 +173,17 @@ def _verified(address: Address, credential: str | None, found: str) -> Connectio
         return connection
 
 
-def _of_user_variables(url: str, key: str | None, ca_file: str | None) -> Connection:
+def _from_user_variables(url: str, key: str | None, ca_file: str | None) -> Connection:
     address, token = parse_pasted(url)
     credential = key or token
     if not credential:
-        raise NotConnected("FIGSERVE_URL is set without FIGSERVE_API_KEY; set both, or use figserve.connect(url, key).")
+        raise NotConnected("FIGSERVE_URL is set without FIGSERVE_API_KEY. Set both, or use figserve.connect(url, key).")
     _warn_of_plain_http(address, credential)
-    return _keep((url, credential, ca_file), address, "FIGSERVE_URL", is_own=False)
+    return _cache((url, credential, ca_file), address, "FIGSERVE_URL", is_own=False)
 
 
-def _of_runtime_file(parent: str, ca_file: str | None) -> Connection | None:
-    """The Jupyter server that started this kernel, by the file that it leaves for programs of the same user."""
+def _from_runtime_file(parent: str, ca_file: str | None) -> Connection | None:
+    """Find the Jupyter server that started this kernel by its runtime file."""
     path = _find_runtime_file(parent)
     if path is None:
         return None
@@ -182,7 +194,7 @@ def _of_runtime_file(parent: str, ca_file: str | None) -> Connection | None:
         return None
     if not token:
         return None
-    return _keep((url, token, ca_file), parse_exact(f"{url}/{PREFIX}"), f"the runtime file {path.name}", is_own=True)
+    return _cache((url, token, ca_file), parse_exact(f"{url}/{PREFIX}"), f"the runtime file {path.name}", is_own=True)
 
 
 def _find_runtime_file(parent: str) -> Path | None:
@@ -196,27 +208,27 @@ def _find_runtime_file(parent: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def _keep(found_in: tuple[str | None, ...], address: Address, found: str, *, is_own: bool) -> Connection:
-    """The same connection as long as the environment says the same, so that its sockets stay open."""
+def _cache(settings: tuple[str | None, ...], address: Address, source: str, *, is_own: bool) -> Connection:
+    """Return the same connection as long as the environment does not change, so that its sockets stay open."""
     with _lock:
-        connection = _kept.get(found_in)
+        connection = _cached.get(settings)
         if connection is None:
-            _kept.clear()
-            client = FigServeClient(address, found_in[1], ca_file=found_in[2])
-            connection = _kept[found_in] = Connection(client, found, is_own)
+            _cached.clear()
+            client = FigServeClient(address, settings[1], ca_file=settings[2])
+            connection = _cached[settings] = Connection(client, source, is_own)
         return connection
 
 
 def _warn_of_plain_http(address: Address, credential: str | None) -> None:
-    """Once for a host: what the user named may cross a network; what a Hub injected is its administrator's choice."""
+    """Warn once per host, for addresses that the user gave; those that a Hub injects are its administrator's choice."""
     if credential and address.scheme == "http" and not address.is_loopback and address.origin not in _warned:
         _warned.add(address.origin)
-        text = f"The key goes to {address.origin} unencrypted; use https where the network is not your own."
+        text = f"The key is sent to {address.origin} unencrypted. Use https unless you trust the network."
         warnings.warn(text, UserWarning, stacklevel=3)
 
 
 def _reset_after_fork() -> None:
-    """A lock held by another thread at the time of the fork would stay locked in the child."""
+    """Replace the lock: if another thread held it during the fork, it would stay locked in the child."""
     global _lock
     _lock = threading.Lock()
 

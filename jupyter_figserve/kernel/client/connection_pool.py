@@ -1,59 +1,61 @@
-"""Requests and their answers, over connections to one server that are kept alive. Kernel."""
+"""A pool of keep-alive connections to one server: plain HTTP, TLS and Unix sockets. Kernel."""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
 import os
+import selectors
+import socket
+import ssl
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
 
-from ... import errors
-from .address import Address
-from .responses import error_of
-from .transport import HTTPConnection, has_been_dropped, open_connection
+from ...errors import FigServeError, InvalidInput, NotConnected, ServerError, Unavailable
+from .address import UNIX, Address
+from .responses import to_error
 
-_BODY_LIMIT = 256 * 2**20
-_IDLE_CONNECTIONS = 4
-_ERROR_LIMIT = 64 * 1024
+_MAX_BODY_BYTES = 256 * 2**20
+_MAX_ERROR_BYTES = 64 * 1024
+_MAX_IDLE = 4
+HTTPConnection = http.client.HTTPConnection
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """A request; ``is_idempotent`` allows a retry if the connection drops."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes | None
+    is_idempotent: bool
 
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """What came back: status, headers in lower case, and the whole body."""
+    """A response: status, headers with lower-case names, and the complete body."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
 
-@dataclass(frozen=True)
-class HttpRequest:
-    """What is sent; ``is_repeatable`` allows sending it again when the connection dropped on the way."""
-
-    method: str
-    target: str
-    headers: dict[str, str]
-    body: bytes | None
-    is_repeatable: bool
-
-
 class ConnectionPool:
-    """Sends requests to a server and reads what comes back; may be used by any thread.
+    """Sends requests to one server; thread-safe.
 
-    Connections are not shared with a forked child. Redirects are not followed, so a credential goes to no other host.
+    A forked child does not share its parent's connections. Redirects are not followed, so the credential reaches no
+    other host.
 
     Parameters
     ----------
-    address
-        Which server.
     ca_file
-        PEM file of the authority to trust, None for the system's authorities.
+        PEM file of the certificate authority to trust; None means those of the system.
     connect_timeout, read_timeout
-        Seconds until the connection stands, and between two reads.
+        Seconds to establish a connection, and seconds between two reads.
     """
 
     def __init__(self, address: Address, ca_file: str | None, connect_timeout: float, read_timeout: float) -> None:
@@ -69,63 +71,70 @@ class ConnectionPool:
         _close_all(self._idle)
 
     def send(self, request: HttpRequest, meanwhile: Callable[[], None] | None = None) -> HttpResponse:
-        """Send and read, once more on a new connection if a kept one turns out to be dropped.
+        """Send a request and read the response; retry once if an idle connection turns out to be closed.
+
+        Parameters
+        ----------
+        meanwhile
+            Called once, while the server works on the request.
 
         Raises
         ------
         NotConnected
-            When no connection can be made.
+            No connection can be established.
         Unavailable
-            When the answer does not come in time, or breaks off.
+            The response does not arrive in time, or is incomplete.
         """
-        aside = _Once(meanwhile)
+        actions = [] if meanwhile is None else [meanwhile]
         try:
-            connection = self._take_idle()
+            connection = self._pop_idle()
             if connection is not None:
                 try:
-                    return self._send_on(connection, request, aside)
+                    return self._send_on(connection, request, actions)
                 except ConnectionError:
-                    if not request.is_repeatable:
+                    if not request.is_idempotent:
                         raise
-            connection = self._open()
-            return self._send_on(connection, request, aside)
+            return self._send_on(self._open(), request, actions)
         except (OSError, http.client.HTTPException) as error:
-            raise self._broken(error) from error
+            raise self._to_unavailable(error) from error
 
     @contextlib.contextmanager
     def stream(
         self, request: HttpRequest, body: IO[bytes] | None, headers: Mapping[str, str]
     ) -> Iterator[http.client.HTTPResponse]:
-        """The same on a connection of its own; the answer, which is a success, is yet to be read."""
+        """Send a request on a connection of its own and yield the successful response, unread."""
         connection = self._open()
         try:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                # A server may refuse a large body before its end; its answer is then to be read.
+                # The server may reject a large body before its end; its response still has to be read.
                 connection.request(request.method, request.target, body, {**request.headers, **headers})
             response = connection.getresponse()
             if not 200 <= response.status < 300:
                 names = {name.lower(): value for name, value in response.getheaders()}
-                raise error_of(response.status, names, response.read(_ERROR_LIMIT), self.address)
+                raise to_error(response.status, names, response.read(_MAX_ERROR_BYTES), self.address)
             yield response
         except (OSError, http.client.HTTPException) as error:
-            raise self._broken(error) from error
+            raise self._to_unavailable(error) from error
         finally:
             connection.close()
 
-    def _send_on(self, connection: HTTPConnection, request: HttpRequest, aside: _Once) -> HttpResponse:
+    def _send_on(
+        self, connection: HTTPConnection, request: HttpRequest, actions: list[Callable[[], None]]
+    ) -> HttpResponse:
         try:
-            is_sent = _send(connection, request)
-            aside.run()
+            is_complete = _send(connection, request)
+            while actions:
+                actions.pop()()
             response = connection.getresponse()
-            body = response.read(_BODY_LIMIT + 1)
-            if len(body) > _BODY_LIMIT:
-                raise errors.ServerError(f"{self.address.url} sent more than {_BODY_LIMIT:,} bytes.")
+            body = response.read(_MAX_BODY_BYTES + 1)
+            if len(body) > _MAX_BODY_BYTES:
+                raise ServerError(f"{self.address.url} sent more than {_MAX_BODY_BYTES:,} bytes.")
         except BaseException:
-            # Also after an interrupt of the cell: half an answer must not be the next request's.
+            # Including an interrupted cell: the next request must not read the rest of this response.
             connection.close()
             raise
         headers = {name.lower(): value for name, value in response.getheaders()}
-        if response.will_close or not is_sent or len(self._idle) >= _IDLE_CONNECTIONS:
+        if response.will_close or not is_complete or len(self._idle) >= _MAX_IDLE:
             connection.close()
         else:
             self._idle.append(connection)
@@ -134,9 +143,9 @@ class ConnectionPool:
     def _open(self) -> HTTPConnection:
         return open_connection(self.address, self.ca_file, self._connect_timeout, self._read_timeout)
 
-    def _take_idle(self) -> HTTPConnection | None:
+    def _pop_idle(self) -> HTTPConnection | None:
         if self._process != os.getpid():
-            # The parent goes on talking on these: only the child's copies of their descriptors are closed.
+            # The parent keeps using these connections; this closes only the child's copies of the descriptors.
             _close_all(self._idle)
             self._process = os.getpid()
         while True:
@@ -144,36 +153,98 @@ class ConnectionPool:
                 connection = self._idle.pop()
             except IndexError:
                 return None
-            if not has_been_dropped(connection):
+            if not _is_closed_by_peer(connection):
                 return connection
             connection.close()
 
-    def _broken(self, error: Exception) -> errors.FigServeError:
+    def _to_unavailable(self, error: Exception) -> FigServeError:
         if isinstance(error, TimeoutError):
-            text = f"{self.address.url} did not answer within {self._read_timeout:g} seconds."
-            return errors.Unavailable(text, code="timeout")
-        return errors.Unavailable(f"The connection to {self.address.url} broke off: {error or type(error).__name__}.")
+            text = f"{self.address.url} did not respond within {self._read_timeout:g} seconds."
+            return Unavailable(text, code="timeout")
+        return Unavailable(f"The connection to {self.address.url} was interrupted: {error or type(error).__name__}.")
 
 
-def _close_all(connections: deque[HTTPConnection]) -> None:
-    while connections:
-        connections.pop().close()
+class _UnixConnection(HTTPConnection):
+    """HTTP over the Unix socket at ``path``."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        try:
+            self.sock.connect(self._path)
+        except BaseException:
+            self.close()
+            raise
 
 
-class _Once:
-    """Something to do while the server works, done once even when the request is sent twice."""
+def open_connection(
+    address: Address, ca_file: str | None, connect_timeout: float, read_timeout: float
+) -> HTTPConnection:
+    """Open a connection.
 
-    def __init__(self, action: Callable[[], None] | None) -> None:
-        self._action = action
+    Raises
+    ------
+    NotConnected
+        Nothing listens there, the host name is unknown, or the certificate is not trusted.
+    """
+    connection = _make_connection(address, ca_file, connect_timeout)
+    try:
+        connection.connect()
+    except ssl.SSLCertVerificationError as error:
+        raise NotConnected(
+            f"The certificate of {address.url} is not trusted ({error.verify_message}). Set KERNEL_FIGSERVE_CA to the"
+            " file of its certificate authority.",
+            code="certificate",
+        ) from error
+    except OSError as error:
+        raise NotConnected(f"Cannot connect to {address.url}: {_reason(error)}.", code="unreachable") from error
+    sock: socket.socket = connection.sock
+    sock.settimeout(read_timeout)
+    return connection
 
-    def run(self) -> None:
-        action, self._action = self._action, None
-        if action is not None:
-            action()
+
+def _make_connection(address: Address, ca_file: str | None, timeout: float) -> HTTPConnection:
+    if address.scheme == UNIX:
+        return _UnixConnection(address.host, timeout)
+    if address.scheme == "https":
+        context = make_tls_context(address, ca_file)
+        return http.client.HTTPSConnection(address.host, address.port, timeout=timeout, context=context)
+    return HTTPConnection(address.host, address.port, timeout=timeout)
+
+
+def make_tls_context(address: Address, ca_file: str | None) -> ssl.SSLContext:
+    """Make a TLS context that trusts the system's authorities, or ``ca_file``.
+
+    With a ``ca_file``, the host name is not checked on loopback: the certificate names the public host, while a kernel
+    on the same machine connects to 127.0.0.1.
+    """
+    try:
+        context = ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:
+        raise InvalidInput(f"Cannot read the file {ca_file!r} that KERNEL_FIGSERVE_CA names: {_reason(error)}.") from (
+            error
+        )
+    if ca_file and address.is_loopback:
+        context.check_hostname = False
+    return context
+
+
+def _is_closed_by_peer(connection: HTTPConnection) -> bool:
+    """Whether the peer closed an idle connection: it is readable although no response is pending."""
+    sock = connection.sock
+    if sock is None or sock.fileno() < 0:
+        return True
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_READ)
+        return bool(selector.select(0))
 
 
 def _send(connection: HTTPConnection, request: HttpRequest) -> bool:
-    """Whether all was taken; a server may refuse a large body before its end, and its answer is then to be read."""
+    """Send a request; return False if the server rejected its body early, in which case a response follows."""
     try:
         connection.request(request.method, request.target, request.body, request.headers)
     except (BrokenPipeError, ConnectionResetError):
@@ -181,3 +252,14 @@ def _send(connection: HTTPConnection, request: HttpRequest) -> bool:
             raise
         return False
     return True
+
+
+def _close_all(connections: deque[HTTPConnection]) -> None:
+    while connections:
+        connections.pop().close()
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "the connection timed out"
+    return error.strerror or str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""A standalone server on loopback, for a script, a console or VS Code: a child that ends with this process. Kernel."""
+"""``figserve.serve()``: a standalone server on loopback, as a child process that ends with this one. Kernel."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from signal import SIGKILL, SIGTERM
 from typing import IO, Any
 
 from ...errors import Conflict, FigServeError, NotConnected
-from ..figures import source_uploader
+from . import source_uploader
 from .address import parse_exact
 from .client import FigServeClient
 from .connection import Connection, find_connection, use
-from .responses import plain
+from .responses import to_plain_text
 
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 5.0
-_READY_LIMIT = 64 * 1024
-_LINES_KEPT = 50
-_LINES_SHOWN = 12
-# A child in a Hub's environment would think itself the Hub's service; keys of others are none of its business.
+_MAX_READY_BYTES = 64 * 1024
+_MAX_LOG_LINES = 50
+_MAX_SHOWN_LINES = 12
+# With a Hub's variables the child would act as a service of the Hub; credentials of other servers are not for it.
 _NOT_INHERITED = ("JUPYTERHUB_", "FIGSERVE_", "KERNEL_FIGSERVE_", "JPY_")
 
 
 class Server:
-    """A running standalone server; as a context manager it stops at the end of the block."""
+    """A running standalone server; as a context manager, it stops at the end of the block."""
 
-    def __init__(self, process: subprocess.Popen[bytes], asked: tuple[int, Path | None]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], options: tuple[int, Path | None]) -> None:
         self._process = process
         self._owner_process = os.getpid()
-        self._lines: deque[str] = deque(maxlen=_LINES_KEPT)
+        self._lines: deque[str] = deque(maxlen=_MAX_LOG_LINES)
         self._reader = threading.Thread(target=self._read_lines, name="figserve-server-log", daemon=True)
         self._reader.start()
         self._connection: Connection | None = None
-        self.asked = asked
+        self.options = options
 
     @property
     def url(self) -> str:
-        """Where the server answers, ending in ``/figserve``."""
+        """URL of the server, ending in ``/figserve``."""
         assert self._connection is not None
         return self._connection.url
 
@@ -55,7 +55,7 @@ class Server:
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """End the server once what was published has reached it; a second call does nothing."""
+        """Stop the server after pending uploads are sent; a second call does nothing."""
         if os.getpid() != self._owner_process:
             return
         if self.is_running:
@@ -67,7 +67,7 @@ class Server:
         atexit.unregister(self.stop)
 
     def wait(self) -> None:
-        """Serve until interrupted, for the end of a script."""
+        """Serve until interrupted; for the end of a script."""
         try:
             self._process.wait()
         except KeyboardInterrupt:
@@ -85,41 +85,41 @@ class Server:
         return f"<figserve server at {self.url}, {'running' if self.is_running else 'stopped'}>"
 
     def open(self, ready: int, timeout: float) -> None:
-        """Wait for the child's word that it listens, and publish there from now on.
+        """Wait until the child listens, and publish there from now on.
 
         Raises
         ------
         FigServeError
-            When the child ends instead, or says nothing in time; with its last lines.
+            The child exits, or does not report in time; with the end of its log.
         """
         try:
-            word = _ready_word(ready, timeout)
-            address = parse_exact(str(word["url"]))
-            self._connection = Connection(FigServeClient(address, str(word["key"])), "figserve.serve()")
+            report = _read_ready_line(ready, timeout)
+            address = parse_exact(str(report["url"]))
+            self._connection = Connection(FigServeClient(address, str(report["key"])), "figserve.serve()")
         except (OSError, ValueError, KeyError, TypeError) as error:
             _end(self._process)
             self._reader.join(STOP_TIMEOUT)
-            raise FigServeError(self._why_not(error, timeout), code="not_started") from error
+            raise FigServeError(self._failure_message(error, timeout), code="not_started") from error
         use(self._connection)
         atexit.register(self.stop)
 
-    def _why_not(self, error: Exception, timeout: float) -> str:
-        slow = isinstance(error, TimeoutError)
-        text = (
-            f"The figserve server did not start within {timeout:g} seconds"
-            if slow
-            else (f"The figserve server did not start (exit status {self._process.returncode})")
+    def _failure_message(self, error: Exception, timeout: float) -> str:
+        reason = (
+            f"within {timeout:g} seconds"
+            if isinstance(error, TimeoutError)
+            else f"(exit status {self._process.returncode})"
         )
-        lines = [line for line in self._lines if line][-_LINES_SHOWN:]
-        return "\n".join([f"{text}; its last lines:", *lines]) if lines else f"{text}, and it said nothing."
+        text = f"The figserve server did not start {reason}"
+        lines = [line for line in self._lines if line][-_MAX_SHOWN_LINES:]
+        return "\n".join([f"{text}. The end of its log:", *lines]) if lines else f"{text}. Its log is empty."
 
     def _read_lines(self) -> None:
-        """Empty the child's output all its life, else it would stand still when the pipe is full."""
+        """Drain the child's output for as long as it runs; it would block once the pipe is full."""
         stream: IO[bytes] | None = self._process.stdout
         assert stream is not None
         with stream:
             for line in stream:
-                self._lines.append(plain(line.decode(errors="replace")))
+                self._lines.append(to_plain_text(line.decode(errors="replace")))
 
 
 _lock = threading.Lock()
@@ -127,58 +127,58 @@ _server: Server | None = None
 
 
 def serve(port: int = 0, *, data_dir: str | os.PathLike[str] | None = None) -> Server:
-    """Start a server on this machine and publish to it; when one was started already, that one.
+    """Start a server on this machine and publish to it; a server that this call started before is reused.
 
     Parameters
     ----------
     port
-        0 takes any free one.
+        Port to listen on; 0 picks a free one.
     data_dir
-        Where figures are kept; None is the same place as the Jupyter server extension's.
+        Directory of the figures; None means that of the Jupyter server extension.
 
     Raises
     ------
     FigServeError
-        When the server does not start; with its last lines.
+        The server does not start; with the end of its log.
     Conflict
-        When one runs already with another port or directory.
+        A server is already running with another port or directory.
     """
     global _server
-    asked = (port, None if data_dir is None else Path(data_dir).expanduser().resolve())
+    options = (port, None if data_dir is None else Path(data_dir).expanduser().resolve())
     with _lock:
         if _server is not None and _server.is_running:
-            if asked not in ((0, None), _server.asked):
-                raise Conflict(f"{_server!r} was started otherwise; stop() it first.")
+            if options not in ((0, None), _server.options):
+                raise Conflict(f"{_server!r} was started with other options. Stop it first with its stop() method.")
             use(_server._connection)
             return _server
-        _server = start(_command(*asked), asked)
+        _server = start(_command(*options), options)
         return _server
 
 
-def start(command: list[str], asked: tuple[int, Path | None] = (0, None), timeout: float = START_TIMEOUT) -> Server:
-    """Run ``command``, to which the option for the ready descriptor is added, and wait until it listens."""
+def start(command: list[str], options: tuple[int, Path | None] = (0, None), timeout: float = START_TIMEOUT) -> Server:
+    """Run ``command`` with a ``--ready-fd`` option added, and wait until it listens."""
     if os.name != "posix":
         raise NotConnected(
-            "figserve.serve() needs a POSIX system; run `jupyter figserve serve` and use figserve.connect(url, key)."
+            "figserve.serve() needs a POSIX system. Run `jupyter figserve serve` and use figserve.connect(url, key)."
         )
-    ready, word = os.pipe()
+    ready, child_end = os.pipe()
     try:
         process = subprocess.Popen(
-            [*command, "--ready-fd", str(word)],
+            [*command, "--ready-fd", str(child_end)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            pass_fds=(word,),
+            pass_fds=(child_end,),
             env=_environment(),
-            # An interrupt of the cell or Ctrl-C in the terminal is for this process alone.
+            # Interrupting the cell, or Ctrl-C in the terminal, must not reach the child.
             start_new_session=True,
         )
     except BaseException:
         os.close(ready)
         raise
     finally:
-        os.close(word)
-    server = Server(process, asked)
+        os.close(child_end)
+    server = Server(process, options)
     try:
         server.open(ready, timeout)
     except BaseException:
@@ -198,15 +198,15 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
 
 
-def _ready_word(ready: int, timeout: float) -> dict[str, Any]:
-    """The JSON line on the ready descriptor.
+def _read_ready_line(ready: int, timeout: float) -> dict[str, Any]:
+    """Read the line of JSON that the child writes to the ready descriptor.
 
     Raises
     ------
     TimeoutError
-        When it does not come in time.
+        It does not arrive in time.
     ValueError
-        When the other end closes without one.
+        The child closes the descriptor without one.
     """
     deadline = time.monotonic() + timeout
     line = b""
@@ -217,16 +217,16 @@ def _ready_word(ready: int, timeout: float) -> dict[str, Any]:
                 raise TimeoutError
             piece = os.read(ready, 4096)
             line += piece
-            if not piece or len(line) > _READY_LIMIT:
+            if not piece or len(line) > _MAX_READY_BYTES:
                 raise ValueError("no ready line")
-    word = json.loads(line.partition(b"\n")[0])
-    if not isinstance(word, dict):
-        raise ValueError("the ready line is no object")
-    return word
+    report = json.loads(line.partition(b"\n")[0])
+    if not isinstance(report, dict):
+        raise ValueError("the ready line is not a JSON object")
+    return report
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Close the child's input, which ends it; with force where that does not."""
+    """Close the child's standard input, which ends it; send signals if it does not exit."""
     assert process.stdin is not None
     with contextlib.suppress(OSError):
         process.stdin.close()

@@ -1,4 +1,4 @@
-"""A publish as a multipart/form-data body, written by hand so that bytes are copied once. Kernel."""
+"""Encodes a publish as multipart/form-data; by hand, so that image bytes are copied only once. Kernel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...model.formats import get_format_of_mimetype
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a form; ``filename`` makes servers treat it as a file."""
+    """One part of a form; with a ``filename``, servers treat it as a file."""
 
     name: str
     content_type: str
@@ -24,15 +24,15 @@ def json_part(name: str, value: Any) -> Part:
     return Part(name, "application/json", json.dumps(value).encode())
 
 
-def picture_part(name: str, mimetype: str, data: bytes) -> Part:
+def image_part(name: str, mimetype: str, data: bytes) -> Part:
     row = get_format_of_mimetype(mimetype)
     return Part(name, row.content_type, data, f"{name}.{row.name}")
 
 
 def encode_form(parts: list[Part]) -> tuple[str, bytes]:
-    """The ``Content-Type`` with its boundary, and the body.
+    """Return the ``Content-Type`` header and the body of a form.
 
-    Source: RFC 7578 and RFC 2046 section 5.1.1; a boundary of 128 random bits is not looked for in the data.
+    Source: RFC 7578 and RFC 2046 section 5.1.1; the boundary has 128 random bits, so the data is not searched for it.
     """
     boundary = secrets.token_hex(16)
     pieces: list[bytes] = []

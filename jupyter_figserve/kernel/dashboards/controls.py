@@ -1,4 +1,4 @@
-"""The controls of a dashboard: which parameter each one sets, in which panels. Kernel."""
+"""The controls of a dashboard: the parameter that each one sets, and in which panels. Kernel."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .panels import LaidOutPanel
 
 @dataclass(frozen=True)
 class DashboardControl:
-    """One control, on top of the dashboard or at its panel.
+    """One control, at the top of the dashboard or at its panel.
 
     Parameters
     ----------
     key
-        What a dashboard's address calls it: ``"since"`` for a shared one, ``"2-1.type"`` for a panel's own.
+        Its name in the dashboard's URL: ``"since"`` for a shared control, ``"2-1.type"`` for that of one panel.
     places
-        Of the panels that it drives.
+        Places of the panels that it controls.
     """
 
     key: str
@@ -34,52 +34,49 @@ class DashboardControl:
 
 @dataclass(frozen=True)
 class DashboardControls:
-    """All of a dashboard's: the shared ones first, then those of each panel in its order."""
+    """The controls of a dashboard: the shared ones first, then those of each panel in order."""
 
     items: tuple[DashboardControl, ...] = ()
 
     @classmethod
     def of(cls, panels: Iterable[LaidOutPanel], shared: Mapping[str, Iterable[str]]) -> DashboardControls:
-        """Where panels differ in a shared parameter's default, the first one's counts."""
+        """Derive the controls from the panels; if defaults of a shared parameter differ, the first panel's applies."""
         known = {panel.place: panel.parameters for panel in panels}
-        on_top = [
+        shared_controls = [
             DashboardControl(name, parameter, tuple(places), is_shared=True)
             for name, places in shared.items()
             if (parameter := known[next(iter(places))].find(name)) is not None
         ]
-        driven = {(place, control.key) for control in on_top for place in control.places}
-        own = [
+        controlled = {(place, control.key) for control in shared_controls for place in control.places}
+        others = [
             DashboardControl(f"{place}.{item.name}", item, (place,), is_shared=False)
             for place, parameters in known.items()
             for item in parameters.items
-            if (place, item.name) not in driven
+            if (place, item.name) not in controlled
         ]
-        return cls((*on_top, *own))
+        return cls((*shared_controls, *others))
 
     def defaults(self) -> dict[str, Any]:
-        """JSON values by key."""
+        """Return the default JSON values by key."""
         return {control.key: control.parameter.default for control in self.items}
 
     def complete(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Checked JSON values by key; those of keys that are not given are the defaults.
+        """Check JSON values by key, and fill in the defaults.
 
         Raises
         ------
         InvalidInput
-            For an unknown key, and a value that is not allowed.
+            A key is unknown, or a value is not allowed.
         """
         known = {control.key: control.parameter for control in self.items}
         for key in values:
             if key not in known:
                 raise InvalidInput(
-                    f"This dashboard has no control {key!r:.60}; {_named(known)}.", code="unknown_parameter"
+                    f"This dashboard has no control {key!r:.60}. Its controls are: {', '.join(known) or 'none'}.",
+                    code="unknown_parameter",
                 )
         return {**self.defaults(), **{key: known[key].check(value) for key, value in values.items()}}
 
     def arguments(self, place: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """What a panel is drawn with when its dashboard's controls have these values."""
+        """Return the arguments of a panel for these values of the controls."""
         return {c.parameter.name: values[c.key] for c in self.items if place in c.places and c.key in values}
-
-
-def _named(known: Mapping[str, Any]) -> str:
-    return f"there are {', '.join(known)}" if known else "it has none"

@@ -1,4 +1,4 @@
-"""What may stand in a dashboard's row: figures, live figures and text, each in its place. Kernel."""
+"""The panels of a dashboard: figures, live figures and text, each at its place. Kernel."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from ..figures.published_figure import Published
 from ..figures.shared_link import SharedLink
 from ..live.live_figure import LiveFigure
 
-_STAND_IN = "unpublished"
-"""Id of a figure that has none yet, where a layout is only checked."""
-_MARKDOWN_SHOWN = 30
+_PLACEHOLDER_ID = "unpublished"
+"""Id of an unpublished figure while a layout is only checked."""
+_MAX_SUMMARY_LENGTH = 30
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel of a dashboard with more to say than what it shows.
+    """One panel of a dashboard with options.
 
     Parameters
     ----------
     object
-        Anything that ``publish`` takes, a published or a captured figure, a live figure, or Markdown.
+        Anything that ``publish`` accepts, a published or captured figure, a live figure, or Markdown.
     caption
-        One line below it.
+        One line below the panel.
     share
-        Of its row's width, against the shares of the panels beside it.
+        Width relative to the other panels of its row.
     alt
-        What the picture shows, in words; None takes what the figure itself says.
+        Alternative text; None takes that of the figure.
     """
 
     object: Any
@@ -45,16 +45,16 @@ class Panel:
 
 @dataclass(frozen=True)
 class LaidOutPanel:
-    """A panel in its place of a dashboard.
+    """A panel at its place in a dashboard.
 
     Parameters
     ----------
     place
-        ``"2-1"`` is the first of the second row.
+        ``"2-1"`` is the first panel of the second row.
     kind
         ``"figure"``, ``"live"`` or ``"text"``.
     object
-        As it was given.
+        The object that the user passed.
     """
 
     place: str
@@ -64,46 +64,46 @@ class LaidOutPanel:
     caption: str = ""
     given_alt: str | None = None
     fixed: Mapping[str, Any] = field(default_factory=dict)
-    """JSON values that a live figure has been bound to."""
+    """JSON values of a live figure's bound parameters."""
 
     @property
     def markdown(self) -> str:
-        """The text; ``""`` for pictures."""
+        """The text; ``""`` for figures."""
         return str(self.object) if self.kind == dashboards.TEXT else ""
 
     @property
     def parameters(self) -> Parameters:
-        """Those that a control may move: of a live figure, without the fixed ones."""
+        """A live figure's parameters without the fixed ones; each has a control."""
         if self.kind != dashboards.LIVE:
             return Parameters()
         return Parameters(tuple(item for item in self.object.parameters.items if item.name not in self.fixed))
 
     @cached_property
     def alt(self) -> str:
-        """What the picture shows, in words; ``""`` where nothing is known."""
-        return self.given_alt if self.given_alt is not None else _alt_of(self.object, self.kind)
+        """Alternative text; ``""`` if there is none."""
+        return self.given_alt if self.given_alt is not None else _alt_text(self.object, self.kind)
 
     @property
-    def words(self) -> str:
-        """What it is, to tell it from the others."""
+    def summary(self) -> str:
+        """Short description for messages and outlines."""
         if self.kind == dashboards.TEXT:
             line = " ".join(self.markdown.split())
-            return f"text “{line if len(line) <= _MARKDOWN_SHOWN else line[: _MARKDOWN_SHOWN - 1] + '…'}”"
+            return f"text “{line if len(line) <= _MAX_SUMMARY_LENGTH else line[: _MAX_SUMMARY_LENGTH - 1] + '…'}”"
         if isinstance(self.object, LiveFigure):
             return repr(self.object)[1:-1]
         if isinstance(self.object, Published):
             return f'figure "{self.object.name}"'
         if isinstance(self.object, CapturedPlot):
             return f"plot {self.object.path}"
-        return _type_words(self.object)
+        return _type_name(self.object)
 
-    def as_value(self, target: str = _STAND_IN) -> dashboards.PanelSpec:
-        """What the server keeps of it, ``target`` being the id of its figure.
+    def to_spec(self, target: str = _PLACEHOLDER_ID) -> dashboards.PanelSpec:
+        """Return the panel as the server stores it; ``target`` is the id of its figure.
 
         Raises
         ------
         InvalidInput
-            When its share, caption, text or alternative text is not what it must be.
+            Its share, caption, text or alternative text is invalid.
         """
         row: dict[str, Any] = {"kind": self.kind, "share": self.share, "caption": self.caption, "alt": self.given_alt}
         if self.kind == dashboards.TEXT:
@@ -112,41 +112,41 @@ class LaidOutPanel:
             return dashboards.PanelSpec.from_json(row | {"live": target, "values": dict(self.fixed)})
         return dashboards.PanelSpec.from_json(row | {"figure": target})
 
-    def fault(self, error: FigServeError) -> FigServeError:
-        """The same error, naming this panel."""
-        named = InvalidInput if isinstance(error, InvalidInput) else type(error)
+    def to_error(self, error: FigServeError) -> FigServeError:
+        """Return the same error with this panel in its message."""
+        kind = InvalidInput if isinstance(error, InvalidInput) else type(error)
+        message = f"Panel {self.place} ({self.summary}): {error.message}"
         try:
-            return named(f"Panel {self.place} ({self.words}): {error.message}", code=error.code)
+            return kind(message, code=error.code)
         except TypeError:
-            return InvalidInput(f"Panel {self.place} ({self.words}): {error.message}", code=error.code)
+            return InvalidInput(message, code=error.code)
 
 
-def place_panels(rows: object) -> list[list[LaidOutPanel]]:
-    """The rows that somebody wrote, each panel in its place.
+def lay_out(rows: object) -> tuple[tuple[LaidOutPanel, ...], ...]:
+    """Put each panel of the user's rows at its place.
 
-    A row may be one panel alone; a panel may come as ``(share, panel)``.
+    A row may be a single panel; a panel may be given as ``(share, panel)``.
 
     Raises
     ------
     InvalidInput
-        For rows that are none, and for what cannot stand in one, naming the panel.
+        The rows are not rows, or an object cannot be a panel; the message names the panel.
     """
     if isinstance(rows, (str, bytes, Mapping)) or not isinstance(rows, Iterable):
-        raise InvalidInput('Give the rows as a list of lists of panels, such as [[fig, animal], ["## Notes"]].')
-    placed = [
-        [_placed(item, f"{number}-{column}") for column, item in enumerate(_row_of(row, number), 1)]
+        raise InvalidInput('rows must be a list of lists of panels, such as [[fig, animal], ["## Notes"]].')
+    return tuple(
+        tuple(_make_panel(item, f"{number}-{column}") for column, item in enumerate(_items_of_row(row, number), 1))
         for number, row in enumerate(rows, 1)
-    ]
-    return placed
+    )
 
 
-def _row_of(row: object, number: int) -> Iterable[Any]:
+def _items_of_row(row: object, number: int) -> Iterable[Any]:
     is_row = isinstance(row, list) or (isinstance(row, tuple) and not _has_share(row))
     if not is_row:
         return [row]
     assert isinstance(row, (list, tuple))
     if not row:
-        raise InvalidInput(f"Row {number} is empty; give it a panel or leave it out.")
+        raise InvalidInput(f"Row {number} is empty. Add a panel or remove the row.")
     return row
 
 
@@ -154,7 +154,7 @@ def _has_share(item: tuple[Any, ...]) -> bool:
     return len(item) == 2 and isinstance(item[0], numbers.Real)
 
 
-def _placed(item: object, place: str) -> LaidOutPanel:
+def _make_panel(item: object, place: str) -> LaidOutPanel:
     share: Any = 1
     if isinstance(item, tuple) and _has_share(item):
         share, item = item
@@ -164,39 +164,39 @@ def _placed(item: object, place: str) -> LaidOutPanel:
     panel = LaidOutPanel(place, _kind_of(given.object, place), given.object, share, given.caption, given.alt)
     try:
         if panel.kind == dashboards.LIVE:
-            panel = _fixed(panel)
-        checked = panel.as_value()
+            panel = _with_bound_values(panel)
+        checked = panel.to_spec()
     except FigServeError as error:
-        raise panel.fault(error) from error
+        raise panel.to_error(error) from error
     return LaidOutPanel(place, panel.kind, panel.object, checked.share, checked.caption, checked.alt, panel.fixed)
 
 
-def _fixed(panel: LaidOutPanel) -> LaidOutPanel:
-    """A live panel with what it is bound to.
+def _with_bound_values(panel: LaidOutPanel) -> LaidOutPanel:
+    """Return a live panel with its bound values.
 
     Raises
     ------
     InvalidInput
-        When a parameter has neither a default nor a fixed value, so that there would be no first picture.
+        A parameter has neither a default nor a bound value, so no initial image can be rendered.
     """
     figure: LiveFigure = panel.object
     fixed = figure.fixed
     missing = [item.name for item in figure.parameters.items if item.is_required and item.name not in fixed]
     if missing:
         raise InvalidInput(
-            f"{missing[0]} has no default; give it one, or fix it here by {figure.name}.bind({missing[0]}=…).",
+            f"{missing[0]} has no default. Add one, or bind a value with {figure.name}.bind({missing[0]}=…).",
             code="parameter_missing",
         )
     return LaidOutPanel(panel.place, panel.kind, figure, panel.share, panel.caption, panel.given_alt, fixed)
 
 
 def _kind_of(item: object, place: str) -> str:
-    """What kind of panel this makes.
+    """Return the kind of panel for an object.
 
     Raises
     ------
     InvalidInput
-        For what is known to be none, saying what to do. Whether a plotting object can be drawn shows when it is.
+        The object cannot be a panel; the message says what to do. Plotting objects are only checked when rendered.
     """
     if isinstance(item, str):
         return dashboards.TEXT
@@ -204,50 +204,50 @@ def _kind_of(item: object, place: str) -> str:
         return dashboards.LIVE
     advice = _advice(item)
     if advice:
-        raise InvalidInput(f"Panel {place} ({_type_words(item)}): {advice}")
+        raise InvalidInput(f"Panel {place} ({_type_name(item)}): {advice}")
     return dashboards.FIGURE
 
 
 def _advice(item: object) -> str:
-    """What to do about something that is no panel; ``""`` where nothing speaks against it."""
+    """Say what to do about an object that cannot be a panel; ``""`` if it may be one."""
     if item is None:
-        return "there is nothing here; give a figure (plt.gcf() is the current one), a live figure or a text."
+        return "None is not a panel. Use a figure (plt.gcf() is the current one), a live figure or a string."
     if isinstance(item, SharedLink):
-        return "a link is what strangers open; give the published figure that it leads to."
+        return "a link is for viewers. Use the published figure that it leads to."
     if isinstance(item, (numbers.Number, Panel)):
-        return "this is no figure; a share comes before a panel, as (2, fig)."
+        return "this is not a figure. To set a share, put it before the panel, as in (2, fig)."
     if isinstance(item, type) or getattr(item, "__code__", None) is not None:
-        return "put @figserve.live above it, or call it and give the figure."
+        return "decorate the function with @figserve.live, or call it and use the figure."
     if hasattr(item, "rows") and hasattr(item, "shared_controls"):
-        return "a dashboard stands in no other one; give its panels."
+        return "dashboards cannot be nested. Use its panels."
     return ""
 
 
-def _type_words(item: object) -> str:
+def _type_name(item: object) -> str:
     if item is None:
         return "None"
     name = type(item).__name__
     return f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}"
 
 
-def _alt_of(item: object, kind: str) -> str:
+def _alt_text(item: object, kind: str) -> str:
     if isinstance(item, LiveFigure):
         return item.description or item.name.replace("_", " ")
     if isinstance(item, Published):
         return item.alt
     if isinstance(item, CapturedPlot):
         return f"Plot {item.path}"
-    return "" if kind == dashboards.TEXT else _described(item)
+    return "" if kind == dashboards.TEXT else _describe(item)
 
 
-def _described(item: object) -> str:
+def _describe(item: object) -> str:
     from ...plotting.describe import describe, describe_figure
     from ...plotting.resolve import find_figure
 
     try:
         found = find_figure(item)
     except Exception:
-        # A foreign object may raise anything; what is wrong with it is said where it is drawn.
+        # A foreign object may raise anything; rendering it reports the error.
         return ""
     title, alt = describe(item) if found is None else describe_figure(found.figure, found.title)
     return alt or title

@@ -1,75 +1,68 @@
-"""How a dashboard looks where nothing runs: in a saved notebook, an export, an e-mail. Kernel; static and escaped."""
+"""Static HTML of a dashboard for saved notebooks, exports and e-mail. Kernel; escaped, without scripts."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...model import dashboards
 from ...model.figures import MARKER
-from .stills import PanelImage
+from ..figures.display import data_url
+from .model import DashboardModel
+from .panels import LaidOutPanel
+from .stills import Still
 
-if TYPE_CHECKING:
-    from .dashboard import Dashboard
-    from .panels import LaidOutPanel
-
-# Notebooks keep no style sheet of ours, so that each element has its own style.
-_INK = "color:var(--jp-ui-font-color1,inherit);font-family:var(--jp-ui-font-family,system-ui,sans-serif)"
-_QUIET = "color:var(--jp-ui-font-color2,#5c6370)"
+# Notebooks keep none of our style sheets, so each element has its own style.
+_TEXT = "color:var(--jp-ui-font-color1,inherit);font-family:var(--jp-ui-font-family,system-ui,sans-serif)"
+_MUTED = "color:var(--jp-ui-font-color2,#5c6370)"
 _BOX = "border:1px solid var(--jp-border-color2,#dfe2e6);border-radius:6px;padding:12px 16px"
 _MIN_WIDTH = 240
-"""Pixels of a panel, below which a row breaks into several."""
+"""Pixels of a panel below which its row wraps."""
 
 
 def still_class(key: str) -> str:
-    """The class by which a widget finds the pictures that stand in for it, to hide them."""
+    """Return the CSS class by which the widget finds the static dashboard that it replaces."""
     return f"figserve-still-{key}"
 
 
-def board_bundle(
-    board: Dashboard, stills: Mapping[str, PanelImage], key: str, href: str | None
+def static_bundle(
+    model: DashboardModel, text: str, stills: Mapping[str, Still], key: str, href: str | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Data and metadata for ``display``; the metadata marks the output as ours, for capture to pass over."""
-    data = {"text/plain": repr(board), "text/html": board_html(board, stills, key, href)}
-    return data, {MARKER: {"dashboard": board.title}}
+    """Return data and metadata for ``display``; the metadata marks the output as ours, so that capture ignores it."""
+    data = {"text/plain": text, "text/html": static_html(model, stills, key, href)}
+    return data, {MARKER: {"dashboard": model.title}}
 
 
-def board_html(board: Dashboard, stills: Mapping[str, PanelImage], key: str, href: str | None) -> str:
-    """The whole dashboard with its pictures inside, its title leading to its page where it has one."""
-    rows = "".join(_row_html(row, stills) for row in board.rows)
-    title = escape(board.title)
+def static_html(model: DashboardModel, stills: Mapping[str, Still], key: str, href: str | None) -> str:
+    """Return the dashboard with its images inline; the title links to its page if it has one."""
+    rows = "".join(_row_html(row, stills) for row in model.rows)
+    title = escape(model.title)
     if href is not None:
         title = f'<a href="{escape(href)}" target="_blank" rel="noopener" style="color:inherit">{title}</a>'
     title = f'<div style="font-size:1.4em;font-weight:600;margin:0 0 12px">{title}</div>'
-    return f'<div class="{still_class(key)}" style="{_INK};max-width:1200px">{title}{rows}</div>'
+    return f'<div class="{still_class(key)}" style="{_TEXT};max-width:1200px">{title}{rows}</div>'
 
 
-def data_url(mimetype: str, data: bytes) -> str:
-    return f"data:{mimetype};base64,{base64.b64encode(data).decode()}"
+def _row_html(row: tuple[LaidOutPanel, ...], stills: Mapping[str, Still]) -> str:
+    panels = "".join(_panel_html(panel, stills.get(panel.place, Still())) for panel in row)
+    return f'<div style="display:flex;flex-wrap:wrap;gap:16px;margin:0 0 16px">{panels}</div>'
 
 
-def _row_html(row: list[LaidOutPanel], stills: Mapping[str, PanelImage]) -> str:
-    inside = "".join(_panel_html(panel, stills.get(panel.place, PanelImage())) for panel in row)
-    return f'<div style="display:flex;flex-wrap:wrap;gap:16px;margin:0 0 16px">{inside}</div>'
-
-
-def _panel_html(panel: LaidOutPanel, still: PanelImage) -> str:
+def _panel_html(panel: LaidOutPanel, still: Still) -> str:
     style = f"flex:{panel.share:g} 1 0;min-width:min(100%,{_MIN_WIDTH}px);margin:0"
     if panel.kind == dashboards.TEXT:
         from ...model.markdown import render_markdown
 
         return f'<div style="{style}">{render_markdown(panel.markdown)}</div>'
-    caption = f'<figcaption style="{_QUIET};margin-top:4px">{escape(panel.caption)}</figcaption>'
-    return f'<figure style="{style}">{_picture_html(panel, still)}{caption if panel.caption else ""}</figure>'
+    caption = f'<figcaption style="{_MUTED};margin-top:4px">{escape(panel.caption)}</figcaption>'
+    return f'<figure style="{style}">{_image_html(panel, still)}{caption if panel.caption else ""}</figure>'
 
 
-def _picture_html(panel: LaidOutPanel, still: PanelImage) -> str:
-    picture = still.picture
-    if picture is None:
-        words = f"{escape(panel.alt or panel.words)}<br>" if panel.alt or panel.words else ""
-        return f'<div style="{_BOX}">{words}<span style="{_QUIET}">{escape(still.message)}</span></div>'
-    size = f' width="{picture.width}" height="{picture.height}"' if picture.width and picture.height else ""
-    source = data_url(picture.mimetype, picture.data)
-    return f'<img src="{source}" alt="{escape(panel.alt)}"{size} style="max-width:100%;height:auto">'
+def _image_html(panel: LaidOutPanel, still: Still) -> str:
+    image = still.image
+    if image is None:
+        text = f"{escape(panel.alt or panel.summary)}<br>" if panel.alt or panel.summary else ""
+        return f'<div style="{_BOX}">{text}<span style="{_MUTED}">{escape(still.message)}</span></div>'
+    size = f' width="{image.width}" height="{image.height}"' if image.width and image.height else ""
+    return f'<img src="{data_url(image)}" alt="{escape(panel.alt)}"{size} style="max-width:100%;height:auto">'

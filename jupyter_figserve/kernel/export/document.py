@@ -1,73 +1,71 @@
-"""A dashboard drawn to be given away: every panel in every state, each picture once. Kernel."""
+"""The document that the writers of the export read: every panel in every state, each image once. Kernel."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import TooLarge
 from ...model.figures import EncodedImage, sha256_hex
 from ...model.parameters import Parameter
 from ..dashboards.controls import DashboardControl
+from ..dashboards.model import DashboardModel
 from ..dashboards.panels import LaidOutPanel
 from .parameter_grid import ParameterAxis, ParameterGrid
-
-if TYPE_CHECKING:
-    from ..dashboards.dashboard import Dashboard
 
 HTML = "text/html"
 
 
 @dataclass(frozen=True)
 class ExportedImage:
-    """A panel in one state: a picture, or why there is none."""
+    """A panel in one state: the digest of its image, or a message if there is none."""
 
     digest: str | None = None
     message: str = ""
 
 
 class ImageStore:
-    """Pictures by their digests.
+    """Images by digest.
 
     Parameters
     ----------
-    most
-        Bytes of all together.
+    max_bytes
+        Maximum size of all images together.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self._kept: dict[str, EncodedImage] = {}
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
         self.size = 0
+        self._images: dict[str, EncodedImage] = {}
 
-    def keep(self, picture: EncodedImage) -> ExportedImage:
-        """Its place; an equal one is there already.
+    def add(self, image: EncodedImage) -> ExportedImage:
+        """Add an image, unless an identical one is stored.
 
         Raises
         ------
         TooLarge
-            When there is no room for it.
+            The images would exceed the limit.
         """
-        digest = sha256_hex(picture.data)
-        if digest not in self._kept:
-            self.size += len(picture.data)
-            if self.size > self.most:
+        digest = sha256_hex(image.data)
+        if digest not in self._images:
+            self.size += len(image.data)
+            if self.size > self.max_bytes:
                 raise TooLarge(
-                    f"The pictures take more than {self.most / 2**20:,.0f} MB. Save fewer states (max_states=…), give"
-                    ' controls wider steps, take smaller figures or format="png", or raise max_bytes.'
+                    f"The images take more than {self.max_bytes / 2**20:,.0f} MB. Export fewer states (max_states=…),"
+                    ' use wider steps, smaller figures or format="png", or raise max_bytes.'
                 )
-            self._kept[digest] = picture
+            self._images[digest] = image
         return ExportedImage(digest)
 
     def __getitem__(self, digest: str) -> EncodedImage:
-        return self._kept[digest]
+        return self._images[digest]
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._images)
 
     def items(self) -> list[tuple[str, EncodedImage]]:
-        return list(self._kept.items())
+        return list(self._images.items())
 
 
 @dataclass(frozen=True)
@@ -77,91 +75,92 @@ class ExportPanel:
     Parameters
     ----------
     grid
-        None for what is no live figure.
-    shots
+        The states of a live figure; None for other panels.
+    images
         In the order of the grid's states; one for a figure, none for text.
     """
 
     panel: LaidOutPanel
     grid: ParameterGrid | None = None
-    shots: tuple[ExportedImage, ...] = ()
+    images: tuple[ExportedImage, ...] = ()
 
     @property
     def first(self) -> ExportedImage:
-        """What it shows before anybody moves a control."""
-        return self.shots[self.grid.first if self.grid else 0]
+        """The image for the default values."""
+        return self.images[self.grid.first if self.grid else 0]
 
 
 @dataclass(frozen=True)
 class ExportDocument:
-    """Everything that a file has.
+    """The content of an exported file.
 
     Parameters
     ----------
     axes
         By key of their controls, the shared ones first.
     fixed
-        Controls that have no positions, so that their defaults stay.
+        Controls that the file does not have; their parameters stay at the default.
     """
 
     title: str
     theme: str | None
     rows: tuple[tuple[ExportPanel, ...], ...]
-    pictures: ImageStore
+    images: ImageStore
     axes: Mapping[str, ParameterAxis] = field(default_factory=dict)
     fixed: tuple[DashboardControl, ...] = ()
 
     @classmethod
     def of(
         cls,
-        board: Dashboard,
-        pictures: ImageStore,
-        shots: Mapping[str, tuple[ExportedImage, ...]],
+        model: DashboardModel,
+        store: ImageStore,
+        images: Mapping[str, tuple[ExportedImage, ...]],
         grids: Mapping[str, ParameterGrid],
         axes: Mapping[str, ParameterAxis],
         fixed: tuple[DashboardControl, ...],
     ) -> ExportDocument:
         rows = tuple(
-            tuple(ExportPanel(panel, grids.get(panel.place), shots.get(panel.place, ())) for panel in row)
-            for row in board.rows
+            tuple(ExportPanel(panel, grids.get(panel.place), images.get(panel.place, ())) for panel in row)
+            for row in model.rows
         )
-        return cls(board.title, board.theme, rows, pictures, axes, fixed)
+        return cls(model.title, model.theme, rows, store, axes, fixed)
 
-    def picture_of(self, shot: ExportedImage) -> EncodedImage | None:
-        return None if shot.digest is None else self.pictures[shot.digest]
+    def find_image(self, exported: ExportedImage) -> EncodedImage | None:
+        return None if exported.digest is None else self.images[exported.digest]
 
     def notes(self) -> list[str]:
-        """What this file cannot show, in sentences."""
-        said = [f"{label_of(one.parameter)} stays at {value_words(one.parameter.default)} here." for one in self.fixed]
+        """Return sentences about what this file does not include."""
+        found = [f"{label_of(one.parameter)} stays at {value_text(one.parameter.default)} here." for one in self.fixed]
         for row in self.rows:
-            said += [note for saved in row if saved.grid is not None for note in _thinned(saved.grid)]
-        return list(dict.fromkeys(said))
+            found += [note for panel in row if panel.grid is not None for note in _omissions(panel.grid)]
+        return list(dict.fromkeys(found))
 
 
 def label_of(parameter: Parameter) -> str:
-    words = parameter.name.replace("_", " ").strip()
-    return words[:1].upper() + words[1:]
+    """Return the label of a parameter's control, such as "Bin width" for ``bin_width``."""
+    text = parameter.name.replace("_", " ").strip()
+    return text[:1].upper() + text[1:]
 
 
-def value_words(value: Any) -> str:
-    """A JSON value as a reader sees it beside its control."""
+def value_text(value: Any) -> str:
+    """Format a JSON value for display next to its control."""
     if value is None or value == "":
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.12g}"
-    return ", ".join(map(value_words, value)) if isinstance(value, (list, tuple)) else str(value)
+    return ", ".join(map(value_text, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
-def _thinned(grid: ParameterGrid) -> list[str]:
-    said = [
-        f"{label_of(axis.parameter)} stays at {value_words(axis.values[axis.first])} in panel {grid.place}."
+def _omissions(grid: ParameterGrid) -> list[str]:
+    found = [
+        f"{label_of(axis.parameter)} stays at {value_text(axis.values[axis.first])} in panel {grid.place}."
         for axis in grid.held
     ]
-    return said + [
-        f"Panel {grid.place} has {len(drawn)} of the {len(axis.values)} values of {label_of(axis.parameter)} here; it"
-        " shows the nearest one."
-        for axis, drawn in zip(grid.axes, grid.drawn, strict=True)
-        if len(drawn) < len(axis.values)
+    return found + [
+        f"Panel {grid.place} has {len(rendered)} of the {len(axis.values)} values of {label_of(axis.parameter)} here;"
+        " it shows the nearest one."
+        for axis, rendered in zip(grid.axes, grid.rendered, strict=True)
+        if len(rendered) < len(axis.values)
     ]

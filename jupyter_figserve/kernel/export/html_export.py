@@ -1,6 +1,6 @@
-"""A saved dashboard as a page that opens from disk: one file, or a folder for a static host. Kernel.
+"""Writes an export as HTML that opens from disk: one file, or a zip for a static host. Kernel.
 
-Nothing of the data runs in it: its policy names the scripts that may by their digests, and lets nothing be fetched.
+None of the data can run scripts or load anything: the page's Content Security Policy allows scripts only by digest.
 """
 
 from __future__ import annotations
@@ -19,68 +19,66 @@ from ...model import dashboards
 from ...model.figures import EncodedImage
 from ...model.formats import get_format_of_mimetype
 from ...model.markdown import render_markdown
-from .document import HTML, ExportDocument, ExportedImage, ExportPanel, label_of, value_words
-from .panel_images import shown_size
+from ..dashboards.panel_images import css_size
+from ..figures.display import data_url
+from .document import HTML, ExportDocument, ExportedImage, ExportPanel, label_of, value_text
 from .parameter_grid import ParameterAxis
 
 FOLDER = "pictures"
 _PACKAGE = Path(__file__).parents[2]
 _STYLES = ("shared/figserve.css", "shared/owner.css", "live/live.css", "export/exported_dashboard.css")
-_FIRST_DAY = (1980, 1, 1, 0, 0, 0)
-"""The earliest time that a zip can say, so that equal boards give equal bytes."""
-_NAME_LENGTH = 16
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""Earliest time that a zip can store; a fixed time makes equal dashboards give equal bytes."""
+_FILENAME_LENGTH = 16
 
 Address = Callable[[str, EncodedImage], str]
+"""Returns the URL of an image, from its digest and the image."""
 
 
-def html_page(board: ExportDocument) -> bytes:
-    """One file with everything inside."""
-    return _render(board, lambda _digest, picture: _data_url(picture), "data:")
+def write_html_export(document: ExportDocument) -> bytes:
+    """Return a single HTML file with everything inline."""
+    return _render(document, lambda _digest, image: data_url(image), "data:")
 
 
-def zip_folder(board: ExportDocument) -> bytes:
-    """``index.html`` and its pictures as files beside it."""
+def write_zip_export(document: ExportDocument) -> bytes:
+    """Return a zip of ``index.html`` and its images as files."""
     buffer = io.BytesIO()
     with ZipFile(buffer, "w") as file:
-        # 'self' is nothing where the page comes from disk.
-        _write(file, "index.html", _render(board, lambda digest, one: _file_name(digest, one), "'self' file:"))
-        for digest, picture in sorted(board.pictures.items()):
-            if picture.mimetype != HTML:
-                _write(file, _file_name(digest, picture), picture.data)
+        # 'self' matches nothing if the page is opened from disk.
+        _write(file, "index.html", _render(document, _filename, "'self' file:"))
+        for digest, image in sorted(document.images.items()):
+            if image.mimetype != HTML:
+                _write(file, _filename(digest, image), image.data)
     return buffer.getvalue()
 
 
 def _write(file: ZipFile, name: str, data: bytes) -> None:
-    info = ZipInfo(name, _FIRST_DAY)
+    info = ZipInfo(name, _EPOCH)
     info.external_attr = 0o644 << 16
     is_text = name.endswith((".html", ".svg"))
     file.writestr(info, data, ZIP_DEFLATED if is_text else ZIP_STORED)
 
 
-def _file_name(digest: str, picture: EncodedImage) -> str:
-    return f"{FOLDER}/{digest[:_NAME_LENGTH]}.{get_format_of_mimetype(picture.mimetype).name}"
+def _filename(digest: str, image: EncodedImage) -> str:
+    return f"{FOLDER}/{digest[:_FILENAME_LENGTH]}.{get_format_of_mimetype(image.mimetype).name}"
 
 
-def _data_url(picture: EncodedImage) -> str:
-    return f"data:{picture.mimetype};base64,{base64.b64encode(picture.data).decode()}"
-
-
-def _render(board: ExportDocument, address: Address, images: str) -> bytes:
+def _render(document: ExportDocument, address: Address, image_sources: str) -> bytes:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader(_PACKAGE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.globals |= {"label_of": label_of, "words": value_words, "markdown": render_markdown}
-    style, script = "\n".join([*map(_static, _STYLES), _columns(board)]), _static("export/exported_dashboard.js")
-    view = _TemplateContext(board, address)
+    environment.globals |= {"label_of": label_of, "words": value_text, "markdown": render_markdown}
+    style, script = "\n".join([*map(_static, _STYLES), _columns(document)]), _static("export/exported_dashboard.js")
+    context = _TemplateContext(document, address)
     page = environment.get_template("export/dashboard.html").render(
-        board=board,
-        view=view,
+        board=document,
+        view=context,
         style=style,
         script=script,
-        data=_inert_json(view.data()),
-        policy=_policy(board, images, style, script),
+        data=_inert_json(context.data()),
+        policy=_content_security_policy(document, image_sources, style, script),
         kinds={"text": dashboards.TEXT, "live": dashboards.LIVE},
     )
     return page.encode()
@@ -90,113 +88,115 @@ def _static(name: str) -> str:
     return (_PACKAGE / "static" / name).read_text(encoding="utf-8")
 
 
-def _columns(board: ExportDocument) -> str:
-    """Shares as columns; a style attribute is not allowed in the page."""
+def _columns(document: ExportDocument) -> str:
+    """Return CSS rules for the widths of the panels; the policy does not allow style attributes."""
     rows = [
-        f".row-{number} {{ --columns: {' '.join(f'minmax(0, {saved.panel.share:g}fr)' for saved in row)}; }}"
-        for number, row in enumerate(board.rows, 1)
+        f".row-{number} {{ --columns: {' '.join(f'minmax(0, {one.panel.share:g}fr)' for one in row)}; }}"
+        for number, row in enumerate(document.rows, 1)
     ]
     return "\n".join(rows)
 
 
 def _inert_json(value: Any) -> str:
-    """JSON that stands in a page and ends no element of it."""
+    """Return JSON that cannot close the element it is embedded in."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 class _TemplateContext:
-    """What the template asks of a board."""
+    """What the template reads besides the document."""
 
-    def __init__(self, board: ExportDocument, address: Address) -> None:
-        self._board = board
+    def __init__(self, document: ExportDocument, address: Address) -> None:
+        self._document = document
         self._address = address
-        self._numbers = {digest: number for number, (digest, _) in enumerate(board.pictures.items())}
+        self._numbers = {digest: number for number, (digest, _) in enumerate(document.images.items())}
 
     @property
     def shared(self) -> list[ParameterAxis]:
-        return [axis for axis in self._board.axes.values() if axis.control.is_shared]
+        return [axis for axis in self._document.axes.values() if axis.control.is_shared]
 
-    def own(self, saved: ExportPanel) -> list[ParameterAxis]:
-        """Those of a panel alone, where it is drawn for more than one of their positions."""
-        axes = saved.grid.axes if saved.grid else ()
+    def own(self, exported: ExportPanel) -> list[ParameterAxis]:
+        """Return the axes of one panel that are not shared."""
+        axes = exported.grid.axes if exported.grid else ()
         return [axis for axis in axes if not axis.control.is_shared]
 
-    def picture(self, shot: ExportedImage) -> EncodedImage | None:
-        return self._board.picture_of(shot)
+    def picture(self, exported: ExportedImage) -> EncodedImage | None:
+        return self._document.find_image(exported)
 
-    def number(self, shot: ExportedImage) -> int:
-        return self._numbers[shot.digest or ""]
+    def number(self, exported: ExportedImage) -> int:
+        return self._numbers[exported.digest or ""]
 
-    def source(self, shot: ExportedImage) -> str:
-        picture = self._board.picture_of(shot)
-        assert picture is not None
-        return self._address(shot.digest or "", picture)
+    def source(self, exported: ExportedImage) -> str:
+        return self._address(exported.digest or "", self._get(exported))
 
-    def document(self, shot: ExportedImage) -> str:
-        picture = self._board.picture_of(shot)
-        assert picture is not None
-        return picture.data.decode("utf-8", "replace")
+    def document(self, exported: ExportedImage) -> str:
+        return _text(self._get(exported))
 
-    def is_page(self, shot: ExportedImage) -> bool:
-        picture = self._board.picture_of(shot)
-        return picture is not None and picture.mimetype == HTML
+    def is_page(self, exported: ExportedImage) -> bool:
+        image = self._document.find_image(exported)
+        return image is not None and image.mimetype == HTML
 
-    def size(self, shot: ExportedImage) -> tuple[int, int] | None:
-        picture = self._board.picture_of(shot)
-        return shown_size(picture) if picture else None
+    def size(self, exported: ExportedImage) -> tuple[int, int] | None:
+        image = self._document.find_image(exported)
+        return css_size(image) if image else None
 
     def data(self) -> dict[str, Any]:
-        """For the script: positions, states and pictures; those of the page's own elements are null."""
-        firsts = {saved.first.digest for row in self._board.rows for saved in row if saved.shots}
+        """Return axes, states and images for the script; images in the page's own elements are null."""
+        panels = [exported for row in self._document.rows for exported in row]
+        firsts = {exported.first.digest for exported in panels if exported.images}
         return {
-            "axes": {key: {"words": list(map(value_words, axis.values))} for key, axis in self._board.axes.items()},
-            "panels": {
-                saved.panel.place: self._states(saved) for row in self._board.rows for saved in row if saved.grid
-            },
+            "axes": {key: {"words": list(map(value_text, axis.values))} for key, axis in self._document.axes.items()},
+            "panels": {exported.panel.place: self._states(exported) for exported in panels if exported.grid},
             "pictures": [
-                None if digest in firsts else self._written(digest, picture)
-                for digest, picture in self._board.pictures.items()
+                None if digest in firsts else self._image_json(digest, image)
+                for digest, image in self._document.images.items()
             ],
         }
 
-    def _written(self, digest: str, picture: EncodedImage) -> dict[str, Any]:
-        if picture.mimetype == HTML:
-            return {"page": picture.data.decode("utf-8", "replace")}
-        return {"source": self._address(digest, picture), "size": shown_size(picture)}
+    def _get(self, exported: ExportedImage) -> EncodedImage:
+        image = self._document.find_image(exported)
+        assert image is not None
+        return image
 
-    def _states(self, saved: ExportPanel) -> dict[str, Any]:
-        assert saved.grid is not None
+    def _image_json(self, digest: str, image: EncodedImage) -> dict[str, Any]:
+        if image.mimetype == HTML:
+            return {"page": _text(image)}
+        return {"source": self._address(digest, image), "size": css_size(image)}
+
+    def _states(self, exported: ExportPanel) -> dict[str, Any]:
+        assert exported.grid is not None
         return {
-            "axes": [axis.key for axis in saved.grid.axes],
-            "drawn": [list(drawn) for drawn in saved.grid.drawn],
-            "shots": [shot.message if shot.digest is None else self.number(shot) for shot in saved.shots],
+            "axes": [axis.key for axis in exported.grid.axes],
+            "drawn": [list(rendered) for rendered in exported.grid.rendered],
+            "shots": [one.message if one.digest is None else self.number(one) for one in exported.images],
         }
 
 
-def _policy(board: ExportDocument, images: str, style: str, script: str) -> str:
-    """The page's Content Security Policy. Source: CSP level 3, section 2.4; a frame's document inherits it.
+def _text(image: EncodedImage) -> str:
+    return image.data.decode("utf-8", "replace")
 
-    The scripts of interactive figures may run by their digests, and run only in their frames, which have no origin.
+
+def _content_security_policy(document: ExportDocument, image_sources: str, style: str, script: str) -> str:
+    """Return the page's policy. Source: CSP level 3, section 2.4; the documents of frames inherit it.
+
+    Scripts of interactive figures are allowed by digest, and run only in their frames, which have an opaque origin.
     """
-    pages = [
-        picture.data.decode("utf-8", "replace") for _, picture in board.pictures.items() if picture.mimetype == HTML
-    ]
+    pages = [_text(image) for _, image in document.images.items() if image.mimetype == HTML]
     scripts = [script, *dict.fromkeys(one for page in pages for one in _scripts_of(page))]
-    sources = " ".join(_hash(one) for one in scripts) + (" 'unsafe-eval'" if pages else "")
-    styles = "'unsafe-inline'" if pages else _hash(style)
-    shown = f"{images} data: blob:" if pages else images
+    script_sources = " ".join(_hash_source(one) for one in scripts) + (" 'unsafe-eval'" if pages else "")
+    style_sources = "'unsafe-inline'" if pages else _hash_source(style)
+    sources = f"{image_sources} data: blob:" if pages else image_sources
     return (
-        f"default-src 'none'; img-src {shown}; style-src {styles}; script-src {sources}; base-uri 'none';"
-        " form-action 'none'"
+        f"default-src 'none'; img-src {sources}; style-src {style_sources}; script-src {script_sources};"
+        " base-uri 'none'; form-action 'none'"
     )
 
 
-def _hash(text: str) -> str:
-    normal = text.replace("\r\n", "\n").replace("\r", "\n")
-    return f"'sha256-{base64.b64encode(hashlib.sha256(normal.encode()).digest()).decode()}'"
+def _hash_source(text: str) -> str:
+    normalized = text.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'sha256-{base64.b64encode(hashlib.sha256(normalized.encode()).digest()).decode()}'"
 
 
-class _Scripts(HTMLParser):
+class _ScriptParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=False)
         self.found: list[str] = []
@@ -216,7 +216,7 @@ class _Scripts(HTMLParser):
 
 
 def _scripts_of(page: str) -> list[str]:
-    parser = _Scripts()
+    parser = _ScriptParser()
     parser.feed(page)
     parser.close()
     return [one for one in parser.found if one.strip()]

@@ -1,4 +1,4 @@
-"""A saved dashboard on paper: a page for each row, with the pictures of its defaults. Kernel."""
+"""Writes an export as PDF: a page per row, with the images of the default values. Kernel."""
 
 from __future__ import annotations
 
@@ -7,45 +7,45 @@ from typing import TYPE_CHECKING
 
 from ...model import dashboards
 from ...model.markdown import render_markdown
-from .document import ExportDocument, ExportPanel, label_of, value_words
+from .document import ExportDocument, ExportPanel, label_of, value_text
 
 if TYPE_CHECKING:
-    from .pdf_layout import PageCell, TextBlock
+    from ...plotting.pdf_layout import PageCell, TextBlock
 
 _KINDS = {"h1": "heading", "h2": "heading", "h3": "heading", "h4": "heading", "h5": "heading", "h6": "heading",
           "p": "text", "li": "item", "pre": "code", "tr": "text"}  # fmt: skip
 
 
-def pdf_pages(board: ExportDocument) -> bytes:
-    """A PDF with as many pages as the dashboard has rows."""
-    from .pdf_layout import Page, print_sheets
+def write_pdf_export(document: ExportDocument) -> bytes:
+    """Return a PDF with a page per row of the dashboard."""
+    from ...plotting.pdf_layout import Page, write_pdf
 
-    count = len(board.rows)
-    sheets = [
-        Page(board.title, tuple(_cell(board, saved) for saved in row), f"{number} of {count}" if count > 1 else "")
-        for number, row in enumerate(board.rows, 1)
+    count = len(document.rows)
+    pages = [
+        Page(document.title, tuple(_cell(document, one) for one in row), f"{number} of {count}" if count > 1 else "")
+        for number, row in enumerate(document.rows, 1)
     ]
-    return print_sheets(sheets, board.title)
+    return write_pdf(pages, document.title)
 
 
-def _cell(board: ExportDocument, saved: ExportPanel) -> PageCell:
-    from .pdf_layout import PageCell, TextBlock
+def _cell(document: ExportDocument, exported: ExportPanel) -> PageCell:
+    from ...plotting.pdf_layout import PageCell, TextBlock
 
-    panel = saved.panel
+    panel = exported.panel
     if panel.kind == dashboards.TEXT:
         return PageCell(panel.share, None, tuple(text_blocks(panel.markdown)))
-    picture = board.picture_of(saved.first)
-    blocks = [] if picture else [TextBlock("text", saved.first.message)]
+    image = document.find_image(exported.first)
+    blocks = [] if image else [TextBlock("text", exported.first.message)]
     if panel.caption:
         blocks.append(TextBlock("caption", panel.caption))
     if panel.parameters.items:
-        values = ", ".join(f"{label_of(item)}: {value_words(item.default)}" for item in panel.parameters.items)
+        values = ", ".join(f"{label_of(item)}: {value_text(item.default)}" for item in panel.parameters.items)
         blocks.append(TextBlock("quiet", values))
-    return PageCell(panel.share, picture.data if picture else None, tuple(blocks))
+    return PageCell(panel.share, image.data if image else None, tuple(blocks))
 
 
 def text_blocks(markdown: str) -> list[TextBlock]:
-    """A Markdown text as paragraphs without markup."""
+    """Convert Markdown to paragraphs without markup."""
     parser = _Blocks()
     parser.feed(render_markdown(markdown))
     parser.close()
@@ -53,7 +53,7 @@ def text_blocks(markdown: str) -> list[TextBlock]:
 
 
 class _Blocks(HTMLParser):
-    """Reads what ``render_markdown`` writes, and nothing else."""
+    """Parses the HTML that ``render_markdown`` produces; not a general HTML parser."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class _Blocks(HTMLParser):
             self._add("\n")
         elif tag in ("td", "th") and self.found and self.found[-1].text:
             self._add("   ")
-        # The paragraph of a loose list's item is the item.
+        # In a loose list, the paragraph belongs to the item.
         elif tag in _KINDS and not (tag == "p" and self.found and self.found[-1].text in self._marks()):
             self._begin(tag)
 
@@ -84,14 +84,14 @@ class _Blocks(HTMLParser):
         self._add(data if self._is_code else " ".join(data.split("\n")) if data.strip() else " ")
 
     def _marks(self) -> set[str]:
-        """What stands before an item of this list."""
+        """Return the marker of the current list item."""
         if not self._lists:
             return set()
         number = self._lists[-1]
         return {"  " * (len(self._lists) - 1) + ("• " if number is None else f"{number - 1}. ")}
 
     def _begin(self, tag: str) -> None:
-        from .pdf_layout import TextBlock
+        from ...plotting.pdf_layout import TextBlock
 
         self._is_code = tag == "pre"
         text = ""
@@ -103,7 +103,7 @@ class _Blocks(HTMLParser):
         self.found.append(TextBlock(_KINDS[tag], text))
 
     def _add(self, text: str) -> None:
-        from .pdf_layout import TextBlock
+        from ...plotting.pdf_layout import TextBlock
 
         if not self.found:
             self.found.append(TextBlock("text", ""))

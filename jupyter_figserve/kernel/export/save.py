@@ -1,4 +1,4 @@
-"""``board.save(path)``: a dashboard drawn into a file to give away, written whole or not at all. Kernel."""
+"""``Dashboard.save``: render a dashboard and write it to a file atomically. Kernel."""
 
 from __future__ import annotations
 
@@ -9,47 +9,44 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ...errors import FigServeError, InvalidInput, TooLarge
+from ...errors import FigServeError, InvalidInput, OutputInvalid, TooLarge
 from ...model import dashboards
 from ...model.figures import EncodedImage
-from ..dashboards.panels import LaidOutPanel
-from .document import ExportDocument, ExportedImage, ImageStore
-from .html_export import html_page, zip_folder
-from .panel_images import (
-    PRINTED,
+from ..dashboards.model import DashboardModel
+from ..dashboards.panel_images import (
+    PRINT,
     SVG,
-    Forms,
-    draw_figure,
-    message_of,
+    FormatPreference,
     preferred_formats,
     render_detached_panel,
+    render_figure_panel,
     render_live_panel,
 )
+from ..dashboards.panels import LaidOutPanel
+from .document import ExportDocument, ExportedImage, ImageStore
+from .html_export import write_html_export, write_zip_export
 from .parameter_grid import ParameterAxis, find_axes, make_grid
-from .pdf_export import pdf_pages
+from .pdf_export import write_pdf_export
 from .progress import ExportProgress
 
-if TYPE_CHECKING:
-    from ..dashboards.dashboard import Dashboard
-
 MAX_STATES = 500
-"""Pictures of one panel."""
-_AT_ONCE = 4
-"""Requests for pictures that a detached function draws."""
+"""Maximum number of images of one panel."""
 MAX_BYTES = 50 * 2**20
-"""Of all pictures together."""
+"""Maximum size of all images together."""
+_MAX_CONCURRENT = 4
+"""Maximum number of concurrent requests for images of a detached function."""
 FORMATS = ("svg", "png")
 _WRITERS: Mapping[str, Callable[[ExportDocument], bytes]] = {
-    ".html": html_page,
-    ".zip": zip_folder,
-    ".pdf": pdf_pages,
+    ".html": write_html_export,
+    ".zip": write_zip_export,
+    ".pdf": write_pdf_export,
 }
 
 
 def save_dashboard(
-    board: Dashboard,
+    model: DashboardModel,
     path: str | os.PathLike[str],
     *,
     max_states: int = MAX_STATES,
@@ -57,119 +54,114 @@ def save_dashboard(
     format: str | None = None,
     progress: bool = True,
 ) -> Path:
-    """Draw every panel in every state that a file can have, and write it.
+    """Render every panel in every state that the file can have, write the file, and return its path.
 
     Parameters
     ----------
     path
-        ``.html`` is one page with its controls, ``.zip`` the same as a folder for a static host, ``.pdf`` a printed
-        page for each row.
+        ``.html``: one page with its controls; ``.zip``: the same as a folder for a static host; ``.pdf``: one printed
+        page per row.
     max_states
-        Pictures of one panel; where its controls have more states, some are left out, and the page shows the nearest.
+        Maximum number of images per panel. If the controls have more states, some are omitted, and the page shows the
+        nearest one.
     max_bytes
-        Of all pictures together.
+        Maximum size of all images together.
     format
-        ``"svg"`` or ``"png"``; None is SVG while that is small.
+        ``"svg"`` or ``"png"``; None is SVG if it is small, else PNG.
     progress
-        Whether to say what it will take, and how far it is.
-
-    Returns
-    -------
-    Path
-        Where it is.
-
-    Raises
-    ------
-    InvalidInput
-        For another suffix or format, naming those that there are.
-    TooLarge
-        When the pictures take more than ``max_bytes``.
+        Whether to print the number of images and a progress bar.
     """
     target = Path(path).expanduser()
-    write = _WRITERS.get(target.suffix.lower())
-    if write is None:
-        raise InvalidInput(f"{target.name!r:.80} ends in none of .html, .zip and .pdf, which say what is saved.")
-    if format is not None and format not in FORMATS:
-        raise InvalidInput(f"There is no picture format {format!r:.40} for a saved dashboard; take svg or png.")
-    if max_states < 1 or max_bytes < 1:
-        raise InvalidInput("max_states and max_bytes must be 1 or more.")
-    if not target.parent.is_dir():
-        raise InvalidInput(f"There is no directory {target.parent}; make it first.")
-    is_printed = target.suffix.lower() == ".pdf"
-    drawing = _ExportRun(board, 1 if is_printed else max_states, max_bytes, format, is_printed=is_printed)
-    saved = drawing.draw(target.name, progress)
-    data = write(saved)
-    _replace(target, data)
-    drawing.progress.end(f"{target.name}: {len(saved.pictures):,} different pictures, {len(data) / 1e6:,.1f} MB.")
+    _check_options(target, format, max_states, max_bytes)
+    suffix = target.suffix.lower()
+    is_print = suffix == ".pdf"
+    run = _ExportRun(model, 1 if is_print else max_states, max_bytes, format, is_print=is_print)
+    document = run.render(target.name, progress)
+    data = _WRITERS[suffix](document)
+    _write_atomically(target, data)
+    run.progress.end(f"{target.name}: {len(document.images):,} different images, {len(data) / 1e6:,.1f} MB.")
     return target
 
 
-class _ExportRun:
-    """A board while it is drawn."""
+def _check_options(target: Path, format: str | None, max_states: int, max_bytes: int) -> None:
+    if target.suffix.lower() not in _WRITERS:
+        raise InvalidInput(f"Cannot export to {target.name!r:.80}. Use a file name ending in .html, .zip or .pdf.")
+    if format is not None and format not in FORMATS:
+        raise InvalidInput(f"Cannot export images as {format!r:.40}. Use svg or png.")
+    if max_states < 1 or max_bytes < 1:
+        raise InvalidInput("max_states and max_bytes must be at least 1.")
+    if not target.parent.is_dir():
+        raise InvalidInput(f"The directory {target.parent} does not exist. Create it first.")
 
-    def __init__(self, board: Dashboard, most: int, max_bytes: int, format: str | None, *, is_printed: bool) -> None:
-        self._board = board
-        self._pictures = ImageStore(max_bytes)
+
+class _ExportRun:
+    """A dashboard while it is rendered."""
+
+    def __init__(
+        self, model: DashboardModel, max_states: int, max_bytes: int, format: str | None, *, is_print: bool
+    ) -> None:
+        self._model = model
+        self._images = ImageStore(max_bytes)
         self._format = format
-        self._is_printed = is_printed
-        self._axes, self._fixed = find_axes(board.controls.items)
-        self._live = [panel for panel in board.panels if panel.kind == dashboards.LIVE]
-        self._grids = {panel.place: make_grid(panel, self._axes, most) for panel in self._live}
-        figures = sum(panel.kind == dashboards.FIGURE for panel in board.panels)
+        self._is_print = is_print
+        self._axes, self._fixed = find_axes(model.controls.items)
+        live = [panel for panel in model.panels if panel.kind == dashboards.LIVE]
+        self._grids = {panel.place: make_grid(panel, self._axes, max_states) for panel in live}
+        figures = sum(panel.kind == dashboards.FIGURE for panel in model.panels)
         self._total = figures + sum(grid.count for grid in self._grids.values())
 
-    def draw(self, name: str, is_told: bool) -> ExportDocument:
-        self.progress = ExportProgress(self._total, is_wanted=is_told)
-        self.progress.announce(self._budget(name))
-        shots = {
-            panel.place: tuple(self._shots(panel)) for panel in self._board.panels if panel.kind != dashboards.TEXT
+    def render(self, name: str, is_visible: bool) -> ExportDocument:
+        self.progress = ExportProgress(self._total, is_visible=is_visible)
+        self.progress.announce(self._summary(name))
+        images = {
+            panel.place: tuple(self._render_panel(panel))
+            for panel in self._model.panels
+            if panel.kind != dashboards.TEXT
         }
-        return ExportDocument.of(self._board, self._pictures, shots, self._grids, self._used_axes(), tuple(self._fixed))
+        return ExportDocument.of(self._model, self._images, images, self._grids, self._used_axes(), tuple(self._fixed))
 
     def _used_axes(self) -> dict[str, ParameterAxis]:
-        """Those that move something."""
-        moving = {axis.key for grid in self._grids.values() for axis in grid.axes}
-        return {key: axis for key, axis in self._axes.items() if key in moving}
+        """Return the axes that at least one panel has."""
+        used = {axis.key for grid in self._grids.values() for axis in grid.axes}
+        return {key: axis for key, axis in self._axes.items() if key in used}
 
-    def _budget(self, name: str) -> str:
+    def _summary(self, name: str) -> str:
         parts = [
-            f"panel {place} {grid.count:,}" + (f" of {grid.whole:,} states" if grid.count < grid.whole else "")
+            f"panel {place} {grid.count:,}" + (f" of {grid.total:,} states" if grid.count < grid.total else "")
             for place, grid in self._grids.items()
         ]
-        told = f" ({', '.join(parts)})" if parts else ""
-        pictures = f"{self._total:,} picture" + ("" if self._total == 1 else "s")
-        return f"{name}: {pictures} to draw{told}, {self._pictures.most / 2**20:,.0f} MB at most."
+        details = f" ({', '.join(parts)})" if parts else ""
+        images = f"{self._total:,} image" + ("" if self._total == 1 else "s")
+        return f"{name}: {images} to render{details}, limit {self._images.max_bytes / 2**20:,.0f} MB."
 
-    def _shots(self, panel: LaidOutPanel) -> Iterator[ExportedImage]:
+    def _render_panel(self, panel: LaidOutPanel) -> Iterator[ExportedImage]:
         if panel.kind == dashboards.FIGURE:
-            yield self._kept(lambda: draw_figure(panel, self._first_forms()))
+            formats = PRINT if self._is_print else preferred_formats(None, self._format or "svg")
+            yield self._store(partial(render_figure_panel, panel, formats))
             return
-        forms, states = self._forms_of(panel), list(self._grids[panel.place].states())
+        formats, states = self._live_formats(panel), list(self._grids[panel.place].states())
         if len(states) > 1 and panel.object.is_detached:
-            yield from self._shots_at_once(panel, states, forms)
+            yield from self._render_concurrently(panel, states, formats)
             return
         for state in states:
-            yield self._kept(partial(render_live_panel, panel, state, forms))
+            yield self._store(partial(render_live_panel, panel, state, formats))
 
-    def _shots_at_once(
-        self, panel: LaidOutPanel, states: list[dict[str, Any]], forms: Forms
+    def _render_concurrently(
+        self, panel: LaidOutPanel, states: list[dict[str, Any]], formats: FormatPreference
     ) -> Iterator[ExportedImage]:
-        """In the order of the states, while several are drawn in the sandbox."""
-        pool = ThreadPoolExecutor(_AT_ONCE, "figserve-saving")
+        """Render several states at once in the sandbox; yield the images in order."""
+        pool = ThreadPoolExecutor(_MAX_CONCURRENT, "figserve-export")
         try:
-            for drawn in [pool.submit(render_detached_panel, panel, state, forms) for state in states]:
-                yield self._kept(drawn.result)
+            for rendering in [pool.submit(render_detached_panel, panel, state, formats) for state in states]:
+                yield self._store(rendering.result)
         finally:
-            # An interrupt, or too many bytes: what has not begun is not to begin.
+            # After an interrupt, or when the limit is exceeded, the rest must not start.
             pool.shutdown(cancel_futures=True)
 
-    def _first_forms(self) -> Forms:
-        return PRINTED if self._is_printed else preferred_formats(None, self._format or "svg")
-
-    def _forms_of(self, panel: LaidOutPanel) -> Forms:
-        """One form for all states of a panel, so that no move changes its looks."""
-        if self._is_printed:
-            return PRINTED
+    def _live_formats(self, panel: LaidOutPanel) -> FormatPreference:
+        """Choose one format for all states of a panel, so that changing a control does not change its look."""
+        if self._is_print:
+            return PRINT
         if self._format is not None:
             return preferred_formats(None, self._format)
         try:
@@ -177,24 +169,25 @@ class _ExportRun:
         except FigServeError:
             return preferred_formats(None, None)
 
-    def _kept(self, draw: Callable[[], EncodedImage]) -> ExportedImage:
+    def _store(self, render: Callable[[], EncodedImage]) -> ExportedImage:
         try:
-            shot = self._pictures.keep(draw())
+            exported = self._images.add(render())
         except TooLarge:
             raise
         except FigServeError as error:
-            shot = ExportedImage(message=message_of(error))
-        self.progress.advance(self._pictures.size)
-        return shot
+            is_complete = isinstance(error, OutputInvalid)
+            exported = ExportedImage(message=error.message if is_complete else f"Not rendered: {error.message}")
+        self.progress.advance(self._images.size)
+        return exported
 
 
-def _replace(target: Path, data: bytes) -> None:
-    """Write beside it and rename: an interrupt leaves what was there.
+def _write_atomically(target: Path, data: bytes) -> None:
+    """Write a temporary file and rename it, so that an interrupt leaves the previous file.
 
     Raises
     ------
     OSError
-        When the directory or the disk does not take it.
+        The directory is not writable, or the disk is full.
     """
     part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}")
     try:

@@ -1,4 +1,4 @@
-"""What the server captured of this kernel's displays, and the directory whose files it serves. Kernel."""
+"""Plots that the server captured from this kernel's outputs, and the directory of the session's files. Kernel."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .published_figure import Published
 from .shared_link import SharedLink
 
 PLOTS_VARIABLE = "KERNEL_FIGSERVE_PLOTS"
-_HERE = "api/sessions/here"
+_SESSION = "api/sessions/here"
 
 
 class CapturedPlot:
-    """A picture that this session displayed. It has a URL until it makes room for newer ones or the session ends."""
+    """An image that this session displayed. Its URL is valid until newer plots evict it or the session ends."""
 
     def __init__(self, plot: dict[str, Any], connection: Connection) -> None:
         self._plot = plot
         self._connection = connection
         self._client = connection.client
-        self._picture: EncodedImage | None = None
+        self._image: EncodedImage | None = None
 
     @property
     def path(self) -> str:
@@ -37,7 +37,7 @@ class CapturedPlot:
 
     @property
     def url(self) -> str:
-        """The picture, for those who may log in; ``share()`` makes a link for others."""
+        """URL of the image, which requires a login; ``share()`` makes a link that does not."""
         return str(self._plot["url"])
 
     @property
@@ -45,26 +45,26 @@ class CapturedPlot:
         return str(self._plot["mimetype"])
 
     def publish(self, name: str | None = None, *, title: str | None = None, alt: str | None = None) -> Published:
-        """Keep it as a figure, under the same URL each time it is published with the same name.
+        """Keep the plot as a figure; publishing under the same name again keeps the same URL.
 
         Parameters
         ----------
         name
-            None names it after its title, else after its cell and its picture.
+            Name of the figure; None derives it from the title, else from the cell and the image.
         title, alt
-            Heading of its pages, and alternative text.
+            Title of its pages, and alternative text.
 
         Raises
         ------
         NotFound
-            When it has made room for newer ones.
+            Newer plots have evicted it.
         """
-        wanted = {"path": self.path, "name": name, "title": title, "alt": alt}
+        options = {"path": self.path, "name": name, "title": title, "alt": alt}
         try:
-            record = self._client.post(f"{_HERE}/figures", {k: v for k, v in wanted.items() if v is not None})
+            record = self._client.post(f"{_SESSION}/figures", {k: v for k, v in options.items() if v is not None})
         except NotFound as error:
-            raise NotFound(f"{self.path} has made room for newer pictures; show it again.", code=error.code) from error
-        return Published(record, self._connection, self._picture)
+            raise NotFound(f"Newer plots have replaced {self.path}. Display it again.", code=error.code) from error
+        return Published(record, self._connection, self._image)
 
     def share(
         self,
@@ -76,21 +76,21 @@ class CapturedPlot:
         label: str | None = None,
         views: int | None = None,
     ) -> SharedLink:
-        """Publish it, and make a link for people without an account: as ``publish`` and ``Published.share``."""
+        """Publish the plot and make a link; see ``publish`` and ``Published.share``."""
         return self.publish(name, title=title, alt=alt).share(expires, label=label, views=views)
 
     def __repr__(self) -> str:
         return f"Plot {self.path}: {self.url}"
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
-        href = display.href_of(self.url, is_own=self._connection.is_own)
+        href = display.link_href(self.url, is_own=self._connection.is_own)
         return display.plot_bundle(repr(self), self.path, href, self.still())
 
     def still(self) -> EncodedImage | None:
-        """The picture itself; None when it has made room for newer ones or the server is gone."""
-        if self._picture is None:
-            self._picture = self._fetch()
-        return self._picture
+        """Return the image; None if newer plots have evicted it or the server is unavailable."""
+        if self._image is None:
+            self._image = self._fetch()
+        return self._image
 
     def _fetch(self) -> EncodedImage | None:
         try:
@@ -100,46 +100,46 @@ class CapturedPlot:
 
 
 def last() -> CapturedPlot:
-    """The picture that this session displayed last, by whatever library or language.
+    """Return the image that this session displayed last, from any library or language.
 
-    A figure of the running cell is displayed when ``plt.show()`` is called, else after the cell; so this is mostly for
-    the cell after.
+    A figure of the running cell is displayed by ``plt.show()`` or at the end of the cell, so this is mostly useful in
+    the next cell.
 
     Raises
     ------
     NotFound
-        When nothing was displayed yet.
+        Nothing has been displayed yet.
     Conflict
-        When the server does not capture; the text says why.
+        The server does not capture plots; the message says why.
     """
     connection = get_connection()
-    return CapturedPlot(connection.client.get(f"{_HERE}/last", mark=_send_mark()), connection)
+    return CapturedPlot(connection.client.get(f"{_SESSION}/last", mark=_send_mark()), connection)
 
 
 def plots_dir() -> Path:
-    """The directory of this session whose image files the server shows under their names, subdirectories included.
+    """Return the session's directory; the server serves its image files, including those of subdirectories, by name.
 
     Raises
     ------
     NotConnected
-        When this process is no kernel of such a server, or the server that it was a kernel of has gone.
+        This process is not a kernel of such a server, or that server has ended.
     """
-    named = os.environ.get(PLOTS_VARIABLE)
-    if not named:
+    path = os.environ.get(PLOTS_VARIABLE)
+    if not path:
         raise NotConnected(
-            "This process has no directory for plots: only kernels that run beside a Jupyter server with"
-            " jupyter_figserve have one. Use figserve.publish instead."
+            "This process has no plots directory; only kernels of a Jupyter server with jupyter_figserve have one. Use"
+            " figserve.publish instead."
         )
-    directory = Path(named)
+    directory = Path(path)
     if not directory.is_dir():
-        raise NotConnected(f"The session's directory {directory} has gone with its server; restart the kernel.")
+        raise NotConnected(f"The session's directory {directory} was removed with its server. Restart the kernel.")
     return directory
 
 
 def _send_mark() -> str | None:
-    """Send a message that shows nothing behind all that was displayed; when it has come, everything before it has.
+    """Send an invisible message after all displayed outputs; once it arrives, the outputs before it have arrived.
 
-    It updates a display that is nowhere, which front ends pass over.
+    It updates a display that does not exist, which front ends ignore.
     """
     publisher = getattr(find_shell(), "display_pub", None)
     if publisher is None:

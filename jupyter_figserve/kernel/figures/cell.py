@@ -1,4 +1,4 @@
-"""The running cell, and the names that it gives to figures without one. Kernel, also outside IPython."""
+"""The running cell, and the default names of figures. Kernel; also works outside IPython."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from typing import Any
 
 from ...model.figures import NAME_LENGTH, slug
 
-_EXECUTIONS_KEPT = 16
+_MAX_EXECUTIONS = 16
 _PROCESS = "process"
-# Ids of nbformat's and JupyterLab's making: eight hexadecimal digits, or a UUID that starts with them.
+# Ids made by nbformat and JupyterLab: eight hexadecimal digits, or a UUID that starts with them.
 _RANDOM_ID = re.compile(r"([0-9a-f]{8})(-[0-9a-f-]{27})?")
 
 
 @dataclass(frozen=True)
 class NotebookCell:
-    """One execution of a notebook's cell or of an input at a prompt.
+    """One execution of a notebook cell, or of an input at a prompt.
 
     Parameters
     ----------
     execution
-        Different for each execution, also of the same cell.
+        Unique for each execution, also of the same cell.
     id
-        The front end's name of the cell, None where it sends none.
+        The front end's cell id; None if it sends none.
     digest
-        sha256 of the code in hexadecimal.
+        SHA-256 of the code in hexadecimal.
     execution_count
-        The number in brackets beside the cell.
+        The number in brackets next to the cell.
     """
 
     execution: str
@@ -42,11 +42,11 @@ class NotebookCell:
 
     @property
     def base_name(self) -> str:
-        """The same for every execution of this cell, and different from other cells' names."""
+        """Default figure name: stable across executions of this cell, and distinct from other cells'."""
         if self.id is None:
             return f"cell-{self.digest[:8]}"
         match = _RANDOM_ID.fullmatch(self.id)
-        # Ids of other making may differ only in their last letters, so eight first ones would not do.
+        # Ids from other sources may differ only at the end, so their first eight characters are not enough.
         return f"cell-{match[1] if match else _digest(self.id)[:8]}"
 
     def as_json(self) -> dict[str, Any]:
@@ -54,38 +54,38 @@ class NotebookCell:
 
 
 class CellFigureNames:
-    """Hands out names to unnamed figures: ``a``, ``a-2``, ``a-3`` within one execution, afresh in the next."""
+    """Numbers the unnamed figures of an execution: ``a``, ``a-2``, ``a-3``; each execution starts again."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._taken: OrderedDict[str, set[str]] = OrderedDict()
+        self._used: OrderedDict[str, set[str]] = OrderedDict()
 
     def next(self, execution: str, base: str) -> str:
         with self._lock:
-            taken = self._taken.setdefault(execution, set())
-            self._taken.move_to_end(execution)
-            while len(self._taken) > _EXECUTIONS_KEPT:
-                self._taken.popitem(last=False)
+            used = self._used.setdefault(execution, set())
+            self._used.move_to_end(execution)
+            while len(self._used) > _MAX_EXECUTIONS:
+                self._used.popitem(last=False)
             number, name = 1, base
-            while name in taken:
+            while name in used:
                 number += 1
                 suffix = f"-{number}"
                 name = base[: NAME_LENGTH - len(suffix)] + suffix
-            taken.add(name)
+            used.add(name)
             return name
 
 
 names = CellFigureNames()
 
 
-def name_of(title: str, cell: NotebookCell | None) -> str:
-    """The name of a figure that was given none: its title's, else its cell's, else the script's."""
+def default_name(title: str, cell: NotebookCell | None) -> str:
+    """Derive the name of an unnamed figure from its title, else its cell, else the script."""
     base = slug(title) or (cell.base_name if cell else _script_name())
     return names.next(cell.execution if cell else _PROCESS, base)
 
 
 def find_cell() -> NotebookCell | None:
-    """The cell that runs now; None outside IPython."""
+    """Return the running cell; None outside IPython."""
     shell = find_shell()
     if shell is None:
         return None
@@ -104,13 +104,13 @@ def find_cell() -> NotebookCell | None:
 
 
 def find_shell() -> Any | None:
-    """IPython's shell where this code runs under it; IPython is not imported for the question."""
+    """Return the IPython shell if this code runs in one; does not import IPython."""
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
 
 
 def _parent(shell: Any) -> dict[str, Any]:
-    """The ``execute_request`` that runs, as ipykernel keeps it; empty at a terminal's prompt."""
+    """Return the running ``execute_request`` from ipykernel; empty at a terminal prompt."""
     get_parent = getattr(shell, "get_parent", None)
     parent = get_parent() if callable(get_parent) else None
     return parent if isinstance(parent, dict) else {}

@@ -1,4 +1,4 @@
-"""How published figures and links look in a notebook: static, escaped, without secrets. Kernel."""
+"""Mimebundles of published figures and links for the notebook: static, escaped, without secrets. Kernel."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 from ...model.figures import MARKER, EncodedImage
 from ..client.address import UNIX, is_loopback
 
-SHOWN_FORMATS = {
+INLINE_FORMATS = {
     "image/png": "png",
     "image/jpeg": "jpg",
     "image/webp": "webp",
     "image/svg+xml": "svg",
 }
-_PLAIN_PNG_LIMIT = 512 * 1024
+"""Mimetypes that an ``img`` element displays, with their suffixes."""
+_MAX_PLAIN_PNG_BYTES = 512 * 1024
 _INLINE_BACKENDS = ("inline", "module://matplotlib_inline.backend_inline", "module://ipykernel.pylab.backend_inline")
 _TEXT = (
     "color:var(--jp-ui-font-color1,inherit);font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px"
@@ -29,7 +30,7 @@ _BUTTON = (
     f"{_LINK};border:1px solid var(--jp-border-color1,#bdbdbd);border-radius:3px;padding:1px 7px;margin-left:8px;"
     "text-decoration:none;white-space:nowrap"
 )
-# A page without scripts (a sanitized output) keeps the plain link; one without a clipboard follows it.
+# Sanitized outputs, without scripts, keep the plain link; pages without clipboard access follow the link.
 _COPY = (
     "var a=this;if(!navigator.clipboard)return true;"
     "navigator.clipboard.writeText(a.href).then(function(){a.textContent='Copied'},function(){window.open(a.href)});"
@@ -39,7 +40,7 @@ _COPY = (
 
 @dataclass(frozen=True)
 class FigureCaption:
-    """What is said beside a picture; ``href`` is ``url`` as the notebook's page can follow it."""
+    """Text and links around an image; ``href`` is ``url`` in a form that the notebook's page can follow."""
 
     name: str
     title: str
@@ -50,50 +51,50 @@ class FigureCaption:
     figure: str
 
 
-def href_of(url: str, *, is_own: bool) -> str:
-    """``url`` as a path where only the kernel would understand its host.
+def link_href(url: str, *, is_own: bool) -> str:
+    """Return ``url``, or its path if the host is only valid on the kernel's machine.
 
-    The notebook's own server may sit behind a Hub or a proxy and know itself only as 127.0.0.1; a path leads to it
-    from whatever host the notebook's page came from.
+    The notebook's own server may be behind a Hub or a proxy and know itself only as 127.0.0.1; the path works from any
+    host that the notebook's page was loaded from.
     """
     return urlsplit(url).path if is_own and is_local(url) else url
 
 
 def is_local(url: str) -> bool:
-    """Whether a URL's host is known only on this machine."""
+    """Whether a URL is valid only on this machine."""
     parts = urlsplit(url)
     return parts.scheme == UNIX or is_loopback(parts.hostname or "")
 
 
 def figure_bundle(
-    card: FigureCaption, picture: EncodedImage | None, *, with_link: bool
+    caption: FigureCaption, image: EncodedImage | None, *, with_link: bool
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Data and metadata for ``display``; the metadata marks the output as ours, for capture to pass over."""
-    heading = f'Figure "{card.name}", version {card.version}'
+    """Return data and metadata for ``display``; the metadata marks the output as ours, so that capture ignores it."""
+    heading = f'Figure "{caption.name}", version {caption.version}'
     data: dict[str, Any] = {
-        "text/plain": f"{heading}: {card.url}" if with_link else heading,
-        "text/html": _figure_html(card, picture, with_link),
+        "text/plain": f"{heading}: {caption.url}" if with_link else heading,
+        "text/html": _figure_html(caption, image, with_link),
     }
-    if picture and picture.mimetype == "image/png" and len(picture.data) <= _PLAIN_PNG_LIMIT:
-        # For exports that take no HTML, such as PDF by LaTeX.
-        data["image/png"] = base64.b64encode(picture.data).decode()
-    return data, {MARKER: {"figure": card.figure, "version": card.version}}
+    if image and image.mimetype == "image/png" and len(image.data) <= _MAX_PLAIN_PNG_BYTES:
+        # For exports without HTML, such as PDF through LaTeX.
+        data["image/png"] = base64.b64encode(image.data).decode()
+    return data, {MARKER: {"figure": caption.figure, "version": caption.version}}
 
 
-def plot_bundle(text: str, name: str, href: str, picture: EncodedImage | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The same for a picture that was captured; marked too, as showing it again makes no other picture."""
-    card = FigureCaption(name=name, title="", alt=f"Plot {name}", version=1, url=href, href=href, figure="")
-    shown = _image(card, picture) if picture else _placeholder(card)
+def plot_bundle(text: str, name: str, href: str, image: EncodedImage | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return data and metadata of a captured plot, marked so that displaying it again does not capture it again."""
+    caption = FigureCaption(name=name, title="", alt=f"Plot {name}", version=1, url=href, href=href, figure="")
     html = (
-        f'<figure style="margin:0;{_TEXT}">{shown}<figcaption style="margin-top:4px"><a href="{escape(href)}"'
-        f' target="_blank" rel="noopener" style="{_LINK}">{escape(name)}</a> <span style="{_MUTED}">captured, until the'
-        f" session ends</span>{_copy_button(href)}</figcaption></figure>"
+        f'<figure style="margin:0;{_TEXT}">{_image_html(caption, image)}<figcaption style="margin-top:4px">'
+        f'<a href="{escape(href)}" target="_blank" rel="noopener" style="{_LINK}">{escape(name)}</a>'
+        f' <span style="{_MUTED}">captured, available until the session ends</span>{_copy_button(href)}</figcaption>'
+        "</figure>"
     )
     return {"text/plain": text, "text/html": html}, {MARKER: {"plot": name}}
 
 
 def link_html(name: str, url: str, expires: str | None, note: str | None) -> str:
-    until = _until(expires)
+    until = _expiry_text(expires)
     warning = f'<div style="{_MUTED}">{escape(note)}</div>' if note else ""
     return (
         f'<div style="{_TEXT};line-height:1.6"><a href="{escape(url)}" target="_blank" rel="noopener noreferrer"'
@@ -102,21 +103,20 @@ def link_html(name: str, url: str, expires: str | None, note: str | None) -> str
     )
 
 
-def _until(expires: str | None) -> str:
-    """In words, as in "until 2026-12-21 09:30 UTC"; ``expires`` is RFC 3339."""
+def _expiry_text(expires: str | None) -> str:
+    """Format an RFC 3339 time as in "valid until 2026-12-21 09:30 UTC"."""
     if not expires:
-        return "without end"
+        return "never expires"
     day, _, time = expires.partition("T")
-    return f"until {day} {time[:5]} UTC" if time else f"until {day}"
+    return f"valid until {day} {time[:5]} UTC" if time else f"valid until {day}"
 
 
 def link_text(name: str, where: str, expires: str | None, note: str | None) -> str:
-    until = _until(expires)
-    return f'Link to "{name}", {until}: {where}' + (f"\n{note}" if note else "")
+    return f'Link to "{name}", {_expiry_text(expires)}: {where}' + (f"\n{note}" if note else "")
 
 
 def close_if_inline(figure: Any | None) -> None:
-    """Close a pyplot figure that the inline backend would show once more and close at the end of the cell."""
+    """Close a pyplot figure that the inline backend would display again, and close, at the end of the cell."""
     pyplot, inline = sys.modules.get("matplotlib.pyplot"), sys.modules.get("matplotlib_inline.config")
     if figure is None or pyplot is None or inline is None or pyplot.get_backend() not in _INLINE_BACKENDS:
         return
@@ -125,35 +125,33 @@ def close_if_inline(figure: Any | None) -> None:
         pyplot.close(figure)
 
 
-def _figure_html(card: FigureCaption, picture: EncodedImage | None, with_link: bool) -> str:
-    shown = _image(card, picture) if picture else _placeholder(card)
+def _figure_html(caption: FigureCaption, image: EncodedImage | None, with_link: bool) -> str:
+    shown = _image_html(caption, image)
     if not with_link:
         return f'<figure style="margin:0;{_TEXT}">{shown}</figure>'
-    caption = (
-        f'<figcaption style="margin-top:4px"><a href="{escape(card.href)}" target="_blank" rel="noopener"'
-        f' style="{_LINK}">{escape(card.title or card.name)}</a>'
-        f' <span style="{_MUTED}">version {card.version}</span>{_copy_button(card.href)}</figcaption>'
+    text = (
+        f'<figcaption style="margin-top:4px"><a href="{escape(caption.href)}" target="_blank" rel="noopener"'
+        f' style="{_LINK}">{escape(caption.title or caption.name)}</a>'
+        f' <span style="{_MUTED}">version {caption.version}</span>{_copy_button(caption.href)}</figcaption>'
     )
-    return f'<figure style="margin:0;{_TEXT}">{shown}{caption}</figure>'
+    return f'<figure style="margin:0;{_TEXT}">{shown}{text}</figure>'
 
 
-def _image(card: FigureCaption, picture: EncodedImage) -> str:
-    size = f' width="{picture.width}" height="{picture.height}"' if picture.width and picture.height else ""
-    title = f' title="{escape(card.title)}"' if card.title else ""
-    data = base64.b64encode(picture.data).decode()
-    return (
-        f'<img src="data:{picture.mimetype};base64,{data}" alt="{escape(card.alt)}"{title}{size}'
-        ' style="max-width:100%;height:auto">'
-    )
+def _image_html(caption: FigureCaption, image: EncodedImage | None) -> str:
+    """Return the image, or a placeholder if there is none, as for an interactive figure or a PDF."""
+    if image is None:
+        return (
+            '<div style="border:1px solid var(--jp-border-color2,#e0e0e0);border-radius:3px;padding:12px 16px;'
+            f'display:inline-block">{escape(caption.alt)}<br>'
+            f'<span style="{_MUTED}">Open the figure\'s page to see it.</span></div>'
+        )
+    size = f' width="{image.width}" height="{image.height}"' if image.width and image.height else ""
+    title = f' title="{escape(caption.title)}"' if caption.title else ""
+    return f'<img src="{data_url(image)}" alt="{escape(caption.alt)}"{title}{size} style="max-width:100%;height:auto">'
 
 
-def _placeholder(card: FigureCaption) -> str:
-    """For what has no still picture at hand, such as an interactive figure or a PDF: its page shows it."""
-    return (
-        '<div style="border:1px solid var(--jp-border-color2,#e0e0e0);border-radius:3px;padding:12px 16px;'
-        f'display:inline-block">{escape(card.alt)}<br>'
-        f'<span style="{_MUTED}">Shown on the page of this figure.</span></div>'
-    )
+def data_url(image: EncodedImage) -> str:
+    return f"data:{image.mimetype};base64,{base64.b64encode(image.data).decode()}"
 
 
 def _copy_button(href: str) -> str:

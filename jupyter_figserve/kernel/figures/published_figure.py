@@ -1,4 +1,4 @@
-"""What a notebook holds of a figure that it published, answering by the server's API. Kernel."""
+"""A published figure in the notebook that published or listed it. Kernel."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...errors import FigServeError, InvalidInput
-from ...model import snippets
 from ...model.figures import EncodedImage
 from ...model.formats import get_format
 from ...model.links import DEFAULT_LINK_LIFE
 from ...model.times import parse_expiry
+from ..client.client import FigServeClient
 from ..client.connection import Connection
 from . import display
-from .shared_link import SharedLink
+from .shared_link import HasImageUrl, SharedLink
+from .sharing import Shareable
 
 __all__ = ["Published", "FigureVersion", "SharedLink"]
 
@@ -27,7 +28,7 @@ AUDIENCES = ("link", "hub", "people")
 
 @dataclass(frozen=True)
 class FigureVersion:
-    """One line of a figure's history."""
+    """One version in a figure's history."""
 
     number: int
     created: datetime
@@ -36,18 +37,18 @@ class FigureVersion:
     session: str | None
 
 
-class Published:
-    """A published figure. As a cell's result it shows the picture, its link and a button that copies it.
+class Published(Shareable, HasImageUrl):
+    """A published figure. As a cell's result, it shows the image, its link and a button that copies the link.
 
-    Showing it closes the pyplot figure that it was made of, where the inline backend would else show the same
-    picture again at the end of the cell (and close it then). Without being shown, it leaves the figure alone.
+    Displaying it closes the pyplot figure it was made from, if the inline backend would otherwise display the same
+    image again at the end of the cell (and close the figure then). A figure that is not displayed stays open.
     """
 
-    def __init__(self, record: dict[str, Any], connection: Connection, picture: EncodedImage | None = None) -> None:
+    def __init__(self, record: dict[str, Any], connection: Connection, image: EncodedImage | None = None) -> None:
         self._record = record
         self._connection = connection
         self._client = connection.client
-        self._picture = picture
+        self._image = image
         self._drawn_from: weakref.ref[Any] | None = None
 
     @property
@@ -73,38 +74,26 @@ class Published:
 
     @property
     def url(self) -> str:
-        """The figure's page, for those who may log in; ``share()`` makes a link for others."""
+        """The figure's page, which requires a login; ``share()`` makes a link that does not."""
         return str(self._record["url"])
 
     @property
     def path(self) -> str:
-        """The same as a path, where the notebook's own page is of this server; ``""`` where it is of another."""
+        """Path of the page, if the notebook's own server serves it; else ``""``."""
         return urlsplit(self.url).path if self._connection.is_own else ""
 
     @property
     def is_interactive(self) -> bool:
-        """Whether it is HTML, so that a picture of it is only a stand-in."""
+        """Whether the figure is HTML, so that an image of it is only a preview."""
         return [part["mimetype"] for part in self._record.get("representations", ())][:1] == ["text/html"]
 
     @property
     def is_redrawable(self) -> bool:
-        """Whether the server has, or is about to get, what it needs to draw other sizes and formats."""
+        """Whether the server has, or is about to receive, the source to render other sizes and formats."""
         return bool(self._record.get("redrawable"))
 
-    def image_url(
-        self,
-        format: str = "png",
-        *,
-        width: float | None = None,
-        height: float | None = None,
-        dpi: float | None = None,
-    ) -> str:
-        """URL of the newest picture in a format; ``width`` and ``height`` in pixels."""
-        return snippets.image_url(self.url, get_format(format).name, width=width, height=height, dpi=dpi)
-
     def versions(self) -> list[FigureVersion]:
-        """The versions that the server keeps, in its order."""
-        answer = self._client.get(f"api/figures/{self.id}/versions")
+        """List the versions that the server keeps, in its order."""
         return [
             FigureVersion(
                 number=entry["version"],
@@ -113,11 +102,11 @@ class Published:
                 alt=entry.get("alt") or "",
                 session=entry.get("session"),
             )
-            for entry in answer["versions"]
+            for entry in self._client.get(f"api/figures/{self.id}/versions")["versions"]
         ]
 
     def delete(self) -> None:
-        """Take the figure off the server with all its versions and links."""
+        """Delete the figure from the server, with all its versions and links."""
         self._client.delete(f"api/figures/{self.id}")
 
     def share(
@@ -131,77 +120,60 @@ class Published:
         users: Iterable[str] = (),
         groups: Iterable[str] = (),
     ) -> SharedLink:
-        """Make a link for people without an account.
+        """Make a link that works without an account.
 
         Parameters
         ----------
         expires
-            ``"12h"``, ``"30d"``, a time in RFC 3339, seconds, or ``"never"``.
+            ``"12h"``, ``"30d"``, an RFC 3339 time, a number of seconds, or ``"never"``.
         label
-            A note for yourself, to know the link by in lists.
+            A note for yourself, shown in lists of links.
         views
-            How often it may be opened; None for any number.
+            View limit; None for unlimited.
         version
-            The one version it shows; None for whatever is newest.
+            The version to show; None for the newest.
         audience
-            ``"link"``: whoever has it; ``"hub"``: who is logged in to the Hub; ``"people"``: ``users``, ``groups``.
-
-        Raises
-        ------
-        InvalidInput
-            When an argument is not one of these.
+            ``"link"``: anyone with the link; ``"hub"``: users of the Hub; ``"people"``: ``users`` and ``groups``.
         """
-        wanted = {
-            "expires": _checked_expiry(expires),
-            "label": label,
-            "views": views,
-            "version": version,
-            "audience": audience,
-            "users": _names(users, "users"),
-            "groups": _names(groups, "groups"),
-        }
         if audience not in AUDIENCES:
-            raise InvalidInput(f"There is no audience {audience!r:.40}; use one of {', '.join(AUDIENCES)}.")
-        return SharedLink(self._client.post(f"api/figures/{self.id}/links", wanted), self._client, self.name)
-
-    def links(self) -> list[SharedLink]:
-        """The figure's links; their URLs were shown when they were made, and are not known any more."""
-        answer = self._client.get("api/links", figure=self.id)
-        return [SharedLink(entry, self._client, self.name) for entry in answer["links"]]
+            raise InvalidInput(f"Unknown audience {audience!r:.40}. Use one of {', '.join(AUDIENCES)}.")
+        options = {"label": label, "views": views, "version": version, "audience": audience}
+        people = {"users": _names(users, "users"), "groups": _names(groups, "groups")}
+        return self._create_link({"expires": _check_expiry(expires), **options, **people})
 
     def mark_drawn_from(self, figure: Any) -> None:
-        """Remember, weakly, the matplotlib figure that would else be shown twice."""
+        """Keep a weak reference to the matplotlib figure, which would otherwise be displayed twice."""
         self._drawn_from = weakref.ref(figure)
 
     def bundle(self, *, with_link: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Data and metadata by mimetype for the notebook; ``with_link=False`` leaves the picture alone."""
+        """Return the mimebundle and its metadata for the notebook; ``with_link=False`` shows only the image."""
         if self._drawn_from is not None:
             display.close_if_inline(self._drawn_from())
-        picture = self.still()
-        card = display.FigureCaption(
+        image = self.still()
+        caption = display.FigureCaption(
             name=self.name,
             title=self.title,
             alt=self.alt,
             version=self.version,
             url=self.url,
-            href=display.href_of(self.url, is_own=self._connection.is_own),
+            href=display.link_href(self.url, is_own=self._connection.is_own),
             figure=self.id,
         )
-        return display.figure_bundle(card, picture, with_link=with_link)
+        return display.figure_bundle(caption, image, with_link=with_link)
 
     def still(self) -> EncodedImage | None:
-        """A picture of this version as an ``img`` element takes it; None when there is none at hand."""
-        if self._picture is None:
-            self._picture = self._fetch_picture()
-        return self._picture
+        """Return an image of this version that browsers can display; None if there is none."""
+        if self._image is None:
+            self._image = self._fetch_stored()
+        return self._image
 
     def fetch(self, format: str, *, dpi: float | None = None) -> EncodedImage:
-        """The picture of this version in a format of the table, as the server keeps or draws it.
+        """Fetch the image of this version in a format, as the server stores or renders it.
 
         Raises
         ------
         FigServeError
-            When it cannot.
+            The server cannot provide it.
         """
         from ...plotting.images import payload_of
 
@@ -210,12 +182,12 @@ class Published:
         return payload_of(row, data, dpi=dpi)
 
     def fetch_page(self) -> bytes:
-        """The newest version as HTML, which interactive figures have.
+        """Fetch the HTML of the newest version of an interactive figure.
 
         Raises
         ------
         FigServeError
-            When it has none, and when the figure is gone.
+            The figure has no HTML, or no longer exists.
         """
         return self._client.get_bytes(f"figures/{self.id}.html")
 
@@ -225,12 +197,15 @@ class Published:
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         return self.bundle()
 
-    def _fetch_picture(self) -> EncodedImage | None:
-        """The stored picture of a figure from a list, None when there is none to show or the server is gone."""
+    def _links_api(self) -> tuple[FigServeClient, str]:
+        return self._client, f"api/figures/{self.id}/links"
+
+    def _fetch_stored(self) -> EncodedImage | None:
+        """Fetch a stored image of a listed figure; None if there is none, or the server is unavailable."""
         for entry in self._record.get("representations", ()):
-            if entry.get("mimetype") not in display.SHOWN_FORMATS:
+            if entry.get("mimetype") not in display.INLINE_FORMATS:
                 continue
-            suffix = display.SHOWN_FORMATS[entry["mimetype"]]
+            suffix = display.INLINE_FORMATS[entry["mimetype"]]
             try:
                 data = self._client.get_bytes(f"figures/{self.id}.{suffix}", version=self.version)
             except FigServeError:
@@ -239,13 +214,13 @@ class Published:
         return None
 
 
-def _checked_expiry(expires: object) -> str | float:
+def _check_expiry(expires: object) -> str | float:
     parse_expiry(expires, time.time())
     assert isinstance(expires, (str, int, float))
     return expires
 
 
-def _names(names: Iterable[str], what: str) -> list[str]:
+def _names(names: Iterable[str], argument: str) -> list[str]:
     if isinstance(names, str):
-        raise InvalidInput(f"Give {what} as a list of names, such as [{names!r:.60}].")
+        raise InvalidInput(f"{argument} must be a list of names, such as [{names!r:.60}].")
     return list(names)

@@ -1,4 +1,4 @@
-"""A link onto a figure as the notebook that made it holds it, answering by the server's API. Kernel."""
+"""A link in the notebook that made it or listed it. Kernel."""
 
 from __future__ import annotations
 
@@ -11,8 +11,30 @@ from ..client.client import FigServeClient
 from . import display
 
 
-class SharedLink:
-    """A link onto a figure that needs no login. Its URL is the secret: it shows where you show this object."""
+class HasImageUrl:
+    """An object with a page, whose image has the same URL plus a suffix."""
+
+    @property
+    def url(self) -> str:
+        raise NotImplementedError
+
+    def image_url(
+        self,
+        format: str = "png",
+        *,
+        width: float | None = None,
+        height: float | None = None,
+        dpi: float | None = None,
+    ) -> str:
+        """Return the URL of the image; ``width`` and ``height`` are in pixels.
+
+        A link serves only the sizes on the server's list; ``signed_image_url`` allows others.
+        """
+        return snippets.image_url(self.url, get_format(format).name, width=width, height=height, dpi=dpi)
+
+
+class SharedLink(HasImageUrl):
+    """A link that needs no login. Its URL is the secret, and is visible wherever this object is displayed."""
 
     def __init__(self, entry: dict[str, Any], client: FigServeClient, name: str) -> None:
         self._entry = entry
@@ -30,23 +52,12 @@ class SharedLink:
         Raises
         ------
         Conflict
-            For a link from a list: the server keeps only its hash.
+            The link comes from a list: the server keeps only a hash of its token.
         """
         url = self._entry.get("url")
         if not url:
-            raise _url_gone()
+            raise _url_unknown()
         return str(url)
-
-    def image_url(
-        self,
-        format: str = "png",
-        *,
-        width: float | None = None,
-        height: float | None = None,
-        dpi: float | None = None,
-    ) -> str:
-        """URL of the picture alone; sizes other than the stored one must be on the server's list."""
-        return snippets.image_url(self.url, get_format(format).name, width=width, height=height, dpi=dpi)
 
     def signed_image_url(
         self,
@@ -58,10 +69,10 @@ class SharedLink:
         style: str | None = None,
         transparent: bool = False,
     ) -> str:
-        """URL of the picture in any size, which the server signs because it is not on its list."""
-        sizes = {"width": width, "height": height, "dpi": dpi, "style": style, "transparent": transparent}
-        asked = {"format": get_format(format).name, **{name: value for name, value in sizes.items() if value}}
-        signed = self._client.post(f"api/links/{self.id}/sizes", asked)
+        """Return the URL of the image in any size, signed by the server since the size is not on its list."""
+        options = {"width": width, "height": height, "dpi": dpi, "style": style, "transparent": transparent}
+        body = {"format": get_format(format).name, **{name: value for name, value in options.items() if value}}
+        signed = self._client.post(f"api/links/{self.id}/sizes", body)
         return f"{self.url}.{signed['format']}?{signed['query']}"
 
     @property
@@ -86,17 +97,17 @@ class SharedLink:
 
     @property
     def expires(self) -> str | None:
-        """RFC 3339 in UTC, None for never."""
+        """RFC 3339 time in UTC; None for never."""
         return self._entry.get("expires")
 
     @property
     def views(self) -> int | None:
-        """How often it may be opened, None for any number."""
+        """View limit; None for unlimited."""
         return self._entry.get("views")
 
     @property
     def seen(self) -> int:
-        """How often it had been opened when this was last asked of the server."""
+        """Number of views when the server was last asked."""
         return int(self._entry.get("seen") or 0)
 
     @property
@@ -105,18 +116,18 @@ class SharedLink:
 
     @property
     def note(self) -> str | None:
-        """What to know before sending it, such as that it opens only on this machine."""
+        """A hint from the server, such as that the link opens only on this machine."""
         return self._entry.get("note")
 
     def pause(self) -> None:
-        """Answer as if the link did not exist, until ``resume()``."""
-        self._change(paused=True)
+        """Disable the link until ``resume()``; viewers get 404."""
+        self._update(paused=True)
 
     def resume(self) -> None:
-        self._change(paused=False)
+        self._update(paused=False)
 
     def revoke(self) -> None:
-        """End the link for good."""
+        """Revoke the link permanently."""
         self._client.delete(f"api/links/{self.id}")
 
     def __repr__(self) -> str:
@@ -124,7 +135,7 @@ class SharedLink:
         return display.link_text(self._name, where, self.expires, self.note)
 
     def bundle(self) -> dict[str, Any]:
-        """Data by mimetype for the notebook."""
+        """Return the mimebundle for the notebook."""
         bundle = {"text/plain": repr(self)}
         if self._entry.get("url"):
             bundle["text/html"] = display.link_html(self._name, self.url, self.expires, self.note)
@@ -135,13 +146,14 @@ class SharedLink:
 
     def _snippet(self, kind: str) -> str:
         if "snippets" not in self._entry:
-            raise _url_gone()
+            raise _url_unknown()
         return str(self._entry["snippets"][kind])
 
-    def _change(self, **values: Any) -> None:
-        answer = self._client.patch(f"api/links/{self.id}", values)
-        self._entry = {**self._entry, **answer}
+    def _update(self, **values: Any) -> None:
+        self._entry = {**self._entry, **self._client.patch(f"api/links/{self.id}", values)}
 
 
-def _url_gone() -> Conflict:
-    return Conflict("A link's URL is shown only when it is made; make another one with share().", code="url_gone")
+def _url_unknown() -> Conflict:
+    return Conflict(
+        "The URL of a link is shown only when the link is made. Make another one with share().", code="url_gone"
+    )

@@ -1,7 +1,7 @@
-"""The kernel's line to its server: one WebSocket, dialled from a daemon thread, on which live calls come. Kernel.
+"""The agent: a WebSocket to the server, opened from a daemon thread, that receives live calls. Kernel.
 
-It works while a cell runs, because it needs nothing of the kernel's own loop. Calls come down as JSON; answers go up as
-a frame of four bytes (the head's length, big-endian), the head in JSON, and the picture.
+It works while a cell runs, since it does not use the kernel's own event loop. Calls arrive as JSON; a response is a
+binary message of four bytes (length of the head, big-endian), the head as JSON, and the image.
 """
 
 from __future__ import annotations
@@ -23,60 +23,60 @@ from ..figures.cell import find_shell
 from .registry import worker
 
 PROTOCOL = 1
-_LARGEST_CALL = 2**20
-_FIRST_DELAY, _MAX_DELAY = 0.1, 5.0
-_CONNECT_SECONDS = 10.0
-_LIVELY_SECONDS = 1.0
-_SETTLE_SECONDS = 2.0
+_MAX_CALL_BYTES = 2**20
+_MIN_DELAY, _MAX_DELAY = 0.1, 5.0
+_CONNECT_TIMEOUT = 10.0
+_MIN_HEALTHY_SECONDS = 1.0
+_REGISTRATION_TIMEOUT = 2.0
 _log = logging.getLogger(__name__)
 
 
 class Agent:
-    """Keeps the line open, tells what the kernel offers, and hands calls to the worker."""
+    """Keeps the WebSocket open, announces the live functions, and passes calls to the worker."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.refusal = ""
-        self._known: dict[str, dict[str, str]] = {}
-        self._told = 0
-        self._news = threading.Condition()
+        self.last_error = ""
+        self._addresses: dict[str, dict[str, str]] = {}
+        self._announcement = 0
+        self._changed = threading.Condition()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket: Any = None
         threading.Thread(target=self._run, name="figserve-agent", daemon=True).start()
 
     def announce(self) -> None:
-        """Tell the server what is offered now."""
-        with self._news:
-            self._known.clear()
-            self._told += 1
+        """Announce the current live functions to the server."""
+        with self._changed:
+            self._addresses.clear()
+            self._announcement += 1
             loop = self._loop
         if loop is not None:
             # RuntimeError: the loop has ended with the kernel.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._say_hello)
+                loop.call_soon_threadsafe(self._send_hello)
 
-    def settle(self, seconds: float = _SETTLE_SECONDS) -> None:
-        """Wait until the server knows what is offered, so that a cell's end means that its functions answer.
+    def wait_until_registered(self, timeout: float = _REGISTRATION_TIMEOUT) -> None:
+        """Wait until the server knows all live functions, so that they have a URL when the cell ends.
 
-        Not for a server that is not there: it will hear when it is.
+        Does not wait for a server that is unavailable; it will be told when it is back.
         """
-        offered = {offer.name for offer in worker.offers()}
-        with self._news:
-            self._news.wait_for(lambda: bool(self.refusal) or offered <= self._known.keys(), seconds)
+        names = {function.name for function in worker.functions()}
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self.last_error) or names <= self._addresses.keys(), timeout)
 
-    def address_of(self, name: str, seconds: float) -> dict[str, str]:
-        """Where the server has put a live figure: ``id``, ``url`` and ``lasting_url``.
+    def address_of(self, name: str, timeout: float) -> dict[str, str]:
+        """Return ``id``, ``url`` and ``lasting_url`` of a live figure.
 
         Raises
         ------
         NotConnected
-            When the server does not say within ``seconds``.
+            The server does not report them within ``timeout`` seconds.
         """
-        with self._news:
-            if not self._news.wait_for(lambda: name in self._known, seconds):
-                why = self.refusal or "it does not answer; live figures will be there as soon as it does"
-                raise NotConnected(f"{self.connection.url} does not know this live figure yet: {why}.")
-            return self._known[name]
+        with self._changed:
+            if not self._changed.wait_for(lambda: name in self._addresses, timeout):
+                reason = self.last_error or "it does not respond; live figures are available as soon as it does"
+                raise NotConnected(f"{self.connection.url} does not know this live figure yet: {reason}.")
+            return self._addresses[name]
 
     def _run(self) -> None:
         with contextlib.suppress(RuntimeError):
@@ -84,42 +84,42 @@ class Agent:
 
     async def _stay_connected(self) -> None:
         self._loop = loop = asyncio.get_running_loop()
-        delay = _FIRST_DELAY
+        delay = _MIN_DELAY
         while True:
             began = loop.time()
             try:
-                await self._talk()
+                await self._run_connection()
             except Exception as error:
-                # Whatever it was, the user's cell has nothing to do with it: try again.
-                with self._news:
-                    self.refusal = _reason(error)
-                    self._news.notify_all()
-                _log.debug("figserve's line to %s: %s", self.connection.url, error)
+                # No failure here may disturb the user's cell: reconnect.
+                with self._changed:
+                    self.last_error = _reason(error)
+                    self._changed.notify_all()
+                _log.debug("The connection to %s failed: %s", self.connection.url, error)
             self._socket = None
-            # A line that stood for a while was a good one: its server may be back at once.
-            delay = _FIRST_DELAY if loop.time() - began > _LIVELY_SECONDS else min(2 * delay, _MAX_DELAY)
-            await asyncio.sleep(delay * random.uniform(0.7, 1.3))  # many kernels may have lost the same server
+            # After a connection that lasted a while, the server may be back at once.
+            delay = _MIN_DELAY if loop.time() - began > _MIN_HEALTHY_SECONDS else min(2 * delay, _MAX_DELAY)
+            await asyncio.sleep(delay * random.uniform(0.7, 1.3))  # many kernels may reconnect at once
 
-    async def _talk(self) -> None:
-        self._socket = await _dial(self.connection)
-        self.refusal = ""
-        self._say_hello()
+    async def _run_connection(self) -> None:
+        self._socket = await _connect(self.connection)
+        self.last_error = ""
+        self._send_hello()
         while (message := await self._socket.read_message()) is not None:
-            self._take(json.loads(message))
+            self._receive(json.loads(message))
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _receive(self, message: dict[str, Any]) -> None:
         if message["op"] == "call":
             origin = self._socket
             worker.submit(message, lambda head, body: self._reply(origin, head, body))
         elif message["op"] == "welcome":
-            with self._news:
-                # An answer to an earlier hello does not know what was offered since.
-                if message["told"] == self._told:
-                    self._known = message["live"]
-                    self._news.notify_all()
+            with self._changed:
+                # The response to an earlier hello does not contain the functions registered since.
+                if message["told"] == self._announcement:
+                    self._addresses = message["live"]
+                    self._changed.notify_all()
 
     def _reply(self, origin: Any, head: dict[str, Any], body: bytes) -> None:
-        """From the worker's thread: send on the line that the call came by, if it still stands."""
+        """Send a response on the connection that the call came from, if it is still open; worker thread."""
         assert self._loop is not None
 
         def send() -> None:
@@ -129,11 +129,11 @@ class Agent:
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(send)
 
-    def _say_hello(self) -> None:
-        with self._news:
-            told = self._told
-        offers = [offer.as_json() for offer in worker.offers()]
-        self._send({"op": "hello", "protocol": PROTOCOL, "told": told, "live": offers})
+    def _send_hello(self) -> None:
+        with self._changed:
+            announcement = self._announcement
+        functions = [function.as_json() for function in worker.functions()]
+        self._send({"op": "hello", "protocol": PROTOCOL, "told": announcement, "live": functions})
 
     def _send(self, head: dict[str, Any], body: bytes = b"") -> None:
         from tornado.websocket import WebSocketClosedError
@@ -147,13 +147,13 @@ class Agent:
 def _reason(error: Exception) -> str:
     code = getattr(error, "code", None)
     if code in (401, 403):
-        return "it refuses this kernel's key, so that the kernel must be restarted"
+        return "it rejects this kernel's key; restart the kernel"
     if code == 404:
-        return "it has no live figures"
+        return "it does not support live figures"
     return f"it cannot be reached ({error or type(error).__name__})"
 
 
-async def _dial(connection: Connection) -> Any:
+async def _connect(connection: Connection) -> Any:
     from tornado.httpclient import HTTPRequest
     from tornado.websocket import websocket_connect
 
@@ -165,14 +165,14 @@ async def _dial(connection: Connection) -> Any:
         f"{scheme}://{where}{address.prefix}/api/agent",
         headers=client.credential,
         ca_certs=client.ca_file,
-        connect_timeout=_CONNECT_SECONDS,
-        request_timeout=_CONNECT_SECONDS,
+        connect_timeout=_CONNECT_TIMEOUT,
+        request_timeout=_CONNECT_TIMEOUT,
     )
-    return await websocket_connect(request, max_message_size=_LARGEST_CALL, resolver=_resolver(address))
+    return await websocket_connect(request, max_message_size=_MAX_CALL_BYTES, resolver=_make_resolver(address))
 
 
-def _resolver(address: Address) -> Any:
-    """Finds the server in this very thread: tornado's own uses an executor, which Python waits for at its end."""
+def _make_resolver(address: Address) -> Any:
+    """Return a resolver that runs in this thread: tornado's uses an executor, which would delay Python's exit."""
     from tornado.netutil import Resolver
 
     class InThread(Resolver):
@@ -196,12 +196,12 @@ _is_forked = False
 
 
 def start_agent() -> Agent | None:
-    """The line to the server that this kernel belongs to, dialled if it is not; None where there is no such server.
+    """Return the agent of this kernel's own server, started if necessary; None if there is no such server.
 
-    Only a kernel's own key may answer live calls, so that a script or another server's key has no line.
+    Only the kernel's own key may answer live calls, so a script or a key of another server has no agent.
     """
     global _agent
-    # A subprocess has the kernel's environment too, and would push the kernel itself off its line.
+    # A forked child inherits the kernel's environment, and would replace the kernel's own connection.
     if _is_forked or find_shell() is None:
         return None
     connection = find_connection()
@@ -214,21 +214,21 @@ def start_agent() -> Agent | None:
 
 
 def flush_after_cell() -> None:
-    """Have the running cell end when the server knows its functions; outside a cell, do it now."""
+    """Delay the end of the running cell until the server knows its functions."""
     shell = find_shell()
     agent = _agent
     if agent is None or shell is None:
         return
 
-    def settle(*_args: object) -> None:
-        shell.events.unregister("post_run_cell", settle)
-        agent.settle()
+    def wait(*_args: object) -> None:
+        shell.events.unregister("post_run_cell", wait)
+        agent.wait_until_registered()
 
-    shell.events.register("post_run_cell", settle)
+    shell.events.register("post_run_cell", wait)
 
 
 def _reset_after_fork() -> None:
-    """The line is the parent's: the child neither answers on it nor closes it, and dials none of its own."""
+    """Forget the agent in a forked child: the connection belongs to the parent, and the child opens none."""
     global _agent, _lock, _is_forked
     _agent, _lock, _is_forked = None, threading.Lock(), True
 

@@ -1,7 +1,7 @@
-"""Live calls by the kernel's control channel, for where the kernel cannot dial its server. Kernel.
+"""Live calls over the kernel's control channel, for kernels that cannot connect to their server. Kernel.
 
-A message ``figserve_request`` is answered by ``figserve_reply`` with the picture as its buffer. The handler returns at
-once, since the same channel brings interrupt and shutdown; the worker's thread draws.
+The reply to a ``figserve_request`` message is a ``figserve_reply`` with the image as its buffer. The handler returns
+immediately, since the channel also carries interrupt and shutdown requests; the worker thread renders.
 """
 
 from __future__ import annotations
@@ -17,22 +17,23 @@ REQUEST, REPLY = "figserve_request", "figserve_reply"
 
 
 def install_handler() -> None:
-    """Have this kernel answer; outside ipykernel there is nothing to install."""
+    """Register the message handler with ipykernel; does nothing in other kernels."""
     kernel = getattr(find_shell(), "kernel", None)
     handlers = getattr(kernel, "control_handlers", None)
     if isinstance(handlers, dict) and "ipykernel" in sys.modules:
-        handlers[REQUEST] = _Answerer(kernel)
+        handlers[REQUEST] = _RequestHandler(kernel)
 
 
-class _Answerer:
+class _RequestHandler:
     def __init__(self, kernel: Any) -> None:
         self._kernel = kernel
 
     async def __call__(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
-        """Runs in the loop of the control channel's thread."""
+        """Handle a message, in the event loop of the control channel's thread."""
         content = parent.get("content") or {}
         if content.get("op") == "list":
-            self._send(stream, ident, parent, {"live": [offer.as_json() for offer in worker.offers()]}, b"")
+            functions = [function.as_json() for function in worker.functions()]
+            self._send(stream, ident, parent, {"live": functions}, b"")
             return
         loop = asyncio.get_running_loop()
 

@@ -1,4 +1,4 @@
-"""A live function sent to its server with what it closes over, to answer when this kernel is gone. Kernel."""
+"""Pickles a live function with its closure and stores it on the server, to run without this kernel. Kernel."""
 
 from __future__ import annotations
 
@@ -15,45 +15,45 @@ from ..client.client import FigServeClient
 from ..client.multipart import Part, encode_form, json_part
 from .registry import LiveFunction
 
-SIZE_LIMIT = 64 * 2**20
-"""Bytes that are pickled at most; a server takes what its FigServe.detach_bytes says."""
-LARGE = 2**20
-"""Bytes from which on it is said what takes them."""
-_NAMED = 5
+MAX_PICKLE_BYTES = 64 * 2**20
+"""Limit while pickling; the server's own limit is FigServe.detach_bytes."""
+WARN_BYTES = 2**20
+"""Size from which a warning lists the largest variables."""
+_MAX_LISTED = 5
 _MAX_MODULES = 200
 _PACKAGE = __name__.partition(".")[0]
-_REASON_LENGTH = 300
+_MAX_REASON_LENGTH = 300
 
 
-def send_function(client: FigServeClient, live_id: str, offer: LiveFunction) -> int:
-    """Have the server keep the function; the bytes that it takes there.
+def send_function(client: FigServeClient, live_id: str, function: LiveFunction) -> int:
+    """Store a function on the server; return its size in bytes.
 
     Raises
     ------
     InvalidInput
-        When something that it closes over cannot be pickled, by name.
+        A variable that the function uses cannot be pickled; the message names it.
     TooLarge
-        With what takes the room.
+        The function is too large; the message lists its largest variables.
     Conflict, OutputInvalid, SandboxUnavailable
-        When the server's sandbox cannot run it.
+        The server's sandbox cannot run it.
     """
     from ...plotting.describe import libraries
 
-    data = pickle_function(offer)
-    if len(data) >= LARGE:
-        text = f'"{offer.name}" is kept with what it closes over, {_megabytes(len(data))}: {_told(offer, data)}.'
+    data = pickle_function(function)
+    if len(data) >= WARN_BYTES:
+        text = f'"{function.name}" is stored with its closure, {_megabytes(len(data))}: {_largest(function, data)}.'
         warnings.warn(text, stacklevel=3)
-    words = {"declaration": offer.as_json(), "libraries": libraries()}
+    metadata = {"declaration": function.as_json(), "libraries": libraries()}
     source = Part("source", "application/octet-stream", data, "source.pickle")
     try:
-        client.post_form(f"api/live/{live_id}/source", *encode_form([json_part("function", words), source]))
+        client.post_form(f"api/live/{live_id}/source", *encode_form([json_part("function", metadata), source]))
     except TooLarge as error:
-        raise _too_large(offer, _megabytes(len(data)), error.message) from error
+        raise _too_large(function, _megabytes(len(data)), error.message) from error
     return len(data)
 
 
-def pickle_function(offer: LiveFunction) -> bytes:
-    """The function with its parameters and its looks, as only the sandbox opens it.
+def pickle_function(function: LiveFunction) -> bytes:
+    """Pickle the function with its signature and rcParams; only the sandbox unpickles it.
 
     Raises
     ------
@@ -63,20 +63,20 @@ def pickle_function(offer: LiveFunction) -> bytes:
     from ...plotting.detached import DetachedFunction, changed_rcparams
 
     try:
-        return _pickle(DetachedFunction(offer.function, offer.signature, changed_rcparams()), SIZE_LIMIT)
-    except _Beyond:
-        most = f"{_megabytes(SIZE_LIMIT)} are the most"
-        raise _too_large(offer, f"more than {_megabytes(SIZE_LIMIT)}", most) from None
+        return _pickle(DetachedFunction(function.function, function.signature, changed_rcparams()), MAX_PICKLE_BYTES)
+    except _LimitExceeded:
+        limit = _megabytes(MAX_PICKLE_BYTES)
+        raise _too_large(function, f"more than {limit}", f"The limit is {limit}") from None
     except Exception as error:
-        raise _unpicklable(offer, error) from error
+        raise _unpicklable(function, error) from error
 
 
-class _Beyond(Exception):
-    """More bytes than may be."""
+class _LimitExceeded(Exception):
+    """The pickle is larger than allowed."""
 
 
-class _Bounded(io.BytesIO):
-    """Ends a pickle that grows too large while it is made, not when it fills the memory."""
+class _BoundedBuffer(io.BytesIO):
+    """Stops pickling when the limit is exceeded, before the pickle fills the memory."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class _Bounded(io.BytesIO):
 
     def write(self, data: Any) -> int:
         if self.tell() + memoryview(data).nbytes > self._limit:
-            raise _Beyond
+            raise _LimitExceeded
         return super().write(data)
 
 
@@ -96,7 +96,7 @@ def _pickle(value: Any, limit: int) -> bytes:
             'detach() needs cloudpickle in this kernel\'s environment: pip install "jupyter_figserve[detach]"',
             code="cloudpickle_missing",
         ) from error
-    buffer, own = _Bounded(limit), [sys.modules[name] for name in find_own_modules()]
+    buffer, own = _BoundedBuffer(limit), [sys.modules[name] for name in find_own_modules()]
     for module in own:
         cloudpickle.register_pickle_by_value(module)
     try:
@@ -108,75 +108,75 @@ def _pickle(value: Any, limit: int) -> bytes:
 
 
 def find_own_modules() -> list[str]:
-    """Modules that lie beside the notebook or below it, which the sandbox does not have: they go along as code."""
-    here, elsewhere = Path.cwd().resolve(), _installed_places()
+    """List the modules next to or below the notebook; the sandbox lacks them, so they are pickled by value."""
+    here, installed = Path.cwd().resolve(), _library_directories()
     found = []
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if name == "__main__" or name.partition(".")[0] == _PACKAGE or not isinstance(file, str):
             continue
         parents = Path(file).resolve().parents
-        if here in parents and not elsewhere.intersection(parents):
+        if here in parents and not installed.intersection(parents):
             found.append(name)
     return found[:_MAX_MODULES]
 
 
-def _installed_places() -> set[Path]:
-    """Where libraries are; a notebook may lie above its environment."""
-    places = [sys.prefix, sys.base_prefix, *(path for path in sys.path if path.endswith(("-packages", ".zip")))]
+def _library_directories() -> set[Path]:
+    """Return the directories of installed libraries; the notebook may be in a parent of its environment."""
+    paths = [sys.prefix, sys.base_prefix, *(path for path in sys.path if path.endswith(("-packages", ".zip")))]
     here = Path.cwd().resolve()
-    # A notebook may also lie inside of one, where sys.prefix is / or /usr.
-    return {place for place in (Path(path).resolve() for path in places) if place not in (here, *here.parents)}
+    # The notebook may also be inside one of them, if sys.prefix is / or /usr.
+    return {found for found in (Path(path).resolve() for path in paths) if found not in (here, *here.parents)}
 
 
-def _captured(offer: LiveFunction) -> dict[str, Any]:
-    """What the function uses of the notebook, by name."""
+def _closure(function: LiveFunction) -> dict[str, Any]:
+    """Return the notebook's variables that the function uses, by name."""
     try:
-        found = inspect.getclosurevars(offer.function)
+        found = inspect.getclosurevars(function.function)
     except (TypeError, ValueError):
         return {}
     names = {**found.globals, **found.nonlocals}
     return {name: value for name, value in names.items() if not isinstance(value, types.ModuleType)}
 
 
-def _told(offer: LiveFunction, data: bytes = b"") -> str:
-    """The largest of what is captured, with sizes; and the own modules whose names are in ``data``."""
+def _largest(function: LiveFunction, data: bytes = b"") -> str:
+    """List the largest variables with their sizes, and the notebook's modules whose names are in ``data``."""
     sizes: list[tuple[int, str]] = []
-    for name, value in _captured(offer).items():
+    for name, value in _closure(function).items():
         try:
-            sizes.append((len(_pickle(value, SIZE_LIMIT)), name))
-        except _Beyond:
-            sizes.append((SIZE_LIMIT, name))
-        except Exception:  # noqa: S112  what cannot be pickled alone is told by another message
+            sizes.append((len(_pickle(value, MAX_PICKLE_BYTES)), name))
+        except _LimitExceeded:
+            sizes.append((MAX_PICKLE_BYTES, name))
+        except Exception:  # noqa: S112  variables that cannot be pickled have their own message
             continue
-    largest = sorted(sizes, reverse=True)[:_NAMED]
-    told = ", ".join(f"{name} {_megabytes(size)}" for size, name in largest) or "all in the function itself"
+    largest = sorted(sizes, reverse=True)[:_MAX_LISTED]
+    text = ", ".join(f"{name} {_megabytes(size)}" for size, name in largest) or "all of it in the function itself"
     own = [name for name in find_own_modules() if name.encode() in data]
-    return f"{told}, with code of {', '.join(own)}" if own else told
+    return f"{text}, with the code of {', '.join(own)}" if own else text
 
 
-def _too_large(offer: LiveFunction, size: str, reason: str) -> TooLarge:
+def _too_large(function: LiveFunction, size: str, reason: str) -> TooLarge:
     return TooLarge(
-        f'"{offer.name}" with what it closes over has {size} ({_told(offer)}). {reason.rstrip(".")}. Let it close over'
-        " less: a part of the data, or what was computed from it; or freeze(…) keeps pictures of the values you name."
+        f'"{function.name}" and its closure have {size} ({_largest(function)}). {reason.rstrip(".")}. Use less data in'
+        " the function: a part of it, or precomputed results. Or use freeze(…) to store images of given values."
     )
 
 
-def _unpicklable(offer: LiveFunction, error: Exception) -> Exception:
+def _unpicklable(function: LiveFunction, error: Exception) -> Exception:
     if isinstance(error, Conflict):
         return error
-    reason = " ".join(f"{type(error).__name__}: {error}".split())[:_REASON_LENGTH]
-    for name, value in _captured(offer).items():
+    reason = " ".join(f"{type(error).__name__}: {error}".split())[:_MAX_REASON_LENGTH]
+    for name, value in _closure(function).items():
         try:
-            _pickle(value, SIZE_LIMIT)
+            _pickle(value, MAX_PICKLE_BYTES)
         except Exception:
             kind = type(value).__name__
             return InvalidInput(
-                f'"{offer.name}" uses {name} (of type {kind}), which cannot be pickled and so cannot outlive this'
-                f" kernel: {reason}. Make it inside the function, or close over what was read from it.",
+                f'"{function.name}" uses {name} (of type {kind}), which cannot be pickled: {reason}. Create it inside'
+                " the function, or use the data that was read from it.",
                 code="not_picklable",
             )
-    return InvalidInput(f'"{offer.name}" cannot be pickled: {reason}.', code="not_picklable")
+    return InvalidInput(f'"{function.name}" cannot be pickled: {reason}.', code="not_picklable")
 
 
 def _megabytes(size: int) -> str:

@@ -1,7 +1,7 @@
-"""The live functions of this kernel, and the one thread that runs them. Kernel.
+"""The live functions of this kernel, and the worker thread that runs them. Kernel.
 
-One thread and one call at a time: rcParams are matplotlib's own in every other thread, and a second worker would only
-wait for the interpreter's lock. It is a daemon, so that nothing waits for it when the kernel ends.
+One call at a time: matplotlib's rcParams are only isolated in this thread, and a second thread would only wait for the
+interpreter lock. It is a daemon thread, so that the kernel can exit at any time.
 """
 
 from __future__ import annotations
@@ -14,30 +14,33 @@ import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import CodeFailed, FigServeError, NotFound
+from ...model.live import LiveRequest
 from ...model.parameters import SIZES
-from ...plotting.signatures import Signature
+
+if TYPE_CHECKING:
+    from ...plotting.signatures import Signature
 
 Reply = Callable[[dict[str, Any], bytes], None]
-"""Takes the head and the body of an answer; called in the worker's thread."""
-_VERSION_LENGTH = 200
-_DESCRIPTION_LENGTH = 500
+"""Takes the head and body of a response; called in the worker thread."""
+_MAX_VERSION_LENGTH = 200
+_MAX_DESCRIPTION_LENGTH = 500
 
 
 @dataclass(frozen=True)
 class LiveFunction:
-    """A function that may be called from outside.
+    """A function that the server can call.
 
     Parameters
     ----------
     cache
-        Seconds that an answer may be given again.
+        Seconds that a result may be reused.
     timeout
         Seconds that a viewer waits.
     data_version
-        Says when pictures must be drawn anew: a value, or a function that gives it; None is with every call.
+        A value, or a function that returns it, that changes with the data; None renders an image for each call.
     """
 
     name: str
@@ -50,9 +53,9 @@ class LiveFunction:
 
     @property
     def description(self) -> str:
-        """The first line of the function's docstring."""
+        """First line of the function's docstring."""
         doc = inspect.getdoc(self.function) or ""
-        return doc.partition("\n")[0][:_DESCRIPTION_LENGTH]
+        return doc.partition("\n")[0][:_MAX_DESCRIPTION_LENGTH]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -69,35 +72,35 @@ class LiveFunction:
         }
 
     def version(self) -> str | None:
-        """The data's version now, as text."""
+        """Return the current version of the data as text."""
         value = self.data_version() if callable(self.data_version) else self.data_version
         return None if value is None else _bounded(str(value))
 
 
 class LiveWorker:
-    """Holds the offers and answers calls, in their order."""
+    """Holds the live functions, and answers calls in order."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._offers: dict[str, LiveFunction] = {}
+        self._functions: dict[str, LiveFunction] = {}
         self._queue: queue.SimpleQueue[tuple[dict[str, Any], Reply]] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def offer(self, offer: LiveFunction) -> None:
-        """In the place of the one of this name, from the next call on."""
+    def register(self, function: LiveFunction) -> None:
+        """Add a function, or replace the one of the same name from the next call on."""
         with self._lock:
-            self._offers[offer.name] = offer
+            self._functions[function.name] = function
 
-    def offers(self) -> list[LiveFunction]:
+    def functions(self) -> list[LiveFunction]:
         with self._lock:
-            return list(self._offers.values())
+            return list(self._functions.values())
 
     def find(self, name: str) -> LiveFunction | None:
         with self._lock:
-            return self._offers.get(name)
+            return self._functions.get(name)
 
     def submit(self, request: dict[str, Any], reply: Reply) -> None:
-        """Answer a request soon, from the worker's thread."""
+        """Queue a request; the worker thread calls ``reply`` with the response."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="figserve-live", daemon=True)
@@ -105,7 +108,7 @@ class LiveWorker:
         self._queue.put((request, reply))
 
     def reset_after_fork(self) -> None:
-        """The offers stay the child's to call; its answers would go nowhere."""
+        """Keep the functions, which the child may call; drop the queue, since the parent answers it."""
         self._lock = threading.Lock()
         self._queue = queue.SimpleQueue()
         self._thread = None
@@ -116,25 +119,25 @@ class LiveWorker:
             reply(*self.answer(request))
 
     def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        """Head and body for one request; every failure is an answer too."""
-        from ...plotting.live_call import Wish, draw
+        """Return head and body of the response to a request; every failure is a response, too."""
+        from ...plotting.live_call import draw
 
         head: dict[str, Any] = {"op": "answer", "rid": request.get("rid")}
         try:
-            offer = self.find(str(request.get("name")))
-            if offer is None:
-                raise NotFound("This kernel offers no such live figure any more; run its cell again.")
-            version = _version_of(offer)
+            function = self.find(str(request.get("name")))
+            if function is None:
+                raise NotFound("This kernel no longer has this live figure. Run its cell again.")
+            version = _current_version(function)
             if version is not None and version in request.get("known", ()):
                 return head | {"version": version, "is_unchanged": True}, b""
-            drawn = draw(offer.function, offer.signature, Wish(**_wish(request)))
+            drawn = draw(function.function, function.signature, LiveRequest.from_json(request))
         except FigServeError as error:
-            return head | {"error": _told(error)}, b""
+            return head | {"error": _error_json(error)}, b""
         except Exception as error:
-            # Not the function: encoding, or we ourselves.
+            # Not raised by the function: an encoder's error, or a bug in this package.
             return head | {"error": {"type": "OutputInvalid", "message": f"{type(error).__name__}: {error}"}}, b""
         payload = drawn.payload
-        described = {
+        result = {
             "mimetype": payload.mimetype,
             "width": payload.width,
             "height": payload.height,
@@ -143,45 +146,40 @@ class LiveWorker:
             "alt": drawn.alt,
             "output": drawn.output,
             "is_html": drawn.is_html,
-            "density": drawn.density,
+            "density": drawn.device_pixel_ratio,
             "version": version,
-            "revision": offer.revision,
+            "revision": function.revision,
         }
-        return head | described, payload.data
+        return head | result, payload.data
 
 
-def _wish(request: dict[str, Any]) -> dict[str, Any]:
-    names = ("arguments", "format", "width", "height", "dpi", "density")
-    return {name: request[name] for name in names if request.get(name) is not None}
-
-
-def _version_of(offer: LiveFunction) -> str | None:
-    if not callable(offer.data_version):
-        return offer.version()
+def _current_version(function: LiveFunction) -> str | None:
+    if not callable(function.data_version):
+        return function.version()
     from ...plotting.isolation import isolated_call
     from ...plotting.live_call import to_code_failed
 
     with isolated_call() as printed:
         try:
-            return offer.version()
+            return function.version()
         except BaseException as error:
-            raise to_code_failed(error, offer.data_version, "".join(printed)) from error
+            raise to_code_failed(error, function.data_version, "".join(printed)) from error
 
 
-def _told(error: FigServeError) -> dict[str, Any]:
-    told: dict[str, Any] = {"type": type(error).__name__, "code": error.code, "message": error.message}
+def _error_json(error: FigServeError) -> dict[str, Any]:
+    value: dict[str, Any] = {"type": type(error).__name__, "code": error.code, "message": error.message}
     if isinstance(error, CodeFailed):
-        told |= {"kind": error.kind, "line": error.line, "traceback": error.traceback, "output": error.output}
-    return told
+        value |= {"kind": error.kind, "line": error.line, "traceback": error.traceback, "output": error.output}
+    return value
 
 
 def _bounded(text: str) -> str:
-    """A version is compared and nothing else, so that a long one may as well be its digest."""
-    return text if len(text) <= _VERSION_LENGTH else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    """Return a version, or its digest if it is long; versions are only compared."""
+    return text if len(text) <= _MAX_VERSION_LENGTH else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def _digest(function: Callable[..., Any]) -> str:
-    """The same for the same code, also in another kernel."""
+    """Return a digest of the code, the same in every kernel."""
     try:
         text = inspect.getsource(function)
     except (OSError, TypeError):

@@ -1,7 +1,7 @@
-"""A live figure with its controls as a widget of the notebook. Kernel.
+"""The widget of a live figure with its controls. Kernel.
 
-Its pictures come from the server, which asks the kernel by the agent's line: so they come while a cell runs. Where no
-server is on the page's own site, they come by the widget's messages, between cells.
+Images come from the server, which calls the kernel through the agent, so they also update while a cell runs. If the
+page's site has no figserve server, they come through the widget's own messages, between cells.
 """
 
 from __future__ import annotations
@@ -9,14 +9,11 @@ from __future__ import annotations
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any
 
-from ...errors import FigServeError, NotConnected
+from ...errors import FigServeError
+from ...model.parameters import Parameters
 from .registry import worker
-
-if TYPE_CHECKING:
-    from .live_figure import LiveFigure
 
 _STATIC = Path(__file__).parents[2] / "static" / "widgets"
 _SHARED_SCRIPTS = ("widget_controls.js", "widget_events.js", "widget_live.js")
@@ -38,40 +35,50 @@ _STYLE = """
 """
 
 
-def make_widget(figure: LiveFigure, values: dict[str, Any]) -> Any:
-    """The widget of a live figure, with these JSON values at first."""
-    parameters = figure.parameters
+def make_widget(
+    name: str, parameters: Parameters, path: str, declaration: dict[str, Any], values: dict[str, Any]
+) -> Any:
+    """Make the widget of a live figure.
+
+    Parameters
+    ----------
+    path
+        Path of its page on the server; ``""`` if it has none.
+    declaration
+        As of ``LiveFigure.declaration_state``.
+    values
+        Initial JSON values of the parameters.
+    """
     return _widget_class()(
-        name=figure.name,
-        heading=figure.name.replace("_", " "),
+        name=name,
+        heading=name.replace("_", " "),
         controls=parameters.as_json(),
-        path=path_of(figure),
-        declared=declaration_state(figure),
+        path=path,
+        declared=declaration,
         params=parameters.complete(values),
         parameters=parameters,
     )
 
 
-def path_of(figure: LiveFigure) -> str:
-    """The figure's page as a path: the notebook's page may know the server by another host than the kernel does."""
-    try:
-        return urlsplit(figure.url()).path
-    except NotConnected:
-        return ""
+def send_rendered(widget: Any, message: dict[str, Any], name: str, arguments: dict[str, Any]) -> None:
+    """Render a live figure as a page's message requests, and send it to the page from the worker thread."""
 
+    def reply(head: dict[str, Any], body: bytes) -> None:
+        error = head.get("error") or {}
+        content = {"rid": message.get("rid"), "error": error.get("message"), "mimetype": head.get("mimetype")}
+        widget.send(content | {"code": error.get("code")}, [body])
 
-def declaration_state(figure: LiveFigure) -> dict[str, Any]:
-    """By what a page knows that a cell has defined the function again, and whether the controls still fit it."""
-    return {"revision": figure.offer.revision, "schema": figure.parameters.schema()}
+    format = "html" if message.get("format") == "html" else "png"
+    worker.submit({"name": name, "arguments": arguments, "format": format}, reply)
 
 
 def read_module(*names: str) -> str:
-    """A widget's scripts after what all widgets have: a widget loads one module, which can import none."""
+    """Concatenate the shared scripts and a widget's own: a widget is one module, which cannot import others."""
     return "".join((_STATIC / name).read_text(encoding="utf-8") for name in (*_SHARED_SCRIPTS, *names))
 
 
 def require_anywidget() -> None:
-    """Say what to install where it is not there."""
+    """Raise an ``ImportError`` with the install command if anywidget is missing."""
     if find_spec("anywidget") is None:
         raise ImportError('The widget needs anywidget: pip install "anywidget>=0.9.13"')
 
@@ -83,7 +90,7 @@ def _widget_class() -> Any:
     import traitlets
 
     class LiveWidget(anywidget.AnyWidget):
-        """``params`` holds the value of each parameter; observe it, set it, link it."""
+        """``params`` holds the value of each parameter; it can be observed, set and linked."""
 
         _esm = read_module("live_widget.js")
         _css = _STYLE
@@ -98,10 +105,10 @@ def _widget_class() -> Any:
         def __init__(self, parameters: Any, **traits: Any) -> None:
             self._parameters = parameters
             super().__init__(**traits)
-            self.on_msg(_draw)
+            self.on_msg(_on_message)
 
         def draw(self) -> None:
-            """Draw the same again, after the data changed."""
+            """Render again with the same values, after the data changed."""
             self.revision += 1
 
         @traitlets.validate("params")
@@ -115,15 +122,7 @@ def _widget_class() -> Any:
     return LiveWidget
 
 
-def _draw(widget: Any, message: dict[str, Any], _buffers: Any) -> None:
-    """Answer a picture, or HTML, that was asked for by message, from the worker's thread."""
-    if not isinstance(message, dict) or message.get("op") != "draw":
-        return
-
-    def reply(head: dict[str, Any], body: bytes) -> None:
-        error = head.get("error") or {}
-        content = {"rid": message.get("rid"), "error": error.get("message"), "mimetype": head.get("mimetype")}
-        widget.send(content | {"code": error.get("code")}, [body])
-
-    form = "html" if message.get("format") == "html" else "png"
-    worker.submit({"name": widget.name, "arguments": message.get("arguments") or {}, "format": form}, reply)
+def _on_message(widget: Any, message: Any, _buffers: Any) -> None:
+    """Answer a page's request for an image or HTML."""
+    if isinstance(message, dict) and message.get("op") == "draw":
+        send_rendered(widget, message, widget.name, message.get("arguments") or {})

@@ -1,4 +1,4 @@
-"""Addresses from URLs as people paste them."""
+"""Parsing of server addresses from pasted URLs."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from jupyter_figserve.kernel.client.address import is_loopback, parse_exact, par
     ],
 )
 def test_what_people_paste_names_the_server(pasted, url):
-    """The base URL is what stands before the page, whatever page it was."""
+    """The base URL is the path before the page, whichever page it is."""
     assert parse_pasted(pasted)[0].url == url
 
 
 def test_a_token_in_the_query_is_taken_out():
-    """The URL that Jupyter prints at its start carries the credential."""
+    """The URL that Jupyter prints at startup contains the credential."""
     address, token = parse_pasted("http://localhost:8888/lab?token=abc123&x=1")
     assert (address.url, token) == ("http://localhost:8888/figserve", "abc123")
     assert parse_pasted("http://localhost:8888/lab?token=")[1] is None
@@ -47,7 +47,7 @@ def test_a_token_in_the_query_is_taken_out():
 
 @pytest.mark.parametrize("text", ["", "  ", "ftp://host/", "http://", "http://host:port/", "http://host:0/", "/lab"])
 def test_what_is_no_server_is_refused(text):
-    """The message shows how a URL looks."""
+    """The message shows the form of a URL."""
     with pytest.raises(InvalidInput):
         parse_pasted(text)
 
@@ -61,7 +61,7 @@ def test_a_refusal_repeats_no_credential():
 
 
 def test_a_servers_own_url_is_taken_as_it_is():
-    """Nothing is guessed about a base URL that looks like a page."""
+    """An exact URL may look like a page; nothing is stripped from it."""
     assert parse_exact("http://127.0.0.1:8888/lab/figserve").url == "http://127.0.0.1:8888/lab/figserve"
     assert parse_exact("http+unix://%2Ftmp%2Fj.sock/figserve").host == "/tmp/j.sock"
 
@@ -81,5 +81,5 @@ def test_a_servers_own_url_is_taken_as_it_is():
     ],
 )
 def test_loopback_is_told_without_a_resolver(host, expected):
-    """Names and numbers of this machine alone."""
+    """Only host names and IP addresses of this machine."""
     assert is_loopback(host) is expected

@@ -1,4 +1,4 @@
-"""The HTTP client: credentials, kept connections, and what is sent again."""
+"""The HTTP client: credentials, the connection pool, and retries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..conftest import KEY, Reply
     [(KEY, "x-api-key", KEY), (f" {KEY}\n", "x-api-key", KEY), ("abc", "authorization", "token abc")],
 )
 def test_a_key_and_a_token_go_in_their_own_headers(fake, key, header, value):
-    """Keys of ours never look like a login of Jupyter's, and spaces of copying are cut off."""
+    """API keys and Jupyter tokens use different headers, and surrounding spaces are stripped."""
     fake.client(key).get("api/status")
     headers = fake.received[0].headers
     assert headers[header] == value
@@ -30,14 +30,14 @@ def test_a_key_and_a_token_go_in_their_own_headers(fake, key, header, value):
 
 @pytest.mark.parametrize("key", ["", "  ", "a\nb: c", "schlüssel"])
 def test_a_key_that_cannot_be_one_is_refused(fake, key):
-    """Nothing that would end a header gets into one, and the key is not in the message."""
+    """Characters that would end a header are rejected, and the key is not in the message."""
     with pytest.raises(errors.InvalidInput) as caught:
         fake.client(key)
     assert not key.strip() or key not in str(caught.value)
 
 
 def test_connections_are_kept(fake):
-    """Several requests, one connection."""
+    """Several requests use one connection."""
     client = fake.client()
     for _ in range(5):
         client.get("api/status")
@@ -45,7 +45,7 @@ def test_connections_are_kept(fake):
 
 
 def test_threads_do_not_share_a_connection_at_once(fake):
-    """Answers go to those who asked, also when they ask at the same time."""
+    """Concurrent requests each receive their own response."""
     client, gate, found = fake.client(), threading.Barrier(8), []
     fake.instead = lambda request: Reply.of(200, request.query)
 
@@ -63,7 +63,7 @@ def test_threads_do_not_share_a_connection_at_once(fake):
 
 
 def test_a_dropped_idle_connection_is_replaced_before_anything_is_sent(fake):
-    """A server that closed meanwhile, as after its own timeout, is asked once on a new connection."""
+    """An idle connection that the server has closed is replaced by a new one."""
     client = fake.client()
     fake.instead = lambda request: Reply.of(200, {}, Connection="close") if request.path.endswith("close") else None
     client.get("api/status")
@@ -73,7 +73,7 @@ def test_a_dropped_idle_connection_is_replaced_before_anything_is_sent(fake):
 
 
 def test_what_may_be_repeated_is_sent_again_once(fake):
-    """A publish is the same by its content; a server that drops the kept connection gets it a second time."""
+    """Publishing is idempotent: it is sent again if the server drops the idle connection."""
     client, aside = fake.client(), []
     client.get("api/status")
     fake.drops = 1
@@ -85,17 +85,17 @@ def test_what_may_be_repeated_is_sent_again_once(fake):
 
 
 def test_what_would_happen_twice_is_not_sent_again(fake):
-    """A second link of the same request would be a link that nobody knows."""
+    """Creating a link is not idempotent: a retry could create a second link."""
     client = fake.client()
     client.get("api/status")
     fake.drops = 1
-    with pytest.raises(errors.Unavailable, match="broke off"):
+    with pytest.raises(errors.Unavailable, match="was interrupted"):
         client.post("api/figures/x/links", {})
     assert len(fake.received) == 2
 
 
 def test_a_fresh_connection_that_breaks_is_an_error(fake):
-    """There is no second attempt when the first was on a new connection."""
+    """A request that fails on a new connection is not retried."""
     fake.drops = 1
     with pytest.raises(errors.Unavailable):
         fake.client().get("api/status")
@@ -103,7 +103,7 @@ def test_a_fresh_connection_that_breaks_is_an_error(fake):
 
 
 def test_something_else_is_done_while_the_server_works(fake):
-    """The request is with the server before the caller's own work begins."""
+    """The request is sent before the caller's own work begins."""
     arrived = threading.Event()
 
     def instead(request):
@@ -117,7 +117,7 @@ def test_something_else_is_done_while_the_server_works(fake):
 
 
 def test_nobody_listening_is_said(fake):
-    """The address is in the message, the key is not."""
+    """The message contains the address and not the key."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         address = parse_exact(f"http://127.0.0.1:{sock.getsockname()[1]}/figserve")
@@ -127,7 +127,7 @@ def test_nobody_listening_is_said(fake):
 
 
 def test_a_server_that_does_not_answer_is_given_up(fake):
-    """Reading has a timeout, and the connection is not used again."""
+    """Reading has a timeout, after which the connection is not reused."""
     done = threading.Event()
     fake.instead = lambda request: done.wait(10) and None
     client = fake.client(read_timeout=0.05)
@@ -136,11 +136,11 @@ def test_a_server_that_does_not_answer_is_given_up(fake):
             client.get("api/status")
     finally:
         done.set()
-    assert not client._exchange._idle
+    assert not client._pool._idle
 
 
 def test_credentials_follow_no_redirect(fake):
-    """Another host is not asked, whatever the server says."""
+    """Redirects are not followed."""
     fake.instead = lambda request: Reply(302, b"", {"Location": "http://127.0.0.1:1/figserve/api/status"})
     with pytest.raises(errors.ServerError, match="redirects to"):
         fake.client().get("api/status")
@@ -148,14 +148,14 @@ def test_credentials_follow_no_redirect(fake):
 
 
 def test_html_with_200_is_not_an_answer(fake):
-    """Some proxies answer everything with a page."""
+    """Some proxies respond to every request with an HTML page."""
     fake.instead = lambda request: Reply(200, b"<html>", {"Content-Type": "text/html"})
-    with pytest.raises(errors.ServerError, match="is the extension installed"):
+    with pytest.raises(errors.ServerError, match="Is the extension installed"):
         fake.client().get("api/status")
 
 
 def test_a_refusal_before_the_end_of_a_large_body_is_read(fake):
-    """A server that closes after 413 without reading all is heard, not seen as broken."""
+    """The 413 of a server that stops reading the body is received."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def refuse():
@@ -179,7 +179,7 @@ def test_a_refusal_before_the_end_of_a_large_body_is_read(fake):
 
 
 def test_a_unix_socket_is_spoken_to(tmp_path):
-    """``http+unix`` names the socket's file, and the base URL after it."""
+    """``http+unix`` contains the path of the socket, and the base URL after it."""
     path = tmp_path / "s"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -204,27 +204,27 @@ def test_a_unix_socket_is_spoken_to(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="not on this machine: fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_a_forked_child_connects_by_itself(fake):
-    """Parent and child would else read each other's answers."""
+    """Parent and child do not read each other's responses."""
     client = fake.client()
     client.get("api/status")
     child = os.fork()
     if child == 0:
-        os._exit(0 if client.get("api/status")["version"] and client._exchange._process == os.getpid() else 1)
+        os._exit(0 if client.get("api/status")["version"] and client._pool._process == os.getpid() else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     client.get("api/status")
     assert fake.connections == 2
 
 
 def test_nothing_shows_the_key(fake):
-    """Neither the client nor a connection has it in its text."""
+    """The representations of client and connection do not contain it."""
     assert KEY not in repr(fake.client()) + repr(fake.connection()) + str(fake.connection())
 
 
 class TestStream:
-    """What is too large to hold: its own connection, with the same credential, errors and care."""
+    """Streaming: a connection of its own, with the same credential and errors."""
 
     def test_the_answer_is_read_by_the_caller(self, fake):
-        """The credential and the query go along; headers and body are as they came."""
+        """Credential and query are sent; headers and body are passed through."""
         fake.instead = lambda request: Reply.of(200, {"n": request.query["n"]}, X_Extra="7")
         with fake.client().stream("GET", "export.zip", n=3, left_out=None) as response:
             assert b'"3"' in response.read()
@@ -232,7 +232,7 @@ class TestStream:
         assert "left_out" not in fake.received[0].query
 
     def test_a_file_goes_up(self, fake):
-        """With the length that its sender says."""
+        """The body is sent with the given content length."""
         fake.instead = lambda request: Reply.of(201, {"id": "x"})
         headers = {"Content-Type": "image/png", "Content-Length": "200000"}
         body = io.BytesIO(b"x" * 200_000)
@@ -242,19 +242,19 @@ class TestStream:
         assert fake.received[0].headers["content-type"] == "image/png"
 
     def test_an_error_is_ours(self, fake):
-        """With its words, as in any other request."""
+        """The message is that of the server."""
         fake.instead = lambda request: Reply.of(413, {"error": "Too much.", "code": "too_large"})
         with pytest.raises(errors.TooLarge, match="Too much"), fake.client().stream("GET", "export.zip"):
             pass
 
     def test_nobody_there(self):
-        """The same as elsewhere."""
+        """The error is the same as that of any other request."""
         client = FigServeClient(parse_exact("http://127.0.0.1:1/figserve"), KEY)
         with pytest.raises(errors.NotConnected), client.stream("GET", "export.zip"):
             pass
 
     def test_an_answer_that_breaks_off(self):
-        """While it is read: told as a broken connection, not as the end."""
+        """A connection that drops during reading is an error, not the end of the body."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
 
             def answer() -> None:

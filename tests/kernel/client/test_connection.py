@@ -1,4 +1,4 @@
-"""Which server is found, and what ``connect`` says of it."""
+"""Discovery of servers, and the errors of ``connect``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ USERS = {"FIGSERVE_URL": "http://127.0.0.1:2/lab?token=x", "FIGSERVE_API_KEY": K
 
 @pytest.fixture
 def runtime_file(tmp_path, monkeypatch):
-    """The file that a running server leaves, and the variable that leads to it."""
+    """The runtime file of a running server, and the variable that leads to it."""
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
     path = tmp_path / "jpserver-4711.json"
     path.write_text(json.dumps({"url": "http://127.0.0.1:3/b/", "token": "abc", "pid": 4711}))
@@ -28,7 +28,7 @@ def runtime_file(tmp_path, monkeypatch):
 
 
 def test_without_any_server_the_error_says_what_to_do():
-    """The three ways are in the sentence."""
+    """The message names all three ways to connect."""
     with pytest.raises(errors.NotConnected) as caught:
         get_connection()
     for way in ("figserve.serve()", "figserve.connect(url, key)", "FIGSERVE_URL and FIGSERVE_API_KEY"):
@@ -36,7 +36,7 @@ def test_without_any_server_the_error_says_what_to_do():
 
 
 def test_the_first_of_four_is_taken(runtime_file, fake):
-    """``connect`` beats the user's variables, they beat the kernel's own, and those the runtime file."""
+    """Precedence: ``connect``, the user's variables, the kernel's variables, the runtime file."""
     assert find_connection({}) is None
     found = find_connection(runtime_file)
     assert (found.url, found.is_own) == ("http://127.0.0.1:3/b/figserve", True)
@@ -49,14 +49,14 @@ def test_the_first_of_four_is_taken(runtime_file, fake):
 
 
 def test_each_way_is_named(runtime_file):
-    """``%figserve status`` shows these words."""
+    """``%figserve status`` shows how the server was found."""
     assert find_connection(runtime_file).found == "the runtime file jpserver-4711.json"
     assert "KERNEL_FIGSERVE_URL" in find_connection(OWN).found
     assert find_connection(USERS).found == "FIGSERVE_URL"
 
 
 def test_the_same_environment_keeps_its_connection():
-    """Sockets stay open from publish to publish; another key is another connection."""
+    """Sockets stay open between publishes; another key makes another connection."""
     assert find_connection(OWN) is find_connection(OWN)
     assert find_connection(OWN) is not find_connection({**OWN, "KERNEL_FIGSERVE_KEY": "other"})
 
@@ -65,25 +65,25 @@ def test_the_same_environment_keeps_its_connection():
     "content", ["", "[]", "{}", '{"url": "http://h/"}', '{"url": "http://h/", "token": ""}', "\x00"]
 )
 def test_a_runtime_file_that_does_not_help_is_passed_over(runtime_file, tmp_path, content):
-    """Half-written files, and servers without a token."""
+    """Truncated files and servers without a token are ignored."""
     (tmp_path / "jpserver-4711.json").write_text(content)
     assert find_connection(runtime_file) is None
 
 
 @pytest.mark.parametrize("parent", ["", "../x", "0x1", "99"])
 def test_only_a_process_id_leads_to_a_runtime_file(runtime_file, parent):
-    """The variable is a number or nothing."""
+    """The variable is a number or ignored."""
     assert find_connection({"JPY_PARENT_PID": parent}) is None
 
 
-def test_a_url_without_a_key_is_said():
-    """Half of the pair is a mistake, not a reason to look further."""
+def test_a_url_without_a_key_is_an_error():
+    """One variable without the other is a mistake; the search does not go on."""
     with pytest.raises(errors.NotConnected, match="FIGSERVE_API_KEY"):
         find_connection({"FIGSERVE_URL": "http://127.0.0.1:2/", **OWN})
 
 
 def test_connect_asks_at_once(fake):
-    """What is connected has answered, and its text shows where."""
+    """A connection has been verified, and its representation contains the URL."""
     connection = figserve.connect(fake.url.removesuffix("/figserve") + "/lab/tree/a.ipynb", KEY)
     assert connection is get_connection()
     assert [r.path for r in fake.received] == ["/base/figserve/api/status", "/base/figserve/api/figures"]
@@ -91,14 +91,14 @@ def test_connect_asks_at_once(fake):
 
 
 def test_connect_takes_the_token_of_the_url(fake):
-    """What the terminal printed is enough."""
+    """The URL that the terminal printed is enough."""
     fake.instead = lambda request: Reply.of(200, {"version": "1", "figures": []})
     figserve.connect(f"{fake.url}?token=abc")
     assert {r.headers["authorization"] for r in fake.received} == {"token abc"}
 
 
 def test_a_base_url_that_ends_in_our_name_is_understood(fake):
-    """A Hub's service may be called figserve: its routes are one step further down."""
+    """A Hub service may itself be called figserve; its routes are one level deeper."""
 
     def instead(request):
         inner = request.path.startswith("/base/figserve/figserve/")
@@ -110,29 +110,29 @@ def test_a_base_url_that_ends_in_our_name_is_understood(fake):
 
 def test_connect_explains_a_server_without_the_extension(fake):
     """Another program, or a wrong base URL."""
-    with pytest.raises(errors.ServerError, match="there is no jupyter_figserve at /figserve"):
+    with pytest.raises(errors.ServerError, match="no jupyter_figserve at /figserve"):
         figserve.connect(fake.url.removesuffix("/base/figserve"), KEY)
     assert find_connection() is None
 
 
 def test_connect_explains_json_that_is_not_ours(fake):
-    """A status without a version is another program's."""
+    """A status without a version comes from another program."""
     fake.instead = lambda request: Reply.of(200, {"ok": True})
-    with pytest.raises(errors.ServerError, match="not as jupyter_figserve does"):
+    with pytest.raises(errors.ServerError, match="not a jupyter_figserve server"):
         figserve.connect(fake.url, KEY)
 
 
-@pytest.mark.parametrize(("key", "said"), [("fsk_wrong", "refuses the key"), (None, "wants a key")])
-def test_connect_explains_a_bad_key(fake, key, said):
-    """Wrong and missing are told apart, and the key is not repeated."""
-    with pytest.raises(errors.Unauthorized, match=said) as caught:
+@pytest.mark.parametrize(("key", "message"), [("fsk_wrong", "rejects the key"), (None, "requires a key")])
+def test_connect_explains_a_bad_key(fake, key, message):
+    """Wrong and missing keys have different messages, which do not repeat the key."""
+    with pytest.raises(errors.Unauthorized, match=message) as caught:
         figserve.connect(fake.url, key)
     assert "fsk_wrong" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("key", "good"), [(KEY, True), ("token", False)])
 def test_a_key_that_may_only_publish_is_good(fake, key, good):
-    """403 is about scopes for a key of ours, and a refusal for a token of Jupyter's."""
+    """403 is about scopes for an API key, and a rejection for a Jupyter token."""
     forbidden = Reply.of(403, {"error": "No scope.", "code": "forbidden"})
     fake.instead = lambda request: forbidden if request.path.endswith("figures") else None
     if good:
@@ -143,7 +143,7 @@ def test_a_key_that_may_only_publish_is_good(fake, key, good):
 
 
 def test_a_key_over_plain_http_is_warned_of_once():
-    """Only where the user named the server; what a Hub injected is not the user's to change."""
+    """The warning is only for addresses that the user gave, not for those of a Hub."""
     remote = {"FIGSERVE_URL": "http://example.org/", "FIGSERVE_API_KEY": KEY}
     with pytest.warns(UserWarning, match="unencrypted") as caught:
         find_connection(remote)
@@ -156,5 +156,5 @@ def test_a_key_over_plain_http_is_warned_of_once():
 
 
 def test_how_to_connect_is_one_line():
-    """It is printed by the magic and raised by publish."""
+    """The magic prints it, and publish raises it."""
     assert "\n" not in connections.HOW_TO_CONNECT

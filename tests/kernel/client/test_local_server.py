@@ -1,4 +1,4 @@
-"""A standalone server as a child: how it starts, fails and ends."""
+"""The standalone server as a child process: start, failure and end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def started():
 
 
 def test_it_is_published_to_at_once(started):
-    """The ready line has address and key; the key shows nowhere."""
+    """The ready line contains address and key; the key is never shown."""
     assert started.url == "http://127.0.0.1:1/figserve"
     assert find_connection().url == started.url
     assert find_connection().found == "figserve.serve()"
@@ -47,14 +47,14 @@ def test_stopping_ends_the_child_and_the_connection(started):
 
 
 def test_it_ends_with_its_block():
-    """As a context manager, also after an error in the block."""
+    """The context manager stops it, also after an error in the block."""
     with pytest.raises(KeyError), serving.start(child()) as server:
         raise KeyError
     assert not server.is_running
 
 
 def test_waiting_serves_until_interrupted(started, monkeypatch):
-    """Ctrl-C is the end of a script, not an error."""
+    """Ctrl-C ends a script without an error."""
 
     def interrupted(timeout=None):
         monkeypatch.undo()
@@ -66,29 +66,29 @@ def test_waiting_serves_until_interrupted(started, monkeypatch):
 
 
 def test_a_child_that_fails_is_quoted():
-    """Its last lines, without escape sequences, and its exit status."""
+    """The message contains the exit status and the end of the log, without escape sequences."""
     code = "import sys; print('\\x1b[31mport in use', file=sys.stderr); sys.exit(3)"
-    with pytest.raises(errors.FigServeError, match=r"exit status 3\); its last lines:\nport in use$"):
+    with pytest.raises(errors.FigServeError, match=r"exit status 3\)\. The end of its log:\nport in use$"):
         serving.start(child(code))
     assert find_connection() is None
 
 
 def test_a_child_that_says_nothing_is_given_up():
-    """After a bounded time, and it does not live on."""
+    """The wait is bounded, and the child is killed."""
     with pytest.raises(errors.FigServeError, match=r"did not start within 0\.01 seconds"):
         serving.start(child("import sys; sys.stdin.read()"), timeout=0.01)
 
 
 @pytest.mark.parametrize("word", ["nonsense", "{}", "[]", '{"url": "x:y:z", "key": "k"}'])
 def test_a_wrong_ready_line_is_an_error(word):
-    """Whatever answers there is not our server."""
+    """Another program's ready line is an error."""
     code = f"import os, sys; os.write(int(sys.argv[-1]), {word + chr(10)!r}.encode()); sys.stdin.read()"
     with pytest.raises(errors.FigServeError):
         serving.start(child(code))
 
 
 def test_a_talkative_child_does_not_stand_still():
-    """Its output is read all its life, and only the end of it is kept."""
+    """All output is read, and only its end is kept."""
     with serving.start(
         child(f"print('x' * 100 + chr(10), end='' , flush=True) or [print(n) for n in range(100_000)]\n{READY}")
     ) as server:
@@ -97,7 +97,7 @@ def test_a_talkative_child_does_not_stand_still():
 
 
 def test_a_second_call_gives_the_same_server(monkeypatch):
-    """One process has one server; asking for another port or directory is refused."""
+    """A process has one server; another port or directory is a conflict."""
     monkeypatch.setattr(serving, "_server", None)
     commands = []
 
@@ -117,7 +117,7 @@ def test_a_second_call_gives_the_same_server(monkeypatch):
 
 
 def test_the_child_inherits_no_credential(monkeypatch):
-    """Nor what would make it think itself a Hub's service."""
+    """Variables of a Hub are removed too."""
     for name in ("JUPYTERHUB_API_TOKEN", "KERNEL_FIGSERVE_KEY", "FIGSERVE_API_KEY", "JPY_PARENT_PID"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("PATH_OF_MINE", "x")
@@ -127,7 +127,7 @@ def test_the_child_inherits_no_credential(monkeypatch):
 
 
 def test_the_command_is_the_command_lines(tmp_path):
-    """``jupyter figserve serve`` of this interpreter."""
+    """The command is ``jupyter figserve serve`` of this interpreter."""
     command = serving._command(8999, tmp_path)
     assert command[:4] == [sys.executable, "-m", "jupyter_figserve.cli", "serve"]
     assert command[4:] == ["--port", "8999", "--exit-with-stdin", "--data-dir", str(tmp_path)]

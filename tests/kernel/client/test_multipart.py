@@ -1,8 +1,8 @@
-"""The form that a publish is."""
+"""The form of a publish."""
 
 from __future__ import annotations
 
-from jupyter_figserve.kernel.client.multipart import encode_form, json_part, picture_part
+from jupyter_figserve.kernel.client.multipart import encode_form, image_part, json_part
 
 from ..conftest import PNG, Received
 
@@ -13,13 +13,13 @@ def parsed(parts):
 
 
 def test_parts_arrive_in_order_with_their_bytes():
-    """Bytes that look like line ends and boundaries pass unchanged."""
+    """Bytes that look like line ends or boundaries are sent unchanged."""
     evil = PNG + b"\r\n--\r\n--x--\r\n\x00\n"
     parts = parsed(
         [
             json_part("figure", {"title": "größer"}),
-            picture_part("representation", "image/png", evil),
-            picture_part("representation", "image/svg+xml", b"<svg/>"),
+            image_part("representation", "image/png", evil),
+            image_part("representation", "image/svg+xml", b"<svg/>"),
         ]
     )
     assert parts == [

@@ -1,4 +1,4 @@
-"""Errors of a server as exceptions."""
+"""Error responses as exceptions."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 
 from jupyter_figserve import errors
 from jupyter_figserve.kernel.client.address import parse_exact
-from jupyter_figserve.kernel.client.responses import error_of, parse_json, plain
+from jupyter_figserve.kernel.client.responses import parse_json, to_error, to_plain_text
 
 ADDRESS = parse_exact("http://host/figserve")
 JSON = {"content-type": "application/json; charset=UTF-8"}
 
 
 def error(status, value, **headers):
-    return error_of(status, {**JSON, **headers}, json.dumps(value).encode(), ADDRESS)
+    return to_error(status, {**JSON, **headers}, json.dumps(value).encode(), ADDRESS)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def error(status, value, **headers):
     ],
 )
 def test_each_status_has_its_exception(status, kind):
-    """Message and code are the server's."""
+    """Message and code are those of the server."""
     found = error(status, {"error": "Because.", "code": "some_code"})
     assert type(found) is kind
     assert (str(found), found.code) == ("Because.", "some_code")
@@ -51,49 +51,49 @@ def test_each_status_has_its_exception(status, kind):
     ],
 )
 def test_a_code_may_say_more_than_the_status(status, code, kind):
-    """Subclasses of the family are told by their code."""
+    """The code selects a subclass."""
     assert type(error(status, {"error": "x", "code": code})) is kind
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("7", 7), ("", 60), ("Wed, 21 Oct 2026 07:28:00 GMT", 60), ("-1", 60)])
 def test_retry_after_is_seconds(header, seconds):
-    """What is not a number of seconds is a minute."""
+    """A missing or malformed Retry-After means one minute."""
     assert error(429, {"error": "x"}, **{"retry-after": header}).retry_after == seconds
 
 
 def test_messages_reach_the_notebook_as_plain_text():
-    """Escape sequences, control characters and direction marks of a server's message are taken out."""
+    """Escape sequences, control characters and bidirectional marks are removed from messages."""
     text = "a\x1b[31mred\x1b[0m \x1b]0;title\x07b\x00\r\nc\u202ed" + "x" * 1000
-    assert plain(text).startswith("a red b cd")
-    assert len(plain(text)) == 500
+    assert to_plain_text(text).startswith("a red b cd")
+    assert len(to_plain_text(text)) == 500
     assert "\x1b" not in str(error(400, {"error": text}))
 
 
 def test_html_is_never_repeated():
-    """A page of another program says only that the extension is not there."""
-    found = error_of(404, {"content-type": "text/html"}, b"<html><script>", ADDRESS)
+    """An HTML page of another program only means that the extension is missing."""
+    found = to_error(404, {"content-type": "text/html"}, b"<html><script>", ADDRESS)
     assert type(found) is errors.ServerError
-    assert "there is no jupyter_figserve at /figserve" in str(found)
-    assert "<" not in str(error_of(500, {"content-type": "text/html"}, b"<html>", ADDRESS))
+    assert "no jupyter_figserve at /figserve" in str(found)
+    assert "<" not in str(to_error(500, {"content-type": "text/html"}, b"<html>", ADDRESS))
 
 
 def test_json_of_another_program_is_not_an_answer_of_ours():
-    """Jupyter's own 404 is JSON too, with other names in it."""
+    """Jupyter's own 404 is JSON too, with other fields."""
     found = error(404, {"message": "Not Found", "reason": None})
     assert (type(found), found.code) == (errors.ServerError, "not_figserve")
 
 
 def test_a_redirect_is_not_followed_but_named():
-    """A login page means that the credential is not good; anything else is another address."""
-    login = error_of(302, {"location": "/hub/login?next=secret"}, b"", ADDRESS)
-    moved = error_of(301, {"location": "https://other/figserve?a=secret"}, b"", ADDRESS)
+    """A login page means a wrong credential; any other redirect is another address."""
+    login = to_error(302, {"location": "/hub/login?next=secret"}, b"", ADDRESS)
+    moved = to_error(301, {"location": "https://other/figserve?a=secret"}, b"", ADDRESS)
     assert isinstance(login, errors.Unauthorized)
     assert isinstance(moved, errors.ServerError)
     assert "https://other/figserve" in str(moved)
     assert "secret" not in str(login) + str(moved)
 
 
-def test_what_is_not_json_is_an_error_of_the_servers():
-    """Truncated answers do not raise the parser's own error."""
+def test_what_is_not_json_is_an_to_error_the_servers():
+    """Truncated JSON does not raise the parser's own error."""
     with pytest.raises(errors.ServerError):
         parse_json(b'{"a":')

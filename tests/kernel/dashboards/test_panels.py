@@ -8,10 +8,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from jupyter_figserve.errors import InvalidInput, OutputInvalid
-from jupyter_figserve.kernel.dashboards.dashboard import Dashboard
-from jupyter_figserve.kernel.dashboards.panels import Panel, place_panels
+from jupyter_figserve.kernel.dashboard import Dashboard
+from jupyter_figserve.kernel.dashboards.panels import Panel, lay_out
 from jupyter_figserve.kernel.figures.publish import publish
-from jupyter_figserve.kernel.live.live_figure import live
+from jupyter_figserve.kernel.live.decorator import live
 
 
 @live
@@ -28,9 +28,7 @@ def wanting(since: int):
 def test_each_panel_has_its_kind_and_place():
     """A row may be one panel alone; a share may come before it; a caption and an alt text by Panel."""
     figure = Figure()
-    rows = place_panels(
-        ["# All", [(2, figure), mammal.bind(type="Wolf")], [Panel(figure, caption="c", share=3, alt="a")]]
-    )
+    rows = lay_out(["# All", [(2, figure), mammal.bind(type="Wolf")], [Panel(figure, caption="c", share=3, alt="a")]])
     assert [[(p.place, p.kind, p.share) for p in row] for row in rows] == [
         [("1-1", "text", 1)],
         [("2-1", "figure", 2), ("2-2", "live", 1)],
@@ -39,15 +37,15 @@ def test_each_panel_has_its_kind_and_place():
     assert rows[0][0].markdown == "# All"
     assert rows[1][1].fixed == {"type": "Wolf"}
     assert rows[1][1].parameters.names == ("since",)
-    assert (rows[2][0].caption, rows[2][0].alt, rows[2][0].as_value().alt) == ("c", "a", "a")
-    assert rows[1][0].as_value().alt is None
+    assert (rows[2][0].caption, rows[2][0].alt, rows[2][0].to_spec().alt) == ("c", "a", "a")
+    assert rows[1][0].to_spec().alt is None
 
 
 def test_alternative_texts_come_from_what_is_shown():
     """A figure's own description, a function's docstring, nothing for a text."""
     figure = Figure()
     figure.subplots().set_title("Sightings")
-    ((shown, live_panel, text),) = place_panels([[figure, mammal, "text"]])
+    ((shown, live_panel, text),) = lay_out([[figure, mammal, "text"]])
     assert "Sightings" in shown.alt
     assert live_panel.alt == "Animals before the camera."
     assert text.alt == ""
@@ -56,44 +54,44 @@ def test_alternative_texts_come_from_what_is_shown():
 def test_published_figures_stand_as_they_are(connected, encoder):
     """With the alternative text that they were published with."""
     pub = publish(object(), "sales", alt="Sales rise")
-    ((panel,),) = place_panels([[pub]])
-    assert (panel.kind, panel.object, panel.alt, panel.words) == ("figure", pub, "Sales rise", 'figure "sales"')
+    ((panel,),) = lay_out([[pub]])
+    assert (panel.kind, panel.object, panel.alt, panel.summary) == ("figure", pub, "Sales rise", 'figure "sales"')
 
 
 @pytest.mark.parametrize(
-    ("rows", "words"),
+    ("rows", "message"),
     [
         ("text", "list of lists of panels"),
         (3, "list of lists of panels"),
         ([[]], "Row 1 is empty"),
-        ([["ok"], [None]], r"Panel 2-1 \(None\): there is nothing here"),
-        ([["ok", 3]], r"Panel 1-2 \(an int\): .*share comes before"),
-        ([[lambda: None]], r"Panel 1-1 \(a function\): put @figserve.live above it"),
-        ([[wanting]], r'Panel 1-1 \(live figure "wanting"\): since has no default; .*wanting.bind\(since=…\)'),
+        ([["ok"], [None]], r"Panel 2-1 \(None\): None is not a panel"),
+        ([["ok", 3]], r"Panel 1-2 \(an int\): .*put it before the panel"),
+        ([[lambda: None]], r"Panel 1-1 \(a function\): decorate the function with @figserve.live"),
+        ([[wanting]], r'Panel 1-1 \(live figure "wanting"\): since has no default. .*wanting.bind\(since=…\)'),
         ([[(0, "x")]], r"Panel 1-1 \(text “x”\): its share must be a number from"),
         ([[(float("nan"), "x")]], "its share must be"),
         ([[" "]], "must be a text"),
         ([["x" * 60_000]], r"Panel 1-1 \(text “x+…”\): its text has 60,000 characters"),
         ([[Panel("x", caption=3)]], "caption is int"),
         ([[Panel(Figure(), alt="x\0")]], "control characters"),
-        ([[Panel(Panel("x"))]], "this is no figure"),
+        ([[Panel(Panel("x"))]], "this is not a figure"),
     ],
 )
-def test_what_cannot_stand_there_is_named(rows, words):
+def test_what_cannot_stand_there_is_named(rows, message):
     """The sentence has the place, what is there, and what to do."""
-    with pytest.raises(InvalidInput, match=words):
-        place_panels(rows)
+    with pytest.raises(InvalidInput, match=message):
+        lay_out(rows)
 
 
-def test_a_dashboard_stands_in_no_other():
-    """Its panels may."""
-    with pytest.raises(InvalidInput, match=r"Panel 1-1 \(a Dashboard\): .*give its panels"):
-        place_panels([[Dashboard("Inner", [["x"]])]])
+def test_dashboards_are_not_nested():
+    """The panels of a dashboard can be used in another."""
+    with pytest.raises(InvalidInput, match=r"Panel 1-1 \(a Dashboard\): .*Use its panels"):
+        lay_out([[Dashboard("Inner", [["x"]])]])
 
 
 def test_an_error_keeps_its_class_and_code():
     """So that a program can tell them apart as without a dashboard."""
-    ((panel,),) = place_panels([[Figure()]])
-    fault = panel.fault(OutputInvalid("It is empty.", code="no_pixels"))
-    assert type(fault) is OutputInvalid
-    assert (fault.message, fault.code) == ("Panel 1-1 (a Figure): It is empty.", "no_pixels")
+    ((panel,),) = lay_out([[Figure()]])
+    error = panel.to_error(OutputInvalid("It is empty.", code="no_pixels"))
+    assert type(error) is OutputInvalid
+    assert (error.message, error.code) == ("Panel 1-1 (a Figure): It is empty.", "no_pixels")

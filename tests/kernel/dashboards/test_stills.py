@@ -9,10 +9,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from jupyter_figserve.kernel.dashboards import stills
-from jupyter_figserve.kernel.dashboards.panels import place_panels
-from jupyter_figserve.kernel.dashboards.stills import PanelImage, draw_stills
+from jupyter_figserve.kernel.dashboards.panels import lay_out
+from jupyter_figserve.kernel.dashboards.stills import Still, render_stills
 from jupyter_figserve.kernel.figures.publish import publish
-from jupyter_figserve.kernel.live.live_figure import live
+from jupyter_figserve.kernel.live.decorator import live
 
 from ..conftest import PNG
 
@@ -24,13 +24,13 @@ def sketch(width: int = 2):
     return Figure(figsize=(width, 1))
 
 
-def drawn(rows, arguments=None, **options) -> dict[str, PanelImage]:
-    return draw_stills([panel for row in place_panels(rows) for panel in row], arguments or {}, **options)
+def drawn(rows, arguments=None, **options) -> dict[str, Still]:
+    return render_stills([panel for row in lay_out(rows) for panel in row], arguments or {}, **options)
 
 
-def size(still: PanelImage) -> tuple[int | None, int | None]:
-    assert still.picture is not None, still.message
-    return still.picture.width, still.picture.height
+def size(still: Still) -> tuple[int | None, int | None]:
+    assert still.image is not None, still.message
+    return still.image.width, still.image.height
 
 
 def test_every_picture_is_drawn_without_a_server():
@@ -41,7 +41,7 @@ def test_every_picture_is_drawn_without_a_server():
     assert sorted(found) == ["1-2", "1-3", "2-1", "2-2", "2-3"]
     assert size(found["1-2"]) == (200, 100)
     assert size(found["1-3"]) == (400, 100)
-    assert found["2-1"] == PanelImage(message="ValueError: seven is not drawn")
+    assert found["2-1"] == Still(message="ValueError: seven is not drawn")
     assert size(found["2-2"]) == (300, 100)
     assert "nothing to publish" in found["2-3"].message
 
@@ -60,38 +60,38 @@ def test_a_slow_live_figure_does_not_hold_up_the_others():
         go.wait(60)
         return Figure()
 
-    found = drawn([[slow, Figure(figsize=(3, 1))]], seconds=0.05)
+    found = drawn([[slow, Figure(figsize=(3, 1))]], timeout=0.05)
     go.set()
-    assert "not drawn within 0 seconds" in found["1-1"].message
+    assert "Not rendered within 0 seconds" in found["1-1"].message
     assert size(found["1-2"]) == (300, 100)
 
 
 def test_large_pictures_become_thumbnails(monkeypatch):
     """In the size of the whole picture, so that nothing moves; also when all together are too many bytes."""
-    monkeypatch.setattr(stills, "STILL_LIMIT", 400_000)
+    monkeypatch.setattr(stills, "MAX_IMAGE_BYTES", 400_000)
     figure = Figure(figsize=(5, 5))
     figure.figimage(np.random.default_rng(1).integers(0, 255, (500, 500, 3), dtype=np.uint8))
     found = drawn([[figure]])["1-1"]
     assert size(found) == (500, 500)
-    assert len(found.picture.data) < 400_000
-    monkeypatch.setattr(stills, "BOARD_LIMIT", 0)
+    assert len(found.image.data) < 400_000
+    monkeypatch.setattr(stills, "MAX_DASHBOARD_BYTES", 0)
     plain = drawn([[Figure(figsize=(5, 5))]])["1-1"]
     assert size(plain) == (500, 500)
 
 
 def test_a_large_drawing_of_vectors_is_not_inlined(monkeypatch):
     """There is no thumbnail of it at hand."""
-    monkeypatch.setattr(stills, "STILL_LIMIT", 100)
+    monkeypatch.setattr(stills, "MAX_IMAGE_BYTES", 100)
     svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10">' + b"<g/>" * 100 + b"</svg>"
     found = drawn([[svg]])["1-1"]
-    assert found.picture is None
+    assert found.image is None
     assert "too large" in found.message
 
 
 def test_published_figures_show_what_was_published(connected, encoder):
     """Without drawing them again."""
     pub = publish(object(), "sales")
-    assert drawn([[pub]])["1-1"].picture.data == PNG
+    assert drawn([[pub]])["1-1"].image.data == PNG
 
 
 def test_published_interactive_figures_have_a_page(connected):
@@ -100,8 +100,8 @@ def test_published_interactive_figures_have_a_page(connected):
     page, document = publish(module.Figure(module.Scatter(y=[1, 3, 2])), "lines"), publish(b"%PDF-1.4", "paper")
     found = drawn([[page, document, publish(Figure(figsize=(3, 1)), "sales")]])
     assert [still.has_page for still in found.values()] == [True, False, False]
-    assert [bool(still.picture) for still in found.values()] == [False, False, True]
-    assert "see its own page" in found["1-2"].message
+    assert [bool(still.image) for still in found.values()] == [False, False, True]
+    assert "Open its page" in found["1-2"].message
 
 
 @pytest.mark.parametrize("name", ["plotly.graph_objects", "altair"])
@@ -115,4 +115,4 @@ def test_interactive_figures_have_a_page(name):
     )
     found = drawn([[figure]])["1-1"]
     assert found.has_page
-    assert (found.picture is None) == bool(found.message)
+    assert (found.image is None) == bool(found.message)

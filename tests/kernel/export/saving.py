@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from matplotlib.figure import Figure
 
 import jupyter_figserve as figserve
-from jupyter_figserve.kernel.dashboards.dashboard import Dashboard
+from jupyter_figserve.kernel.dashboard import Dashboard
 from jupyter_figserve.kernel.dashboards.panels import Panel
 
 SCRIPT = "<script>document.title='ran'</script><img src=x onerror=\"document.title='ran'\">"

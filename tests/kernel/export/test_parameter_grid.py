@@ -36,7 +36,7 @@ def test_positions(parameter, values):
     axis = axis_of(**parameter)
     assert list(axis.values) == values
     assert axis.values[axis.first] == parameter.get("default")
-    assert axis.is_whole
+    assert axis.is_complete
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,10 @@ def grid_of(most, **lengths):
     return make_grid(LaidOutPanel("1-1", "live", None), axes, most)
 
 
-def test_a_small_grid_is_whole():
+def test_a_small_grid_is_complete():
     """Every combination once, the last control moving fastest."""
     grid = grid_of(6, word=2, number=3)
-    assert grid.count == grid.whole == len(list(grid.states())) == 6
+    assert grid.count == grid.total == len(list(grid.states())) == 6
     assert list(grid.states())[:2] == [{"word": "word0", "number": 0}, {"word": "word0", "number": 1}]
     assert list(grid.states())[grid.first] == {"word": "word1", "number": 1}
 
@@ -88,9 +88,9 @@ def test_a_large_grid_is_thinned(most):
     grid = grid_of(most, word=4, number=40, number_two=50)
     states = list(grid.states())
     assert grid.count == len(states) <= most
-    assert grid.whole == 8000
+    assert grid.total == 8000
     assert states[grid.first] == {"word": "word3", "number": 13, "number_two": 16}
-    for axis, drawn in zip(grid.axes, grid.drawn, strict=True):
+    for axis, drawn in zip(grid.axes, grid.rendered, strict=True):
         assert axis.first in drawn
         assert {0, len(axis.values) - 1} <= set(drawn)
 
@@ -98,7 +98,7 @@ def test_a_large_grid_is_thinned(most):
 def test_numbers_are_thinned_before_choices():
     """While a number has steps to give, no choice is left out."""
     grid = grid_of(30, word=8, number=100)
-    assert list(map(len, grid.drawn)) == [8, 3]
+    assert list(map(len, grid.rendered)) == [8, 3]
 
 
 def test_what_cannot_be_thinned_stays_at_its_default():

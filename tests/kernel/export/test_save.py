@@ -10,8 +10,9 @@ import zipfile
 import pytest
 
 from jupyter_figserve.errors import InvalidInput, TooLarge
-from jupyter_figserve.kernel.dashboards.dashboard import Dashboard
-from jupyter_figserve.kernel.export import panel_images, save
+from jupyter_figserve.kernel.dashboard import Dashboard
+from jupyter_figserve.kernel.dashboards import panel_images
+from jupyter_figserve.kernel.export import save
 from tests.conftest import require_package
 
 from . import saving as example
@@ -112,7 +113,7 @@ def test_a_thinned_grid_says_so(tmp_path):
 @pytest.mark.parametrize("name", ["board.svg", "board", "board.html.gz"])
 def test_another_suffix(tmp_path, name):
     """The error names the three."""
-    with pytest.raises(InvalidInput, match=r"\.html, \.zip and \.pdf"):
+    with pytest.raises(InvalidInput, match=r"\.html, \.zip or \.pdf"):
         example.board().save(tmp_path / name)
 
 
@@ -125,7 +126,7 @@ def test_wrong_options(tmp_path, options):
 
 def test_a_missing_directory(tmp_path):
     """Known before anything is drawn."""
-    with pytest.raises(InvalidInput, match="no directory"):
+    with pytest.raises(InvalidInput, match="does not exist"):
         example.board().save(tmp_path / "none" / "board.html")
 
 
@@ -149,7 +150,7 @@ def test_an_interrupt_leaves_the_old_file(tmp_path, monkeypatch, where):
         raise KeyboardInterrupt
 
     if where == "drawing":
-        monkeypatch.setattr(save, "draw_figure", interrupt)
+        monkeypatch.setattr(save, "render_figure_panel", interrupt)
     else:
         monkeypatch.setattr(save.os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
@@ -167,7 +168,7 @@ def test_a_failing_figure_stands_aside(tmp_path):
 
 def test_large_pictures_are_pixels(tmp_path, monkeypatch):
     """An SVG beyond the bound is PNG instead, with two pixels for each of CSS; a format that is named is taken."""
-    monkeypatch.setattr(panel_images, "SVG_LIMIT", 100)
+    monkeypatch.setattr(panel_images, "MAX_SVG_BYTES", 100)
     page = Dashboard("One", [example.herd]).save(tmp_path / "board.html", max_states=1).read_text()
     assert re.search(r'src="data:image/png;base64,[^"]*" alt="herd" width="480" height="288"', page)
     page = Dashboard("One", [example.herd]).save(tmp_path / "board.html", max_states=1, format="svg").read_text()
@@ -180,11 +181,11 @@ def test_the_budget_stands_before_the_bar(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     example.board().save(tmp_path / "board.html", max_states=6)
-    said = capsys.readouterr().err
+    output = capsys.readouterr().err
     assert re.match(
-        r"board\.html: \d+ pictures to draw \(panel 1-1 \d of 30 states, panel 1-2 5\), 50 MB at most\.", said
+        r"board\.html: \d+ images to render \(panel 1-1 \d of 30 states, panel 1-2 5\), limit 50 MB\.", output
     )
-    assert re.search(r"\[#+\.*\] 3 of \d+ pictures, about [\d.]+ MB in all, \d+ s left", said)
-    assert said.rstrip().endswith("MB.")
+    assert re.search(r"\[#+\.*\] 3 of \d+ images, about [\d.]+ MB in total, \d+ s left", output)
+    assert output.rstrip().endswith("MB.")
     example.board().save(tmp_path / "board.html", max_states=1, progress=False)
     assert capsys.readouterr() == ("", "")

@@ -116,7 +116,7 @@ def test_share_is_one_call(server):
 def test_a_picture_that_made_room(server):
     """Says what happened and what to do."""
     server.kept = Reply.of(404, {"error": "Plot not found", "code": "plot_not_found"})
-    with pytest.raises(NotFound, match=r"cell-3\.png has made room for newer pictures; show it again"):
+    with pytest.raises(NotFound, match=r"replaced cell-3\.png\. Display it again"):
         figserve.last().publish()
 
 
@@ -166,7 +166,7 @@ def test_plots_dir_elsewhere(monkeypatch, tmp_path):
     with pytest.raises(NotConnected, match=r"figserve\.publish"):
         figserve.plots_dir()
     monkeypatch.setenv("KERNEL_FIGSERVE_PLOTS", str(tmp_path / "gone"))
-    with pytest.raises(NotConnected, match="restart the kernel"):
+    with pytest.raises(NotConnected, match="Restart the kernel"):
         figserve.plots_dir()
 
 

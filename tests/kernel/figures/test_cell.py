@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_figserve.kernel.figures.cell import CellFigureNames, NotebookCell, find_cell, name_of
+from jupyter_figserve.kernel.figures.cell import CellFigureNames, NotebookCell, default_name, find_cell
 from jupyter_figserve.model.figures import check_name
 
 UUID = "1a2b3c4d-0000-4000-8000-000000000000"
@@ -29,7 +29,7 @@ def cell(cell_id=UUID, execution="m1", digest="d" * 64):
     return NotebookCell(execution, cell_id, digest, 1)
 
 
-def test_the_front_ends_cell_id_is_taken(monkeypatch):
+def test_the_front_ends_cell_id_is_used(monkeypatch):
     """JupyterLab and VS Code send it with the request to execute."""
     shell_with(monkeypatch, get_parent=lambda: request(cellId=UUID))
     found = find_cell()
@@ -68,9 +68,9 @@ def test_outside_ipython_there_is_no_cell(monkeypatch):
 
 def test_names_come_from_title_then_cell():
     """The title's slug, else the first eight letters of the cell's random id."""
-    assert name_of("Sales, 2024", cell()) == "Sales-2024"
-    assert name_of("", cell()) == "cell-1a2b3c4d"
-    assert name_of("…!", cell(execution="m2")) == "cell-1a2b3c4d"
+    assert default_name("Sales, 2024", cell()) == "Sales-2024"
+    assert default_name("", cell()) == "cell-1a2b3c4d"
+    assert default_name("…!", cell(execution="m2")) == "cell-1a2b3c4d"
 
 
 def test_ids_that_differ_late_give_different_names():
@@ -82,10 +82,10 @@ def test_ids_that_differ_late_give_different_names():
 
 def test_a_loop_keeps_all_and_a_rerun_makes_the_same():
     """Counted within one execution, afresh in the next, whatever the base."""
-    first = [name_of("a", cell()) for _ in range(3)]
+    first = [default_name("a", cell()) for _ in range(3)]
     assert first == ["a", "a-2", "a-3"]
-    assert name_of("b", cell()) == "b"
-    assert [name_of("a", cell(execution="m2")) for _ in range(3)] == first
+    assert default_name("b", cell()) == "b"
+    assert [default_name("a", cell(execution="m2")) for _ in range(3)] == first
 
 
 def test_a_title_that_looks_like_a_count_is_not_overwritten():
@@ -107,7 +107,7 @@ def test_old_executions_are_forgotten():
     names = CellFigureNames()
     for number in range(100):
         names.next(str(number), "a")
-    assert len(names._taken) == 16
+    assert len(names._used) == 16
 
 
 @pytest.mark.parametrize(
@@ -116,4 +116,4 @@ def test_old_executions_are_forgotten():
 def test_a_script_names_figures_after_its_file(monkeypatch, file, name):
     """Outside IPython the second in the process is counted on."""
     monkeypatch.setitem(sys.modules, "__main__", SimpleNamespace(__file__=file))
-    assert [name_of("", None), name_of("", None)] == [name, f"{name}-2"]
+    assert [default_name("", None), default_name("", None)] == [name, f"{name}-2"]

@@ -12,7 +12,7 @@ from jupyter_figserve.kernel.figures.display import (
     FigureCaption,
     close_if_inline,
     figure_bundle,
-    href_of,
+    link_href,
     link_html,
     link_text,
 )
@@ -86,7 +86,7 @@ def test_the_button_is_a_link_where_scripts_are_taken_out():
 def test_what_has_no_picture_says_where_it_is():
     """Interactive figures and files that an image element does not take."""
     data, _ = figure_bundle(card(), None, with_link=True)
-    assert "Shown on the page of this figure" in data["text/html"]
+    assert "Open the figure" in data["text/html"]
     assert "image/png" not in data
 
 
@@ -108,7 +108,7 @@ def test_a_large_picture_is_there_once():
 )
 def test_the_notebooks_own_server_is_reached_by_path(url, is_own, href):
     """Behind a Hub's proxy 127.0.0.1 would be the reader's machine; another server needs its whole URL."""
-    assert href_of(url, is_own=is_own) == href
+    assert link_href(url, is_own=is_own) == href
 
 
 def test_a_link_says_when_it_ends_and_what_to_know():
@@ -116,7 +116,7 @@ def test_a_link_says_when_it_ends_and_what_to_know():
     for show in (link_text, link_html):
         assert "until 2026-02-01 09:30 UTC" in show("a", "http://h/f/t", "2026-02-01T09:30:37.654Z", None)
         shown = show("a", "http://h/f/t", None, "Opens only on this machine.")
-        assert "without end" in shown
+        assert "never expires" in shown
         assert "Opens only on this machine." in shown
 
 

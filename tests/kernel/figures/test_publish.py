@@ -6,7 +6,7 @@ import pytest
 
 import jupyter_figserve as figserve
 from jupyter_figserve import errors
-from jupyter_figserve.kernel.figures import source_uploader
+from jupyter_figserve.kernel.client import source_uploader
 from jupyter_figserve.kernel.figures.cell import NotebookCell
 from jupyter_figserve.model.figures import EncodedImage
 
@@ -147,7 +147,7 @@ def test_the_notebook_shows_a_picture_that_it_can(connected, encoder):
         ((EncodedImage("text/html", b"<p>"),), None, None),
     ]:
         encoder.makes = FakeEncoded(payloads, small)
-        assert figserve.publish(PNG, "a")._picture is expected
+        assert figserve.publish(PNG, "a")._image is expected
 
 
 def test_a_refusal_of_the_server_reaches_the_cell(connected, encoder):

@@ -132,7 +132,7 @@ def test_a_server_that_is_gone_leaves_the_link(pub, fake):
     (listed,) = figserve.figures()
     fake.instead = lambda request: Reply.of(503, {"error": "Busy.", "code": "unavailable"})
     data, _ = listed._repr_mimebundle_()
-    assert "Shown on the page of this figure" in data["text/html"]
+    assert "Open the figure" in data["text/html"]
 
 
 def test_it_holds_the_drawn_figure_weakly(fake):

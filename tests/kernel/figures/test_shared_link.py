@@ -56,7 +56,7 @@ def test_a_link_from_a_list_has_no_url(pub):
     (link,) = pub.links()
     assert (link.views, link.seen, link.is_paused) == (3, 0, False)
     for read in (lambda: link.url, lambda: link.markdown, link.image_url):
-        with pytest.raises(errors.Conflict, match="only when it is made"):
+        with pytest.raises(errors.Conflict, match="only when the link is made"):
             read()
     assert repr(link).startswith('Link to "sales"')
     assert "for Jo" in repr(link)

@@ -114,7 +114,7 @@ print(outer.id)
     live_id = run_ok(kernel, code)
     (row,) = [row for row in live_server.fetch("figserve/api/live").json()["live"] if row["id"] == live_id]
     assert row["detached"]
-    withdraw = "from jupyter_figserve.kernel import agent, worker; worker.worker._offers.pop('outer')"
+    withdraw = "from jupyter_figserve.kernel.live import agent, registry; registry.worker._functions.pop('outer')"
     run_ok(kernel, f"{withdraw}; agent.start_agent().announce(); doubled.url()")
     assert live_server.fetch(f"figserve/live/f/{live_id}.json").json()["session"] is None
     picture = live_server.fetch(f"figserve/live/f/{live_id}.png").body
@@ -171,8 +171,8 @@ withdraw = herd_of.id
 @figserve.live(detach=True)
 def heavy():
     plt.figure(figsize=(len(big.rows) / 100_000, 1))
-from jupyter_figserve.kernel import agent, worker
-worker.worker._offers.pop("herd_of")
+from jupyter_figserve.kernel.live import agent, registry
+registry.worker._functions.pop("herd_of")
 agent.start_agent().announce()
 heavy.url()
 print(withdraw)

@@ -174,7 +174,7 @@ def _resolve_panel(store: Store, live: LiveService, owner: str, name: str, spec:
         figure = store.find_figure(spec.target, spec.version)
         return ResolvedPanel(name, spec, figure if figure is not None and figure.owner == owner else None)
     if spec.kind == LIVE:
-        target = live.offers.get_by_id(spec.target)
+        target = live.registry.get_by_id(spec.target)
         if target is not None and target.record.owner == owner:
             size, form = _find_last_size(live, target, spec), live.find_form(target)
             return ResolvedPanel(name, spec, None, target, size, form)

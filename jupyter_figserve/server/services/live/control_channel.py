@@ -1,8 +1,8 @@
-"""Live calls by the kernel's control channel, for kernels that cannot dial us: behind a Gateway, for instance. Server.
+"""Live calls over the kernel's control channel, for kernels that cannot dial this server, such as a Gateway's. Server.
 
-Slower than the agent's line (every message makes the kernel say "busy" and "idle"), and asked only when there is none.
-A kernel without our helper never answers an unknown message, so that each question has a deadline (jupyter_client's
-protocol has no answer for it).
+It is slower than the agent's connection, since each message makes the kernel report "busy" and "idle", and is used only
+when there is none. A kernel without our helper never answers an unknown message (jupyter_client's protocol has no reply
+for it), so each question has a deadline.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ import contextlib
 import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
 
-from ....errors import FigServeError, InvalidInput
+from ....errors import FigServeError
 from ....model.live import LiveDeclaration, LiveRequest
 from . import gateway
-from .call_queue import KernelUnavailable, LiveResponse, read_answer
+from .backend import KernelUnavailable
+from .image_cache import CachedImage
+from .kernel_answer import parse_kernel_answer
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -28,13 +29,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger("jupyter_figserve")
 REQUEST, REPLY = "figserve_request", "figserve_reply"
 _LIST_SECONDS = 1.5
-_LARGEST = 128 * 2**20
+_MAX_MESSAGE_BYTES = 128 * 2**20
 _SILENCE_SECONDS = 10.0
-"""How long a kernel that did not answer is not asked again."""
+"""Time for which a kernel that did not answer is not asked again."""
 
 
 class ControlChannelBackend:
-    """A ``KernelLink`` over a control channel of our own."""
+    """A ``LiveBackend`` over a control channel of its own."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -42,20 +43,22 @@ class ControlChannelBackend:
         self._waiting: dict[str, asyncio.Future[tuple[dict[str, Any], bytes]]] = {}
         self._reader = asyncio.ensure_future(self._read())
 
-    async def list(self) -> list[LiveDeclaration]:
-        """What the kernel offers.
+    async def list_offered(self) -> list[LiveDeclaration]:
+        """Ask the kernel what it offers.
 
         Raises
         ------
         TimeoutError
-            When it has no helper of ours, or is held up.
+            When it has no helper of ours, or is busy.
+        InvalidInput
+            When its answer is not valid.
         """
         content, _ = await asyncio.wait_for(self._ask({"op": "list"}), _LIST_SECONDS)
         return [LiveDeclaration.from_json(row) for row in content.get("live", ())]
 
-    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> LiveResponse:
-        question = {"op": "call", "rid": next(self._ids), "name": name, "known": list(known), **request.__dict__}
-        return read_answer(*await self._ask(question), request)
+    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> CachedImage | None:
+        question = {"op": "call", "rid": next(self._ids), "name": name, "known": list(known), **request.to_json()}
+        return parse_kernel_answer(*await self._ask(question), request, known)
 
     def close(self) -> None:
         self._reader.cancel()
@@ -91,69 +94,80 @@ class ControlChannelBackend:
 
 
 class ControlChannels:
-    """The control channels that are open, one for each kernel that was found to answer on it.
+    """The open control channels, one for each kernel that answers on it.
 
     Parameters
     ----------
-    largest
-        Bytes of one message from a Gateway.
+    max_message_bytes
+        Upper limit of one message from a Gateway.
     """
 
-    def __init__(self, serverapp: ServerApp, largest: int = _LARGEST) -> None:
+    def __init__(self, serverapp: ServerApp, max_message_bytes: int = _MAX_MESSAGE_BYTES) -> None:
         self._app = serverapp
-        self._largest = largest
-        self._links: dict[str, ControlChannelBackend] = {}
-        self._silent: dict[str, float] = {}
+        self._max_message_bytes = max_message_bytes
+        self._backends: dict[str, ControlChannelBackend] = {}
+        self._silent_until: dict[str, float] = {}
 
     def open(self) -> None:
-        """Have our messages count neither as a kernel's activity nor as its being idle."""
+        """Make Jupyter ignore our messages when it judges whether a kernel is active or idle."""
         manager: Any = getattr(self._app, "kernel_manager", None)
         if manager is not None and hasattr(manager, "untracked_message_types"):
             manager.untracked_message_types = [*manager.untracked_message_types, REQUEST]
 
-    async def discover(
-        self, kernel: str, take: Callable[[ControlChannelBackend, list[LiveDeclaration]], Awaitable[object]]
-    ) -> None:
-        """Ask a kernel of ours what it offers, and hand that on; nothing happens when it does not answer."""
+    async def discover(self, kernel: str) -> tuple[ControlChannelBackend, list[LiveDeclaration]] | None:
+        """Ask a kernel of this server what it offers; None when it does not answer."""
         manager: Any = getattr(self._app, "kernel_manager", None)
         if manager is None or kernel not in manager.list_kernel_ids():
-            self.end(kernel)
-            return
-        if time.monotonic() < self._silent.get(kernel, 0):
-            return
+            self.disconnect(kernel)
+            return None
+        if time.monotonic() < self._silent_until.get(kernel, 0):
+            return None
         try:
-            link = self._links.get(kernel) or await self._open(manager, kernel)
-            await take(link, await link.list())
-        except (TimeoutError, FigServeError, InvalidInput) as error:
-            logger.debug("Kernel %s does not answer live calls on its control channel: %s", kernel, error)
-            self._silent[kernel] = time.monotonic() + _SILENCE_SECONDS
-            self.end(kernel)
+            backend = self._backends.get(kernel) or await self._open(manager, kernel)
+            return backend, await backend.list_offered()
+        except (TimeoutError, FigServeError) as error:
+            self.give_up(kernel, error)
+            return None
 
-    def holds(self, link: object) -> bool:
-        return any(link is held for held in self._links.values())
+    def give_up(self, kernel: str, error: Exception) -> None:
+        """Close a kernel's channel, and do not ask the kernel again for a while."""
+        logger.debug("Kernel %s does not answer live calls on its control channel: %s", kernel, error)
+        self._silent_until[kernel] = time.monotonic() + _SILENCE_SECONDS
+        self.disconnect(kernel)
 
-    def end(self, kernel: str) -> None:
-        link = self._links.pop(kernel, None)
-        if link is not None:
-            link.close()
+    def find(self, kernel: str) -> ControlChannelBackend | None:
+        return self._backends.get(kernel)
+
+    def owns(self, backend: object) -> bool:
+        """Whether a backend is one of these channels, rather than an agent's connection."""
+        return any(backend is own for own in self._backends.values())
+
+    def disconnect(self, kernel: str) -> None:
+        """Close a kernel's channel; its calls fail."""
+        backend = self._backends.pop(kernel, None)
+        if backend is not None:
+            backend.close()
 
     def close(self) -> None:
-        for kernel in list(self._links):
-            self.end(kernel)
+        for kernel in list(self._backends):
+            self.disconnect(kernel)
 
     async def _open(self, manager: Any, kernel: str) -> ControlChannelBackend:
         from jupyter_client.session import Session
 
         settings: Any = getattr(self._app, "gateway_config", None)
         if settings is not None and settings.gateway_enabled:
-            self._links[kernel] = ControlChannelBackend(await gateway.connect(kernel, REPLY, self._largest))
-            return self._links[kernel]
-        one = manager.get_kernel(kernel)
-        # The manager's own session is also the identity of its sockets: two clients with it take each other's answers.
-        more = {}
+            self._backends[kernel] = ControlChannelBackend(
+                await gateway.connect(kernel, REPLY, self._max_message_bytes)
+            )
+            return self._backends[kernel]
+        kernel_manager = manager.get_kernel(kernel)
+        # The manager's own session also identifies its sockets: two clients with it would take each other's answers.
+        options = {}
         with contextlib.suppress(AttributeError):
-            more["session"] = Session(key=one.session.key, signature_scheme=one.session.signature_scheme)
-        client = one.client(**more)
+            session = kernel_manager.session
+            options["session"] = Session(key=session.key, signature_scheme=session.signature_scheme)
+        client = kernel_manager.client(**options)
         await ensure_async(client.start_channels(shell=False, iopub=False, stdin=False, hb=False, control=True))
-        self._links[kernel] = ControlChannelBackend(client)
-        return self._links[kernel]
+        self._backends[kernel] = ControlChannelBackend(client)
+        return self._backends[kernel]

@@ -1,15 +1,13 @@
-"""Live functions that outlive their kernels: kept as sources, opened in the sandbox alone. Server process."""
+"""Live functions that outlive their kernels: stored as sources, and called in the sandbox only. Server process."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 from ....errors import Conflict, DeadlineExceeded, InvalidInput, OutputInvalid, SandboxUnavailable
-from ....model.detached import KIND, Detached
-from ....model.figures import Source, sha256_hex
+from ....model.detached import Detached
 from ....model.formats import get_format
 from ....model.live import LiveDeclaration, LiveFigureRecord, LiveRequest
 from ....sandbox.renderer import DrawOptions, RenderJob
@@ -17,7 +15,7 @@ from ....store.catalog import detached
 from ....store.store import Store
 from ..figures.redraw import read_source
 from ..rendering.queue import RenderQueue
-from .call_queue import LiveResponse
+from .image_cache import CachedImage
 from .registry import LiveTarget
 
 _PYTHON = "python"
@@ -25,135 +23,135 @@ _MISSING = re.compile(r"No module named '([\w.]{1,100})'")
 
 
 class SandboxBackend:
-    """A ``KernelLink`` where there is no kernel: each call is a job of the sandbox."""
+    """A ``LiveBackend`` without a kernel: each call is a job of the sandbox."""
 
-    def __init__(self, store: Store, jobs: RenderQueue, kept: Detached) -> None:
+    def __init__(self, store: Store, queue: RenderQueue, function: Detached) -> None:
         self._store = store
-        self._jobs = jobs
-        self._kept = kept
+        self._queue = queue
+        self._function = function
 
-    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> LiveResponse:
-        """Raises
+    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> CachedImage | None:
+        """Call the function with the parameters of a request.
+
+        Raises
         ------
         OutputInvalid
-            Also ``version_mismatch``, where the sandbox has become another since the function was detached.
+            Also ``version_mismatch``, where the sandbox's Python has changed since the function was detached.
         FigServeError
             ``source_damaged`` when the stored bytes are not those that were sent; they are not opened.
         """
-        source, declaration = self._kept.source, self._kept.declaration
+        source, declaration = self._function.source, self._function.declaration
         if declaration.version is not None and declaration.version in known:
-            return LiveResponse(None, declaration.version)
+            return None
         data = await read_source(self._store, source, f"The detached function of {name}", "detach it again")
-        await self._jobs.start()
-        if (fault := unfit(source.libraries, self._jobs.report.libraries)) is not None:
+        await self._queue.start()
+        if (fault := find_python_mismatch(source.libraries, self._queue.report.libraries)) is not None:
             raise OutputInvalid(f"{fault} Detach it again.", code="version_mismatch")
-        rendered = await self._jobs.render(make_job(request, data, declaration.timeout, source.libraries))
-        picture = rendered.pictures[0]
-        words = (rendered.title, rendered.alt, declaration.revision)
-        return LiveResponse(picture, declaration.version, *words, density=rendered.density)
-
-    def close(self) -> None:
-        """Nobody waits here but for the sandbox."""
+        rendered = await self._queue.render(make_job(request, data, declaration.timeout, source.libraries))
+        return CachedImage(
+            rendered.pictures[0],
+            alt=rendered.alt,
+            revision=declaration.revision,
+            version=declaration.version,
+            device_pixel_ratio=rendered.density,
+        )
 
 
 class DetachedFunctions:
-    """Parameters
+    """Keeps detached functions, and finds what answers by them.
+
+    Parameters
     ----------
-    longest
-        Seconds that anybody waits for a live figure.
+    max_seconds
+        Upper limit of a call's timeout.
     """
 
-    def __init__(self, store: Store, jobs: RenderQueue, longest: float) -> None:
+    def __init__(self, store: Store, queue: RenderQueue, max_seconds: float) -> None:
         self._store = store
-        self._jobs = jobs
-        self._longest = longest
+        self._queue = queue
+        self._max_seconds = max_seconds
 
     def find(self, live_id: str) -> Detached | None:
         return detached.find(self._store.catalog.reader, live_id)
 
     def find_target(self, record: LiveFigureRecord) -> LiveTarget | None:
-        """What answers for a live figure that no kernel offers."""
-        kept = self.find(record.id)
-        if kept is None:
+        """Return the target that answers for a live figure when no kernel offers it."""
+        function = self.find(record.id)
+        if function is None:
             return None
-        if kept.declaration.is_versioned and kept.declaration.version is None:
-            # A data_version that is called tells of files that the sandbox does not have: what is closed over stays.
-            kept = replace(kept, declaration=replace(kept.declaration, version=kept.source.digest))
-        return LiveTarget(record, kept.declaration, link=SandboxBackend(self._store, self._jobs, kept))
+        if function.declaration.is_versioned and function.declaration.version is None:
+            # A callable data_version looks at files that the sandbox does not have: detached data is fixed.
+            declaration = replace(function.declaration, version=function.source.digest)
+            function = replace(function, declaration=declaration)
+        return LiveTarget(record, function.declaration, backend=SandboxBackend(self._store, self._queue, function))
 
     def targets(self, session: str | None = None) -> list[LiveTarget]:
-        """All that are detached, or those that one session declared."""
+        """Return all that are detached, or those that one session declared."""
         found = (self.find_target(record) for record in detached.records(self._store.catalog.reader, session))
         return [target for target in found if target is not None]
 
-    async def keep(
+    async def attach(
         self, record: LiveFigureRecord, declaration: LiveDeclaration, data: bytes, libraries: Mapping[str, str]
     ) -> Detached:
-        """Try a function in the sandbox, and keep it in the place of the one that was there.
+        """Try a function in the sandbox, and store it in place of the previous one.
 
         Raises
         ------
         SandboxUnavailable
-            When there is nothing that could call it.
+            When this server cannot call it.
         Conflict
-            For a Python that reads no bytecode of the function's, naming both.
+            When the sandbox's Python cannot run the function's bytecode.
         OutputInvalid
-            When it cannot be opened there or fails with its defaults; with both versions where libraries differ.
+            When the function cannot be opened there, or fails with its defaults.
         QuotaExceeded
-            Of the owner.
+            When the owner has no room for it.
         """
-        await self._jobs.start()
-        if not self._jobs.is_available:
-            why = " ".join(self._jobs.report.why)
+        await self._queue.start()
+        if not self._queue.is_available:
+            reasons = " ".join(self._queue.report.why)
             raise SandboxUnavailable(
-                f"A detached live figure is drawn in the sandbox, which this server does not have: {why} freeze(…)"
-                " keeps pictures of the values that you name."
+                f"A detached live figure is drawn in the sandbox, which this server does not have: {reasons} freeze(…)"
+                " keeps images of the values that you name."
             )
-        if (fault := unfit(libraries, self._jobs.report.libraries)) is not None:
+        if (fault := find_python_mismatch(libraries, self._queue.report.libraries)) is not None:
             raise Conflict(fault, code="version_mismatch")
         await self._try(declaration, data, libraries)
-        source = Source(KIND, sha256_hex(data), len(data), dict(libraries))
-        kept, store = Detached(record.id, source, declaration), self._store
-        writing = store.write(lambda c: detached.keep(c, store.blobs, store.limits, record, kept, data, store.clock()))
-        await asyncio.wrap_future(writing)
-        await asyncio.wrap_future(store.write_live([record.id]))
-        return kept
+        return await self._store.live.attach_function(record, declaration, data, libraries)
 
     async def remove(self, record: LiveFigureRecord) -> bool:
-        """Forget the function: without a kernel there is its last good picture again; False when there was none."""
-        store = self._store
-        was_there = await asyncio.wrap_future(store.write(lambda c: detached.remove(c, record, store.clock())))
-        await asyncio.wrap_future(store.write_live([record.id]))
-        return was_there
+        """Remove the function, so that only stale images answer without a kernel; False when there was none."""
+        return await self._store.live.remove_function(record)
 
     async def _try(self, declaration: LiveDeclaration, data: bytes, libraries: Mapping[str, str]) -> None:
-        """Draw it once with its defaults; what has no default is opened, and that is all that can be tried."""
-        timeout = min(declaration.timeout, self._longest)
+        """Call the function with its defaults; one with required parameters is only opened."""
+        timeout = min(declaration.timeout, self._max_seconds)
         try:
-            await self._jobs.render(make_job(LiveRequest({}, "png"), data, timeout, libraries))
+            await self._queue.render(make_job(LiveRequest(), data, timeout, libraries))
         except InvalidInput:
             return
         except DeadlineExceeded as error:
             raise OutputInvalid(
-                f"In the sandbox the function was not done within {timeout:g} seconds; give it longer"
-                ' (@figserve.live(timeout="60s")), or less to do.',
+                f"The function did not finish in the sandbox within {timeout:g} seconds. Allow more time"
+                ' (@figserve.live(timeout="60s")), or let it do less.',
                 code="not_detachable",
             ) from error
         except OutputInvalid as error:
-            ours = self._jobs.report.libraries
-            if (missing := _MISSING.search(error.message)) is not None:
-                raise OutputInvalid(
-                    f"The function needs the module {missing[1]}, which the sandbox does not have. Define it in the"
-                    " notebook, or in a module beside the notebook, or install it in the sandbox's environment"
-                    " (FigServe.render_python).",
-                    code="not_detachable",
-                ) from error
-            words = f"The function does not work in the sandbox, which has neither your files nor the network: {error}"
-            differing = differences(libraries, ours)
-            if differing:
-                words = f"{words} The versions differ: {differing}."
-            code = "version_mismatch" if differing else "not_detachable"
-            raise OutputInvalid(words, code=code) from error
+            raise self._explain(error, libraries) from error
+
+    def _explain(self, error: OutputInvalid, libraries: Mapping[str, str]) -> OutputInvalid:
+        """Return an error that says what to do about a function that fails in the sandbox."""
+        if (missing := _MISSING.search(error.message)) is not None:
+            return OutputInvalid(
+                f"The function needs the module {missing[1]}, which the sandbox does not have. Define it in the"
+                " notebook, or in a module beside the notebook, or install it in the sandbox's environment"
+                " (FigServe.render_python).",
+                code="not_detachable",
+            )
+        text = f"The function does not work in the sandbox, which has neither your files nor the network: {error}"
+        differences = describe_differences(libraries, self._queue.report.libraries)
+        if not differences:
+            return OutputInvalid(text, code="not_detachable")
+        return OutputInvalid(f"{text} The versions differ: {differences}.", code="version_mismatch")
 
 
 def make_job(request: LiveRequest, data: bytes, timeout: float, libraries: Mapping[str, str]) -> RenderJob:
@@ -166,22 +164,22 @@ def make_job(request: LiveRequest, data: bytes, timeout: float, libraries: Mappi
         arguments=request.arguments,
         timeout=timeout,
         libraries=libraries,
-        density=request.density,
+        density=request.device_pixel_ratio,
     )
 
 
-def unfit(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str | None:
-    """Why bytecode of one Python cannot be run by the other; None when it can."""
+def find_python_mismatch(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str | None:
+    """Return why the sandbox's Python cannot run a function's bytecode; None when it can."""
     made_by, here = theirs.get(_PYTHON), ours.get(_PYTHON)
     if made_by is None or here is None or made_by == here:
         return None
     return (
-        f"The function is of Python {made_by}, and the sandbox has Python {here}, which cannot run it; an admin can"
-        " choose the sandbox's (FigServe.render_python)."
+        f"The function was made by Python {made_by}, and the sandbox has Python {here}, which cannot run it. An admin"
+        " can choose the sandbox's Python (FigServe.render_python)."
     )
 
 
-def differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
-    """Libraries of which both know the version, and not the same."""
+def describe_differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
+    """List the libraries that both know, in different versions."""
     both = sorted(name for name in theirs.keys() & ours.keys() if theirs[name] != ours[name])
     return ", ".join(f"{name} {theirs[name]} in the kernel, {ours[name]} in the sandbox" for name in both)

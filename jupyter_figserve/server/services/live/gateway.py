@@ -1,8 +1,8 @@
-"""The channels of a kernel behind a Gateway, by a WebSocket of our own. Server process.
+"""Control channel of a kernel behind a Gateway, over a WebSocket of our own. Server process.
 
-jupyter_server's client for such kernels (``gateway.managers.GatewayKernelClient``) cannot bring our answers: its reader
-ends at the first message of a channel that nobody opened, and at the first binary one; and it polls without pause. Here
-is what ``ControlLink`` needs of a client, and no more.
+jupyter_server's client for such kernels (``gateway.managers.GatewayKernelClient``) does not deliver our answers: its
+reader ends at the first message of a channel that nobody opened, and at the first binary one; and it polls without
+pause. This module has what ``ControlChannelBackend`` needs of a client.
 """
 
 from __future__ import annotations
@@ -11,28 +11,30 @@ import json
 from typing import Any
 
 from ....errors import Unavailable
-from .call_queue import KernelUnavailable
+from .backend import KernelUnavailable
 
 _CONNECT_SECONDS = 10.0
 
 
 class GatewayClient:
-    """What ``KernelClient`` is for other kernels; its only channel is its own ``control_channel``."""
+    """Stands in for jupyter_client's ``KernelClient``; its only channel is its own ``control_channel``."""
 
     def __init__(self, socket: Any, reply: str) -> None:
         from jupyter_client.session import Session
 
         self._socket = socket
         self._reply = reply
-        # It makes messages; the Gateway signs them with the kernel's own key.
+        # It only makes messages; the Gateway signs them with the kernel's key.
         self.session = Session(key=b"")
         self.control_channel = self
 
     def send(self, message: dict[str, Any]) -> None:
-        """Raises
+        """Send a message.
+
+        Raises
         ------
-        KernelGone
-            When the line is down.
+        KernelUnavailable
+            When the connection is closed.
         """
         from jupyter_client.jsonutil import json_default
         from tornado.websocket import WebSocketClosedError
@@ -44,12 +46,12 @@ class GatewayClient:
             raise KernelUnavailable from error
 
     async def get_msg(self, timeout: None = None) -> dict[str, Any]:
-        """The next answer to us; all else that the kernel says is passed by.
+        """Return the next answer to us; other messages of the kernel are skipped.
 
         Raises
         ------
-        KernelGone
-            When the line is down.
+        KernelUnavailable
+            When the connection is closed.
         """
         from jupyter_server.services.kernels.connection import base
 
@@ -64,15 +66,15 @@ class GatewayClient:
         self._socket.close()
 
 
-async def connect(kernel: str, reply: str, largest: int) -> GatewayClient:
-    """The client of a kernel of the Gateway that this server has been configured for.
+async def connect(kernel: str, reply: str, max_message_bytes: int) -> GatewayClient:
+    """Connect to a kernel of the Gateway that this server is configured for.
 
     Parameters
     ----------
     reply
-        The type of the messages that it hears.
-    largest
-        Bytes of one message.
+        Type of the messages that it receives.
+    max_message_bytes
+        Upper limit of one message.
 
     Raises
     ------
@@ -89,9 +91,9 @@ async def connect(kernel: str, reply: str, largest: int) -> GatewayClient:
     url = url_path_join(gateway.ws_url or "", gateway.kernels_endpoint, url_escape(kernel), "channels")
     request = HTTPRequest(url, **{**gateway.load_connection_args(), "connect_timeout": _CONNECT_SECONDS})
     try:
-        return GatewayClient(await websocket_connect(request, max_message_size=largest), reply)
+        return GatewayClient(await websocket_connect(request, max_message_size=max_message_bytes), reply)
     except Exception as error:
-        raise Unavailable(f"The Gateway does not give its kernel's channels: {error}", retry_after=5) from error
+        raise Unavailable(f"The Gateway does not open the channels of its kernel: {error}", retry_after=5) from error
 
 
 def _ignore(future: Any) -> None:

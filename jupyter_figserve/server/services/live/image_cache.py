@@ -1,4 +1,7 @@
-"""The last good picture of each request of a live figure: in memory, and now and then on the disk. Server process."""
+"""Stale-if-error cache: the last good image of each live request, in memory and, with delay, on disk. Server process.
+
+Source: RFC 5861, section 4.
+"""
 
 from __future__ import annotations
 
@@ -14,44 +17,50 @@ from typing import Any
 from tornado.ioloop import IOLoop
 
 from ....model.figures import EncodedImage, sha256_hex
-from ....model.live import DENSITIES, LiveRequest
+from ....model.live import DEVICE_PIXEL_RATIOS, LiveRequest
 from ....model.live_images import KEPT_PICTURES, LivePicture
 from ....store.catalog import live_figures as live
 from ....store.store import Store
 
 logger = logging.getLogger("jupyter_figserve")
 _FLUSH_SECONDS = 20.0
-"""A live figure may give many pictures a second; a few of them on the disk will do."""
+"""A live figure may give many images a second; only some of them need reach the disk."""
+_MAX_UNWRITTEN = 10 * KEPT_PICTURES
 
 
 @dataclass(frozen=True)
 class CachedImage:
-    """A picture, and of what it is one.
+    """An image of a live figure, as its backend drew it.
 
     Parameters
     ----------
-    drawn
-        Seconds since the epoch.
     revision, version
-        Of the declaration and of the data that it was drawn by; "" and None when a server before this one kept it.
-    density
-        Pixels of it for one of the picture's usual size, in each direction.
+        Of the declaration and of the data that it shows; "" and None when an earlier server process stored it.
+    device_pixel_ratio
+        Image pixels per CSS pixel.
+    is_html
+        Whether HTML is the figure's own format, whichever was requested.
+    live, key
+        The live figure and the request that it answers; set by the cache.
+    drawn
+        Time when it was drawn, in seconds since the epoch; set by the cache.
     """
 
-    live: str
-    key: str
     payload: EncodedImage
-    drawn: float
     alt: str = ""
     revision: str = ""
     version: str | None = None
-    density: int = 1
+    device_pixel_ratio: int = 1
+    is_html: bool = False
+    live: str = ""
+    key: str = ""
+    drawn: float = 0.0
 
     @cached_property
     def size(self) -> tuple[int | None, int | None]:
-        """Width and height on a page, in pixels of CSS; None where they are not known."""
+        """Width and height on a page, in CSS pixels; None where they are not known."""
         width, height = self.payload.width, self.payload.height
-        return width and round(width / self.density), height and round(height / self.density)
+        return width and round(width / self.device_pixel_ratio), height and round(height / self.device_pixel_ratio)
 
     @cached_property
     def digest(self) -> str:
@@ -59,110 +68,135 @@ class CachedImage:
 
 
 class StaleImageCache:
-    """Parameters
+    """Keeps the newest image of each request.
+
+    Parameters
     ----------
-    limit
-        Bytes in memory.
+    max_bytes
+        Size of the images in memory.
     """
 
-    def __init__(self, store: Store, limit: int) -> None:
+    def __init__(self, store: Store, max_bytes: int) -> None:
         self._store = store
-        self._limit = limit
+        self._max_bytes = max_bytes
         self._size = 0
-        self._held: OrderedDict[tuple[str, str], CachedImage] = OrderedDict()
+        self._in_memory: OrderedDict[tuple[str, str], CachedImage] = OrderedDict()
         self._unwritten: OrderedDict[tuple[str, str], CachedImage] = OrderedDict()
         self._timer: Any = None
 
-    def keep(self, picture: CachedImage, *, lasts: bool = True) -> None:
-        """The newest one of its request; soon on the disk too, where it ``lasts``."""
-        place = (picture.live, picture.key)
-        self._forget(place)
-        self._held[place] = picture
-        self._size += len(picture.payload.data)
-        while self._size > self._limit:
-            self._forget(next(iter(self._held)))
-        if not lasts:
-            return
-        self._unwritten.pop(place, None)
-        self._unwritten[place] = picture
-        while len(self._unwritten) > 10 * KEPT_PICTURES:
-            self._unwritten.popitem(last=False)
-        if self._timer is None:
-            self._timer = IOLoop.current().call_later(_FLUSH_SECONDS, self._write_soon)
+    def put(self, live_id: str, request: LiveRequest, image: CachedImage) -> CachedImage:
+        """Keep the newest image of a request, soon also on disk; return it with its place and time.
 
-    def refresh(self, picture: CachedImage, now: float) -> CachedImage:
-        """What was just found to be as good as new."""
-        fresh = replace(picture, drawn=now)
-        self._held[fresh.live, fresh.key] = fresh
+        What could not be drawn for a hidpi screen answers requests for usual screens too, and is stored as such.
+        """
+        image = replace(image, live=live_id, key=request.key, drawn=self._store.clock())
+        self._put_in_memory(image)
+        if image.device_pixel_ratio == request.device_pixel_ratio:
+            self._write_later(image)
+        else:
+            usual = replace(image, key=replace(request, device_pixel_ratio=image.device_pixel_ratio).key)
+            self._put_in_memory(usual)
+            self._write_later(usual)
+        return image
+
+    def refresh(self, image: CachedImage) -> CachedImage:
+        """Mark an image as drawn now, because its data has not changed since."""
+        fresh = replace(image, drawn=self._store.clock())
+        self._in_memory[fresh.live, fresh.key] = fresh
         return fresh
 
-    def find_held(self, live_id: str, key: str) -> CachedImage | None:
-        """In memory: drawn in this server's life."""
+    def find_in_memory(self, live_id: str, key: str) -> CachedImage | None:
+        """Return the image if it was drawn in this server's life and is still in memory."""
         place = (live_id, key)
-        if place in self._held:
-            self._held.move_to_end(place)
-        return self._held.get(place)
+        if place in self._in_memory:
+            self._in_memory.move_to_end(place)
+        return self._in_memory.get(place)
 
     def find_last(self, live_id: str, request: LiveRequest) -> CachedImage | None:
-        """What was drawn last for a request: in the density that it asks for, else in another."""
-        densities = dict.fromkeys((request.density, *DENSITIES))
-        found = (self.find(live_id, replace(request, density=one).key, density=one) for one in densities)
-        return next((picture for picture in found if picture is not None), None)
+        """Return the last image for a request: at its device pixel ratio, else at another."""
+        ratios = dict.fromkeys((request.device_pixel_ratio, *DEVICE_PIXEL_RATIOS))
+        requests = (replace(request, device_pixel_ratio=ratio) for ratio in ratios)
+        found = (self.find(live_id, one.key, device_pixel_ratio=one.device_pixel_ratio) for one in requests)
+        return next((image for image in found if image is not None), None)
 
-    def find(self, live_id: str, key: str, *, density: int = 1) -> CachedImage | None:
-        """In memory, else on the disk."""
-        held = self.find_held(live_id, key)
-        if held is not None:
-            return held
+    def find(self, live_id: str, key: str, *, device_pixel_ratio: int = 1) -> CachedImage | None:
+        """Return the last image by its key, from memory or else from disk."""
+        image = self.find_in_memory(live_id, key)
+        if image is not None:
+            return image
         row = live.find_picture(self._store.catalog.reader, live_id, key)
         data = None if row is None else self._store.blobs.find(row.digest)
         if row is None or data is None:
             return None
-        payload = EncodedImage(row.mimetype, data, row.width, row.height, row.dpi)
-        return CachedImage(live_id, key, payload, row.drawn, row.alt, density=density)
+        return CachedImage(
+            EncodedImage(row.mimetype, data, row.width, row.height, row.dpi),
+            row.alt,
+            device_pixel_ratio=device_pixel_ratio,
+            live=live_id,
+            key=key,
+            drawn=row.drawn,
+        )
 
     async def flush(self) -> None:
-        """Write what is not on the disk yet."""
+        """Write the images that are not on disk yet."""
         if self._timer is not None:
             IOLoop.current().remove_timeout(self._timer)
             self._timer = None
-        pictures = list(self._unwritten.values())
+        images = list(self._unwritten.values())
         self._unwritten.clear()
-        if pictures and self._store.read_only_because is None:
-            await asyncio.wrap_future(self._write(pictures, is_frozen=False))
+        if images and self._store.read_only_because is None:
+            await asyncio.wrap_future(self._write(images, is_frozen=False))
 
-    async def freeze(self, pictures: Sequence[CachedImage]) -> None:
-        """Write these now, to stay whatever is drawn after them."""
-        await asyncio.wrap_future(self._write(pictures, is_frozen=True))
+    async def freeze(self, images: Sequence[CachedImage]) -> None:
+        """Write these images now, to stay whatever is drawn after them."""
+        await asyncio.wrap_future(self._write(images, is_frozen=True))
 
-    def _write(self, pictures: Sequence[CachedImage], *, is_frozen: bool) -> Future[None]:
-        blobs = self._store.blobs
+    def _put_in_memory(self, image: CachedImage) -> None:
+        self._drop((image.live, image.key))
+        self._in_memory[image.live, image.key] = image
+        self._size += len(image.payload.data)
+        while self._size > self._max_bytes:
+            self._drop(next(iter(self._in_memory)))
 
-        def work(connection: Any) -> None:
-            for one in pictures:
-                part = one.payload.described()
-                row = LivePicture(
-                    live=one.live,
-                    key=one.key,
-                    mimetype=part.mimetype,
-                    digest=part.digest,
-                    size=part.size,
-                    width=part.width,
-                    height=part.height,
-                    dpi=part.dpi,
-                    alt=one.alt,
-                    drawn=one.drawn,
-                    is_frozen=is_frozen,
-                )
-                live.keep_picture(connection, blobs, row, one.payload)
+    def _drop(self, place: tuple[str, str]) -> None:
+        dropped = self._in_memory.pop(place, None)
+        if dropped is not None:
+            self._size -= len(dropped.payload.data)
 
-        return self._store.write(work)
+    def _write_later(self, image: CachedImage) -> None:
+        self._unwritten.pop((image.live, image.key), None)
+        self._unwritten[image.live, image.key] = image
+        while len(self._unwritten) > _MAX_UNWRITTEN:
+            self._unwritten.popitem(last=False)
+        if self._timer is None:
+            self._timer = IOLoop.current().call_later(_FLUSH_SECONDS, self._on_timer)
 
-    def _write_soon(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
         IOLoop.current().spawn_callback(self.flush)
 
-    def _forget(self, place: tuple[str, str]) -> None:
-        gone = self._held.pop(place, None)
-        if gone is not None:
-            self._size -= len(gone.payload.data)
+    def _write(self, images: Sequence[CachedImage], *, is_frozen: bool) -> Future[None]:
+        blobs = self._store.blobs
+
+        def work(connection: Any) -> None:
+            for image in images:
+                live.keep_picture(connection, blobs, _to_row(image, is_frozen=is_frozen), image.payload)
+
+        return self._store.write(work)
+
+
+def _to_row(image: CachedImage, *, is_frozen: bool) -> LivePicture:
+    part = image.payload.described()
+    return LivePicture(
+        live=image.live,
+        key=image.key,
+        mimetype=part.mimetype,
+        digest=part.digest,
+        size=part.size,
+        width=part.width,
+        height=part.height,
+        dpi=part.dpi,
+        alt=image.alt,
+        drawn=image.drawn,
+        is_frozen=is_frozen,
+    )

@@ -1,159 +1,155 @@
-"""Which kernel offers which live figures, now: entered in the catalog, told to open pages. Server process."""
+"""Registry of live figures: which kernel offers which, and who answers when none does. Server process."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ....model.figures import Identity, new_id
 from ....model.live import LiveDeclaration, LiveFigureRecord
-from ....store.catalog import live_figures, sessions
+from ....store.catalog import live_figures
 from ....store.store import Store
-from .call_queue import LiveBackend
+from .backend import LiveBackend
 
-logger = logging.getLogger("jupyter_figserve")
 OFFERED, CHANGED, GONE = "live.offered", "live.changed", "live.gone"
-Tell = Callable[[str, str, LiveFigureRecord], None]
-"""Takes what happened, the kernel, and the live figure."""
+LiveEventListener = Callable[[str, str, dict[str, Any]], None]
+"""Takes the owner, the kind of the event and its data."""
 
 
 @dataclass(frozen=True)
 class LiveTarget:
-    """A live figure that may be asked for.
+    """A live figure with what answers for it.
 
     Parameters
     ----------
     kernel
-        Which offers it; None when none does.
+        Id of the kernel that offers it; None when none does.
     declaration
         As this kernel declared it; the record has the newest of all kernels.
-    link
-        The way to the kernel, else to the detached function; None when there is neither.
+    backend
+        Calls the kernel, or else the detached function; None when there is neither.
     """
 
     record: LiveFigureRecord
     declaration: LiveDeclaration
     kernel: str | None = None
-    link: LiveBackend | None = None
+    backend: LiveBackend | None = None
 
     @property
-    def place(self) -> str:
-        """Where it is drawn: calls of one place wait for each other."""
+    def queue_key(self) -> str:
+        """Names the queue of its calls: one for each kernel and each detached function."""
         return self.kernel or f"detached {self.record.id}"
 
 
 class LiveRegistry:
-    """What each kernel offers.
+    """Live figures by the kernel that offers them.
 
     Parameters
     ----------
     scope
-        Of the notebooks of this server.
+        Scope of this server's notebooks.
     follow_notebook
-        The path of a kernel's notebook, "" when it has none.
+        Returns the path of a kernel's notebook, "" when it has none.
+    find_detached
+        Returns the target of a detached function, for a live figure that no kernel offers.
+    listener
+        Called when a live figure is offered, changed or gone.
     """
 
-    def __init__(self, store: Store, scope: str, follow_notebook: Callable[[str], Awaitable[str]]) -> None:
-        self.tell: Tell = lambda *_: None
-        """Hears of what comes, changes and goes."""
-        self.find_detached: Callable[[LiveFigureRecord], LiveTarget | None] = lambda record: None
-        """Gives what answers when no kernel does."""
+    def __init__(
+        self,
+        store: Store,
+        scope: str,
+        follow_notebook: Callable[[str], Awaitable[str]],
+        find_detached: Callable[[LiveFigureRecord], LiveTarget | None],
+        listener: LiveEventListener,
+    ) -> None:
         self._store = store
         self._scope = scope
         self._follow_notebook = follow_notebook
+        self._find_detached = find_detached
+        self._listener = listener
         self._offered: dict[str, dict[str, LiveTarget]] = {}
 
-    async def take(
-        self, owner: str, kernel: str, link: LiveBackend, declared: Sequence[LiveDeclaration]
+    async def register(
+        self, owner: str, kernel: str, backend: LiveBackend, declarations: Sequence[LiveDeclaration]
     ) -> list[LiveFigureRecord]:
-        """What a kernel offers now, in the place of what it offered before."""
+        """Replace what a kernel offers."""
         before = self._offered.get(kernel, {})
         notebook = await self._find_notebook(kernel)
-        identities = [self._identity(owner, kernel, notebook, one.name) for one in declared]
-        records = await self._enter(kernel, identities, declared, before)
+        declared = {self._identity(owner, kernel, notebook, one.name): one for one in declarations}
+        records = await self._record(kernel, declared, before)
         self._offered[kernel] = {
-            record.name: LiveTarget(record, declaration, kernel, link)
-            for record, declaration in zip(records, declared, strict=True)
+            record.name: LiveTarget(record, declaration, kernel, backend)
+            for record, declaration in zip(records, declared.values(), strict=True)
         }
-        for record, declaration in zip(records, declared, strict=True):
-            known = before.get(record.name)
-            if known is None or known.declaration.revision != declaration.revision:
-                self.tell(OFFERED if known is None else CHANGED, kernel, record)
+        for name, target in self._offered[kernel].items():
+            known = before.get(name)
+            if known is None or known.declaration.revision != target.declaration.revision:
+                self._notify(OFFERED if known is None else CHANGED, kernel, target.record)
         for name in before.keys() - self._offered[kernel].keys():
-            self.tell(GONE, kernel, before[name].record)
+            self._notify(GONE, kernel, before[name].record)
         return records
 
-    def lose(self, kernel: str, link: LiveBackend) -> bool:
-        """Forget what a kernel offered by a link that is closed; False when it has another one already."""
-        offered = self._offered.get(kernel, {})
-        if any(target.link is not link for target in offered.values()):
+    def unregister(self, kernel: str, backend: LiveBackend) -> bool:
+        """Remove what a kernel offers through a backend that is closed; False when it has another one already."""
+        if any(target.backend is not backend for target in self._offered.get(kernel, {}).values()):
             return False
         for target in self._offered.pop(kernel, {}).values():
-            self.tell(GONE, kernel, target.record)
+            self._notify(GONE, kernel, target.record)
         return True
 
     def find(self, kernel: str, name: str) -> LiveTarget | None:
-        """Offered by this kernel now; or once, in which case only what is detached has a link."""
+        """Return the live figure that a kernel offers, or once offered."""
         target = self._offered.get(kernel, {}).get(name)
         if target is not None:
             return target
         record = live_figures.find_of_session(self._store.catalog.reader, kernel, name)
-        if record is None or self.find_detached(record) is None:
+        if record is None or self._find_detached(record) is None:
             return None if record is None else LiveTarget(record, record.declaration)
+        # Another kernel may offer it meanwhile.
         return self.get_by_id(record.id)
 
     def get_by_id(self, live_id: str) -> LiveTarget | None:
-        """By the newest kernel that offers it, else detached."""
-        for offered in reversed(list(self._offered.values())):
-            for target in offered.values():
-                if target.record.id == live_id:
-                    return target
+        """Return the live figure as the newest kernel offers it, else as it is detached."""
+        offered = next((target for target in self.list_offered() if target.record.id == live_id), None)
+        if offered is not None:
+            return offered
         record = live_figures.find(self._store.catalog.reader, live_id)
-        return None if record is None else self.find_detached(record) or LiveTarget(record, record.declaration)
+        return None if record is None else self._find_detached(record) or LiveTarget(record, record.declaration)
 
-    def all(self) -> list[LiveTarget]:
-        """What is offered, by the newest kernel first."""
-        return [target for offered in reversed(list(self._offered.values())) for target in offered.values()]
+    def list_offered(self) -> list[LiveTarget]:
+        """Return what kernels offer, the newest kernel's first."""
+        return [target for offered in reversed(self._offered.values()) for target in offered.values()]
+
+    def _notify(self, kind: str, kernel: str, record: LiveFigureRecord) -> None:
+        data = {"live": record.id, "session": kernel, "name": record.name}
+        self._listener(record.owner, kind, data | {"notebook": record.identity.notebook or None})
 
     async def _find_notebook(self, kernel: str) -> str:
         notebook = await self._follow_notebook(kernel)
         if notebook:
             return notebook
-        # A kernel that outlived its server is no session of Jupyter's any more, but was one of ours.
-        session = sessions.find(self._store.catalog.reader, kernel)
+        # A kernel that outlived its server is no longer a session of Jupyter's, but is one of ours.
+        session = await self._store.sessions.find(kernel)
         return session.notebook if session else ""
 
     def _identity(self, owner: str, kernel: str, notebook: str, name: str) -> Identity:
         return Identity(owner, self._scope, notebook, "", name) if notebook else Identity(owner, "", "", kernel, name)
 
-    async def _enter(
-        self,
-        kernel: str,
-        identities: Sequence[Identity],
-        declared: Sequence[LiveDeclaration],
-        before: dict[str, LiveTarget],
+    async def _record(
+        self, kernel: str, declared: Mapping[Identity, LiveDeclaration], before: Mapping[str, LiveTarget]
     ) -> list[LiveFigureRecord]:
-        """The records; only what is new is written."""
+        """Return the records; only new and changed declarations are written."""
         known = {target.record.identity: target for target in before.values()}
-        now = self._store.clock()
-
-        def is_same(identity: Identity, declaration: LiveDeclaration) -> bool:
-            return identity in known and known[identity].declaration == declaration
-
-        new = [pair for pair in zip(identities, declared, strict=True) if not is_same(*pair)]
-
-        def work(connection: Any) -> dict[Identity, LiveFigureRecord]:
-            return {one: live_figures.offer(connection, one, kernel, declaration, now) for one, declaration in new}
-
-        entered: dict[Identity, LiveFigureRecord] = {}
+        unchanged = {one for one in declared if one in known and known[one].declaration == declared[one]}
+        new = {one: declaration for one, declaration in declared.items() if one not in unchanged}
+        recorded: Mapping[Identity, LiveFigureRecord] = {}
         if new and self._store.read_only_because is None:
-            entered = await asyncio.wrap_future(self._store.write(work))
-            # Not waited for: what a kill leaves unwritten is written at the next start.
-            self._store.write_live([record.id for record in entered.values()])
+            recorded = await self._store.live.record_offers(kernel, new)
         elif new:
-            # Until the store can be written again, they have an id of this server's life.
-            entered = {one: LiveFigureRecord(new_id(), one, declaration, now, now) for one, declaration in new}
-        return [entered[one] if one in entered else known[one].record for one in identities]
+            # Until the store is writable again, their ids last as long as this server.
+            now = self._store.clock()
+            recorded = {one: LiveFigureRecord(new_id(), one, declaration, now, now) for one, declaration in new.items()}
+        return [recorded[one] if one in recorded else known[one].record for one in declared]

@@ -1,309 +1,267 @@
-"""Live figures drawn: from a kernel, a short cache, the client's own copy, or the last good picture. Server process."""
+"""The live service: answers requests from a kernel, a short cache, the client's copy or a stale image. Server process.
+
+A request goes from its handler to ``LiveService.render``, for a target that the registry has found, and from there
+through the queue of the target's kernel to the target's backend.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from tornado.ioloop import PeriodicCallback
-
-from ....errors import InvalidInput, OutputInvalid, TooManyRequests, Unavailable, UnsupportedType
-from ....model.live import LiveDeclaration, LiveFigureRecord, LiveRequest
-from ....store.store import Store
-from .call_queue import CallQueue, KernelUnavailable, LiveBackend
+from ....errors import FigServeError, InvalidInput, TooManyRequests, Unavailable, UnsupportedType
+from ....model.live import LiveRequest
+from ....model.times import Clock
+from .backend import KernelUnavailable, LiveBackend
+from .call_queue import CallQueue
 from .control_channel import ControlChannels
 from .image_cache import CachedImage, StaleImageCache
 from .registry import LiveRegistry, LiveTarget
-
-logger = logging.getLogger("jupyter_figserve")
-_CHECK_MILLISECONDS = 15_000
+from .result import LiveResult, make_etag, make_version_etag
 
 
 @dataclass(frozen=True)
 class LiveLimits:
-    """Parameters
-    ----------
-    queue
-        Calls that may be there for one kernel at once.
-    seconds
-        The longest that anybody waits.
-    stale_seconds
-        How old a last good picture may be shown; None for any age.
-    detached_at_once
-        Calls of one detached function under way at once.
-    """
-
-    queue: int = 16
-    seconds: float = 60.0
-    stale_seconds: float | None = None
-    detached_at_once: int = 1
-
-
-@dataclass(frozen=True)
-class LiveResult:
-    """What to answer.
+    """Limits of live calls.
 
     Parameters
     ----------
-    picture
-        None when the client has it already.
-    age
-        Seconds since it was drawn; 0 for what was drawn for this request.
-    stale
-        Why it is not what the function would give now; None when it is.
+    max_calls
+        Calls running or waiting for one kernel at once.
+    max_seconds
+        Upper limit of a declaration's timeout.
+    max_stale_seconds
+        Age up to which a stale image is served; None for any age.
+    max_detached_running
+        Calls of one detached function running at once.
     """
 
-    etag: str
-    picture: CachedImage | None = None
-    age: int = 0
-    stale: Unavailable | TooManyRequests | None = None
-
-    @property
-    def cache_status(self) -> str:
-        """RFC 9211."""
-        if self.stale is not None:
-            return "figserve; hit; detail=stale"
-        return "figserve; hit" if self.picture is None or self.age else "figserve; fwd=miss"
+    max_calls: int = 16
+    max_seconds: float = 60.0
+    max_stale_seconds: float | None = None
+    max_detached_running: int = 1
 
 
 class LiveService:
-    """Draws what kernels offer."""
+    """Renders live figures.
+
+    Parameters
+    ----------
+    owner
+        Owner of the kernels that are found on their control channel.
+    control_channels
+        Reaches kernels that cannot dial this server; None to do without.
+    on_call
+        Called with a kernel's id before each call to it.
+    """
 
     def __init__(
         self,
-        store: Store,
-        offers: LiveRegistry,
-        pictures: StaleImageCache,
+        registry: LiveRegistry,
+        images: StaleImageCache,
         limits: LiveLimits,
         owner: str,
-        controls: ControlChannels | None = None,
+        clock: Clock,
+        *,
+        control_channels: ControlChannels | None = None,
+        on_call: Callable[[str], None] | None = None,
     ) -> None:
-        self.controls = controls
-        self._owner = owner
-        self.offers = offers
-        self.pictures = pictures
+        self.registry = registry
+        self.images = images
         self.limits = limits
-        self._store = store
+        self._owner = owner
+        self._clock = clock
+        self._control_channels = control_channels
+        self._on_call = on_call
         self._queues: dict[str, CallQueue[CachedImage]] = {}
-        self._timer: PeriodicCallback | None = None
-        self._watched: list[Callable[[], None]] = []
-        self.on_call: list[Callable[[str], None]] = []
-        """Hear the id of a kernel that is about to be called."""
         self._forms: dict[str, tuple[str, str]] = {}
 
-    def watch(self, check: Callable[[], None]) -> Callable[[], None]:
-        """Call ``check`` every few seconds, until what is returned is called."""
-        self._watched.append(check)
-        if self._timer is None:
-            self._timer = PeriodicCallback(self._check_all, _CHECK_MILLISECONDS)
-            self._timer.start()
-        return lambda: self._watched.remove(check)
+    async def find(self, kernel: str, name: str) -> LiveTarget | None:
+        """Return what a kernel offers, or offered, under a name.
 
-    async def take_offers(
-        self, owner: str, kernel: str, link: LiveBackend, declared: Sequence[LiveDeclaration]
-    ) -> list[LiveFigureRecord]:
-        return await self.offers.take(owner, kernel, link, declared)
+        A kernel that has not dialled this server is asked on its control channel.
+        """
+        target, channels = self.registry.find(kernel, name), self._control_channels
+        if channels is None or (target and target.kernel and not channels.owns(target.backend)):
+            return target
+        discovered = await channels.discover(kernel)
+        if discovered is not None:
+            try:
+                await self.registry.register(self._owner, kernel, *discovered)
+            except FigServeError as error:
+                channels.give_up(kernel, error)
+        return self.registry.find(kernel, name)
 
-    def lose(self, kernel: str, link: LiveBackend) -> None:
-        """The line to a kernel is down; the calls on it have failed already."""
-        if self.offers.lose(kernel, link):
-            self._queues.pop(kernel, None)
-
-    def is_busy(self, target: LiveTarget) -> bool:
-        return target.place in self._queues and self._queues[target.place].is_busy
-
-    def would_coalesce(self, target: LiveTarget, request: LiveRequest) -> bool:
-        """Whether drawing this now would be no further call of the kernel."""
-        queue = self._queues.get(target.place)
-        return queue is not None and queue.would_coalesce(_flight_key(target, request))
-
-    def find_form(self, target: LiveTarget) -> str | None:
-        """What the function as it is now gave last, ``"html"`` or ``"picture"``; None before the first call."""
-        revision, form = self._forms.get(target.record.id, ("", None))
-        return form if revision == target.declaration.revision else None
-
-    def find_size(self, target: LiveTarget, arguments: Mapping[str, Any]) -> tuple[int | None, int | None]:
-        """Width and height on a page of the picture with these arguments, as it was drawn last, where that is known."""
-        try:
-            complete = target.declaration.parameters.complete(arguments)
-        except InvalidInput:
-            return None, None
-        last = self.pictures.find_last(target.record.id, LiveRequest(complete, "png"))
-        return (None, None) if last is None else last.size
-
-    async def draw(
+    async def render(
         self,
         target: LiveTarget,
         request: LiveRequest,
         *,
-        known: Sequence[str] = (),
-        fresh: bool = False,
+        known_etags: Sequence[str] = (),
+        no_cache: bool = False,
         before_call: Callable[[], None] | None = None,
     ) -> LiveResult:
-        """The picture that a request asks for.
+        """Return the image that a request asks for.
 
         Parameters
         ----------
-        known
-            ETags of what the client has.
-        fresh
-            Whether nothing kept will do.
+        known_etags
+            ETags of the images that the client has.
+        no_cache
+            Whether to call the function even if the cache has its image.
         before_call
-            Called when the kernel is about to be asked; what it raises is in the place of that.
+            Called before the kernel is; an exception that it raises counts as the kernel's.
 
         Raises
         ------
         Unavailable
-            When the kernel is gone, busy or too slow, and there is no last good picture.
+            When the kernel is gone, busy or too slow, and there is no stale image.
         CodeFailed, OutputInvalid
             When the function failed.
         """
         declaration = target.declaration
-        held = None if fresh else self.pictures.find_held(target.record.id, request.key)
-        if held is not None and held.revision != declaration.revision:
-            held = None
-        kept = None if fresh else self._find_kept(target, request, held, known)
-        if kept is not None:
-            return kept
+        cached = None if no_cache else self.images.find_in_memory(target.record.id, request.key)
+        if cached is not None and cached.revision != declaration.revision:
+            cached = None
+        result = None if no_cache else self._find_fresh(target, request, cached, known_etags)
+        if result is not None:
+            return result
         try:
-            if before_call is not None and target.link is not None and not self.would_coalesce(target, request):
+            if before_call is not None and target.backend is not None and not self.would_coalesce(target, request):
                 before_call()
-            drawn = await self._ask(target, request, held)
+            image = await self._call(target, request, cached)
         except (Unavailable, TooManyRequests) as error:
-            return self._stale(target, request, error)
-        return LiveResult(self._etag(drawn, declaration, request), drawn)
+            return self._find_stale(target, request, error)
+        return LiveResult(make_etag(image, declaration, request), image)
 
     async def freeze(self, target: LiveTarget, requests: Sequence[LiveRequest]) -> int:
-        """Keep the pictures of these for when no kernel offers the figure; how many.
+        """Render these and keep their images for when no kernel offers the figure; return their number.
 
         Raises
         ------
         FigServeError
-            The first that could not be drawn; those before it are kept.
+            The first failure; images before it are kept.
         """
-        drawn: list[CachedImage] = []
+        images: list[CachedImage] = []
         try:
             for request in requests:
-                shown = await self.draw(target, request)
-                if shown.stale is not None:
-                    raise shown.stale
-                assert shown.picture is not None
-                drawn.append(shown.picture)
+                result = await self.render(target, request)
+                if result.stale is not None:
+                    raise result.stale
+                assert result.image is not None
+                images.append(result.image)
         finally:
-            await self.pictures.freeze(drawn)
-        return len(drawn)
+            await self.images.freeze(images)
+        return len(images)
 
-    async def find(self, kernel: str, name: str) -> LiveTarget | None:
-        """What a kernel offers, or offered, under a name; one without a line is asked on its control channel."""
-        target = self.offers.find(kernel, name)
-        if self.controls is None or (target and target.kernel and not self.controls.holds(target.link)):
-            return target
+    def is_busy(self, target: LiveTarget) -> bool:
+        queue = self._queues.get(target.queue_key)
+        return queue is not None and queue.is_busy
 
-        async def take(link: LiveBackend, declared: list[LiveDeclaration]) -> None:
-            await self.offers.take(self._owner, kernel, link, declared)
+    def would_coalesce(self, target: LiveTarget, request: LiveRequest) -> bool:
+        """Whether rendering this now would make no further call."""
+        queue = self._queues.get(target.queue_key)
+        return queue is not None and queue.would_coalesce(_call_key(target, request))
 
-        await self.controls.discover(kernel, take)
-        return self.offers.find(kernel, name)
+    def find_form(self, target: LiveTarget) -> str | None:
+        """Return what the function as declared gave last, ``"html"`` or ``"picture"``; None before its first call."""
+        revision, form = self._forms.get(target.record.id, ("", None))
+        return form if revision == target.declaration.revision else None
 
-    def end(self, kernel: str) -> None:
-        """The kernel is gone; its line knows by itself."""
-        if self.controls is not None:
-            for target in self.offers.all():
-                if target.kernel == kernel and target.link is not None and self.controls.holds(target.link):
-                    self.lose(kernel, target.link)
-                    break
-            self.controls.end(kernel)
+    def find_size(self, target: LiveTarget, arguments: Mapping[str, Any]) -> tuple[int | None, int | None]:
+        """Return the CSS width and height of the last image with these arguments, each None if not known."""
+        try:
+            complete = target.declaration.parameters.complete(arguments)
+        except InvalidInput:
+            return None, None
+        last = self.images.find_last(target.record.id, LiveRequest(complete))
+        return (None, None) if last is None else last.size
+
+    def unregister(self, kernel: str, backend: LiveBackend) -> None:
+        """Remove what a kernel offers through a backend that is closed, whose calls have failed already."""
+        if self.registry.unregister(kernel, backend):
+            self._queues.pop(kernel, None)
+
+    def on_kernel_ended(self, kernel: str) -> None:
+        """Close the kernel's control channel; an agent's connection closes by itself."""
+        if self._control_channels is None:
+            return
+        backend = self._control_channels.find(kernel)
+        if backend is not None:
+            self.unregister(kernel, backend)
+            self._control_channels.disconnect(kernel)
 
     async def close(self) -> None:
-        if self._timer is not None:
-            self._timer.stop()
-        if self.controls is not None:
-            self.controls.close()
-        await self.pictures.flush()
+        if self._control_channels is not None:
+            self._control_channels.close()
+        await self.images.flush()
 
-    def _find_kept(
-        self, target: LiveTarget, request: LiveRequest, held: CachedImage | None, known: Sequence[str]
+    def _find_fresh(
+        self, target: LiveTarget, request: LiveRequest, cached: CachedImage | None, known_etags: Sequence[str]
     ) -> LiveResult | None:
-        """What needs no kernel: the data's version is known, or the picture is younger than its ``cache``."""
+        """Return what needs no call: the data has a known version, or the image is younger than ``cache``."""
         declaration = target.declaration
-        etag = _version_etag(declaration, request, declaration.version)
-        if etag is not None and etag in known and target.link is not None:
+        etag = make_version_etag(declaration, request, declaration.version)
+        if etag is not None and etag in known_etags and target.backend is not None:
             return LiveResult(etag)
-        if held is None:
+        if cached is None:
             return None
-        is_current = etag is not None and held.version == declaration.version
-        if is_current or self._store.clock() - held.drawn < declaration.cache:
-            return self._as_shown(held, declaration, request)
+        age = self._clock() - cached.drawn
+        is_current = etag is not None and cached.version == declaration.version
+        if is_current or age < declaration.cache:
+            return LiveResult(make_etag(cached, declaration, request), cached, max(1, int(age)))
         return None
 
-    async def _ask(self, target: LiveTarget, request: LiveRequest, held: CachedImage | None) -> CachedImage:
-        link, limits = target.link, self.limits
-        if link is None:
+    async def _call(self, target: LiveTarget, request: LiveRequest, cached: CachedImage | None) -> CachedImage:
+        backend = target.backend
+        if backend is None:
             raise KernelUnavailable
-        at_once, who = (1, "kernel") if target.kernel else (limits.detached_at_once, "function")
-        queue = self._queues.setdefault(target.place, CallQueue(limits.queue, at_once, who))
-        known = () if held is None or held.version is None else (held.version,)
-        for hear in self.on_call if target.kernel else ():
-            hear(target.place)
+        if target.kernel and self._on_call is not None:
+            self._on_call(target.kernel)
 
-        async def make() -> CachedImage:
-            try:
-                drawing = await link.call(target.record.name, request, known)
-            except UnsupportedType as error:
-                self._note_form(target, request, is_html=error.code == "html_only")
-                raise
-            now = self._store.clock()
-            if drawing.payload is None:
-                if held is None or drawing.version != held.version:
-                    raise OutputInvalid("The kernel says that nothing changed, and nothing was there before.")
-                return self.pictures.refresh(held, now)
-            words = (drawing.alt, drawing.revision, drawing.version)
-            picture = CachedImage(target.record.id, request.key, drawing.payload, now, *words, drawing.density)
-            self.pictures.keep(picture, lasts=drawing.density == request.density)
-            if drawing.density != request.density:
-                self.pictures.keep(replace(picture, key=replace(request, density=drawing.density).key))
-            self._note_form(target, request, is_html=drawing.is_html)
-            return picture
+        async def call() -> CachedImage:
+            return await self._call_backend(backend, target, request, cached)
 
-        timeout = min(target.declaration.timeout, limits.seconds)
-        return await queue.run(_flight_key(target, request), make, timeout)
+        timeout = min(target.declaration.timeout, self.limits.max_seconds)
+        return await self._get_queue(target).run(_call_key(target, request), call, timeout)
 
-    def _note_form(self, target: LiveTarget, request: LiveRequest, *, is_html: bool) -> None:
-        """Only who asks for a PNG leaves the choice to the figure."""
+    def _get_queue(self, target: LiveTarget) -> CallQueue[CachedImage]:
+        key, limits = target.queue_key, self.limits
+        if key not in self._queues:
+            running, callee = (1, "kernel") if target.kernel else (limits.max_detached_running, "function")
+            self._queues[key] = CallQueue(limits.max_calls, running, callee)
+        return self._queues[key]
+
+    async def _call_backend(
+        self, backend: LiveBackend, target: LiveTarget, request: LiveRequest, cached: CachedImage | None
+    ) -> CachedImage:
+        known = () if cached is None or cached.version is None else (cached.version,)
+        try:
+            image = await backend.call(target.record.name, request, known)
+        except UnsupportedType as error:
+            self._record_form(target, request, is_html=error.code == "html_only")
+            raise
+        if image is None:
+            assert cached is not None, "a backend says that nothing changed only of a version in known"
+            return self.images.refresh(cached)
+        self._record_form(target, request, is_html=image.is_html)
+        return self.images.put(target.record.id, request, image)
+
+    def _record_form(self, target: LiveTarget, request: LiveRequest, *, is_html: bool) -> None:
+        """Only a request for PNG, the default, leaves the choice to the figure."""
         if request.format == "png":
             self._forms[target.record.id] = (target.declaration.revision, "html" if is_html else "picture")
 
-    def _stale(self, target: LiveTarget, request: LiveRequest, error: Unavailable | TooManyRequests) -> LiveResult:
-        """The last good picture in the place of an error that will pass."""
-        last = self.pictures.find_last(target.record.id, request)
-        age = 0.0 if last is None else max(0.0, self._store.clock() - last.drawn)
-        longest = self.limits.stale_seconds
-        if last is None or (longest is not None and age > longest):
+    def _find_stale(self, target: LiveTarget, request: LiveRequest, error: Unavailable | TooManyRequests) -> LiveResult:
+        """Return the last good image instead of an error that will pass."""
+        last = self.images.find_last(target.record.id, request)
+        age = 0.0 if last is None else max(0.0, self._clock() - last.drawn)
+        max_age = self.limits.max_stale_seconds
+        if last is None or (max_age is not None and age > max_age):
             raise error
         return LiveResult(f'"{last.digest}"', last, int(age), error)
 
-    def _as_shown(self, held: CachedImage, declaration: LiveDeclaration, request: LiveRequest) -> LiveResult:
-        age = max(1, int(self._store.clock() - held.drawn))
-        return LiveResult(self._etag(held, declaration, request), held, age)
 
-    def _etag(self, picture: CachedImage, declaration: LiveDeclaration, request: LiveRequest) -> str:
-        return _version_etag(declaration, request, picture.version) or f'"{picture.digest}"'
-
-    def _check_all(self) -> None:
-        for check in list(self._watched):
-            check()
-
-
-def _flight_key(target: LiveTarget, request: LiveRequest) -> tuple[str, str, str]:
+def _call_key(target: LiveTarget, request: LiveRequest) -> tuple[str, str, str]:
     return target.record.name, target.declaration.revision, request.key
-
-
-def _version_etag(declaration: LiveDeclaration, request: LiveRequest, version: str | None) -> str | None:
-    """Of what the code, the parameters and the data's version determine; None where the data has no version."""
-    if not declaration.is_versioned or version is None:
-        return None
-    text = "\0".join((declaration.name, declaration.digest, request.key, version))
-    return f'"v{hashlib.sha256(text.encode()).hexdigest()}"'

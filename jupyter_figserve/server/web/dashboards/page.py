@@ -10,8 +10,7 @@ from ....errors import InvalidInput
 from ....model.dashboards import TEXT, PanelSpec
 from ....model.markdown import render_markdown
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
-from ..live import frames
-from ..live.form import FormControl, hidpi_url, make_control
+from ..live.form import FormControl, frame_url, hidpi_url, make_control
 from .control_state import ControlState
 
 COLUMNS = 60
@@ -211,7 +210,7 @@ def _with_live_figure(context: PanelContext, state: ControlState, urls: PanelUrl
     alone = f"{context.address}.{suffix}" + (f"?{query}" if query else "")
     context = replace(context, fixed=fixed, alone=alone)
     if panel.form == "html":
-        return replace(context, frame=frames.signed_frame_url(context.address, query))
+        return replace(context, frame=frame_url(context.address, query))
     # A page that knows the size of the image keeps it, whatever resolution comes.
     return replace(context, image=alone, hidpi=hidpi_url(alone) if panel.width else None)
 

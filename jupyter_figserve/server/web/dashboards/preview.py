@@ -157,9 +157,9 @@ async def _find_png(
     try:
         if panel.target is not None:
             request = LiveRequest(state.values(panel), "png")
-            call = context.live.draw(panel.target, request, before_call=before_call)
+            call = context.live.render(panel.target, request, before_call=before_call)
             result = await asyncio.wait_for(call, _LIVE_SECONDS)
-            return result.picture.payload.data if result.picture else None
+            return result.image.payload.data if result.image else None
         if panel.figure is None:
             return None
         stored = panel.figure.version.find_representation(FORMATS["png"])

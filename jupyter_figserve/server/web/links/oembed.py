@@ -52,7 +52,7 @@ class FrameHandler(PublicHandler):
             When it is gone.
         """
         if isinstance(version, str):
-            picture = self.context.live.pictures.find(figure, version)
+            picture = self.context.live.images.find(figure, version)
             if picture is not None and picture.payload.mimetype == FORMATS["html"].mimetype:
                 return picture.payload.data
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -22,9 +23,10 @@ from ..context import AppContext
 from ..http import json_views, security_headers
 from ..http.handler import FigServeHandler
 from ..http.query import known_etags, read_query
-from ..live import form
-from ..live import frames as live_frames
-from ..live.handlers import LiveHandler, read_density, send_live
+from ..live.form import build_page
+from ..live.handlers import LiveHandler
+from ..live.request import asks_for_frame, parse_device_pixel_ratio
+from ..live.responder import LiveResponder
 from .handlers import parse_expiry_argument
 
 _FIELDS = ("expires", "label", "audience", "lock", "allow")
@@ -38,7 +40,7 @@ class LiveLinksHandler(LiveHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, live_id: str) -> None:
-        target = self.get_own_lasting(live_id)
+        target = self.get_owned_by_id(live_id)
         await self.context.view_counter.flush()
         found = links.for_target(self.context.store.catalog.reader, Target(LIVE, target.record.id))
         self.write_json({"links": [json_views.live_link(link) for link in found]})
@@ -48,7 +50,7 @@ class LiveLinksHandler(LiveHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, live_id: str) -> None:
-        target, context, token = self.get_own_lasting(live_id), self.context, new_token()
+        target, context, token = self.get_owned_by_id(live_id), self.context, new_token()
         if not (context.config.allow_public_shares and context.config.allow_public_live):
             raise Forbidden(
                 "Links onto live figures are switched off here; an admin can allow them (FigServe.allow_public_live).",
@@ -72,7 +74,7 @@ async def send_shared_dashboard(
         When the function has changed so that the link's values do not suit it.
     """
     context = handler.context
-    target = context.live.offers.get_by_id(link.target.id)
+    target = context.live.registry.get_by_id(link.target.id)
     assert target is not None, "a link's figure stays in the catalog"
     if suffix is None:
         _answer_page(handler, link, target, token, embedded=embedded)
@@ -89,16 +91,15 @@ async def send_shared_dashboard(
 async def send_live_image(handler: FigServeHandler, link: Link, target: LiveTarget, suffix: str) -> None:
     """A live figure's picture within what the link allows; what may be raised is that of ``send_shared_dashboard``."""
     context, row = handler.context, get_format(suffix)
-    request = read_shared_request(
-        link, target.declaration, read_query(handler), row.name, context.config.link_sizes.widths
-    )
+    query = read_query(handler)
+    request = read_shared_request(link, target.declaration, query, row.name, context.config.link_sizes.widths)
 
     def before_call() -> None:
         context.live_limiter.note(link.id)
 
-    is_framed = live_frames.is_wanted(handler, row)
+    is_framed, responder = asks_for_frame(query, row), LiveResponder(handler, target, row)
     known = [] if is_framed else known_etags(handler)
-    drawing = context.live.draw(target, request, known=known, before_call=before_call)
+    drawing = context.live.render(target, request, known_etags=known, before_call=before_call)
     try:
         shown = await handler.run_until_disconnect(drawing)
     except OutputInvalid as error:
@@ -106,13 +107,13 @@ async def send_live_image(handler: FigServeHandler, link: Link, target: LiveTarg
         text = f"The function of this live figure failed: {redact_message(error.message)}"
         raise OutputInvalid(text, code=error.code) from error
     if is_framed:
-        live_frames.send_frame(handler, shown, link.id)
+        responder.send_frame(shown, link.id)
         return
     seconds = 0 if shown.stale else int(target.declaration.cache)
     if link.expires is not None:
         seconds = max(0, min(seconds, int(link.expires - context.store.clock())))
     kept = f"public, max-age={seconds}" if seconds else "public, no-cache"
-    send_live(handler, shown, row, target, cache_control=kept, is_public=True)
+    responder.send_image(shown, cache_control=kept, is_public=True)
 
 
 def read_shared_request(
@@ -143,7 +144,7 @@ def read_shared_request(
         raise Conflict(
             "The live figure has changed since this link was made; ask for a new link.", code="live_changed"
         ) from error
-    return LiveRequest(values, format, width, density=1 if width else read_density(query))
+    return LiveRequest(values, format, width, device_pixel_ratio=1 if width else parse_device_pixel_ratio(query))
 
 
 def _answer_page(handler: FigServeHandler, link: Link, target: LiveTarget, token: str, *, embedded: bool) -> None:
@@ -151,14 +152,15 @@ def _answer_page(handler: FigServeHandler, link: Link, target: LiveTarget, token
     address = f"{handler.relative_root}/f/{token}"
     query = {name: texts for name, texts in read_query(handler).items() if not name.startswith("_")}
     live_figures = handler.context.live
-    view = form.make_view(
+    view = build_page(
         target,
         movable,
         query,
         address=address,
         form=live_figures.find_form(target),
-        find_size=lambda values: live_figures.find_size(target, {**link.locked, **values}),
     )
+    if view.arguments is not None:
+        view = replace(view, size=live_figures.find_size(target, {**link.locked, **view.arguments}))
     allowed = (
         security_headers.frame_ancestors(handler.context.config.embed_origins) if embedded else security_headers.NONE
     )

@@ -1,39 +1,37 @@
-"""What a live figure's page shows: its controls, its picture, and what is wrong. Server process."""
+"""Page model of a live figure: its form controls, its image, and faults of the query. Server process."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ....errors import InvalidInput
-from ....model.live import DENSITIES
+from ....model.live import DEVICE_PIXEL_RATIOS
 from ....model.parameters import Parameter, Parameters
 from ...services.live.registry import LiveTarget
-from . import frames
+from .request import FRAME_PARAMETER, RATIO_PARAMETER
 
-DENSITY = "_density"
-"""In the query of a live figure's picture: for which screens it is."""
 _INPUTS = {"int": "number", "float": "number", "date": "date", "datetime": "datetime-local", "str": "text"}
 
 
 @dataclass(frozen=True)
 class FormControl:
-    """A form's control for one parameter.
+    """A form control for one parameter.
 
     Parameters
     ----------
     kind
         ``"select"``, ``"box"``, or the ``type`` of an ``input``.
     texts
-        What it shows, as a query says it; several where several options are chosen.
+        Its value as in a query; several where several options are chosen.
     default
-        The text of the default, which an address leaves out.
+        Text of the default value, which URLs leave out.
     options
         Text and label of each.
     prefix
-        Before the parameter's name in the form, where a page has several live figures.
+        Prefix of the parameter's name, where a page has several live figures.
     """
 
     parameter: Parameter
@@ -45,7 +43,7 @@ class FormControl:
 
     @property
     def field(self) -> str:
-        """Its name in the form, and in the address."""
+        """Its name in the form and in the query."""
         return self.prefix + self.name
 
     @property
@@ -54,19 +52,19 @@ class FormControl:
 
     @property
     def label(self) -> str:
-        words = self.name.replace("_", " ").strip()
-        return words[:1].upper() + words[1:]
+        text = self.name.replace("_", " ").strip()
+        return text[:1].upper() + text[1:]
 
     @property
     def is_range(self) -> bool:
-        """Whether it may be moved on a line."""
+        """Whether it can be a slider."""
         item = self.parameter
         bounded = item.minimum is not None and item.maximum is not None
         return item.kind in ("int", "float") and bounded and not item.many and not item.is_optional
 
     @property
     def step(self) -> float | str:
-        """Of a line or a number: what suits when none was declared."""
+        """Step of a slider or a number field, with a suitable default."""
         item = self.parameter
         if item.step is not None:
             return item.step
@@ -77,20 +75,24 @@ class FormControl:
 
 @dataclass(frozen=True)
 class LivePage:
-    """Parameters
+    """Model of a live figure's page.
+
+    Parameters
     ----------
     address
-        Of the page, relative to it; with a dot and a suffix, of its picture.
+        Address of the page, relative to itself; with a dot and a suffix, of its image.
     query
-        Of what is shown, in its canonical form; None when nothing can be.
+        Canonical query of the image; None when there is a fault.
     fault
-        What is wrong with the address, in words.
+        Message about the query of the page; "" where it is valid.
     is_paused
-        Whether a person must first say that the function may run: another site led here.
+        Whether a person must agree before the function runs, because another site led here.
     form
         ``"html"`` or ``"picture"``, as the function gave it last; None when that is not known.
+    arguments
+        Values of the controls, where they are valid and the image has its own size.
     size
-        Width and height of the picture as it was drawn last, in its own size.
+        CSS width and height of the image as it was drawn last.
     """
 
     address: str
@@ -99,28 +101,29 @@ class LivePage:
     fault: str = ""
     is_paused: bool = False
     form: str | None = None
+    arguments: Mapping[str, Any] | None = None
     size: tuple[int | None, int | None] = (None, None)
 
     def image(self, suffix: str = "png") -> str:
         return f"{self.address}.{suffix}" + (f"?{self.query}" if self.query else "")
 
     @property
-    def dense(self) -> str | None:
-        """The picture for dense screens, where a page knows in which size to show it."""
+    def hidpi(self) -> str | None:
+        """URL of the image for hidpi screens, where its size on the page is known."""
         return hidpi_url(self.image()) if self.size[0] else None
 
     @property
     def frame(self) -> str:
-        """The address that a frame without our script shows."""
-        return frames.signed_frame_url(self.address, self.query)
+        """URL that a frame without our script shows."""
+        return frame_url(self.address, self.query)
 
     @property
     def defaults(self) -> str:
-        """For the script: the text of each default."""
+        """Text of each default as JSON, for the script."""
         return json.dumps({one.name: one.default for one in self.controls if one.default is not None})
 
 
-def make_view(
+def build_page(
     target: LiveTarget,
     parameters: Parameters,
     query: Mapping[str, Sequence[str]],
@@ -128,41 +131,39 @@ def make_view(
     address: str,
     is_paused: bool = False,
     form: str | None = None,
-    find_size: Callable[[Mapping[str, Any]], tuple[int | None, int | None]] = lambda values: (None, None),
 ) -> LivePage:
-    """The page's view of ``target`` with the controls of ``parameters``, as ``query`` has them.
-
-    Parameters
-    ----------
-    find_size
-        Of the picture with these values of the controls.
-    """
+    """Return the page of ``target`` with a control for each of ``parameters``, set as in ``query``."""
     sizes = {name: values for name, values in query.items() if name in target.declaration.sizes}
-    said = {name: values for name, values in query.items() if name not in sizes}
+    given = {name: values for name, values in query.items() if name not in sizes}
     try:
-        values = parameters.parse(said)
+        values = parameters.parse(given)
     except InvalidInput as error:
-        is_first = error.code == "parameter_missing" and not any(name in parameters.names for name in said)
-        controls = [_control(item, said.get(item.name)) for item in parameters.items]
+        is_first = error.code == "parameter_missing" and not any(name in parameters.names for name in given)
+        controls = [_control(item, given.get(item.name)) for item in parameters.items]
         return LivePage(address, None, controls, "" if is_first else error.message, is_paused, form)
     controls = [_control(item, None, values[item.name]) for item in parameters.items]
     parts = [parameters.query(values), *(f"{name}={texts[-1]}" for name, texts in sizes.items() if texts[-1].isdigit())]
-    size = (None, None) if sizes else find_size(values)
-    return LivePage(address, "&".join(part for part in parts if part), controls, "", is_paused, form, size)
+    canonical = "&".join(part for part in parts if part)
+    return LivePage(address, canonical, controls, "", is_paused, form, None if sizes else values)
 
 
 def hidpi_url(image: str) -> str:
-    """The address of a live picture for dense screens."""
-    return f"{image}{'&' if '?' in image else '?'}{DENSITY}={DENSITIES[-1]}"
+    """Return the URL of a live image for hidpi screens."""
+    return f"{image}{'&' if '?' in image else '?'}{RATIO_PARAMETER}={DEVICE_PIXEL_RATIOS[-1]}"
 
 
-def make_control(item: Parameter, said: Sequence[str] | None, *, prefix: str = "") -> FormControl:
-    """The control of one parameter as an address has it; what the address says wrongly stands there to be corrected."""
-    if said:
+def frame_url(address: str, query: str | None) -> str:
+    """Return the URL that a frame without our script shows: the HTML at ``address``, which has no suffix."""
+    return f"{address}.html?" + (f"{query}&" if query else "") + f"{FRAME_PARAMETER}=1"
+
+
+def make_control(item: Parameter, given: Sequence[str] | None, *, prefix: str = "") -> FormControl:
+    """Return the control of one parameter, set as in a query; it also shows an invalid value, to be corrected."""
+    if given:
         try:
-            return replace(_control(item, None, item.parse(said)), prefix=prefix)
+            return replace(_control(item, None, item.parse(given)), prefix=prefix)
         except InvalidInput:
-            return replace(_control(item, said), prefix=prefix)
+            return replace(_control(item, given), prefix=prefix)
     return replace(_control(item, None, item.default), prefix=prefix)
 
 
@@ -189,10 +190,10 @@ def _texts(item: Parameter, value: Any) -> list[str]:
     if item.many and item.kind == "choice":
         return [_escaped(item, one) for one in value]
     text = item.write(value)
-    # A control for a time knows no zone and no seconds beyond the whole ones.
+    # An input for a time has neither a time zone nor seconds.
     return [text[:16] if item.kind == "datetime" and not item.many and len(text) >= 16 else text]
 
 
 def _escaped(item: Parameter, choice: str) -> str:
-    """As one item of a query's list, where the parameter is a list."""
+    """Return a choice as one item of a list in a query, where the parameter is a list."""
     return item.write([choice]) if item.many else choice

@@ -1,4 +1,4 @@
-"""``/api/live/{id}/source``: a live figure's function sent to outlive its kernel, and taken back. Server process."""
+"""``/api/live/{id}/source``: stores a live figure's function to outlive its kernel, and removes it. Server process."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ....model.live import LiveDeclaration
 from ..http.upload_handler import StreamingUploadHandler
 from .handlers import LiveHandler
 
-_FORM_BYTES = 2**20
-"""Of what comes beside the function: its parameters with all their choices, and the form itself."""
-_MAX_LIBRARIES, _LIBRARY_LENGTH = 40, 60
+_MAX_FORM_BYTES = 2**20
+"""Upper limit of the rest of the form: the declaration with all choices of its parameters, and the separators."""
+_MAX_LIBRARIES, _MAX_LIBRARY_TEXT = 40, 60
 
 
 class LiveSourceHandler(StreamingUploadHandler, LiveHandler):
@@ -28,21 +28,20 @@ class LiveSourceHandler(StreamingUploadHandler, LiveHandler):
 
     @property
     def body_limit(self) -> int:
-        return self.context.config.detach_bytes + _FORM_BYTES
+        return self.context.config.detach_bytes + _MAX_FORM_BYTES
 
     @web.authenticated
     @authorized(action="execute", resource="figserve")
     async def post(self, live_id: str) -> None:
-        target, body = self.get_own_lasting(live_id), self.read_body()
-        words, data = read_source_form(body, self.request.headers.get("Content-Type", ""))
+        target, body = self.get_owned_by_id(live_id), self.read_body()
+        fields, data = parse_source_form(body, self.request.headers.get("Content-Type", ""))
         if len(data) > self.context.config.detach_bytes:
             raise self._too_large()
-        declaration = LiveDeclaration.from_json(words.get("declaration"))
+        declaration = LiveDeclaration.from_json(fields.get("declaration"))
         if declaration.name != target.record.name:
-            raise InvalidInput(f"This is the function of {declaration.name!r:.60}, and not of this live figure.")
-        keeping = self.context.detached.keep(target.record, declaration, data, read_libraries(words))
-        kept = await self.run_until_disconnect(keeping)
-        source = kept.source
+            raise InvalidInput(f"The function is of {declaration.name!r:.60}, not of this live figure.")
+        attaching = self.context.detached.attach(target.record, declaration, data, parse_libraries(fields))
+        source = (await self.run_until_disconnect(attaching)).source
         self.write_json(
             {"id": live_id, "size": source.size, "digest": source.digest, "libraries": source.libraries}, 201
         )
@@ -50,40 +49,42 @@ class LiveSourceHandler(StreamingUploadHandler, LiveHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self, live_id: str) -> None:
-        if not await self.context.detached.remove(self.get_own_lasting(live_id).record):
+        if not await self.context.detached.remove(self.get_owned_by_id(live_id).record):
             raise NotFound("This live figure is not detached.", code="not_detached")
         self.set_status(204)
         self.finish()
 
 
-def read_source_form(body: bytes, content_type: str) -> tuple[dict[str, Any], bytes]:
-    """The ``function`` part, an object, and the bytes of the ``source`` part, which are looked at by nobody here.
+def parse_source_form(body: bytes, content_type: str) -> tuple[dict[str, Any], bytes]:
+    """Return the ``function`` part, a JSON object, and the bytes of the ``source`` part, which nobody opens here.
 
     Raises
     ------
     InvalidInput
-        When it is no such form.
+        When the body is not such a form.
     """
     arguments: dict[str, list[bytes]] = {}
     files: dict[str, list[Any]] = {}
     try:
         parse_body_arguments(content_type, body, arguments, files)
         (text,), (source,) = arguments["function"], files["source"]
-        words = json.loads(text)
+        fields = json.loads(text)
     except Exception as error:
         raise InvalidInput(
-            'A function is sent as multipart/form-data with a part "function" (JSON) and a file "source".',
+            'Send a function as multipart/form-data with a part "function" (JSON) and a file "source".',
             code="invalid_form",
         ) from error
-    if not isinstance(words, dict) or not source["body"]:
-        raise InvalidInput('The part "function" is an object, and "source" is not empty.', code="invalid_form")
-    return words, source["body"]
+    if not isinstance(fields, dict) or not source["body"]:
+        raise InvalidInput('The part "function" must be an object, and "source" not empty.', code="invalid_form")
+    return fields, source["body"]
 
 
-def read_libraries(words: dict[str, Any]) -> dict[str, str]:
-    """Versions by name, of those that can be such."""
-    given = words.get("libraries")
+def parse_libraries(fields: dict[str, Any]) -> dict[str, str]:
+    """Return the versions of libraries by name, without what is not valid."""
+    given = fields.get("libraries")
     pairs = list(given.items())[:_MAX_LIBRARIES] if isinstance(given, dict) else []
     return {
-        str(name)[:_LIBRARY_LENGTH]: version[:_LIBRARY_LENGTH] for name, version in pairs if isinstance(version, str)
+        str(name)[:_MAX_LIBRARY_TEXT]: version[:_MAX_LIBRARY_TEXT]
+        for name, version in pairs
+        if isinstance(version, str)
     }

@@ -24,7 +24,7 @@ from ...services.live.registry import LiveTarget
 from ..context import PACKAGE
 from ..http import security_headers
 from ..http.handler import PublicHandler
-from ..live.handlers import visible_targets
+from ..live.handlers import list_visible_targets
 
 MAX_LIVE = 200
 """Live figures in one document; ``session`` asks for those of one kernel."""
@@ -57,7 +57,7 @@ class OpenApiHandler(PublicHandler):
     async def get(self) -> None:
         caller = await self._find_caller()
         session = self.get_query_argument("session", None)
-        targets = [] if caller is None else visible_targets(self.context, caller, session)
+        targets = [] if caller is None else list_visible_targets(self.context, caller, session)
         is_bare = not any(name in self.request.headers for name in _CREDENTIALS)
         kept = "public, max-age=3600" if is_bare else "private, no-store"
         self.replace_headers(security_headers.JSON_HEADERS | {"Cache-Control": kept, "Vary": ", ".join(_CREDENTIALS)})

@@ -57,7 +57,7 @@ async def test_full_queue_refuses_at_once():
     """With the time to come back; an equal call still joins."""
     queue, kernel = CallQueue(2), Kernel()
     tasks = await ask(queue, kernel, "a", "b", "b")
-    with pytest.raises(QueueFull, match="2 calls are waiting") as refused:
+    with pytest.raises(QueueFull, match="2 calls are already waiting") as refused:
         await queue.run("c", kernel.call("c"), 60)
     assert (refused.value.code, refused.value.retry_after) == ("kernel_busy", 2)
     kernel.gate.set()
@@ -67,7 +67,7 @@ async def test_full_queue_refuses_at_once():
 async def test_a_running_call_outlives_its_callers():
     """A call that the kernel has begun cannot be stopped; a later caller joins it."""
     queue, kernel = CallQueue(4), Kernel()
-    with pytest.raises(LiveTimeout, match="give it longer"):
+    with pytest.raises(LiveTimeout, match="allow more time"):
         await queue.run("a", kernel.call("a"), 0.01)
     assert queue.is_busy
     (again,) = await ask(queue, kernel, "a")

@@ -44,7 +44,7 @@ def idle(keeps, jp_serverapp, monkeypatch) -> list[str]:
 async def test_call_counts_where_it_is_said_to(keeps, idle, jp_serverapp, context, owner):
     """Jupyter's own culling decides; a kernel that it does not know is no matter."""
     for kernel in ("k1", "elsewhere"):
-        await context.live.take_offers(context.config.owner, kernel, FakeKernel(), [LiveDeclaration("animal")])
+        await context.live.registry.register(context.config.owner, kernel, FakeKernel(), [LiveDeclaration("animal")])
         assert (await owner.get(f"/live/{kernel}/animal.png")).status == 200
     await jp_serverapp.kernel_manager.cull_kernels()
     assert idle == ([] if keeps else ["k1"])

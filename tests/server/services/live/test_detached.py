@@ -15,7 +15,7 @@ from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.model.parameters import Parameter, Parameters
 from jupyter_figserve.sandbox.fake import LIBRARIES
 from jupyter_figserve.sandbox.renderer import RendererStatus
-from jupyter_figserve.server.services.live.detached import differences, unfit
+from jupyter_figserve.server.services.live.detached import describe_differences, find_python_mismatch
 from jupyter_figserve.store.catalog import detached, live_figures, quotas
 
 DECLARATION = LiveDeclaration("animal", Parameters((Parameter("n", "int", default=1),)), digest="d", revision="r")
@@ -116,7 +116,7 @@ async def test_late_function_is_told_as_such(detach, owner, record, renderer, co
     answer = await owner.get(f"/live/f/{record.id}.png")
     renderer.gate.set()
     assert (answer.status, answer.code) == (504, "deadline_exceeded")
-    assert answer.json()["error"].startswith("The function did not draw this within 0.05 seconds")
+    assert answer.json()["error"].startswith("The function did not answer within 0.05 seconds")
 
 
 async def test_equal_requests_are_one_job(detach, owner, record, renderer):
@@ -267,7 +267,9 @@ class TestBounded:
 
 def test_versions_that_fit():
     """One minor of Python; libraries of which both are known."""
-    assert unfit({"python": "3.11"}, {"python": "3.11"}) is None
-    assert unfit({}, {"python": "3.11"}) is None
-    assert "Python 3.12" in (unfit({"python": "3.11"}, {"python": "3.12"}) or "")
-    assert differences({"numpy": "2", "pandas": "2"}, {"numpy": "1"}) == "numpy 2 in the kernel, 1 in the sandbox"
+    assert find_python_mismatch({"python": "3.11"}, {"python": "3.11"}) is None
+    assert find_python_mismatch({}, {"python": "3.11"}) is None
+    assert "Python 3.12" in (find_python_mismatch({"python": "3.11"}, {"python": "3.12"}) or "")
+    assert (
+        describe_differences({"numpy": "2", "pandas": "2"}, {"numpy": "1"}) == "numpy 2 in the kernel, 1 in the sandbox"
+    )

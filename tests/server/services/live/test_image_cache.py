@@ -1,99 +1,111 @@
-"""The last good pictures: the newest of each request, within bytes, and on the disk before the end."""
+"""The stale-if-error cache: the newest image of each request, bounded in memory, and on disk before the end."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
 from jupyter_figserve.model.figures import EncodedImage
 from jupyter_figserve.model.live import LiveRequest
+from jupyter_figserve.model.live_images import KEPT_PICTURES
 from jupyter_figserve.server.services.live.image_cache import CachedImage, StaleImageCache
-from jupyter_figserve.store.catalog import live_figures
 
 from ...making import offer_live
 
 
-def picture(live_id: str, key: str = "k", data: bytes = b"picture", drawn: float = 1.0) -> CachedImage:
-    return CachedImage(live_id, key, EncodedImage("image/png", data, 3, 2, 100.0), drawn, "A bear", "r", "v")
+def make_image(data: bytes = b"image", **fields: object) -> CachedImage:
+    return CachedImage(EncodedImage("image/png", data, 3, 2, 100.0), "A bear", "r", "v", **fields)
+
+
+def request(name: str = "k", **fields: object) -> LiveRequest:
+    return LiveRequest({"name": name}, **fields)
 
 
 @pytest.fixture
-def pictures(context) -> StaleImageCache:
+def images(context) -> StaleImageCache:
     return StaleImageCache(context.store, 20)
 
 
-async def test_newest_of_a_request_is_held(pictures):
-    """In the place of the one before, with what it was drawn by."""
-    pictures.keep(picture("a", data=b"old"))
-    pictures.keep(picture("a", data=b"new", drawn=2.0))
-    held = pictures.find_held("a", "k")
-    assert (held.payload.data, held.drawn, held.version) == (b"new", 2.0, "v")
-    assert pictures.find_held("a", "other") is None
-    assert pictures.refresh(held, 9.0).drawn == pictures.find_held("a", "k").drawn == 9.0
-    await pictures.flush()
+async def test_newest_image_of_a_request_is_kept(images, clock):
+    """With its time, and with the version that it shows."""
+    images.put("a", request(), make_image(b"old"))
+    clock.advance(5)
+    put = images.put("a", request(), make_image(b"new"))
+    found = images.find_in_memory("a", request().key)
+    assert found is put
+    assert (found.payload.data, found.drawn, found.version) == (b"new", clock(), "v")
+    assert images.find_in_memory("a", request("other").key) is None
+    clock.advance(5)
+    assert images.refresh(found).drawn == images.find_in_memory("a", request().key).drawn == clock()
+    await images.flush()
 
 
-async def test_memory_has_a_bound(pictures):
-    """Those that were asked for longest ago go first; one that is too large is not held at all."""
-    for key in "abc":
-        pictures.keep(picture("x", key, b"1234567"))
-    assert [pictures.find_held("x", key) is not None for key in "abc"] == [False, True, True]
-    assert pictures.find_held("x", "b")
-    pictures.keep(picture("x", "d", b"1234567"))
-    assert [pictures.find_held("x", key) is not None for key in "bcd"] == [True, False, True]
-    pictures.keep(picture("x", "e", b"1" * 21))
-    assert pictures.find_held("x", "e") is None
-    await pictures.flush()
+async def test_memory_is_bounded(images):
+    """The least recently used go first; an image that is too large is not kept at all."""
+
+    def kept(names: str) -> list[bool]:
+        return [images.find_in_memory("x", request(name).key) is not None for name in names]
+
+    for name in "abc":
+        images.put("x", request(name), make_image(b"1234567"))
+    assert kept("abc") == [False, True, True]
+    assert kept("b") == [True]
+    images.put("x", request("d"), make_image(b"1234567"))
+    assert kept("bcd") == [True, False, True]
+    images.put("x", request("e"), make_image(b"1" * 21))
+    assert kept("e") == [False]
+    await images.flush()
 
 
-async def test_flush_writes_what_another_server_finds(pictures, context):
-    """Also what memory has dropped; without what it was drawn by, so that it is only ever a stale one."""
+async def test_flushed_images_are_found_by_another_server(images, context):
+    """Those dropped from memory too; without a revision, so that they are only ever served as stale."""
     live_id = await offer_live(context)
-    pictures.keep(picture(live_id, "large", b"1" * 21))
-    pictures.keep(picture(live_id))
-    await pictures.flush()
+    images.put(live_id, request("large"), make_image(b"1" * 21))
+    images.put(live_id, request(), make_image())
+    await images.flush()
     other = StaleImageCache(context.store, 20)
-    assert other.find_held(live_id, "k") is None
-    found = other.find(live_id, "k")
-    assert (found.payload.data, found.alt, found.revision, found.version) == (b"picture", "A bear", "", None)
-    assert other.find(live_id, "large").payload.data == b"1" * 21
+    assert other.find_in_memory(live_id, request().key) is None
+    found = other.find(live_id, request().key)
+    assert (found.payload.data, found.alt, found.revision, found.version) == (b"image", "A bear", "", None)
+    assert other.find(live_id, request("large").key).payload.data == b"1" * 21
     assert other.find(live_id, "none") is None
 
 
-async def test_frozen_stay(pictures, context):
-    """Whatever is drawn after them, which is more than stays of others."""
+async def test_frozen_images_stay(images, context, clock):
+    """However many are drawn after them; of others only the newest stay."""
     live_id = await offer_live(context)
-    await pictures.freeze([picture(live_id, "frozen", b"frozen", drawn=0.0)])
-    for n in range(live_figures.KEPT_PICTURES + 2):
-        pictures.keep(picture(live_id, str(n), b"%d" % n, drawn=1.0 + n))
-    await pictures.flush()
+    await images.freeze([images.put(live_id, request("frozen"), make_image(b"frozen"))])
+    for number in range(KEPT_PICTURES + 2):
+        clock.advance(1)
+        images.put(live_id, request(str(number)), make_image(b"%d" % number))
+    await images.flush()
     other = StaleImageCache(context.store, 20)
-    assert other.find(live_id, "frozen").payload.data == b"frozen"
-    assert [other.find(live_id, key) is not None for key in ("0", "1", "2")] == [False, False, True]
+    assert other.find(live_id, request("frozen").key).payload.data == b"frozen"
+    assert [other.find(live_id, request(name).key) is not None for name in ("0", "1", "2")] == [False, False, True]
 
 
-async def test_another_density_is_better_than_none(pictures, context):
-    """In memory and from the disk; each knows its size on a page."""
-    live_id, usual, dense = await offer_live(context), LiveRequest({}, "png"), LiveRequest({}, "png", density=2)
-    assert pictures.find_last(live_id, dense) is None
-    payload = EncodedImage("image/png", b"dense", 6, 4)
-    pictures.keep(replace(picture(live_id, dense.key), payload=payload, density=2))
-    await pictures.flush()
-    for held in (pictures, StaleImageCache(context.store, 20)):
-        found = held.find_last(live_id, usual)
-        assert (found.payload.data, found.density, found.size) == (b"dense", 2, (3, 2))
-    pictures.keep(picture(live_id, usual.key, b"usual"))
-    assert pictures.find_last(live_id, usual).payload.data == b"usual"
-    assert pictures.find_last(live_id, dense).payload.data == b"dense"
-    await pictures.flush()
+async def test_an_image_for_other_screens_is_better_than_none(images, context):
+    """In memory and on disk; each knows its CSS size."""
+    live_id, usual, hidpi = await offer_live(context), request(), request(device_pixel_ratio=2)
+    assert images.find_last(live_id, hidpi) is None
+    payload = EncodedImage("image/png", b"hidpi", 6, 4)
+    images.put(live_id, hidpi, CachedImage(payload, device_pixel_ratio=2))
+    await images.flush()
+    for cache in (images, StaleImageCache(context.store, 20)):
+        found = cache.find_last(live_id, usual)
+        assert (found.payload.data, found.device_pixel_ratio, found.size) == (b"hidpi", 2, (3, 2))
+    images.put(live_id, usual, make_image(b"usual"))
+    assert images.find_last(live_id, usual).payload.data == b"usual"
+    assert images.find_last(live_id, hidpi).payload.data == b"hidpi"
+    await images.flush()
 
 
-async def test_lost_blob_is_no_picture(pictures, context):
-    """A row alone is nothing to show."""
+async def test_image_without_its_blob_is_not_found(images, context):
+    """Its row alone is not enough."""
     live_id = await offer_live(context)
-    await pictures.freeze([picture(live_id)])
-    row = live_figures.find_picture(context.store.catalog.reader, live_id, "k")
+    await images.freeze([images.put(live_id, request(), make_image())])
+    row = await context.store.live.find_image(live_id, request().key)
     await asyncio.to_thread(context.store.blobs.delete, row.digest)
-    assert StaleImageCache(context.store, 20).find(live_id, "k") is None
+    assert StaleImageCache(context.store, 20).find(live_id, request().key) is None
+    await images.flush()

@@ -1,10 +1,12 @@
-"""What kernels offer: entered once, found by kernel and by lasting id, told when it comes, changes and goes."""
+"""What kernels offer: recorded once, found by kernel and by lasting id, with an event for each change."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from jupyter_figserve.model.live import LiveDeclaration
+from jupyter_figserve.model.live import LiveDeclaration, LiveFigureRecord
 from jupyter_figserve.server.services.live.registry import CHANGED, GONE, OFFERED, LiveRegistry, LiveTarget
 
 from ...making import FakeKernel
@@ -17,80 +19,102 @@ async def follow(kernel: str) -> str:
     return "a.ipynb" if "-" in kernel else ""
 
 
+class Detached:
+    """Finds a detached function for all live figures, once there is one."""
+
+    backend: FakeKernel | None = None
+
+    def find(self, record: LiveFigureRecord) -> LiveTarget | None:
+        return self.backend and LiveTarget(record, record.declaration, backend=self.backend)
+
+
 @pytest.fixture
-def told() -> list[tuple[str, str, str]]:
+def events() -> list[tuple[str, str, dict[str, Any]]]:
+    """Owner, kind and data of each event."""
     return []
 
 
 @pytest.fixture
-def offers(context, told) -> LiveRegistry:
-    made = LiveRegistry(context.store, "/srv", follow)
-    made.tell = lambda what, kernel, record: told.append((what, kernel, record.name))
-    return made
+def detached() -> Detached:
+    return Detached()
 
 
-async def test_one_id_for_all_kernels_of_a_notebook(offers):
+@pytest.fixture
+def registry(context, detached, events) -> LiveRegistry:
+    return LiveRegistry(context.store, "/srv", follow, detached.find, lambda *event: events.append(event))
+
+
+async def test_one_id_for_all_kernels_of_a_notebook(registry):
     """The newest kernel answers under it; a kernel without a notebook has figures of its own."""
-    (first,) = await offers.take("ann", "a-1", FakeKernel(), [ANIMAL])
-    (second,) = await offers.take("ann", "a-2", FakeKernel(), [ANIMAL])
-    (alone,) = await offers.take("ann", "k", FakeKernel(), [ANIMAL])
+    (first,) = await registry.register("ann", "a-1", FakeKernel(), [ANIMAL])
+    (second,) = await registry.register("ann", "a-2", FakeKernel(), [ANIMAL])
+    (alone,) = await registry.register("ann", "k", FakeKernel(), [ANIMAL])
     assert first.id == second.id != alone.id
-    assert offers.get_by_id(first.id).kernel == "a-2"
-    assert offers.find("a-1", "animal").kernel == "a-1"
-    assert [target.kernel for target in offers.all()] == ["k", "a-2", "a-1"]
+    assert registry.get_by_id(first.id).kernel == "a-2"
+    assert registry.find("a-1", "animal").kernel == "a-1"
+    assert [target.kernel for target in registry.list_offered()] == ["k", "a-2", "a-1"]
 
 
-async def test_what_happens_is_told_once(offers, told):
-    """The same declaration again is no news; another revision is; what is left out goes."""
-    link = FakeKernel()
-    await offers.take("ann", "a-1", link, [ANIMAL, LiveDeclaration("other")])
-    await offers.take("ann", "a-1", link, [ANIMAL, LiveDeclaration("other")])
-    await offers.take("ann", "a-1", link, [LiveDeclaration("animal", digest="d", revision="2")])
-    assert offers.lose("a-1", link)
-    assert told == [
-        (OFFERED, "a-1", "animal"),
-        (OFFERED, "a-1", "other"),
-        (CHANGED, "a-1", "animal"),
-        (GONE, "a-1", "other"),
-        (GONE, "a-1", "animal"),
+async def test_each_change_is_one_event(registry, events):
+    """Registering the same declaration again is none; another revision is, and so is a figure that is left out."""
+    backend = FakeKernel()
+    await registry.register("ann", "a-1", backend, [ANIMAL, LiveDeclaration("other")])
+    await registry.register("ann", "a-1", backend, [ANIMAL, LiveDeclaration("other")])
+    await registry.register("ann", "a-1", backend, [LiveDeclaration("animal", digest="d", revision="2")])
+    assert registry.unregister("a-1", backend)
+    assert [(owner, kind, data["session"], data["name"]) for owner, kind, data in events] == [
+        ("ann", OFFERED, "a-1", "animal"),
+        ("ann", OFFERED, "a-1", "other"),
+        ("ann", CHANGED, "a-1", "animal"),
+        ("ann", GONE, "a-1", "other"),
+        ("ann", GONE, "a-1", "animal"),
     ]
+    assert {data["notebook"] for _, _, data in events} == {"a.ipynb"}
 
 
-async def test_old_line_that_closes_late_takes_nothing_away(offers, told):
-    """A kernel dialled anew before its first line was seen to be down."""
+async def test_old_connection_that_closes_late_removes_nothing(registry):
+    """A kernel dialled again before its first connection was seen to be down."""
     old, new = FakeKernel(), FakeKernel()
-    await offers.take("ann", "a-1", old, [ANIMAL])
-    await offers.take("ann", "a-1", new, [ANIMAL])
-    assert not offers.lose("a-1", old)
-    assert offers.find("a-1", "animal").link is new
-    assert offers.lose("a-1", new)
+    await registry.register("ann", "a-1", old, [ANIMAL])
+    await registry.register("ann", "a-1", new, [ANIMAL])
+    assert not registry.unregister("a-1", old)
+    assert registry.find("a-1", "animal").backend is new
+    assert registry.unregister("a-1", new)
 
 
-async def test_what_is_gone_is_found_without_a_line(offers):
-    """By its kernel and by its id, for its last pictures; what never was is None."""
-    link = FakeKernel()
-    (record,) = await offers.take("ann", "a-1", link, [ANIMAL])
-    offers.lose("a-1", link)
-    for target in (offers.find("a-1", "animal"), offers.get_by_id(record.id)):
-        assert (target.kernel, target.link, target.declaration) == (None, None, ANIMAL)
-    assert offers.find("a-1", "nothing") is None
-    assert offers.get_by_id("nothing") is None
+async def test_figure_that_no_kernel_offers_has_no_backend(registry):
+    """It is found by its kernel and by its id, for its stale images; one that never existed is not."""
+    backend = FakeKernel()
+    (record,) = await registry.register("ann", "a-1", backend, [ANIMAL])
+    registry.unregister("a-1", backend)
+    for target in (registry.find("a-1", "animal"), registry.get_by_id(record.id)):
+        assert (target.kernel, target.backend, target.declaration) == (None, None, ANIMAL)
+    assert registry.find("a-1", "nothing") is None
+    assert registry.get_by_id("nothing") is None
 
 
-async def test_detached_answers_when_no_kernel_does(offers):
-    """And not while one does."""
-    sandbox, link = FakeKernel(), FakeKernel()
-    offers.find_detached = lambda record: LiveTarget(record, record.declaration, link=sandbox)
-    (record,) = await offers.take("ann", "a-1", link, [ANIMAL])
-    assert offers.get_by_id(record.id).link is link
-    offers.lose("a-1", link)
-    assert offers.get_by_id(record.id).link is sandbox
-    assert offers.find("a-1", "animal").link is sandbox
-    assert offers.find("a-1", "animal").place == f"detached {record.id}"
+async def test_detached_function_answers_when_no_kernel_does(registry, detached):
+    """While a kernel offers the figure, the kernel answers."""
+    detached.backend, backend = FakeKernel(), FakeKernel()
+    (record,) = await registry.register("ann", "a-1", backend, [ANIMAL])
+    assert registry.get_by_id(record.id).backend is backend
+    registry.unregister("a-1", backend)
+    assert registry.get_by_id(record.id).backend is detached.backend
+    assert registry.find("a-1", "animal").backend is detached.backend
+    assert registry.find("a-1", "animal").queue_key == f"detached {record.id}"
 
 
-async def test_read_only_store_still_offers(offers, context, monkeypatch):
-    """With ids of this server's life."""
+async def test_figure_of_an_ended_kernel_is_answered_by_another(registry, detached):
+    """A detached figure's old address leads to the kernel that offers it now."""
+    detached.backend, old, new = FakeKernel(), FakeKernel(), FakeKernel()
+    await registry.register("ann", "a-1", old, [ANIMAL])
+    registry.unregister("a-1", old)
+    await registry.register("ann", "a-2", new, [ANIMAL])
+    assert registry.find("a-1", "animal").backend is new
+
+
+async def test_read_only_store_still_registers(registry, context, monkeypatch):
+    """The ids last as long as the server."""
     monkeypatch.setattr(context.store.catalog, "read_only_because", "the disk is full")
-    (record,) = await offers.take("ann", "a-1", FakeKernel(), [ANIMAL])
-    assert offers.get_by_id(record.id).kernel == "a-1"
+    (record,) = await registry.register("ann", "a-1", FakeKernel(), [ANIMAL])
+    assert registry.get_by_id(record.id).kernel == "a-1"

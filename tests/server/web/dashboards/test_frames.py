@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urljoin
 
 import pytest
@@ -21,14 +22,14 @@ class OddKernel(HtmlKernel):
         drawn = await super().call(name, request, known)
         values = "&".join(f"{name}={value}" for name, value in sorted(request.arguments.items()))
         payload = drawn.payload.__class__("text/html", PAGE + values.encode())
-        return drawn.__class__(payload, None, "", "", "r", is_html=True)
+        return replace(drawn, payload=payload)
 
 
 @pytest.fixture
 def kernel(context, jp_asyncio_loop):
     """One that offers ``animal``, whose parameters are type and since."""
     link, declared = OddKernel(), [LiveDeclaration("animal", ANIMAL, revision="r")]
-    jp_asyncio_loop.run_until_complete(context.live.take_offers(context.config.owner, "k1", link, declared))
+    jp_asyncio_loop.run_until_complete(context.live.registry.register(context.config.owner, "k1", link, declared))
     return link
 
 

@@ -13,7 +13,7 @@ from jupyter_figserve.model.live import LiveDeclaration, LiveFigureRecord
 from jupyter_figserve.model.parameters import Range
 from jupyter_figserve.plotting.signatures import read_signature
 from jupyter_figserve.server.services.live.registry import LiveTarget
-from jupyter_figserve.server.web.live.form import make_control, make_view
+from jupyter_figserve.server.web.live.form import build_page, make_control
 
 
 def animal(
@@ -36,16 +36,16 @@ def needy(n: int, width: int = 3):
     """Without a default."""
 
 
-def target_of(function, **words) -> LiveTarget:
-    declaration = LiveDeclaration(function.__name__, read_signature(function).parameters, **words)
+def target_of(function, **fields) -> LiveTarget:
+    declaration = LiveDeclaration(function.__name__, read_signature(function).parameters, **fields)
     return LiveTarget(
         LiveFigureRecord("l1", Identity("me", "", "", "k1", function.__name__), declaration, 0.0, 0.0), declaration
     )
 
 
-def view_of(function, query=None, **words):
-    target = target_of(function, **words)
-    return make_view(target, target.declaration.parameters, query or {}, address="live/l1")
+def view_of(function, query=None, **fields):
+    target = target_of(function, **fields)
+    return build_page(target, target.declaration.parameters, query or {}, address="live/l1")
 
 
 @pytest.fixture

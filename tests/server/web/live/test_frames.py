@@ -9,7 +9,7 @@ import pytest
 from jupyter_figserve.errors import UnsupportedType
 from jupyter_figserve.model.figures import EncodedImage
 from jupyter_figserve.model.live import LiveDeclaration
-from jupyter_figserve.server.services.live.call_queue import LiveResponse
+from jupyter_figserve.server.services.live.image_cache import CachedImage
 
 from ...making import FakeKernel
 
@@ -25,14 +25,14 @@ class HtmlKernel(FakeKernel):
         await super().call(name, request, known)
         if request.format != "html":
             raise UnsupportedType("This live figure has no png form; ask for html.", code="html_only")
-        return LiveResponse(EncodedImage("text/html", PAGE), None, "", "", "r", is_html=True)
+        return CachedImage(EncodedImage("text/html", PAGE), revision="r", is_html=True)
 
 
 @pytest.fixture
 def kernel(context, jp_asyncio_loop):
     """One that offers ``animal``."""
     link, declared = HtmlKernel(), [LiveDeclaration("animal", revision="r")]
-    jp_asyncio_loop.run_until_complete(context.live.take_offers(context.config.owner, "k1", link, declared))
+    jp_asyncio_loop.run_until_complete(context.live.registry.register(context.config.owner, "k1", link, declared))
     return link
 
 
@@ -82,7 +82,7 @@ async def test_form_is_learned_from_who_leaves_the_choice(owner, kernel, context
     page = await owner.get(url)
     assert 'src="../../live/k1/animal.html?_frame=1"' in page.text
     assert "/figserve/live/" in page.headers["Content-Security-Policy"]
-    await context.live.take_offers(context.config.owner, "k1", kernel, [LiveDeclaration("animal", revision="s")])
+    await context.live.registry.register(context.config.owner, "k1", kernel, [LiveDeclaration("animal", revision="s")])
     known = (await owner.get(f"{url}.json")).json()
     assert (known["form"], known["revision"]) == (None, "s")
 

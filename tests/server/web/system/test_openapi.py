@@ -124,7 +124,7 @@ class TestLiveFigures:
         parameters = [read_signature(function).parameters for function in (odd, needy)]
         declared = [LiveDeclaration(name, parameters[0], 'Of "every": kind') for name in ODD_NAMES]
         declared.append(LiveDeclaration("needy", parameters[1], sizes=()))
-        taking = context.live.take_offers(context.config.owner, "k1", FakeKernel(), declared)
+        taking = context.live.registry.register(context.config.owner, "k1", FakeKernel(), declared)
         jp_asyncio_loop.run_until_complete(taking)
         return [*ODD_NAMES, "needy"]
 
@@ -190,7 +190,7 @@ class TestLiveFigures:
     async def test_one_kernels_alone(self, owner, context, offered):
         """Two kernels of one notebook have two operations; ``session`` asks for one of them."""
         declared = [LiveDeclaration("animal")]
-        await context.live.take_offers(context.config.owner, "k2", FakeKernel(), declared)
+        await context.live.registry.register(context.config.owner, "k2", FakeKernel(), declared)
         both = await self.read(owner)
         assert len(both) == len(offered) + 1
         assert [both[f"/live/{k}/animal.{{ext}}"]["get"]["operationId"] for k in ("k2", "k1")] == [
@@ -203,7 +203,7 @@ class TestLiveFigures:
     async def test_there_is_a_bound(self, owner, context):
         """A kernel with more than that does not make a document of any length."""
         declared = [LiveDeclaration(f"f{n}") for n in range(MAX_LIVE + 5)]
-        await context.live.take_offers(context.config.owner, "k1", FakeKernel(), declared)
+        await context.live.registry.register(context.config.owner, "k1", FakeKernel(), declared)
         assert len(await self.read(owner)) == MAX_LIVE
 
 

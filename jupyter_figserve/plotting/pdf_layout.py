@@ -1,6 +1,7 @@
-"""Pages of pictures and text as a PDF. Kernel; knows no dashboard.
+"""Lays out pages of images and text, and writes them as a PDF. Kernel.
 
-matplotlib sets one document's pictures into no other, so that these come as pixels, each kept at its own resolution.
+matplotlib cannot embed vector graphics of another document, so images are embedded as pixels, each at its own
+resolution.
 """
 
 from __future__ import annotations
@@ -13,30 +14,30 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ...errors import FigServeError
-from ...plotting.images import open_image, pixels_of
+from ..errors import FigServeError
+from .images import open_image, pixels_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH, HEIGHT = 11.69, 8.27
-"""Inches of A4, lying."""
+"""Inches of A4 in landscape orientation."""
 _MARGIN, _GAP = 0.55, 0.3
 _POINTS = 72
 _LEADING = 1.35
 _SIZES = {"title": 17.0, "heading": 13.0, "text": 10.0, "item": 10.0, "code": 9.0, "caption": 9.0, "quiet": 8.0}
 _MIN_SCALE = 0.5
-"""To which a long text shrinks before its end is left out."""
+"""Scale to which a long text shrinks before its end is cut off."""
 _INK, _QUIET = "#1d1f23", "#5c6370"
 _MAX_CHARACTERS = 8_000
-"""Of a paragraph: more than a page can hold."""
+"""Maximum length of a paragraph; more than fits on a page."""
 _FIRST_FONT = "DejaVu Sans"
 _FONT_FILES = (".ttf", ".otf", ".ttc")
 
 
 @dataclass(frozen=True)
 class TextBlock:
-    """A paragraph; ``kind`` is a row of the table of sizes."""
+    """A paragraph; ``kind`` is a key of the table of font sizes."""
 
     kind: str
     text: str
@@ -44,69 +45,73 @@ class TextBlock:
 
 @dataclass(frozen=True)
 class PageCell:
-    """One place of a page.
+    """One cell of a page.
 
     Parameters
     ----------
-    picture
-        Bytes of an image; None for a place of text.
+    share
+        Width relative to the other cells of the page.
+    image
+        Bytes of an image; None for text only.
     blocks
-        Below the picture, or alone.
+        Text below the image, or alone.
     """
 
     share: float
-    picture: bytes | None = None
+    image: bytes | None = None
     blocks: tuple[TextBlock, ...] = ()
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page: its cells side by side below a title."""
+    """One page: a title, and cells side by side."""
 
     title: str
     cells: tuple[PageCell, ...] = field(default_factory=tuple)
-    foot: str = ""
+    footer: str = ""
 
 
-def print_sheets(sheets: Sequence[Page], title: str) -> bytes:
-    """A PDF with a page for each sheet; equal sheets give equal bytes."""
+def write_pdf(pages: Sequence[Page], title: str) -> bytes:
+    """Write pages as a PDF; equal pages give equal bytes."""
     import matplotlib
     from matplotlib.backends.backend_pdf import PdfPages
     from matplotlib.figure import Figure
 
     buffer = io.BytesIO()
-    rc: Any = {"pdf.fonttype": 42, "font.family": _families(_characters(sheets)), "text.usetex": False}
-    # rcParams of the user's own are not to change how the page looks.
-    usual: Any = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")}
-    with matplotlib.rc_context({**usual, **rc}), warnings.catch_warnings():
-        # A sign that no font here has is a box; that is no news.
+    rc: Any = {"pdf.fonttype": 42, "font.family": _font_families(_characters(pages)), "text.usetex": False}
+    # The user's rcParams must not change the layout.
+    defaults: Any = {
+        name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")
+    }
+    with matplotlib.rc_context({**defaults, **rc}), warnings.catch_warnings():
+        # A character that no installed font has becomes a box, without a warning.
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-        with PdfPages(buffer, metadata={"Title": title, "CreationDate": None}) as pages:
-            for sheet in sheets:
+        with PdfPages(buffer, metadata={"Title": title, "CreationDate": None}) as pdf:
+            for page in pages:
                 figure = Figure(figsize=(WIDTH, HEIGHT))
-                _draw(figure, sheet)
-                pages.savefig(figure)
+                _draw_page(figure, page)
+                pdf.savefig(figure)
     return buffer.getvalue()
 
 
-def _draw(figure: Figure, sheet: Page) -> None:
+def _draw_page(figure: Figure, page: Page) -> None:
     top = HEIGHT - _MARGIN
-    top -= _write(figure, [TextBlock("title", sheet.title)], _MARGIN, top, WIDTH - 2 * _MARGIN, HEIGHT / 4) + _GAP / 2
+    top -= _write(figure, [TextBlock("title", page.title)], _MARGIN, top, WIDTH - 2 * _MARGIN, HEIGHT / 4) + _GAP / 2
     bottom = _MARGIN + 0.2
-    if sheet.foot:
-        _write(figure, [TextBlock("quiet", sheet.foot)], _MARGIN, _MARGIN, WIDTH - 2 * _MARGIN, 0.3)
-    width = WIDTH - 2 * _MARGIN - _GAP * (len(sheet.cells) - 1)
-    left, whole = _MARGIN, sum(cell.share for cell in sheet.cells)
-    for cell in sheet.cells:
-        own = width * cell.share / whole
-        _draw_cell(figure, cell, left, top, own, top - bottom)
-        left += own + _GAP
+    if page.footer:
+        _write(figure, [TextBlock("quiet", page.footer)], _MARGIN, _MARGIN, WIDTH - 2 * _MARGIN, 0.3)
+    width = WIDTH - 2 * _MARGIN - _GAP * (len(page.cells) - 1)
+    left, total = _MARGIN, sum(cell.share for cell in page.cells)
+    for cell in page.cells:
+        cell_width = width * cell.share / total
+        _draw_cell(figure, cell, left, top, cell_width, top - bottom)
+        left += cell_width + _GAP
 
 
 def _draw_cell(figure: Figure, cell: PageCell, left: float, top: float, width: float, height: float) -> None:
-    if cell.picture is not None:
+    if cell.image is not None:
         try:
-            pixels = pixels_of(open_image(cell.picture))
+            pixels = pixels_of(open_image(cell.image))
         except FigServeError as error:
             cell = PageCell(cell.share, None, (TextBlock("text", error.message), *cell.blocks))
         else:
@@ -121,7 +126,7 @@ def _draw_cell(figure: Figure, cell: PageCell, left: float, top: float, width: f
 
 
 def _write(figure: Figure, blocks: Sequence[TextBlock], left: float, top: float, width: float, height: float) -> float:
-    """Set the blocks below each other, smaller where they are too much; inches that they take."""
+    """Draw the blocks below each other, smaller if they do not fit; return their height in inches."""
     scale = 1.0
     while scale > _MIN_SCALE and sum(_height(figure, block, width, scale) for block in blocks) > height:
         scale *= 0.85
@@ -132,7 +137,7 @@ def _write(figure: Figure, blocks: Sequence[TextBlock], left: float, top: float,
             if at + size * _LEADING / _POINTS > height + 1e-6:
                 return at
             place = (left / WIDTH, (top - at) / HEIGHT)
-            figure.text(*place, line, va="top", parse_math=False, **_looks(block, size))
+            figure.text(*place, line, va="top", parse_math=False, **_text_style(block, size))
             at += size * _LEADING / _POINTS
         at += size * 0.4 / _POINTS
     return at
@@ -143,14 +148,14 @@ def _height(figure: Figure, block: TextBlock, width: float, scale: float) -> flo
     return (len(_lines(figure, block, width, size)) * _LEADING + 0.4) * size / _POINTS
 
 
-def _looks(block: TextBlock, size: float) -> dict[str, Any]:
+def _text_style(block: TextBlock, size: float) -> dict[str, Any]:
     is_strong = block.kind in ("title", "heading")
-    looks: dict[str, Any] = {"size": size, "color": _QUIET if block.kind in ("caption", "quiet") else _INK}
-    return looks | {"weight": "bold"} if is_strong else looks
+    style: dict[str, Any] = {"size": size, "color": _QUIET if block.kind in ("caption", "quiet") else _INK}
+    return style | {"weight": "bold"} if is_strong else style
 
 
 def _lines(figure: Figure, block: TextBlock, width: float, size: float) -> list[str]:
-    """The text broken where it is too wide: at spaces, else anywhere."""
+    """Wrap the text to the width, at spaces if possible."""
     measure = _measure(figure, block, size)
     lines = []
     for given in block.text[:_MAX_CHARACTERS].split("\n"):
@@ -166,7 +171,7 @@ def _lines(figure: Figure, block: TextBlock, width: float, size: float) -> list[
 
 
 def _pieces(words: Sequence[str], width: float, measure: Any) -> Iterator[str]:
-    """Words, in pieces where one alone is wider than a line."""
+    """Yield the words, splitting those that are wider than a line."""
     for word in words:
         while len(word) > 1 and measure(word) > width:
             count = max(1, bisect_right(range(1, len(word)), width, key=lambda n: measure(word[:n])))
@@ -192,14 +197,14 @@ def _measure(figure: Figure, block: TextBlock, size: float) -> Any:
     return measure
 
 
-def _characters(sheets: Sequence[Page]) -> set[str]:
-    texts = [text for sheet in sheets for text in (sheet.title, sheet.foot)]
-    texts += [block.text for sheet in sheets for cell in sheet.cells for block in cell.blocks]
+def _characters(pages: Sequence[Page]) -> set[str]:
+    texts = [text for page in pages for text in (page.title, page.footer)]
+    texts += [block.text for page in pages for cell in page.cells for block in cell.blocks]
     return {character for text in texts for character in text if character.isprintable() and character != " "}
 
 
-def _families(characters: set[str]) -> list[str]:
-    """matplotlib's own font, then others of this machine that have what it lacks."""
+def _font_families(characters: set[str]) -> list[str]:
+    """Return matplotlib's default font, followed by installed fonts with the characters that it lacks."""
     from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 
     found = [_FIRST_FONT]

@@ -9,13 +9,13 @@ from jupyter_core.paths import jupyter_path
 from matplotlib.figure import Figure
 
 from jupyter_figserve.errors import Conflict, InvalidInput, InvalidName, NotConnected
-from jupyter_figserve.kernel.dashboards.dashboard import Dashboard
+from jupyter_figserve.kernel.dashboard import Dashboard
 from jupyter_figserve.kernel.dashboards.panels import Panel
 from jupyter_figserve.kernel.figures.publish import publish
-from jupyter_figserve.kernel.live.live_figure import live
+from jupyter_figserve.kernel.live.decorator import live
 from jupyter_figserve.model.figures import MARKER
 
-from ...conftest import ELSEWHERE, require_package
+from ..conftest import ELSEWHERE, require_package
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -117,7 +117,7 @@ def test_nothing_that_needs_a_url_works_before_it_has_one():
     """The sentences say what to do."""
     board = Dashboard("Sightings", [["text"]])
     for use in (lambda: board.url, lambda: board.id, lambda: board.version, board.image_url, board.links, board.delete):
-        with pytest.raises(Conflict, match=r"publish\(\) gives it one"):
+        with pytest.raises(Conflict, match=r"Call publish\(\)"):
             use()
     with pytest.raises(NotConnected, match=r"figserve\.connect"):
         board.publish()

@@ -1,4 +1,4 @@
-"""Sources go to the server after the publish, and never trouble the cell."""
+"""Sources are uploaded after the publish, without delaying the cell."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import threading
 import pytest
 
 from jupyter_figserve.errors import QuotaExceeded
-from jupyter_figserve.kernel.figures import source_uploader
-from jupyter_figserve.kernel.figures.source_uploader import SourceUpload, SourceUploader
+from jupyter_figserve.kernel.client import source_uploader
+from jupyter_figserve.kernel.client.source_uploader import SourceUpload, SourceUploader
 
 from ..conftest import Reply
 
 
 class Gate:
-    """A client that takes a source when it is let."""
+    """A client whose uploads wait for an event."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.open = threading.Event()
@@ -36,11 +36,11 @@ def pending(client, data=b"x"):
     return SourceUpload(client, "abc", 2, data, {"python": "3.11", "matplotlib": "3.11.2", "numpy": "2"})
 
 
-def test_a_source_names_its_version_and_what_made_it(fake):
-    """Python's minor and matplotlib's version decide later whether it can be opened."""
-    sender = SourceUploader()
-    assert sender.put(pending(fake.client(), b"pickle"))
-    assert sender.flush(10)
+def test_an_upload_names_its_version_and_libraries(fake):
+    """Python's and matplotlib's versions decide later whether the source can be opened."""
+    uploader = SourceUploader()
+    assert uploader.put(pending(fake.client(), b"pickle"))
+    assert uploader.flush(10)
     put = fake.received[0]
     assert put.path == "/base/figserve/api/figures/abc/versions/2/source"
     assert put.query == {"kind": "figure", "python": "3.11", "matplotlib": "3.11.2"}
@@ -48,72 +48,72 @@ def test_a_source_names_its_version_and_what_made_it(fake):
 
 
 def test_the_cell_does_not_wait_for_it():
-    """Queued at once while another is on its way, and sent in order."""
-    gate, sender = Gate(), SourceUploader()
+    """Uploads are queued at once while another is in progress, and sent in order."""
+    gate, uploader = Gate(), SourceUploader()
     for data in (b"a", b"b", b"c"):
-        assert sender.put(pending(gate, data))
-    assert not sender.flush(0)
+        assert uploader.put(pending(gate, data))
+    assert not uploader.flush(0)
     gate.open.set()
-    assert sender.flush(10)
+    assert uploader.flush(10)
     assert gate.taken == [b"a", b"b", b"c"]
 
 
 @pytest.mark.parametrize("bound", [{"length": 1}, {"size": 4}])
 def test_the_queue_is_bounded(bound, caplog):
-    """By count and by bytes; what finds no room is dropped, and the log says so once as a warning."""
-    gate, sender = Gate(), SourceUploader(patience=0, **bound)
-    sender.put(pending(gate, b"1234"))
+    """The limit is by count and by bytes; an upload without room is dropped, with one warning in the log."""
+    gate, uploader = Gate(), SourceUploader(timeout=0, **bound)
+    uploader.put(pending(gate, b"1234"))
     assert gate.asked.wait(10)
-    assert sender.put(pending(gate, b"1234"))
+    assert uploader.put(pending(gate, b"1234"))
     with caplog.at_level(logging.DEBUG):
-        assert not sender.put(pending(gate, b"1234"))
-        assert not sender.put(pending(gate, b"1234"))
+        assert not uploader.put(pending(gate, b"1234"))
+        assert not uploader.put(pending(gate, b"1234"))
     gate.open.set()
-    assert sender.flush(10)
+    assert uploader.flush(10)
     assert [record.levelname for record in caplog.records] == ["WARNING", "DEBUG"]
     assert len(gate.taken) == 2
 
 
-def test_a_source_beyond_all_measure_is_not_queued(monkeypatch, caplog):
-    """Its figure stays as it is."""
-    monkeypatch.setattr(source_uploader, "SIZE_LIMIT", 3)
+def test_a_source_above_the_limit_is_not_queued(monkeypatch, caplog):
+    """The figure is published without it."""
+    monkeypatch.setattr(source_uploader, "MAX_SOURCE_BYTES", 3)
     assert not SourceUploader().put(pending(Gate(), b"1234"))
     assert "4 bytes" in caplog.text
 
 
 @pytest.mark.parametrize("error", [QuotaExceeded("The owner's figures are full."), RuntimeError("of ours")])
 def test_a_failure_is_logged_and_the_next_is_sent(error, caplog):
-    """The thread outlives what it could not send."""
-    bad, good, sender = Gate(error), Gate(), SourceUploader()
+    """An error does not end the thread."""
+    bad, good, uploader = Gate(error), Gate(), SourceUploader()
     bad.open.set()
     good.open.set()
-    sender.put(pending(bad))
-    sender.put(pending(good))
-    assert sender.flush(10)
+    uploader.put(pending(bad))
+    uploader.put(pending(good))
+    assert uploader.flush(10)
     assert str(error) in caplog.text
     assert good.taken == [b"x"]
 
 
-def test_a_refusal_of_the_server_is_logged(fake, caplog):
-    """Quotas may leave a figure without its source."""
+def test_an_error_response_is_logged(fake, caplog):
+    """A quota may leave a figure without its source."""
     fake.instead = lambda request: Reply.of(507, {"error": "Full.", "code": "quota_exceeded"})
-    sender = SourceUploader()
-    sender.put(pending(fake.client()))
-    assert sender.flush(10)
-    assert "cannot be drawn again in other sizes: Full." in caplog.text
+    uploader = SourceUploader()
+    uploader.put(pending(fake.client()))
+    assert uploader.flush(10)
+    assert "cannot be rendered in other sizes and formats: Full." in caplog.text
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="not on this machine: fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
-def test_a_forked_child_has_a_sender_of_its_own(fake):
-    """The parent's thread is not there, and its queue is not the child's to send."""
-    assert source_uploader.send_later(pending(fake.client(), b"parent"))
+def test_a_forked_child_has_its_own_uploader(fake):
+    """The parent's thread does not exist in the child, and the parent sends its own queue."""
+    assert source_uploader.enqueue(pending(fake.client(), b"parent"))
     assert source_uploader.flush(10)
     child = os.fork()
     if child == 0:
         sent = (
-            source_uploader._sender is None
-            and source_uploader.send_later(pending(fake.client(), b"child"))
+            source_uploader._uploader is None
+            and source_uploader.enqueue(pending(fake.client(), b"child"))
             and source_uploader.flush(10)
         )
         os._exit(0 if sent else 1)

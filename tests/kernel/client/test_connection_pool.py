@@ -1,4 +1,4 @@
-"""Connections by TLS: whose certificate is trusted, and for which host."""
+"""TLS connections: trusted authorities and host names."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 
 from jupyter_figserve.errors import InvalidInput, NotConnected
 from jupyter_figserve.kernel.client.address import parse_exact
-from jupyter_figserve.kernel.client.transport import _tls_context, open_connection
+from jupyter_figserve.kernel.client.connection_pool import make_tls_context, open_connection
 
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory) -> Path:
-    """A certificate for a host that people use, which is its own authority; its key is in the same file."""
+    """A self-signed certificate for a public host name; its key is in the same file."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("openssl is missing: make deps")
@@ -33,7 +33,7 @@ def authority(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def tls_port(authority):
-    """A listener that shakes hands once."""
+    """A listener that accepts one TLS handshake."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(authority)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -50,34 +50,34 @@ def tls_port(authority):
 
 
 def test_certificates_are_always_checked():
-    """Without a file of one's own the system's authorities and the host's name decide."""
-    context = _tls_context(parse_exact("https://127.0.0.1/figserve"), None)
+    """Without a file, the system's authorities and the host name decide."""
+    context = make_tls_context(parse_exact("https://127.0.0.1/figserve"), None)
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
 
 
 @pytest.mark.parametrize(("url", "checked"), [("https://127.0.0.1/figserve", False), ("https://host/figserve", True)])
 def test_an_own_authority_vouches_for_loopback(authority, url, checked):
-    """A kernel beside its server connects to 127.0.0.1, which the certificate does not name."""
-    context = _tls_context(parse_exact(url), str(authority))
+    """A kernel on the same machine connects to 127.0.0.1, which the certificate does not name."""
+    context = make_tls_context(parse_exact(url), str(authority))
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname is checked
 
 
 def test_a_missing_authority_is_named(tmp_path):
-    """The variable and the file are in the message."""
+    """The message contains the variable and the file."""
     with pytest.raises(InvalidInput, match="KERNEL_FIGSERVE_CA"):
-        _tls_context(parse_exact("https://host/figserve"), str(tmp_path / "none.pem"))
+        make_tls_context(parse_exact("https://host/figserve"), str(tmp_path / "none.pem"))
 
 
 def test_an_unknown_name_is_not_a_traceback_of_sockets():
-    """Errors of the resolver are said in one sentence."""
-    with pytest.raises(NotConnected, match="No server can be reached"):
+    """The resolver's error becomes one sentence."""
+    with pytest.raises(NotConnected, match="Cannot connect to"):
         open_connection(parse_exact("http://does-not-exist.invalid/figserve"), None, 5, 5)
 
 
 def test_the_named_authority_opens_a_connection(authority, tls_port):
-    """By its file, although the certificate names another host than 127.0.0.1."""
+    """The file is enough, although the certificate names another host than 127.0.0.1."""
     connection = open_connection(parse_exact(f"https://127.0.0.1:{tls_port}/figserve"), str(authority), 5, 7)
     assert connection.sock.version().startswith("TLS")
     assert connection.sock.gettimeout() == 7
@@ -85,7 +85,7 @@ def test_the_named_authority_opens_a_connection(authority, tls_port):
 
 
 def test_an_unknown_authority_is_explained(tls_port):
-    """The variable that helps is in the message."""
+    """The message names the variable to set."""
     with pytest.raises(NotConnected, match="KERNEL_FIGSERVE_CA") as caught:
         open_connection(parse_exact(f"https://127.0.0.1:{tls_port}/figserve"), None, 5, 5)
     assert caught.value.code == "certificate"

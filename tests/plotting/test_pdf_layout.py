@@ -7,11 +7,11 @@ import re
 
 import matplotlib
 
-from jupyter_figserve.kernel.export.pdf_layout import Page, PageCell, TextBlock, print_sheets
 from jupyter_figserve.plotting.encode import encode
+from jupyter_figserve.plotting.pdf_layout import Page, PageCell, TextBlock, write_pdf
 
-from ...conftest import require_package
-from ...example_figures import line
+from ..conftest import require_package
+from ..example_figures import line
 
 
 def read(data: bytes):
@@ -19,37 +19,37 @@ def read(data: bytes):
 
 
 def test_a_page_for_each_sheet():
-    """With its title and words, whatever signs are in them; equal sheets are equal bytes."""
+    """With its title and words, whatever signs are in them; equal pages are equal bytes."""
     text = "$5 and $x^2$ ελληνικά 日本"
-    sheets = [Page(f"Title {n}", (PageCell(1, None, (TextBlock("text", text),)),), f"{n} of 2") for n in (1, 2)]
-    data = print_sheets(sheets, "Both")
-    pages = read(data).pages
-    assert len(pages) == 2
-    assert f"Title 1\n1 of 2\n{text}" in pages[0].extract_text()
-    assert print_sheets(sheets, "Both") == data
+    pages = [Page(f"Title {n}", (PageCell(1, None, (TextBlock("text", text),)),), f"{n} of 2") for n in (1, 2)]
+    data = write_pdf(pages, "Both")
+    found = read(data).pages
+    assert len(found) == 2
+    assert f"Title 1\n1 of 2\n{text}" in found[0].extract_text()
+    assert write_pdf(pages, "Both") == data
 
 
 def test_a_picture_keeps_its_pixels():
     """It is scaled into its place, and not drawn anew."""
     picture = encode(line(), ("png",), dpi=200).payloads[0]
-    (image,) = read(print_sheets([Page("One", (PageCell(1, picture.data),))], "One")).pages[0].images
+    (image,) = read(write_pdf([Page("One", (PageCell(1, picture.data),))], "One")).pages[0].images
     assert image.image.size == (picture.width, picture.height)
 
 
 def test_long_words_are_broken_and_long_texts_end():
     """No line is wider than its place, and what no page can hold is left out."""
     cell = PageCell(1, None, (TextBlock("text", "x" * 500),))
-    lines = read(print_sheets([Page("One", (cell, cell))], "One")).pages[0].extract_text().split("\n")
+    lines = read(write_pdf([Page("One", (cell, cell))], "One")).pages[0].extract_text().split("\n")
     assert {len(found) for found in lines if re.fullmatch("x+", found)} - {0}
     assert max(map(len, lines)) < 120
     endless = PageCell(1, None, (TextBlock("text", "word " * 20_000),))
-    assert len(read(print_sheets([Page("One", (endless,))], "One")).pages) == 1
+    assert len(read(write_pdf([Page("One", (endless,))], "One")).pages) == 1
 
 
 def test_the_users_parameters_stay():
     """A style of the user's neither shows in the pages nor is lost by them."""
-    sheets = [Page("One", (PageCell(1, None, (TextBlock("heading", "Words"),)),))]
-    plain = print_sheets(sheets, "One")
+    pages = [Page("One", (PageCell(1, None, (TextBlock("heading", "Words"),)),))]
+    plain = write_pdf(pages, "One")
     with matplotlib.rc_context({"font.size": 30, "text.color": "red", "savefig.facecolor": "black"}):
-        assert print_sheets(sheets, "One") == plain
+        assert write_pdf(pages, "One") == plain
         assert matplotlib.rcParams["font.size"] == 30

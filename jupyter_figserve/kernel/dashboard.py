@@ -1,0 +1,255 @@
+"""``figserve.Dashboard``: rows of figures, live figures and text. Kernel."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..errors import Conflict, FigServeError, InvalidInput
+from ..model import dashboards, snippets
+from ..model.figures import NAME_LENGTH, check_name, slug
+from ..model.formats import get_format
+from .client.client import FigServeClient
+from .client.connection import Connection, get_connection
+from .dashboards.controls import DashboardControls
+from .dashboards.model import DashboardModel
+from .dashboards.panels import LaidOutPanel
+from .dashboards.static_html import static_bundle
+from .dashboards.stills import Still, render_stills
+from .dashboards.widget import make_dashboard_widget
+from .figures.captured_plot import CapturedPlot
+from .figures.cell import find_shell
+from .figures.display import link_href
+from .figures.publish import publish
+from .figures.published_figure import Published
+from .figures.shared_link import SharedLink
+from .figures.sharing import ShareableWithParameters
+
+
+class Dashboard(ShareableWithParameters):
+    """A page of figures, live figures and text; the same in the notebook, behind a link and in a file.
+
+    Parameters
+    ----------
+    title
+        Heading of the page.
+    rows
+        Lists of panels: anything that ``publish`` accepts, published figures, live figures (also bound ones), and
+        strings with Markdown. ``(2, panel)`` is twice as wide as its neighbours; ``figserve.Panel`` adds a caption. A
+        row with one panel needs no list.
+    theme
+        ``"light"``, ``"dark"``, or None for the reader's preference.
+    controls
+        Names of parameters with one shared control for all live panels that have them. None shares the parameters
+        that several panels declare identically; ``[]`` shares none.
+
+    Raises
+    ------
+    InvalidInput
+        An argument is invalid; the message names the panel, its place and what to do.
+    """
+
+    def __init__(
+        self, title: str, rows: Iterable[Any], *, theme: str | None = None, controls: Iterable[str] | None = None
+    ) -> None:
+        self._model = DashboardModel.build(title, rows, theme, controls)
+        self._record: dict[str, Any] | None = None
+        self._connection: Connection | None = None
+
+    @property
+    def title(self) -> str:
+        return self._model.title
+
+    @property
+    def theme(self) -> str | None:
+        return self._model.theme
+
+    @property
+    def rows(self) -> list[list[LaidOutPanel]]:
+        return [list(row) for row in self._model.rows]
+
+    @property
+    def panels(self) -> list[LaidOutPanel]:
+        """The panels of all rows, in order."""
+        return self._model.panels
+
+    def shared_controls(self) -> dict[str, list[str]]:
+        """Return the names of the shared parameters, each with the places of its panels."""
+        return {control.key: list(control.places) for control in self.controls.items if control.is_shared}
+
+    @property
+    def controls(self) -> DashboardControls:
+        """The controls that readers can change; ``widget().params`` has a value for each ``key``."""
+        return self._model.controls
+
+    def widget(self, **values: Any) -> Any:
+        """Return the dashboard as a widget, for ipywidgets boxes; observe, set or link its ``params`` trait.
+
+        Parameters
+        ----------
+        **values
+            Initial values of the controls by key: ``since=2015``, or ``**{"2-1.type": "Wolf"}`` for a control of one
+            panel.
+        """
+        stills = self._stills(self.controls.complete(values))
+        return make_dashboard_widget(self._model, stills, values, secrets.token_hex(6), self._href())
+
+    @property
+    def id(self) -> str:
+        """Permanent id, the same for every run of this notebook."""
+        return str(self._published()["id"])
+
+    @property
+    def name(self) -> str:
+        return str(self._published()["name"])
+
+    @property
+    def version(self) -> int:
+        """The version that publishing made, or found unchanged."""
+        return int(self._published()["version"])
+
+    @property
+    def url(self) -> str:
+        """Its page, which requires a login; ``share()`` makes a link that does not."""
+        return str(self._published()["url"])
+
+    def image_url(self, format: str = "png") -> str:
+        """Return the URL of the whole dashboard as one image."""
+        return snippets.image_url(self.url, get_format(format).name)
+
+    def publish(self, name: str | None = None) -> Dashboard:
+        """Give the dashboard a URL; publishing it again, also by running the notebook again, updates the same URL.
+
+        Unpublished figures are published too, named after the dashboard and their place, such as ``"sightings 1-2"``.
+
+        Parameters
+        ----------
+        name
+            Identifies the dashboard within the notebook; None derives it from the title.
+
+        Raises
+        ------
+        NotConnected
+            There is no server; the message says what to do.
+        FigServeError
+            A panel cannot be published; the message names it.
+        """
+        checked = check_name(name) if name is not None else self._default_name()
+        connection = get_connection()
+        rows = [[panel.to_spec(_publish_panel(panel, checked)).as_json() for panel in row] for row in self._model.rows]
+        body = {"name": checked, **self._model.layout.as_json(), "rows": rows}
+        self._record = connection.client.post("api/dashboards", body)
+        self._connection = connection
+        return self
+
+    def delete(self) -> None:
+        """Delete it from the server, with all its versions and links; its figures stay."""
+        self._connected().client.delete(f"api/dashboards/{self.id}")
+        self._record = None
+
+    def save(self, path: Any, **options: Any) -> Any:
+        """Export it to a file: ``.html`` that opens from disk, ``.zip`` for a static host, or ``.pdf``.
+
+        Parameters
+        ----------
+        path
+            Its suffix selects the file type.
+        **options
+            ``max_states``, ``max_bytes``, ``format`` and ``progress``, as of ``save_dashboard``.
+        """
+        from .export.save import save_dashboard
+
+        return save_dashboard(self._model, path, **options)
+
+    def __repr__(self) -> str:
+        where = f", version {self.version}: {self.url}" if self._record else ""
+        return f'Dashboard "{self.title}"{where}\n{self._model.outline}'
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        key, stills = secrets.token_hex(6), self._stills(self.controls.defaults())
+        data, metadata = static_bundle(self._model, repr(self), stills, key, self._href())
+        view: Any = make_dashboard_widget(self._model, stills, {}, key, self._href())._repr_mimebundle_()
+        view = view[0] if isinstance(view, tuple) else view
+        return {**(view or {}), **data}, metadata
+
+    def _ipython_display_(self) -> None:
+        """Display the static images and the widget as two outputs; the widget hides the images.
+
+        With a single output, front ends would choose the widget even if no kernel is running: in a reopened notebook,
+        and in exports.
+        """
+        from IPython.display import display
+
+        key, stills = secrets.token_hex(6), self._stills(self.controls.defaults())
+        data, metadata = static_bundle(self._model, repr(self), stills, key, self._href())
+        display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+        if getattr(find_shell(), "kernel", None) is not None:
+            widget = make_dashboard_widget(self._model, stills, {}, key, self._href())
+            display(widget)  # type: ignore[no-untyped-call]
+
+    def _stills(self, values: Mapping[str, Any]) -> dict[str, Still]:
+        arguments = {panel.place: self.controls.arguments(panel.place, values) for panel in self.panels}
+        return render_stills(self.panels, arguments)
+
+    def _create_link(self, options: dict[str, Any]) -> SharedLink:
+        """Publish the dashboard first if necessary."""
+        if self._record is None:
+            self.publish()
+        return super()._create_link(options)
+
+    def _links_api(self) -> tuple[FigServeClient, str]:
+        return self._connected().client, f"api/dashboards/{self.id}/links"
+
+    def _published(self) -> dict[str, Any]:
+        if self._record is None:
+            raise Conflict("The dashboard has no URL yet. Call publish() first.", code="not_published")
+        return self._record
+
+    def _connected(self) -> Connection:
+        self._published()
+        assert self._connection is not None
+        return self._connection
+
+    def _href(self) -> str | None:
+        """Return a link to its page that works on the notebook's page; None before it is published."""
+        return link_href(self.url, is_own=self._connected().is_own) if self._record else None
+
+    def _default_name(self) -> str:
+        """Return its current name, else a name derived from its title."""
+        name = str(self._record["name"]) if self._record else slug(self.title)
+        if name is None:
+            raise InvalidInput(
+                f"No name can be derived from the title {self.title!r:.60}. Pass one with publish(name=…)."
+            )
+        return name
+
+    def _locked_values(self, lock: Mapping[str, Any]) -> dict[str, Any]:
+        locked = {}
+        for name, value in lock.items():
+            panel = next((panel for panel in self.panels if name in panel.parameters.names), None)
+            if panel is None:
+                raise InvalidInput(f"No live panel has a parameter {name!r:.60} to lock.", code="unknown_parameter")
+            locked.update(panel.object.offer.signature.from_python({name: value}))
+        return locked
+
+
+def _publish_panel(panel: LaidOutPanel, dashboard: str) -> str:
+    """Return the id of a panel's figure, which is published if necessary; ``""`` for text.
+
+    Raises
+    ------
+    FigServeError
+        The figure cannot be published; the message names the panel.
+    """
+    if panel.kind == dashboards.TEXT:
+        return ""
+    try:
+        if panel.kind == dashboards.LIVE or isinstance(panel.object, Published):
+            return str(panel.object.id)
+        name = f"{dashboard[: NAME_LENGTH - len(panel.place) - 1]} {panel.place}"
+        if isinstance(panel.object, CapturedPlot):
+            return panel.object.publish(name, alt=panel.given_alt).id
+        return publish(panel.object, name, alt=panel.given_alt).id
+    except FigServeError as error:
+        raise panel.to_error(error) from error

@@ -1,0 +1,123 @@
+"""``@figserve.live``: register a function with this kernel and the server. Kernel."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any, overload
+
+from ...errors import InvalidInput, NotConnected
+from ...model.figures import check_name
+from ...model.times import parse_duration
+from .agent import flush_after_cell, start_agent
+from .control_channel import install_handler
+from .live_figure import LiveFigure
+from .registry import LiveFunction, worker
+
+
+@overload
+def live(function: Callable[..., Any], /) -> LiveFigure: ...
+
+
+@overload
+def live(
+    *,
+    name: str | None = None,
+    cache: str | float = "0s",
+    timeout: str | float = "20s",
+    data_version: Any = None,
+    detach: bool = False,
+) -> Callable[[Callable[..., Any]], LiveFigure]: ...
+
+
+def live(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    cache: str | float = "0s",
+    timeout: str | float = "20s",
+    data_version: Any = None,
+    detach: bool = False,
+) -> Any:
+    """Give a function a URL with its parameters as the query; each request calls it, even while a cell runs.
+
+    Parameters
+    ----------
+    name
+        Identifies the live figure within the notebook; None is the function's name.
+    cache
+        How long a result may be reused, such as ``"30s"``; by default each request calls the function.
+    timeout
+        How long a viewer waits before getting the last good image, or an error if there is none.
+    data_version
+        A value, or a function without parameters, that changes with the data; an image of the same version is not
+        rendered again. A detached function is not asked once its kernel is gone: its data no longer changes.
+    detach
+        Also store the function on the server now, as ``detach()`` does, to run when the kernel is gone.
+    """
+    names = _caller_locals()
+
+    def declare(function: Callable[..., Any]) -> LiveFigure:
+        durations = (0.0 if cache in ("0s", 0, "0") else parse_duration(cache)), parse_duration(timeout)
+        figure = _declare(function, name, names, durations, data_version)
+        if detach:
+            _detach_if_connected(figure)
+        return figure
+
+    return declare if function is None else declare(function)
+
+
+def _declare(
+    function: Callable[..., Any],
+    name: str | None,
+    names: dict[str, Any],
+    durations: tuple[float, float],
+    data_version: Any,
+) -> LiveFigure:
+    from ...plotting.signatures import read_signature
+
+    if isinstance(function, LiveFigure):
+        function = function.offer.function
+    if not callable(function):
+        raise InvalidInput("@figserve.live must decorate a function.")
+    checked = _check_live_name(name if name is not None else getattr(function, "__name__", None))
+    figure = LiveFigure(LiveFunction(checked, function, read_signature(function, names), *durations, data_version))
+    _register(figure.offer)
+    return figure
+
+
+def _register(function: LiveFunction) -> None:
+    """Have this kernel answer calls, and announce the function to the server."""
+    from ...plotting.isolation import install_mathtext_lock
+
+    worker.register(function)
+    install_mathtext_lock()
+    install_handler()
+    agent = start_agent()
+    if agent is not None:
+        agent.announce()
+        flush_after_cell()
+
+
+def _detach_if_connected(figure: LiveFigure) -> None:
+    """Detach, or warn without a server: the notebook must also run without one."""
+    try:
+        figure.detach()
+    except NotConnected as error:
+        warnings.warn(f'"{figure.name}" is not detached: {error.message}', stacklevel=3)
+
+
+def _check_live_name(name: object) -> str:
+    checked = check_name(name)
+    if "." in checked:
+        raise InvalidInput(
+            f"The name {checked!r} contains a dot, which separates the format in URLs. Use another name."
+        )
+    return checked
+
+
+def _caller_locals() -> dict[str, Any]:
+    """Return the caller's local variables, which annotations of a nested function may refer to."""
+    return dict(sys._getframe(2).f_locals)

@@ -1,0 +1,67 @@
+"""Calls to a kernel through the connection that its agent has opened. Server process."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ....errors import FigServeError
+from ....model.live import LiveRequest
+from .backend import KernelUnavailable
+from .image_cache import CachedImage
+from .kernel_answer import parse_kernel_answer
+
+
+@dataclass
+class _PendingCall:
+    future: asyncio.Future[CachedImage | None]
+    request: LiveRequest
+    known: tuple[str, ...]
+
+
+class AgentBackend:
+    """A ``LiveBackend`` over one open connection.
+
+    Parameters
+    ----------
+    send
+        Sends a message to the kernel.
+    """
+
+    def __init__(self, send: Callable[[dict[str, Any]], None]) -> None:
+        self._send = send
+        self._ids = itertools.count(1)
+        self._pending: dict[int, _PendingCall] = {}
+        self._is_closed = False
+
+    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> CachedImage | None:
+        if self._is_closed:
+            raise KernelUnavailable
+        rid = next(self._ids)
+        pending = _PendingCall(asyncio.get_running_loop().create_future(), request, known)
+        self._pending[rid] = pending
+        try:
+            self._send({"op": "call", "rid": rid, "name": name, "known": list(known), **request.to_json()})
+            return await pending.future
+        finally:
+            self._pending.pop(rid, None)
+
+    def receive(self, head: dict[str, Any], body: bytes) -> None:
+        """Complete the call that a kernel's answer belongs to; an answer without a call is dropped."""
+        pending = self._pending.get(head.get("rid", 0))
+        if pending is None or pending.future.done():
+            return
+        try:
+            pending.future.set_result(parse_kernel_answer(head, body, pending.request, pending.known))
+        except FigServeError as error:
+            pending.future.set_exception(error)
+
+    def close(self) -> None:
+        """Fail the calls under way, and all later ones."""
+        self._is_closed = True
+        for pending in list(self._pending.values()):
+            if not pending.future.done():
+                pending.future.set_exception(KernelUnavailable())

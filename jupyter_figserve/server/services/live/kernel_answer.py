@@ -1,0 +1,84 @@
+"""Parses what a kernel answers to a live call, which is not to be trusted. Server process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....errors import (
+    CodeFailed,
+    FigServeError,
+    InvalidInput,
+    NoFigure,
+    NotFound,
+    OutputInvalid,
+    TooLarge,
+    UnsupportedType,
+)
+from ....model.figures import EncodedImage
+from ....model.formats import get_format_of_mimetype, looks_like
+from ....model.live import LiveRequest
+from .image_cache import CachedImage
+
+_MAX_TEXT = 2_000
+_MAX_SIZE = 1e6
+_ERRORS: dict[str, type[FigServeError]] = {
+    kind.__name__: kind for kind in (InvalidInput, NoFigure, NotFound, OutputInvalid, UnsupportedType, TooLarge)
+}
+"""Errors that a kernel may report, by the name that it sends."""
+
+
+def parse_kernel_answer(
+    head: dict[str, Any], body: bytes, request: LiveRequest, known: tuple[str, ...]
+) -> CachedImage | None:
+    """Return the image of an answer, or None where the data still has a version in ``known``.
+
+    Raises
+    ------
+    FigServeError
+        The failure that the answer reports.
+    OutputInvalid
+        When the answer is not what it claims to be.
+    """
+    if isinstance(error := head.get("error"), dict):
+        raise _parse_error(error)
+    version = head.get("version")
+    version = version if isinstance(version, str) else None
+    if head.get("is_unchanged"):
+        if version not in known:
+            raise OutputInvalid("The kernel reports unchanged data, but the server has no image of that version.")
+        return None
+    row = get_format_of_mimetype(str(head.get("mimetype")))
+    if row.name != request.format or not looks_like(row, body):
+        raise OutputInvalid(f"The kernel's answer is not a valid {request.format} file.")
+    width, height, dpi = (_parse_size(head.get(name)) for name in ("width", "height", "dpi"))
+    alt, revision = (str(head.get(name) or "")[:_MAX_TEXT] for name in ("alt", "revision"))
+    return CachedImage(
+        EncodedImage(
+            row.mimetype, body, None if width is None else int(width), None if height is None else int(height), dpi
+        ),
+        alt=alt,
+        revision=revision,
+        version=version,
+        device_pixel_ratio=request.device_pixel_ratio if head.get("density") == request.device_pixel_ratio else 1,
+        is_html=head.get("is_html") is True,
+    )
+
+
+def _parse_error(error: dict[str, Any]) -> FigServeError:
+    message = str(error.get("message") or "The live figure failed.")
+    if error.get("type") == "CodeFailed":
+        line = error.get("line")
+        return CodeFailed(
+            message,
+            kind=str(error.get("kind") or "Exception"),
+            line=line if isinstance(line, int) else None,
+            traceback=str(error.get("traceback") or ""),
+            output=str(error.get("output") or ""),
+        )
+    kind = _ERRORS.get(str(error.get("type")), OutputInvalid)
+    code = error.get("code")
+    return kind(message, code=code if isinstance(code, str) else None)
+
+
+def _parse_size(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and 0 < value < _MAX_SIZE else None

@@ -1,0 +1,72 @@
+"""Parses the query of a live figure's image. Server process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ....errors import InvalidInput, UnsupportedType
+from ....model.formats import FORMATS, Format
+from ....model.live import DEVICE_PIXEL_RATIOS, LiveDeclaration, LiveRequest
+from ....model.parameters import Parameters
+
+FRAME_PARAMETER = "_frame"
+"""Asks for the URL of a frame that shows a live figure's HTML."""
+RATIO_PARAMETER = "_density"
+"""The device pixel ratio that an image is for."""
+_MAX_SIZES = {"width": 10_000, "height": 10_000, "dpi": 1_200}
+
+
+def parse_live_request(
+    query: Mapping[str, list[str]], declaration: LiveDeclaration, parameters: Parameters, row: Format
+) -> LiveRequest:
+    """Return the request for an image in a format.
+
+    Sizes that the function has parameters for are its own; the others set the size of its figure.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the value that is wrong.
+    """
+    sizes = {name: _parse_size(name, query[name][-1].strip()) for name in declaration.sizes if name in query}
+    ratio = 1 if sizes else parse_device_pixel_ratio(query)
+    arguments = parameters.parse({name: values for name, values in query.items() if name not in sizes})
+    return LiveRequest(arguments, row.name, **sizes, device_pixel_ratio=ratio)
+
+
+def parse_device_pixel_ratio(query: Mapping[str, list[str]]) -> int:
+    """Return the device pixel ratio that a query asks for, 1 by default.
+
+    Raises
+    ------
+    InvalidInput
+        When it is not one of ``DEVICE_PIXEL_RATIOS``.
+    """
+    text = query.get(RATIO_PARAMETER, ["1"])[-1]
+    if text not in map(str, DEVICE_PIXEL_RATIOS):
+        offered = ", ".join(map(str, DEVICE_PIXEL_RATIOS))
+        raise InvalidInput(f"{RATIO_PARAMETER}={text!r:.20}: use one of {offered}.")
+    return int(text)
+
+
+def asks_for_frame(query: Mapping[str, list[str]], row: Format) -> bool:
+    """Whether a query asks for a frame's URL instead of the image.
+
+    Raises
+    ------
+    UnsupportedType
+        When it does so for a format other than HTML.
+    """
+    if FRAME_PARAMETER not in query:
+        return False
+    if row is not FORMATS["html"]:
+        raise UnsupportedType(f"Only HTML is shown in a frame; ask for .html with {FRAME_PARAMETER}.")
+    return True
+
+
+def _parse_size(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= 1):
+        raise InvalidInput(f"{name}={text[:40]!r} is not a whole number from 1 on.")
+    if int(text) > _MAX_SIZES[name]:
+        raise InvalidInput(f"{name} is at most {_MAX_SIZES[name]:,}.")
+    return int(text)

@@ -1,0 +1,61 @@
+"""Sends the results of live requests. Server process."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from ....model.formats import Format
+from ...services.live.registry import LiveTarget
+from ...services.live.result import LiveResult
+from ..http import security_headers
+from ..http.conditional_get import send_representation
+from ..http.handler import FigServeHandler
+from ..http.representation import InHand, RepresentationResponse
+
+
+class LiveResponder:
+    """Finishes a handler's request with an image of a live figure, or with the URL of a frame that shows it."""
+
+    def __init__(self, handler: FigServeHandler, target: LiveTarget, row: Format) -> None:
+        self._handler = handler
+        self._target = target
+        self._row = row
+
+    def send_image(self, result: LiveResult, *, cache_control: str, is_public: bool) -> None:
+        """Send the image, with headers for its age and its device pixel ratio."""
+        self._set_cache_headers(result)
+        image = result.image
+        if image is not None and image.device_pixel_ratio != 1:
+            self._handler.set_header("Content-DPR", str(image.device_pixel_ratio))
+        filename = quote(f"{self._target.record.name}.{self._row.name}", safe="")
+        response = RepresentationResponse(
+            self._row, result.etag.strip('"'), filename, cache_control, is_public=is_public
+        )
+        send_representation(self._handler, response, InHand(b"" if image is None else image.payload.data))
+
+    def send_frame(self, result: LiveResult, link_id: str | None) -> None:
+        """Send the URL of a frame, valid for a minute: as JSON to our script, as a redirect to a frame itself.
+
+        Parameters
+        ----------
+        link_id
+            The link that the request came by, which must stay open; None for the owner.
+        """
+        assert result.image is not None, "a request for a frame knows no ETags"
+        self._set_cache_headers(result)
+        handler, context = self._handler, self._handler.context
+        signed = context.frame_signer.sign(result.image.live, result.image.key, link_id)
+        url = f"{handler.relative_root}/frame/{signed}.html"
+        if "application/json" in handler.request.headers.get("Accept", ""):
+            handler.write_json({"frame": url})
+            return
+        origins = security_headers.frame_ancestors(context.config.embed_origins, own=True)
+        handler.replace_headers(
+            security_headers.frame_headers(origins, is_frame=False) | {"Cache-Control": "private, no-store"}
+        )
+        handler.redirect(url, status=303)
+
+    def _set_cache_headers(self, result: LiveResult) -> None:
+        self._handler.set_header("Cache-Status", result.cache_status)
+        if result.age:
+            self._handler.set_header("Age", str(result.age))
