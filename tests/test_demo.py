@@ -1,4 +1,4 @@
-"""The demo: what `make demo` shows works, says what is wrong when it does not, and leaves nothing running."""
+"""The demo: its pages work, failures are reported, and nothing is left running."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ COMMAND = [sys.executable, "-m", "jupyter_figserve.cli", "demo"]
 
 @pytest.fixture
 def demo_environment(tmp_path) -> dict[str, str]:
-    """The demo's temporary directory lies in the test's, where what it leaves can be seen."""
+    """The demo's temporary directory is inside the test's."""
     return {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
 
 
 @pytest.fixture
 def answering():
-    """A server on loopback that answers every GET with what ``answers`` says: status and type."""
+    """A server on loopback that responds to every GET with the status and type from ``answers``."""
     answers: dict[str, tuple[int, str]] = {}
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -53,7 +53,7 @@ def answering():
 
 @pytest.mark.kernel
 def test_the_demo_ends_well_with_exit(demo_environment, tmp_path):
-    """`--exit`: 0 after the pages were checked; the addresses are printed; its directory is gone."""
+    """`--exit`: the URLs are printed, the exit code is 0, and the directory is removed."""
     done = subprocess.run([*COMMAND, "--exit"], env=demo_environment, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stdout + done.stderr
     assert demo.find_share_link([{"text": done.stdout}])
@@ -65,7 +65,7 @@ def test_the_demo_ends_well_with_exit(demo_environment, tmp_path):
 @pytest.mark.kernel
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_the_demo_serves_until_it_is_interrupted(kind, demo_environment, tmp_path):
-    """The link works while it runs; Ctrl-C, or a service manager, ends it, its server and its kernels."""
+    """The link works while the demo runs; Ctrl-C or SIGTERM ends it, its server and its kernels."""
     process = subprocess.Popen(COMMAND, env=demo_environment, stdout=subprocess.PIPE, text=True)
     try:
         printed = ""
@@ -98,14 +98,14 @@ def test_the_demo_serves_until_it_is_interrupted(kind, demo_environment, tmp_pat
     ],
 )
 def test_the_check_opens_page_and_picture(answering, page, picture, faults):
-    """Both must answer 200 with their types, or the demo has failed."""
+    """Both must respond with 200 and their types."""
     url, answers = answering
     answers.update({"/f/x": page, "/f/x.png": picture})
     assert len(demo.check(demo.Pages("", "", "", f"{url}/f/x", f"{url}/f/x.png"))) == faults
 
 
 def test_the_check_says_when_nobody_answers():
-    """A server that is gone is a fault with the address in it, not a traceback."""
+    """A server that does not respond is a problem with its URL, not a traceback."""
     (page, picture) = demo.check(demo.Pages("", "", "", "http://127.0.0.1:9/f/x", "http://127.0.0.1:9/f/x.png"))
     assert "http://127.0.0.1:9/f/x: " in page
     assert "http://127.0.0.1:9/f/x.png: " in picture
@@ -121,25 +121,25 @@ def test_the_check_says_when_nobody_answers():
     ],
 )
 def test_the_share_link_is_found(text):
-    """In plain text, Markdown and HTML, in streams and mimebundles, without what stands around it."""
+    """In plain text, Markdown and HTML, in streams and mimebundles, without surrounding characters."""
     wanted = f"http://127.0.0.1:8888/figserve/f/{TOKEN}"
     assert demo.find_share_link([{"output_type": "stream", "text": text}]) == wanted
     assert demo.find_share_link([{"output_type": "display_data", "data": {"text/plain": text}}]) == wanted
 
 
 def test_no_share_link_is_found_where_there_is_none():
-    """A figure's own page is not a link for strangers."""
+    """The URL of a figure's own page is not a link."""
     outputs = [{"output_type": "stream", "text": "http://127.0.0.1:8888/figserve/figures/abc"}, {"data": {"a": {}}}]
     assert demo.find_share_link(outputs) is None
 
 
 def test_the_notebook_is_found_in_a_checkout():
-    """The quick start that the wheel brings is the one of the checkout."""
+    """The wheel's quick-start notebook is that of the checkout."""
     assert demo.find_notebook().name == "00_quickstart.ipynb"
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path):
-    """The error has the end of the server's log, which names the mistake."""
+    """The error has the end of the server's log."""
     server = ServerProcess(tmp_path, ["--ServerApp.port=not-a-number"])
     with pytest.raises(RunnerError, match=re.compile("did not start.*not-a-number", re.DOTALL)):
         server.start()
@@ -147,7 +147,7 @@ def test_a_server_that_does_not_start_says_why(tmp_path):
 
 
 def test_a_failing_demo_exits_1(monkeypatch, capsys):
-    """One sentence on standard error, no traceback."""
+    """One line on standard error, without a traceback."""
     monkeypatch.setattr(demo, "find_notebook", lambda: None)
     assert demo.run(serve_on=False) == 1
     assert capsys.readouterr().err == "The demo failed. 00_quickstart.ipynb is missing from this installation.\n"

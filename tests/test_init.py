@@ -1,4 +1,4 @@
-"""The package's surface: importing it costs nothing, and it has exactly the names it promises."""
+"""The package's public names, and the cost of importing it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HEAVY = ("IPython", "anywidget", "jupyter_server", "matplotlib", "numpy", "sqlal
 
 
 def loaded_after(code: str) -> set[str]:
-    """The installed packages that a fresh interpreter has loaded after ``code``."""
+    """Return the installed packages that a fresh interpreter has loaded after ``code``."""
     code += "\nimport json, sys; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(json.loads(done.stdout.splitlines()[-1]))
@@ -23,18 +23,18 @@ def loaded_after(code: str) -> set[str]:
 
 @pytest.mark.parametrize("module", ["jupyter_figserve", "jupyter_figserve.cli", "jupyter_figserve.demo"])
 def test_import_loads_nothing_heavy(module):
-    """A kernel, a script and a shell completion pay for no server and no plotting library."""
+    """Importing the package loads no server and no plotting library."""
     assert not loaded_after(f"import {module}") & set(HEAVY)
 
 
 def test_publish_loads_no_server():
-    """The notebook's names come from the kernel side, which never loads Tornado's or Jupyter's server."""
+    """The public names come from the kernel layer, which never imports Jupyter Server."""
     code = f"import jupyter_figserve as f\nfor name in {jupyter_figserve.__all__!r}: getattr(f, name)"
     assert not loaded_after(code) & {"jupyter_server", "tornado", "sqlalchemy", "matplotlib"}
 
 
 def test_every_promised_name_resolves():
-    """``__all__`` is what a star import gives, sorted, and each name is there."""
+    """``__all__`` is sorted, and each name exists."""
     assert list(jupyter_figserve.__all__) == sorted(jupyter_figserve.__all__)
     for name in jupyter_figserve.__all__:
         assert getattr(jupyter_figserve, name) is not None
@@ -46,7 +46,7 @@ def test_nothing_else_is_promised():
 
 
 def test_names_beat_submodules():
-    """A name stays what it is after its module, or one of the same name, is imported."""
+    """A name is not shadowed by importing a submodule."""
     before = {name: getattr(jupyter_figserve, name) for name in jupyter_figserve.__all__}
     for module in ("kernel.figures.publish", "kernel.live.decorator", "kernel.render"):
         importlib.import_module(f"jupyter_figserve.{module}")
@@ -54,18 +54,18 @@ def test_names_beat_submodules():
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    """As with any module, so ``hasattr`` and completion work."""
+    """``hasattr`` and completion work."""
     with pytest.raises(AttributeError, match="has no attribute 'plot'"):
         jupyter_figserve.plot  # noqa: B018
 
 
 def test_dir_lists_the_lazy_names():
-    """Completion in a notebook offers what is not loaded yet."""
+    """Completion in a notebook offers names that are not loaded yet."""
     assert set(jupyter_figserve.__all__) <= set(dir(jupyter_figserve))
 
 
 def test_the_extension_point():
-    """Jupyter Server is told of one extension, of this module."""
+    """Jupyter Server finds one extension in this module."""
     (point,) = jupyter_figserve._jupyter_server_extension_points()
     assert point["module"] == "jupyter_figserve"
     assert point["app"].name == "jupyter_figserve"

@@ -1,4 +1,4 @@
-"""`jupyter figserve COMMAND`: parse, run one command, say what went wrong in a sentence. A process of its own."""
+"""`jupyter figserve COMMAND`: parse the command line, run the command, report errors. A process of its own."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from .registry import COMMANDS, FAILED, INTERRUPTED, OK, PIPE_CLOSED, USAGE, Com
 
 __all__ = ["COMMANDS", "FAILED", "INTERRUPTED", "OK", "PIPE_CLOSED", "USAGE", "main", "make_parser", "parse"]
 MODULES = (doctor, export, keys, links, show, maintain, publish, serve)
-"""Importing them makes their commands."""
+"""Importing them registers their commands."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is one of those that the help explains."""
+    """Run one command and return its exit code, as documented in the help."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):
-            # What this terminal cannot show is written as an escape, not as a traceback.
+            # Characters that the terminal cannot encode are escaped instead of raising an error.
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     chosen, options = parse(sys.argv[1:] if argv is None else argv)
     try:
-        code = _guarded(chosen, options)
+        code = _run(chosen, options)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # Whoever read our output has enough; what is still in the buffer must not fail again at the end.
+        # The reader of our output is gone; flushing the rest of the buffer at exit must not fail again.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
 
 
-def _guarded(chosen: Command, options: object) -> int:
-    """What the world did wrong is one sentence for the person at the terminal, not a traceback."""
+def _run(chosen: Command, options: object) -> int:
+    """Run a command; an expected error is printed as a message, without a traceback."""
     from ..errors import FigServeError
 
     try:
@@ -47,22 +47,20 @@ def _guarded(chosen: Command, options: object) -> int:
     except BrokenPipeError:
         raise
     except (FigServeError, OSError) as error:
-        first, *others = _words(error).split("\n")
+        first, *others = _message(error).split("\n")
         print(f"jupyter figserve {chosen.name}: {clean(first, None)}", file=sys.stderr)
         for line in others:
             print(f"  {clean(line, None)}", file=sys.stderr)
         return FAILED
 
 
-def _words(error: Exception) -> str:
-    """An error as people at a shell can act on it."""
+def _message(error: Exception) -> str:
+    """Return the error's message with advice for the command line."""
     from ..errors import NotConnected, Unauthorized
 
     if isinstance(error, NotConnected) and getattr(error, "code", "") == "certificate":
-        return str(error).replace("in KERNEL_FIGSERVE_CA.", "with --ca-file.")
+        return str(error).replace("Set KERNEL_FIGSERVE_CA to", "Use --ca-file with")
     if isinstance(error, Unauthorized):
-        return (
-            f"{error} On the server's machine, `jupyter figserve keys create` makes one; give it in FIGSERVE_API_KEY or"
-            " --key-file."
-        )
+        create = "" if "keys create" in str(error) else " Create a key with `jupyter figserve keys create`."
+        return f"{error}{create} Pass the key in FIGSERVE_API_KEY or with --key-file."
     return str(error)

@@ -1,4 +1,4 @@
-"""`python -m jupyter_figserve.cli`: the same as `jupyter figserve`. A process of its own."""
+"""`python -m jupyter_figserve.cli`: same as `jupyter figserve`. A process of its own."""
 
 from __future__ import annotations
 

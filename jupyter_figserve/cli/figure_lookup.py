@@ -1,4 +1,4 @@
-"""A figure as people name it: by its id, its name, or an address that shows it. Any process."""
+"""Finds a figure by id, name or URL. Any process."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 _ID = re.compile(r"[A-Za-z0-9]{16}")
 _PATH = re.compile(r"/figures/([A-Za-z0-9]{16})(?:\.[a-z]{2,5})?$")
-_MOST = 20
-FIGURE = "id or name of a figure, or the address of its page"
+_MAX_MATCHES = 20
+FIGURE_HELP = "id or name of the figure, or the URL of its page"
 
 
 def find_figure(client: FigServeClient, text: str) -> dict[str, Any]:
-    """The record of the one figure that ``text`` names.
+    """Return the record of the figure that ``text`` identifies.
 
     Raises
     ------
     NotFound
-        When there is none.
+        There is no such figure.
     InvalidInput
-        When several have that name.
+        Several figures have that name.
     """
     if "://" in text:
         return _by_id(client, _id_in(text))
@@ -40,7 +40,7 @@ def find_figure(client: FigServeClient, text: str) -> dict[str, Any]:
 def _id_in(url: str) -> str:
     match = _PATH.search(urlsplit(url).path)
     if match is None:
-        raise InvalidInput("That is not the address of a figure's page, which ends in /figures/ and its id.")
+        raise InvalidInput("That is not the URL of a figure's page, which ends in /figures/ and the figure's id.")
     return match[1]
 
 
@@ -50,12 +50,14 @@ def _by_id(client: FigServeClient, figure_id: str) -> dict[str, Any]:
 
 
 def _by_name(client: FigServeClient, name: str) -> dict[str, Any]:
-    found: list[dict[str, Any]] = client.get("api/figures", name=name, limit=_MOST)["figures"]
+    found: list[dict[str, Any]] = client.get("api/figures", name=name, limit=_MAX_MATCHES)["figures"]
     if not found:
-        raise NotFound(f"There is no figure {name!r:.120} on {client.address.url}; `jupyter figserve list` shows all.")
+        raise NotFound(
+            f"There is no figure {name!r:.120} on {client.address.url}. List all with `jupyter figserve list`."
+        )
     if len(found) > 1:
         lines = [f"  {record['id']}  {record['notebook'] or 'without a notebook'}" for record in found]
         raise InvalidInput(
-            "\n".join([f"{len(found)} figures have the name {name!r:.120}; say which by its id:", *lines])
+            "\n".join([f"{len(found)} figures are named {name!r:.120}. Use the id of one of them:", *lines])
         )
     return found[0]

@@ -1,8 +1,9 @@
-"""The command line read: which command, its options, and no secret among them. Any process."""
+"""Parses the command line; rejects secrets in it. Any process."""
 
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -15,22 +16,23 @@ _TRAIT = re.compile(r"--[A-Z]\w*(\.\w+)+=.*", re.DOTALL)
 _KEY = re.compile(r"fsk_[a-z0-9]{8}_[A-Za-z0-9_-]{16,}")
 _LINK = re.compile(r"(^|/)f/[A-Za-z0-9_-]{32}(?![A-Za-z0-9_-])")
 _TOKEN = re.compile(r"[?&]token=[^&]|^--\w+\.(token|password|hashed_password|cookie_secret)=.", re.IGNORECASE)
-_PLACES = """\
-which server:
-  The commands that speak to a server take the one that --server or FIGSERVE_URL names, with the key in
-  FIGSERVE_API_KEY or in the file of --key-file; inside a kernel, the kernel's own; else the server that you have
-  running on this machine. `jupyter figserve doctor` says what is wrong when none is found.
+_SERVER_HELP = """\
+server:
+  Commands use the server of --server or FIGSERVE_URL, with the key in FIGSERVE_API_KEY or in the file of --key-file;
+  inside a kernel, the kernel's own server; otherwise your server that is running on this machine. If none is found,
+  `jupyter figserve doctor` explains why.
 
 exit codes:
-  0  it is done
-  1  it failed, and standard error says why
-  2  the command line was not understood
-  130 and 141 are an interrupt by Ctrl-C and a reader of the output that went away
+  0    success
+  1    failure; standard error has the reason
+  2    invalid command line
+  130  interrupted with Ctrl-C
+  141  the reader of the output has closed it
 """
 
 
 class _Parser(argparse.ArgumentParser):
-    """Errors name the command whose help says more."""
+    """A parser whose errors point to the help of the command."""
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
@@ -38,7 +40,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
-    """The command and its options; ends the process with 2 and the usage when it does not understand."""
+    """Return the command and its options; exit with status 2 and the usage if the command line is invalid."""
     parser = make_parser()
     refuse_secrets(parser, argv)
     options, rest = parser.parse_known_args(argv)
@@ -50,8 +52,7 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     own: argparse.ArgumentParser = options.parsers[chosen.name]
     unknown = [word for word in rest if not (chosen.takes_traits and _TRAIT.fullmatch(word))]
     if unknown:
-        hint = " (a file's name that starts with - goes behind --)" if unknown[0].startswith("-") else ""
-        own.error(f"it does not know {unknown[0]!r}{hint}")
+        own.error(_unknown_message(own, unknown[0]))
     options.traits = rest
     try:
         chosen.check(options)
@@ -60,12 +61,25 @@ def parse(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     return chosen, options
 
 
+def _unknown_message(parser: argparse.ArgumentParser, word: str) -> str:
+    """Say which argument is unknown, with the closest option if there is one."""
+    if not word.startswith("-"):
+        return f"Unexpected argument {word!r}."
+    name = word.partition("=")[0]
+    options = [option for action in parser._actions for option in action.option_strings]
+    close = difflib.get_close_matches(name, options, n=1, cutoff=0.7)
+    if close:
+        return f"Unknown option {name}. Did you mean {close[0]}?"
+    takes_files = any(action.dest == "files" for action in parser._actions)
+    return f"Unknown option {name}." + (" Put -- before file names that start with a hyphen." if takes_files else "")
+
+
 def make_parser() -> argparse.ArgumentParser:
     from .. import __version__
 
     every = [COMMANDS[name].examples[0] for name in ORDER]
-    parser = _made(_Parser, prog="jupyter figserve", description="Every figure gets a URL.", examples=every)
-    parser.epilog = f"{parser.epilog}\n\n{_PLACES}"
+    parser = _create_parser(_Parser, prog="jupyter figserve", description="Every figure gets a URL.", examples=every)
+    parser.epilog = f"{parser.epilog}\n\n{_SERVER_HELP}"
     parser.add_argument("--version", action="version", version=__version__)
     parsers: dict[str, argparse.ArgumentParser] = {}
     parser.set_defaults(command=None, parsers=parsers)
@@ -75,7 +89,7 @@ def make_parser() -> argparse.ArgumentParser:
         group, _, word = described.name.rpartition(" ")
         if group and group not in groups:
             parsers[group], groups[group] = _group(commands, group)
-        own = _made(
+        own = _create_parser(
             (groups[group] if group else commands).add_parser,
             word,
             help=described.summary,
@@ -89,28 +103,28 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def refuse_secrets(parser: argparse.ArgumentParser, argv: Sequence[str]) -> None:
-    """A command line is open to every user of the machine, and a shell keeps it; the message does not repeat it."""
+    """Reject secrets: other users can read the command line, and shells keep it. The message does not repeat them."""
     for word in argv:
         if _KEY.search(word):
             parser.error(
-                "a key is not for the command line, which other users of this machine can read and the shell's history"
-                " keeps: put it into FIGSERVE_API_KEY or a file of mode 600 for --key-file, and revoke this one"
+                "Do not pass a key on the command line: other users of this machine can read it, and it stays in the"
+                " shell's history. Use FIGSERVE_API_KEY or --key-file with a file of mode 600, and revoke this key."
             )
         if _LINK.search(word):
             parser.error(
-                "a link's URL is its secret, and other users of this machine can read the command line: name the link"
-                " by its id, or give the URL on standard input to `jupyter figserve revoke`"
+                "Do not pass the URL of a link on the command line: it is secret, and other users of this machine can"
+                " read it. Use the link's id, or pass the URL to `jupyter figserve revoke` on standard input."
             )
         if _TOKEN.search(word):
             parser.error(
-                "a token or password is not for the command line, which other users of this machine can read: for"
-                " `serve` set JUPYTER_TOKEN, else put it into FIGSERVE_API_KEY or a file of mode 600 for --key-file"
+                "Do not pass a token or password on the command line: other users of this machine can read it. Set"
+                " JUPYTER_TOKEN for `serve`; otherwise use FIGSERVE_API_KEY or --key-file with a file of mode 600."
             )
 
 
 def _group(commands: Any, name: str) -> tuple[argparse.ArgumentParser, Any]:
     own = [COMMANDS[full] for full in ORDER if full.startswith(f"{name} ")]
-    parser = _made(
+    parser = _create_parser(
         commands.add_parser,
         name,
         help=GROUPS[name],
@@ -120,10 +134,10 @@ def _group(commands: Any, name: str) -> tuple[argparse.ArgumentParser, Any]:
     return parser, parser.add_subparsers(metavar="COMMAND", title="commands")
 
 
-def _made(
-    make: Callable[..., argparse.ArgumentParser], *names: str, examples: Sequence[str], **words: str
+def _create_parser(
+    make: Callable[..., argparse.ArgumentParser], *names: str, examples: Sequence[str], **texts: str
 ) -> argparse.ArgumentParser:
-    """No abbreviated options: one that is added later must not change what an old command line means."""
+    """Create a parser without abbreviated options, so that a new option cannot change the meaning of a command line."""
     epilog = "\n".join(["examples:", *(f"  {example}" for example in examples)])
     raw = argparse.RawDescriptionHelpFormatter
-    return make(*names, epilog=epilog, formatter_class=raw, allow_abbrev=False, **words)
+    return make(*names, epilog=epilog, formatter_class=raw, allow_abbrev=False, **texts)

@@ -1,4 +1,4 @@
-"""A bar on standard error for a person who waits; nothing where nobody looks. Any process."""
+"""A progress bar on standard error, if it is a terminal. Any process."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-_SECONDS = 0.1
-_BAR = 24
+_INTERVAL = 0.1
+_BAR_WIDTH = 24
 
 
 class Progress:
-    """How far something is.
+    """A progress bar.
 
     Parameters
     ----------
     what
-        Begins the line: ``"Sending plot.png"``.
+        Label before the bar, such as ``"Sending plot.png"``.
     total
-        What there is to do; None when nobody knows.
+        Value at the end; None if unknown.
     write
-        A number of the unit in words: ``"12 MB"``, ``"37"``.
+        Formats a value, as in ``"12 MB"`` or ``"37"``.
     """
 
     def __init__(self, what: str, total: int | None, write: Callable[[int], str] = "{:,}".format) -> None:
@@ -34,15 +34,15 @@ class Progress:
         self._write = write
         self._done = 0
         self._shown = 0.0
-        self._is_seen = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._is_visible = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
-        if self._is_seen:
+        if self._is_visible:
             if kind is None and self._total:
-                # It ended well, so this is all: a total may have been an estimate.
+                # The total may have been an estimate.
                 self._total = min(self._total, self._done)
             self._show()
             print(file=sys.stderr)
@@ -51,10 +51,10 @@ class Progress:
         self.set(self._done + count)
 
     def set(self, done: int) -> None:
-        """It is at ``done`` now; the line is written anew a few times a second at most."""
+        """Set the current value; the line is rewritten at most a few times per second."""
         self._done = done
         now = time.monotonic()
-        if self._is_seen and (now - self._shown >= _SECONDS or done == self._total):
+        if self._is_visible and (now - self._shown >= _INTERVAL or done == self._total):
             self._shown = now
             self._show()
 
@@ -62,7 +62,7 @@ class Progress:
         done = self._write(self._done)
         if self._total:
             part = min(1.0, self._done / self._total)
-            full = round(part * _BAR)
-            done = f"[{'#' * full}{'.' * (_BAR - full)}] {part:4.0%}  {done} of {self._write(self._total)}"
+            full = round(part * _BAR_WIDTH)
+            done = f"[{'#' * full}{'.' * (_BAR_WIDTH - full)}] {part:4.0%}  {done} of {self._write(self._total)}"
         line = f"{self._what}  {done}"[: shutil.get_terminal_size().columns - 1]
         print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What a command is: what it runs, its options, what its help says. Any process."""
+"""The registry of commands, with their options and help. Any process."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Configure = Callable[[argparse.ArgumentParser], None]
 
 @dataclass(frozen=True)
 class Command:
-    """A command with what its help says.
+    """A command.
 
     Parameters
     ----------
     name
-        One word, or two for one of a group: ``"keys create"``.
+        One word, or group and command: ``"keys create"``.
     configure
         Adds its options to its parser.
     takes_traits
-        Whether ``--FigServe.x=y`` is passed on to the server's configuration.
+        Whether ``--FigServe.x=y`` is passed to the server's configuration.
     check
-        Looks at options together; raises ``ValueError`` with a sentence when they make no sense.
+        Validates the combination of options; raises ``ValueError`` with a message.
     """
 
     name: str
@@ -49,9 +49,9 @@ ORDER = (
     *("demo", "serve", "publish", "list", "show", "link", "revoke"),
     *("keys create", "keys list", "keys revoke", "export", "gc", "reindex", "doctor"),
 )
-"""Of the help, most wanted first."""
+"""Order of the commands in the help."""
 COMMANDS: dict[str, Command] = {}
-GROUPS = {"keys": "Make, list and revoke the keys of programs."}
+GROUPS = {"keys": "Create, list and revoke API keys."}
 
 
 def command(
@@ -61,7 +61,7 @@ def command(
     takes_traits: bool = False,
     check: Callable[[argparse.Namespace], None] = lambda _: None,
 ) -> Callable[[Run], Run]:
-    """Make a function a command: its docstring is the help, ``examples`` are lines of it that run as they stand."""
+    """Register a function as a command; its docstring is the help, and the ``examples`` work as they are."""
 
     def register(run: Run) -> Run:
         COMMANDS[name] = Command(name, run, options, examples, takes_traits, check)

@@ -1,4 +1,4 @@
-"""The Jupyter servers that this user has running here, by the files that they leave for programs. Any process."""
+"""Finds the user's Jupyter servers on this machine by their runtime files. Any process."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _FILE = re.compile(r"jpserver-[0-9]+\.json")
 
 
 @dataclass(frozen=True)
-class Running:
-    """A server whose process lives.
+class RunningServer:
+    """A server whose process is running.
 
     Parameters
     ----------
     url
-        As the server itself says it, with its base URL.
+        As reported by the server, including the base URL.
     address
-        Where it is to be dialled: on loopback, where it listens on every address.
+        Address to connect to; on loopback if it listens on all addresses.
     token
-        Of a login; "" where the server has a password or none.
+        Login token; "" if the server has a password or no authentication.
     """
 
     path: Path
@@ -42,8 +42,8 @@ class Running:
         return f"<server of process {self.process} at {self.url}>"
 
 
-def find_running() -> list[Running]:
-    """All of them, newest first, with the extension or without."""
+def find_running_servers() -> list[RunningServer]:
+    """Return all running servers, newest first, with or without the extension."""
     from jupyter_core.paths import jupyter_runtime_dir
 
     found = []
@@ -57,7 +57,7 @@ def find_running() -> list[Running]:
 
 
 def is_alive(process: int) -> bool:
-    """Whether a process of this user's has this id."""
+    """Whether a process of this user has this id."""
     try:
         os.kill(process, 0)
     except (OSError, OverflowError):
@@ -66,7 +66,7 @@ def is_alive(process: int) -> bool:
 
 
 def command_line(process: int) -> list[str]:
-    """The words that started a process; empty where this system does not show them."""
+    """Return the arguments of a process; empty if the system does not reveal them."""
     with contextlib.suppress(OSError):
         return [
             word.decode(errors="replace") for word in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0") if word
@@ -75,10 +75,10 @@ def command_line(process: int) -> list[str]:
 
 
 def process_environment(process: int) -> dict[str, str]:
-    """The environment that a process of this user's was started with; empty where this system does not show it."""
+    """Return the initial environment of a process of this user; empty if the system does not reveal it."""
     with contextlib.suppress(OSError):
-        words = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
-        return dict(os.fsdecode(word).split("=", 1) for word in words if b"=" in word)
+        entries = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+        return dict(os.fsdecode(entry).split("=", 1) for entry in entries if b"=" in entry)
     return {}
 
 
@@ -88,8 +88,8 @@ def _age(path: Path) -> float:
     return 0.0
 
 
-def _read(path: Path) -> Running | None:
-    """None for what is no file of a server's, or of another user's."""
+def _read(path: Path) -> RunningServer | None:
+    """Read a runtime file; None if it is invalid, or belongs to another user."""
     from ..errors import InvalidInput
 
     try:
@@ -99,7 +99,7 @@ def _read(path: Path) -> Running | None:
         url, token, process = info["url"], info["token"], int(info["pid"])
         if not isinstance(url, str) or not isinstance(token, str):
             return None
-        return Running(path, process, url, _address(info, url), token, str(info.get("root_dir", "")))
+        return RunningServer(path, process, url, _address(info, url), token, str(info.get("root_dir", "")))
     except (OSError, ValueError, KeyError, TypeError, InvalidInput):
         return None
 

@@ -1,4 +1,4 @@
-"""Which server a command speaks to, with which credential, and when it must not. Any process."""
+"""Selects the server and the credential of a command. Any process."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FigServeError, InvalidInput, NotConnected
-from .running_servers import Running, find_running
+from .running_servers import RunningServer, find_running_servers
 
 if TYPE_CHECKING:
     from ..kernel.client.address import Address
     from ..kernel.client.client import FigServeClient
 
-_KEY_LENGTH = 4096
-HOW_TO_NAME = (
-    "Start one with `jupyter lab` or `jupyter figserve serve`, or name one with --server URL (or FIGSERVE_URL) and its"
-    " key in FIGSERVE_API_KEY or --key-file."
+_MAX_KEY_LENGTH = 4096
+HOW_TO_SELECT = (
+    "Start one with `jupyter lab` or `jupyter figserve serve`, or use --server URL (or FIGSERVE_URL), with its key in"
+    " FIGSERVE_API_KEY or --key-file."
 )
 
 
 @dataclass(frozen=True)
 class SelectedServer:
-    """A server with what was found of it.
+    """The server of a command.
 
     Parameters
     ----------
     found
-        How it was found, as words.
+        How it was found, for messages.
     status
-        What it says of itself to everybody.
+        Its public status.
     """
 
     client: FigServeClient
     found: str
     status: dict[str, Any]
-    running: Running | None = None
+    running: RunningServer | None = None
 
     @property
     def url(self) -> str:
@@ -46,105 +46,91 @@ class SelectedServer:
 
 
 def server_options(parser: argparse.ArgumentParser) -> None:
-    """The options of every command that speaks to a server."""
+    """Add the options of commands that use a server."""
     group = parser.add_argument_group("server")
     group.add_argument(
-        "--server", metavar="URL", help="which server, as the browser shows it (default: FIGSERVE_URL, else yours here)"
+        "--server",
+        metavar="URL",
+        help="URL of the server, as in the browser (default: FIGSERVE_URL, else your own)",
     )
     group.add_argument(
         "--key-file",
         type=Path,
         metavar="FILE",
-        help="file of mode 600 with the key, or the token of a login (default: FIGSERVE_API_KEY)",
+        help="file of mode 600 with the key or a login token (default: FIGSERVE_API_KEY)",
     )
-    group.add_argument("--ca-file", type=Path, metavar="FILE", help="certificate of the authority to trust, as PEM")
+    group.add_argument("--ca-file", type=Path, metavar="FILE", help="PEM file of the certificate authority to trust")
     group.add_argument(
-        "--insecure", action="store_true", help="send the key unencrypted over http to another machine, if it must be"
+        "--insecure", action="store_true", help="allow sending the key to another machine over unencrypted http"
     )
 
 
-def find_target(options: argparse.Namespace) -> SelectedServer:
-    """The server that a command is for.
+def select_server(options: argparse.Namespace) -> SelectedServer:
+    """Select the server of a command.
 
     Raises
     ------
     FigServeError
-        When there is none, or several, or the key must not go there; the text says what to do.
+        There is no server or more than one, or the key must not be sent to it; the message says what to do.
     """
-    named = options.server or os.environ.get("FIGSERVE_URL")
-    if named:
-        return _named(options, named)
-    inside = _of_kernel(options)
-    return inside if inside is not None else _single_running_server(options)
+    url = options.server or os.environ.get("FIGSERVE_URL")
+    if url:
+        return _from_url(options, url)
+    own = _from_kernel_environment(options)
+    return own if own is not None else _single_running_server(options)
 
 
 def make_client(options: argparse.Namespace, address: Address, credential: str | None) -> FigServeClient:
-    """A client, unless the key would cross a network for all to read.
+    """Make a client.
 
     Raises
     ------
-    FigServeError
-        When it would.
+    InvalidInput
+        The key would be sent over the network unencrypted, or the CA file does not exist.
     """
     from ..kernel.client.client import FigServeClient
 
     if credential and address.scheme == "http" and not address.is_loopback and not options.insecure:
         raise InvalidInput(
-            f"The key would go to {address.origin} unencrypted, for everybody on the way to read. Use https, or add"
-            " --insecure if that network is your own.",
+            f"The key would be sent to {address.origin} unencrypted. Use https, or add --insecure if you trust the"
+            " network.",
             code="plain_http",
         )
     ca_file = options.ca_file or os.environ.get("KERNEL_FIGSERVE_CA")
     if options.ca_file is not None and not options.ca_file.is_file():
-        raise InvalidInput(f"There is no file {str(options.ca_file)!r} for --ca-file.")
+        raise InvalidInput(f"The file {str(options.ca_file)!r} of --ca-file does not exist.")
     return FigServeClient(address, credential, ca_file=None if ca_file is None else str(ca_file))
 
 
 def read_key_file(path: Path) -> str:
-    """The key in a file that nobody else can read.
+    """Read a key from a file.
 
     Raises
     ------
     InvalidInput
-        When others can, or it holds no key.
+        Other users can read the file, or it does not contain one key.
     """
     with path.open(encoding="utf-8", errors="replace") as file:
         found = os.fstat(file.fileno())
         if stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) & 0o077:
             raise InvalidInput(
-                f"Others can read the key in {str(path)!r}; keep it to yourself with: chmod 600 {path}", code="open_key"
+                f"Other users can read the key in {str(path)!r}. Restrict it with: chmod 600 {path}", code="open_key"
             )
-        key = file.read(_KEY_LENGTH).strip()
+        key = file.read(_MAX_KEY_LENGTH).strip()
     if not key or len(key.split()) != 1:
-        raise InvalidInput(f"{str(path)!r} does not hold one key; write it there alone on a line.")
+        raise InvalidInput(f"{str(path)!r} must contain one key and nothing else.")
     return key
 
 
-def credential_of(options: argparse.Namespace) -> str | None:
+def find_credential(options: argparse.Namespace) -> str | None:
     if options.key_file is not None:
         return read_key_file(options.key_file)
     return os.environ.get("FIGSERVE_API_KEY", "").strip() or None
 
 
-def ask_status(client: FigServeClient) -> dict[str, Any]:
-    """What a server says of itself.
-
-    Raises
-    ------
-    FigServeError
-        When nobody answers, or not as jupyter_figserve does.
-    """
-    from ..errors import ServerError
-
-    status = client.get("api/status")
-    if not isinstance(status, dict) or "version" not in status:
-        raise ServerError(f"{client.address.url} answers, but not as jupyter_figserve does.", code="not_figserve")
-    return status
-
-
-def match_running(address: Address) -> Running | None:
-    """The running server of this user's that ``address`` names, by whichever of this machine's names."""
-    for server in find_running():
+def find_running_server(address: Address) -> RunningServer | None:
+    """Find this user's running server at ``address``; all loopback names are equivalent."""
+    for server in find_running_servers():
         own = server.address
         same = (own.scheme, own.port, own.prefix) == (address.scheme, address.port, address.prefix)
         if same and (own.host == address.host or (own.is_loopback and address.is_loopback)):
@@ -152,59 +138,63 @@ def match_running(address: Address) -> Running | None:
     return None
 
 
-def _named(options: argparse.Namespace, url: str) -> SelectedServer:
-    """By --server or FIGSERVE_URL; one of this user's own lets its own token be read."""
+def _from_url(options: argparse.Namespace, url: str) -> SelectedServer:
+    """Use --server or FIGSERVE_URL; without a key, the token of this user's own server is used."""
     from ..kernel.client.address import parse_pasted
+    from ..kernel.client.connection import get_status
 
     address, token = parse_pasted(url)
-    credential, running = credential_of(options) or token, None
+    credential, running = find_credential(options) or token, None
     if credential is None:
-        running = match_running(address)
+        running = find_running_server(address)
         credential = running.token if running is not None else None
     found = "--server" if options.server else "FIGSERVE_URL"
     client = make_client(options, address, credential)
-    return SelectedServer(client, found, ask_status(client), running)
+    return SelectedServer(client, found, get_status(client), running)
 
 
-def _of_kernel(options: argparse.Namespace) -> SelectedServer | None:
-    """In a notebook's `!` line: what the kernel was told."""
+def _from_kernel_environment(options: argparse.Namespace) -> SelectedServer | None:
+    """Use the variables of the kernel, for a `!` line of a notebook."""
     from ..kernel.client.address import parse_exact
+    from ..kernel.client.connection import get_status
 
     url, key = os.environ.get("KERNEL_FIGSERVE_URL"), os.environ.get("KERNEL_FIGSERVE_KEY")
     if not url or not key:
         return None
-    own = argparse.Namespace(**{**vars(options), "insecure": True})  # its administrator chose that network
+    own = argparse.Namespace(**{**vars(options), "insecure": True})  # the administrator chose that network
     client = make_client(own, parse_exact(url), key)
-    return SelectedServer(client, "the kernel's environment", ask_status(client))
+    return SelectedServer(client, "the kernel's environment", get_status(client))
 
 
 def _single_running_server(options: argparse.Namespace) -> SelectedServer:
-    """The one server with the extension among those that run."""
-    running, good = find_running(), []
+    """Use the only running server that has the extension."""
+    from ..kernel.client.connection import get_status
+
+    running, usable = find_running_servers(), []
     given = None if options.key_file is None else read_key_file(options.key_file)
     for server in running:
         client = make_client(options, server.address, given or server.token or None)
         try:
-            good.append(
-                SelectedServer(client, f"the running server of process {server.process}", ask_status(client), server)
+            usable.append(
+                SelectedServer(client, f"the running server of process {server.process}", get_status(client), server)
             )
         except FigServeError:
             continue
-    if len(good) == 1:
-        return good[0]
-    if good:
-        lines = [f"  --server {target.running.url}  {_described(target)}" for target in good if target.running]
-        raise InvalidInput("\n".join([f"You have {len(good)} servers running; choose one:", *lines]), code="several")
+    if len(usable) == 1:
+        return usable[0]
+    if usable:
+        lines = [f"  --server {target.running.url}  {_description(target)}" for target in usable if target.running]
+        raise InvalidInput("\n".join([f"You have {len(usable)} servers running. Choose one:", *lines]), code="several")
     if running:
         urls = ", ".join(server.url for server in running)
         raise NotConnected(
-            f"A Jupyter server runs at {urls}, but jupyter_figserve does not answer there: `jupyter figserve doctor`"
-            f" finds out why. {HOW_TO_NAME}"
+            f"A Jupyter server is running at {urls}, but without jupyter_figserve. Run `jupyter figserve doctor` to"
+            f" find out why. {HOW_TO_SELECT}"
         )
-    raise NotConnected(f"You have no Jupyter server running on this machine. {HOW_TO_NAME}")
+    raise NotConnected(f"You have no Jupyter server running on this machine. {HOW_TO_SELECT}")
 
 
-def _described(target: SelectedServer) -> str:
+def _description(target: SelectedServer) -> str:
     if target.status.get("host") == "standalone":
         return "(jupyter figserve serve)"
     return f"({target.running.root})" if target.running and target.running.root else ""

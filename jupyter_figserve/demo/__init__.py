@@ -1,4 +1,4 @@
-"""`make demo`: a real Jupyter server, a figure that a real kernel of it draws, and its link opened by a stranger."""
+"""`jupyter figserve demo`: a Jupyter server, a figure published by its kernel, and its link opened without a login."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ _SHARE_LINK = re.compile(r"https?://[^\s\"'<>()\[\]\\]+/f/[A-Za-z0-9_-]{32}")
 
 @dataclass(frozen=True)
 class Pages:
-    """What the demo has to show: absolute URLs."""
+    """The pages of the demo, as absolute URLs."""
 
     notebook: str
     gallery: str
     figure: str
     share: str
-    picture: str
+    image: str
 
 
 def run(*, port: int | None = None, serve_on: bool = True) -> int:
-    """Run the demo, until Ctrl-C with ``serve_on``; 0, or 1 when a step failed.
+    """Run the demo, until Ctrl-C with ``serve_on``; return 0, or 1 if a step fails.
 
     Parameters
     ----------
     port
-        Of the Jupyter server; a free one when not given.
+        Port of the Jupyter server; None picks a free one.
     """
     arguments = [] if port is None else [f"--ServerApp.port={port}"]
     try:
-        with _ended_by_signals(), tempfile.TemporaryDirectory(prefix="figserve-demo-") as home:
+        with _interrupted_by_signals(), tempfile.TemporaryDirectory(prefix="figserve-demo-") as home:
             return _show(ServerProcess(Path(home).resolve(), arguments), serve_on)
     except KeyboardInterrupt:
-        print("\nThe demo is over; what it made is removed.")
+        print("\nThe demo has ended, and its files were removed.")
         return 0
     except RunnerError as error:
         print(f"The demo failed. {error}", file=sys.stderr)
@@ -54,14 +54,14 @@ def run(*, port: int | None = None, serve_on: bool = True) -> int:
 
 
 def find_notebook() -> Path | None:
-    """The quick-start notebook: inside the installed package, or beside it in a checkout."""
+    """Find the quick-start notebook: in the installed package, or next to it in a checkout."""
     package = Path(__file__).resolve().parent.parent
     places = (package / "notebooks" / NOTEBOOK, package.parent / "notebooks" / NOTEBOOK)
     return next((place for place in places if place.is_file()), None)
 
 
 def find_share_link(outputs: list[dict[str, Any]]) -> str | None:
-    """The first share link among a notebook's outputs."""
+    """Find the first share link in a notebook's outputs."""
     return next((match[0] for output in outputs if (match := _SHARE_LINK.search(_text(output)))), None)
 
 
@@ -70,28 +70,28 @@ def _show(server: ServerProcess, serve_on: bool) -> int:
     if source is None:
         raise RunnerError(f"{NOTEBOOK} is missing from this installation.")
     if find_spec("ipykernel") is None:
-        raise RunnerError('It needs a Python kernel: pip install "jupyter_figserve[demo]"')
+        raise RunnerError('The demo needs a Python kernel: pip install "jupyter_figserve[demo]"')
     print("Starting a Jupyter server ...", flush=True)
     try:
         server.start()
         notebook = Path(shutil.copy(source, server.root / NOTEBOOK))
-        print(f"Running {NOTEBOOK} in a kernel of it ...", flush=True)
+        print(f"Running {NOTEBOOK} in one of its kernels ...", flush=True)
         with server.kernel(NOTEBOOK) as kernel:
             pages = _run(server, kernel, notebook)
-            faults = check(pages)
-            print(_report(pages, faults), flush=True)
-            if serve_on and not faults:
+            problems = check(pages)
+            print(_report(pages, problems), flush=True)
+            if serve_on and not problems:
                 print("\nServing until you press Ctrl-C.", flush=True)
                 while not server.wait(3600):
                     pass
-                raise RunnerError(f"The Jupyter server ended by itself:\n{server.log[-2000:]}")
-            return 1 if faults else 0
+                raise RunnerError(f"The Jupyter server exited:\n{server.log[-2000:]}")
+            return 1 if problems else 0
     finally:
         server.stop()
 
 
 def _run(server: ServerProcess, kernel: KernelSession, notebook: Path) -> Pages:
-    """Run the notebook and find out where its figure and its link are."""
+    """Run the notebook, and find the URLs of its figure and link."""
     error, outputs = run_notebook(kernel, notebook)
     if error is not None:
         raise RunnerError(f"The notebook failed in {error}")
@@ -108,44 +108,44 @@ def _run(server: ServerProcess, kernel: KernelSession, notebook: Path) -> Pages:
         gallery=f"{server.url}figserve/",
         figure=urljoin(server.url, records[0]["url"]),
         share=share,
-        picture=f"{share}.png",
+        image=f"{share}.png",
     )
 
 
 def _make_link(server: ServerProcess, figure: str) -> str:
-    answer = server.fetch(f"figserve/api/figures/{figure}/links", method="POST", body={"expires": "1d"})
-    if answer.status != 201:
-        raise RunnerError(f"No link was made ({answer.status}): {answer.text[:500]}")
-    return urljoin(server.url, str(answer.json()["url"]))
+    response = server.fetch(f"figserve/api/figures/{figure}/links", method="POST", body={"expires": "1d"})
+    if response.status != 201:
+        raise RunnerError(f"Making a link failed ({response.status}): {response.text[:500]}")
+    return urljoin(server.url, str(response.json()["url"]))
 
 
 def check(pages: Pages) -> list[str]:
-    """Open the link's page and picture as a stranger does, without any login; what is wrong with them."""
-    faults = []
-    for url, mimetype in ((pages.share, "text/html"), (pages.picture, "image/png")):
+    """Open the link's page and image without a login; return the problems."""
+    problems = []
+    for url, mimetype in ((pages.share, "text/html"), (pages.image, "image/png")):
         try:
-            answer = fetch(url)
+            response = fetch(url)
         except OSError as error:
-            faults.append(f"{url}: {error}")
+            problems.append(f"{url}: {error}")
             continue
-        if (answer.status, answer.mimetype) != (200, mimetype) or not answer.body:
-            faults.append(f"{url}: {answer.status} {answer.mimetype}, expected 200 {mimetype}")
-    return faults
+        if (response.status, response.mimetype) != (200, mimetype) or not response.body:
+            problems.append(f"{url}: {response.status} {response.mimetype}, expected 200 {mimetype}")
+    return problems
 
 
-def _report(pages: Pages, faults: list[str]) -> str:
-    if faults:
-        return "\n".join(["Something does not answer as it should:", *faults])
+def _report(pages: Pages, problems: list[str]) -> str:
+    if problems:
+        return "\n".join(["Some pages do not respond as expected:", *problems])
     return "\n".join(
         (
             "",
-            "A kernel drew a figure, and this link shows it without a login (here: to whoever is on this machine):",
+            "A kernel has published a figure. This link shows it without a login (here: on this machine only):",
             f"  {pages.share}",
             "",
             f"  the notebook       {pages.notebook}",
             f"  all figures        {pages.gallery}  (open the notebook first: it logs you in)",
             f"  the figure's page  {pages.figure}",
-            f"  without a browser  curl -o figure.png {pages.picture}",
+            f"  without a browser  curl -o figure.png {pages.image}",
         )
     )
 
@@ -156,8 +156,8 @@ def _text(output: dict[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """A terminal that closes and a service manager end the demo as Ctrl-C does, so nothing is left running."""
+def _interrupted_by_signals() -> Iterator[None]:
+    """Treat SIGTERM and SIGHUP as Ctrl-C, so that no process is left running."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""A running kernel spoken to as any front end does, and whole notebooks run in it. For the demo and the tests."""
+"""A client of a running kernel, like a front end, that can run whole notebooks. For the demo and the tests."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 
 
 class RunnerError(Exception):
-    """A server that does not start, a kernel that does not answer; the text says which, and what it said itself."""
+    """A server does not start or a kernel does not respond; the message includes the end of its log."""
 
 
 @dataclass
 class ExecutionResult:
-    """What one execution in a kernel gave.
+    """The result of one execution.
 
     Parameters
     ----------
     outputs
-        As a notebook keeps them (nbformat 4.5).
+        In the notebook format (nbformat 4.5).
     error
         ``"NameError: name 'x' is not defined"``, or None.
     """
@@ -40,7 +40,7 @@ class ExecutionResult:
 
     @property
     def bundles(self) -> list[dict[str, Any]]:
-        """The mimebundles of what was displayed and of the result, in their order."""
+        """Mimebundles of displays and the result, in order."""
         return [output["data"] for output in self.outputs if "data" in output]
 
     def _stream(self, name: str) -> str:
@@ -48,14 +48,14 @@ class ExecutionResult:
 
 
 class KernelSession:
-    """A running kernel of a server, spoken to by its connection file as any Jupyter client does.
+    """A client of a server's kernel, connected through the connection file.
 
     Parameters
     ----------
     session, kernel_id
-        Ids as the server knows them.
+        Ids on the server.
     runtime
-        The server's runtime directory, where connection files are.
+        The server's runtime directory, with the connection files.
     """
 
     def __init__(self, session: str, kernel_id: str, runtime: Path) -> None:
@@ -65,18 +65,18 @@ class KernelSession:
         self._client: Any = None
 
     def connect(self, timeout: float = 60) -> None:
-        """Open the channels, and return when the kernel answers on them.
+        """Open the channels, and wait until the kernel responds.
 
         Raises
         ------
         RunnerError
-            When it does not within ``timeout`` seconds.
+            It does not respond within ``timeout`` seconds.
         """
         from jupyter_client.blocking.client import BlockingKernelClient
 
         client = BlockingKernelClient(connection_file=str(self.runtime / f"kernel-{self.kernel_id}.json"))
         client.load_connection_file()
-        # No heartbeat: on a busy machine a missed beat is not yet a death.
+        # No heartbeat: on a busy machine, a missed beat does not mean that the kernel died.
         client.start_channels(hb=False)
         self._client = client
         try:
@@ -91,7 +91,7 @@ class KernelSession:
             self._client = None
 
     def send(self, code: str, *, cell_id: str | None = None, silent: bool = False) -> str:
-        """Ask for an execution and do not wait for it; the message's id, for ``receive``."""
+        """Request an execution without waiting; return the message id, for ``receive``."""
         client = self._client
         content = {
             "code": code,
@@ -107,12 +107,12 @@ class KernelSession:
         return str(message["header"]["msg_id"])
 
     def receive(self, message_id: str, *, timeout: float = 120) -> ExecutionResult:
-        """What the execution ``message_id`` gives, when it is over.
+        """Wait for an execution and return its result.
 
         Raises
         ------
         RunnerError
-            When it is not over within ``timeout`` seconds, as when the kernel died.
+            It does not finish within ``timeout`` seconds, for instance because the kernel died.
         """
         done, result, deadline = False, ExecutionResult(), time.monotonic() + timeout
         shown: dict[str, dict[str, Any]] = {}
@@ -120,26 +120,26 @@ class KernelSession:
             while not done:
                 message = self._client.get_iopub_msg(timeout=max(0.0, deadline - time.monotonic()))
                 if message["parent_header"].get("msg_id") == message_id:
-                    done = _take(message["header"]["msg_type"], message["content"], result, shown)
+                    done = _receive(message["header"]["msg_type"], message["content"], result, shown)
             while True:
                 reply = self._client.get_shell_msg(timeout=max(0.0, deadline - time.monotonic()))
                 if reply["parent_header"].get("msg_id") == message_id:
                     result.count = reply["content"].get("execution_count")
                     return result
         except queue.Empty as error:
-            raise RunnerError(f"The kernel gave no answer within {timeout:g} seconds.") from error
+            raise RunnerError(f"The kernel did not respond within {timeout:g} seconds.") from error
 
     def run(self, code: str, *, cell_id: str | None = None, timeout: float = 120) -> ExecutionResult:
-        """Run ``code`` as a front end runs a cell; ``cell_id`` travels as JupyterLab sends it."""
+        """Run ``code`` like a front end; ``cell_id`` is sent as JupyterLab does."""
         return self.receive(self.send(code, cell_id=cell_id), timeout=timeout)
 
 
 def run_notebook(kernel: KernelSession, path: Path, *, timeout: float = 120) -> tuple[str | None, list[dict[str, Any]]]:
-    """Run the notebook at ``path`` cell by cell and fill in its outputs, up to the first error.
+    """Run the notebook at ``path`` up to the first error, and save its outputs.
 
     Returns
     -------
-    The error, with the id of its cell, or None; and all the outputs.
+    The error with the id of its cell, or None; and all outputs.
     """
     notebook, outputs, failed = json.loads(path.read_text(encoding="utf-8")), [], None
     for cell in notebook["cells"]:
@@ -155,8 +155,8 @@ def run_notebook(kernel: KernelSession, path: Path, *, timeout: float = 120) -> 
     return failed, outputs
 
 
-def _take(kind: str, content: dict[str, Any], result: ExecutionResult, shown: dict[str, dict[str, Any]]) -> bool:
-    """Add one iopub message to ``result``; whether it says that the execution is over."""
+def _receive(kind: str, content: dict[str, Any], result: ExecutionResult, shown: dict[str, dict[str, Any]]) -> bool:
+    """Add an IOPub message to ``result``; return whether the execution is finished."""
     if kind == "status":
         return bool(content["execution_state"] == "idle")
     if kind == "stream":

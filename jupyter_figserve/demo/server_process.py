@@ -1,4 +1,4 @@
-"""A real Jupyter server in a process of its own, on loopback: started, asked, ended. For the demo and the tests."""
+"""A Jupyter server on loopback in its own process. For the demo and the tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _POLL = 0.05
 
 @dataclass(frozen=True)
 class Response:
-    """An HTTP answer, whatever its status; redirections are not followed."""
+    """An HTTP response of any status; redirects are not followed."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -51,7 +51,7 @@ def fetch(
     headers: Mapping[str, str] | None = None,
     timeout: float = 60,
 ) -> Response:
-    """One request on a connection of its own, with no header but those given; JSON values are encoded."""
+    """Send a request on a new connection, with only the given headers; JSON values are encoded."""
     parts, head = urlsplit(url), dict(headers or {})
     if isinstance(body, (dict, list)):
         body = json.dumps(body)
@@ -60,25 +60,25 @@ def fetch(
     make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     with contextlib.closing(make(parts.hostname or "", parts.port, timeout=timeout)) as connection:
         connection.request(method, parts.path + (f"?{parts.query}" if parts.query else ""), data, head)
-        answer = connection.getresponse()
-        return Response(answer.status, answer.headers, answer.read())
+        response = connection.getresponse()
+        return Response(response.status, response.headers, response.read())
 
 
 class ServerProcess:
-    """A Jupyter server on loopback, whose configuration, data and runtime directories are its own.
+    """A Jupyter server on loopback with its own configuration, data and runtime directories.
 
     Parameters
     ----------
     home
-        Directory for all that it writes: ``root`` (its notebooks), ``figures``, ``runtime``, ``server.log`` ...
+        Directory of its files: ``root`` (notebooks), ``figures``, ``runtime``, ``server.log``, ….
     arguments
-        More of its command line, such as ``["--FigServe.capture=False"]``.
+        More command-line arguments, such as ``["--FigServe.capture=False"]``.
     root, data_dir
-        Directories to use instead of those in ``home``; two servers may share them.
+        Directories that replace those in ``home``; servers may share them.
     environment
-        Changes to this process's environment; None takes a variable out.
+        Changes to this process's environment; None removes a variable.
     command
-        What follows the interpreter: another host's module, for instance.
+        Arguments of the interpreter, such as another module.
     """
 
     def __init__(
@@ -110,21 +110,21 @@ class ServerProcess:
 
     @property
     def log(self) -> str:
-        """All that the server said so far, over its restarts too."""
+        """The server's log so far, including previous runs."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def start(self, timeout: float = 60) -> None:
-        """Start it, and return when it answers.
+        """Start the server and wait until it responds.
 
         Raises
         ------
         RunnerError
-            When it ends, or does not answer within ``timeout`` seconds; with the end of its log.
+            It exits, or does not respond within ``timeout`` seconds; with the end of its log.
         """
         for directory in (self.root, self.runtime):
             directory.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:
-            # A process group of its own: Ctrl-C in the terminal is ours to pass on, once.
+            # In its own process group, so that Ctrl-C in the terminal does not reach it directly.
             self.process = subprocess.Popen(
                 self._command_line(),
                 stdin=subprocess.DEVNULL,
@@ -151,34 +151,34 @@ class ServerProcess:
         anonymous: bool = False,
         timeout: float = 60,
     ) -> Response:
-        """A request to ``path`` below the base URL, or to an absolute URL; with the server's token unless anonymous."""
+        """Send a request to ``path`` below the base URL or to an absolute URL, with the token unless anonymous."""
         login = {} if anonymous else {"Authorization": f"token {self.token}"}
         url = path if "://" in path else self.url + path.lstrip("/")
         return fetch(url, method=method, body=body, headers={**login, **(headers or {})}, timeout=timeout)
 
     def wait(self, seconds: float) -> bool:
-        """Wait for its end, ``seconds`` at most; whether it came."""
+        """Wait for the process to exit, at most ``seconds``; return whether it did."""
         assert self.process is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(seconds)
         return self.process.poll() is not None
 
-    def stop(self, patience: float = 15) -> None:
-        """End it as a service manager would, and its kernels with it; by force when it does not hear."""
+    def stop(self, timeout: float = 15) -> None:
+        """Stop the server and its kernels with SIGTERM, then SIGKILL."""
         if self.process is None or self.process.poll() is not None:
             return
         self.process.terminate()
-        if not self.wait(patience):
+        if not self.wait(timeout):
             self.kill()
 
     def kill(self) -> None:
-        """SIGKILL: nothing is written, nothing said good-bye to."""
+        """Send SIGKILL: no cleanup runs."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
 
     def restart(self) -> None:
-        """End it and start it again on the same directories, at the same address as long as nobody takes the port."""
+        """Restart it on the same directories and, if it is still free, the same port."""
         self.stop()
         port = urlsplit(self.url).port
         self._remove_server_files()
@@ -188,12 +188,12 @@ class ServerProcess:
 
     @contextlib.contextmanager
     def kernel(self, notebook: str = "Untitled.ipynb", *, name: str = "python3") -> Iterator[KernelSession]:
-        """A kernel started for the notebook at that path, as a front end starts it; shut down at the end."""
+        """Start a kernel for the notebook at that path, like a front end; shut it down at the end."""
         body = {"path": notebook, "name": notebook, "type": "notebook", "kernel": {"name": name}}
-        answer = self.fetch("api/sessions", method="POST", body=body)
-        if answer.status != 201:
-            raise RunnerError(f"No kernel was started ({answer.status}): {answer.text[:500]}")
-        session = answer.json()
+        response = self.fetch("api/sessions", method="POST", body=body)
+        if response.status != 201:
+            raise RunnerError(f"Starting a kernel failed ({response.status}): {response.text[:500]}")
+        session = response.json()
         kernel = KernelSession(session["id"], session["kernel"]["id"], self.runtime)
         try:
             kernel.connect()
@@ -224,9 +224,9 @@ class ServerProcess:
             "JUPYTER_DATA_DIR": str(self.home / "data"),
             "JUPYTER_RUNTIME_DIR": str(self.runtime),
             "IPYTHONDIR": str(self.home / "ipython"),
-            # By the environment: a command line is open to every user of the machine.
+            # In the environment, since other users can read the command line.
             "JUPYTER_TOKEN": self.token,
-            # What a kernel around us was told is not for the kernels of this server.
+            # Variables of a kernel that runs this process are not for the kernels of this server.
             **dict.fromkeys(("KERNEL_FIGSERVE_URL", "KERNEL_FIGSERVE_KEY", "FIGSERVE_URL", "FIGSERVE_API_KEY")),
             **self.changes,
         }

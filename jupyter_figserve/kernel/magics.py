@@ -1,4 +1,4 @@
-"""``%%publish`` above a cell and ``%figserve status``: registered by ``%load_ext jupyter_figserve``. Kernel."""
+"""The magics ``%%publish`` and ``%figserve``, registered by ``%load_ext jupyter_figserve``. Kernel."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def load_ipython_extension(ip: Any) -> None:
 
 
 def _publish_cell(shell: Any, line: str, cell: str) -> Published | None:
-    """Run the cell, publish what it made, and show it; an error in the cell publishes nothing."""
+    """Run the cell, publish its figure, and display it; an error in the cell publishes nothing."""
     __tracebackhide__ = True
     options = _parse(_publish_parser(), line)
     if options is None:
         return None
     if options.quiet and options.share:
-        raise _usage_error("--share shows a link and --quiet shows none; leave one of them out.")
+        raise _usage_error("Use either --share, which shows a link, or --quiet, which shows none.")
     result = _run(shell, cell)
     published = _publish_result(result, options)
     if options.quiet:
@@ -54,31 +54,30 @@ def _publish_cell(shell: Any, line: str, cell: str) -> Published | None:
 
 
 def _publish_result(result: Any, options: argparse.Namespace) -> Published:
-    """Publish a cell's result, or the current pyplot figure where the result is nothing that can be."""
-    words: dict[str, Any] = {"title": options.title, "alt": options.alt, "format": tuple(options.format) or "png"}
+    """Publish a cell's result, or the current pyplot figure if the result cannot be published."""
+    arguments: dict[str, Any] = {"title": options.title, "alt": options.alt, "format": tuple(options.format) or "png"}
     if result is None or isinstance(result, str):
-        return publish(None, options.name, **words)
+        return publish(None, options.name, **arguments)
     try:
-        return publish(result, options.name, **words)
+        return publish(result, options.name, **arguments)
     except (OutputInvalid, UnsupportedType) as error:
-        # A figure that fails to draw has the library's error as its cause: no other takes its place.
+        # The error of a figure that fails to render has a cause; no other figure may replace it.
         if error.__cause__ is not None or not _has_current_figure():
             raise
-    return publish(None, options.name, **words)
+    return publish(None, options.name, **arguments)
 
 
 def _run(shell: Any, cell: str) -> Any:
-    """Execute a cell in the user's namespace and give the value of its last expression.
+    """Execute a cell in the user's namespace and return the value of its last expression.
 
-    The code is transformed, compiled and cached as IPython does with any cell, so that magics in it work and
-    tracebacks show its lines.
+    The code is transformed, compiled and cached as in IPython, so that magics work and tracebacks show its lines.
     """
     __tracebackhide__ = "__ipython_bottom__"
     code = shell.transform_cell(cell)
     file = shell.compile.cache(code, shell.execution_count, raw_code=cell)
     tree = shell.transform_ast(shell.compile.ast_parse(code, filename=file))
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    # The cell is the user's own, in the user's own kernel: running it is what the magic is for.
+    # This runs the user's own code in the user's own kernel.
     exec(shell.compile(tree, file, "exec"), shell.user_global_ns, shell.user_ns)
     if last is None:
         return None
@@ -97,7 +96,7 @@ def _figserve(line: str) -> None:
 
 
 def status_text(find: Any) -> str:
-    """What ``%figserve status`` prints: which server, how it was found, whether it answers, what it has."""
+    """Return the output of ``%figserve status``."""
     try:
         connection: Connection | None = find()
     except FigServeError as error:
@@ -107,31 +106,29 @@ def status_text(find: Any) -> str:
     rows = [("Server", connection.url), ("Found by", connection.found)]
     try:
         status = check(connection)
-        rows += _answer_rows(connection, status)
+        rows += _status_rows(connection, status)
     except FigServeError as error:
-        rows.append(("Answers", f"no: {error}"))
+        rows.append(("Available", f"no: {error}"))
     width = max(len(name) for name, _ in rows) + 2
     return "\n".join(f"{name:<{width}}{value}" for name, value in rows)
 
 
-def _answer_rows(connection: Connection, status: dict[str, Any]) -> list[tuple[str, str]]:
+def _status_rows(connection: Connection, status: dict[str, Any]) -> list[tuple[str, str]]:
     records = connection.client.get("api/figures", here=1, limit=1000)["figures"]
     owner = status.get("owner") or next((record.get("owner") for record in records), None)
-    rows = [("Answers", f"yes, jupyter_figserve {status['version']} ({status.get('host', 'extension')})")]
+    rows = [("Available", f"yes, jupyter_figserve {status['version']} ({status.get('host', 'extension')})")]
     if owner:
         rows.append(("Owner", str(owner)))
-    rows.append(("Figures", f"{len(records)} of this notebook"))
+    rows.append(("Figures", f"{len(records)} from this notebook"))
     if status.get("note"):
         rows.append(("Links", str(status["note"])))
     elif _opens_here_only(connection, records):
-        rows.append(
-            ("Links", "open only on this machine; set c.FigServe.public_url to the address that others reach it by")
-        )
+        rows.append(("Links", "open only on this machine; set c.FigServe.public_url to the server's public address"))
     return rows
 
 
 def _opens_here_only(connection: Connection, records: list[dict[str, Any]]) -> bool:
-    """Whether absolute URLs name a host that only this machine understands."""
+    """Whether the server's URLs are valid only on this machine."""
     url = next((str(record["url"]) for record in records), connection.url)
     return display.is_local(url)
 
@@ -140,11 +137,11 @@ def _show(bundle: tuple[dict[str, Any], dict[str, Any]]) -> None:
     from IPython.display import publish_display_data
 
     data, metadata = bundle
-    publish_display_data(data, metadata)  # type: ignore[no-untyped-call]  # IPython's has no types
+    publish_display_data(data, metadata)  # type: ignore[no-untyped-call]  # IPython is untyped here
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse for a magic: a mistake is a UsageError of IPython's, and never ends the process."""
+    """A parser that raises IPython's UsageError instead of exiting."""
 
     def error(self, message: str) -> NoReturn:
         raise _usage_error(f"{message}\n{self.format_usage()}")
@@ -157,12 +154,12 @@ def _usage_error(text: str) -> Exception:
 
 
 def _parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace | None:
-    """The options of a magic's line; None after ``--help``, which is printed."""
+    """Parse the line of a magic; print the help and return None for ``--help``."""
     try:
-        words = shlex.split(line)
+        arguments = shlex.split(line)
     except ValueError as error:
         raise _usage_error(f"{error} in {line!r:.80}") from error
-    options = parser.parse_args(words)
+    options = parser.parse_args(arguments)
     if options.help:
         print(parser.format_help())
         return None
@@ -173,22 +170,22 @@ def _publish_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="%%publish",
         add_help=False,
-        description="Run the cell and publish its result, else the current pyplot figure; show it with its link.",
+        description="Run the cell, publish its result or the current pyplot figure, and display it with its link.",
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", help="the figure's name; without one, its title's or cell's")
-    parser.add_argument("--title", help="heading of its pages; quote words with spaces")
-    parser.add_argument("--alt", help="alternative text, for who cannot see the picture")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="name of the figure (default: from its title or cell)")
+    parser.add_argument("--title", help="title of its pages; quote it if it contains spaces")
+    parser.add_argument("--alt", help="alternative text for screen readers")
     parser.add_argument(
-        "--format", action="append", default=[], choices=list(FORMATS), help="png unless said; may be repeated"
+        "--format", action="append", default=[], choices=list(FORMATS), help="format, may be repeated (default: png)"
     )
-    parser.add_argument("--share", metavar="EXPIRES", help='also make a link without login, such as "7d" or "never"')
-    parser.add_argument("--quiet", action="store_true", help="show the picture without its link")
-    parser.add_argument("-h", "--help", action="store_true", help="show this")
+    parser.add_argument("--share", metavar="EXPIRES", help='also make a link that expires after "7d" or "never"')
+    parser.add_argument("--quiet", action="store_true", help="display the image without its link")
+    parser.add_argument("-h", "--help", action="store_true", help="show this help")
     return parser
 
 
 def _figserve_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="%figserve", add_help=False, description="Tell which server figures are published to.")
-    parser.add_argument("command", nargs="?", choices=["status"], default="status", help="the only one yet")
-    parser.add_argument("-h", "--help", action="store_true", help="show this")
+    parser = _Parser(prog="%figserve", add_help=False, description="Show the server that figures are published to.")
+    parser.add_argument("command", nargs="?", choices=["status"], default="status", help="show the server (default)")
+    parser.add_argument("-h", "--help", action="store_true", help="show this help")
     return parser

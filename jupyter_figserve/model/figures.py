@@ -13,15 +13,15 @@ from ..errors import InvalidInput, InvalidName
 from .formats import FORMATS, Format, get_format_of_mimetype
 
 MARKER = "jupyter_figserve"
-"""The key in a display's metadata by which capture knows what is ours: a published figure is not captured as well."""
+"""Key in a display's metadata that marks our own displays, so that published figures are not captured as well."""
 NAME_LENGTH = 100
 TITLE_LENGTH = 300
 ALT_LENGTH = 2_000
-SHARP_LIMIT = 512 * 1024
-"""Bytes of an SVG that dense screens are shown in the place of a PNG."""
-_SAME_SHAPE = 0.01
+MAX_VECTOR_BYTES = 512 * 1024
+"""Maximum size of an SVG that replaces a PNG on hidpi screens."""
+_ASPECT_TOLERANCE = 0.01
 _NAME = re.compile(r"[\w][\w .-]{0,99}")
-# File names that Windows gives to devices: a name becomes a file name in downloads and exports.
+# Device names of Windows: the name of a figure becomes a file name in downloads and exports.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 _ID = re.compile(r"[A-Za-z0-9]{16}")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -29,18 +29,18 @@ _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 @dataclass(frozen=True)
 class Representation:
-    """One encoding of a version: its bytes are the blob named ``digest``.
+    """An encoding of a version, whose bytes are the blob named ``digest``.
 
     Parameters
     ----------
     width, height
-        Pixels; for vector formats at 96 to the inch. None when unknown.
+        Pixels, or CSS pixels for vector formats; None if unknown.
     dpi
-        Dots per inch of a raster format, None when unknown or a vector.
+        Dots per inch of a raster format; None if unknown.
     size
-        Bytes.
+        Number of bytes.
     digest
-        sha256 of the bytes in hexadecimal; also the ETag.
+        sha256 of the bytes in hexadecimal, also used as the ETag.
     """
 
     mimetype: str
@@ -57,7 +57,7 @@ class Representation:
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """A representation on its way into the store, with its bytes."""
+    """The bytes of an image with its metadata, before it is stored."""
 
     mimetype: str
     data: bytes
@@ -65,20 +65,20 @@ class EncodedImage:
     height: int | None = None
     dpi: float | None = None
 
-    def described(self) -> Representation:
+    def to_representation(self) -> Representation:
         return Representation(self.mimetype, sha256_hex(self.data), len(self.data), self.width, self.height, self.dpi)
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a version can be drawn from again; it is only ever opened inside the sandbox.
+    """The source that a version can be redrawn from; it is opened only inside the sandbox.
 
     Parameters
     ----------
     kind
         ``"figure"``: a pickled matplotlib figure.
     libraries
-        Versions that made it, such as ``{"python": "3.11", "matplotlib": "3.11.2"}``.
+        Library versions that made it, such as ``{"python": "3.11", "matplotlib": "3.11.2"}``.
     """
 
     kind: str
@@ -89,7 +89,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Version:
-    """What one publish made of a figure: the words, the encodings, and the session that made it."""
+    """The result of one publish: metadata, encodings, and the session that made it."""
 
     number: int
     created: float
@@ -121,40 +121,40 @@ class Version:
         return next((part for part in parts if part is not None and part.format.is_inline), None)
 
     @property
-    def sharp(self) -> Representation | None:
-        """The SVG that shows a PNG's picture in any resolution, for dense screens; None without a light one."""
-        main, drawn = self.representations[0], self.find_representation(FORMATS["svg"])
-        if main.format is not FORMATS["png"] or drawn is None or drawn.size > SHARP_LIMIT:
+    def vector(self) -> Representation | None:
+        """The SVG that can replace a PNG on hidpi screens; None if there is none, or it is too large."""
+        main, svg = self.representations[0], self.find_representation(FORMATS["svg"])
+        if main.format is not FORMATS["png"] or svg is None or svg.size > MAX_VECTOR_BYTES:
             return None
-        sides = (main.width, main.height, drawn.width, drawn.height)
+        sides = (main.width, main.height, svg.width, svg.height)
         if not all(sides):
             return None
-        width, height, drawn_width, drawn_height = (float(side or 0) for side in sides)
-        # One that was cut in another way is another picture.
-        return drawn if abs(width * drawn_height / (height * drawn_width) - 1) < _SAME_SHAPE else None
+        width, height, svg_width, svg_height = (float(side or 0) for side in sides)
+        # With another aspect ratio it was cropped differently.
+        return svg if abs(width * svg_height / (height * svg_width) - 1) < _ASPECT_TOLERANCE else None
 
     def is_duplicate_of(self, other: Version) -> bool:
-        """Whether this adds nothing to ``other``, in which case it is not kept: equal words, and no bytes that are new.
+        """Whether this adds nothing to ``other`` and need not be stored: equal metadata and no new representation.
 
-        ``other`` may have more: what was drawn from its source since.
+        ``other`` may have more representations, such as those redrawn from its source.
         """
         known = [part.digest for part in other.representations]
-        mine = [part.digest for part in self.representations]
-        return (self.title, self.alt, mine[0]) == (other.title, other.alt, known[0]) and set(mine) <= set(known)
+        own = [part.digest for part in self.representations]
+        return (self.title, self.alt, own[0]) == (other.title, other.alt, known[0]) and set(own) <= set(known)
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose and which figure: publishing under an equal identity makes a new version of the same figure.
+    """The identity of a figure: publishing under an equal identity makes a new version of the same figure.
 
     Parameters
     ----------
     scope
         Real path of the server's root directory, or the Hub server's name.
     notebook
-        Path below the root; without a notebook ``""``, and ``maker`` tells figures apart.
+        Path relative to the root; ``""`` without a notebook, and then ``maker`` distinguishes figures.
     maker
-        The kernel or key that published, only where there is no notebook; else ``""``.
+        The kernel or key that published, if there is no notebook; else ``""``.
     """
 
     owner: str
@@ -166,7 +166,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class FigureRecord:
-    """A named picture of one owner in one notebook, with its newest version (or the one asked for)."""
+    """A named figure of one owner in one notebook, with its newest version, or the requested one."""
 
     id: str
     identity: Identity
@@ -185,17 +185,17 @@ class FigureRecord:
 
     @property
     def heading(self) -> str:
-        """What a page calls the figure: its title, else its name."""
+        """The heading of the figure's page: its title, else its name."""
         return self.version.title or self.identity.name
 
     @property
     def alt(self) -> str:
-        """The alternative text, never empty: what the author gave, else the heading."""
+        """The alternative text, never empty: that of the version, else the heading."""
         return self.version.alt or self.heading
 
 
 def new_id() -> str:
-    """A fresh figure id: 16 letters and digits (95 bits), stable and never a secret's stand-in."""
+    """Return a new figure id: 16 letters and digits (95 bits). An id is not a secret."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(16))
 
 
@@ -208,24 +208,24 @@ def sha256_hex(data: bytes) -> str:
 
 
 def check_name(name: object) -> str:
-    """``name`` in NFC.
+    """Validate the name of a figure and return it in NFC.
 
     Raises
     ------
     InvalidName
-        When it is outside the grammar ``[\\w][\\w .-]{0,99}`` or names a device.
+        It does not match ``[\\w][\\w .-]{0,99}``, or is the name of a device.
     """
     text = unicodedata.normalize("NFC", name) if isinstance(name, str) else ""
     if not _NAME.fullmatch(text) or _DEVICES.fullmatch(text):
         raise InvalidName(
-            f"{name!r:.60} cannot be a figure's name: start with a letter or digit, go on with letters, digits,"
-            f" spaces, dots, hyphens and underscores, {NAME_LENGTH} at most."
+            f"{name!r:.60} cannot be a figure's name: use a letter or digit, then letters, digits, spaces, dots,"
+            f" hyphens and underscores, at most {NAME_LENGTH} characters."
         )
     return text
 
 
 def slug(title: str) -> str | None:
-    """A name made of a title, or None when nothing of it can stand in a name."""
+    """Derive a name from a title; None if no character of it is allowed in a name."""
     text = unicodedata.normalize("NFC", title)
     text = re.sub(r"[^\w .-]+", " ", text)
     text = re.sub(r"\s+", "-", text.strip())
@@ -234,20 +234,20 @@ def slug(title: str) -> str | None:
 
 
 def validate_single_line(text: object, what: str, limit: int) -> str:
-    """A title or an alternative text: one line, trimmed, within ``limit`` characters.
+    """Validate a title or an alternative text and return it on one line, trimmed.
 
     Raises
     ------
     InvalidInput
-        For other types, control characters, lone surrogates and too many characters.
+        It is not a string, has more than ``limit`` characters, or contains control characters or lone surrogates.
     """
     if text is None:
         return ""
     if not isinstance(text, str):
-        raise InvalidInput(f"The {what} is {type(text).__name__}; give a string.")
+        raise InvalidInput(f"The {what} is of type {type(text).__name__}; give a string.")
     line = re.sub(r"[ \t\r\n\x0b\x0c\u2028\u2029]+", " ", text).strip()
     if len(line) > limit:
-        raise InvalidInput(f"The {what} has {len(line):,} characters; {limit:,} are the most.", code="words_too_long")
+        raise InvalidInput(f"The {what} has {len(line):,} characters; the limit is {limit:,}.", code="words_too_long")
     if any(unicodedata.category(c) in ("Cc", "Cs") for c in line):
-        raise InvalidInput(f"The {what} holds control characters; take them out.")
+        raise InvalidInput(f"The {what} contains control characters; remove them.")
     return line

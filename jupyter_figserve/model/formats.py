@@ -1,4 +1,4 @@
-"""The table of formats: the one place that knows a format's mimetype, suffix and first bytes. Any process."""
+"""The table of formats: mimetypes, suffixes and first bytes. Any process."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ CSS_DPI = 96
 
 @dataclass(frozen=True)
 class Format:
-    """One row of the table.
+    """A row of the table.
 
     Parameters
     ----------
     name
-        The suffix in URLs and the ``format=`` of the Python interface.
+        The suffix in URLs, and the value of ``format=`` in Python.
     mimetype
         Without parameters.
     is_text
-        Served with ``charset=utf-8``.
+        Whether it is served with ``charset=utf-8``.
     is_vector
         Sizes are CSS pixels (``CSS_DPI`` to the inch) instead of pixels at a dpi.
     is_inline
         Browsers show it in an ``<img>``.
     magic
-        Byte strings of which one stands at the start; empty when ``looks_like`` decides by the text.
+        Alternative byte strings at the start; empty if ``looks_like`` examines the text.
     """
 
     name: str
@@ -72,37 +72,37 @@ _XML_PREAMBLE_LIMIT = 4096
 
 
 def get_format(name: str) -> Format:
-    """The row called ``name`` (``jpeg`` is an alias of ``jpg``).
+    """Return the format called ``name`` or an alias of it, such as ``jpeg``.
 
     Raises
     ------
     UnsupportedType
-        When the table has no such row.
+        The format is unknown.
     """
     row = FORMATS.get(_ALIASES.get(name, name))
     if row is None:
-        raise UnsupportedType(f"There is no format {name!r:.40}; use one of {', '.join(FORMATS)}.")
+        raise UnsupportedType(f"Unknown format {name!r:.40}; use one of {', '.join(FORMATS)}.")
     return row
 
 
 def get_format_of_mimetype(content_type: str) -> Format:
-    """The row of a ``Content-Type`` header, whose parameters are ignored.
+    """Return the format of a ``Content-Type`` header, whose parameters are ignored.
 
     Raises
     ------
     UnsupportedType
-        When the table has no such row.
+        The mimetype is unknown.
     """
     mimetype = content_type.partition(";")[0].strip().lower()
     row = _BY_MIMETYPE.get(mimetype)
     if row is None:
         known = ", ".join(row.mimetype for row in FORMATS.values())
-        raise UnsupportedType(f"Figures of type {mimetype!r:.80} are not served; send one of {known}.")
+        raise UnsupportedType(f"The type {mimetype!r:.80} is not supported; send one of {known}.")
     return row
 
 
 def find_format_of_bytes(data: bytes) -> Format | None:
-    """The row whose first bytes ``data`` has, or None; text formats are told by their root element."""
+    """Return the format of encoded bytes by their start, None if unknown; the root element decides for text."""
     for row in FORMATS.values():
         if looks_like(row, data):
             return row
@@ -110,7 +110,7 @@ def find_format_of_bytes(data: bytes) -> Format | None:
 
 
 def looks_like(row: Format, data: bytes) -> bool:
-    """Whether ``data`` starts as a file of this format must; nothing is decoded or decompressed."""
+    """Whether ``data`` starts like a file of this format; nothing is decoded or decompressed."""
     if row.name == "svg":
         return _root_element(data) == b"svg"
     if row.name == "html":
@@ -121,7 +121,7 @@ def looks_like(row: Format, data: bytes) -> bool:
 
 
 def png_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels from a PNG's first 24 bytes, None when they are not a PNG's.
+    """Return width and height of a PNG from its first 24 bytes, None if it is not a PNG.
 
     Source: Portable Network Graphics, section 11.2.1 (IHDR comes first).
     """
@@ -132,7 +132,7 @@ def png_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _root_element(data: bytes) -> bytes:
-    """The local name of the first element, in lower case, after declaration, comments and doctype."""
+    """Return the local name of the first element in lower case, after declaration, comments and doctype."""
     rest = data[:_XML_PREAMBLE_LIMIT].removeprefix(b"\xef\xbb\xbf").lstrip()
     while rest[:2] in (b"<?", b"<!"):
         end = b"-->" if rest.startswith(b"<!--") else b">"
@@ -147,5 +147,5 @@ def _root_element(data: bytes) -> bytes:
 
 
 def _is_html(data: bytes) -> bool:
-    """HTML is text that begins with markup other than SVG's; fragments count, as libraries emit them."""
+    """Whether the text begins with markup other than SVG; fragments, which libraries emit, count as HTML."""
     return b"\x00" not in data[:_XML_PREAMBLE_LIMIT] and _root_element(data) not in (b"", b"svg")

@@ -1,4 +1,4 @@
-"""API keys, their scopes, and their text form ``fsk_<id>_<secret>``."""
+"""API keys, their scopes, and their text form ``fsk_<id>_<secret>``. Any process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _KEY = re.compile(r"fsk_([a-z0-9]{8})_([A-Za-z0-9_-]{43})")
 
 @dataclass(frozen=True)
 class Key:
-    """A program's credential; the secret itself is nowhere, only its sha256."""
+    """A credential of a program; only the sha256 of its secret is stored."""
 
     id: str
     secret_hash: str
@@ -44,34 +44,34 @@ class Key:
     last_used: float | None = None
 
     def is_good(self, secret: str, now: float) -> bool:
-        """Whether ``secret`` is this key's and the key has not ended; in constant time."""
+        """Whether ``secret`` is right and the key has not expired; compares in constant time."""
         same = hmac.compare_digest(hash_secret(secret), self.secret_hash)
         return same and (self.expires is None or now < self.expires)
 
 
 def new_key() -> tuple[str, str, str]:
-    """Id, secret and the whole text ``fsk_<id>_<secret>`` of a fresh key."""
+    """Return id, secret and text ``fsk_<id>_<secret>`` of a new key."""
     key_id, secret = random_id(8), secrets.token_urlsafe(32)
     return key_id, secret, f"fsk_{key_id}_{secret}"
 
 
 def split_key(text: str) -> tuple[str, str] | None:
-    """Id and secret of a key's text, None when it is not one."""
+    """Return id and secret of the text of a key, None if it is malformed."""
     match = _KEY.fullmatch(text)
     return (match[1], match[2]) if match else None
 
 
 def check_scopes(value: object) -> frozenset[str]:
-    """The scopes of a request for a key.
+    """Validate the scopes in a request for a key.
 
     Raises
     ------
     InvalidInput
-        When there is none, or an unknown one.
+        There is no scope, or an unknown one.
     """
     if not isinstance(value, (list, tuple)) or not value:
-        raise InvalidInput(f"Give scopes as a list of {', '.join(SCOPES)}.")
+        raise InvalidInput(f"Give the scopes as a list of {', '.join(SCOPES)}.")
     unknown = [scope for scope in value if scope not in SCOPES]
     if unknown:
-        raise InvalidInput(f"There is no scope {unknown[0]!r:.40}; the scopes are {', '.join(SCOPES)}.")
+        raise InvalidInput(f"Unknown scope {unknown[0]!r:.40}; the scopes are {', '.join(SCOPES)}.")
     return frozenset(value)

@@ -1,7 +1,6 @@
-"""Markdown as HTML that is safe to stand in a page of ours: no raw HTML, no pictures, no addresses that run. Any
-process; markdown-it-py is loaded with the first text.
+"""Markdown to HTML that is safe in our pages: no raw HTML, no images, no script URLs. Any process.
 
-Source: CommonMark 0.31; tables and strikethrough as GitHub writes them.
+Source: CommonMark 0.31, with the tables and strikethrough of GitHub. markdown-it-py is imported on first use.
 """
 
 from __future__ import annotations
@@ -15,17 +14,17 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
 _REL = "noopener nofollow"
-# A page's own address is what a fragment and a relative path would lead away from: they name nothing in a dashboard.
-_OPENED = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
-_MAX_NESTED = 20
-"""Quotes and lists inside one another; deeper ones are text."""
+# Fragments and relative paths are excluded: they have no meaning in a dashboard.
+_ALLOWED_URL = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
+_MAX_NESTING = 20
+"""Maximum nesting of quotes and lists; deeper ones are shown as text."""
 
 
 def render_markdown(text: str) -> str:
-    """HTML of a Markdown text.
+    """Render a Markdown text as HTML.
 
-    Links lead to web and mail addresses alone; a picture is a link to it, since pages load nothing from elsewhere; HTML
-    in the text is text.
+    Links lead to web and mail addresses only. Images become links, because pages load nothing from other sites. HTML is
+    shown as text.
     """
     rendered: str = _renderer().render(text)
     return rendered
@@ -35,8 +34,8 @@ def render_markdown(text: str) -> str:
 def _renderer() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    markdown = MarkdownIt("commonmark", {"html": False, "maxNesting": _MAX_NESTED}).enable(["table", "strikethrough"])
-    markdown.validateLink = _is_opened  # type: ignore[method-assign]  # as its manual has it
+    markdown = MarkdownIt("commonmark", {"html": False, "maxNesting": _MAX_NESTING}).enable(["table", "strikethrough"])
+    markdown.validateLink = _is_allowed  # type: ignore[method-assign]  # as its manual has it
     markdown.add_render_rule("link_open", _open_link)
     markdown.add_render_rule("image", _write_image)
     markdown.add_render_rule("th_open", _open_cell)
@@ -44,8 +43,8 @@ def _renderer() -> MarkdownIt:
     return markdown
 
 
-def _is_opened(url: str) -> bool:
-    return _OPENED.match(url.strip()) is not None
+def _is_allowed(url: str) -> bool:
+    return _ALLOWED_URL.match(url.strip()) is not None
 
 
 def _open_link(renderer: Any, tokens: Any, index: int, options: Any, environment: Any) -> str:
@@ -57,16 +56,16 @@ def _open_link(renderer: Any, tokens: Any, index: int, options: Any, environment
 
 def _write_image(renderer: Any, tokens: Any, index: int, options: Any, environment: Any) -> str:
     token = tokens[index]
-    words = renderer.renderInlineAsText(token.children or [], options, environment)
+    text = renderer.renderInlineAsText(token.children or [], options, environment)
     address = html.escape(str(token.attrGet("src") or ""))
     kinds = [one.type for one in tokens[:index]]
     if kinds.count("link_open") > kinds.count("link_close"):
-        return html.escape(words) or address
-    return f'<a href="{address}" rel="{_REL}">{html.escape(words) or address}</a>'
+        return html.escape(text) or address
+    return f'<a href="{address}" rel="{_REL}">{html.escape(text) or address}</a>'
 
 
 def _open_cell(renderer: Any, tokens: Any, index: int, options: Any, environment: Any) -> str:
-    """A column's alignment as a class: a style attribute is not allowed in our pages."""
+    """Write the alignment of a column as a class; our pages do not allow style attributes."""
     token = tokens[index]
     style = str(token.attrs.pop("style", ""))
     if style.startswith("text-align:"):

@@ -32,11 +32,11 @@ class NewVersion:
 
     def described(self, now: float) -> tuple[Version, list[tuple[str, bytes]]]:
         """The version that a draft makes, and its blobs by digest."""
-        parts = [(payload.described(), payload.data) for payload in self.payloads]
+        parts = [(payload.to_representation(), payload.data) for payload in self.payloads]
         held = [(part.digest, data) for part, data in parts]
         thumbnail = source = None
         if self.thumbnail is not None:
-            thumbnail = self.thumbnail.described()
+            thumbnail = self.thumbnail.to_representation()
             held.append((thumbnail.digest, self.thumbnail.data))
         if self.source is not None:
             kind, data, libraries = self.source

@@ -42,7 +42,8 @@ class FigureQuery:
     @property
     def is_slow(self) -> bool:
         """Whether no index applies, so that the query takes a second among a million figures."""
-        return bool(self.text) or self.owner is None or self.shared_at is not None
+        is_indexed = self.owner is not None or self.session is not None
+        return bool(self.text) or not is_indexed or self.shared_at is not None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Values of live parameters as text in an address: read, written, and lists split. Any process."""
+"""Scalars as text in query strings: reading, writing, and splitting of lists. Any process."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from datetime import date, datetime
 from typing import Any
 
 Scalar = str | int | float | bool | None
-_YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+_TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _INT = re.compile(r"[+-]?[0-9]{1,30}")
 _FLOAT = re.compile(r"[+-]?([0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})([eE][+-]?[0-9]{1,4})?")
 _COMMA = re.compile(r"\\(.)|(,)", re.DOTALL)
-_EXACT = 2**53
-"""Up to here a whole float says the same without its ``.0``."""
+_MAX_EXACT = 2**53
+"""Below this, integral floats are exact and written without ``.0``."""
 
 
 def split_items(text: str) -> list[str]:
-    """At commas; a backslash takes the character after it as itself."""
+    """Split a list at commas; a backslash escapes the next character."""
     parts, start = [""], 0
     for found in _COMMA.finditer(text):
         parts[-1] += text[start : found.start()] + (found[1] or "")
@@ -29,12 +29,13 @@ def split_items(text: str) -> list[str]:
 
 
 def write_text(value: Any) -> str:
+    """Return the text of a scalar in a query string, the inverse of ``READERS``."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (date, datetime)):
         return value.isoformat()
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
+        return str(int(value)) if value.is_integer() and abs(value) < _MAX_EXACT else repr(value)
     return str(value)
 
 
@@ -53,9 +54,9 @@ def _read_float(text: str) -> float:
 
 def _read_bool(text: str) -> bool:
     word = text.lower()
-    if word not in _YES + _NO:
+    if word not in _TRUE + _FALSE:
         raise ValueError
-    return word in _YES
+    return word in _TRUE
 
 
 def _read_date(text: str) -> str:
@@ -63,7 +64,7 @@ def _read_date(text: str) -> str:
 
 
 def _read_datetime(text: str) -> str:
-    # A "+" of a zone that nobody escaped is a space by now.
+    # An unescaped "+" of a time zone arrives as a space.
     return datetime.fromisoformat(re.sub(r" (?=\d\d:?\d\d$)", "+", text) if "T" in text else text).isoformat()
 
 

@@ -1,4 +1,4 @@
-"""What to paste where: a link as Markdown, HTML, iframe and LaTeX, each escaped for its place. Any process."""
+"""Copyable snippets of a link: Markdown, HTML, iframe and LaTeX, each with its own escaping. Any process."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _LATEX = {
 
 @dataclass(frozen=True)
 class Snippets:
-    """The copyable forms of one link.
+    """The snippets of a link.
 
     Parameters
     ----------
     page
         Absolute URL of the link's page.
     image
-        Absolute URL of the link's picture.
+        Absolute URL of the link's image.
     title, alt
         Plain text.
     width, height
-        Pixels of the picture where known.
+        Size of the image in pixels, if known.
     """
 
     page: str
@@ -46,7 +46,7 @@ class Snippets:
 
     @property
     def markdown(self) -> str:
-        return f"[![{_markdown(self.alt)}]({_bracketed(self.image)})]({_bracketed(self.page)})"
+        return f"[![{_markdown(self.alt)}]({_link_destination(self.image)})]({_link_destination(self.page)})"
 
     @property
     def html(self) -> str:
@@ -65,7 +65,7 @@ class Snippets:
 
     @property
     def latex(self) -> str:
-        """A figure environment: LaTeX reads no URL, so the first line says which file to save beside it."""
+        """A figure environment. LaTeX cannot load URLs, so the first line says which file to save."""
         file = urlsplit(self.image).path.rpartition("/")[2]
         suffix = file.rpartition(".")[2]
         return "\n".join(
@@ -90,18 +90,18 @@ class Snippets:
 
 
 def image_url(page: str, format: str, **sizes: float | None) -> str:
-    """The picture's URL of a page's: ``page`` with a suffix, and the sizes that are given as a query."""
+    """Return the URL of a page's image: ``page`` with a suffix, and the given sizes as the query."""
     query = urlencode({name: f"{value:g}" for name, value in sizes.items() if value is not None})
     return f"{page}.{format}" + (f"?{query}" if query else "")
 
 
 def _markdown(text: str) -> str:
-    """CommonMark 0.31 section 2.4: any ASCII punctuation may be escaped by a backslash."""
+    """Escape ASCII punctuation by backslashes. Source: CommonMark 0.31, section 2.4."""
     return re.sub(r"([\\`*_{}\[\]()<>#+!|~$&:@-])", r"\\\1", text)
 
 
-def _bracketed(url: str) -> str:
-    """A destination with parentheses must stand in angle brackets (CommonMark 0.31 section 6.3)."""
+def _link_destination(url: str) -> str:
+    """Put a destination with parentheses in angle brackets. Source: CommonMark 0.31, section 6.3."""
     return f"<{url}>" if re.search(r"[() ]", url) else url
 
 
@@ -110,5 +110,5 @@ def _latex(text: str) -> str:
 
 
 def _latex_url(url: str) -> str:
-    """hyperref wants % and # escaped where the URL is part of another command's argument (its manual, section 4)."""
+    """Escape % and #, which hyperref requires within arguments of other commands (its manual, section 4)."""
     return re.sub(r"([%#])", r"\\\1", url)

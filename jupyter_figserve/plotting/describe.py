@@ -1,7 +1,7 @@
-"""A title and an alternative text, derived from what a plotting object holds. Kernel and sandbox.
+"""Title and alternative text, derived from the content of a plotting object. Kernel and jailed child.
 
-The words are a help for readers who do not see the picture, until the author gives better ones: what cannot be
-told is left out, and nothing here ever fails a publish.
+The text helps readers who do not see the image, until the author writes a better one. What is not known is left out,
+and nothing here ever fails a publish.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ _MAX_NAMES = 6
 _VERSIONED = ("matplotlib", "numpy", "pandas", "seaborn", "plotnine", "plotly", "altair", "bokeh", "PIL")
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
-Words = tuple[str, str]
+Description = tuple[str, str]
 """Title and alternative text."""
 
 
 def one_line(text: object, limit: int) -> str:
-    """``text`` on one line, without control characters, cut at ``limit`` characters; ``""`` for what is no string."""
+    """Return ``text`` on one line, without control characters, truncated to ``limit``; ``""`` if it is not a string."""
     if not isinstance(text, str):
         return ""
     line = _UNPRINTABLE.sub(" ", text).strip()
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
-def describe_figure(figure: Figure, title: str = "") -> Words:
-    """Title and sentence of a matplotlib figure; ``title`` is one that the figure does not know itself."""
+def describe_figure(figure: Figure, title: str = "") -> Description:
+    """Describe a matplotlib figure; ``title`` is a title that its library draws as a separate text."""
     try:
         panels = [axes for axes in figure.get_axes() if _is_panel(axes)]
         title = one_line(title, TITLE_LENGTH) or _figure_title(figure, panels)
@@ -45,22 +45,22 @@ def describe_figure(figure: Figure, title: str = "") -> Words:
         return one_line(title, TITLE_LENGTH), ""
 
 
-def describe(obj: object) -> Words:
-    """Title and sentence of any other object; empty where nothing is known."""
-    for module, class_name, words in _LIBRARIES:
+def describe(obj: object) -> Description:
+    """Describe any other object; the texts are empty if nothing is known."""
+    for module, class_name, describe_object in _LIBRARIES:
         loaded = sys.modules.get(module)
         if loaded is not None and isinstance(obj, getattr(loaded, class_name, ())):
             try:
-                return words(obj)
+                return describe_object(obj)
             except Exception:
                 return "", ""
-    # IPython.display.Image carries the text that its author gave.
+    # IPython.display.Image has an alternative text by its author.
     alt = getattr(obj, "alt", "")
     return "", alt if isinstance(alt, str) else ""
 
 
 def libraries() -> dict[str, str]:
-    """Versions of Python (two numbers) and of the plotting libraries that are loaded."""
+    """Return the versions of Python (major and minor) and of the plotting libraries that are loaded."""
     loaded = {name: getattr(sys.modules.get(name), "__version__", None) for name in _VERSIONED}
     versions = {name: version for name, version in loaded.items() if isinstance(version, str)}
     return {"python": f"{sys.version_info.major}.{sys.version_info.minor}", **versions}
@@ -71,7 +71,7 @@ def _is_panel(axes: Axes) -> bool:
 
 
 def _figure_title(figure: Figure, panels: list[Axes]) -> str:
-    """The figure's own title, else that of the one panel that has one, else the label given to pyplot."""
+    """Return the figure's title, else that of the only panel with a title, else the label given to pyplot."""
     suptitle = getattr(figure, "_suptitle", None)
     if suptitle is not None and (title := one_line(suptitle.get_text(), TITLE_LENGTH)):
         return title
@@ -80,7 +80,7 @@ def _figure_title(figure: Figure, panels: list[Axes]) -> str:
 
 
 def _axes_title(axes: Axes) -> str:
-    titles = (one_line(axes.get_title(loc=place), TITLE_LENGTH) for place in ("center", "left", "right"))
+    titles = (one_line(axes.get_title(loc=loc), TITLE_LENGTH) for loc in ("center", "left", "right"))
     return next(filter(None, titles), "")
 
 
@@ -92,7 +92,7 @@ def _figure_sentence(panels: list[Axes], title: str) -> str:
     kinds = Counter(filter(None, map(_kind, panels)))
     parts = [kind.lower() if count == 1 else f"{count} {_plural(kind.lower())}" for kind, count in kinds.items()]
     titles = [panel_title for panel_title in map(_axes_title, panels) if panel_title and panel_title != title]
-    about = "; ".join(filter(None, [_listed(parts), _listed(titles)]))
+    about = "; ".join(filter(None, [_join(parts), _join(titles)]))
     return _sentence(f"{len(panels)} panels", title, about)
 
 
@@ -110,7 +110,7 @@ def _sentence(kind: str, title: str, about: str) -> str:
 
 
 def _kind(axes: Axes) -> str:
-    """What is drawn, by the artists; the most telling first."""
+    """Name the kind of plot by its artists, the most specific kind first."""
     from matplotlib import collections, contour, image, patches
 
     drawn = axes.get_children()
@@ -143,7 +143,7 @@ def _bars(axes: Axes) -> list[Any]:
 
 
 def _are_touching(bars: list[Any]) -> bool:
-    """A histogram's bars have no gaps: each begins where the last one ends."""
+    """Whether each bar begins where the previous one ends, as in a histogram."""
     spans = [(bar.get_x(), bar.get_width()) for bar in bars[0].patches]
     if len(spans) < 2:
         return False
@@ -151,7 +151,7 @@ def _are_touching(bars: list[Any]) -> bool:
 
 
 def _series(axes: Axes) -> str:
-    """How many data series there are, with their names where a legend would have them; "" for one."""
+    """Return the number of data series, with the names that a legend would show; ``""`` for a single one."""
     from matplotlib.collections import PathCollection
 
     drawn = _bars(axes) or axes.lines or [item for item in axes.collections if isinstance(item, PathCollection)]
@@ -164,17 +164,17 @@ def _series(axes: Axes) -> str:
     return f"{len(labels)} series"
 
 
-def _listed(words: Iterable[str]) -> str:
-    words = list(words)
-    more = f" and {len(words) - _MAX_NAMES} more" if len(words) > _MAX_NAMES else ""
-    return ", ".join(words[:_MAX_NAMES]) + more
+def _join(items: Iterable[str]) -> str:
+    names = list(items)
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return ", ".join(names[:_MAX_NAMES]) + more
 
 
 def _plural(kind: str) -> str:
     return kind if kind.endswith("s") else kind + "s"
 
 
-def _describe_plotly(figure: Any) -> Words:
+def _describe_plotly(figure: Any) -> Description:
     layout = figure.layout
     title = one_line(layout.title.text, TITLE_LENGTH)
     kinds = list(dict.fromkeys(trace.type for trace in figure.data))
@@ -185,7 +185,7 @@ def _describe_plotly(figure: Any) -> Words:
     return title, _sentence(kind, title, ", ".join(filter(None, parts)))
 
 
-def _describe_altair(chart: Any) -> Words:
+def _describe_altair(chart: Any) -> Description:
     spec = chart.to_dict()
     given = spec.get("title", "")
     text = given.get("text", "") if isinstance(given, dict) else given
@@ -202,7 +202,7 @@ def _altair_axis(channel: dict[str, Any]) -> str:
     return one_line(channel.get("title") or channel.get("field"), 200)
 
 
-def _describe_bokeh(plot: Any) -> Words:
+def _describe_bokeh(plot: Any) -> Description:
     title = one_line(getattr(getattr(plot, "title", None), "text", ""), TITLE_LENGTH)
     x, y = (
         one_line(getattr(next(iter(getattr(plot, name, [])), None), "axis_label", ""), 200)
@@ -211,7 +211,7 @@ def _describe_bokeh(plot: Any) -> Words:
     return title, _sentence("Interactive plot", title, f"{y} against {x}" if x and y else x or y)
 
 
-_LIBRARIES: tuple[tuple[str, str, Callable[[Any], Words]], ...] = (
+_LIBRARIES: tuple[tuple[str, str, Callable[[Any], Description]], ...] = (
     ("plotly.basedatatypes", "BaseFigure", _describe_plotly),
     ("altair", "TopLevelMixin", _describe_altair),
     ("bokeh.models", "Model", _describe_bokeh),

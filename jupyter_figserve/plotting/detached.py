@@ -1,4 +1,4 @@
-"""A live function on its way out of its kernel: itself, its parameters, how its figures look. Kernel and sandbox."""
+"""A detached live function: the function, its signature and its rcParams, ready to pickle. Kernel and jailed child."""
 
 from __future__ import annotations
 
@@ -8,48 +8,50 @@ from typing import Any
 
 from .signatures import Signature
 
-_NOT_LOOKS = ("backend", "interactive", "toolbar", "timezone", "webagg.", "figure.hooks", "savefig.directory")
-"""rcParams that belong to the place and not to the picture."""
+_NOT_STYLE = ("backend", "interactive", "toolbar", "timezone", "webagg.", "figure.hooks", "savefig.directory")
+"""rcParams that concern the environment and not the image."""
 
 
 class DetachedFunction:
-    """What is pickled: called with JSON values, it calls the function as its kernel would.
+    """A picklable function that is called with JSON values, and calls the live function as its kernel would.
 
     Parameters
     ----------
-    looks
-        rcParams in which its kernel differs from matplotlib's defaults.
+    rcparams
+        rcParams of the kernel that differ from matplotlib's defaults.
     """
 
-    def __init__(self, function: Callable[..., Any], signature: Signature, looks: Mapping[str, Any]) -> None:
+    def __init__(self, function: Callable[..., Any], signature: Signature, rcparams: Mapping[str, Any]) -> None:
         self.__wrapped__ = function
         self.signature = signature
-        self.looks = dict(looks)
+        self.rcparams = dict(rcparams)
 
     def __call__(self, **values: Any) -> Any:
-        """Raises
+        """Call the function.
+
+        Raises
         ------
         InvalidInput
-            For values that the parameters do not allow.
+            The parameters do not allow the values.
         """
         parameters = self.signature.parameters
         arguments = self.signature.to_python(parameters.complete(parameters.check(values)))
-        if self.looks:
+        if self.rcparams:
             import matplotlib
 
             params: dict[str, Any] = matplotlib.rcParams  # type: ignore[assignment]
-            # One that this matplotlib does not know is no reason to draw nothing.
-            params.update({name: value for name, value in self.looks.items() if name in params})
+            # Parameters that this version of matplotlib does not know are skipped.
+            params.update({name: value for name, value in self.rcparams.items() if name in params})
         return self.__wrapped__(**arguments)
 
 
 def changed_rcparams() -> dict[str, Any]:
-    """The rcParams that were changed in this process, where it has matplotlib."""
+    """Return the rcParams that were changed in this process, if it has loaded matplotlib."""
     matplotlib = sys.modules.get("matplotlib")
     if matplotlib is None:
         return {}
-    usual = matplotlib.rcParamsDefault
-    # Asked for by dict: "backend" would be resolved, which loads one.
+    default = matplotlib.rcParamsDefault
+    # dict.get, because looking up "backend" would load one.
     now = {name: dict.get(matplotlib.rcParams, name) for name in matplotlib.rcParams}
-    changed = {name: value for name, value in now.items() if dict.get(usual, name) != value}
-    return {name: value for name, value in changed.items() if not name.startswith(_NOT_LOOKS)}
+    changed = {name: value for name, value in now.items() if dict.get(default, name) != value}
+    return {name: value for name, value in changed.items() if not name.startswith(_NOT_STYLE)}

@@ -1,4 +1,4 @@
-"""Ready-made pictures: Pillow images and encoded bytes, their sizes and conversions. Kernel and sandbox."""
+"""Pillow images and encoded images: their sizes and conversions. Kernel and jailed child."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputInvalid, UnsupportedType
 from ..model.figures import EncodedImage
-from ..model.formats import FORMATS, Format
+from ..model.formats import CSS_DPI, FORMATS, Format
 from .png import encode_png, thumbnail
 
 if TYPE_CHECKING:
@@ -18,13 +18,21 @@ if TYPE_CHECKING:
     from .png import Pixels
 
 MAX_PIXELS = 100_000_000
-"""A larger picture is refused before it is drawn or decoded."""
+"""Larger images are refused before they are drawn or decoded."""
 
 PNG = FORMATS["png"]
 _RASTER_NAMES = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}
-# Modes whose every value an 8-bit RGBA pixel holds; the others (16 bits, floats) are left to Pillow.
+# Modes whose values fit into 8-bit RGBA pixels; Pillow writes the others (16 bits, floats).
 _EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"})
-_PIXELS_PER_UNIT = {"": 1.0, "px": 1.0, "pt": 96 / 72, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4}
+_PIXELS_PER_UNIT = {
+    "": 1.0,
+    "px": 1.0,
+    "pt": CSS_DPI / 72,
+    "pc": 16.0,
+    "in": 96.0,
+    "cm": CSS_DPI / 2.54,
+    "mm": CSS_DPI / 25.4,
+}
 _NUMBER = rb"(-?[0-9]{1,9}(?:\.[0-9]{0,20})?|-?\.[0-9]{1,20})"
 _SVG_TAG = re.compile(rb"<(?:\w+:)?svg\b[^>]*>", re.IGNORECASE)
 _SVG_SIDE = re.compile(rb"""\s(width|height)\s*=\s*["']\s*%b\s*([a-z]*)\s*["']""" % _NUMBER)
@@ -36,16 +44,17 @@ _BOXES = {
 
 
 def check_pixels(width: float, height: float) -> None:
-    """Refuse a picture of more than ``MAX_PIXELS``.
+    """Refuse an image of more than ``MAX_PIXELS``.
 
     Raises
     ------
     OutputInvalid
+        With the code ``too_many_pixels``.
     """
     if not width * height <= MAX_PIXELS:
         raise OutputInvalid(
-            f"The figure would be {width:,.0f} by {height:,.0f} pixels; {MAX_PIXELS:,} in all are the most."
-            " Give it a smaller size or dpi.",
+            f"The figure would have {width:,.0f} by {height:,.0f} pixels; the limit is {MAX_PIXELS:,} in total."
+            " Choose a smaller size or dpi.",
             code="too_many_pixels",
         )
 
@@ -55,7 +64,7 @@ def is_raster(row: Format) -> bool:
 
 
 def payload_of(row: Format, data: bytes, *, dpi: float | None = None) -> EncodedImage:
-    """``data`` with the size that it says itself: pixels, for vectors at 96 to the inch."""
+    """Wrap encoded bytes, with the size that they state: pixels, or CSS pixels for vector formats."""
     if is_raster(row):
         image = open_image(data)
         return EncodedImage(row.mimetype, data, image.width, image.height, dpi or _dpi_of(image))
@@ -64,13 +73,13 @@ def payload_of(row: Format, data: bytes, *, dpi: float | None = None) -> Encoded
 
 
 def svgz_payload(svg: EncodedImage) -> EncodedImage:
-    """The same picture compressed, without the time that gzip files carry."""
+    """Compress an SVG, without the timestamp that gzip files contain."""
     row = FORMATS["svgz"]
     return EncodedImage(row.mimetype, gzip.compress(svg.data, mtime=0), svg.width, svg.height)
 
 
 def open_image(data: bytes) -> Image:
-    """A Pillow image of these bytes, decoded only when its pixels are asked for."""
+    """Open encoded bytes as a Pillow image, which is decoded when its pixels are read."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -82,17 +91,17 @@ def open_image(data: bytes) -> Image:
 
 
 def image_payload(image: Image, row: Format, *, dpi: float | None = None) -> EncodedImage:
-    """A Pillow image in a format made of pixels, turned as its EXIF orientation says.
+    """Encode a Pillow image in a raster format, rotated by its EXIF orientation.
 
     Raises
     ------
     UnsupportedType
-        For vector formats and HTML.
+        The format is a vector format or HTML.
     """
     from PIL import ImageOps
 
     if not is_raster(row):
-        raise UnsupportedType(f"A picture made of pixels has no {row.name} form; ask for png, jpg or webp.")
+        raise UnsupportedType(f"A raster image is not available as {row.name}; use png, jpg or webp.")
     check_pixels(image.width, image.height)
     image = ImageOps.exif_transpose(image)
     dpi = dpi or _dpi_of(image)
@@ -132,7 +141,7 @@ def _saved(image: Image, row: Format, dpi: float | None) -> bytes:
 
 
 def _on_white(image: Image) -> Image:
-    """JPEG has no transparency: what shows through is white, as savefig makes it."""
+    """Blend an image with white, as ``savefig`` does, because JPEG has no transparency."""
     from PIL import Image
 
     rgba = image.convert("RGBA")
@@ -147,7 +156,7 @@ def _dpi_of(image: Image) -> float | None:
 
 
 def _vector_size(row: Format, data: bytes) -> tuple[int, int] | None:
-    """Pixels at 96 to the inch as the file states them; None when it does not, or not plainly."""
+    """Return the size in CSS pixels that the file states, None if it states none."""
     size = _svg_size(data) if row.name == "svg" else _box_size(row, data)
     if size is None:
         return None
@@ -160,7 +169,7 @@ def _box_size(row: Format, data: bytes) -> tuple[float, float] | None:
     matches = pattern.findall(data) if pattern else []
     if not matches:
         return None
-    # A PDF has one box for each page: the first is the picture's. An EPS may give a rounded box before the exact one.
+    # A PDF has a box for each page, of which the first counts. An EPS may have a rounded box before the exact one.
     x0, y0, x1, y1 = map(float, matches[0] if row.name == "pdf" else matches[-1])
     return (x1 - x0) * _PIXELS_PER_UNIT["pt"], (y1 - y0) * _PIXELS_PER_UNIT["pt"]
 

@@ -1,8 +1,7 @@
-"""A live call's own corner of matplotlib and of the kernel: figures, rcParams, output, by thread. Kernel and sandbox.
+"""Isolation of a live call from the rest of the kernel, by thread: pyplot figures, rcParams and output. Kernel.
 
-The user's cell runs in the main thread at the same time. What a live function does with pyplot, with rcParams and with
-print must not show there, and the other way round. Everything here is in place only while a call runs, so that a
-kernel that answers nothing pays nothing.
+The user's cell runs in the main thread at the same time. What a live function does with pyplot, rcParams and print must
+not affect the cell, and the other way round. The patches are in place only while a call runs.
 """
 
 from __future__ import annotations
@@ -16,18 +15,18 @@ from collections.abc import Callable, Iterator
 from functools import cache, wraps
 from typing import Any
 
-OUTPUT_LENGTH = 10_000
-"""Characters of what a call prints that are kept."""
+MAX_OUTPUT_LENGTH = 10_000
+"""Characters of a call's output that are kept."""
 _ident: int | None = None
-"""The thread whose call runs."""
+"""Identifier of the thread that runs a call."""
 _mathtext = threading.RLock()
 
 
 @contextlib.contextmanager
 def isolated_call() -> Iterator[list[str]]:
-    """Run the block as a live call; what it prints is in the list. One at a time in a process.
+    """Run the block as a live call, one at a time in a process; yields the list that receives its output.
 
-    Every figure that pyplot makes in it is gone at its end, every rcParam that it sets is as if it had not.
+    At the end, the pyplot figures of the block are gone and its changes of rcParams are undone.
     """
     global _ident
     assert _ident is None, "two live calls at once"
@@ -41,14 +40,14 @@ def isolated_call() -> Iterator[list[str]]:
 
 
 def in_live_call() -> bool:
-    """Whether this thread answers a live call."""
+    """Whether this thread runs a live call."""
     return _ident == threading.get_ident()
 
 
 def install_mathtext_lock() -> None:
-    """Make mathtext, whose parser is one object for all threads, safe; also in the user's cell, which shares it.
+    """Put a lock around the mathtext parser, which all threads share, that of the user's cell included.
 
-    Without it, ``tight_layout`` in two threads fails in about every second draw (matplotlib 3.8 to 3.11).
+    Without the lock, ``tight_layout`` in two threads fails in about every second draw (matplotlib 3.8 to 3.11).
     """
     mathtext = sys.modules.get("matplotlib.mathtext")
     original: Any = getattr(getattr(mathtext, "MathTextParser", None), "parse", None)
@@ -71,14 +70,14 @@ def _leave() -> None:
 
 @contextlib.contextmanager
 def _own_figures() -> Iterator[None]:
-    """pyplot and rcParams of this thread are its own, whatever the backend of the others."""
+    """Give this thread its own pyplot figures, backend and rcParams."""
     try:
         import matplotlib
         import matplotlib.pyplot as pyplot
         from matplotlib._pylab_helpers import Gcf
         from matplotlib.backends import backend_agg
     except ImportError:
-        # A kernel without matplotlib draws with something else.
+        # The kernel uses another plotting library.
         yield
         return
     install_mathtext_lock()
@@ -88,8 +87,8 @@ def _own_figures() -> Iterator[None]:
     own = _ThreadLocalFigures(figures)
     agg = _HeadlessBackend(backend_agg)
     params: Any = matplotlib.rcParams
-    its_class: Any = type(params)
-    params_class = _scoped(its_class)
+    original_class: Any = type(params)
+    params_class = _isolated_class(original_class)
 
     def get_backend_mod() -> Any:
         return agg if in_live_call() else find_backend()
@@ -100,53 +99,53 @@ def _own_figures() -> Iterator[None]:
         params.__class__ = params_class
         yield
     finally:
-        # Whoever has put something else there meanwhile knows better.
+        # Do not undo a patch that somebody else applied meanwhile.
         if registry.figs is own:
             registry.figs = figures
         if state._get_backend_mod is get_backend_mod:
             state._get_backend_mod = find_backend
         if type(params) is params_class:
-            params.__class__ = its_class
+            params.__class__ = original_class
 
 
 class _ThreadLocalFigures:
-    """pyplot's register of figures: for the live thread one of its own, for all others the one that was there."""
+    """pyplot's registry of figures: a separate one for the live thread, the original one for all others."""
 
     def __init__(self, others: OrderedDict[int, Any]) -> None:
         self._others = others
         self._own: OrderedDict[int, Any] = OrderedDict()
 
     @property
-    def _here(self) -> OrderedDict[int, Any]:
+    def _current(self) -> OrderedDict[int, Any]:
         return self._own if in_live_call() else self._others
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._here, name)
+        return getattr(self._current, name)
 
     def __getitem__(self, number: int) -> Any:
-        return self._here[number]
+        return self._current[number]
 
     def __setitem__(self, number: int, manager: Any) -> None:
-        self._here[number] = manager
+        self._current[number] = manager
 
     def __delitem__(self, number: int) -> None:
-        del self._here[number]
+        del self._current[number]
 
     def __contains__(self, number: object) -> bool:
-        return number in self._here
+        return number in self._current
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._here)
+        return iter(self._current)
 
     def __reversed__(self) -> Iterator[int]:
-        return iter(reversed(self._here))
+        return iter(reversed(self._current))
 
     def __len__(self) -> int:
-        return len(self._here)
+        return len(self._current)
 
 
 class _HeadlessBackend:
-    """The backend of the live thread: draws into memory and shows nothing, so that no cell displays its figures."""
+    """The backend of the live thread: it draws in memory and shows nothing, so that no cell displays its figures."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
@@ -156,48 +155,48 @@ class _HeadlessBackend:
 
     @staticmethod
     def show(*_args: Any, **_kwargs: Any) -> None:
-        """The figure stays current, for the answer."""
+        """Keep the figure current, to be the result."""
 
 
 @cache
-def _scoped(base: Any) -> Any:
-    """A class for ``matplotlib.rcParams`` while a call runs: what the live thread sets, only the live thread sees.
+def _isolated_class(base: Any) -> Any:
+    """Return a class for ``matplotlib.rcParams`` during a call: only the live thread sees what it sets.
 
-    Drawing asks for thousands of parameters, so that nothing is looked up while nothing was set.
+    Drawing reads thousands of parameters, so that lookups are direct while nothing has been set.
     """
     get, put, update = base._get, base._set, base._update_raw
 
-    class ScopedRcParams(base):  # type: ignore[misc]
+    class IsolatedRcParams(base):  # type: ignore[misc]
         figserve_overlay: dict[str, Any] = {}
         figserve_target: Any = None
-        """Copies that are made meanwhile have this class too, and are ordinary."""
+        """The one isolated object; copies made meanwhile have this class too, and behave ordinarily."""
 
         def _set(self, key: str, value: Any) -> None:
-            if self is ScopedRcParams.figserve_target and in_live_call():
-                ScopedRcParams.figserve_overlay[key] = value
+            if self is IsolatedRcParams.figserve_target and in_live_call():
+                IsolatedRcParams.figserve_overlay[key] = value
             else:
                 put(self, key, value)
 
         def _get(self, key: str) -> Any:
-            overlay = ScopedRcParams.figserve_overlay
-            if overlay and key in overlay and self is ScopedRcParams.figserve_target and in_live_call():
+            overlay = IsolatedRcParams.figserve_overlay
+            if overlay and key in overlay and self is IsolatedRcParams.figserve_target and in_live_call():
                 return overlay[key]
             return get(self, key)
 
         def _update_raw(self, other: Any) -> None:
-            if self is ScopedRcParams.figserve_target and in_live_call():
-                ScopedRcParams.figserve_overlay.update(dict.items(other))
+            if self is IsolatedRcParams.figserve_target and in_live_call():
+                IsolatedRcParams.figserve_overlay.update(dict.items(other))
             else:
                 update(self, other)
 
-    ScopedRcParams.__name__ = ScopedRcParams.__qualname__ = base.__name__
-    return ScopedRcParams
+    IsolatedRcParams.__name__ = IsolatedRcParams.__qualname__ = base.__name__
+    return IsolatedRcParams
 
 
 @contextlib.contextmanager
 def _own_output(printed: list[str]) -> Iterator[None]:
-    """Keep what the live thread prints and displays, which else would appear under whatever cell runs."""
-    left = OUTPUT_LENGTH
+    """Capture what the live thread prints and displays; it would appear under the running cell."""
+    left = MAX_OUTPUT_LENGTH
 
     def keep(text: str) -> int:
         nonlocal left
@@ -211,15 +210,15 @@ def _own_output(printed: list[str]) -> Iterator[None]:
     publisher = getattr(shell, "display_pub", None)
     with contextlib.ExitStack() as undo:
         for stream in {id(s): s for s in (sys.stdout, sys.stderr) if s is not None}.values():
-            undo.enter_context(_dispatched(stream, "write", keep))
+            undo.enter_context(_redirect(stream, "write", keep))
         if publisher is not None:
-            undo.enter_context(_dispatched(publisher, "publish", lambda *_args, **_kwargs: None))
+            undo.enter_context(_redirect(publisher, "publish", lambda *_args, **_kwargs: None))
         yield
 
 
 @contextlib.contextmanager
-def _dispatched(target: Any, name: str, ours: Callable[..., Any]) -> Iterator[None]:
-    """Have the live thread's calls of a method go to ``ours``; the object stays the same for those who hold it."""
+def _redirect(target: Any, name: str, ours: Callable[..., Any]) -> Iterator[None]:
+    """Redirect the live thread's calls of a method to ``ours``; the object itself is not replaced."""
     original = getattr(target, name)
 
     def dispatch(*args: Any, **kwargs: Any) -> Any:
@@ -229,7 +228,7 @@ def _dispatched(target: Any, name: str, ours: Callable[..., Any]) -> Iterator[No
     try:
         setattr(target, name, dispatch)
     except (AttributeError, TypeError):
-        # A stream of C's own, such as a StringIO that a cell has put there.
+        # The stream is implemented in C, such as a StringIO that a cell has set.
         yield
         return
     try:
@@ -243,7 +242,7 @@ def _dispatched(target: Any, name: str, ours: Callable[..., Any]) -> Iterator[No
 
 
 def _reset_after_fork() -> None:
-    """In the child the calling thread is gone, and another may get its number."""
+    """Reset the state in a forked child: the calling thread is gone, and its identifier may be reused."""
     global _ident, _mathtext
     _ident, _mathtext = None, threading.RLock()
 

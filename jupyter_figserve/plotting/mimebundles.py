@@ -1,6 +1,6 @@
-"""Objects that draw themselves: Plotly, Altair, Bokeh, and IPython's representations. Kernel and sandbox.
+"""Objects with rich representations: Plotly, Altair, Bokeh, and IPython's mimebundles. Kernel and jailed child.
 
-HTML has its library inlined: it is served where nothing can be fetched.
+HTML has its JavaScript library inlined, because it is served in a frame that cannot load anything.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from .images import PNG, image_payload, is_raster, open_image, payload_of, svgz_
 
 HTML = FORMATS["html"]
 DEFAULT_FORMATS = (PNG,)
-"""What a caller asks who has not said anything: objects without a PNG then give what they have."""
+"""The default of callers; objects without a PNG then return the formats that they have."""
 
-# In the order of preference: pictures before markup, and what keeps every pixel before what does not.
+# In order of preference: images before HTML, lossless before lossy.
 _METHODS = {
     "png": "_repr_png_",
     "svg": "_repr_svg_",
@@ -39,16 +39,16 @@ Rows = tuple[Format, ...]
 
 
 def find_payloads(obj: object, rows: Rows, dpi: float | None) -> Payloads | None:
-    """What ``obj`` draws of itself, in the order of ``rows``; None when it has no representation.
+    """Return the representations of ``obj`` in the order of ``rows``, None if it has none.
 
-    With ``DEFAULT_FORMATS``, libraries of interactive plots give HTML first, others the best that they have.
+    With ``DEFAULT_FORMATS``, interactive plots return HTML first, other objects their preferred format.
 
     Raises
     ------
     UnsupportedType
-        For a format that the object does not have.
+        The object is not available in a format.
     OutputInvalid
-        When a library that is needed for the format is not installed.
+        The library for a format is not installed.
     """
     for module, class_name, encode in _LIBRARIES:
         loaded = sys.modules.get(module)
@@ -63,23 +63,23 @@ def _plotly_payloads(figure: Any, rows: Rows, dpi: float | None) -> Payloads:
 
     def draw(row: Format) -> bytes:
         if row is HTML:
-            # A fixed id, because the default is random and equal figures shall have equal digests.
+            # A fixed id instead of a random one, so that equal figures have equal digests.
             page: str = figure.to_html(include_plotlyjs=True, full_html=True, div_id="figure")
             return page.encode()
-        _need("kaleido", "kaleido", f"Plotly figures as {row.name}")
+        _require("kaleido", "kaleido", f"Plotly figures as {row.name}")
         image: bytes = figure.to_image(format="jpeg" if row.name == "jpg" else row.name, scale=scale)
         return image
 
-    wanted = (HTML,) if rows == DEFAULT_FORMATS else rows
-    _check_rows("A Plotly figure", wanted, ("html", "png", "svg", "pdf", "jpg", "webp"))
-    return tuple(payload_of(row, draw(row)) for row in wanted)
+    requested = (HTML,) if rows == DEFAULT_FORMATS else rows
+    _check_rows("A Plotly figure", requested, ("html", "png", "svg", "pdf", "jpg", "webp"))
+    return tuple(payload_of(row, draw(row)) for row in requested)
 
 
 def _altair_payloads(chart: Any, rows: Rows, dpi: float | None) -> Payloads:
-    wanted = (HTML, PNG) if rows == DEFAULT_FORMATS else rows
-    _check_rows("An Altair chart", wanted, ("html", "png", "svg", "svgz", "pdf", "jpg", "webp"))
-    _need("vl_convert", "vl-convert-python", "Altair charts (their pictures, and their HTML with Vega inlined)")
-    return tuple(_altair_payload(chart, row, dpi) for row in wanted)
+    requested = (HTML, PNG) if rows == DEFAULT_FORMATS else rows
+    _check_rows("An Altair chart", requested, ("html", "png", "svg", "svgz", "pdf", "jpg", "webp"))
+    _require("vl_convert", "vl-convert-python", "Altair charts (as images, and as HTML with Vega inlined)")
+    return tuple(_altair_payload(chart, row, dpi) for row in requested)
 
 
 def _altair_payload(chart: Any, row: Format, dpi: float | None) -> EncodedImage:
@@ -90,7 +90,7 @@ def _altair_payload(chart: Any, row: Format, dpi: float | None) -> EncodedImage:
     if row.name in ("jpg", "webp"):
         return image_payload(open_image(_altair_payload(chart, PNG, dpi).data), row)
     buffer: Any = io.StringIO() if row.name == "svg" else io.BytesIO()
-    # Vega writes 72 dots per inch for a pixel of CSS; ``ppi`` scales from there.
+    # ``ppi`` 72 is one dot per CSS pixel.
     chart.save(buffer, format=row.name, **({"ppi": dpi} if dpi is not None and row is PNG else {}))
     data = buffer.getvalue()
     return payload_of(row, data.encode() if isinstance(data, str) else data)
@@ -100,13 +100,13 @@ def _bokeh_payloads(model: Any, rows: Rows, _dpi: float | None) -> Payloads:
     from bokeh.embed import file_html
     from bokeh.resources import INLINE
 
-    wanted = (HTML,) if rows == DEFAULT_FORMATS else rows
-    _check_rows("A Bokeh plot", wanted, ("html",))
+    requested = (HTML,) if rows == DEFAULT_FORMATS else rows
+    _check_rows("A Bokeh plot", requested, ("html",))
     page = file_html(model, resources=INLINE, title="Bokeh plot")
     ids: dict[str, str] = {}
-    # The ids of elements are random; numbered instead, equal documents have equal digests.
+    # Numbered ids instead of random ones, so that equal documents have equal digests.
     page = _UUID.sub(lambda match: ids.setdefault(match[0], f"figure-{len(ids)}"), page)
-    return (payload_of(HTML, page.encode()),) * len(wanted)
+    return (payload_of(HTML, page.encode()),) * len(requested)
 
 
 _Encoder = Callable[[Any, Rows, float | None], Payloads]
@@ -118,7 +118,7 @@ _LIBRARIES: tuple[tuple[str, str, _Encoder], ...] = (
 
 
 def _bundle(obj: object) -> dict[str, bytes]:
-    """The representations that IPython would display, by format, best first."""
+    """Return the representations that IPython would display, by format, the preferred one first."""
     found: dict[str, bytes] = {}
     mimebundle = _represent(obj, "_repr_mimebundle_")
     if isinstance(mimebundle, Mapping):
@@ -131,9 +131,9 @@ def _bundle(obj: object) -> dict[str, bytes]:
 
 
 def _represent(obj: object, method: str) -> Any:
-    """What the representation gives, without IPython's metadata.
+    """Call a representation method, and drop IPython's metadata.
 
-    Only methods of the class count: objects that answer to every name would answer to these.
+    Only methods of the class count: some objects have every attribute.
     """
     function = getattr(type(obj), method, None)
     if not callable(function):
@@ -168,20 +168,20 @@ def _bundle_payload(kind: str, bundle: dict[str, bytes], row: Format) -> Encoded
         return image_payload(open_image(pixels), row)
     if row.name == "svgz" and "svg" in bundle:
         return svgz_payload(payload_of(FORMATS["svg"], bundle["svg"]))
-    raise UnsupportedType(f"This {kind} has no {row.name} form; it gives {', '.join(bundle)}.")
+    raise UnsupportedType(f"This {kind} is not available as {row.name}, only as {', '.join(bundle)}.")
 
 
 def bytes_payloads(data: bytes, row: Format, rows: Rows) -> Payloads:
-    """Encoded bytes as they are, or in the other formats asked for."""
-    return _bundle_payloads(f"{row.name} picture", {row.name: data}, rows)
+    """Return encoded bytes unchanged, or converted to the requested formats."""
+    return _bundle_payloads(f"{row.name} image", {row.name: data}, rows)
 
 
 def _check_rows(what: str, rows: Rows, names: tuple[str, ...]) -> None:
     for row in rows:
         if row.name not in names:
-            raise UnsupportedType(f"{what} has no {row.name} form; ask for {', '.join(names)}.")
+            raise UnsupportedType(f"{what} is not available as {row.name}; use {', '.join(names)}.")
 
 
-def _need(module: str, package: str, what: str) -> None:
+def _require(module: str, package: str, what: str) -> None:
     if find_spec(module) is None:
         raise OutputInvalid(f"{what} need {package}: pip install {package}", code="missing_library")

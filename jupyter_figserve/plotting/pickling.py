@@ -1,9 +1,9 @@
-"""A matplotlib figure → its pickle, in about half of the time that ``pickle.dumps`` takes. Kernel.
+"""Pickling of matplotlib figures, in about half of the time that ``pickle.dumps`` takes. Kernel.
 
-What makes a figure's pickle slow is its transforms: each artist has a clip box of its own, made of five transforms with
-nine small arrays, though all artists of one Axes are clipped to the same. Here equal clip boxes are written once, small
-arrays as numbers, registries of callbacks as new ones, and what transforms keep to be faster is left out. The result is
-an ordinary pickle, and draws the same pixels in any size.
+The transforms make a figure's pickle slow: each artist has its own clip box, made of five transforms with nine small
+arrays, although all artists of an Axes share the same clip. Here equal clip boxes are written once, small arrays as
+numbers, callback registries as new ones, and the caches of transforms are left out. The result is an ordinary pickle,
+and draws the same pixels at any size.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from typing import Any
 from ..errors import OutputInvalid
 from .describe import one_line
 
-_SMALL = 16
-"""Numbers in an array, up to which they are written faster one by one."""
+_MAX_INLINE_SIZE = 16
+"""Arrays up to this size are written faster as numbers."""
 
 
 def pickle_figure(figure: Any) -> bytes:
-    """The figure as a source that the sandbox can draw again.
+    """Pickle a figure as a source that the sandbox can redraw.
 
     Raises
     ------
     OutputInvalid
-        When something in it cannot be pickled.
+        A part of the figure cannot be pickled.
     """
     try:
-        return _pickle_shortly(figure)
+        return _pickle_compactly(figure)
     except Exception:
-        # Perhaps transforms are made in another way in this matplotlib than in those that are known.
+        # This version of matplotlib may construct transforms in an unknown way.
         try:
             return pickle.dumps(figure, pickle.HIGHEST_PROTOCOL)
         except Exception as error:
@@ -40,7 +40,7 @@ def pickle_figure(figure: Any) -> bytes:
             raise OutputInvalid(f"The figure cannot be kept for redrawing: {reason}", code="not_redrawable") from error
 
 
-def _pickle_shortly(figure: Any) -> bytes:
+def _pickle_compactly(figure: Any) -> bytes:
     buffer = io.BytesIO()
     pickler = pickle.Pickler(buffer, pickle.HIGHEST_PROTOCOL)
     pickler.dispatch_table = {**copyreg.dispatch_table, **_arrays(), **_registries(), **_Transforms().table()}
@@ -55,7 +55,7 @@ def _arrays() -> dict[type, Any]:
     double = np.dtype(float)
 
     def reduce_array(array: Any) -> Any:
-        if array.dtype is double and array.ndim and 0 < array.size <= _SMALL:
+        if array.dtype is double and array.ndim and 0 < array.size <= _MAX_INLINE_SIZE:
             return np.array, (array.tolist(),)
         return array.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
 
@@ -63,7 +63,7 @@ def _arrays() -> dict[type, Any]:
 
 
 def _registries() -> dict[type, Any]:
-    """Each artist has a registry of callbacks, of which a pickle keeps none but those that matplotlib has marked."""
+    """Reduce the callback registry of each artist, of which a pickle keeps only marked callbacks."""
     from matplotlib import cbook
 
     kind = cbook.CallbackRegistry
@@ -80,10 +80,10 @@ def _registries() -> dict[type, Any]:
 
 
 class _Transforms:
-    """How the transforms of one figure are written.
+    """Reducers for the transforms of one figure.
 
-    An artist's clip box is (as ``Artist.set_clip_path`` makes it) a unit ``Bbox`` transformed by the rectangle of its
-    Axes' patch: ``TransformedBbox(Bbox, (BboxTransformTo(Bbox) + Affine2D) + transAxes)``.
+    An artist's clip box is, as ``Artist.set_clip_path`` constructs it, a unit ``Bbox`` transformed by the rectangle of
+    its Axes' patch: ``TransformedBbox(Bbox, (BboxTransformTo(Bbox) + Affine2D) + transAxes)``.
     """
 
     def __init__(self) -> None:
@@ -94,13 +94,13 @@ class _Transforms:
         self._found: dict[int, Any] = {}
 
     def table(self) -> dict[type, Any]:
-        """Reducers by exact class; a subclass is written as it wants."""
+        """Return the reducers by exact class; subclasses use their own."""
         made = self._transforms
         plain = (made.Affine2D, made.Bbox, made.BboxTransformTo, made.CompositeGenericTransform, made.IdentityTransform)
         return {**dict.fromkeys(plain, self._reduce), made.TransformedBbox: self._reduce_box}
 
     def _reduce(self, node: Any) -> Any:
-        """As ``TransformNode.__getstate__`` does, but for parents that nobody else has and for cached inverses."""
+        """Reduce a node like ``TransformNode.__getstate__``, without unwritten parents and cached inverses."""
         state = dict(node.__dict__)
         parents = ((key, reference()) for key, reference in state["_parents"].items())
         state["_parents"] = {key: parent for key, parent in parents if parent is not None and self._is_kept(parent)}
@@ -109,33 +109,33 @@ class _Transforms:
         return copyreg.__newobj__, (type(node),), state  # type: ignore[attr-defined]  # not in its type stub
 
     def _reduce_box(self, box: Any) -> Any:
-        first = self._first_like(box)
-        # max((x,)) is x: the shortest way to say "that one again" in a pickle that needs nothing of ours to open.
+        first = self._first_equal(box)
+        # max((x,)) is x: the shortest reference to a former object in a pickle that does not need our package.
         return self._reduce(box) if first is box else (max, ((first,),))
 
     def _is_kept(self, parent: Any) -> bool:
-        """Whether a parent is more than the transform of a clip box that is not written."""
+        """Whether a parent is written; the transform of a repeated clip box is not."""
         made = self._transforms
         if type(parent) is not made.CompositeGenericTransform or len(parent._parents) != 1:
             return True
         (reference,) = parent._parents.values()
         box = reference()
-        return type(box) is not made.TransformedBbox or self._first_like(box) is box
+        return type(box) is not made.TransformedBbox or self._first_equal(box) is box
 
-    def _first_like(self, box: Any) -> Any:
-        """The first clip box met that is made in the same way of the same Axes; ``box`` itself when it is none."""
+    def _first_equal(self, box: Any) -> Any:
+        """Return the first equal clip box of the same Axes, or ``box`` itself."""
         found = self._found.get(id(box))
         if found is None:
-            found = self._found[id(box)] = self._search_like(box)
+            found = self._found[id(box)] = self._find_equal(box)
         return found
 
-    def _search_like(self, box: Any) -> Any:
+    def _find_equal(self, box: Any) -> Any:
         made = self._transforms
         whole = box._transform
-        if box._parents or not self._is_alone(whole, made.CompositeGenericTransform):
+        if box._parents or not self._has_one_parent(whole, made.CompositeGenericTransform):
             return box
         patch = whole._a
-        if not self._is_alone(patch, made.CompositeGenericTransform):
+        if not self._has_one_parent(patch, made.CompositeGenericTransform):
             return box
         rectangle, scaling = patch._a, patch._b
         if type(rectangle) is not made.BboxTransformTo or type(scaling) is not made.Affine2D:
@@ -147,5 +147,5 @@ class _Transforms:
         return self._clip_boxes.setdefault((id(whole._b), *numbers), box)
 
     @staticmethod
-    def _is_alone(node: Any, kind: type) -> bool:
+    def _has_one_parent(node: Any, kind: type) -> bool:
         return len(node._parents) == 1 and type(node) is kind

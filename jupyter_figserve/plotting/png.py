@@ -1,4 +1,4 @@
-"""Pixels → PNG bytes, several times faster than Pillow at the same size. Kernel and sandbox."""
+"""PNG encoder, several times faster than Pillow at the same file size. Kernel and jailed child."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Pixels = NDArray[np.uint8]
-    """Rows, columns and the channels red, green, blue and alpha (not premultiplied)."""
+    """Rows, columns, and the channels red, green, blue and alpha (not premultiplied)."""
 
 THUMBNAIL_WIDTH = 320
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LEVEL = 3
-"""Of zlib-ng: 6 takes twice the time for 3 % fewer bytes, and both are smaller than matplotlib's files."""
+"""Compression level of zlib-ng; 6 takes twice the time and saves 3 %. Both beat the size of matplotlib's files."""
 _FILTER_UP = 2
-# Strips of this many pixels stay in the processor's cache between the filter and the deflater.
+# A strip of this many pixels stays in the processor's cache between filter and compressor.
 _STRIP_PIXELS = 1 << 16
-# Colour type and channels to write, by what the pixels need; Portable Network Graphics, section 11.2.1.
+# Colour type and channels to write. Source: Portable Network Graphics, section 11.2.1.
 _GREY = (0, (0,))
 _RGB = (2, (0, 1, 2))
 _RGBA = (6, (0, 1, 2, 3))
 
 
 def encode_png(rgba: Pixels, *, dpi: float | None = None, metadata: Mapping[str, str] | None = None) -> bytes:
-    """A PNG of exactly these pixels, without the channels that say nothing.
+    """Encode pixels as PNG, without redundant channels.
 
     Parameters
     ----------
     rgba
         Shape (height, width, 4), each side at least 1.
     dpi
-        Dots per inch, written as whole dots per metre; None writes none.
+        Dots per inch, rounded to dots per metre; None omits them.
     metadata
-        Keywords of 1 to 79 Latin-1 characters, and their texts.
+        Texts by keyword; keywords have 1 to 79 Latin-1 characters.
     """
     import numpy as np
 
@@ -53,13 +53,13 @@ def encode_png(rgba: Pixels, *, dpi: float | None = None, metadata: Mapping[str,
     if dpi is not None:
         dots = int(dpi / 0.0254 + 0.5)
         chunks.append(_chunk(b"pHYs", struct.pack(">IIB", dots, dots, 1)))
-    chunks.append(_chunk(b"IDAT", _deflated(rgba, channels)))
+    chunks.append(_chunk(b"IDAT", _compress(rgba, channels)))
     chunks.append(_chunk(b"IEND", b""))
     return _SIGNATURE + b"".join(chunks)
 
 
 def thumbnail(rgba: Pixels, width: int = THUMBNAIL_WIDTH) -> tuple[bytes, int, int]:
-    """A PNG at most ``width`` pixels wide in the same aspect, with its width and height; never enlarged."""
+    """Return a PNG at most ``width`` pixels wide, its width and its height; images are never enlarged."""
     small = _reduced(rgba, width)
     return encode_png(small), small.shape[1], small.shape[0]
 
@@ -72,7 +72,7 @@ def _reduced(rgba: Pixels, width: int) -> Pixels:
     if full_width <= width:
         return rgba
     size = (width, max(1, round(full_height * width / full_width)))
-    # Pillow multiplies alpha in and out for RGBA, which costs more than the resizing; RGBX spares that.
+    # For RGBA Pillow premultiplies alpha and back, which costs more than resizing; RGBX avoids it.
     mode = "RGBX" if _is_opaque(_words(rgba)) else "RGBA"
     image = Image.frombuffer(mode, (full_width, full_height), np.ascontiguousarray(rgba), "raw", mode, 0, 1)
     return np.asarray(image.resize(size, Image.Resampling.BOX, reducing_gap=1.0))
@@ -86,7 +86,7 @@ def _needed_channels(rgba: Pixels) -> tuple[int, tuple[int, ...]]:
 
 
 def _words(rgba: Pixels) -> NDArray[np.uint32]:
-    """One little-endian number a pixel, ``0xAABBGGRR``: a whole pixel is tested in one step."""
+    """View each pixel as a little-endian integer ``0xAABBGGRR``, to test it in one step."""
     import numpy as np
 
     words: NDArray[np.uint32] = np.ascontiguousarray(rgba).reshape(-1).view(np.dtype("<u4"))
@@ -100,7 +100,7 @@ def _is_opaque(words: NDArray[np.uint32]) -> bool:
 
 
 def _is_grey(words: NDArray[np.uint32]) -> bool:
-    """Whether red, green and blue agree in every pixel; a coloured picture is told by its first coloured strip."""
+    """Whether red, green and blue are equal in every pixel; stops at the first coloured strip."""
     for start in range(0, words.size, _STRIP_PIXELS):
         strip = words[start : start + _STRIP_PIXELS]
         differences = strip >> 8
@@ -111,16 +111,16 @@ def _is_grey(words: NDArray[np.uint32]) -> bool:
     return True
 
 
-def _deflated(rgba: Pixels, channels: tuple[int, ...]) -> bytes:
-    """The zlib stream of the filtered rows, made strip by strip: a huge picture is never copied whole."""
-    compressor = _deflater()
+def _compress(rgba: Pixels, channels: tuple[int, ...]) -> bytes:
+    """Compress the filtered rows strip by strip, without a copy of the whole image."""
+    compressor = _make_compressor()
     parts = [compressor.compress(strip) for strip in _filtered_strips(rgba, channels)]
     parts.append(compressor.flush())
     return b"".join(parts)
 
 
-def _deflater() -> Any:
-    """zlib-ng's; the sandbox may run in an environment of kernels, which has it or not."""
+def _make_compressor() -> Any:
+    """Return a zlib-ng compressor; the environment of the sandbox may lack it, zlib is the fallback."""
     try:
         from zlib_ng import zlib_ng
     except ImportError:
@@ -129,7 +129,7 @@ def _deflater() -> Any:
 
 
 def _filtered_strips(rgba: Pixels, channels: tuple[int, ...]) -> Iterator[Any]:
-    """Rows as PNG stores them: the filter's number, then each byte less the one above it (section 9.2)."""
+    """Yield filtered rows: the filter type, then the difference of each byte to the one above it (section 9.2)."""
     import numpy as np
 
     height, width, _ = rgba.shape
@@ -141,7 +141,7 @@ def _filtered_strips(rgba: Pixels, channels: tuple[int, ...]) -> Iterator[Any]:
     assert np.shares_memory(body, strip)
     for start in range(0, height, rows):
         count = min(rows, height - start)
-        # All four channels are subtracted at once, in vector instructions, and the needed ones then picked.
+        # Subtracting all four channels at once uses vector instructions; the needed ones are selected afterwards.
         first = 0 if start else 1
         np.subtract(
             rgba[start + first : start + count],
@@ -150,13 +150,13 @@ def _filtered_strips(rgba: Pixels, channels: tuple[int, ...]) -> Iterator[Any]:
         )
         if not start:
             differences[0] = rgba[0]
-        for place, channel in enumerate(channels):
-            body[:count, :, place] = differences[:count, :, channel]
+        for index, channel in enumerate(channels):
+            body[:count, :, index] = differences[:count, :, channel]
         yield strip[:count]
 
 
 def _text_chunk(keyword: str, text: str) -> bytes:
-    """``tEXt``, or ``iTXt`` for a text outside Latin-1 (sections 11.3.3.2 and 11.3.3.4)."""
+    """Return a ``tEXt`` chunk, or ``iTXt`` if the text is not Latin-1 (sections 11.3.3.2 and 11.3.3.4)."""
     name = keyword.encode("latin-1")
     assert 1 <= len(name) <= 79, keyword
     try:

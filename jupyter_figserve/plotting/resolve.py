@@ -1,4 +1,4 @@
-"""Any plotting object → the matplotlib figure it is drawn on. Kernel and sandbox; draws nothing itself."""
+"""Resolution of a plotting object to its matplotlib figure, without drawing it. Kernel and jailed child."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from ..errors import OutputInvalid
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Where plotting objects that are not artists keep theirs: seaborn and xarray grids, scikit-learn displays,
+# Attributes in which other plotting objects keep their artists: seaborn and xarray grids, scikit-learn displays,
 # colorbars, stream plots, pies.
 _FIGURE_ATTRIBUTES = ("figure", "fig", "figure_", "ax", "axes", "lines", "wedges")
-_DEEPEST = 4
+_MAX_DEPTH = 4
 _MAX_ITEMS = 10_000
 
 
 @dataclass(frozen=True)
 class ResolvedFigure:
-    """A figure, and what its library would set while saving it.
+    """A figure, with the settings that its library uses to save it.
 
     Parameters
     ----------
     rc
-        rcParams that hold during the drawing, as the library's own ``save`` has them.
+        rcParams to set while drawing, as the library's own ``save`` does.
     tight
-        Whether parts lie outside the figure's box by design (legends of ``seaborn.objects``).
+        Whether parts lie outside the figure by design (legends of ``seaborn.objects``).
     title
-        The title where the library draws it as a text of its own, else ``""``.
+        The title, if the library draws it as a separate text, else ``""``.
     """
 
     figure: Figure
@@ -43,7 +43,7 @@ class ResolvedFigure:
 
     @property
     def dpi(self) -> float:
-        """Dots per inch with which ``savefig`` would draw it."""
+        """Dots per inch that ``savefig`` would use."""
         import matplotlib
 
         saved = self.rc.get("savefig.dpi", matplotlib.rcParams["savefig.dpi"])
@@ -51,41 +51,41 @@ class ResolvedFigure:
 
 
 def find_figure(obj: object) -> ResolvedFigure | None:
-    """The figure behind ``obj`` (None stands for the current pyplot figure), or None when there is none.
+    """Return the figure of ``obj`` (None means the current pyplot figure), or None if it has none.
 
     Raises
     ------
     OutputInvalid
-        Without a current figure, for an artist on no figure, and for a collection from several figures.
+        There is no current figure, the artist is on no figure, or the collection spans several figures.
     """
     if obj is None:
         return ResolvedFigure(_current_figure())
-    # What no library could have made, because it is not loaded, needs no test (and no import).
+    # Without these libraries loaded, the object cannot be one of theirs.
     if _loaded("matplotlib.figure") is None and _loaded("plotnine") is None:
         return None
-    return _find_grammar(obj) or _find_drawn(obj)
+    return _find_compiled(obj) or _find_drawn(obj)
 
 
 def _current_figure() -> Figure:
     pyplot = _loaded("matplotlib.pyplot")
     if pyplot is None or not pyplot.get_fignums():
         raise OutputInvalid(
-            "There is no current figure: draw one with pyplot in this cell, or give the figure itself"
-            " (notebooks close the figures that a cell has shown)."
+            "There is no current figure: draw one with pyplot in this cell, or pass the figure"
+            " (notebooks close the figures of a cell when they have shown them)."
         )
     figure: Figure = pyplot.gcf()
     return figure
 
 
-def _find_grammar(obj: object) -> ResolvedFigure | None:
-    """Plots that are only a description until they are compiled: seaborn.objects and plotnine."""
+def _find_compiled(obj: object) -> ResolvedFigure | None:
+    """Resolve plots that are compiled on drawing: seaborn.objects and plotnine."""
     seaborn = _loaded("seaborn._core.plot")
     if seaborn is not None and isinstance(obj, (seaborn.Plot, seaborn.Plotter)):
         plotter = obj.plot() if isinstance(obj, seaborn.Plot) else obj
         return ResolvedFigure(plotter._figure, plotter._theme, tight=True)
     plotnine = _loaded("plotnine")
     if plotnine is not None and isinstance(obj, plotnine.ggplot):
-        plot = copy.deepcopy(obj)  # drawing writes into the plot; plotnine's own save copies it too
+        plot = copy.deepcopy(obj)  # drawing changes the plot; plotnine's own save copies it too
         return ResolvedFigure(
             plot.draw(show=False), plot.theme.rcParams, title=getattr(plot.labels, "title", None) or ""
         )
@@ -99,16 +99,14 @@ def _find_drawn(obj: object) -> ResolvedFigure | None:
     animation = _loaded("matplotlib.animation")
     if animation is not None and isinstance(obj, animation.Animation):
         return ResolvedFigure(_first_frame(obj))
-    figures = {id(figure): figure for figure in _figures(obj, _DEEPEST)}
+    figures = {id(figure): figure for figure in _figures(obj, _MAX_DEPTH)}
     if len(figures) > 1:
-        raise OutputInvalid(
-            f"This {type(obj).__name__} holds {len(figures)} figures; give one of them at a time, each under a name."
-        )
+        raise OutputInvalid(f"This {type(obj).__name__} contains {len(figures)} figures; pass one at a time.")
     return ResolvedFigure(figures.popitem()[1]) if figures else None
 
 
 def _first_frame(animation: Any) -> Figure:
-    """Animations draw nothing before they are shown: the first frame is what showing would draw first."""
+    """Draw the first frame of an animation, which has no content before it is shown."""
     if not getattr(animation, "_draw_was_started", True):
         animation._init_draw()
         animation._draw_was_started = True
@@ -126,19 +124,19 @@ def _figures(obj: object, depth: int) -> Iterator[Figure]:
 
 
 def _root(artist: Any) -> Figure:
-    """The figure at the top of the artist's tree, out of all subfigures."""
+    """Return the figure at the top of the artist's tree, above all subfigures."""
     from matplotlib.figure import Figure
 
     while artist is not None and not isinstance(artist, Figure):
-        # Figure.figure of a subfigure changes its meaning in matplotlib 3.12; figures know their top themselves.
+        # The ``figure`` of a subfigure changes its meaning in matplotlib 3.12; ``_root_figure`` does not.
         artist = getattr(artist, "_root_figure", None) or artist.figure
     if artist is None:
-        raise OutputInvalid("The artist is on no figure: it was removed, or never added to an Axes.")
+        raise OutputInvalid("The artist is not on a figure: it was removed, or never added to an Axes.")
     return artist
 
 
 def _parts(obj: object) -> Iterable[object]:
-    """What a collection of artists holds; nothing for anything else."""
+    """Return the items of a collection of artists; nothing for other objects."""
     import numpy as np
 
     if isinstance(obj, Mapping):
@@ -160,7 +158,7 @@ def _attribute_parts(obj: object) -> Iterable[object]:
     for name in _FIGURE_ATTRIBUTES:
         try:
             value = getattr(obj, name, None)
-        except Exception:  # noqa: S112  an attribute of a foreign object may raise anything, and is then not ours
+        except Exception:  # noqa: S112  attributes of foreign objects may raise any exception
             continue
         first = value[0] if isinstance(value, (list, tuple)) and value else value
         if isinstance(first, Artist):
@@ -169,5 +167,5 @@ def _attribute_parts(obj: object) -> Iterable[object]:
 
 
 def _loaded(name: str) -> ModuleType | None:
-    """A module that is already imported: an object of its classes cannot exist before."""
+    """Return a module if it is imported; otherwise no object of its classes can exist."""
     return sys.modules.get(name)

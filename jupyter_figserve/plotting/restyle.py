@@ -1,6 +1,6 @@
-"""A finished figure in another matplotlib style: what a style would have coloured is coloured again. Sandbox.
+"""Recolouring of a finished figure in another matplotlib style. Jailed child.
 
-Only what still has the colour that the style before gave it: what its author coloured stays.
+Only colours that come from the previous style are changed; colours that the author chose stay.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def restyle(figure: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    """Change ``figure`` from the rcParams ``before`` to those ``after``."""
+    """Change the colours of ``figure`` from the rcParams ``before`` to ``after``."""
     _recolour(figure.patch, "facecolor", before["figure.facecolor"], after["figure.facecolor"])
     cycles = [_cycle(params) for params in (before, after)]
     lines = {_hex(old): new for old, new in zip(*cycles, strict=False)}
@@ -30,7 +30,7 @@ def _restyle_axes(axes: Any, before: Mapping[str, Any], after: Mapping[str, Any]
         _recolour(spine, "edgecolor", before["axes.edgecolor"], after["axes.edgecolor"])
     for name in ("xaxis", "yaxis"):
         axis, letter = getattr(axes, name), name[0]
-        axis.set_tick_params(color=after[f"{letter}tick.color"], labelcolor=_labels(after, letter))
+        axis.set_tick_params(color=after[f"{letter}tick.color"], labelcolor=_tick_label_colour(after, letter))
         _recolour(axis.label, "color", before["axes.labelcolor"], after["axes.labelcolor"])
         if after["axes.grid"]:
             axis.grid(True, color=after["grid.color"], linestyle=after["grid.linestyle"], zorder=0.5)
@@ -40,8 +40,8 @@ def _restyle_axes(axes: Any, before: Mapping[str, Any], after: Mapping[str, Any]
         legend.get_frame().set_facecolor(after["axes.facecolor"] if face == "inherit" else face)
 
 
-def _labels(params: Mapping[str, Any], letter: str) -> Any:
-    """The colour of the numbers along an axis, which usually is that of its ticks."""
+def _tick_label_colour(params: Mapping[str, Any], letter: str) -> Any:
+    """Return the colour of tick labels, by default that of the ticks."""
     colour = params[f"{letter}tick.labelcolor"]
     return params[f"{letter}tick.color"] if colour == "inherit" else colour
 
@@ -60,7 +60,7 @@ def _get(artist: Any, name: str) -> str | None:
 
 
 def _hex(colour: Any) -> str | None:
-    """A colour in one notation; None for what is no single colour."""
+    """Return a colour in hexadecimal, None if it is not a single colour."""
     from matplotlib import colors
 
     try:

@@ -1,7 +1,7 @@
-"""A function's signature → its parameters, and JSON values → the function's own. Kernel and sandbox.
+"""From a function's signature to parameters, and from JSON values to its arguments. Kernel and jailed child.
 
-As in ipywidgets' ``interact``, a default may be an abbreviation: ``(0, 10)`` and ``(0, 10, 2)`` are bounds of a number,
-a list or a dict are choices.
+As in ipywidgets' ``interact``, a default may be an abbreviation: ``(0, 10)`` and ``(0, 10, 2)`` are the bounds of a
+number, a list or a dict are choices.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from ..errors import InvalidInput
-from ..model.parameters import SIZES, Kind, Parameter, Parameters
+from ..model.parameter import Kind, Parameter
+from ..model.parameters import SIZES, Parameters
 
 RESERVED = ("token", "download", "errors", "no_track_activity")
-"""Names that Jupyter's own query parameters have."""
+"""Names of query parameters that Jupyter uses."""
 _SCALARS: dict[Any, Kind] = {
     str: "str", bool: "bool", int: "int", float: "float", datetime: "datetime", date: "date",
 }  # fmt: skip
@@ -29,16 +30,16 @@ _MISSING = inspect.Parameter.empty
 
 @dataclass(frozen=True)
 class Signature:
-    """A live function's parameters, and what their JSON values are in Python.
+    """The parameters of a live function, and the conversion of their values.
 
     Parameters
     ----------
     objects
-        Of each parameter with choices: the object of each label.
+        For each parameter with choices: the object of each label.
     containers
-        Of each list: what the function wants it as.
+        For each list parameter: the type that the function expects.
     abbreviated
-        Names whose default is an abbreviation, so that the function must not see it.
+        Names whose default is an abbreviation, which the function must not receive.
     """
 
     parameters: Parameters
@@ -48,55 +49,55 @@ class Signature:
 
     @property
     def sizes(self) -> tuple[str, ...]:
-        """Which of width, height and dpi are the function's own."""
+        """Those of width, height and dpi that are parameters of the function."""
         return tuple(name for name in SIZES if name in self.parameters.names)
 
     def to_python(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Keyword arguments of checked JSON values."""
+        """Return the keyword arguments for validated JSON values."""
         return {
-            item.name: self._object(item, values[item.name]) for item in self.parameters.items if item.name in values
+            item.name: self._to_object(item, values[item.name]) for item in self.parameters.items if item.name in values
         }
 
     def from_python(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """JSON values of a function's own.
+        """Return the JSON values of Python arguments.
 
         Raises
         ------
         InvalidInput
-            For what the function has no parameter for, or does not allow.
+            A name is unknown, or a value is not allowed.
         """
-        return self.parameters.check({name: self._label(name, value) for name, value in values.items()})
+        return self.parameters.check({name: self._to_label(name, value) for name, value in values.items()})
 
     def defaults(self) -> dict[str, Any]:
-        """What the function gets in the place of its abbreviations."""
+        """Return the arguments that replace the abbreviations."""
         values = {i.name: i.default for i in self.parameters.items if i.name in self.abbreviated}
         return self.to_python(values)
 
-    def _object(self, item: Parameter, value: Any) -> Any:
+    def _to_object(self, item: Parameter, value: Any) -> Any:
         if value is None:
             return None
         if not item.many:
-            return self._one(item, value)
-        return self.containers[item.name]([self._one(item, one) for one in value])
+            return self._to_one_object(item, value)
+        return self.containers[item.name]([self._to_one_object(item, one) for one in value])
 
-    def _one(self, item: Parameter, value: Any) -> Any:
+    def _to_one_object(self, item: Parameter, value: Any) -> Any:
         if item.kind == "choice":
             return self.objects[item.name][value]
         if item.kind == "date":
             return date.fromisoformat(value)
         return datetime.fromisoformat(value) if item.kind == "datetime" else value
 
-    def _label(self, name: str, value: Any) -> Any:
+    def _to_label(self, name: str, value: Any) -> Any:
         item = self.parameters.find(name)
         if item is None or value is None:
             return value
-        # NumPy's scalars and arrays too.
+        # For NumPy's scalars and arrays.
         plain = value.tolist() if hasattr(value, "tolist") else value
         if item.many and isinstance(plain, (list, tuple, set, frozenset)):
-            return [self._label_one(name, one) for one in plain]
-        return self._label_one(name, plain)
+            return [self._to_one_label(name, one) for one in plain]
+        return self._to_one_label(name, plain)
 
-    def _label_one(self, name: str, value: Any) -> Any:
+    def _to_one_label(self, name: str, value: Any) -> Any:
         for label, known in self.objects.get(name, {}).items():
             if known is value or (type(known) is type(value) and known == value):
                 return label
@@ -104,17 +105,17 @@ class Signature:
 
 
 def read_signature(function: Callable[..., Any], names: Mapping[str, Any] | None = None) -> Signature:
-    """The parameters of ``function``.
+    """Read the parameters of ``function``.
 
     Parameters
     ----------
     names
-        More names that its annotations may use: the locals of where it was defined.
+        Additional names for its annotations: the local variables of the place of its definition.
 
     Raises
     ------
     InvalidInput
-        For a parameter that no query can say, naming it and what it could be.
+        A parameter cannot be written in a query; the message lists the supported annotations.
     """
     hints = _read_hints(function, names)
     objects: dict[str, Mapping[str, Any]] = {}
@@ -123,11 +124,11 @@ def read_signature(function: Callable[..., Any], names: Mapping[str, Any] | None
     abbreviated: list[str] = []
     for given in inspect.signature(function).parameters.values():
         _check_name(given)
-        draft = _ParameterBuilder(given.name)
-        draft.read(hints.get(given.name, _MISSING), given.default)
-        made.append(draft.finish(given.default))
-        objects[given.name], containers[given.name] = draft.objects, draft.container
-        if draft.is_abbreviated:
+        builder = _ParameterBuilder(given.name)
+        builder.read(hints.get(given.name, _MISSING), given.default)
+        made.append(builder.finish(given.default))
+        objects[given.name], containers[given.name] = builder.objects, builder.container
+        if builder.is_abbreviated:
             abbreviated.append(given.name)
     return Signature(Parameters(tuple(made)), objects, containers, tuple(abbreviated))
 
@@ -144,15 +145,15 @@ def _read_hints(function: Callable[..., Any], names: Mapping[str, Any] | None) -
 
 def _check_name(given: inspect.Parameter) -> None:
     if given.kind in (given.VAR_POSITIONAL, given.VAR_KEYWORD, given.POSITIONAL_ONLY):
-        raise InvalidInput(f"{given} cannot be said in a URL: give a live function named parameters alone.")
+        raise InvalidInput(f"{given} cannot be written in a URL; a live function can only have named parameters.")
     if given.name in RESERVED:
-        raise InvalidInput(f"A live function has no parameter called {given.name!r}: Jupyter uses that name itself.")
+        raise InvalidInput(f"The parameter name {given.name!r} is reserved by Jupyter; rename it.")
     if given.name.startswith("_"):
-        raise InvalidInput(f"{given.name!r} starts with _, and queries with such names are ignored; rename it.")
+        raise InvalidInput(f"The parameter name {given.name!r} starts with _, which queries ignore; rename it.")
 
 
 class _ParameterBuilder:
-    """A parameter while its annotation and default are read."""
+    """Builds a parameter from its annotation and default."""
 
     def __init__(self, name: str) -> None:
         self.item = Parameter(name)
@@ -169,7 +170,7 @@ class _ParameterBuilder:
             self._abbreviate(default)
 
     def finish(self, default: Any) -> Parameter:
-        """With its default, as JSON and checked like any value."""
+        """Return the parameter with its default, which is validated like any value."""
         if default is _MISSING:
             return replace(self.item, is_required=not self.is_abbreviated)
         if self.is_abbreviated:
@@ -180,7 +181,7 @@ class _ParameterBuilder:
         try:
             value = signature.from_python({self.item.name: default})[self.item.name]
         except InvalidInput as error:
-            raise InvalidInput(f"The default of {self.item.name} does not suit it: {error.message}") from error
+            raise InvalidInput(f"The default of {self.item.name} is not allowed: {error.message}") from error
         return replace(self.item, default=value)
 
     def _read_annotation(self, annotation: Any) -> None:
@@ -189,11 +190,11 @@ class _ParameterBuilder:
             first, *extras = get_args(annotation)
             self._read_annotation(first)
             for extra in extras:
-                self._bound(extra)
+                self._read_bounds(extra)
         elif origin in (Union, types.UnionType):
             kinds = [one for one in get_args(annotation) if one is not type(None)]
             if len(kinds) != 1 or len(kinds) == len(get_args(annotation)):
-                raise self._refused(annotation)
+                raise self._unsupported(annotation)
             self._read_annotation(kinds[0])
             self.item = replace(self.item, is_optional=True)
         elif origin is Literal:
@@ -207,20 +208,20 @@ class _ParameterBuilder:
         elif isinstance(annotation, type) and annotation in _SCALARS:
             self.item = replace(self.item, kind=_SCALARS[annotation])
         else:
-            raise self._refused(annotation)
+            raise self._unsupported(annotation)
 
     def _read_list(self, annotation: Any, origin: Any) -> None:
         inner = [one for one in get_args(annotation) if one is not Ellipsis] or [str]
         if self.item.many or len(set(map(str, inner))) != 1:
-            raise self._refused(annotation)
+            raise self._unsupported(annotation)
         self._read_annotation(inner[0])
         if self.item.many or self.item.is_optional:
-            raise self._refused(annotation)
+            raise self._unsupported(annotation)
         self.container = origin if isinstance(origin, type) and origin in (tuple, set, frozenset) else list
         self.item = replace(self.item, many=True)
 
     def _read_default(self, default: Any) -> None:
-        """Without an annotation, the default says the kind, as ``interact`` takes it."""
+        """Derive the kind from the default, as ``interact`` does, if there is no annotation."""
         if default is _MISSING or default is None:
             return
         if isinstance(default, Enum):
@@ -230,7 +231,7 @@ class _ParameterBuilder:
         elif type(default) in _SCALARS:
             self.item = replace(self.item, kind=_SCALARS[type(default)])
         else:
-            raise self._refused(type(default))
+            raise self._unsupported(type(default))
 
     def _abbreviate(self, default: tuple[Any, ...] | list[Any] | dict[Any, Any]) -> None:
         self.is_abbreviated = True
@@ -249,42 +250,42 @@ class _ParameterBuilder:
 
     def _abbreviate_range(self, default: tuple[Any, ...]) -> None:
         low, high, step = (*default, None)[:3]
-        is_whole = all(isinstance(one, int) for one in default) and self.item.kind != "float"
-        middle = (low + high) // 2 if is_whole else (low + high) / 2
+        is_int = all(isinstance(one, int) for one in default) and self.item.kind != "float"
+        middle = (low + high) // 2 if is_int else (low + high) / 2
         if step:
             middle = low + round((middle - low) / step) * step
-        kind: Kind = "int" if is_whole else "float"
-        low, high = (low, high) if is_whole else (float(low), float(high))
+        kind: Kind = "int" if is_int else "float"
+        low, high = (low, high) if is_int else (float(low), float(high))
         if low > high:
             raise InvalidInput(f"The bounds of {self.item.name} are {low} to {high}; write the lower one first.")
         self.item = replace(self.item, kind=kind, minimum=low, maximum=high, step=step, default=middle)
 
     def _choose(self, choices: dict[str, Any]) -> None:
         if not choices or "" in choices:
-            raise InvalidInput(f"The choices of {self.item.name} must be some, and none of them empty.")
+            raise InvalidInput(f"{self.item.name} needs at least one choice, and no choice may be empty.")
         values = tuple(choices.values())
         plain = all(type(value) in (str, int, float, bool) for value in values)
         labels = tuple(choices)
         self.objects = choices
         self.item = replace(self.item, kind="choice", choices=labels, values=values if plain else labels)
 
-    def _bound(self, extra: Any) -> None:
-        """Take what an annotation adds if it is bounds: ours, or those of annotated-types."""
+    def _read_bounds(self, extra: Any) -> None:
+        """Read the bounds of an annotation: ours, or those of annotated-types."""
         low = getattr(extra, "minimum", getattr(extra, "ge", None))
         high = getattr(extra, "maximum", getattr(extra, "le", None))
         if low is None and high is None:
             return
         if self.item.kind not in ("int", "float", "date", "datetime"):
-            raise InvalidInput(f"{self.item.name} has bounds, but is no number, date or time.")
+            raise InvalidInput(f"{self.item.name} has bounds, but is not a number, date or time.")
         ends = [None if end is None else replace(self.item, many=False).check(end) for end in (low, high)]
         step = getattr(extra, "step", None)
         self.item = replace(self.item, minimum=ends[0], maximum=ends[1], step=step)
 
-    def _refused(self, annotation: Any) -> InvalidInput:
+    def _unsupported(self, annotation: Any) -> InvalidInput:
         shown = annotation.__name__ if isinstance(annotation, type) else str(annotation)
         return InvalidInput(
-            f"{self.item.name} is annotated as {shown:.80}, which no URL can say; use str, int, float, bool, Literal,"
-            " an Enum, date, datetime, a list of one of them, or Optional."
+            f"{self.item.name} is annotated as {shown:.80}, which cannot be written in a URL; use str, int, float,"
+            " bool, Literal, an Enum, date, datetime, a list of one of them, or Optional."
         )
 
 

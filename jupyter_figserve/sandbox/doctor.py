@@ -1,4 +1,4 @@
-"""Looks what sandbox this host allows, and says it in words. Any process that has a few seconds; parent side."""
+"""Examination of the sandbox that this host allows, for the command line. Any process."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from pathlib import Path
 from .host.pool import LocalRenderer
 from .renderer import RendererStatus
 
-MEANINGS = {
-    "FULL": "namespaces, Landlock and seccomp hold posted code.",
-    "NS": "namespaces and seccomp hold posted code; this kernel has no Landlock beside them.",
-    "STRICT": "Landlock and seccomp hold posted code; there are no namespaces around them.",
+_MEANINGS = {
+    "FULL": "namespaces, Landlock and seccomp confine posted code.",
+    "NS": "namespaces and seccomp confine posted code; this kernel has no Landlock.",
+    "STRICT": "Landlock and seccomp confine posted code, without namespaces.",
     "none": "posted code is refused.",
 }
 
 
 def examine(render_python: str = "", *, cache: Path | None = None) -> RendererStatus:
-    """Start a sandbox, let it be attacked, end it.
+    """Start a sandbox, run its self-test and stop it; this takes a few seconds.
 
     Parameters
     ----------
     render_python
-        The interpreter that would run posted code; ``""`` for this one.
+        Interpreter that would run posted code; ``""`` for the current one.
     cache
-        As of ``LocalRenderer``.
+        Cache directory, see ``LocalRenderer``.
     """
 
-    async def look() -> RendererStatus:
+    async def start_and_close() -> RendererStatus:
         renderer = LocalRenderer(render_python=render_python, cache=cache, jobs=1, warm=0)
         await renderer.start()
         await renderer.close()
-        return renderer.report
+        return renderer.status
 
-    return asyncio.run(look())
+    return asyncio.run(start_and_close())
 
 
-def describe(report: RendererStatus) -> str:
-    """One paragraph for a person."""
-    meaning = "posted code runs WITHOUT a sandbox." if report.is_unsandboxed else MEANINGS[report.tier]
-    return " ".join((f"Sandbox {report.tier}: {meaning}", *report.why))
+def describe(status: RendererStatus) -> str:
+    """Describe a renderer's status in one paragraph."""
+    meaning = "posted code runs WITHOUT a sandbox." if status.is_unsandboxed else _MEANINGS[status.tier]
+    return " ".join((f"Sandbox {status.tier}: {meaning}", *status.reasons))

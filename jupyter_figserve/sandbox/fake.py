@@ -1,4 +1,4 @@
-"""A renderer that runs nothing, for tests of what lies before the seam: it answers with small pictures of its own."""
+"""A renderer that runs no code, for tests of the layers above the sandbox: it returns small images of its own."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..model.formats import FORMATS
 from .renderer import ALL, RendererStatus, RenderJob, RenderResult
 
 LIBRARIES = {"python": "3.11", "matplotlib": "3.11.2", "numpy": "2.4.6"}
-_SIZE = (640, 480)
-_OTHERS = {
+_DEFAULT_SIZE = (640, 480)
+_FIXED_IMAGES = {
     "pdf": b"%PDF-1.7\n%%EOF\n",
     "jpg": b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\xff\xd9",
     "webp": b"RIFF\x0c\x00\x00\x00WEBPVP8 ",
@@ -23,24 +23,24 @@ _OTHERS = {
 
 
 class FakeRenderer:
-    """Remembers its jobs and answers each with a picture of the size and format asked for.
+    """Records its jobs and answers each with an image of the requested size and format.
 
     Parameters
     ----------
     answer
-        Called with the job in the place of drawing; it returns what came of it, or raises.
+        Called with the job instead of rendering; returns the result or raises.
 
     Attributes
     ----------
     gate
-        While it is not set, no job ends.
+        No job finishes while this event is not set.
     cancelled
-        Jobs whose waiter left before their end.
+        Jobs that were cancelled before they finished.
     """
 
     def __init__(self, answer: Callable[[RenderJob], RenderResult] | None = None) -> None:
         self.answer = answer or draw
-        self.report = RendererStatus("FULL", (), LIBRARIES)
+        self.status = RendererStatus("FULL", (), LIBRARIES)
         self.jobs: list[RenderJob] = []
         self.cancelled: list[RenderJob] = []
         self.begun = asyncio.Event()
@@ -70,24 +70,24 @@ class FakeRenderer:
 
 
 def draw(job: RenderJob) -> RenderResult:
-    """A picture of the job's size in its format; three for all figures."""
+    """Return an image of the job's size and format; three of them if the job asks for all figures."""
     row, options = FORMATS[job.options.format], job.options
-    width, height = options.width or _SIZE[0], options.height or _SIZE[1]
-    data = _OTHERS.get(row.name) or _drawn(row.name, width, height)
-    payload = EncodedImage(row.mimetype, data, width, height, None if row.is_vector else options.dpi or 100.0)
+    width, height = options.width or _DEFAULT_SIZE[0], options.height or _DEFAULT_SIZE[1]
+    data = _FIXED_IMAGES.get(row.name) or _sized_image(row.name, width, height)
+    image = EncodedImage(row.mimetype, data, width, height, None if row.is_vector else options.dpi or 100.0)
     thumbnail = EncodedImage("image/png", _png(32, 24), 32, 24) if job.with_thumbnail else None
     return RenderResult(
-        pictures=(payload,) * (3 if job.figure == ALL else 1),
+        images=(image,) * (3 if job.figure == ALL else 1),
         title="A drawing",
         alt="A line.",
         thumbnail=thumbnail,
         output="drawn\n",
         libraries=LIBRARIES,
-        density=job.density,
+        device_pixel_ratio=job.device_pixel_ratio,
     )
 
 
-def _drawn(name: str, width: int, height: int) -> bytes:
+def _sized_image(name: str, width: int, height: int) -> bytes:
     if name == "png":
         return _png(width, height)
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"/>'.encode()

@@ -1,4 +1,4 @@
-"""The seam behind which pictures are drawn: what is asked of a renderer, and what it answers. Sandbox, parent side."""
+"""The renderer interface: jobs, results and status, without any implementation. Server process."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class DrawOptions:
-    """How a figure is drawn.
+    """Output options of a figure.
 
     Parameters
     ----------
     format
-        A name of the format table.
+        Name of a format in the format table.
     width, height
-        Pixels at ``dpi`` for raster formats, at 96 to the inch for vector formats; None is the figure's own size.
+        Pixels at ``dpi`` for raster formats, CSS pixels for vector formats; None keeps the figure's own size.
     dpi
-        Dots per inch; None is what ``savefig`` would take.
+        Dots per inch; None uses the default of ``savefig``.
     style
-        Name of a matplotlib style: posted code runs under it, a figure is coloured as it says.
+        Name of a matplotlib style; posted code runs under it, a pickled figure is recoloured.
     tight
-        Cut or extend the picture to what is drawn.
+        Crop or extend the image to its content.
     """
 
     format: str = "png"
@@ -42,26 +42,26 @@ class DrawOptions:
 
 @dataclass(frozen=True)
 class RenderJob:
-    """One piece of work for one child.
+    """A unit of work for one sandboxed process.
 
     Parameters
     ----------
     kind
         ``"code"`` runs ``source`` (UTF-8); ``"figure"`` unpickles a matplotlib figure; ``"function"`` unpickles a live
-        function and calls it with ``arguments``; ``"card"`` draws the words of an error, JSON as ``card`` has it.
+        function and calls it with ``arguments``; ``"card"`` draws an error message, see ``jailed.error_card``.
     figure
-        Which of several figures of posted code: a number as pyplot counts, ``"all"``, or None for that of the last
-        expression, else the current one.
+        Which figure of the posted code to use: a pyplot figure number, ``"all"``, or None for the figure of the last
+        expression, else the current figure.
     seed
-        For numpy's legacy generator and ``random``; None seeds them freshly.
+        Seed for ``random`` and for NumPy's legacy generator; None uses a fresh one.
     timeout
-        Seconds from the start of the child's work to its answer.
-    wants_thumbnail
-        Whether a picture of at most 320 pixels in width is to come along.
+        Maximum seconds from sending the job to receiving the result.
+    with_thumbnail
+        Whether to make a thumbnail, at most 320 pixels wide.
     libraries
-        Versions that made a pickled source, where they are known: errors name them.
-    density
-        How often the resolution of a function's figure, in raster formats and without sizes of its own.
+        Library versions that made a pickled source, if known; error messages name them.
+    device_pixel_ratio
+        Resolution factor for a figure in a raster format, unless the job sets a size.
     """
 
     kind: Kind
@@ -73,86 +73,86 @@ class RenderJob:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     with_thumbnail: bool = False
     libraries: Mapping[str, str] = field(default_factory=dict)
-    density: int = 1
+    device_pixel_ratio: int = 1
 
 
 @dataclass(frozen=True)
 class RenderResult:
-    """What came of a job, seen by the parent to be what it says: type, size and pixels.
+    """The result of a job, after the parent has checked type, size and pixel count.
 
     Parameters
     ----------
-    pictures
-        One; with ``figure="all"`` that of each figure, in pyplot's order.
+    images
+        One image; with ``figure="all"`` one for each figure, in pyplot's order.
     output
-        What the code printed, bounded.
+        Output printed by the code, truncated.
     libraries
-        Versions of Python (two numbers) and of the plotting libraries that the child has loaded.
-    density
-        With which they were drawn.
+        Versions of Python (major and minor) and of the plotting libraries loaded in the child.
+    device_pixel_ratio
+        The ratio that was applied.
     """
 
-    pictures: tuple[EncodedImage, ...]
+    images: tuple[EncodedImage, ...]
     title: str = ""
     alt: str = ""
     thumbnail: EncodedImage | None = None
     output: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)
-    density: int = 1
+    device_pixel_ratio: int = 1
 
 
 @dataclass(frozen=True)
 class RendererStatus:
-    """What a renderer can do here.
+    """The capabilities of a renderer on this host.
 
     Parameters
     ----------
-    why
-        Sentences: which facility is missing, or what the self-test found.
+    reasons
+        Sentences that name a missing facility or a failed self-test.
     libraries
-        As a child has them; empty before the first start.
+        Versions in the sandbox; empty before the first start.
     is_unsandboxed
-        Whether code runs although the tier is "none", because an administrator allows it.
+        Whether code runs although the tier is "none", because the administrator allows it.
     """
 
     tier: Tier
-    why: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
     libraries: Mapping[str, str] = field(default_factory=dict)
     is_unsandboxed: bool = False
 
 
 class Renderer(Protocol):
-    """Draws pictures somewhere where the code that draws them can do no harm."""
+    """Renders untrusted code and pickles where they can do no harm."""
 
     @property
-    def report(self) -> RendererStatus: ...
+    def status(self) -> RendererStatus: ...
 
     async def probe(self) -> None:
-        """Find out what this host allows, for ``report``, and be as before: nothing is left running."""
+        """Update ``status`` with the capabilities of this host; leaves no process running."""
 
     async def start(self) -> None:
-        """Find out what this host allows, and make ready; never raises for a poor host, ``report`` says it."""
+        """Start the renderer. Never raises on a host that lacks facilities: ``status`` tells."""
 
     async def render(self, job: RenderJob) -> RenderResult:
-        """Do one job; cancelling it kills its child.
+        """Run one job; cancelling the call kills the child process.
 
         Raises
         ------
         CodeFailed
-            The code, or opening the source, raised; with type, line, traceback of its own frames and output.
+            The code, or unpickling the source, raised an exception.
         NoFigure
-            The code ended well and left nothing to draw.
+            The code ended without a figure.
         OutputInvalid
-            What came back is too large or not what it says, or the child crashed (``code="crashed"``).
+            The result is too large or malformed, or the child crashed (``code="crashed"``).
         DeadlineExceeded
-            No answer in time.
+            The result was not ready in time.
         TooLarge
-            More pixels than are allowed.
+            The figure has more pixels than allowed.
         Unavailable
-            The queue is full, or the zygote just died and did not come back in time.
+            The queue is full, or the zygote died and did not restart in time.
         SandboxUnavailable
-            This host cannot run code safely; naming what is missing.
+            This host cannot run code safely; the message names what is missing.
         """
 
     async def close(self) -> None:
-        """End every process of it."""
+        """Stop all processes of the renderer."""

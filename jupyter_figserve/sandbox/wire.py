@@ -1,7 +1,6 @@
-"""The frame in which a job goes into a child and an answer comes out: lengths, JSON, bytes. Sandbox, both sides.
+"""The frame format between the parent and a sandboxed child: lengths, a JSON header, binary parts. Both processes.
 
-Nothing in it needs more than counting and ``json`` to be read: the parent reads frames that hostile code may have
-written.
+The parent reads frames that hostile code may have written, so that parsing needs no more than arithmetic and ``json``.
 """
 
 from __future__ import annotations
@@ -12,39 +11,39 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 READY = b"R"
-"""What a child writes before its answer, when it has put on its jail, or has warmed up, and waits for its job."""
+"""Sent by a child before any frame, when it is jailed (and again when it is warm) and waits for its job."""
 WARM_UP = "warm up"
-"""The kind of a frame that asks a child to draw for itself, and to write ``READY`` again."""
-HEADER_BYTES = 256 * 1024
+"""The kind of a frame that asks a child to draw a throw-away figure and to send ``READY`` again."""
+MAX_HEADER_BYTES = 256 * 1024
 _LENGTHS = struct.Struct(">IQ")
 PREFIX_BYTES = _LENGTHS.size
 
 
-def pack(header: Mapping[str, Any], parts: Sequence[bytes] = ()) -> list[bytes]:
-    """A frame in pieces to be written one after the other; the header learns the parts' sizes."""
-    words = json.dumps({**header, "sizes": [len(part) for part in parts]}).encode()
-    return [_LENGTHS.pack(len(words), sum(map(len, parts))) + words, *parts]
+def pack_frame(header: Mapping[str, Any], parts: Sequence[bytes] = ()) -> list[bytes]:
+    """Return a frame as a list of pieces to write in order; the sizes of the parts are added to the header."""
+    text = json.dumps({**header, "sizes": [len(part) for part in parts]}).encode()
+    return [_LENGTHS.pack(len(text), sum(map(len, parts))) + text, *parts]
 
 
-def lengths(prefix: bytes) -> tuple[int, int]:
-    """Bytes of the header and of all parts, from the first ``PREFIX_BYTES`` of a frame."""
+def parse_lengths(prefix: bytes) -> tuple[int, int]:
+    """Return the sizes of the header and of all parts, from the first ``PREFIX_BYTES`` of a frame."""
     header, body = _LENGTHS.unpack(prefix)
     return header, body
 
 
-def split(header: Mapping[str, Any], body: memoryview) -> list[bytes]:
-    """The parts, by the header's sizes.
+def split_parts(header: Mapping[str, Any], body: memoryview) -> list[bytes]:
+    """Split the body of a frame into its parts by the sizes in the header.
 
     Raises
     ------
     ValueError
-        When sizes and body do not fit.
+        The sizes are malformed, or do not add up to the length of the body.
     """
     sizes = header.get("sizes")
     if not isinstance(sizes, list) or not all(type(size) is int and size >= 0 for size in sizes):
-        raise ValueError("sizes are no list of whole numbers")
+        raise ValueError("the sizes are not a list of non-negative integers")
     if sum(sizes) != len(body):
-        raise ValueError("sizes and bytes do not agree")
+        raise ValueError("the sizes do not add up to the length of the body")
     parts, start = [], 0
     for size in sizes:
         parts.append(bytes(body[start : start + size]))

@@ -39,8 +39,8 @@ from .services.rendering.sizes import AllowedSizes
 from .services.sessions.capture import Capture, CaptureLimits
 from .services.sessions.directories import SessionDirectories
 from .services.sessions.kernels import KernelTracker
-from .services.sessions.plots import SessionPlots
 from .services.sessions.ring_buffer import CapturedImage
+from .services.sessions.session_plots import SessionPlots
 from .web.context import AppContext, HandlerConfig
 from .web.http.templates import make_templates
 from .web.routes import make_routes
@@ -186,7 +186,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             self.owner,
             lambda: store.clock(),
             control_channels=control_channels,
-            on_call=kernels.note_activity if self.live_keeps_kernel else None,
+            on_call=kernels.record_activity if self.live_keeps_kernel else None,
         )
 
     def _scope(self) -> str:
@@ -203,11 +203,11 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             context.events.announce(owner, kind, {"session": kernel, "notebook": notebook or None})
 
         context.kernels.on_start.append(lambda kernel, notebook: tell(SESSION_STARTED, kernel, notebook))
-        context.kernels.on_restart.append(context.capture.renew)
-        context.kernels.on_sweep.append(context.capture.sweep)
+        context.kernels.on_restart.append(context.capture.on_kernel_restarted)
+        context.kernels.on_sweep.append(context.capture.on_sweep)
         context.kernels.on_restart.append(context.live.on_kernel_ended)
         context.kernels.on_end.append(lambda kernel, notebook: context.live.on_kernel_ended(kernel))
-        context.kernels.on_end.append(lambda kernel, notebook: context.capture.end(kernel))
+        context.kernels.on_end.append(lambda kernel, notebook: context.capture.on_kernel_ended(kernel))
         context.kernels.on_end.append(lambda kernel, notebook: tell(SESSION_ENDED, kernel, notebook))
 
     def _tell_captured(self, kernel: str, news: list[CapturedImage]) -> None:
@@ -242,6 +242,6 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         await asyncio.to_thread(self.context.directories.sweep)
         if self.context.store.read_only_because is not None:
             return
-        cleaned = await asyncio.wrap_future(self.context.store.clean())
+        cleaned = await self.context.store.collect_garbage()
         if cleaned:
             self.log.info("figserve cleaned up: %s.", cleaned)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -15,7 +14,6 @@ from traitlets import Bool, Integer, default
 
 from ..model.keys import Key, new_key
 from ..model.links import hash_secret
-from ..store.catalog import keys
 from .app import FigServe
 
 _SCOPES = frozenset({"read", "publish", "render"})
@@ -97,7 +95,7 @@ class FigServeHost(ServerApp):
         key_id, secret, text = new_key()
         now = store.clock()
         key = Key(key_id, hash_secret(secret), figserve.owner, _SCOPES, now, now + _KEY_LIFE, "figserve.serve()")
-        await asyncio.wrap_future(store.write(lambda connection: keys.add(connection, key)))
+        await store.keys.add(key)
         line = json.dumps({"url": figserve.context.addresses.for_kernels(), "key": text}) + "\n"
         with os.fdopen(self.ready_fd, "w") as ready:
             ready.write(line)

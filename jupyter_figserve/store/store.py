@@ -6,6 +6,7 @@ when the change is on the disk.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +41,7 @@ from .repositories.dashboards import DashboardRepository
 from .repositories.events import EventRepository
 from .repositories.figures import FigureRepository
 from .repositories.keys import KeyRepository
+from .repositories.links import LinkRepository
 from .repositories.live_figures import LiveFigureRepository
 from .repositories.sessions import SessionRepository
 
@@ -79,6 +81,7 @@ class Store:
         self.figures = FigureRepository(
             catalog, blobs, manifests, self.trash, limits=limits, keep_deleted=keep_deleted, clock=clock
         )
+        self.links = LinkRepository(catalog, self._write_manifest_of)
         self.live = LiveFigureRepository(catalog, blobs, self.live_manifests, limits, clock)
         self.dashboards = DashboardRepository(catalog, self.boards, clock)
         self.sessions = SessionRepository(catalog)
@@ -155,7 +158,7 @@ class Store:
 
     def add_representation(self, record: FigureRecord, number: int, payload: EncodedImage) -> Future[bool]:
         """Give a version one more encoding, behind those it has; False when it has one of this type or is gone."""
-        part = payload.described()
+        part = payload.to_representation()
 
         def enter(connection: Connection) -> bool:
             return publishing.add_representation(connection, self.limits, record, number, part, self.clock())
@@ -272,6 +275,20 @@ class Store:
             return len(moved)
 
         return self.write(work)
+
+    async def rename_notebook(self, owner: str, scope: str, old: str, new: str) -> int:
+        """Move the figures, live figures and dashboards of a notebook or directory to its new path.
+
+        Returns
+        -------
+        int
+            How many figures moved.
+        """
+        return await asyncio.wrap_future(self.follow_rename(owner, scope, old, new))
+
+    async def collect_garbage(self) -> GcReport:
+        """Run one bounded round of garbage collection."""
+        return await asyncio.wrap_future(self.clean())
 
     def clean(self) -> Future[GcReport]:
         """One bounded round of cleaning; call it now and then."""

@@ -49,7 +49,7 @@ BENCHMARKS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is asked for; 1 when a row is over its bound, else 0."""
+    """Run the selected benchmarks; return 1 if a row exceeds its bound, else 0."""
     options = _parse(arguments)
     scale = QUICK if options.quick else FULL
     machine, rows = describe_machine(), []

@@ -1,4 +1,4 @@
-"""What capture costs the server: for each message, for each picture, and for an animation of 30 frames a second."""
+"""Cost of capture on the server: per message, per image, and for an animation of 30 frames a second."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jupyter_client.session import Session
 
 from jupyter_figserve.demo.server_process import ServerProcess
 from jupyter_figserve.model.quotas import Quota
-from jupyter_figserve.server.services.sessions.capture import Capture, CaptureLimits, IopubSubscription
+from jupyter_figserve.server.services.sessions.capture import Capture, CaptureLimits
 from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer
 
 from . import servers
@@ -62,11 +62,11 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
 
 
 async def _measure_tap(home: Path, picture: bytes, count: int) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Median microseconds for a message of text, ours and Jupyter's; and for a picture, ours and the least there is."""
+    """Return median microseconds for a text message, ours and Jupyter's, and for an image, ours and the minimum."""
     limits = CaptureLimits(Quota(200, 64 * 2**20), 32 * 2**20, 10**8)
     unused: Any = SimpleNamespace()
     capture = Capture(unused, unused, limits, time.time, lambda kernel, news: None, is_on=True)
-    tap = IopubSubscription("kernel", CaptureBuffer(home, limits.session), capture)
+    subscription = capture.make_subscription("kernel", CaptureBuffer(home, limits.session))
     streams: list[Any] = []
 
     def connect() -> Any:
@@ -74,7 +74,7 @@ async def _measure_tap(home: Path, picture: bytes, count: int) -> tuple[tuple[fl
         return streams[-1]
 
     sender = Session(key=_KEY)
-    tap.listen(SimpleNamespace(session=sender, connect_iopub=connect))
+    subscription.open(SimpleNamespace(session=sender, connect_iopub=connect))
     bundle = {"image/png": base64.b64encode(picture).decode()}
     shown = {"data": bundle, "metadata": {}, "transient": {"display_id": "a"}}
     text = _frames(sender, "stream", {"name": "stdout", "text": "a line\n"}, count)
@@ -82,7 +82,7 @@ async def _measure_tap(home: Path, picture: bytes, count: int) -> tuple[tuple[fl
     reader = Session(key=_KEY, digest_history_size=16)
 
     def watch(parts: list[bytes]) -> None:
-        """What Jupyter does with each message to know whether the kernel is busy."""
+        """Parse a message as Jupyter does to know whether the kernel is busy."""
         reader.deserialize(reader.feed_identities(parts)[1], content=False)
 
     def open_picture(parts: list[bytes]) -> None:
@@ -91,14 +91,14 @@ async def _measure_tap(home: Path, picture: bytes, count: int) -> tuple[tuple[fl
 
     hear = streams[-1].hear
     measured = (_timed(hear, text), _timed(watch, text)), (_timed(hear, drawn), _timed(open_picture, drawn))
-    assert tap.ring.newest() is not None
-    assert capture.dropped == 0
-    tap.close()
+    assert subscription.buffer.find_newest() is not None
+    assert subscription.dropped == 0
+    subscription.close()
     return measured
 
 
 def _frames(sender: Session, kind: str, content: dict[str, Any], count: int) -> list[list[bytes]]:
-    """Messages as they come from the socket; each is signed for itself."""
+    """Return messages as received from the socket, each with its own signature."""
     parent = sender.msg("execute_request")["header"]
     return [[b"topic", *sender.serialize(sender.msg(kind, content, parent))] for _ in range(count * _RUNS)]
 
@@ -114,7 +114,7 @@ def _timed(hear: Callable[[list[bytes]], None], messages: list[list[bytes]]) -> 
 
 
 def _animate(server: ServerProcess, picture: bytes, frames: int) -> float:
-    """The part of a core that the server takes while a cell updates a display."""
+    """Return the share of a core that the server uses while a cell updates a display."""
     encoded = base64.b64encode(picture).decode()
     with server.kernel() as kernel:
         kernel.run("1")

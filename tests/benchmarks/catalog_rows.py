@@ -1,4 +1,4 @@
-"""A catalog of many figures, written straight into its tables: publishing a million would take an hour."""
+"""A catalog of many figures, written directly to its tables: publishing a million would take an hour."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _RUNNING = 3
 
 @dataclass(frozen=True)
 class Filled:
-    """What was made: how many figures, and the tokens of the links that can be opened."""
+    """Number of figures of a catalog, and the tokens of its open links."""
 
     figures: int
     tokens: Sequence[str]
@@ -88,7 +88,7 @@ class _Rows:
             yield (figure, 1, self.start + number, _session_of(number), *words, *source, _PROVENANCE)
 
     def _sessions(self) -> Iterator[tuple[object, ...]]:
-        """One for each notebook, all ended but the last few."""
+        """Return the rows of sessions, one a notebook, all ended but the last few."""
         for number in range(0, len(self.ids), _PER_NOTEBOOK):
             made = self.start + number
             ended = None if number >= len(self.ids) - _RUNNING * _PER_NOTEBOOK else made + _PER_NOTEBOOK

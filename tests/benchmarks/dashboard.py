@@ -42,7 +42,7 @@ _BROWSER = {
 
 @dataclass(frozen=True)
 class _Figures:
-    """Of one crowd: bytes of each viewer, seconds until all have heard, and until the active ones have the picture."""
+    """Return bytes per viewer, seconds until all have the event, and until the active viewers have the image."""
 
     each: float
     heard: float
@@ -73,7 +73,7 @@ def _rows(way: str, figures: _Figures, scale: Scale) -> Iterator[Row]:
 
 
 class _Crowd:
-    """Viewers of one dashboard by its link, at ``front``."""
+    """Viewers of one dashboard by its link, through ``front``."""
 
     def __init__(self, server: ServerProcess, front: str) -> None:
         self.server = server
@@ -97,7 +97,7 @@ class _Crowd:
         return _Figures(each, *(statistics.median(column) for column in zip(*times, strict=True)))
 
     async def _grow(self, count: int) -> None:
-        """That many more, each having had its first words."""
+        """Connect more clients, and return when each has received its first event."""
         async with asyncio.timeout(_PATIENCE):
             for _ in range(count):
                 reader, writer = await self._ask(self.path, "text/event-stream")
@@ -105,7 +105,7 @@ class _Crowd:
                 await _hear(reader, self.version)
 
     async def _ask(self, path: str, accept: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A request whose head has been read."""
+        """Send a request and read the response's head."""
         host, _, port = self.netloc.partition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(f"GET {path} HTTP/1.1\r\nHost: {self.netloc}\r\nAccept: {accept}\r\n{self.headers}\r\n".encode())
@@ -114,7 +114,7 @@ class _Crowd:
         return reader, writer
 
     async def _publish(self, active: int) -> tuple[float, float]:
-        """Seconds from the request until the last viewer has read of it, and until the active ones have the picture."""
+        """Return seconds until the last viewer has the event, and until the active ones have the image."""
         async with asyncio.timeout(_PATIENCE):
             self.version += 1
             data = servers.picture(zlib.crc32(f"{self.path} {self.version}".encode()))
@@ -128,7 +128,7 @@ class _Crowd:
             return told, time.perf_counter() - start
 
     async def _fetch(self, heard: asyncio.Future[dict[str, Any]], size: int) -> None:
-        """The picture that an event names, as a page would."""
+        """Fetch the image that an event names, as a page does."""
         path = urljoin(self.path, (await heard)["src"])
         reader, writer = await self._ask(path, "image/avif,image/webp,image/png,*/*;q=0.8")
         await reader.readexactly(size)
@@ -136,7 +136,7 @@ class _Crowd:
 
 
 async def _hear(reader: asyncio.StreamReader, version: int) -> dict[str, Any]:
-    """Read on until the panel's picture of this version is told; heartbeats come between."""
+    """Read until the event of the panel's new version, skipping heartbeats."""
     while True:
         text = (await reader.readuntil(b"\n\n")).decode()
         if "event: panel" in text:
@@ -146,7 +146,7 @@ async def _hear(reader: asyncio.StreamReader, version: int) -> dict[str, Any]:
 
 
 def _share(server: ServerProcess) -> str:
-    """A link to a dashboard of one figure and a text."""
+    """Create a link to a dashboard of one figure and text."""
     figure = servers.publish(server, servers.picture(), _NAME)
     rows = [[{"kind": "figure", "figure": figure["id"]}, {"kind": "text", "markdown": "## Notes"}]]
     body = {"name": "board", "title": "Sightings", "rows": rows}

@@ -1,4 +1,4 @@
-"""A live figure that outlived its kernel: its first GET, later ones, and what opening its function costs of them."""
+"""A detached live figure: its first GET, later ones, and the share of unpickling its function."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ print(kept.id)
 """
 )
 _PAUSE = 0.15
-"""Seconds in which a child is warmed: so comes a person's next request."""
+"""Seconds between requests, in which a child warms up: the pace of a person."""
 
 
 def measure(home: Path, scale: Scale) -> Iterator[Row]:

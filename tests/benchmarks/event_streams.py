@@ -1,4 +1,4 @@
-"""Many idle clients of the event stream: what each costs the server, and how soon a publish reaches the last."""
+"""Many idle clients of the event stream: memory per client, and latency until a publish reaches the last."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BROWSER = {
     "Sec-Fetch-Mode": "cors",
     "Sec-Fetch-Site": "same-origin",
 }
-"""What a gallery's page sends, with its cookie."""
+"""The request of a gallery's page, with its cookie."""
 
 
 def measure(home: Path, scale: Scale) -> Iterator[Row]:
@@ -57,7 +57,7 @@ class _Crowd:
         self.streams: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def measure(self, scale: Scale) -> tuple[float, float]:
-        """Bytes of resident memory for each client, and median seconds until all have heard."""
+        """Return bytes of resident memory per client, and median seconds until all have the event."""
         await self._grow(_FIRST)
         await self._publish("first")
         before = self.process.memory_info().rss
@@ -69,7 +69,7 @@ class _Crowd:
         return each, statistics.median(times)
 
     async def _grow(self, count: int) -> None:
-        """That many more, each having had its first words."""
+        """Connect more clients, and return when each has received its first event."""
         async with asyncio.timeout(_PATIENCE):
             for _ in range(count):
                 await self._join()
@@ -86,7 +86,7 @@ class _Crowd:
         await reader.readuntil(b"\n\n")
 
     async def _publish(self, name: str) -> float:
-        """Seconds from the request until the last client has read of it."""
+        """Return seconds from the request until the last client has the event."""
         async with asyncio.timeout(_PATIENCE):
             data = servers.picture(zlib.crc32(name.encode()))
             heard = [asyncio.ensure_future(_hear(reader)) for reader, _ in self.streams]
@@ -97,13 +97,13 @@ class _Crowd:
 
 
 async def _hear(reader: asyncio.StreamReader) -> None:
-    """Read on until a publish is told; heartbeats come between."""
+    """Read until the event of a publish, skipping heartbeats."""
     while b"event: figure.published" not in await reader.readuntil(b"\n\n"):
         pass
 
 
 def allow_files(count: int) -> None:
-    """Let this process, and those that it starts, have that many open files."""
+    """Raise the limit of open files of this process and its children."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < count:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))

@@ -1,4 +1,4 @@
-"""The gallery's first page, as a logged-in browser asks for it, in catalogs of several sizes."""
+"""The gallery's first page, as a logged-in browser requests it, in catalogs of several sizes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
 
 
 def _times(found: Sequence[ServerProcess], path: str) -> list[float]:
-    """Median milliseconds of a GET on each server, in turns."""
+    """Return median milliseconds of a GET on each server, alternating."""
     cookies = [servers.login(server) for server in found]
     times: list[list[float]] = [[] for _ in found]
     for _ in range(_ROUNDS):

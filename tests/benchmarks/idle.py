@@ -1,4 +1,4 @@
-"""What the extension costs a Jupyter server that nobody asks anything: memory and processor time."""
+"""Memory and CPU time that the extension adds to an idle Jupyter server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
 
 
 def _observed(home: Path, arguments: list[str], seconds: int) -> tuple[float, float]:
-    """Megabytes of unshared memory, and milliseconds of processor time in a second."""
+    """Return megabytes of unshared memory, and milliseconds of CPU time per second."""
     server = ServerProcess(home, arguments)
     server.start()
     try:

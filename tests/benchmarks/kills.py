@@ -1,4 +1,4 @@
-"""The row that a test holds and no table can measure: nothing acknowledged is lost when the server is killed."""
+"""The row that a test checks instead of a benchmark: a killed server loses nothing that it acknowledged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A link in a catalog of a million figures, against one of only the figures that are asked for."""
+"""A link in a catalog of a million figures, against a catalog of only the requested figures."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _row(name: str, targets: Sequence[Target], scale: Scale, data: bytes) -> Row
 
 
 def _in_turns(server: ServerProcess, filled: Filled, home: Path) -> Target:
-    """More links than the server remembers, so that each is looked up in the catalog."""
+    """Request more links than the server caches, so that each is looked up in the catalog."""
     paths = [urlsplit(_url(server, token)).path for token in filled.tokens]
     return Target(_url(server, filled.tokens[0]), server.pid, turns=Turns(paths, home / f"turns-{server.pid}.lua"))
 
@@ -64,7 +64,7 @@ def _url(server: ServerProcess, token: str) -> str:
 
 
 def _times(both: Sequence[ServerProcess], path: str) -> list[float]:
-    """Median milliseconds of a GET with the server's token, in turns."""
+    """Return median milliseconds of a GET with the server's token, alternating."""
     times: list[list[float]] = [[] for _ in both]
     for _ in range(_LIST_ROUNDS):
         for place, server in enumerate(both):

@@ -1,4 +1,4 @@
-"""A picture by its link, against the same bytes by what else would serve them; one process each."""
+"""An image by its link, against the same bytes from other servers; one process each."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def measure(home: Path, scale: Scale) -> Iterator[Row]:
 
 
 def _interleaved(kernel: KernelSession, get: Callable[[int], float], rounds: int) -> tuple[float, float]:
-    """Medians of the direct call and of the GET, taken in turns."""
+    """Return medians of the direct call and of the GET, alternating."""
     direct, live = [], []
     for n in range(rounds):
         direct.append(float(_run(kernel, f"print(measure({n}))")))
@@ -103,7 +103,7 @@ def _interleaved(kernel: KernelSession, get: Callable[[int], float], rounds: int
 
 @contextlib.contextmanager
 def _getter(url: str, headers: dict[str, str]) -> Iterator[Callable[[str], float]]:
-    """Ask on one connection that stays open; the milliseconds until the whole answer is there."""
+    """Send requests on one persistent connection; return milliseconds until each complete response."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
 
@@ -120,7 +120,7 @@ def _getter(url: str, headers: dict[str, str]) -> Iterator[Callable[[str], float
 
 
 def _together(server: ServerProcess, path: str, count: int) -> None:
-    """Send all requests before any answer is read."""
+    """Send all requests before reading any response."""
     parts = urlsplit(server.url)
     connections = [http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60) for _ in range(count)]
     for connection in connections:

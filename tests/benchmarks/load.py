@@ -1,4 +1,4 @@
-"""Requests per second by wrk, of several servers in turns."""
+"""Requests per second of several servers, measured with wrk, alternating."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Load:
-    """How a target bore it.
+    """Throughput and latency of a target.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Load:
 
 
 def compare(targets: Sequence[Target], rounds: int, seconds: int, expected: bytes | None = None) -> list[Load]:
-    """Medians of each target, put under load one after the other, again and again.
+    """Return medians of each target, loaded alternately in several rounds.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def compare(targets: Sequence[Target], rounds: int, seconds: int, expected: byte
 
 
 def run_wrk(target: Target, seconds: int) -> Load:
-    """One run, in which every answer must be a good one."""
+    """Run wrk once; every response must succeed."""
     program = shutil.which("wrk")
     assert program, "wrk is missing: make deps"
     command = [program, "--threads=1", f"--connections={_CONNECTIONS}", "--timeout=10s"]
@@ -117,7 +117,7 @@ def run_wrk(target: Target, seconds: int) -> Load:
 
 
 def _work_of(pid: int) -> float:
-    """Seconds of processor time that a process and its children have used."""
+    """Return seconds of CPU time of a process and its children."""
     first = psutil.Process(pid)
     times = [process.cpu_times() for process in [first, *first.children(recursive=True)]]
     return float(sum(each.user + each.system for each in times))

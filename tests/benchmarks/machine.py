@@ -1,4 +1,4 @@
-"""On what a run was made: date, cores, memory, versions."""
+"""The machine of a run: date, cores, memory, versions."""
 
 from __future__ import annotations
 

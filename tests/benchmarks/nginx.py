@@ -1,4 +1,4 @@
-"""A real nginx before a server, as a site would set it up for event streams."""
+"""A real nginx in front of a server, configured for event streams."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ http {{
 
 @contextlib.contextmanager
 def nginx(home: Path, server: str) -> Iterator[str]:
-    """Where it listens, for the block; ``server`` is the URL of what is behind it."""
+    """Run nginx in front of ``server`` for the block; yield its address."""
     home = home / "nginx"
     home.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -1,4 +1,4 @@
-"""What a cell waits for ``publish``, against ``savefig`` of the same figure: in a real kernel of a real server."""
+"""Time of ``publish`` in a cell, against ``savefig`` of the same figure, in a real kernel of a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs inside a kernel: how long a cell waits for ``publish``, and for ``savefig`` of the same figure."""
+"""Time of ``publish`` in a cell, and of ``savefig`` of the same figure. Runs inside a kernel."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def scatter() -> tuple[Any, Change]:
 
 
 def measure(make: Callable[[], tuple[Any, Change]], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each way.
+    """Return median milliseconds of each method.
 
     Every measured call comes after a change of the data, and every publish must have made a version, which the server
     makes of new bytes only. The order turns with the round. What is sent after a publish has arrived before the next

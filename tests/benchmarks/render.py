@@ -59,7 +59,7 @@ def _round_trips(asks: dict[str, Callable[[], None]], scale: Scale, tier: str) -
 
 
 def _interleaved(asks: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each, asked in turns; the first time of each is not counted."""
+    """Return median milliseconds of each, alternating; the first of each is not counted."""
     times: dict[str, list[float]] = {name: [] for name in asks}
     for turn in range(rounds + 1):
         for name, ask in asks.items():
@@ -71,7 +71,7 @@ def _interleaved(asks: dict[str, Callable[[], None]], rounds: int) -> dict[str, 
 
 
 def _under_load(server: ServerProcess, peer: servers.Peer, in_flight: int, scale: Scale) -> Row:
-    """Renders per second, and the processor time of each."""
+    """Return renders per second, and the CPU time of each."""
     found: dict[str, list[tuple[float, float]]] = {"ours": [], "flask": []}
     for turn in range(scale.load_rounds):
         sides = [("ours", lambda: _render(server), server.pid), ("flask", lambda: _post(peer.url), peer.pid)]
@@ -87,7 +87,7 @@ def _under_load(server: ServerProcess, peer: servers.Peer, in_flight: int, scale
 
 
 def _load(ask: Callable[[], None], in_flight: int, seconds: int, pid: int) -> tuple[float, float]:
-    """Renders per second, and milliseconds of processor time for each."""
+    """Return renders per second, and milliseconds of CPU time for each."""
     before, began, done = _work_of(pid), time.perf_counter(), []
     end = began + seconds
 
@@ -106,7 +106,7 @@ def _load(ask: Callable[[], None], in_flight: int, seconds: int, pid: int) -> tu
 
 
 def _work_of(pid: int) -> float:
-    """Seconds of processor time that a process, its children, and those of theirs that have ended have used."""
+    """Return seconds of CPU time of a process and its descendants, ended ones included."""
     first = psutil.Process(pid)
     total = 0.0
     for process in [first, *first.children(recursive=True)]:
@@ -117,7 +117,7 @@ def _work_of(pid: int) -> float:
 
 
 def _redraw(server: ServerProcess, peer: str, scale: Scale) -> Row:
-    """A published figure in sizes that nobody has asked for yet; the peer runs the code that made it."""
+    """A published figure in sizes that are not cached; the peer runs the figure's code."""
     figure = servers.publish(server, servers.picture(), "redrawn")["id"]
     path = f"figserve/api/figures/{figure}/versions/1/source?kind=figure"
     binary = {"Content-Type": "application/octet-stream"}

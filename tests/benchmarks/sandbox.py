@@ -47,8 +47,8 @@ async def _measure(home: Path, rounds: int) -> list[Row]:
     await renderer.start()
     starting = time.perf_counter() - started
     try:
-        assert renderer.report.tier != "none", renderer.report.why
-        rows = [Row(f"start of the sandbox, tier {renderer.report.tier}, attacked once", starting, None, "s")]
+        assert renderer.status.tier != "none", renderer.status.reasons
+        rows = [Row(f"start of the sandbox, tier {renderer.status.tier}, attacked once", starting, None, "s")]
         rows.append(await _jail(home, rounds))
         for plot, code in _PLOTS.items():
             rows.append(await _against_exec(renderer, plot, code, rounds))
@@ -61,17 +61,17 @@ async def _measure(home: Path, rounds: int) -> list[Row]:
 
 
 async def _jail(home: Path, rounds: int) -> Row:
-    """A job that does nothing, in a fresh child, with the whole jail and with none."""
+    """An empty job in a new child, with the whole jail and with none."""
     full = LocalRenderer(cache=home / "cache", warm=0)
     bare = LocalRenderer(cache=home / "cache", warm=0)
     bare._host._layers = {"namespaces": False, "landlock": False, "seccomp": False}
     await full.start()
-    zygote = await bare._host.start_again()
+    zygote = await bare._host.restart()
     times: dict[bool, list[float]] = {True: [], False: []}
     try:
         for number in range(2 * rounds * 3):
             is_full = number % 2 == 0
-            parent = full._zygote if is_full else zygote
+            parent = full._supervisor.zygote if is_full else zygote
             assert parent is not None
             times[is_full].append(await _timed(lambda parent=parent, pool=full: _fork(pool, parent)))
     finally:
@@ -110,7 +110,7 @@ async def _against_interpreter(renderer: LocalRenderer, rounds: int) -> Row:
 
 
 async def _throughput(renderer: LocalRenderer, in_flight: int, rounds: int) -> Row:
-    """Renders a second, each client asking again at once, against ``exec`` in a loop in one process."""
+    """Renders per second of clients that request continuously, against ``exec`` in a loop in one process."""
     code = _PLOTS["line plot"]
     count = rounds * 4
     waiting = list(range(count))
@@ -159,6 +159,6 @@ def _median(seconds: list[float]) -> float:
 
 
 def _processor_seconds() -> float:
-    """Of the whole machine: children that are gone are counted nowhere else."""
+    """Return CPU time of the whole machine, the only count that includes ended children."""
     times = psutil.cpu_times()
     return float(times.user + times.system)

@@ -1,4 +1,4 @@
-"""How much a run measures: enough to trust its ratios, or just enough to see that it runs."""
+"""Sizes of a run: full, for ratios that can be trusted, or quick, to see that it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers under measurement: ours in a real Jupyter server, and the peers beside it; ended when their block ends."""
+"""Servers under measurement: ours in a real Jupyter server, and its peers, as context managers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SECONDS_TO_START = 30
 
 @dataclass(frozen=True)
 class Peer:
-    """A running server's picture, and its first process."""
+    """URL of a server's image, and the server's first process."""
 
     url: str
     pid: int
@@ -32,7 +32,7 @@ class Peer:
 
 @contextlib.contextmanager
 def jupyter(home: Path, data_dir: Path | None = None, arguments: Sequence[str] = ()) -> Iterator[ServerProcess]:
-    """A Jupyter server with our extension, as it comes but for what ``arguments`` set."""
+    """A Jupyter server with our extension, with default settings except for ``arguments``."""
     server = ServerProcess(home, arguments, data_dir=data_dir)
     server.start()
     try:
@@ -53,7 +53,7 @@ def flask(home: Path, file: Path, *options: str) -> Iterator[Peer]:
 
 @contextlib.contextmanager
 def flask_exec(home: Path, workers: int) -> Iterator[Peer]:
-    """gunicorn workers that run posted code in themselves."""
+    """gunicorn workers that run posted code in their own processes."""
     app = "tests.benchmarks.peers.flask_exec:make_app()"
     command = ["-m", "gunicorn", "--workers", str(workers), "--bind", "127.0.0.1:0", app]
     with _process(home / f"flask-exec-{workers}.log", command, r"Listening at: (http://\S+)") as peer:
@@ -69,20 +69,20 @@ def bare_tornado(home: Path, file: Path) -> Iterator[Peer]:
 
 
 def picture(seed: int = 0, side: int = 158) -> bytes:
-    """A PNG of grey noise, which does not compress: of 158 pixels a side it has 25 KB."""
+    """Return a PNG of incompressible grey noise: 25 KB for a side of 158 pixels."""
     noise = np.random.default_rng(seed).integers(0, 256, (side, side, 1), dtype=np.uint8)
     opaque = np.full((side, side, 1), 255, np.uint8)
     return encode_png(np.concatenate([noise, noise, noise, opaque], axis=2))
 
 
 def publish(server: ServerProcess, data: bytes, name: str) -> dict[str, Any]:
-    """Publish over HTTP; the figure's record."""
+    """Publish over HTTP; return the figure's record."""
     headers = {"Content-Type": "image/png"}
     return json_of(server.fetch(f"figserve/api/figures?name={name}", method="POST", body=data, headers=headers))
 
 
 def share(server: ServerProcess, figure: str) -> str:
-    """A link of usual life; the URL of its picture on this server."""
+    """Create a link with the default expiry; return the URL of its image on this server."""
     link = json_of(server.fetch(f"figserve/api/figures/{figure}/links", method="POST", body={}))
     return str(link["image_url"])
 
@@ -94,7 +94,7 @@ def json_of(response: Response) -> dict[str, Any]:
 
 
 def login(server: ServerProcess) -> dict[str, str]:
-    """What a logged-in browser sends with a picture of the file browser: cookie and referrer."""
+    """Return the headers of a logged-in browser's image request: cookie and referrer."""
     answer = server.fetch(f"tree?token={server.token}", anonymous=True)
     cookies = [line.partition(";")[0] for line in answer.headers.get_all("Set-Cookie", [])]
     assert cookies, f"{answer.status}: the token gave no cookie"
@@ -103,7 +103,7 @@ def login(server: ServerProcess) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _process(log: Path, command: Sequence[str], ready: str) -> Iterator[Peer]:
-    """Start a Python process and wait until its log says where it listens."""
+    """Start a Python process and wait until its log names its address."""
     # Newer gunicorns keep a socket in the home directory, which is none of this run's business.
     environment = os.environ | {"HOME": str(log.parent)}
     with log.open("ab") as output:

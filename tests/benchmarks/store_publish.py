@@ -1,12 +1,14 @@
-"""A publish inside the server, without HTTP: blobs, catalog and manifest on the disk, against one synced file."""
+"""A publish inside the server, without HTTP: blobs, catalog and manifest on disk, against one synced file."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 from jupyter_figserve.model.figures import EncodedImage, Identity
 from jupyter_figserve.model.new_version import NewVersion
@@ -20,15 +22,20 @@ _THUMBNAIL_SIDE = 70
 
 
 def measure(home: Path, scale: Scale) -> Iterator[Row]:
+    with asyncio.Runner() as runner:
+        yield from _measure(home, scale, runner.run)
+
+
+def _measure(home: Path, scale: Scale, run: Callable[[Coroutine[Any, Any, Any]], Any]) -> Iterator[Row]:
     store = open_store(home / "figures")
     ours, peer = [], []
     try:
         for number in range(scale.stores):
             draft = _draft(number)
-            ours.append(_timed(lambda draft=draft: store.publish(draft).result()))
+            ours.append(_timed(lambda draft=draft: run(store.figures.publish(draft))))
             data = draft.payloads[0].data
             peer.append(_timed(lambda data=data, number=number: _write_synced(home / f"{number}.png", data)))
-        again = [_timed(lambda: store.publish(draft).result()) for _ in range(scale.stores)]
+        again = [_timed(lambda: run(store.figures.publish(draft))) for _ in range(scale.stores)]
     finally:
         store.close()
     times = [1000 * statistics.median(values) for values in (ours, peer, again)]

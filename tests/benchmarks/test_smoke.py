@@ -1,4 +1,4 @@
-"""Each benchmark runs and prints its rows; what they say of speed is for ``make bench``, on a quiet machine."""
+"""Each benchmark runs and prints its rows; ``make bench`` measures, on an idle machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEEDS_GUNICORN = {"link-get", "render"}
 @pytest.mark.kernel
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_benchmark_prints_its_rows(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """With tiny counts; no row fails the run then, whatever its figures."""
+    """With minimal counts, at which no row fails the run."""
     if name in NEEDS_WRK:
         require_program("wrk")
     if name in NEEDS_NGINX:
@@ -35,7 +35,7 @@ def test_a_benchmark_prints_its_rows(name: str, capsys: pytest.CaptureFixture[st
 
 
 def test_the_table_has_machine_versions_and_rows(capsys: pytest.CaptureFixture[str]) -> None:
-    """What a reader needs to judge the ratios stands above them."""
+    """The table begins with what a reader needs to judge the ratios."""
     assert main(["--quick", "--only", "kills"]) == 0
     printed = capsys.readouterr().out
     for words in ("cores", "GiB", "tornado", "ratio", "bound", "server killed (-9)"):
@@ -54,5 +54,5 @@ def test_the_table_has_machine_versions_and_rows(capsys: pytest.CaptureFixture[s
     ],
 )
 def test_a_row_is_judged_by_its_bound(row: Row, verdict: str) -> None:
-    """At least or at most, of the ratio or of the value itself."""
+    """The bound is a minimum or a maximum, of the ratio or of the value itself."""
     assert row.verdict == verdict

@@ -1,4 +1,4 @@
-"""Fixtures of the tests in a real browser: who looks over its shoulder, and what it finds there."""
+"""Fixtures of the browser tests: Chromium, pages that fail on console errors, accessibility checks."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
-from tests.conftest import launch_chromium, playwright_session
+from tests.conftest import MakeServer, launch_chromium, playwright_session
 from tests.security.actors import Listener, listening, publish, share
+from tests.waiting import PATIENCE
+
+from .lab import EXPOSED, ending_sessions
 
 
 @pytest.fixture(scope="package")
@@ -30,22 +33,39 @@ def chromium_process(playwright) -> Iterator:
 def chromium(chromium_process) -> Iterator:
     """A context of Chromium with an empty profile; it ends with the test, and so does any other that the test opens."""
     older = chromium_process.contexts
-    yield chromium_process.new_context()
+    context = chromium_process.new_context()
+    context.set_default_timeout(1_000 * PATIENCE)
+    yield context
     for context in chromium_process.contexts:
         if context not in older:
             context.close()
 
 
+@pytest.fixture(scope="module")
+def lab_server() -> Iterator[ServerProcess]:
+    """One server with JupyterLab for the tests of a module."""
+    made = MakeServer()
+    yield made(args=EXPOSED)
+    made.stop_all()
+
+
+@pytest.fixture
+def lab(lab_server: ServerProcess) -> Iterator[ServerProcess]:
+    """The module's server with JupyterLab; the test's kernels end with the test."""
+    with ending_sessions(lab_server) as server:
+        yield server
+
+
 @pytest.fixture
 def elsewhere() -> Iterator[Listener]:
-    """A stranger's site on another port of loopback."""
+    """Another site, on another port of loopback."""
     with listening() as listener:
         yield listener
 
 
 @pytest.fixture(scope="module")
 def picture() -> bytes:
-    """A real figure's PNG, 1200 × 675 pixels."""
+    """PNG of a real figure, 1200 × 675 pixels."""
     from io import BytesIO
 
     from matplotlib.figure import Figure
@@ -61,7 +81,7 @@ def picture() -> bytes:
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure with a link, and the words that belong to it."""
+    """A figure with a link, and its title and alt text."""
 
     record: dict
     link: dict
@@ -77,7 +97,7 @@ def shown(live_server: ServerProcess, picture: bytes) -> Shown:
 
 @dataclass
 class Watch:
-    """Everything that went wrong on a page: in its console, its scripts, its requests."""
+    """Record of all errors on a page: in its console, its scripts, its requests."""
 
     faults: list[str] = field(default_factory=list)
 
@@ -95,7 +115,7 @@ class Watch:
 
 @pytest.fixture
 def page(chromium) -> Iterator:
-    """A page whose every complaint fails the test."""
+    """A page on which any error fails the test."""
     watch = Watch()
     page = watch.over(chromium.new_page())
     yield page
@@ -110,13 +130,13 @@ WIDTH = "document.querySelector('img').naturalWidth"
 
 
 def see(page, url: str) -> None:
-    """Open a page, and return when it and all it loads are there."""
+    """Open a page, and return when it has loaded with all its resources."""
     page.goto(url)
     page.wait_for_load_state("networkidle")
 
 
 def open_own(page, server: ServerProcess, path: str = "figserve/", *, script: bool = True) -> None:
-    """Log in and open a page of the owner's; with its script, return when it hears of what happens."""
+    """Log in and open one of the owner's pages; with its script, return when its event stream is open."""
     log_in(page, server)
     if not script:
         page.goto(server.url + path)
@@ -143,11 +163,11 @@ element => {
   return (Math.max(front, behind) + 0.05) / (Math.min(front, behind) + 0.05);
 }
 """
-"""The contrast ratio of an element's text. Source: WCAG 2.2, definition of relative luminance."""
+"""Contrast ratio of an element's text. Source: WCAG 2.2, definition of relative luminance."""
 
 
 def check_contrast(page, *selectors: str) -> None:
-    """Text is readable in both colour schemes: 4.5 to 1 and more (WCAG 2.2, 1.4.3)."""
+    """Check that text has a contrast of at least 4.5:1 in both colour schemes (WCAG 2.2, 1.4.3)."""
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         for selector in selectors:
@@ -159,7 +179,7 @@ def check_contrast(page, *selectors: str) -> None:
 
 
 def check_phone(page, width: int = 375) -> None:
-    """On a phone nothing is cut off or must be scrolled sideways."""
+    """Check that on a phone nothing is cut off and nothing scrolls sideways."""
     page.set_viewport_size({"width": width, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") == width
     for element in page.query_selector_all("main *"):
@@ -170,7 +190,7 @@ def check_phone(page, width: int = 375) -> None:
 
 
 def tab_stops(page, most: int = 40) -> list[str]:
-    """What the Tab key reaches, in order; each must show that it has the focus."""
+    """Return what the Tab key reaches, in order; each element must show its focus."""
     found: list[str] = []
     # Blurring alone would go on from where the focus was.
     page.evaluate("document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')")

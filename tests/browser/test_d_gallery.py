@@ -16,7 +16,7 @@ EVIL = (
 
 
 def assert_harmless(page, words: str = EVIL) -> None:
-    """The words stand there as they are, and nothing of them has become an element or run."""
+    """Check that markup is shown as text: it has created no element and run no script."""
     assert page.evaluate("document.title") != "evil"
     assert words in page.inner_text("body")
     assert "49" not in page.inner_text("h1")
@@ -27,7 +27,7 @@ def assert_harmless(page, words: str = EVIL) -> None:
 
 @pytest.fixture(scope="module")
 def evil(live_server: ServerProcess) -> dict:
-    """A figure of a notebook whose path is markup, with markup in each of its words and in a link's label."""
+    """A figure with markup in its notebook's path, in each of its texts and in a link's label."""
     with live_server.kernel(f"{EVIL.replace('/', '')}.ipynb") as kernel:
         code = (
             "import jupyter_figserve as figserve\n"
@@ -88,7 +88,7 @@ def test_d1_markup_in_a_captured_plots_name_is_text(page, live_server: ServerPro
 def test_d2_other_sites_cannot_delete_restore_or_share(
     chromium, live_server: ServerProcess, elsewhere: Listener
 ) -> None:
-    """Forms, pictures, beacons and fetches of another page, while the owner is logged in, change nothing."""
+    """Forms, images, beacons and fetches of another site change nothing while the owner is logged in."""
     record = publish(live_server, make_png(5, 5), name="target")
     page = chromium.new_page()  # not watched: refusals are wanted
     log_in(page, live_server)
@@ -128,7 +128,7 @@ def test_d2_other_sites_cannot_delete_restore_or_share(
 
 @pytest.mark.parametrize("path", ["figserve/", "figserve/figures/{id}"])
 def test_d3_no_page_can_be_framed(chromium, live_server: ServerProcess, elsewhere: Listener, path: str) -> None:
-    """Neither by another site nor by a page of the same origin: nobody clicks on what they do not see."""
+    """Not by another site and not by a page of the same origin, which prevents clickjacking."""
     record = publish(live_server, name="framed")
     address = live_server.url + path.format(**record)
     page = chromium.new_page()  # not watched: refusals are wanted
@@ -143,7 +143,7 @@ def test_d3_no_page_can_be_framed(chromium, live_server: ServerProcess, elsewher
 
 
 def test_d4_evil_svgs_in_the_gallery_reach_nobody(page, live_server: ServerProcess, elsewhere: Listener) -> None:
-    """Shown as pictures alone, also at full size on their page: no script runs, nothing is asked of anybody."""
+    """Shown as images only, also at full size on their page: no script runs and no request is sent."""
     url = elsewhere.origin
     for number, inside in enumerate(
         (
@@ -168,7 +168,7 @@ def test_d4_evil_svgs_in_the_gallery_reach_nobody(page, live_server: ServerProce
 
 
 def test_d5_policy_has_no_inline_script_and_the_console_is_clean(page, live_server: ServerProcess, evil: dict) -> None:
-    """The fixture fails on any complaint while everything is used: gallery, dialog, deletion, figure page."""
+    """The policy causes no console error while gallery, dialog, deletion and figure page are used."""
     for path in ("figserve/", f"figserve/figures/{evil['id']}"):
         policy = live_server.fetch(path).headers["Content-Security-Policy"]
         assert "unsafe" not in policy
@@ -183,21 +183,21 @@ def test_d5_policy_has_no_inline_script_and_the_console_is_clean(page, live_serv
     assert page.evaluate("document.querySelectorAll('[style], [onclick]').length") == 0
 
 
-def make_board(server: ServerProcess, figure: dict, words: str, name: str = "board") -> tuple[dict, dict]:
-    """A dashboard with these words in every field that takes some, and a link onto it."""
+def make_dashboard(server: ServerProcess, figure: dict, words: str, name: str = "dashboard") -> tuple[dict, dict]:
+    """Create a dashboard with this text in every text field, and a link to it."""
     panel = {"kind": "figure", "figure": figure["id"], "caption": words}
     rows = [[panel, {"kind": "text", "markdown": words}]]
     body = {"name": name, "title": words, "rows": rows}
-    board = server.fetch("figserve/api/dashboards", method="POST", body=body).json()
-    address = f"figserve/api/dashboards/{board['id']}/links"
-    return board, server.fetch(address, method="POST", body={"label": words}).json()
+    dashboard = server.fetch("figserve/api/dashboards", method="POST", body=body).json()
+    address = f"figserve/api/dashboards/{dashboard['id']}/links"
+    return dashboard, server.fetch(address, method="POST", body={"label": words}).json()
 
 
 def test_d1_markup_in_words_is_text_on_a_dashboard(page, live_server: ServerProcess, evil: dict) -> None:
     """Title, caption, Markdown, alternative text and label; also in the gallery, and for strangers."""
-    board, link = make_board(live_server, evil, EVIL, "evil")
+    dashboard, link = make_dashboard(live_server, evil, EVIL, "evil")
     log_in(page, live_server)
-    for url in (board["url"], link["url"]):
+    for url in (dashboard["url"], link["url"]):
         page.goto(url)
         page.wait_for_function("() => document.querySelector('.dashboard').dataset.stream === 'open'")
         assert_harmless(page)
@@ -206,7 +206,7 @@ def test_d1_markup_in_words_is_text_on_a_dashboard(page, live_server: ServerProc
         assert "<script>" in page.inner_text(".prose")
         assert page.get_attribute("img.picture", "alt") == EVIL
         assert page.evaluate("document.querySelectorAll('[style], [onclick], .prose img').length") == 0
-    page.goto(board["url"])
+    page.goto(dashboard["url"])
     assert EVIL in page.inner_text(".links")
     open_own(page, live_server)
     assert EVIL in page.inner_text("[data-dashboard]")
@@ -215,8 +215,8 @@ def test_d1_markup_in_words_is_text_on_a_dashboard(page, live_server: ServerProc
 def test_d2_other_sites_cannot_delete_or_share_a_dashboard(
     chromium, live_server: ServerProcess, elsewhere: Listener
 ) -> None:
-    """Forms, beacons and fetches of another page, while the owner is logged in, change nothing."""
-    board, link = make_board(live_server, publish(live_server, name="target"), "Target", "target")
+    """Forms, beacons and fetches of another site change nothing while the owner is logged in."""
+    dashboard, link = make_dashboard(live_server, publish(live_server, name="target"), "Target", "target")
     page = chromium.new_page()  # not watched: refusals are wanted
     log_in(page, live_server)
     api = f"{live_server.url}figserve/api/dashboards"
@@ -231,35 +231,35 @@ def test_d2_other_sites_cannot_delete_or_share_a_dashboard(
           ];
           for (const attempt of tries) await Promise.resolve().then(attempt).catch(() => {});
         }""",
-        [api, board["id"]],
+        [api, dashboard["id"]],
     )
-    form = f"<!doctype html><form method=post action='{api}/{board['id']}/links'><button>go</button></form>"
+    form = f"<!doctype html><form method=post action='{api}/{dashboard['id']}/links'><button>go</button></form>"
     page.goto(elsewhere.serve("/form", form))
     with page.expect_navigation():
         page.click("button")
-    assert live_server.fetch(f"figserve/api/dashboards/{board['id']}").json() == board
-    links = live_server.fetch(f"figserve/api/dashboards/{board['id']}/links").json()["links"]
+    assert live_server.fetch(f"figserve/api/dashboards/{dashboard['id']}").json() == dashboard
+    links = live_server.fetch(f"figserve/api/dashboards/{dashboard['id']}/links").json()["links"]
     assert [one["id"] for one in links] == [link["id"]]
 
 
 def test_d3_no_dashboard_can_be_framed(chromium, live_server: ServerProcess, elsewhere: Listener) -> None:
-    """Neither its owner's page nor the shared one, nor, while no site is allowed, the one for frames."""
-    board, link = make_board(live_server, publish(live_server, name="framed"), "Framed words", "framed")
+    """Not its owner's page, not the shared page, and not the embedded page while no site is allowed."""
+    dashboard, link = make_dashboard(live_server, publish(live_server, name="framed"), "Framed words", "framed")
     page = chromium.new_page()  # not watched: refusals are wanted
     log_in(page, live_server)
-    for url in (board["url"], link["url"], f"{link['url']}/embed"):
+    for url in (dashboard["url"], link["url"], f"{link['url']}/embed"):
         page.goto(elsewhere.serve("/frame", f"<!doctype html><iframe src='{url}'></iframe>"))
         page.wait_for_load_state("networkidle")
         assert all("Framed words" not in frame.content() for frame in page.frames[1:])
 
 
 def test_d4_evil_svgs_on_a_dashboard_reach_nobody(page, live_server: ServerProcess, elsewhere: Listener) -> None:
-    """Shown as pictures alone: no script runs, nothing is asked of anybody."""
+    """Shown as images only: no script runs and no request is sent."""
     url = elsewhere.origin
     inside = f"<script>fetch('{url}/fetched')</script><image href='{url}/image.png' width='9' height='9'/>"
     start = f"<svg xmlns='http://www.w3.org/2000/svg' width='80' height='60' onload=\"location='{url}/onload'\">"
     figure = publish(live_server, f"{start}{inside}</svg>".encode(), "image/svg+xml", name="evil-board")
-    _, link = make_board(live_server, figure, f"![x]({url}/markdown.png) <img src='{url}/html.png'>", "evil-svg")
+    _, link = make_dashboard(live_server, figure, f"![x]({url}/markdown.png) <img src='{url}/html.png'>", "evil-svg")
     page.goto(link["url"])
     page.wait_for_function("() => document.querySelector('img.picture').naturalWidth")
     assert page.locator(".dashboard svg, object, embed, iframe").count() == 0
@@ -267,10 +267,10 @@ def test_d4_evil_svgs_on_a_dashboard_reach_nobody(page, live_server: ServerProce
 
 
 def test_d5_dashboards_policy_has_nothing_inline(page, live_server: ServerProcess, evil: dict) -> None:
-    """The fixture fails on any complaint of the console."""
-    board, link = make_board(live_server, evil, "Words", "policy")
+    """The policy causes no console error."""
+    dashboard, link = make_dashboard(live_server, evil, "Words", "policy")
     log_in(page, live_server)
-    for url in (board["url"], link["url"]):
+    for url in (dashboard["url"], link["url"]):
         policy = live_server.fetch(url.removeprefix(live_server.url)).headers["Content-Security-Policy"]
         assert "unsafe" not in policy
         assert "script-src 'self'" in policy

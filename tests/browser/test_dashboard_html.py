@@ -1,4 +1,4 @@
-"""Live functions that give HTML on dashboards in Chromium: Plotly in a sandboxed frame, moved by controls, cut off."""
+"""Live functions that return HTML, on dashboards in Chromium: Plotly in a sandboxed frame, driven by controls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.conftest import require_package
 from tests.security import evil
 
 from .conftest import check_phone, log_in, see
-from .test_dashboard_page import SHIFTS, open_board, post
+from .test_dashboard_page import SHIFTS, open_dashboard, post
 from .test_evil_documents import Guarded
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
@@ -56,8 +56,8 @@ def run(kernel, code: str) -> list[str]:
 
 
 @pytest.fixture
-def board(live_server: ServerProcess):
-    """A dashboard of a Plotly figure and of one that is a picture, both called before: its record, and a link."""
+def dashboard(live_server: ServerProcess):
+    """A dashboard of a Plotly figure and of an image, both called before: its record, and a link."""
     require_package("plotly")
     with live_server.kernel("html.ipynb") as kernel:
         sightings, plants = run(kernel, DECLARE)
@@ -76,11 +76,11 @@ def says(page, words: str, place: str = "1-1") -> None:
     assert page.locator(f"[data-place='{place}'] iframe:not(.coming)").count() == 1
 
 
-def test_owner_moves_what_is_html(page, live_server, board):
-    """Shared and own controls bring another frame, beside a picture that they bring too; the address says what is."""
-    record, _ = board
+def test_owner_moves_what_is_html(page, live_server, dashboard):
+    """Shared controls and a panel's own controls load new frames and images; the address has their values."""
+    record, _ = dashboard
     log_in(page, live_server)
-    open_board(page, record["url"])
+    open_dashboard(page, record["url"])
     says(page, "Deer since 2010")
     frame = page.locator("[data-place='1-1'] iframe")
     assert (frame.get_attribute("sandbox"), frame.get_attribute("title")) == ("allow-scripts", "By year")
@@ -90,14 +90,14 @@ def test_owner_moves_what_is_html(page, live_server, board):
     page.select_option("[name='1-1.type']", "Bear")
     says(page, "Bear since 2004")
     assert page.url == f"{record['url']}?since=2004&1-1.type=Bear"
-    open_board(page, page.url)
+    open_dashboard(page, page.url)
     says(page, "Bear since 2004")
 
 
-def test_stranger_moves_what_the_link_allows(page, live_server, board):
-    """In the frame too: what is locked is shown as it is, and asking for another value is refused."""
-    _, link = board
-    open_board(page, link["url"])
+def test_stranger_moves_what_the_link_allows(page, live_server, dashboard):
+    """Locked parameters keep their values in the frame too, and requests for other values are refused."""
+    _, link = dashboard
+    open_dashboard(page, link["url"])
     says(page, "Bear since 2010")
     page.fill("#p-since", "2004")
     says(page, "Bear since 2004")
@@ -108,10 +108,10 @@ def test_stranger_moves_what_the_link_allows(page, live_server, board):
         assert (refused.status, "type" in refused.json()["error"]) == (400, True)
 
 
-def test_frame_ends_with_its_link(page, live_server, board):
-    """Its address is 404 when the link is revoked; the page is told, and keeps what it has."""
-    _, link = board
-    open_board(page, link["url"])
+def test_frame_ends_with_its_link(page, live_server, dashboard):
+    """The frame's address is 404 when the link is revoked; the page says so and keeps its content."""
+    _, link = dashboard
+    open_dashboard(page, link["url"])
     says(page, "Bear since 2010")
     address = page.locator("[data-place='1-1'] iframe").evaluate("frame => frame.src")
     headers = {"Sec-Fetch-Dest": "iframe"}
@@ -123,9 +123,9 @@ def test_frame_ends_with_its_link(page, live_server, board):
 
 
 @pytest.mark.parametrize("who", ["owner", "stranger"])
-def test_first_state_without_our_script(chromium, live_server, board, who):
-    """A frame by the redirection, whose HTML is what the address says; the form brings another."""
-    record, link = board
+def test_first_state_without_our_script(chromium, live_server, dashboard, who):
+    """The frame follows a redirect to the HTML of the address's values; submitting the form loads another."""
+    record, link = dashboard
     with chromium.browser.new_context(java_script_enabled=False) as bare:
         page = bare.new_page()
         if who == "owner":
@@ -140,9 +140,9 @@ def test_first_state_without_our_script(chromium, live_server, board, who):
         assert "since 2004" in page.frames[1].content()
 
 
-def test_failure_without_our_script_leads_to_its_reason(chromium, board):
-    """Beside the frame, which cannot show it."""
-    _, link = board
+def test_failure_without_our_script_leads_to_its_reason(chromium, dashboard):
+    """A link to the reason stands beside the frame, which cannot show it."""
+    _, link = dashboard
     with chromium.browser.new_context(java_script_enabled=False) as bare:
         page = bare.new_page()
         page.goto(f"{link['url']}?since=2013")
@@ -150,8 +150,8 @@ def test_failure_without_our_script_leads_to_its_reason(chromium, board):
         page.get_by_text("an unlucky year").wait_for()
 
 
-def test_first_view_of_all_finds_out(chromium, live_server, board):
-    """A function that was not called yet is asked for a picture, and what has one too is better as HTML."""
+def test_first_view_of_all_finds_out(chromium, live_server, dashboard):
+    """A function that was never called is asked for an image first; a figure that is both is shown as HTML."""
     with live_server.kernel("first.ipynb") as kernel:
         (vega,) = run(kernel, ALTAIR)
         (plotly, _) = run(kernel, DECLARE.replace("def sightings", "def unseen").replace("sightings.", "unseen."))
@@ -159,17 +159,17 @@ def test_first_view_of_all_finds_out(chromium, live_server, board):
         record = post(live_server, "dashboards", {"name": "first", "title": "First", "rows": rows})
         link = post(live_server, f"dashboards/{record['id']}/links", {})
         page = chromium.new_page()  # whose console complains of the 415
-        open_board(page, link["url"])
+        open_dashboard(page, link["url"])
         frame = page.frame_locator("[data-place='1-1'] iframe.picture-frame:not(.coming)")
         frame.locator("svg.marks, canvas.marks").wait_for()
         says(page, "Deer since 2010", "1-2")
 
 
-def test_failure_is_told_above_the_last_frame(chromium, board):
-    """And goes with the next good one."""
-    _, link = board
+def test_failure_is_told_above_the_last_frame(chromium, dashboard):
+    """The message disappears with the next frame that renders."""
+    _, link = dashboard
     page = chromium.new_page()
-    open_board(page, link["url"])
+    open_dashboard(page, link["url"])
     says(page, "Bear since 2010")
     page.fill("#p-since", "2013")
     page.wait_for_selector("[data-place='1-1'] .fault:not([hidden])")
@@ -181,12 +181,12 @@ def test_failure_is_told_above_the_last_frame(chromium, board):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_jumps_when_the_frame_comes(page, board, width):
-    """It stands where its room was, as high as a published HTML figure's."""
-    _, link = board
+def test_nothing_jumps_when_the_frame_comes(page, dashboard, width):
+    """The frame fills the space that was reserved for it, as high as a published HTML figure's."""
+    _, link = dashboard
     page.set_viewport_size({"width": width, "height": 900})
     page.add_init_script(SHIFTS)
-    open_board(page, link["url"])
+    open_dashboard(page, link["url"])
     says(page, "Bear since 2010")
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert sum(page.evaluate("shifts")) < 0.01
@@ -194,7 +194,7 @@ def test_nothing_jumps_when_the_frame_comes(page, board, width):
 
 
 def test_hostile_html_of_a_function_reaches_nothing(chromium, live_server, elsewhere):
-    """On the dashboard, by its link, bare: it runs, and there is no request, no cookie, no interface, no navigation."""
+    """On the dashboard, by link and embedded, it runs without requests, cookies, APIs and navigation."""
     guarded = Guarded(chromium, live_server, elsewhere)
     document = evil.html(elsewhere.origin, live_server.url)
     with live_server.kernel("evil.ipynb") as kernel:

@@ -1,4 +1,4 @@
-"""A dashboard's page in Chromium: controls, new pictures by themselves, phone, dark, print, and without JavaScript."""
+"""A dashboard's page in Chromium: controls, live updates, phone, dark theme, print, and without JavaScript."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ def post(server: ServerProcess, path: str, body: dict) -> dict:
 
 
 def has_sizes(page, *sizes: str) -> None:
-    """Wait until the pictures have these sizes in pixels, in their order."""
+    """Wait until the images have these sizes in pixels, in this order."""
     page.wait_for_function(
         f"wanted => JSON.stringify({SIZES}) === wanted", arg=str(list(sizes)).replace("'", '"').replace(" ", "")
     )
 
 
-def open_board(page, url: str) -> None:
-    """Return when the page hears of what happens."""
+def open_dashboard(page, url: str) -> None:
+    """Open a dashboard's page, and return when its event stream is open."""
     page.goto(url)
     page.wait_for_function("() => document.querySelector('.dashboard').dataset.stream === 'open'")
 
 
 @pytest.fixture
-def board(live_server: ServerProcess):
-    """A dashboard of a figure, text and two live figures: its record, the figure, and a link that allows since."""
-    with live_server.kernel("board.ipynb") as kernel:
+def dashboard(live_server: ServerProcess):
+    """A dashboard of a figure, text and two live figures: its record, and a link that allows `since`."""
+    with live_server.kernel("dashboard.ipynb") as kernel:
         execution = kernel.run(DECLARE)
         assert execution.error is None, execution.error
         animal, plants = execution.stdout.split()
@@ -66,31 +66,31 @@ def board(live_server: ServerProcess):
             ],
             [{"kind": "live", "live": animal}, {"kind": "live", "live": plants}],
         ]
-        record = post(live_server, "dashboards", {"name": "board", "title": "Sightings", "rows": rows})
+        record = post(live_server, "dashboards", {"name": "dashboard", "title": "Sightings", "rows": rows})
         link = post(live_server, f"dashboards/{record['id']}/links", {"allow": ["since"]})
         yield record, link
 
 
-def test_controls_draw_their_panels_and_the_address_follows(page, live_server, board):
-    """The shared one drives both, the own one its panel; the address reproduces what is seen."""
-    record, _ = board
+def test_controls_draw_their_panels_and_the_address_follows(page, live_server, dashboard):
+    """A shared control drives both panels, a panel's own control only that panel; the address has their values."""
+    record, _ = dashboard
     log_in(page, live_server)
-    open_board(page, record["url"])
+    open_dashboard(page, record["url"])
     has_sizes(page, "50x40", "200x200", "100x100")
     page.fill("#p-since", "2004")
     has_sizes(page, "50x40", "200x300", "100x200")
     page.select_option("[name='2-1.type']", "Bear")
     has_sizes(page, "50x40", "300x300", "100x200")
     assert page.url == f"{record['url']}?since=2004&2-1.type=Bear"
-    open_board(page, page.url)
+    open_dashboard(page, page.url)
     has_sizes(page, "50x40", "300x300", "100x200")
     assert page.input_value("#p-since") == "2004"
 
 
-def test_new_picture_comes_by_itself(page, live_server, board):
-    """On a stranger's open page, in its place, without a reload."""
-    _, link = board
-    open_board(page, link["url"])
+def test_new_picture_comes_by_itself(page, live_server, dashboard):
+    """On the open page of a link, in place, without a reload."""
+    _, link = dashboard
+    open_dashboard(page, link["url"])
     has_sizes(page, "50x40", "200x200", "100x100")
     page.evaluate("window.stayed = true")
     publish(live_server, make_png(60, 30), name="sales", alt="Sales, corrected")
@@ -100,11 +100,11 @@ def test_new_picture_comes_by_itself(page, live_server, board):
     publish(live_server, make_png(50, 40), name="sales", alt="Sales by month")
 
 
-def test_failing_panel_says_so_and_the_rest_stands(chromium, live_server, board):
-    """With its own message, which goes with the next good picture."""
-    _, link = board
+def test_failing_panel_says_so_and_the_rest_stands(chromium, live_server, dashboard):
+    """The panel shows its error, which disappears with the next image."""
+    _, link = dashboard
     page = chromium.new_page()
-    open_board(page, link["url"])
+    open_dashboard(page, link["url"])
     page.fill("#p-since", "2013")
     page.wait_for_selector("[data-place='2-1'] .fault:not([hidden])")
     assert "an unlucky year" in page.inner_text("[data-place='2-1'] .fault")
@@ -114,10 +114,10 @@ def test_failing_panel_says_so_and_the_rest_stands(chromium, live_server, board)
     assert page.locator("[data-place='2-1'] .fault").is_hidden()
 
 
-def test_stranger_moves_what_is_allowed_by_keyboard_on_a_phone(page, board):
-    """Nothing sticks out, Tab reaches the control, words are readable in both schemes."""
-    _, link = board
-    open_board(page, link["url"])
+def test_stranger_moves_what_is_allowed_by_keyboard_on_a_phone(page, dashboard):
+    """Nothing overflows, Tab reaches the control, and text is readable in both colour schemes."""
+    _, link = dashboard
+    open_dashboard(page, link["url"])
     assert page.eval_on_selector_all(".controls [name]", "all => all.map(one => one.name)") == ["since"]
     assert "p-since" in " ".join(tab_stops(page))
     check_contrast(page, "h1", ".control label", ".meta", "figcaption", ".prose p")
@@ -127,19 +127,19 @@ def test_stranger_moves_what_is_allowed_by_keyboard_on_a_phone(page, board):
     assert [box["y"] for box in boxes] == sorted({box["y"] for box in boxes})
 
 
-def test_closed_link_is_told(page, live_server, board):
-    """To who has the page open; what is there stays."""
-    _, link = board
-    open_board(page, link["url"])
+def test_closed_link_is_told(page, live_server, dashboard):
+    """An open page says that its link was closed, and keeps its content."""
+    _, link = dashboard
+    open_dashboard(page, link["url"])
     # What the page asks for after that would be refused, as it should.
     page.wait_for_function("() => [...document.querySelectorAll('.panel.live')].every(one => one.dataset.form)")
     live_server.fetch(f"figserve/api/links/{link['id']}", method="DELETE")
     page.get_by_text("no longer shared").wait_for()
 
 
-def test_works_without_javascript(chromium, board):
-    """The one form is sent, and the pictures are those of its state."""
-    _, link = board
+def test_works_without_javascript(chromium, dashboard):
+    """Submitting the form shows the images of its values."""
+    _, link = dashboard
     page = chromium.new_page()
     page.route("**/dashboard.js", lambda route: route.abort())
     page.goto(link["url"])
@@ -159,21 +159,21 @@ new PerformanceObserver((list) => window.shifts.push(...list.getEntries().map((o
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_jumps_when_the_script_comes(page, board, width):
-    """Its sliders stand where their room was, and the button that it hides was not there."""
-    _, link = board
+def test_nothing_jumps_when_the_script_comes(page, dashboard, width):
+    """Sliders fill the space that was reserved for them, and the script hides no visible button."""
+    _, link = dashboard
     page.set_viewport_size({"width": width, "height": 900})
     page.add_init_script(SHIFTS)
     for _ in range(2):  # the size of a live picture is known when it was drawn once
-        open_board(page, link["url"])
+        open_dashboard(page, link["url"])
         has_sizes(page, "50x40", "200x200", "100x100")
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert sum(page.evaluate("shifts")) < 0.01  # 0.1 is what the Web Vitals still call good
 
 
-def test_failing_panel_without_javascript_leads_to_its_reason(chromium, board):
-    """Beside its alternative text; with JavaScript the link is not there, as the page itself says why."""
-    _, link = board
+def test_failing_panel_without_javascript_leads_to_its_reason(chromium, dashboard):
+    """The link stands beside the alt text; with JavaScript there is no link, since the page shows the reason."""
+    _, link = dashboard
     page = chromium.new_page()
     page.goto(link["url"])
     assert page.locator(".why").count() == 0
@@ -184,12 +184,12 @@ def test_failing_panel_without_javascript_leads_to_its_reason(chromium, board):
         page.get_by_text("an unlucky year").wait_for()
 
 
-def test_prints_and_keeps_its_theme(page, live_server, board):
-    """On paper controls are what they say, with nothing to press; a dark theme is dark for all, and white on paper."""
+def test_prints_and_keeps_its_theme(page, live_server, dashboard):
+    """On paper, controls are their values in text; a dark theme is dark for all readers, and white on paper."""
     text = [[{"kind": "text", "markdown": NOTES}]]
     dark = post(live_server, "dashboards", {"name": "dark", "title": "Dark", "rows": text, "theme": "dark"})
-    _, link = board
-    open_board(page, f"{link['url']}?since=2004")
+    _, link = dashboard
+    open_dashboard(page, f"{link['url']}?since=2004")
     page.emulate_media(media="print")
     assert page.input_value("#p-since") == "2004"
     assert page.locator("#p-since").is_visible()
@@ -197,16 +197,16 @@ def test_prints_and_keeps_its_theme(page, live_server, board):
     assert page.locator("#controls :is(button, [type=range], .meta):visible").count() == 0
     url = post(live_server, f"dashboards/{dark['id']}/links", {})["url"]
     page.emulate_media(media="screen", color_scheme="light")
-    open_board(page, url)
+    open_dashboard(page, url)
     ground = "getComputedStyle(document.body).backgroundColor"
     assert page.evaluate(ground) == "rgb(21, 23, 26)"
     page.emulate_media(media="print")
     assert page.evaluate(ground) == "rgb(255, 255, 255)"
 
 
-def test_gallery_leads_to_dashboards(page, live_server, board):
-    """Above the figures; a new one appears by itself, a deleted one goes."""
-    record, _ = board
+def test_gallery_leads_to_dashboards(page, live_server, dashboard):
+    """The gallery lists dashboards above figures; it adds new ones and removes deleted ones without a reload."""
+    record, _ = dashboard
     log_in(page, live_server)
     with page.expect_response("**/api/events"):
         page.goto(f"{live_server.url}figserve/")

@@ -1,4 +1,4 @@
-"""A dashboard in JupyterLab in Chromium: shown, moved while the kernel is idle and busy, nested, saved."""
+"""A dashboard in JupyterLab in Chromium: displayed, used while the kernel is idle and busy, nested, saved."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from ..conftest import require_package
 from .conftest import check_contrast
-from .lab import EXPOSED, notebook, open_notebook, run_all
+from .lab import notebook, open_notebook, run_all
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -33,7 +33,7 @@ def plant(since: Annotated[int, figserve.Range(1, 9)] = 2):
         raise ValueError("no plants in 8")
     return drawn(since)
 
-board = figserve.Dashboard("Sightings & more", [
+dashboard = figserve.Dashboard("Sightings & more", [
     [(2, animal), figserve.Panel(drawn(3), caption="Fig. <1>", alt="A plain figure")],
     ["## Notes\\n\\nMarkup is text: <script>document.title = 'evil'</script> <b>b</b>", plant],
 ])
@@ -48,17 +48,17 @@ def see_width(page, place: str, width: int) -> None:
 
 
 @pytest.fixture
-def server(make_server):
-    return make_server(args=EXPOSED)
+def server(lab):
+    return lab
 
 
 def test_dashboard_works_while_the_kernel_is_idle_and_busy(chromium, server):
-    """The last cell waits until the dashboard itself lets it go on; a shared control moves both, an own one its own."""
+    """Controls work while the last cell waits for them; a shared control drives both panels, another only its own."""
     last = "_ = go.wait(60)\nprint('went', 'on', go.is_set())"
-    (server.root / "board.ipynb").write_text(notebook(DECLARE, "board", last))
+    (server.root / "dashboard.ipynb").write_text(notebook(DECLARE, "dashboard", last))
     page = chromium.new_page()
     page.set_viewport_size({"width": 1400, "height": 1000})
-    open_notebook(page, server, "board.ipynb")
+    open_notebook(page, server, "dashboard.ipynb")
     run_all(page)
     see_width(page, "1-1", 200)
     assert page.locator(".figserve-dashboard h2").first.inner_text() == "Sightings & more"
@@ -90,10 +90,10 @@ def test_dashboard_works_while_the_kernel_is_idle_and_busy(chromium, server):
 
 
 def test_dashboard_nests_and_is_linked(chromium, server):
-    """In a box of ipywidgets, its controls move with another widget's, both ways."""
+    """In a box of ipywidgets, its controls are linked with another widget's, in both directions."""
     code = """
 dial = ipywidgets.IntSlider(min=1, max=9, value=2, description="dial")
-shown = board.widget()
+shown = dashboard.widget()
 dial.observe(lambda change: setattr(shown, "params", {**shown.params, "since": change.new}), "value")
 shown.observe(lambda change: setattr(dial, "value", change.new["since"]), "params")
 ipywidgets.VBox([dial, shown, ipywidgets.HBox([animal.widget(since=9), animal.widget(since=9)])])
@@ -116,7 +116,7 @@ ipywidgets.VBox([dial, shown, ipywidgets.HBox([animal.widget(since=9), animal.wi
 
 
 def test_interactive_figure_is_interactive(chromium, server):
-    """In a sandboxed frame, which the kernel fills when it is free; its caption and neighbours stand beside it."""
+    """A sandboxed frame, which the kernel renders when it is idle, with its caption and its neighbours."""
     require_package("plotly")
     code = """
 import plotly.graph_objects as go, jupyter_figserve as figserve
@@ -127,13 +127,13 @@ figserve.Dashboard("x", [[figserve.Panel(figure, caption="Plotly"), "text"]])
     page = chromium.new_page()
     open_notebook(page, server, "plotly.ipynb")
     run_all(page)
-    page.frame_locator(".figserve-dashboard iframe").locator(".plotly").first.wait_for()
+    page.frame_locator(".figserve-dashboard iframe:not(.coming)").locator(".plotly").first.wait_for()
     assert page.get_attribute(".figserve-dashboard iframe", "sandbox") == "allow-scripts"
     assert page.inner_text(".figserve-dashboard figcaption") == "Plotly"
 
 
 def test_live_function_of_html_is_shown_in_a_frame(chromium, server):
-    """By its own widget and on a dashboard: sandboxed, moved by its control, and a picture again when it gives one."""
+    """In its own widget and on a dashboard: sandboxed, driven by its control, an image again when it returns one."""
     require_package("plotly")
     code = """
 import plotly.graph_objects as go, jupyter_figserve as figserve
@@ -145,9 +145,9 @@ def animal(since: int = 2):
         return Figure(figsize=(9, 1))
     return go.Figure(go.Scatter(y=[1, 3, 2]), layout={"title": {"text": f"since {since}"}})
 
-board = figserve.Dashboard("x", [[animal, "text"]])
+dashboard = figserve.Dashboard("x", [[animal, "text"]])
 """
-    (server.root / "html.ipynb").write_text(notebook(code, "board", "animal.widget()"))
+    (server.root / "html.ipynb").write_text(notebook(code, "dashboard", "animal.widget()"))
     page = chromium.new_page()
     open_notebook(page, server, "html.ipynb")
     run_all(page)
@@ -168,11 +168,11 @@ board = figserve.Dashboard("x", [[animal, "text"]])
 
 
 def test_saved_notebook_shows_the_pictures(chromium, server):
-    """Opened again without its kernel, the notebook has the static pictures."""
+    """A notebook that is opened without its kernel shows the static images."""
     with server.kernel("saved.ipynb") as kernel:
         assert kernel.run(DECLARE).error is None
-        outputs = kernel.run("board").outputs
-    saved = json.loads(notebook("board"))
+        outputs = kernel.run("dashboard").outputs
+    saved = json.loads(notebook("dashboard"))
     saved["cells"][0]["outputs"] = outputs
     (server.root / "saved.ipynb").write_text(json.dumps(saved))
     page = chromium.new_page()

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_html_snippet_shows_the_picture_on_another_site(page, elsewhere: Listener, shown: Shown) -> None:
-    """Pasted as it is, it shows the picture with its words and leads to the link's page."""
+    """Pasted unchanged, it shows the image with its alt text and leads to the link's page."""
     see(page, elsewhere.serve("/wiki", f"<!doctype html><p>{shown.link['snippets']['html']}</p>"))
     assert page.evaluate(WIDTH) == 1200
     assert page.get_attribute("img", "alt") == shown.alt
@@ -42,7 +42,7 @@ def test_snippets_with_hostile_words_stay_one_element(page, elsewhere: Listener,
 
 
 def test_picture_can_be_read_by_other_sites_scripts(page, elsewhere: Listener, shown: Shown) -> None:
-    """A public picture is public: a canvas or a fetch elsewhere may use it, without credentials."""
+    """A public image may be fetched or drawn on a canvas by other sites, without credentials."""
     see(page, elsewhere.serve("/app", "<!doctype html>"))
     size = page.evaluate("url => fetch(url).then(r => r.blob()).then(b => b.size)", shown.link["image_url"])
     assert size == shown.record["representations"][0]["size"]
@@ -67,7 +67,7 @@ http {{
 """
 NAME = "plots.example.test"
 NO_TLS = "Cross-Origin-Opener-Policy header has been ignored, because the URL's origin was untrustworthy"
-"""What Chromium says of our header on plain http under a name, as it is here."""
+"""Chromium's warning about our header on plain HTTP under a host name, as in this test."""
 
 
 def free_port() -> int:
@@ -100,7 +100,7 @@ def nginx(home: Path, port: int, server: str, host: str) -> Iterator[None]:
 @pytest.mark.nginx
 @pytest.mark.parametrize("passes_name", [True, False], ids=["its name passed on", "its own name for it"])
 def test_behind_a_proxy_under_another_name_and_path(playwright, make_server, tmp_path: Path, passes_name: bool) -> None:
-    """With ``public_url``, link, picture, style, frame, embedding and login work at the proxy's name and path."""
+    """With ``public_url``, link, image, style, frame, embedding and login work at the proxy's name and path."""
     port, back = free_port(), free_port()
     public = f"http://{NAME}:{port}/team/plots"
     server = make_server(public_url=public, args=[f"--ServerApp.port={back}", "--ServerApp.base_url=/inner/"])

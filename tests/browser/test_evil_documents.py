@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 
 
 class Guarded:
-    """A browser with its owner logged in, and a look at everything that a document might have got at."""
+    """A browser with the owner logged in, and checks of everything that a hostile document might reach."""
 
     def __init__(self, chromium, server: ServerProcess, elsewhere: Listener) -> None:
         self.server, self.elsewhere = server, elsewhere
@@ -30,14 +30,14 @@ class Guarded:
         self.before = self._state()
 
     def open(self, url: str) -> None:
-        """Open an address that may be a document, a page or a download, and wait until it does nothing more."""
+        """Open an address of a document, a page or a download, and wait until it is idle."""
         self.page.goto(url)
         self.page.wait_for_load_state("networkidle")
 
     def check(self, url: str) -> None:
         assert self.elsewhere.hits == []
         assert self.page.url == url
-        assert len(self.page.context.pages) == 2
+        assert len(self.page.context.pages) == 1
         assert self._state() == self.before
 
     def _state(self) -> tuple:
@@ -54,7 +54,7 @@ def guarded(chromium, live_server: ServerProcess, elsewhere: Listener) -> Guarde
 
 
 def get_addresses(server: ServerProcess, record: dict, suffix: str) -> list[str]:
-    """Wherever a document can be met: behind the login and by link, alone and in our pages."""
+    """Return every address of a document: behind the login and by link, raw and in our pages."""
     link = share(server, record)
     alone = [record["representations"][0]["url"], f"{link['url']}.{suffix}"]
     return [*alone, record["url"], link["url"], f"{link['url']}/embed"]
@@ -86,7 +86,7 @@ def test_v2_control_hostile_documents_get_through_where_nothing_holds_them(chrom
 
 
 def test_v2_hostile_svg_reaches_nothing(guarded: Guarded) -> None:
-    """Opened in every place, logged in: no request leaves, cookie and keys are as before, the page stays."""
+    """Opened at every address, logged in: it sends no request, changes no cookie or key, and does not navigate."""
     server, elsewhere = guarded.server, guarded.elsewhere
     for kind, make in evil.SVGS.items():
         data = make(elsewhere.origin, server.url).encode()
@@ -97,7 +97,7 @@ def test_v2_hostile_svg_reaches_nothing(guarded: Guarded) -> None:
 
 
 def test_v2_hostile_html_runs_in_its_frame_and_reaches_nothing(guarded: Guarded) -> None:
-    """In its frame it runs, and that is all: no request, no cookie, no interface, no navigation of page or frame."""
+    """It runs in its frame without requests, cookies, APIs, or navigation of page or frame."""
     server, elsewhere = guarded.server, guarded.elsewhere
     record = publish(server, evil.html(elsewhere.origin, server.url).encode(), "text/html", name="html")
     for url in get_addresses(server, record, "html"):
@@ -109,7 +109,7 @@ def test_v2_hostile_html_runs_in_its_frame_and_reaches_nothing(guarded: Guarded)
 
 
 def test_v2_the_frames_address_opened_by_itself_runs_no_script(guarded: Guarded) -> None:
-    """Outside of our frame the raw HTML is a dead document, while its address is good and after."""
+    """Outside our frame the raw HTML runs nothing, before and after its address expires."""
     server, elsewhere = guarded.server, guarded.elsewhere
     record = publish(server, evil.html(elsewhere.origin, server.url).encode(), "text/html", name="alone")
     url = get_frame_url(share(server, record)["url"])
@@ -119,7 +119,7 @@ def test_v2_the_frames_address_opened_by_itself_runs_no_script(guarded: Guarded)
 
 
 def playwright_error() -> type[Exception]:
-    """What a navigation raises that becomes a download."""
+    """Return the exception of a navigation that becomes a download."""
     return require_package("playwright.sync_api").Error
 
 
@@ -184,7 +184,7 @@ def test_v3_another_site_gets_no_private_figure(guarded: Guarded) -> None:
 
 
 def test_s4_a_link_is_in_no_referer(chromium, live_server: ServerProcess, elsewhere: Listener) -> None:
-    """Whoever leaves a page of ours for another site takes the link's address along in no way."""
+    """Leaving our pages for another site never sends the link's address as a referrer."""
     page = chromium.new_page()
     html = share(live_server, publish(live_server, HTML, "text/html", name="left"))
     link = share(live_server, publish(live_server, name="leaving"))
@@ -204,7 +204,7 @@ def test_s4_a_link_is_in_no_referer(chromium, live_server: ServerProcess, elsewh
 
 
 def test_s7_only_listed_origins_may_frame_a_link(chromium, make_server, elsewhere: Listener) -> None:
-    """/embed is blank on an unlisted site and shown on a listed one, picture or HTML; the page itself nowhere."""
+    """/embed is blank on an unlisted site and shown on a listed one, image or HTML; the page itself is never framed."""
     listed = make_server(embed_origins=elsewhere.origin)
     unlisted = make_server(embed_origins="https://wiki.example.org")
     page = chromium.new_page()

@@ -1,4 +1,4 @@
-"""The exported zip, unpacked and opened from the disk as people open it: by a double click."""
+"""The exported ZIP archive, unpacked and opened from disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCRIPT = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>
 
 
 def test_the_page_opens_from_the_disk(live_server, picture, page, tmp_path):
-    """Pictures show, with their words; nothing runs and nothing is asked of any host."""
+    """Images show with their alt text; no script runs and no request is sent."""
     publish(live_server, picture, name="sightings", title="Sightings <b>", alt="Bears in July")
     publish(live_server, SVG, "image/svg+xml", name="a. b_ 41.svg", title="Odd name")
     publish(live_server, SCRIPT, "image/svg+xml", name="hostile", title='"><script>alert(1)</script>')

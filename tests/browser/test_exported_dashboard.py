@@ -1,4 +1,4 @@
-"""Saved dashboards opened as people open them: from the disk by a double click, and from a static host."""
+"""Saved dashboards, opened from disk and from a static host."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory) -> Path:
-    return example.board().save(tmp_path_factory.mktemp("saved") / "board.html")
+    return example.board().save(tmp_path_factory.mktemp("saved") / "dashboard.html")
 
 
 def opened(page, address: str) -> list[str]:
-    """Open it; the list is of every address that is asked for, but data."""
+    """Open an address; return the list of all requested URLs except data URLs."""
     asked: list[str] = []
     page.on("request", lambda request: None if request.url.startswith("data:") else asked.append(request.url))
     page.goto(address)
@@ -35,7 +35,7 @@ def opened(page, address: str) -> list[str]:
 
 
 def picture_size(page, place: str) -> tuple[int, int]:
-    """Inches that the function has drawn."""
+    """Return the size of a panel's image, in inches."""
     sides = page.evaluate(
         "async place => { const i = document.querySelector(`#panel-${place} img`);"
         " await i.decode(); return [i.naturalWidth, i.naturalHeight]; }",
@@ -45,7 +45,7 @@ def picture_size(page, place: str) -> tuple[int, int]:
 
 
 def test_the_controls_work_from_the_disk(page, path):
-    """By mouse and by keyboard; a shared control drives both panels, a panel's own only its own; nothing is asked."""
+    """By mouse and keyboard, a shared control drives both panels and a panel's own only that one, without requests."""
     asked = opened(page, path.as_uri())
     assert picture_size(page, "1-1") == (3, 3)
     page.get_by_label("Type").select_option("Wolf")
@@ -63,7 +63,7 @@ def test_the_controls_work_from_the_disk(page, path):
 
 
 def test_the_address_says_how_the_controls_stand(page, path):
-    """It can be sent on with the file; what it says that no control knows counts for nothing."""
+    """The address restores the controls; parameters that no control has are ignored."""
     opened(page, path.as_uri())
     page.get_by_label("Type").select_option("Wolf")
     page.get_by_role("slider", name="Since").focus()
@@ -80,7 +80,7 @@ def test_the_address_says_how_the_controls_stand(page, path):
 
 
 def test_a_failing_state_says_why(page, path):
-    """Its message is in the picture's place, as text; the next state shows its picture again."""
+    """Its message replaces the image, as text; the next state shows its image again."""
     opened(page, path.as_uri())
     page.get_by_label("Type").select_option("Wolf")
     page.get_by_label("Log").check()
@@ -94,7 +94,7 @@ def test_a_failing_state_says_why(page, path):
 
 
 def test_markup_stays_text(page, path):
-    """In title, caption, alternative text, Markdown and messages; no page ran anything of it."""
+    """In title, caption, alt text, Markdown and messages, and nothing of it runs."""
     opened(page, path.as_uri())
     assert page.title() == f"Sightings {example.SCRIPT}"
     assert page.get_by_role("heading", level=1).inner_text() == page.title()
@@ -105,7 +105,7 @@ def test_markup_stays_text(page, path):
 
 
 def test_on_a_phone_and_in_the_dark(page, path):
-    """Nothing is cut off; words are legible in both schemes; the Tab key reaches every control."""
+    """Nothing is cut off, text is readable in both colour schemes, and the Tab key reaches every control."""
     opened(page, path.as_uri())
     assert [stop.partition(" ")[0] for stop in tab_stops(page)] == ["INPUT", "SELECT", "INPUT"]
     check_phone(page)
@@ -113,13 +113,13 @@ def test_on_a_phone_and_in_the_dark(page, path):
 
 
 def test_the_theme_is_the_boards(page, tmp_path):
-    """A dark board is dark where the reader prefers light."""
+    """A dark dashboard is dark for a reader who prefers light."""
     opened(page, Dashboard("Dark", ["Words"], theme="dark").save(tmp_path / "dark.html").as_uri())
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(21, 23, 26)"
 
 
 def test_on_paper(page, path):
-    """Controls are left out, and what they said is there in words."""
+    """Controls are replaced by their values in text."""
     opened(page, path.as_uri())
     page.get_by_label("Type").select_option("Wolf")
     page.emulate_media(media="print")
@@ -128,7 +128,7 @@ def test_on_paper(page, path):
 
 
 def test_the_nearest_state_says_so(page, tmp_path):
-    """Where a state was not drawn, the page shows the nearest one, and says which; the default is always there."""
+    """For a state that was not rendered, the page shows the nearest one and says which; the default always exists."""
     opened(page, example.board().save(tmp_path / "few.html", max_states=3).as_uri())
     assert picture_size(page, "1-2") == (5, 3)
     page.get_by_role("slider", name="Since").focus()
@@ -142,7 +142,7 @@ def test_the_nearest_state_says_so(page, tmp_path):
 
 
 def test_without_javascript(chromium, path):
-    """The default state with its words, and no dead controls."""
+    """The page shows the default state with its values in text, and no controls."""
     page = chromium.new_page()
     policy = {"Content-Security-Policy": "script-src 'none'"}
     page.route(path.as_uri(), lambda route: route.fulfill(path=path, content_type="text/html", headers=policy))
@@ -154,14 +154,14 @@ def test_without_javascript(chromium, path):
 
 
 def test_an_interactive_figure_runs_in_its_frame(page, tmp_path):
-    """Plotly draws from disk, in a frame without an origin; the page itself runs nothing of it."""
+    """Plotly runs from disk, in a frame without an origin and not in the page itself."""
     plotly = require_package("plotly.graph_objects")
-    board = Dashboard("Interactive", [plotly.Figure(plotly.Scatter(y=[1, 3, 2]))]).save(tmp_path / "board.html")
-    asked = opened(page, board.as_uri())
+    dashboard = Dashboard("Interactive", [plotly.Figure(plotly.Scatter(y=[1, 3, 2]))]).save(tmp_path / "dashboard.html")
+    asked = opened(page, dashboard.as_uri())
     page.frame_locator("iframe").locator(".scatterlayer .trace").wait_for(state="attached")
     assert page.frames[1].evaluate("self.origin") == "null"
     assert page.evaluate("typeof Plotly") == "undefined"
-    assert asked == [board.as_uri()]
+    assert asked == [dashboard.as_uri()]
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -171,7 +171,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def static_host(tmp_path) -> Iterator[tuple[Path, str]]:
-    """A directory, and where a server that knows only files shows it."""
+    """A directory, and the URL at which a static file server serves it."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(tmp_path)))
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -183,9 +183,9 @@ def static_host(tmp_path) -> Iterator[tuple[Path, str]]:
 
 @pytest.mark.parametrize("is_served", [True, False], ids=["served", "from disk"])
 def test_the_folder(page, static_host, is_served):
-    """Unpacked on a static host, or on a disk: the same page with pictures of its own folder alone."""
+    """Unpacked on a static host or on disk, the page loads images only from its own folder."""
     folder, host = static_host
-    with zipfile.ZipFile(example.board().save(folder / "board.zip")) as file:
+    with zipfile.ZipFile(example.board().save(folder / "dashboard.zip")) as file:
         file.extractall(folder / "sub folder")
     base = f"{host}sub%20folder/" if is_served else f"{(folder / 'sub folder').as_uri()}/"
     # No icon is named, so that a browser may ask a host for its own.

@@ -1,4 +1,4 @@
-"""What an owner sees of one figure, in Chromium."""
+"""The owner's page of a figure, in Chromium."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_page_shows_the_newest_version_and_leads_to_the_others(opened) -> None:
 
 
 def test_page_lists_links_without_their_secrets(opened) -> None:
-    """Label, end and views of each link; its address is shown to nobody after its making."""
+    """Label, expiry and views of each link; its URL is shown only when it is created."""
     rows = opened.locator("[aria-labelledby=links] li").all_inner_texts()
     assert len(rows) == 4
     text = " ".join(rows)
@@ -65,7 +65,7 @@ def test_page_lists_links_without_their_secrets(opened) -> None:
 
 
 def test_page_is_legible_reachable_and_fits_a_phone(opened) -> None:
-    """Contrast in both schemes, focus on each stop of the Tab key, nothing beyond 375 pixels."""
+    """Contrast in both colour schemes, visible focus at each Tab stop, no overflow at 375 pixels."""
     check_contrast(opened, "h1", "h2", ".meta", "main a", "figcaption", "li", ".state", "dt", "button:visible", "label")
     stops = tab_stops(opened)
     assert stops[0] == "A Skip to main content"
@@ -84,7 +84,7 @@ def test_html_figures_run_in_their_frame(page, live_server: ServerProcess) -> No
 
 
 def test_without_login_comes_the_login_and_then_the_figure(page, live_server: ServerProcess, figure: dict) -> None:
-    """Whoever is not logged in is asked to, and led back."""
+    """Without a login, the page redirects to the login form and back."""
     see(page, figure["url"])
     assert "/login" in page.url
     page.fill("input[type=password]", live_server.token)
@@ -94,7 +94,7 @@ def test_without_login_comes_the_login_and_then_the_figure(page, live_server: Se
 
 
 class TestDoing:
-    """What an owner does here; each test has a figure of its own."""
+    """Actions on the page; each test has its own figure."""
 
     @pytest.fixture
     def mine(self, live_server: ServerProcess) -> dict:
@@ -123,7 +123,7 @@ class TestDoing:
         assert narrow[0]["y"] < narrow[1]["y"]
 
     def test_words_are_corrected(self, at, live_server: ServerProcess, mine: dict) -> None:
-        """By the keyboard alone; the page and the record have them, and markup stays text."""
+        """With the keyboard only; page and record have the new texts, and markup stays text."""
         at.get_by_role("button", name="Edit title and description").focus()
         at.keyboard.press("Enter")
         at.keyboard.press("Control+A")
@@ -140,7 +140,7 @@ class TestDoing:
         assert (record["title"], record["alt"]) == ("Ours <b>now</b>", "New words.")
 
     def test_link_is_paused_resumed_and_revoked(self, at, live_server: ServerProcess, mine: dict) -> None:
-        """Each at once for everybody; revoking wants a second press. The keyboard keeps its place."""
+        """Each takes effect at once for everybody; revoking asks for confirmation. The focus keeps its place."""
         link = share(live_server, mine, label="for Ada")
         at.reload()
         status = lambda: live_server.fetch(link["url"], anonymous=True).status  # noqa: E731
@@ -158,7 +158,7 @@ class TestDoing:
         assert status() == 404
 
     def test_new_version_appears_in_place(self, at, live_server: ServerProcess, mine: dict) -> None:
-        """The picture changes without the page; the place that had the focus keeps it."""
+        """The image changes without a reload, and the focus keeps its place."""
         at.evaluate("window.same = document.querySelector('img.picture')")
         at.focus("[data-edit]")
         publish(live_server, make_png(333, 100), name="mine", title="Mine", alt="Words.")
@@ -168,7 +168,7 @@ class TestDoing:
         assert at.text_content("#news") == "Version 3 was published."
 
     def test_older_version_stays_and_tells_of_the_newer(self, at, live_server: ServerProcess, mine: dict) -> None:
-        """Whoever looks at version 1 goes on seeing it."""
+        """A page of version 1 keeps showing version 1."""
         with at.expect_response("**/api/events"):
             at.goto(f"{mine['url']}?version=1")
         publish(live_server, make_png(333, 100), name="mine", title="Mine", alt="Words.")
@@ -178,7 +178,7 @@ class TestDoing:
         at.wait_for_function(f"() => document.querySelector('img.picture') && {WIDTH} === 333")
 
     def test_deletion_is_undone(self, at, live_server: ServerProcess, mine: dict) -> None:
-        """Links close and open again with it; the page is as it was."""
+        """Its links close and open again with it; the page is as before."""
         link = share(live_server, mine)
         at.get_by_role("button", name="Delete").press("Enter")
         at.get_by_role("button", name="Undo").wait_for()
@@ -190,7 +190,7 @@ class TestDoing:
         assert at.evaluate("document.activeElement.textContent") == "Delete"
 
     def test_deletion_elsewhere_is_told(self, at, live_server: ServerProcess, mine: dict) -> None:
-        """And so is its undoing."""
+        """Its restoration is shown too."""
         live_server.fetch(f"figserve/api/figures/{mine['id']}", method="DELETE")
         at.get_by_role("heading", name="Deleted").wait_for()
         live_server.fetch(f"figserve/api/figures/{mine['id']}/restore", method="POST")
@@ -206,7 +206,7 @@ class TestDoing:
         at.wait_for_url(mine["url"])
 
     def test_page_reads_without_scripts(self, chromium, at, mine: dict) -> None:
-        """Picture, versions, files and comparison are there; buttons that could do nothing are not."""
+        """Image, versions, files and comparison work; buttons that need a script are hidden."""
         chromium.new_cdp_session(at).send("Emulation.setScriptExecutionDisabled", {"value": True})
         at.goto(mine["url"])
         assert at.get_by_role("img", name="Words.").is_visible()

@@ -1,4 +1,4 @@
-"""The gallery in Chromium: browsing, search, paging, live changes, deletion, and how it reads."""
+"""The gallery in Chromium: browsing, search, paging, live updates, deletion, accessibility."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def three(server: ServerProcess) -> list[dict]:
 
 class TestReading:
     def test_cards_show_pictures_and_lead_to_their_figures(self, page, server, three) -> None:
-        """Newest first; each picture is painted with its words, and the whole card is the link."""
+        """Newest first; each image has its alt text, and the whole card is the link."""
         open_own(page, server)
         assert page.evaluate(CARDS) == ["Figure three", "Figure two", "Figure one"]
         image = page.get_by_role("img", name="What two shows")
@@ -50,7 +50,7 @@ class TestReading:
         page.wait_for_url(three[1]["url"])
 
     def test_search_and_filters(self, page, server, three) -> None:
-        """By the keyboard; back shows everything again."""
+        """With the keyboard; Back shows everything again."""
         share(server, three[0])
         open_own(page, server)
         page.get_by_role("searchbox", name="Search figures").fill("TWO")
@@ -64,7 +64,7 @@ class TestReading:
         assert page.evaluate(CARDS) == ["Figure one"]
 
     def test_empty_gallery_shows_the_first_figure_by_itself(self, chromium, page, server) -> None:
-        """The two lines can be copied; what is published then takes their place."""
+        """The two lines can be copied; the first published figure replaces them."""
         chromium.grant_permissions(["clipboard-read", "clipboard-write"])
         open_own(page, server)
         page.get_by_role("button", name="Copy the two lines").click()
@@ -76,7 +76,7 @@ class TestReading:
         assert page.locator("[data-empty]").count() == 0
 
     def test_page_has_landmarks_and_one_heading(self, page, server, three) -> None:
-        """Whoever listens finds search, navigation and figures."""
+        """Screen readers find search, navigation and figures as landmarks."""
         open_own(page, server)
         for role in ("banner", "main", "search"):
             assert page.get_by_role(role).count() == 1, role
@@ -87,7 +87,7 @@ class TestReading:
         assert page.evaluate(f"{fields}.filter(field => !field.labels.length).length") == 0
 
     def test_keyboard_reaches_everything_and_shows_where_it_is(self, page, server, three) -> None:
-        """One stop for each card and each of its buttons, which say what they are for."""
+        """One Tab stop for each card and each of its buttons, which have accessible names."""
         open_own(page, server)
         stops = tab_stops(page)
         assert stops[0] == "A Skip to main content"
@@ -104,7 +104,7 @@ class TestReading:
         check_contrast(page, "h1", "h2", "h3 a", ".meta", ".card-tools button", ".side a", ".bar button", ".shared")
 
     def test_page_fits_a_phone(self, page, server) -> None:
-        """At 360 pixels nothing sticks out: long words, wide and tall pictures, documents, right-to-left titles."""
+        """No overflow at 360 pixels: long words, wide and tall images, documents, right-to-left titles."""
         for name, data, kind, title in (
             ("long", make_png(600, 300), "image/png", "Donaudampfschifffahrtsgesellschaft" * 6),
             ("wide", make_png(4000, 200), "image/png", "A wide one"),
@@ -138,7 +138,7 @@ class TestReading:
         assert page.evaluate("shift") < 0.02
 
     def test_it_reads_without_scripts(self, chromium, page, server, three) -> None:
-        """Cards, search and filters work; buttons that could do nothing are not there."""
+        """Cards, search and filters work; buttons that need a script are hidden."""
         chromium.new_cdp_session(page).send("Emulation.setScriptExecutionDisabled", {"value": True})
         open_own(page, server, script=False)
         assert page.locator(".card").count() == 3
@@ -158,7 +158,7 @@ class TestReading:
         assert page.evaluate("getComputedStyle(document.querySelector('h3 a')).color") == "rgb(0, 0, 0)"
 
     def test_times_are_the_readers_own(self, chromium, page, server, three) -> None:
-        """In words of the browser's language; without script they stand in UTC."""
+        """In the browser's language; without scripts, in UTC."""
         chromium.new_cdp_session(page).send("Emulation.setLocaleOverride", {"locale": "de-DE"})
         open_own(page, server)
         assert page.evaluate("Intl.DateTimeFormat().resolvedOptions().locale") == "de-DE"
@@ -177,7 +177,7 @@ class TestReading:
 
 class TestLive:
     def test_new_figure_comes_first(self, page, server, three) -> None:
-        """Without loading the page again; those who listen are told."""
+        """Without a reload, and announced to screen readers."""
         open_own(page, server)
         page.evaluate("window.same = true")
         publish(server, name="four", title="Figure <b>four</b>")
@@ -187,7 +187,7 @@ class TestLive:
         assert page.text_content("#news") == "New figure: Figure <b>four</b>."
 
     def test_new_version_changes_the_picture_in_its_place(self, page, server, three) -> None:
-        """The card stays where it is, and its picture is never empty."""
+        """The card stays in place, and its image is never empty."""
         open_own(page, server)
         page.evaluate(
             """() => {
@@ -206,7 +206,7 @@ class TestLive:
         assert page.evaluate(CARDS) == ["Figure three", "Figure two", "Figure one"]
 
     def test_deleted_figure_goes(self, page, server, three) -> None:
-        """And comes back when the deletion is undone elsewhere."""
+        """The card comes back when the deletion is undone elsewhere."""
         open_own(page, server)
         server.fetch(f"figserve/api/figures/{three[1]['id']}", method="DELETE")
         page.wait_for_function(f"() => {CARDS}.length === 2")
@@ -222,7 +222,7 @@ class TestLive:
         assert page.evaluate(CARDS) == ["two and a half", "Figure two"]
 
     def test_server_that_comes_back_is_heard_again(self, chromium, make_server) -> None:
-        """What was published in between is there, without a reload."""
+        """Figures that were published in between appear without a reload."""
         server = make_server()
         page = chromium.new_page()  # not watched: a server that is gone is an error in the console
         open_own(page, server)
@@ -231,7 +231,7 @@ class TestLive:
         page.get_by_role("heading", name="After the restart").wait_for(timeout=30_000)
 
     def test_page_in_the_background_holds_no_connection(self, page, server, three) -> None:
-        """Six open tabs would be all that a browser allows; coming back, it catches up, also with deletions."""
+        """A browser allows six connections, so a hidden tab has none; when shown, it catches up."""
         open_own(page, server)
         hide = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
         hide += "document.dispatchEvent(new Event('visibilitychange'))"
@@ -245,7 +245,7 @@ class TestLive:
         assert page.evaluate(CARDS) == ["Figure four", "Figure three", "Figure one"]
 
     def test_figure_that_is_shared_no_more_leaves_the_shared(self, page, server, three) -> None:
-        """The page goes on showing what was asked for."""
+        """The page keeps showing its filter."""
         link = share(server, three[0])
         share(server, three[1])
         open_own(page, server, "figserve/?show=shared")
@@ -254,7 +254,7 @@ class TestLive:
         page.wait_for_function(f"() => JSON.stringify({CARDS}) === JSON.stringify(['Still shared'])")
 
     def test_notebook_is_downloaded_as_a_zip(self, page, server) -> None:
-        """From the gallery, from its figures' pages and for one session; its name may hold anything."""
+        """From the gallery, from its figures' pages and for one session, with any characters in its name."""
         notebook = "a & b/Müller #1.ipynb"
         with server.kernel(notebook) as kernel:
             code = f"import jupyter_figserve as figserve; pub = figserve.publish({make_png()!r}, 'mine'); print(pub.id)"
@@ -273,7 +273,7 @@ class TestLive:
                 assert any(name.endswith("mine.png") for name in archive.namelist())
 
     def test_captured_plots_are_kept_with_a_click(self, page, server) -> None:
-        """They are asked for when their list is opened; a kept one becomes a card."""
+        """They are loaded when their list is opened; a kept plot becomes a card."""
         with server.kernel("captured.ipynb") as kernel:
             execution = kernel.run(
                 "import matplotlib.pyplot as plt\n%matplotlib inline\n"
@@ -301,10 +301,10 @@ class TestLive:
 
 
 class TestDashboards:
-    """Above the figures: each with a plan of its panels."""
+    """Dashboards above the figures, each with a plan of its panels."""
 
     @pytest.fixture
-    def board(self, server: ServerProcess, three: list[dict]) -> Iterator[dict]:
+    def dashboard(self, server: ServerProcess, three: list[dict]) -> Iterator[dict]:
         """Two figures above a text."""
         figures = [{"kind": "figure", "figure": one["id"]} for one in three[:2]]
         body = {"name": "sights", "title": "Sightings", "rows": [figures, [{"kind": "text", "markdown": "Notes"}]]}
@@ -312,8 +312,8 @@ class TestDashboards:
         yield made
         server.fetch(f"figserve/api/dashboards/{made['id']}", method="DELETE")
 
-    def test_plan_shows_its_panels(self, page, server, board) -> None:
-        """Pictures where figures are; the whole card is the link, and the keyboard stops at it and its buttons."""
+    def test_plan_shows_its_panels(self, page, server, dashboard) -> None:
+        """The plan shows images for figures; the whole card is the link, and card and buttons are Tab stops."""
         open_own(page, server)
         card = page.locator("[data-dashboard]")
         kinds = "rows => rows.map(row => [...row.children].map(tile => tile.classList[1]))"
@@ -325,10 +325,10 @@ class TestDashboards:
         check_phone(page)
         box = card.locator(".plan").bounding_box()
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        page.wait_for_url(board["url"])
+        page.wait_for_url(dashboard["url"])
 
-    def test_new_picture_comes_by_itself(self, page, server, three, board) -> None:
-        """Into the plan too; a plan without news keeps its pictures as they are."""
+    def test_new_picture_comes_by_itself(self, page, server, three, dashboard) -> None:
+        """The plan shows it too; other plans keep their images."""
         open_own(page, server)
         page.evaluate("() => { window.image = document.querySelector('.plan img'); }")
         publish(server, name="four", title="Figure four")
@@ -337,17 +337,17 @@ class TestDashboards:
         publish(server, make_png(320, 210, 9), name="one", title="Figure one")
         page.wait_for_function("() => document.querySelector('.plan img').getAttribute('src').includes('version=2')")
 
-    def test_search_finds_it(self, page, server, board) -> None:
-        """By its title; other words do not."""
+    def test_search_finds_it(self, page, server, dashboard) -> None:
+        """By its title; a search for other text does not find it."""
         open_own(page, server, "figserve/?q=sighting")
         assert page.locator("[data-dashboard] h3").all_text_contents() == ["Sightings"]
         assert page.get_by_role("heading", name="No matches").count() == 0
         open_own(page, server, "figserve/?q=elephant")
         assert page.locator("[data-dashboard]").count() == 0
 
-    def test_card_goes_at_once_and_comes_back(self, page, server, board) -> None:
-        """With its links."""
-        link = server.fetch(f"figserve/api/dashboards/{board['id']}/links", method="POST", body={}).json()
+    def test_card_goes_at_once_and_comes_back(self, page, server, dashboard) -> None:
+        """Its links close and open again with it."""
+        link = server.fetch(f"figserve/api/dashboards/{dashboard['id']}/links", method="POST", body={}).json()
         open_own(page, server)
         page.get_by_role("button", name="Delete Sightings").click()
         assert page.locator("[data-dashboard]").count() == 0
@@ -357,8 +357,8 @@ class TestDashboards:
         page.locator("[data-dashboard] h3").wait_for()
         assert server.fetch(link["url"], anonymous=True).status == 200
 
-    def test_it_is_shared_from_its_card(self, page, server, board) -> None:
-        """As a figure is."""
+    def test_it_is_shared_from_its_card(self, page, server, dashboard) -> None:
+        """With the dialog of figures."""
         open_own(page, server)
         page.get_by_role("button", name="Share Sightings").click()
         page.get_by_role("button", name="Create link").click()
@@ -369,7 +369,7 @@ class TestDashboards:
 
 class TestDeleting:
     def test_card_goes_at_once_and_comes_back(self, page, server, three) -> None:
-        """With its links; the keyboard goes on at the neighbour, and reaches Undo."""
+        """Its links close too; the focus moves to the next card, and reaches Undo."""
         link = share(server, three[1])
         open_own(page, server)
         page.get_by_role("button", name="Delete Figure two").press("Enter")
@@ -384,7 +384,7 @@ class TestDeleting:
         assert server.fetch(link["url"], anonymous=True).status == 200
 
     def test_failure_puts_the_card_back(self, chromium, server, three) -> None:
-        """And says why."""
+        """The message says why."""
         page = chromium.new_page()  # not watched: the failure is wanted
         open_own(page, server)
         page.route("**/api/figures/*", lambda route: route.abort())
@@ -394,7 +394,7 @@ class TestDeleting:
         assert "The server is not responding" in page.inner_text(".toast")
 
     def test_undo_that_cannot_be_says_what_to_do(self, chromium, server, three) -> None:
-        """The name was taken meanwhile."""
+        """Its name has been taken meanwhile."""
         page = chromium.new_page()  # not watched: 409 is wanted
         open_own(page, server)
         page.get_by_role("button", name="Delete Figure two").click()
@@ -428,7 +428,7 @@ def crowded(tmp_path_factory):
 
 class TestTenThousand:
     def test_pages_grow_by_scrolling_and_by_the_keyboard(self, page, crowded) -> None:
-        """No figure comes twice, the focus is kept or goes to what is new, and only pictures in sight are loaded."""
+        """No figure appears twice, the focus stays or moves to the new figures, and only visible images are loaded."""
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url) if ".png" in request.url else None)
         open_own(page, crowded)
@@ -455,7 +455,7 @@ class TestTenThousand:
         assert len(set(ids)) == len(ids)
 
     def test_a_press_while_scrolling_loads_is_not_lost(self, page, crowded) -> None:
-        """The focus goes to the first figure of what is on its way."""
+        """The focus moves to the first figure that is being loaded."""
         open_own(page, crowded)
         count = page.locator(".card").count()
         held: list[Any] = []
@@ -492,7 +492,7 @@ class TestTenThousand:
 
 
 def test_watch_is_over_every_page_here(chromium, server) -> None:
-    """The fixture that calls the console clean does hear what is wrong."""
+    """The fixture that checks for console errors does detect them."""
     watch = Watch()
     page = watch.over(chromium.new_page())
     log_in(page, server)

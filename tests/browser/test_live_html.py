@@ -1,4 +1,4 @@
-"""Live functions that give HTML (Plotly, Altair) in Chromium: in a sandboxed frame, moved by controls."""
+"""Live functions that return HTML (Plotly, Altair) in Chromium: in a sandboxed frame, driven by controls."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ print(vega.url())
 
 @pytest.fixture
 def opened(live_server, request):
-    """A kernel with a live figure of its own: the kernel, its page, a shared link."""
+    """A kernel with its own live figure: the kernel, its page, a shared link."""
     with live_server.kernel("html.ipynb") as kernel:
         execution = kernel.run(DECLARE.replace("NUMBER", request.node.name))
         assert execution.error is None, execution.error
@@ -50,7 +50,7 @@ def says(page, words: str) -> None:
 
 
 def test_html_is_shown_and_moved(chromium, live_server, opened):
-    """The first view finds out that there is HTML; its script runs in the frame alone; a control replaces the frame."""
+    """The first view detects HTML; its script runs only in the frame; a control replaces the frame."""
     _, url, _ = opened
     # The first PNG is a 415, of which the browser complains.
     page = chromium.new_page()
@@ -70,7 +70,7 @@ def test_html_is_shown_and_moved(chromium, live_server, opened):
 
 
 def test_function_may_give_one_or_the_other(chromium, live_server, opened):
-    """A picture takes the frame's place and the other way round, and a failure is told above what was there."""
+    """An image replaces the frame and the other way round; an error is shown above the last content."""
     _, url, _ = opened
     page = chromium.new_page()
     log_in(page, live_server)
@@ -88,7 +88,7 @@ def test_function_may_give_one_or_the_other(chromium, live_server, opened):
 
 
 def test_html_without_our_script(chromium, live_server, opened):
-    """Once the function has been called, the form's answer has a frame, which draws by itself."""
+    """Once the function has been called, the submitted form's page has a frame, which renders by itself."""
     _, url, _ = opened
     context = chromium.browser.new_context(java_script_enabled=False)
     page = context.new_page()
@@ -104,7 +104,7 @@ def test_html_without_our_script(chromium, live_server, opened):
 
 
 def test_stranger_sees_html_too(chromium, opened):
-    """By a link: the same within what it allows."""
+    """A link shows the same, with the parameters that it allows."""
     _, _, link = opened
     page = chromium.new_page()
     page.goto(link)
@@ -114,7 +114,7 @@ def test_stranger_sees_html_too(chromium, opened):
 
 
 def test_what_has_a_picture_too_is_html(page, live_server):
-    """An Altair chart has a PNG, and is better to be seen as what it is, also on the first view."""
+    """An Altair chart, which also has a PNG, is shown as a chart, also on the first view."""
     with live_server.kernel("vega.ipynb") as kernel:
         execution = kernel.run(ALTAIR)
         assert execution.error is None, execution.error

@@ -47,7 +47,7 @@ def drawn(page, query: str) -> None:
 
 
 def test_controls_draw_and_the_address_follows(page, live_server, opened):
-    """Each control draws anew; the address always reproduces what is seen, and says no default."""
+    """Each control renders again; the address has the values that differ from the defaults."""
     kernel, url, _ = opened
     log_in(page, live_server)
     see(page, url)
@@ -70,7 +70,7 @@ def test_controls_draw_and_the_address_follows(page, live_server, opened):
 
 
 def test_dense_screens_see_it_sharp(chromium, live_server, opened):
-    """In the same size, with twice the pixels: the first picture of all, after a move, and at once when it is known."""
+    """In the same size, with twice the pixels: the first image, after a change, and at once when it is cached."""
     _, url, _ = opened
     page = chromium.browser.new_context(device_scale_factor=2).new_page()
     log_in(page, live_server)
@@ -88,7 +88,7 @@ def test_dense_screens_see_it_sharp(chromium, live_server, opened):
 
 
 def test_latest_wins(page, live_server, opened):
-    """A slider that is dragged ends at its last value, with fewer calls than moves."""
+    """A slider that is dragged ends at its last value, with fewer calls than steps."""
     kernel, url, _ = opened
     log_in(page, live_server)
     see(page, url)
@@ -105,7 +105,7 @@ def test_latest_wins(page, live_server, opened):
 
 
 def test_failure_keeps_the_last_picture(chromium, live_server, opened):
-    """The message is shown as an alert with the traceback for its owner, and goes with the next good picture."""
+    """The owner sees the message as an alert with its traceback, until the next image renders."""
     _, url, _ = opened
     page = chromium.new_page()
     log_in(page, live_server)
@@ -121,7 +121,7 @@ def test_failure_keeps_the_last_picture(chromium, live_server, opened):
 
 
 def test_busy_is_visible(page, live_server, opened):
-    """While the kernel draws, the page says so, to those who see and those who hear; then no more."""
+    """While the kernel renders, the page says so, also to screen readers."""
     kernel, url, _ = opened
     log_in(page, live_server)
     see(page, url)
@@ -135,7 +135,7 @@ def test_busy_is_visible(page, live_server, opened):
 
 
 def test_stale_is_marked_and_a_new_function_is_heard_of(chromium, live_server, opened):
-    """When the kernel restarts, the last picture stays, marked; a re-run cell with other parameters changes it."""
+    """When the kernel restarts, the last image stays, marked stale; a cell with other parameters changes the page."""
     kernel, url, _ = opened
     page = chromium.new_page()
     log_in(page, live_server)
@@ -155,7 +155,7 @@ def test_stale_is_marked_and_a_new_function_is_heard_of(chromium, live_server, o
 
 
 def test_page_works_as_a_plain_form(chromium, live_server, opened):
-    """Without JavaScript the form is sent, boxes that are not ticked too, and the picture is there."""
+    """Without JavaScript the form is submitted, with unticked boxes, and the page shows the image."""
     kernel, url, _ = opened
     context = chromium.browser.new_context(java_script_enabled=False) if chromium.browser else None
     if context is None:
@@ -175,7 +175,7 @@ def test_page_works_as_a_plain_form(chromium, live_server, opened):
 
 
 def test_stranger_moves_what_is_allowed(page, opened):
-    """A shared page has the allowed control and no other; what is locked stays locked."""
+    """A shared page has only the allowed control; locked parameters keep their values."""
     kernel, _, link = opened
     see(page, link)
     assert page.eval_on_selector_all(".controls [name]", "all => all.map(one => one.name)") == ["since"]
@@ -187,7 +187,7 @@ def test_stranger_moves_what_is_allowed(page, opened):
 
 
 def test_phone_keyboard_and_contrast(page, live_server, opened):
-    """Nothing sticks out at 375 pixels, Tab reaches every control, and the words are readable in both schemes."""
+    """No overflow at 375 pixels, Tab reaches every control, and text is readable in both colour schemes."""
     _, url, _ = opened
     log_in(page, live_server)
     see(page, url)

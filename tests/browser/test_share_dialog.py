@@ -34,7 +34,7 @@ def make_link(page) -> str:
 
 
 def test_link_is_made_by_the_keyboard_alone(at, live_server: ServerProcess, figure: dict) -> None:
-    """With the end, the label and the views that were asked for; a stranger can open it at once."""
+    """With the chosen expiry, label and views; it opens without a login at once."""
     assert at.inner_text("dialog h2") == f"Share “{TITLE}”"
     assert at.evaluate("document.activeElement.name") == "expires"
     at.keyboard.type("a day")
@@ -54,7 +54,7 @@ def test_link_is_made_by_the_keyboard_alone(at, live_server: ServerProcess, figu
 
 
 def test_every_snippet_is_copied_as_the_interface_writes_it(chromium, at) -> None:
-    """Link, picture, Markdown, HTML, iframe and LaTeX."""
+    """Link, image, Markdown, HTML, iframe and LaTeX."""
     chromium.grant_permissions(["clipboard-read", "clipboard-write"])
     url = make_link(at)
     rows = at.locator("dialog .snippet")
@@ -94,7 +94,7 @@ def test_page_behind_tells_of_the_new_link(at) -> None:
 
 
 def test_mistakes_are_told_in_words(at) -> None:
-    """At once, where they were made; nothing is lost, and it can be tried again."""
+    """At once, in their field; nothing is lost, and the form can be submitted again."""
     at.get_by_label("View limit").fill("many")
     at.get_by_role("button", name="Create link").click()
     at.get_by_role("alert").get_by_text("whole number").wait_for()
@@ -104,7 +104,7 @@ def test_mistakes_are_told_in_words(at) -> None:
 
 
 def test_server_refuses_in_its_own_words(chromium, make_server) -> None:
-    """Links that live too long, and a server where nobody may share; the reason and the remedy are on the page."""
+    """Links beyond the maximum age, and a server without sharing; the page has the reason and the remedy."""
     for traits, words in (
         ({"link_max_age": "7d"}, "Links may live 7 days here at most (FigServe.link_max_age)."),
         ({"allow_public_shares": False}, "an admin can allow them (FigServe.allow_public_shares)"),
@@ -130,7 +130,7 @@ def test_login_that_has_ended_is_told(chromium, live_server: ServerProcess, figu
 
 
 def test_dialog_fits_a_phone_and_is_legible(at) -> None:
-    """At 360 pixels, in both schemes; the keyboard stays within it."""
+    """At 360 pixels, in both colour schemes; the focus stays within the dialog."""
     make_link(at)
     check_contrast(
         at, "dialog h2", "dialog .meta", "dialog code", "dialog .snippet-label", ".note", "dialog button:visible"

@@ -1,4 +1,4 @@
-"""What somebody sees who opens a link, in Chromium."""
+"""The page of a link, in Chromium."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_page_shows_title_picture_and_words(page, shown: Shown) -> None:
-    """The title is the tab's and the heading, the picture is painted with its words, and its space is kept for it."""
+    """The title is the tab's and the heading, the image has its alt text, and its space is reserved."""
     page.goto(shown.link["url"], wait_until="commit")
     page.wait_for_selector("img")
     before = page.evaluate("document.querySelector('img').getBoundingClientRect().height")
@@ -31,7 +31,7 @@ def test_page_shows_title_picture_and_words(page, shown: Shown) -> None:
 
 
 def test_picture_opens_in_full_size_and_downloads(chromium, shown: Shown) -> None:
-    """The picture leads to itself; the download is named by the figure's id."""
+    """The image links to itself; the download is named after the figure's id."""
     # Not watched: Chromium's own viewer of pictures complains that our policy lets nobody style them.
     page = chromium.new_page()
     see(page, shown.link["url"])
@@ -44,7 +44,7 @@ def test_picture_opens_in_full_size_and_downloads(chromium, shown: Shown) -> Non
 
 
 def test_keyboard_reaches_everything_and_shows_where_it_is(page, shown: Shown) -> None:
-    """Tab goes over picture, download and summary, and after Enter over each snippet and its button; all show focus."""
+    """Tab reaches image, download and summary, and after Enter each snippet and its button; all show their focus."""
     see(page, shown.link["url"])
     closed = tab_stops(page)
     assert [stop.split()[0] for stop in closed] == ["A", "A", "SUMMARY"]
@@ -56,7 +56,7 @@ def test_keyboard_reaches_everything_and_shows_where_it_is(page, shown: Shown) -
 
 
 def test_copy_button_copies_and_says_so(chromium, page, shown: Shown) -> None:
-    """The clipboard has the snippet, and people who see and people who hear are told."""
+    """The clipboard has the snippet, and the page says so, also to screen readers."""
     chromium.grant_permissions(["clipboard-read", "clipboard-write"])
     see(page, shown.link["url"])
     page.click("summary")
@@ -72,7 +72,7 @@ def test_copy_button_copies_and_says_so(chromium, page, shown: Shown) -> None:
 
 
 def test_without_a_clipboard_the_text_is_selected(page, shown: Shown) -> None:
-    """On plain http under a name there is no clipboard: the button selects, so that Ctrl-C copies."""
+    """On plain HTTP under a host name there is no clipboard: the button selects the text, so that Ctrl-C copies it."""
     page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
     see(page, shown.link["url"])
     page.click("summary")
@@ -82,7 +82,7 @@ def test_without_a_clipboard_the_text_is_selected(page, shown: Shown) -> None:
 
 
 def test_snippets_are_those_of_the_interface(page, shown: Shown) -> None:
-    """Page and JSON tell the same Markdown, HTML and LaTeX."""
+    """Page and JSON have the same Markdown, HTML and LaTeX."""
     see(page, shown.link["url"])
     texts = page.eval_on_selector_all(".snippet code", "codes => codes.map(code => code.textContent)")
     snippets = shown.link["snippets"]
@@ -91,7 +91,7 @@ def test_snippets_are_those_of_the_interface(page, shown: Shown) -> None:
 
 
 def test_page_fits_a_phone(page, live_server: ServerProcess, shown: Shown) -> None:
-    """At 375 pixels nothing sticks out: long words, wide and tall pictures, right-to-left titles, open snippets."""
+    """No overflow at 375 pixels: long words, wide and tall images, right-to-left titles, open snippets."""
     links = [shown.link]
     for name, data, title in (
         ("long", make_png(600, 300), "Donaudampfschifffahrtsgesellschaft" * 8),
@@ -107,7 +107,7 @@ def test_page_fits_a_phone(page, live_server: ServerProcess, shown: Shown) -> No
 
 
 def test_right_to_left_words_run_right_to_left(page, live_server: ServerProcess) -> None:
-    """An Arabic title stands right, and the page around it stays as it is."""
+    """An Arabic title is right-aligned, and the page around it is unchanged."""
     record = publish(live_server, name="rtl", title="مشاهدات الحيوانات", alt="في يوليو وسبتمبر")
     see(page, share(live_server, record)["url"])
     assert page.evaluate("getComputedStyle(document.querySelector('h1')).direction") == "rtl"
@@ -122,7 +122,7 @@ def test_text_is_legible_in_light_and_dark(page, shown: Shown) -> None:
 
 
 def test_print_leaves_out_what_paper_cannot_do(page, shown: Shown) -> None:
-    """On paper there are title, picture and caption, black on white, without downloads and snippets."""
+    """On paper: title, image and caption, black on white, without downloads and snippets."""
     see(page, shown.link["url"])
     page.emulate_media(media="print", color_scheme="dark")
     for selector, is_shown in (
@@ -138,7 +138,7 @@ def test_print_leaves_out_what_paper_cannot_do(page, shown: Shown) -> None:
 
 
 def test_page_works_without_scripts(chromium, page, shown: Shown) -> None:
-    """Picture, download and snippets are there; buttons that could do nothing are not."""
+    """Image, download and snippets are there; buttons that need a script are hidden."""
     chromium.new_cdp_session(page).send("Emulation.setScriptExecutionDisabled", {"value": True})
     see(page, shown.link["url"])
     assert page.get_by_role("heading", name=shown.title).is_visible()
@@ -149,7 +149,7 @@ def test_page_works_without_scripts(chromium, page, shown: Shown) -> None:
 
 
 def test_page_loads_nothing_from_anybody_else(page, shown: Shown, live_server: ServerProcess) -> None:
-    """Style, script, icon and picture come from the same server; nothing is remembered in the browser."""
+    """Style, script, icon and image come from the same server; nothing is stored in the browser."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     see(page, shown.link["url"])
@@ -160,7 +160,7 @@ def test_page_loads_nothing_from_anybody_else(page, shown: Shown, live_server: S
 
 
 def test_a_logged_in_owner_sees_what_others_see(page, shown: Shown, live_server: ServerProcess) -> None:
-    """The page is the same, word for word, for whoever opens it."""
+    """The page is the same, to the byte, with and without a login."""
     see(page, shown.link["url"])
     stranger = page.content()
     log_in(page, live_server)
@@ -169,14 +169,14 @@ def test_a_logged_in_owner_sees_what_others_see(page, shown: Shown, live_server:
 
 
 def test_vector_pictures_are_painted(page, live_server: ServerProcess) -> None:
-    """An SVG is shown as a picture, in the size that it has."""
+    """An SVG is shown as an image, in its own size."""
     link = share(live_server, publish(live_server, SVG, "image/svg+xml", name="vector"))
     see(page, link["url"])
     assert page.evaluate(WIDTH) == 80
 
 
 def test_dense_screens_see_it_sharp(chromium, live_server: ServerProcess) -> None:
-    """The stored SVG stands for the PNG, in the PNG's size to the pixel, on the page, embedded, and for its owner."""
+    """The stored SVG replaces the PNG, in exactly the PNG's size, on the page, embedded, and for its owner."""
     svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="96" height="48"><rect width="96" height="48"/></svg>'
     sizes = [{"width": 100, "height": 50, "dpi": 100}, {"width": 96, "height": 48}]
     body, headers = multipart(
@@ -196,7 +196,7 @@ def test_dense_screens_see_it_sharp(chromium, live_server: ServerProcess) -> Non
 
 
 def test_html_figures_run_in_their_frame(page, live_server: ServerProcess) -> None:
-    """The frame is drawn by its own script, isolated; the page offers its link to copy."""
+    """The frame's own script renders it, isolated; the page offers its link to copy."""
     link = share(live_server, publish(live_server, HTML, "text/html", name="html", title="Interactive"))
     see(page, link["url"])
     assert page.frame_locator("iframe").locator("#plot").inner_text() == "drawn"
@@ -208,7 +208,7 @@ def test_html_figures_run_in_their_frame(page, live_server: ServerProcess) -> No
 
 
 def test_a_figure_that_is_only_a_document_can_be_opened(page, live_server: ServerProcess) -> None:
-    """A PDF without a picture is named, with its size and a way to open it."""
+    """A PDF without an image is named, with its size and a link that opens it."""
     link = share(live_server, publish(live_server, PDF, "application/pdf", name="document", title="A document"))
     see(page, link["url"])
     assert "PDF file of" in page.inner_text(".file")
@@ -216,7 +216,7 @@ def test_a_figure_that_is_only_a_document_can_be_opened(page, live_server: Serve
 
 
 def test_wrong_links_all_have_the_same_page_of_ours(chromium, live_server: ServerProcess, shown: Shown) -> None:
-    """Revoked, expired and guessed: one text, our style, no script, and no hint at what was there."""
+    """Revoked, expired and guessed links have the same page: our style, no script, and no hint of a figure."""
     revoked, paused = (share(live_server, shown.record) for _ in range(2))
     live_server.fetch(f"figserve/api/links/{revoked['id']}", method="DELETE")
     live_server.fetch(f"figserve/api/links/{paused['id']}", method="PATCH", body={"paused": True})

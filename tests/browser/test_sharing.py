@@ -1,4 +1,4 @@
-"""The owner's page of a live figure and of a dashboard in Chromium: sharing, links, deletion, other sites' links."""
+"""The owner's page of a live figure and of a dashboard in Chromium: sharing, links, deletion, cross-site links."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ calls = []
 def animal(type: Literal["Bear", "Deer"] = "Deer", since: Annotated[int, figserve.Range(2000, 2020)] = 2010):
     calls.append(since)
     return Figure(figsize=(2 + (type == "Bear"), 2 + (since == 2004)))
-board = figserve.Dashboard("Sightings", [[animal, "Notes"]]).publish("board")
-print(animal.url(), board.url)
+dashboard = figserve.Dashboard("Sightings", [[animal, "Notes"]]).publish("dashboard")
+print(animal.url(), dashboard.url)
 """
 
 
 @pytest.fixture(scope="module")
 def offered(live_server: ServerProcess) -> Iterator[dict]:
-    """The addresses of a live figure and of a dashboard that has it."""
+    """The URLs of a live figure and of a dashboard that shows it."""
     with live_server.kernel("sharing.ipynb") as kernel:
         execution = kernel.run(DECLARE)
         assert execution.error is None, execution.error
-        yield dict(zip(("live", "board"), execution.stdout.split(), strict=True)) | {"kernel": kernel}
+        yield dict(zip(("live", "dashboard"), execution.stdout.split(), strict=True)) | {"kernel": kernel}
 
 
-@pytest.fixture(params=["live", "board"])
+@pytest.fixture(params=["live", "dashboard"])
 def at(request: pytest.FixtureRequest, page, live_server: ServerProcess, offered: dict):
     log_in(page, live_server)
     see(page, offered[request.param])
@@ -54,7 +54,7 @@ def make_link(page, *allowed: str) -> str:
 
 
 def test_link_moves_what_was_ticked(chromium, at) -> None:
-    """And nothing else; the list tells of it without a reload, and what is drawn stays."""
+    """It allows no other parameter; the list of links shows it without a reload, and the image stays."""
     at.evaluate("window.stayed = true")
     before = at.locator("[data-link]").count()
     url = make_link(at, "Since")
@@ -70,7 +70,7 @@ def test_link_moves_what_was_ticked(chromium, at) -> None:
 
 
 def test_link_is_paused_resumed_and_revoked(at, live_server: ServerProcess) -> None:
-    """A stranger notices at once; revoking wants a second press."""
+    """Each takes effect at once; revoking asks for confirmation."""
 
     def status() -> int:
         return live_server.fetch(url, anonymous=True, headers={"Accept": "text/html"}).status
@@ -93,7 +93,7 @@ def test_link_is_paused_resumed_and_revoked(at, live_server: ServerProcess) -> N
 
 
 def test_keyboard_phone_and_words(at) -> None:
-    """Share can be reached, nothing sticks out, all can be read in both schemes; so is the dialog."""
+    """Share is reachable, nothing overflows, and text is readable in both colour schemes, also in the dialog."""
     make_link(at, "Since", "Type")
     assert "Share" in " ".join(tab_stops(at))
     check_contrast(at, "h1", "h2", ".meta", ".link .state", ".row-tools button", ".actions button")
@@ -102,9 +102,9 @@ def test_keyboard_phone_and_words(at) -> None:
     check_phone(at)
 
 
-@pytest.mark.parametrize("kind", ["live", "board"])
+@pytest.mark.parametrize("kind", ["live", "dashboard"])
 def test_another_sites_link_runs_nothing_before_a_press(chromium, live_server, offered, elsewhere, kind: str) -> None:
-    """The page says so and shows its controls as the link has them; the button draws, and is seen for that."""
+    """The page says so and shows the link's values in its controls; only the visible button renders."""
     page, kernel = chromium.new_page(), offered["kernel"]
     log_in(page, live_server)
     name = "since" if kind == "live" else "1-1.since"
@@ -123,12 +123,12 @@ def test_another_sites_link_runs_nothing_before_a_press(chromium, live_server, o
 
 
 def test_dashboards_deletion_can_be_undone(page, live_server: ServerProcess, offered: dict) -> None:
-    """The page says that it is gone, its link opens for nobody; Undo brings the page and the link back."""
+    """The page says that it was deleted, and its link is closed; Undo restores the page and the link."""
     rows = [[{"kind": "text", "markdown": "Notes"}]]
     body = {"name": "short-lived", "title": "Short-lived", "rows": rows}
-    board = live_server.fetch("figserve/api/dashboards", method="POST", body=body).json()
+    dashboard = live_server.fetch("figserve/api/dashboards", method="POST", body=body).json()
     log_in(page, live_server)
-    see(page, board["url"])
+    see(page, dashboard["url"])
     url = make_link(page)
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("heading", name="Deleted").wait_for()

@@ -1,4 +1,4 @@
-"""The widget in JupyterLab in Chromium: painted, moved while the kernel is idle and busy, and told to the kernel."""
+"""The widget in JupyterLab in Chromium: displayed, used while the kernel is idle and busy, its values in the kernel."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from jupyter_figserve.kernel.live.widget import read_module
 
-from .lab import EXPOSED, notebook, open_notebook, run_all
+from .lab import notebook, open_notebook, run_all
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -41,13 +41,12 @@ async (text) => {
 WIDTH = "width => document.querySelector('.figserve-live img')?.naturalWidth === width"
 
 
-def test_widget_draws_while_the_kernel_is_busy(chromium, make_server):
-    """The second cell waits until the widget itself lets it go on, and then sees what was moved."""
-    server = make_server(args=EXPOSED)
+def test_widget_draws_while_the_kernel_is_busy(chromium, lab):
+    """Controls work while the second cell waits for them, and the third cell sees their values."""
     last = "_ = go.wait(60)\nprint('went', 'on', go.is_set())"
-    (server.root / "widget.ipynb").write_text(notebook(FIRST, last, "print(sorted(widget.params.items()))"))
+    (lab.root / "widget.ipynb").write_text(notebook(FIRST, last, "print(sorted(widget.params.items()))"))
     page = chromium.new_page()
-    open_notebook(page, server, "widget.ipynb")
+    open_notebook(page, lab, "widget.ipynb")
     run_all(page)
     # The kernel is in the second cell by now.
     page.wait_for_function(WIDTH, arg=200)
@@ -65,13 +64,12 @@ def test_widget_draws_while_the_kernel_is_busy(chromium, make_server):
     assert "Traceback" not in page.inner_text(".jp-Notebook")
 
 
-def test_widgets_are_sharp_on_dense_screens(chromium, make_server):
-    """In the same size, with twice the pixels: a live figure's own widget, and a dashboard's."""
-    server = make_server(args=EXPOSED)
-    board = "figserve.Dashboard('Board', [[animal]])"
-    (server.root / "dense.ipynb").write_text(notebook(FIRST, board))
+def test_widgets_are_sharp_on_dense_screens(chromium, lab):
+    """In the same size, with twice the pixels: the widget of a live figure, and of a dashboard."""
+    dashboard = "figserve.Dashboard('Board', [[animal]])"
+    (lab.root / "dense.ipynb").write_text(notebook(FIRST, dashboard))
     page = chromium.browser.new_context(device_scale_factor=2).new_page()
-    open_notebook(page, server, "dense.ipynb")
+    open_notebook(page, lab, "dense.ipynb")
     run_all(page)
     for widget in (".figserve-live", ".figserve-dashboard"):
         page.wait_for_function(WIDTH.replace(".figserve-live", widget), arg=400)
@@ -80,6 +78,6 @@ def test_widgets_are_sharp_on_dense_screens(chromium, make_server):
 
 @pytest.mark.parametrize("names", SCRIPTS)
 def test_nothing_is_left_of_a_view_that_is_gone(chromium, names):
-    """Of a model that lives on, since another view may show it."""
+    """A removed view leaves no listener on its model, which another view may show."""
     page = chromium.new_page()
     assert page.evaluate(LISTENED, read_module(*names)) == [3, []]

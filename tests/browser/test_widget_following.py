@@ -13,7 +13,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from tests.security.actors import make_png, post_figure
 
 from ..conftest import require_package
-from .lab import EXPOSED, notebook, open_notebook, run_all
+from .lab import open_notebook, run_all, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 pub = figserve.publish(Figure(figsize=(2, 1)), "sales", alt="Sales")
 pathlib.Path("key").write_text(os.environ["KERNEL_FIGSERVE_KEY"])
 """
-BOARD = 'figserve.Dashboard("Board", [[pub, figserve.Panel(pub, alt="In my words")]])'
+DASHBOARD = 'figserve.Dashboard("Board", [[pub, figserve.Panel(pub, alt="In my words")]])'
 DECLARE = """
 import jupyter_figserve as figserve
 from matplotlib.figure import Figure
@@ -39,8 +39,8 @@ SEEN = "isHidden => { Object.defineProperty(document, 'hidden', { value: isHidde
 
 
 @pytest.fixture
-def server(make_server):
-    return make_server(args=EXPOSED)
+def server(lab):
+    return lab
 
 
 @pytest.fixture
@@ -49,13 +49,12 @@ def page(chromium):
 
 
 def open_and_run(page, server: ServerProcess, *sources: str) -> None:
-    (server.root / "follow.ipynb").write_text(notebook(*sources))
-    open_notebook(page, server, "follow.ipynb")
+    open_notebook(page, server, write_notebook(server, *sources))
     run_all(page)
 
 
 def publish(server: ServerProcess, data: bytes, content_type: str = "image/png", **words: str) -> dict:
-    """Another version of the notebook's figure, by another client than its kernel."""
+    """Publish another version of the notebook's figure, by another client than its kernel."""
     key = {"X-API-Key": (server.root / "key").read_text()}
     answer = post_figure(server, data, content_type, headers=key, name="sales", **words)
     assert answer.status == 201, answer.text
@@ -63,12 +62,12 @@ def publish(server: ServerProcess, data: bytes, content_type: str = "image/png",
 
 
 def has_sizes(page, *sizes: str, selector: str = ".figserve-dashboard") -> None:
-    """Wait until the pictures have these sizes in pixels, in their order."""
+    """Wait until the images have these sizes in pixels, in this order."""
     page.wait_for_function(f"wanted => {SIZES.replace('SELECTOR', selector)} === wanted", arg=" ".join(sizes))
 
 
 def hears(page, *, is_open: bool = True) -> None:
-    """Wait until all streams of the page's widgets are open, or none is."""
+    """Wait until all event streams of the page's widgets are open, or none is."""
     page.wait_for_function(
         f"wanted => {STREAMS}.length && {STREAMS}.every(stream => stream.isOpen() === wanted)", arg=is_open
     )
@@ -76,7 +75,7 @@ def hears(page, *, is_open: bool = True) -> None:
 
 @contextmanager
 def beside(server: ServerProcess) -> Iterator[KernelSession]:
-    """The notebook's running kernel, for another front end."""
+    """The notebook's running kernel, as another client sees it."""
     (session,) = server.fetch("api/sessions").json()
     kernel = KernelSession(session["id"], session["kernel"]["id"], server.runtime)
     kernel.connect()
@@ -92,8 +91,8 @@ def run(kernel: KernelSession, code: str) -> None:
 
 
 def test_published_figure_is_followed_while_the_kernel_is_busy(page, server):
-    """Its new picture comes in its size and with its words, but for those that the panel itself has; also back."""
-    open_and_run(page, server, PUBLISH, BOARD, "input()")
+    """The new image has its own size and alt text, unless the panel has one; deletion and restoration are shown."""
+    open_and_run(page, server, PUBLISH, DASHBOARD, "input()")
     has_sizes(page, "200x100", "200x100")
     hears(page)
     page.evaluate("window.stayed = document.querySelector('.figserve-dashboard img')")
@@ -114,10 +113,10 @@ def test_published_figure_is_followed_while_the_kernel_is_busy(page, server):
 
 
 def test_widgets_of_a_page_share_one_stream(page, server):
-    """Two dashboards and a live figure open one, which is closed when the last of them is gone."""
+    """Two dashboards and a live figure share one event stream, which is closed with the last of them."""
     streams = []
     page.on("request", lambda request: streams.append(request.url) if request.url.endswith("/api/events") else None)
-    open_and_run(page, server, PUBLISH, BOARD, BOARD, DECLARE.format(height=1) + "animal.widget()")
+    open_and_run(page, server, PUBLISH, DASHBOARD, DASHBOARD, DECLARE.format(height=1) + "animal.widget()")
     has_sizes(page, *["200x100"] * 4)
     has_sizes(page, "200x100", selector=".figserve-live")
     hears(page)
@@ -130,7 +129,7 @@ def test_widgets_of_a_page_share_one_stream(page, server):
 
 
 def test_what_was_missed_is_looked_at_again(page, server):
-    """After an answer that is an error, and after the page was hidden, in which it holds no stream."""
+    """After an error response, and after the page was hidden, when it has no stream."""
     refused = threading.Event()
 
     def refuse_once(route) -> None:
@@ -141,7 +140,7 @@ def test_what_was_missed_is_looked_at_again(page, server):
             route.fulfill(status=503, body="busy")
 
     page.route("**/api/events", refuse_once)
-    open_and_run(page, server, PUBLISH, BOARD)
+    open_and_run(page, server, PUBLISH, DASHBOARD)
     page.wait_for_function(f"{STREAMS}.length")
     has_sizes(page, "200x100", "200x100")
     publish(server, make_png(30, 20))
@@ -155,12 +154,13 @@ def test_what_was_missed_is_looked_at_again(page, server):
 
 
 def test_published_interactive_figure_is_interactive(page, server):
-    """In a sandboxed frame, which follows too, also when the next version is a picture."""
+    """A sandboxed frame shows the newest version too, also when that is an image."""
     require_package("plotly")
     code = PUBLISH.replace("Figure(figsize=(2, 1))", "plotly.Figure(plotly.Scatter(y=[1, 3, 2]))")
-    board = 'figserve.Dashboard("Board", [[figserve.Panel(pub, caption="Plotly"), "text"]])'
-    open_and_run(page, server, "import plotly.graph_objects as plotly\n" + code, board)
-    frame = page.frame_locator(".figserve-dashboard iframe")
+    dashboard = 'figserve.Dashboard("Board", [[figserve.Panel(pub, caption="Plotly"), "text"]])'
+    open_and_run(page, server, "import plotly.graph_objects as plotly\n" + code, dashboard)
+    # While the next version loads there are two frames.
+    frame = page.frame_locator(".figserve-dashboard iframe:not(.coming)")
     frame.locator(".plotly").first.wait_for()
     assert page.get_attribute(".figserve-dashboard iframe", "sandbox") == "allow-scripts"
     assert page.get_attribute(".figserve-dashboard iframe", "title") == "Sales"
@@ -175,7 +175,7 @@ def test_published_interactive_figure_is_interactive(page, server):
 
 
 def test_function_defined_again_is_drawn_again(page, server):
-    """In dashboards and alone; where it has other parameters, the widget says what to do about its controls."""
+    """In dashboards and in its widget; with other parameters, the widget says to run its cell again."""
     show = 'figserve.Dashboard("Board", [[animal, animal.bind(since=3)]])'
     open_and_run(page, server, DECLARE.format(height=1), show, "animal.widget()")
     has_sizes(page, "200x100", "300x100")
@@ -198,12 +198,13 @@ def test_function_defined_again_is_drawn_again(page, server):
 
 
 def test_elsewhere_nothing_is_followed(page, server):
-    """On a page of no Jupyter server, widgets work by their messages and open no stream."""
+    """On a page without a Jupyter server, widgets use messages only and open no stream."""
     streams, faults = [], []
     page.on("request", lambda request: streams.append(request.url) if request.url.endswith("/api/events") else None)
     page.on("pageerror", lambda error: faults.append(str(error)))
-    (server.root / "follow.ipynb").write_text(notebook(PUBLISH, BOARD, DECLARE.format(height=1) + "animal.widget()"))
-    open_notebook(page, server, "follow.ipynb")
+    open_notebook(
+        page, server, write_notebook(server, PUBLISH, DASHBOARD, DECLARE.format(height=1) + "animal.widget()")
+    )
     page.evaluate("document.getElementById('jupyter-config-data').remove()")
     run_all(page)
     has_sizes(page, "200x100", "200x100")

@@ -1,4 +1,4 @@
-"""Commands as real processes against real servers: a shell of a user whose directories are the test's own."""
+"""Commands as real processes against real servers, in a shell with the test's own directories."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _RESERVED_QUERY_NAMES = ("FIGSERVE_", "KERNEL_FIGSERVE_", "JUPYTER_", "JPY_")
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -46,12 +46,12 @@ class Done:
 
 @dataclass(frozen=True)
 class Shell:
-    """A user's shell: its working directory is ``home``, and its Jupyter directories are below it.
+    """A user's shell with the working directory ``home`` and the Jupyter directories below it.
 
     Parameters
     ----------
     runtime
-        Where the user's servers leave their files.
+        Directory of the runtime files.
     """
 
     home: Path
@@ -68,7 +68,7 @@ class Shell:
         return {**plain, **own, "JUPYTER_RUNTIME_DIR": str(self.runtime), "HOME": str(self.home), **self.variables}
 
     def run(self, *words: str, stdin: str | bytes = b"", expect: int | None = 0) -> Done:
-        """A command to its end, without a terminal; it must end as expected."""
+        """Run a command without a terminal; check its exit code."""
         given = stdin.encode() if isinstance(stdin, str) else stdin
         done = subprocess.run(
             [*PROGRAM, *words],
@@ -84,11 +84,11 @@ class Shell:
         return ended
 
     def start(self, *words: str, **channels: Any) -> subprocess.Popen[bytes]:
-        """A command that the test ends."""
+        """Start a command that the test ends."""
         return subprocess.Popen([*PROGRAM, *words], cwd=self.home, env=self.environment, **channels)
 
     def run_on_terminal(self, *words: str, typed: bytes = b"", columns: int = 80) -> Done:
-        """A command whose every channel is a terminal: all is in ``out``; ``typed`` answers what it asks."""
+        """Run a command on a terminal: all output is in ``out``; ``typed`` is its input."""
         master, slave = pty.openpty()
         process = subprocess.Popen(
             [*PROGRAM, *words],
@@ -121,7 +121,7 @@ class Shell:
 
 @pytest.fixture
 def lonely(tmp_path: Path) -> Shell:
-    """The shell of a user without any server."""
+    """The shell of a user without a server."""
     home = tmp_path / "home"
     (home / "runtime").mkdir(parents=True)
     return Shell(home, home / "runtime")
@@ -129,7 +129,7 @@ def lonely(tmp_path: Path) -> Shell:
 
 @pytest.fixture
 def shell(tmp_path: Path, live_server: ServerProcess) -> Shell:
-    """The shell of the user whose one server is the module's."""
+    """The shell of the user of the module's server."""
     home = tmp_path / "home"
     home.mkdir()
     return Shell(home, live_server.runtime)
@@ -141,12 +141,12 @@ def shell_of(server: ServerProcess, home: Path) -> Shell:
 
 
 class SpecialServer(ServerProcess):
-    """A server that is none of ours yet, or one behind TLS.
+    """A server without the extension, or with TLS.
 
     Parameters
     ----------
     extension
-        Whether it is told to load ours; without, it does as its configuration says.
+        Whether the extension is enabled on the command line; otherwise the configuration decides.
     certificate
         Files of a certificate and its key.
     """
@@ -185,13 +185,13 @@ class SpecialServer(ServerProcess):
 
 
 def new_home() -> Path:
-    """Short, since a Unix socket's path may have 107 bytes."""
+    """A short path, since the path of a Unix socket may have at most 107 bytes."""
     return Path(tempfile.mkdtemp(prefix="figserve-")).resolve()
 
 
 @pytest.fixture
 def bare_server() -> Iterator[ServerProcess]:
-    """A Jupyter server of an environment that has the extension, where it is disabled."""
+    """A Jupyter server with the extension installed but disabled."""
     home = new_home()
     config = home / "config" / "jupyter_server_config.d" / "jupyter_figserve.json"
     config.parent.mkdir(parents=True)
@@ -206,7 +206,7 @@ def bare_server() -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def make_key(live_server: ServerProcess):
-    """``make_key("read")`` is the text of a new key of the module's server."""
+    """``make_key("read")`` returns a new key of the module's server."""
 
     def make(*scopes: str, **body: str) -> str:
         answer = live_server.fetch("figserve/api/keys", method="POST", body={"scopes": list(scopes), **body})
@@ -219,7 +219,7 @@ def make_key(live_server: ServerProcess):
 
 @dataclass
 class Hostile:
-    """A server that answers as it likes; what it was asked is in ``asked``.
+    """A server with arbitrary responses; the requests are in ``asked``.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ class Hostile:
     answers: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
-    def say(self, path: str, value: object, status: int = 200) -> None:
+    def print_line(self, path: str, value: object, status: int = 200) -> None:
         self.answers[path] = (status, {"Content-Type": "application/json"}, json.dumps(value).encode())
 
 
@@ -260,7 +260,7 @@ def hostile_server(host: str = "127.0.0.1") -> Iterator[Hostile]:
 
     with ThreadingHTTPServer((host, 0), Handler) as server:
         hostile = Hostile(f"http://{host}:{server.server_port}")
-        hostile.say("api/status", {"version": "0.1.0", "host": "standalone"})
+        hostile.print_line("api/status", {"version": "0.1.0", "host": "standalone"})
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -1,4 +1,4 @@
-"""Every example of the help runs as it is printed: a newcomer pastes them one after the other."""
+"""All examples of the help run as printed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXAMPLES = [example for name in ORDER if name not in SERVERS for example in cli.
 
 @pytest.fixture
 def newcomer(shell: Shell) -> Shell:
-    """In a directory with a picture in two formats; `jupyter` is this environment's."""
+    """In a directory with an image in two formats; `jupyter` is that of this environment."""
     (shell.home / "plot.png").write_bytes(png())
     (shell.home / "plot.svg").write_bytes(SVG)
     for directory in ("figures", "data/figserve"):
@@ -37,7 +37,7 @@ def newcomer(shell: Shell) -> Shell:
 
 @pytest.mark.kernel
 def test_every_example_runs(newcomer, live_server):
-    """In the order of the help, each with 0; what one makes, a later one uses."""
+    """In the order of the help, each example exits with 0 and may use earlier results."""
     with live_server.kernel("plots.ipynb") as kernel:
         made = kernel.run("import jupyter_figserve as f, matplotlib.pyplot as p; p.plot([1]); f.publish(name='drawn')")
         assert made.error is None
@@ -57,7 +57,7 @@ def test_every_example_runs(newcomer, live_server):
 @pytest.mark.kernel
 @pytest.mark.parametrize("example", [example for name in SERVERS for example in cli.COMMANDS[name].examples])
 def test_every_server_of_the_examples_starts(example, lonely):
-    """And ends by Ctrl-C, or by itself where that is said."""
+    """Servers end with Ctrl-C, or by themselves with --exit."""
     shell = lonely.having(PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", PYTHONUNBUFFERED="1")
     process = subprocess.Popen(
         ["sh", "-c", f"exec {example}"],

@@ -1,4 +1,4 @@
-"""A figure as people name it."""
+"""Finding a figure by id, name or URL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def client(live_server) -> FigServeClient:
 
 
 def test_by_id_name_and_address(client, live_server):
-    """The page's address, a picture's, that of another name of the server; all the same record."""
+    """The page's URL, an image's URL and another host name give the same record."""
     record = publish(live_server, name="sales 2026")
     urls = (
         record["url"],
@@ -31,13 +31,13 @@ def test_by_id_name_and_address(client, live_server):
 
 
 def test_a_name_that_looks_like_an_id(client, live_server):
-    """Is found as a name when there is no such id."""
+    """A name that looks like an id is found."""
     record = publish(live_server, name="abcdefgh12345678")
     assert find_figure(client, "abcdefgh12345678")["id"] == record["id"]
 
 
 def test_a_name_of_several_is_a_question(client, live_server):
-    """Two keys may each have a figure of that name: the ids are listed."""
+    """Two owners of the same name: the ids are listed."""
     keys = [live_server.fetch("figserve/api/keys", method="POST", body={"scopes": ["publish"]}).json() for _ in "ab"]
     records = [publish(live_server, name="twice", headers={"X-API-Key": key["key"]}) for key in keys]
     with pytest.raises(InvalidInput) as error:
@@ -51,13 +51,13 @@ def test_a_name_of_several_is_a_question(client, live_server):
     "text", ["nothing", "AAAAAAAAAAAAAAAA", "../api/keys", "a&limit=1", "-rf", "x\ny", "Sales 2026"]
 )
 def test_what_is_not_there(text, client):
-    """Is not found; nothing of it reaches another address."""
+    """Invalid ids are not found, and nothing is sent to another path."""
     with pytest.raises(NotFound):
         find_figure(client, text)
 
 
 @pytest.mark.parametrize("url", ["https://example.org/", "http://x/figserve/figures/../keys", "http://x/figures/short"])
 def test_an_address_that_shows_no_figure(url, client):
-    """Is said to be none."""
+    """Other URLs are rejected."""
     with pytest.raises(InvalidInput):
         find_figure(client, url)

@@ -1,4 +1,4 @@
-"""How the program ends: its exit codes, and what it says when the world is in its way."""
+"""Exit codes and error messages of the program."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .conftest import DEADLINE
 
 @pytest.fixture
 def ending(monkeypatch):
-    """``ending(error)`` runs `gc` as a command that ends by this error."""
+    """``ending(error)`` runs `gc` as a command that raises this error."""
 
     def run(error: BaseException) -> int:
         def fail(*_: object) -> int:
@@ -31,7 +31,7 @@ def ending(monkeypatch):
 
 @pytest.mark.parametrize("error", [FigServeError("It is\x1b[31m broken."), OSError(28, "No space left on device")])
 def test_what_the_world_did_wrong_is_a_sentence(error, ending, capsys):
-    """With the command's name before it and no escape in it; 1."""
+    """The message has the command's name, without escape sequences; the exit code is 1."""
     assert ending(error) == cli.FAILED
     said = capsys.readouterr().err
     assert said.startswith("jupyter figserve gc: ")
@@ -40,20 +40,20 @@ def test_what_the_world_did_wrong_is_a_sentence(error, ending, capsys):
 
 
 def test_a_mistake_of_ours_is_a_traceback(ending):
-    """It is not dressed up as the user's."""
+    """Unexpected errors keep their traceback."""
     with pytest.raises(ZeroDivisionError):
         ending(ZeroDivisionError())
 
 
 def test_several_lines_stay_several(ending, capsys):
-    """A choice is listed one a line."""
+    """Further lines of a message are indented."""
     ending(FigServeError("Choose:\n  one\n  two"))
     assert capsys.readouterr().err == "jupyter figserve gc: Choose:\n  one\n  two\n"
 
 
 @pytest.mark.parametrize("words", [["publish", "-", "--name", "x"], ["revoke"]])
 def test_an_interrupt_is_130(words, shell):
-    """Ctrl-C while it waits: no traceback, the shell's own code."""
+    """Ctrl-C exits with the shell's code, without a traceback."""
     process = shell.start(*words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     # More than a pipe holds: when it is written, the other end is reading.
     process.stdin.write(b" " * 500_000)
@@ -65,7 +65,7 @@ def test_an_interrupt_is_130(words, shell):
 
 
 def test_a_reader_that_went_away_is_no_error(shell):
-    """`jupyter figserve list | true` says nothing."""
+    """`jupyter figserve list | true` prints no error."""
     reader, writer = os.pipe()
     os.close(reader)
     process = shell.start("list", "--json", stdout=writer, stderr=subprocess.PIPE)
@@ -75,7 +75,7 @@ def test_a_reader_that_went_away_is_no_error(shell):
 
 
 def test_letters_that_the_terminal_lacks_are_escaped(shell):
-    """In a terminal of ASCII, a title in Greek is no crash."""
+    """An ASCII terminal shows escaped characters."""
     (shell.home / "a.svg").write_text("<svg/>")
     shell.run("publish", "a.svg", "--title", "Αρκούδες")
     done = shell.having(PYTHONIOENCODING="ascii").run("list")
@@ -83,7 +83,7 @@ def test_letters_that_the_terminal_lacks_are_escaped(shell):
 
 
 def test_importing_it_costs_nothing():
-    """A command line that only shows its help loads neither servers nor plots."""
+    """Showing the help imports neither servers nor plotting libraries."""
     heavy = "{'tornado', 'jupyter_server', 'numpy', 'matplotlib', 'sqlalchemy', 'traitlets'}"
     code = f"import sys, jupyter_figserve.cli; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""What is printed: nobody else's control characters, columns that fit, colours only where they are wanted."""
+"""Output: control characters, tables that fit, and colours."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from jupyter_figserve.cli import output
     ],
 )
 def test_what_a_terminal_would_obey_is_gone(text, shown):
-    """C4: sequences whole, control characters, overrides of direction, invisible marks; letters stay."""
+    """C4: control sequences, bidirectional overrides and invisible characters are removed; letters stay."""
     assert output.clean(text) == shown
 
 
 def test_long_texts_are_cut():
-    """At the length asked for, with a sign of it."""
+    """Text is shortened to the maximum length, with an ellipsis."""
     assert output.clean("x" * 30, 10) == "x" * 9 + "…"
     assert len(output.clean("x" * 30, None)) == 30
 
 
 def test_json_is_exact_and_harmless(capsys):
-    """What comes back from parsing is what the server sent; what stands there a terminal only shows."""
+    """The JSON parses to the original value, and the terminal shows it as text."""
     value = {"title": "a\x1b[31m\x9b1m\u202e\u200b\ud800 é 漢", "n": [1, None]}
-    output.say_json(value)
+    output.print_json(value)
     shown = capsys.readouterr().out
     assert json.loads(shown) == value
     assert "é 漢" in shown
@@ -50,29 +50,29 @@ def test_json_is_exact_and_harmless(capsys):
 
 
 def test_table_in_a_pipe_is_whole(capsys):
-    """No cell is cut where programs read."""
-    output.say_table(("ID", "TITLE"), [("1", "x" * 200), ("22", "y")], flexible=("TITLE",))
+    """No cell is shortened if the output is not a terminal."""
+    output.print_table(("ID", "TITLE"), [("1", "x" * 200), ("22", "y")], flexible=("TITLE",))
     assert capsys.readouterr().out == f"ID  TITLE\n1   {'x' * 200}\n22  y\n"
 
 
 @pytest.mark.parametrize("columns", [30, 60, 100])
 def test_table_on_a_terminal_fits(columns, monkeypatch, capsys):
-    """The flexible columns give way, wide letters counted as two; the id stays whole."""
+    """Flexible columns are shortened, wide characters count twice, and the id stays complete."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("NO_COLOR", "1")
     rows = [("abcd1234", "漢字" * 30, "n" * 40), ("x", "e\u0301" * 10, "")]
-    output.say_table(("ID", "TITLE", "NOTEBOOK"), rows, flexible=("TITLE", "NOTEBOOK"))
+    output.print_table(("ID", "TITLE", "NOTEBOOK"), rows, flexible=("TITLE", "NOTEBOOK"))
     lines = capsys.readouterr().out.splitlines()
-    assert all(output.width_of(line) <= columns for line in lines)
+    assert all(output.display_width(line) <= columns for line in lines)
     assert lines[1].startswith("abcd1234  漢")
 
 
 def test_a_terminal_too_narrow_is_not_waited_for(monkeypatch, capsys):
-    """Columns keep a few letters; the lines wrap then."""
+    """Columns keep a minimum width; the lines wrap then."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "5")
-    output.say_table(("A", "B"), [("x" * 50, "y" * 50)], flexible=("A", "B"))
+    output.print_table(("A", "B"), [("x" * 50, "y" * 50)], flexible=("A", "B"))
     assert "xxxxxxx…" in capsys.readouterr().out
 
 
@@ -92,19 +92,19 @@ class Terminal(io.StringIO):
     ],
 )
 def test_colours(environment, stream, is_coloured, monkeypatch):
-    """On a terminal only, and not where NO_COLOR says so."""
+    """Colours are only used on a terminal, and not with NO_COLOR."""
     for name in ("NO_COLOR", "TERM"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert output.paint("x", "red", stream) == ("\x1b[31mx\x1b[0m" if is_coloured else "x")
+    assert output.colourize("x", "red", stream) == ("\x1b[31mx\x1b[0m" if is_coloured else "x")
 
 
 def test_times_and_sizes():
-    """A time is the wall clock's; what is no time is shown as it came; sizes are short."""
-    assert len(output.when("2026-11-21T07:00:00.000Z")) == len("2026-11-21 07:00")
-    assert output.when(None, "never") == "never"
-    assert output.when("soon") == "soon"
-    assert [output.size(n) for n in (1, 999, 25_300, 4_000_000, 7 * 10**9)] == [
+    """Times are local; an invalid time is shown as it is; sizes are short."""
+    assert len(output.format_time("2026-11-21T07:00:00.000Z")) == len("2026-11-21 07:00")
+    assert output.format_time(None, "never") == "never"
+    assert output.format_time("soon") == "soon"
+    assert [output.format_size(n) for n in (1, 999, 25_300, 4_000_000, 7 * 10**9)] == [
         "1 bytes", "999 bytes", "25.3 kB", "4 MB", "7 GB",
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The command line read: what it understands, what its help says, and that no secret stands on it."""
+"""The command line: parsing, help, and rejection of secrets."""
 
 from __future__ import annotations
 
@@ -14,48 +14,48 @@ TOKEN = "aB3_-" * 6 + "xY"
 
 
 def ended(capsys, *argv: str) -> tuple[int, str, str]:
-    """How a command line ends that is not run: code, output, errors."""
+    """Return exit code, output and errors of a command line that does not run."""
     with pytest.raises(SystemExit) as end:
         cli.parse(argv)
-    said = capsys.readouterr()
-    return int(end.value.code or 0), said.out, said.err
+    output = capsys.readouterr()
+    return int(end.value.code or 0), output.out, output.err
 
 
 def test_help_lists_every_command(capsys):
-    """Each with an example; the exit codes and how a server is found are explained."""
-    code, said, _ = ended(capsys, "--help")
+    """Each command has an example; exit codes and server selection are explained."""
+    code, output, _ = ended(capsys, "--help")
     assert code == cli.OK
     assert set(ORDER) == set(cli.COMMANDS)
     for name in cli.COMMANDS:
-        assert f"\n    {name.partition(' ')[0]} " in said
-        assert f"\n  jupyter figserve {name}" in said
-    for word in ("exit codes:", "which server:", "FIGSERVE_URL", "FIGSERVE_API_KEY", "--key-file"):
-        assert word in said
+        assert f"\n    {name.partition(' ')[0]} " in output
+        assert f"\n  jupyter figserve {name}" in output
+    for word in ("exit codes:", "server:", "FIGSERVE_URL", "FIGSERVE_API_KEY", "--key-file"):
+        assert word in output
 
 
 @pytest.mark.parametrize("name", ORDER)
 def test_help_of_a_command(name, capsys):
-    """Says what it does, its options, and examples that its own parser understands."""
-    code, said, _ = ended(capsys, *name.split(), "--help")
+    """The help has a summary, options, and examples that the parser accepts."""
+    code, output, _ = ended(capsys, *name.split(), "--help")
     assert code == cli.OK
-    assert cli.COMMANDS[name].summary in " ".join(said.split())
+    assert cli.COMMANDS[name].summary in " ".join(output.split())
     assert cli.COMMANDS[name].examples
     for example in cli.COMMANDS[name].examples:
-        assert f"\n  {example}\n" in said
+        assert f"\n  {example}\n" in output
 
 
 def test_help_of_a_group(capsys):
-    """Its commands, with an example of each; without a command it is the group's help, and 2."""
-    code, said, _ = ended(capsys, "keys", "--help")
+    """A group lists its commands with examples; without a command, it prints its help and exits with 2."""
+    code, output, _ = ended(capsys, "keys", "--help")
     assert code == cli.OK
-    assert "jupyter figserve keys revoke" in said
-    code, _, said = ended(capsys, "keys")
+    assert "jupyter figserve keys revoke" in output
+    code, _, output = ended(capsys, "keys")
     assert code == cli.USAGE
-    assert "jupyter figserve keys create" in said
+    assert "jupyter figserve keys create" in output
 
 
 def test_version(capsys):
-    """The package's, alone on its line."""
+    """The package's version is printed alone."""
     assert ended(capsys, "--version") == (cli.OK, f"{jupyter_figserve.__version__}\n", "")
 
 
@@ -89,8 +89,8 @@ def test_version(capsys):
         ["doctor", "stray"],
     ],
 )
-def test_what_is_not_understood_exits_2(argv, capsys):
-    """With the usage on standard error, and where to read more: no command, an unknown one, options that clash."""
+def test_invalid_command_lines_exit_with_2(argv, capsys):
+    """The usage is on standard error: no command, an unknown one, and conflicting options."""
     code, out, err = ended(capsys, *argv)
     assert (code, out) == (cli.USAGE, "")
     assert "usage: jupyter figserve" in err
@@ -112,8 +112,8 @@ def test_what_is_not_understood_exits_2(argv, capsys):
         ["publish", "plot.png", "--title", f"see {KEY}"],
     ],
 )
-def test_secrets_are_refused_in_arguments(argv, capsys):
-    """C1: ps shows arguments to everybody; the refusal says where the secret belongs, and does not repeat it."""
+def test_secrets_are_rejected_in_arguments(argv, capsys):
+    """C1: arguments are visible to other users; the message says where to put the secret, and does not repeat it."""
     code, out, err = ended(capsys, *argv)
     assert (code, out) == (cli.USAGE, "")
     assert "other users of this machine can read" in err
@@ -131,27 +131,33 @@ def test_secrets_are_refused_in_arguments(argv, capsys):
         ["show", "http://localhost/figserve/figures/AbCd1234AbCd1234"],
     ],
 )
-def test_what_only_resembles_a_secret_is_not(argv):
-    """Names of files and figures are free."""
+def test_arguments_that_resemble_secrets_are_accepted(argv):
+    """Names of files and figures are not mistaken for secrets."""
     assert cli.parse(argv)[0].name == argv[0]
 
 
-def test_names_that_look_like_options_stand_behind_two_dashes(capsys):
-    """C2: there they are what they are; the error says so."""
+def test_file_names_that_look_like_options_follow_two_dashes(capsys):
+    """C2: after --, they are file names; the error says so."""
     _, options = cli.parse(["publish", "--", "-rf", "--help"])
     assert [str(path) for path in options.files] == ["-rf", "--help"]
-    assert "goes behind --" in ended(capsys, "publish", "x.png", "-rf")[2]
+    assert "Put -- before file names" in ended(capsys, "publish", "x.png", "-rf")[2]
+
+
+def test_an_unknown_option_suggests_the_closest(capsys):
+    """The message has the option without its value."""
+    assert "Unknown option --serch. Did you mean --search?" in ended(capsys, "list", "--serch=sales")[2]
+    assert "Unknown option --colour.\n" in ended(capsys, "list", "--colour")[2]
 
 
 def test_a_newline_in_an_argument_breaks_no_line(capsys):
-    """C2: what is repeated of the command line is on one line and without escapes."""
+    """C2: repeated arguments are on one line, without escape sequences."""
     _, _, err = ended(capsys, "gc", "\x1b[31m\nroot: all is lost")
     assert "\x1b" not in err
     assert not [line for line in err.splitlines() if line.startswith("root:")]
 
 
 def test_traits_pass_only_where_a_server_starts():
-    """As they were written, value and all."""
+    """Settings are passed on unchanged."""
     chosen, options = cli.parse(["serve", "--FigServe.public_url=https://a.example/x y"])
     assert chosen.name == "serve"
     assert options.traits == ["--FigServe.public_url=https://a.example/x y"]

@@ -1,4 +1,4 @@
-"""The bar: on a terminal, on one line, never wider than it; nothing elsewhere."""
+"""The progress bar: one line, no wider than the terminal, and nothing without one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def lines(terminal: Terminal) -> list[str]:
 
 
 def test_from_nothing_to_all(terminal):
-    """The end is always shown, and the line after it is free."""
+    """The end is always shown, followed by a newline."""
     with Progress("Sending", 10) as bar:
         for _ in range(10):
             bar.advance(1)
@@ -42,14 +42,14 @@ def test_from_nothing_to_all(terminal):
 
 
 def test_without_a_total(terminal):
-    """A count."""
+    """Without a total, only the count is shown."""
     with Progress("Reading", None) as bar:
         bar.set(1234)
     assert lines(terminal)[-1] == "Reading  1,234"
 
 
 def test_more_than_was_announced(terminal):
-    """As when a zip is larger than its pictures: it is full, and no more."""
+    """A value above the total shows a full bar."""
     with Progress("Exporting", 10) as bar:
         bar.set(15)
     assert "100%  15 of 10" in lines(terminal)[-1]
@@ -57,7 +57,7 @@ def test_more_than_was_announced(terminal):
 
 
 def test_it_never_wraps(terminal, monkeypatch):
-    """Nor obeys what stands in a file's name."""
+    """Control characters of a file name are removed."""
     monkeypatch.setenv("COLUMNS", "20")
     with Progress("Sending \x1b[2J\n" + "x" * 300, 10) as bar:
         bar.set(10)
@@ -67,7 +67,7 @@ def test_it_never_wraps(terminal, monkeypatch):
 
 @pytest.mark.parametrize("dumb", [True, False])
 def test_nothing_where_nobody_looks(dumb, terminal, monkeypatch):
-    """In a log file, and on a terminal that cannot rewrite a line."""
+    """Log files and dumb terminals get no bar."""
     if dumb:
         monkeypatch.setenv("TERM", "dumb")
     else:

@@ -1,4 +1,4 @@
-"""The user's running servers, by the files that they leave."""
+"""The user's running servers, found by their runtime files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def runtime(tmp_path, monkeypatch):
 
 @pytest.fixture
 def leave(runtime):
-    """``leave(pid=…)`` writes a server's file."""
+    """``leave(pid=…)`` writes a runtime file."""
 
     def write(name: str | None = None, **fields: object):
         info = {"url": "http://127.0.0.1:8888/", "token": "t", "pid": os.getpid(), "hostname": "127.0.0.1"} | fields
@@ -32,9 +32,9 @@ def leave(runtime):
 
 
 def test_a_real_server_is_found(live_server, monkeypatch):
-    """With its address, its token and its process."""
+    """A running server has an address, a token and a process."""
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(live_server.runtime))
-    (found,) = running_servers.find_running()
+    (found,) = running_servers.find_running_servers()
     assert found.address.url == f"{live_server.url}figserve"
     assert (found.token, found.process, found.root) == (live_server.token, live_server.pid, str(live_server.root))
     assert live_server.token not in repr(found)
@@ -43,17 +43,17 @@ def test_a_real_server_is_found(live_server, monkeypatch):
 
 
 def test_the_dead_are_not_found(leave):
-    """A file of a process that is gone."""
+    """The file of an ended process is ignored."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     leave(pid=process.pid)
-    assert running_servers.find_running() == []
+    assert running_servers.find_running_servers() == []
     assert running_servers.command_line(process.pid) == []
     assert running_servers.process_environment(process.pid) == {}
 
 
 def test_what_is_no_servers_file(leave, runtime):
-    """Other names, other content, links to other places: all passed over, and no directory at all too."""
+    """Other file names, invalid content, symbolic links and a missing directory are ignored."""
     leave("kernel-1.json")
     leave("jpserver-1.json", url=7)
     leave("jpserver-2.json", pid="x")
@@ -62,13 +62,13 @@ def test_what_is_no_servers_file(leave, runtime):
     (runtime / "jpserver-5.json").mkdir()
     leave("elsewhere")
     (runtime / "jpserver-6.json").symlink_to(runtime / "elsewhere")
-    assert running_servers.find_running() == []
+    assert running_servers.find_running_servers() == []
 
 
 def test_no_runtime_directory(monkeypatch, tmp_path):
-    """As on a machine where Jupyter never ran."""
+    """The directory may not exist."""
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "none"))
-    assert running_servers.find_running() == []
+    assert running_servers.find_running_servers() == []
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_no_runtime_directory(monkeypatch, tmp_path):
     ],
 )
 def test_where_it_is_dialled(fields, dialled, leave):
-    """On loopback when it listens everywhere, since its host's name may not resolve; sockets as sockets."""
+    """A server that listens on all addresses is contacted on loopback; Unix sockets stay sockets."""
     leave(**fields)
-    (found,) = running_servers.find_running()
+    (found,) = running_servers.find_running_servers()
     assert found.address.url == (dialled or "http+unix://%2Frun%2Fx.sock/figserve")

@@ -1,4 +1,4 @@
-"""Which server a command speaks to, with which key, and when it refuses."""
+"""Selection of the server and the key of a command."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .conftest import SpecialServer, hostile_server, new_home, shell_of
 
 
 def test_the_one_running_server(shell, live_server):
-    """Found by itself, with its own login."""
+    """The running server is found, with its login."""
     assert shell.run("list").err == "There are no figures yet.\n"
     assert shell.run("keys", "list").code == 0
 
 
 def test_without_any_it_says_how_to_name_or_start_one(lonely):
-    """On standard error, with 1."""
+    """The message is on standard error, and the exit code is 1."""
     done = lonely.run("list", expect=1)
     assert done.out == ""
     for words in ("no Jupyter server running", "jupyter lab", "jupyter figserve serve", "--server URL", "--key-file"):
@@ -27,7 +27,7 @@ def test_without_any_it_says_how_to_name_or_start_one(lonely):
 
 
 def test_several_are_named(make_server, tmp_path):
-    """Which there are, and how to choose one, which works as it is printed; the standalone one says that it is that."""
+    """The message lists the servers with usable options, and marks the standalone one."""
     one = make_server()
     other = make_server(home=one.home.with_name(one.home.name + "-2"), command=("-m", "jupyter_server"))
     host = shell_of(one, tmp_path / "home")
@@ -45,7 +45,7 @@ def test_several_are_named(make_server, tmp_path):
 
 
 def test_a_server_without_the_extension_is_said_to_be_one(bare_server, tmp_path):
-    """And that the doctor knows more."""
+    """The message refers to the doctor."""
     server = bare_server
     done = shell_of(server, tmp_path / "home").run("list", expect=1)
     assert server.url in done.err
@@ -53,7 +53,7 @@ def test_a_server_without_the_extension_is_said_to_be_one(bare_server, tmp_path)
 
 
 def test_a_named_server_with_a_key(lonely, live_server, make_key):
-    """By option or variable, by the addresses that browsers show, with the key from a variable or a file."""
+    """Option or variable, any URL that browsers show, and the key from a variable or a file."""
     key = make_key("read")
     (lonely.home / "key").write_text(f"{key}\n")
     (lonely.home / "key").chmod(0o600)
@@ -64,26 +64,26 @@ def test_a_named_server_with_a_key(lonely, live_server, make_key):
 
 
 def test_a_token_in_the_variable_is_a_login(lonely, live_server):
-    """As people paste it from the log."""
+    """The URL from the server's log works, with its token."""
     environment = lonely.having(FIGSERVE_URL=f"{live_server.url}lab?token={live_server.token}")
     environment.run("keys", "list")
     lonely.having(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=live_server.token).run("keys", "list")
 
 
 def test_naming_ones_own_server_is_enough(shell, live_server):
-    """Its login is found, also by another of this machine's names."""
+    """The login is found, also by another loopback name."""
     shell.run("list", "--server", live_server.url)
     shell.run("list", "--server", live_server.url.replace("127.0.0.1", "localhost"))
 
 
 def test_in_a_kernel_the_kernels_server_is_meant(lonely, live_server, make_key):
-    """`!jupyter figserve list` in a notebook."""
+    """`!jupyter figserve list` works in a notebook."""
     pair = {"KERNEL_FIGSERVE_URL": f"{live_server.url}figserve", "KERNEL_FIGSERVE_KEY": make_key("read", "publish")}
     lonely.having(**pair).run("list")
 
 
 def test_without_a_key_it_says_how_to_get_one(lonely, live_server):
-    """And with a wrong one too."""
+    """A missing key and a wrong key are reported."""
     for variables in ({}, {"FIGSERVE_API_KEY": f"fsk_{'a' * 8}_{'b' * 43}"}):
         done = lonely.having(**variables).run("list", "--server", live_server.url, expect=1)
         assert "keys create" in done.err
@@ -92,7 +92,7 @@ def test_without_a_key_it_says_how_to_get_one(lonely, live_server):
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
 def test_a_key_that_others_can_read_is_refused(mode, lonely, live_server, make_key):
-    """With the command that closes it, which helps."""
+    """The message contains the command that restricts the file, and the command works."""
     key = lonely.home / "key"
     key.write_text(make_key("read"))
     key.chmod(mode)
@@ -105,16 +105,16 @@ def test_a_key_that_others_can_read_is_refused(mode, lonely, live_server, make_k
 
 @pytest.mark.parametrize("content", ["", "\n", "two words", "a\nb"])
 def test_a_file_without_one_key(content, lonely, live_server):
-    """Is said to be none, and not sent."""
+    """The file is rejected, and its content is not sent."""
     (lonely.home / "key").write_text(content)
     (lonely.home / "key").chmod(0o600)
     done = lonely.run("list", "--server", live_server.url, "--key-file", "key", expect=1)
-    assert "does not hold one key" in done.err
+    assert "must contain one key" in done.err
     assert "No such file" in lonely.run("list", "--server", live_server.url, "--key-file", "no", expect=1).err
 
 
 def own_address() -> str | None:
-    """An address of this machine that is not loopback's."""
+    """An address of this machine that is not on loopback."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # nothing is sent: it only chooses an address
@@ -125,12 +125,12 @@ def own_address() -> str | None:
 
 
 def test_a_key_crosses_no_network_unencrypted(lonely):
-    """C3: plain http to another host is refused before anything is sent; --insecure sends it."""
+    """C3: plain http to another host is rejected before anything is sent; --insecure allows it."""
     address = own_address()
     if address is None:
         pytest.skip("not on this machine: it has no address but loopback")
     with hostile_server(address) as server:
-        server.say("api/figures", {"figures": [], "next": None})
+        server.print_line("api/figures", {"figures": [], "next": None})
         words = ("list", "--server", server.url)
         key = f"fsk_{'a' * 8}_{'b' * 43}"
         done = lonely.having(FIGSERVE_API_KEY=key).run(*words, expect=1)
@@ -142,7 +142,7 @@ def test_a_key_crosses_no_network_unencrypted(lonely):
 
 
 def test_a_redirect_takes_no_key_along(lonely, hostile):
-    """To another server or to plain http: it is not followed."""
+    """Redirects to another server or to plain http are not followed."""
     with hostile_server() as other:
         hostile.answers["api/status"] = (302, {"Location": f"{other.url}/figserve/api/status"}, b"")
         key = f"fsk_{'a' * 8}_{'b' * 43}"
@@ -152,7 +152,7 @@ def test_a_redirect_takes_no_key_along(lonely, hostile):
 
 @pytest.fixture(scope="module")
 def secure(certificate):
-    """A server with a certificate that nobody vouches for."""
+    """A server with a self-signed certificate."""
     server = SpecialServer(new_home(), certificate=certificate)
     server.start()
     yield server
@@ -162,7 +162,7 @@ def secure(certificate):
 
 class TestCertificate:
     def test_an_untrusted_one_is_refused(self, lonely, secure):
-        """C3: nothing is sent; the option that helps is named, not the kernel's variable."""
+        """C3: nothing is sent; the message names the option, not the kernel's variable."""
         done = lonely.having(FIGSERVE_API_KEY=secure.token).run("list", "--server", secure.url, expect=1)
         assert "certificate" in done.err
         assert "--ca-file" in done.err
@@ -172,14 +172,14 @@ class TestCertificate:
         assert "certificate" in done.err
 
     def test_with_its_authority_it_is_taken(self, lonely, secure, certificate):
-        """Named, and found by its file."""
+        """The certificate authority's file makes it trusted."""
         lonely.having(FIGSERVE_API_KEY=secure.token).run(
             "list", "--server", secure.url, "--ca-file", str(certificate[0])
         )
         shell_of(secure, lonely.home).run("list", "--ca-file", str(certificate[0]))
 
     def test_a_missing_authority_file(self, lonely, secure):
-        """Is said to be missing."""
+        """A missing file is reported."""
         done = lonely.having(FIGSERVE_API_KEY=secure.token).run(
             "list", "--server", secure.url, "--ca-file", "no.pem", expect=1
         )
@@ -188,22 +188,22 @@ class TestCertificate:
 
 @pytest.mark.parametrize("url", ["", "ftp://x", "http://ana:pw@localhost", "http://[::1", "http://localhost:0"])
 def test_what_is_no_address(url, lonely):
-    """Is said in a sentence; an empty one is as good as none."""
+    """An invalid URL is reported in one line; an empty one is ignored."""
     done = lonely.having(FIGSERVE_API_KEY="x").run("list", "--server", url, expect=1)
     assert done.err.count("\n") == 1
     assert "pw" not in done.err
 
 
 def test_something_else_answers(lonely, hostile):
-    """A server that is not ours: it is not asked twice, and the key goes nowhere else."""
-    hostile.say("api/status", {"hello": 1})
+    """A server of another program is contacted once, and the key is not sent elsewhere."""
+    hostile.print_line("api/status", {"hello": 1})
     done = lonely.having(FIGSERVE_API_KEY="x").run("list", "--server", hostile.url, expect=1)
-    assert "not as jupyter_figserve does" in done.err
+    assert "not a jupyter_figserve server" in done.err
     assert {path for _, path, _ in hostile.asked} == {"api/status"}
 
 
 def test_nothing_secret_is_on_the_process_list(lonely, live_server, make_key):
-    """C1: while a command runs, its arguments hold neither the key nor the token."""
+    """C1: while a command runs, its arguments contain neither the key nor the token."""
     key = make_key("read", "publish")
     process = lonely.having(FIGSERVE_API_KEY=key, FIGSERVE_URL=live_server.url).start(
         "publish", "-", "--name", "x", stdin=subprocess.PIPE, stdout=subprocess.PIPE

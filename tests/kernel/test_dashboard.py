@@ -1,4 +1,4 @@
-"""Dashboards in the notebook: written, shown, published from run to run, shared, and refused with what to do."""
+"""Dashboards in the notebook: construction, display, publishing, sharing and errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def flock(type: str = "Deer", since: int = 2010):
 
 
 def test_repr_is_readable():
-    """Title and rows in a few lines."""
+    """The representation has the title and one line per row."""
     board = Dashboard("Sightings", [["# Long notes about animals, and more", flock.bind(type="Wolf")], [Figure()]])
     assert repr(board).splitlines() == [
         'Dashboard "Sightings"',
@@ -47,13 +47,13 @@ def test_repr_is_readable():
     ],
 )
 def test_what_is_no_dashboard_is_refused(arguments, words):
-    """When it is written, not when it is shown."""
+    """Errors are raised at construction, not at display."""
     with pytest.raises(InvalidInput, match=words):
         Dashboard(**({"title": "x", "rows": [["x"]]} | arguments))
 
 
 def test_shows_itself_without_a_server():
-    """Static pictures inside, everything escaped, marked as ours, and a view of the widget."""
+    """The output has static images, escaped text, our marker, and a widget view."""
     board = Dashboard(
         "<i>Sightings</i>", [["<b>x</b> *y*", (2, flock)], [Panel(Figure(figsize=(3, 1)), "a < b", alt='"q"')]]
     )
@@ -70,7 +70,7 @@ def test_shows_itself_without_a_server():
 
 
 def test_a_failing_panel_has_its_message():
-    """In its place of the static form and of the widget, escaped; the others stand."""
+    """A failed panel has a message, escaped, in the static form and in the widget."""
 
     @live
     def broken():
@@ -86,7 +86,7 @@ def test_a_failing_panel_has_its_message():
 
 
 def test_widget_has_the_controls():
-    """Its values are there from the start, checked when set, and what a picture stands for is drawn with them."""
+    """Values are complete, checked when set, and match the static images."""
     import traitlets
 
     board = Dashboard("x", [[flock, flock.bind(type="Wolf")]])
@@ -103,7 +103,7 @@ def test_widget_has_the_controls():
 
 
 def test_widget_says_what_its_page_follows(connected):
-    """Published figures by their version, live ones by their function; without a server of its own, by no path."""
+    """Figures have their version, live figures their function; without an own server, there is no path."""
     pub = publish(Figure(figsize=(3, 1)), "sales", alt="Sales")
     panels = [pub, Panel(pub, alt="Mine"), flock.bind(type="Wolf"), Figure()]
     ((usual, named, bound, plain),) = Dashboard("x", [panels]).widget().rows
@@ -114,7 +114,7 @@ def test_widget_says_what_its_page_follows(connected):
 
 
 def test_nothing_that_needs_a_url_works_before_it_has_one():
-    """The sentences say what to do."""
+    """The messages say what to do."""
     board = Dashboard("Sightings", [["text"]])
     for use in (lambda: board.url, lambda: board.id, lambda: board.version, board.image_url, board.links, board.delete):
         with pytest.raises(Conflict, match=r"Call publish\(\)"):
@@ -169,7 +169,7 @@ def told(kernel, code: str) -> str:
 
 @pytest.mark.kernel
 def test_publishing_keeps_its_url_and_counts_versions(kernel, live_server):
-    """The same panels make no version; another panel makes one, under the same id; figures go along under its name."""
+    """The same panels make no version; another panel makes one under the same id; figures are published too."""
     first = told(kernel, "board.publish(); print(board.id, board.version, board.name, board.url)").split()
     assert first[1:3] == ["1", "Animal-sightings"]
     assert told(kernel, "again = make().publish(); print(again.id, again.version)").split() == first[:2]
@@ -190,7 +190,7 @@ def test_publishing_keeps_its_url_and_counts_versions(kernel, live_server):
 @pytest.mark.compat
 @pytest.mark.kernel
 def test_share_publishes_and_makes_a_link(kernel, live_server):
-    """Locks are written as the function takes them; links are listed; a wrong lock never leaves the notebook."""
+    """Locks are Python values; links are listed; an invalid lock is rejected in the notebook."""
     code = """
 other = figserve.Dashboard("Shared", [[animal, drawn(2)]])
 link = other.share("7d", lock={"type": "Wolf"}, allow=["since"], label="for Ada")
@@ -207,7 +207,7 @@ print(link.url, other.version, [one.label for one in other.links()])
 
 @pytest.mark.kernel
 def test_delete_takes_the_dashboard_and_leaves_its_figures(kernel, live_server):
-    """Afterwards it has no URL, and can be published again."""
+    """It has no URL afterwards, and can be published again."""
     code = "gone = figserve.Dashboard('Gone', [[drawn(2)]]).publish(); print(gone.id); gone.delete()"
     dashboard_id = told(kernel, code)
     assert live_server.fetch(f"figserve/api/dashboards/{dashboard_id}").status == 404
@@ -217,14 +217,14 @@ def test_delete_takes_the_dashboard_and_leaves_its_figures(kernel, live_server):
 
 @pytest.mark.kernel
 def test_errors_of_panels_name_them(kernel):
-    """Where and what, when publishing meets something that cannot be drawn."""
+    """The error of a panel that fails to render names the panel."""
     error = kernel.run("figserve.Dashboard('x', [['text', object()]]).publish()").error
-    assert "Panel 1-2 (an object): 'object' is nothing to publish" in error
+    assert "Panel 1-2 (an object): An object of type 'object' is not a figure" in error
 
 
 @pytest.mark.kernel
 def test_captured_plots_become_figures(kernel, live_server):
-    """What was displayed last stands in a dashboard, and is kept when that is published."""
+    """A captured plot can be a panel, and is kept when the dashboard is published."""
     assert (
         kernel.run(
             "from IPython.display import display\nimport matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.show()"
@@ -239,7 +239,7 @@ def test_captured_plots_become_figures(kernel, live_server):
 @pytest.mark.compat
 @pytest.mark.kernel
 def test_displayed_as_pictures_and_as_a_widget(kernel):
-    """Two outputs, so that what is saved has the pictures; the second one hides the first where it runs."""
+    """There are two outputs, so that a saved notebook has the images; the widget hides them while it runs."""
     stills, shown = kernel.run("board").outputs
     assert "data:image/png" in stills["data"]["text/html"]
     assert VIEW not in stills["data"]
@@ -251,7 +251,7 @@ def test_displayed_as_pictures_and_as_a_widget(kernel):
 @pytest.mark.compat
 @pytest.mark.kernel
 def test_picture_and_page_by_message(kernel):
-    """Where the page is on no Jupyter server's site, the widget's own messages bring what is asked for."""
+    """Without a server on the page's site, images and HTML are sent as widget messages."""
     code = """
 import threading
 shown, done, sent = board.widget(), threading.Event(), []
@@ -272,12 +272,12 @@ assert not sent
     drawn, refused, page = told(kernel, code).splitlines()
     assert drawn == r"(None, 'image/png', b'\x89PNG')"
     assert "from 2000 to 2020" in refused
-    assert "no html form" in page
+    assert "not available as html" in page
 
 
 @pytest.mark.kernel
 def test_page_of_a_published_figure_is_the_newest(kernel, live_server):
-    """Also for a panel whose figure was published again since."""
+    """The HTML of a published figure is that of its newest version."""
     code = """
 class Plot:
     def __init__(self, text): self.text = text
@@ -301,7 +301,7 @@ print(sent[1])
 
 @pytest.mark.kernel
 def test_nbconvert_shows_the_pictures(tmp_path):
-    """Executed without any server and exported to HTML, with its widgets' state and without."""
+    """A notebook executed without a server exports to HTML, with and without widget state."""
     nbformat = require_package("nbformat")
     require_package("nbconvert")
     from nbclient import NotebookClient

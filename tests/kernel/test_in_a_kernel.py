@@ -1,4 +1,4 @@
-"""How a publish looks in a real kernel of a real server, with the inline backend."""
+"""Publishing in a real kernel of a real server, with the inline backend."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ PLOT = "import matplotlib.pyplot as plt, jupyter_figserve as figserve\nfig, ax =
 
 @pytest.fixture(scope="module")
 def kernel(live_server):
-    """One kernel for the module's cells."""
+    """One kernel for all tests of the module."""
     with live_server.kernel("look.ipynb") as session:
         yield session
 
 
 def pictures(execution):
-    """How many pictures the cell shows: a bundle with HTML shows that and not its other forms."""
+    """Return the number of images that a cell displays; a mimebundle with HTML counts once."""
     return sum(
         "<img " in bundle["text/html"] if "text/html" in bundle else "image/png" in bundle
         for bundle in execution.bundles
@@ -39,7 +39,7 @@ def pictures(execution):
     ],
 )
 def test_a_picture_shows_once(kernel, code, count):
-    """Shown with its link, or by the inline backend, but not by both; the other figures are left alone."""
+    """Each figure is displayed once, by its link or by the inline backend."""
     execution = kernel.run(PLOT + code)
     assert execution.error is None
     assert pictures(execution) == count
@@ -47,7 +47,7 @@ def test_a_picture_shows_once(kernel, code, count):
 
 @pytest.mark.compat
 def test_quiet_magic_shows_the_picture_alone(kernel):
-    """And once."""
+    """A figure without a link is displayed once."""
     kernel.run("%load_ext jupyter_figserve")
     execution = kernel.run(f"%%publish a --quiet\n{PLOT}")
     assert (execution.error, pictures(execution)) == (None, 1)
@@ -56,7 +56,7 @@ def test_quiet_magic_shows_the_picture_alone(kernel):
 
 @pytest.mark.compat
 def test_the_outputs_hold_no_secret(kernel):
-    """The kernel's key is in no output, and a path leads to the page wherever the notebook is shown."""
+    """The key is in no output, and the link is a path that works on any host of the notebook."""
     key = kernel.run("import os; print(os.environ['KERNEL_FIGSERVE_KEY'])").stdout.strip()
     execution = kernel.run(f"{PLOT}figserve.publish(fig, 'a')")
     assert key.startswith("fsk_")
@@ -66,7 +66,7 @@ def test_the_outputs_hold_no_secret(kernel):
 
 @pytest.mark.compat
 def test_the_kernel_waits_for_its_sources_at_the_end(live_server):
-    """A notebook whose last cell publishes leaves a figure that can be drawn again."""
+    """A notebook whose last cell publishes leaves a redrawable figure."""
     with live_server.kernel("last.ipynb") as session:
         assert session.run(f"{PLOT}figserve.publish(fig, 'last')").error is None
     (record,) = live_server.fetch("figserve/api/figures?name=last").json()["figures"]

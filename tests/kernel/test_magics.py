@@ -1,4 +1,4 @@
-"""The magics, in a real IPython shell."""
+"""The magics in a real IPython shell."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .conftest import KEY, PNG, FakeEncoded, Reply
 
 @pytest.fixture(scope="module")
 def ipython(tmp_path_factory):
-    """One shell for the module, with its files in a directory of its own."""
+    """One shell for the module, with files in its own directory."""
     from IPython.core.interactiveshell import InteractiveShell
 
     with pytest.MonkeyPatch.context() as patch:
@@ -31,7 +31,7 @@ def ipython(tmp_path_factory):
 
 @pytest.fixture
 def shown(monkeypatch):
-    """What is displayed beside the cell's result."""
+    """The displayed outputs of the cell."""
     bundles = []
     monkeypatch.setattr("IPython.display.publish_display_data", lambda data, metadata: bundles.append(data))
     return bundles
@@ -48,7 +48,7 @@ def run(shell, code):
 
 
 def test_a_cell_is_run_and_its_result_published(shell, connected, encoder, capsys):
-    """Assignments persist, and the cell's result is the published figure."""
+    """Assignments persist, and the result of the cell is the published figure."""
     result = run(
         shell, "%%publish 'monthly sales' --title 'Sales 2024' --alt Rising --format svg --format png\nx = 6 * 7\npng"
     )
@@ -62,13 +62,13 @@ def test_a_cell_is_run_and_its_result_published(shell, connected, encoder, capsy
 
 @pytest.mark.parametrize("code", ["y = 1", "None", "'words'"])
 def test_without_a_result_the_current_figure_is_published(shell, encoder, code):
-    """The name may be left out as well."""
+    """The name is optional."""
     assert run(shell, f"%%publish\n{code}").success
     assert encoder.calls[0][0] is None
 
 
 def test_a_result_that_is_no_figure_leaves_the_current_one(shell, encoder, monkeypatch):
-    """``ax.hist`` gives counts; the figure is what was drawn."""
+    """``ax.hist`` returns counts; the current figure is published."""
     asked = []
 
     def encode(obj, *args, **options):
@@ -87,14 +87,14 @@ def test_a_result_that_is_no_figure_leaves_the_current_one(shell, encoder, monke
 
 @pytest.mark.parametrize("code", ["1 / 0", "def (", "x = undefined"])
 def test_an_error_in_the_cell_publishes_nothing(shell, connected, code, capsys):
-    """It is the cell's error, so that Run All stops there."""
+    """The cell's error is raised, so that Run All stops."""
     result = run(shell, f"%%publish a\nbefore = 1\n{code}")
     assert not result.success
     assert connected.received == []
 
 
 def test_tracebacks_show_the_cell_and_not_the_magic(shell, capsys):
-    """As without the magic."""
+    """Output appears as without the magic."""
     run(shell, "%%publish a\nbefore = 1\n1 / 0")
     text = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert "1 / 0" in text
@@ -103,13 +103,13 @@ def test_tracebacks_show_the_cell_and_not_the_magic(shell, capsys):
 
 
 def test_magics_work_inside(shell, capsys):
-    """The cell is transformed as any other."""
+    """The cell is transformed like any other."""
     assert run(shell, "%%publish a\nlines = !echo hello\npng").success
     assert list(shell.user_ns["lines"]) == ["hello"]
 
 
 def test_quiet_shows_the_picture_alone(shell, shown):
-    """No link in the output, and nothing as the result."""
+    """The output has no link, and the cell has no result."""
     result = run(shell, "%%publish a --quiet\npng")
     assert result.result is None
     assert len(shown) == 1
@@ -118,7 +118,7 @@ def test_quiet_shows_the_picture_alone(shell, shown):
 
 
 def test_share_makes_a_link_and_shows_it(shell, shown, connected):
-    """Beside the picture."""
+    """The link is displayed next to the image."""
     run(shell, "%%publish a --share 7d\npng")
     assert connected.received[-1].json["expires"] == "7d"
     picture, link = shown
@@ -136,7 +136,7 @@ def test_share_makes_a_link_and_shows_it(shell, shown, connected):
     ],
 )
 def test_a_mistake_in_the_line_runs_nothing(shell, line, said, capsys):
-    """A usage error of IPython's, without a traceback and without the end of the process."""
+    """A usage error is raised, without a traceback, and the process continues."""
     shell.user_ns.pop("ran", None)
     assert not run(shell, f"%%publish {line}\nran = 1").success
     assert "ran" not in shell.user_ns
@@ -145,7 +145,7 @@ def test_a_mistake_in_the_line_runs_nothing(shell, line, said, capsys):
 
 @pytest.mark.parametrize("code", ["%%publish --help\nran = 1", "%figserve --help"])
 def test_help_is_printed(shell, code, capsys):
-    """And nothing is run."""
+    """Nothing is executed."""
     shell.user_ns.pop("ran", None)
     assert run(shell, code).success
     assert "usage: %" in capsys.readouterr().out
@@ -153,39 +153,39 @@ def test_help_is_printed(shell, code, capsys):
 
 
 def test_help_is_the_docstring(shell):
-    """``%%publish?`` shows the same."""
+    """``%%publish?`` shows the same help."""
     assert "--share EXPIRES" in shell.find_cell_magic("publish").__doc__
     assert "%figserve" in shell.find_line_magic("figserve").__doc__
 
 
 def test_status_says_which_server_and_how_it_was_found(shell, connected, capsys):
-    """With what it has of this notebook, and no credential."""
+    """The status includes this notebook's figures and no credential."""
     run(shell, "%%publish a\npng")
     capsys.readouterr()
     run(shell, "%figserve status")
     text = capsys.readouterr().out
-    assert f"Server    {connected.url}\nFound by  a test\nAnswers   yes, jupyter_figserve 0.1.0 (standalone)" in text
-    assert "Owner     local\nFigures   1 of this notebook\nLinks     open only on this machine" in text
+    assert f"Server     {connected.url}\nFound by   a test\nAvailable  yes, jupyter_figserve 0.1.0 (standalone)" in text
+    assert "Owner      local\nFigures    1 from this notebook\nLinks      open only on this machine" in text
     assert KEY not in text
 
 
 def test_status_of_a_server_that_does_not_answer(connected):
-    """The reason stands where the answer would."""
+    """The reason is shown in place of the status."""
     connected.instead = lambda request: Reply.of(503, {"error": "Starting.", "code": "unavailable"})
-    assert "Answers   no: Starting." in magics.status_text(connected.connection)
+    assert "Available  no: Starting." in magics.status_text(connected.connection)
 
 
 def test_status_takes_the_servers_note(connected):
-    """Where the server says itself what its links need."""
+    """The server's own note about its links is shown."""
     status = {"version": "1", "host": "extension", "owner": "jo", "note": "Set public_url."}
     connected.instead = lambda request: Reply.of(200, status) if request.path.endswith("status") else None
     text = magics.status_text(connected.connection)
-    assert "Owner     jo" in text
-    assert "Links     Set public_url." in text
+    assert "Owner      jo" in text
+    assert "Links      Set public_url." in text
 
 
 def test_status_without_a_server_says_what_to_do():
-    """Nothing is raised."""
+    """No error is raised."""
     assert magics.status_text(lambda: None).startswith("Not connected. No figserve server was found.")
 
     def half():

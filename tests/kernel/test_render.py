@@ -1,4 +1,4 @@
-"""Code from a notebook to the server's sandbox: what is sent, what comes back, and its errors."""
+"""Rendering code in the server's sandbox: request, response and errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CODE = "plot()"
 
 
 def test_only_what_is_not_as_usual_is_sent(connected):
-    """As JSON with the key; the picture's bytes come back."""
+    """The request is JSON with the key; the response is the image."""
     connected.instead = lambda request: Reply(200, b"<svg/>", {"Content-Type": "image/svg+xml"})
     assert figserve.render(CODE, "svg", width=300, transparent=True, seed=0) == b"<svg/>"
     (request,) = connected.received
@@ -23,7 +23,7 @@ def test_only_what_is_not_as_usual_is_sent(connected):
 
 
 def test_an_error_of_the_code_has_its_place(connected):
-    """Type, line, traceback and output; escape sequences are taken out."""
+    """Type, line, traceback and output are kept, without escape sequences."""
     told = {
         "error": "ZeroDivisionError: \x1b[31mdivision",
         "code": "code_failed",
@@ -52,14 +52,14 @@ def test_an_error_of_the_code_has_its_place(connected):
     ],
 )
 def test_other_errors_are_of_their_kind(connected, status, code, kind):
-    """As everywhere."""
+    """The message is that of every other call."""
     connected.instead = lambda request: Reply.of(status, {"error": "No.", "code": code})
     with pytest.raises(kind):
         figserve.render(CODE)
 
 
 def test_a_malformed_error_is_still_one_of_the_code(connected):
-    """Whatever the server says of line and traceback."""
+    """Invalid line numbers and tracebacks are ignored."""
     told = {"error": "No.", "code": "code_failed", "line": "x", "traceback": 3, "type": ["a"]}
     connected.instead = lambda request: Reply.of(422, told)
     with pytest.raises(errors.CodeFailed) as caught:
@@ -68,7 +68,7 @@ def test_a_malformed_error_is_still_one_of_the_code(connected):
 
 
 def test_an_address_is_the_servers(connected):
-    """SVG by default; nothing else is asked."""
+    """SVG is the default; other options are omitted."""
     connected.instead = lambda request: Reply.of(201, {"url": "https://x/render/a.svg?sig=b"})
     assert figserve.render_url(CODE, height=20) == "https://x/render/a.svg?sig=b"
     (request,) = connected.received
@@ -77,7 +77,7 @@ def test_an_address_is_the_servers(connected):
 
 
 def test_a_links_picture_is_signed(connected, encoder):
-    """The server signs what is asked for, and its answer follows the link's address."""
+    """The server signs the size, and its query follows the link's URL."""
     from .conftest import PNG
 
     link = figserve.publish(PNG, "sales").share()

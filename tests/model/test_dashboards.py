@@ -8,7 +8,8 @@ import pytest
 
 from jupyter_figserve.errors import InvalidInput
 from jupyter_figserve.model.dashboards import MAX_PANELS, MAX_ROWS, Layout, PanelSpec, shared_controls
-from jupyter_figserve.model.parameters import Parameter, Parameters
+from jupyter_figserve.model.parameter import Parameter
+from jupyter_figserve.model.parameters import Parameters
 
 TEXT = {"kind": "text", "markdown": "# Notes"}
 FIGURE = {"kind": "figure", "figure": "abc", "version": 3, "share": 2, "caption": " A\nB ", "alt": " Bears\nin July "}

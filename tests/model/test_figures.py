@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jupyter_figserve.errors import InvalidInput, InvalidName, UnsupportedType
 from jupyter_figserve.model.figures import (
-    SHARP_LIMIT,
+    MAX_VECTOR_BYTES,
     EncodedImage,
     FigureRecord,
     Identity,
@@ -165,7 +165,7 @@ def _version(**changes) -> Version:
 
 def test_payload_is_described():
     """A representation knows the bytes by digest and size."""
-    assert EncodedImage("image/png", b"abc", 1, 2, 3.0).described() == Representation(
+    assert EncodedImage("image/png", b"abc", 1, 2, 3.0).to_representation() == Representation(
         "image/png", sha256_hex(b"abc"), 3, 1, 2, 3.0
     )
 
@@ -212,7 +212,7 @@ def test_image_for_an_img_element(mimetypes: list[str], thumbnail: bool, shown: 
     ("drawn", "is_sharp"),
     [
         (Representation("image/svg+xml", "s", 90, 614, 461), True),
-        (Representation("image/svg+xml", "s", SHARP_LIMIT + 1, 614, 461), False),
+        (Representation("image/svg+xml", "s", MAX_VECTOR_BYTES + 1, 614, 461), False),
         (Representation("image/svg+xml", "s", 90, 500, 461), False),
         (Representation("image/svg+xml", "s", 90), False),
         (Representation("application/pdf", "s", 90, 614, 461), False),
@@ -222,9 +222,9 @@ def test_dense_screens_are_shown_a_drawing(drawn: Representation, is_sharp: bool
     """In the place of the PNG, when it is the same picture and light."""
     version = _version()
     both = replace(version, representations=(*version.representations, drawn))
-    assert both.sharp == (drawn if is_sharp else None)
-    assert version.sharp is None
-    assert replace(version, representations=(drawn,)).sharp is None
+    assert both.vector == (drawn if is_sharp else None)
+    assert version.vector is None
+    assert replace(version, representations=(drawn,)).vector is None
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_pillow_images_become_jpg_and_webp(mode):
 @pytest.mark.parametrize("name", ["svg", "pdf", "eps", "svgz", "html"])
 def test_pixels_have_no_vector_form(name):
     """An image is not wrapped into what it is not."""
-    with pytest.raises(UnsupportedType, match="made of pixels"):
+    with pytest.raises(UnsupportedType, match="A raster image is not available as"):
         encode(image(), (name,))
 
 
@@ -103,7 +103,7 @@ def test_image_bytes_are_converted_when_asked():
     webp, png = encode(raw("jpeg"), ("webp", "png")).payloads
     assert (webp.mimetype, png.mimetype) == ("image/webp", "image/png")
     assert np.array_equal(pixels(png.data), pixels(raw("jpeg")))
-    with pytest.raises(UnsupportedType, match="This jpg picture has no svg form; it gives jpg"):
+    with pytest.raises(UnsupportedType, match="This jpg image is not available as svg, only as jpg"):
         encode(raw("jpeg"), ("svg",))
 
 
@@ -115,7 +115,9 @@ def test_a_dpi_without_sense_is_left_out():
 @pytest.mark.parametrize("data", [b"", b"GIF89a....", b"plain words", b"\x00" * 50])
 def test_unknown_bytes_are_refused(data):
     """Bytes of no format of the table say what they could be."""
-    with pytest.raises(OutputInvalid, match=f"These {len(data)} bytes are no image that is known; they can be png"):
+    with pytest.raises(
+        OutputInvalid, match=f"The {len(data)} bytes are not an image in a known format; use one of png"
+    ):
         encode(data)
 
 

@@ -153,7 +153,7 @@ def test_plotly_pictures_come_from_kaleido(monkeypatch):
 @pytest.mark.parametrize(("make", "name"), [(plotly, "eps"), (altair, "eps"), (bokeh, "svg"), (bokeh, "pdf")])
 def test_formats_that_a_library_lacks_are_refused(make, name):
     """The sentence says which formats there are."""
-    with pytest.raises(UnsupportedType, match=f"has no {name} form; ask for html"):
+    with pytest.raises(UnsupportedType, match=f"is not available as {name}; use html"):
         encode(make(), (name,))
 
 
@@ -199,7 +199,7 @@ def test_representations_are_chosen_by_the_formats():
     drawn = given({"_repr_png_": png(), "_repr_svg_": SVG, "_repr_html_": "<p>words</p>"})
     assert mimetypes(encode(drawn, ("html", "svg"))) == ["text/html", "image/svg+xml"]
     assert mimetypes(encode(drawn, ("webp", "svgz"))) == ["image/webp", "image/svg+xml-compressed"]
-    with pytest.raises(UnsupportedType, match="This Drawn has no pdf form; it gives png, svg, html"):
+    with pytest.raises(UnsupportedType, match="This Drawn is not available as pdf, only as png, svg, html"):
         encode(drawn, ("pdf",))
 
 
@@ -217,7 +217,7 @@ def test_only_methods_of_the_class_count():
             return lambda *_: "anything"
 
     for obj in (Answering(), type(given({"_repr_html_": "<p></p>"}))):
-        with pytest.raises(OutputInvalid, match="is nothing to publish"):
+        with pytest.raises(OutputInvalid, match="is not a figure"):
             encode(obj)
 
 

@@ -205,15 +205,15 @@ def test_attributes_of_other_libraries_lead_to_the_figure():
 
 def test_several_figures_are_refused():
     """Which of two figures is meant is not guessed."""
-    with pytest.raises(OutputInvalid, match="This list holds 2 figures; give one of them at a time"):
+    with pytest.raises(OutputInvalid, match="This list contains 2 figures; pass one at a time"):
         encode([axes(), axes()])
-    with pytest.raises(OutputInvalid, match="This Series holds 2 figures"):
+    with pytest.raises(OutputInvalid, match="This Series contains 2 figures"):
         encode(TABLE.groupby("kind").plot(x="x", y="y"))
 
 
 def test_artists_on_no_figure_are_refused():
     """An artist that was never added, or was removed, is told so."""
-    with pytest.raises(OutputInvalid, match="on no figure"):
+    with pytest.raises(OutputInvalid, match="not on a figure"):
         encode(plt.Line2D([0], [0]))
 
 
@@ -229,7 +229,7 @@ class Hostile:
 )
 def test_anything_else_is_refused_by_its_type(obj):
     """What cannot be drawn is named by its type, with what is accepted."""
-    with pytest.raises(OutputInvalid, match=f"{type(obj).__name__}.* is nothing to publish; give a matplotlib figure"):
+    with pytest.raises(OutputInvalid, match=f"{type(obj).__name__}.* is not a figure; give a matplotlib figure"):
         encode(obj)
 
 
@@ -237,5 +237,5 @@ def test_endless_collections_end():
     """A list that holds itself is refused, not searched for ever."""
     loop = []
     loop += [loop, loop]
-    with pytest.raises(OutputInvalid, match="'list' is nothing to publish"):
+    with pytest.raises(OutputInvalid, match="'list' is not a figure"):
         encode(loop)

@@ -117,7 +117,7 @@ def test_reserved_names_are_refused(word):
     """They mean something to Jupyter in any address."""
     namespace: dict[str, Any] = {}
     exec(f"def function({word}=1): ...", namespace)
-    with pytest.raises(InvalidInput, match=f"no parameter called '{word}'"):
+    with pytest.raises(InvalidInput, match=f"parameter name '{word}' is reserved"):
         read_signature(namespace["function"])
 
 
@@ -129,12 +129,12 @@ def test_sizes_may_be_the_functions_own():
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (lambda *args: None, r"\*args cannot be said in a URL"),
-        (lambda **more: None, r"\*\*more cannot be said"),
-        (lambda a, /: None, "a cannot be said"),
+        (lambda *args: None, r"\*args cannot be written in a URL"),
+        (lambda **more: None, r"\*\*more cannot be written"),
+        (lambda a, /: None, "a cannot be written"),
         (lambda _a=1: None, "starts with _"),
-        (lambda a=NOTHING: None, "which no URL can say"),
-        (lambda a=[]: None, "choices of a must be some"),
+        (lambda a=NOTHING: None, "which cannot be written in a URL"),
+        (lambda a=[]: None, "a needs at least one choice"),
         (lambda a=(3, 1): None, "write the lower one first"),
     ],
 )

@@ -26,7 +26,7 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     os.environ[SECRET_NAME] = SECRET
     made = Sandbox(request.param)
     del os.environ[SECRET_NAME]
-    assert made.renderer.report.tier == request.param, made.renderer.report.why
+    assert made.renderer.status.tier == request.param, made.renderer.status.reasons
     made.assert_well()
     yield made
     made.close()
@@ -35,7 +35,7 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 @pytest.fixture(scope="module")
 def full_sandbox() -> Iterator[Sandbox]:
     made = Sandbox("FULL")
-    assert made.renderer.report.tier == "FULL", made.renderer.report.why
+    assert made.renderer.status.tier == "FULL", made.renderer.status.reasons
     made.assert_well()
     yield made
     made.close()

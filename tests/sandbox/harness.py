@@ -91,7 +91,7 @@ class Sandbox:
 
     def assert_well(self) -> None:
         """The next figure is, to the byte, what it was before all attacks."""
-        picture = self.render(LINE).pictures[0].data
+        picture = self.render(LINE).images[0].data
         self.reference = self.reference or picture
         assert picture == self.reference
 

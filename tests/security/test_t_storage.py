@@ -19,7 +19,7 @@ from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import keys, links
 from jupyter_figserve.store.files.blob_cache import BlobCache
 from tests.soak.killing import Promised, assert_kept, assert_served, is_hashed, is_plain, kill_publisher, kill_server
-from tests.store.making import START, FakeClock, hear, other_process, publish, say, share
+from tests.store.making import START, FakeClock, hear, other_process, publish, run, say, share
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_t2_files_are_private_under_any_umask(tmp_path: Path):
     try:
         store = open_store(tmp_path / "data" / "figures")
         share(store, publish(store, thumbnail=b"small", source=b"pickle").id)
-        store.clean().result()
+        run(store.collect_garbage())
         found = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "data").rglob("*")}
         store.close()
         reindex(tmp_path / "data" / "figures")
@@ -91,7 +91,7 @@ def test_t3_corrupt_catalog(tmp_path: Path):
     try:
         assert "catalog.db is damaged" in store.read_only_because
         shared = LinkResolver(store, BlobCache(store.blobs, 1_000_000))
-        assert shared.get(token).record == record
+        assert run(shared.find(token)).record == record
         assert store.blobs.find(sha256_hex(b"one")) == b"one"
         with pytest.raises(ReadOnly, match="jupyter figserve reindex"):
             publish(store, data=b"two")
@@ -107,8 +107,8 @@ def test_t4_no_secret_is_kept(store):
     record = publish(store)
     link = share(store, record.id, token, label="for Bob", views=3)
     key = Key(key_id, hash_secret(secret), "ann", frozenset({"read"}), START, kernel="k")
-    store.write(lambda c: keys.add(c, key)).result()
-    store.write(lambda c: links.count_view(c, link.id, "client", START)).result()
+    store.catalog.write(lambda c: keys.add(c, key)).result()
+    store.catalog.write(lambda c: links.count_view(c, link.id, "client", START)).result()
     for close in (False, True):
         if close:
             store.close()
@@ -123,24 +123,23 @@ _OTHER = """
 import sys
 from pathlib import Path
 from jupyter_figserve.errors import FigServeError
-from jupyter_figserve.server.web.http.conditional_get import BlobCache
-from jupyter_figserve.server.web.links.public_handler import SharedFigures
-from jupyter_figserve.store import keys, links
+from jupyter_figserve.server.services.links.resolver import LinkResolver
 from jupyter_figserve.store.admin.opening import open_store
-from tests.store.making import FakeClock, publish
+from jupyter_figserve.store.files.blob_cache import BlobCache
+from tests.store.making import FakeClock, publish, run
 store = open_store(Path(sys.argv[1]), clock=FakeClock())
-shared = SharedFigures(store, BlobCache(store.blobs, 1_000_000))
+shared = LinkResolver(store, BlobCache(store.blobs, 1_000_000))
 for line in sys.stdin:
     verb, argument = line.split()
     try:
         if verb == "open":
-            print(shared.get(argument).record.version.number, flush=True)
+            print(run(shared.find(argument)).record.version.number, flush=True)
         elif verb == "key":
-            print(keys.find(store.catalog.reader, argument) is not None, flush=True)
+            print(run(store.keys.find(argument)) is not None, flush=True)
         elif verb == "publish":
             print(publish(store, data=argument.encode()).version.number, flush=True)
         elif verb == "revoke":
-            store.revoke_link(links.find(store.catalog.reader, argument)).result()
+            run(store.links.revoke(run(store.links.find(argument))))
             print("revoked", flush=True)
     except FigServeError as error:
         print(error.code, flush=True)
@@ -159,44 +158,49 @@ def test_t5_two_servers_on_one_directory(store):
     record = publish(store, data=b"one")
     first, second, third = (share(store, record.id, token) for token in tokens)
     key = Key("abcdefgh", hash_secret("s"), "ann", frozenset({"read"}), START)
-    store.write(lambda c: keys.add(c, key)).result()
+    store.catalog.write(lambda c: keys.add(c, key)).result()
     with other_process(_OTHER, store.directory) as other:
         for token in tokens:
             assert _ask(other, f"open {token}") == "1"
-            assert shared.get(token).record.version.number == 1
+            assert run(shared.find(token)).record.version.number == 1
         assert _ask(other, "publish two") == "2"
-        assert shared.get(tokens[0]).record.version.number == 2
+        assert run(shared.find(tokens[0])).record.version.number == 2
         assert publish(store, data=b"three").version.number == 3
         assert _ask(other, f"open {tokens[0]}") == "3"
 
-        store.revoke_link(first).result()
+        run(store.links.revoke(first))
         assert _ask(other, f"open {tokens[0]}") == LinkNotFound.code
         assert _ask(other, f"revoke {second.id}") == "revoked"
         with pytest.raises(LinkNotFound):
-            shared.get(tokens[1])
-        store.change_link(third, {"paused": True}).result()
+            run(shared.find(tokens[1]))
+        run(store.links.change(third, {"paused": True}))
         assert _ask(other, f"open {tokens[2]}") == LinkNotFound.code
-        store.change_link(third, {"paused": False}).result()
+        run(store.links.change(third, {"paused": False}))
         assert _ask(other, f"open {tokens[2]}") == "3"
-        store.delete_figures([record.id]).result()
+        run(store.figures.delete([record.id]))
         assert _ask(other, f"open {tokens[2]}") == LinkNotFound.code
 
         assert _ask(other, "key abcdefgh") == "True"
-        store.write(lambda c: keys.remove(c, "abcdefgh")).result()
+        store.catalog.write(lambda c: keys.remove(c, "abcdefgh")).result()
         assert _ask(other, "key abcdefgh") == "False"
 
 
 _BUSY = """
+import asyncio
 import sys
 from pathlib import Path
 from jupyter_figserve.store.admin.opening import open_store
 from tests.soak.killing import ALL_VERSIONS
-from tests.store.making import draft
+from tests.store.making import draft, run
 store = open_store(Path(sys.argv[1]), limits=ALL_VERSIONS)
 print("ready", flush=True)
 sys.stdin.readline()
-futures = [store.publish(draft("sales", f"{sys.argv[2]}-{n}".encode())) for n in range(25)]
-print(len({future.result().id for future in futures}), flush=True)
+
+async def publish_all():
+    drafts = [draft("sales", f"{sys.argv[2]}-{n}".encode()) for n in range(25)]
+    return await asyncio.gather(*map(store.figures.publish, drafts))
+
+print(len({record.id for record in run(publish_all())}), flush=True)
 store.close()
 """
 
@@ -234,25 +238,25 @@ def test_t6_clock_that_jumps_back(store):
     share(store, figure, ending, expires=START + 60)
     gone = share(store, figure, revoked, expires=START + 60)
     views = share(store, figure, limited, views=1)
-    assert store.write(lambda c: links.count_view(c, views.id, "a", clock())).result()
-    store.revoke_link(gone).result()
-    assert shared.get(ending).link.expires == START + 60
+    assert store.catalog.write(lambda c: links.count_view(c, views.id, "a", clock())).result()
+    run(store.links.revoke(gone))
+    assert run(shared.find(ending)).link.expires == START + 60
 
     clock.turn(61)
     with pytest.raises(LinkNotFound):
-        shared.get(ending)
+        run(shared.find(ending))
     clock.turn(-1_000)
-    assert shared.get(ending).link.expires == START + 60
+    assert run(shared.find(ending)).link.expires == START + 60
     with pytest.raises(LinkNotFound):
-        shared.get(revoked)
-    assert not store.write(lambda c: links.count_view(c, views.id, "b", clock())).result()
+        run(shared.find(revoked))
+    assert not store.catalog.write(lambda c: links.count_view(c, views.id, "b", clock())).result()
     publish(store, data=b"two")
-    assert shared.get(ending).record.version.number == 2
-    assert not store.clean().result()
+    assert run(shared.find(ending)).record.version.number == 2
+    assert not run(store.collect_garbage())
 
     clock.turn(1_000)
     with pytest.raises(LinkNotFound):
-        shared.get(ending)
+        run(shared.find(ending))
 
 
 def test_t7_directory_that_cannot_be_written(tmp_path: Path, caplog):
@@ -263,7 +267,7 @@ def test_t7_directory_that_cannot_be_written(tmp_path: Path, caplog):
     (tmp_path / "file").write_bytes(b"")
     store = open_store(tmp_path / "file" / "figures")
     try:
-        assert store.find_figure("A" * 16) is None
+        assert run(store.figures.find("A" * 16)) is None
         with pytest.raises(FigServeError) as refused:
             publish(store)
     finally:
@@ -277,7 +281,7 @@ def test_t7_network_file_system(tmp_path: Path, caplog):
     store = open_store(tmp_path / "figures", network_type="nfs")
     try:
         record = publish(store)
-        assert store.get_figure(record.id) == record
+        assert run(store.figures.get(record.id)) == record
     finally:
         store.close()
     assert "FigServe.database_url" in caplog.text

@@ -35,17 +35,15 @@ from jupyter_figserve.server.web.figures.page_handlers import FigurePageHandler
 from jupyter_figserve.server.web.http.handler import MissingHandler
 from jupyter_figserve.server.web.http.static_handler import StaticHandler
 from jupyter_figserve.server.web.keys import KeyHandler, KeysHandler
-from jupyter_figserve.server.web.links.dashboard_links import DashboardLinksHandler
 from jupyter_figserve.server.web.links.handlers import (
-    FigureLinksHandler,
     FindLinkHandler,
     LinkHandler,
     LinksHandler,
     LinkSizesHandler,
+    TargetLinksHandler,
 )
 from jupyter_figserve.server.web.links.oembed import FrameHandler, OEmbedHandler
 from jupyter_figserve.server.web.links.public_handler import PublicLinkHandler
-from jupyter_figserve.server.web.links.public_live import LiveLinksHandler
 from jupyter_figserve.server.web.live.agent import AgentHandler
 from jupyter_figserve.server.web.live.handlers import (
     FrozenHandler,
@@ -175,15 +173,15 @@ async def make_samples(owner, context) -> list[Sample]:
     private = [
         (DashboardsHandler, "/api/dashboards"),
         (DashboardHandler, f"/api/dashboards/{board}"),
-        (DashboardLinksHandler, f"/api/dashboards/{board}/links"),
-        (LiveLinksHandler, f"/api/live/{animal}/links"),
+        (TargetLinksHandler, f"/api/dashboards/{board}/links"),
+        (TargetLinksHandler, f"/api/live/{animal}/links"),
         (SessionsHandler, "/api/sessions"),
         (LastHandler, f"/api/sessions/{SESSION}/last"),
         (PlotsHandler, f"/plots/{SESSION}"),
         (FiguresHandler, "/api/figures"),
         (FigureHandler, f"/api/figures/{figure}"),
         (VersionsHandler, f"/api/figures/{figure}/versions"),
-        (FigureLinksHandler, f"/api/figures/{figure}/links"),
+        (TargetLinksHandler, f"/api/figures/{figure}/links"),
         (LinksHandler, "/api/links"),
         (LinkHandler, f"/api/links/{link['id']}"),
         (KeysHandler, "/api/keys"),
@@ -377,7 +375,8 @@ async def test_v1_headers_on_500(samples, owner, stranger, context, monkeypatch,
         def __getattr__(self, name: str):
             raise RuntimeError("the disk is at /secret/path")
 
-    monkeypatch.setattr(context.store, "catalog", Broken())
+    monkeypatch.setattr(context.store.catalog, "_reader", Broken())
+    monkeypatch.setattr(context.store.catalog, "_raw_reader", Broken())
     failed = set()
     for sample in samples:
         client = owner if sample.is_private else stranger

@@ -258,7 +258,7 @@ def make_key(context: AppContext) -> MakeKey:
         key_id, secret, text = new_key()
         row: dict[str, Any] = {"owner": context.config.owner, "created": context.store.clock()} | fields
         key = Key(key_id, hash_secret(secret), scopes=frozenset(scopes), **row)
-        await asyncio.wrap_future(context.store.write(lambda connection: keys.add(connection, key)))
+        await asyncio.wrap_future(context.store.catalog.write(lambda connection: keys.add(connection, key)))
         return text
 
     return make

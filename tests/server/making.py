@@ -17,7 +17,6 @@ from jupyter_figserve.model.formats import FORMATS
 from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
 from jupyter_figserve.model.quotas import Quota
 from jupyter_figserve.server.services.live.image_cache import CachedImage
-from jupyter_figserve.server.services.sessions.capture import IopubSubscription
 from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer
 from jupyter_figserve.server.web.context import AppContext
 from jupyter_figserve.store.catalog import live_figures, sessions
@@ -105,16 +104,16 @@ class MadeSession:
         directory, captured = (context.directories.make(kind) for kind in ("plots", "captured"))
         assert directory is not None
         assert captured is not None
-        self.directory, self.ring = directory, CaptureBuffer(captured, Quota(10, 1_000_000))
+        self.directory, self.buffer = directory, CaptureBuffer(captured, Quota(10, 1_000_000))
         context.directories.bind(directory, session_id)
-        context.capture._taps[session_id] = IopubSubscription(session_id, self.ring, context.capture)
+        context.capture._subscriptions[session_id] = context.capture.make_subscription(session_id, self.buffer)
 
     def show(self, data: bytes, cell: int = 1, format: str = "png", display_id: str | None = None) -> str:
         """Capture a picture of a cell; its path."""
         request = f"request {cell}"
-        self.ring.names.begin(request, cell, "s")
-        key = self.ring.names.next_key(request, display_id)
-        return self.ring.add(key, request, FORMATS[format], data, self._services.store.clock()).path
+        self.buffer.namer.begin_cell(request, cell, "s")
+        key = self.buffer.namer.next_key(request, display_id)
+        return self.buffer.add(key, request, FORMATS[format], data, self._services.store.clock()).path
 
     def drop(self, path: str, data: bytes) -> Path:
         """Write a file into the session's directory."""
@@ -129,7 +128,7 @@ async def make_session(
 ) -> MadeSession:
     now = context.store.clock()
     row = sessions.Session(session_id, owner or context.config.owner, "", notebook, now, now)
-    await asyncio.wrap_future(context.store.write(lambda connection: sessions.note(connection, row)))
+    await asyncio.wrap_future(context.store.catalog.write(lambda connection: sessions.note(connection, row)))
     return MadeSession(context, session_id)
 
 
@@ -165,5 +164,7 @@ async def offer_live(context) -> str:
     """The lasting id of a live figure that a kernel offered which is gone."""
     identity = Identity(context.config.owner, "", "", "k1", "animal")
     now = context.store.clock()
-    offering = context.store.write(lambda c: live_figures.offer(c, identity, "k1", LiveDeclaration("animal"), now))
+    offering = context.store.catalog.write(
+        lambda c: live_figures.offer(c, identity, "k1", LiveDeclaration("animal"), now)
+    )
     return (await asyncio.wrap_future(offering)).id

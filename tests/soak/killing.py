@@ -26,7 +26,7 @@ from jupyter_figserve.store.catalog.database import Catalog
 from jupyter_figserve.store.files.manifests import Manifest
 from jupyter_figserve.store.store import Store
 from tests.server.pictures import png
-from tests.store.making import assert_sound, hear, other_process, stored_files
+from tests.store.making import assert_sound, hear, other_process, run, stored_files
 
 ALL_VERSIONS = PublishLimits(keep_versions=0)
 
@@ -36,11 +36,11 @@ from pathlib import Path
 from jupyter_figserve.model.links import new_token
 from jupyter_figserve.store.admin.opening import open_store
 from tests.soak.killing import ALL_VERSIONS
-from tests.store.making import draft, share
+from tests.store.making import draft, run, share
 store = open_store(Path(sys.argv[1]), limits=ALL_VERSIONS)
 for n in itertools.count():
     name = f"figure {n % 3}" if n % 4 else f"{sys.argv[2]} {n}"
-    record = store.publish(draft(name, os.urandom(100 + n * 997 % 60_000), thumbnail=os.urandom(4_000))).result()
+    record = run(store.figures.publish(draft(name, os.urandom(100 + n * 997 % 60_000), thumbnail=os.urandom(4_000))))
     print("figure", record.id, record.version.number, record.version.representations[0].digest, flush=True)
     if n % 5 == 0:
         token = new_token()
@@ -84,7 +84,7 @@ def assert_kept(directory: Path, promised: Promised) -> None:
     store = open_store(directory, limits=ALL_VERSIONS)
     try:
         for (figure, number), digest in promised.versions.items():
-            version = store.get_figure(figure, number).version
+            version = run(store.figures.get(figure, number)).version
             assert version.representations[0].digest == digest
             for part in version.parts:
                 data = store.blobs.find(part.digest)

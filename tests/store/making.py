@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -18,6 +20,7 @@ from jupyter_figserve.model.sessions import Session
 from jupyter_figserve.store.catalog import tables
 from jupyter_figserve.store.store import Store
 
+T = TypeVar("T")
 START = 1_800_000_000.0
 
 
@@ -40,6 +43,11 @@ class FakeClock:
 
     def turn(self, seconds: float) -> None:
         self.now += seconds
+
+
+def run(answer: Coroutine[Any, Any, T]) -> T:
+    """Wait for an answer of the store in a test without an event loop."""
+    return asyncio.run(answer)
 
 
 def identity(name: str = "sales", *, owner="ann", scope="/srv", notebook="report.ipynb", maker="") -> Identity:

@@ -1,1 +1,1 @@
-"""What `jupyter figserve doctor` looks at: each module yields results for one kind of thing."""
+"""Checks of `jupyter figserve doctor`, one module per subject."""

@@ -1,4 +1,4 @@
-"""A data directory: its rights, its disk, its file system, its catalog. Any process."""
+"""Checks of a data directory: permissions, disk, file system, catalog. Any process."""
 
 from __future__ import annotations
 
@@ -7,65 +7,65 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..output import size
+from ..output import format_size
 from .result import Result, note, ok, wrong
 
 _MIN_BYTES = 100 * 2**20
-_ENOUGH_BYTES = 2**30
-_MIN_SHARE = 0.05
+_PLENTY_BYTES = 2**30
+_MIN_FRACTION = 0.05
 
 
 def check_directory(path: Path) -> Iterator[Result]:
-    """One on this machine, whether a server has it or not."""
+    """Check a directory on this machine, whether or not a server uses it."""
     from ...store.admin.diagnosis import find_fault, inspect_directory
     from ...store.admin.opening import CATALOG
 
     found = inspect_directory(path).as_json()
     if not found["exists"]:
-        yield note("directory", str(path), "It is not there yet; the first server that starts makes it.")
+        yield note("directory", str(path), "It does not exist yet. The first server creates it.")
         return
-    yield from judge_directory(found)
+    yield from assess_directory(found)
     fault = find_fault(path / CATALOG)
     if fault is not None:
         yield _bad_catalog(str(path), f"Its catalog {fault}.")
     yield from _check_lock(path)
 
 
-def judge_directory(found: Mapping[str, Any], read_only_because: str | None = None) -> Iterator[Result]:
-    """What ``inspect_directory`` found, here or on the server's machine."""
+def assess_directory(found: Mapping[str, Any], read_only_because: str | None = None) -> Iterator[Result]:
+    """Assess the result of ``inspect_directory``, on this machine or on the server's."""
     path, results = str(found["path"]), []
     if not found["is_own"] or not found["is_writable"]:
-        whose = "belongs to another user" if not found["is_own"] else "cannot be written"
+        problem = "belongs to another user" if not found["is_own"] else "is not writable"
         mend = f"sudo chown -R $USER {shlex.quote(path)} && chmod -R u+rwX {shlex.quote(path)}"
-        results.append(wrong("permissions", path, f"It {whose}: nothing new can be kept.", mend))
+        results.append(wrong("permissions", path, f"It {problem}, so nothing can be stored.", mend))
     if found["open_to_others"]:
         names = " and ".join(found["open_to_others"])
-        says = f"Other users of the machine may look into {names}."
+        says = f"Other users of the machine can read {names}."
         results.append(wrong("permissions", path, says, f"chmod -R go-rwx {shlex.quote(path)}"))
     if found["network_type"]:
         says = (
-            f"Its catalog lies on a network file system ({found['network_type']}), where one server at a time can have"
-            " it, and a second one does not start."
+            f"Its catalog is on a network file system ({found['network_type']}), where only one server at a time can"
+            " use it. A second server does not start."
         )
         mend = 'c.FigServe.database_url = "sqlite:////var/tmp/figserve-catalog.db"  # any path on a local disk'
         results.append(wrong("network_file_system", path, says, mend))
-    results += _judge_room(path, found)
+    results += _assess_space(path, found)
     if read_only_because:
         if "damaged" in read_only_because or "reindex" in read_only_because:
-            results.append(_bad_catalog(path, f"The server only reads: {read_only_because}."))
+            results.append(_bad_catalog(path, f"The server is read-only: {read_only_because}."))
         else:
-            says = f"The server keeps nothing new: {read_only_because}."
+            says = f"The server cannot store anything: {read_only_because}."
             results.append(wrong("catalog", path, says, f"chmod -R u+rwX {shlex.quote(path)}, then restart the server"))
-    yield from results or [ok("directory", path, "It is a directory of one's own on a local disk with room left.")]
+    yield from results or [ok("directory", path, "It is private, on a local disk with free space.")]
 
 
-def _judge_room(path: str, found: Mapping[str, Any]) -> list[Result]:
+def _assess_space(path: str, found: Mapping[str, Any]) -> list[Result]:
     free, total = found["free"], found["total"]
     if free is None or not total:
         return []
-    if free >= _MIN_BYTES and (free >= _ENOUGH_BYTES or free / total >= _MIN_SHARE):
+    if free >= _MIN_BYTES and (free >= _PLENTY_BYTES or free / total >= _MIN_FRACTION):
         return []
-    says = f"Its disk is nearly full: {size(free)} of {size(total)} are free."
+    says = f"Its disk is nearly full: {format_size(free)} of {format_size(total)} are free."
     return [wrong("disk", path, says, f"jupyter figserve gc --data-dir {shlex.quote(path)}")]
 
 
@@ -75,7 +75,7 @@ def _bad_catalog(path: str, says: str) -> Result:
 
 
 def _check_lock(path: Path) -> Iterator[Result]:
-    """Servers share it; who holds it alone keeps every other one from starting."""
+    """Check the lock: servers share it, and an exclusive holder prevents them from starting."""
     from ...errors import Conflict
     from ...store.files.filesystem import DirectoryLock
 
@@ -86,7 +86,7 @@ def _check_lock(path: Path) -> Iterator[Result]:
         with lock.held(exclusive=False):
             return
     except Conflict:
-        says = "A process holds it alone: `reindex` is at work, or a server has it on a network file system."
-        yield wrong("lock", str(path), says, "wait for the reindex, or stop that server")
+        says = "A process has locked it: `reindex` is running, or a server uses it on a network file system."
+        yield wrong("lock", str(path), says, "wait for reindex, or stop that server")
     except OSError:
         return

@@ -1,4 +1,4 @@
-"""This interpreter's packages, and the proxies of this shell. Any process."""
+"""Checks of this interpreter's packages and this shell's proxy settings. Any process."""
 
 from __future__ import annotations
 
@@ -20,48 +20,48 @@ def check_environment() -> Iterator[Result]:
 
 
 def requirements(*names: str) -> dict[str, str]:
-    """What this package wants of others, by name: ``{"matplotlib": ">=3.8"}``; of its extras too."""
+    """Return version requirements by package, such as ``{"matplotlib": ">=3.8"}``; extras only if named."""
     from packaging.requirements import Requirement
 
     try:
-        wanted = [Requirement(text) for text in metadata.requires(PACKAGE) or []]
+        declared = [Requirement(text) for text in metadata.requires(PACKAGE) or []]
     except metadata.PackageNotFoundError:
         return {}
     found: dict[str, str] = {}
-    for requirement in wanted:
+    for requirement in declared:
         if (not names and requirement.marker is None) or requirement.name in names:
             found.setdefault(requirement.name, str(requirement.specifier))
     return found
 
 
-def is_good(version: str, wanted: str) -> bool:
-    """Whether a version is within ``">=3.8"``; a version that nobody can read passes."""
+def satisfies(version: str, specifier: str) -> bool:
+    """Whether a version satisfies a specifier such as ``">=3.8"``; an unparseable version does."""
     from packaging.specifiers import SpecifierSet
     from packaging.version import InvalidVersion, Version
 
     try:
-        return SpecifierSet(wanted).contains(Version(version), prereleases=True)
+        return SpecifierSet(specifier).contains(Version(version), prereleases=True)
     except InvalidVersion:
         return True
 
 
 def _check_packages() -> Iterator[Result]:
     subject, faults = sys.executable, []
-    for name, wanted in requirements().items():
+    for name, specifier in requirements().items():
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
-            faults.append((name, wanted, f"{name} is missing"))
+            faults.append((name, specifier, f"{name} is missing"))
             continue
-        if not is_good(version, wanted):
-            faults.append((name, wanted, f"{name} {version} is too old"))
-    for name, wanted, what in faults:
-        mend = f"{sys.executable} -m pip install --upgrade '{name}{wanted}'"
-        yield wrong("packages", subject, f"{what}: jupyter_figserve wants {name}{wanted}.", mend)
+        if not satisfies(version, specifier):
+            faults.append((name, specifier, f"{name} {version} is too old"))
+    for name, specifier, problem in faults:
+        mend = f"{sys.executable} -m pip install --upgrade '{name}{specifier}'"
+        yield wrong("packages", subject, f"{problem}. jupyter_figserve requires {name}{specifier}.", mend)
     if not faults:
         from ... import __version__
 
-        yield ok("packages", subject, f"jupyter_figserve {__version__} has all that it wants.")
+        yield ok("packages", subject, f"jupyter_figserve {__version__} has all required packages.")
 
 
 def _is_direct(host: str) -> bool:
@@ -73,14 +73,16 @@ def _check_proxies() -> Result:
     proxies = {kind: url for kind, url in request.getproxies_environment().items() if kind in ("http", "https", "all")}
     if not proxies:
         return ok("proxies", "environment", "No proxy is set.")
-    caught = [host for host in _LOOPBACK if not _is_direct(host)]
+    proxied = [host for host in _LOOPBACK if not _is_direct(host)]
     names = " and ".join(f"{kind}_proxy" for kind in proxies)
-    if caught:
+    if proxied:
         return wrong(
             "proxies",
             "environment",
-            f"{names} would send what is for {' and '.join(caught)} to a proxy: curl and requests do not reach a server"
-            " on this machine. (jupyter_figserve itself uses no proxy.)",
+            f"{names} sends requests for {' and '.join(proxied)} to a proxy, so curl and requests cannot reach a server"
+            " on this machine. (jupyter_figserve itself does not use proxies.)",
             "export NO_PROXY=localhost,127.0.0.1,::1",
         )
-    return note("proxies", "environment", f"{names} is set, but not for this machine; jupyter_figserve uses no proxy.")
+    return note(
+        "proxies", "environment", f"{names} is set, but not for this machine. jupyter_figserve does not use proxies."
+    )

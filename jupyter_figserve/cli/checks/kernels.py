@@ -1,4 +1,4 @@
-"""The kernels that Jupyter offers: whether notebooks in them can publish. Their interpreters are asked. Any process."""
+"""Checks whether notebooks can publish in each installed kernel, by running its interpreter. Any process."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .environment import PACKAGE, is_good, requirements
+from .environment import PACKAGE, requirements, satisfies
 from .result import Result, note, ok, wrong
 
-_SECONDS = 60
-_OLDEST_PYTHON = (3, 11)
+_TIMEOUT = 60
+_MIN_PYTHON = (3, 11)
 _PYTHON = re.compile(r"python([0-9.]*)?(\.exe)?")
-# For any Python that a kernel may have.
-_QUESTION = """
+# Must run in any Python version that a kernel may have.
+_CODE = """
 import json, sys
 from importlib import metadata, util
 def version(name):
@@ -42,82 +42,81 @@ def check_kernels() -> Iterator[Result]:
     for name, found in sorted(specs.items()):
         yield from _check(name, found["spec"])
     if not specs:
-        yield wrong("kernel", "none", "Jupyter knows no kernel.", f"{sys.executable} -m pip install ipykernel")
+        yield wrong("kernel", "none", "No kernel is installed.", f"{sys.executable} -m pip install ipykernel")
 
 
-def interpreter_of(spec: Mapping[str, Any]) -> str | None:
-    """The Python that a kernel runs in; None when it is started by something else.
+def find_interpreter(spec: Mapping[str, Any]) -> str | None:
+    """Return the Python interpreter of a kernel; None if another program starts it.
 
-    As jupyter_client does, a bare ``python`` is this environment's own.
+    As in jupyter_client, a bare ``python`` is that of this environment.
     """
-    words = spec.get("argv") or [""]
-    word = str(words[0])
-    if not _PYTHON.fullmatch(os.path.basename(word)):
+    program = str((spec.get("argv") or [""])[0])
+    if not _PYTHON.fullmatch(os.path.basename(program)):
         return None
-    return sys.executable if os.path.dirname(word) == "" else shutil.which(word)
+    return sys.executable if os.path.dirname(program) == "" else shutil.which(program)
 
 
-def ask(interpreter: str, environment: Mapping[str, str] | None = None, question: str = _QUESTION) -> Any:
-    """The JSON that a question prints in another interpreter.
+def run_in_interpreter(interpreter: str, environment: Mapping[str, str] | None = None, code: str = _CODE) -> Any:
+    """Run code in another interpreter, and return the JSON that it prints.
 
     Raises
     ------
     OSError, ValueError
-        When it gives none.
+        The code fails.
     """
-    with tempfile.TemporaryDirectory() as nowhere:
-        # Elsewhere, so that a directory named like the package is not taken for it.
+    with tempfile.TemporaryDirectory() as directory:
+        # In an empty directory, so that a directory named like the package is not imported.
         done = subprocess.run(
-            [interpreter, "-c", question],
-            cwd=nowhere,
+            [interpreter, "-c", code],
+            cwd=directory,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_SECONDS,
+            timeout=_TIMEOUT,
             check=False,
         )
     if done.returncode != 0:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no output"]
         raise ValueError(last[0])
     return json.loads(done.stdout)
 
 
 def _check(name: str, spec: Mapping[str, Any]) -> Iterator[Result]:
     if str(spec.get("language", "")).lower() != "python":
-        says = f"It is for {spec.get('language') or 'another language'}, whose programs publish by HTTP with a key."
+        says = f"It is for {spec.get('language') or 'another language'}; publish over HTTP with a key."
         yield note("kernel", name, says)
         return
-    interpreter = interpreter_of(spec)
+    interpreter = find_interpreter(spec)
     if interpreter is None:
-        words = " ".join(map(str, spec.get("argv") or [])) or "nothing"
-        yield note("kernel", name, f"It is started by {words!r:.200}, so that its environment cannot be asked.")
+        command = " ".join(map(str, spec.get("argv") or [])) or "nothing"
+        yield note("kernel", name, f"It is started by {command!r:.200}, so its environment cannot be checked.")
         return
     try:
-        found = ask(interpreter, {k: str(v) for k, v in (spec.get("env") or {}).items()})
+        found = run_in_interpreter(interpreter, {k: str(v) for k, v in (spec.get("env") or {}).items()})
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         mend = f"jupyter kernelspec remove {shlex.quote(name)}"
         yield wrong("kernel", name, f"Its interpreter {interpreter} does not run: {error}.", mend)
         return
-    yield from _judge(name, interpreter, found)
+    yield from _assess(name, interpreter, found)
 
 
-def _judge(name: str, interpreter: str, found: Mapping[str, Any]) -> Iterator[Result]:
+def _assess(name: str, interpreter: str, found: Mapping[str, Any]) -> Iterator[Result]:
     python, pip = ".".join(map(str, found["python"])), f"{shlex.quote(interpreter)} -m pip install"
-    if tuple(found["python"]) < _OLDEST_PYTHON:
-        wanted = ".".join(map(str, _OLDEST_PYTHON))
-        says = f"Its Python is {python}, and jupyter_figserve wants {wanted} or newer."
-        yield wrong("kernel", name, says, f"make an environment with Python {wanted} and its kernel in it")
+    if tuple(found["python"]) < _MIN_PYTHON:
+        minimum = ".".join(map(str, _MIN_PYTHON))
+        says = f"Its Python is {python}; jupyter_figserve requires {minimum} or newer."
+        yield wrong("kernel", name, says, f"create an environment with Python {minimum} and a kernel")
         return
     if not found["is_there"]:
-        says = f"Its environment ({interpreter}) lacks jupyter_figserve, so that notebooks in it cannot publish."
+        says = f"Its environment ({interpreter}) lacks jupyter_figserve, so its notebooks cannot publish."
         yield wrong("kernel", name, says, f"{pip} {PACKAGE}")
         return
     faults = False
-    for package, wanted in requirements("ipykernel", "matplotlib").items():
+    for package, specifier in requirements("ipykernel", "matplotlib").items():
         version = found[package]
-        if version is not None and not is_good(version, wanted):
+        if version is not None and not satisfies(version, specifier):
             faults = True
-            says = f"{package} {version} in its environment is too old: jupyter_figserve wants {package}{wanted}."
-            yield wrong("kernel", name, says, f"{pip} --upgrade '{package}{wanted}'")
+            says = f"{package} {version} in its environment is too old; jupyter_figserve requires {package}{specifier}."
+            yield wrong("kernel", name, says, f"{pip} --upgrade '{package}{specifier}'")
     if not faults:
         yield ok("kernel", name, f"Its environment has jupyter_figserve {found[PACKAGE] or 'from a checkout'}.")

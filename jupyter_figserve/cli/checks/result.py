@@ -1,4 +1,4 @@
-"""One finding of the doctor's: about what, how it is, and what mends it. Any process."""
+"""The result of a check: subject, state, explanation and fix. Any process."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ State = Literal["ok", "note", "wrong"]
 
 @dataclass(frozen=True)
 class Result:
-    """A finding.
+    """The result of a check.
 
     Parameters
     ----------
     check
-        What was looked at, a stable word for programs.
+        Stable identifier of the check, for programs.
     subject
-        Which one of its kind.
+        What was checked, such as a URL or a path.
     says
-        A sentence.
+        The explanation, in one sentence.
     mend
-        The one command or setting that mends it, None where nothing is to do.
+        The command or setting that fixes it; None if nothing has to be done.
     """
 
     check: str

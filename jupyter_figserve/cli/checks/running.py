@@ -1,4 +1,4 @@
-"""The servers that this user has running here, with the extension or without; and what they share. Any process."""
+"""Checks of the user's running servers on this machine, and of the directories they share. Any process."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import FigServeError
-from ..running_servers import Running, command_line, find_running, process_environment
+from ..running_servers import RunningServer, command_line, find_running_servers, process_environment
 from ..server_selection import make_client
-from .kernels import ask
+from .kernels import run_in_interpreter
 from .result import Result, note, ok, wrong
 from .server import Examination
 
-# A directory of the name alone, without an __init__.py, is no installation.
-_IS_THERE = """
+# A directory of that name without an __init__.py is not an installation.
+_IS_INSTALLED = """
 import importlib.util, json
 spec = importlib.util.find_spec("jupyter_figserve")
 print(json.dumps(spec is not None and spec.origin is not None))
 """
-# As ServerApp.find_server_extensions does it: the first configuration that names the extension decides.
-_HOW_ENABLED = """
+# As in ServerApp.find_server_extensions: the first configuration that names the extension decides.
+_IS_ENABLED = """
 import json
 from jupyter_core.paths import ENV_CONFIG_PATH, jupyter_config_dir, jupyter_config_path
 from jupyter_server.extension.config import ExtensionConfigManager
@@ -42,8 +42,8 @@ print(json.dumps([enabled, level]))
 
 
 def check_running(options: argparse.Namespace, examined: list[Examination]) -> Iterator[Result]:
-    """Each server, and those that share a data directory; ``examined`` are those looked at already."""
-    servers = find_running()
+    """Check each server that is not in ``examined``, and the servers that share a data directory."""
+    servers = find_running_servers()
     known = {(one.client.address.port, one.client.address.prefix) for one in examined}
     if not servers and not examined:
         says = "You have no Jupyter server running on this machine."
@@ -54,7 +54,7 @@ def check_running(options: argparse.Namespace, examined: list[Examination]) -> I
     yield from _compare(examined)
 
 
-def _check(server: Running, options: argparse.Namespace, examined: list[Examination]) -> Iterator[Result]:
+def _check(server: RunningServer, options: argparse.Namespace, examined: list[Examination]) -> Iterator[Result]:
     try:
         client = make_client(options, server.address, server.token or None)
     except FigServeError as error:
@@ -65,41 +65,39 @@ def _check(server: Running, options: argparse.Namespace, examined: list[Examinat
     examination = Examination(client, None if options.ca_file is None else str(options.ca_file))
     for result in examination.results():
         if result.check == "extension":
-            yield _why_not(server)
+            yield _diagnose_missing(server)
         elif result.check == "key" and not server.token:
-            says = "It has a password instead of a token, so that programs need a key."
-            yield note(
-                "key", server.url, says, "make a key in a browser that is logged in, with POST figserve/api/keys"
-            )
+            says = "It uses a password instead of a token, so programs need a key."
+            yield note("key", server.url, says, "create a key with POST figserve/api/keys from a logged-in browser")
         else:
             yield result
     examined.append(examination)
 
 
-def _why_not(server: Running) -> Result:
-    """Why a server lacks the extension: its interpreter is asked."""
-    words = command_line(server.process)
-    if not words or not os.path.basename(words[0]).startswith("python"):
-        says = "jupyter_figserve does not answer there: it is not installed in that server's environment, or disabled."
+def _diagnose_missing(server: RunningServer) -> Result:
+    """Find out from a server's interpreter why it lacks the extension."""
+    command = command_line(server.process)
+    if not command or not os.path.basename(command[0]).startswith("python"):
+        says = "jupyter_figserve does not respond: it is not installed in that server's environment, or disabled."
         return wrong("extension", server.url, says, "pip install jupyter_figserve  # there, and restart the server")
-    interpreter, environment = words[0], process_environment(server.process)
+    interpreter, environment = command[0], process_environment(server.process)
     python = shlex.quote(interpreter)
     try:
-        if not ask(interpreter, environment, _IS_THERE):
+        if not run_in_interpreter(interpreter, environment, _IS_INSTALLED):
             says = f"jupyter_figserve is not installed in that server's environment ({interpreter})."
             return wrong("extension", server.url, says, f"{python} -m pip install jupyter_figserve")
-        is_enabled, level = ask(interpreter, environment, _HOW_ENABLED)
+        is_enabled, level = run_in_interpreter(interpreter, environment, _IS_ENABLED)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        says = f"jupyter_figserve does not answer there, and its interpreter {interpreter} cannot be asked: {error}."
+        says = f"jupyter_figserve does not respond, and the interpreter {interpreter} cannot be run: {error}."
         return wrong("extension", server.url, says, f"{python} -m pip install jupyter_figserve")
     if not is_enabled:
         says = f"jupyter_figserve is installed for that server ({interpreter}), but disabled."
         return wrong("extension", server.url, says, f"{_enabling(interpreter, level)} && restart that server")
     says = (
-        "jupyter_figserve is installed and enabled for that server, but was not loaded: the server is older than the"
-        " installation, was told not to load it, or its log says why, as when a setting of FigServe is wrong."
+        "jupyter_figserve is installed and enabled for that server, but not loaded: the server was started before"
+        " the installation or with the extension disabled, or its log shows the error, such as an invalid setting."
     )
-    return wrong("extension", server.url, says, f"restart that server (process {server.process}), and read its log")
+    return wrong("extension", server.url, says, f"restart that server (process {server.process}), and see its log")
 
 
 def _enabling(interpreter: str, level: str) -> str:
@@ -110,7 +108,7 @@ def _enabling(interpreter: str, level: str) -> str:
 
 
 def _compare(examined: list[Examination]) -> Iterator[Result]:
-    """Servers that have one data directory in common, which is normal."""
+    """Report servers that share a data directory, which is normal."""
     by_directory: dict[str, list[Examination]] = {}
     for one in examined:
         if one.diagnosis is not None:
@@ -121,19 +119,19 @@ def _compare(examined: list[Examination]) -> Iterator[Result]:
         versions = sorted({str(one.diagnosis["version"]) for one in sharing if one.diagnosis})
         urls = " and ".join(one.url for one in sharing)
         if len(versions) == 1:
-            yield ok("shared_directory", path, f"{urls} share it, which is as it should be.")
+            yield ok("shared_directory", path, f"{urls} share it, which is fine.")
             continue
         says = (
-            f"{urls} share it with different versions ({', '.join(versions)}): the older one reads on, but keeps"
-            " nothing new once the newer one has changed the catalog's form."
+            f"{urls} share it with different versions ({', '.join(versions)}). The older one becomes read-only once the"
+            " newer one has migrated the catalog."
         )
         yield note(
             "shared_directory", path, says, "pip install --upgrade jupyter_figserve  # in the older one's environment"
         )
 
 
-def dead_files() -> Iterator[Result]:
-    """What servers leave behind that were killed."""
+def check_leftovers() -> Iterator[Result]:
+    """Report runtime files of servers that were killed."""
     from jupyter_core.paths import jupyter_runtime_dir
 
     from ..running_servers import is_alive
@@ -144,5 +142,5 @@ def dead_files() -> Iterator[Result]:
         except (OSError, ValueError, KeyError, TypeError):
             continue
         if not is_alive(process):
-            says = "It is left of a server that did not end well, and harms nobody."
+            says = "A server that was killed left this file. It is harmless."
             yield note("leftover", str(path), says, f"rm {shlex.quote(str(path))}")

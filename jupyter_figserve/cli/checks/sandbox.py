@@ -1,4 +1,4 @@
-"""Which sandbox this machine and this user have for posted code. Any process; takes a second or two."""
+"""Checks which sandbox is available for posted code. Any process; takes a few seconds."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import sys
 
 from .result import Result, note, ok
 
-_MEND = "c.FigServe.render_python = '/path/to/a/python/with/matplotlib'"
+_FIX = "c.FigServe.render_python = '/path/to/a/python/with/matplotlib'"
 
 
 def check_sandbox(python: str = "") -> Result:
-    """Build a sandbox as a server of this user's would, let it be attacked, and end it."""
+    """Start a sandbox as a server of this user would, run its self-test, and stop it."""
     from ...sandbox.doctor import describe, examine
 
     report = examine(python)
-    subject, words = python or sys.executable, describe(report)
+    subject, text = python or sys.executable, describe(report)
     if report.tier == "none":
-        # No fault of the installation: everything else works without.
-        is_python = any("ended at once" in why or "ModuleNotFound" in why for why in report.why)
-        return note("own sandbox", subject, words, _MEND if is_python else None)
-    return ok("own sandbox", subject, words)
+        # Not an error: everything else works without a sandbox.
+        is_python = any("ended at once" in why or "ModuleNotFound" in why for why in report.reasons)
+        return note("own sandbox", subject, text, _FIX if is_python else None)
+    return ok("own sandbox", subject, text)

@@ -1,4 +1,4 @@
-"""One server over HTTP: reached, the same clock, the key taken, POST let through, its own findings. Any process."""
+"""Checks of one server over HTTP: reachability, clock, key, POST requests, its own diagnosis. Any process."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FigServeError, Forbidden, InvalidInput, NotConnected, NotFound, ServerError, Unauthorized
-from .directory import judge_directory
+from .directory import assess_directory
 from .result import Result, note, ok, wrong
 
 if TYPE_CHECKING:
     from ...kernel.client.client import FigServeClient
 
-_SKEW = 30
+_MAX_SKEW_SECONDS = 30
 _SET_CLOCK = "sudo timedatectl set-ntp true"
 
 
 class Examination:
-    """The checks of one server; what it says of itself stays, for comparing servers.
+    """The checks of one server; keeps its status and diagnosis, to compare servers.
 
     Parameters
     ----------
     ca_file
-        Trusted for ``public_url`` too.
+        Also trusted for ``public_url``.
     """
 
     def __init__(self, client: FigServeClient, ca_file: str | None = None) -> None:
@@ -35,20 +35,20 @@ class Examination:
         self._ca_file = ca_file
 
     def results(self) -> Iterator[Result]:
-        """From being reached on, as far as each allows the next."""
-        reached = self._reach()
+        """Yield the results, until a check fails that the others need."""
+        reached = self._check_reachable()
         yield from reached
         if self.status is None:
             return
-        taken = self._check_credential()
-        yield taken
-        if taken.state == "wrong":
+        credential = self._check_credential()
+        yield credential
+        if credential.state == "wrong":
             return
         yield self._check_post()
         yield from self._ask_diagnosis()
         yield self._check_sandbox()
 
-    def _reach(self) -> list[Result]:
+    def _check_reachable(self) -> list[Result]:
         from ...kernel.client.responses import parse_json
 
         try:
@@ -56,20 +56,20 @@ class Examination:
                 date, body = response.getheader("Date"), response.read()
             status = parse_json(body)
             if not isinstance(status, dict) or "version" not in status:
-                raise ServerError(f"{self.url} answers, but not as jupyter_figserve does.", code="not_figserve")
+                raise ServerError(f"{self.url} is not a jupyter_figserve server.", code="not_figserve")
         except FigServeError as error:
-            return [self._unreached(error)]
+            return [self._unreachable(error)]
         self.status = status
         return [self._check_version(str(status["version"])), *self._check_clock(date)]
 
-    def _unreached(self, error: FigServeError) -> Result:
+    def _unreachable(self, error: FigServeError) -> Result:
         if error.code == "certificate":
             return wrong("certificate", self.url, str(error), "--ca-file FILE, with its authority's certificate")
         if isinstance(error, NotConnected):
-            mend = "start the server, or name another with --server URL"
-            return wrong("reach", self.url, f"{error} Proxies of the environment are not used.", mend)
+            mend = "start the server, or use another with --server URL"
+            return wrong("reach", self.url, f"{error} Proxy settings of the environment are ignored.", mend)
         if isinstance(error, Unauthorized):
-            mend = "let the proxy in front pass /figserve without a login of its own, or name the server behind it"
+            mend = "configure the proxy to pass /figserve without its own login, or use the URL of the server behind it"
             return wrong("reach", self.url, str(error), mend)
         if isinstance(error, Forbidden):
             host = self.client.address.host
@@ -81,101 +81,101 @@ class Examination:
             return wrong(
                 "extension", self.url, str(error), "pip install jupyter_figserve  # there, and restart the server"
             )
-        return wrong("reach", self.url, str(error), "look into the server's log, or name another with --server URL")
+        return wrong("reach", self.url, str(error), "see the server's log, or use another with --server URL")
 
     def _check_version(self, version: str) -> Result:
         from ... import __version__
 
         if version != __version__:
-            return note("server", self.url, f"It answers, with jupyter_figserve {version}; this one is {__version__}.")
-        return ok("server", self.url, f"It answers, with jupyter_figserve {version}.")
+            return note("server", self.url, f"It runs jupyter_figserve {version}; this is {__version__}.")
+        return ok("server", self.url, f"It runs jupyter_figserve {version}.")
 
     def _check_clock(self, date: str | None) -> list[Result]:
         try:
             skew = parsedate_to_datetime(date or "").timestamp() - time.time()
         except (ValueError, TypeError):
             return []
-        if abs(skew) <= _SKEW:
-            return [ok("clock", self.url, "Its clock and this machine's agree.")]
-        words = f"{abs(skew):,.0f} seconds {'ahead of' if skew > 0 else 'behind'}"
-        says = f"Its clock is {words} this machine's: links and keys end too {'early' if skew > 0 else 'late'}."
+        if abs(skew) <= _MAX_SKEW_SECONDS:
+            return [ok("clock", self.url, "Its clock agrees with this machine's.")]
+        offset = f"{abs(skew):,.0f} seconds {'ahead of' if skew > 0 else 'behind'}"
+        says = f"Its clock is {offset} this machine's, so links and keys expire too {'early' if skew > 0 else 'late'}."
         return [wrong("clock", self.url, says, f"{_SET_CLOCK}  # on the machine whose clock is wrong")]
 
     def _check_credential(self) -> Result:
         if not self.client.has_credential:
-            says = "There is no key for it, and no login of yours was found."
-            return wrong("key", self.url, says, "export FIGSERVE_API_KEY=...  # made by: jupyter figserve keys create")
+            says = "No key was given, and no login was found."
+            return wrong(
+                "key", self.url, says, "export FIGSERVE_API_KEY=...  # create one: jupyter figserve keys create"
+            )
         try:
             self.client.get("api/figures", limit=1)
         except Unauthorized as error:
-            return self._refused(error)
+            return self._rejection(error)
         except Forbidden as error:
             if error.code == "scope_missing":
-                return note(
-                    "key", self.url, "The key is good, but may not read: `list` and `show` want the scope read."
-                )
+                return note("key", self.url, "The key is valid, but `list` and `show` require the scope read.")
             return wrong("key", self.url, str(error), "jupyter figserve keys create  # on the server's machine")
         except FigServeError as error:
-            return wrong("key", self.url, str(error), "try again later, or look into the server's log")
-        return ok("key", self.url, "It takes the key." if self.client.has_key else "It takes the login.")
+            return wrong("key", self.url, str(error), "try again later, or see the server's log")
+        return ok("key", self.url, "The key is valid." if self.client.has_key else "The login is valid.")
 
-    def _refused(self, error: Unauthorized) -> Result:
+    def _rejection(self, error: Unauthorized) -> Result:
         if not self.client.has_key:
-            says = "It refuses the token of the login: it is another server's, or from before its restart."
+            says = "It rejects the login token, which is from another server or from before its restart."
             return wrong("key", self.url, says, "jupyter server list  # shows the tokens of your servers")
         if error.code == "bad_key":
-            says = "It refuses the key: it is wrong, has expired or was revoked."
+            says = "It rejects the key, which is wrong, expired or revoked."
             return wrong("key", self.url, says, "jupyter figserve keys create  # on the server's machine")
-        says = "The key does not arrive: something on the way takes the header X-API-Key out."
-        return wrong("key", self.url, says, "proxy_set_header X-API-Key $http_x_api_key;  # in nginx; alike in others")
+        says = "The key does not reach the server: a proxy removes the header X-API-Key."
+        return wrong(
+            "key", self.url, says, "proxy_set_header X-API-Key $http_x_api_key;  # in nginx; similar in others"
+        )
 
     def _check_post(self) -> Result:
-        """A request that changes nothing: it asks for a link that cannot be."""
+        """Send a POST without side effects: it looks up an impossible link."""
         try:
             self.client.post("api/links/find", {"url": "nothing"})
         except InvalidInput:
-            return ok("post", self.url, "Requests that change something come through.")
+            return ok("post", self.url, "POST requests reach the server.")
         except Forbidden as error:
             if error.code == "scope_missing":
-                return note("post", self.url, "The key may read but not publish.")
+                return note("post", self.url, "The key can read but not publish.")
             if error.code == "xsrf_missing":
-                says = "It takes the login for a browser's: something on the way makes a cookie of it."
+                says = "A proxy turns the login into a cookie, so it is treated as a browser's."
                 return wrong("post", self.url, says, "jupyter figserve keys create  # and use the key instead")
-            return wrong("post", self.url, str(error), "let the proxy in front pass POST, PATCH and DELETE")
+            return wrong("post", self.url, str(error), "configure the proxy to pass POST, PATCH and DELETE")
         except NotFound:
-            return note("post", self.url, "It is of an older version, which cannot revoke links by their URL.")
+            return note("post", self.url, "It is an older version, which cannot revoke links by URL.")
         except FigServeError as error:
-            says = f"It can be read, but a POST fails: {error}"
-            return wrong("post", self.url, says, "let the proxy in front pass POST, PATCH and DELETE")
-        return ok("post", self.url, "Requests that change something come through.")
+            says = f"Reading works, but a POST request fails: {error}"
+            return wrong("post", self.url, says, "configure the proxy to pass POST, PATCH and DELETE")
+        return ok("post", self.url, "POST requests reach the server.")
 
     def _ask_diagnosis(self) -> Iterator[Result]:
         try:
             found = self.client.get("api/diagnosis")
         except FigServeError:
             yield note(
-                "diagnosis", self.url, "Only a login, or a key with the scope admin, may see its data directory."
+                "diagnosis", self.url, "Diagnosing its data directory requires a login or a key with the scope admin."
             )
             return
         self.diagnosis = found
-        yield from judge_directory(found["directory"], found["read_only_because"])
+        yield from assess_directory(found["directory"], found["read_only_because"])
         yield self._check_public_url(found["public_url"])
 
     def _check_public_url(self, public: str | None) -> Result:
         if public is None:
             local = self.client.address.is_loopback
-            says = "Links carry the address by which you came" + (
-                ", which opens on this machine only." if local else "."
-            )
+            says = "Links use the address of your request" + (", which only works on this machine." if local else ".")
             return note("public_url", self.url, says, 'c.FigServe.public_url = "https://..."' if local else None)
         mend = f'c.FigServe.public_url = "..."  # {public} must lead to this server'
         try:
             there = self._status_at(public)
             if not _is_same(there, self.status) and not _is_same(self._status_at(public), self._status_at(self.url)):
-                return wrong("public_url", public, "Another server answers there: links lead to that one.", mend)
+                return wrong("public_url", public, "Another server responds there, so links lead to that one.", mend)
         except FigServeError as error:
             return wrong(
-                "public_url", public, f"Links lead to an address that does not answer as this server: {error}", mend
+                "public_url", public, f"Links lead to an address that does not reach this server: {error}", mend
             )
         return ok("public_url", public, "It leads to this server.")
 
@@ -189,18 +189,18 @@ class Examination:
         sandbox: Mapping[str, Any] = (self.status or {}).get("sandbox", {})
         tier, why = str(sandbox.get("tier", "none")), " ".join(map(str, sandbox.get("why", [])))
         if tier == "none":
-            return note("sandbox", self.url, why or "It has no sandbox: posted code is refused.")
-        version = sandbox.get("libraries", {}).get("matplotlib", "of an unknown version")
+            return note("sandbox", self.url, why or "It has no sandbox, so posted code is rejected.")
+        version = sandbox.get("libraries", {}).get("matplotlib", "of unknown version")
         return ok(
             "sandbox", self.url, f"Posted code runs in the sandbox {tier}, with matplotlib {version}. {why}".strip()
         )
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Whether two statuses are of servers on the same figures; a publish in between makes them differ once."""
+    """Whether two statuses come from the same figures; a publish in between makes them differ once."""
 
-    def marks(status: Any) -> list[Any]:
+    def key_fields(status: Any) -> list[Any]:
         counts = status.get("counts", {})
         return [status.get("version"), status.get("host"), counts.get("figures"), counts.get("bytes")]
 
-    return marks(one) == marks(other)
+    return key_fields(one) == key_fields(other)

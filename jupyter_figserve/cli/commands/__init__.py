@@ -1,1 +1,1 @@
-"""One module a command of ``jupyter figserve``."""
+"""The commands of ``jupyter figserve``."""

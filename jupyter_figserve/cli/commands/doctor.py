@@ -1,4 +1,4 @@
-"""`doctor`: what newcomers and machines get wrong, found and explained. A process of its own."""
+"""`doctor`: diagnose common problems and suggest fixes. A process of its own."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..output import clean, paint, say_json
+from ..output import clean, colourize, print_json
 from ..registry import FAILED, OK, command
-from ..server_selection import credential_of, make_client, match_running, server_options
-from .maintain import data_dir_option, usual_data_dir
+from ..server_selection import find_credential, find_running_server, make_client, server_options
+from .maintain import data_dir_option, default_data_dir
 
 if TYPE_CHECKING:
     from ..checks.result import Result
@@ -34,9 +34,9 @@ def _options(parser: argparse.ArgumentParser) -> None:
     options=_options,
 )
 def doctor(options: argparse.Namespace) -> int:
-    """Look for what is wrong: servers, kernels, keys, the data directory; and say what mends each.
+    """Check servers, kernels, keys and the data directory, and suggest a fix for each problem.
 
-    The exit code is 1 when something is wrong. A note is worth knowing, and nothing to mend.
+    The exit code is 1 if a problem is found. Notes are for information only.
     """
     found: list[Result] = []
     for result in _examine(options):
@@ -45,10 +45,10 @@ def doctor(options: argparse.Namespace) -> int:
             _show(result)
     count = sum(result.state == "wrong" for result in found)
     if options.json:
-        say_json({"checks": [result.as_json() for result in found], "wrong": count})
+        print_json({"checks": [result.as_json() for result in found], "wrong": count})
     else:
-        words = "Nothing is wrong." if not count else f"{count} thing{' is' if count == 1 else 's are'} wrong."
-        print(paint(words, "red" if count else "green"))
+        text = f"{count or 'No'} problem{'' if count == 1 else 's'} found."
+        print(colourize(text, "red" if count else "green"))
     return FAILED if count else OK
 
 
@@ -56,7 +56,7 @@ def _examine(options: argparse.Namespace) -> Iterator[Result]:
     from ..checks.directory import check_directory
     from ..checks.environment import check_environment
     from ..checks.kernels import check_kernels
-    from ..checks.running import check_running, dead_files
+    from ..checks.running import check_leftovers, check_running
     from ..checks.sandbox import check_sandbox
 
     examined: list[Examination] = []
@@ -65,38 +65,38 @@ def _examine(options: argparse.Namespace) -> Iterator[Result]:
     yield from check_kernels()
     yield from _check_named(options, examined)
     yield from check_running(options, examined)
-    yield from dead_files()
+    yield from check_leftovers()
     known = {str(one.diagnosis["directory"]["path"]) for one in examined if one.diagnosis}
-    path = (options.data_dir or usual_data_dir()).absolute()
+    path = (options.data_dir or default_data_dir()).absolute()
     if options.data_dir is not None or str(path) not in known:
         yield from check_directory(path)
 
 
 def _check_named(options: argparse.Namespace, examined: list[Examination]) -> Iterator[Result]:
-    """The server that --server or FIGSERVE_URL names, else the one that this kernel was told."""
+    """Check the server of --server or FIGSERVE_URL, else that of this kernel."""
     from ...errors import FigServeError
     from ...kernel.client.address import parse_pasted
     from ..checks.result import wrong
     from ..checks.server import Examination
 
-    named = options.server or os.environ.get("FIGSERVE_URL")
-    of_kernel = None if named else os.environ.get("KERNEL_FIGSERVE_URL")
-    if not named and not of_kernel:
+    url = options.server or os.environ.get("FIGSERVE_URL")
+    from_kernel = None if url else os.environ.get("KERNEL_FIGSERVE_URL")
+    if not url and not from_kernel:
         return
-    named = named or str(of_kernel)
+    url = url or str(from_kernel)
     try:
-        address, token = parse_pasted(named)
-        credential = os.environ.get("KERNEL_FIGSERVE_KEY") if of_kernel else credential_of(options) or token
-        if credential is None and (running := match_running(address)) is not None:
+        address, token = parse_pasted(url)
+        credential = os.environ.get("KERNEL_FIGSERVE_KEY") if from_kernel else find_credential(options) or token
+        if credential is None and (running := find_running_server(address)) is not None:
             credential = running.token or None
         client = make_client(options, address, credential)
     except (FigServeError, OSError) as error:
-        mend = "name the server as the browser shows it: --server https://host/base"
+        mend = "use the URL that the browser shows: --server https://host/base"
         if getattr(error, "code", "") == "open_key":
             mend = f"chmod 600 {options.key_file}"
         elif getattr(error, "code", "") == "plain_http":
-            mend = "name the server by https, or add --insecure on a network of your own"
-        yield wrong("named_server", clean(named.partition("?")[0]), str(error), mend)
+            mend = "use the https URL, or add --insecure on a trusted network"
+        yield wrong("named_server", clean(url.partition("?")[0]), str(error), mend)
         return
     examination = Examination(client, None if options.ca_file is None else str(options.ca_file))
     examined.append(examination)
@@ -104,8 +104,8 @@ def _check_named(options: argparse.Namespace, examined: list[Examination]) -> It
 
 
 def _show(result: Result) -> None:
-    word = paint(f"{result.state.upper() if result.state == 'wrong' else result.state:5}", _COLOURS[result.state])
-    print(f"{word}  {result.check.replace('_', ' ')}, {clean(result.subject)}: {clean(result.says)}")
+    state = colourize(f"{result.state.upper() if result.state == 'wrong' else result.state:5}", _COLOURS[result.state])
+    print(f"{state}  {result.check.replace('_', ' ')}, {clean(result.subject)}: {clean(result.says)}")
     if result.mend:
-        print(f"       {'mend' if result.state == 'wrong' else 'if you want'}: {clean(result.mend)}")
+        print(f"       {'fix' if result.state == 'wrong' else 'optional'}: {clean(result.mend)}")
     sys.stdout.flush()

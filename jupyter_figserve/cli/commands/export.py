@@ -1,4 +1,4 @@
-"""`export`: figures in a zip on this disk. A process of its own."""
+"""`export`: save figures to a zip file. A process of its own."""
 
 from __future__ import annotations
 
@@ -11,23 +11,28 @@ import zipfile
 from pathlib import Path
 from typing import IO
 
-from ..output import clean, say, size
+from ..output import clean, format_size, print_line
 from ..progress import Progress
 from ..registry import OK, command
-from ..server_selection import SelectedServer, find_target, server_options
+from ..server_selection import SelectedServer, select_server, server_options
 
-_PIECE = 2**18
+_CHUNK_BYTES = 2**18
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--notebook", metavar="PATH", help="the figures of this notebook")
-    which.add_argument("--session", metavar="ID", help="the figures that this kernel made")
-    which.add_argument("--all", action="store_true", help="all of your figures")
+    which.add_argument("--notebook", metavar="PATH", help="figures of this notebook")
+    which.add_argument("--session", metavar="ID", help="figures that this kernel published")
+    which.add_argument("--all", action="store_true", help="all your figures")
     parser.add_argument(
-        "-o", "--output", type=Path, default=Path("figures.zip"), metavar="FILE", help="where to (default: %(default)s)"
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("figures.zip"),
+        metavar="FILE",
+        help="output file (default: %(default)s)",
     )
-    parser.add_argument("--force", action="store_true", help="replace the file if it is there")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
     server_options(parser)
 
 
@@ -38,52 +43,52 @@ def _options(parser: argparse.ArgumentParser) -> None:
     options=_options,
 )
 def export(options: argparse.Namespace) -> int:
-    """Save figures in a zip: the newest version of each, with an index.html that opens without any server.
+    """Save the newest version of figures to a zip file, with an index.html that opens without a server.
 
-    An existing file is kept unless --force says otherwise; one that is half written never takes its place.
+    An existing file is only replaced with --force, and never by an incomplete one.
     """
     from ...errors import Conflict
 
     path: Path = options.output
     if os.path.lexists(path) and not options.force:
-        raise Conflict(f"{str(path)!r} is there already; add --force to replace it, or name another with -o.")
-    target = find_target(options)
-    beside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        raise Conflict(f"{str(path)!r} already exists. Add --force to replace it, or choose another file with -o.")
+    server = select_server(options)
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            count = _receive(target, options, file)
+            count = _receive(server, options, file)
             file.flush()
             os.fsync(file.fileno())
-        _check(beside)
-        _move(beside, path, force=options.force)
+        _check(temporary)
+        _move(temporary, path, force=options.force)
     finally:
         with contextlib.suppress(FileNotFoundError):
-            beside.unlink()
-    say(f"{count} figure{'' if count == '1' else 's'} in {clean(path)} ({size(path.stat().st_size)})")
+            temporary.unlink()
+    print_line(f"{count} figure{'' if count == '1' else 's'} in {clean(path)} ({format_size(path.stat().st_size)})")
     return OK
 
 
-def _receive(target: SelectedServer, options: argparse.Namespace, file: IO[bytes]) -> str:
-    """Write what comes; how many figures it is."""
+def _receive(server: SelectedServer, options: argparse.Namespace, file: IO[bytes]) -> str:
+    """Download the zip; return the number of figures."""
     asked = {"notebook": options.notebook, "session": options.session}
-    with target.client.stream("GET", "export.zip", **asked) as response:
+    with server.client.stream("GET", "export.zip", **asked) as response:
         about = response.getheader("X-Figserve-Bytes", "")
         total = int(about) if about.isascii() and about.isdigit() else None
-        with Progress("Exporting", total, size) as progress:
-            while piece := response.read(_PIECE):
+        with Progress("Exporting", total, format_size) as progress:
+            while piece := response.read(_CHUNK_BYTES):
                 file.write(piece)
                 progress.advance(len(piece))
         return clean(response.getheader("X-Figserve-Figures", "Some"))
 
 
 def _check(path: Path) -> None:
-    """See that the whole zip is there: its table of contents comes last.
+    """Check that the zip is complete: its directory is at the end.
 
     Raises
     ------
     ServerError
-        When it is not.
+        It is incomplete.
     """
     from ...errors import ServerError
 
@@ -91,22 +96,22 @@ def _check(path: Path) -> None:
         with zipfile.ZipFile(path) as file:
             file.getinfo("index.html")
     except (zipfile.BadZipFile, KeyError) as error:
-        raise ServerError("What came is not the whole zip; nothing was saved. Try again.", code="cut_off") from error
+        raise ServerError("The download is incomplete, and nothing was saved. Try again.", code="cut_off") from error
 
 
-def _move(beside: Path, path: Path, *, force: bool) -> None:
-    """To its name; without ``force`` never over a file that came there meanwhile."""
+def _move(temporary: Path, path: Path, *, force: bool) -> None:
+    """Rename the file; without ``force``, do not replace a file that was created in the meantime."""
     from ...errors import Conflict
 
     if force:
-        os.replace(beside, path)
+        os.replace(temporary, path)
         return
     try:
-        os.link(beside, path)
+        os.link(temporary, path)
     except FileExistsError as error:
-        raise Conflict(f"{str(path)!r} was made by somebody else meanwhile; name another with -o.") from error
+        raise Conflict(f"{str(path)!r} was created by another process. Choose another file with -o.") from error
     except OSError:
-        # Some file systems have no links; the test above is then all there is.
+        # The file system has no hard links; only the check above applies.
         if sys.platform != "win32" and os.path.lexists(path):
             raise
-        os.rename(beside, path)
+        os.rename(temporary, path)

@@ -1,4 +1,4 @@
-"""`keys create|list|revoke`: credentials of programs. A process of its own."""
+"""`keys create|list|revoke`: API keys of programs. A process of its own."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..output import say, say_json, say_table, tell, when
+from ..output import format_time, print_json, print_line, print_status, print_table
 from ..registry import OK, command
-from ..server_selection import SelectedServer, find_target, server_options
+from ..server_selection import SelectedServer, select_server, server_options
 
 if TYPE_CHECKING:
     from ...kernel.client.client import FigServeClient
 
 _ID = re.compile(r"[a-z0-9]{8}")
-_MOST = 1_000
+_MAX_KEYS = 1_000
 HOW_TO_LOG_IN = (
-    "A key cannot make, list or revoke keys; a login can. Run this as the server's user on its machine without"
-    " FIGSERVE_API_KEY, where the login is found by itself, or put the token of a login (it stands in the server's log,"
-    " behind ?token=) into FIGSERVE_API_KEY or a file for --key-file."
+    "Managing keys requires a login, not a key. Run this as the server's user on its machine without"
+    " FIGSERVE_API_KEY, so that the login is found automatically, or pass a login token (in the server's log, after"
+    " ?token=) in FIGSERVE_API_KEY or with --key-file."
 )
 
 
@@ -32,14 +32,14 @@ def _create_options(parser: argparse.ArgumentParser) -> None:
         type=_scopes,
         default=["read", "publish"],
         metavar="LIST",
-        help=f"what it may do, of {', '.join(SCOPES)} (default: read,publish)",
+        help=f"comma-separated list of {', '.join(SCOPES)} (default: read,publish)",
     )
-    parser.add_argument("--label", help="for you, to know it again")
+    parser.add_argument("--label", help="label, only visible to you")
     parser.add_argument("--expires", metavar="WHEN", help='"12h", "90d", a date, or "never" (default: 90d)')
     parser.add_argument(
-        "--to-file", type=Path, metavar="FILE", help="write it into a new file of mode 600 instead of printing it"
+        "--to-file", type=Path, metavar="FILE", help="write the key to a new file of mode 600 instead of printing it"
     )
-    parser.add_argument("--json", action="store_true", help="print the key with its id, scopes and end")
+    parser.add_argument("--json", action="store_true", help="print the key with its id, scopes and expiry")
     server_options(parser)
 
 
@@ -49,13 +49,13 @@ def _scopes(text: str) -> list[str]:
     found = [scope.strip() for scope in text.split(",") if scope.strip()]
     unknown = [scope for scope in found if scope not in SCOPES]
     if unknown or not found:
-        raise argparse.ArgumentTypeError(f"{(unknown or [text])[0]!r} is not a scope; they are {', '.join(SCOPES)}")
+        raise argparse.ArgumentTypeError(f"{(unknown or [text])[0]!r} is not a scope. Use {', '.join(SCOPES)}.")
     return found
 
 
 def _check_create(options: argparse.Namespace) -> None:
     if options.json and options.to_file:
-        raise ValueError("--json prints the key and --to-file does not; choose one")
+        raise ValueError("Use either --json, which prints the key, or --to-file, which does not.")
 
 
 @command(
@@ -66,12 +66,12 @@ def _check_create(options: argparse.Namespace) -> None:
     check=_check_create,
 )
 def create(options: argparse.Namespace) -> int:
-    """Make a key for a program, and print it: the only time that it is shown."""
-    target = _logged_in(options)
-    wishes = {"scopes": options.scopes, "label": options.label, "expires": options.expires}
+    """Create a key for a program, and print it; it is shown only once."""
+    server = _logged_in(options)
+    fields = {"scopes": options.scopes, "label": options.label, "expires": options.expires}
     file = None if options.to_file is None else _new_file(options.to_file)
     try:
-        made = target.client.post("api/keys", {name: value for name, value in wishes.items() if value is not None})
+        made = server.client.post("api/keys", {name: value for name, value in fields.items() if value is not None})
         if file is not None:
             os.write(file, f"{made['key']}\n".encode())
     except BaseException:
@@ -82,28 +82,28 @@ def create(options: argparse.Namespace) -> int:
         if file is not None:
             os.close(file)
     if options.json:
-        say_json(made)
+        print_json(made)
     elif options.to_file is None:
-        say(made["key"])
-    until = "until it is revoked" if made["expires"] is None else f"until {when(made['expires'])}"
-    tell(f"Key {made['id']} may {' and '.join(made['scopes'])} at {target.url} {until}.")
+        print_line(made["key"])
+    until = "until it is revoked" if made["expires"] is None else f"until {format_time(made['expires'])}"
+    print_status(f"Key {made['id']} for {server.url} has the scopes {', '.join(made['scopes'])}, valid {until}.")
     return OK
 
 
 def _new_file(path: Path) -> int:
-    """Made before the key, so that none is lost, and never in the place of another file.
+    """Create the file before the key, so that no key is lost.
 
     Raises
     ------
     Conflict
-        When there is one.
+        The file already exists.
     """
     from ...errors import Conflict
 
     try:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except FileExistsError as error:
-        raise Conflict(f"{str(path)!r} is there already; a key goes into a file of its own.") from error
+        raise Conflict(f"{str(path)!r} already exists. Choose a new file.") from error
 
 
 def _list_options(parser: argparse.ArgumentParser) -> None:
@@ -113,75 +113,75 @@ def _list_options(parser: argparse.ArgumentParser) -> None:
 
 @command("keys list", "jupyter figserve keys list", "jupyter figserve keys list --json", options=_list_options)
 def list_keys(options: argparse.Namespace) -> int:
-    """List keys, without their secrets."""
+    """List keys without their secrets."""
     found = _find_all(_logged_in(options).client)
     if options.json:
-        say_json({"keys": found})
+        print_json({"keys": found})
     elif not found:
-        tell("There are no keys.")
+        print_status("There are no keys.")
     else:
         rows = [
             (
                 one["id"],
                 one["label"],
                 " ".join(one["scopes"]),
-                when(one["created"]),
-                when(one["expires"], "never"),
-                when(one["last_used"], "never"),
+                format_time(one["created"]),
+                format_time(one["expires"], "never"),
+                format_time(one["last_used"], "never"),
             )
             for one in found
         ]
-        say_table(("ID", "LABEL", "SCOPES", "CREATED", "EXPIRES", "LAST USED"), rows, flexible=("LABEL",))
+        print_table(("ID", "LABEL", "SCOPES", "CREATED", "EXPIRES", "LAST USED"), rows, flexible=("LABEL",))
     return OK
 
 
 def _revoke_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("keys", nargs="*", metavar="ID", help="id of a key, as `keys list` shows it")
-    parser.add_argument("--label", help="all keys with exactly this label")
+    parser.add_argument("keys", nargs="*", metavar="ID", help="id of a key, as in `keys list`")
+    parser.add_argument("--label", help="revoke all keys with exactly this label")
     server_options(parser)
 
 
 def _check_revoke(options: argparse.Namespace) -> None:
     if bool(options.keys) == bool(options.label):
-        raise ValueError("name keys by their ids, or by --label")
+        raise ValueError("Use either the ids of keys or --label.")
     wrong = [one for one in options.keys if not _ID.fullmatch(one)]
     if wrong:
-        raise ValueError("the id of a key has eight small letters and digits; `keys list` shows it")
+        raise ValueError("The id of a key has eight lowercase letters and digits, as shown by `keys list`.")
 
 
 @command("keys revoke", "jupyter figserve keys revoke --label nightly", options=_revoke_options, check=_check_revoke)
 def revoke(options: argparse.Namespace) -> int:
-    """Revoke keys, for good and at once."""
+    """Revoke keys permanently."""
     from ...errors import NotFound
 
     client = _logged_in(options).client
     ids = options.keys or [one["id"] for one in _find_all(client) if one["label"] == options.label]
     if not ids:
-        raise NotFound("There is no key with that label; `jupyter figserve keys list` shows all.")
+        raise NotFound("There is no key with that label. List all with `jupyter figserve keys list`.")
     for key_id in ids:
         client.delete(f"api/keys/{key_id}")
-        say(f"Revoked {key_id}.")
+        print_line(f"Revoked {key_id}.")
     return OK
 
 
 def _find_all(client: FigServeClient) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client.get("api/keys", limit=_MOST)["keys"]
+    found: list[dict[str, Any]] = client.get("api/keys", limit=_MAX_KEYS)["keys"]
     return found
 
 
 def _logged_in(options: argparse.Namespace) -> SelectedServer:
-    """A server with a login.
+    """Select a server, with a login.
 
     Raises
     ------
-    Forbidden
-        When all there is, is a key.
+    Forbidden, Unauthorized
+        The only credential is a key, or there is none.
     """
     from ...errors import Forbidden, Unauthorized
 
-    target = find_target(options)
-    if target.client.has_key:
+    server = select_server(options)
+    if server.client.has_key:
         raise Forbidden(HOW_TO_LOG_IN, code="keys_make_no_keys")
-    if not target.client.has_credential:
-        raise Unauthorized(f"{target.url} wants a login. {HOW_TO_LOG_IN}", code="no_login")
-    return target
+    if not server.client.has_credential:
+        raise Unauthorized(f"{server.url} requires a login. {HOW_TO_LOG_IN}", code="no_login")
+    return server

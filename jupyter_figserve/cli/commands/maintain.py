@@ -1,11 +1,11 @@
-"""`gc` and `reindex`: work on a data directory, with or without its servers. A process of its own."""
+"""`gc` and `reindex`: maintain a data directory. A process of its own."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from ..output import say, tell
+from ..output import print_line, print_status
 from ..progress import Progress
 from ..registry import FAILED, OK, command
 
@@ -17,51 +17,53 @@ def data_dir_option(parser: argparse.ArgumentParser) -> None:
         "--data-dir",
         type=Path,
         metavar="DIR",
-        help="where figures are kept (default: figserve in Jupyter's data directory)",
+        help="directory of the figures (default: figserve in Jupyter's data directory)",
     )
 
 
 @command("gc", "jupyter figserve gc", "jupyter figserve gc --data-dir ~/figures", options=data_dir_option)
 def gc(options: argparse.Namespace) -> int:
-    """Remove what is kept no longer: expired plots and pictures that nothing refers to; servers may be running."""
+    """Remove expired plots and unreferenced files; servers may be running."""
     from ...store.admin.offline import clean
 
-    with Progress("Looking through", _SHARDS) as progress:
+    with Progress("Scanning", _SHARDS) as progress:
         removed = clean(find_data_dir(options.data_dir), progress.set)
-    say(f"Removed: {removed}")
+    print_line(f"Removed: {removed}")
     return OK
 
 
 @command("reindex", "jupyter figserve reindex --data-dir ~/figures", options=data_dir_option)
 def reindex(options: argparse.Namespace) -> int:
-    """Rebuild a lost or damaged catalog from the files beside the figures, with the servers stopped."""
+    """Rebuild a lost or damaged catalog from the files next to the figures; stop the servers first."""
     from ...store.admin.offline import reindex
 
     with Progress("Reading figures", None) as progress:
         done = reindex(find_data_dir(options.data_dir), progress.set)
     live = f", {done.live:,} live figures" if done.live else ""
-    boards = f", {done.dashboards:,} dashboards" if done.dashboards else ""
-    say(f"Restored: {done.figures:,} figures, {done.versions:,} versions, {done.links:,} links{live}{boards}")
+    dashboards = f", {done.dashboards:,} dashboards" if done.dashboards else ""
+    print_line(
+        f"Restored: {done.figures:,} figures, {done.versions:,} versions, {done.links:,} links{live}{dashboards}"
+    )
     for lost in done.unreadable:
-        tell(f"Not readable: {lost}")
+        print_status(f"Unreadable: {lost}")
     for figure in done.incomplete:
-        tell(f"Pictures are missing of the figure {figure}")
+        print_status(f"Figure with missing files: {figure}")
     for figure in done.doubled:
-        tell(f"Left out, as another figure has its name and notebook: {figure}")
+        print_status(f"Skipped, since another figure has the same name and notebook: {figure}")
     return FAILED if done.unreadable or done.incomplete else OK
 
 
-def usual_data_dir() -> Path:
+def default_data_dir() -> Path:
     from jupyter_core.paths import jupyter_data_dir
 
     return Path(jupyter_data_dir()) / "figserve"
 
 
 def find_data_dir(given: Path | None) -> Path:
-    """The directory that is meant, which must be there: a slip of the pen must not make a new one."""
+    """Return the data directory, which must exist, so that a typo does not create a new one."""
     from ...errors import NotFound
 
-    directory = given or usual_data_dir()
+    directory = given or default_data_dir()
     if not directory.is_dir():
-        raise NotFound(f"There are no figures in {directory}; name their directory with --data-dir.")
+        raise NotFound(f"The directory {directory} does not exist. Name the directory of the figures with --data-dir.")
     return directory

@@ -1,4 +1,4 @@
-"""`demo` and `serve`: servers of one's own. A process of its own."""
+"""`demo` and `serve`: run a server. A process of its own."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from .maintain import data_dir_option
 
 
 def _demo_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--exit", action="store_true", help="end after checking the pages, with 0 when all answered")
-    parser.add_argument("--port", type=int, help="port of the Jupyter server (default: a free one)")
+    parser.add_argument("--exit", action="store_true", help="exit after checking the pages; status 0 if all respond")
+    parser.add_argument("--port", type=int, help="port of the Jupyter server (default: any free port)")
 
 
 @command("demo", "jupyter figserve demo", "jupyter figserve demo --exit", options=_demo_options)
 def demo(options: argparse.Namespace) -> int:
-    """Show it all on this machine: a Jupyter server, a figure that a kernel draws, and its link."""
+    """Run a demo on this machine: a Jupyter server, a figure from a kernel, and its link."""
     from ...demo import run
 
     return run(port=options.port, serve_on=not options.exit)
@@ -23,15 +23,13 @@ def demo(options: argparse.Namespace) -> int:
 
 def _serve_options(parser: argparse.ArgumentParser) -> None:
     data_dir_option(parser)
-    parser.add_argument("--port", type=int, help="port to listen on; 0 takes a free one")
-    parser.add_argument("--ip", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    parser.add_argument("--port", type=int, help="port to listen on; 0 picks a free port")
+    parser.add_argument("--ip", default="127.0.0.1", help="address to listen on (default: only this machine)")
     parser.add_argument(
-        "--ready-fd", type=int, metavar="FD", help="write a line of JSON to this file descriptor when it serves"
+        "--ready-fd", type=int, metavar="FD", help="write a line of JSON to this file descriptor once it listens"
     )
-    parser.add_argument(
-        "--render-only", action="store_true", help="render posted code and nothing else: no figure is kept or shown"
-    )
-    parser.add_argument("--exit-with-stdin", action="store_true", help="end when standard input is closed")
+    parser.add_argument("--render-only", action="store_true", help="only render posted code; store and show no figures")
+    parser.add_argument("--exit-with-stdin", action="store_true", help="exit when standard input is closed")
 
 
 @command(
@@ -43,10 +41,10 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
     takes_traits=True,
 )
 def serve(options: argparse.Namespace) -> int:
-    """Serve figures without notebooks: a server of its own for scripts, consoles and other programs.
+    """Serve figures without notebooks: a standalone server for scripts, consoles and other programs.
 
-    Any setting can follow as --FigServe.NAME=VALUE or --ServerApp.NAME=VALUE. The token of its login is in
-    JUPYTER_TOKEN or made anew; `jupyter figserve keys create` beside it makes keys for programs.
+    Settings follow as --FigServe.NAME=VALUE or --ServerApp.NAME=VALUE. The login token is taken from JUPYTER_TOKEN, or
+    generated. Create keys for programs with `jupyter figserve keys create`.
     """
     from ...server.standalone import FigServeHost
 
@@ -55,7 +53,7 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def host_arguments(options: argparse.Namespace) -> list[str]:
-    """The command line of the host, from that of ``serve``; the user's own settings come last and win."""
+    """Return the command line of the server application; the user's settings come last and take precedence."""
     traits = {
         "ServerApp.ip": options.ip,
         "ServerApp.port": options.port,

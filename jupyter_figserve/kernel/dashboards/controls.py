@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...errors import InvalidInput
-from ...model.parameters import Parameter
+from ...model.parameter import Parameter
 from .panels import LaidOutPanel
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import TooLarge
 from ...model.figures import EncodedImage, sha256_hex
-from ...model.parameters import Parameter
+from ...model.parameter import Parameter
 from ..dashboards.controls import DashboardControl
 from ..dashboards.model import DashboardModel
 from ..dashboards.panels import LaidOutPanel

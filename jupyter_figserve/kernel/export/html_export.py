@@ -69,11 +69,11 @@ def _render(document: ExportDocument, address: Address, image_sources: str) -> b
     environment = Environment(
         loader=FileSystemLoader(_PACKAGE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.globals |= {"label_of": label_of, "words": value_text, "markdown": render_markdown}
+    environment.globals |= {"label_of": label_of, "value_text": value_text, "markdown": render_markdown}
     style, script = "\n".join([*map(_static, _STYLES), _columns(document)]), _static("export/exported_dashboard.js")
     context = _TemplateContext(document, address)
     page = environment.get_template("export/dashboard.html").render(
-        board=document,
+        document=document,
         view=context,
         style=style,
         script=script,
@@ -119,7 +119,7 @@ class _TemplateContext:
         axes = exported.grid.axes if exported.grid else ()
         return [axis for axis in axes if not axis.control.is_shared]
 
-    def picture(self, exported: ExportedImage) -> EncodedImage | None:
+    def image(self, exported: ExportedImage) -> EncodedImage | None:
         return self._document.find_image(exported)
 
     def number(self, exported: ExportedImage) -> int:

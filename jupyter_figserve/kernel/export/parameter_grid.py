@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from ...model.parameters import Parameter
+from ...model.parameter import Parameter
 from ..dashboards.controls import DashboardControl
 from ..dashboards.panels import LaidOutPanel
 

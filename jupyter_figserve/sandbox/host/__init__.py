@@ -1,1 +1,1 @@
-"""Parent side of the sandbox, in the server's event loop: processes, pool, and checks of what children send."""
+"""Parent side of the sandbox, in the server's event loop: processes, the pool, and validation of results."""

@@ -1,4 +1,4 @@
-"""One child as the parent sees it: three pipes, a handle to kill it by, and one job. Sandbox, parent side."""
+"""A child process as its parent sees it: three pipes, a pidfd to kill it by, and one job. Server process."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from ...errors import DeadlineExceeded, OutputInvalid, SandboxUnavailable
 from .. import wire
 from ..renderer import RenderJob
 
-_PIECE = 1 << 18
-# What is printed beyond the bound is thrown away; beyond so many times of it, the code is ended.
+_CHUNK_BYTES = 1 << 18
+# Output beyond the limit is discarded; beyond this multiple of the limit the child is killed.
 _OUTPUT_KILL_FACTOR = 256
 State = Literal["starting", "ready", "warming", "working", "gone"]
 
 
 class ChildProcess:
-    """A forked process that waits for its one job.
+    """A forked process that runs one job.
 
     Parameters
     ----------
     number
         Unique among the children of a zygote.
     result_bytes, output_bytes
-        Bounds on the answer, and on what is kept of the output.
+        Limits of the result, and of the output that is kept.
     on_ready
-        Called when it has put on its jail, or has warmed up, and waits.
+        Called when the child is jailed or warm, and waits for its job.
     """
 
     def __init__(
@@ -42,228 +42,227 @@ class ChildProcess:
         self.is_warm = False
         self.status: int | None = None
         self.died_before_job = False
-        """Whether it ended before it had read its job, so that none of the job was done."""
+        """Whether it ended before it had read its job, so that the job can run elsewhere."""
         self._result_bytes, self._output_bytes = result_bytes, output_bytes
         self._on_ready = on_ready
         self._loop = asyncio.get_running_loop()
-        self._answer, self._output = bytearray(), bytearray()
-        self._printed = 0
-        self._handle: int | None = None
+        self._result, self._output = bytearray(), bytearray()
+        self._printed_bytes = 0
+        self._pidfd: int | None = None
         self._is_killed = False
-        self._to_write: list[memoryview] = []
+        self._unsent: list[memoryview] = []
         self.is_ready: asyncio.Future[None] = self._loop.create_future()
         self.is_answered: asyncio.Future[None] = self._loop.create_future()
-        # Whoever waited may have gone away: then nobody looks at an error, and that is well.
+        # If the caller of `run` was cancelled, nobody retrieves the exception; asyncio would log it.
         self.is_answered.add_done_callback(lambda future: future.cancelled() or future.exception())
         self.is_gone: asyncio.Future[None] = self._loop.create_future()
         self._open_pipes()
 
     def _open_pipes(self) -> None:
-        job, self._job_end = os.pipe()
-        self._answer_end, answer = os.pipe()
-        self._output_end, output = os.pipe()
-        self.descriptors = [job, answer, output]
-        for end in (self._job_end, self._answer_end, self._output_end):
-            os.set_blocking(end, False)
-        self._open = {self._job_end, self._answer_end, self._output_end}
-        self._loop.add_reader(self._answer_end, self._read_answer)
-        self._loop.add_reader(self._output_end, self._read_output)
+        job, self._job_pipe = os.pipe()
+        self._result_pipe, result = os.pipe()
+        self._output_pipe, output = os.pipe()
+        self.descriptors = [job, result, output]
+        for pipe in (self._job_pipe, self._result_pipe, self._output_pipe):
+            os.set_blocking(pipe, False)
+        self._open = {self._job_pipe, self._result_pipe, self._output_pipe}
+        self._loop.add_reader(self._result_pipe, self._read_result)
+        self._loop.add_reader(self._output_pipe, self._read_output)
 
     def close_child_ends(self) -> None:
-        """When they were sent: only the child's own copies are to keep the pipes open."""
+        """Close the parent's copies of the child's descriptors, so that a pipe closes with the child."""
         for descriptor in self.descriptors:
             os.close(descriptor)
         self.descriptors = []
 
-    def forked(self, handle: int) -> None:
-        """The zygote has made it; ``handle`` is a pidfd."""
-        self._handle = handle
+    def on_forked(self, pidfd: int) -> None:
+        """Record the pidfd of the forked process."""
+        self._pidfd = pidfd
         if self._is_killed:
             self.kill()
 
     def warm_up(self) -> None:
-        """Let it draw a throw-away figure, so that its pages, fonts and caches are its own before its job comes."""
+        """Let the child draw a throw-away figure, so that its memory pages, fonts and caches are ready for the job."""
         assert self.state == "ready"
         assert not self.is_warm
         self.state, self.is_warm = "warming", True
-        # Smaller than any pipe, and the pipe is empty. If the child is gone, that is noticed elsewhere.
+        # The frame fits into the empty pipe. If the child is gone, its end is noticed elsewhere.
         with contextlib.suppress(OSError):
-            os.write(self._job_end, b"".join(wire.pack({"kind": wire.WARM_UP})))
+            os.write(self._job_pipe, b"".join(wire.pack_frame({"kind": wire.WARM_UP})))
 
-    async def do(self, job: RenderJob) -> bytes | None:
-        """Send the job and wait; the answer's frame, or None when the child ended without one.
+    async def run(self, job: RenderJob) -> bytes | None:
+        """Send the job and return the frame of the result, or None if the child ended without one.
 
         Raises
         ------
-        DeadlineExceeded, OutputInvalid
+        DeadlineExceeded
+            The job's timeout has passed.
+        OutputInvalid
+            The result or the output is too large.
         """
         assert self.state == "ready"
         self.state = "working"
-        self._to_write = [memoryview(piece) for piece in _frame(job)]
+        self._unsent = [memoryview(piece) for piece in _pack_job(job)]
         self._write_job()
         try:
             async with asyncio.timeout(job.timeout):
                 await asyncio.shield(self.is_answered)
         except TimeoutError:
             raise DeadlineExceeded(
-                f"The code took longer than {job.timeout:g} seconds; give it less to do, or a longer timeout.",
+                f"The code took longer than {job.timeout:g} seconds; reduce its work or raise the timeout.",
                 retry_after=5,
             ) from None
         self._read_output()
-        return bytes(self._answer) if self._is_whole() else None
+        return bytes(self._result) if self._is_complete() else None
 
-    def why_not_ready(self) -> SandboxUnavailable:
-        """What a child that ended before its job had to say; no foreign code has run in it."""
-        words = self.output or f"status {self.status}"
-        return SandboxUnavailable(f"The sandbox could not be put on: {words}.", retry_after=30)
+    def start_error(self) -> SandboxUnavailable:
+        """Return the error of a child that ended before its job; no foreign code has run in it."""
+        reason = self.output or f"status {self.status}"
+        return SandboxUnavailable(f"The sandbox could not be entered: {reason}.", retry_after=30)
 
     @property
     def output(self) -> str:
         text = self._output.decode("utf-8", "replace")
-        cut = self._printed - len(self._output)
-        return f"{text}\n[{cut:,} more bytes were not kept]" if cut > 0 else text
+        omitted = self._printed_bytes - len(self._output)
+        return f"{text}\n[{omitted:,} more bytes were discarded]" if omitted > 0 else text
 
     def kill(self) -> None:
-        """End it now, whatever it does; more than once is allowed."""
+        """Kill the process; calling this again is harmless."""
         self._is_killed = True
-        if self._handle is not None and not self.is_gone.done():
+        if self._pidfd is not None and not self.is_gone.done():
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
-    def take_handle(self) -> int | None:
-        """The pidfd, which is then the caller's to close."""
-        handle, self._handle = self._handle, None
-        return handle
+    def detach_pidfd(self) -> int | None:
+        """Return the pidfd, which the caller has to close."""
+        pidfd, self._pidfd = self._pidfd, None
+        return pidfd
 
-    def ended(self, status: int | None) -> None:
-        """The zygote has reaped it, or is no more itself."""
+    def on_exit(self, status: int | None) -> None:
+        """Clean up after the process; ``status`` is None if the zygote ended with it."""
         if self.is_gone.done():
             return
         self.status = status
-        # What the pipes still hold is read before they are closed.
+        # The pipes may still hold data.
         self._read_output()
-        self._read_answer()
+        self._read_result()
         self.state = "gone"
-        for end in list(self._open):
-            self._close(end)
+        for pipe in list(self._open):
+            self._close(pipe)
         self.close_child_ends()
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
         self.is_gone.set_result(None)
-        for waiting in (self.is_answered, self.is_ready):
-            if not waiting.done():
-                waiting.set_result(None)
+        for future in (self.is_answered, self.is_ready):
+            if not future.done():
+                future.set_result(None)
 
     def _write_job(self) -> None:
         try:
-            while self._to_write:
-                written = os.write(self._job_end, self._to_write[0][:_PIECE])
-                rest = self._to_write[0][written:]
-                self._to_write[:1] = [rest] if rest else []
+            while self._unsent:
+                written = os.write(self._job_pipe, self._unsent[0][:_CHUNK_BYTES])
+                rest = self._unsent[0][written:]
+                self._unsent[:1] = [rest] if rest else []
         except BlockingIOError:
-            self._loop.add_writer(self._job_end, self._write_job)
+            self._loop.add_writer(self._job_pipe, self._write_job)
             return
         except BrokenPipeError:
             self.died_before_job = True
-            self._to_write = []
-        self._loop.remove_writer(self._job_end)
-        self._close(self._job_end)
+            self._unsent = []
+        self._loop.remove_writer(self._job_pipe)
+        self._close(self._job_pipe)
 
-    def _read_answer(self) -> None:
-        while self._answer_end in self._open:
-            piece = self._read(self._answer_end)
-            if piece is None:
+    def _read_result(self) -> None:
+        while self._result_pipe in self._open:
+            chunk = self._read(self._result_pipe)
+            if chunk is None:
                 return
-            if not piece:
-                # Without an answer it has nothing more to do; how it ended, the zygote tells.
-                self._close(self._answer_end)
+            if not chunk:
+                # Without a result there is nothing left to do; the zygote reports the exit status.
+                self._close(self._result_pipe)
                 self.kill()
                 return
-            if self.state in ("starting", "warming") and piece.startswith(wire.READY):
-                piece = piece[len(wire.READY) :]
+            if self.state in ("starting", "warming") and chunk.startswith(wire.READY):
+                chunk = chunk[len(wire.READY) :]
                 self.state = "ready"
                 if not self.is_ready.done():
                     self.is_ready.set_result(None)
                 self._on_ready(self)
-            self._answer += piece
+            self._result += chunk
             if self._is_too_large():
                 self._fail(f"The figure takes more than {self._result_bytes:,} bytes; draw less, or as png.")
                 return
-            if self._is_whole():
-                self._finish()
+            if self._is_complete():
+                if not self.is_answered.done():
+                    self.is_answered.set_result(None)
                 return
-
-    def _finish(self) -> None:
-        if not self.is_answered.done():
-            self.is_answered.set_result(None)
 
     def _read_output(self) -> None:
-        while self._output_end in self._open:
-            piece = self._read(self._output_end)
-            if piece is None:
+        while self._output_pipe in self._open:
+            chunk = self._read(self._output_pipe)
+            if chunk is None:
                 return
-            if not piece:
-                self._close(self._output_end)
+            if not chunk:
+                self._close(self._output_pipe)
                 return
-            self._printed += len(piece)
-            self._output += piece[: max(0, self._output_bytes - len(self._output))]
-            if self._printed > self._output_bytes * _OUTPUT_KILL_FACTOR:
-                self._fail(
-                    f"The code printed more than {self._output_bytes * _OUTPUT_KILL_FACTOR:,} bytes; print less."
-                )
+            self._printed_bytes += len(chunk)
+            self._output += chunk[: max(0, self._output_bytes - len(self._output))]
+            limit = self._output_bytes * _OUTPUT_KILL_FACTOR
+            if self._printed_bytes > limit:
+                self._fail(f"The code printed more than {limit:,} bytes; print less.")
                 return
 
-    def _read(self, end: int) -> bytes | None:
-        """The next piece, None when there is none yet, empty at the end."""
+    def _read(self, pipe: int) -> bytes | None:
+        """Return the next chunk, None if there is none yet, empty at the end."""
         try:
-            return os.read(end, _PIECE)
+            return os.read(pipe, _CHUNK_BYTES)
         except BlockingIOError:
             return None
 
-    def _sizes(self) -> tuple[int, int] | None:
-        return (
-            wire.lengths(bytes(self._answer[: wire.PREFIX_BYTES])) if len(self._answer) >= wire.PREFIX_BYTES else None
-        )
+    def _lengths(self) -> tuple[int, int] | None:
+        prefix = bytes(self._result[: wire.PREFIX_BYTES])
+        return wire.parse_lengths(prefix) if len(prefix) == wire.PREFIX_BYTES else None
 
-    def _is_whole(self) -> bool:
-        sizes = self._sizes()
-        return sizes is not None and len(self._answer) == wire.PREFIX_BYTES + sum(sizes)
+    def _is_complete(self) -> bool:
+        lengths = self._lengths()
+        return lengths is not None and len(self._result) == wire.PREFIX_BYTES + sum(lengths)
 
     def _is_too_large(self) -> bool:
-        sizes = self._sizes()
-        if sizes is None:
+        lengths = self._lengths()
+        if lengths is None:
             return False
+        header, body = lengths
         return (
-            sizes[0] > wire.HEADER_BYTES
-            or sizes[1] > self._result_bytes
-            or len(self._answer) > wire.PREFIX_BYTES + sum(sizes)
+            header > wire.MAX_HEADER_BYTES
+            or body > self._result_bytes
+            or len(self._result) > wire.PREFIX_BYTES + header + body
         )
 
-    def _fail(self, words: str) -> None:
+    def _fail(self, message: str) -> None:
         self.kill()
         if not self.is_answered.done():
-            self.is_answered.set_exception(OutputInvalid(words, code="output_too_large"))
-        self._close(self._answer_end)
-        self._close(self._output_end)
+            self.is_answered.set_exception(OutputInvalid(message, code="output_too_large"))
+        self._close(self._result_pipe)
+        self._close(self._output_pipe)
 
-    def _close(self, end: int) -> None:
-        if end in self._open:
-            self._open.discard(end)
-            self._loop.remove_reader(end)
-            self._loop.remove_writer(end)
-            os.close(end)
+    def _close(self, pipe: int) -> None:
+        if pipe in self._open:
+            self._open.discard(pipe)
+            self._loop.remove_reader(pipe)
+            self._loop.remove_writer(pipe)
+            os.close(pipe)
 
 
-def _frame(job: RenderJob) -> list[bytes]:
+def _pack_job(job: RenderJob) -> list[bytes]:
     header = {
         "kind": job.kind,
         "options": asdict(job.options),
         "figure": job.figure,
         "seed": job.seed,
-        "wants_thumbnail": job.with_thumbnail,
+        "with_thumbnail": job.with_thumbnail,
         "libraries": dict(job.libraries),
-        "density": job.density,
+        "device_pixel_ratio": job.device_pixel_ratio,
     }
     arguments = [pickle.dumps(dict(job.arguments))] if job.kind == "function" else []
-    return wire.pack(header, [job.source, *arguments])
+    return wire.pack_frame(header, [job.source, *arguments])

@@ -1,4 +1,4 @@
-"""The zygote as the parent sees it: a process, a channel to it, and its children. Sandbox, parent side."""
+"""The zygote as its parent sees it: a process, a channel to it, and its children. Server process."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ...errors import SandboxUnavailable
 from .child_process import ChildProcess
 
 _MESSAGE_BYTES = 65_536
-START_PATIENCE = 60.0
-END_PATIENCE = 5.0
-# The package itself is loaded by its path: the interpreter may be another environment's, which does not have it.
+START_TIMEOUT = 60.0
+EXIT_TIMEOUT = 5.0
+# The package is loaded by its path: the interpreter may belong to another environment, where it is not installed.
 _BOOTSTRAP = """
 import importlib.util, sys
-where, control = sys.argv[1], int(sys.argv[2])
+path, control = sys.argv[1], int(sys.argv[2])
 spec = importlib.util.spec_from_file_location(
-    "jupyter_figserve", where + "/__init__.py", submodule_search_locations=[where]
+    "jupyter_figserve", path + "/__init__.py", submodule_search_locations=[path]
 )
 sys.modules[spec.name] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(sys.modules[spec.name])
@@ -34,79 +34,83 @@ main(control)
 """
 
 
+class PartialNamespaces(SandboxUnavailable):
+    """The host allows namespaces, but not every step of their set-up."""
+
+
 class ZygoteProcess:
     """A running zygote.
 
     Parameters
     ----------
     process
-        What was started; in namespaces it is the one that waits for the zygote itself.
+        The process that was started; with namespaces it is the parent of the zygote itself.
     channel
-        Messages with descriptors, see ``zygote``.
+        Messages with descriptors, see ``jailed.zygote``.
     ready
-        Its first message.
-    handle
+        The first message of the zygote.
+    pidfd
         A pidfd of the zygote itself.
     """
 
     def __init__(
-        self, process: subprocess.Popen[bytes], channel: socket.socket, ready: Mapping[str, Any], handle: int
+        self, process: subprocess.Popen[bytes], channel: socket.socket, ready: Mapping[str, Any], pidfd: int
     ) -> None:
         self.ready = ready
-        self._process, self._channel, self._handle = process, channel, handle
+        self._process, self._channel, self._pidfd = process, channel, pidfd
         self._loop = asyncio.get_running_loop()
         self._children: dict[int, ChildProcess] = {}
-        self._last = 0
+        self._last_number = 0
         self.is_ending: asyncio.Future[None] = self._loop.create_future()
         self.is_dead: asyncio.Future[None] = self._loop.create_future()
         self._loop.add_reader(channel, self._read)
 
     @classmethod
     async def start(cls, command: Sequence[str], settings: Mapping[str, Any], cache: Path) -> ZygoteProcess:
-        """Start one and wait until it is ready.
+        """Start a zygote and wait until it is ready.
 
         Raises
         ------
-        HalfBuilt
-            When the host allowed only some of the namespaces' steps.
+        PartialNamespaces
+            The host allows only some steps of the set-up of namespaces.
         SandboxUnavailable
-            When it ended otherwise, or could not be started.
+            The process ended for another reason, or could not be started.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
-        # It waits in the socket for whoever comes; who ends at once is told by the other direction.
+        # The message waits in the socket until the zygote reads it.
         ours.send(json.dumps({**settings, "control": theirs.fileno()}).encode())
-        stderr_file = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process that writes into it
+        stderr_file = tempfile.TemporaryFile()  # noqa: SIM115  closed below; the process has its own copy
         try:
             process = _launch(command, theirs.fileno(), stderr_file, cache)
         except OSError as error:
             ours.close()
             stderr_file.close()
-            raise SandboxUnavailable(f"{command[-1]} cannot be started: {error}.") from error
+            raise SandboxUnavailable(f"Cannot start {command[-1]}: {error}.") from error
         finally:
             theirs.close()
         try:
-            message, handle = await _first_message(ours)
-            if message.get("event") != "ready" or handle is None:
-                kind = PartialNamespaces if message.get("event") == "half built" else SandboxUnavailable
-                raise kind(" ".join(message.get("why") or [_stderr_tail(command[-1], stderr_file)]))
+            message, pidfd = await _receive_first_message(ours)
+            if message.get("event") != "ready" or pidfd is None:
+                kind = PartialNamespaces if message.get("event") == "partial namespaces" else SandboxUnavailable
+                raise kind(" ".join(message.get("reasons") or [_stderr_tail(command[-1], stderr_file)]))
         except BaseException:
-            _end(process, ours)
+            _kill(process, ours)
             raise
         finally:
             stderr_file.close()
-        return cls(process, ours, message, handle)
+        return cls(process, ours, message, pidfd)
 
     def spawn(self, *, on_ready: Callable[[ChildProcess], None], result_bytes: int, output_bytes: int) -> ChildProcess:
-        """Ask for a child; it becomes ready later, or is gone."""
-        self._last += 1
-        child = ChildProcess(self._last, result_bytes=result_bytes, output_bytes=output_bytes, on_ready=on_ready)
+        """Request a child, which becomes ready later or ends."""
+        self._last_number += 1
+        child = ChildProcess(self._last_number, result_bytes=result_bytes, output_bytes=output_bytes, on_ready=on_ready)
         request = {"event": "spawn", "child": child.number}
         try:
             socket.send_fds(self._channel, [json.dumps(request).encode()], child.descriptors)
         except OSError:
-            # Full or closed: it does not read any more.
-            child.ended(None)
+            # The channel is full or closed: the zygote no longer reads.
+            child.on_exit(None)
             self.kill()
             return child
         child.close_child_ends()
@@ -114,19 +118,19 @@ class ZygoteProcess:
         return child
 
     def kill(self) -> None:
-        """End it and with it all its children."""
+        """Kill the zygote and its children."""
         if self.is_ending.done():
             return
         with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
         for child in self._children.values():
             child.kill()
 
     async def close(self) -> None:
-        """Kill it and wait until nothing of it is left."""
+        """Kill the zygote and wait until all its processes have ended."""
         self.kill()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(END_PATIENCE):
+            async with asyncio.timeout(EXIT_TIMEOUT):
                 await asyncio.shield(self.is_dead)
 
     def _read(self) -> None:
@@ -145,32 +149,32 @@ class ZygoteProcess:
     def _handle_event(self, event: dict[str, Any], descriptors: list[int]) -> None:
         child = self._children.get(event["child"])
         if event["event"] == "spawned" and child is not None:
-            child.forked(descriptors[0])
+            child.on_forked(descriptors[0])
         elif child is not None:
             del self._children[child.number]
-            child.ended(event.get("status"))
+            child.on_exit(event.get("status"))
 
     def _on_exit(self) -> None:
-        """It is dead or about to be, and what it had forked dies with it; when all has gone, ``is_dead``."""
+        """Kill the remaining processes; ``is_dead`` is set when all have ended."""
         self._loop.remove_reader(self._channel)
         self._channel.close()
         self.is_ending.set_result(None)
         with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-        handles = [self._handle]
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        pidfds = [self._pidfd]
         for child in self._children.values():
             child.kill()
-            handle = child.take_handle()
-            if handle is not None:
-                handles.append(handle)
-            child.ended(None)
+            pidfd = child.detach_pidfd()
+            if pidfd is not None:
+                pidfds.append(pidfd)
+            child.on_exit(None)
         self._children = {}
-        self._burial = self._loop.create_task(self._wait_for(handles))
+        self._exit_task = self._loop.create_task(self._wait_for(pidfds))
 
-    async def _wait_for(self, handles: list[int]) -> None:
-        for handle in handles:
-            await _ended(self._loop, handle)
-            os.close(handle)
+    async def _wait_for(self, pidfds: list[int]) -> None:
+        for pidfd in pidfds:
+            await _wait_until_readable(self._loop, pidfd)
+            os.close(pidfd)
         self._process.kill()
         self._process.wait()
         if not self.is_dead.done():
@@ -178,11 +182,11 @@ class ZygoteProcess:
 
 
 def _launch(command: Sequence[str], control: int, stderr_file: IO[bytes], cache: Path) -> subprocess.Popen[bytes]:
-    """The interpreter, with the channel and nothing else that is ours."""
+    """Start the interpreter with the channel as its only inherited descriptor."""
     package = str(Path(__file__).parents[2])
     return subprocess.Popen(
         [*command, "-I", "-B", "-c", _BOOTSTRAP, package, str(control)],
-        env=_environment(cache),
+        env=_clean_environment(cache),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=stderr_file,
@@ -192,39 +196,30 @@ def _launch(command: Sequence[str], control: int, stderr_file: IO[bytes], cache:
     )
 
 
-async def _ended(loop: asyncio.AbstractEventLoop, handle: int) -> None:
-    """A pidfd is readable when its process has ended: pidfd_open(2)."""
+async def _wait_until_readable(loop: asyncio.AbstractEventLoop, descriptor: socket.socket | int) -> None:
+    """Wait for data, or for a pidfd, which is readable when its process has ended: pidfd_open(2)."""
     is_readable: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(handle, _set, is_readable)
+    loop.add_reader(descriptor, _resolve, is_readable)
     try:
         await is_readable
     finally:
-        loop.remove_reader(handle)
+        loop.remove_reader(descriptor)
 
 
-def _set(future: asyncio.Future[None]) -> None:
+def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
 
 
-class PartialNamespaces(SandboxUnavailable):
-    """The host allows namespaces, but not all that is to be done in them."""
-
-
-async def _first_message(channel: socket.socket) -> tuple[dict[str, Any], int | None]:
-    loop = asyncio.get_running_loop()
-    is_readable: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(channel, _set, is_readable)
+async def _receive_first_message(channel: socket.socket) -> tuple[dict[str, Any], int | None]:
     try:
-        async with asyncio.timeout(START_PATIENCE):
-            await is_readable
+        async with asyncio.timeout(START_TIMEOUT):
+            await _wait_until_readable(asyncio.get_running_loop(), channel)
         message, descriptors, _, _ = socket.recv_fds(channel, _MESSAGE_BYTES, 1)
     except TimeoutError:
-        raise SandboxUnavailable(f"The sandbox did not start within {START_PATIENCE:g} seconds.") from None
+        raise SandboxUnavailable(f"The sandbox did not start within {START_TIMEOUT:g} seconds.") from None
     except OSError:
         message, descriptors = b"", []
-    finally:
-        loop.remove_reader(channel)
     return json.loads(message or b"{}"), descriptors[0] if descriptors else None
 
 
@@ -234,15 +229,15 @@ def _stderr_tail(program: str, stderr_file: IO[bytes]) -> str:
     return f"{program} ended at once" + (f": {lines[-1]:.300}." if lines else ".")
 
 
-def _end(process: subprocess.Popen[bytes], channel: socket.socket) -> None:
-    """Kill and reap; the wait is for a process that is killed already."""
+def _kill(process: subprocess.Popen[bytes], channel: socket.socket) -> None:
+    """Kill and reap a process; the wait is short."""
     channel.close()
     process.kill()
     process.wait()
 
 
-def _environment(cache: Path) -> dict[str, str]:
-    """Nothing of the server's: its environment may hold tokens and passwords."""
+def _clean_environment(cache: Path) -> dict[str, str]:
+    """Return an environment without the server's variables, which may hold tokens and passwords."""
     threads = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")}
     return {
         "PATH": "/usr/bin:/bin",

@@ -1,1 +1,1 @@
-"""The layers of the jail, in the order in which a child puts them on; begin with ``jail.Jail.enter``."""
+"""The layers of the jail; start reading at ``jail.Jail.enter``, which applies them in order."""

@@ -1,7 +1,7 @@
-"""The jail of one child: which layers there are, and in which order a child puts them on. Sandbox, child side.
+"""The jail of a child process: its layers, in the order in which they are applied. Jailed child.
 
-Each layer is a function of a module of its own: ``namespaces``, ``landlock``, ``limits``, ``seccomp``. Read them in the
-order of ``Jail.enter``. Any step that fails ends the child before it has seen a byte of the job.
+Each layer has its own module: ``namespaces``, ``landlock``, ``rlimits``, ``seccomp``; read them in the order of
+``Jail.enter``. If a step fails, the child exits before it has read a byte of the job.
 """
 
 from __future__ import annotations
@@ -14,22 +14,24 @@ from . import landlock, rlimits, seccomp
 from .namespaces import SCRATCH, NamespaceSet, set_user
 from .syscalls import call
 
-NULL, STDOUT, STDERR, ANSWER, JOB = 0, 1, 2, 3, 4
-"""Descriptors of a child; there are no others."""
-SCRATCH_FILES = 256
+NULL, STDOUT, STDERR, RESULT, JOB = 0, 1, 2, 3, 4
+"""The only descriptors of a child."""
+MAX_SCRATCH_FILES = 256
 FIRST_USER = 61_000
-_USERS = 1_000
-_FAR = 200
+_USER_COUNT = 1_000
+_UNUSED_DESCRIPTOR = 200
 
 
 @dataclass(frozen=True)
 class ResourceLimits:
-    """What a child may use: bytes and seconds.
+    """Resource limits of a child.
 
     Parameters
     ----------
     memory
-        Above what the zygote has.
+        Bytes of address space, in addition to that of the zygote.
+    scratch
+        Bytes of files.
     seconds
         Processor time.
     """
@@ -41,55 +43,55 @@ class ResourceLimits:
 
 @dataclass(frozen=True)
 class Jail:
-    """The layers that hold on this host, found by trying them.
+    """The layers that are available on this host, found by trying them.
 
     Parameters
     ----------
-    enclosure
-        Namespaces, None where the host has none to give.
+    namespaces
+        None if the host does not allow them.
     landlock
-        Version of the interface, 0 without.
+        Version of the interface, 0 if not available.
     filter
-        The seccomp program; None only where an administrator allows code to run unsandboxed.
+        The seccomp filter; None only if the administrator allows code to run unsandboxed.
     readable
-        Paths.
+        Paths that may be read.
     users
-        Whether each child becomes a user of its own: root without namespaces.
-    base
-        Bytes of address space that the zygote takes itself.
+        Whether each child switches to its own user: as root without namespaces.
+    zygote_bytes
+        Address space of the zygote.
     """
 
-    enclosure: NamespaceSet | None
+    namespaces: NamespaceSet | None
     landlock: int
     filter: bytes | None
     readable: tuple[str, ...]
     users: bool
-    base: int
-    bounds: ResourceLimits
+    zygote_bytes: int
+    limits: ResourceLimits
 
     def enter(self, number: int, descriptors: tuple[int, int, int]) -> None:
-        """Jail this process, which is a fresh child, for good.
+        """Jail this process, a fresh child, irrevocably.
 
         Parameters
         ----------
         number
-            Of the child; each becomes another user where ``users``.
+            Number of the child, from which its user is derived.
         descriptors
-            To read the job from, to write the answer to, to write output to.
+            Descriptors of the job, the result and the output.
         """
-        if self.enclosure is not None:
-            self.enclosure.enter_child(self.bounds.scratch, SCRATCH_FILES)
+        if self.namespaces is not None:
+            self.namespaces.enter_child(self.limits.scratch, MAX_SCRATCH_FILES)
         elif self.users:
-            set_user(FIRST_USER + number % _USERS)
+            set_user(FIRST_USER + number % _USER_COUNT)
         keep_descriptors(*descriptors)
         self._enter_scratch()
         rlimits.set_parent_death_signal()
         rlimits.set_not_dumpable()
         rlimits.set_no_new_privs()
         if self.landlock:
-            writable = ["/dev/null", *([SCRATCH] if self.enclosure is not None else [])]
+            writable = ["/dev/null", *([SCRATCH] if self.namespaces is not None else [])]
             landlock.restrict(self.landlock, self.readable, writable)
-        self._limit()
+        self._limit_resources()
         if self.filter is not None:
             rlimits.drop_capabilities()
             rlimits.deny_write_execute()
@@ -97,8 +99,8 @@ class Jail:
 
     @property
     def scratch(self) -> str:
-        """Where files may be written; without namespaces there is no such place."""
-        return SCRATCH if self.enclosure is not None else "/"
+        """The writable directory; without namespaces there is none."""
+        return SCRATCH if self.namespaces is not None else "/"
 
     def _enter_scratch(self) -> None:
         environment: Mapping[str, str] = {
@@ -113,21 +115,23 @@ class Jail:
         os.chdir(self.scratch)
         os.umask(0o077)
 
-    def _limit(self) -> None:
-        # A count of threads is a count of the user's processes: of this child's alone in a user namespace of its own.
-        threads = rlimits.THREADS if self.enclosure is not None or self.users else None
+    def _limit_resources(self) -> None:
+        # RLIMIT_NPROC counts all processes of the user: only those of this child if it has its own user or namespace.
+        threads = rlimits.MAX_THREADS if self.namespaces is not None or self.users else None
         rlimits.limit_resources(
-            memory=self.base + self.bounds.memory,
-            seconds=self.bounds.seconds,
-            file_bytes=self.bounds.scratch,
+            memory=self.zygote_bytes + self.limits.memory,
+            seconds=self.limits.seconds,
+            file_bytes=self.limits.scratch,
             threads=threads,
         )
 
 
-def keep_descriptors(job: int, answer: int, output: int) -> None:
-    """Leave a child the three that it was given, as ``JOB``, ``ANSWER`` and output, and no other one."""
+def keep_descriptors(job: int, result: int, output: int) -> None:
+    """Move the three descriptors to ``JOB``, ``RESULT`` and the output streams, and close all others."""
     null = os.open("/dev/null", os.O_RDWR)
-    far = [os.dup2(descriptor, _FAR + i) for i, descriptor in enumerate((null, output, output, answer, job))]
-    for place, descriptor in zip((NULL, STDOUT, STDERR, ANSWER, JOB), far, strict=True):
-        os.dup2(descriptor, place)
+    moved = [
+        os.dup2(descriptor, _UNUSED_DESCRIPTOR + i) for i, descriptor in enumerate((null, output, output, result, job))
+    ]
+    for target, descriptor in zip((NULL, STDOUT, STDERR, RESULT, JOB), moved, strict=True):
+        os.dup2(descriptor, target)
     call("close_range", JOB + 1, 0xFFFFFFFF, 0)

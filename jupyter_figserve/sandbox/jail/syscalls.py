@@ -1,4 +1,4 @@
-"""Linux system calls: their numbers on the two architectures that are known, and how to make them. Sandbox, child side.
+"""Linux system calls: their numbers on x86_64 and aarch64, and a way to make them. Zygote and jailed child.
 
 Numbers: ``arch/x86/entry/syscalls/syscall_64.tbl`` and ``include/uapi/asm-generic/unistd.h`` of the kernel's source.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 from ...errors import SandboxUnavailable
 
-# Name, x86_64, aarch64; "-" where an architecture has no such call.
+# Name, x86_64, aarch64; "-" if the architecture has no such call.
 _TABLE = """
 read 0 63               write 1 64              open 2 -                close 3 57
 stat 4 -                fstat 5 80              lstat 6 -               poll 7 -
@@ -52,14 +52,14 @@ landlock_restrict_self 446 446
 
 @dataclass(frozen=True)
 class Architecture:
-    """What seccomp and system calls need to know of a processor.
+    """A processor architecture.
 
     Parameters
     ----------
     audit
-        ``AUDIT_ARCH_*`` of ``linux/audit.h``: what a filter sees as the caller's architecture.
+        ``AUDIT_ARCH_*`` of ``linux/audit.h``: the architecture that a filter sees.
     numbers
-        System calls by name.
+        Numbers of system calls by name.
     """
 
     name: str
@@ -69,20 +69,20 @@ class Architecture:
 
 @lru_cache(maxsize=1)
 def architecture() -> Architecture:
-    """This machine's.
+    """Return the architecture of this machine.
 
     Raises
     ------
     SandboxUnavailable
-        When there is no table for it.
+        The table does not contain it.
     """
     machine = platform.machine()
-    words = _TABLE.split()
+    cells = _TABLE.split()
     columns = {"x86_64": (1, 0xC000003E), "aarch64": (2, 0xC00000B7)}
     if machine not in columns:
-        raise SandboxUnavailable(f"seccomp: there is no table of system calls for {machine}, only for x86_64, aarch64")
+        raise SandboxUnavailable(f"seccomp: {machine} is not supported, only x86_64 and aarch64")
     column, audit = columns[machine]
-    rows = (words[i : i + 3] for i in range(0, len(words), 3))
+    rows = (cells[i : i + 3] for i in range(0, len(cells), 3))
     return Architecture(machine, audit, {row[0]: int(row[column]) for row in rows if row[column] != "-"})
 
 
@@ -97,9 +97,9 @@ def call(name: str, *arguments: Any) -> int:
     Raises
     ------
     OSError
-        With the call's name in its text.
+        The call failed; the message contains its name.
     """
-    converted = [_converted(argument) for argument in arguments]
+    converted = [_to_ctypes(argument) for argument in arguments]
     result: int = _libc().syscall(ctypes.c_long(architecture().numbers[name]), *converted)
     if result < 0:
         number = ctypes.get_errno()
@@ -108,11 +108,11 @@ def call(name: str, *arguments: Any) -> int:
 
 
 def prctl(option: int, *arguments: int) -> int:
-    """prctl(2); unused arguments are 0, as newer options demand."""
+    """Call prctl(2); unused arguments are 0, as newer options require."""
     return call("prctl", option, *arguments, *([0] * (4 - len(arguments))))
 
 
-def _converted(argument: Any) -> Any:
+def _to_ctypes(argument: Any) -> Any:
     if argument is None:
         return ctypes.c_void_p(None)
     if isinstance(argument, int):

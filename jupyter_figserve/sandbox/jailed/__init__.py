@@ -1,1 +1,1 @@
-"""Child side of the sandbox: the zygote and the jobs that its forked children run."""
+"""Child side of the sandbox: the zygote, and what its jailed children run."""

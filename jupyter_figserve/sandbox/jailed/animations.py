@@ -1,4 +1,4 @@
-"""Animations that are saved where no program makes films: drawn to their end, and not written. Sandbox, child side."""
+"""Saving animations without a video encoder: frames are drawn but no file is written. Zygote and jailed child."""
 
 from __future__ import annotations
 
@@ -7,48 +7,49 @@ import os
 import sys
 from typing import Any
 
-_OF_PILLOW = (".gif", ".png", ".apng", ".webp", ".tif", ".tiff")
+_PILLOW_SUFFIXES = (".gif", ".png", ".apng", ".webp", ".tif", ".tiff")
 
 
 def install() -> None:
-    """Our own ``Animation.save``; once, in the zygote."""
+    """Replace ``Animation.save``; called once, in the zygote."""
     from matplotlib.animation import Animation
 
     animation: Any = Animation
-    animation.save = _saving(Animation.save)
+    animation.save = _wrap_save(Animation.save)
 
 
-def _saving(save: Any) -> Any:
-    """The figure is as after saving, whether or not a film could be written."""
+def _wrap_save(save: Any) -> Any:
+    """Wrap ``save`` so that the figure ends at its last frame, whether or not a file can be written."""
 
     @functools.wraps(save)
     def saving(self: Any, filename: Any, writer: Any = None, *args: Any, **options: Any) -> None:
-        reason = _why_not(filename, writer)
+        reason = _find_obstacle(filename, writer)
         if reason:
             print(f"{os.fspath(filename)!r:.200} was not written: {reason}", file=sys.stderr)
-            save(self, "film", _blank_writer())
+            save(self, "video", _null_writer_class()(fps=1))
         else:
             save(self, filename, writer, *args, **options)
 
     return saving
 
 
-def _why_not(filename: Any, writer: Any) -> str:
+def _find_obstacle(filename: Any, writer: Any) -> str:
+    """Return why the file cannot be written, ``""`` if it can."""
     from matplotlib.animation import HTMLWriter, MovieWriter
 
     if writer in (None, "ffmpeg", "ffmpeg_file", "imagemagick", "imagemagick_file"):
-        is_film = os.path.splitext(os.fspath(filename))[1].lower() not in _OF_PILLOW
+        is_video = os.path.splitext(os.fspath(filename))[1].lower() not in _PILLOW_SUFFIXES
     else:
-        is_film = isinstance(writer, MovieWriter) and not isinstance(writer, HTMLWriter)
-    return "the sandbox starts no ffmpeg. A frame is answered." if is_film else ""
+        is_video = isinstance(writer, MovieWriter) and not isinstance(writer, HTMLWriter)
+    return "the sandbox does not start ffmpeg. The result is a single frame." if is_video else ""
 
 
 @functools.lru_cache(maxsize=1)
-def _blank_class() -> Any:
+def _null_writer_class() -> Any:
     from matplotlib.animation import AbstractMovieWriter
 
-    class Blank(AbstractMovieWriter):
-        """Takes every frame, and makes nothing of it."""
+    class NullWriter(AbstractMovieWriter):
+        """Accepts every frame and discards it."""
 
         def setup(self, fig: Any, outfile: Any, dpi: Any = None) -> None:
             AbstractMovieWriter.setup(self, fig, outfile, dpi)
@@ -59,8 +60,4 @@ def _blank_class() -> Any:
         def finish(self) -> None:
             pass
 
-    return Blank
-
-
-def _blank_writer() -> Any:
-    return _blank_class()(fps=1)
+    return NullWriter

@@ -1,4 +1,4 @@
-"""Which figure of the code is meant, and in which size it is drawn. Sandbox, child side."""
+"""Selection of the figure that a job means, and its size. Jailed child."""
 
 from __future__ import annotations
 
@@ -9,46 +9,47 @@ from typing import Any
 from ...errors import FigServeError, NoFigure, OutputInvalid
 from ...model.formats import CSS_DPI, get_format
 from ...plotting.resolve import ResolvedFigure, find_figure
-from .pyplot_hooks import ledger
+from .pyplot_hooks import shown_figures
 
 ALL = "all"
 
 
 def select_figures(value: Any, names: dict[str, Any], figure: int | str | None) -> list[Any]:
-    """What is to be encoded: figures that were found, or the last value where it draws itself.
+    """Return the objects to encode: resolved figures, or the last value if it can render itself.
 
     Parameters
     ----------
     value
-        Of the last expression.
+        Value of the last expression.
     names
-        That the code made.
+        Global variables of the code.
     figure
-        A number as pyplot counts, ``"all"``, or None.
+        A pyplot figure number, ``"all"``, or None.
 
     Raises
     ------
     NoFigure
+        The code made no figure, or not the requested one.
     """
     if figure is None:
         return [_choose_figure(value, names)]
     numbers = _open_numbers()
     if figure == ALL:
         found: list[Any] = [ResolvedFigure(_get_open(number)) for number in numbers] or [
-            ResolvedFigure(f) for f in ledger.figures
+            ResolvedFigure(f) for f in shown_figures.figures
         ]
         return found or [_choose_figure(value, names)]
     assert isinstance(figure, int)
     if figure in numbers:
         return [ResolvedFigure(_get_open(figure))]
-    if not numbers and 1 <= figure <= len(ledger.figures):
-        return [ResolvedFigure(ledger.figures[figure - 1])]
-    count = ", ".join(map(str, numbers or range(1, len(ledger.figures) + 1)))
-    raise NoFigure(f"The code made no figure {figure}" + (f"; it made {count}." if count else ", nor any other."))
+    if not numbers and 1 <= figure <= len(shown_figures.figures):
+        return [ResolvedFigure(shown_figures.figures[figure - 1])]
+    made = ", ".join(map(str, numbers or range(1, len(shown_figures.figures) + 1)))
+    raise NoFigure(f"The code made no figure {figure}" + (f"; it made {made}." if made else ", nor any other."))
 
 
 def resize(found: ResolvedFigure, options: dict[str, Any]) -> ResolvedFigure:
-    """Give a figure the size that was asked for, exact to the pixel; one side alone keeps the figure's proportions."""
+    """Give a figure the requested size, exact to the pixel; with one side given, the aspect ratio is kept."""
     import matplotlib
 
     width, height, dpi = options["width"], options["height"], options["dpi"]
@@ -67,7 +68,7 @@ def resize(found: ResolvedFigure, options: dict[str, Any]) -> ResolvedFigure:
 
 
 def _inches(pixels: int, dpi: float) -> float:
-    """The canvas cuts off fractions of a pixel: the nearest length that does not fall below the whole number."""
+    """Return a length whose number of pixels is exact, although the canvas rounds down."""
     inches = pixels / dpi
     while int(inches * dpi) < pixels:
         inches = math.nextafter(inches, math.inf)
@@ -75,25 +76,25 @@ def _inches(pixels: int, dpi: float) -> float:
 
 
 def _choose_figure(value: Any, names: dict[str, Any]) -> Any:
-    """The last value's figure, else the current one, else the last that was saved or closed, else the last by name."""
-    found = _found(value)
+    """Return the figure of the last value, else the current, the last saved or closed, or the last variable's."""
+    found = _try_resolve(value)
     if found is not None:
         return found
     numbers = _open_numbers()
     if numbers:
         return find_figure(None)
-    if _draws_itself(value):
+    if _can_render_itself(value):
         return value
-    if ledger.figures:
-        return ResolvedFigure(ledger.figures[-1])
-    named = next((f for f in map(_found, reversed(_plotted(names))) if f is not None), None)
+    if shown_figures.figures:
+        return ResolvedFigure(shown_figures.figures[-1])
+    named = next((f for f in map(_try_resolve, reversed(_find_artists(names))) if f is not None), None)
     if named is None:
-        raise NoFigure("The code ran to its end and made no figure: draw with pyplot, or end with the figure itself.")
+        raise NoFigure("The code made no figure; draw with pyplot, or end the code with the figure.")
     return named
 
 
-def _found(value: Any) -> ResolvedFigure | None:
-    """Without a current figure's standing in; a collection out of several figures is none of them."""
+def _try_resolve(value: Any) -> ResolvedFigure | None:
+    """Resolve a value without falling back to the current figure; a collection of several figures is not a figure."""
     if value is None:
         return None
     try:
@@ -102,8 +103,8 @@ def _found(value: Any) -> ResolvedFigure | None:
         return None
 
 
-def _draws_itself(value: Any) -> bool:
-    """Whether the last value may be a Plotly, Altair or Bokeh figure, an image, or have a representation."""
+def _can_render_itself(value: Any) -> bool:
+    """Whether the value may be a Plotly, Altair or Bokeh figure, an image, or an object with a rich representation."""
     if value is None or isinstance(value, (str, bytes, int, float, list, tuple, dict)):
         return False
     from ...plotting.encode import encode
@@ -111,11 +112,11 @@ def _draws_itself(value: Any) -> bool:
     try:
         encode(value, with_thumbnail=False)
     except FigServeError as error:
-        return "nothing to publish" not in str(error)
+        return "is not a figure; give" not in str(error)
     return True
 
 
-def _plotted(names: dict[str, Any]) -> list[Any]:
+def _find_artists(names: dict[str, Any]) -> list[Any]:
     from matplotlib.artist import Artist
 
     return [value for value in list(names.values()) if isinstance(value, Artist)]

@@ -1,4 +1,4 @@
-"""What to do about an error that the sandbox caused, and not the code: a sentence beside it. Sandbox, child side."""
+"""Advice for errors that the sandbox causes, not the code. Jailed child."""
 
 from __future__ import annotations
 
@@ -6,51 +6,51 @@ import errno
 import os
 from collections.abc import Iterator
 
-_NETWORK = "The sandbox has no network: put the data into the code."
-_FILE = "The sandbox has none of your files: put the data into the code."
-_WRITING = "The sandbox writes no files but in its own directory, where the host gives it one."
-_PROCESS = "The sandbox is one process and starts no programs: use a loop, or threads."
-_INPUT = "Nobody answers input() in the sandbox: put the value into the code."
-_MODULE = "The sandbox's Python does not have it."
-_NOTEBOOK = "Lines with % and ! are a notebook's, not Python's; leave them out."
+_NETWORK = "The sandbox has no network; put the data into the code."
+_FILE = "The sandbox has none of your files; put the data into the code."
+_WRITING = "The sandbox can write files only to its own directory, on hosts that provide one."
+_PROCESS = "The sandbox cannot start processes; use a loop, or threads."
+_INPUT = "The sandbox has no input(); put the value into the code."
+_MODULE = "The sandbox's Python does not have this module."
+_NOTEBOOK = "Lines that start with % or ! are notebook syntax; remove them."
 
-_OF_NETWORK = ("socket.py",)
-_OF_PROCESSES = ("subprocess.py", "popen_fork.py", "popen_spawn_posix.py", "synchronize.py", "util.py")
-_REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
-_DEEPEST = 10
+_NETWORK_FILES = ("socket.py",)
+_PROCESS_FILES = ("subprocess.py", "popen_fork.py", "popen_spawn_posix.py", "synchronize.py", "util.py")
+_DENIED = {errno.EROFS, errno.EACCES, errno.EPERM}
+_MAX_CHAIN = 10
 
 
 def find_hint(error: BaseException) -> str:
-    """The sentence, ``""`` for an error that would be the same anywhere."""
+    """Return the advice, ``""`` for an error that the code would raise anywhere."""
     if isinstance(error, ModuleNotFoundError):
         return _MODULE
     if isinstance(error, EOFError):
         return _INPUT if "reading a line" in str(error) else ""
     if isinstance(error, SyntaxError):
         return _NOTEBOOK if (error.text or "").lstrip()[:1] in ("%", "!") else ""
-    refusals = [one for one in _chain(error) if isinstance(one, OSError)]
-    for one in refusals:
+    os_errors = [one for one in _chain(error) if isinstance(one, OSError)]
+    for one in os_errors:
         files = set(_files(one))
-        if files.intersection(_OF_NETWORK):
+        if files.intersection(_NETWORK_FILES):
             return _NETWORK
-        if files.intersection(_OF_PROCESSES):
+        if files.intersection(_PROCESS_FILES):
             return _PROCESS
-    return _hint_of_file(error) if error in refusals else ""
+    return _find_file_hint(error) if error in os_errors else ""
 
 
-def _hint_of_file(error: BaseException) -> str:
+def _find_file_hint(error: BaseException) -> str:
     assert isinstance(error, OSError)
     if error.filename is None:
         return ""
     if isinstance(error, FileNotFoundError):
         return _FILE
-    return _WRITING if error.errno in _REFUSED else ""
+    return _WRITING if error.errno in _DENIED else ""
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, and what led to it."""
+    """Yield the error and the errors that led to it."""
     one: BaseException | None = error
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_CHAIN):
         if one is None:
             return
         yield one
@@ -58,7 +58,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _files(error: BaseException) -> Iterator[str]:
-    """Names of the files through which it came."""
+    """Yield the file names of the traceback."""
     link = error.__traceback__
     while link is not None:
         yield os.path.basename(link.tb_frame.f_code.co_filename)

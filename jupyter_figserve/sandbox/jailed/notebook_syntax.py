@@ -1,12 +1,12 @@
-"""What notebooks understand besides Python, as code that was copied from one has it. Sandbox, child side."""
+"""Removal of notebook syntax from code that was copied from a notebook. Jailed child."""
 
 from __future__ import annotations
 
 import re
 import textwrap
 
-# What they set up is given here, or of no account: shown pictures, reloading, timing, packages.
-_OF_NO_ACCOUNT = re.compile(
+# Magics whose effect is a given here, or irrelevant to the figure: inline display, reloading, timing, packages.
+_IGNORED = re.compile(
     r"^([ \t]*)(?:%(?:matplotlib|config|load_ext|reload_ext|autoreload|precision|pip|conda|mamba|timeit|reset|clear)\b"
     r"|%%(?:time|capture|prun)\b|![ \t]*(?:pip3?|conda|mamba|python3? -m pip)\b).*$",
     re.MULTILINE,
@@ -16,9 +16,9 @@ _PYLAB = re.compile(r"^([ \t]*)%pylab\b.*$", re.MULTILINE)
 
 
 def as_python(text: str) -> str:
-    """The same lines, as Python would have them; for code that is not Python as it stands.
+    """Return the code as Python, line by line; for code that does not parse.
 
-    A block that is indented as a whole, as it is within a page, goes to the margin.
+    A block that is indented as a whole is dedented.
     """
-    text = _OF_NO_ACCOUNT.sub(r"\1pass", textwrap.dedent(text))
+    text = _IGNORED.sub(r"\1pass", textwrap.dedent(text))
     return _PYLAB.sub(r"\1from pylab import *", _TIMED.sub(r"\1", text))

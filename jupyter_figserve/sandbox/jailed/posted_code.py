@@ -1,4 +1,4 @@
-"""Runs posted code as a person would run it, and tells what it raised in its own lines alone. Sandbox, child side."""
+"""Execution of posted code, and tracebacks with only its own frames. Jailed child."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from .hints import find_hint
 from .notebook_syntax import as_python
 
 NAME = "<code>"
-"""What tracebacks call the code."""
+"""File name of the code in tracebacks."""
 OWN_FILES = {NAME}
-"""Whose frames belong into a traceback; a live function's file comes to it."""
-_LAST = "__figserve_last__"
-_MESSAGE_LENGTH = 2_000
+"""Files whose frames tracebacks show; the file of a live function is added."""
+_LAST_VALUE = "__figserve_last__"
+_MAX_MESSAGE_LENGTH = 2_000
 _MAX_FRAMES = 40
-_MAX_SHOWN = 2**20
-"""Characters of code, up to which tracebacks show its lines."""
-_TRACEBACK_LENGTH = 32_000
+_MAX_SOURCE_LENGTH = 2**20
+"""Tracebacks show the lines of code up to this length."""
+_MAX_TRACEBACK_LENGTH = 32_000
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What the code raised; fields as of ``errors.CodeFailed``."""
+    """An exception of the code; the fields are those of ``errors.CodeFailed``."""
 
     kind: str
     message: str
@@ -37,7 +37,7 @@ class Failure:
 
 
 class CodeError(Exception):
-    """Carries a failure to whoever answers."""
+    """Carries a failure to the caller."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
@@ -45,16 +45,16 @@ class CodeError(Exception):
 
 
 def run(source: bytes) -> tuple[Any, dict[str, Any]]:
-    """The value of the last expression (None when the last statement is none), and the names that the code made.
+    """Run the code; return the value of its last expression (None for other statements) and its global variables.
 
     Raises
     ------
     CodeError
-        With whatever ended the code, but an exit with success.
+        The code raised an exception, or exited with an error.
     """
     module = types.ModuleType("__main__")
     names = module.__dict__
-    # Not a file, but where scripts look for what lies beside them and write their pictures.
+    # There is no such file, but scripts use the name to find data files and to write images.
     names["__file__"] = "figure.py"
     sys.modules["__main__"] = module
     sys.argv = ["figure.py"]
@@ -65,12 +65,12 @@ def run(source: bytes) -> tuple[Any, dict[str, Any]]:
         if error.code not in (None, 0):
             raise CodeError(_exit_failure(error)) from None
     except BaseException as error:
-        raise CodeError(to_code_failed(error, names)) from None
-    return names.pop(_LAST, None), names
+        raise CodeError(describe_failure(error, names)) from None
+    return names.pop(_LAST_VALUE, None), names
 
 
-def to_code_failed(error: BaseException, names: dict[str, Any] | None = None) -> Failure:
-    """The error as the code's author needs it; where memory is out, the code's own is given up for it."""
+def describe_failure(error: BaseException, names: dict[str, Any] | None = None) -> Failure:
+    """Describe an exception for the author of the code; out of memory, the code's variables are released for it."""
     try:
         return _failure(error)
     except MemoryError:
@@ -82,9 +82,9 @@ def to_code_failed(error: BaseException, names: dict[str, Any] | None = None) ->
 
 
 def _compile(source: bytes) -> types.CodeType:
-    # As text: a line that names an encoding is about the file that the code was copied from.
+    # As text: an encoding declaration is about the file that the code was copied from.
     text = source.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    if len(text) <= _MAX_SHOWN:
+    if len(text) <= _MAX_SOURCE_LENGTH:
         linecache.cache[NAME] = (len(text), None, text.splitlines(keepends=True), NAME)
     try:
         tree = ast.parse(text, NAME)
@@ -95,7 +95,7 @@ def _compile(source: bytes) -> types.CodeType:
         tree = ast.parse(plain, NAME)
     last = tree.body[-1] if tree.body else None
     if isinstance(last, ast.Expr):
-        target = ast.Name(_LAST, ast.Store())
+        target = ast.Name(_LAST_VALUE, ast.Store())
         tree.body[-1] = ast.copy_location(ast.Assign([target], last.value), last)
         ast.fix_missing_locations(tree)
     return compile(tree, NAME, "exec", dont_inherit=True)
@@ -103,10 +103,10 @@ def _compile(source: bytes) -> types.CodeType:
 
 def _failure(error: BaseException) -> Failure:
     hint = find_hint(error)
-    _keep_own_frames(error)
-    told = traceback.TracebackException.from_exception(error, compact=True)
-    text = _cut("".join(told.format()), _TRACEBACK_LENGTH)
-    message = _cut(_message(error), _MESSAGE_LENGTH)
+    _drop_foreign_frames(error)
+    formatted = traceback.TracebackException.from_exception(error, compact=True)
+    text = _cut("".join(formatted.format()), _MAX_TRACEBACK_LENGTH)
+    message = _cut(_message(error), _MAX_MESSAGE_LENGTH)
     return Failure(type(error).__name__, f"{message.rstrip('.')}. {hint}" if hint else message, _line(error), text)
 
 
@@ -119,8 +119,8 @@ def _line(error: BaseException) -> int | None:
     return last.tb_lineno if last is not None else None
 
 
-def _keep_own_frames(error: BaseException) -> None:
-    """Of the error, of those that led to it, and of those in a group."""
+def _drop_foreign_frames(error: BaseException) -> None:
+    """Drop the frames of other files from an exception, from its causes and from the members of a group."""
     waiting: list[BaseException] = [error]
     seen: set[int] = set()
     while waiting:
@@ -134,7 +134,7 @@ def _keep_own_frames(error: BaseException) -> None:
 
 
 def _own_frames(link: types.TracebackType | None) -> types.TracebackType | None:
-    """The first and the last ones: after a recursion there may be millions."""
+    """Return the first and the last frames of the code; a recursion may have millions."""
     own: list[types.TracebackType] = []
     while link is not None:
         if link.tb_frame.f_code.co_filename in OWN_FILES:
@@ -152,16 +152,16 @@ def _message(error: BaseException) -> str:
     try:
         return str(error)
     except Exception as second:
-        return f"its text cannot be told: {type(second).__name__}"
+        return f"its message is not available: {type(second).__name__}"
 
 
 def _exit_failure(error: SystemExit) -> Failure:
     code = error.code if isinstance(error.code, (int, str)) else type(error.code).__name__
-    return replace(_failure(error), message=_cut(f"The code ended itself with sys.exit({code!r}).", 500))
+    return replace(_failure(error), message=_cut(f"The code called sys.exit({code!r}).", 500))
 
 
 def _cut(text: str, limit: int) -> str:
-    """Beginning and end of a long text."""
+    """Shorten a long text to its beginning and end."""
     if len(text) <= limit:
         return text
     half = limit // 2 - 10

@@ -1,6 +1,6 @@
-"""What pyplot does differently in a child: no windows, and a memory of the figures that were closed. Child side.
+"""Hooks into pyplot: no windows, and a record of closed figures. Zygote and jailed child.
 
-Posted code is what a person would run on a desk: it chooses window systems, shows, pauses, saves files and closes.
+Posted code is written for a desktop: it selects GUI backends, shows windows, pauses, saves files and closes figures.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ import sys
 from collections import deque
 from typing import Any
 
-MAX_KEPT = 20
+_MAX_KEPT = 20
 
 
 class ShownFigures:
-    """Figures that a reader would have seen though they are gone at the end of the code, oldest first."""
+    """Figures that the code saved or closed, oldest first; a reader on a desktop would have seen them."""
 
     def __init__(self) -> None:
-        self._kept: deque[Any] = deque(maxlen=MAX_KEPT)
+        self._kept: deque[Any] = deque(maxlen=_MAX_KEPT)
 
     def keep(self, figure: Any) -> None:
-        """Put it last, and there once."""
+        """Record a figure as the latest one."""
         others = [other for other in self._kept if other is not figure]
         self._kept.clear()
         self._kept.extend([*others, figure])
 
-    def forget_all(self) -> None:
+    def clear(self) -> None:
         self._kept.clear()
 
     @property
@@ -36,40 +36,40 @@ class ShownFigures:
         return list(self._kept)
 
 
-ledger = ShownFigures()
+shown_figures = ShownFigures()
 
 
 def install() -> None:
-    """Agg for ever, and our own ``show``, ``pause``, ``close`` and ``savefig``; once, in the zygote."""
+    """Fix the backend to Agg and replace ``show``, ``pause``, ``close`` and ``savefig``; called once, in the zygote."""
     import matplotlib
     from matplotlib import pyplot
     from matplotlib.figure import Figure
 
     pyplot.switch_backend("agg")
     patched: Any = pyplot
-    patched.show = _replacing(pyplot.show, lambda *_args, **_kwargs: None)
-    patched.switch_backend = _replacing(pyplot.switch_backend, lambda _newbackend: None)
-    patched.pause = _replacing(pyplot.pause, _pause)
-    patched.close = _closing(pyplot.close)
+    patched.show = _named_as(pyplot.show, lambda *_args, **_kwargs: None)
+    patched.switch_backend = _named_as(pyplot.switch_backend, lambda _newbackend: None)
+    patched.pause = _named_as(pyplot.pause, _pause)
+    patched.close = _wrap_close(pyplot.close)
     library: Any = matplotlib
-    library.use = _replacing(matplotlib.use, lambda _backend, *, force=True: None)
+    library.use = _named_as(matplotlib.use, lambda _backend, *, force=True: None)
     figure_class: Any = Figure
-    figure_class.show = _replacing(Figure.show, lambda _figure, warn=True: None)
-    figure_class.savefig = _saving(Figure.savefig)
-    # Copies of files have the modes and times that they come with: nobody may change any.
+    figure_class.show = _named_as(Figure.show, lambda _figure, warn=True: None)
+    figure_class.savefig = _wrap_savefig(Figure.savefig)
+    # The jail denies chmod and utime, so that copies of files keep their default modes and times.
     copying: Any = shutil
     copying.copymode = copying.copystat = lambda *_args, **_kwargs: None
     sockets: Any = socket
-    sockets.socketpair = _falling_back(socket.socketpair)
+    sockets.socketpair = _wrap_socketpair(socket.socketpair)
 
 
-def _replacing(original: Any, replacement: Any) -> Any:
-    """``replacement`` under the name and the words of ``original``."""
+def _named_as(original: Any, replacement: Any) -> Any:
+    """Return ``replacement`` with the name and docstring of ``original``."""
     return functools.wraps(original)(replacement)
 
 
 def _pause(_interval: float) -> None:
-    """Draw what has changed, as pyplot does, and do not wait: nobody is looking."""
+    """Redraw a changed figure, as pyplot does, and return without waiting."""
     from matplotlib import pyplot
 
     if pyplot.get_fignums():
@@ -78,7 +78,7 @@ def _pause(_interval: float) -> None:
             canvas.draw_idle()
 
 
-def _closing(close: Any) -> Any:
+def _wrap_close(close: Any) -> Any:
     @functools.wraps(close)
     def closing(fig: Any = None) -> None:
         from matplotlib import pyplot
@@ -88,38 +88,38 @@ def _closing(close: Any) -> Any:
         left = set(pyplot.get_fignums())
         for number, figure in before.items():
             if number not in left:
-                ledger.keep(figure)
+                shown_figures.keep(figure)
 
     return closing
 
 
 def _open_figures() -> dict[int, Any]:
-    """By number; the current one last."""
+    """Return the open figures by number, the current one last."""
     from matplotlib._pylab_helpers import Gcf
 
     return {number: manager.canvas.figure for number, manager in Gcf.figs.items()}
 
 
-def _saving(savefig: Any) -> Any:
-    """A path that the sandbox does not have is no failure of the figure: it is said, and the figure is answered."""
+def _wrap_savefig(savefig: Any) -> Any:
+    """Wrap ``savefig``: a path that cannot be written is reported on stderr, and the figure is recorded."""
 
     @functools.wraps(savefig)
     def saving(self: Any, fname: Any, **options: Any) -> None:
         if not isinstance(fname, (str, os.PathLike)):
             savefig(self, fname, **options)
             return
-        ledger.keep(self)
+        shown_figures.keep(self)
         try:
             savefig(self, fname, **options)
         except OSError as error:
             reason = error.strerror or str(error)
-            print(f"{os.fspath(fname)!r:.200} was not written: {reason}. The figure is answered.", file=sys.stderr)
+            print(f"{os.fspath(fname)!r:.200} was not written: {reason}. The result is the figure.", file=sys.stderr)
 
     return saving
 
 
 class _PipeEnd:
-    """What an event loop asks of the sockets by which it wakes itself."""
+    """The part of a socket that an event loop uses to wake itself, on a pipe."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -140,8 +140,8 @@ class _PipeEnd:
         os.close(self._descriptor)
 
 
-def _falling_back(socketpair: Any) -> Any:
-    """A jailed process makes no sockets; asyncio wants a pair to wake its loop, for which a pipe will do."""
+def _wrap_socketpair(socketpair: Any) -> Any:
+    """Wrap ``socketpair``: the jail denies sockets, and asyncio can wake its loop by a pipe."""
 
     @functools.wraps(socketpair)
     def pair(*args: Any, **options: Any) -> Any:

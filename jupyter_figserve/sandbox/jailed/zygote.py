@@ -1,6 +1,6 @@
-"""The zygote: libraries loaded once, its own jail, and a fork for each child. A process of its own; child side.
+"""The zygote: a process that loads the libraries once, and forks a jailed child for each job.
 
-It never reads a byte that a child wrote, and holds nothing secret: code in a child can look into its frames.
+It never reads a byte that a child wrote, and it holds no secret: code in a child can inspect the frames of the fork.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 from typing import Any, NoReturn
 
 from ...errors import SandboxUnavailable
+from ...plotting.describe import libraries
 from ..jail import landlock, rlimits, seccomp
 from ..jail.jail import FIRST_USER, Jail, ResourceLimits
 from ..jail.namespaces import NamespaceSet, set_user
@@ -21,46 +22,47 @@ from ..jail.syscalls import architecture
 from .readable_paths import readable_paths
 
 MESSAGE_BYTES = 65_536
-HALF_BUILT = 75
-"""Exit code: the host allowed only some of the steps, so that a fresh process has to begin one tier lower."""
-BROKEN = 70
+PARTIAL_NAMESPACES = 75
+"""Exit code: the host allowed only some steps, so that a fresh process has to try the next lower tier."""
+FAILED = 70
 
 
 def main(control: int) -> NoReturn:
-    """Set up as the first message says, tell what came of it, then serve until the other end is closed."""
+    """Set up as the first message says, report the outcome, and serve until the channel is closed."""
     channel = socket.socket(fileno=control)
     settings: dict[str, Any] = json.loads(channel.recv(MESSAGE_BYTES))
     rlimits.set_parent_death_signal()
     _set_oom_score()
     try:
-        from . import job
+        # Imports inside the jail may fail: what a child runs is imported here.
+        from . import job, preload  # noqa: F401
 
         if settings["probe"]:
-            job.find_libraries()
+            preload.find_libraries()
         else:
-            job.load_libraries(settings["preload"], settings["pixels"])
-        jail, why = _build_jail(settings)
+            preload.load_libraries(settings["preload"], settings["pixels"])
+        jail, reasons = _build_jail(settings)
     except Exception as error:
-        words = str(error) if isinstance(error, SandboxUnavailable) else f"{type(error).__name__}: {error}"
-        _send(channel, {"event": "broken", "why": [words]})
-        sys.exit(BROKEN)
+        reason = str(error) if isinstance(error, SandboxUnavailable) else f"{type(error).__name__}: {error}"
+        _send(channel, {"event": "failed", "reasons": [reason]})
+        sys.exit(FAILED)
     gc.collect()
     gc.freeze()
     rlimits.set_not_dumpable()
     own = os.pidfd_open(os.getpid())
-    _send(channel, {"event": "ready", "why": why, **_described(jail), "libraries": job.libraries()}, [own])
+    _send(channel, {"event": "ready", "reasons": reasons, **_layers_of(jail), "libraries": libraries()}, [own])
     os.close(own)
     Zygote(channel, jail).serve()
 
 
 class Zygote:
-    """Forks a child for each request, and tells when it has ended.
+    """Forks a child for each request, and reports its end.
 
     Parameters
     ----------
     channel
-        A socket that keeps messages whole; ``{"event": "spawn", "child": number}`` comes with three
-        descriptors, and ``spawned`` goes back with one by which the child can be killed.
+        A SOCK_SEQPACKET socket: ``{"event": "spawn", "child": number}`` arrives with three descriptors, and the
+        response ``spawned`` carries a pidfd of the child.
     """
 
     def __init__(self, channel: socket.socket, jail: Jail) -> None:
@@ -86,16 +88,16 @@ class Zygote:
         try:
             self._spawn(request["child"], descriptors)
         except OSError as error:
-            _send(self._channel, {"event": "failed", "child": request["child"], "why": str(error)})
+            _send(self._channel, {"event": "failed", "child": request["child"], "reason": str(error)})
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
 
     def _spawn(self, number: int, descriptors: list[int]) -> None:
-        enclosure = self._jail.enclosure
-        pid = os.fork() if enclosure is None else enclosure.fork()
+        namespaces = self._jail.namespaces
+        pid = os.fork() if namespaces is None else namespaces.fork()
         if pid == 0:
-            _live(self._jail, number, descriptors)
+            _run_child(self._jail, number, descriptors)
         handle = os.pidfd_open(pid)
         self._children[handle] = (number, pid)
         self._poll.register(handle, select.POLLIN)
@@ -109,14 +111,14 @@ class Zygote:
         _send(self._channel, {"event": "ended", "child": number, "status": os.waitstatus_to_exitcode(status)})
 
 
-def _live(jail: Jail, number: int, descriptors: list[int]) -> NoReturn:
-    """A child's whole life. It returns nowhere: no exception leads back into the zygote's loop."""
+def _run_child(jail: Jail, number: int, descriptors: list[int]) -> NoReturn:
+    """Jail the child and serve its job; no exception returns into the loop of the zygote."""
     try:
-        job, answer, output = descriptors
-        jail.enter(number, (job, answer, output))
+        job, result, output = descriptors
+        jail.enter(number, (job, result, output))
     except BaseException as error:
         os.write(descriptors[2], f"{type(error).__name__}: {error}".encode())
-        os._exit(BROKEN)
+        os._exit(FAILED)
     try:
         from .job import serve_one
 
@@ -126,41 +128,43 @@ def _live(jail: Jail, number: int, descriptors: list[int]) -> NoReturn:
 
 
 def _build_jail(settings: dict[str, Any]) -> tuple[Jail, list[str]]:
-    """The layers that were asked for, as far as the host has them, and what it lacks.
+    """Return the jail with the requested layers that the host has, and sentences about what it lacks.
 
     Raises
     ------
     SandboxUnavailable
-        When the process has more threads than one, whose locks a fork would keep for ever.
+        The process has more than one thread, whose locks a forked child would never see released.
     """
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:
-        raise SandboxUnavailable(f"the libraries have started {threads - 1} threads, so that no child can be forked")
-    why: list[str] = []
-    base = _address_space()
-    program = _find_filter(settings, why)
+        raise SandboxUnavailable(f"the libraries have started {threads - 1} threads, which makes forking unsafe")
+    reasons: list[str] = []
+    zygote_bytes = _address_space()
+    program = _find_filter(settings, reasons)
     readable = tuple(readable_paths())
-    enclosure = _enclose(settings, readable, why)
+    namespaces = _enter_namespaces(settings, readable, reasons)
     version = landlock.find_version() if settings["landlock"] else 0
     if settings["landlock"] and not version:
-        why.append("Landlock: this kernel has none, or does not offer it (Linux 5.13, lsm=landlock).")
-    users = enclosure is None and _can_change_user(readable)
-    if program is not None and enclosure is None:
-        why.append("Posted code has no scratch directory, and sees the size and times of files that it cannot read.")
+        reasons.append("Landlock: not available in this kernel (it needs Linux 5.13 and lsm=landlock).")
+    users = namespaces is None and _can_change_user(readable)
+    if program is not None and namespaces is None:
+        reasons.append(
+            "Posted code has no scratch directory, and can see the size and times of files that it cannot read."
+        )
         program = seccomp.build_filter(None)
-    bounds = ResourceLimits(settings["memory"], settings["scratch"], settings["seconds"])
-    return Jail(enclosure, version, program, readable, users, base, bounds), why
+    limits = ResourceLimits(settings["memory"], settings["scratch"], settings["seconds"])
+    return Jail(namespaces, version, program, readable, users, zygote_bytes, limits), reasons
 
 
-def _find_filter(settings: dict[str, Any], why: list[str]) -> bytes | None:
-    """The filter, after a throw-away child has loaded it: building one proves nothing."""
+def _find_filter(settings: dict[str, Any], reasons: list[str]) -> bytes | None:
+    """Return the filter if a throw-away child can load it: building one proves nothing."""
     if not settings["seccomp"]:
         return None
     try:
         architecture()
         program = seccomp.build_filter(1)
     except SandboxUnavailable as error:
-        why.append(f"{error}.")
+        reasons.append(f"{error}.")
         return None
     pid = os.fork()
     if pid == 0:
@@ -172,34 +176,36 @@ def _find_filter(settings: dict[str, Any], why: list[str]) -> bytes | None:
         os._exit(0)
     _, status = os.waitpid(pid, 0)
     if status:
-        why.append("seccomp: a filter cannot be loaded (CONFIG_SECCOMP_FILTER, or a filter around this process).")
+        reasons.append(
+            "seccomp: the filter cannot be loaded (CONFIG_SECCOMP_FILTER is off, or an outer filter denies it)."
+        )
         return None
     return program
 
 
-def _enclose(settings: dict[str, Any], readable: tuple[str, ...], why: list[str]) -> NamespaceSet | None:
-    """Move into namespaces; where that fails half-way, this process says so and ends."""
+def _enter_namespaces(settings: dict[str, Any], readable: tuple[str, ...], reasons: list[str]) -> NamespaceSet | None:
+    """Enter namespaces; if that fails after some steps, report it and exit."""
     if not settings["namespaces"]:
         return None
-    enclosure = NamespaceSet(readable)
+    namespaces = NamespaceSet(readable)
     try:
-        enclosure.enter()
+        namespaces.enter()
     except OSError as error:
-        why.append(
+        reasons.append(
             f"namespaces: {error} (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns,"
             " or the container's policy)."
         )
         channel = socket.socket(fileno=settings["control"])
-        _send(channel, {"event": "half built", "why": why})
-        os._exit(HALF_BUILT)
-    return enclosure
+        _send(channel, {"event": "partial namespaces", "reasons": reasons})
+        os._exit(PARTIAL_NAMESPACES)
+    return namespaces
 
 
 def _can_change_user(readable: tuple[str, ...]) -> bool:
-    """Whether a child can become a user of its own and still read the libraries.
+    """Whether a child can switch to another user and still read the libraries.
 
-    If not (in a container whose root is the only user; with an environment below /root), it stays who it is: without
-    capabilities, and with no file but those that Landlock names.
+    If not (root is the only user of the container, or the environment is below /root), the child keeps its user,
+    without capabilities, and with no files but those that Landlock allows.
     """
     if os.geteuid() != 0:
         return False
@@ -215,22 +221,22 @@ def _can_change_user(readable: tuple[str, ...]) -> bool:
     return status == 0
 
 
-def _described(jail: Jail) -> dict[str, Any]:
+def _layers_of(jail: Jail) -> dict[str, Any]:
     return {
-        "namespaces": jail.enclosure is not None,
+        "namespaces": jail.namespaces is not None,
         "landlock": jail.landlock,
         "seccomp": jail.filter is not None,
     }
 
 
 def _address_space() -> int:
-    """Bytes, as proc(5) has them in statm."""
+    """Return the size of the address space in bytes, from /proc/self/statm: proc(5)."""
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _set_oom_score() -> None:
-    """When memory is out, the kernel takes a render and never the server: proc(5), oom_score_adj."""
+    """Let the kernel kill a render before the server when memory runs out: proc(5), oom_score_adj."""
     with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write("1000")
 

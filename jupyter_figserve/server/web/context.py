@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..services.sessions.capture import Capture
     from ..services.sessions.directories import SessionDirectories
     from ..services.sessions.kernels import KernelTracker
-    from ..services.sessions.plots import SessionPlots
+    from ..services.sessions.session_plots import SessionPlots
 
 PACKAGE = Path(__file__).parents[2]
 

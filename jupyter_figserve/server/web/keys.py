@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
@@ -12,7 +10,6 @@ from ...model.keys import ADMIN, Key, check_scopes, new_key
 from ...model.links import check_label, hash_secret
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
 from ...model.times import parse_expiry
-from ...store.catalog import keys
 from .http import json_views
 from .http.private_handler import AuthenticatedHandler
 
@@ -28,7 +25,7 @@ class KeysHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         limit = min(self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
-        found = keys.list_all(self.context.store.catalog.reader, None, limit)
+        found = await self.context.store.keys.list(limit=limit)
         self.write_json({"keys": [json_views.key(key) for key in found], "next": None})
 
     head = get
@@ -50,7 +47,7 @@ class KeysHandler(AuthenticatedHandler):
             expires=parse_expiry(_DEFAULT_LIFE if body.get("expires") is None else body["expires"], now),
             label=check_label(body.get("label")),
         )
-        await asyncio.wrap_future(self.context.store.write(lambda connection: keys.add(connection, key)))
+        await self.context.store.keys.add(key)
         self.write_json(json_views.key(key) | {"key": text}, 201)
 
 
@@ -62,20 +59,20 @@ class KeyHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, key_id: str) -> None:
-        self.write_json(json_views.key(self._get_key(key_id)))
+        self.write_json(json_views.key(await self._get_key(key_id)))
 
     head = get
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self, key_id: str) -> None:
-        key = self._get_key(key_id)
-        await asyncio.wrap_future(self.context.store.write(lambda connection: keys.remove(connection, key.id)))
+        key = await self._get_key(key_id)
+        await self.context.store.keys.remove(key.id)
         self.set_status(204)
         self.finish()
 
-    def _get_key(self, key_id: str) -> Key:
-        key = keys.find(self.context.store.catalog.reader, key_id)
+    async def _get_key(self, key_id: str) -> Key:
+        key = await self.context.store.keys.find(key_id)
         if key is None:
             raise NotFound("There is no such key.")
         return key

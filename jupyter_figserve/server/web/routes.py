@@ -20,11 +20,9 @@ from .figures.page_handlers import FigurePageHandler
 from .http.handler import MissingHandler
 from .http.static_handler import StaticHandler
 from .keys import KeyHandler, KeysHandler
-from .links.dashboard_links import DashboardLinksHandler
-from .links.handlers import FigureLinksHandler, FindLinkHandler, LinkHandler, LinksHandler, LinkSizesHandler
+from .links.handlers import FindLinkHandler, LinkHandler, LinksHandler, LinkSizesHandler, TargetLinksHandler
 from .links.oembed import FrameHandler, OEmbedHandler
 from .links.public_handler import PublicLinkHandler
-from .links.public_live import LiveLinksHandler
 from .live.agent import AgentHandler
 from .live.handlers import (
     FrozenHandler,
@@ -68,7 +66,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/api/figures/{_ID}/restore", RestoreHandler),
     (rf"/api/figures/{_ID}/versions", VersionsHandler),
     (rf"/api/figures/{_ID}/versions/([0-9]{{1,9}})/source", SourceHandler),
-    (rf"/api/figures/{_ID}/links", FigureLinksHandler),
+    (rf"/api/(figures|live|dashboards)/{_ID}/links", TargetLinksHandler),
     (r"/api/sessions", SessionsHandler),
     (rf"/api/sessions/{_SESSION}/last", LastHandler),
     (rf"/api/sessions/{_SESSION}/figures", SessionFiguresHandler),
@@ -84,13 +82,11 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/plots/{_SESSION}/(.*)", PlotHandler),
     (r"/api/agent", AgentHandler),
     (r"/api/live", LiveListHandler),
-    (rf"/api/live/{_ID}/links", LiveLinksHandler),
     (rf"/api/live/{_ID}/frozen", FrozenHandler),
     (rf"/api/live/{_ID}/source", LiveSourceHandler),
     (r"/api/dashboards", DashboardsHandler),
     (rf"/api/dashboards/{_ID}", DashboardHandler),
     (rf"/api/dashboards/{_ID}/restore", DashboardRestoreHandler),
-    (rf"/api/dashboards/{_ID}/links", DashboardLinksHandler),
     (rf"/dashboards/{_ID}", DashboardPageHandler),
     (rf"/dashboards/{_ID}\.([a-z]{{2,5}})", DashboardBytesHandler),
     (rf"/dashboards/{_ID}/events", DashboardEventsHandler),

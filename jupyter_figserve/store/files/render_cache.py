@@ -107,7 +107,7 @@ class RenderCache:
 
 
 def _written(drawn: CachedRender) -> bytes:
-    pictures = [picture.described().__dict__ for picture in drawn.pictures]
+    pictures = [picture.to_representation().__dict__ for picture in drawn.pictures]
     head = json.dumps({"pictures": pictures, "words": drawn.words}).encode()
     return b"".join((head, b"\n", *(picture.data for picture in drawn.pictures)))
 

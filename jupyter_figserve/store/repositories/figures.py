@@ -145,7 +145,7 @@ class FigureRepository(Repository):
 
     async def add_representation(self, record: FigureRecord, number: int, payload: EncodedImage) -> bool:
         """Give a version one more encoding, after those that it has; False when it has one of this type or is gone."""
-        part = payload.described()
+        part = payload.to_representation()
 
         def enter(connection: Connection) -> bool:
             return publishing.add_representation(connection, self.limits, record, number, part, self._clock())

@@ -27,6 +27,10 @@ class KeyRepository(Repository):
         """Revoke a key; False when it is gone already."""
         return await self._write(keys.remove, key_id)
 
+    def discard(self, key_id: str) -> None:
+        """Revoke a key without waiting for the disk."""
+        self._write_later(keys.remove, key_id)
+
     def record_use(self, key_id: str, now: float) -> None:
         """Record when a key was last used, without waiting for the disk."""
         self._write_later(keys.note_use, key_id, now)

@@ -1,4 +1,4 @@
-"""A data directory: rights, room, file system, catalog, lock."""
+"""Checks of a data directory: permissions, space, file system, catalog, lock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from jupyter_figserve.cli.checks.directory import check_directory, judge_directory
+from jupyter_figserve.cli.checks.directory import assess_directory, check_directory
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.files.filesystem import DirectoryLock
 from tests.conftest import ELSEWHERE
@@ -18,7 +18,7 @@ from tests.conftest import ELSEWHERE
 
 @pytest.fixture
 def directory(tmp_path):
-    """One that a server left in order."""
+    """A valid data directory."""
     open_store(tmp_path / "figures").close()
     return tmp_path / "figures"
 
@@ -29,18 +29,18 @@ def only(results) -> tuple:
 
 
 def test_one_in_order(directory):
-    """Nothing to say but that."""
+    """A valid directory has one result."""
     assert only(check_directory(directory))[:2] == ("directory", "ok")
 
 
 def test_one_that_is_not_there(tmp_path):
-    """Is no fault, and is not made."""
+    """A missing directory is not an error, and is not created."""
     assert only(check_directory(tmp_path / "new"))[:2] == ("directory", "note")
     assert not (tmp_path / "new").exists()
 
 
 def test_one_that_others_can_read(directory):
-    """The command closes it."""
+    """The suggested command restricts it."""
     (directory / "catalog.db").chmod(0o644)
     check, state, says, mend = only(check_directory(directory))
     assert (check, state) == ("permissions", "wrong")
@@ -51,7 +51,7 @@ def test_one_that_others_can_read(directory):
 
 @pytest.mark.parametrize("what", ["tmpfs", "read-only"])
 def test_a_disk_that_is_full_or_read_only(what, directory):
-    """A real one, mounted in a namespace of its own."""
+    """A full file system, mounted in its own namespace."""
     unshare = shutil.which("unshare")
     option = "size=900k" if what == "tmpfs" else "bind,ro"
     source = "tmpfs" if what == "tmpfs" else str(directory)
@@ -73,11 +73,11 @@ def test_a_disk_that_is_full_or_read_only(what, directory):
         assert "jupyter figserve gc --data-dir" in states["disk"]["mend"]
     else:
         assert states["permissions"]["state"] == "wrong"
-        assert "cannot be written" in states["permissions"]["says"]
+        assert "not writable" in states["permissions"]["says"]
 
 
 def test_another_users(directory):
-    """Where root can give it away."""
+    """The directory belongs to another user."""
     if os.geteuid() != 0:
         pytest.skip(f"{ELSEWHERE}only root gives a directory away")
     os.chown(directory, 65534, 65534)
@@ -88,7 +88,7 @@ def test_another_users(directory):
 
 
 def test_a_network_file_system(directory, monkeypatch, tmp_path):
-    """Named by its type, with the setting that puts the catalog elsewhere."""
+    """The file system's type is named, with the setting that moves the catalog."""
     mounts = tmp_path / "mountinfo"
     mounts.write_text(f"1 2 0:9 / {tmp_path} rw - fuse.sshfs host:/x rw\n")
     monkeypatch.setattr("jupyter_figserve.store.files.filesystem.find_network_type.__defaults__", (mounts,))
@@ -99,7 +99,7 @@ def test_a_network_file_system(directory, monkeypatch, tmp_path):
 
 
 def test_a_damaged_catalog(directory):
-    """The command rebuilds it."""
+    """The suggested command rebuilds it."""
     (directory / "catalog.db").write_bytes(b"nonsense" * 1000)
     check, state, says, mend = only(r for r in check_directory(directory) if r.check == "catalog")
     assert (check, state) == ("catalog", "wrong")
@@ -111,7 +111,7 @@ def test_a_damaged_catalog(directory):
 
 
 def test_a_lock_that_another_process_holds(directory):
-    """Alone, as `reindex` does; one that servers share is none."""
+    """An exclusive lock is reported; a shared one is not."""
     program = (
         "import sys, pathlib; from jupyter_figserve.store.files.filesystem import DirectoryLock;"
         "DirectoryLock(pathlib.Path(sys.argv[1])).acquire(exclusive=sys.argv[2] == 'alone');"
@@ -138,15 +138,15 @@ def test_a_lock_that_another_process_holds(directory):
     ],
 )
 def test_when_a_disk_is_nearly_full(free, total, is_full):
-    """In bytes, or in its share where the disk is large."""
+    """The limit is in bytes, or a fraction of a large disk."""
     found = {"path": "/x", "is_own": True, "is_writable": True, "open_to_others": [], "network_type": None}
-    states = [result.check for result in judge_directory({**found, "free": free, "total": total})]
+    states = [result.check for result in assess_directory({**found, "free": free, "total": total})]
     assert ("disk" in states) is is_full
 
 
 def test_what_a_server_says_of_its_catalog():
-    """Read-only, and why; damage has its own command."""
+    """A read-only store has a reason; damage has its own command."""
     found = {"path": "/x", "is_own": True, "is_writable": True, "open_to_others": [], "network_type": None}
     found |= {"free": None, "total": None}
-    assert "reindex" in only(judge_directory(found, "/x/catalog.db is damaged: bad page"))[3]
-    assert "chmod" in only(judge_directory(found, "/x/catalog.db cannot be written"))[3]
+    assert "reindex" in only(assess_directory(found, "/x/catalog.db is damaged: bad page"))[3]
+    assert "chmod" in only(assess_directory(found, "/x/catalog.db cannot be written"))[3]

@@ -1,4 +1,4 @@
-"""This interpreter's packages and this shell's proxies."""
+"""Checks of this interpreter's packages and this shell's proxies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from jupyter_figserve.cli.checks.environment import check_environment, is_good, requirements
+from jupyter_figserve.cli.checks.environment import check_environment, requirements, satisfies
 
 
 def results(check: str) -> list:
@@ -21,12 +21,12 @@ def _no_proxies(monkeypatch):
 
 
 def test_an_environment_in_order():
-    """Nothing to mend."""
+    """This environment has no problems."""
     assert [result.state for result in check_environment()] == ["ok", "ok"]
 
 
 def test_what_is_wanted_is_read_from_the_package():
-    """Not written down twice; those of extras only when asked for."""
+    """Requirements come from the metadata; those of extras only on request."""
     assert requirements()["matplotlib"].startswith(">=3")
     assert "ipykernel" not in requirements()
     assert requirements("ipykernel")["ipykernel"].startswith(">=6")
@@ -43,12 +43,12 @@ def test_what_is_wanted_is_read_from_the_package():
     ],
 )
 def test_versions_are_compared_as_versions(version, wanted, good):
-    """3.10 is newer than 3.8; what nobody can read passes."""
-    assert is_good(version, wanted) is good
+    """3.10 is newer than 3.8; an unparseable version passes."""
+    assert satisfies(version, wanted) is good
 
 
 def old(directory, name: str, version: str) -> str:
-    """A directory in which pip would find this version of a package installed."""
+    """A directory with metadata of this version of a package."""
     info = directory / f"{name}-{version}.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
@@ -56,7 +56,7 @@ def old(directory, name: str, version: str) -> str:
 
 
 def test_a_package_that_is_too_old(tmp_path, monkeypatch):
-    """It is named with what is wanted, and the command that mends it is for this interpreter."""
+    """The package, the requirement and the command for this interpreter are named."""
     monkeypatch.setattr(sys, "path", [old(tmp_path, "tornado", "5.1"), *sys.path])
     (found,) = results("packages")
     assert found.state == "wrong"
@@ -76,7 +76,7 @@ def test_a_package_that_is_too_old(tmp_path, monkeypatch):
     ],
 )
 def test_proxies_that_would_catch_loopback(variables, state, monkeypatch):
-    """Only those that would; the variable that frees loopback is the mend, and does free it."""
+    """Only proxies that affect loopback are reported; the suggested variable fixes it."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     (found,) = results("proxies")

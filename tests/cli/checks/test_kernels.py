@@ -1,4 +1,4 @@
-"""Whether notebooks can publish: the kernels' own interpreters are asked."""
+"""Checks whether notebooks can publish, with the kernels' own interpreters."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import venv
 
 import pytest
 
-from jupyter_figserve.cli.checks.kernels import ask, check_kernels, interpreter_of
+from jupyter_figserve.cli.checks.kernels import check_kernels, find_interpreter, run_in_interpreter
 
 from .test_environment import old
 
 
 @pytest.fixture
 def add_kernel(tmp_path, monkeypatch):
-    """``add_kernel(argv)`` makes a kernel that Jupyter offers; the results of the check are by name."""
+    """``add_kernel(argv)`` installs a kernel; returns the results of the check by name."""
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
 
     def add(argv: list[str], name: str = "tested", language: str = "python", **spec: object) -> list:
@@ -31,14 +31,14 @@ def add_kernel(tmp_path, monkeypatch):
 
 
 def test_this_environments_kernel_is_good(add_kernel):
-    """By its path, and by the bare name that Jupyter takes for its own."""
+    """The interpreter is given by its path, or by the bare name for this environment."""
     for word in (sys.executable, "python", "python3"):
         (found,) = add_kernel([word, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
         assert found.state == "ok", found.says
 
 
 def test_an_environment_without_the_package(add_kernel, tmp_path):
-    """A real one: it is told with its own interpreter, and the command is for that one."""
+    """A real environment without the package; the command is for its interpreter."""
     venv.create(tmp_path / "bare", with_pip=False)
     python = str(tmp_path / "bare" / "bin" / "python")
     (found,) = add_kernel([python, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
@@ -53,7 +53,7 @@ def test_an_environment_without_the_package(add_kernel, tmp_path):
 
 @pytest.mark.parametrize(("name", "version"), [("ipykernel", "5.5.6"), ("matplotlib", "3.1.0")])
 def test_packages_that_are_too_old(name, version, add_kernel, tmp_path):
-    """With their version, what is wanted and the command."""
+    """The version, the requirement and the command are named."""
     where = {"PYTHONPATH": old(tmp_path / "old", name, version)}
     (found,) = add_kernel([sys.executable, "-m", "ipykernel_launcher"], env=where)
     assert found.state == "wrong"
@@ -62,7 +62,7 @@ def test_packages_that_are_too_old(name, version, add_kernel, tmp_path):
 
 
 def test_an_interpreter_that_is_gone(add_kernel, tmp_path):
-    """As after an environment was removed; the kernel with a path that is no program too."""
+    """A missing or invalid interpreter is reported."""
     (found,) = add_kernel([str(tmp_path / "gone" / "bin" / "python"), "-m", "x"])
     assert found.state in ("wrong", "note")
     broken = tmp_path / "python3"
@@ -75,23 +75,23 @@ def test_an_interpreter_that_is_gone(add_kernel, tmp_path):
 
 
 def test_other_kernels_are_no_fault(add_kernel):
-    """Another language; a wrapper whose environment nobody can ask."""
+    """Other languages and wrappers cannot be checked."""
     assert add_kernel(["R", "--slave"], language="R")[0].state == "note"
     assert add_kernel(["conda", "run", "python"])[0].state == "note"
 
 
 def test_a_directory_of_the_packages_name_is_not_the_package(monkeypatch, tmp_path):
-    """The question is asked elsewhere than here."""
+    """The code runs in an empty directory."""
     (tmp_path / "jupyter_figserve").mkdir()
     monkeypatch.chdir(tmp_path)
-    found = ask(sys.executable, None, "import json, os; print(json.dumps(os.getcwd()))")
+    found = run_in_interpreter(sys.executable, None, "import json, os; print(json.dumps(os.getcwd()))")
     assert found != str(tmp_path)
 
 
 def test_which_interpreter():
-    """None for what is no Python."""
-    assert interpreter_of({"argv": ["python3.11", "-m", "x"]}) == sys.executable
-    assert interpreter_of({"argv": ["/bin/sh"]}) is None
-    assert interpreter_of({"argv": []}) is None
-    assert interpreter_of({}) is None
-    assert os.path.isabs(interpreter_of({"argv": [sys.executable]}))
+    """None for other programs than Python."""
+    assert find_interpreter({"argv": ["python3.11", "-m", "x"]}) == sys.executable
+    assert find_interpreter({"argv": ["/bin/sh"]}) is None
+    assert find_interpreter({"argv": []}) is None
+    assert find_interpreter({}) is None
+    assert os.path.isabs(find_interpreter({"argv": [sys.executable]}))

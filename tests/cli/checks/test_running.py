@@ -1,4 +1,4 @@
-"""The servers that this user has running: without the extension, with a wrong setting, sharing a directory."""
+"""Checks of running servers: missing extension, invalid settings, shared directories."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from jupyter_figserve import cli
 from jupyter_figserve.cli.checks.result import Result
-from jupyter_figserve.cli.checks.running import check_running, dead_files
+from jupyter_figserve.cli.checks.running import check_leftovers, check_running
 from jupyter_figserve.cli.checks.server import Examination
 
 from ..conftest import SpecialServer, new_home
@@ -20,7 +20,7 @@ from ..conftest import SpecialServer, new_home
 
 @pytest.fixture
 def check(monkeypatch):
-    """``check(server)`` is what is said of the servers of this runtime directory."""
+    """``check(server)`` returns the results for the servers of this runtime directory."""
 
     def run(server) -> list[Result]:
         monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(server.runtime))
@@ -34,12 +34,12 @@ def wrongs(results: list[Result]) -> dict[str, Result]:
 
 
 def test_a_server_in_order(check, live_server):
-    """Nothing is wrong."""
+    """A running server has no problems."""
     assert wrongs(check(live_server)) == {}
 
 
 def test_no_server(monkeypatch, tmp_path):
-    """Is no fault; it is said how to start one."""
+    """No server is not an error; the result says how to start one."""
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
     (found,) = check_running(cli.parse(["doctor"])[1], [])
     assert (found.state, found.check) == ("note", "server")
@@ -47,7 +47,7 @@ def test_no_server(monkeypatch, tmp_path):
 
 
 def test_the_extension_is_disabled(check, bare_server):
-    """It is told from not being installed, and the command enables it."""
+    """A disabled extension is distinguished from a missing one, and the command enables it."""
     found = wrongs(check(bare_server))["extension"]
     assert "disabled" in found.says
     command = found.mend.partition(" && ")[0]
@@ -59,7 +59,7 @@ def test_the_extension_is_disabled(check, bare_server):
 
 
 def test_the_extension_is_not_installed(check):
-    """A server of an environment that lacks the package: its own interpreter is named."""
+    """The interpreter of an environment without the package is named."""
     home = new_home()
     venv.create(home / "env", with_pip=False)
     python = home / "env" / "bin" / "python"
@@ -83,16 +83,16 @@ def test_the_extension_is_not_installed(check):
 
 
 def test_a_wrong_setting_kept_it_from_loading(check, make_server):
-    """Installed and enabled, and yet not there: the log has the reason."""
+    """An installed and enabled extension that is not loaded: the log has the reason."""
     server = make_server(keep_session_plots="7 dayz")
     found = wrongs(check(server))["extension"]
     assert "not loaded" in found.says
-    assert "setting of FigServe is wrong" in found.says
+    assert "invalid setting" in found.says
     assert "log" in found.mend
 
 
 def test_two_servers_on_one_directory(check, make_server):
-    """Is as it should be; it is said of both."""
+    """Sharing is reported as fine."""
     one = make_server()
     other = make_server(data_dir=one.data_dir)
     for file in other.runtime.glob("jpserver-*.json"):
@@ -106,7 +106,7 @@ def test_two_servers_on_one_directory(check, make_server):
 
 
 def test_two_versions_on_one_directory(check, make_server, tmp_path):
-    """A note: what happens, and what to upgrade."""
+    """Different versions are a note that says what to upgrade."""
     one = make_server()
     (tmp_path / "sitecustomize.py").write_text("import jupyter_figserve\njupyter_figserve.__version__ = '0.0.9'\n")
     other = make_server(data_dir=one.data_dir, environment={"PYTHONPATH": str(tmp_path)})
@@ -119,7 +119,7 @@ def test_two_versions_on_one_directory(check, make_server, tmp_path):
 
 
 def test_one_that_was_looked_at_is_not_looked_at_twice(live_server, monkeypatch):
-    """As when --server names it."""
+    """A server named with --server is not checked twice."""
     from jupyter_figserve.kernel.client.address import parse_pasted
     from jupyter_figserve.kernel.client.client import FigServeClient
 
@@ -129,12 +129,12 @@ def test_one_that_was_looked_at_is_not_looked_at_twice(live_server, monkeypatch)
 
 
 def test_what_the_killed_leave(tmp_path, monkeypatch):
-    """Is a note, with the command that removes it."""
+    """A leftover file is a note, with the command that removes it."""
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     path = tmp_path / f"jpserver-{process.pid}.json"
     path.write_text(json.dumps({"pid": process.pid, "url": "http://127.0.0.1:1/", "token": "t"}))
     (tmp_path / "jpserver-2.json").write_text("{")
-    (found,) = dead_files()
+    (found,) = check_leftovers()
     assert (found.state, found.mend) == ("note", f"rm {path}")

@@ -1,4 +1,4 @@
-"""The doctor's own look at the sandbox, without a server."""
+"""The doctor's own check of the sandbox, without a server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jupyter_figserve.sandbox.renderer import RendererStatus
 
 
 def test_the_tier_is_told(monkeypatch: pytest.MonkeyPatch):
-    """With what it means, and why it is not a better one."""
+    """The tier is reported, with the reason why it is not a better one."""
     monkeypatch.setattr(doctor, "examine", lambda python: RendererStatus("STRICT", ("There are no namespaces.",)))
     result = check_sandbox()
     assert (result.state, result.subject) == ("ok", sys.executable)
@@ -21,7 +21,7 @@ def test_the_tier_is_told(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_host_without_one_is_a_note():
-    """Everything else works; an interpreter that cannot draw is named, with the setting that mends it."""
+    """Without a sandbox, everything else works; an unsuitable interpreter has a suggested setting."""
     result = check_sandbox("/bin/true")
     assert result.state == "note"
     assert "ended at once" in result.says

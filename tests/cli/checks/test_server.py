@@ -1,4 +1,4 @@
-"""One server over HTTP: each thing that goes wrong on the way, with real servers and a real proxy before them."""
+"""Checks of one server over HTTP, with real servers and a real proxy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def wrongs(found: dict[str, Result]) -> list[str]:
 
 @contextmanager
 def proxy_to(server: ServerProcess, change: Callable[[str, dict[str, str]], int | None]) -> Iterator[str]:
-    """A reverse proxy; ``change`` may take headers out, or answer with a status itself."""
+    """A reverse proxy; ``change`` may remove headers or respond itself."""
 
     class Handler(BaseHTTPRequestHandler):
         def pass_on(self) -> None:
@@ -72,7 +72,7 @@ def proxy_to(server: ServerProcess, change: Callable[[str, dict[str, str]], int 
 
 
 def test_a_server_in_order(live_server):
-    """With its login: nothing is wrong, and its sandbox is the one that it says itself."""
+    """With a login there are no problems, and the sandbox is the one that the server reports."""
     found = examine(live_server.url, live_server.token)
     assert wrongs(found) == []
     assert set(found) == {"server", "clock", "key", "post", "directory", "public_url", "sandbox"}
@@ -87,7 +87,7 @@ def test_a_server_in_order(live_server):
     [(["read", "publish"], []), (["publish"], ["key"]), (["read"], ["post"]), (["admin"], ["key", "post"])],
 )
 def test_a_key_in_order(scopes, notes, live_server, make_key):
-    """What it may not do is a note, no fault; the data directory is for an admin alone."""
+    """Missing scopes are notes; the data directory is only for admins."""
     found = examine(live_server.url, make_key(*scopes))
     assert wrongs(found) == []
     assert [check for check in ("key", "post") if found[check].state == "note"] == notes
@@ -95,11 +95,11 @@ def test_a_key_in_order(scopes, notes, live_server, make_key):
 
 
 def test_nobody_there():
-    """With why, and that no proxy was asked."""
+    """The reason is named, and no proxy is used."""
     found = examine("http://127.0.0.1:1", "t")
     assert list(found) == ["reach"]
     assert "Connection refused" in found["reach"].says
-    assert "Proxies of the environment are not used" in found["reach"].says
+    assert "Proxy settings of the environment are ignored" in found["reach"].says
 
 
 @pytest.mark.parametrize("body", [{"hello": 1}, [], None])
@@ -108,14 +108,14 @@ def test_somebody_else_there(body, hostile):
     if body is None:
         hostile.answers.clear()
     else:
-        hostile.say("api/status", body)
+        hostile.print_line("api/status", body)
     found = examine(hostile.url, "t")
     assert wrongs(found) == ["extension"]
     assert "pip install jupyter_figserve" in found["extension"].mend
 
 
 def test_keys_that_are_no_good(live_server, make_key):
-    """Wrong, revoked and expired ones are the same to strangers; no key at all, and a wrong token, are told apart."""
+    """Invalid, revoked and expired keys look the same; a missing key and a wrong token are distinguished."""
     revoked = make_key("read")
     live_server.fetch(f"figserve/api/keys/{revoked.split('_')[1]}", method="DELETE")
     expired = make_key("read", expires="1s")
@@ -125,16 +125,16 @@ def test_keys_that_are_no_good(live_server, make_key):
     for key in (f"fsk_{'a' * 8}_{'b' * 43}", revoked, expired):
         found = examine(live_server.url, key)
         assert wrongs(found) == ["key"]
-        assert "expired or was revoked" in found["key"].says
+        assert "expired or revoked" in found["key"].says
         assert "keys create" in found["key"].mend
-    assert "There is no key" in examine(live_server.url, None)["key"].says
+    assert "No key was given" in examine(live_server.url, None)["key"].says
     token = examine(live_server.url, "wrong-token")["key"]
-    assert "token of the login" in token.says
+    assert "login token" in token.says
     assert "jupyter server list" in token.mend
 
 
 def test_a_proxy_that_takes_the_key_out(live_server, make_key):
-    """It is told from a wrong key."""
+    """A removed header is distinguished from a wrong key."""
 
     def change(method: str, headers: dict[str, str]) -> None:
         headers.pop("X-API-Key", None)
@@ -142,18 +142,18 @@ def test_a_proxy_that_takes_the_key_out(live_server, make_key):
     with proxy_to(live_server, change) as url:
         found = examine(url, make_key("read", "publish"))
     assert wrongs(found) == ["key"]
-    assert "takes the header X-API-Key out" in found["key"].says
+    assert "removes the header X-API-Key" in found["key"].says
 
 
 def test_a_proxy_that_lets_no_post_through(live_server, make_key):
-    """Reading works, and publishing would not."""
+    """Reading works, but publishing would not."""
     with proxy_to(live_server, lambda method, _: 403 if method == "POST" else None) as url:
         found = examine(url, make_key("read", "publish"))
     assert wrongs(found) == ["post"]
 
 
 def test_a_login_made_a_cookies(live_server):
-    """A proxy that turns the token into a cookie: what changes something wants _xsrf then."""
+    """A proxy that turns the token into a cookie causes an XSRF error."""
     login = live_server.fetch("api/kernels")
     cookie = "; ".join(value.partition(";")[0] for value in login.headers.get_all("Set-Cookie"))
 
@@ -169,7 +169,7 @@ def test_a_login_made_a_cookies(live_server):
 
 
 def test_another_host_name(live_server):
-    """A server on loopback that is asked under a name it does not know."""
+    """A server on loopback that is contacted under an unknown host name."""
 
     def change(method: str, headers: dict[str, str]) -> None:
         headers["Host"] = "plots.example.org"
@@ -195,7 +195,7 @@ def test_a_clock_that_is_wrong(hours, words, make_server, tmp_path):
 
 class TestPublicUrl:
     def test_one_that_leads_here(self, make_server):
-        """Through a proxy."""
+        """A correct public URL, through a proxy."""
         server = make_server(start=False)
         with proxy_to(server, lambda *_: None) as url:
             server.arguments.append(f"--FigServe.public_url={url}")
@@ -205,15 +205,15 @@ class TestPublicUrl:
         assert found["public_url"].state == "ok"
 
     def test_one_that_does_not_answer(self, make_server):
-        """Links lead nowhere."""
+        """A public URL that does not respond."""
         server = make_server(public_url="http://127.0.0.1:1/")
         found = examine(server.url, server.token)
         assert wrongs(found) == ["public_url"]
-        assert "does not answer as this server" in found["public_url"].says
+        assert "does not reach this server" in found["public_url"].says
         assert "c.FigServe.public_url" in found["public_url"].mend
 
     def test_one_that_is_something_else(self, make_server, hostile):
-        """Another program's, or another figserve's."""
+        """Another program or another figserve responds at the public URL."""
         hostile.answers.clear()
         server = make_server(public_url=hostile.url)
         assert wrongs(examine(server.url, server.token)) == ["public_url"]
@@ -224,11 +224,11 @@ class TestPublicUrl:
         server = make_server(public_url=other.url)
         found = examine(server.url, server.token)
         assert wrongs(found) == ["public_url"]
-        assert "Another server answers there" in found["public_url"].says
+        assert "Another server responds there" in found["public_url"].says
 
 
 def test_a_read_only_server(make_server):
-    """Whose catalog was damaged while it was away: the server serves on, and the doctor says how it is mended."""
+    """A damaged catalog: the server continues, and the result has the command that fixes it."""
     server = make_server()
     server.stop()
     (server.data_dir / "catalog.db").write_bytes(b"nonsense" * 1000)

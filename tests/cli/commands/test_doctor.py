@@ -1,4 +1,4 @@
-"""`doctor` as people run it: every finding a sentence with what mends it, and 1 when something is wrong."""
+"""`doctor`: results with fixes, and exit code 1 if there is a problem."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ..conftest import shell_of
 
 
 def test_nothing_is_wrong(shell, live_server):
-    """Servers, kernels and the data directory are looked at; 0."""
+    """Servers, kernels and the data directory are checked; the exit code is 0."""
     done = shell.run("doctor")
-    assert done.lines[-1] == "Nothing is wrong."
+    assert done.lines[-1] == "No problems found."
     assert done.err == ""
     for words in ("kernel, python3", live_server.url, str(live_server.data_dir), "sandbox", "directory,"):
         assert words in done.out
@@ -18,7 +18,7 @@ def test_nothing_is_wrong(shell, live_server):
 
 
 def test_json(shell):
-    """The same findings, each with its state, for programs."""
+    """The same results as JSON, with their states."""
     said = shell.run("doctor", "--json").json()
     assert said["wrong"] == 0
     assert {"packages", "proxies", "kernel", "server", "clock", "key", "post", "sandbox"} <= {
@@ -28,14 +28,14 @@ def test_json(shell):
 
 
 def test_something_is_wrong(shell, live_server, make_key):
-    """1, and each wrong thing has what mends it."""
+    """The exit code is 1, and each problem has a fix."""
     key = make_key("read")
     live_server.fetch(f"figserve/api/keys/{key.split('_')[1]}", method="DELETE")
     user = shell.having(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=key, http_proxy="http://proxy:1")
     done = user.run("doctor", expect=1)
     assert done.lines[-1] == "2 things are wrong."
     assert done.out.count("WRONG") == 2
-    assert done.out.count("  mend: ") == 2
+    assert done.out.count("  fix: ") == 2
     said = user.run("doctor", "--json", expect=1).json()
     assert said["wrong"] == 2
     assert all(one["mend"] for one in said["checks"] if one["state"] == "wrong")
@@ -45,15 +45,15 @@ def test_something_is_wrong(shell, live_server, make_key):
 @pytest.mark.parametrize(
     ("words", "variables", "says"),
     [
-        (["--server", "ftp://x"], {}, "not a server's URL"),
+        (["--server", "ftp://x"], {}, "not a server URL"),
         (["--server", "http://plots.example.org"], {"FIGSERVE_API_KEY": "fsk_x"}, "unencrypted"),
         (["--server", "http://127.0.0.1:1", "--key-file", "open.key"], {}, "chmod 600"),
         (["--server", "http://127.0.0.1:1"], {}, "Connection refused"),
-        (["--server", "http://no-such-host.invalid"], {}, "No server can be reached"),
+        (["--server", "http://no-such-host.invalid"], {}, "Cannot connect to"),
     ],
 )
 def test_what_is_wrong_with_a_name(words, variables, says, lonely):
-    """Before anything is sent."""
+    """Options are rejected before anything is sent."""
     (lonely.home / "open.key").write_text("fsk_x")
     (lonely.home / "open.key").chmod(0o644)
     done = lonely.having(**variables).run("doctor", *words, expect=1)
@@ -62,8 +62,8 @@ def test_what_is_wrong_with_a_name(words, variables, says, lonely):
 
 
 def test_a_data_directory_of_ones_own(lonely):
-    """The usual one is a note while it is not there; a named one is looked at."""
-    assert f"directory, {lonely.home / 'data' / 'figserve'}: It is not there yet" in lonely.run("doctor").out
+    """A missing default directory is a note; a given directory is checked."""
+    assert f"directory, {lonely.home / 'data' / 'figserve'}: It does not exist yet" in lonely.run("doctor").out
     (lonely.home / "figures").mkdir(mode=0o755)
     (lonely.home / "figures").chmod(0o755)
     done = lonely.run("doctor", "--data-dir", "figures", expect=1)
@@ -71,15 +71,15 @@ def test_a_data_directory_of_ones_own(lonely):
 
 
 def test_an_older_server_is_no_riddle(lonely, hostile):
-    """One that lacks what this version asks for: the doctor says so, and goes on."""
-    hostile.say("api/status", {"version": "0.0.1"})
-    hostile.say("api/figures", {"figures": [], "next": None})
+    """A server without the API of this version is reported, and the other checks run."""
+    hostile.print_line("api/status", {"version": "0.0.1"})
+    hostile.print_line("api/figures", {"figures": [], "next": None})
     done = lonely.having(FIGSERVE_API_KEY="t").run("doctor", "--server", hostile.url, expect=None)
-    assert "with jupyter_figserve 0.0.1" in done.out
+    assert "jupyter_figserve 0.0.1" in done.out
 
 
 def test_colours_on_a_terminal_alone(make_server, tmp_path):
-    """And not with NO_COLOR."""
+    """No colours with NO_COLOR."""
     server = make_server()
     shell = shell_of(server, tmp_path / "home")
     assert "\x1b[32mok" in shell.run_on_terminal("doctor").out
@@ -88,10 +88,10 @@ def test_colours_on_a_terminal_alone(make_server, tmp_path):
 
 
 def test_escapes_in_what_a_server_says_are_stripped(lonely, hostile):
-    """C4: in its version, its reasons, its errors."""
+    """C4: in versions, reasons and errors of a server."""
     evil = "a\x1b[2J\x9b1m\u202eb"
-    hostile.say("api/status", {"version": evil, "sandbox": {"tier": evil, "why": [evil]}})
-    hostile.say("api/figures", {"error": evil, "code": evil}, 403)
+    hostile.print_line("api/status", {"version": evil, "sandbox": {"tier": evil, "why": [evil]}})
+    hostile.print_line("api/figures", {"error": evil, "code": evil}, 403)
     user = lonely.having(FIGSERVE_API_KEY="t")
     for words in (["doctor"], ["doctor", "--json"]):
         done = user.run(*words, "--server", hostile.url, expect=1)

@@ -1,4 +1,4 @@
-"""`export`: the whole zip or none, and never over what is there."""
+"""`export`: complete zip files, and no overwriting."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def files_of(home) -> list[str]:
 
 
 def test_all_of_them(shell):
-    """In figures.zip, with a page; what it says is how many and how large."""
+    """The default file is figures.zip, with a page; the output is the number and size."""
     done = shell.run("export", "--all")
     with zipfile.ZipFile(shell.home / "figures.zip") as file:
         assert file.testzip() is None
@@ -40,7 +40,7 @@ def test_all_of_them(shell):
 
 @pytest.mark.kernel
 def test_of_a_notebook_and_of_a_session(live_server, shell):
-    """A real kernel's: by its notebook's path, and by its id."""
+    """Figures of a real kernel, by notebook path and by id."""
     code = "import jupyter_figserve as f, matplotlib.pyplot as plt; plt.plot([1, 2]); f.publish(name='drawn')"
     with live_server.kernel("deep/plots.ipynb") as kernel:
         assert kernel.run(code).error is None
@@ -56,7 +56,7 @@ def test_of_a_notebook_and_of_a_session(live_server, shell):
 
 @pytest.mark.kernel
 def test_what_a_session_displayed_and_wrote_comes_too(live_server, shell):
-    """Captured plots and files of the session's directory, by the kernel's id and by that of Jupyter's session."""
+    """Captured plots and files of the session's directory, by kernel id and by Jupyter session id."""
     code = (
         "import jupyter_figserve as f, matplotlib.pyplot as plt; from IPython.display import Image, display\n"
         f"data = {PNG!r}\n"
@@ -78,14 +78,14 @@ def test_what_a_session_displayed_and_wrote_comes_too(live_server, shell):
 
 
 def test_nothing_to_export_leaves_nothing(shell):
-    """No empty file under the name, nor under another."""
+    """Nothing is written if there are no figures."""
     done = shell.run("export", "--notebook", "no.ipynb", expect=1)
     assert "no figures to export" in done.err
     assert files_of(shell.home) == []
 
 
 def test_what_is_there_is_kept(shell):
-    """Unless --force says otherwise; a link is replaced itself, not what it leads to."""
+    """Existing files need --force; a symbolic link is replaced itself."""
     (shell.home / "mine.zip").write_text("mine")
     (shell.home / "link.zip").symlink_to("mine.zip")
     for name in ("mine.zip", "link.zip"):
@@ -99,20 +99,20 @@ def test_what_is_there_is_kept(shell):
 
 
 def test_odd_file_names_are_literal(shell):
-    """C2."""
+    """C2: unusual file names."""
     for name in ("-rf.zip", "a\nb.zip", "é 漢.zip"):
         shell.run("export", "--all", f"--output={name}")
     assert files_of(shell.home) == sorted(("-rf.zip", "a\nb.zip", "é 漢.zip"))
 
 
 def test_a_directory_that_is_not_there(shell):
-    """Is told by its name."""
+    """A missing directory is named."""
     assert "nowhere" in shell.run("export", "--all", "-o", "nowhere/x.zip", expect=1).err
 
 
 @pytest.mark.parametrize("kind", ["short", "no zip", "half"])
 def test_half_a_zip_never_takes_the_place(kind, lonely, hostile):
-    """A server that breaks off, or sends something else: the old file stays, and no other is left."""
+    """After an incomplete or invalid response, the old file stays, and no temporary file is left."""
     (lonely.home / "figures.zip").write_text("mine")
     headers = {"Content-Type": "application/zip"}
     bodies = {
@@ -129,10 +129,10 @@ def test_half_a_zip_never_takes_the_place(kind, lonely, hostile):
 
 
 def test_an_interrupt_leaves_nothing(lonely, hostile: Hostile):
-    """Ctrl-C in the middle: 130, and no part of a file."""
+    """Ctrl-C during the download: exit code 130, and no temporary file."""
 
     class Endless(dict):
-        """Headers that keep the answer waiting."""
+        """Headers that delay the rest of the response."""
 
         def items(self):
             yield "Content-Length", "1000000"
@@ -154,7 +154,7 @@ def test_an_interrupt_leaves_nothing(lonely, hostile: Hostile):
 
 
 def test_a_bar_on_a_terminal(shell):
-    """And the result on a line of its own after it."""
+    """Progress is followed by the result on its own line."""
     shown = shell.run_on_terminal("export", "--all")
     assert "Exporting  [" in shown.out
     assert "100%" in shown.out

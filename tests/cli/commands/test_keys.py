@@ -1,4 +1,4 @@
-"""`keys`: made once, shown once, kept to oneself; and only a login makes them."""
+"""`keys`: keys are shown once, and only a login can manage them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def works(shell, live_server, key: str, *words: str) -> int:
 
 
 def test_a_key_is_printed_alone(shell, live_server):
-    """It works, for what it is for, as long as was said."""
+    """The key has the given scopes and expiry."""
     done = shell.run("keys", "create", "--scopes", "read", "--label", "reader", "--expires", "2h")
     (key,) = done.lines
     assert split_key(key) is not None
@@ -28,7 +28,7 @@ def test_a_key_is_printed_alone(shell, live_server):
 
 
 def test_a_key_in_a_file_is_nobody_elses(shell, live_server):
-    """Mode 600 whatever the umask; it is not printed; the file serves --key-file at once."""
+    """The file has mode 600 whatever the umask, the key is not printed, and --key-file accepts the file."""
     done = shell.run("keys", "create", "--to-file", "my.key")
     assert done.out == ""
     path = shell.home / "my.key"
@@ -37,25 +37,25 @@ def test_a_key_in_a_file_is_nobody_elses(shell, live_server):
 
 
 def test_no_file_is_overwritten(shell, live_server):
-    """Neither a file nor what a link leads to, and no key is made for it."""
+    """Existing files and symbolic links are not replaced, and no key is made."""
     (shell.home / "there").write_text("mine")
     (shell.home / "link").symlink_to("elsewhere")
     count = len(shell.run("keys", "list", "--json").json()["keys"])
     for name in ("there", "link"):
-        assert "is there already" in shell.run("keys", "create", "--to-file", name, expect=1).err
+        assert "already exists" in shell.run("keys", "create", "--to-file", name, expect=1).err
     assert (shell.home / "there").read_text() == "mine"
     assert not (shell.home / "elsewhere").exists()
     assert len(shell.run("keys", "list", "--json").json()["keys"]) == count
 
 
 def test_no_file_stays_of_a_key_that_was_not_made(shell):
-    """When the server refuses."""
+    """The file is removed if the server rejects the request."""
     assert "not a duration" in shell.run("keys", "create", "--expires", "soon", "--to-file", "a.key", expect=1).err
     assert list(shell.home.iterdir()) == []
 
 
 def test_revoke_by_id_and_label(shell, live_server):
-    """Dead at once; nothing of that label is told."""
+    """Revoked keys stop working at once; an unknown label is an error."""
     keys = [shell.run("keys", "create", "--label", label).lines[0] for label in ("a", "b", "b")]
     shell.run("keys", "revoke", keys[0].split("_")[1])
     assert works(shell, live_server, keys[0], "list") == 1
@@ -67,7 +67,7 @@ def test_revoke_by_id_and_label(shell, live_server):
 
 
 def test_list_in_columns(shell):
-    """With when each was used last."""
+    """The list shows the last use."""
     shell.run("keys", "create", "--label", "nightly")
     head, *rows = shell.run("keys", "list").lines
     assert head.split() == ["ID", "LABEL", "SCOPES", "CREATED", "EXPIRES", "LAST", "USED"]
@@ -77,20 +77,20 @@ def test_list_in_columns(shell):
 @pytest.mark.parametrize("words", [["create"], ["list"], ["revoke", "abcd1234"]])
 @pytest.mark.parametrize("scopes", [["read", "publish"], ["admin"]])
 def test_a_key_is_no_login(words, scopes, lonely, live_server, make_key):
-    """It is told before anything is asked, with how a login is given."""
+    """The message comes before any request, and explains how to use a login."""
     user = lonely.having(FIGSERVE_API_KEY=make_key(*scopes), FIGSERVE_URL=live_server.url)
     done = user.run("keys", *words, expect=1)
-    for said in ("A key cannot make", "FIGSERVE_API_KEY", "?token="):
-        assert said in done.err
+    for text in ("requires a login", "FIGSERVE_API_KEY", "?token="):
+        assert text in done.err
 
 
 def test_nothing_at_all_is_no_login_either(lonely, live_server):
-    """The same words."""
-    assert "wants a login" in lonely.run("keys", "list", "--server", live_server.url, expect=1).err
+    """The message is the same."""
+    assert "requires a login" in lonely.run("keys", "list", "--server", live_server.url, expect=1).err
 
 
 def test_json(shell):
-    """The key with its id and end, for programs."""
+    """JSON includes the key, its id and its expiry."""
     made = shell.run("keys", "create", "--json", "--expires", "never").json()
     assert split_key(made["key"])[0] == made["id"]
     assert made["expires"] is None

@@ -1,4 +1,4 @@
-"""`link` and `revoke`: a link's URL goes to standard output and comes from standard input, and nowhere else."""
+"""`link` and `revoke`: URLs of links are only on standard output and standard input."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.security.actors import PNG, make_png, publish
 
 @pytest.fixture(autouse=True)
 def sales(live_server) -> dict:
-    """The figure that the links are onto, without any."""
+    """The figure of the links, without any link."""
     record = publish(live_server, name="sales")
     for link in live_server.fetch(f"figserve/api/figures/{record['id']}/links").json()["links"]:
         live_server.fetch(f"figserve/api/links/{link['id']}", method="DELETE")
@@ -18,7 +18,7 @@ def sales(live_server) -> dict:
 
 
 def test_the_url_alone_is_printed(shell):
-    """So that it can be piped; everything else is on standard error. It opens without a login."""
+    """Only the URL is on standard output; it opens without a login."""
     done = shell.run("link", "sales")
     (url,) = done.lines
     assert fetch(f"{url}.png").body == PNG
@@ -28,7 +28,7 @@ def test_the_url_alone_is_printed(shell):
 
 
 def test_wishes_are_the_links(shell, live_server):
-    """Expiry, label, views, version; the list has them, without any URL."""
+    """Expiry, label, views and version are set; the list shows them without URLs."""
     publish(live_server, make_png(shade=1), name="sales")
     url = shell.run("link", "sales", "--expires", "2h", "--label", "for Ada", "--views", "2", "--version", "1").lines[0]
     assert fetch(f"{url}.png").body == PNG
@@ -41,7 +41,7 @@ def test_wishes_are_the_links(shell, live_server):
 
 
 def test_json_has_the_snippets(shell):
-    """For pages."""
+    """JSON includes the snippets."""
     made = shell.run("link", "sales", "--json", "--expires", "never").json()
     assert made["expires"] is None
     assert made["url"] in made["snippets"]["markdown"]
@@ -56,7 +56,7 @@ def test_json_has_the_snippets(shell):
     ],
 )
 def test_what_cannot_be_is_told(words, says, shell):
-    """In the server's words, and no link is made."""
+    """The message is that of the server, and no link is made."""
     done = shell.run("link", "sales", *words, expect=1)
     assert says in done.err
     assert done.out == ""
@@ -64,7 +64,7 @@ def test_what_cannot_be_is_told(words, says, shell):
 
 
 def test_revoke_by_id(shell):
-    """Several at once; the URLs are dead at once; one that is not there is told, and the others go."""
+    """Several links are revoked at once; an unknown one is reported, and the others are revoked."""
     urls = [shell.run("link", "sales").lines[0] for _ in range(2)]
     ids = [link["id"] for link in shell.run("link", "sales", "--list", "--json").json()["links"]]
     done = shell.run("revoke", "lnknothing", *ids, expect=1)
@@ -74,28 +74,28 @@ def test_revoke_by_id(shell):
 
 
 def test_revoke_by_url_from_standard_input(shell):
-    """The page's, the picture's, several lines; whatever else stands there is told."""
+    """URLs of pages and images on several lines; anything else is reported."""
     urls = [shell.run("link", "sales").lines[0] for _ in range(3)]
     shell.run("revoke", stdin=f"{urls[0]}\n\n  {urls[1]}.png  \n")
     assert [fetch(url).status for url in urls] == [404, 404, 200]
     assert "There is no such link" in shell.run("revoke", stdin=urls[0], expect=1).err
-    assert "No URL came in" in shell.run("revoke", expect=1).err
+    assert "No URL was given" in shell.run("revoke", expect=1).err
     done = shell.run("revoke", stdin="https://example.org/\n", expect=1)
     assert "ends in /f/" in done.err
 
 
 def test_revoke_asks_a_person_without_showing_it(shell):
-    """The URL that is pasted does not appear."""
+    """The pasted URL is not echoed."""
     url = shell.run("link", "sales").lines[0]
     shown = shell.run_on_terminal("revoke", typed=f"{url}\n".encode())
     assert shown.code == 0
-    assert "URL of the link (not shown):" in shown.out
+    assert "URL of the link (hidden):" in shown.out
     assert url.rpartition("/")[2] not in shown.out
     assert fetch(url).status == 404
 
 
 def test_revoke_all_of_a_figure(shell):
-    """By its name."""
+    """All links of a figure, by its name."""
     urls = [shell.run("link", "sales").lines[0] for _ in range(2)]
     assert len(shell.run("revoke", "--figure", "sales").lines) == 2
     assert [fetch(url).status for url in urls] == [404, 404]
@@ -104,13 +104,13 @@ def test_revoke_all_of_a_figure(shell):
 
 @pytest.mark.parametrize("link", ["../keys/abcd1234", "lnk1/../../figures/x", "%2e%2e", "a b", "x?y=1"])
 def test_an_id_leads_nowhere_else(link, shell, live_server):
-    """What is no id reaches no other address; what has a slash is not even sent."""
+    """Invalid ids reach no other path; those with a slash are not sent."""
     before = live_server.fetch("figserve/api/figures").json()
     shell.run("revoke", link, expect=2 if "/" in link else 1)
     assert live_server.fetch("figserve/api/figures").json() == before
 
 
 def test_a_reader_makes_no_links(lonely, live_server, make_key):
-    """The scope that is missing is named."""
+    """The missing scope is named."""
     reader = lonely.having(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=make_key("read"))
     assert "no scope publish" in reader.run("link", "sales", expect=1).err

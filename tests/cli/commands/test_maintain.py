@@ -1,4 +1,4 @@
-"""`gc` and `reindex`: on a directory that is there, with what they did not manage named."""
+"""`gc` and `reindex`: existing directories, and reported failures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..conftest import shell_of
 
 @pytest.fixture
 def data_dir(tmp_path) -> Path:
-    """An empty data directory: the maintenance commands refuse one that is not there."""
+    """An empty data directory; the commands require an existing one."""
     directory = tmp_path / "figures"
     directory.mkdir()
     return directory
@@ -25,21 +25,21 @@ def data_dir(tmp_path) -> Path:
 
 @pytest.mark.parametrize("name", ["gc", "reindex"])
 def test_an_empty_directory(name, data_dir, capsys):
-    """Does its work and says how much it was."""
+    """An empty directory is processed, and the counts are printed."""
     assert cli.main([name, "--data-dir", str(data_dir)]) == cli.OK
     assert "0 figures" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["gc", "reindex"])
 def test_no_directory_is_made(name, tmp_path, capsys):
-    """A slip of the pen is an error in one sentence, not a new and empty data directory."""
+    """A typo is reported in one line, and creates no directory."""
     assert cli.main([name, "--data-dir", str(tmp_path / "slip")]) == cli.FAILED
-    assert capsys.readouterr().err.startswith(f"jupyter figserve {name}: There are no figures in {tmp_path}")
+    assert capsys.readouterr().err.startswith(f"jupyter figserve {name}: The directory {tmp_path}")
     assert not (tmp_path / "slip").exists()
 
 
 def test_the_usual_directory_is_jupyters(monkeypatch, tmp_path, capsys):
-    """Without ``--data-dir`` it is figserve in Jupyter's data directory, the server's own choice."""
+    """Without ``--data-dir``, the directory is that of the server."""
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
     (tmp_path / "figserve").mkdir()
     assert cli.main(["gc"]) == cli.OK
@@ -47,17 +47,17 @@ def test_the_usual_directory_is_jupyters(monkeypatch, tmp_path, capsys):
 
 
 def test_reindex_names_what_did_not_come_back(monkeypatch, data_dir, capsys):
-    """Exit code 1, the counts of what did, and a line for each that did not."""
+    """The exit code is 1, with counts and a line for each failure."""
     lost = RebuildReport(figures=2, versions=5, links=1, unreadable=(Path("a.json"),), incomplete=("F123",))
     monkeypatch.setattr("jupyter_figserve.store.admin.offline.reindex", lambda *_: lost)
     assert cli.main(["reindex", "--data-dir", str(data_dir)]) == cli.FAILED
     said = capsys.readouterr()
     assert said.out == "Restored: 2 figures, 5 versions, 1 links\n"
-    assert said.err == "Not readable: a.json\nPictures are missing of the figure F123\n"
+    assert said.err == "Unreadable: a.json\nFigure with missing files: F123\n"
 
 
 def test_progress_is_for_terminals(monkeypatch, data_dir, capsys):
-    """A bar on one line where somebody looks, and nothing in a log file."""
+    """Progress is shown on a terminal only."""
     assert cli.main(["gc", "--data-dir", str(data_dir)]) == cli.OK
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
@@ -66,7 +66,7 @@ def test_progress_is_for_terminals(monkeypatch, data_dir, capsys):
 
 
 def test_with_a_real_server(make_server, tmp_path):
-    """`gc` runs beside it; `reindex` refuses until it has stopped, and then finds all again."""
+    """`gc` runs while the server does; `reindex` requires it to be stopped, and restores everything."""
     server = make_server()
     publish(server, name="sales")
     shell = shell_of(server, tmp_path / "home")

@@ -1,4 +1,4 @@
-"""`publish`: what goes there is what was in the file, and every file says how it went."""
+"""`publish`: the bytes of the files, and a message for each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def bytes_of(live_server, record: dict) -> bytes:
 
 
 def test_a_file_becomes_a_figure(shell, plot, live_server):
-    """Named after the file; its page's address alone is on standard output; the bytes are the file's."""
+    """The figure is named after the file; only its URL is on standard output."""
     done = shell.run("publish", "plot.png")
     (url,) = done.lines
     assert done.err == 'plot.png is figure "plot", version 1.\n'
@@ -29,7 +29,7 @@ def test_a_file_becomes_a_figure(shell, plot, live_server):
 
 
 def test_words_and_versions(shell, plot, live_server):
-    """Name, title and text arrive as they were given; the same name makes a version."""
+    """Name, title and alt text are sent; the same name makes a version."""
     words = ("--name", "sales", "--title", "Sales & <b> Σ", "--alt", "It's “up”\tall year")
     first = shell.run("publish", "plot.png", *words, "--json").json()["figures"][0]
     assert (first["title"], first["alt"]) == ("Sales & <b> Σ", "It's “up” all year")
@@ -40,7 +40,7 @@ def test_words_and_versions(shell, plot, live_server):
 
 @pytest.mark.parametrize("name", sorted(PICTURES))
 def test_the_content_says_the_type(name, shell, live_server):
-    """Whatever the file is called."""
+    """The format is detected from the content."""
     mimetype, data = PICTURES[name][0], PICTURES[name][1]
     (shell.home / "figure.dat").write_bytes(data)
     record = shell.run("publish", "figure.dat", "--name", f"as-{name}", "--json").json()["figures"][0]
@@ -49,7 +49,7 @@ def test_the_content_says_the_type(name, shell, live_server):
 
 
 def test_files_that_differ_in_their_ending_are_one_figure(shell, plot, live_server):
-    """One figure in two formats, in the order given."""
+    """One figure in two formats, in the given order."""
     (shell.home / "plot.svg").write_bytes(SVG)
     done = shell.run("publish", "plot.png", "plot.svg", "--name", "both", "--title", "Both", "--json")
     (record,) = done.json()["figures"]
@@ -59,7 +59,7 @@ def test_files_that_differ_in_their_ending_are_one_figure(shell, plot, live_serv
 
 
 def test_several_files_go_on_after_one_that_fails(shell, plot):
-    """Each that can be is published; each that cannot is named with its reason; 1."""
+    """Valid files are published, the others reported; the exit code is 1."""
     (shell.home / "notes.txt").write_text("no picture")
     (shell.home / "empty.png").touch()
     (shell.home / "folder").mkdir()
@@ -71,26 +71,26 @@ def test_several_files_go_on_after_one_that_fails(shell, plot):
     assert len(done.lines) == 2
     said = done.err
     for words in (
-        "notes.txt: its content is none of PNG, SVG",
-        "empty.png: it is empty",
-        "folder: it is no file",
+        "notes.txt: the format is not one of PNG, SVG",
+        "empty.png: the file is empty",
+        "folder: not a regular file",
         "missing.png: No such file",
         "x.png: The body is not what its type",
-        "§§.png: its name cannot be a figure's; give one with --name",
+        "§§.png: no figure name can be derived from the file name. Use --name",
     ):
         assert words in said
 
 
 def test_from_standard_input(shell, live_server):
-    """With a name."""
+    """Standard input requires a name."""
     record = shell.run("publish", "-", "--name", "piped", "--json", stdin=SVG).json()["figures"][0]
     assert bytes_of(live_server, record) == SVG
-    assert "standard input: it is empty" in shell.run("publish", "-", "--name", "x", expect=1).err
+    assert "standard input: the file is empty" in shell.run("publish", "-", "--name", "x", expect=1).err
 
 
 @pytest.mark.parametrize("name", ["-rf.png", "--help.png", "a\nb.png", "a b'\"$(id).png", "é漢.png", "*.png"])
 def test_odd_file_names_are_literal(name, shell, live_server):
-    """C2: an option's look, a newline, quotes and stars are letters of a name; messages stay on their line."""
+    """C2: file names may contain hyphens, newlines, quotes and stars; messages stay on one line."""
     (shell.home / name).write_bytes(png())
     done = shell.run("publish", "--name", "odd", "--json", "--", name)
     assert bytes_of(live_server, done.json()["figures"][0]) == png()
@@ -99,16 +99,16 @@ def test_odd_file_names_are_literal(name, shell, live_server):
 
 
 def test_a_link_to_a_file_is_the_file_and_a_device_is_none(shell, plot, live_server):
-    """C2: what a symbolic link leads to is read as the user's own; what would never end is refused."""
+    """C2: symbolic links are followed; devices and pipes are rejected."""
     (shell.home / "link.png").symlink_to("plot.png")
     record = shell.run("publish", "link.png", "--json").json()["figures"][0]
     assert record["name"] == "link"
     os.mkfifo(shell.home / "pipe.png")
-    assert "it is no file" in shell.run("publish", "pipe.png", "/dev/zero", expect=1).err
+    assert "not a regular file" in shell.run("publish", "pipe.png", "/dev/zero", expect=1).err
 
 
 def test_share_prints_the_link_alone(shell, plot):
-    """It opens without a login, as long as was said."""
+    """The link opens without a login, for the given time."""
     done = shell.run("publish", "plot.png", "--share", "7d")
     (url,) = done.lines
     assert fetch(f"{url}.png").body == png()
@@ -117,14 +117,14 @@ def test_share_prints_the_link_alone(shell, plot):
 
 
 def test_more_than_may_be_is_told(shell):
-    """The server's limit, not a broken connection."""
+    """The message is the server's limit, not a connection error."""
     (shell.home / "large.svg").write_bytes(b"<svg>" + b" " * 34_000_000 + b"</svg>")
     done = shell.run("publish", "large.svg", expect=1)
     assert "FigServe.figure_bytes" in done.err
 
 
 def test_a_large_one_with_a_bad_key_hears_why(shell, live_server):
-    """The refusal is read although it comes before the file is through."""
+    """An early rejection is read although the upload is not complete."""
     (shell.home / "large.svg").write_bytes(b"<svg>" + b" " * 12_000_000 + b"</svg>")
     bad = shell.having(FIGSERVE_API_KEY=f"fsk_{'a' * 8}_{'b' * 43}")
     for _ in range(3):
@@ -133,7 +133,7 @@ def test_a_large_one_with_a_bad_key_hears_why(shell, live_server):
 
 
 def test_a_large_file_shows_how_far_it_is(shell):
-    """A bar on a terminal, and nothing of it elsewhere."""
+    """A progress bar is shown on a terminal only."""
     (shell.home / "large.svg").write_bytes(b"<svg>" + b" " * 5_000_000 + b"</svg>")
     shown = shell.run_on_terminal("publish", "large.svg")
     assert shown.code == 0
@@ -144,14 +144,14 @@ def test_a_large_file_shows_how_far_it_is(shell):
 
 
 def test_escapes_in_the_answer_are_stripped(lonely, hostile):
-    """C4: what a server says of its figure moves no cursor and opens no address."""
+    """C4: control characters in the server's response are removed."""
     (lonely.home / "a.svg").write_bytes(SVG)
     evil = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202eevil\n"
-    hostile.say("api/figures", {"name": evil, "version": evil, "url": f"http://x/{evil}", "id": "x"}, 201)
+    hostile.print_line("api/figures", {"name": evil, "version": evil, "url": f"http://x/{evil}", "id": "x"}, 201)
     done = lonely.having(FIGSERVE_API_KEY="t").run("publish", "a.svg", "--server", hostile.url)
     assert not set("\x1b\x07\x9b\r\u202e") & set(done.out + done.err)
     assert len(done.lines) == 1
-    hostile.say("api/figures", {"error": evil, "code": evil}, 409)
+    hostile.print_line("api/figures", {"error": evil, "code": evil}, 409)
     done = lonely.having(FIGSERVE_API_KEY="t").run("publish", "a.svg", "--server", hostile.url, expect=1)
     assert not set("\x1b\x07\x9b\r\u202e") & set(done.err)
     assert len(done.err.splitlines()) == 1
@@ -159,7 +159,7 @@ def test_escapes_in_the_answer_are_stripped(lonely, hostile):
 
 @pytest.mark.parametrize("body", [b"<html>", b"", b"[" * 100_000])
 def test_an_answer_that_is_none(body, lonely, hostile):
-    """Is a sentence, not a traceback."""
+    """An invalid response is reported without a traceback."""
     (lonely.home / "a.svg").write_bytes(SVG)
     hostile.answers["api/figures"] = (201, {"Content-Type": "application/json"}, body)
     assert lonely.having(FIGSERVE_API_KEY="t").run("publish", "a.svg", "--server", hostile.url, expect=1).err

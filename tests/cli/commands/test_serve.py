@@ -1,4 +1,4 @@
-"""`serve` and `demo`: their options, and a real server that says when it is ready."""
+"""`serve` and `demo`: options, and a real server that reports when it is ready."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from jupyter_figserve.demo.server_process import fetch
     ],
 )
 def test_options_of_serve_become_traits(argv, wanted):
-    """Those of ours by name, any other setting as it was written, and nothing that was not said."""
+    """Options become settings; other settings are passed on unchanged."""
     assert host_arguments(cli.parse(["serve", *argv])[1]) == wanted
 
 
 def test_demo_gets_its_options(monkeypatch):
-    """`--exit` means not to serve on; the exit code is the demo's."""
+    """`--exit` ends the demo; the exit code is that of the demo."""
     asked = []
     monkeypatch.setattr("jupyter_figserve.demo.run", lambda **options: asked.append(options) or cli.FAILED)
     assert cli.main(["demo", "--exit", "--port", "8899"]) == cli.FAILED
@@ -44,7 +44,7 @@ def test_demo_gets_its_options(monkeypatch):
 
 @pytest.fixture
 def serving(lonely):
-    """``serving(*words)`` is a server of its own, once it is ready: what it said, and its process."""
+    """``serving(*arguments)`` starts a server; returns its ready line and its process."""
     started = []
 
     def start(*words: str):
@@ -69,7 +69,7 @@ def serving(lonely):
 
 
 def test_serve_says_when_it_is_ready_and_ends_with_its_input(serving):
-    """A line of JSON on the descriptor, only figserve's routes, and the end when standard input is closed."""
+    """A line of JSON on the descriptor, only figserve's routes, and exit when standard input is closed."""
     said, process = serving("--data-dir", "figures")
     status = fetch(f"{said['url']}/api/status")
     assert (status.status, status.json()["host"]) == (200, "standalone")
@@ -79,7 +79,7 @@ def test_serve_says_when_it_is_ready_and_ends_with_its_input(serving):
 
 
 def test_the_commands_find_it(serving, lonely):
-    """As any other server of the user's: a figure, a link and a key without naming it."""
+    """Commands find it like any other server of the user."""
     serving()
     (lonely.home / "plot.svg").write_text("<svg/>")
     lonely.run("publish", "plot.svg")
@@ -88,6 +88,6 @@ def test_the_commands_find_it(serving, lonely):
 
 
 def test_a_wrong_setting_is_no_server(lonely):
-    """It ends with 1 and says which."""
+    """The exit code is 1, and the message names the setting."""
     done = lonely.run("serve", "--port", "0", "--FigServe.keep_session_plots=7 dayz", expect=1)
     assert "7 dayz" in done.err

@@ -1,4 +1,4 @@
-"""`list` and `show`: which figures there are, a page at a time, on terminals and in pipes."""
+"""`list` and `show`: pages of figures, on terminals and in pipes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.security.actors import SVG, make_png, publish
 
 @pytest.fixture(scope="module")
 def figures(live_server) -> list[dict]:
-    """Seven figures, two of which have a title."""
+    """Seven figures, two of them with a title."""
     made = [publish(live_server, make_png(shade=index), name=f"figure-{index}") for index in range(5)]
     made.append(publish(live_server, SVG, "image/svg+xml", name="sales", title="Sales of the year", alt="They rise"))
     made.append(publish(live_server, make_png(), name="long", title="漢字 " * 60))
@@ -20,11 +20,11 @@ def figures(live_server) -> list[dict]:
 
 @pytest.fixture(autouse=True)
 def _filled(figures):
-    """Every test has the figures."""
+    """All tests use these figures."""
 
 
 def test_newest_first_with_all_that_matters(shell, figures):
-    """Id, name, title, version, formats and time, in columns."""
+    """Columns: id, name, title, version, formats and time."""
     done = shell.run("list")
     head, first, second, *_ = done.lines
     assert head.split() == ["ID", "NAME", "TITLE", "NOTEBOOK", "VERSION", "FILES", "UPDATED"]
@@ -36,7 +36,7 @@ def test_newest_first_with_all_that_matters(shell, figures):
 
 
 def test_pages(shell, figures):
-    """The next one is named on standard error and follows without a gap; --all has them all."""
+    """The next page is named on standard error and follows without a gap; --all lists everything."""
     seen = []
     words: tuple[str, ...] = ()
     for _ in range(4):
@@ -62,15 +62,15 @@ def test_pages(shell, figures):
     ],
 )
 def test_filters(words, count, shell):
-    """Of the server; without a hit it says so on standard error, and that is no failure."""
+    """Filters are those of the server; no match is reported on standard error, with exit code 0."""
     done = shell.run("list", *words)
     assert len(done.lines) == (count + 1 if count else 0)
-    assert ("no figures like that" in done.err) == (count == 0)
+    assert ("No figures match" in done.err) == (count == 0)
     assert len(shell.run("list", *words, "--json").json()["figures"]) == count
 
 
 def test_json_is_what_the_server_says(shell, live_server):
-    """Records and the next cursor."""
+    """JSON has the records and the next cursor."""
     said = shell.run("list", "--limit", "3", "--json").json()
     assert said == live_server.fetch("figserve/api/figures?limit=3").json()
     assert shell.run("list", "--all", "--json").json()["next"] is None
@@ -78,12 +78,12 @@ def test_json_is_what_the_server_says(shell, live_server):
 
 @pytest.mark.parametrize("columns", [80, 120])
 def test_lines_fit_the_terminal(columns, shell):
-    """Long titles give way to the others."""
-    from jupyter_figserve.cli.output import width_of
+    """Long titles are shortened."""
+    from jupyter_figserve.cli.output import display_width
 
     done = shell.having(NO_COLOR="1").run_on_terminal("list", columns=columns)
     assert done.code == 0
-    assert all(width_of(line) <= columns for line in done.out.splitlines())
+    assert all(display_width(line) <= columns for line in done.out.splitlines())
     assert "…" in done.out
     assert "\x1b[" not in done.out
     assert "\x1b[1mID" in shell.run_on_terminal("list").out
@@ -91,12 +91,12 @@ def test_lines_fit_the_terminal(columns, shell):
 
 
 def test_escapes_in_words_are_stripped(lonely, hostile):
-    """C4: a title sets no colour, moves no cursor, and reverses nothing, in columns as in JSON."""
+    """C4: control characters of a title are removed, in columns and in JSON."""
     evil = "a\x1b[2Jb\x1b]8;;http://evil\x07c\x9b1m\u202ed\ne"
     part = {"mimetype": evil, "width": 1, "height": 1, "size": 1, "url": evil}
     record = {"id": evil, "name": evil, "title": evil, "alt": evil, "notebook": evil, "version": evil, "url": evil}
     record |= {"updated": evil, "representations": [part]}
-    hostile.say("api/figures", {"figures": [record], "next": evil})
+    hostile.print_line("api/figures", {"figures": [record], "next": evil})
     user = lonely.having(FIGSERVE_API_KEY="t")
     for words in (["list"], ["list", "--json"], ["show", "x"], ["show", "x", "--json"]):
         done = user.run(*words, "--server", hostile.url)
@@ -105,7 +105,7 @@ def test_escapes_in_words_are_stripped(lonely, hostile):
 
 
 def test_show(shell, figures):
-    """By name, id and address: its words, its page, its files."""
+    """By name, id and URL: metadata, page and files."""
     for text in ("sales", figures[5]["id"], figures[5]["url"]):
         said = shell.run("show", text).out
         for words in ("Sales of the year", "They rise", figures[5]["url"], "SVG", f"{figures[5]['url']}.svg"):
@@ -115,7 +115,7 @@ def test_show(shell, figures):
 
 
 def test_show_versions(shell, live_server):
-    """Newest first."""
+    """Versions are listed newest first."""
     for shade in (1, 2):
         publish(live_server, make_png(shade=shade), name="sales-2", title=f"Shade {shade}")
     lines = shell.run("show", "sales-2", "--versions").lines
@@ -125,7 +125,7 @@ def test_show_versions(shell, live_server):
 
 
 def test_open_opens_the_page(shell, figures):
-    """In the browser of the user, without a token on its command line."""
+    """The user's browser is opened without a token on its command line."""
     browser = shell.home / "browser"
     browser.write_text('#!/bin/sh\necho "$@" > opened\n')
     browser.chmod(0o700)
@@ -134,13 +134,13 @@ def test_open_opens_the_page(shell, figures):
 
 
 def test_open_opens_no_other_program(lonely, hostile):
-    """What a server names as a page may not be a file or a program of this machine."""
+    """A page URL from the server may not be a file or a program of this machine."""
     browser = lonely.home / "browser"
     browser.write_text("#!/bin/sh\ntouch opened\n")
     browser.chmod(0o700)
     for url in ("file:///etc/passwd", "javascript:alert(1)", "--version", "http://x/ --evil"):
         record = {"id": "x", "name": "x", "title": "", "alt": "", "notebook": None, "version": 1, "url": url}
-        hostile.say("api/figures", {"figures": [record | {"updated": "x", "representations": []}], "next": None})
+        hostile.print_line("api/figures", {"figures": [record | {"updated": "x", "representations": []}], "next": None})
         user = lonely.having(BROWSER=f"{browser} %s", FIGSERVE_API_KEY="t")
         user.run("show", "x", "--open", "--server", hostile.url, expect=1)
     assert not os.path.exists(lonely.home / "opened")

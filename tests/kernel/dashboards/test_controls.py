@@ -1,4 +1,4 @@
-"""Which controls a dashboard has, what their values may be, and which panel gets what."""
+"""The controls of a dashboard: keys, values and panels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def keys(board: Dashboard) -> dict[str, tuple[str, ...]]:
 
 
 def test_what_several_panels_have_alike_is_shared():
-    """Shared controls come first; a bound parameter has none; the first panel's default counts."""
+    """Shared controls come first; bound parameters have none; the first panel's default applies."""
     board = Dashboard("x", [["text", creature, plant], [creature.bind(type="Wolf")]])
     assert keys(board) == {
         "since": ("1-2", "1-3", "2-1"),
@@ -50,7 +50,7 @@ def test_what_several_panels_have_alike_is_shared():
 
 
 def test_controls_can_be_chosen():
-    """None at all, or just those named; what cannot be shared is refused."""
+    """Sharing can be disabled or limited to named parameters; incompatible ones are rejected."""
     assert list(keys(Dashboard("x", [[creature, plant]], controls=[]))) == [
         "1-1.type",
         "1-1.since",
@@ -68,7 +68,7 @@ def test_controls_can_be_chosen():
 
 
 def test_values_are_checked():
-    """Texts become values, the missing are the defaults, the wrong and the unknown are refused."""
+    """Text is parsed, missing values get defaults, invalid and unknown ones are rejected."""
     controls = Dashboard("x", [[creature, plant]]).controls
     assert controls.complete({"since": "2001"}) == {"since": 2001, "1-1.type": "Bear", "1-2.log": False}
     with pytest.raises(InvalidInput, match="from 2000 to 2020"):

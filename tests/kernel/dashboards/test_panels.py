@@ -1,4 +1,4 @@
-"""What may stand in a dashboard's row, what may not, and how each panel is called in errors."""
+"""Panels of a dashboard: accepted and rejected objects, and their names in errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jupyter_figserve.kernel.live.decorator import live
 
 @live
 def mammal(type: Literal["Bear", "Wolf"] = "Bear", since: int = 2010):
-    """Animals before the camera."""
+    """Animals in front of the camera."""
     return Figure()
 
 
@@ -26,7 +26,7 @@ def wanting(since: int):
 
 
 def test_each_panel_has_its_kind_and_place():
-    """A row may be one panel alone; a share may come before it; a caption and an alt text by Panel."""
+    """A row may be a single panel, with a share before it; ``Panel`` adds caption and alt text."""
     figure = Figure()
     rows = lay_out(["# All", [(2, figure), mammal.bind(type="Wolf")], [Panel(figure, caption="c", share=3, alt="a")]])
     assert [[(p.place, p.kind, p.share) for p in row] for row in rows] == [
@@ -42,17 +42,17 @@ def test_each_panel_has_its_kind_and_place():
 
 
 def test_alternative_texts_come_from_what_is_shown():
-    """A figure's own description, a function's docstring, nothing for a text."""
+    """It comes from the figure, or from the function's docstring; text has none."""
     figure = Figure()
     figure.subplots().set_title("Sightings")
     ((shown, live_panel, text),) = lay_out([[figure, mammal, "text"]])
     assert "Sightings" in shown.alt
-    assert live_panel.alt == "Animals before the camera."
+    assert live_panel.alt == "Animals in front of the camera."
     assert text.alt == ""
 
 
 def test_published_figures_stand_as_they_are(connected, encoder):
-    """With the alternative text that they were published with."""
+    """Published figures keep their alternative text."""
     pub = publish(object(), "sales", alt="Sales rise")
     ((panel,),) = lay_out([[pub]])
     assert (panel.kind, panel.object, panel.alt, panel.summary) == ("figure", pub, "Sales rise", 'figure "sales"')
@@ -78,7 +78,7 @@ def test_published_figures_stand_as_they_are(connected, encoder):
     ],
 )
 def test_what_cannot_stand_there_is_named(rows, message):
-    """The sentence has the place, what is there, and what to do."""
+    """The message contains the place, the object and what to do."""
     with pytest.raises(InvalidInput, match=message):
         lay_out(rows)
 
@@ -90,7 +90,7 @@ def test_dashboards_are_not_nested():
 
 
 def test_an_error_keeps_its_class_and_code():
-    """So that a program can tell them apart as without a dashboard."""
+    """Programs can distinguish errors as without a dashboard."""
     ((panel,),) = lay_out([[Figure()]])
     error = panel.to_error(OutputInvalid("It is empty.", code="no_pixels"))
     assert type(error) is OutputInvalid

@@ -1,4 +1,4 @@
-"""A dashboard's panels as static pictures: drawn without a server, bounded, and failing one by one."""
+"""Static images of panels: rendered without a server, bounded, with independent failures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def size(still: Still) -> tuple[int | None, int | None]:
 
 
 def test_every_picture_is_drawn_without_a_server():
-    """Live figures with what they are asked for; texts have none; what fails says why, and the others stand."""
+    """Live figures use the given arguments; text has no image; a failed panel has a message."""
     found = drawn(
         [["text", sketch, sketch.bind(width=4)], [sketch, Figure(figsize=(3, 1)), object()]], {"2-1": {"width": 7}}
     )
@@ -43,16 +43,16 @@ def test_every_picture_is_drawn_without_a_server():
     assert size(found["1-3"]) == (400, 100)
     assert found["2-1"] == Still(message="ValueError: seven is not drawn")
     assert size(found["2-2"]) == (300, 100)
-    assert "nothing to publish" in found["2-3"].message
+    assert "is not a figure" in found["2-3"].message
 
 
 def test_what_is_bound_beats_what_is_asked():
-    """As on the dashboard's page, where a bound parameter has no control."""
+    """Bound parameters take precedence over arguments."""
     assert size(drawn([[sketch.bind(width=3)]], {"1-1": {"width": 1}})["1-1"]) == (300, 100)
 
 
 def test_a_slow_live_figure_does_not_hold_up_the_others():
-    """Its place says so; the figures are there."""
+    """The slow panel has a message; the others have images."""
     go = threading.Event()
 
     @live
@@ -67,7 +67,7 @@ def test_a_slow_live_figure_does_not_hold_up_the_others():
 
 
 def test_large_pictures_become_thumbnails(monkeypatch):
-    """In the size of the whole picture, so that nothing moves; also when all together are too many bytes."""
+    """Thumbnails keep the size of the full image, also when the total is too large."""
     monkeypatch.setattr(stills, "MAX_IMAGE_BYTES", 400_000)
     figure = Figure(figsize=(5, 5))
     figure.figimage(np.random.default_rng(1).integers(0, 255, (500, 500, 3), dtype=np.uint8))
@@ -80,7 +80,7 @@ def test_large_pictures_become_thumbnails(monkeypatch):
 
 
 def test_a_large_drawing_of_vectors_is_not_inlined(monkeypatch):
-    """There is no thumbnail of it at hand."""
+    """A large SVG has no thumbnail."""
     monkeypatch.setattr(stills, "MAX_IMAGE_BYTES", 100)
     svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10">' + b"<g/>" * 100 + b"</svg>"
     found = drawn([[svg]])["1-1"]
@@ -89,13 +89,13 @@ def test_a_large_drawing_of_vectors_is_not_inlined(monkeypatch):
 
 
 def test_published_figures_show_what_was_published(connected, encoder):
-    """Without drawing them again."""
+    """The published image is reused."""
     pub = publish(object(), "sales")
     assert drawn([[pub]])["1-1"].image.data == PNG
 
 
 def test_published_interactive_figures_have_a_page(connected):
-    """As those that are not published; what else has no picture sends its reader to its own page."""
+    """Published interactive figures have a page; other figures without an image refer to their page."""
     module = pytest.importorskip("plotly.graph_objects")
     page, document = publish(module.Figure(module.Scatter(y=[1, 3, 2])), "lines"), publish(b"%PDF-1.4", "paper")
     found = drawn([[page, document, publish(Figure(figsize=(3, 1)), "sales")]])
@@ -106,7 +106,7 @@ def test_published_interactive_figures_have_a_page(connected):
 
 @pytest.mark.parametrize("name", ["plotly.graph_objects", "altair"])
 def test_interactive_figures_have_a_page(name):
-    """A widget shows the page; the static form has the picture, or says that there is none."""
+    """The widget shows the page; the static form has an image or a message."""
     module = pytest.importorskip(name)
     figure = (
         module.Figure(module.Scatter(y=[1, 3, 2]))

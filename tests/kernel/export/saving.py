@@ -1,4 +1,4 @@
-"""A dashboard of small pictures for the tests that save it."""
+"""A small dashboard for the export tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def drawn(width: float = 2, height: float = 1) -> Figure:
 @figserve.live
 def animal(type: Literal["Bear", "Deer", "Wolf"] = "Deer", since: Annotated[int, figserve.Range(2, 6)] = 3,
            log: bool = False, note: str = "free"):  # fmt: skip
-    """As wide as its type says and as high as ``since``; wolves have no logarithm."""
+    """The width depends on the type and the height on ``since``; wolves fail with a logarithm."""
     if type == "Wolf" and log:
         raise ValueError(f"no wolves {SCRIPT}")
     return drawn({"Bear": 2, "Deer": 3, "Wolf": 4}[type], since)

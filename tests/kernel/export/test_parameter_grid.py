@@ -1,4 +1,4 @@
-"""The grids that saved dashboards are drawn over: which positions a control has, and what is left out."""
+"""Parameter grids of exports: positions of controls, and thinning."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from jupyter_figserve.kernel.dashboards.controls import DashboardControl
 from jupyter_figserve.kernel.dashboards.panels import LaidOutPanel
 from jupyter_figserve.kernel.export.parameter_grid import MAX_POSITIONS, find_axis, make_grid
-from jupyter_figserve.model.parameters import Parameter
+from jupyter_figserve.model.parameter import Parameter
 
 
 def axis_of(**parameter):
@@ -32,7 +32,7 @@ def axis_of(**parameter):
     ],
 )
 def test_positions(parameter, values):
-    """All that a control can be set to, in order; a default between two steps is among them."""
+    """All values are listed in order, including a default between two steps."""
     axis = axis_of(**parameter)
     assert list(axis.values) == values
     assert axis.values[axis.first] == parameter.get("default")
@@ -50,13 +50,13 @@ def test_positions(parameter, values):
     ],
 )
 def test_without_positions(parameter):
-    """Free text, what has no bounds, and lists stay at their default."""
+    """Free text, unbounded numbers and lists stay at their default."""
     assert axis_of(**parameter) is None
 
 
 @pytest.mark.parametrize(("kind", "step"), [("int", None), ("float", 0.001), ("float", None)])
 def test_a_long_line(kind, step):
-    """A number with a million positions has some of them, with both ends and its default."""
+    """A number with a million values is sampled, including both ends and the default."""
     axis = axis_of(kind=kind, minimum=0, maximum=1_000_000, default=333_333, step=step)
     assert 100 < len(axis.values) <= MAX_POSITIONS
     assert {0, 333_333, 1_000_000} <= set(axis.values)
@@ -75,7 +75,7 @@ def grid_of(most, **lengths):
 
 
 def test_a_small_grid_is_complete():
-    """Every combination once, the last control moving fastest."""
+    """Every combination occurs once; the last axis varies fastest."""
     grid = grid_of(6, word=2, number=3)
     assert grid.count == grid.total == len(list(grid.states())) == 6
     assert list(grid.states())[:2] == [{"word": "word0", "number": 0}, {"word": "word0", "number": 1}]
@@ -84,7 +84,7 @@ def test_a_small_grid_is_complete():
 
 @pytest.mark.parametrize("most", [5, 12, 40, 99, 150])
 def test_a_large_grid_is_thinned(most):
-    """Never more than asked for; ends and default of each number stay; the default state is drawn."""
+    """The limit is kept; ends and default of each number stay; the default state is rendered."""
     grid = grid_of(most, word=4, number=40, number_two=50)
     states = list(grid.states())
     assert grid.count == len(states) <= most
@@ -96,13 +96,13 @@ def test_a_large_grid_is_thinned(most):
 
 
 def test_numbers_are_thinned_before_choices():
-    """While a number has steps to give, no choice is left out."""
+    """Numbers are thinned before choices are dropped."""
     grid = grid_of(30, word=8, number=100)
     assert list(map(len, grid.rendered)) == [8, 3]
 
 
 def test_what_cannot_be_thinned_stays_at_its_default():
-    """Choices have no nearest one: a control of too many is left out whole."""
+    """Choices have no nearest value: such an axis is dropped as a whole."""
     grid = grid_of(10, word=20, two=3)
     assert [axis.name for axis in grid.held] == ["word"]
     assert {state["word"] for state in grid.states()} == {"word19"}
@@ -110,6 +110,6 @@ def test_what_cannot_be_thinned_stays_at_its_default():
 
 
 def test_only_its_own_controls():
-    """A panel is drawn for the controls that drive it, and no others."""
+    """A panel is rendered only for the controls that affect it."""
     axis = axis_of(kind="bool", default=False)
     assert make_grid(LaidOutPanel("2-1", "live", None), {"x": axis}, 9).count == 1

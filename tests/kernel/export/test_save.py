@@ -1,4 +1,4 @@
-"""Dashboards saved as files: what is in them, what they may take, and that they are written whole or not at all."""
+"""Exported dashboards: content, limits, and atomic writes."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def states_of(page: str) -> dict:
 
 @pytest.fixture
 def saved(tmp_path):
-    """The example as a page."""
+    """The example as an HTML page."""
     return example.board().save(tmp_path / "board.html").read_text()
 
 
 def test_every_state_is_there(saved):
-    """Each panel over its own controls alone; a failing state is its message."""
+    """Each panel has the states of its own controls; a failed state has a message."""
     states = states_of(saved)
     assert states["axes"].keys() == {"since", "1-1.type", "1-1.log"}
     assert len(states["panels"]["1-1"]["shots"]) == 5 * 3 * 2
@@ -40,7 +40,7 @@ def test_every_state_is_there(saved):
 
 
 def test_equal_pictures_are_there_once(saved):
-    """The logarithm changes nothing in the example, so that half of the pictures are others' equals."""
+    """Identical images are stored once: the logarithm does not change them."""
     states = states_of(saved)
     numbers = [shot for shot in states["panels"]["1-1"]["shots"] if not isinstance(shot, str)]
     assert len(set(numbers)) == 15
@@ -49,7 +49,7 @@ def test_equal_pictures_are_there_once(saved):
 
 
 def test_markup_is_text(saved):
-    """The only scripts are our own and the inert data; what stays at its default is said."""
+    """The only scripts are our own and inert data; fixed parameters are noted."""
     assert saved.count("<script") == 2
     assert "<img src=x" not in saved
     assert "Note stays at free here." in saved
@@ -58,14 +58,14 @@ def test_markup_is_text(saved):
 
 
 def test_equal_boards_are_equal_bytes(tmp_path):
-    """Nothing of the time or the process is in a file."""
+    """The file contains no timestamps or process ids."""
     for suffix in ("html", "zip", "pdf"):
         one, two = (example.board().save(tmp_path / f"{n}.{suffix}", max_states=3).read_bytes() for n in "ab")
         assert one == two, suffix
 
 
 def test_the_folder(tmp_path):
-    """A page and its pictures as files with relative addresses."""
+    """The zip has a page and image files with relative URLs."""
     path = example.board().save(tmp_path / "board.zip", max_states=3)
     with zipfile.ZipFile(path) as file:
         names = file.namelist()
@@ -79,7 +79,7 @@ def test_the_folder(tmp_path):
 
 
 def test_the_pages_of_paper(tmp_path):
-    """A page for each row, with its words and the defaults of its panels."""
+    """The PDF has a page per row, with text and default values."""
     pypdf = require_package("pypdf")
     document = pypdf.PdfReader(io.BytesIO(example.board().save(tmp_path / "board.pdf").read_bytes()))
     assert len(document.pages) == 2
@@ -93,7 +93,7 @@ def test_the_pages_of_paper(tmp_path):
 
 
 def test_an_interactive_figure_is_framed(tmp_path):
-    """Its document is an attribute's text, and its scripts may run by their digests."""
+    """The HTML figure is an attribute's text, and its scripts are allowed by digest."""
     plotly = require_package("plotly.graph_objects")
     page = Dashboard("Interactive", [plotly.Figure()]).save(tmp_path / "board.html").read_text()
     assert page.count("<iframe") == 1
@@ -102,7 +102,7 @@ def test_an_interactive_figure_is_framed(tmp_path):
 
 
 def test_a_thinned_grid_says_so(tmp_path):
-    """Few states: the page tells which values it has."""
+    """The page notes which values it includes."""
     page = example.board().save(tmp_path / "board.html", max_states=4).read_text()
     states = states_of(page)
     assert len(states["panels"]["1-1"]["shots"]) <= 4
@@ -112,26 +112,26 @@ def test_a_thinned_grid_says_so(tmp_path):
 
 @pytest.mark.parametrize("name", ["board.svg", "board", "board.html.gz"])
 def test_another_suffix(tmp_path, name):
-    """The error names the three."""
+    """The message names the three suffixes."""
     with pytest.raises(InvalidInput, match=r"\.html, \.zip or \.pdf"):
         example.board().save(tmp_path / name)
 
 
 @pytest.mark.parametrize("options", [{"format": "gif"}, {"max_states": 0}, {"max_bytes": 0}])
 def test_wrong_options(tmp_path, options):
-    """Refused before anything is drawn."""
+    """Invalid options are rejected before rendering."""
     with pytest.raises(InvalidInput):
         example.board().save(tmp_path / "board.html", **options)
 
 
 def test_a_missing_directory(tmp_path):
-    """Known before anything is drawn."""
+    """A missing directory is reported before rendering."""
     with pytest.raises(InvalidInput, match="does not exist"):
         example.board().save(tmp_path / "none" / "board.html")
 
 
 def test_too_many_bytes_leave_the_old_file(tmp_path):
-    """The error says what to do; what was there stays, and nothing lies beside it."""
+    """The message says what to do; the old file stays, and no temporary file is left."""
     path = tmp_path / "board.html"
     path.write_text("old")
     with pytest.raises(TooLarge, match="max_states"):
@@ -142,7 +142,7 @@ def test_too_many_bytes_leave_the_old_file(tmp_path):
 
 @pytest.mark.parametrize("where", ["drawing", "writing"])
 def test_an_interrupt_leaves_the_old_file(tmp_path, monkeypatch, where):
-    """Ctrl-C at any moment."""
+    """An interrupt at any time leaves the old file."""
     path = tmp_path / "board.html"
     path.write_text("old")
 
@@ -160,14 +160,14 @@ def test_an_interrupt_leaves_the_old_file(tmp_path, monkeypatch, where):
 
 
 def test_a_failing_figure_stands_aside(tmp_path):
-    """A panel that cannot be drawn has its message; the others stand."""
+    """A panel that fails has a message; the others are rendered."""
     page = Dashboard("Mixed", [[example.drawn(), object()]]).save(tmp_path / "board.html").read_text()
     assert page.count("<img") == 1
     assert re.search(r'<p class="fault">[^<]*object[^<]*</p>', page)
 
 
 def test_large_pictures_are_pixels(tmp_path, monkeypatch):
-    """An SVG beyond the bound is PNG instead, with two pixels for each of CSS; a format that is named is taken."""
+    """A large SVG is replaced by a 2x PNG, unless a format is given."""
     monkeypatch.setattr(panel_images, "MAX_SVG_BYTES", 100)
     page = Dashboard("One", [example.herd]).save(tmp_path / "board.html", max_states=1).read_text()
     assert re.search(r'src="data:image/png;base64,[^"]*" alt="herd" width="480" height="288"', page)
@@ -176,7 +176,7 @@ def test_large_pictures_are_pixels(tmp_path, monkeypatch):
 
 
 def test_the_budget_stands_before_the_bar(tmp_path, capsys, monkeypatch):
-    """How many pictures and bytes, then how far it is, then what it came to; nothing where nobody looks."""
+    """The summary comes first, then progress, then the result; nothing without a terminal."""
     example.board().save(tmp_path / "board.html", max_states=6)
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)

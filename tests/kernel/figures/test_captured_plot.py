@@ -1,4 +1,4 @@
-"""What was captured of a kernel's displays, in the hands of its notebook; and the directory for plots."""
+"""Captured plots in the notebook, and the session's plots directory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RECORD = {"id": "f" * 16, "name": "cell-3-0123abcd", "version": 1, "url": "http:
 
 @pytest.fixture
 def server(connected):
-    """Answers as a server that has captured one picture."""
+    """A fake server that has captured one image."""
     connected.last = Reply.of(200, PLOT)
     connected.kept = Reply.of(201, RECORD)
 
@@ -46,7 +46,7 @@ def server(connected):
 
 @pytest.fixture
 def published(monkeypatch):
-    """What goes through IPython's display publisher."""
+    """The messages sent through IPython's display publisher."""
     sent = []
     publisher = SimpleNamespace(publish=lambda *arguments, **options: sent.append((arguments, options)))
     monkeypatch.setattr(captured_plot, "find_shell", lambda: SimpleNamespace(display_pub=publisher))
@@ -54,14 +54,14 @@ def published(monkeypatch):
 
 
 def test_last_is_what_the_server_says(server):
-    """With its name, its address and its type."""
+    """It has a name, a URL and a mimetype."""
     last = figserve.last()
     assert (last.path, last.url, last.mimetype) == (PLOT["path"], PLOT["url"], "image/png")
     assert repr(last) == f"Plot cell-3.png: {PLOT['url']}"
 
 
 def test_a_mark_goes_behind_what_was_displayed(server, published):
-    """It shows nothing, updates nothing that is there, is another each time, and the server is told of it."""
+    """The mark is an invisible, unique update message, whose id is sent to the server."""
     for _ in range(2):
         figserve.last()
     marks = []
@@ -74,13 +74,13 @@ def test_a_mark_goes_behind_what_was_displayed(server, published):
 
 
 def test_outside_ipython_there_is_no_mark(server):
-    """The server is asked all the same."""
+    """The server is asked without a mark."""
     figserve.last()
     assert server.received[-1].query == {}
 
 
 def test_why_there_is_none(server):
-    """The server's own words."""
+    """The message is that of the server."""
     server.last = Reply.of(404, {"error": "Show one first.", "code": "nothing_captured"})
     with pytest.raises(NotFound, match="Show one first"):
         figserve.last()
@@ -90,13 +90,13 @@ def test_why_there_is_none(server):
 
 
 def test_without_a_server(monkeypatch):
-    """What to do, as with publish."""
+    """The message says what to do, as for publish."""
     with pytest.raises(NotConnected, match=r"figserve\.serve"):
         figserve.last()
 
 
 def test_publish_keeps_it(server):
-    """By its path; words that are not given are not sent."""
+    """The path identifies the plot; omitted arguments are not sent."""
     pub = figserve.last().publish()
     assert (pub.id, pub.name) == (RECORD["id"], RECORD["name"])
     assert server.received[-1].json == {"path": "cell-3.png"}
@@ -105,7 +105,7 @@ def test_publish_keeps_it(server):
 
 
 def test_share_is_one_call(server):
-    """Publishes, and makes the link as it is wished."""
+    """The plot is published, and the link has the given options."""
     link = figserve.last().share("7d", name="bears", label="for Jo", views=3)
     assert server.received[-2].json == {"path": "cell-3.png", "name": "bears"}
     wanted = server.received[-1].json
@@ -114,21 +114,21 @@ def test_share_is_one_call(server):
 
 
 def test_a_picture_that_made_room(server):
-    """Says what happened and what to do."""
+    """The message says what happened and what to do."""
     server.kept = Reply.of(404, {"error": "Plot not found", "code": "plot_not_found"})
     with pytest.raises(NotFound, match=r"replaced cell-3\.png\. Display it again"):
         figserve.last().publish()
 
 
 def test_a_bad_name_is_the_servers_to_refuse(server):
-    """As the exception of the family."""
+    """The exception belongs to the package's hierarchy."""
     server.kept = Reply.of(400, {"error": "No such name.", "code": "invalid_name"})
     with pytest.raises(InvalidName):
         figserve.last().publish("../x")
 
 
 def test_it_shows_itself(server):
-    """The picture with its address, marked so that it is not captured again; fetched once."""
+    """The image is shown with its URL, marked as ours, and fetched once."""
     last = figserve.last()
     for _ in range(2):
         data, metadata = last._repr_mimebundle_(include=None, exclude=None)
@@ -140,7 +140,7 @@ def test_it_shows_itself(server):
 
 
 def test_it_shows_itself_without_its_picture(server):
-    """When that has gone meanwhile."""
+    """The URL is shown if the image is gone."""
     last = figserve.last()
     server.instead = lambda request: Reply.of(404, {"error": "Plot not found", "code": "plot_not_found"})
     data, _ = last._repr_mimebundle_()
@@ -148,20 +148,20 @@ def test_it_shows_itself_without_its_picture(server):
 
 
 def test_markup_in_a_path_is_escaped(server):
-    """A server may say anything."""
+    """The server's fields are escaped."""
     server.last = Reply.of(200, PLOT | {"path": "<script>.png", "url": 'http://x/"><script>'})
     data, _ = figserve.last()._repr_mimebundle_()
     assert "<script>" not in data["text/html"]
 
 
 def test_plots_dir_is_the_sessions(monkeypatch, tmp_path):
-    """As the server named it in the environment."""
+    """The environment variable names the directory."""
     monkeypatch.setenv("KERNEL_FIGSERVE_PLOTS", str(tmp_path))
     assert figserve.plots_dir() == tmp_path
 
 
 def test_plots_dir_elsewhere(monkeypatch, tmp_path):
-    """Without one, and with one that has gone: what to do."""
+    """The message says what to do if it is missing or deleted."""
     monkeypatch.delenv("KERNEL_FIGSERVE_PLOTS", raising=False)
     with pytest.raises(NotConnected, match=r"figserve\.publish"):
         figserve.plots_dir()
@@ -173,7 +173,7 @@ def test_plots_dir_elsewhere(monkeypatch, tmp_path):
 @pytest.mark.compat
 @pytest.mark.kernel
 def test_in_a_real_kernel(live_server):
-    """Inline figures of this cell and the one before, in the cell's output and by their addresses."""
+    """Inline figures of this cell and the previous one are shown with their URLs."""
     with live_server.kernel("captured.ipynb") as kernel:
         code = (
             "import json, matplotlib.pyplot as plt, jupyter_figserve as figserve\n%matplotlib inline\nplt.plot([1, 2])"

@@ -1,4 +1,4 @@
-"""The running cell and the names that it gives."""
+"""The running cell and default figure names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UUID = "1a2b3c4d-0000-4000-8000-000000000000"
 
 
 def shell_with(monkeypatch, **attributes):
-    """IPython's shell as this module sees it."""
+    """A stand-in for the IPython shell."""
     shell = SimpleNamespace(execution_count=3, **attributes)
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     return shell
@@ -30,7 +30,7 @@ def cell(cell_id=UUID, execution="m1", digest="d" * 64):
 
 
 def test_the_front_ends_cell_id_is_used(monkeypatch):
-    """JupyterLab and VS Code send it with the request to execute."""
+    """JupyterLab and VS Code send the cell id with the execute request."""
     shell_with(monkeypatch, get_parent=lambda: request(cellId=UUID))
     found = find_cell()
     assert found == NotebookCell("m1", UUID, hashlib.sha256(b"x").hexdigest(), 3)
@@ -39,13 +39,13 @@ def test_the_front_ends_cell_id_is_used(monkeypatch):
 
 @pytest.mark.parametrize("metadata", [{}, {"cellId": None}, {"cellId": ""}, {"cellId": 7}])
 def test_without_a_cell_id_the_code_stands_for_the_cell(monkeypatch, metadata):
-    """nbclient and older front ends send none."""
+    """nbclient and older front ends send no id."""
     shell_with(monkeypatch, get_parent=lambda: request(code="plot()", **metadata))
     assert find_cell().base_name == "cell-" + hashlib.sha256(b"plot()").hexdigest()[:8]
 
 
 def test_a_prompt_has_its_input(monkeypatch):
-    """IPython in a terminal knows no requests."""
+    """IPython in a terminal has no requests."""
     shell_with(monkeypatch, history_manager=SimpleNamespace(input_hist_raw=["", "a", "plot()"]))
     found = find_cell()
     assert (found.execution, found.id) == ("input-3", None)
@@ -54,34 +54,34 @@ def test_a_prompt_has_its_input(monkeypatch):
 
 @pytest.mark.parametrize("parent", [None, {}, {"header": None, "content": None, "metadata": None}])
 def test_a_shell_between_cells_is_no_error(monkeypatch, parent):
-    """At the start of a kernel there is no request yet."""
+    """At kernel start there is no request yet."""
     shell_with(monkeypatch, get_parent=lambda: parent)
     assert find_cell().id is None
 
 
 def test_outside_ipython_there_is_no_cell(monkeypatch):
-    """And IPython is not imported for the question."""
+    """IPython is not imported."""
     monkeypatch.delitem(sys.modules, "IPython", raising=False)
     assert find_cell() is None
     assert "IPython" not in sys.modules
 
 
 def test_names_come_from_title_then_cell():
-    """The title's slug, else the first eight letters of the cell's random id."""
+    """The name is the title's slug, else the first eight characters of the cell's random id."""
     assert default_name("Sales, 2024", cell()) == "Sales-2024"
     assert default_name("", cell()) == "cell-1a2b3c4d"
     assert default_name("…!", cell(execution="m2")) == "cell-1a2b3c4d"
 
 
 def test_ids_that_differ_late_give_different_names():
-    """Other front ends make ids of words; their first letters may all be equal."""
+    """Ids of other front ends may share their first characters."""
     names = {cell(f"vscode-notebook-cell:/a.ipynb#W{n}").base_name for n in range(10)}
     assert len(names) == 10
     assert all(check_name(name) for name in names)
 
 
 def test_a_loop_keeps_all_and_a_rerun_makes_the_same():
-    """Counted within one execution, afresh in the next, whatever the base."""
+    """Names are numbered within one execution, and start again in the next."""
     first = [default_name("a", cell()) for _ in range(3)]
     assert first == ["a", "a-2", "a-3"]
     assert default_name("b", cell()) == "b"
@@ -89,13 +89,13 @@ def test_a_loop_keeps_all_and_a_rerun_makes_the_same():
 
 
 def test_a_title_that_looks_like_a_count_is_not_overwritten():
-    """The name is handed out only once in an execution."""
+    """A name is used only once in an execution."""
     names = CellFigureNames()
     assert [names.next("x", base) for base in ("a", "a-2", "a", "a-2")] == ["a", "a-2", "a-3", "a-2-2"]
 
 
 def test_counted_names_stay_within_the_limit():
-    """A hundred characters with the count."""
+    """The number is included in the hundred characters."""
     names = CellFigureNames()
     found = [names.next("x", "n" * 100) for _ in range(3)]
     assert found[2] == "n" * 98 + "-3"
@@ -103,7 +103,7 @@ def test_counted_names_stay_within_the_limit():
 
 
 def test_old_executions_are_forgotten():
-    """A kernel that runs for weeks does not gather them."""
+    """Old executions are dropped in a long-running kernel."""
     names = CellFigureNames()
     for number in range(100):
         names.next(str(number), "a")
@@ -114,6 +114,6 @@ def test_old_executions_are_forgotten():
     ("file", "name"), [("/x/monthly report.py", "monthly-report"), ("/x/….py", "figure"), (None, "figure")]
 )
 def test_a_script_names_figures_after_its_file(monkeypatch, file, name):
-    """Outside IPython the second in the process is counted on."""
+    """Outside IPython, names are numbered within the process."""
     monkeypatch.setitem(sys.modules, "__main__", SimpleNamespace(__file__=file))
     assert [default_name("", None), default_name("", None)] == [name, f"{name}-2"]

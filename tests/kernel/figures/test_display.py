@@ -1,4 +1,4 @@
-"""How a figure and a link look in a notebook."""
+"""Mimebundles of figures and links."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def card(**values):
 
 
 def test_the_picture_is_in_the_output():
-    """A saved notebook has it without any server, in HTML and where HTML is not taken."""
+    """A saved notebook contains the image, also for exports without HTML."""
     data, metadata = figure_bundle(card(), PICTURE, with_link=True)
     encoded = base64.b64encode(PNG).decode()
     assert (
@@ -52,7 +52,7 @@ def test_the_picture_is_in_the_output():
 
 
 def test_words_are_escaped():
-    """Titles, names, alternative texts and notes are text, whatever they hold."""
+    """Titles, names, alternative texts and notes are escaped."""
     data, _ = figure_bundle(card(name=EVIL, title=EVIL, alt=EVIL, href=f"/x{EVIL}"), PICTURE, with_link=True)
     html = data["text/html"] + link_html(EVIL, f"http://h/{EVIL}", None, EVIL)
     html += figure_bundle(card(alt=EVIL), None, with_link=True)[0]["text/html"]
@@ -61,7 +61,7 @@ def test_words_are_escaped():
 
 
 def test_without_a_link_there_is_none():
-    """``--quiet`` leaves the picture alone."""
+    """``--quiet`` shows only the image."""
     data, _ = figure_bundle(card(), PICTURE, with_link=False)
     assert "figserve/figures" not in str(data)
     assert "<a " not in data["text/html"]
@@ -69,14 +69,14 @@ def test_without_a_link_there_is_none():
 
 @pytest.mark.parametrize("picture", [None, PICTURE])
 def test_nothing_is_fetched_from_elsewhere(picture):
-    """The only sources are in the output itself, and no element but a link names another place."""
+    """The output loads nothing; only links name other addresses."""
     html = figure_bundle(card(), picture, with_link=True)[0]["text/html"]
     assert 'src="http' not in html
     assert not any(tag in html for tag in ("<script", "<iframe", "<link", "<style", "url("))
 
 
 def test_the_button_is_a_link_where_scripts_are_taken_out():
-    """A sanitized output keeps what leads to the page."""
+    """A sanitized output keeps the link."""
     html = figure_bundle(card(), PICTURE, with_link=True)[0]["text/html"]
     button = html[html.index(">Copy link<") - 600 : html.index(">Copy link<")]
     assert 'href="http://127.0.0.1:8888/figserve/figures/abc"' in button
@@ -84,14 +84,14 @@ def test_the_button_is_a_link_where_scripts_are_taken_out():
 
 
 def test_what_has_no_picture_says_where_it_is():
-    """Interactive figures and files that an image element does not take."""
+    """Interactive figures and files that browsers do not display have a placeholder."""
     data, _ = figure_bundle(card(), None, with_link=True)
     assert "Open the figure" in data["text/html"]
     assert "image/png" not in data
 
 
 def test_a_large_picture_is_there_once():
-    """The copy for exports without HTML is only for small ones."""
+    """Only small images are duplicated for exports without HTML."""
     data, _ = figure_bundle(card(), EncodedImage("image/png", PNG + bytes(600_000), 1, 1), with_link=True)
     assert "image/png" not in data
 
@@ -107,12 +107,12 @@ def test_a_large_picture_is_there_once():
     ],
 )
 def test_the_notebooks_own_server_is_reached_by_path(url, is_own, href):
-    """Behind a Hub's proxy 127.0.0.1 would be the reader's machine; another server needs its whole URL."""
+    """Behind a Hub's proxy, 127.0.0.1 would be the reader's machine; other servers need the full URL."""
     assert link_href(url, is_own=is_own) == href
 
 
 def test_a_link_says_when_it_ends_and_what_to_know():
-    """In text and HTML alike."""
+    """Text and HTML show the expiry and the note."""
     for show in (link_text, link_html):
         assert "until 2026-02-01 09:30 UTC" in show("a", "http://h/f/t", "2026-02-01T09:30:37.654Z", None)
         shown = show("a", "http://h/f/t", None, "Opens only on this machine.")
@@ -140,7 +140,7 @@ class Pyplot:
     ],
 )
 def test_a_figure_is_closed_only_where_it_would_show_twice(monkeypatch, backend, closes, expected):
-    """The inline backend shows and closes open figures at the end of a cell; other backends keep theirs."""
+    """The inline backend displays and closes open figures at the end of a cell; other backends do not."""
     pyplot = Pyplot(backend)
     config = SimpleNamespace(InlineBackend=SimpleNamespace(instance=lambda: SimpleNamespace(close_figures=closes)))
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", pyplot)
@@ -151,7 +151,7 @@ def test_a_figure_is_closed_only_where_it_would_show_twice(monkeypatch, backend,
 
 
 def test_without_matplotlib_nothing_is_closed(monkeypatch):
-    """And it is not imported for it."""
+    """matplotlib is not imported."""
     monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)
     close_if_inline("figure")
     assert "matplotlib.pyplot" not in sys.modules

@@ -1,4 +1,4 @@
-"""What a publish sends, and what the caller holds afterwards."""
+"""The requests of a publish, and its result."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SVG = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
 
 @pytest.fixture(autouse=True)
 def cell(monkeypatch):
-    """Every publish of a test is of one execution of one cell."""
+    """All publishes of a test belong to one execution of one cell."""
     found = NotebookCell("m1", "1a2b3c4d", "d" * 64, 7)
     monkeypatch.setattr("jupyter_figserve.kernel.figures.publish.find_cell", lambda: found)
     return found
 
 
 def test_it_sends_picture_thumbnail_and_words(connected, encoder, cell):
-    """One form: the description, the representations in order with their sizes, the thumbnail."""
+    """The form contains the metadata, the representations in order with their sizes, and the thumbnail."""
     svg = EncodedImage("image/svg+xml", SVG, 640, 480)
     encoder.makes = FakeEncoded((svg, EncodedImage("image/png", PNG, 1280, 960, 200.0)))
     figserve.publish("<fig>", "sales", title=" Sales\n2024 ", alt="Rising", format=("svg", "png"), dpi=200, tight=True)
@@ -51,7 +51,7 @@ def test_it_sends_picture_thumbnail_and_words(connected, encoder, cell):
 
 
 def test_the_figures_own_words_are_taken(connected, encoder):
-    """Its title names it too; given words beat them, and are refused where they do not fit."""
+    """The title also gives the name; arguments take precedence and are validated."""
     encoder.makes = FakeEncoded(title="Sales 2024", alt="A line.")
     assert figserve.publish(PNG).name == "Sales-2024"
     assert (connected.described()["title"], connected.described()["alt"]) == ("Sales 2024", "A line.")
@@ -61,14 +61,14 @@ def test_the_figures_own_words_are_taken(connected, encoder):
 
 
 def test_an_empty_title_is_none(connected, encoder):
-    """Given words beat the figure's, also when they are empty."""
+    """Arguments take precedence over the figure's metadata, even if empty."""
     encoder.makes = FakeEncoded(title="Its own")
     figserve.publish(PNG, "a", title="")
     assert connected.described()["title"] == ""
 
 
 def test_unnamed_figures_are_named_after_title_or_cell(connected, encoder):
-    """A loop of them keeps all; a named one is not counted."""
+    """Unnamed figures of a loop are numbered; named ones are not."""
     names = [figserve.publish(PNG).name for _ in range(3)]
     assert names == ["cell-1a2b3c4d", "cell-1a2b3c4d-2", "cell-1a2b3c4d-3"]
     assert figserve.publish(PNG, title="A b").name == "A-b"
@@ -77,7 +77,7 @@ def test_unnamed_figures_are_named_after_title_or_cell(connected, encoder):
 
 @pytest.mark.parametrize("name", ["", "a/b", ".hidden", "x" * 101, "nul", 7])
 def test_a_bad_name_is_said_before_anything_is_drawn(connected, encoder, name):
-    """A given name is taken as it is or refused."""
+    """An explicit name is used unchanged or rejected."""
     with pytest.raises(errors.InvalidName):
         figserve.publish(PNG, name)
     assert (encoder.calls, connected.received) == ([], [])
@@ -85,34 +85,34 @@ def test_a_bad_name_is_said_before_anything_is_drawn(connected, encoder, name):
 
 @pytest.mark.parametrize("format", ["gif", (), ("png", 7), ("png", "gif")])
 def test_a_bad_format_is_said_before_anything_is_drawn(connected, encoder, format):
-    """Formats are rows of the table."""
+    """Formats are those of the format table."""
     with pytest.raises(errors.FigServeError):
         figserve.publish(PNG, format=format)
     assert encoder.calls == []
 
 
 def test_formats_are_the_tables_names(connected, encoder):
-    """Aliases are resolved and each is drawn once."""
+    """Aliases are resolved, and duplicates are encoded once."""
     figserve.publish(PNG, format=["jpeg", "jpg", "png"])
     assert encoder.calls[0][1] == ("jpg", "png")
 
 
 def test_a_name_in_the_figures_place_is_noticed(connected, encoder):
-    """The most likely slip gets its own sentence."""
+    """Swapped arguments have their own message."""
     with pytest.raises(errors.InvalidInput, match=r"publish\(name="):
         figserve.publish("sales")
     assert encoder.calls == []
 
 
 def test_without_a_server_nothing_is_drawn(encoder):
-    """The error says what to do, and costs nothing."""
+    """The error says what to do, and nothing is encoded."""
     with pytest.raises(errors.NotConnected, match=r"figserve\.serve\(\)"):
         figserve.publish(PNG)
     assert encoder.calls == []
 
 
 def test_the_source_follows_the_publish(connected, encoder):
-    """It is sent to the version that the server acknowledged."""
+    """It is attached to the version that the server acknowledged."""
     drawing = Drawing()
     encoder.makes = FakeEncoded(figure=drawing)
     pub = figserve.publish(drawing, "a")
@@ -124,7 +124,7 @@ def test_the_source_follows_the_publish(connected, encoder):
 
 @pytest.mark.parametrize("why", ["not wanted", "not a figure", "not picklable", "already there"])
 def test_a_figure_without_a_source_is_published_all_the_same(connected, encoder, why):
-    """Pictures, HTML, what holds a lambda, and what the server has from an equal publish."""
+    """Images, HTML, unpicklable figures and unchanged figures need no source."""
     drawing = Drawing()
     encoder.makes = FakeEncoded(figure=None if why == "not a figure" else drawing)
     encoder.pickles = why != "not picklable"
@@ -138,7 +138,7 @@ def test_a_figure_without_a_source_is_published_all_the_same(connected, encoder,
 
 
 def test_the_notebook_shows_a_picture_that_it_can(connected, encoder):
-    """The first encoding that an image element takes, else the thumbnail, else none."""
+    """The first inline image, else the thumbnail, else none."""
     pdf, svg = EncodedImage("application/pdf", b"%PDF-"), EncodedImage("image/svg+xml", SVG)
     thumbnail = EncodedImage("image/png", PNG)
     for payloads, small, expected in [
@@ -151,14 +151,14 @@ def test_the_notebook_shows_a_picture_that_it_can(connected, encoder):
 
 
 def test_a_refusal_of_the_server_reaches_the_cell(connected, encoder):
-    """Nothing that was not stored looks published."""
+    """A failed publish returns no figure."""
     connected.instead = lambda request: Reply.of(507, {"error": "The session is full.", "code": "quota_exceeded"})
     with pytest.raises(errors.QuotaExceeded, match=r"The session is full\."):
         figserve.publish(PNG, "a")
 
 
 def test_all_figures_of_the_notebook_are_listed(connected, encoder):
-    """Over as many pages as the server makes."""
+    """All pages are fetched."""
     for name in "abcde":
         figserve.publish(PNG, name)
     assert [pub.name for pub in figserve.figures()] == list("abcde")
@@ -171,7 +171,7 @@ def test_all_figures_of_the_notebook_are_listed(connected, encoder):
 
 @pytest.mark.parametrize(("notebook", "query"), [(None, {"here": "1"}), ("x/a b.ipynb", {"notebook": "x/a b.ipynb"})])
 def test_a_notebooks_figures_go_at_once(connected, encoder, notebook, query):
-    """This one's, or a named one's; how many is the answer."""
+    """Figures of this or another notebook are deleted, and their number is returned."""
     figserve.publish(PNG, "a")
     assert figserve.unpublish(notebook) == 1
     assert connected.received[-1].query == query

@@ -1,4 +1,4 @@
-"""A published figure in the hands of the notebook."""
+"""A published figure in the notebook."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def pub(connected, encoder):
 
 
 def test_it_knows_its_page_and_pictures(pub, fake):
-    """URLs of the record, with any format and size."""
+    """URLs come from the record, with any format and size."""
     assert (pub.name, pub.title, pub.alt, pub.version) == ("sales", "Sales", "Rising", 1)
     assert pub.url == f"{fake.url}/figures/{pub.id}"
     assert pub.image_url() == f"{pub.url}.png"
@@ -31,20 +31,20 @@ def test_it_knows_its_page_and_pictures(pub, fake):
 
 
 def test_the_alternative_text_is_never_empty(connected, encoder):
-    """Else the title, else the name."""
+    """It falls back to the title, then the name."""
     assert figserve.publish(PNG, "a", title="T").alt == "T"
     assert figserve.publish(PNG, "a").alt == "a"
 
 
 def test_its_path_is_there_where_the_notebooks_page_can_follow_it(fake, encoder):
-    """On the server of the notebook itself; another one's paths lead nowhere."""
+    """It is only set on the notebook's own server."""
     record = {"id": "f", "url": f"{fake.url}/figures/f"}
     assert Published(record, fake.connection(is_own=True)).path == "/base/figserve/figures/f"
     assert Published(record, fake.connection()).path == ""
 
 
 def test_an_interactive_figure_has_a_page(fake):
-    """Known by what it is first of all; it is always that of the newest version."""
+    """The first representation decides; the HTML is that of the newest version."""
     png, html = {"mimetype": "image/png"}, {"mimetype": "text/html"}
     kinds = [(), (png,), (png, html), (html,), (html, png)]
     shown = [Published({"representations": kind}, fake.connection()).is_interactive for kind in kinds]
@@ -55,7 +55,7 @@ def test_an_interactive_figure_has_a_page(fake):
 
 
 def test_its_history_is_the_servers(pub, connected):
-    """Each version with its number and time."""
+    """Each version has a number and a time."""
     figserve.publish(PNG, "sales", title="Sales again")
     first, second = pub.versions()
     assert (first.number, second.number, second.title) == (1, 2, "Sales again")
@@ -63,13 +63,13 @@ def test_its_history_is_the_servers(pub, connected):
 
 
 def test_it_can_be_deleted(pub, fake):
-    """With one request, whose answer has no body."""
+    """One request is sent; its response has no body."""
     pub.delete()
     assert (fake.received[-1].method, fake.figures) == ("DELETE", {})
 
 
 def test_a_link_lasts_thirty_days_unless_said(pub, fake):
-    """All that ``share`` takes goes to the server."""
+    """All arguments of ``share`` are sent."""
     link = pub.share()
     assert fake.received[-1].path.endswith(f"/figures/{pub.id}/links")
     assert fake.received[-1].json == {
@@ -92,7 +92,7 @@ def test_a_link_lasts_thirty_days_unless_said(pub, fake):
     [{"expires": None}, {"expires": "soon"}, {"expires": 0}, {"audience": "all"}, {"users": "jo"}, {"groups": "lab"}],
 )
 def test_a_mistake_in_share_is_said_before_asking(pub, fake, arguments):
-    """Nothing is without end by accident."""
+    """A link that never expires must be requested explicitly."""
     before = len(fake.received)
     with pytest.raises(errors.InvalidInput):
         pub.share(**arguments)
@@ -100,19 +100,19 @@ def test_a_mistake_in_share_is_said_before_asking(pub, fake, arguments):
 
 
 def test_links_are_listed_without_their_urls(pub):
-    """The server keeps only the hash of a link."""
+    """The server keeps only the hash of a link's token."""
     made = pub.share(label="for Jo")
     (listed,) = pub.links()
     assert (listed.id, listed.label) == (made.id, "for Jo")
 
 
 def test_its_text_reads_well(pub):
-    """At a prompt and in a list."""
+    """The representation is readable at a prompt and in a list."""
     assert repr(pub) == f'Figure "sales", version 1: {pub.url}'
 
 
 def test_showing_it_shows_no_secret(pub):
-    """Neither the key nor a link that was made."""
+    """The output contains neither the key nor a link's token."""
     link = pub.share()
     shown = str(pub._repr_mimebundle_()) + repr(pub)
     assert KEY not in shown
@@ -120,7 +120,7 @@ def test_showing_it_shows_no_secret(pub):
 
 
 def test_a_figure_from_a_list_fetches_its_picture(pub):
-    """By the server's own address, whatever host its records name."""
+    """The image is fetched from the server's own address, whatever host the record names."""
     (listed,) = figserve.figures()
     listed._record["url"] = "https://elsewhere.example.org/figserve/figures/x"
     data, _ = listed._repr_mimebundle_(include=None, exclude=None)
@@ -128,7 +128,7 @@ def test_a_figure_from_a_list_fetches_its_picture(pub):
 
 
 def test_a_server_that_is_gone_leaves_the_link(pub, fake):
-    """Showing is never an error."""
+    """Displaying a figure never raises an error."""
     (listed,) = figserve.figures()
     fake.instead = lambda request: Reply.of(503, {"error": "Busy.", "code": "unavailable"})
     data, _ = listed._repr_mimebundle_()
@@ -136,7 +136,7 @@ def test_a_server_that_is_gone_leaves_the_link(pub, fake):
 
 
 def test_it_holds_the_drawn_figure_weakly(fake):
-    """A list of publications does not keep a thousand figures in memory."""
+    """Figures are only weakly referenced."""
     drawing, published = Drawing(), Published({}, fake.connection())
     published.mark_drawn_from(drawing)
     assert published._drawn_from() is drawing

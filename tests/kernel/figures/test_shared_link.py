@@ -1,4 +1,4 @@
-"""A link in the hands of the notebook that made it."""
+"""A link in the notebook."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def pub(connected, encoder):
 
 
 def test_it_has_what_to_paste(pub):
-    """URL, pictures, and the server's snippets."""
+    """It has a URL, image URLs and the server's snippets."""
     link = pub.share()
     assert link.url.endswith(f"/f/{TOKEN}")
     assert link.image_url() == f"{link.url}.png"
@@ -27,7 +27,7 @@ def test_it_has_what_to_paste(pub):
 
 
 def test_it_shows_itself_with_what_to_know(pub):
-    """The URL, its end, and that it opens only here."""
+    """The output shows the URL, the expiry and the note."""
     link = pub.share()
     bundle = link._repr_mimebundle_(include=None, exclude=None)
     for shown in (repr(link), *bundle.values()):
@@ -37,7 +37,7 @@ def test_it_shows_itself_with_what_to_know(pub):
 
 
 def test_it_pauses_resumes_and_ends(pub, fake):
-    """By its id; the secret is not sent again."""
+    """Requests contain its id, never its token."""
     link = pub.share()
     link.pause()
     assert link.is_paused
@@ -51,7 +51,7 @@ def test_it_pauses_resumes_and_ends(pub, fake):
 
 
 def test_a_link_from_a_list_has_no_url(pub):
-    """And says that it is shown only once."""
+    """The error says that the URL is shown only once."""
     pub.share(label="for Jo", views=3)
     (link,) = pub.links()
     assert (link.views, link.seen, link.is_paused) == (3, 0, False)

@@ -1,4 +1,4 @@
-"""Kernels that cannot dial their server: live figures by the control channel."""
+"""Kernels that cannot connect to their server: live figures over the control channel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.kernel
 
 @pytest.fixture(scope="module")
 def deaf_server():
-    """A server whose kernels are told an address where nobody listens."""
+    """A server whose kernels get an address where nothing listens."""
     import shutil
     import tempfile
     from pathlib import Path
@@ -29,7 +29,7 @@ def deaf_server():
 
 @pytest.mark.compat
 def test_answers_by_the_control_channel(deaf_server):
-    """Idle and while a cell runs; wrong values, failures and redefinitions are as by the line."""
+    """Calls work while idle and while a cell runs; errors and redefinitions are as through the agent."""
     with deaf_server.kernel("deaf.ipynb") as kernel:
         assert kernel.run(DECLARE).error is None
 
@@ -63,7 +63,7 @@ def execution_state(server, kernel) -> dict:
 
 @pytest.mark.compat
 def test_kernel_without_our_helper_is_404(deaf_server):
-    """It never answers the message, and the request does not hang."""
+    """The kernel does not support the message, and the request does not hang."""
     with deaf_server.kernel("other.ipynb") as kernel:
         assert kernel.run("1").error is None
         assert deaf_server.fetch(f"figserve/live/{kernel.kernel_id}/animal.png").status == 404

@@ -1,4 +1,4 @@
-"""Live functions that outlive kernel and server: real kernels, a real sandbox, and what is refused on the way."""
+"""Detached functions: real kernels, a real sandbox, and rejected functions."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def kernel(live_server):
 
 @pytest.mark.compat
 def test_it_answers_after_its_kernel_and_after_the_server(make_server):
-    """The session's address, the lasting one and a link, in every parameter, the same to the byte; errors too."""
+    """Session URL, permanent URL and link give identical bytes for all parameters, and the same errors."""
     server = make_server(allow_public_live=True)
     query = "type=Bear&since=2012&colour=BLUE&day=2024-02-03&x=4,5&part=7"
     with server.kernel("a.ipynb") as kernel:
@@ -99,7 +99,7 @@ def test_it_answers_after_its_kernel_and_after_the_server(make_server):
 
 @pytest.mark.compat
 def test_declared_so_it_is_detached_at_once(live_server, kernel):
-    """With what is defined by then, as it is then; a live figure that it calls comes along as the function."""
+    """The closure is that at the time of the call; a live figure that it calls is included as a function."""
     code = """
 @figserve.live
 def doubled(n=(0, 10)):
@@ -134,7 +134,7 @@ print(outer.id)
     ],
 )
 def test_what_cannot_outlive_its_kernel_is_refused_at_once(live_server, kernel, body, words, tmp_path: Path):
-    """By a sentence that names what it is; nothing is kept."""
+    """The message names the variable, and nothing is stored."""
     own = tmp_path / "data.csv"
     own.write_text("1")
     error = kernel.run(f"""
@@ -153,7 +153,7 @@ refused.detach()
 
 @pytest.mark.compat
 def test_modules_beside_the_notebook_go_along(live_server, kernel):
-    """What a function uses of them, as a module or by name, is called in the sandbox, which does not have them."""
+    """Modules next to the notebook are pickled by value, since the sandbox does not have them."""
     code = """
 import pathlib, sys
 package = pathlib.Path("herd"); package.mkdir()
@@ -186,12 +186,12 @@ print(withdraw)
 
 
 def test_what_has_no_default_is_only_opened(live_server, kernel):
-    """There are no values to try it with; its missing modules still show."""
+    """Missing modules are reported, although there are no values to try the function with."""
     run_ok(kernel, "@figserve.live\ndef asked(n: int):\n    plt.figure(figsize=(n, 1))\n_ = asked.detach()")
 
 
 def test_size_is_told_and_bounded(make_server):
-    """A warning that names what takes the room, and an error beyond the server's bound, both with sizes."""
+    """A warning lists the largest variables, and an error above the server's limit does too."""
     server = make_server(detach_bytes=2_000_000)
     with server.kernel("large.ipynb") as kernel:
         run_ok(kernel, DECLARE + "table, small = np.random.default_rng(0).random(150_000), 1")
@@ -208,7 +208,7 @@ def test_size_is_told_and_bounded(make_server):
 
 
 def test_hostile_function_does_no_harm(make_server):
-    """Neither when it is opened nor when it is called does it read, write, connect or start anything outside."""
+    """Unpickling and calling cannot read, write, connect or start anything outside the sandbox."""
     server = make_server()
     secret, trace = server.home / "secret.txt", server.home / "trace"
     secret.write_text("the server's own")
@@ -251,7 +251,7 @@ _ = attack.detach()
 
 
 def test_sandbox_of_another_python_is_named(make_server):
-    """A function of this Python is not even opened by another one: both are named."""
+    """A function from another Python version is not unpickled; the message names both versions."""
     server = make_server()
     with server.kernel("other.ipynb") as kernel:
         run_ok(kernel, DECLARE)
@@ -287,8 +287,7 @@ AGAIN = SAVE.replace("herd.detach()\n", "")
 
 
 def test_a_dashboard_is_saved_from_the_sandbox(kernel):
-    """Its states are drawn beside the kernel, which draws the first alone, to see which form suits; a function that was
-    changed since is drawn where it is."""
+    """The sandbox renders all states but the first, which decides the format; redefined functions run in the kernel."""
     said = kernel.run(SAVE)
     assert said.error is None, said.error
     assert said.stdout.splitlines()[-1] == "1 6 6"

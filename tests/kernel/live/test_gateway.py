@@ -1,4 +1,4 @@
-"""Kernels of a real Kernel Gateway: live figures by its control channel, or by the kernel's own line."""
+"""Kernels of a real Kernel Gateway: live figures over its control channel, or through the agent."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def animal(n: int = 1):
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory):
-    """Its address; its kernels' connection files lie where those of our servers would."""
+    """The gateway's URL; its kernels' connection files are in the runtime directory."""
     home: Path = tmp_path_factory.mktemp("gateway").resolve()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -58,7 +58,7 @@ def is_open(port: int) -> bool:
 
 
 def start(make_server, gateway, **traits) -> ServerProcess:
-    """A server whose kernels are the gateway's."""
+    """A server whose kernels run in the gateway."""
     home, url = gateway
     server = make_server(args=[f"--gateway-url={url}"], start=False, **traits)
     server.runtime = home / "runtime"
@@ -85,7 +85,7 @@ def check_answers(server, kernel) -> None:
 
 @pytest.mark.compat
 def test_kernel_that_cannot_dial_answers_by_the_control_channel(make_server, gateway):
-    """Through the gateway's WebSocket, as the kernel sees no server of ours."""
+    """Calls go through the gateway's WebSocket, since the kernel cannot reach the server."""
     server = start(make_server, gateway, kernel_url="http://127.0.0.1:9")
     with server.kernel("far.ipynb") as kernel:
         run_ok(kernel, DECLARE)
@@ -95,7 +95,7 @@ def test_kernel_that_cannot_dial_answers_by_the_control_channel(make_server, gat
 
 
 def test_kernel_that_can_dial_is_as_any_other(make_server, gateway):
-    """Its key and the server's address reach it through the gateway: publish, live, link."""
+    """The gateway passes the key and the server's address to the kernel: publish, live, link."""
     server = start(make_server, gateway)
     with server.kernel("near.ipynb") as kernel:
         run_ok(kernel, DECLARE)
@@ -105,7 +105,7 @@ def test_kernel_that_can_dial_is_as_any_other(make_server, gateway):
 
 
 def test_publish_that_cannot_reach_says_so(make_server, gateway):
-    """With the address that it tried, and not by hanging."""
+    """The error names the address, and the request does not hang."""
     server = start(make_server, gateway, kernel_url="http://127.0.0.1:9")
     with server.kernel("lost.ipynb") as kernel:
         error = kernel.run(

@@ -1,4 +1,4 @@
-"""What outlives a call, a kernel and a server: caches, data versions, last good pictures, links; and who may ask."""
+"""Caches, data versions, stale images, links, and access to live figures."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def run_ok(kernel, code: str) -> str:
 
 
 def test_without_a_cache_each_request_calls(kernel, get):
-    """And the digest is the ETag: the same picture is not sent again."""
+    """The ETag is the digest: the same image is not sent again."""
     first = get("plain.png")
     assert first.headers["Cache-Control"] == "private, no-cache"
     again = get("plain.png", headers={"If-None-Match": first.headers["ETag"]})
@@ -93,7 +93,7 @@ def test_without_a_cache_each_request_calls(kernel, get):
 
 
 def test_cache_gives_an_answer_again(kernel, get):
-    """For as long as it says, by parameters; the owner's ``no-cache`` passes by it."""
+    """Results are cached per parameters for the declared time; the owner's ``no-cache`` bypasses the cache."""
     answers = [get(f"cached.png?n={n}") for n in (1, 1, 2)]
     assert [answer.headers["Cache-Status"] for answer in answers] == [
         "figserve; fwd=miss", "figserve; hit", "figserve; fwd=miss",
@@ -105,7 +105,7 @@ def test_cache_gives_an_answer_again(kernel, get):
 
 
 def test_data_of_a_known_version_is_answered_without_the_kernel(kernel, get):
-    """304 for whoever has it, the kept picture for others, while the kernel's one worker is taken by another call."""
+    """The cached image, or 304, is served while another call occupies the worker."""
     first = get("dated.png")
     thread = threading.Thread(target=lambda: get("plain.png?wait=true"))
     thread.start()
@@ -125,7 +125,7 @@ def count_under_way(kernel) -> int:
 
 @pytest.mark.compat
 def test_version_that_the_kernel_tells(kernel, get):
-    """The function runs again only when its data changed; its ETag changes with it."""
+    """The function runs again only when its data changed, and the ETag changes with it."""
     etags = [get("versioned.png").headers["ETag"] for _ in range(3)]
     assert len(set(etags)) == 1
     assert count(kernel) == 1
@@ -135,14 +135,14 @@ def test_version_that_the_kernel_tells(kernel, get):
 
 
 def test_redefinition_forgets_what_was_kept(kernel, get):
-    """A cell that runs again means its new code, whatever its cache says."""
+    """Running a cell again invalidates the cache."""
     get("cached.png?n=5")
     run_ok(kernel, DECLARE)
     assert get("cached.png?n=5").headers["Cache-Status"] == "figserve; fwd=miss"
 
 
 def test_another_site_cannot_drive_the_kernel(live_server, kernel, get):
-    """A logged-in browser that another site's page sends here runs nothing: no image, no frame, no opened picture."""
+    """Cross-site requests of a logged-in browser run nothing: images, frames and navigation."""
     cookie = log_in(live_server)
     for site, mode, destination in (
         ("cross-site", "no-cors", "image"),
@@ -176,7 +176,7 @@ def log_in(server) -> str:
 
 
 def test_viewer_that_goes_away_costs_nothing(live_server, kernel, get):
-    """A request whose client has gone before its turn is never put to the kernel."""
+    """A queued request whose client disconnected is not sent to the kernel."""
     thread = threading.Thread(target=lambda: get("plain.png?wait=true"))
     thread.start()
     while count(kernel) < 1:
@@ -195,7 +195,7 @@ def test_viewer_that_goes_away_costs_nothing(live_server, kernel, get):
 
 
 def test_stranger_moves_what_the_link_allows(live_server, kernel, get):
-    """Allowed within bounds, locked never, undeclared never; errors tell nothing of the machine; revoked is gone."""
+    """Parameters are allowed within bounds, locked or undeclared; errors are redacted; revoked links are 404."""
     url, link_id = run_ok(
         kernel, "link = plain.share(lock={'type': 'Bear'}, allow=['n'], label='for Ada'); print(link.url, link.id)"
     ).split()
@@ -231,7 +231,7 @@ def test_stranger_moves_what_the_link_allows(live_server, kernel, get):
 
 
 def test_stranger_learns_little_of_a_failure(live_server, kernel, get):
-    """The exception's kind and words without a directory or a secret; nothing of its frames and output."""
+    """The response has the exception's type and redacted message, without traceback and output."""
     url = run_ok(kernel, "print(secretive.share().url)")
     answer = live_server.fetch(f"{url}.png", anonymous=True)
     assert answer.status == 422
@@ -248,19 +248,19 @@ def test_stranger_learns_little_of_a_failure(live_server, kernel, get):
 
 
 def test_links_that_cannot_be(kernel, get):
-    """Unknown names, values out of bounds, both locked and allowed."""
+    """Unknown names, values out of bounds, and parameters both locked and allowed are rejected."""
     for arguments, words in (
         ("allow=['nothing']", "no parameter 'nothing' to allow"),
         ("lock={'n': 99}", "from 1 to 9"),
         ("lock={'n': 2}, allow=['n']", "cannot be both"),
-        ("allow='n'", "as a list"),
+        ("allow='n'", "a list of names"),
     ):
         assert words in kernel.run(f"plain.share({arguments})").error
 
 
 @pytest.mark.compat
 def test_restart_in_the_middle_of_a_call(live_server):
-    """Who waits is answered at once; then the last good picture of the same parameters, marked; then the new kernel."""
+    """Waiting requests are answered at once, then with the stale image, then by the new kernel."""
     with live_server.kernel("restart.ipynb") as kernel:
         run_ok(kernel, DECLARE)
         path = f"figserve/live/{kernel.kernel_id}/plain.png"
@@ -287,7 +287,7 @@ def test_restart_in_the_middle_of_a_call(live_server):
 
 @pytest.mark.compat
 def test_kernel_that_dies_is_noticed(live_server):
-    """SIGKILL in the middle of a call: 503 at once, not at the deadline."""
+    """After SIGKILL during a call, the response is an immediate 503."""
     with live_server.kernel("killed.ipynb") as kernel:
         pid = int(run_ok(kernel, DECLARE + "import os; print(os.getpid())").splitlines()[-1])
         path = f"figserve/live/{kernel.kernel_id}/plain.png?wait=true"
@@ -303,7 +303,7 @@ def test_kernel_that_dies_is_noticed(live_server):
 
 @pytest.mark.compat
 def test_slow_call_does_not_hold_up_the_kernels_end(live_server):
-    """A shutdown ends the kernel as fast as ever while a live call sleeps."""
+    """A sleeping live call does not delay the kernel's shutdown."""
     with live_server.kernel("ending.ipynb") as kernel:
         run_ok(kernel, DECLARE)
         path = f"figserve/live/{kernel.kernel_id}/plain.png?wait=true"
@@ -318,7 +318,7 @@ def test_slow_call_does_not_hold_up_the_kernels_end(live_server):
 
 
 def test_last_picture_outlives_kernel_and_server(make_server):
-    """By the lasting address: frozen pictures and the last good ones, when neither kernel nor server are the same."""
+    """The permanent URL serves frozen and stale images after kernel and server have changed."""
     server = make_server()
     with server.kernel("old.ipynb") as kernel:
         run_ok(kernel, DECLARE)
@@ -342,7 +342,7 @@ def test_last_picture_outlives_kernel_and_server(make_server):
 
 
 def test_link_is_slowed_and_can_be_switched_off(make_server):
-    """Beyond the rate 429, or the last good picture; with the switch off no link works and none can be made."""
+    """Above the rate, the response is 429 or the stale image; with the switch off, links do not work."""
     server = make_server(live_link_rate="2/minute")
     with server.kernel("rate.ipynb") as kernel:
         url = run_ok(kernel, DECLARE + "print(plain.share(allow=['n']).url)")

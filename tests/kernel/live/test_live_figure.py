@@ -1,4 +1,4 @@
-"""Live figures of real kernels behind a real server: what they answer, and that the user's cell never notices."""
+"""Live figures of real kernels behind a real server: responses, and isolation from the user's cell."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def mathematical(n: int = 0):
 
 @pytest.fixture(scope="module")
 def kernel(live_server):
-    """One kernel whose live figures are declared."""
+    """One kernel with declared live figures."""
     with live_server.kernel("live.ipynb") as session:
         execution = session.run(DECLARE + "animal.url()")
         assert execution.error is None, execution.error
@@ -86,7 +86,7 @@ def kernel(live_server):
 
 @pytest.fixture
 def get(live_server, kernel):
-    """A picture of the kernel's, by what follows the session in its address."""
+    """Return an image of the kernel, by the rest of its path."""
 
     def ask(rest: str, **options):
         return live_server.fetch(f"figserve/live/{kernel.kernel_id}/{rest}", **options)
@@ -102,7 +102,7 @@ def told(kernel, code: str) -> str:
 
 @contextmanager
 def running(kernel, code: str):
-    """While the block runs, so does this cell, which has begun; its outcome is appended to what is yielded."""
+    """Run a cell while the block runs; its result is appended to the yielded list."""
     outcome: list = []
     begun = "import threading as _t; print('begun', flush=True)\n"
     message = kernel.send(begun + code)
@@ -132,7 +132,7 @@ def running(kernel, code: str):
     ],
 )
 def test_function_gets_what_the_query_says(kernel, get, query, expected):
-    """Every type, as the function's own objects."""
+    """Each type arrives as the declared Python type."""
     answer = get(f"animal.png?{query}")
     assert (answer.status, answer.mimetype) == (200, "image/png"), answer.text
     assert answer.body.startswith(b"\x89PNG")
@@ -152,13 +152,13 @@ def test_function_gets_what_the_query_says(kernel, get, query, expected):
         ("at=noon", "a time"),
         ("x=1,two", "x='two'"),
         ("part=11", "from 0 to 10"),
-        ("typ=Bear", "There is no parameter 'typ'"),
+        ("typ=Bear", "Unknown parameter 'typ'"),
         ("width=0", "width='0'"),
-        ("dpi=99999", "dpi is 1,200 at most"),
+        ("dpi=99999", "dpi is at most 1,200"),
     ],
 )
 def test_wrong_value_never_reaches_the_function(kernel, get, query, words):
-    """400 names the parameter, what came and what is allowed."""
+    """The 400 names the parameter, the value and what is allowed."""
     before = told(kernel, "len(calls)")
     answer = get(f"animal.png?{query}")
     assert answer.status == 400
@@ -167,7 +167,7 @@ def test_wrong_value_never_reaches_the_function(kernel, get, query, words):
 
 
 def test_formats_and_sizes(get):
-    """Pixels of raster formats at a dpi, of vector formats at 96 to the inch; unknown formats are 415."""
+    """Sizes are pixels at the dpi, or at 96 dpi for vector formats; unknown formats are 415."""
     from jupyter_figserve.model.formats import png_size
 
     assert png_size(get("animal.png?width=300").body) == (300, 200)
@@ -181,7 +181,7 @@ def test_formats_and_sizes(get):
 
 
 def test_dense_screens_have_a_picture_of_their_own(kernel, get):
-    """Twice the pixels of the same figure, said in a header; what is no matplotlib figure, or has sizes, as usual."""
+    """The image has twice the pixels, as a header states; other objects and explicit sizes are unchanged."""
     from jupyter_figserve.model.formats import png_size
 
     def seen(path: str) -> tuple[tuple[int, int] | None, str | None]:
@@ -203,7 +203,7 @@ def test_dense_screens_have_a_picture_of_their_own(kernel, get):
 
 @pytest.mark.compat
 def test_pyplot_leaves_nothing_behind(kernel, get):
-    """Neither a figure, nor rcParams, nor output in whatever cell comes next."""
+    """A call leaves no figure, rcParams or output in the next cell."""
     before = told(kernel, "plt.rcParams['font.size'], plt.get_fignums(), type(plt.rcParams).__name__")
     answer = get("pyplot.svg?size=30")
     assert answer.status == 200, answer.text
@@ -214,7 +214,7 @@ def test_pyplot_leaves_nothing_behind(kernel, get):
 
 @pytest.mark.compat
 def test_half_built_figure_of_a_running_cell_is_untouched(kernel, get):
-    """The cell's figure stays current, is shown once at its end, whole, and rcParams it sets meanwhile stay set."""
+    """The cell's figure stays current and complete, and is displayed once; its rcParams stay set."""
     code = """
 plt.figure(); plt.plot([1, 2, 3]); mine = plt.gcf()
 go = threading.Event()
@@ -236,13 +236,13 @@ seen = len(mine.axes), mine.axes[0].get_title()
 
 
 def release(kernel, get) -> None:
-    """Let a cell go on that waits for ``go``: by a live figure that sets it."""
+    """Let a cell continue that waits for ``go``, through a live figure that sets it."""
     assert get("gate.png").status == 200
 
 
 @pytest.fixture(scope="module", autouse=True)
 def gate(kernel):
-    """A live figure that lets waiting cells go on."""
+    """A live figure that lets waiting cells continue."""
     code = """
 go = threading.Event()
 @figserve.live
@@ -264,7 +264,7 @@ BUSY = {
 @pytest.mark.compat
 @pytest.mark.parametrize("how", sorted(BUSY))
 def test_answers_while_a_cell_runs(kernel, get, how):
-    """Asleep, in a Python loop and in numpy; the cell ends as it would."""
+    """Calls are answered during sleep, a Python loop and numpy; the cell ends normally."""
     with running(kernel, BUSY[how]) as outcome:
         answers = [get(f"animal.svg?since={2000 + n}").status for n in range(3)]
         release(kernel, get)
@@ -274,7 +274,7 @@ def test_answers_while_a_cell_runs(kernel, get, how):
 
 @pytest.mark.compat
 def test_cell_that_asks_for_input_gets_it(live_server, kernel, get):
-    """A live call while a cell waits in ``input`` takes nothing from it (a control-channel execution would)."""
+    """A live call while a cell waits in ``input`` does not disturb the prompt."""
     client = kernel._client
     message = client.session.msg(
         "execute_request",
@@ -292,7 +292,7 @@ def test_cell_that_asks_for_input_gets_it(live_server, kernel, get):
 
 @pytest.mark.compat
 def test_mathtext_in_both_threads(kernel, get):
-    """``tight_layout`` with new formulas in the cell and in live calls at once: nothing fails in either."""
+    """Concurrent ``tight_layout`` with new formulas fails neither in the cell nor in live calls."""
     code = r"""
 go = threading.Event()
 failures, n = [], 0
@@ -314,7 +314,7 @@ while not go.is_set() or n < 20:
 
 @pytest.mark.compat
 def test_failure_is_told_to_the_owner(get):
-    """Type, message, line, its own frames of the traceback, and what it printed."""
+    """The response has type, message, line, traceback and output."""
     answer = get("failing.png")
     assert answer.status == 422
     told = answer.json()
@@ -329,11 +329,11 @@ def test_failure_is_told_to_the_owner(get):
     [
         ("exit", "code_failed", "SystemExit: 3"),
         ("nothing", "no_figure", "returned nothing and drew nothing"),
-        ("number", "output_invalid", "nothing to publish"),
+        ("number", "output_invalid", "is not a figure"),
     ],
 )
 def test_no_figure_is_said(get, how, code, words):
-    """Whatever a function does, the thread that answers goes on."""
+    """The worker thread survives any exception."""
     answer = get(f"failing.png?how={how}")
     assert (answer.status, answer.json()["code"]) == (422, code)
     assert words in answer.json()["error"]
@@ -341,7 +341,7 @@ def test_no_figure_is_said(get, how, code, words):
 
 
 def test_many_viewers_are_one_call(live_server, kernel):
-    """500 equal requests at once run the function once."""
+    """500 concurrent identical requests call the function once."""
     told(kernel, "calls.clear()")
     answers = together(live_server, f"figserve/live/{kernel.kernel_id}/slow.png?seconds=0.2&n=77", 500)
     assert set(answers) == {200}
@@ -349,7 +349,7 @@ def test_many_viewers_are_one_call(live_server, kernel):
 
 
 def together(server, path: str, count: int) -> list[int]:
-    """The statuses of ``count`` equal GETs that are all sent before any answer is read."""
+    """Return the statuses of ``count`` identical GETs that are sent before any response is read."""
     parts = urlsplit(server.url)
     connections = [http.client.HTTPConnection(parts.hostname, parts.port, timeout=60) for _ in range(count)]
     for connection in connections:
@@ -365,7 +365,7 @@ def together(server, path: str, count: int) -> list[int]:
 
 @pytest.mark.compat
 def test_redefinition_replaces_at_once(kernel, get):
-    """The next request after the cell's end runs the new function with its new parameters."""
+    """The next request after the cell runs the new function with its new parameters."""
     assert (
         kernel.run("@figserve.live\ndef changing(a: int = 1): return Figure(figsize=(1, 1))\nchanging.url()").error
         is None
@@ -379,7 +379,7 @@ def test_redefinition_replaces_at_once(kernel, get):
 
 @pytest.mark.compat
 def test_plain_function_and_bound_one(kernel):
-    """Calling it calls the function; ``bind`` fixes parameters, also of its URL; abbreviations are filled in."""
+    """Calling it calls the function; ``bind`` fixes parameters, also in its URL; abbreviations are expanded."""
     code = """
 bound = animal.bind(type="Bear", colour=Colour.BLUE)
 bound(since=2001)
@@ -395,11 +395,11 @@ print(bound.url(since=2001).rpartition("/")[2], animal.image_url("svg", x=[1, 2]
 
 @pytest.mark.compat
 def test_wrong_declarations_fail_in_their_cell(kernel):
-    """Where they can be mended."""
+    """Invalid declarations are rejected at decoration."""
     for line, words in (
         ("def f(token=1): ...", "no parameter called 'token'"),
-        ("def f(*a): ...", "cannot be said in a URL"),
-        ("def f(a: dict = 1): ...", "which no URL can say"),
+        ("def f(*a): ...", "cannot be written in a URL"),
+        ("def f(a: dict = 1): ...", "which cannot be written in a URL"),
     ):
         error = kernel.run(f"@figserve.live\n{line}").error
         assert words in error
@@ -407,7 +407,7 @@ def test_wrong_declarations_fail_in_their_cell(kernel):
 
 @pytest.mark.compat
 def test_forked_child_leaves_the_line_alone(kernel, get):
-    """A child's end, and its own use of the functions, take nothing from the parent."""
+    """A forked child's exit and calls do not affect the parent."""
     code = """
 import os, warnings
 warnings.simplefilter("ignore")
@@ -425,13 +425,13 @@ print(os.waitpid(child, 0)[1])
 
 
 def test_unknown_names_are_404(live_server, kernel, get):
-    """A name that is not offered, and a session that is not there."""
+    """An unknown name and an unknown session are 404."""
     assert get("nothing.png").status == 404
     assert live_server.fetch("figserve/live/no-session/animal.png").status == 404
 
 
 def test_list_and_jupyters_session_id(live_server, kernel):
-    """``/api/live`` has each with its schema; Jupyter's own session id leads to the kernel too."""
+    """``/api/live`` lists each with its schema; Jupyter's session id also works."""
     rows = {row["name"]: row for row in live_server.fetch("figserve/api/live").json()["live"]}
     assert rows["animal"]["session"] == kernel.kernel_id
     assert rows["animal"]["schema"]["properties"]["type"] == {"enum": ["Bear", "Deer"], "default": "Deer"}
@@ -439,7 +439,7 @@ def test_list_and_jupyters_session_id(live_server, kernel):
 
 
 def test_answers_in_time_whatever_runs(kernel, live_server, get):
-    """A call beyond its deadline is 504 with Retry-After; those behind it wait no longer than theirs."""
+    """A call past its deadline is 504 with Retry-After; those queued behind it do not wait longer."""
     code = "@figserve.live(timeout=1)\ndef stuck(n: int = 0):\n    go.wait(60)\n    return Figure(figsize=(1, 1))"
     assert kernel.run("go = threading.Event()\n" + code).error is None
     with concurrent.futures.ThreadPoolExecutor(2) as pool:

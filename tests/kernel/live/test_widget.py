@@ -1,4 +1,4 @@
-"""The widget's traits in a kernel: what is observed, refused, nested, and drawn by message."""
+"""The widget in a kernel: traits, validation, nesting, and rendering by message."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def told(kernel, code: str) -> str:
 
 @pytest.mark.compat
 def test_widget_shows_and_nests(kernel):
-    """As a cell's result, and in a box of ipywidgets; its path leads to the live figure."""
+    """It is displayed as a cell's result and in an ipywidgets box; its path leads to the live figure."""
     view = "application/vnd.jupyter.widget-view+json"
     assert view in kernel.run("widget").bundles[-1]
     assert view in kernel.run("ipywidgets.HBox([widget, ipywidgets.Label('x')])").bundles[-1]
@@ -45,7 +45,7 @@ def test_widget_shows_and_nests(kernel):
 
 @pytest.mark.compat
 def test_params_are_observed_and_checked(kernel):
-    """All values are there from the start; texts become values; what is wrong is refused and changes nothing."""
+    """All values are present from the start; text is parsed; invalid values are rejected."""
     assert told(kernel, "print(widget.params)") == "{'type': 'Bear', 'since': 2010, 'x': [1.0]}"
     code = "seen = []\nwidget.observe(lambda change: seen.append(change.new['since']), 'params')\n"
     code += "widget.params = {'since': '2004', 'x': ['3', '4']}\nprint(seen, widget.params)"
@@ -57,7 +57,7 @@ def test_params_are_observed_and_checked(kernel):
 
 @pytest.mark.compat
 def test_picture_by_message(kernel):
-    """Where the page is on no Jupyter server's site, the widget's own message brings it."""
+    """Without a server on the page's site, images are sent as widget messages."""
     code = """
 import threading
 done, sent = threading.Event(), []
@@ -72,7 +72,7 @@ del widget.send
 
 @pytest.mark.compat
 def test_html_by_message(kernel):
-    """A function that gives HTML alone says so when asked for a picture, and gives it when asked for that."""
+    """A function that returns only HTML has no image, and is sent as HTML on request."""
     code = """
 class Words:
     def _repr_html_(self): return "<p>words</p>"

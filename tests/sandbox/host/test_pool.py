@@ -136,7 +136,7 @@ def test_jobs_that_come_before_the_start_wait_for_it():
         finally:
             await renderer.close()
 
-    assert asyncio.run(scene()).pictures
+    assert asyncio.run(scene()).images
 
 
 def test_nothing_is_left_after_the_end(tmp_path: Path):
@@ -159,7 +159,7 @@ def test_without_a_cache_directory_a_temporary_one_serves(tmp_path: Path):
     blocked.write_text("", encoding="ascii")
     sandbox = Sandbox("FULL", cache=blocked / "cache")
     try:
-        assert sandbox.renderer.report.tier == "FULL", sandbox.renderer.report.why
+        assert sandbox.renderer.status.tier == "FULL", sandbox.renderer.status.reasons
         made = Path(sandbox.renderer._host.cache)
         assert list(made.iterdir())
         sandbox.assert_well()
@@ -191,7 +191,7 @@ def test_a_large_source_and_a_large_answer_pass(full_sandbox: Sandbox):
     """More than pipes hold at once, both ways."""
     code = "x = '" + "y" * 3_000_000 + "'\nimport numpy as np\nimport matplotlib.pyplot as plt\n"
     code += "plt.figure(figsize=(20, 20)).figimage(np.random.rand(2000, 2000, 3))\n"
-    assert len(full_sandbox.render(code, timeout=50).pictures[0].data) > 5_000_000
+    assert len(full_sandbox.render(code, timeout=50).images[0].data) > 5_000_000
 
 
 def test_processes_rest_while_nobody_draws():
@@ -200,12 +200,12 @@ def test_processes_rest_while_nobody_draws():
     try:
         first = sandbox.render(LINE, seed=1)
         # Its own: other sandboxes of this run go on.
-        zygote = psutil.Process(sandbox.renderer._zygote._process.pid)
+        zygote = psutil.Process(sandbox.renderer._supervisor.zygote._process.pid)
         processes = [zygote, *zygote.children(recursive=True)]
         _, alive = psutil.wait_procs(processes, timeout=20)
         assert not alive
         again = sandbox.render(LINE, seed=1)
-        assert [one.data for one in again.pictures] == [one.data for one in first.pictures]
+        assert [one.data for one in again.images] == [one.data for one in first.images]
     finally:
         sandbox.close()
 
@@ -214,6 +214,6 @@ def test_processes_do_not_rest_during_a_job():
     """However long the job takes beside the time of rest."""
     sandbox = Sandbox("FULL", jobs=1, idle_timeout=0.2)
     try:
-        assert sandbox.render("import time\ntime.sleep(1)\n" + QUICK).pictures
+        assert sandbox.render("import time\ntime.sleep(1)\n" + QUICK).images
     finally:
         sandbox.close()

@@ -15,7 +15,7 @@ import pytest
 
 from jupyter_figserve.errors import SandboxUnavailable
 from jupyter_figserve.sandbox import doctor
-from jupyter_figserve.sandbox.host import tiers
+from jupyter_figserve.sandbox.host import self_test
 from jupyter_figserve.sandbox.host.pool import LocalRenderer
 from jupyter_figserve.sandbox.jail.jail import seccomp
 from jupyter_figserve.sandbox.jail.syscalls import call
@@ -40,18 +40,18 @@ def started(*lacking: str, **settings) -> Sandbox:
         (("no-user-namespaces",), "STRICT", "user.max_user_namespaces"),
         (("apparmor",), "STRICT", "kernel.apparmor_restrict_unprivileged_userns"),
         (("container", "one-user"), "STRICT", "no scratch directory"),
-        (("no-landlock",), "NS", "Landlock: this kernel has none"),
+        (("no-landlock",), "NS", "Landlock: not available in this kernel"),
         (("no-seccomp",), "none", "seccomp: a filter cannot be loaded"),
-        (("container", "no-landlock"), "none", "this host gives too little"),
+        (("container", "no-landlock"), "none", "this host does not offer enough"),
     ],
 )
 def test_the_tier_of_a_host(lacking: tuple[str, ...], tier: str, words: str, bait: Bait):
     """R39: found by trying, told with what is missing; files stay unread in all, and code does not run in ``none``."""
     sandbox = started(*lacking)
     try:
-        report = sandbox.renderer.report
+        report = sandbox.renderer.status
         assert report.tier == tier
-        assert words in " ".join(report.why)
+        assert words in " ".join(report.reasons)
         answer = sandbox.attack(f"print(open({str(bait.open_file)!r}).read())\n{LINE}")
         assert isinstance(answer, Exception)
         assert "No such file" in str(answer) or "denied" in str(answer) or tier == "none"
@@ -74,12 +74,12 @@ def test_a_probe_finds_what_a_start_would(lacking: tuple[str, ...]):
 
     async def scene() -> None:
         renderer = LocalRenderer(wrap=poor_host(*lacking))
-        assert renderer.report.tier == "none"
+        assert renderer.status.tier == "none"
         await renderer.probe()
-        probed = renderer.report
+        probed = renderer.status
         assert not [child for child in psutil.Process().children() if "-B" in child.cmdline()]
         await renderer.start()
-        assert probed == replace(renderer.report, libraries={})
+        assert probed == replace(renderer.status, libraries={})
         await renderer.close()
 
     asyncio.run(scene())
@@ -92,12 +92,12 @@ def test_a_probe_sees_that_matplotlib_is_not_there(tmp_path: Path):
     async def scene() -> None:
         renderer = LocalRenderer(render_python=str(tmp_path / "bare" / "bin" / "python"))
         await renderer.probe()
-        assert renderer.report.tier == "none"
-        assert "No module named 'numpy'" in " ".join(renderer.report.why)
+        assert renderer.status.tier == "none"
+        assert "No module named 'numpy'" in " ".join(renderer.status.reasons)
         await renderer.start()
-        started = renderer.report
+        started = renderer.status
         await renderer.probe()
-        assert renderer.report is started
+        assert renderer.status is started
         await renderer.close()
 
     asyncio.run(scene())
@@ -114,7 +114,7 @@ def test_the_tier_of_an_ordinary_user(lacking: tuple[str, ...], tier: str, tmp_p
     os.chown(cache, USER, USER)
     sandbox = started(*lacking, before=AS_USER, cache=cache)
     try:
-        assert sandbox.renderer.report.tier == tier, sandbox.renderer.report.why
+        assert sandbox.renderer.status.tier == tier, sandbox.renderer.status.reasons
         assert str(USER) in sandbox.render("import os\nprint(os.getuid())\n" + LINE).output
         sandbox.assert_well()
     finally:
@@ -126,7 +126,7 @@ def test_children_of_a_containers_root_are_users_of_their_own():
     """Where there are no namespaces: none owns a file, and no two are the same."""
     sandbox = started("container", before=[*AS_USER[:2], "root", "--"])
     try:
-        assert sandbox.renderer.report.tier == "STRICT", sandbox.renderer.report.why
+        assert sandbox.renderer.status.tier == "STRICT", sandbox.renderer.status.reasons
         users = {
             sandbox.render("import os\nprint(os.getuid(), os.geteuid(), os.getgroups())\n" + LINE).output
             for _ in range(3)
@@ -142,7 +142,7 @@ def test_an_administrator_may_do_without(caplog: pytest.LogCaptureFixture):
     """Where there is no sandbox, and only then; it is said at each start, in the log and in the report."""
     sandbox = started("no-seccomp", allow_unsandboxed=True)
     try:
-        report = sandbox.renderer.report
+        report = sandbox.renderer.status
         assert (report.tier, report.is_unsandboxed) == ("none", True)
         assert "WITHOUT A SANDBOX" in caplog.text
         assert "WITHOUT" in doctor.describe(report)
@@ -151,20 +151,20 @@ def test_an_administrator_may_do_without(caplog: pytest.LogCaptureFixture):
         sandbox.close()
     better = Sandbox("FULL", allow_unsandboxed=True)
     try:
-        assert (better.renderer.report.tier, better.renderer.report.is_unsandboxed) == ("FULL", False)
+        assert (better.renderer.status.tier, better.renderer.status.is_unsandboxed) == ("FULL", False)
     finally:
         better.close()
 
 
 def test_a_sandbox_that_does_not_hold_is_not_used(monkeypatch: pytest.MonkeyPatch):
     """What the self-test gets through to counts, not what the kernel says of itself."""
-    leaky = tiers._ATTACKS.replace("with open(CANARY) as file:\n        return bool(file.read())", "return True")
-    assert leaky != tiers._ATTACKS
-    monkeypatch.setattr(tiers, "_ATTACKS", leaky)
+    leaky = self_test._ATTACKS.replace("with open(CANARY) as file:\n        return bool(file.read())", "return True")
+    assert leaky != self_test._ATTACKS
+    monkeypatch.setattr(self_test, "_ATTACKS", leaky)
     sandbox = started()
     try:
-        assert sandbox.renderer.report.tier == "none"
-        assert "reads_a_file" in " ".join(sandbox.renderer.report.why)
+        assert sandbox.renderer.status.tier == "none"
+        assert "reads_a_file" in " ".join(sandbox.renderer.status.reasons)
         assert isinstance(sandbox.attack(LINE), SandboxUnavailable)
     finally:
         sandbox.close()
@@ -172,8 +172,8 @@ def test_a_sandbox_that_does_not_hold_is_not_used(monkeypatch: pytest.MonkeyPatc
 
 def test_harm_that_was_done_counts(monkeypatch: pytest.MonkeyPatch):
     """Also when the attack says that it was stopped."""
-    monkeypatch.setattr(tiers, "_ATTACKS", "print('[]')")
-    with tiers._bait() as (_, harm):
+    monkeypatch.setattr(self_test, "_ATTACKS", "print('[]')")
+    with self_test._bait() as (_, harm):
         assert harm() == []
         directory = next(Path("/tmp").glob("figserve-self-test-*"), None) or Path(os.environ.get("TMPDIR", "/tmp"))
         canary = next(directory.glob("**/canary"))
@@ -184,7 +184,7 @@ def test_harm_that_was_done_counts(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize(
     ("python", "words"),
-    [("/no/such/python", "cannot be started"), ("/bin/true", "ended at once"), ("/usr/bin/python3", "")],
+    [("/no/such/python", "Cannot start"), ("/bin/true", "ended at once"), ("/usr/bin/python3", "")],
 )
 def test_an_interpreter_that_cannot_draw(python: str, words: str):
     """Is named, with what it said last."""
@@ -194,7 +194,7 @@ def test_an_interpreter_that_cannot_draw(python: str, words: str):
     if not words and report.tier != "none":
         pytest.skip(ELSEWHERE + "a system's Python without matplotlib")
     assert report.tier == "none"
-    assert words in " ".join(report.why)
+    assert words in " ".join(report.reasons)
 
 
 def test_another_platform_is_refused_with_words(monkeypatch: pytest.MonkeyPatch):

@@ -33,8 +33,8 @@ def test_a_film_is_drawn_and_not_written(full_sandbox: Sandbox, save: str):
     """The figure is as after a GIF, and what was not written is said."""
     kept = full_sandbox.render(ANIMATION + "animation.save('a.gif', writer=PillowWriter(fps=5))")
     answer = full_sandbox.render(ANIMATION + save)
-    assert answer.pictures[0].data == kept.pictures[0].data
-    assert "was not written: the sandbox starts no ffmpeg" in answer.output
+    assert answer.images[0].data == kept.images[0].data
+    assert "was not written: the sandbox does not start ffmpeg" in answer.output
     assert not kept.output
 
 

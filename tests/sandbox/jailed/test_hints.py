@@ -12,10 +12,10 @@ from ..harness import Sandbox
 @pytest.mark.parametrize(
     ("code", "hint"),
     [
-        ("n = int(input('how many? '))", "Nobody answers input()"),
+        ("n = int(input('how many? '))", "has no input()"),
         ("open('data.csv')", "none of your files"),
         ("import matplotlib.pyplot as plt; plt.imread('cat.jpg')", "none of your files"),
-        ("import no_such_module", "does not have it"),
+        ("import no_such_module", "does not have this module"),
         ("import urllib.request as r; r.urlopen('http://example.com')", "no network"),
         ("import socket; socket.create_connection(('127.0.0.1', 80), 1)", "no network"),
         ("import subprocess; subprocess.run(['ls'])", "starts no programs"),

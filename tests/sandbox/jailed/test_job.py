@@ -51,7 +51,7 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_script_gives_the_pixels_of_savefig(full_sandbox: Sandbox, references: Path, name: str):
     """With no size given, each pixel is what ``exec`` and ``savefig`` give in plain matplotlib."""
     expected = pixels((references / f"{name}.reference.png").read_bytes())
-    drawn = pixels(full_sandbox.render(SCRIPTS[name], timeout=30).pictures[0].data)
+    drawn = pixels(full_sandbox.render(SCRIPTS[name], timeout=30).images[0].data)
     assert drawn.shape == expected.shape
     assert (drawn == expected).all()
 
@@ -59,26 +59,32 @@ def test_a_script_gives_the_pixels_of_savefig(full_sandbox: Sandbox, references:
 @pytest.mark.parametrize(
     "words", ["$x$", "$\\frac{", "\\", "</svg>", "日本語 ☃ \U0001f600", "%s {} %(x)d", "", "x" * 68]
 )
-def test_words_on_a_card_are_drawn_as_they_are(sandbox: Sandbox, words: str):
-    """No markup, no mathtext, no code; as high as its lines need, and the same each time."""
+def test_text_on_an_error_card_is_literal(full_sandbox: Sandbox, words: str):
+    """It is not parsed as markup, mathtext or code; the card is as high as its lines, and the same each time."""
     source = json.dumps({"heading": words, "lines": [words, words]}).encode()
-    card, again = (sandbox.render(source, kind="card").pictures[0] for _ in range(2))
+    card, again = (full_sandbox.render(source, kind="card").images[0] for _ in range(2))
     assert (card.width, card.height) == (640, 124)
     assert card.data == again.data
     assert bool(words) == bool((pixels(card.data)[20:110, 20:620] != pixels(card.data)[70, 600]).any())
+
+
+def test_an_error_card_in_each_tier(sandbox: Sandbox):
+    """The fonts of the card can be read in each tier."""
+    card = sandbox.render(json.dumps({"heading": "Error", "lines": ["a"]}).encode(), kind="card").images[0]
+    assert (pixels(card.data)[20:60, 20:620] != pixels(card.data)[70, 600]).any()
 
 
 @pytest.mark.parametrize("name", ["line", "three", "saves", "mathtext", "printing", "dates"])
 def test_the_poorer_tier_gives_them_too(sandbox: Sandbox, references: Path, name: str):
     """Also without a scratch directory."""
     expected = pixels((references / f"{name}.reference.png").read_bytes())
-    assert (pixels(sandbox.render(SCRIPTS[name]).pictures[0].data) == expected).all()
+    assert (pixels(sandbox.render(SCRIPTS[name]).images[0].data) == expected).all()
 
 
 @pytest.mark.parametrize("row", [row for row in FORMATS.values() if row.name != "html"], ids=lambda row: row.name)
-def test_each_format(sandbox: Sandbox, row):
-    """Is what it says, and knows its size."""
-    picture = sandbox.render(LINE, format=row.name, width=300, height=200).pictures[0]
+def test_each_format(full_sandbox: Sandbox, row):
+    """The image is in the requested format and states its size; no tier encodes differently."""
+    picture = full_sandbox.render(LINE, format=row.name, width=300, height=200).images[0]
     assert looks_like(row, picture.data)
     assert picture.mimetype == row.mimetype
     assert (picture.width, picture.height) == (300, 200)
@@ -87,7 +93,7 @@ def test_each_format(sandbox: Sandbox, row):
 def test_equal_code_gives_equal_bytes(sandbox: Sandbox):
     """In every format: digests are names."""
     for name in ("png", "svg", "pdf", "eps", "svgz", "jpg"):
-        first, second = (sandbox.render(LINE, format=name).pictures[0].data for _ in range(2))
+        first, second = (sandbox.render(LINE, format=name).images[0].data for _ in range(2))
         assert first == second, name
 
 
@@ -96,27 +102,27 @@ def test_equal_code_gives_equal_bytes(sandbox: Sandbox):
 def test_sizes_are_exact_to_the_pixel(full_sandbox: Sandbox, asked: tuple[int, int], dpi: float | None):
     """At any resolution."""
     code = "import matplotlib.pyplot as plt\nplt.figure()\n"
-    picture = full_sandbox.render(code, width=asked[0], height=asked[1], dpi=dpi).pictures[0]
+    picture = full_sandbox.render(code, width=asked[0], height=asked[1], dpi=dpi).images[0]
     assert size(picture.data) == asked == (picture.width, picture.height)
 
 
 def test_one_side_keeps_the_proportions(full_sandbox: Sandbox):
     """640 by 480 become 320 by 240, by either side."""
     for side in ({"width": 320}, {"height": 240}):
-        assert size(full_sandbox.render(LINE, **side).pictures[0].data) == (320, 240)
+        assert size(full_sandbox.render(LINE, **side).images[0].data) == (320, 240)
 
 
 def test_a_size_holds_against_tight_settings_of_the_code(full_sandbox: Sandbox):
     """``savefig.bbox`` of the code gives way to a size that was asked for; ``tight`` that was asked for does not."""
     code = "import matplotlib.pyplot as plt\nplt.rcParams['savefig.bbox'] = 'tight'\nplt.plot([1, 2])\n"
-    assert size(full_sandbox.render(code, width=500, height=400).pictures[0].data) == (500, 400)
-    assert size(full_sandbox.render(code, width=500, height=400, tight=True).pictures[0].data) != (500, 400)
+    assert size(full_sandbox.render(code, width=500, height=400).images[0].data) == (500, 400)
+    assert size(full_sandbox.render(code, width=500, height=400, tight=True).images[0].data) != (500, 400)
 
 
 def test_transparent_and_style(full_sandbox: Sandbox):
     """Options of the request reach savefig and the style; an unknown style is the caller's mistake."""
-    assert pixels(full_sandbox.render(LINE, transparent=True).pictures[0].data)[0, 0, 3] == 0
-    dark = pixels(full_sandbox.render(LINE, style="dark_background").pictures[0].data)
+    assert pixels(full_sandbox.render(LINE, transparent=True).images[0].data)[0, 0, 3] == 0
+    dark = pixels(full_sandbox.render(LINE, style="dark_background").images[0].data)
     assert tuple(dark[0, 0]) == (0, 0, 0, 255)
     error = full_sandbox.attack(LINE, style="no such style")
     assert isinstance(error, InvalidInput)
@@ -125,9 +131,9 @@ def test_transparent_and_style(full_sandbox: Sandbox):
 
 def test_which_of_several_figures(full_sandbox: Sandbox):
     """The current one, one by its number, or all in pyplot's order."""
-    assert size(full_sandbox.render(TWO).pictures[0].data) == (300, 100)
-    assert size(full_sandbox.render(TWO, figure=1).pictures[0].data) == (200, 100)
-    assert [size(p.data) for p in full_sandbox.render(TWO, figure="all").pictures] == [(200, 100), (300, 100)]
+    assert size(full_sandbox.render(TWO).images[0].data) == (300, 100)
+    assert size(full_sandbox.render(TWO, figure=1).images[0].data) == (200, 100)
+    assert [size(p.data) for p in full_sandbox.render(TWO, figure="all").images] == [(200, 100), (300, 100)]
     error = full_sandbox.attack(TWO, figure=3)
     assert isinstance(error, NoFigure)
     assert "1, 2" in str(error)
@@ -151,13 +157,13 @@ def test_a_last_expression_is_the_figure(full_sandbox: Sandbox, last: str):
         PLT + "from matplotlib.figure import Figure\n"
         "a = plt.figure(1, figsize=(2, 1)).subplots()\nplt.figure(2, figsize=(5, 5))\n" + last
     )
-    assert size(full_sandbox.render(code).pictures[0].data) == (200, 100)
+    assert size(full_sandbox.render(code).images[0].data) == (200, 100)
 
 
 @pytest.mark.parametrize("last", ["42", "'text'", "print('x')", "None", "[1, 2]", "plt.show()"])
 def test_any_other_last_expression_leaves_the_current_figure(full_sandbox: Sandbox, last: str):
     """It is then only a value."""
-    assert size(full_sandbox.render(TWO + last).pictures[0].data) == (300, 100)
+    assert size(full_sandbox.render(TWO + last).images[0].data) == (300, 100)
 
 
 @pytest.mark.parametrize(
@@ -172,14 +178,14 @@ def test_any_other_last_expression_leaves_the_current_figure(full_sandbox: Sandb
 )
 def test_what_a_person_would_have_seen(sandbox: Sandbox, code: str):
     """Figures saved and closed, files that cannot be written, figures without pyplot, a notebook's first line."""
-    assert size(sandbox.render(code).pictures[0].data) == (300, 100)
+    assert size(sandbox.render(code).images[0].data) == (300, 100)
 
 
 def test_closed_figures_are_counted(full_sandbox: Sandbox):
     """A loop that saves and closes has made as many figures as it saved."""
     code = PLT + "for w in (1, 2, 3):\n    plt.figure(figsize=(w, 1))\n    plt.savefig(f'{w}.png')\n    plt.close()\n"
-    assert size(full_sandbox.render(code, figure=2).pictures[0].data) == (200, 100)
-    assert len(full_sandbox.render(code, figure="all").pictures) == 3
+    assert size(full_sandbox.render(code, figure=2).images[0].data) == (200, 100)
+    assert len(full_sandbox.render(code, figure="all").images) == 3
 
 
 def test_an_error_has_type_message_line_and_its_own_frames(full_sandbox: Sandbox):
@@ -248,7 +254,7 @@ def test_an_animation_as_last_value_is_its_first_frame(full_sandbox: Sandbox):
         PLT + "from matplotlib.animation import FuncAnimation\nfig, ax = plt.subplots()\nline, = ax.plot([0, 1])\n"
         "ani = FuncAnimation(fig, lambda i: line.set_ydata([1, 0]), frames=3)\nani"
     )
-    assert full_sandbox.render(code).pictures[0].data != full_sandbox.render(code + "\nNone").pictures[0].data
+    assert full_sandbox.render(code).images[0].data != full_sandbox.render(code + "\nNone").images[0].data
 
 
 @pytest.mark.parametrize(
@@ -266,7 +272,7 @@ def test_an_animation_as_last_value_is_its_first_frame(full_sandbox: Sandbox):
 def test_libraries_on_matplotlib(full_sandbox: Sandbox, module: str, code: str):
     """Where the interpreter has them."""
     require_package(module)
-    assert full_sandbox.render(code, timeout=50).pictures[0].data
+    assert full_sandbox.render(code, timeout=50).images[0].data
 
 
 def test_input_is_at_its_end(full_sandbox: Sandbox):
@@ -284,7 +290,7 @@ def test_scratch_files_can_be_written_and_read(full_sandbox: Sandbox):
         # An installation below /tmp takes its place.
         "if os.path.islink('/tmp'): open('/tmp/b', 'w').write('y')\n"
     )
-    assert full_sandbox.render(code + LINE).pictures
+    assert full_sandbox.render(code + LINE).images
 
 
 # Sources
@@ -303,10 +309,10 @@ def test_p4_a_figure_is_drawn_again_in_any_size(sandbox: Sandbox):
     source = pickle_figure(figure())
     for asked in ((400, 300), (1200, 800)):
         answer = sandbox.render(source, kind="figure", width=asked[0], height=asked[1])
-        assert size(answer.pictures[0].data) == asked
+        assert size(answer.images[0].data) == asked
     plain = io.BytesIO()
     figure().savefig(plain, format="png")
-    assert (pixels(sandbox.render(source, kind="figure").pictures[0].data) == pixels(plain.getvalue())).all()
+    assert (pixels(sandbox.render(source, kind="figure").images[0].data) == pixels(plain.getvalue())).all()
 
 
 class Gadget:
@@ -366,7 +372,7 @@ def test_p2_a_pickle_that_laughs(sandbox: Sandbox):
 def test_p3_a_figure_of_another_matplotlib(sandbox: Sandbox):
     """Is drawn if it can be; else both versions are named."""
     source = pickle_figure(figure())
-    assert sandbox.render(source, kind="figure", libraries={"matplotlib": "3.8.0"}).pictures
+    assert sandbox.render(source, kind="figure", libraries={"matplotlib": "3.8.0"}).images
     broken = (
         source.replace(b"AxesStack", b"AxesStuck") if b"AxesStack" in source else source.replace(b"Figure", b"Figyre")
     )
@@ -382,9 +388,9 @@ def test_a_function_is_called_with_its_arguments(sandbox: Sandbox):
 
     source = pickle.dumps(pyplot.figure)
     answer = sandbox.render(source, kind="function", arguments={"figsize": (3, 1), "dpi": 50})
-    assert size(answer.pictures[0].data) == (150, 50)
-    dense = sandbox.render(source, kind="function", arguments={"figsize": (3, 1), "dpi": 50}, density=2)
-    assert (size(dense.pictures[0].data), dense.density, answer.density) == ((300, 100), 2, 1)
+    assert size(answer.images[0].data) == (150, 50)
+    dense = sandbox.render(source, kind="function", arguments={"figsize": (3, 1), "dpi": 50}, device_pixel_ratio=2)
+    assert (size(dense.images[0].data), dense.device_pixel_ratio, answer.device_pixel_ratio) == ((300, 100), 2, 1)
     error = sandbox.attack(source, kind="function", arguments={"no_such": 1})
     assert isinstance(error, CodeFailed)
     assert error.kind in ("TypeError", "AttributeError")
@@ -400,7 +406,7 @@ def test_a_function_by_value_has_its_own_lines(sandbox: Sandbox):
         names,
     )
     source = cloudpickle.dumps(names["draw"])
-    assert size(sandbox.render(source, kind="function", arguments={"width": 3}).pictures[0].data) == (300, 100)
+    assert size(sandbox.render(source, kind="function", arguments={"width": 3}).images[0].data) == (300, 100)
     error = sandbox.attack(source, kind="function", arguments={"width": 3, "bad": True})
     assert isinstance(error, CodeFailed)
     assert (error.kind, error.line) == ("ValueError", 3)

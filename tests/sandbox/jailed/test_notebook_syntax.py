@@ -42,9 +42,9 @@ def test_what_asks_for_more_stays(text: str):
 
 def test_such_code_is_drawn(full_sandbox: Sandbox):
     """The same figure as without; in code that is Python, nothing is touched."""
-    plain = full_sandbox.render(LINE).pictures[0].data
+    plain = full_sandbox.render(LINE).images[0].data
     for before in ("%matplotlib inline\n", "%load_ext autoreload\n%autoreload 2\n", "%%time\n", "!pip install numpy\n"):
-        assert full_sandbox.render(before + LINE).pictures[0].data == plain
+        assert full_sandbox.render(before + LINE).images[0].data == plain
     shown = full_sandbox.render("text = '''\n%matplotlib inline\n'''\nprint(text)\n" + LINE).output
     assert "%matplotlib inline" in shown
 

@@ -27,7 +27,7 @@ def test_it_works_without(full_sandbox: Sandbox, code: str):
 def test_an_output_that_is_gone_is_no_failure(sandbox: Sandbox, code: str):
     """The figure is drawn all the same."""
     sandbox.assert_well()
-    assert sandbox.render(f"import sys\n{code}\n{LINE}").pictures[0].data == sandbox.reference
+    assert sandbox.render(f"import sys\n{code}\n{LINE}").images[0].data == sandbox.reference
 
 
 def test_other_sockets_stay_refused(sandbox: Sandbox):

@@ -7,7 +7,8 @@ import pytest
 from jupyter_figserve.model.figures import EncodedImage, Identity, sha256_hex
 from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.model.live_images import KEPT_PICTURES, LivePicture
-from jupyter_figserve.model.parameters import Parameter, Parameters
+from jupyter_figserve.model.parameter import Parameter
+from jupyter_figserve.model.parameters import Parameters
 from jupyter_figserve.store.catalog import live_figures, tables
 
 ANIMAL = Identity("ann", "/srv", "report.ipynb", "", "animal")

@@ -10,7 +10,8 @@ from jupyter_figserve.model.detached import KIND, Detached
 from jupyter_figserve.model.figures import Identity, Source, sha256_hex
 from jupyter_figserve.model.links import LIVE, Link, Target, hash_secret, new_token
 from jupyter_figserve.model.live import LiveDeclaration
-from jupyter_figserve.model.parameters import Parameter, Parameters
+from jupyter_figserve.model.parameter import Parameter
+from jupyter_figserve.model.parameters import Parameters
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.admin.opening import CATALOG
 from jupyter_figserve.store.catalog import detached, links, live_figures, quotas, tables

@@ -11,7 +11,6 @@ from tornado.httputil import HTTPHeaders
 
 from ....errors import Forbidden, Unauthorized
 from ....model.keys import SCOPES, Key, Scope, split_key
-from ....store.catalog import keys
 from ....store.store import Store
 from .rate_limits import RateLimiter
 
@@ -72,7 +71,7 @@ class Authenticator:
         """Somebody whom Jupyter itself knows: this server's owner, who may do everything."""
         return self._login
 
-    def key(self, text: str, address: str) -> Principal:
+    async def key(self, text: str, address: str) -> Principal:
         """The bearer of a key.
 
         Raises
@@ -82,26 +81,26 @@ class Authenticator:
         TooManyRequests
             After too many of those from one address.
         """
-        key = self._find_good(text)
+        key = await self._find_good(text)
         if key is None:
             self._guesses.note(address)
             raise Unauthorized(BAD_KEY, code="bad_key")
         self._note_use(key)
         return Principal(key.owner, key.scopes, key)
 
-    def still_good(self, caller: Principal) -> bool:
+    async def still_good(self, caller: Principal) -> bool:
         """Whether a caller who came in some time ago would be let in now."""
         if caller.key is None:
             return True
-        key = keys.find(self._store.catalog.reader, caller.key.id)
+        key = await self._store.keys.find(caller.key.id)
         now = self._store.clock()
         return key is not None and (key.expires is None or now < key.expires)
 
-    def _find_good(self, text: str) -> Key | None:
+    async def _find_good(self, text: str) -> Key | None:
         parts = split_key(text)
         if parts is None:
             return None
-        key = keys.find(self._store.catalog.reader, parts[0])
+        key = await self._store.keys.find(parts[0])
         if key is None:
             # The same work as for a known id, so that time tells nothing.
             hmac.compare_digest(hashlib.sha256(parts[1].encode()).hexdigest(), "0" * 64)
@@ -116,7 +115,7 @@ class Authenticator:
             and now - self._noted.get(key.id, 0) > _NOTE_SECONDS
         ):
             self._noted[key.id] = now
-            self._store.write(lambda connection: keys.note_use(connection, key.id, now))
+            self._store.keys.record_use(key.id, now)
 
 
 def find_key(headers: HTTPHeaders) -> str | None:

@@ -133,20 +133,20 @@ class ResolvedDashboard:
             return shared_controls(replace(self.record.layout, controls=None), parameters)
 
 
-def resolve_dashboard(store: Store, live: LiveService, record: DashboardRecord) -> ResolvedDashboard:
+async def resolve_dashboard(store: Store, live: LiveService, record: DashboardRecord) -> ResolvedDashboard:
     """Look up what each panel of a dashboard shows now."""
 
-    def resolve(name: str, spec: PanelSpec) -> ResolvedPanel:
-        return _resolve_panel(store, live, record.owner, name, spec)
-
-    rows = [
-        tuple(resolve(f"{number}-{column}", spec) for column, spec in enumerate(row, 1))
-        for number, row in enumerate(record.layout.rows, 1)
-    ]
+    rows = []
+    for number, row in enumerate(record.layout.rows, 1):
+        names = [f"{number}-{column}" for column in range(1, len(row) + 1)]
+        panels = [
+            await _resolve_panel(store, live, record.owner, name, spec) for name, spec in zip(names, row, strict=True)
+        ]
+        rows.append(tuple(panels))
     return ResolvedDashboard(record, tuple(rows))
 
 
-def validate_layout(store: Store, live: LiveService, layout: Layout, owner: str) -> Layout:
+async def validate_layout(store: Store, live: LiveService, layout: Layout, owner: str) -> Layout:
     """Check that the figures of a layout exist and are its owner's, and that its values and controls suit them.
 
     Raises
@@ -158,7 +158,7 @@ def validate_layout(store: Store, live: LiveService, layout: Layout, owner: str)
     for number, row in enumerate(layout.rows, 1):
         specs = []
         for column, spec in enumerate(row, 1):
-            panel = _validate_panel(_resolve_panel(store, live, owner, f"{number}-{column}", spec))
+            panel = _validate_panel(await _resolve_panel(store, live, owner, f"{number}-{column}", spec))
             specs.append(panel.spec)
             if panel.target is not None:
                 parameters[panel.name] = panel.parameters
@@ -168,25 +168,25 @@ def validate_layout(store: Store, live: LiveService, layout: Layout, owner: str)
     return validated
 
 
-def _resolve_panel(store: Store, live: LiveService, owner: str, name: str, spec: PanelSpec) -> ResolvedPanel:
+async def _resolve_panel(store: Store, live: LiveService, owner: str, name: str, spec: PanelSpec) -> ResolvedPanel:
     """Another owner's figure counts as missing, even for an admin."""
     if spec.kind == FIGURE:
-        figure = store.find_figure(spec.target, spec.version)
+        figure = await store.figures.find(spec.target, spec.version)
         return ResolvedPanel(name, spec, figure if figure is not None and figure.owner == owner else None)
     if spec.kind == LIVE:
-        target = live.registry.get_by_id(spec.target)
+        target = await live.registry.get_by_id(spec.target)
         if target is not None and target.record.owner == owner:
-            size, form = _find_last_size(live, target, spec), live.find_form(target)
+            size, form = await _find_last_size(live, target, spec), live.find_form(target)
             return ResolvedPanel(name, spec, None, target, size, form)
     return ResolvedPanel(name, spec)
 
 
-def _find_last_size(live: LiveService, target: LiveTarget, spec: PanelSpec) -> tuple[int | None, int | None]:
+async def _find_last_size(live: LiveService, target: LiveTarget, spec: PanelSpec) -> tuple[int | None, int | None]:
     try:
         arguments = ResolvedPanel("", spec, None, target).complete({})
     except InvalidInput:
         return None, None
-    return live.find_size(target, arguments)
+    return await live.find_size(target, arguments)
 
 
 def _validate_panel(panel: ResolvedPanel) -> ResolvedPanel:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from ....model.dashboards import FIGURE, LIVE
 from ....model.events import DASHBOARD_DELETED, DASHBOARD_PUBLISHED, Event
-from ....store.catalog import dashboards
 from ....store.store import Store
 from ..events.event_broker import EventBroker
 from ..events.subscriber import Subscriber
@@ -36,7 +35,7 @@ class Watcher:
 
     dashboard: str
     url_of: PanelUrl
-    is_authorized: Callable[[], bool]
+    is_authorized: Callable[[], Awaitable[bool]]
     subscriber: Subscriber = field(default_factory=Subscriber)
 
 
@@ -51,12 +50,12 @@ class DashboardWatchers:
         self._dashboards: dict[str, ResolvedDashboard] = {}
         self._stop: Callable[[], None] | None = None
 
-    def add(self, dashboard: ResolvedDashboard, watcher: Watcher, version: int | None) -> None:
+    async def add(self, dashboard: ResolvedDashboard, watcher: Watcher, version: int | None) -> None:
         """Send a watcher what changes from now on, and first what a page that shows ``version`` may have missed."""
         for event in _missed_events(dashboard, watcher.url_of, version):
             watcher.subscriber.offer(event)
         if self._stop is None:
-            self._stop = self._events.listen(self._on_event, self._close_unauthorized)
+            self._stop = await self._events.listen(self._on_event, self._close_unauthorized)
         self._watchers.setdefault(watcher.dashboard, set()).add(watcher)
         self._dashboards.setdefault(watcher.dashboard, dashboard)
 
@@ -79,9 +78,9 @@ class DashboardWatchers:
     def _all(self) -> list[Watcher]:
         return [watcher for watchers in self._watchers.values() for watcher in watchers]
 
-    def _on_event(self, event: Event) -> None:
+    async def _on_event(self, event: Event) -> None:
         if event.kind in (DASHBOARD_PUBLISHED, DASHBOARD_DELETED):
-            self._update_dashboard(str(event.data.get("dashboard")))
+            await self._update_dashboard(str(event.data.get("dashboard")))
             return
         kind = FIGURE if event.data.get("figure") else LIVE
         target = event.data.get(kind)
@@ -89,24 +88,24 @@ class DashboardWatchers:
             return
         for dashboard_id, dashboard in list(self._dashboards.items()):
             if any(_shows(panel, kind, target) for panel in dashboard.panels):
-                self._update_panels(dashboard_id, event.kind, kind, target)
+                await self._update_panels(dashboard_id, event.kind, kind, target)
 
-    def _update_dashboard(self, dashboard_id: str) -> None:
+    async def _update_dashboard(self, dashboard_id: str) -> None:
         """Resolve a dashboard again that was published anew or deleted."""
         if dashboard_id not in self._dashboards:
             return
-        record = dashboards.find(self._store.catalog.reader, dashboard_id)
+        record = await self._store.dashboards.find(dashboard_id)
         if record is None:
             for watcher in list(self._watchers.get(dashboard_id, ())):
                 _end(watcher)
             return
-        dashboard = self._dashboards[dashboard_id] = resolve_dashboard(self._store, self._live, record)
+        dashboard = self._dashboards[dashboard_id] = await resolve_dashboard(self._store, self._live, record)
         self._send(dashboard_id, lambda _: _dashboard_event(dashboard))
 
-    def _update_panels(self, dashboard_id: str, event_kind: str, kind: str, target: object) -> None:
+    async def _update_panels(self, dashboard_id: str, event_kind: str, kind: str, target: object) -> None:
         """Send the panels with a new image; after any other change, the page has to be loaded again."""
         record = self._dashboards[dashboard_id].record
-        dashboard = self._dashboards[dashboard_id] = resolve_dashboard(self._store, self._live, record)
+        dashboard = self._dashboards[dashboard_id] = await resolve_dashboard(self._store, self._live, record)
         if event_kind not in ("figure.published", OFFERED, GONE):
             self._send(dashboard_id, lambda _: _dashboard_event(dashboard))
             return
@@ -121,10 +120,10 @@ class DashboardWatchers:
                 made[watcher.url_of] = make_event(watcher.url_of)
             watcher.subscriber.offer(made[watcher.url_of])
 
-    def _close_unauthorized(self) -> None:
+    async def _close_unauthorized(self) -> None:
         """After any write to the catalog, end the streams whose link or key was revoked or paused."""
         for watcher in self._all():
-            if not watcher.subscriber.is_closed and not watcher.is_authorized():
+            if not watcher.subscriber.is_closed and not await watcher.is_authorized():
                 _end(watcher)
 
 

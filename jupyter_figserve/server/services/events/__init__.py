@@ -1,1 +1,1 @@
-"""Events of the catalog and of sessions, for whoever subscribes."""
+"""Events of the catalog and of sessions, forwarded to subscribers."""

@@ -1,23 +1,25 @@
 """Event broker: forwards the catalog's and the sessions' events to subscribers. Server process.
 
-Events that another process wrote to the same catalog are forwarded too: its commits change the catalog's stamp, which
-is compared five times a second while there are subscribers.
+Events that another process wrote to the same catalog are forwarded too: its commits change the catalog's data version,
+which is compared five times a second while there are subscribers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tornado.ioloop import PeriodicCallback
+from tornado.ioloop import IOLoop, PeriodicCallback
 
 from ....model.events import Event
-from ....store.catalog import events
 from ....store.store import Store
 from .subscriber import Subscriber
 
 PLOT_CAPTURED, SESSION_STARTED, SESSION_ENDED = "plot.captured", "session.started", "session.ended"
 _POLL_MILLISECONDS = 200
+OnEvent = Callable[[Event], Awaitable[None]]
+OnCommit = Callable[[], Awaitable[None]]
 
 
 class EventBroker:
@@ -26,14 +28,15 @@ class EventBroker:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._subscribers: dict[Subscriber, str] = {}
-        self._listeners: list[tuple[Callable[[Event], None], Callable[[], None]]] = []
+        self._listeners: list[tuple[OnEvent, OnCommit]] = []
         self._last_id = 0
-        self._stamp = -1
+        self._data_version = -1
         self._timer: PeriodicCallback | None = None
+        self._lock = asyncio.Lock()
 
-    def subscribe(self, owner: str) -> Subscriber:
+    async def subscribe(self, owner: str) -> Subscriber:
         """Return a new subscriber, which is offered every event of ``owner`` from now on."""
-        self._start()
+        await self._start()
         subscriber = Subscriber()
         self._subscribers[subscriber] = owner
         return subscriber
@@ -42,7 +45,7 @@ class EventBroker:
         self._subscribers.pop(subscriber, None)
         self._stop_if_idle()
 
-    def listen(self, on_event: Callable[[Event], None], on_commit: Callable[[], None]) -> Callable[[], None]:
+    async def listen(self, on_event: OnEvent, on_commit: OnCommit) -> Callable[[], None]:
         """Register two callbacks, and return the function that removes them.
 
         Parameters
@@ -52,7 +55,7 @@ class EventBroker:
         on_commit
             Called whenever anything was written to the catalog.
         """
-        self._start()
+        await self._start()
         listener = (on_event, on_commit)
         self._listeners.append(listener)
 
@@ -62,43 +65,48 @@ class EventBroker:
 
         return stop
 
-    def wake(self) -> None:
+    async def wake(self) -> None:
         """Forward what is new in the catalog; called after our own writes, and by the timer for those of others."""
         if not (self._subscribers or self._listeners):
             return
-        stamp = self._store.catalog.stamp()
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
-        while found := events.after(self._store.catalog.reader, self._last_id):
-            self._last_id = found[-1].id
-            for event in found:
-                self._forward(event)
-        for _, on_commit in list(self._listeners):
-            on_commit()
+        async with self._lock:
+            version = await self._store.data_version()
+            if version == self._data_version:
+                return
+            self._data_version = version
+            while found := await self._store.events.list_after(self._last_id):
+                self._last_id = found[-1].id
+                for event in found:
+                    self._offer(event)
+                    for on_event, _ in list(self._listeners):
+                        await on_event(event)
+            for _, on_commit in list(self._listeners):
+                await on_commit()
 
     def announce(self, owner: str, kind: str, data: dict[str, Any]) -> None:
         """Forward an event that is not stored, so that nobody can have it replayed."""
-        self._forward(Event(0, 0.0, owner, kind, data))
+        event = Event(0, 0.0, owner, kind, data)
+        self._offer(event)
+        for on_event, _ in list(self._listeners):
+            IOLoop.current().spawn_callback(on_event, event)
 
     def close(self) -> None:
         """End all streams."""
         for subscriber in list(self._subscribers):
             subscriber.close()
 
-    def _forward(self, event: Event) -> None:
+    def _offer(self, event: Event) -> None:
         is_stored = event.id != 0
         for subscriber, owner in list(self._subscribers.items()):
             if owner == event.owner and (is_stored or not subscriber.is_half_full):
                 subscriber.offer(event)
-        for on_event, _ in list(self._listeners):
-            on_event(event)
 
-    def _start(self) -> None:
-        if self._timer is None:
-            self._last_id = events.newest_id(self._store.catalog.reader)
-            self._timer = PeriodicCallback(self.wake, _POLL_MILLISECONDS)
-            self._timer.start()
+    async def _start(self) -> None:
+        async with self._lock:
+            if self._timer is None:
+                self._last_id = await self._store.events.find_newest_id()
+                self._timer = PeriodicCallback(self.wake, _POLL_MILLISECONDS)
+                self._timer.start()
 
     def _stop_if_idle(self) -> None:
         if not (self._subscribers or self._listeners) and self._timer is not None:

@@ -66,7 +66,7 @@ async def draw_again(
         rendered, _ = await drawing.render_cached(_job(record, source, data, options), low_priority=low_priority)
     except OutputInvalid as error:
         raise _explained(error, record, source, drawing) from error
-    return rendered.pictures[0]
+    return rendered.images[0]
 
 
 async def read_source(store: Store, source: Source, name: str, remedy: str) -> bytes:

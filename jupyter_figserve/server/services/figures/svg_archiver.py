@@ -14,7 +14,6 @@ from collections import deque
 from ....errors import FigServeError
 from ....model.formats import FORMATS
 from ....sandbox.renderer import DrawOptions
-from ....store.catalog import figures
 from ....store.store import Store
 from ..rendering.service import RenderService
 from .redraw import draw_again
@@ -102,16 +101,16 @@ class SvgArchiver:
         if self._has_caught_up:
             return
         self._has_caught_up = True
-        reading = self._store.catalog.read_in_thread(lambda c: figures.without(c, _SVG.mimetype, _CAUGHT_UP))
+        found = await self._store.figures.list_without(_SVG.mimetype, _CAUGHT_UP)
         known = set(self._waiting)
-        self._waiting.extend(each for each in await asyncio.wrap_future(reading) if each not in known)
+        self._waiting.extend(each for each in found if each not in known)
 
     async def _preserve(self, figure_id: str, number: int) -> None:
-        record = self._store.find_figure(figure_id, number)
+        record = await self._store.figures.find(figure_id, number)
         if record is None or record.version.source is None or record.version.find_representation(_SVG) is not None:
             return
         if record.version.source.size > self._most:
             return
         drawn = await draw_again(self._store, self._drawing, record, DrawOptions(format=_SVG.name), low_priority=True)
         if len(drawn.data) <= self._most:
-            await asyncio.wrap_future(self._store.add_representation(record, number, drawn))
+            await self._store.figures.add_representation(record, number, drawn)

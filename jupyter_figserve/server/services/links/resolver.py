@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from ....errors import NotFound
-from ....model.figures import FigureRecord, Representation
+from ....model.figures import FigureRecord
 from ....model.links import FIGURE, Link
-from ....store.catalog import links
 from ....store.files.blob_cache import BlobCache
 from ....store.store import Store
 
 _MAX_CACHED = 4_096
-_INLINE_FORMATS = ("png", "svg", "jpg", "webp")
 
 
 class LinkNotFound(NotFound):
@@ -29,21 +26,6 @@ class ResolvedLink:
 
     link: Link
     figure: FigureRecord | None = None
-    deliveries: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def record(self) -> FigureRecord:
-        assert self.figure is not None
-        return self.figure
-
-    @property
-    def main(self) -> Representation:
-        return self.record.version.representations[0]
-
-    @property
-    def picture(self) -> Representation | None:
-        """The image for an ``<img>``."""
-        return self.record.version.inline_image
 
 
 class LinkResolver:
@@ -55,7 +37,7 @@ class LinkResolver:
         self._data_version = -1
         self._cached: dict[str, ResolvedLink | None] = {}
 
-    def find(self, token: str) -> ResolvedLink:
+    async def find(self, token: str) -> ResolvedLink:
         """Return the open link of this token.
 
         Raises
@@ -63,35 +45,31 @@ class LinkResolver:
         LinkNotFound
             When there is none, whatever the reason.
         """
-        data_version = self._store.catalog.stamp()
+        data_version = await self._store.data_version()
         if data_version != self._data_version or len(self._cached) > _MAX_CACHED:
             self._cached.clear()
             self._data_version = data_version
-        if token not in self._cached:
-            self._cached[token] = self._read(token)
-        found = self._cached[token]
+        if token in self._cached:
+            found = self._cached[token]
+        else:
+            found = await self._read(token)
+            if self._data_version == data_version:
+                self._cached[token] = found
         if found is None or not found.link.is_open(self._store.clock()):
             raise LinkNotFound
         return found
 
-    def check_id(self, link_id: str) -> None:
+    async def check_id(self, link_id: str) -> None:
         """Raise ``LinkNotFound`` unless the link of this id is open."""
-        link = links.find(self._store.catalog.reader, link_id)
+        link = await self._store.links.find(link_id)
         if link is None or not link.is_open(self._store.clock()):
             raise LinkNotFound
 
-    def _read(self, token: str) -> ResolvedLink | None:
-        link = links.find_by_token(self._store.catalog.reader, token)
+    async def _read(self, token: str) -> ResolvedLink | None:
+        link = await self._store.links.find_by_token(token)
         if link is None:
             return None
         if link.target.kind != FIGURE:
             return ResolvedLink(link)
-        figure = self._store.find_figure(link.target.id, link.version)
+        figure = await self._store.figures.find(link.target.id, link.version)
         return ResolvedLink(link, figure) if figure is not None else None
-
-
-def find_inline_image(record: FigureRecord) -> Representation | None:
-    """Return what an ``<img>`` can show: the main representation, else another one, else the thumbnail."""
-    version = record.version
-    parts = (*version.representations, version.thumbnail)
-    return next((part for part in parts if part is not None and part.format.name in _INLINE_FORMATS), None)

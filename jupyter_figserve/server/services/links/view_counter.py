@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from collections import OrderedDict
@@ -12,7 +11,6 @@ from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import IOLoop
 
 from ....model.links import VIEW_SECONDS, Link
-from ....store.catalog import links
 from ....store.store import Store
 
 _MAX_REMEMBERED = 100_000
@@ -55,16 +53,13 @@ class ViewCounter:
 
     async def use(self, link: Link, request: HTTPServerRequest) -> bool:
         """Use up a view of a link with a limit, and return once that is on disk; False when none is left."""
-        client, now = _client_hash(link, request), self._store.clock()
-        future = self._store.write(lambda connection: links.count_view(connection, link.id, client, now))
-        return await asyncio.wrap_future(future)
+        return await self._store.links.use_view(link.id, _client_hash(link, request), self._store.clock())
 
-    def has_left(self, link: Link, request: HTTPServerRequest) -> bool:
+    async def has_left(self, link: Link, request: HTTPServerRequest) -> bool:
         """Whether the client may see the link without using up a view that is not there."""
         if link.views is None or link.seen < link.views:
             return True
-        reader = self._store.catalog.reader
-        return links.is_known_viewer(reader, link.id, _client_hash(link, request), self._store.clock())
+        return await self._store.links.is_known_viewer(link.id, _client_hash(link, request), self._store.clock())
 
     async def flush(self) -> None:
         """Write the views counted in memory."""
@@ -73,8 +68,7 @@ class ViewCounter:
             self._flush_call = None
         counts, self._pending = self._pending, {}
         if counts and self._store.read_only_because is None:
-            now = self._store.clock()
-            await asyncio.wrap_future(self._store.write(lambda connection: links.add_views(connection, counts, now)))
+            await self._store.links.add_views(counts, self._store.clock())
 
     def _start_flush(self) -> None:
         self._flush_call = None

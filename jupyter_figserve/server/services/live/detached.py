@@ -11,7 +11,6 @@ from ....model.detached import Detached
 from ....model.formats import get_format
 from ....model.live import LiveDeclaration, LiveFigureRecord, LiveRequest
 from ....sandbox.renderer import DrawOptions, RenderJob
-from ....store.catalog import detached
 from ....store.store import Store
 from ..figures.redraw import read_source
 from ..rendering.queue import RenderQueue
@@ -49,11 +48,11 @@ class SandboxBackend:
             raise OutputInvalid(f"{fault} Detach it again.", code="version_mismatch")
         rendered = await self._queue.render(make_job(request, data, declaration.timeout, source.libraries))
         return CachedImage(
-            rendered.pictures[0],
+            rendered.images[0],
             alt=rendered.alt,
             revision=declaration.revision,
             version=declaration.version,
-            device_pixel_ratio=rendered.density,
+            device_pixel_ratio=rendered.device_pixel_ratio,
         )
 
 
@@ -71,12 +70,12 @@ class DetachedFunctions:
         self._queue = queue
         self._max_seconds = max_seconds
 
-    def find(self, live_id: str) -> Detached | None:
-        return detached.find(self._store.catalog.reader, live_id)
+    async def find(self, live_id: str) -> Detached | None:
+        return await self._store.live.find_detached(live_id)
 
-    def find_target(self, record: LiveFigureRecord) -> LiveTarget | None:
+    async def find_target(self, record: LiveFigureRecord) -> LiveTarget | None:
         """Return the target that answers for a live figure when no kernel offers it."""
-        function = self.find(record.id)
+        function = await self.find(record.id)
         if function is None:
             return None
         if function.declaration.is_versioned and function.declaration.version is None:
@@ -85,9 +84,9 @@ class DetachedFunctions:
             function = replace(function, declaration=declaration)
         return LiveTarget(record, function.declaration, backend=SandboxBackend(self._store, self._queue, function))
 
-    def targets(self, session: str | None = None) -> list[LiveTarget]:
+    async def targets(self, session: str | None = None) -> list[LiveTarget]:
         """Return all that are detached, or those that one session declared."""
-        found = (self.find_target(record) for record in detached.records(self._store.catalog.reader, session))
+        found = [await self.find_target(record) for record in await self._store.live.list_detached(session)]
         return [target for target in found if target is not None]
 
     async def attach(
@@ -108,7 +107,7 @@ class DetachedFunctions:
         """
         await self._queue.start()
         if not self._queue.is_available:
-            reasons = " ".join(self._queue.report.why)
+            reasons = " ".join(self._queue.report.reasons)
             raise SandboxUnavailable(
                 f"A detached live figure is drawn in the sandbox, which this server does not have: {reasons} freeze(…)"
                 " keeps images of the values that you name."
@@ -164,7 +163,7 @@ def make_job(request: LiveRequest, data: bytes, timeout: float, libraries: Mappi
         arguments=request.arguments,
         timeout=timeout,
         libraries=libraries,
-        density=request.device_pixel_ratio,
+        device_pixel_ratio=request.device_pixel_ratio,
     )
 
 

@@ -41,7 +41,7 @@ class GatewayClient:
 
         try:
             text = json.dumps({**message, "channel": "control", "buffers": []}, default=json_default)
-            self._socket.write_message(text).add_done_callback(_ignore)
+            self._socket.write_message(text).add_done_callback(_ignore_failure)
         except WebSocketClosedError as error:
             raise KernelUnavailable from error
 
@@ -96,6 +96,7 @@ async def connect(kernel: str, reply: str, max_message_bytes: int) -> GatewayCli
         raise Unavailable(f"The Gateway does not open the channels of its kernel: {error}", retry_after=5) from error
 
 
-def _ignore(future: Any) -> None:
+def _ignore_failure(future: Any) -> None:
+    """Keep asyncio from logging the failure; ``get_msg`` reports the closed connection."""
     if not future.cancelled():
         future.exception()

@@ -5,11 +5,8 @@ Source: RFC 5861, section 4.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -19,10 +16,8 @@ from tornado.ioloop import IOLoop
 from ....model.figures import EncodedImage, sha256_hex
 from ....model.live import DEVICE_PIXEL_RATIOS, LiveRequest
 from ....model.live_images import KEPT_PICTURES, LivePicture
-from ....store.catalog import live_figures as live
 from ....store.store import Store
 
-logger = logging.getLogger("jupyter_figserve")
 _FLUSH_SECONDS = 20.0
 """A live figure may give many images a second; only some of them need reach the disk."""
 _MAX_UNWRITTEN = 10 * KEPT_PICTURES
@@ -112,19 +107,22 @@ class StaleImageCache:
             self._in_memory.move_to_end(place)
         return self._in_memory.get(place)
 
-    def find_last(self, live_id: str, request: LiveRequest) -> CachedImage | None:
+    async def find_last(self, live_id: str, request: LiveRequest) -> CachedImage | None:
         """Return the last image for a request: at its device pixel ratio, else at another."""
         ratios = dict.fromkeys((request.device_pixel_ratio, *DEVICE_PIXEL_RATIOS))
         requests = (replace(request, device_pixel_ratio=ratio) for ratio in ratios)
-        found = (self.find(live_id, one.key, device_pixel_ratio=one.device_pixel_ratio) for one in requests)
-        return next((image for image in found if image is not None), None)
+        for one in requests:
+            image = await self.find(live_id, one.key, device_pixel_ratio=one.device_pixel_ratio)
+            if image is not None:
+                return image
+        return None
 
-    def find(self, live_id: str, key: str, *, device_pixel_ratio: int = 1) -> CachedImage | None:
+    async def find(self, live_id: str, key: str, *, device_pixel_ratio: int = 1) -> CachedImage | None:
         """Return the last image by its key, from memory or else from disk."""
         image = self.find_in_memory(live_id, key)
         if image is not None:
             return image
-        row = live.find_picture(self._store.catalog.reader, live_id, key)
+        row = await self._store.live.find_image(live_id, key)
         data = None if row is None else self._store.blobs.find(row.digest)
         if row is None or data is None:
             return None
@@ -145,11 +143,11 @@ class StaleImageCache:
         images = list(self._unwritten.values())
         self._unwritten.clear()
         if images and self._store.read_only_because is None:
-            await asyncio.wrap_future(self._write(images, is_frozen=False))
+            await self._write(images, is_frozen=False)
 
     async def freeze(self, images: Sequence[CachedImage]) -> None:
         """Write these images now, to stay whatever is drawn after them."""
-        await asyncio.wrap_future(self._write(images, is_frozen=True))
+        await self._write(images, is_frozen=True)
 
     def _put_in_memory(self, image: CachedImage) -> None:
         self._drop((image.live, image.key))
@@ -175,18 +173,12 @@ class StaleImageCache:
         self._timer = None
         IOLoop.current().spawn_callback(self.flush)
 
-    def _write(self, images: Sequence[CachedImage], *, is_frozen: bool) -> Future[None]:
-        blobs = self._store.blobs
-
-        def work(connection: Any) -> None:
-            for image in images:
-                live.keep_picture(connection, blobs, _to_row(image, is_frozen=is_frozen), image.payload)
-
-        return self._store.write(work)
+    async def _write(self, images: Sequence[CachedImage], *, is_frozen: bool) -> None:
+        await self._store.live.keep_images([(_to_row(image, is_frozen=is_frozen), image.payload) for image in images])
 
 
 def _to_row(image: CachedImage, *, is_frozen: bool) -> LivePicture:
-    part = image.payload.described()
+    part = image.payload.to_representation()
     return LivePicture(
         live=image.live,
         key=image.key,

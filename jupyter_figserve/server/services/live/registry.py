@@ -1,4 +1,4 @@
-"""Registry of live figures: which kernel offers which, and who answers when none does. Server process."""
+"""Registry of live figures: which kernel offers which, and what answers when none does. Server process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from ....model.figures import Identity, new_id
 from ....model.live import LiveDeclaration, LiveFigureRecord
-from ....store.catalog import live_figures
 from ....store.store import Store
 from .backend import LiveBackend
 
@@ -62,7 +61,7 @@ class LiveRegistry:
         store: Store,
         scope: str,
         follow_notebook: Callable[[str], Awaitable[str]],
-        find_detached: Callable[[LiveFigureRecord], LiveTarget | None],
+        find_detached: Callable[[LiveFigureRecord], Awaitable[LiveTarget | None]],
         listener: LiveEventListener,
     ) -> None:
         self._store = store
@@ -100,24 +99,24 @@ class LiveRegistry:
             self._notify(GONE, kernel, target.record)
         return True
 
-    def find(self, kernel: str, name: str) -> LiveTarget | None:
+    async def find(self, kernel: str, name: str) -> LiveTarget | None:
         """Return the live figure that a kernel offers, or once offered."""
         target = self._offered.get(kernel, {}).get(name)
         if target is not None:
             return target
-        record = live_figures.find_of_session(self._store.catalog.reader, kernel, name)
-        if record is None or self._find_detached(record) is None:
+        record = await self._store.live.find_in_session(kernel, name)
+        if record is None or await self._find_detached(record) is None:
             return None if record is None else LiveTarget(record, record.declaration)
         # Another kernel may offer it meanwhile.
-        return self.get_by_id(record.id)
+        return await self.get_by_id(record.id)
 
-    def get_by_id(self, live_id: str) -> LiveTarget | None:
+    async def get_by_id(self, live_id: str) -> LiveTarget | None:
         """Return the live figure as the newest kernel offers it, else as it is detached."""
         offered = next((target for target in self.list_offered() if target.record.id == live_id), None)
         if offered is not None:
             return offered
-        record = live_figures.find(self._store.catalog.reader, live_id)
-        return None if record is None else self._find_detached(record) or LiveTarget(record, record.declaration)
+        record = await self._store.live.find(live_id)
+        return None if record is None else await self._find_detached(record) or LiveTarget(record, record.declaration)
 
     def list_offered(self) -> list[LiveTarget]:
         """Return what kernels offer, the newest kernel's first."""

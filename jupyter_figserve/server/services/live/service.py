@@ -82,7 +82,7 @@ class LiveService:
 
         A kernel that has not dialled this server is asked on its control channel.
         """
-        target, channels = self.registry.find(kernel, name), self._control_channels
+        target, channels = await self.registry.find(kernel, name), self._control_channels
         if channels is None or (target and target.kernel and not channels.owns(target.backend)):
             return target
         discovered = await channels.discover(kernel)
@@ -91,7 +91,7 @@ class LiveService:
                 await self.registry.register(self._owner, kernel, *discovered)
             except FigServeError as error:
                 channels.give_up(kernel, error)
-        return self.registry.find(kernel, name)
+        return await self.registry.find(kernel, name)
 
     async def render(
         self,
@@ -132,7 +132,7 @@ class LiveService:
                 before_call()
             image = await self._call(target, request, cached)
         except (Unavailable, TooManyRequests) as error:
-            return self._find_stale(target, request, error)
+            return await self._find_stale(target, request, error)
         return LiveResult(make_etag(image, declaration, request), image)
 
     async def freeze(self, target: LiveTarget, requests: Sequence[LiveRequest]) -> int:
@@ -169,13 +169,13 @@ class LiveService:
         revision, form = self._forms.get(target.record.id, ("", None))
         return form if revision == target.declaration.revision else None
 
-    def find_size(self, target: LiveTarget, arguments: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    async def find_size(self, target: LiveTarget, arguments: Mapping[str, Any]) -> tuple[int | None, int | None]:
         """Return the CSS width and height of the last image with these arguments, each None if not known."""
         try:
             complete = target.declaration.parameters.complete(arguments)
         except InvalidInput:
             return None, None
-        last = self.images.find_last(target.record.id, LiveRequest(complete))
+        last = await self.images.find_last(target.record.id, LiveRequest(complete))
         return (None, None) if last is None else last.size
 
     def unregister(self, kernel: str, backend: LiveBackend) -> None:
@@ -253,9 +253,11 @@ class LiveService:
         if request.format == "png":
             self._forms[target.record.id] = (target.declaration.revision, "html" if is_html else "picture")
 
-    def _find_stale(self, target: LiveTarget, request: LiveRequest, error: Unavailable | TooManyRequests) -> LiveResult:
+    async def _find_stale(
+        self, target: LiveTarget, request: LiveRequest, error: Unavailable | TooManyRequests
+    ) -> LiveResult:
         """Return the last good image instead of an error that will pass."""
-        last = self.images.find_last(target.record.id, request)
+        last = await self.images.find_last(target.record.id, request)
         age = 0.0 if last is None else max(0.0, self._clock() - last.drawn)
         max_age = self.limits.max_stale_seconds
         if last is None or (max_age is not None and age > max_age):

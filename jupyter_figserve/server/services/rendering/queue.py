@@ -39,7 +39,7 @@ class RenderQueue:
 
     @property
     def report(self) -> RendererStatus:
-        return self.renderer.report
+        return self.renderer.status
 
     @property
     def is_available(self) -> bool:

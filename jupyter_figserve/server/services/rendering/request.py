@@ -56,7 +56,7 @@ class RenderRequest:
 
     Parameters
     ----------
-    is_whole
+    wants_json
         Whether the answer is to be JSON with output and size, rather than the picture.
     has_card
         Whether an error is to be answered as a picture of it.
@@ -69,7 +69,7 @@ class RenderRequest:
     timeout: float = 10.0
     name: str | None = None
     keep: bool = False
-    is_whole: bool = False
+    wants_json: bool = False
     errors_as_image: bool = False
 
     def job(self) -> RenderJob:
@@ -108,7 +108,7 @@ def parse_render_request(values: Mapping[str, object], limits: RenderLimits, acc
         timeout=_read(given, "timeout", lambda value: _seconds(value, limits.longest_timeout), limits.timeout),
         name=_read(given, "name", check_name, None),
         keep=_read(given, "keep", _switch, False),
-        is_whole=accepted[:1] == ["json"],
+        wants_json=accepted[:1] == ["json"],
         errors_as_image=_read(given, "errors", _errors, "json") == "image",
     )
     if wish.keep and wish.figure == ALL:

@@ -63,7 +63,7 @@ class RenderService:
                 self._failures.popitem(last=False)
             raise
         metadata = {"title": rendered.title, "alt": rendered.alt, "output": rendered.output}
-        cached = CachedRender(rendered.pictures, metadata | {"libraries": dict(rendered.libraries)})
+        cached = CachedRender(rendered.images, metadata | {"libraries": dict(rendered.libraries)})
         await asyncio.get_running_loop().run_in_executor(None, self._cache.put, key, cached)
         return rendered
 

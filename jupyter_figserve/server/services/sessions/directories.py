@@ -1,8 +1,8 @@
-"""Directories of sessions in Jupyter's runtime directory, and what dead servers left there. Server process.
+"""Directories of sessions in Jupyter's runtime directory, and the cleanup after servers that died. Server process.
 
-``<runtime>/figserve/<server>/plots-…`` is for whatever one kernel writes, ``…/captured-…`` for what it displayed.
-Nothing here is synced: it ends with its session, and all of it with the server. A server holds a lock on its directory
-as long as it lives, so that a later one knows what nobody will come back to.
+``<runtime>/figserve/<server>/plots-…`` holds the files that one kernel writes, ``…/captured-…`` the images that it
+displayed. Nothing here is synced to disk: it is deleted when the session ends, and all of it when the server stops. A
+server locks its directory while it runs, so that a later server can tell which directories are abandoned.
 """
 
 from __future__ import annotations
@@ -21,103 +21,101 @@ from typing import Any
 from ....store.files.filesystem import make_private_directory
 
 logger = logging.getLogger("jupyter_figserve")
-_SWEPT_AT_ONCE = 50
+_MAX_SWEPT = 50
 
 
 class SessionDirectories:
-    """Makes, binds to kernels and removes.
+    """Makes the directories of sessions, binds them to kernels, and deletes them.
 
     Parameters
     ----------
     parent
         ``figserve/`` in Jupyter's runtime directory.
-    log
-        Hears what went.
     """
 
     def __init__(self, parent: Path, log: logging.Logger | logging.LoggerAdapter[Any] = logger) -> None:
         self._log = log
         self.problem: str | None = None
-        """Why there are no directories, None when there are."""
+        """Why directories cannot be made; None when they can."""
         self._parent = parent
         self._own = parent / f"server-{os.getpid()}-{secrets.token_hex(4)}"
         self._lock: int | None = None
-        self._of_kernel: dict[str, Path] = {}
-        # One thread: what is removed may have many files, and nobody waits for it.
+        self._by_kernel: dict[str, Path] = {}
+        # Directories with many files take long to delete, and nothing waits for it: one thread.
         self._remover = ThreadPoolExecutor(1, "figserve-remove")
 
     def open(self) -> None:
-        """Make the server's own directory; a runtime directory that cannot be written is a problem, but no error."""
+        """Make the server's own directory; if the runtime directory is not writable, set ``problem``."""
         try:
             make_private_directory(self._parent)
             with _locked(self._parent / "lock"):
                 self._own.mkdir(mode=0o700)
                 self._lock = _try_lock(self._own / "lock")
         except OSError as error:
-            self.problem = f"Jupyter's runtime directory cannot be written: {error.strerror or error}."
+            self.problem = f"Jupyter's runtime directory is not writable: {error.strerror or error}."
             self._log.warning("Nothing that sessions display is captured. %s", self.problem)
             return
         self._remover.submit(self.sweep)
 
     def close(self) -> None:
         self._remover.shutdown(wait=True)
-        self._of_kernel.clear()
+        self._by_kernel.clear()
         if self._lock is not None:
             shutil.rmtree(self._own, ignore_errors=True)
             os.close(self._lock)
             self._lock = None
 
     def make(self, kind: str) -> Path | None:
-        """A new directory, called after its ``kind``; None where there can be none."""
+        """Return a new directory named after its ``kind``; None when it cannot be made."""
         if self._lock is None:
             return None
         directory = self._own / f"{kind}-{secrets.token_hex(8)}"
         try:
             directory.mkdir(mode=0o700)
         except OSError as error:
-            self._log.warning("A session got no directory for its plots: %s.", error.strerror)
+            self._log.warning("Could not make a directory for the plots of a session: %s.", error.strerror)
             return None
         return directory
 
     def bind(self, directory: Path | None, kernel: str) -> None:
-        """Let ``directory``, made before its kernel had an id, be this kernel's; what it had before goes."""
+        """Assign ``directory``, made before its kernel had an id, to a kernel; delete its previous one."""
         if directory is not None:
             self.remove(kernel)
-            self._of_kernel[kernel] = directory
+            self._by_kernel[kernel] = directory
 
     def find(self, kernel: str) -> Path | None:
-        """Where a kernel may have dropped files, None for a session that is not alive here."""
-        return self._of_kernel.get(kernel)
+        """Return the directory for a kernel's files; None for a session that does not run here."""
+        return self._by_kernel.get(kernel)
 
     def remove(self, kernel: str) -> None:
-        directory = self._of_kernel.pop(kernel, None)
+        directory = self._by_kernel.pop(kernel, None)
         if directory is not None:
             self.discard(directory)
 
     def discard(self, directory: Path | None) -> None:
-        """Out of sight at once, and gone soon."""
+        """Rename a directory at once, and delete it soon."""
         if directory is None:
             return
-        gone = directory.with_name(f"gone-{directory.name}")
+        discarded = directory.with_name(f"gone-{directory.name}")
         with contextlib.suppress(OSError):
-            os.rename(directory, gone)
+            os.rename(directory, discarded)
         with contextlib.suppress(RuntimeError):
-            self._remover.submit(shutil.rmtree, gone, ignore_errors=True)
+            self._remover.submit(shutil.rmtree, discarded, ignore_errors=True)
 
     def sweep(self) -> int:
-        """Remove what servers left that were killed, some at a time; how many those were."""
+        """Delete the directories of servers that were killed, some at a time; return their number."""
         swept = 0
         if self._lock is None:
             return swept
         with _locked(self._parent / "lock"):
-            for directory in sorted(self._parent.glob("server-*"))[:_SWEPT_AT_ONCE]:
+            for directory in sorted(self._parent.glob("server-*"))[:_MAX_SWEPT]:
                 lock = None if directory == self._own else _try_lock(directory / "lock")
                 if lock is not None:
                     shutil.rmtree(directory, ignore_errors=True)
                     os.close(lock)
                     swept += 1
         if swept:
-            self._log.info("Removed the session directories of %d servers that have gone.", swept)
+            self._log.info("Deleted the session directories of %d servers that no longer run.", swept)
         return swept
 
 
@@ -132,7 +130,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _try_lock(path: Path) -> int | None:
-    """The descriptor that holds the lock, None while another process has it."""
+    """Return a descriptor that holds the lock; None while another process has it."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError:

@@ -1,32 +1,26 @@
-"""The kernels of this server: each gets our address, a key and a directory for its plots. Server process.
+"""Tracks the kernels of this server; each gets our URL, a key and a directory for its plots. Server process.
 
-One method of the server's kernel manager is wrapped (its instance's, restored by ``close``); everything else is learned
-from Jupyter's own events, from the manager's word that a kernel is dead, which is no event, and from looking, once a
-minute, which kernels are still there.
+One method of the server's kernel manager is wrapped on its instance, and restored by ``close``. Everything else comes
+from Jupyter's events, from the manager's callback for a dead kernel, which emits no event, and from a look at the list
+of kernels once a minute.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import logging
-import os
 from collections.abc import Callable
-from concurrent.futures import Future
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
 from tornado.ioloop import IOLoop, PeriodicCallback
 
-from ....model.keys import KERNEL_SCOPES, Key, new_key
-from ....model.links import hash_secret
 from ....model.sessions import Session
-from ....store.catalog import keys, sessions
 from ....store.store import Store
 from .directories import SessionDirectories
+from .kernel_environment import KERNEL_KEY_TTL, make_environment, make_kernel_key
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -34,45 +28,43 @@ if TYPE_CHECKING:
     from ..addresses import ServerAddresses
 
 logger = logging.getLogger("jupyter_figserve")
-KERNEL_KEY_TTL = 2 * 86_400.0
-"""A kernel's key ends this long after its server last said that the kernel lives."""
 _SWEEP_MILLISECONDS = 60_000
 _KERNEL_EVENTS = "https://events.jupyter.org/jupyter_server/kernel_actions/v1"
 _CONTENT_EVENTS = "https://events.jupyter.org/jupyter_server/contents_service/v1"
 
 
 class KernelTracker:
-    """Injects, follows and revokes.
+    """Gives each kernel its URL and key, tracks its notebook, and revokes the key when the kernel ends.
 
     Parameters
     ----------
     owner, scope
         Of everything that the kernels publish.
     directories
-        Where the kernels may drop files.
+        Where the kernels may put files.
     """
 
     def __init__(
         self,
         serverapp: ServerApp,
         store: Store,
-        urls: ServerAddresses,
+        addresses: ServerAddresses,
         owner: str,
         scope: str,
         directories: SessionDirectories,
     ) -> None:
         self.on_start: list[Callable[[str, str], None]] = []
-        """Hear a kernel's id and its notebook, once both are known."""
+        """Called with a kernel's id and its notebook, once both are known."""
         self.on_restart: list[Callable[[str], None]] = []
-        """Hear that a kernel was started again, by a person or after a crash."""
+        """Called with the id of a kernel that was restarted, by a person or after a crash."""
         self.on_end: list[Callable[[str, str], None]] = []
-        """Hear a kernel's id and its notebook when the session is over."""
+        """Called with a kernel's id and its notebook when the session has ended."""
         self.on_sweep: list[Callable[[set[str]], None]] = []
-        """Hear which kernels are alive."""
+        """Called once a minute with the ids of the kernels that are alive."""
         self._app = serverapp
         self._directories = directories
         self._store = store
-        self._urls = urls
+        self._addresses = addresses
         self._owner = owner
         self._scope = scope
         self._notebooks: dict[str, str] = {}
@@ -91,7 +83,7 @@ class KernelTracker:
             return await self._start_kernel(*args, **kwargs)
 
         manager.start_kernel = start_kernel
-        self._listen()
+        self._register_listeners()
         self._timer = PeriodicCallback(self.sweep, _SWEEP_MILLISECONDS)
         self._timer.start()
 
@@ -103,22 +95,22 @@ class KernelTracker:
         if self._timer is not None:
             self._timer.stop()
         for kernel in list(self._notebooks):
-            self._end(kernel)
+            self.on_kernel_ended(kernel)
 
     def has(self, kernel: str) -> bool:
-        """Whether a kernel is alive here: another server on the same data directory may have it."""
+        """Whether this server runs the kernel, not another one on the same data directory."""
         return kernel in self._notebooks
 
-    def note_activity(self, kernel: str) -> None:
-        """Have Jupyter's culling count from now, as after a message of the kernel's."""
+    def record_activity(self, kernel: str) -> None:
+        """Restart the idle time of Jupyter's culling, as a message from the kernel does."""
         manager: Any = self._app.kernel_manager
         if kernel in manager and hasattr(one := manager.get_kernel(kernel), "last_activity"):
             one.last_activity = manager.last_kernel_activity = datetime.now(timezone.utc)
 
     async def follow_notebook(self, kernel: str) -> str:
-        """Path of the notebook that a kernel belongs to, "" when it has none.
+        """Return the path of a kernel's notebook, "" when it has none.
 
-        A notebook that was renamed takes its figures with it, whoever renamed it.
+        The figures of a notebook that was renamed move with it, however it was renamed.
         """
         was_here = kernel in self._notebooks
         notebook = await self._find_notebook(kernel)
@@ -129,123 +121,85 @@ class KernelTracker:
         if self._store.read_only_because is not None:
             return notebook
         if before and notebook and before != notebook and not await self._exists(before):
-            await asyncio.wrap_future(self._store.follow_rename(self._owner, self._scope, before, notebook))
+            await self._store.rename_notebook(self._owner, self._scope, before, notebook)
         if before != notebook:
-            await self._note_session(kernel, notebook)
+            await self._record_session(kernel, notebook)
         return notebook
 
     async def follow_all(self) -> None:
-        """The same for every kernel here: front ends give a notebook's path after its kernel has started."""
+        """Look up the notebook of every kernel here: front ends set its path after the kernel has started."""
         for kernel in list(self._notebooks):
             await self.follow_notebook(kernel)
 
     async def sweep(self) -> None:
-        """End what has died without a word, prolong the rest, and see which notebooks they belong to now."""
+        """End the sessions of kernels that are gone, extend the others, and look up their notebooks."""
         alive = set(self._app.kernel_manager.list_kernel_ids())
         for kernel in list(self._notebooks):
             if kernel not in alive:
-                self._end(kernel)
-        for hear in self.on_sweep:
-            hear(alive)
+                self.on_kernel_ended(kernel)
+        for listener in self.on_sweep:
+            listener(alive)
         if self._store.read_only_because is not None:
             return
         now = self._store.clock()
         here = sorted(alive & self._notebooks.keys())
         await self.follow_all()
 
-        def prolong(connection: Any) -> None:
-            sessions.keep_alive(connection, here, now)
-            for kernel in here:
-                keys.prolong(connection, kernel, now + KERNEL_KEY_TTL)
-
         if here:
-            await asyncio.wrap_future(self._store.write(prolong))
+            await self._store.sessions.keep_alive(here, now, KERNEL_KEY_TTL)
 
     async def _start_kernel(self, *args: Any, **kwargs: Any) -> str:
         assert self._start is not None
-        key, text = self._make_key()
+        key, text = None, ""
+        if self._store.read_only_because is None:
+            key, text = make_kernel_key(self._owner, self._store.clock())
         directory = None if self._is_through_gateway else self._directories.make("plots")
         if key is not None:
-            await asyncio.wrap_future(self._store.write(lambda connection: keys.add(connection, key)))
-        kwargs["env"] = self._environment(kwargs.get("env"), text, directory)
+            await self._store.keys.add(key)
+        kwargs["env"] = make_environment(
+            kwargs.get("env"), text, directory, self._addresses, is_through_gateway=self._is_through_gateway
+        )
         try:
             kernel: str = await ensure_async(self._start(*args, **kwargs))
         except BaseException:
             if key is not None:
-                self._store.write(lambda connection: keys.remove(connection, key.id))
+                self._store.keys.discard(key.id)
             self._directories.discard(directory)
             raise
         self._notebooks[kernel] = ""
         self._directories.bind(directory, kernel)
-        self._watch(kernel)
+        self._watch_for_death(kernel)
         if key is not None:
-            session = self._session(kernel, "")
-
-            def bind(connection: Any) -> None:
-                keys.bind(connection, key.id, kernel)
-                sessions.note(connection, session)
-
-            await asyncio.wrap_future(self._store.write(bind))
-        # Jupyter enters its own session, with the notebook's path, right after this.
-        IOLoop.current().spawn_callback(self._tell_start, kernel)
+            await self._store.sessions.record(self._make_session(kernel, ""), key.id)
+        # Jupyter records its own session, with the notebook's path, right after this.
+        IOLoop.current().spawn_callback(self._notify_started, kernel)
         return kernel
-
-    def _make_key(self) -> tuple[Key | None, str]:
-        """A kernel's key and its text; none where it could not be kept."""
-        if self._store.read_only_because is not None:
-            return None, ""
-        key_id, secret, text = new_key()
-        now = self._store.clock()
-        key = Key(
-            id=key_id,
-            secret_hash=hash_secret(secret),
-            owner=self._owner,
-            scopes=KERNEL_SCOPES,
-            created=now,
-            expires=now + KERNEL_KEY_TTL,
-            label="kernel",
-            # Good only once the kernel has an id: nobody has the secret before.
-            kernel="starting",
-        )
-        return key, text
 
     @property
     def _is_through_gateway(self) -> bool:
         return bool(getattr(self._app, "gateway_config", None) and self._app.gateway_config.gateway_enabled)
 
-    def _environment(self, given: dict[str, str] | None, key: str, directory: Path | None) -> dict[str, str]:
-        """What the kernel sees: ``KERNEL_`` names pass a Gateway; elsewhere a partial environment would replace all."""
-        base = given if given is not None else ({} if self._is_through_gateway else dict(os.environ))
-        ours = {"KERNEL_FIGSERVE_URL": self._urls.for_kernels(), "KERNEL_FIGSERVE_KEY": key} if key else {}
-        certificate = self._urls.kernel_certificate()
-        if ours and certificate and not self._is_through_gateway:
-            ours["KERNEL_FIGSERVE_CA"] = certificate
-        if directory is not None:
-            ours["KERNEL_FIGSERVE_PLOTS"] = str(directory)
-        # A server that was itself started in a kernel of another one passes nothing of that on.
-        return {name: value for name, value in base.items() if not name.startswith("KERNEL_FIGSERVE_")} | ours
-
-    def _watch(self, kernel: str) -> None:
-        """Hear of the death after which Jupyter gives up without an event."""
+    def _watch_for_death(self, kernel: str) -> None:
+        """Register for the death after which Jupyter gives up, which emits no event."""
         if not self._is_through_gateway:
             manager: Any = self._app.kernel_manager
-            # A kernel of a manager that does not restart it has no such callbacks; the sweep finds it.
+            # A manager that does not restart its kernels has no such callback; the sweep finds dead ones.
             with contextlib.suppress(Exception):
-                manager.add_restart_callback(kernel, functools.partial(self._end, kernel), "dead")
+                manager.add_restart_callback(kernel, functools.partial(self.on_kernel_ended, kernel), "dead")
 
-    async def _tell_start(self, kernel: str) -> None:
+    async def _notify_started(self, kernel: str) -> None:
         if kernel in self._notebooks:
             notebook = await self.follow_notebook(kernel)
-            # JupyterLab calls it by a random word at first.
+            # JupyterLab uses a random word as the path at first.
             known = notebook if notebook and await self._exists(notebook) else ""
-            for hear in self.on_start:
-                hear(kernel, known)
+            for listener in self.on_start:
+                listener(kernel, known)
 
     async def _find_notebook(self, kernel: str) -> str:
         try:
             session = await ensure_async(self._app.session_manager.get_session(kernel_id=kernel))
         except Exception:
-            # A kernel without a session: the manager says so by an HTTP error.
+            # The manager raises an HTTP error for a kernel without a session.
             return ""
         return str((session or {}).get("path") or "")
 
@@ -253,45 +207,38 @@ class KernelTracker:
         manager: Any = self._app.contents_manager
         return bool(await ensure_async(manager.file_exists(path)))
 
-    async def _note_session(self, kernel: str, notebook: str) -> None:
-        session = self._session(kernel, notebook)
-        await asyncio.wrap_future(self._store.write(lambda connection: sessions.note(connection, session)))
+    async def _record_session(self, kernel: str, notebook: str) -> None:
+        await self._store.sessions.record(self._make_session(kernel, notebook))
 
-    def _session(self, kernel: str, notebook: str) -> Session:
+    def _make_session(self, kernel: str, notebook: str) -> Session:
         now = self._store.clock()
         return Session(kernel, self._owner, self._scope, notebook, now, now)
 
-    def _end(self, kernel: str) -> None:
-        """The kernel is gone: its key and its directory with it, and its session has ended."""
+    def on_kernel_ended(self, kernel: str) -> None:
+        """Revoke the kernel's key, delete its directory, and end its session."""
         notebook = self._notebooks.pop(kernel, None)
         self._directories.remove(kernel)
-        for hear in self.on_end:
-            hear(kernel, notebook or "")
+        for listener in self.on_end:
+            listener(kernel, notebook or "")
         if self._store.read_only_because is not None:
             return
-        now = self._store.clock()
+        self._store.sessions.record_end(kernel, self._store.clock())
 
-        def end(connection: Any) -> None:
-            keys.remove_of_kernel(connection, kernel)
-            sessions.end(connection, kernel, now)
-
-        self._store.write(end).add_done_callback(_log_failure)
-
-    def _listen(self) -> None:
+    def _register_listeners(self) -> None:
         events = self._app.event_logger
         assert events is not None
-        events.add_listener(schema_id=_KERNEL_EVENTS, listener=self._on_kernel)
-        events.add_listener(schema_id=_CONTENT_EVENTS, listener=self._on_content)
+        events.add_listener(schema_id=_KERNEL_EVENTS, listener=self._on_kernel_event)
+        events.add_listener(schema_id=_CONTENT_EVENTS, listener=self._on_contents_event)
 
-    async def _on_kernel(self, logger: Any, schema_id: str, data: dict[str, Any]) -> None:
+    async def _on_kernel_event(self, logger: Any, schema_id: str, data: dict[str, Any]) -> None:
         kernel = str(data.get("kernel_id"))
         if data.get("action") == "restart":
-            for hear in self.on_restart:
-                hear(kernel)
+            for listener in self.on_restart:
+                listener(kernel)
         if data.get("action") == "shutdown" and data.get("status") != "error" and kernel in self._notebooks:
-            self._end(kernel)
+            self.on_kernel_ended(kernel)
 
-    async def _on_content(self, logger: Any, schema_id: str, data: dict[str, Any]) -> None:
+    async def _on_contents_event(self, logger: Any, schema_id: str, data: dict[str, Any]) -> None:
         if data.get("action") != "rename" or self._store.read_only_because is not None:
             return
         old, new = str(data.get("source_path", "")).strip("/"), str(data.get("path", "")).strip("/")
@@ -299,9 +246,4 @@ class KernelTracker:
             for kernel, notebook in self._notebooks.items():
                 if notebook == old or notebook.startswith(old + "/"):
                     self._notebooks[kernel] = new + notebook[len(old) :]
-            await asyncio.wrap_future(self._store.follow_rename(self._owner, self._scope, old, new))
-
-
-def _log_failure(future: Future[None]) -> None:
-    if not future.cancelled() and (error := future.exception()) is not None:
-        logger.warning("The end of a kernel could not be noted: %s", error)
+            await self._store.rename_notebook(self._owner, self._scope, old, new)

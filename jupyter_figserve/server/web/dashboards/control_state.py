@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ....model.parameters import Parameter, Parameters
+from ....model.parameter import Parameter
+from ....model.parameters import Parameters
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
 
 Query = Mapping[str, Sequence[str]]

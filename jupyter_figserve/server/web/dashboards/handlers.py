@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -13,7 +12,6 @@ from ....model.dashboards import DashboardRecord, Layout
 from ....model.figures import check_name, is_id, slug
 from ....model.keys import PUBLISH, READ, Scope
 from ....model.queries import DEFAULT_LIMIT, DashboardQuery
-from ....store.catalog import dashboards
 from ...services.dashboards.resolver import ResolvedDashboard, resolve_dashboard, validate_layout
 from ..http.private_handler import AuthenticatedHandler
 from .json_views import dashboard_json
@@ -25,7 +23,7 @@ _JSON_LIMIT = 2 * 2**20
 class DashboardBase(AuthenticatedHandler):
     """Base of the handlers of dashboards."""
 
-    def get_owned_dashboard(self, dashboard_id: str) -> DashboardRecord:
+    async def get_owned_dashboard(self, dashboard_id: str) -> DashboardRecord:
         """Return the caller's dashboard; another owner's counts as missing.
 
         Raises
@@ -33,17 +31,16 @@ class DashboardBase(AuthenticatedHandler):
         NotFound
             When there is none.
         """
-        reader = self.context.store.catalog.reader
-        record = dashboards.find(reader, dashboard_id) if is_id(dashboard_id) else None
+        record = await self.context.store.dashboards.find(dashboard_id) if is_id(dashboard_id) else None
         if record is None or not self.principal.may_see(record.owner):
             raise NotFound("There is no such dashboard.")
         return record
 
-    def resolve(self, record: DashboardRecord) -> ResolvedDashboard:
-        return resolve_dashboard(self.context.store, self.context.live, record)
+    async def resolve(self, record: DashboardRecord) -> ResolvedDashboard:
+        return await resolve_dashboard(self.context.store, self.context.live, record)
 
-    def to_json(self, record: DashboardRecord) -> dict[str, Any]:
-        return dashboard_json(self.resolve(record), self.base)
+    async def to_json(self, record: DashboardRecord) -> dict[str, Any]:
+        return dashboard_json(await self.resolve(record), self.base)
 
 
 class DashboardsHandler(DashboardBase):
@@ -55,9 +52,9 @@ class DashboardsHandler(DashboardBase):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         query, limit = await self._read_query(), self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
-        reader, cursor = self.context.store.catalog.reader, self.get_query_argument("cursor", None)
-        found, next_cursor = dashboards.list_page(reader, query, limit, cursor)
-        self.write_json({"dashboards": [self.to_json(record) for record in found], "next": next_cursor})
+        cursor = self.get_query_argument("cursor", None)
+        found, next_cursor = await self.context.store.dashboards.list_page(query, limit, cursor)
+        self.write_json({"dashboards": [await self.to_json(record) for record in found], "next": next_cursor})
 
     head = get
 
@@ -65,13 +62,14 @@ class DashboardsHandler(DashboardBase):
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
         body = self.json_body(_FIELDS, _JSON_LIMIT)
-        layout = validate_layout(self.context.store, self.context.live, Layout.from_json(body), self.principal.owner)
+        layout = await validate_layout(
+            self.context.store, self.context.live, Layout.from_json(body), self.principal.owner
+        )
         identity = await self.make_identity(_read_name(body.get("name"), layout.title))
-        publishing = self.context.store.publish_dashboard(identity, layout, self.principal.kernel)
-        record = await asyncio.wrap_future(publishing)
-        self.context.events.wake()
+        record = await self.context.store.dashboards.publish(identity, layout, self.principal.kernel)
+        await self.context.events.wake()
         self.set_header("Location", self.base.dashboard(record.id))
-        self.write_json(self.to_json(record), 201)
+        self.write_json(await self.to_json(record), 201)
 
     async def _read_query(self) -> DashboardQuery:
         name, text = (self.get_query_argument(field, None) for field in ("name", "q"))
@@ -90,17 +88,17 @@ class DashboardHandler(DashboardBase):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
-        self.write_json(self.to_json(self.get_owned_dashboard(dashboard_id)))
+        self.write_json(await self.to_json(await self.get_owned_dashboard(dashboard_id)))
 
     head = get
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self, dashboard_id: str) -> None:
-        record = self.get_owned_dashboard(dashboard_id)
+        record = await self.get_owned_dashboard(dashboard_id)
         await self.context.view_counter.flush()
-        await asyncio.wrap_future(self.context.store.delete_dashboard(record))
-        self.context.events.wake()
+        await self.context.store.dashboards.delete(record)
+        await self.context.events.wake()
         self.set_status(204)
         self.finish()
 
@@ -113,13 +111,13 @@ class DashboardRestoreHandler(DashboardBase):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, dashboard_id: str) -> None:
-        store = self.context.store
-        known = dashboards.find(store.catalog.reader, dashboard_id) or store.find_deleted_dashboard(dashboard_id)
+        dashboards = self.context.store.dashboards
+        known = await dashboards.find(dashboard_id) or await dashboards.find_deleted(dashboard_id)
         if known is None or not self.principal.may_see(known.owner):
             raise NotFound("There is no deleted dashboard of this id that could come back.")
-        record = await asyncio.wrap_future(store.restore_dashboard(dashboard_id))
-        self.context.events.wake()
-        self.write_json(self.to_json(record))
+        record = await dashboards.restore(dashboard_id)
+        await self.context.events.wake()
+        self.write_json(await self.to_json(record))
 
 
 def _read_name(name: object, title: str) -> str:

@@ -187,7 +187,7 @@ def _with_figure(context: PanelContext, urls: PanelUrls) -> PanelContext:
     if panel.is_thumbnail:
         return replace(context, image=f"{context.address}.png?{pinned}&width={image.width}")
     url = f"{context.address}.{image.format.name}?{pinned}"
-    if version.sharp is not None:
+    if version.vector is not None:
         return replace(context, image=url, hidpi=f"{context.address}.svg?{pinned}")
     query = None
     if image.format.name == "png" and image.dpi and version.source is not None:

@@ -10,7 +10,6 @@ from tornado import web
 from ....errors import Forbidden
 from ....model.keys import READ
 from ....model.links import DASHBOARD, Target
-from ....store.catalog import links
 from ...services.dashboards.resolver import ResolvedPanel
 from ...services.dashboards.watchers import Watcher
 from ..http import security_headers
@@ -34,8 +33,8 @@ class DashboardPageHandler(DashboardBase):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
-        record, context = self.get_owned_dashboard(dashboard_id), self.context
-        state = ControlState(self.resolve(record), read_query(self, _RESERVED_QUERY_NAMES))
+        record, context = await self.get_owned_dashboard(dashboard_id), self.context
+        state = ControlState(await self.resolve(record), read_query(self, _RESERVED_QUERY_NAMES))
         address = f"{self.relative_root}/dashboards/{record.id}"
         view = build_page(state, self._panel_urls(), address=address, is_paused=self.is_cross_site)
         await context.view_counter.flush()
@@ -48,7 +47,7 @@ class DashboardPageHandler(DashboardBase):
             events=f"{address}/events",
             movable=view.movable,
             can_embed=bool(context.config.embed_origins),
-            links=links.for_target(context.store.catalog.reader, Target(DASHBOARD, record.id)),
+            links=await context.store.links.list_for_target(Target(DASHBOARD, record.id)),
             now=context.store.clock(),
         )
 
@@ -82,11 +81,11 @@ class DashboardBytesHandler(DashboardBase):
     @authorized(action="execute", resource="figserve")
     async def get(self, dashboard_id: str, suffix: str) -> None:
         _check_site(self)
-        record = self.get_owned_dashboard(dashboard_id)
+        record = await self.get_owned_dashboard(dashboard_id)
         if suffix == "json":
             self.write_json(self.to_json(record))
             return
-        state = ControlState(self.resolve(record), {})
+        state = ControlState(await self.resolve(record), {})
         await send_preview(self, state, suffix, cache_control="private, no-cache", is_public=False)
 
     head = get
@@ -101,13 +100,13 @@ class DashboardEventsHandler(DashboardBase):
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
         _check_site(self)
-        await send_dashboard_events(self, self._add_watcher(dashboard_id))
+        await send_dashboard_events(self, await self._add_watcher(dashboard_id))
 
-    def _add_watcher(self, dashboard_id: str) -> Watcher:
-        record, caller, gate = self.get_owned_dashboard(dashboard_id), self.principal, self.context.authenticator
+    async def _add_watcher(self, dashboard_id: str) -> Watcher:
+        record, caller, gate = await self.get_owned_dashboard(dashboard_id), self.principal, self.context.authenticator
         version = self.int_argument("version")
         watcher = Watcher(record.id, image_url, lambda: gate.still_good(caller))
-        self.context.dashboards.add(self.resolve(record), watcher, version)
+        await self.context.dashboards.add(await self.resolve(record), watcher, version)
         return watcher
 
 

@@ -129,7 +129,7 @@ async def _render(context: AppContext, state: ControlState, before_call: Callabl
         if not images:
             raise
         return next(iter(images.values()))
-    return rendered.pictures[0].data
+    return rendered.images[0].data
 
 
 def _make_code(state: ControlState, images: dict[str, bytes]) -> str:

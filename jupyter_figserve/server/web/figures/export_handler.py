@@ -19,7 +19,6 @@ from ....model.keys import READ
 from ....model.queries import FigureQuery
 from ....model.quotas import Usage
 from ....model.times import rfc3339
-from ....store.catalog import figures
 from ...services.figures.zip_archive import ZipExport
 from ...services.sessions.plots import Plot
 from ..http import json_views, security_headers
@@ -103,12 +102,12 @@ class ExportHandler(AuthenticatedHandler):
 
     async def _measure(self, which: FigureQuery) -> Usage:
         """All of an owner's in steps, with others' requests between them; it ends where it is too much."""
-        reader, limit = self.context.store.catalog.reader, self.context.config.export_bytes
+        figures, limit = self.context.store.figures, self.context.config.export_bytes
         if which.notebook is not None or which.session is not None:
-            return figures.measure(reader, which)[0]
+            return (await figures.measure(which))[0]
         total, after = Usage(), ""
         while True:
-            used, following = figures.measure(reader, which, after)
+            used, following = await figures.measure(which, after)
             total = Usage(total.figures + used.figures, total.bytes + used.bytes)
             if following is None or (limit and total.bytes > limit):
                 return total
@@ -159,8 +158,7 @@ class ExportHandler(AuthenticatedHandler):
     async def _records(self, which: FigureQuery) -> AsyncGenerator[FigureRecord, None]:
         cursor: str | None = None
         while True:
-            reader = self.context.store.catalog.reader
-            page, cursor = figures.list_page(reader, which, _PAGE, cursor)
+            page, cursor = await self.context.store.figures.list_page(which, _PAGE, cursor)
             for record in page:
                 yield record
             if cursor is None:

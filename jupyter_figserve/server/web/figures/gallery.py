@@ -4,7 +4,6 @@ ask for it too. Server process.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,7 +19,6 @@ from ....model.formats import FORMATS
 from ....model.keys import READ
 from ....model.queries import DashboardQuery, FigureQuery
 from ....model.sessions import Session
-from ....store.catalog import dashboards, gallery_queries, quotas, sessions
 from ....store.store import Store
 from ..http.private_handler import AuthenticatedHandler
 
@@ -144,7 +142,7 @@ class GalleryHandler(AuthenticatedHandler):
             return
         query, store = self._read_query(), self.context.store
         which = query.filter(self.principal.owner, store.clock())
-        found, following = await asyncio.wrap_future(store.list_figures(which, PAGE, query.cursor or None))
+        found, following = await store.figures.list_page(which, PAGE, query.cursor or None)
         config = self.context.config
         self.set_xsrf_cookie()
         self.write_page(
@@ -154,8 +152,8 @@ class GalleryHandler(AuthenticatedHandler):
             scope=config.scope,
             can_embed=bool(config.embed_origins),
             now=store.clock(),
-            dashboards=_dashboards(store, self.principal.owner, query),
-            **_surroundings(store, self.principal.owner, query, found, following),
+            dashboards=await _dashboards(store, self.principal.owner, query),
+            **await _surroundings(store, self.principal.owner, query, found, following),
         )
 
     head = get
@@ -175,43 +173,42 @@ class GalleryHandler(AuthenticatedHandler):
         return replace(query, show=query.show or "all", scope=scope)
 
 
-def _surroundings(
+async def _surroundings(
     store: Store, owner: str, query: GalleryQuery, found: Sequence[FigureRecord], following: str | None
 ) -> dict[str, Any]:
     """What the page shows around its figures."""
-    running = gallery_queries.running_sessions(store.catalog.reader, owner, _RUNNING)
+    running = await store.sessions.list_running(owner, _RUNNING)
     return {
-        "sections": _sections(store, found, running),
-        "notebooks": _notebooks(store, owner, running),
-        "used": quotas.read(store.catalog.reader, "owner", owner),
-        "matching": _count(store, owner, query, len(found), following),
+        "sections": await _sections(store, found, running),
+        "notebooks": await _notebooks(store, owner, running),
+        "used": await store.figures.find_usage(owner),
+        "matching": await _count(store, owner, query, len(found), following),
     }
 
 
-def _dashboards(store: Store, owner: str, query: GalleryQuery) -> list[DashboardCard]:
+async def _dashboards(store: Store, owner: str, query: GalleryQuery) -> list[DashboardCard]:
     """The newest ones that match, before all figures."""
     if query.session or query.show != "all" or query.cursor:
         return []
     which = DashboardQuery(owner, query.scope or None, query.notebook or None, text=query.q or None)
-    found, _ = dashboards.list_page(store.catalog.reader, which, _DASHBOARDS)
-    return [DashboardCard(record, _plan(store, record)) for record in found]
+    found, _ = await store.dashboards.list_page(which, _DASHBOARDS)
+    return [DashboardCard(record, await _plan(store, record)) for record in found]
 
 
-def _plan(store: Store, record: DashboardRecord) -> list[list[PreviewTile]]:
-    return [[_tile(store, panel) for panel in row[:_TILES]] for row in record.layout.rows[:_TILES]]
+async def _plan(store: Store, record: DashboardRecord) -> list[list[PreviewTile]]:
+    return [[await _tile(store, panel) for panel in row[:_TILES]] for row in record.layout.rows[:_TILES]]
 
 
-def _tile(store: Store, panel: PanelSpec) -> PreviewTile:
-    figure = store.find_figure(panel.target, panel.version) if panel.kind == FIGURE else None
+async def _tile(store: Store, panel: PanelSpec) -> PreviewTile:
+    figure = await store.figures.find(panel.target, panel.version) if panel.kind == FIGURE else None
     return PreviewTile(panel.kind, GalleryCard(figure, 0) if figure else None)
 
 
-def _sections(store: Store, found: Sequence[FigureRecord], running: Sequence[Session]) -> list[NotebookSection]:
+async def _sections(store: Store, found: Sequence[FigureRecord], running: Sequence[Session]) -> list[NotebookSection]:
     """The page's figures by notebook: those that run first, then as their newest figures are in time."""
-    reader = store.catalog.reader
-    links = gallery_queries.count_open_links(reader, [record.id for record in found], store.clock())
+    links = await store.links.count_open([record.id for record in found], store.clock())
     makers = {record.version.session for record in found if record.version.session}
-    known = gallery_queries.get_sessions(reader, makers)
+    known = await store.sessions.find_many(makers)
     alive = {(session.scope, session.notebook): session for session in reversed(running) if session.notebook}
     sections: dict[tuple[str, str], NotebookSection] = {}
     for record in found:
@@ -222,22 +219,22 @@ def _sections(store: Store, found: Sequence[FigureRecord], running: Sequence[Ses
     return sorted(sections.values(), key=lambda section: not section.is_running)
 
 
-def _notebooks(store: Store, owner: str, running: Sequence[Session]) -> list[Notebook]:
+async def _notebooks(store: Store, owner: str, running: Sequence[Session]) -> list[Notebook]:
     """What was worked on last, each once: running ones first."""
-    ended = gallery_queries.ended_sessions(store.catalog.reader, owner, _ENDED)
+    ended = await store.sessions.list_ended(owner, _ENDED)
     latest: dict[tuple[str, str], Session] = {}
     for session in (*running, *ended):
         if session.notebook:
             latest.setdefault((session.scope, session.notebook), session)
     shown = list(latest.values())[:_NOTEBOOKS]
-    made = sessions.count_figures(store.catalog.reader, [session.id for session in shown])
+    made = await store.sessions.count_figures([session.id for session in shown])
     return [Notebook(session, made.get(session.id, 0)) for session in shown]
 
 
-def _count(store: Store, owner: str, query: GalleryQuery, here: int, following: str | None) -> int | None:
+async def _count(store: Store, owner: str, query: GalleryQuery, here: int, following: str | None) -> int | None:
     """How many figures match, where that is quickly known; else None."""
     if not query.cursor and following is None:
         return here
     if query.notebook and query == GalleryQuery(notebook=query.notebook, scope=query.scope, cursor=query.cursor):
-        return gallery_queries.count_in_notebook(store.catalog.reader, owner, query.scope, query.notebook)
+        return await store.figures.count_in_notebook(owner, query.scope, query.notebook)
     return None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
@@ -13,7 +11,6 @@ from ....model.formats import Format, get_format
 from ....model.keys import PUBLISH, READ, Scope
 from ....model.new_version import NewVersion
 from ....model.queries import DEFAULT_LIMIT, FigureQuery
-from ....store.catalog import figures
 from ...services.figures.redraw import draw_again, find_stored
 from ...services.figures.upload import read_upload
 from ..http import json_views
@@ -36,7 +33,7 @@ class FiguresHandler(StreamingUploadHandler):
         which = await self._filter()
         limit = self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
         cursor = self.get_query_argument("cursor", None)
-        found, following = await asyncio.wrap_future(self.context.store.list_figures(which, limit, cursor))
+        found, following = await self.context.store.figures.list_page(which, limit, cursor)
         base = self.base
         self.write_json({"figures": [json_views.figure_json(record, base) for record in found], "next": following})
 
@@ -58,8 +55,8 @@ class FiguresHandler(StreamingUploadHandler):
             thumbnail=upload.thumbnail,
             provenance=upload.provenance,
         )
-        record = await asyncio.wrap_future(self.context.store.publish(draft))
-        self.context.events.wake()
+        record = await self.context.store.figures.publish(draft)
+        await self.context.events.wake()
         self.set_header("Location", self.base.page(record))
         self.write_json(json_views.figure_json(record, self.base), 201)
 
@@ -71,8 +68,8 @@ class FiguresHandler(StreamingUploadHandler):
         if which.notebook is None and which.maker is None:
             raise InvalidInput("Name the notebook whose figures are to go: ?notebook=PATH or ?here=1.")
         store = self.context.store
-        deleted = await asyncio.wrap_future(store.delete_figures(figures.ids(store.catalog.reader, which)))
-        self.context.events.wake()
+        deleted = await store.figures.delete(await store.figures.list_ids(which))
+        await self.context.events.wake()
         self.write_json({"deleted": deleted})
 
     async def _filter(self) -> FigureQuery:
@@ -94,7 +91,7 @@ class FigureHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
         self.write_json(
-            json_views.figure_json(self.get_owned_figure(figure_id, self.int_argument("version")), self.base)
+            json_views.figure_json(await self.get_owned_figure(figure_id, self.int_argument("version")), self.base)
         )
 
     head = get
@@ -102,21 +99,21 @@ class FigureHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def patch(self, figure_id: str) -> None:
-        record = self.get_owned_figure(figure_id)
+        record = await self.get_owned_figure(figure_id)
         changes = self.json_body(("title", "alt"))
         title = validate_single_line(changes.get("title", record.version.title), "title", TITLE_LENGTH)
         alt = validate_single_line(changes.get("alt", record.version.alt), "alternative text", ALT_LENGTH)
-        changed = await asyncio.wrap_future(self.context.store.change_words(record, title, alt))
-        self.context.events.wake()
+        changed = await self.context.store.figures.change_text(record, title, alt)
+        await self.context.events.wake()
         self.write_json(json_views.figure_json(changed, self.base))
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self, figure_id: str) -> None:
-        record = self.get_owned_figure(figure_id)
+        record = await self.get_owned_figure(figure_id)
         await self.context.view_counter.flush()
-        await asyncio.wrap_future(self.context.store.delete_figures([record.id]))
-        self.context.events.wake()
+        await self.context.store.figures.delete([record.id])
+        await self.context.events.wake()
         self.set_status(204)
         self.finish()
 
@@ -130,11 +127,13 @@ class RestoreHandler(AuthenticatedHandler):
     @authorized(action="write", resource="figserve")
     async def post(self, figure_id: str) -> None:
         store = self.context.store
-        known = (store.find_figure(figure_id) or store.find_deleted(figure_id)) if is_id(figure_id) else None
+        known = None
+        if is_id(figure_id):
+            known = await store.figures.find(figure_id) or await store.figures.find_deleted(figure_id)
         if known is None or not self.principal.may_see(known.owner):
             raise NotFound("There is no deleted figure of this id that could come back.")
-        record = await asyncio.wrap_future(store.restore_figure(figure_id))
-        self.context.events.wake()
+        record = await store.figures.restore(figure_id)
+        await self.context.events.wake()
         self.write_json(json_views.figure_json(record, self.base))
 
 
@@ -146,8 +145,8 @@ class VersionsHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
-        record, base = self.get_owned_figure(figure_id), self.base
-        versions = self.context.store.versions(record.id)
+        record, base = await self.get_owned_figure(figure_id), self.base
+        versions = await self.context.store.figures.list_versions(record.id)
         self.write_json({"versions": [json_views.version(record, version, base) for version in versions]})
 
     head = get
@@ -161,7 +160,7 @@ class SourceHandler(StreamingUploadHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def put(self, figure_id: str, number: str) -> None:
-        record = self.get_owned_figure(figure_id, int(number))
+        record = await self.get_owned_figure(figure_id, int(number))
         names = [name for name in self.request.query_arguments if name[:1] != "_" and name != "token"]
         query = {name: self.get_query_argument(name)[:_LIBRARY_LENGTH] for name in names}
         if query.pop("kind", None) != "figure":
@@ -170,7 +169,7 @@ class SourceHandler(StreamingUploadHandler):
         if not body:
             raise InvalidInput("The source is empty.")
         store = self.context.store
-        await asyncio.wrap_future(store.attach_source(record, int(number), "figure", body, query))
+        await store.figures.attach_source(record, int(number), "figure", body, query)
         self.context.svg_archiver.note(record.id, int(number))
         self.set_status(204)
         self.finish()
@@ -185,7 +184,7 @@ class FigureBytesHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str, suffix: str) -> None:
         version = self.int_argument("version")
-        record = self.get_owned_figure(figure_id, version)
+        record = await self.get_owned_figure(figure_id, version)
         if suffix == "json":
             self.write_json(json_views.figure_json(record, self.base))
             return

@@ -13,7 +13,6 @@ from ....model.figures import FigureRecord, Representation, Version
 from ....model.formats import FORMATS
 from ....model.keys import READ
 from ....model.links import FIGURE, Target
-from ....store.catalog import gallery_queries, links
 from ...services.rendering.request import PICTURES
 from ..http import security_headers
 from ..http.private_handler import AuthenticatedHandler
@@ -43,26 +42,24 @@ class FigurePageHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
-        record, context = self.get_owned_figure(figure_id, self.int_argument("version")), self.context
+        record, context = await self.get_owned_figure(figure_id, self.int_argument("version")), self.context
         other = self.int_argument("with")
         frames: list[str] = []
-        shown = [record] if other is None else [record, self.get_owned_figure(figure_id, other)]
+        shown = [record] if other is None else [record, await self.get_owned_figure(figure_id, other)]
         panes = [self._pane(one, frames) for one in shown]
         await context.view_counter.flush()
-        reader, versions = context.store.catalog.reader, context.store.versions(record.id)
+        store, session_id = context.store, record.version.session or ""
         self.set_xsrf_cookie()
         self.write_page(
             "figure/figure.html",
             frames=frames[0] if frames else security_headers.NONE,
             record=record,
             panes=panes,
-            versions=versions,
+            versions=await store.figures.list_versions(record.id),
             facts=dict(_facts(record.version)),
-            links=links.for_target(reader, Target(FIGURE, record.id)),
-            neighbours=gallery_queries.find_neighbours(reader, record),
-            session=gallery_queries.get_sessions(reader, [record.version.session or ""]).get(
-                record.version.session or ""
-            ),
+            links=await store.links.list_for_target(Target(FIGURE, record.id)),
+            neighbours=await store.figures.find_neighbours(record),
+            session=await store.sessions.find(session_id),
             can_embed=bool(self.context.config.embed_origins),
             now=context.store.clock(),
             formats=context.rendering.queue.maybe_available and PICTURES,

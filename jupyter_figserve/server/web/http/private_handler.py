@@ -30,7 +30,7 @@ class AuthenticatedHandler(FigServeHandler):
             raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
         presented = find_key(self.request.headers)
         if presented is not None:
-            self.principal = self.context.authenticator.key(presented, self.request.remote_ip or "")
+            self.principal = await self.context.authenticator.key(presented, self.request.remote_ip or "")
             # Now that a key speaks, a cookie that comes with it adds no rights.
             self.current_user = self._jupyter_current_user = User(username=self.principal.owner)
             self._check_origin()
@@ -96,7 +96,7 @@ class AuthenticatedHandler(FigServeHandler):
         """See that a page whose scripts will post has the cookie, which ends with the browser, unlike the login."""
         assert self.xsrf_token
 
-    def get_owned_figure(self, figure_id: str, version: int | None = None) -> FigureRecord:
+    async def get_owned_figure(self, figure_id: str, version: int | None = None) -> FigureRecord:
         """The caller's figure; another owner's is as unknown as one that is not there.
 
         Raises
@@ -105,10 +105,10 @@ class AuthenticatedHandler(FigServeHandler):
             For both, and for a version that is not there.
         """
         store = self.context.store
-        record = store.find_figure(figure_id) if is_id(figure_id) else None
+        record = await store.figures.find(figure_id) if is_id(figure_id) else None
         if record is None or not self.principal.may_see(record.owner):
             raise errors.NotFound("There is no such figure.")
-        return record if version is None else store.get_figure(figure_id, version)
+        return record if version is None else await store.figures.get(figure_id, version)
 
     async def make_identity(self, name: str) -> Identity:
         """Whose figure this is: of the kernel's notebook, else of the kernel or key itself."""

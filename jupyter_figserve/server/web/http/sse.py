@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
@@ -59,7 +59,7 @@ def start_stream(handler: FigServeHandler, last_id: int | None = None) -> None:
 async def send_events(
     handler: FigServeHandler,
     subscriber: Subscriber,
-    is_authorized: Callable[[], bool],
+    is_authorized: Callable[[], Awaitable[bool]],
     *,
     to_text: Callable[[Event], str] = format_sse,
     farewell: Event | None = None,
@@ -81,7 +81,7 @@ async def send_events(
         while not subscriber.is_closed:
             await subscriber.wait(max(_MIN_WAIT_SECONDS, next_beat - loop.time()))
             if loop.time() >= next_beat:
-                _beat(handler, subscriber, farewell, is_authorized=is_authorized())
+                _beat(handler, subscriber, farewell, is_authorized=await is_authorized())
                 next_beat = loop.time() + HEARTBEAT_SECONDS
             await _send_pending(handler, subscriber, to_text)
     except (TimeoutError, StreamClosedError):

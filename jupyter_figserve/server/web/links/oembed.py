@@ -1,4 +1,4 @@
-"""What other sites' pages need of a link: the raw HTML for a sandboxed frame, and oEmbed. Server process."""
+"""What pages of other sites need to embed a link: oEmbed, and the raw HTML of a sandboxed frame. Server process."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 
 from ....errors import FormatNotOffered, NotFound
 from ....model.formats import FORMATS
-from ....model.links import DASHBOARD, Link, is_token
-from ....model.snippets import Snippets, image_url
-from ...services.links.resolver import LinkNotFound, ResolvedLink
+from ....model.snippets import Snippets
+from ...services.links.resolver import LinkNotFound
 from ..http import security_headers
 from ..http.handler import PublicHandler
-from . import public_dashboard
-from .public_handler import cache_control, cache_seconds
+from .public_handler import LinkRequestHandler
+from .renderer import Embedding
 
 
 class FrameHandler(PublicHandler):
@@ -28,13 +27,13 @@ class FrameHandler(PublicHandler):
         try:
             figure, version, link = self.context.frame_signer.read(signed)
             if link is not None:
-                self.context.links.check_id(link)
+                await self.context.links.check_id(link)
         except NotFound:
             self.context.failed_attempts.note(self.request.remote_ip or "")
             raise
-        data = self._find(figure, version)
+        data = await self._find(figure, version)
         origins = security_headers.frame_ancestors(self.context.config.embed_origins, own=True)
-        in_frame = self.request.headers.get("Sec-Fetch-Dest", self._silent()) == "iframe"
+        in_frame = self.request.headers.get("Sec-Fetch-Dest", self._default_destination()) == "iframe"
         self.replace_headers(
             security_headers.frame_headers(origins, is_frame=in_frame) | {"Cache-Control": "private, no-store"}
         )
@@ -43,34 +42,35 @@ class FrameHandler(PublicHandler):
 
     head = get
 
-    def _find(self, figure: str, version: int | str) -> bytes:
-        """A version's HTML, or what a live figure drew a moment ago, which has a key.
+    async def _find(self, figure: str, version: int | str) -> bytes:
+        """Return the HTML of a figure's version, or, by its key, of a live figure as it was rendered a moment ago.
 
         Raises
         ------
         NotFound
-            When it is gone.
+            When there is none any more.
         """
         if isinstance(version, str):
-            picture = self.context.live.images.find(figure, version)
+            picture = await self.context.live.images.find(figure, version)
             if picture is not None and picture.payload.mimetype == FORMATS["html"].mimetype:
                 return picture.payload.data
         else:
-            record = self.context.store.find_figure(figure, version)
+            record = await self.context.store.figures.find(figure, version)
             part = record.version.find_representation(FORMATS["html"]) if record else None
             if part is not None:
                 return self.context.links.blob_cache.get(part.digest)
         raise NotFound("There is nothing at this address.")
 
-    def _silent(self) -> str:
-        """What for a browser asks that does not say so: none does on plain http, but for this machine.
+    def _default_destination(self) -> str:
+        """Return the destination of a request without ``Sec-Fetch-Dest``, which browsers send only to trustworthy URLs.
 
-        Source: w3.org/TR/fetch-metadata, section 5 (only to potentially trustworthy URLs).
+        Over plain http to another host every browser omits it, so the request may well be a frame's. Source:
+        w3.org/TR/fetch-metadata, section 5.
         """
         return "iframe" if self.base.url.startswith("http:") and not self.base.is_local else ""
 
 
-class OEmbedHandler(PublicHandler):
+class OEmbedHandler(LinkRequestHandler):
     """``/oembed?url=``: what a site needs to embed a link. Source: oembed.com, sections 2.2 and 2.3."""
 
     redacted_path = "/oembed?url=[secret]"
@@ -79,59 +79,39 @@ class OEmbedHandler(PublicHandler):
     async def get(self) -> None:
         if self.get_query_argument("format", "json") != "json":
             raise FormatNotOffered("Only format=json is offered.")
-        token = self._find_token()
         try:
-            if not is_token(token):
-                raise LinkNotFound
-            shared = self.context.links.find(token)
-            if shared.link.target.kind == DASHBOARD:
-                self._answer_board(shared.link, token)
-            elif shared.figure is not None and self.context.view_counter.has_left(shared.link, self.request):
-                self._answer_figure(shared, token)
-            else:
-                raise LinkNotFound
+            renderer = await self.open_link(self._find_token())
+            embedding = renderer.describe_embedding(self._fit)
         except LinkNotFound:
-            self.context.failed_attempts.note(self.request.remote_ip or "")
+            self.count_failure()
             raise
+        self.set_header("Access-Control-Allow-Origin", "*")
+        self.set_header("Cache-Control", renderer.cache_control)
+        self.write_json(self._to_json(embedding, renderer.cache_seconds))
 
     head = get
 
-    def _answer_figure(self, shared: ResolvedLink, token: str) -> None:
-        part, record, url = shared.picture, shared.record, self.base.link(token)
-        wanted = self.int_argument("maxwidth"), self.int_argument("maxheight")
-        told = self._begin(record.heading, cache_seconds(shared.link, self.context))
-        if part is None or shared.main.format is FORMATS["html"]:
-            width, height = _fit(640, 480, *wanted)
-            frame = Snippets(url, url, record.heading, record.alt, width, height).iframe
-            told |= {"type": "rich", "html": frame}
-        else:
-            width, height = _fit(part.width or 640, part.height or 480, *wanted)
-            told |= {"type": "photo", "url": image_url(url, part.format.name)}
-        self._answer(cache_control(shared.link, self.context), told | {"width": width, "height": height})
+    def _to_json(self, embedding: Embedding, cache_age: int) -> dict[str, Any]:
+        snippets = embedding.snippets
+        return {
+            "version": "1.0",
+            "title": snippets.title,
+            "provider_name": "figserve",
+            "provider_url": self.base.url,
+            "cache_age": cache_age,
+            **({"type": "photo", "url": embedding.photo} if embedding.photo else _rich(snippets)),
+            "width": snippets.width,
+            "height": snippets.height,
+        }
 
-    def _answer(self, kept: str, data: dict[str, Any]) -> None:
-        self.set_header("Access-Control-Allow-Origin", "*")
-        self.set_header("Cache-Control", kept)
-        self.write_json(data)
-
-    def _answer_board(self, link: Link, token: str) -> None:
-        """A dashboard has no size of its own: a frame of a usual one."""
-        context, url = self.context, self.base.link(token)
-        board = public_dashboard.find_shared(context, link)
-        if board is None:
-            raise LinkNotFound
-        width, height = _fit(1_000, 750, self.int_argument("maxwidth"), self.int_argument("maxheight"))
-        title, kept = board.record.layout.title, public_dashboard.cache_control(link, context)
-        frame = Snippets(url, url, title, title, width, height).iframe
-        told = self._begin(title, public_dashboard.cache_seconds(link, context))
-        self._answer(kept, told | {"type": "rich", "html": frame, "width": width, "height": height})
-
-    def _begin(self, title: str, cache_age: int) -> dict[str, Any]:
-        provider = {"provider_name": "figserve", "provider_url": self.base.url}
-        return {"version": "1.0", "title": title, **provider, "cache_age": cache_age}
+    def _fit(self, width: int, height: int) -> tuple[int, int]:
+        """Shrink a size to the request's maximum, keeping its proportions."""
+        max_width, max_height = self.int_argument("maxwidth"), self.int_argument("maxheight")
+        scale = min(1.0, (max_width or width) / width, (max_height or height) / height)
+        return max(1, round(width * scale)), max(1, round(height * scale))
 
     def _find_token(self) -> str:
-        """Of ``url``, which may be written with any host: only its token counts, and the answer is ours."""
+        """Return the token in ``url``, whatever its host: the response has our own URLs."""
         path = _path(self.get_query_argument("url", ""))
         token = path.rpartition("/f/")[2].removesuffix("/embed").partition(".")[0]
         return token if "/f/" in path else ""
@@ -144,6 +124,5 @@ def _path(url: str) -> str:
         return ""
 
 
-def _fit(width: int, height: int, most_width: int | None, most_height: int | None) -> tuple[int, int]:
-    scale = min(1.0, (most_width or width) / width, (most_height or height) / height)
-    return max(1, round(width * scale)), max(1, round(height * scale))
+def _rich(snippets: Snippets) -> dict[str, str]:
+    return {"type": "rich", "html": snippets.iframe}

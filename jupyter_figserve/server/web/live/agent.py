@@ -118,9 +118,9 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
         if self.ws_connection is not None:
             self._send({"op": "welcome", "told": head.get("told"), "live": addresses})
 
-    def _check_key(self) -> None:
+    async def _check_key(self) -> None:
         """Close the connection when its key has been revoked."""
-        if not self.context.authenticator.still_good(self.principal):
+        if not await self.context.authenticator.still_good(self.principal):
             self.close(1008, "The key was revoked.")
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from ....errors import InvalidInput
 from ....model.live import DEVICE_PIXEL_RATIOS
-from ....model.parameters import Parameter, Parameters
+from ....model.parameter import Parameter
+from ....model.parameters import Parameters
 from ...services.live.registry import LiveTarget
 from .request import FRAME_PARAMETER, RATIO_PARAMETER
 

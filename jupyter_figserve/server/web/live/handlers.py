@@ -17,7 +17,6 @@ from ....model.formats import get_format
 from ....model.keys import PUBLISH, READ
 from ....model.links import LIVE, Target
 from ....model.live import LiveRequest
-from ....store.catalog import links
 from ...services.auth.credentials import Principal
 from ...services.live.registry import LiveTarget
 from ..context import AppContext
@@ -55,7 +54,7 @@ class LiveHandler(AuthenticatedHandler):
             )
         return target
 
-    def get_owned_by_id(self, live_id: str) -> LiveTarget:
+    async def get_owned_by_id(self, live_id: str) -> LiveTarget:
         """Return the caller's live figure by its lasting id.
 
         Raises
@@ -63,14 +62,14 @@ class LiveHandler(AuthenticatedHandler):
         NotFound
             When there is none, or it is another owner's.
         """
-        target = self.context.live.registry.get_by_id(live_id)
+        target = await self.context.live.registry.get_by_id(live_id)
         if target is None or not self.principal.may_see(target.record.owner):
             raise NotFound("There is no such live figure.", code="live_figure_not_found")
         return target
 
-    def describe(self, target: LiveTarget) -> dict[str, Any]:
+    async def describe(self, target: LiveTarget) -> dict[str, Any]:
         context, live_id = self.context, target.record.id
-        is_busy, is_detached = context.live.is_busy(target), context.detached.find(live_id) is not None
+        is_busy, is_detached = context.live.is_busy(target), await context.detached.find(live_id) is not None
         form = context.live.find_form(target)
         return json_views.live_figure(target, self.base, is_busy=is_busy, is_detached=is_detached, form=form)
 
@@ -84,7 +83,7 @@ class LiveHandler(AuthenticatedHandler):
         """Return the query, without what is Jupyter's own."""
         return read_query(self, _RESERVED_QUERY_NAMES)
 
-    def write_live_page(self, target: LiveTarget, address: str) -> None:
+    async def write_live_page(self, target: LiveTarget, address: str) -> None:
         """Write the page at ``address``, which is relative to our prefix; its image is at the same with a suffix."""
         live, parameters = self.context.live, target.declaration.parameters
         page = build_page(
@@ -96,7 +95,7 @@ class LiveHandler(AuthenticatedHandler):
             form=live.find_form(target),
         )
         if page.arguments is not None:
-            page = replace(page, size=live.find_size(target, page.arguments))
+            page = replace(page, size=await live.find_size(target, page.arguments))
         self.set_status(400 if page.fault else 200)
         self.set_xsrf_cookie()
         self.write_page(
@@ -104,7 +103,7 @@ class LiveHandler(AuthenticatedHandler):
             frames=self.csp_frame_sources("frame", "live"),
             view=page,
             target=target,
-            links=links.for_target(self.context.store.catalog.reader, Target(LIVE, target.record.id)),
+            links=await self.context.store.links.list_for_target(Target(LIVE, target.record.id)),
             movable={control.name: control.label for control in page.controls},
             can_embed=bool(self.context.config.embed_origins),
             now=self.context.store.clock(),
@@ -121,7 +120,7 @@ class LiveRenderHandler(LiveHandler):
 
     async def send(self, target: LiveTarget, suffix: str) -> None:
         if suffix == "json":
-            self.write_json(self.describe(target))
+            self.write_json(await self.describe(target))
             return
         row, query = get_format(suffix), self.read_query()
         request = parse_live_request(query, target.declaration, target.declaration.parameters, row)
@@ -156,14 +155,14 @@ class LastingBytesHandler(LiveRenderHandler):
     @web.authenticated
     @authorized(action="execute", resource="figserve")
     async def get(self, live_id: str, suffix: str) -> None:
-        await self.send(self._prefer_detached(self.get_owned_by_id(live_id)), suffix)
+        await self.send(await self._prefer_detached(await self.get_owned_by_id(live_id)), suffix)
 
     head = get
 
-    def _prefer_detached(self, target: LiveTarget) -> LiveTarget:
+    async def _prefer_detached(self, target: LiveTarget) -> LiveTarget:
         """Use the detached function where the query names its revision, which leaves the kernel free."""
         revision = self.get_query_argument("_detached", None)
-        detached = self.context.detached.find_target(target.record) if revision else None
+        detached = await self.context.detached.find_target(target.record) if revision else None
         return detached if detached is not None and detached.declaration.revision == revision else target
 
 
@@ -176,7 +175,7 @@ class LivePageHandler(LiveHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, session_id: str, name: str) -> None:
         target = await self.get_owned_target(session_id, name)
-        self.write_live_page(target, f"live/{quote(session_id)}/{quote(target.record.name)}")
+        await self.write_live_page(target, f"live/{quote(session_id)}/{quote(target.record.name)}")
 
     head = get
 
@@ -189,8 +188,8 @@ class LastingPageHandler(LiveHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, live_id: str) -> None:
-        target = self.get_owned_by_id(live_id)
-        self.write_live_page(target, f"live/f/{target.record.id}")
+        target = await self.get_owned_by_id(live_id)
+        await self.write_live_page(target, f"live/f/{target.record.id}")
 
     head = get
 
@@ -202,8 +201,8 @@ class LiveListHandler(LiveHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         session = self.get_query_argument("session", None)
-        targets = list_visible_targets(self.context, self.principal, session)
-        self.write_json({"live": [self.describe(target) for target in targets]})
+        targets = await list_visible_targets(self.context, self.principal, session)
+        self.write_json({"live": [await self.describe(target) for target in targets]})
 
     head = get
 
@@ -217,7 +216,7 @@ class FrozenHandler(LiveHandler):
     @web.authenticated
     @authorized(action="execute", resource="figserve")
     async def post(self, live_id: str) -> None:
-        target = self.get_owned_by_id(live_id)
+        target = await self.get_owned_by_id(live_id)
         frozen = await self.run_until_disconnect(self.context.live.freeze(target, self._parse_requests(target)))
         self.write_json({"frozen": frozen}, 201)
 
@@ -231,7 +230,7 @@ class FrozenHandler(LiveHandler):
         return [LiveRequest(arguments, row.name) for arguments in checked]
 
 
-def list_visible_targets(context: AppContext, caller: Principal, session: str | None) -> list[LiveTarget]:
+async def list_visible_targets(context: AppContext, caller: Principal, session: str | None) -> list[LiveTarget]:
     """Return the caller's live figures: those that kernels offer, the newest kernel's first, then the detached ones.
 
     Parameters
@@ -242,5 +241,5 @@ def list_visible_targets(context: AppContext, caller: Principal, session: str | 
     offered = [target for target in context.live.registry.list_offered() if session in (None, target.kernel)]
     visible = [target for target in offered if caller.may_see(target.record.owner)]
     known = {target.record.id for target in visible}
-    detached = [target for target in context.detached.targets(session) if target.record.id not in known]
+    detached = [target for target in await context.detached.targets(session) if target.record.id not in known]
     return visible + [target for target in detached if caller.may_see(target.record.owner)]

@@ -33,7 +33,7 @@ class LiveSourceHandler(StreamingUploadHandler, LiveHandler):
     @web.authenticated
     @authorized(action="execute", resource="figserve")
     async def post(self, live_id: str) -> None:
-        target, body = self.get_owned_by_id(live_id), self.read_body()
+        target, body = await self.get_owned_by_id(live_id), self.read_body()
         fields, data = parse_source_form(body, self.request.headers.get("Content-Type", ""))
         if len(data) > self.context.config.detach_bytes:
             raise self._too_large()
@@ -49,7 +49,8 @@ class LiveSourceHandler(StreamingUploadHandler, LiveHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self, live_id: str) -> None:
-        if not await self.context.detached.remove(self.get_owned_by_id(live_id).record):
+        target = await self.get_owned_by_id(live_id)
+        if not await self.context.detached.remove(target.record):
             raise NotFound("This live figure is not detached.", code="not_detached")
         self.set_status(204)
         self.finish()

@@ -66,7 +66,7 @@ class CodeErrorMixin(FigServeHandler):
             rendered, _ = await self.context.rendering.render_cached(card_job(error, format))
         except FigServeError:
             return None
-        return rendered.pictures[0]
+        return rendered.images[0]
 
 
 def _can_wait(error: FigServeError) -> bool:

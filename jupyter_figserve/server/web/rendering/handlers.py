@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
 from collections.abc import Mapping
@@ -92,7 +91,7 @@ class RendersHandler(CodeHandler):
     async def _send(self, wish: RenderRequest) -> None:
         rendered, is_known = await self.draw(wish)
         self.set_header("Cache-Status", "figserve; hit" if is_known else "figserve; fwd=miss")
-        if wish.is_whole:
+        if wish.wants_json:
             respond_json(self, wish, rendered)
         elif wish.figure == ALL:
             respond_zip(self, wish, rendered)
@@ -110,19 +109,19 @@ class RendersHandler(CodeHandler):
             wish = replace(wish, seed=secrets.randbelow(SEEDS))
         rendered = await self.run_until_disconnect(context.rendering.render(wish.job()))
         draft = await self._draft(wish, rendered)
-        record: FigureRecord = await asyncio.wrap_future(context.store.publish(draft))
-        context.events.wake()
+        record: FigureRecord = await context.store.figures.publish(draft)
+        await context.events.wake()
         context.svg_archiver.note(record.id, record.version.number)
         self.set_header("Location", self.base.page(record))
         set_output_header(self, rendered)
         self.write_json(json_views.figure_json(record, self.base), 201)
 
     async def _draft(self, wish: RenderRequest, rendered: RenderResult) -> NewVersion:
-        name = wish.name or slug(rendered.title) or f"render-{rendered.pictures[0].described().digest[:8]}"
+        name = wish.name or slug(rendered.title) or f"render-{rendered.images[0].to_representation().digest[:8]}"
         how = {"seed": wish.seed, "figure": wish.figure, "timeout": wish.timeout, "style": wish.options.style}
         return NewVersion(
             identity=await self.make_identity(name),
-            payloads=rendered.pictures[:1],
+            payloads=rendered.images[:1],
             title=rendered.title,
             alt=rendered.alt,
             session=self.principal.kernel,

@@ -27,7 +27,7 @@ _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 def respond_image(handler: FigServeHandler, wish: RenderRequest, rendered: RenderResult) -> None:
     """The one picture; 304 where the client has it."""
-    (picture,) = rendered.pictures[:1]
+    (picture,) = rendered.images[:1]
     digest, row = sha256_hex(picture.data), get_picture_format(wish.options.format)
     kept = _NOT_KEPT if wish.seed is None else _ASKED_AGAIN
     set_output_header(handler, rendered)
@@ -42,7 +42,7 @@ def respond_zip(handler: FigServeHandler, wish: RenderRequest, rendered: RenderR
     """All figures, in the order of their numbers."""
     name, buffer = wish.options.format, io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
-        for number, picture in enumerate(rendered.pictures, 1):
+        for number, picture in enumerate(rendered.images, 1):
             file.writestr(zipfile.ZipInfo(f"figure-{number}.{name}", _NO_TIME), picture.data)
     etag = f'"{sha256_hex(buffer.getvalue())}"'
     handler.replace_headers(
@@ -61,7 +61,7 @@ def respond_zip(handler: FigServeHandler, wish: RenderRequest, rendered: RenderR
 
 def respond_json(handler: FigServeHandler, wish: RenderRequest, rendered: RenderResult) -> None:
     """JSON: the picture, or with ``figure="all"`` the list of them, and what else is known."""
-    pictures = [_picture(picture, wish.options.format) for picture in rendered.pictures]
+    pictures = [_picture(picture, wish.options.format) for picture in rendered.images]
     shown: dict[str, Any] = {"figures": pictures} if wish.figure == ALL else pictures[0]
     words = {"title": rendered.title, "alt": rendered.alt, "output": rendered.output}
     handler.write_json(shown | words | {"libraries": dict(rendered.libraries)})
@@ -84,7 +84,7 @@ def _output_header(output: str) -> str:
 
 
 def _picture(picture: EncodedImage, format: str) -> dict[str, Any]:
-    part = picture.described()
+    part = picture.to_representation()
     return {
         "format": format,
         "mimetype": part.mimetype,

@@ -98,7 +98,7 @@ class SignedRenderHandler(CodeErrorMixin, PublicHandler):
         async with self.drawing_cards():
             wish = self._read(source, suffix)
             rendered, _ = await self.run_until_disconnect(drawing.render_cached(wish.job()))
-        picture = rendered.pictures[0]
+        picture = rendered.images[0]
         digest, row = sha256_hex(picture.data), get_picture_format(wish.options.format)
         kept = f"public, max-age={limits.url_cache_seconds}"
         delivery = RepresentationResponse(row, digest, f"{digest[:16]}.{row.name}", kept, is_public=True)

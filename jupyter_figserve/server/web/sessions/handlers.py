@@ -1,8 +1,7 @@
-"""Sessions over HTTP: which there are, their plots by name, and plots that become figures. Server process."""
+"""Sessions over HTTP: list them, read their plots by name, and publish a plot as a figure. Server process."""
 
 from __future__ import annotations
 
-import asyncio
 from urllib.parse import quote
 
 from jupyter_server.auth.decorator import authorized
@@ -14,7 +13,6 @@ from ....model.keys import PUBLISH, READ, Scope
 from ....model.new_version import NewVersion
 from ....model.queries import DEFAULT_LIMIT
 from ....model.sessions import Session
-from ....store.catalog import sessions
 from ...services.figures.upload import make_payload
 from ...services.sessions.plots import ReadablePlot
 from ..http.conditional_get import is_not_modified, send_representation
@@ -24,21 +22,21 @@ from ..http.representation import InHand, RepresentationResponse
 from .json_views import plot_json, session_json
 
 HERE = "here"
-"""What stands for the session of the kernel that asks."""
-_MARK_SECONDS = 3.0
-_MARK_LENGTH = 64
+"""In the place of a session's id: the session of the kernel that sends the request."""
+_MARK_TIMEOUT_SECONDS = 3.0
+_MAX_MARK_LENGTH = 64
 
 
 class SessionHandler(AuthenticatedHandler):
-    """What handlers of one session share."""
+    """Base of the handlers of one session."""
 
-    async def get_own_session(self, session_id: str) -> Session:
-        """The caller's session; another owner's is as unknown as one that is not there.
+    async def get_owned_session(self, session_id: str) -> Session:
+        """Return the caller's session; another owner's counts as missing.
 
         Raises
         ------
         NotFound
-            For both.
+            When there is none.
         """
         if session_id == HERE:
             if self.principal.kernel is None:
@@ -62,38 +60,37 @@ class SessionsHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         await self.context.kernels.follow_all()
-        reader, base = self.context.store.catalog.reader, self.base
-        found, following = sessions.list_page(
-            reader,
+        store, base = self.context.store, self.base
+        found, next_cursor = await store.sessions.list_page(
             None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner,
             notebook=self.get_query_argument("notebook", None),
             alive=self.get_query_argument("alive", "") not in ("", "0"),
             limit=self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT,
             cursor=self.get_query_argument("cursor", None),
         )
-        made, plots = sessions.count_figures(reader, [one.id for one in found]), self.context.plots
-        shown = [session_json(one, made.get(one.id, 0), plots.count_captured(one.id), base) for one in found]
-        self.write_json({"sessions": shown, "next": following})
+        made, plots = await store.sessions.count_figures([one.id for one in found]), self.context.plots
+        rows = [session_json(one, made.get(one.id, 0), plots.count_captured(one.id), base) for one in found]
+        self.write_json({"sessions": rows, "next": next_cursor})
 
     head = get
 
 
 class LastHandler(SessionHandler):
-    """``/api/sessions/{session}/last``: what was displayed last, once it has come here."""
+    """``/api/sessions/{session}/last``: the image displayed last, once it has arrived here."""
 
     scopes = {"GET": READ, "HEAD": READ}
 
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, session_id: str) -> None:
-        session = await self.get_own_session(session_id)
+        session = await self.get_owned_session(session_id)
         capture = self.context.capture
-        if capture.why_off is not None:
-            raise Conflict(f"Nothing is captured here. {capture.why_off}", code="capture_off")
-        mark = self.get_query_argument("mark", "")[:_MARK_LENGTH]
+        if capture.off_reason is not None:
+            raise Conflict(f"Nothing is captured here. {capture.off_reason}", code="capture_off")
+        mark = self.get_query_argument("mark", "")[:_MAX_MARK_LENGTH]
         if mark:
-            await capture.wait_for_mark(session.id, mark, _MARK_SECONDS)
-        plot = self.context.plots.newest_captured(session.id)
+            await capture.wait_for_mark(session.id, mark, _MARK_TIMEOUT_SECONDS)
+        plot = self.context.plots.find_newest_captured(session.id)
         if plot is None:
             raise NotFound("This session has displayed no picture yet; show one first.", code="nothing_captured")
         self.write_json(plot_json(plot, session.id, self.base))
@@ -102,41 +99,41 @@ class LastHandler(SessionHandler):
 
 
 class SessionFiguresHandler(SessionHandler):
-    """``/api/sessions/{session}/figures``: a captured plot or a file becomes a figure that stays."""
+    """``/api/sessions/{session}/figures``: publishes a captured plot or a file as a figure."""
 
     scopes = {"POST": PUBLISH}
 
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self, session_id: str) -> None:
-        session = await self.get_own_session(session_id)
-        wanted = self.json_body(("path", "name", "title", "alt"))
-        path = validate_single_line(wanted.get("path"), "path", 1_000)
-        held = await self.context.plots.get(session.id, path, published=False)
-        title = validate_single_line(wanted.get("title"), "title", TITLE_LENGTH)
-        alt = validate_single_line(wanted.get("alt"), "alternative text", ALT_LENGTH)
-        name = check_name(wanted["name"]) if wanted.get("name") is not None else slug(title) or _name_of(held)
-        record = await self._publish(session, held, name, title, alt)
-        self.context.events.wake()
+        session = await self.get_owned_session(session_id)
+        body = self.json_body(("path", "name", "title", "alt"))
+        path = validate_single_line(body.get("path"), "path", 1_000)
+        readable = await self.context.plots.get(session.id, path, published=False)
+        title = validate_single_line(body.get("title"), "title", TITLE_LENGTH)
+        alt = validate_single_line(body.get("alt"), "alternative text", ALT_LENGTH)
+        name = check_name(body["name"]) if body.get("name") is not None else slug(title) or _make_name(readable)
+        record = await self._publish(session, readable, name, title, alt)
+        await self.context.events.wake()
         self.set_header("Location", self.base.page(record))
         self.write_json(figure_json(record, self.base), 201)
 
-    async def _publish(self, session: Session, held: ReadablePlot, name: str, title: str, alt: str) -> FigureRecord:
-        payload = make_payload(await held.read(), held.row.mimetype, {}, self.context.config.figure_pixels)
+    async def _publish(self, session: Session, readable: ReadablePlot, name: str, title: str, alt: str) -> FigureRecord:
+        image = make_payload(await readable.read(), readable.format.mimetype, {}, self.context.config.figure_pixels)
         notebook = session.notebook
         if self.context.kernels.has(session.id):
             notebook = await self.context.kernels.follow_notebook(session.id) or notebook
         scope, maker = (session.scope, "") if notebook else ("", session.id)
         draft = NewVersion(
             Identity(session.owner, scope, notebook, maker, name),
-            (payload,),
+            (image,),
             title,
             alt,
             session=session.id,
-            origin=held.plot.origin,
-            provenance={"plot": held.plot.path},
+            origin=readable.plot.origin,
+            provenance={"plot": readable.plot.path},
         )
-        return await asyncio.wrap_future(self.context.store.publish(draft))
+        return await self.context.store.figures.publish(draft)
 
 
 class PlotsHandler(SessionHandler):
@@ -147,7 +144,7 @@ class PlotsHandler(SessionHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, session_id: str) -> None:
-        session, base = await self.get_own_session(session_id), self.base
+        session, base = await self.get_owned_session(session_id), self.base
         plots = await self.context.plots.list(session.id)
         self.write_json({"session": session.id, "plots": [plot_json(plot, session.id, base) for plot in plots]})
 
@@ -162,41 +159,41 @@ class PlotHandler(SessionHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, session_id: str, path: str) -> None:
-        wanted = self.get_query_argument("download", None)
-        name = None if wanted is None else check_name(wanted)
-        session = await self.get_own_session(session_id)
-        held = await self.context.plots.get(session.id, path)
-        delivery = RepresentationResponse(
-            held.row,
-            held.digest,
-            _filename(held, name),
+        download = self.get_query_argument("download", None)
+        name = None if download is None else check_name(download)
+        session = await self.get_owned_session(session_id)
+        readable = await self.context.plots.get(session.id, path)
+        response = RepresentationResponse(
+            readable.format,
+            readable.digest,
+            _make_filename(readable, name),
             "private, no-cache",
             is_public=False,
             is_download=name is not None,
         )
-        # Who has it already makes nobody read it.
-        data = b"" if is_not_modified(self, delivery.etag) else await held.read()
-        send_representation(self, delivery, InHand(data))
+        # A client that has the plot already does not make us read it.
+        data = b"" if is_not_modified(self, response.etag) else await readable.read()
+        send_representation(self, response, InHand(data))
         self.log.info("Plot %r of session %s: %d.", path, session.id, self.get_status())
 
     head = get
 
 
-def _name_of(held: ReadablePlot) -> str:
-    """A figure's name for a plot that is given none.
+def _make_name(readable: ReadablePlot) -> str:
+    """Return the name of a figure for a plot that is given none.
 
-    A file's own. The numbers of cells come again in the next session for other cells, whose pictures must not appear
-    behind this one's links: a captured plot's name says which picture it is.
+    A file's own name. The numbers of cells are reused by other cells in the next session, whose images must not appear
+    behind the links of this one: the name of a captured plot contains its digest.
     """
-    stem = slug(held.plot.path.rpartition("/")[2].rpartition(".")[0]) or "plot"
-    return stem if held.plot.origin == "file" else f"{stem}-{held.digest[:8]}"
+    stem = slug(readable.plot.path.rpartition("/")[2].rpartition(".")[0]) or "plot"
+    return stem if readable.plot.origin == "file" else f"{stem}-{readable.digest[:8]}"
 
 
-def _filename(held: ReadablePlot, name: str | None) -> str:
-    """For saving: the name that was asked for, with the suffix of the format, else the plot's own."""
-    suffix = f".{held.row.name}"
+def _make_filename(readable: ReadablePlot, name: str | None) -> str:
+    """Return the name to save a plot as: the requested one with the suffix of the format, else the plot's own."""
+    suffix = f".{readable.format.name}"
     if name is None:
-        name = held.plot.path.rpartition("/")[2]
+        name = readable.plot.path.rpartition("/")[2]
     elif not name.lower().endswith(suffix):
         name += suffix
     return quote(name, safe="")

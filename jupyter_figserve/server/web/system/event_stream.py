@@ -11,7 +11,6 @@ from tornado import web
 from ....errors import Forbidden
 from ....model.events import Event
 from ....model.keys import READ
-from ....store.catalog import events
 from ...services.events.event_broker import PLOT_CAPTURED
 from ..http import sse
 from ..http.private_handler import AuthenticatedHandler
@@ -33,26 +32,26 @@ class EventsHandler(AuthenticatedHandler):
             raise Forbidden("Another site may not open this.", code="cross_site")
         since = sse.parse_last_event_id(self)
         broker, caller, gate = self.context.events, self.principal, self.context.authenticator
-        subscriber = broker.subscribe(caller.owner)
+        subscriber = await broker.subscribe(caller.owner)
         try:
-            self._start(since)
+            await self._start(since)
             await self.run_until_disconnect(
                 sse.send_events(self, subscriber, lambda: gate.still_good(caller), to_text=self._to_text)
             )
         finally:
             broker.unsubscribe(subscriber)
 
-    def _start(self, since: int | None) -> None:
+    async def _start(self, since: int | None) -> None:
         """Write the first block, and the events after ``since`` that the client has missed."""
-        reader = self.context.store.catalog.reader
-        self._last_id = newest = events.newest_id(reader)
+        stored = self.context.store.events
+        self._last_id = newest = await stored.find_newest_id()
         if since is None:
             sse.start_stream(self, newest)
             return
         # The ids of a catalog that was made anew start from the beginning.
         self._last_id = min(since, newest)
         sse.start_stream(self, self._last_id)
-        while found := events.after(reader, self._last_id):
+        while found := await stored.list_after(self._last_id):
             for event in found:
                 if event.owner == self.principal.owner:
                     self.write(self._to_text(event))

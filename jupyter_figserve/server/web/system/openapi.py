@@ -18,7 +18,7 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 
 from ....errors import Forbidden, Unauthorized
 from ....model.keys import READ
-from ....model.parameters import Parameter
+from ....model.parameter import Parameter
 from ...services.auth.credentials import Principal, find_key
 from ...services.live.registry import LiveTarget
 from ..context import PACKAGE
@@ -57,7 +57,7 @@ class OpenApiHandler(PublicHandler):
     async def get(self) -> None:
         caller = await self._find_caller()
         session = self.get_query_argument("session", None)
-        targets = [] if caller is None else list_visible_targets(self.context, caller, session)
+        targets = [] if caller is None else await list_visible_targets(self.context, caller, session)
         is_bare = not any(name in self.request.headers for name in _CREDENTIALS)
         kept = "public, max-age=3600" if is_bare else "private, no-store"
         self.replace_headers(security_headers.JSON_HEADERS | {"Cache-Control": kept, "Vary": ", ".join(_CREDENTIALS)})
@@ -76,7 +76,7 @@ class OpenApiHandler(PublicHandler):
         presented = find_key(self.request.headers)
         try:
             if presented is not None:
-                caller = self.context.authenticator.key(presented, self.request.remote_ip or "")
+                caller = await self.context.authenticator.key(presented, self.request.remote_ip or "")
                 caller.check(READ)
                 return caller
         except (Unauthorized, Forbidden):

@@ -7,7 +7,6 @@ from typing import Any
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from .... import __version__
-from ....store.catalog import quotas, sessions
 from ...services.rendering.queue import RenderQueue
 from ..context import HandlerConfig
 from ..http.handler import PublicHandler
@@ -22,23 +21,23 @@ class StatusHandler(PublicHandler):
     @allow_unauthenticated
     async def get(self) -> None:
         config, store, capture = self.context.config, self.context.store, self.context.capture
-        rings = capture.rings()
+        buffers = capture.buffers()
         jobs = self.context.rendering.queue
         await jobs.report_within(_PATIENCE)
-        used = quotas.total(store.catalog.reader)
+        used = await store.figures.find_total_usage()
         self.write_json(
             {
                 "version": __version__,
                 "host": config.host,
                 "sandbox": _sandbox(jobs),
                 "limits": {"keep_versions": store.limits.keep_versions, **_limits(config)},
-                "capture": {"on": capture.why_off is None, "why": capture.why_off, "dropped": capture.dropped},
+                "capture": {"on": capture.off_reason is None, "why": capture.off_reason, "dropped": capture.dropped},
                 "counts": {
                     "figures": used.figures,
                     "bytes": used.bytes,
-                    "sessions": sessions.count_alive(store.catalog.reader),
-                    "captured": sum(len(ring) for ring in rings),
-                    "captured_bytes": sum(ring.bytes for ring in rings),
+                    "sessions": await store.sessions.count_alive(),
+                    "captured": sum(len(buffer) for buffer in buffers),
+                    "captured_bytes": sum(buffer.bytes for buffer in buffers),
                 },
                 "writable": store.read_only_because is None,
             }
@@ -51,7 +50,7 @@ def _sandbox(jobs: RenderQueue) -> dict[str, Any]:
     report = jobs.report
     return {
         "tier": report.tier,
-        "why": list(report.why),
+        "why": list(report.reasons),
         "libraries": dict(report.libraries),
         "running": jobs.running,
         "waiting": jobs.waiting,

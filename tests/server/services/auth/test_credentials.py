@@ -184,7 +184,7 @@ async def headers_of(credential: str, context, make_key, login: dict[str, str]) 
 
 async def revoke(context, key: str) -> None:
     key_id = split_key(key)[0]
-    await asyncio.wrap_future(context.store.write(lambda connection: keys.remove(connection, key_id)))
+    await asyncio.wrap_future(context.store.catalog.write(lambda connection: keys.remove(connection, key_id)))
 
 
 async def status_of_stream(client, path: str, headers: dict[str, str]) -> int:
@@ -526,5 +526,5 @@ async def test_last_use_of_a_key_is_noted(context, stranger, clock, make_key):
     key = await make_key("read")
     clock.advance(30)
     await stranger.bearing(key).get("/api/figures")
-    await asyncio.wrap_future(context.store.write(lambda connection: None))
+    await asyncio.wrap_future(context.store.catalog.write(lambda connection: None))
     assert keys.find(context.store.catalog.reader, split_key(key)[0]).last_used == clock.now

@@ -151,7 +151,7 @@ class TestOwner:
     async def test_p5_a_source_that_was_changed_on_disk_is_not_opened(self, owner, renderer, context, caplog):
         """500, a line in the log, and no job."""
         figure = await publish_with_source(owner)
-        source = context.store.get_figure(figure["id"]).version.source
+        source = (await context.store.figures.get(figure["id"])).version.source
         path = context.store.directory / "blobs" / source.digest[:2] / source.digest
         path.chmod(0o600)
         path.write_bytes(b"evil!!")
@@ -257,7 +257,7 @@ class TestPages:
         plain = await owner.publish("plain", png(grey=7))
         link = await owner.share(await publish_with_source(owner))
         assert "formaction" not in (await owner.get(f"/figures/{plain['id']}", self.BROWSER)).text
-        renderer.report = RendererStatus("none", ("no seccomp",))
+        renderer.status = RendererStatus("none", ("no seccomp",))
         await context.rendering.queue.start()
         assert ".pdf" not in (await stranger.get(link["url"], self.BROWSER)).text
         assert "formaction" not in (await owner.get(f"/figures/{link['figure']}", self.BROWSER)).text

@@ -46,7 +46,7 @@ async def test_publishing_the_same_again_makes_no_version(owner, context):
 async def test_it_survives_a_lost_catalog(owner, context):
     """The manifest has it."""
     record = await publish_with_source(owner, context)
-    await asyncio.wrap_future(context.store.flush())
+    await context.store.figures.flush()
     (manifest,) = context.store.manifests.read_all()
     assert [part.mimetype for part in manifest.versions[0].representations] == types(record)
 
@@ -115,7 +115,7 @@ async def test_what_a_restart_left_is_found_again(owner, context, renderer):
 
 async def test_without_a_sandbox_nothing_is_tried(owner, context, renderer):
     """Publishing goes on."""
-    renderer.report = RendererStatus("none", ("no seccomp",))
+    renderer.status = RendererStatus("none", ("no seccomp",))
     assert types(await publish_with_source(owner, context)) == ["image/png"]
     assert renderer.jobs == []
 

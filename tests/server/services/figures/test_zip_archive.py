@@ -57,7 +57,7 @@ def test_names_are_kept_where_they_can_be():
 def record(
     name: str = "sales", notebook: str = "", *payloads: EncodedImage, title: str = "", alt: str = ""
 ) -> FigureRecord:
-    parts = tuple(payload.described() for payload in payloads)
+    parts = tuple(payload.to_representation() for payload in payloads)
     version = Version(1, NOW, None, title, alt, parts)
     return FigureRecord("A" * 16, Identity("local", "/root", notebook, "", name), "published", NOW, NOW, version)
 
@@ -77,7 +77,7 @@ class Made:
 
     def add(self, name: str, notebook: str, *payloads: EncodedImage, keep: bool = True, **words: str) -> None:
         for payload in payloads if keep else ():
-            self.blobs.put(payload.described().digest, payload.data)
+            self.blobs.put(payload.to_representation().digest, payload.data)
         self.pieces.append(self.archive.add(record(name, notebook, *payloads, **words)))
 
     def open(self) -> zipfile.ZipFile:

@@ -1,4 +1,4 @@
-"""How often links are seen: who is a client, who is a robot, when it is written."""
+"""Counting views of links: clients, robots, and when the counts are written."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def request(agent: str = "Mozilla/5.0", address: str = "192.0.2.1"):
     ],
 )
 def test_preview_robots_are_known(agent):
-    """Programs that fetch a link where somebody pasted it."""
+    """Programs that fetch a link to preview it in a chat or a document."""
     assert is_robot(request(agent))
 
 
@@ -52,16 +52,16 @@ def test_preview_robots_are_known(agent):
     ],
 )
 def test_people_and_programs_are_not_robots(agent):
-    """Also where the letters occur within a word."""
+    """Even if its name contains such a word."""
     assert not is_robot(request(agent))
 
 
 class TestCounting:
-    """As the catalog has it after a flush."""
+    """Counts in the catalog after a flush."""
 
     @pytest.fixture
     def seen(self, owner, context, clock):
-        """Makes a link, notes views of it (after how many seconds, by whom), and tells how many there were."""
+        """Share a figure, count views of it (seconds later, request) and return the number in the catalog."""
 
         async def count(*noted) -> int:
             made = await owner.share(await owner.publish())
@@ -75,26 +75,26 @@ class TestCounting:
         return count
 
     async def test_one_client_counts_once_in_ten_minutes(self, seen):
-        """Then again, also when it has come in between."""
+        """A later request counts again, even if others came in between."""
         assert await seen((0, request()), (599, request())) == 1
         assert await seen((0, request()), (600, request())) == 2
         assert await seen((0, request()), (400, request()), (400, request())) == 2
 
     async def test_clients_are_told_apart(self, seen):
-        """By address and browser."""
+        """Clients are told apart by address and browser."""
         assert await seen((0, request("a")), (0, request("b")), (0, request("a", "192.0.2.2"))) == 3
 
     async def test_clock_that_jumps_back_counts(self, seen):
-        """Rather than counting nothing until it has caught up."""
+        """Views count although the clock has gone back."""
         assert await seen((0, request()), (-3600, request())) == 2
 
     async def test_robots_do_not_count(self, seen):
-        """At all."""
+        """Robots are not counted."""
         assert await seen((0, request("Googlebot"))) == 0
 
 
 async def test_views_are_written_by_themselves(owner, stranger, context, monkeypatch):
-    """A moment after they happened, without anybody asking."""
+    """Shortly after they happened, without a flush."""
     monkeypatch.setattr("jupyter_figserve.server.services.links.view_counter._FLUSH_SECONDS", 0.0)
     made = await owner.share(await owner.publish())
     stamp = context.store.catalog.stamp()
@@ -106,7 +106,7 @@ async def test_views_are_written_by_themselves(owner, stranger, context, monkeyp
 
 
 async def test_nobody_can_be_looked_up(owner, stranger, context):
-    """What the catalog keeps of a client is a hash that differs from link to link."""
+    """The catalog keeps only a hash of a client, a different one for each link."""
     figure = await owner.publish()
     client = stranger.having(User_Agent="Unmistakable/1.0")
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Whether looking at a live figure keeps its kernel from being culled by Jupyter: only where the server is told so."""
+"""A call to a live figure keeps its kernel from being culled only if ``live_keeps_kernel`` is set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...making import FakeKernel
 
 @pytest.fixture(params=[False, True], ids=["default", "live_keeps_kernel"])
 def keeps(request, jp_server_config) -> bool:
-    """Whether the trait is on."""
+    """Value of the trait."""
     if request.param:
         jp_server_config["FigServe"]["live_keeps_kernel"] = True
     return request.param
@@ -22,7 +22,7 @@ def keeps(request, jp_server_config) -> bool:
 
 @pytest.fixture
 def idle(keeps, jp_serverapp, monkeypatch) -> list[str]:
-    """What Jupyter has culled; kernel k1 has done nothing for an hour, and a minute is the most."""
+    """Kernels that Jupyter culled; k1 has been idle for an hour, and a minute is the limit."""
     manager, culled = jp_serverapp.kernel_manager, []
 
     async def shutdown_kernel(kernel: str) -> None:
@@ -41,8 +41,8 @@ def idle(keeps, jp_serverapp, monkeypatch) -> list[str]:
     return culled
 
 
-async def test_call_counts_where_it_is_said_to(keeps, idle, jp_serverapp, context, owner):
-    """Jupyter's own culling decides; a kernel that it does not know is no matter."""
+async def test_call_counts_as_activity_if_configured(keeps, idle, jp_serverapp, context, owner):
+    """Jupyter's own culling decides; a kernel that it does not know is ignored."""
     for kernel in ("k1", "elsewhere"):
         await context.live.registry.register(context.config.owner, kernel, FakeKernel(), [LiveDeclaration("animal")])
         assert (await owner.get(f"/live/{kernel}/animal.png")).status == 200

@@ -1,4 +1,4 @@
-"""Detached live figures before the sandbox: what is kept, what is asked of it, and what is never opened."""
+"""Detached live figures over a fake sandbox: what is stored, which jobs run, and what is never opened."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 from jupyter_figserve.errors import CodeFailed, InvalidInput
 from jupyter_figserve.model.figures import Identity, sha256_hex
 from jupyter_figserve.model.live import LiveDeclaration
-from jupyter_figserve.model.parameters import Parameter, Parameters
+from jupyter_figserve.model.parameter import Parameter
+from jupyter_figserve.model.parameters import Parameters
 from jupyter_figserve.sandbox.fake import LIBRARIES
 from jupyter_figserve.sandbox.renderer import RendererStatus
 from jupyter_figserve.server.services.live.detached import describe_differences, find_python_mismatch
@@ -22,8 +23,8 @@ DECLARATION = LiveDeclaration("animal", Parameters((Parameter("n", "int", defaul
 PICKLE = b"\x80\x05K\x01."
 
 
-def form(source: bytes = PICKLE, **words: Any) -> tuple[bytes, dict[str, str]]:
-    function = {"declaration": DECLARATION.as_json(), "libraries": LIBRARIES} | words
+def form(source: bytes = PICKLE, **fields: Any) -> tuple[bytes, dict[str, str]]:
+    function = {"declaration": DECLARATION.as_json(), "libraries": LIBRARIES} | fields
     body = (
         b'--x\r\nContent-Disposition: form-data; name="function"\r\n\r\n' + json.dumps(function).encode()
         + b'\r\n--x\r\nContent-Disposition: form-data; name="source"; filename="s"\r\n'
@@ -34,23 +35,23 @@ def form(source: bytes = PICKLE, **words: Any) -> tuple[bytes, dict[str, str]]:
 
 @pytest.fixture
 def record(context):
-    """A live figure that kernel k1 offered, and that no kernel offers now."""
+    """A live figure that kernel k1 once offered, and no kernel offers now."""
     identity = Identity(context.config.owner, context.config.scope, "a.ipynb", "", "animal")
     now = context.store.clock()
-    return context.store.write(lambda c: live_figures.offer(c, identity, "k1", DECLARATION, now)).result()
+    return context.store.catalog.write(lambda c: live_figures.offer(c, identity, "k1", DECLARATION, now)).result()
 
 
 @pytest.fixture
 def detach(owner, record):
-    async def post(source: bytes = PICKLE, **words: Any):
-        body, headers = form(source, **words)
+    async def post(source: bytes = PICKLE, **fields: Any):
+        body, headers = form(source, **fields)
         return await owner.ask("POST", f"/api/live/{record.id}/source", body, headers)
 
     return post
 
 
 async def test_every_address_is_answered_by_the_sandbox(detach, owner, record, renderer):
-    """With the checked parameters and sizes, opened from the bytes that were sent, and no cache of its own."""
+    """A job has the checked parameters and sizes and the bytes that were sent; results are not cached."""
     answer = await detach()
     assert (answer.status, answer.json()["digest"]) == (201, sha256_hex(PICKLE))
     (trial,) = renderer.jobs
@@ -69,26 +70,26 @@ async def test_every_address_is_answered_by_the_sandbox(detach, owner, record, r
     assert (await owner.get("/api/live", session="k2")).json()["live"] == []
 
 
-async def test_density_is_the_sandboxs_to_draw(detach, owner, record, renderer):
-    """It is asked for what the page asks for."""
+async def test_device_pixel_ratio_reaches_the_sandbox(detach, owner, record, renderer):
+    """As the page requests it."""
     await detach()
     answer = await owner.get(f"/live/f/{record.id}.png", _density=2)
-    assert (answer.status, answer.headers["Content-DPR"], renderer.jobs[-1].density) == (200, "2", 2)
+    assert (answer.status, answer.headers["Content-DPR"], renderer.jobs[-1].device_pixel_ratio) == (200, "2", 2)
     answer = await owner.get(f"/live/f/{record.id}.png")
-    assert ("Content-DPR" in answer.headers, renderer.jobs[-1].density) == (False, 1)
+    assert ("Content-DPR" in answer.headers, renderer.jobs[-1].device_pixel_ratio) == (False, 1)
 
 
-async def test_version_that_only_the_kernel_could_tell_is_the_sources(detach, owner, record, renderer):
-    """What is closed over does not change: drawn once, 304 for whoever has it, and drawn anew when detached anew."""
-    words = replace(DECLARATION, is_versioned=True).as_json()
-    await detach(declaration=words)
+async def test_version_from_a_callable_becomes_the_sources_digest(detach, owner, record, renderer):
+    """The data of a detached function is fixed: one job, then 304 or the cache, until it is detached again."""
+    declaration = replace(DECLARATION, is_versioned=True).as_json()
+    await detach(declaration=declaration)
     renderer.jobs.clear()
     first = await owner.get(f"/live/f/{record.id}.png")
     again = await owner.get(f"/live/f/{record.id}.png", {"If-None-Match": first.headers["ETag"]})
     kept = await owner.get(f"/live/f/{record.id}.png")
     assert (first.status, again.status, kept.status, len(renderer.jobs)) == (200, 304, 200, 1)
     assert kept.headers["Cache-Status"] == "figserve; hit"
-    await detach(b"\x80\x05K\x02.", declaration=words)
+    await detach(b"\x80\x05K\x02.", declaration=declaration)
     renderer.jobs.clear()
     other = await owner.get(f"/live/f/{record.id}.png", {"If-None-Match": first.headers["ETag"]})
     assert (other.status, len(renderer.jobs)) == (200, 1)
@@ -96,7 +97,7 @@ async def test_version_that_only_the_kernel_could_tell_is_the_sources(detach, ow
 
 
 async def test_missing_module_is_named(detach, renderer, context, record):
-    """With what can be done, and without a hint at versions."""
+    """With what to do about it, and without a hint at versions."""
 
     def fail(job):
         raise CodeFailed("ModuleNotFoundError: No module named 'bears.den'", kind="ModuleNotFoundError")
@@ -106,11 +107,11 @@ async def test_missing_module_is_named(detach, renderer, context, record):
     assert (answer.status, answer.code) == (422, "not_detachable")
     assert "needs the module bears.den" in answer.json()["error"]
     assert "0.1" not in answer.json()["error"]
-    assert context.detached.find(record.id) is None
+    assert (await context.detached.find(record.id)) is None
 
 
-async def test_late_function_is_told_as_such(detach, owner, record, renderer, context):
-    """There is no kernel to speak of."""
+async def test_timeout_names_the_function(detach, owner, record, renderer, context):
+    """There is no kernel to name."""
     await detach(declaration=replace(DECLARATION, timeout=0.05).as_json())
     renderer.gate.clear()
     answer = await owner.get(f"/live/f/{record.id}.png")
@@ -120,7 +121,7 @@ async def test_late_function_is_told_as_such(detach, owner, record, renderer, co
 
 
 async def test_equal_requests_are_one_job(detach, owner, record, renderer):
-    """Those who ask for the same while it is drawn; another wish is another job at the same time."""
+    """Equal requests share a job under way; a different one is a job at the same time."""
     await detach()
     renderer.gate.clear()
     renderer.jobs.clear()
@@ -135,28 +136,28 @@ async def test_equal_requests_are_one_job(detach, owner, record, renderer):
     assert len(renderer.jobs) == 2
 
 
-async def test_python_that_does_not_fit_is_told_with_both(detach, renderer, context, record):
-    """Before anything is opened; at a later call too, when the sandbox has become another."""
+async def test_python_mismatch_names_both_versions(detach, renderer, context, record):
+    """It is found before the function is opened."""
     answer = await detach(libraries={"python": "3.9"})
     assert (answer.status, answer.code) == (409, "version_mismatch")
     assert "Python 3.9" in answer.json()["error"]
     assert LIBRARIES["python"] in answer.json()["error"]
     assert renderer.jobs == []
-    assert context.detached.find(record.id) is None
+    assert (await context.detached.find(record.id)) is None
 
 
-async def test_sandbox_that_became_another_opens_nothing(detach, owner, record, renderer):
-    """What was detached by the Python of then is not run by that of now: 422 with both."""
+async def test_python_mismatch_after_an_upgrade(detach, owner, record, renderer):
+    """A function of another Python is not opened: 422 with both versions."""
     await detach()
-    renderer.report = replace(renderer.report, libraries=LIBRARIES | {"python": "3.99"})
+    renderer.status = replace(renderer.status, libraries=LIBRARIES | {"python": "3.99"})
     renderer.jobs.clear()
     answer = await owner.get(f"/live/f/{record.id}.png", n=3)
     assert (answer.status, answer.code, renderer.jobs) == (422, "version_mismatch", [])
     assert "3.99" in answer.json()["error"]
 
 
-async def test_function_that_fails_there_is_not_kept(detach, renderer, context, record):
-    """Its failure is told, and where libraries differ, both versions; what was kept before stays."""
+async def test_function_that_fails_in_the_sandbox_is_not_stored(detach, renderer, context, record):
+    """The error has its failure and, where libraries differ, both versions; the function stored before stays."""
     await detach()
 
     def fail(job):
@@ -169,11 +170,11 @@ async def test_function_that_fails_there_is_not_kept(detach, renderer, context, 
     answer = await detach(b"other", libraries=LIBRARIES | {"numpy": "9.9"})
     assert (answer.status, answer.code) == (422, "version_mismatch")
     assert "numpy 9.9 in the kernel, 2.4.6 in the sandbox" in answer.json()["error"]
-    assert context.detached.find(record.id).source.digest == sha256_hex(PICKLE)
+    assert (await context.detached.find(record.id)).source.digest == sha256_hex(PICKLE)
 
 
-async def test_function_without_defaults_is_kept_when_it_was_opened(detach, renderer):
-    """A missing value is no failure: the function itself was there to miss it."""
+async def test_function_with_required_parameters_is_only_opened(detach, renderer):
+    """A missing value is not a failure: it shows that the function was opened."""
 
     def miss(job):
         raise InvalidInput("n is missing")
@@ -182,16 +183,16 @@ async def test_function_without_defaults_is_kept_when_it_was_opened(detach, rend
     assert (await detach()).status == 201
 
 
-async def test_without_a_sandbox_it_is_said(detach, renderer):
-    """503 with the reason and what to do instead."""
-    renderer.report = RendererStatus("none", ("No user namespaces.",))
+async def test_without_a_sandbox(detach, renderer):
+    """503, with the reason and an alternative."""
+    renderer.status = RendererStatus("none", ("No user namespaces.",))
     answer = await detach()
     assert (answer.status, answer.code) == (503, "sandbox_unavailable")
     assert "No user namespaces. freeze(" in answer.json()["error"]
 
 
 async def test_changed_bytes_are_not_opened(detach, owner, context, record, renderer, caplog):
-    """What somebody else wrote into the store reaches no sandbox; without the bytes it is 503."""
+    """Bytes that differ from their digest reach no sandbox; missing bytes are 503."""
     await detach()
     digest = sha256_hex(PICKLE)
     (path,) = [one for one in (context.store.directory / "blobs").rglob("*") if one.name.endswith(digest[4:])]
@@ -205,8 +206,8 @@ async def test_changed_bytes_are_not_opened(detach, owner, context, record, rend
     assert (answer.status, answer.code, renderer.jobs) == (503, "blob_missing", [])
 
 
-async def test_undetaching_gives_the_room_back(detach, owner, context, record):
-    """The function is forgotten, its blob unheld, its bytes no longer the owner's; once more is 404."""
+async def test_removal_frees_the_quota(detach, owner, context, record):
+    """The function, its blob's reference and its share of the quota go; a second removal is 404."""
     reader, mine = context.store.catalog.reader, context.config.owner
     await detach(b"first")
     await detach()
@@ -232,13 +233,13 @@ async def test_undetaching_gives_the_room_back(detach, owner, context, record):
     ],
 )
 async def test_malformed_forms(owner, record, renderer, body, headers):
-    """400, and the sandbox is not asked."""
+    """400, and no job runs."""
     answer = await owner.ask("POST", f"/api/live/{record.id}/source", body, headers)
     assert (answer.status, renderer.jobs) == (400, [])
 
 
-async def test_who_may(stranger, owner, record, make_key, context, renderer):
-    """Nobody without a login; no key that only reads; another owner's live figure is unknown."""
+async def test_authorization(stranger, owner, record, make_key, context, renderer):
+    """A login or a key with ``publish`` is required; another owner's live figure is not found."""
     body, headers = form()
     address = f"/api/live/{record.id}/source"
     assert (await stranger.ask("POST", address, body, headers)).status in (401, 403)
@@ -256,7 +257,7 @@ class TestBounded:
         return {"detach_bytes": 1_000, "owner_quota": {"figures": 0, "bytes": 900}}
 
     async def test_too_large(self, detach, renderer):
-        """Beyond the trait 413, beyond the quota 507; neither is kept."""
+        """413 beyond the trait, 507 beyond the quota; neither is stored."""
         answer = await detach(b"x" * 1_001)
         assert (answer.status, renderer.jobs) == (413, [])
         assert "FigServe.detach_bytes" in answer.json()["error"]
@@ -265,8 +266,8 @@ class TestBounded:
         assert (await detach(b"y" * 900)).status == 201
 
 
-def test_versions_that_fit():
-    """One minor of Python; libraries of which both are known."""
+def test_version_checks():
+    """Python must be equal where both are known; differing libraries are listed."""
     assert find_python_mismatch({"python": "3.11"}, {"python": "3.11"}) is None
     assert find_python_mismatch({}, {"python": "3.11"}) is None
     assert "Python 3.12" in (find_python_mismatch({"python": "3.11"}, {"python": "3.12"}) or "")

@@ -66,10 +66,10 @@ async def test_flushed_images_are_found_by_another_server(images, context):
     await images.flush()
     other = StaleImageCache(context.store, 20)
     assert other.find_in_memory(live_id, request().key) is None
-    found = other.find(live_id, request().key)
+    found = await other.find(live_id, request().key)
     assert (found.payload.data, found.alt, found.revision, found.version) == (b"image", "A bear", "", None)
-    assert other.find(live_id, request("large").key).payload.data == b"1" * 21
-    assert other.find(live_id, "none") is None
+    assert (await other.find(live_id, request("large").key)).payload.data == b"1" * 21
+    assert (await other.find(live_id, "none")) is None
 
 
 async def test_frozen_images_stay(images, context, clock):
@@ -81,23 +81,27 @@ async def test_frozen_images_stay(images, context, clock):
         images.put(live_id, request(str(number)), make_image(b"%d" % number))
     await images.flush()
     other = StaleImageCache(context.store, 20)
-    assert other.find(live_id, request("frozen").key).payload.data == b"frozen"
-    assert [other.find(live_id, request(name).key) is not None for name in ("0", "1", "2")] == [False, False, True]
+    assert (await other.find(live_id, request("frozen").key)).payload.data == b"frozen"
+    assert [(await other.find(live_id, request(name).key)) is not None for name in ("0", "1", "2")] == [
+        False,
+        False,
+        True,
+    ]
 
 
 async def test_an_image_for_other_screens_is_better_than_none(images, context):
     """In memory and on disk; each knows its CSS size."""
     live_id, usual, hidpi = await offer_live(context), request(), request(device_pixel_ratio=2)
-    assert images.find_last(live_id, hidpi) is None
+    assert (await images.find_last(live_id, hidpi)) is None
     payload = EncodedImage("image/png", b"hidpi", 6, 4)
     images.put(live_id, hidpi, CachedImage(payload, device_pixel_ratio=2))
     await images.flush()
     for cache in (images, StaleImageCache(context.store, 20)):
-        found = cache.find_last(live_id, usual)
+        found = await cache.find_last(live_id, usual)
         assert (found.payload.data, found.device_pixel_ratio, found.size) == (b"hidpi", 2, (3, 2))
     images.put(live_id, usual, make_image(b"usual"))
-    assert images.find_last(live_id, usual).payload.data == b"usual"
-    assert images.find_last(live_id, hidpi).payload.data == b"hidpi"
+    assert (await images.find_last(live_id, usual)).payload.data == b"usual"
+    assert (await images.find_last(live_id, hidpi)).payload.data == b"hidpi"
     await images.flush()
 
 
@@ -107,5 +111,5 @@ async def test_image_without_its_blob_is_not_found(images, context):
     await images.freeze([images.put(live_id, request(), make_image())])
     row = await context.store.live.find_image(live_id, request().key)
     await asyncio.to_thread(context.store.blobs.delete, row.digest)
-    assert StaleImageCache(context.store, 20).find(live_id, request().key) is None
+    assert (await StaleImageCache(context.store, 20).find(live_id, request().key)) is None
     await images.flush()

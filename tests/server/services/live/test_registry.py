@@ -24,7 +24,7 @@ class Detached:
 
     backend: FakeKernel | None = None
 
-    def find(self, record: LiveFigureRecord) -> LiveTarget | None:
+    async def find(self, record: LiveFigureRecord) -> LiveTarget | None:
         return self.backend and LiveTarget(record, record.declaration, backend=self.backend)
 
 
@@ -50,8 +50,8 @@ async def test_one_id_for_all_kernels_of_a_notebook(registry):
     (second,) = await registry.register("ann", "a-2", FakeKernel(), [ANIMAL])
     (alone,) = await registry.register("ann", "k", FakeKernel(), [ANIMAL])
     assert first.id == second.id != alone.id
-    assert registry.get_by_id(first.id).kernel == "a-2"
-    assert registry.find("a-1", "animal").kernel == "a-1"
+    assert (await registry.get_by_id(first.id)).kernel == "a-2"
+    assert (await registry.find("a-1", "animal")).kernel == "a-1"
     assert [target.kernel for target in registry.list_offered()] == ["k", "a-2", "a-1"]
 
 
@@ -78,7 +78,7 @@ async def test_old_connection_that_closes_late_removes_nothing(registry):
     await registry.register("ann", "a-1", old, [ANIMAL])
     await registry.register("ann", "a-1", new, [ANIMAL])
     assert not registry.unregister("a-1", old)
-    assert registry.find("a-1", "animal").backend is new
+    assert (await registry.find("a-1", "animal")).backend is new
     assert registry.unregister("a-1", new)
 
 
@@ -87,21 +87,21 @@ async def test_figure_that_no_kernel_offers_has_no_backend(registry):
     backend = FakeKernel()
     (record,) = await registry.register("ann", "a-1", backend, [ANIMAL])
     registry.unregister("a-1", backend)
-    for target in (registry.find("a-1", "animal"), registry.get_by_id(record.id)):
+    for target in ((await registry.find("a-1", "animal")), (await registry.get_by_id(record.id))):
         assert (target.kernel, target.backend, target.declaration) == (None, None, ANIMAL)
-    assert registry.find("a-1", "nothing") is None
-    assert registry.get_by_id("nothing") is None
+    assert (await registry.find("a-1", "nothing")) is None
+    assert (await registry.get_by_id("nothing")) is None
 
 
 async def test_detached_function_answers_when_no_kernel_does(registry, detached):
     """While a kernel offers the figure, the kernel answers."""
     detached.backend, backend = FakeKernel(), FakeKernel()
     (record,) = await registry.register("ann", "a-1", backend, [ANIMAL])
-    assert registry.get_by_id(record.id).backend is backend
+    assert (await registry.get_by_id(record.id)).backend is backend
     registry.unregister("a-1", backend)
-    assert registry.get_by_id(record.id).backend is detached.backend
-    assert registry.find("a-1", "animal").backend is detached.backend
-    assert registry.find("a-1", "animal").queue_key == f"detached {record.id}"
+    assert (await registry.get_by_id(record.id)).backend is detached.backend
+    assert (await registry.find("a-1", "animal")).backend is detached.backend
+    assert (await registry.find("a-1", "animal")).queue_key == f"detached {record.id}"
 
 
 async def test_figure_of_an_ended_kernel_is_answered_by_another(registry, detached):
@@ -110,11 +110,11 @@ async def test_figure_of_an_ended_kernel_is_answered_by_another(registry, detach
     await registry.register("ann", "a-1", old, [ANIMAL])
     registry.unregister("a-1", old)
     await registry.register("ann", "a-2", new, [ANIMAL])
-    assert registry.find("a-1", "animal").backend is new
+    assert (await registry.find("a-1", "animal")).backend is new
 
 
 async def test_read_only_store_still_registers(registry, context, monkeypatch):
     """The ids last as long as the server."""
     monkeypatch.setattr(context.store.catalog, "read_only_because", "the disk is full")
     (record,) = await registry.register("ann", "a-1", FakeKernel(), [ANIMAL])
-    assert registry.get_by_id(record.id).kernel == "a-1"
+    assert (await registry.get_by_id(record.id)).kernel == "a-1"

@@ -140,7 +140,7 @@ def make_capture(directories, manager, told, jp_asyncio_loop):
 
 
 def paths(capture: Capture, kernel: str = "k") -> list[str]:
-    return [one.path for one in capture.find_ring(kernel)]
+    return [one.path for one in capture.find_buffer(kernel)]
 
 
 class TestMessages:
@@ -161,8 +161,8 @@ class TestMessages:
         kernel.show(png(), kind="execute_result")
         kernel.show(png(grey=1), kind="update_display_data", display_id="a", parent="r2")
         assert paths(capture) == ["cell-1.png", "cell-1-2.png"]
-        ring = capture.find_ring("k")
-        assert ring.read(ring.newest()) == png(grey=1)
+        buffer = capture.find_buffer("k")
+        assert buffer.read(buffer.find_newest()) == png(grey=1)
 
     async def test_clear_output_begins_anew(self, capture, kernel):
         """What is shown after it takes the place of what was shown before."""
@@ -241,12 +241,12 @@ class TestMessages:
             kernel.show(png(grey=grey), display_id="a")
         await until(lambda: told)
         assert told == [("k", ["plot.png"])]
-        ring = capture.find_ring("k")
-        assert len(list(ring.directory.iterdir())) == 1
-        assert ring.newest().version == 30
+        buffer = capture.find_buffer("k")
+        assert len(list(buffer.directory.iterdir())) == 1
+        assert buffer.find_newest().version == 30
         kernel.show(png(), display_id="a")
-        tap = capture._taps["k"]
-        assert tap._timer.when() >= tap._flushed + 1.0
+        subscription = capture._subscriptions["k"]
+        assert subscription._flush_timer.when() >= subscription._last_flush + 1.0
 
     async def test_a_full_disk_is_logged_and_survived(self, capture, kernel, told, monkeypatch, caplog):
         """What could not be written is dropped; the next picture is tried again."""
@@ -254,9 +254,9 @@ class TestMessages:
         def full(*_: Any) -> None:
             raise OSError(28, "No space left on device")
 
-        ring = capture.find_ring("k")
+        buffer = capture.find_buffer("k")
         with monkeypatch.context() as patched:
-            patched.setattr(ring, "_write", full)
+            patched.setattr(buffer, "_write", full)
             kernel.show(png())
             await until(lambda: capture.dropped)
         assert "No space left on device" in caplog.text
@@ -301,33 +301,33 @@ class TestLife:
         """Jupyter does not say so; the same port is left alone."""
         capture = make_capture()
         kernel = manager.start("k")
-        capture.renew("k")
+        capture.on_kernel_restarted("k")
         assert len(kernel.streams) == 1
         kernel.iopub_port = 2
-        capture.renew("k")
+        capture.on_kernel_restarted("k")
         assert [stream.closed() for stream in kernel.streams] == [True, False]
-        capture.renew("other")
+        capture.on_kernel_restarted("other")
 
     async def test_the_end_of_a_session_takes_its_pictures(self, make_capture, manager):
         """Files and directory too."""
         capture = make_capture()
         kernel = manager.start("k")
         kernel.show(png())
-        directory = capture.find_ring("k").directory
-        capture.end("k")
-        assert capture.find_ring("k") is None
+        directory = capture.find_buffer("k").directory
+        capture.on_kernel_ended("k")
+        assert capture.find_buffer("k") is None
         assert not directory.exists()
         assert kernel.streams[0].closed()
-        capture.end("k")
+        capture.on_kernel_ended("k")
 
     async def test_kernels_that_went_without_a_word_are_swept(self, make_capture, manager):
         """Those that are alive are left alone."""
         capture = make_capture()
         for name in ("k", "gone"):
             manager.start(name)
-        capture.sweep({"k"})
-        assert capture.find_ring("gone") is None
-        assert capture.find_ring("k") is not None
+        capture.on_sweep({"k"})
+        assert capture.find_buffer("gone") is None
+        assert capture.find_buffer("k") is not None
 
     async def test_a_kernel_that_cannot_be_heard_starts_all_the_same(self, make_capture, manager, caplog):
         """The failure is ours alone, and logged."""
@@ -368,19 +368,19 @@ class TestLife:
         manager.start("l")
         assert heard == ["later", "earlier"] * 2
         assert manager.calls == ["start k", "start l"]
-        assert capture.find_ring("l") is None
+        assert capture.find_buffer("l") is None
 
     async def test_switched_off_it_touches_nothing(self, make_capture, manager):
         """And says why."""
         capture = make_capture(is_on=False)
-        assert capture.why_off == SWITCHED_OFF
+        assert capture.off_reason == SWITCHED_OFF
         assert "start_watching_activity" not in vars(manager)
 
     async def test_behind_a_gateway_it_says_once_that_it_is_off(self, make_capture, manager, caplog):
         """In the log and in its state; the manager is left alone."""
         capture = make_capture(gateway_config=SimpleNamespace(gateway_enabled=True))
         manager.start("k")
-        assert capture.why_off == THROUGH_GATEWAY
+        assert capture.off_reason == THROUGH_GATEWAY
         assert [record.message for record in caplog.records] == [THROUGH_GATEWAY]
         assert "start_watching_activity" not in vars(manager)
 
@@ -389,8 +389,8 @@ class TestLife:
         directories.problem = "It cannot be written."
         capture = make_capture()
         manager.start("k")
-        assert capture.why_off == "It cannot be written."
-        assert capture.find_ring("k") is None
+        assert capture.off_reason == "It cannot be written."
+        assert capture.find_buffer("k") is None
 
     async def test_the_methods_are_those_of_jupyter(self, jp_serverapp):
         """A version of Jupyter that has them no longer is found out here."""
@@ -408,7 +408,7 @@ class TestRealKernels:
         return [plot["path"] for plot in (await owner.get(f"/plots/{kernel}")).json()["plots"]]
 
     async def wait_for(self, context, kernel: str, count: int) -> None:
-        await until(lambda: (ring := context.capture.find_ring(kernel)) is not None and len(ring) >= count)
+        await until(lambda: (buffer := context.capture.find_buffer(kernel)) is not None and len(buffer) >= count)
 
     @pytest.mark.compat
     async def test_every_kind_of_display(self, jupyter, owner, context):
@@ -436,7 +436,7 @@ class TestRealKernels:
         await jupyter.ask("POST", f"kernels/{kernel}/interrupt")
         assert await self.names(owner, kernel) == ["run-2-cell-1.png", "cell-1.png"]
         await jupyter.ask("DELETE", f"kernels/{kernel}")
-        await until(lambda: context.capture.find_ring(kernel) is None)
+        await until(lambda: context.capture.find_buffer(kernel) is None)
         assert await self.names(owner, kernel) == []
         assert (await owner.get(f"/plots/{kernel}/cell-1.png")).json() == {
             "error": "Plot not found",
@@ -467,8 +467,8 @@ class TestRealKernels:
         assert len(await self.names(owner, kernel)) == 3
         jupyter.manager.get_kernel(kernel)._restarter.restart_limit = 0
         os.kill(process, signal.SIGKILL)
-        await until(lambda: context.capture.find_ring(kernel) is None)
-        await asyncio.wrap_future(context.store.write(lambda connection: None))
+        await until(lambda: context.capture.find_buffer(kernel) is None)
+        await asyncio.wrap_future(context.store.catalog.write(lambda connection: None))
         assert await self.names(owner, kernel) == ["stays.png"]
         assert not os.path.exists(directory)
         assert (await stranger.bearing(key).get("/api/figures")).status == 401

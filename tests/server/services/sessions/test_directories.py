@@ -141,7 +141,7 @@ def test_a_runtime_directory_that_cannot_be_written_is_said_once(tmp_path, caplo
     """The server goes on without session directories."""
     (tmp_path / "file").write_text("")
     directories = open_in(tmp_path / "file" / "figserve")
-    assert directories.problem.startswith("Jupyter's runtime directory cannot be written")
+    assert directories.problem.startswith("Jupyter's runtime directory is not writable")
     assert len(caplog.records) == 1
     assert directories.make("plots") is None
     assert directories.sweep() == 0

@@ -9,15 +9,15 @@ import pytest
 from jupyter_figserve.errors import FigServeError
 from jupyter_figserve.model.figures import MARKER
 from jupyter_figserve.server.services.sessions.display_messages import (
-    find_count,
     find_display_id,
+    find_execution_count,
+    find_image,
     find_mark,
-    find_picture,
 )
 
 from ...pictures import HTML, JPG, PDF, SVG, WEBP, png, png_header
 
-MOST, PIXELS = 100_000, 1_000_000
+MAX_BYTES, MAX_PIXELS = 100_000, 1_000_000
 
 
 def encoded(data: bytes) -> str:
@@ -43,7 +43,7 @@ def content(**data: object) -> dict[str, object]:
 )
 def test_pictures_are_found(shown, mimetype, data):
     """PNG, SVG, JPEG and WebP; of several, the PNG; base64 on one line or many."""
-    found = find_picture(shown, MOST, PIXELS)
+    found = find_image(shown, MAX_BYTES, MAX_PIXELS)
     assert (found.mimetype, found.data) == (mimetype, data)
 
 
@@ -57,7 +57,7 @@ def test_pictures_are_found(shown, mimetype, data):
 )  # fmt: skip
 def test_what_shows_no_picture_is_none(shown):
     """Text, HTML, types outside the list, and contents of the wrong shape."""
-    assert find_picture(shown, MOST, PIXELS) is None
+    assert find_image(shown, MAX_BYTES, MAX_PIXELS) is None
 
 
 @pytest.mark.parametrize(
@@ -70,21 +70,21 @@ def test_what_shows_no_picture_is_none(shown):
         content(jpg=encoded(png())), content(svg=HTML.decode()), content(svg=encoded(png())),
         content(svg="\ud800<svg/>"),
         content(svg="<!DOCTYPE svg [<!ENTITY a 'b'>]><svg>&a;</svg>"), content(svg=b"<svg/>"),
-        content(png=encoded(png_header(10_000, 10_000))), content(png=encoded(png() + b"x" * MOST)),
-        content(svg="<svg>" + "x" * MOST), content(svg="<svg>" + "ü" * (MOST - 100)),
+        content(png=encoded(png_header(10_000, 10_000))), content(png=encoded(png() + b"x" * MAX_BYTES)),
+        content(svg="<svg>" + "x" * MAX_BYTES), content(svg="<svg>" + "ü" * (MAX_BYTES - 100)),
     ],
 )  # fmt: skip
 def test_what_is_no_picture_is_refused(shown):
     """Broken base64, wrong types, lies about the type, entities, viewer bombs and what is too large."""
     with pytest.raises(FigServeError):
-        find_picture(shown, MOST, PIXELS)
+        find_image(shown, MAX_BYTES, MAX_PIXELS)
 
 
 def test_what_is_too_large_is_not_decoded(monkeypatch):
     """The length of its text is enough."""
     monkeypatch.delattr("jupyter_figserve.server.services.sessions.display_messages.binascii")
     with pytest.raises(FigServeError, match="more than 100,000 bytes"):
-        find_picture(content(png="A" * 10 * MOST), MOST, PIXELS)
+        find_image(content(png="A" * 10 * MAX_BYTES), MAX_BYTES, MAX_PIXELS)
 
 
 @pytest.mark.parametrize(
@@ -121,4 +121,4 @@ def test_display_ids_are_short_text(shown, display_id):
 )
 def test_counts_are_whole_numbers(count, found):
     """Anything else is as if there were none."""
-    assert find_count({"execution_count": count}) == found
+    assert find_execution_count({"execution_count": count}) == found

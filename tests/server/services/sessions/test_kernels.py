@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from jupyter_figserve.model.keys import split_key
-from jupyter_figserve.server.services.sessions.kernels import KERNEL_KEY_TTL
+from jupyter_figserve.server.services.sessions.kernel_environment import KERNEL_KEY_TTL
 from jupyter_figserve.store.catalog import keys, sessions
+from tests.store.making import run
 
 from ....waiting import until
 from ...conftest import DEADLINE, Client
@@ -90,7 +91,7 @@ class TestEnvironment:
         context.kernels._start = fail
         with pytest.raises(OSError, match="no such kernel"):
             await jp_serverapp.kernel_manager.start_kernel()
-        await asyncio.wrap_future(context.store.write(lambda connection: None))
+        await asyncio.wrap_future(context.store.catalog.write(lambda connection: None))
         assert context.store.catalog.reader.exec_driver_sql("select count(*) from keys").scalar() == 0
 
     async def test_read_only_store_starts_kernels_all_the_same(self, jp_serverapp, context, fake):
@@ -106,7 +107,7 @@ class TestEnvironment:
         found = [Path(fake.environments[kernel]["KERNEL_FIGSERVE_PLOTS"]) for kernel in kernels]
         assert found == [context.directories.find(kernel) for kernel in kernels]
         assert {stat.S_IMODE(directory.stat().st_mode) for directory in found} == {0o700}
-        context.kernels._end(kernels[0])
+        context.kernels.on_kernel_ended(kernels[0])
         assert [directory.exists() for directory in found] == [False, True]
 
     async def test_nothing_of_another_servers_kernel_is_passed_on(self, jp_serverapp, context, fake, monkeypatch):
@@ -145,8 +146,8 @@ class TestEnvironment:
         await until(lambda: heard)
         reader = context.store.catalog.reader
         assert sessions.find(reader, kernel).ended is None
-        context.kernels._end(kernel)
-        await asyncio.wrap_future(context.store.write(lambda connection: None))
+        context.kernels.on_kernel_ended(kernel)
+        await asyncio.wrap_future(context.store.catalog.write(lambda connection: None))
         assert sessions.find(reader, kernel).ended is not None
         assert heard == [("start", kernel, ""), ("end", kernel, "")]
 
@@ -168,7 +169,7 @@ class TestEnvironment:
         client = stranger.bearing(fake.environments[kernel]["KERNEL_FIGSERVE_KEY"])
         await client.publish()
         await context.kernels.sweep()
-        await asyncio.wrap_future(context.store.write(lambda connection: None))
+        await asyncio.wrap_future(context.store.catalog.write(lambda connection: None))
         assert (await client.get("/api/figures")).status == 401
         assert len((await owner.get("/api/figures", session=kernel)).json()["figures"]) == 1
 
@@ -285,7 +286,7 @@ class TestRealKernel:
         link = await client.share(first)
 
         await api("PATCH", "contents/Untitled.ipynb", {"path": "bears.ipynb"})
-        await until(lambda: context.store.get_figure(first["id"]).identity.notebook == "bears.ipynb")
+        await until(lambda: run(context.store.figures.get(first["id"])).identity.notebook == "bears.ipynb")
         await api("PATCH", f"sessions/{session['id']}", {"path": "bears.ipynb"})
         second = await client.publish(data=png(grey=1))
         assert (second["id"], second["notebook"], second["version"]) == (first["id"], "bears.ipynb", 2)

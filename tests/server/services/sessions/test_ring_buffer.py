@@ -10,7 +10,8 @@ import pytest
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.formats import FORMATS
 from jupyter_figserve.model.quotas import Quota
-from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer, PlotNamer
+from jupyter_figserve.server.services.sessions.plot_namer import PlotNamer
+from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer
 
 PNG, SVG = FORMATS["png"], FORMATS["svg"]
 
@@ -29,12 +30,12 @@ class Kernel:
         self.count += 1
         self.messages += 1
         request = f"request {self.messages}"
-        self.ring.names.begin(request, self.count, self.session)
+        self.ring.namer.begin_cell(request, self.count, self.session)
         return request
 
     def show(self, request: str, data: bytes = b"x", display_id: str | None = None, row=PNG) -> str:
         self.now += 1
-        key = self.ring.names.next_key(request, display_id)
+        key = self.ring.namer.next_key(request, display_id)
         return self.ring.add(key, request, row, data, self.now).path
 
     def restart(self) -> None:
@@ -113,14 +114,14 @@ class TestNames:
 
     def test_memory_of_names_is_bounded(self):
         """A kernel that runs for a year holds as much as one of a day."""
-        names = PlotNamer()
+        namer = PlotNamer()
         for number in range(5_000):
-            names.begin(f"request {number}", number, "s")
-            names.new_stem(f"request {number}")
-            names.new_stem(f"widget {number}")
-        assert len(names._executions) <= 256
-        assert len(names._stems) <= 1_024
-        assert names.new_stem("another") == "plot-5001"
+            namer.begin_cell(f"request {number}", number, "s")
+            namer.make_stem(f"request {number}")
+            namer.make_stem(f"widget {number}")
+        assert len(namer._executions) <= 256
+        assert len(namer._stems) <= 1_024
+        assert namer.make_stem("another") == "plot-5001"
 
 
 class TestPictures:
@@ -132,7 +133,7 @@ class TestPictures:
         assert kernel.show(kernel.begin(), b"22", "a") == "cell-1.png"
         one = kernel.ring.find("cell-1.png")
         assert (one.version, one.size, kernel.ring.read(one)) == (2, 2, b"22")
-        assert kernel.ring.newest() is one
+        assert kernel.ring.find_newest() is one
         assert len(kernel.ring) == 2
 
     def test_the_suffix_follows_the_type(self, kernel):
@@ -146,18 +147,18 @@ class TestPictures:
         """The animation of clear and show is one picture."""
         request = kernel.begin()
         for number in range(10):
-            kernel.ring.names.clear(request)
+            kernel.ring.namer.clear_output(request)
             kernel.show(request, b"%d" % number)
         assert paths(kernel.ring) == ["cell-1.png"]
-        assert kernel.ring.read(kernel.ring.newest()) == b"9"
+        assert kernel.ring.read(kernel.ring.find_newest()) == b"9"
 
     def test_digest_is_of_the_newest_bytes(self, kernel):
         """And made once for each."""
         for data in (b"1", b"2"):
             one = kernel.ring.find(kernel.show("r", data, "a"))
-            assert kernel.ring.digest(one) == sha256_hex(data)
+            assert kernel.ring.find_digest(one) == sha256_hex(data)
         kernel.ring.flush()
-        assert kernel.ring.digest(one) == sha256_hex(b"2")
+        assert kernel.ring.find_digest(one) == sha256_hex(b"2")
 
 
 class TestRoom:
@@ -222,7 +223,7 @@ class TestDisk:
             kernel.show("", b"%d" % number, "a")
         (news,) = kernel.ring.flush()
         assert (news.version, len(list(tmp_path.iterdir()))) == (30, 1)
-        assert kernel.ring._written == 1
+        assert kernel.ring._files_written == 1
 
     def test_a_reader_of_the_old_file_is_not_disturbed(self, kernel):
         """New bytes go to another file."""
@@ -252,4 +253,4 @@ class TestDisk:
         one = kernel.ring.find(kernel.show(kernel.begin()))
         kernel.ring.flush()
         next(tmp_path.iterdir()).unlink()
-        assert (kernel.ring.read(one), kernel.ring.digest(one)) == (None, None)
+        assert (kernel.ring.read(one), kernel.ring.find_digest(one)) == (None, None)

@@ -195,7 +195,7 @@ def test_a_file_that_grows_has_an_end(plots, monkeypatch):
 
     def grow(descriptor: int, size: int) -> bytes:
         with file.open("ab") as other:
-            other.write(b"2" * 1_000)
+            other.catalog.write(b"2" * 1_000)
         return original(descriptor, size)
 
     monkeypatch.setattr(safe_files.os, "read", grow)
@@ -220,8 +220,8 @@ def test_listing_leaves_out_what_may_not_be_asked_for(plots):
 
 def test_listing_is_bounded_in_depth_and_number(plots, monkeypatch):
     """A deep tree and a million files do not keep anybody waiting."""
-    monkeypatch.setattr(safe_files, "LISTED", 20)
-    monkeypatch.setattr(safe_files, "_LOOKED_AT", 100)
+    monkeypatch.setattr(safe_files, "MAX_FILES", 20)
+    monkeypatch.setattr(safe_files, "_MAX_ENTRIES", 100)
     deep = plots
     for _ in range(20):
         deep = deep / "d"

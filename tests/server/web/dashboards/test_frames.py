@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_figserve.model.live import LiveDeclaration
 
-from ..live.test_frames import JSON, PAGE, HtmlKernel
+from ..live.test_responder import JSON, PAGE, HtmlKernel
 from .test_handlers import ANIMAL, TEXT, publish
 
 HTML = {"Accept": "text/html"}

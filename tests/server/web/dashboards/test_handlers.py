@@ -9,7 +9,8 @@ import pytest
 
 from jupyter_figserve.model.figures import Identity
 from jupyter_figserve.model.live import LiveDeclaration
-from jupyter_figserve.model.parameters import Parameter, Parameters
+from jupyter_figserve.model.parameter import Parameter
+from jupyter_figserve.model.parameters import Parameters
 from jupyter_figserve.store.catalog import live_figures
 
 ANIMAL = Parameters(
@@ -24,7 +25,7 @@ async def offer(context, parameters: Parameters = ANIMAL, name: str = "animal", 
     """The id of a live figure that a kernel offered which is gone."""
     identity = Identity(owner or context.config.owner, "", "", "k1", name)
     declaration, now = LiveDeclaration(name, parameters), context.store.clock()
-    offering = context.store.write(lambda c: live_figures.offer(c, identity, "k1", declaration, now))
+    offering = context.store.catalog.write(lambda c: live_figures.offer(c, identity, "k1", declaration, now))
     return (await asyncio.wrap_future(offering)).id
 
 

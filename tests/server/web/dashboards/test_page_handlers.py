@@ -360,7 +360,7 @@ class TestDense:
         """Drawn again from its source, in a size that the page has signed; no other is granted."""
         identity = Identity(context.config.owner, "", "", "login", "dense")
         drawn = (EncodedImage("image/png", png(), 8, 6, 100.0),)
-        publishing = context.store.publish(NewVersion(identity, drawn, source=("figure", b"pickle", {})))
+        publishing = await context.store.figures.publish(NewVersion(identity, drawn, source=("figure", b"pickle", {})))
         figure = await asyncio.wrap_future(publishing)
         board = await publish(owner, [{"kind": "figure", "figure": figure.id}])
         url = (await share(owner, board))["url"]

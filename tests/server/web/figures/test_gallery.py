@@ -37,7 +37,7 @@ class Shop:
         scope = context.config.scope if scope is None else scope
         identity = Identity("local", scope, notebook, "", name)
         draft = NewVersion(identity, (payload(png(grey=len(name))),), session=session, **words)
-        return await asyncio.wrap_future(context.store.publish(draft))
+        return await context.store.figures.publish(draft)
 
     async def session(
         self, session_id: str, notebook: str, *, ended: float | None = None, started: float | None = None
@@ -45,7 +45,7 @@ class Shop:
         context = self.context
         now = context.store.clock()
         one = Session(session_id, "local", context.config.scope, notebook, started or now, now, ended)
-        await asyncio.wrap_future(context.store.write(lambda connection: sessions.note(connection, one)))
+        await asyncio.wrap_future(context.store.catalog.write(lambda connection: sessions.note(connection, one)))
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ class TestPage:
         draft = NewVersion(
             Identity("local", "", "", "x", "f"), (payload(png(8, 6), 8, 6),), thumbnail=payload(png(4, 3))
         )
-        await asyncio.wrap_future(context.store.publish(draft))
+        await context.store.figures.publish(draft)
         (image,) = [tag for tag in Page((await owner.get("/")).text)["img"] if "loading" in tag]
         assert (image["loading"], image["width"], image["height"]) == ("lazy", "4", "3")
         answer = await owner.get(urljoin(f"{owner.prefix}/", image["src"]))

@@ -294,7 +294,7 @@ class TestSource:
         query = {"kind": "figure", "python": "3.11", "matplotlib": "3.11.2", "_xsrf": "secret"}
         assert (await owner.ask("PUT", path, b"pickle", **query)).status == 204
         assert (await owner.get(f"/api/figures/{figure['id']}")).json()["redrawable"] is True
-        source = context.store.get_figure(figure["id"]).version.source
+        source = (await context.store.figures.get(figure["id"])).version.source
         assert source.libraries == {"python": "3.11", "matplotlib": "3.11.2"}
         assert context.store.blobs.find(source.digest) == b"pickle"
 
@@ -304,7 +304,8 @@ class TestSource:
         path = f"/api/figures/{figure['id']}/versions/1/source"
         for data in (b"one", b"two"):
             assert (await owner.ask("PUT", path, data, kind="figure")).status == 204
-        assert context.store.get_figure(figure["id"]).version.source.digest == hashlib.sha256(b"one").hexdigest()
+        record = await context.store.figures.get(figure["id"])
+        assert record.version.source.digest == hashlib.sha256(b"one").hexdigest()
 
     async def test_token_in_the_query_is_not_kept(self, owner, stranger, context):
         """Jupyter takes its token from a query; the catalog must not."""
@@ -312,7 +313,7 @@ class TestSource:
         token = owner.headers["Authorization"].removeprefix("token ")
         path = f"/api/figures/{figure['id']}/versions/1/source"
         assert (await stranger.ask("PUT", path, b"pickle", kind="figure", token=token)).status == 204
-        assert context.store.get_figure(figure["id"]).version.source.libraries == {}
+        assert (await context.store.figures.get(figure["id"])).version.source.libraries == {}
 
     @pytest.mark.parametrize(
         ("number", "body", "query", "status"),

@@ -1,4 +1,4 @@
-"""Links over HTTP for those who make them: make, list, change, revoke, and how long they may live."""
+"""Links over HTTP for their owners: create, list, find, change and revoke, and the limit of their life."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DAY = 86_400
 
 class TestMake:
     async def test_link_shows_its_url_once(self, owner, context):
-        """Its making is the only answer with the token; the store has a hash of it."""
+        """Only the response to its creation has the token; the store has a hash."""
         figure = await owner.publish()
         link = await owner.share(figure, label="for Ann")
         token = link["url"].rpartition("/")[2]
@@ -26,7 +26,7 @@ class TestMake:
         assert links.find_by_token(context.store.catalog.reader, token).token_hash == hash_secret(token)
 
     async def test_link_lives_thirty_days_by_default(self, owner, clock):
-        """Also where expires is null; "never" must be said."""
+        """Also when expires is null; "never" must be explicit."""
         figure = await owner.publish()
         for wishes in ({}, {"expires": None}):
             assert (await owner.share(figure, **wishes))["expires"] == rfc3339(clock.now + 30 * DAY)
@@ -34,10 +34,10 @@ class TestMake:
 
     @pytest.mark.parametrize(("expires", "seconds"), [("90s", 90), ("12h", 12 * 3600), ("7d", 7 * DAY), (60, 60)])
     async def test_durations(self, owner, clock, expires, seconds):
-        """As the interface writes them."""
+        """In each unit, and as a number of seconds."""
         assert (await owner.share(await owner.publish(), expires=expires))["expires"] == rfc3339(clock.now + seconds)
 
-    async def test_end_may_be_a_time(self, owner, clock):
+    async def test_expiry_may_be_a_time(self, owner, clock):
         """RFC 3339, in any zone."""
         link = await owner.share(await owner.publish(), expires="2030-01-01T02:00:00+02:00")
         assert link["expires"] == "2030-01-01T00:00:00.000Z"
@@ -65,31 +65,31 @@ class TestMake:
         ],
     )
     async def test_malformed_wish_is_refused(self, owner, wishes):
-        """400, and no link is made."""
+        """400, and no link is created."""
         figure = await owner.publish()
         assert (await owner.post(f"/api/figures/{figure['id']}/links", wishes)).status == 400
         assert (await owner.get("/api/links")).json()["links"] == []
 
     @pytest.mark.parametrize("wishes", [{"audience": "hub"}, {"audience": "people"}, {"users": ["ann"]}])
     async def test_people_need_a_hub(self, owner, wishes):
-        """Without one nobody can be told apart: 409."""
+        """409, because without one there are no users or groups."""
         figure = await owner.publish()
         answer = await owner.post(f"/api/figures/{figure['id']}/links", wishes)
         assert (answer.status, answer.code) == (409, "no_hub")
 
     async def test_version_must_be_there(self, owner):
-        """A link onto a version that is not kept is 404."""
+        """404 for a version that does not exist."""
         figure = await owner.publish()
         assert (await owner.post(f"/api/figures/{figure['id']}/links", {"version": 2})).status == 404
 
     async def test_link_that_opens_only_here_says_so(self, owner):
-        """On loopback, with how to change it."""
+        """On loopback, the response says so, and how to change it."""
         link = await owner.share(await owner.publish())
         assert link["local_only"] is True
         assert "public_url" in link["note"]
 
     async def test_snippets_hold_the_link(self, owner):
-        """Each in its own notation, escaped for it."""
+        """Each snippet is escaped for its notation."""
         link = await owner.share(await owner.publish(title="A [b] <i> & 50%"))
         snippets = link["snippets"]
         assert snippets["url"] == link["url"]
@@ -105,7 +105,7 @@ class TestPublicUrl:
         return {"public_url": "https://plots.example.org/jupyter"}
 
     async def test_links_are_written_with_public_url(self, owner):
-        """Then they open elsewhere, and say nothing."""
+        """They work from elsewhere, and the response has no note."""
         link = await owner.share(await owner.publish())
         assert link["url"].startswith("https://plots.example.org/jupyter/figserve/f/")
         assert (link["local_only"], link["note"]) == (False, None)
@@ -117,7 +117,7 @@ class TestBounds:
         return {"link_max_age": "10d"}
 
     async def test_link_max_age_bounds_links(self, owner, clock):
-        """At the making, and in sum when prolonged: neither "never" nor the default of 30 days gets past it."""
+        """When a link is created and, from then on, when it is prolonged; "never" and the default count too."""
         figure = await owner.publish()
         for wishes in ({"expires": "11d"}, {"expires": "never"}, {}):
             answer = await owner.post(f"/api/figures/{figure['id']}/links", wishes)
@@ -134,7 +134,7 @@ class TestOff:
         return {"allow_public_shares": False}
 
     async def test_admin_can_forbid_links(self, owner):
-        """403 naming the trait; publishing still works."""
+        """403; publishing still works."""
         figure = await owner.publish()
         answer = await owner.post(f"/api/figures/{figure['id']}/links")
         assert (answer.status, answer.code) == (403, "public_shares_off")
@@ -142,7 +142,7 @@ class TestOff:
 
 class TestList:
     async def test_newest_is_first_and_pages_follow(self, owner, clock):
-        """All of them once, and of one figure on request."""
+        """Each link is listed once; a query selects those of one figure."""
         figures = [await owner.publish(name) for name in ("a", "b")]
         made = []
         for number in range(5):
@@ -159,13 +159,13 @@ class TestList:
         assert [link["id"] for link in of_b] == [made[3], made[1]]
 
     async def test_unknown_cursor_is_refused(self, owner):
-        """A list that went on from a link that is gone would begin again."""
+        """An invalid cursor is an error, not the first page again."""
         assert (await owner.get("/api/links", cursor="lnkxxxxxxxxxxxx")).code == "invalid_cursor"
 
 
 class TestChange:
     async def test_pause_label_and_end(self, owner, clock):
-        """Each alone; what is not named stays."""
+        """Each can be changed alone; the others stay."""
         link = await owner.share(await owner.publish(), label="one", views=7)
         path = f"/api/links/{link['id']}"
         assert (await owner.patch(path, {"paused": True})).json()["paused"] is True
@@ -176,7 +176,7 @@ class TestChange:
         assert (await owner.get(path)).json() == changed
 
     async def test_expired_link_can_be_prolonged(self, owner, stranger, clock):
-        """The same URL opens again."""
+        """The same URL works again."""
         link = await owner.share(await owner.publish(), expires="1h")
         clock.advance(3601)
         assert (await stranger.get(link["url"])).status == 404
@@ -187,14 +187,14 @@ class TestChange:
         "body", [{"paused": "yes"}, {"paused": None}, {"expires": "soon"}, {"views": 9}, {"url": ""}]
     )
     async def test_malformed_change_is_refused(self, owner, body):
-        """400, and nothing is changed."""
+        """400, and nothing changes."""
         link = await owner.share(await owner.publish())
         before = (await owner.get(f"/api/links/{link['id']}")).json()
         assert (await owner.patch(f"/api/links/{link['id']}", body)).status == 400
         assert (await owner.get(f"/api/links/{link['id']}")).json() == before
 
     async def test_revoked_link_is_unknown(self, owner):
-        """To its maker too; revoking twice is 404."""
+        """For its owner too; revoking it again is 404."""
         link = await owner.share(await owner.publish())
         path = f"/api/links/{link['id']}"
         assert [(await owner.delete(path)).status for _ in range(2)] == [204, 404]
@@ -203,10 +203,10 @@ class TestChange:
 
 
 class TestFind:
-    """Which link a URL is: for who has the URL, and may revoke it."""
+    """The link of a URL, for owners who have the URL and want to revoke it."""
 
     async def test_any_of_its_urls(self, owner):
-        """The page's, the picture's, the frame's."""
+        """That of the page, of the image, of /embed."""
         link = await owner.share(await owner.publish())
         for url in (link["url"], link["image_url"], link["url"] + "/embed", link["url"] + "?x=1"):
             answer = await owner.post("/api/links/find", {"url": url})
@@ -214,7 +214,7 @@ class TestFind:
             assert "url" not in answer.json()
 
     async def test_what_is_no_link_of_the_callers(self, owner, stranger, make_key):
-        """Unknown, revoked and another owner's are the same 404; what is no link's URL is 400."""
+        """Unknown, revoked and another owner's links are the same 404; a URL that is no link's is 400."""
         link = await owner.share(await owner.publish())
         other = stranger.bearing(await make_key("publish", owner="ana"))
         assert (await other.post("/api/links/find", {"url": link["url"]})).status == 404
@@ -225,7 +225,7 @@ class TestFind:
             assert (await owner.post("/api/links/find", body)).status == 400
 
     async def test_it_is_for_those_who_may_revoke(self, stranger, make_key):
-        """Not for readers and strangers."""
+        """Readers and strangers may not."""
         body = {"url": "/f/" + "x" * 32}
         assert (await stranger.post("/api/links/find", body)).status == 401
         assert (await stranger.bearing(await make_key("read")).post("/api/links/find", body)).status == 403

@@ -1,4 +1,4 @@
-"""What a link shows to anybody: page, picture, embedding, record; caching, ranges, views, pause, end and revocation."""
+"""What a link shows to everybody: page, image, embedding, JSON; caching, ranges, views, pause, expiry, revocation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def publish_and_share(owner: Client):
 class TestPicture:
     @pytest.mark.parametrize("type", [name for name in PICTURES if name != "html"])
     async def test_bytes_are_those_that_were_published(self, stranger, publish_and_share, type):
-        """Every format comes back to the byte, under its type."""
+        """Every format is sent unchanged, with its media type."""
         link = await publish_and_share(type)
         answer = await stranger.get(link["image_url"])
         assert (answer.status, answer.body) == (200, PICTURES[type][1])
@@ -48,7 +48,7 @@ class TestPicture:
         assert answer.headers.get("Content-Encoding") == ("gzip" if type == "svgz" else None)
 
     async def test_head_has_the_headers_of_get(self, stranger, publish_and_share):
-        """HEAD answers the same headers, Content-Length too, without the bytes."""
+        """HEAD sends the same headers, with Content-Length, and no body."""
         link = await publish_and_share()
         get, head = await stranger.get(link["image_url"]), await stranger.head(link["image_url"])
         assert head.status == 200
@@ -60,7 +60,7 @@ class TestPicture:
 
     @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', "{} , W/x", "*"])
     async def test_known_bytes_are_not_sent_again(self, stranger, publish_and_share, form):
-        """If-None-Match in each of its forms is answered 304, with the ETag and the caching but no content headers."""
+        """Each form of If-None-Match gets a 304 with the ETag and Cache-Control, without headers of the content."""
         link = await publish_and_share()
         etag = (await stranger.get(link["image_url"])).headers["ETag"]
         answer = await stranger.get(link["image_url"], {"If-None-Match": form.format(etag)})
@@ -69,7 +69,7 @@ class TestPicture:
         assert "Content-Type" not in answer.headers
 
     async def test_other_bytes_are_sent(self, stranger, publish_and_share):
-        """An ETag of something else is no match."""
+        """Another ETag does not match."""
         link = await publish_and_share()
         assert (await stranger.get(link["image_url"], {"If-None-Match": '"' + "0" * 64 + '"'})).status == 200
 
@@ -92,7 +92,7 @@ class TestPicture:
         ],
     )
     async def test_ranges(self, stranger, publish_and_share, asked, status, part):
-        """One range of bytes is answered as RFC 9110 says; what is malformed or several gets all."""
+        """One range of bytes is sent as RFC 9110 says; for a malformed or a multiple range, the whole body is."""
         link, data = await publish_and_share(), PICTURES["png"][1]
         answer = await stranger.get(link["image_url"], {"Range": asked})
         assert answer.status == status
@@ -114,7 +114,7 @@ class TestPicture:
             assert (await stranger.get(link["image_url"], headers)).status == status
 
     async def test_stored_sizes_are_served_and_others_are_drawn(self, stranger, owner, publish_and_share):
-        """A stored size is found; another is 409 without a source, and drawn when it is on the list with one."""
+        """A stored size is sent; another is 409 without a source, and rendered from the source if the list has it."""
         link = await publish_and_share()
         assert (await stranger.get(link["image_url"], width=4, height=3)).status == 200
         assert (await stranger.get(link["image_url"], width=400)).code == "not_redrawable"
@@ -126,18 +126,18 @@ class TestPicture:
 
     @pytest.mark.parametrize("query", [{"width": "0"}, {"width": "-1"}, {"height": "x"}, {"dpi": "1e3"}])
     async def test_malformed_size_is_refused(self, stranger, publish_and_share, query):
-        """Sizes are whole numbers from 1 on."""
+        """Sizes are positive whole numbers."""
         assert (await stranger.get((await publish_and_share())["image_url"], **query)).status == 400
 
     async def test_unknown_format_is_refused(self, stranger, publish_and_share):
-        """415 for a suffix that is no row of the table, 409 for a row that is not stored and cannot be drawn."""
+        """415 for a suffix that is no format, 409 for a format that is neither stored nor can be rendered."""
         link = await publish_and_share()
         assert (await stranger.get(link["url"] + ".exe")).status == 415
         assert (await stranger.get(link["url"] + ".svg")).code == "not_redrawable"
         assert (await stranger.get(link["url"] + ".html")).code == "not_redrawable"
 
     async def test_link_follows_the_newest_version(self, owner, stranger, publish_and_share):
-        """Publishing again shows under the same link at once; a link onto a version keeps showing that."""
+        """A new version is visible through the same link at once; a link to one version keeps showing that."""
         link = await publish_and_share()
         pinned = await owner.share({"id": link["figure"]}, version=1)
         await owner.publish("sales", png(grey=200))
@@ -147,7 +147,7 @@ class TestPicture:
 
 class TestCaching:
     async def test_public_picture_is_cacheable(self, stranger, publish_and_share):
-        """A minute by default, by anybody, from any origin, and never with a cookie."""
+        """For a minute by default, in any cache, from any origin, and never with a cookie."""
         link = await publish_and_share()
         for path in (link["image_url"], link["url"], link["url"] + ".json", link["url"] + "/embed"):
             answer = await stranger.get(path)
@@ -156,7 +156,7 @@ class TestCaching:
         assert (await stranger.get(link["image_url"])).headers["Access-Control-Allow-Origin"] == "*"
 
     async def test_login_makes_no_difference(self, owner, browser, publish_and_share):
-        """A token or a cookie that comes along is not looked at, and none is set."""
+        """Tokens and cookies of the request are ignored, and none is set."""
         link = await publish_and_share()
         for client in (owner, browser):
             for path in (link["image_url"], link["url"]):
@@ -165,7 +165,7 @@ class TestCaching:
                 assert "Set-Cookie" not in answer.headers
 
     async def test_caches_never_outlive_the_link(self, stranger, clock, publish_and_share):
-        """With 20 seconds left, caches may keep picture, page, record and oEmbed for 20."""
+        """20 seconds before it expires, its image, page, JSON and oEmbed may be cached for 20 seconds."""
         link = await publish_and_share(expires="1h")
         clock.advance(3580)
         for path in (link["image_url"], link["url"], link["url"] + ".json"):
@@ -177,24 +177,24 @@ class TestCaching:
         assert (answer.status, answer.headers["Cache-Control"]) == (304, "public, max-age=20")
 
     async def test_limited_link_is_not_kept(self, stranger, publish_and_share):
-        """What may be seen three times is in no cache."""
+        """No cache may store what may be viewed three times."""
         link = await publish_and_share(views=3)
         for path in (link["image_url"], link["url"], link["url"] + ".json", link["url"] + "/embed"):
             assert (await stranger.get(path)).headers["Cache-Control"] == "private, no-store"
         assert (await stranger.get("/oembed", url=link["url"])).headers["Cache-Control"] == "private, no-store"
 
     async def test_missing_link_is_not_kept(self, stranger):
-        """A 404 is in no cache, as the link may be resumed."""
+        """A 404 is not cached, because the link may be resumed."""
         assert (await stranger.get("/f/" + "x" * 32)).headers["Cache-Control"] == "private, no-store"
 
     async def test_link_for_ever_is_kept_a_minute_at_a_time(self, stranger, publish_and_share):
-        """A link without an end can still be revoked."""
+        """A link that never expires can still be revoked."""
         link = await publish_and_share(expires="never")
         assert (await stranger.get(link["image_url"])).headers["Cache-Control"] == "public, max-age=60"
 
 
 class TestGone:
-    """Unknown, expired, paused, used-up, revoked and malformed: one answer."""
+    """Unknown, expired, paused, used-up, revoked and malformed links get the same response."""
 
     async def check_gone(self, client: Client, token: str, unknown: str = "x" * 32) -> None:
         for path in GONE_PATHS:
@@ -211,7 +211,7 @@ class TestGone:
         assert (await client.get("/oembed", url=f"http://x/f/{token}")).status == 404
 
     async def test_expired_link_is_gone(self, stranger, clock, publish_and_share):
-        """From the second of its end on."""
+        """From the second in which it expires."""
         link = await publish_and_share(expires="1h")
         clock.advance(3599)
         assert (await stranger.get(link["image_url"])).status == 200
@@ -219,7 +219,7 @@ class TestGone:
         await self.check_gone(stranger, token_of(link))
 
     async def test_paused_link_is_gone_until_resumed(self, owner, stranger, publish_and_share):
-        """At once, and back at once."""
+        """Both take effect at once."""
         link = await publish_and_share()
         assert (await stranger.get(link["image_url"])).status == 200
         await owner.patch(f"/api/links/{link['id']}", {"paused": True})
@@ -228,53 +228,53 @@ class TestGone:
         assert (await stranger.get(link["image_url"])).status == 200
 
     async def test_revoked_link_is_gone(self, owner, stranger, publish_and_share):
-        """For good."""
+        """Permanently."""
         link = await publish_and_share()
         assert (await stranger.get(link["url"])).status == 200
         await owner.delete(f"/api/links/{link['id']}")
         await self.check_gone(stranger, token_of(link))
 
     async def test_link_revoked_elsewhere_is_gone(self, stranger, context, publish_and_share):
-        """Another process on the same data directory revokes it, and the very next request here knows."""
+        """Another process on the same data directory revokes it, and the next request here is refused."""
         link = await publish_and_share()
         assert (await stranger.get(link["image_url"])).status == 200
         other = open_store(context.store.directory)
         try:
             found = links.find(other.catalog.reader, link["id"])
             assert found is not None
-            other.revoke_link(found).result()
+            await other.links.revoke(found)
         finally:
             other.close()
         await self.check_gone(stranger, token_of(link))
 
     async def test_link_of_a_deleted_figure_is_gone(self, owner, stranger, publish_and_share):
-        """With the figure go its links."""
+        """The links of a figure are deleted with it."""
         link = await publish_and_share()
         await owner.delete(f"/api/figures/{link['figure']}")
         await self.check_gone(stranger, token_of(link))
 
     async def test_used_up_link_is_gone(self, stranger, publish_and_share):
-        """For other clients than those that have just seen it."""
+        """Except for clients that viewed it within the last ten minutes."""
         link = await publish_and_share(views=1)
         assert (await stranger.having(User_Agent="first").get(link["image_url"])).status == 200
         await self.check_gone(stranger.having(User_Agent="second"), token_of(link))
 
     @pytest.mark.parametrize("change", [lambda t: t[:-1], lambda t: t + "x", str.swapcase, lambda t: t[::-1]])
     async def test_nearly_right_token_is_gone(self, stranger, publish_and_share, change):
-        """Shorter, longer, in another case, reversed."""
+        """A token that is shorter, longer, in another case or reversed."""
         await self.check_gone(stranger, change(token_of(await publish_and_share())))
 
     @pytest.mark.parametrize(
         "path", ["/f/", "/f/x/y/z", "/f/..%2f..%2fetc%2fpasswd", "/f/%00", "/f/a%0d%0ab", "/f/.png"]
     )
     async def test_odd_addresses_are_gone(self, stranger, path):
-        """Whatever stands after /f/ is a link that is not there."""
+        """Any text after /f/ that is no link is a missing link."""
         answer = await stranger.http.fetch(stranger.prefix + path, raise_error=False)
         other = await stranger.get("/f/" + "x" * 32)
         assert (answer.code, answer.body) == (404, other.body)
 
     async def test_token_in_the_query_is_refused(self, owner, stranger, publish_and_share):
-        """``?token=`` would log its bearer in on Jupyter's pages: 400 here, and no cookie."""
+        """``?token=`` would log the client in on Jupyter's pages: 400 here, and no cookie."""
         link = await publish_and_share()
         login = owner.headers["Authorization"].removeprefix("token ")
         for path in (link["url"], link["image_url"], "/api/status", "/oembed", "/static/copy.js"):
@@ -288,7 +288,7 @@ class TestViews:
         return (await owner.get(f"/api/links/{link['id']}")).json()["seen"]
 
     async def test_parallel_clients_get_no_more_than_the_limit(self, owner, stranger, publish_and_share):
-        """Twenty clients at once on a link of three views: three see it."""
+        """Of twenty concurrent clients of a link with three views, three see it."""
         link = await publish_and_share(views=3)
         clients = [stranger.having(User_Agent=f"client {n}") for n in range(20)]
         answers = await asyncio.gather(*(client.get(link["image_url"]) for client in clients))
@@ -296,7 +296,7 @@ class TestViews:
         assert await self.seen(owner, link) == 3
 
     async def test_one_client_is_one_view_for_ten_minutes(self, owner, stranger, clock, publish_and_share):
-        """Page and picture together, and again, are one; after ten minutes it is another."""
+        """Requests for page and image are one view, until ten minutes have passed."""
         link = await publish_and_share(views=2)
         for path in (link["url"], link["image_url"], link["image_url"]):
             assert (await stranger.get(path)).status == 200
@@ -308,7 +308,7 @@ class TestViews:
         assert (await stranger.get(link["image_url"])).status == 404
 
     async def test_head_range_304_and_robots_use_up_nothing(self, owner, stranger, publish_and_share):
-        """A preview in a chat, a HEAD, a part and a 304 leave the one view to the person."""
+        """A chat's preview, a HEAD, a range and a 304 do not use up the one view."""
         link = await publish_and_share(views=1)
         etag = '"' + (await owner.get(f"/api/figures/{link['figure']}")).json()["representations"][0]["digest"] + '"'
         robot = stranger.having(User_Agent="Slackbot-LinkExpanding 1.0")
@@ -325,14 +325,14 @@ class TestViews:
         assert await self.seen(owner, link) == 1
 
     async def test_range_that_gets_all_is_a_view(self, owner, stranger, publish_and_share):
-        """A Range header that is not understood, or on a page, hides no view."""
+        """A malformed Range header, or one for a page, counts as a view."""
         for path in ("url", "image_url"):
             link = await publish_and_share(views=1)
             assert (await stranger.get(link[path], {"Range": "bytes=0-1,3-4"})).status == 200
             assert await self.seen(owner, link) == 1
 
     async def test_views_without_a_limit_are_counted_too(self, owner, stranger, clock, publish_and_share):
-        """Once a client in ten minutes, robots and parts not at all."""
+        """Once per client in ten minutes; robots and ranges are not counted."""
         link = await publish_and_share()
         for client in (
             stranger,
@@ -352,7 +352,7 @@ class TestViews:
 
 class TestPage:
     async def test_page_shows_the_figure(self, stranger, publish_and_share):
-        """Title, picture with its size and words, all escaped; for search robots noindex."""
+        """Title, image with its size and alternative text, all escaped, and noindex for search engines."""
         link = await publish_and_share()
         answer = await stranger.get(link["url"], BROWSER)
         page = Page(answer.text)
@@ -364,7 +364,7 @@ class TestPage:
         assert answer.headers["X-Robots-Tag"] == "noindex"
 
     async def test_picture_of_the_page_loads(self, stranger, publish_and_share):
-        """The page's relative addresses lead to picture, style and script, whatever the base URL."""
+        """The page's relative URLs lead to its image, style sheet and script under any base URL."""
         link = await publish_and_share()
         for url in (link["url"], link["url"] + "/embed"):
             page = Page((await stranger.get(url)).text)
@@ -378,7 +378,7 @@ class TestPage:
                 assert (await stranger.get(urljoin(url, address))).status == 200, address
 
     async def test_previews_have_absolute_addresses(self, stranger, publish_and_share):
-        """OpenGraph, Twitter and oEmbed discovery name URLs that open."""
+        """OpenGraph, Twitter and oEmbed discovery have absolute URLs that work."""
         link = await publish_and_share()
         page = Page((await stranger.get(link["url"])).text)
         assert page.meta("og:url") == link["url"]
@@ -390,13 +390,13 @@ class TestPage:
         assert (await stranger.get(discovery["href"])).json()["type"] == "photo"
 
     async def test_limited_page_gives_no_picture_to_previews(self, stranger, publish_and_share):
-        """A robot's picture would be kept where the limit does not reach."""
+        """A robot would store the image where the limit has no effect."""
         page = Page((await stranger.get((await publish_and_share(views=5))["url"])).text)
         assert page.meta("og:image") is None
         assert page.meta("twitter:image") is None
 
     async def test_page_of_a_document_has_a_download(self, stranger, publish_and_share):
-        """A PDF without a thumbnail shows no broken picture, and its file can be had."""
+        """A PDF without a thumbnail has a link to its file instead of a broken image."""
         link = await publish_and_share("pdf")
         page = Page((await stranger.get(link["url"])).text)
         assert page["img"] == []
@@ -411,7 +411,7 @@ class TestPage:
         assert "unsafe" not in policy
 
     async def test_error_of_a_page_is_a_page_only_for_browsers(self, stranger):
-        """A person reads a page of ours; a program reads JSON; neither holds the path."""
+        """A browser gets a page and a program gets JSON; neither contains the path."""
         token = "y" * 32
         page, json = await stranger.get(f"/f/{token}", BROWSER), await stranger.get(f"/f/{token}")
         assert (page.mimetype, json.mimetype) == ("text/html", "application/json")
@@ -422,7 +422,7 @@ class TestPage:
 
 class TestHtml:
     async def test_html_is_shown_in_a_sandboxed_frame(self, stranger, publish_and_share):
-        """The page frames it without its origin; the frame's address opens, and the page is in no cache."""
+        """The page shows it in a frame without our origin; the frame's URL works, and the page is not cached."""
         link = await publish_and_share("html")
         for url in (link["url"], link["url"] + "/embed", link["url"] + ".html"):
             answer = await stranger.get(url)
@@ -433,7 +433,7 @@ class TestHtml:
             assert inner.body == HTML
 
     async def test_html_beside_a_picture_has_its_own_address(self, owner, stranger):
-        """Where the picture comes first, the page shows that and ``.html`` the interactive one."""
+        """When an image is the main representation, the page shows that, and ``.html`` the interactive one."""
         form = multipart({"name": "both"}, ("image/png", png()), ("text/html", HTML))
         figure = (await owner.ask("POST", "/api/figures", *form)).json()
         link = await owner.share(figure)
@@ -441,7 +441,7 @@ class TestHtml:
         assert len(Page((await stranger.get(link["url"] + ".html")).text)["iframe"]) == 1
 
     async def test_raw_html_is_never_at_the_link(self, stranger, publish_and_share):
-        """The bytes themselves are answered by no address of the link."""
+        """No URL of the link sends the HTML itself."""
         link = await publish_and_share("html")
         for path in GONE_PATHS[:-1]:
             assert HTML not in (await stranger.get(path.format(token_of(link)))).body
@@ -453,7 +453,7 @@ class TestEmbed:
         return {"embed_origins": ["https://wiki.example.org", "https://blog.example.org"]}
 
     async def test_allowed_origins_may_frame_the_embedding_only(self, stranger, publish_and_share):
-        """/embed names them in its policy; the page itself is framed by nobody."""
+        """The policy of /embed names them; no site may frame the page itself."""
         link = await publish_and_share()
         embed, page = await stranger.get(link["url"] + "/embed"), await stranger.get(link["url"])
         allowed = "frame-ancestors https://wiki.example.org https://blog.example.org"
@@ -463,13 +463,13 @@ class TestEmbed:
         assert page.headers["X-Frame-Options"] == "DENY"
 
     async def test_page_offers_the_iframe(self, stranger, publish_and_share):
-        """Where embedding is allowed, the share page has the snippet."""
+        """The link's page has the snippet when embedding is allowed."""
         assert "&lt;iframe" in (await stranger.get((await publish_and_share())["url"])).text
 
 
 class TestNobodyEmbeds:
     async def test_nobody_may_frame_by_default(self, stranger, publish_and_share):
-        """Without ``embed_origins`` the embedding is framed by nobody either, and not offered."""
+        """Without ``embed_origins``, no site may frame /embed either, and the page has no snippet."""
         link = await publish_and_share()
         embed = await stranger.get(link["url"] + "/embed")
         assert "frame-ancestors 'none'" in embed.headers["Content-Security-Policy"]
@@ -478,7 +478,7 @@ class TestNobodyEmbeds:
 
 class TestRecord:
     async def test_record_tells_strangers_no_more_than_the_page(self, stranger, publish_and_share):
-        """No owner, notebook, session or id; the representations are at the link."""
+        """No owner, notebook, session or id; representations have URLs of the link."""
         link = await publish_and_share()
         answer = await stranger.get(link["url"] + ".json")
         record = answer.json()
@@ -489,14 +489,14 @@ class TestRecord:
 
 class TestOEmbed:
     async def test_photo(self, stranger, publish_and_share):
-        """A picture is a photo with its size."""
+        """An image is a photo with its size."""
         link = await publish_and_share()
         found = (await stranger.get("/oembed", url=link["url"])).json()
         assert (found["type"], found["url"], found["width"], found["height"]) == ("photo", link["image_url"], 4, 3)
         assert found["title"] == "Sales <b>"
 
     async def test_html_is_rich(self, stranger, publish_and_share):
-        """An HTML figure is an iframe of the embedding, its title escaped."""
+        """An HTML figure is an iframe of /embed, with its title escaped."""
         link = await publish_and_share("html")
         found = (await stranger.get("/oembed", url=link["url"], maxwidth=320)).json()
         (frame,) = Page(found["html"])["iframe"]
@@ -504,7 +504,7 @@ class TestOEmbed:
         assert (found["width"], found["height"]) == (320, 240)
 
     async def test_size_is_fitted(self, owner, stranger):
-        """maxwidth and maxheight scale both sides alike, and never up."""
+        """maxwidth and maxheight shrink the size and keep its proportions."""
         link = await owner.share(await owner.publish("big", png(400, 200)))
         for wish, size in (
             ({"maxwidth": 100}, (100, 50)),
@@ -515,7 +515,7 @@ class TestOEmbed:
             assert (found["width"], found["height"]) == size
 
     async def test_any_form_of_the_link_is_found(self, stranger, publish_and_share):
-        """The page's URL, the picture's and the embedding's, under whatever host; the answer has our own."""
+        """The URL of the page, the image or /embed, with any host; the response has our own."""
         link = await publish_and_share()
         token = token_of(link)
         for url in (link["image_url"], link["url"] + "/embed", f"https://proxy.example/x/figserve/f/{token}"):
@@ -532,12 +532,12 @@ class TestOEmbed:
         ],
     )
     async def test_what_cannot_be_embedded(self, stranger, query, status):
-        """404 for what is no link of ours, 501 for another format than JSON."""
+        """404 for a URL that is no link of ours, 501 for a format other than JSON."""
         assert (await stranger.get("/oembed", **query)).status == status
 
 
 async def test_svg_is_served_inert(stranger, publish_and_share):
-    """An SVG carries its own sandboxing policy wherever it is opened."""
+    """An SVG has its own sandboxing policy wherever it is opened."""
     link = await publish_and_share("svg")
     answer = await stranger.get(link["image_url"])
     policy = answer.headers["Content-Security-Policy"]

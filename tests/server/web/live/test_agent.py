@@ -1,4 +1,4 @@
-"""The agent's WebSocket held against hostile and broken clients: who may open it, and what a frame can do."""
+"""The agent's WebSocket with hostile and broken clients: who may open it, and what a frame can do."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def hello(*rows: dict[str, Any]) -> bytes:
 
 
 @dataclass
-class Line:
-    """A kernel's end of the line, driven by hand."""
+class Connection:
+    """A kernel's end of the connection, driven by hand."""
 
     socket: WebSocketClientConnection
 
@@ -52,26 +52,26 @@ class Line:
         return welcome["live"]
 
     async def answer(self, call: dict[str, Any], body: bytes = b"", **head: Any) -> None:
-        words = {"op": "answer", "rid": call["rid"], "mimetype": "image/png", "width": 3, "height": 2, "dpi": 100}
-        await self.send(frame(words | head, body))
+        default = {"op": "answer", "rid": call["rid"], "mimetype": "image/png", "width": 3, "height": 2, "dpi": 100}
+        await self.send(frame(default | head, body))
 
 
 @pytest.fixture
 def dial(stranger, make_key):
-    """Open the line with headers, or as a kernel of this id."""
+    """Open the connection with these headers, or as a kernel of this id."""
 
     @asynccontextmanager
-    async def open_line(kernel: str = "k1", headers: dict[str, str] | None = None):
+    async def connect(kernel: str = "k1", headers: dict[str, str] | None = None):
         if headers is None:
             headers = {"X-API-Key": await make_key(*KERNEL_SCOPES, kernel=kernel)}
         url = stranger.prefix.replace("http", "ws", 1) + "/api/agent"
         socket = await websocket_connect(HTTPRequest(url, headers=headers))
         try:
-            yield Line(socket)
+            yield Connection(socket)
         finally:
             socket.close()
 
-    return open_line
+    return connect
 
 
 async def status_of(dial, headers: dict[str, str]) -> int:
@@ -82,7 +82,7 @@ async def status_of(dial, headers: dict[str, str]) -> int:
 
 
 async def test_only_a_kernels_key_opens_it(dial, make_key, jp_auth_header, browser):
-    """Nobody, a login's token or cookie, and a key of no kernel are refused; so is whoever has an Origin."""
+    """Refused are: no credential, a login's token or cookie, a key of no kernel, and any request with an Origin."""
     assert await status_of(dial, {}) == 401
     assert await status_of(dial, jp_auth_header) == 403
     assert await status_of(dial, dict(browser.headers)) == 403
@@ -91,18 +91,18 @@ async def test_only_a_kernels_key_opens_it(dial, make_key, jp_auth_header, brows
     key = await make_key(*KERNEL_SCOPES, kernel="k1")
     for origin in ("https://evil.example", "null", "http://127.0.0.1"):
         assert await status_of(dial, {"X-API-Key": key, "Origin": origin}) in (403, 404)
-    async with dial(headers={"X-API-Key": key}) as line:
-        assert "animal" in await line.offer(HELLO)
+    async with dial(headers={"X-API-Key": key}) as connection:
+        assert "animal" in await connection.offer(HELLO)
 
 
 async def test_call_and_answer(dial, owner):
-    """What is asked goes down, what comes up is the picture."""
-    async with dial() as line:
-        await line.offer(HELLO)
+    """A request is sent to the kernel, and its answer is the image."""
+    async with dial() as connection:
+        await connection.offer(HELLO)
         asking = asyncio.ensure_future(owner.get("/live/k1/animal.png", width=320))
-        call = await line.receive()
+        call = await connection.receive()
         assert (call["op"], call["name"], call["format"], call["width"]) == ("call", "animal", "png", 320)
-        await line.answer(call, png())
+        await connection.answer(call, png())
         answer = await asking
     assert (answer.status, answer.body) == (200, png())
 
@@ -120,14 +120,14 @@ async def test_call_and_answer(dial, owner):
         ({"width": "x", "height": -1, "dpi": None}, png(), 200),
     ],
 )
-async def test_answer_that_is_not_what_it_says(dial, owner, head, body, status):
-    """A picture of another kind is not passed on; the line stands."""
-    async with dial() as line:
-        await line.offer(HELLO)
+async def test_invalid_answer(dial, owner, head, body, status):
+    """An image of another type is not served; the connection stays open."""
+    async with dial() as connection:
+        await connection.offer(HELLO)
         for _ in range(2):
             asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
-            call = await line.receive()
-            await line.answer(call, body, **head)
+            call = await connection.receive()
+            await connection.answer(call, body, **head)
             answer = await asking
             assert answer.status == status
             assert answer.mimetype == ("image/png" if status == 200 else "application/json")
@@ -149,12 +149,12 @@ async def test_answer_that_is_not_what_it_says(dial, owner, head, body, status):
         frame({"op": "hello", "protocol": PROTOCOL, "live": [HELLO] * 1_001}),
     ],
 )
-async def test_frame_that_is_none_of_ours_ends_the_line(dial, owner, data):
-    """And nothing else: the server goes on, and who asks is told that nobody offers it."""
-    async with dial() as line:
-        await line.send(data)
-        assert await line.receive() is None
-        assert line.socket.close_code == 1008
+async def test_invalid_frame_closes_the_connection(dial, owner, data):
+    """The server goes on, and nothing is registered."""
+    async with dial() as connection:
+        await connection.send(data)
+        assert await connection.receive() is None
+        assert connection.socket.close_code == 1008
     assert (await owner.get("/api/live")).json() == {"live": []}
 
 
@@ -163,76 +163,76 @@ class TestSmall:
     def figserve_config(self) -> dict[str, object]:
         return {"live_bytes": 1_000, "live_queue": 2, "live_timeout": 0.2}
 
-    async def test_too_large_a_frame_ends_the_line(self, dial, owner):
-        """1009, and who waits is told that the kernel is gone."""
-        async with dial() as line:
-            await line.offer(HELLO)
+    async def test_frame_that_is_too_large_closes_the_connection(self, dial, owner):
+        """A waiting request is told that the kernel is gone."""
+        async with dial() as connection:
+            await connection.offer(HELLO)
             asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
-            call = await line.receive()
-            await line.answer(call, bytes(2**21))
+            call = await connection.receive()
+            await connection.answer(call, bytes(2**21))
             assert (await asking).status in (503, 504)
 
     async def test_full_queue_and_deadline(self, dial, owner):
-        """Two wait until the deadline, the third is refused at once; the late answer is the next one's last picture."""
-        async with dial() as line:
-            await line.offer(HELLO)
+        """Both calls wait until the deadline; the late answer is the stale image of the next request."""
+        async with dial() as connection:
+            await connection.offer(HELLO)
             asking = [asyncio.ensure_future(owner.get("/live/k1/animal.png", width=width)) for width in (1, 2)]
-            call = await line.receive()
+            call = await connection.receive()
             while not (await owner.get("/api/live")).json()["live"][0]["busy"]:
                 pass
             first = await asyncio.wait(asking, return_when=asyncio.ALL_COMPLETED)
             assert {task.result().status for task in first[0]} == {504}
-            await line.answer(call, png())
+            await connection.answer(call, png())
             again = asyncio.ensure_future(owner.get("/live/k1/animal.png", width=call["width"]))
-            await line.receive()
+            await connection.receive()
             answer = await again
         assert (answer.status, answer.headers["Cache-Status"]) == (200, "figserve; hit; detail=stale")
         assert "Age" in answer.headers or answer.body == png()
 
     async def test_third_call_is_refused(self, dial, owner):
         """503 with Retry-After, before the others' deadline."""
-        async with dial() as line:
-            await line.offer({**HELLO, "timeout": 20})
+        async with dial() as connection:
+            await connection.offer({**HELLO, "timeout": 20})
             asking = [asyncio.ensure_future(owner.get("/live/k1/animal.png", width=width)) for width in (1, 2, 3)]
-            await line.receive()
+            await connection.receive()
             answers = [await task for task in asking]
         assert sorted(answer.status for answer in answers) == [503, 504, 504]
         (refused,) = [answer for answer in answers if answer.status == 503]
         assert (refused.code, int(refused.headers["Retry-After"]) > 0) == ("kernel_busy", True)
 
 
-async def test_line_that_ends_fails_who_waits(dial, owner):
+async def test_closed_connection_fails_waiting_requests(dial, owner):
     """At once."""
-    async with dial() as line:
-        await line.offer(HELLO)
+    async with dial() as connection:
+        await connection.offer(HELLO)
         asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
-        await line.receive()
+        await connection.receive()
     answer = await asking
     assert (answer.status, answer.code) == (503, "kernel_gone")
 
 
-async def test_answers_of_no_call_are_dropped(dial, owner):
-    """A second answer, and one to a call that never was."""
-    async with dial() as line:
-        await line.offer(HELLO)
+async def test_answers_without_a_call_are_dropped(dial, owner):
+    """A second answer, and one to a call that was never made."""
+    async with dial() as connection:
+        await connection.offer(HELLO)
         asking = asyncio.ensure_future(owner.get("/live/k1/animal.png"))
-        call = await line.receive()
-        await line.answer({"rid": 10**9}, png(grey=1))
-        await line.answer({"rid": "x"}, png(grey=1))
-        await line.answer(call, png(grey=2))
-        await line.answer(call, png(grey=3))
+        call = await connection.receive()
+        await connection.answer({"rid": 10**9}, png(grey=1))
+        await connection.answer({"rid": "x"}, png(grey=1))
+        await connection.answer(call, png(grey=2))
+        await connection.answer(call, png(grey=3))
         assert (await asking).body == png(grey=2)
 
 
 async def test_markup_in_a_declaration_is_text(dial, owner):
-    """Names of parameters are identifiers; words and choices are escaped on the page."""
+    """Names of parameters are identifiers; descriptions and choices are escaped on the page."""
     evil = "<img src=x onerror=alert(1)>"
     choice = {
         "name": "x", "kind": "choice", "many": False, "is_optional": False, "is_required": False, "default": evil,
         "choices": [evil], "values": [evil], "minimum": None, "maximum": None, "step": None,
     }  # fmt: skip
-    async with dial() as line:
-        await line.offer({**HELLO, "description": evil, "parameters": [choice]})
+    async with dial() as connection:
+        await connection.offer({**HELLO, "description": evil, "parameters": [choice]})
         page = await owner.get("/live/k1/animal", headers={"Accept": "text/html"})
     assert page.status == 200
     assert "<img src=x" not in page.text
@@ -240,18 +240,18 @@ async def test_markup_in_a_declaration_is_text(dial, owner):
 
 
 async def test_another_owner_sees_nothing(dial, owner, stranger, make_key):
-    """A key of somebody else's finds neither the live figure nor its links."""
+    """Another owner's key finds neither the live figure nor its links."""
     other = stranger.bearing(await make_key("read", "publish", owner="bob"))
-    async with dial() as line:
-        live_id = (await line.offer(HELLO))["animal"]["id"]
+    async with dial() as connection:
+        live_id = (await connection.offer(HELLO))["animal"]["id"]
         for path in ("/live/k1/animal.png", f"/live/f/{live_id}.png", f"/api/live/{live_id}/links"):
             assert (await other.get(path)).status == 404
         assert (await other.get("/api/live")).json() == {"live": []}
         assert (await other.post(f"/api/live/{live_id}/links")).status == 404
 
 
-async def test_second_line_of_a_kernel_takes_over(dial, owner):
-    """A kernel whose line broke unnoticed dials again: calls go down the new one."""
+async def test_second_connection_of_a_kernel_takes_over(dial, owner):
+    """A kernel whose connection broke unnoticed dials again, and calls use the new connection."""
     async with dial() as old:
         await old.offer(HELLO)
         async with dial() as new:

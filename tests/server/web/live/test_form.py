@@ -1,4 +1,4 @@
-"""A live figure's page as values: the control of each kind of parameter, what is shown, and what is wrong."""
+"""Page model of a live figure: the control of each kind of parameter, the image's query, and faults."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def animal(
     note: str | None = None,
     size: float = 1.5,
 ):
-    """Of every kind."""
+    """A parameter of every kind."""
 
 
 def needy(n: int, width: int = 3):
-    """Without a default."""
+    """A parameter without a default."""
 
 
 def target_of(function, **fields) -> LiveTarget:
@@ -50,7 +50,7 @@ def view_of(function, query=None, **fields):
 
 @pytest.fixture
 def controls():
-    """By name, of a page without a query."""
+    """The controls of a page without a query, by name."""
     return {one.name: one for one in view_of(animal).controls}
 
 
@@ -71,25 +71,25 @@ def controls():
     ],
 )
 def test_each_kind_has_its_control(controls, name, kind, texts, is_range):
-    """With the default as it stands there at first."""
+    """It shows the default at first."""
     control = controls[name]
     assert (control.kind, control.texts, control.is_range) == (kind, texts, is_range)
 
 
 def test_step_suits_what_was_declared(controls):
-    """Whole numbers by one, a bounded line in 200 steps, any number otherwise."""
+    """Whole numbers step by one, a bounded slider has 200 steps, other fields take any number."""
     assert [controls[name].step for name in ("since", "share", "size")] == [1, 0.005, "any"]
 
 
-def test_options_of_what_may_be_absent_and_of_lists(controls):
-    """None is an option of its own; a comma within a choice is not one between two."""
+def test_options_of_optional_parameters_and_of_lists(controls):
+    """None is an option of its own; a comma within a choice is escaped."""
     assert controls["grid"].options == (("", "none"), ("true", "yes"), ("false", "no"))
     assert [label for _, label in controls["both"].options] == ["a,b", "c"]
     assert controls["both"].options[0][0] != "a,b"
 
 
-def test_view_says_no_default():
-    """The picture's query is canonical: defaults are left out, also where the address has them."""
+def test_query_leaves_defaults_out():
+    """The image's query is canonical, even if the page's query has defaults."""
     view = view_of(animal, {"type": ["Bear"], "since": ["2010"]})
     assert (view.query, view.image(), view.image("svg")) == (
         "type=Bear",
@@ -100,33 +100,33 @@ def test_view_says_no_default():
     assert view_of(animal).image() == "live/l1.png"
 
 
-def test_sizes_are_kept_where_they_are_ours():
-    """What is no number is dropped, and a parameter of that name is the function's."""
+def test_sizes_are_kept_unless_they_are_parameters():
+    """A size that is not a number is dropped."""
     assert view_of(animal, {"width": ["300"], "height": ["x"]}).query == "width=300"
     assert view_of(needy, {"n": ["1"], "width": ["300"]}, sizes=("height", "dpi")).query == "n=1&width=300"
 
 
-def test_wrong_value_stands_to_be_corrected():
-    """Nothing is drawn, and the fault names the parameter."""
+def test_invalid_value_is_shown_to_be_corrected():
+    """There is no image, and the fault names the parameter."""
     view = view_of(animal, {"since": ["1066"]})
     assert (view.query, "since" in view.fault) == (None, True)
     assert {one.name: one.texts for one in view.controls}["since"] == ("1066",)
 
 
-def test_missing_value_is_no_fault_at_first():
-    """A function without a default waits for its first value; once something is said, it is asked for."""
+def test_missing_value_is_not_a_fault_at_first():
+    """A required parameter is reported only after the form was filled in."""
     first, later = view_of(needy), view_of(needy, {"width": ["3"]}, sizes=())
     assert (first.query, first.fault, bool(later.fault)) == (None, "", True)
 
 
-def test_frame_has_the_query_of_the_picture():
-    """For a page without our script."""
+def test_frame_has_the_query_of_the_image():
+    """It is shown without our script."""
     assert view_of(animal).frame == "live/l1.html?_frame=1"
     assert view_of(animal, {"log": ["true"]}).frame == "live/l1.html?log=true&_frame=1"
 
 
 def test_control_of_several_figures_has_a_prefix():
-    """In its form and address, not in its label; a wrong text stays as it was said."""
+    """The field has it, the label does not; an invalid value stays as given."""
     item = target_of(animal).declaration.parameters.find("since")
     moved, wrong = make_control(item, ["2004"], prefix="2-1."), make_control(item, ["x"], prefix="2-1.")
     assert (moved.field, moved.label, moved.texts, wrong.texts) == ("2-1.since", "Since", ("2004",), ("x",))

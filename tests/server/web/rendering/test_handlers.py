@@ -117,7 +117,7 @@ class TestPicture:
 def _picture(job):
     from jupyter_figserve.sandbox.fake import draw
 
-    return draw(job).pictures
+    return draw(job).images
 
 
 class TestWrongValues:
@@ -340,7 +340,7 @@ class TestSame:
         for change in ({}, {"seed": 8}, {"width": 10}, {"code": CODE + " "}, {"figure": 1}, {"format": "svg"}):
             await owner.post("/api/renders", {"code": CODE, "seed": 7, **change})
         assert len(renderer.jobs) == 6
-        renderer.report = type(renderer.report)("FULL", (), {"matplotlib": "4.0"})
+        renderer.status = type(renderer.status)("FULL", (), {"matplotlib": "4.0"})
         await owner.post("/api/renders", {"code": CODE, "seed": 7})
         assert len(renderer.jobs) == 7
 
@@ -403,7 +403,7 @@ class TestKeep:
         assert (record["name"], record["title"], record["alt"]) == ("sales", "A drawing", "A line.")
         assert (record["origin"], record["redrawable"]) == ("render", True)
         assert answer.headers["Location"] == record["url"]
-        source = context.store.get_figure(record["id"]).version.source
+        source = (await context.store.figures.get(record["id"])).version.source
         assert (source.kind, context.store.blobs.find(source.digest)) == ("code", CODE.encode())
         link = await owner.share(record)
         assert png_size((await owner.get(link["image_url"])).body) == (640, 480)

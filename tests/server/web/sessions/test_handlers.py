@@ -63,7 +63,7 @@ class TestList:
         """By notebook, and those that are alive."""
         for number in range(2):
             await make_session(context, f"s-{number}", notebook=f"{number}.ipynb")
-        await asyncio.wrap_future(context.store.write(lambda c: sessions.end(c, "s-0", context.store.clock())))
+        await asyncio.wrap_future(context.store.catalog.write(lambda c: sessions.end(c, "s-0", context.store.clock())))
 
         async def ids(**query: object) -> list[str]:
             return [one["id"] for one in (await owner.get("/api/sessions", **query)).json()["sessions"]]
@@ -87,7 +87,7 @@ class TestList:
         assert (await owner.get("/api/status")).json()["counts"]["sessions"] == 1
         await jupyter.ask("DELETE", f"sessions/{session['id']}")
         await asyncio.wait_for(ended.wait(), 60)
-        await asyncio.wrap_future(context.store.write(lambda connection: None))
+        await asyncio.wrap_future(context.store.catalog.write(lambda connection: None))
         (one,) = (await owner.get("/api/sessions")).json()["sessions"]
         assert one["ended"] is not None
         assert (await owner.get("/api/status")).json()["counts"]["sessions"] == 0
@@ -137,7 +137,7 @@ class TestKeep:
         (part,) = record["representations"]
         assert (part["width"], part["height"], part["mimetype"]) == (4, 3, "image/png")
         link = await owner.share(record)
-        context.kernels._end("a-session")
+        context.kernels.on_kernel_ended("a-session")
         assert (await owner.get("/plots/a-session/cell-1.png")).status == 404
         assert (await stranger.get(link["image_url"])).body == png()
 
@@ -204,7 +204,7 @@ class TestKeep:
         session.show(png())
         assert (await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png"})).status == 201
         await context.kernels.sweep()
-        await asyncio.wrap_future(context.store.write(lambda connection: None))
+        await asyncio.wrap_future(context.store.catalog.write(lambda connection: None))
         assert sessions.find(context.store.catalog.reader, session.id).ended is None
         assert (await stranger.bearing(key).get("/api/figures")).status == 200
 

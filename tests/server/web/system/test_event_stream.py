@@ -145,9 +145,9 @@ async def test_malformed_id_is_refused(owner, value):
 
 async def test_other_owners_events_are_not_seen(owner, context):
     """Neither live nor replayed."""
-    await asyncio.wrap_future(context.store.publish(draft("theirs", "somebody")))
+    await context.store.figures.publish(draft("theirs", "somebody"))
     async with listen(owner, "?since=0") as stream:
-        await asyncio.wrap_future(context.store.publish(draft("theirs too", "somebody")))
+        await context.store.figures.publish(draft("theirs too", "somebody"))
         await owner.publish("mine")
         assert (await stream.next())["data"]["name"] == "mine"
 
@@ -157,7 +157,7 @@ async def test_events_of_another_process_arrive(owner, context):
     other = open_store(context.store.directory)
     try:
         async with listen(owner) as stream:
-            await asyncio.wrap_future(other.publish(draft("elsewhere")))
+            await other.figures.publish(draft("elsewhere"))
             assert (await stream.next())["data"]["name"] == "elsewhere"
     finally:
         other.close()
@@ -169,7 +169,7 @@ async def test_stream_ends_when_its_key_is_revoked(stranger, context, make_key, 
     key = await make_key("read")
     async with listen(stranger.bearing(key)) as stream:
         key_id = split_key(key)[0]
-        await asyncio.wrap_future(context.store.write(lambda connection: keys.remove(connection, key_id)))
+        await asyncio.wrap_future(context.store.catalog.write(lambda connection: keys.remove(connection, key_id)))
         assert await stream.next() is None
 
 
@@ -230,9 +230,9 @@ async def test_what_is_kept_nowhere_is_told_without_an_id(owner, context):
         assert (await stream.next())["event"] == "figure.published"
 
 
-def test_a_flood_of_captured_plots_cuts_nobody_off(context):
+async def test_a_flood_of_captured_plots_cuts_nobody_off(context):
     """What can be done without is left out for a stream that is half full, and its figures' events still fit."""
-    subscriber = context.events.subscribe("local")
+    subscriber = await context.events.subscribe("local")
     for number in range(10 * MAX_PENDING):
         context.events.announce("local", "plot.captured", {"session": "k", "path": f"{number}.png"})
     assert not subscriber.is_closed
@@ -255,7 +255,7 @@ async def test_burst_of_others_events_hides_none(tmp_path):
     """After more events of another owner than one look takes, an own one is still told at once."""
     store = open_store(tmp_path / "figures")
     hub = EventBroker(store)
-    subscriber = hub.subscribe("local")
+    subscriber = await hub.subscribe("local")
 
     def burst(connection) -> None:
         for _ in range(1_500):
@@ -263,8 +263,8 @@ async def test_burst_of_others_events_hides_none(tmp_path):
         events.add(connection, 0.0, "local", "figure.published", {"name": "mine"})
 
     try:
-        store.write(burst).result()
-        hub.wake()
+        store.catalog.write(burst).result()
+        await hub.wake()
         assert [event.data["name"] for event in subscriber.pop_all()] == ["mine"]
     finally:
         hub.unsubscribe(subscriber)

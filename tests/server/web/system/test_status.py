@@ -15,10 +15,10 @@ def test_a_fresh_server_knows_its_sandbox_and_has_not_started_it(make_server):
     server = make_server()
     told = server.fetch("figserve/api/status", anonymous=True).json()["sandbox"]
     known = doctor.examine()
-    assert (told["tier"], told["why"], told["libraries"]) == (known.tier, list(known.why), {})
+    assert (told["tier"], told["why"], told["libraries"]) == (known.tier, list(known.reasons), {})
     assert not psutil.Process(server.pid).children(recursive=True)
     if known.tier == "none":
-        pytest.skip(f"not on this machine: a sandbox ({' '.join(known.why)})")
+        pytest.skip(f"not on this machine: a sandbox ({' '.join(known.reasons)})")
     code = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\n"
     assert server.fetch("figserve/api/renders", method="POST", body={"code": code}).status == 200
     wait_until(lambda: psutil.Process(server.pid).children(recursive=True))

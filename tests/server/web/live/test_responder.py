@@ -1,4 +1,4 @@
-"""Frames of live figures' HTML over HTTP: asked for with ``_frame``, drawn once, shown by a signed address."""
+"""Responses to live requests: images, and frames of HTML, requested with ``_frame`` and shown at a signed URL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JSON = {"Accept": "application/json"}
 
 
 class HtmlKernel(FakeKernel):
-    """Gives HTML and nothing else."""
+    """Offers HTML only."""
 
     async def call(self, name, request, known):
         await super().call(name, request, known)
@@ -36,8 +36,8 @@ def kernel(context, jp_asyncio_loop):
     return link
 
 
-async def test_frame_is_drawn_once_and_shown_by_anybody_with_its_address(owner, stranger, kernel):
-    """The script is told the address; only there, in a frame, may the HTML run its script."""
+async def test_frame_is_rendered_once_and_shown_to_anybody_with_its_url(owner, stranger, kernel):
+    """The script gets the URL; only there, in a frame, may the HTML run its own script."""
     answer = await owner.get(ASKED, JSON)
     assert (answer.status, answer.headers["Cache-Status"]) == (200, "figserve; fwd=miss")
     frame = urljoin(owner.prefix + ASKED, answer.json()["frame"])
@@ -49,14 +49,14 @@ async def test_frame_is_drawn_once_and_shown_by_anybody_with_its_address(owner, 
 
 
 async def test_frame_itself_is_redirected(owner, kernel):
-    """Without our script, a frame asks for the HTML by the parameter."""
+    """Without our script, a frame requests the HTML with the parameter."""
     answer = await owner.get(ASKED)
     assert (answer.status, "/frame/" in answer.headers["Location"]) == (303, True)
     assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
 
 
 async def test_plain_html_runs_no_script(owner, kernel):
-    """What is asked for as a file comes inert, as before."""
+    """HTML that is requested as a file is sent inert."""
     answer = await owner.get("/live/k1/animal.html")
     assert (answer.body, answer.headers["Content-Security-Policy"].startswith("default-src 'none'; sandbox;")) == (
         PAGE,
@@ -64,16 +64,16 @@ async def test_plain_html_runs_no_script(owner, kernel):
     )
 
 
-async def test_other_site_and_stranger_get_no_address(owner, browser, stranger, kernel):
-    """It runs the function, like a picture."""
+async def test_other_site_and_stranger_get_no_url(owner, browser, stranger, kernel):
+    """The request would run the function, like one for an image."""
     assert (await browser.having(Sec_Fetch_Site="cross-site").get(ASKED)).status == 403
     assert (await stranger.get(ASKED)).status in (302, 401, 403)
     assert (await owner.get(ASKED.replace("html", "png"))).status == 415
     assert kernel.asked == []
 
 
-async def test_form_is_learned_from_who_leaves_the_choice(owner, kernel, context):
-    """A PNG that there is not says so, and from then on the page has a frame; a new declaration starts anew."""
+async def test_form_is_learned_from_requests_for_png(owner, kernel, context):
+    """A figure without PNG has a frame on its page from then on; a new declaration starts over."""
     url = "/live/k1/animal"
     assert (await owner.get(f"{url}.json")).json()["form"] is None
     assert "<iframe" not in (await owner.get(url)).text
@@ -88,7 +88,7 @@ async def test_form_is_learned_from_who_leaves_the_choice(owner, kernel, context
 
 
 async def test_link_shows_frames_as_long_as_it_is_open(owner, stranger, kernel):
-    """The address ends with its link."""
+    """The URL ends with its link."""
     live_id = (await owner.get("/live/k1/animal.json")).json()["id"]
     link = (await owner.post(f"/api/live/{live_id}/links")).json()
     asked = f"{link['url']}.html?_frame=1"
@@ -99,7 +99,7 @@ async def test_link_shows_frames_as_long_as_it_is_open(owner, stranger, kernel):
     assert (await stranger.get(frame)).status == 404
 
 
-async def test_forgotten_picture_is_not_found(context, stranger, kernel):
-    """A signature alone is no picture."""
+async def test_image_that_is_not_cached_is_not_found(context, stranger, kernel):
+    """A valid signature is not enough."""
     signed = context.frame_signer.sign("nothing", "key", None)
     assert (await stranger.get(f"/frame/{signed}.html")).status == 404

@@ -85,7 +85,7 @@ class TestList:
 
     async def test_many_pages_of_figures(self, owner, kernel, session, monkeypatch):
         """The list is whole."""
-        monkeypatch.setattr("jupyter_figserve.server.services.sessions.plots._PAGE", 2)
+        monkeypatch.setattr("jupyter_figserve.server.services.sessions.session_plots._PAGE_SIZE", 2)
         for number in range(5):
             await kernel.publish(f"figure {number}")
         assert len(await listed(owner)) == 5
@@ -233,7 +233,9 @@ class TestBytes:
         """What the client has is known by what the file system says."""
         session.drop("x.png", png())
         tag = (await owner.get("/plots/a-session/x.png")).headers["ETag"]
-        monkeypatch.setattr("jupyter_figserve.server.services.sessions.safe_files.read", lambda *_: pytest.fail("read"))
+        monkeypatch.setattr(
+            "jupyter_figserve.server.services.sessions.safe_files.read_beneath", lambda *_: pytest.fail("read")
+        )
         assert (await owner.get("/plots/a-session/x.png", {"If-None-Match": tag})).status == 304
 
     async def test_a_file_that_is_being_written(self, owner, session, monkeypatch):

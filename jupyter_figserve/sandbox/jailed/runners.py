@@ -1,0 +1,103 @@
+"""One function for each kind of job: from its source to the objects that are encoded. Jailed child."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ...errors import InvalidInput, NoFigure
+from ...plotting.resolve import find_figure
+from ...plotting.restyle import restyle
+from . import posted_code
+from .error_card import draw_card
+from .figure_selection import select_figures
+
+
+def run_code(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
+    """Run posted code and select its figures."""
+    style = header["options"]["style"]
+    if style is not None:
+        _use_style(style)
+    value, names = posted_code.run(parts[0])
+    return select_figures(value, names, header["figure"])
+
+
+def open_figure(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
+    """Unpickle a figure; errors name the matplotlib versions if they differ."""
+    import matplotlib
+
+    pickled_by = header["libraries"].get("matplotlib")
+    is_same_version = pickled_by in (None, matplotlib.__version__)
+    try:
+        # matplotlib warns about pickles of other versions; the result of drawing decides.
+        with warnings.catch_warnings(record=True):
+            warnings.simplefilter("always")
+            value = pickle.loads(parts[0])  # noqa: S301  only in the jail
+            found = find_figure(value) if value is not None else None
+        if found is not None and not is_same_version:
+            found.figure.draw_without_rendering()
+    except Exception as error:
+        reason = "The source cannot be opened"
+        if not is_same_version:
+            reason = (
+                f"The figure was pickled by matplotlib {pickled_by}, and matplotlib {matplotlib.__version__} of the"
+                " sandbox cannot draw it"
+            )
+        raise posted_code.CodeError(_describe_failure(error, reason)) from None
+    if found is None:
+        raise NoFigure(f"The source is not a figure but an object of type {type(value).__name__!r:.100}.")
+    if header["options"]["style"] is not None:
+        _restyle(found.figure, header["options"]["style"])
+    return [found]
+
+
+def call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
+    """Unpickle a detached live function and call it with its arguments."""
+    arguments: Mapping[str, Any] = pickle.loads(parts[1])  # noqa: S301  pickled by the parent
+    try:
+        function = pickle.loads(parts[0])  # noqa: S301  only in the jail
+    except ModuleNotFoundError as error:
+        missing = error.name or "a module"
+        reason = f"The function needs {missing}, which the sandbox's Python does not have: pip install {missing}"
+        raise posted_code.CodeError(_describe_failure(error, reason)) from None
+    inner = getattr(function, "__wrapped__", function)
+    posted_code.OWN_FILES.add(getattr(getattr(inner, "__code__", None), "co_filename", posted_code.NAME))
+    value = function(**arguments)
+    return select_figures(value, {}, header["figure"])
+
+
+def _draw_card(_header: dict[str, Any], parts: list[bytes]) -> list[Any]:
+    return [draw_card(parts[0])]
+
+
+RUNNERS: dict[str, Callable[[dict[str, Any], list[bytes]], list[Any]]] = {
+    "code": run_code,
+    "figure": open_figure,
+    "function": call_function,
+    "card": _draw_card,
+}
+
+
+def _use_style(style: str) -> None:
+    from matplotlib import style as styles
+
+    if style != "default" and style not in styles.available:
+        raise InvalidInput(f"Unknown style {style!r:.60}; use one of {', '.join(sorted(styles.available))}.")
+    styles.use(style)
+
+
+def _restyle(figure: Any, style: str) -> None:
+    import matplotlib
+
+    params: Any = matplotlib.rcParams
+    before = params.copy()
+    _use_style(style)
+    restyle(figure, before, params)
+
+
+def _describe_failure(error: BaseException, reason: str) -> posted_code.Failure:
+    failure = posted_code.describe_failure(error)
+    return replace(failure, message=f"{reason}: {failure.kind}: {failure.message}")

@@ -1,0 +1,63 @@
+"""What a kernel is given at its start: a key of its own, and the environment with our URL. Server process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ....model.keys import KERNEL_SCOPES, Key, new_key
+from ....model.links import hash_secret
+from ..addresses import ServerAddresses
+
+KERNEL_KEY_TTL = 2 * 86_400.0
+"""Lifetime of a kernel's key, in seconds after its server last reported the kernel alive."""
+
+
+def make_kernel_key(owner: str, now: float) -> tuple[Key, str]:
+    """Return a new key for a kernel that has no id yet, and the key's text."""
+    key_id, secret, text = new_key()
+    key = Key(
+        id=key_id,
+        secret_hash=hash_secret(secret),
+        owner=owner,
+        scopes=KERNEL_SCOPES,
+        created=now,
+        expires=now + KERNEL_KEY_TTL,
+        label="kernel",
+        # Usable only once the kernel has an id: nobody has the secret before.
+        kernel="starting",
+    )
+    return key, text
+
+
+def make_environment(
+    given: dict[str, str] | None,
+    key: str,
+    directory: Path | None,
+    addresses: ServerAddresses,
+    *,
+    is_through_gateway: bool,
+) -> dict[str, str]:
+    """Return the environment of a kernel.
+
+    Names that begin with ``KERNEL_`` pass a Gateway. Without one, an environment replaces the whole of this process's,
+    so that ours has to be complete.
+
+    Parameters
+    ----------
+    given
+        The environment that the caller passes, if any.
+    key
+        Text of the kernel's key, "" without one.
+    directory
+        Where the kernel may put files.
+    """
+    base = given if given is not None else ({} if is_through_gateway else dict(os.environ))
+    ours = {"KERNEL_FIGSERVE_URL": addresses.for_kernels(), "KERNEL_FIGSERVE_KEY": key} if key else {}
+    certificate = addresses.kernel_certificate()
+    if ours and certificate and not is_through_gateway:
+        ours["KERNEL_FIGSERVE_CA"] = certificate
+    if directory is not None:
+        ours["KERNEL_FIGSERVE_PLOTS"] = str(directory)
+    # A server that was itself started in a kernel of another one passes nothing of that on.
+    return {name: value for name, value in base.items() if not name.startswith("KERNEL_FIGSERVE_")} | ours

@@ -1,0 +1,233 @@
+"""The plots of a session, whatever their origin. Server process.
+
+Precedence of plots at the same path: published, then captured, then files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import MutableSequence, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from jupyter_core.utils import ensure_async
+from tornado import web
+
+from ....errors import NotFound, Unavailable, UnsupportedType
+from ....model.figures import FigureRecord
+from ....model.formats import FORMATS, looks_like
+from ....model.queries import FigureQuery
+from ....model.sessions import Session
+from ....store.files.blob_cache import BlobCache
+from . import safe_files
+from .plots import Plot, ReadablePlot, find_format
+
+if TYPE_CHECKING:
+    from ....store.store import Store
+    from .capture import Capture
+    from .directories import SessionDirectories
+    from .ring_buffer import CaptureBuffer, CapturedImage
+
+_PAGE_SIZE = 200
+_MAX_REMEMBERED_SESSIONS = 1_000
+_SUFFIXES = ", ".join(f".{name}" for name in FORMATS)
+
+
+class SessionPlots:
+    """Lists and finds the plots of sessions.
+
+    Parameters
+    ----------
+    max_file_bytes
+        Of a file that is served.
+    """
+
+    def __init__(
+        self,
+        serverapp: Any,
+        store: Store,
+        blobs: BlobCache,
+        capture: Capture,
+        directories: SessionDirectories,
+        max_file_bytes: int,
+    ) -> None:
+        self._app = serverapp
+        self._store = store
+        self._blobs = blobs
+        self._capture = capture
+        self._directories = directories
+        self._max_file_bytes = max_file_bytes
+        self._kernels: OrderedDict[str, str] = OrderedDict()
+        """Kernel ids by ids of Jupyter's sessions, which forget theirs when they end."""
+
+    async def get_session(self, session_id: str) -> Session:
+        """Return the session with a kernel's id, or with the id of one of Jupyter's sessions.
+
+        Raises
+        ------
+        NotFound
+            When there is none.
+        """
+        found = await self._store.sessions.find(session_id)
+        if found is None:
+            kernel = await self._find_kernel(session_id)
+            found = await self._store.sessions.find(kernel) if kernel else None
+        if found is None:
+            raise NotFound("There is no such session.", code="session_not_found")
+        return found
+
+    async def list(self, session_id: str) -> list[Plot]:
+        """Return a session's plots, newest first; of those at the same path, the one that is served.
+
+        Raises
+        ------
+        NotFound
+            When there is no such session.
+        """
+        kernel = (await self.get_session(session_id)).id
+        found: dict[str, Plot] = {}
+        records = await self._list_published(kernel)
+        published = [plot for record in records for plot in Plot.from_figure(record)]
+        for plot in [*published, *self._list_captured(kernel, records), *await self._list_files(kernel)]:
+            found.setdefault(plot.path, plot)
+        return sorted(found.values(), key=lambda plot: plot.created, reverse=True)
+
+    async def get(self, kernel: str, path: str, *, published: bool = True) -> ReadablePlot:
+        """Return the plot at a path of a session; ``published=False`` skips published figures.
+
+        Raises
+        ------
+        NotFound
+            When there is none.
+        UnsupportedType
+            For a file whose bytes are not of the format that its suffix names.
+        """
+        if safe_files.parse_safe_path(path) is None:
+            raise _not_found()
+        plot = await self._find_published(kernel, path) if published else None
+        return plot or self._find_captured(kernel, path) or await self._get_file(kernel, path)
+
+    def find_newest_captured(self, kernel: str) -> Plot | None:
+        """Return the image that the session displayed last."""
+        buffer = self._capture.find_buffer(kernel)
+        newest = None if buffer is None else buffer.find_newest()
+        return None if newest is None else Plot.from_captured(newest)
+
+    def count_captured(self, kernel: str) -> int:
+        buffer = self._capture.find_buffer(kernel)
+        return 0 if buffer is None else len(buffer)
+
+    async def _find_kernel(self, session_id: str) -> str | None:
+        """Return the kernel of one of Jupyter's sessions, also for a while after it has ended."""
+        manager = getattr(self._app, "session_manager", None)
+        if manager is None:
+            return None
+        try:
+            model = await ensure_async(manager.get_session(session_id=session_id))
+        except web.HTTPError:
+            return self._kernels.get(session_id)
+        kernel = str(((model or {}).get("kernel") or {}).get("id") or "")
+        self._kernels[session_id] = kernel
+        self._kernels.move_to_end(session_id)
+        while len(self._kernels) > _MAX_REMEMBERED_SESSIONS:
+            self._kernels.popitem(last=False)
+        return kernel or None
+
+    def _list_captured(self, kernel: str, records: Sequence[FigureRecord]) -> Sequence[Plot]:
+        """Return the captured plots; one that was published as it is now, with its figure."""
+        buffer = self._capture.find_buffer(kernel)
+        kept = {record.version.provenance.get("plot"): record for record in records if record.origin == "captured"}
+
+        def to_plot(buffer: CaptureBuffer, image: CapturedImage) -> Plot:
+            plot, record = Plot.from_captured(image), kept.get(image.path)
+            if record is None or buffer.find_digest(image) != record.version.representations[0].digest:
+                return plot
+            return replace(plot, figure=record.id, version=record.version.number)
+
+        return [] if buffer is None else [to_plot(buffer, image) for image in buffer]
+
+    async def _list_published(self, kernel: str) -> Sequence[FigureRecord]:
+        made = await self._store.sessions.find_versions(kernel)
+        found: MutableSequence[FigureRecord] = []
+        cursor: str | None = None
+        while True:
+            page, cursor = await self._store.figures.list_page(FigureQuery(session=kernel), _PAGE_SIZE, cursor)
+            found += [await self._as_made(record, made.get(record.id)) for record in page]
+            if cursor is None:
+                return found
+            # A session may have thousands of figures: let other requests run.
+            await asyncio.sleep(0)
+
+    async def _find_published(self, kernel: str, path: str) -> ReadablePlot | None:
+        name, row = path.rpartition(".")[0], find_format(path)
+        if row is None or not name or "/" in name:
+            return None
+        records, _ = await self._store.figures.list_page(FigureQuery(session=kernel, name=name), 1)
+        if not records:
+            return None
+        made = await self._store.sessions.find_versions(kernel)
+        record = await self._as_made(records[0], made.get(records[0].id))
+        part = record.version.find_representation(row)
+        if part is None:
+            return None
+
+        async def read() -> bytes:
+            return self._blobs.get(part.digest)
+
+        plot = next(plot for plot in Plot.from_figure(record) if plot.mimetype == row.mimetype)
+        return ReadablePlot(plot, row, part.digest, read)
+
+    async def _as_made(self, record: FigureRecord, version: int | None) -> FigureRecord:
+        """Return the figure as this session made it, or as it is now when that version has been deleted."""
+        if version is None or version == record.version.number:
+            return record
+        return await self._store.figures.find(record.id, version) or record
+
+    def _find_captured(self, kernel: str, path: str) -> ReadablePlot | None:
+        buffer: CaptureBuffer | None = self._capture.find_buffer(kernel)
+        image = None if buffer is None else buffer.find(path)
+        digest = None if buffer is None or image is None else buffer.find_digest(image)
+        if buffer is None or image is None or digest is None:
+            return None
+
+        async def read() -> bytes:
+            data = buffer.read(image)
+            if data is None:
+                raise _not_found()
+            return data
+
+        return ReadablePlot(Plot.from_captured(image), image.format, digest, read)
+
+    async def _list_files(self, kernel: str) -> Sequence[Plot]:
+        directory = self._directories.find(kernel)
+        if directory is None:
+            return []
+        files = await asyncio.to_thread(safe_files.list_beneath, directory)
+        formats = [(file, find_format(file.path)) for file in files]
+        return [Plot.from_file(file, row) for file, row in formats if row is not None]
+
+    async def _get_file(self, kernel: str, path: str) -> ReadablePlot:
+        directory = self._directories.find(kernel)
+        row = find_format(path)
+        if directory is None:
+            raise _not_found()
+        found = await asyncio.to_thread(safe_files.stat_beneath, directory, path)
+        if row is None:
+            raise UnsupportedType(f"Only files with these suffixes are served: {_SUFFIXES}.")
+
+        async def read() -> bytes:
+            now, data = await asyncio.to_thread(safe_files.read_beneath, directory, path, self._max_file_bytes)
+            if now.state != found.state:
+                raise Unavailable("The file is being written; try again.", code="being_written", retry_after=1)
+            if not looks_like(row, data):
+                raise UnsupportedType(
+                    f"The file is not the {row.name.upper()} that its suffix says.", code="type_mismatch"
+                )
+            return data
+
+        return ReadablePlot(Plot.from_file(found, row), row, found.state, read)
+
+
+def _not_found() -> NotFound:
+    return NotFound("Plot not found", code="plot_not_found")

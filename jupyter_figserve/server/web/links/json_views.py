@@ -1,0 +1,42 @@
+"""Links as JSON for their owners. Server process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....model.links import FIGURE, Link
+from ....model.snippets import Snippets
+from ....model.times import rfc3339
+from ...services.addresses import LOCAL_NOTE, PublicBase
+
+
+def link_json(link: Link) -> dict[str, Any]:
+    """Return a link as lists show it, without its URL, which only the answer to its creation has."""
+    is_figure = link.target.kind == FIGURE
+    common = {
+        "id": link.id,
+        "figure": link.target.id if is_figure else None,
+        "version": link.version,
+        "label": link.label,
+        "created": rfc3339(link.created),
+        "expires": rfc3339(link.expires),
+        "views": link.views,
+        "seen": link.seen,
+        "last_seen": rfc3339(link.last_seen),
+        "paused": link.paused,
+        "audience": link.audience,
+    }
+    if is_figure:
+        return common
+    return common | {"lock": dict(link.locked), "allow": list(link.allowed), link.target.kind: link.target.id}
+
+
+def created_link_json(link: Link, snippets: Snippets, base: PublicBase) -> dict[str, Any]:
+    """Return a new link with its URL, which no later answer shows."""
+    return link_json(link) | {
+        "url": snippets.page,
+        "image_url": snippets.image,
+        "local_only": base.is_local,
+        "note": LOCAL_NOTE if base.is_local else None,
+        "snippets": snippets.as_json(),
+    }

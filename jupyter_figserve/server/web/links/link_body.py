@@ -1,0 +1,80 @@
+"""Parse the JSON of requests that create or change a link. Server process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ....errors import Conflict, InvalidInput
+from ....model.links import DEFAULT_LINK_LIFE, Link, Target, check_label, new_link_id
+from ....model.times import parse_expiry
+from .link_targets import LinkTarget
+
+CHANGE_FIELDS = ("paused", "expires", "label")
+_AUDIENCES = ("link", "hub", "people")
+
+
+class LinkParser:
+    """Parses requests by this server's limit of a link's life.
+
+    Parameters
+    ----------
+    max_age
+        Seconds that a link may live at most, None for no limit.
+    """
+
+    def __init__(self, max_age: float | None, now: float) -> None:
+        self._max_age = max_age
+        self._now = now
+
+    def parse_new(self, body: Mapping[str, Any], shown: LinkTarget, target: Target, token_hash: str) -> Link:
+        """Return the link that a request asks for.
+
+        Raises
+        ------
+        InvalidInput
+            Naming the field that is wrong.
+        Conflict
+            When it is for people or groups, whom only a JupyterHub knows.
+        """
+        _check_audience(body, shown)
+        return Link(
+            id=new_link_id(),
+            token_hash=token_hash,
+            target=target,
+            created=self._now,
+            expires=self._parse_expires(body.get("expires", DEFAULT_LINK_LIFE), self._now),
+            label=check_label(body.get("label")),
+            **shown.parse_options(body),
+        )
+
+    def parse_changes(self, body: Mapping[str, Any], link: Link) -> dict[str, Any]:
+        """Return the fields of a link that a request changes, or raise ``InvalidInput``."""
+        changes: dict[str, Any] = {}
+        if "paused" in body:
+            if not isinstance(body["paused"], bool):
+                raise InvalidInput("paused is true or false.")
+            changes["paused"] = body["paused"]
+        if "expires" in body:
+            changes["expires"] = self._parse_expires(body["expires"], link.created)
+        if "label" in body:
+            changes["label"] = check_label(body["label"])
+        return changes
+
+    def _parse_expires(self, value: object, created: float) -> float | None:
+        expires = parse_expiry(DEFAULT_LINK_LIFE if value is None else value, self._now)
+        max_age = self._max_age
+        # A second of grace: a client counts from before its request was sent.
+        if max_age is not None and (expires is None or expires > created + max_age + 1):
+            raise InvalidInput(
+                f"Links may live {max_age / 86_400:g} days here at most (FigServe.link_max_age).", code="link_too_long"
+            )
+        return expires
+
+
+def _check_audience(body: Mapping[str, Any], shown: LinkTarget) -> None:
+    audience = body.get("audience") or "link"
+    if shown.takes_audiences and audience not in _AUDIENCES:
+        raise InvalidInput('audience is "link", "hub" or "people".')
+    if audience != "link" or body.get("users") or body.get("groups"):
+        raise Conflict('Only a JupyterHub knows people and groups; here the audience is "link".', code="no_hub")

@@ -1,0 +1,179 @@
+"""The targets of new links: what each kind lets its owner choose, and how it is embedded. Server process."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ....errors import Forbidden, InvalidInput
+from ....model.figures import FigureRecord
+from ....model.parameters import Parameters
+from ....model.snippets import Snippets, image_url
+from ...services.dashboards.resolver import ResolvedDashboard
+from ...services.live.registry import LiveTarget
+from ..context import HandlerConfig
+
+MAX_COUNT = 1_000_000
+_SHARES_OFF = (
+    "Links that open without login are switched off here; an admin can allow them (FigServe.allow_public_shares)."
+)
+
+
+class LinkTarget(ABC):
+    """A figure, live figure or dashboard that its owner shares."""
+
+    fields: ClassVar[tuple[str, ...]]
+    """Fields of a request for a link."""
+    takes_audiences: ClassVar[bool] = False
+    """Whether requests may name an audience, which only a JupyterHub could serve."""
+
+    @abstractmethod
+    def check_allowed(self, config: HandlerConfig) -> None:
+        """Raise ``Forbidden`` when the admin has switched such links off."""
+
+    @abstractmethod
+    def parse_options(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of the link that only this kind has.
+
+        Raises
+        ------
+        InvalidInput
+            Naming the field or the parameter that is wrong.
+        """
+
+    @abstractmethod
+    def make_snippets(self, url: str) -> Snippets:
+        """Return the snippets that embed the link with this URL."""
+
+
+@dataclass(frozen=True)
+class FigureTarget(LinkTarget):
+    """A figure, whose links may be limited to a version and to a number of views."""
+
+    record: FigureRecord
+    fields = ("expires", "label", "views", "version", "audience", "users", "groups", "lock", "allow")
+    takes_audiences = True
+
+    def check_allowed(self, config: HandlerConfig) -> None:
+        if not config.allow_public_shares:
+            raise Forbidden(_SHARES_OFF, code="public_shares_off")
+
+    def parse_options(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        for name in ("lock", "allow"):
+            if body.get(name):
+                raise InvalidInput(f"{name} is for live figures; this one has no parameters.")
+        return {name: _parse_count(body.get(name), name) for name in ("version", "views")}
+
+    def make_snippets(self, url: str) -> Snippets:
+        main, record = self.record.version.representations[0], self.record
+        image = image_url(url, main.format.name)
+        return Snippets(url, image, record.heading, record.alt, main.width, main.height)
+
+
+class ParameterTarget(LinkTarget):
+    """A target whose links lock some parameters and let viewers change others."""
+
+    fields = ("expires", "label", "audience", "lock", "allow")
+
+    @abstractmethod
+    def check_parameters(self, lock: dict[str, Any], allow: list[str]) -> dict[str, Any]:
+        """Return the locked values as the target takes them, or raise ``InvalidInput``."""
+
+    def parse_options(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        lock, allow = body.get("lock") or {}, body.get("allow") or []
+        if not isinstance(lock, dict) or not isinstance(allow, list) or not all(isinstance(one, str) for one in allow):
+            raise InvalidInput("lock is an object of values, and allow a list of names.")
+        return {"locked": self.check_parameters(lock, allow), "allowed": tuple(dict.fromkeys(allow))}
+
+
+@dataclass(frozen=True)
+class LiveFigureTarget(ParameterTarget):
+    """A live figure."""
+
+    live: LiveTarget
+
+    def check_allowed(self, config: HandlerConfig) -> None:
+        if not (config.allow_public_shares and config.allow_public_live):
+            raise Forbidden(
+                "Links to live figures are switched off here; an admin can allow them (FigServe.allow_public_live).",
+                code="public_live_off",
+            )
+
+    def check_parameters(self, lock: dict[str, Any], allow: list[str]) -> dict[str, Any]:
+        parameters = self.live.declaration.parameters
+        locked = parameters.check(lock)
+        for name in allow:
+            if parameters.find(name) is None:
+                known = ", ".join(parameters.names)
+                raise InvalidInput(f"There is no parameter {name!r:.60} to allow; there are {known}.")
+            if name in locked:
+                raise InvalidInput(f"{name} cannot be both locked and allowed.")
+        for item in parameters.items:
+            if item.is_required and item.name not in locked and item.name not in allow:
+                raise InvalidInput(f"{item.name} has no default: lock a value of it, or allow viewers to change it.")
+        return locked
+
+    def make_snippets(self, url: str) -> Snippets:
+        declaration = self.live.declaration
+        alt = declaration.description or declaration.heading
+        return Snippets(url, image_url(url, "png"), declaration.heading, alt)
+
+
+@dataclass(frozen=True)
+class DashboardTarget(ParameterTarget):
+    """A dashboard; parameters are those of its live panels."""
+
+    dashboard: ResolvedDashboard
+
+    def check_allowed(self, config: HandlerConfig) -> None:
+        if not config.allow_public_shares:
+            raise Forbidden(_SHARES_OFF, code="public_shares_off")
+        if not config.allow_public_live and any(panel.target for panel in self.dashboard.panels):
+            raise Forbidden(
+                "Links to live figures are switched off here, and this dashboard has some; an admin can allow them"
+                " (FigServe.allow_public_live).",
+                code="public_live_off",
+            )
+
+    def check_parameters(self, lock: dict[str, Any], allow: list[str]) -> dict[str, Any]:
+        by_panel = {panel.name: panel.parameters for panel in self.dashboard.panels if panel.target is not None}
+        known = list(dict.fromkeys(name for parameters in by_panel.values() for name in parameters.names))
+        for name in (*lock, *allow):
+            if name not in known:
+                raise InvalidInput(
+                    f"No live panel has a parameter {name!r:.60}; there are {', '.join(known) or 'none'}."
+                )
+        for name in allow:
+            if name in lock:
+                raise InvalidInput(f"{name} cannot be both locked and allowed.")
+        locked: dict[str, Any] = {}
+        for panel, parameters in by_panel.items():
+            locked.update(_check_panel(panel, parameters, lock))
+            for item in parameters.items:
+                if item.is_required and item.name not in lock and item.name not in allow:
+                    raise InvalidInput(
+                        f"{item.name} of panel {panel} has no default: lock a value of it, or allow viewers to change"
+                        " it."
+                    )
+        return locked
+
+    def make_snippets(self, url: str) -> Snippets:
+        title = self.dashboard.record.layout.title
+        return Snippets(url, image_url(url, "png"), title, title)
+
+
+def _check_panel(panel: str, parameters: Parameters, lock: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return parameters.check({name: value for name, value in lock.items() if name in parameters.names})
+    except InvalidInput as error:
+        raise InvalidInput(f"Panel {panel}: {error.message}", code=error.code) from error
+
+
+def _parse_count(value: object, name: str) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_COUNT:
+        raise InvalidInput(f"{name} is a whole number from 1 to {MAX_COUNT:,}.")
+    return value

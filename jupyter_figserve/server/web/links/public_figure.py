@@ -1,0 +1,228 @@
+"""A figure as everybody sees it who has a link to it, or to a dashboard that shows it. Server process."""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from ....errors import CodeFailed, Forbidden, OutputInvalid
+from ....model.figures import FigureRecord, Representation, sha256_hex
+from ....model.formats import FORMATS, Format, get_format, get_format_of_mimetype
+from ....model.snippets import Snippets, image_url
+from ...services.figures.redraw import check_redrawable, draw_again, find_stored
+from ...services.links.resolver import LinkNotFound, ResolvedLink
+from ...services.links.view_counter import is_robot
+from ...services.rendering.request import PICTURES
+from ...services.rendering.sizes import SIZE_FIELDS
+from ..http.conditional_get import send_representation, sends_full_body
+from ..http.handler import PublicHandler
+from ..http.json_views import figure_json
+from ..http.representation import Bytes, InHand, RepresentationResponse
+from .renderer import Embedding, FitSize, LinkRenderer
+
+_PUBLIC_FIELDS = ("title", "alt", "name", "version", "created", "updated")
+Responses = dict[str, RepresentationResponse]
+# A picture's headers cost more than all else of its request; they are made once for each link, as long as it is cached.
+_responses: WeakKeyDictionary[ResolvedLink, Responses] = WeakKeyDictionary()
+
+
+class PublicFigure:
+    """The images of a figure, and what its pages show.
+
+    Parameters
+    ----------
+    link_id
+        The link, by which owners sign sizes and frames stay open.
+    cache_control
+        Header of everything but frames.
+    responses
+        By format: responses to requests without a query, to be used again.
+    """
+
+    def __init__(
+        self, handler: PublicHandler, record: FigureRecord, link_id: str, cache_control: str, responses: Responses
+    ) -> None:
+        self.record = record
+        self.main = record.version.representations[0]
+        self.image = record.version.inline_image
+        self._handler = handler
+        self._context = handler.context
+        self._link_id = link_id
+        self._cache_control = cache_control
+        self._responses = responses
+
+    def is_page(self, row: Format) -> bool:
+        """Whether this format is shown on a page of ours, in a sandboxed frame."""
+        return row is FORMATS["html"] and self.record.version.find_representation(row) is not None
+
+    async def find_image(self, row: Format) -> tuple[RepresentationResponse, Bytes]:
+        """Return the response in a format, in the size that the query asks for, and where its bytes are.
+
+        Raises
+        ------
+        Forbidden
+            For a size that neither the server offers nor the owner signed.
+        OutputInvalid
+            When the figure cannot be rendered so.
+        """
+        return self._find_stored(row) or await self._render(row)
+
+    def write_page(self, template: str, url: str, *, ancestors: str, as_html: bool = False, **names: Any) -> None:
+        """Send a page that shows the figure, HTML in a frame.
+
+        Parameters
+        ----------
+        url
+            Of the link; images are at the same, with a suffix.
+        as_html
+            Whether to show the HTML of a figure whose main representation is another.
+        """
+        handler, image = self._handler, self.image
+        frame = frames = None
+        if as_html or self.main.format is FORMATS["html"]:
+            frame, frames = handler.signed_frame_url(self.record, self._link_id)
+        local = url.replace(handler.base.url, handler.relative_root, 1)
+        handler.set_header("Cache-Control", "private, no-store" if frame else self._cache_control)
+        handler.set_header("Vary", "Accept")
+        handler.write_page(
+            template,
+            ancestors=ancestors,
+            record=self.record,
+            main=self.main,
+            picture=image,
+            image=image and _inline_url(url, self.record, image),
+            local_image=image and _inline_url(local, self.record, image),
+            sharp=image and self.record.version.vector and image_url(local, "svg"),
+            frame=frame,
+            url=url,
+            **({"frames": frames} if frames else {}),
+            **names,
+        )
+
+    def _find_stored(self, row: Format) -> tuple[RepresentationResponse, Bytes] | None:
+        blobs, is_plain = self._context.links.blob_cache, not self._handler.request.query
+        known = self._responses.get(row.name) if is_plain else None
+        if known is not None and known.cache_control == self._cache_control:
+            return known, blobs
+        stored = find_stored(self.record, row, self._handler.draw_options(row))
+        if stored is None:
+            return None
+        response = self._respond(row, stored.digest)
+        if is_plain:
+            self._responses[row.name] = response
+        return response, blobs
+
+    async def _render(self, row: Format) -> tuple[RepresentationResponse, Bytes]:
+        context, options = self._context, self._handler.draw_options(row)
+        check_redrawable(self.record, row.name)
+        if not context.config.link_sizes.grants(options):
+            self._check_signature(row)
+        rendering = draw_again(context.store, context.rendering, self.record, options)
+        try:
+            rendered = await self._handler.run_until_disconnect(rendering)
+        except CodeFailed as error:
+            # The code's own message is for its owner alone.
+            raise OutputInvalid(
+                "This figure could not be rendered in that size or format; its stored images are available."
+            ) from error
+        return self._respond(row, sha256_hex(rendered.data)), InHand(rendered.data)
+
+    def _respond(self, row: Format, digest: str) -> RepresentationResponse:
+        return RepresentationResponse(row, digest, f"{self.record.id}.{row.name}", self._cache_control, is_public=True)
+
+    def _check_signature(self, row: Format) -> None:
+        handler = self._handler
+        given = [name for name in SIZE_FIELDS if name in handler.request.query_arguments]
+        size = [(name, handler.raw_query_argument(name)) for name in given]
+        signature = handler.get_query_argument("sig", "")
+        if not self._context.query_signer.is_good(signature, "link", self._link_id, row.name, size):
+            raise Forbidden(
+                "A link shows this figure in its own size"
+                f" and in {self._context.config.link_sizes.words or 'sizes that its owner signed'};"
+                " for another size, its owner can have an address signed.",
+                code="size_not_allowed",
+            )
+
+
+class FigureRenderer(LinkRenderer):
+    """Renders links to figures. Their views may be limited, so each request uses up a view before it is answered."""
+
+    figure: PublicFigure
+
+    async def open(self) -> None:
+        record = self.resolved.figure
+        if record is None or not await self.context.view_counter.has_left(self.link, self.handler.request):
+            raise LinkNotFound
+        responses = _responses.setdefault(self.resolved, {})
+        self.figure = PublicFigure(self.handler, record, self.link.id, self.cache_control, responses)
+
+    async def send_page(self, *, embedded: bool, as_html: bool = False) -> None:
+        await self._use_view_of_page()
+        figure, config = self.figure, self.context.config
+        figure.write_page(
+            "share/embed.html" if embedded else "share/figure.html",
+            self.url,
+            ancestors=self.frame_ancestors(embedded=embedded),
+            as_html=as_html,
+            link=self.link,
+            can_embed=bool(config.embed_origins),
+            formats=self.context.rendering.queue.maybe_available and PICTURES,
+            widths=config.link_sizes.widths,
+            snippets=self._make_snippets(),
+        )
+
+    async def send_json(self) -> None:
+        """Send the figure without its owner, notebook, session and id."""
+        await self._use_view_of_page()
+        record = figure_json(self.figure.record, self.handler.base)
+        representations = [
+            part | {"url": image_url(self.url, get_format_of_mimetype(part["mimetype"]).name)}
+            for part in record["representations"]
+        ]
+        self.handler.set_header("Cache-Control", self.cache_control)
+        public = {name: record[name] for name in _PUBLIC_FIELDS}
+        self.handler.write_json(public | {"url": self.url, "representations": representations})
+
+    async def send_image(self, suffix: str) -> None:
+        row = get_format(suffix)
+        if self.figure.is_page(row):
+            await self.send_page(embedded=True, as_html=True)
+            return
+        response, source = await self.figure.find_image(row)
+        if self.link.views is not None and sends_full_body(self.handler, response, source):
+            await self._use_view()
+        send_representation(self.handler, response, source)
+        if self.link.views is None:
+            self.count_view()
+
+    def describe_embedding(self, fit: FitSize) -> Embedding:
+        record, image = self.figure.record, self.figure.image
+        if image is None or self.figure.main.format is FORMATS["html"]:
+            return Embedding(Snippets(self.url, self.url, record.heading, record.alt, *fit(640, 480)))
+        photo, size = image_url(self.url, image.format.name), fit(image.width or 640, image.height or 480)
+        return Embedding(Snippets(self.url, photo, record.heading, record.alt, *size), photo)
+
+    async def _use_view_of_page(self) -> None:
+        if self.link.views is not None:
+            await self._use_view()
+        elif self.handler.request.method == "GET":
+            self.context.view_counter.count(self.link, self.handler.request)
+
+    async def _use_view(self) -> None:
+        """Use up a view; a HEAD and the preview of a robot use up none, while one is left."""
+        if self.handler.request.method == "HEAD" or is_robot(self.handler.request):
+            return
+        if not await self.context.view_counter.use(self.link, self.handler.request):
+            raise LinkNotFound
+
+    def _make_snippets(self) -> Snippets:
+        record, image = self.figure.record, self.figure.image
+        part = image or self.figure.main
+        url = _inline_url(self.url, record, image) if image else self.url
+        return Snippets(self.url, url, record.heading, record.alt, part.width, part.height)
+
+
+def _inline_url(url: str, record: FigureRecord, image: Representation) -> str:
+    """Return the URL of the image on a link's page, for which the thumbnail is named by its width."""
+    width = image.width if image is record.version.thumbnail else None
+    return image_url(url, image.format.name, width=width)

@@ -1,0 +1,117 @@
+"""Links: their tokens, their targets and their views. Server process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from ...model.links import Link, Target
+from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
+from ..catalog import gallery_queries, link_targets, links
+from ..catalog.database import Catalog
+from ..catalog.pagination import encode_cursor
+from .repository import Repository
+
+
+class LinkRepository(Repository):
+    """Finds, adds, changes and revokes links, and counts their views.
+
+    Parameters
+    ----------
+    write_manifest
+        Brings the manifest of a target up to date, in a write transaction.
+    """
+
+    def __init__(self, catalog: Catalog, write_manifest: Callable[[Connection, Target], None]) -> None:
+        super().__init__(catalog)
+        self._write_manifest = write_manifest
+
+    async def find(self, link_id: str) -> Link | None:
+        return await self._read(links.find, link_id)
+
+    async def find_by_token(self, token: str) -> Link | None:
+        return await self._read(links.find_by_token, token)
+
+    async def list_for_target(self, target: Target) -> Sequence[Link]:
+        """Return the links to one target, newest first."""
+        return await self._read(links.for_target, target)
+
+    async def list_page(
+        self, owner: str | None, figure: str | None, limit: int = DEFAULT_LIMIT, cursor: str | None = None
+    ) -> tuple[Sequence[Link], str | None]:
+        """Return one page of links to figures, newest first, and the cursor of the next (None at the end).
+
+        Parameters
+        ----------
+        owner, figure
+            Only links to figures of this owner, or to this figure; None for any.
+
+        Raises
+        ------
+        InvalidInput
+            When the cursor is not valid.
+        """
+        limit = max(1, min(limit, MAX_LIMIT))
+        found = await self._read(links.list_for_owner, owner, figure, limit + 1, cursor)
+        last = found[limit - 1] if len(found) > limit else None
+        return found[:limit], encode_cursor(last.created, last.id) if last else None
+
+    async def count_open(self, figures: Collection[str], now: float) -> dict[str, int]:
+        """Count the open links to each of these figures."""
+        return await self._read(gallery_queries.count_open_links, figures, now)
+
+    async def add(self, link: Link) -> None:
+        """Add a link.
+
+        Raises
+        ------
+        Conflict
+            When its target is gone.
+        """
+
+        def change(connection: Connection) -> None:
+            link_targets.check_exists(connection, link)
+            links.add(connection, link)
+            self._write_manifest(connection, link.target)
+
+        await self._write(change)
+
+    async def change(self, link: Link, changes: dict[str, Any]) -> Link:
+        """Change fields of a link.
+
+        Raises
+        ------
+        NotFound
+            When it has been revoked.
+        """
+
+        def change(connection: Connection) -> None:
+            links.change(connection, link.id, changes)
+            self._write_manifest(connection, link.target)
+
+        await self._write(change)
+        return replace(link, **changes)
+
+    async def revoke(self, link: Link) -> None:
+        """Remove a link; one that is gone already is no error."""
+
+        def change(connection: Connection) -> None:
+            links.remove(connection, link.id)
+            self._write_manifest(connection, link.target)
+
+        await self._write(change)
+
+    async def use_view(self, link_id: str, client: str, now: float) -> bool:
+        """Use up one view, unless this client did so a short time ago; False when none is left."""
+        return await self._write(links.count_view, link_id, client, now)
+
+    async def is_known_viewer(self, link_id: str, client: str, now: float) -> bool:
+        """Whether this client used up a view a short time ago."""
+        return await self._read(links.is_known_viewer, link_id, client, now)
+
+    async def add_views(self, counts: Mapping[str, int], now: float) -> None:
+        """Add views that were counted in memory, by link id."""
+        await self._write(links.add_views, dict(counts), now)

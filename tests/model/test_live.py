@@ -1,0 +1,65 @@
+"""Live requests as values: what makes two of them equal, and their message to a kernel."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.errors import InvalidInput
+from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
+
+REQUEST = LiveRequest({"n": 1}, "svg", 320, 200, 100, 2)
+
+
+def test_message_and_back():
+    """A kernel reads the request that the server sends."""
+    message = REQUEST.to_json()
+    assert message["density"] == 2
+    assert LiveRequest.from_json({"op": "call", "rid": 3, **message}) == REQUEST
+    assert LiveRequest.from_json(LiveRequest().to_json()) == LiveRequest()
+
+
+def test_absent_fields_mean_the_defaults():
+    """A message of another version may lack some."""
+    assert LiveRequest.from_json({}) == LiveRequest()
+    assert LiveRequest.from_json({"arguments": None, "format": "pdf", "density": None}) == LiveRequest({}, "pdf")
+
+
+def test_key_is_equal_for_equal_requests():
+    """The order of the arguments does not matter; everything else does."""
+    assert LiveRequest({"a": 1, "b": 2}).key == LiveRequest({"b": 2, "a": 1}).key
+    others = [
+        LiveRequest({"a": 1}),
+        LiveRequest({"a": 2}),
+        LiveRequest({"a": 1}, "svg"),
+        LiveRequest({"a": 1}, width=1),
+        LiveRequest({"a": 1}, height=1),
+        LiveRequest({"a": 1}, dpi=1),
+        LiveRequest({"a": 1}, device_pixel_ratio=2),
+    ]
+    assert len({one.key for one in others}) == len(others)
+
+
+def test_declaration_and_back():
+    """A server reads the declaration that a kernel sends."""
+    declaration = LiveDeclaration(
+        "animal", description="d", sizes=("width",), cache=2.0, version="1", is_versioned=True
+    )
+    assert LiveDeclaration.from_json(declaration.as_json()) == declaration
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": "a.png"},
+        {"name": ""},
+        {"cache": -1},
+        {"timeout": 0},
+        {"parameters": 3},
+        {"cache": "x"},
+        {"sizes": None},
+    ],
+)
+def test_invalid_declaration(fields):
+    """A kernel may send anything."""
+    with pytest.raises(InvalidInput):
+        LiveDeclaration.from_json(LiveDeclaration("animal").as_json() | fields)

@@ -1,0 +1,310 @@
+"""Validation of what a child sends: bytes that hostile code may have written become a result or an error of ours.
+
+The numbers are those of the attack lists in ``test_r_attacks`` and ``test_x_attacks``, where a real child of each tier
+tries one attack of each.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jupyter_figserve.errors import CodeFailed, FigServeError, InvalidInput, NoFigure, OutputInvalid, TooLarge
+from jupyter_figserve.model.figures import TITLE_LENGTH
+from jupyter_figserve.sandbox import wire
+from jupyter_figserve.sandbox.fake import draw
+from jupyter_figserve.sandbox.host.job_limits import JobLimits
+from jupyter_figserve.sandbox.host.results import parse_result
+from jupyter_figserve.sandbox.renderer import ALL, DrawOptions, RenderJob, RenderResult
+
+LIMITS = JobLimits(pixels=1_000_000, source_bytes=100, timeout=10.0)
+JOB = RenderJob("code", b"")
+PNG = draw(JOB).images[0].data
+HTML = b"<!doctype html><script>alert(1)</script>"
+CONTROLS = set(map(chr, (*range(9), *range(11, 32), *range(127, 160)))) | {"\ud800"}
+
+
+def job(name: str = "png", **fields: Any) -> RenderJob:
+    options = {key: fields.pop(key) for key in ("width", "height", "tight") if key in fields}
+    return RenderJob("code", b"", DrawOptions(format=name, **options), **fields)
+
+
+def frame(header: bytes | dict[str, Any], *parts: bytes) -> bytes:
+    """A frame as a child could send it; the sizes are those of the parts unless the header has its own."""
+    if isinstance(header, dict):
+        header = json.dumps({"sizes": [len(part) for part in parts], **header}).encode()
+    return struct.pack(">IQ", len(header), sum(map(len, parts))) + header + b"".join(parts)
+
+
+def parse(data: bytes | None, of: RenderJob = JOB, status: int | None = None) -> RenderResult:
+    return parse_result(of, data, "printed", status, LIMITS)
+
+
+def drawn(*parts: bytes, of: RenderJob = JOB, **header: Any) -> RenderResult:
+    fields = {"status": "drawn", "images": [{}] * (len(parts) - ("thumbnail" in header)), **header}
+    return parse(frame(fields, *parts), of)
+
+
+def test_a_frame_of_the_child_is_accepted():
+    """Images with their metadata, thumbnail, texts and versions come through."""
+    small = draw(job(with_thumbnail=True)).thumbnail
+    result = drawn(
+        PNG,
+        small.data,
+        images=[{"dpi": 100}],
+        thumbnail={},
+        title=" A\ntitle ",
+        alt="Alt",
+        libraries={"numpy": "2"},
+        device_pixel_ratio=1,
+    )
+    assert (result.images[0].data, result.images[0].width, result.images[0].dpi) == (PNG, 640, 100.0)
+    assert (result.thumbnail.width, result.title, result.alt, result.output) == (32, "A title", "Alt", "printed")
+    assert result.libraries == {"numpy": "2"}
+
+
+@pytest.mark.parametrize("status", [0, 1, None])
+def test_r13_an_exit_without_a_result(status: int | None):
+    """A process that ends without a frame has made no figure."""
+    with pytest.raises(NoFigure, match=r"os\._exit"):
+        parse(None, status=status)
+
+
+@pytest.mark.parametrize(("status", "name"), [(-11, "SIGSEGV"), (-6, "SIGABRT"), (-31, "SIGSYS"), (-99, "signal 99")])
+def test_r12_a_crash_names_its_signal(status: int, name: str):
+    """A negative status is a signal: the code has crashed."""
+    with pytest.raises(OutputInvalid, match=name) as caught:
+        parse(None, status=status)
+    assert caught.value.code == "crashed"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[" * 200_000,
+        b"null",
+        b"5",
+        b'{"status": "drawn"}',
+        b'{"status": "drawn", "images": ' + b"[" * 100_000,
+        b'{"sizes": [' + b"9" * 100_000 + b"]}",
+        b'{"sizes": [-1, 1]}',
+        b'{"sizes": [-1, 2]}',
+        b'{"sizes": [1e0]}',
+        b'{"sizes": [true]}',
+        b'{"sizes": {"0": 1}}',
+        b'{"status": "drawn", "images": {}, "sizes": [1]}',
+        b'{"status": "drawn", "images": [], "sizes": [1]}',
+        b'{"status": "drawn", "images": [null, 1], "sizes": [1]}',
+        b'{"status": "drawn", "images": [1], "sizes": []}',
+        b'{"status": ["drawn"], "sizes": [1]}',
+        b'{"status": "drawn", "images": [{}], "thumbnail": {}, "sizes": [1]}',
+        b"\xff\xfe",
+        b"",
+    ],
+)
+def test_x14_a_malformed_header(header: bytes):
+    """A header that is not a header, or does not fit its parts, is refused."""
+    with pytest.raises(OutputInvalid) as caught:
+        parse(frame(header, b"x"))
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"status": "failed", "kind": {}, "message": [], "line": float("nan"), "traceback": 5},
+        {"status": "failed", "kind": 5, "line": 1e999, "message": "\ud800\0", "traceback": []},
+        {"status": "failed", "message": "\ud800\0\x1b[31m"},
+        {"status": "failed", "kind": "a\r\nSet-Cookie: b", "message": "x" * 300_000},
+        {"status": "output", "code": "../../etc", "message": None},
+        {"status": "output", "code": "x\r\nSet-Cookie: a", "message": 7},
+        {"status": "input", "message": "x" * 200_000},
+        {"status": "no figure", "message": "\x9b31m"},
+        {"status": None},
+        {},
+    ],
+)
+def test_x14_a_forged_error_stays_inside_its_fields(header: dict[str, Any]):
+    """Its texts are short and have no control characters; its code is one word."""
+    with pytest.raises(FigServeError) as caught:
+        parse(frame(header))
+    error = caught.value
+    assert len(str(error)) < 5_000
+    assert not CONTROLS & set(f"{error.code}{error}")
+    assert "\n" not in error.code
+    if isinstance(error, CodeFailed):
+        assert error.line is None
+        assert "\n" not in error.kind
+        assert not CONTROLS & set(error.traceback)
+
+
+@pytest.mark.parametrize(
+    ("header", "kind", "code"),
+    [
+        ({"status": "failed", "kind": "KeyError", "message": "'a'", "line": 3}, CodeFailed, "code_failed"),
+        ({"status": "no figure", "message": "None."}, NoFigure, "no_figure"),
+        ({"status": "input", "message": "No style."}, InvalidInput, "invalid_input"),
+        ({"status": "output", "code": "too_many_pixels", "message": "Big."}, TooLarge, "too_many_pixels"),
+        ({"status": "output", "code": "missing_library", "message": "No."}, OutputInvalid, "missing_library"),
+    ],
+)
+def test_errors_of_the_child(header: dict[str, Any], kind: type[FigServeError], code: str):
+    """Each status is an exception of its class; the output of the code comes with its exceptions."""
+    with pytest.raises(kind) as caught:
+        parse(frame(header))
+    assert (type(caught.value), caught.value.code) == (kind, code)
+    if isinstance(caught.value, CodeFailed):
+        assert (caught.value.kind, caught.value.line, caught.value.output) == ("KeyError", 3, "printed")
+        assert str(caught.value) == "KeyError: 'a'"
+
+
+@pytest.mark.parametrize("data", [HTML, b"\x89PNG\r\n\x1a\n", b"GIF89a", b"", b"\x89PNG\r\n\x1a\n" + b"<" * 99])
+def test_r17_something_else_in_place_of_a_png(data: bytes):
+    """The first bytes decide, whatever the header says."""
+    with pytest.raises(OutputInvalid):
+        drawn(data, images=[{"width": 1, "height": 1}])
+
+
+@pytest.mark.parametrize("name", ["svg", "pdf", "eps", "svgz", "jpg", "webp"])
+def test_r17_html_in_another_format(name: str):
+    """HTML is none of the other formats."""
+    with pytest.raises(OutputInvalid, match="wrote something else"):
+        drawn(HTML, of=job(name))
+
+
+def test_r17_html_as_a_thumbnail():
+    """A thumbnail is checked like an image."""
+    with pytest.raises(OutputInvalid):
+        drawn(PNG, HTML, thumbnail={})
+
+
+def test_r19_a_forged_header_with_too_many_pixels():
+    """The size is that of the file's own header, not that of the metadata."""
+    forged = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 12_000, 12_000) + bytes(9)
+    with pytest.raises(TooLarge) as caught:
+        drawn(forged, images=[{"width": 1, "height": 1}])
+    assert caught.value.code == "too_many_pixels"
+
+
+@pytest.mark.parametrize(("fields", "is_refused"), [({"width": 641}, True), ({"height": 480}, False)])
+def test_an_image_has_the_requested_size(fields: dict[str, int], is_refused: bool):
+    """Another size than the requested one is refused, unless the image is cropped to its content."""
+    assert drawn(PNG, of=job(tight=True, **fields)).images
+    if is_refused:
+        with pytest.raises(OutputInvalid, match="not the requested size"):
+            drawn(PNG, of=job(**fields))
+    else:
+        assert drawn(PNG, of=job(**fields)).images
+
+
+def test_several_images_only_if_requested():
+    """A second image is refused unless the job asks for all figures, and even then there are limits."""
+    assert len(drawn(PNG, PNG, of=job(figure=ALL)).images) == 2
+    with pytest.raises(OutputInvalid):
+        drawn(PNG, PNG)
+    with pytest.raises(OutputInvalid, match="more than 100"):
+        drawn(*[PNG] * 101, of=job(figure=ALL))
+
+
+@pytest.mark.parametrize("metadata", [None, 5, [], {"dpi": "x", "width": True}, {"dpi": float("inf")}, {"dpi": -1}])
+def test_metadata_that_makes_no_sense_is_dropped(metadata: Any):
+    """The child's own statements count only where a lie is harmless, and only if they are plausible."""
+    image = drawn(PNG, images=[metadata]).images[0]
+    assert (image.width, image.height, image.dpi) == (640, 480, None)
+    svg = drawn(b"<svg/>", of=job("svg"), images=[metadata]).images[0]
+    assert (svg.width, svg.height) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"title": 5, "alt": ["x"]}, ("", "", {})),
+        ({"title": "a\0b\x1b[31mc\nd"}, ("a b [31mc d", "", {})),
+        ({"title": "x" * 9_999}, ("x" * TITLE_LENGTH, "", {})),
+        ({"libraries": ["numpy"]}, ("", "", {})),
+        ({"libraries": {"n\0": 5, "m": "1\x1b"}}, ("", "", {"n ": "", "m": "1 "})),
+    ],
+)
+def test_texts_are_cleaned(fields: dict[str, Any], expected: tuple[str, str, dict[str, str]]):
+    """Wrong types are dropped; texts lose control characters and are truncated."""
+    result = drawn(PNG, **fields)
+    assert (result.title, result.alt, result.libraries) == expected
+
+
+def test_the_list_of_libraries_is_bounded():
+    """A child cannot fill the server's memory with library names."""
+    assert len(drawn(PNG, libraries={f"library {n}": "1" for n in range(1_000)}).libraries) == 40
+
+
+@pytest.mark.parametrize(("stated", "ratio"), [(2, 2), (1, 1), (3, 1), ("2", 1), (None, 1)])
+def test_the_device_pixel_ratio_is_the_requested_one_or_one(stated: Any, ratio: int):
+    """A child cannot state a ratio that the job did not ask for."""
+    assert drawn(PNG, of=job(device_pixel_ratio=2), device_pixel_ratio=stated).device_pixel_ratio == ratio
+
+
+WEBP = b"RIFF\x20\x00\x00\x00WEBP"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "size"),
+    [
+        ("jpg", b"\xff\xd8\xff\xe0\x00\x04ab\xff\xc0\x00\x11\x08\x00\x02\x00\x03" + bytes(9), (3, 2)),
+        ("webp", WEBP + b"VP8 " + bytes(10) + struct.pack("<HH", 3, 2), (3, 2)),
+        ("webp", WEBP + b"VP8L" + bytes(5) + (2 | 1 << 14).to_bytes(4, "little") + bytes(5), (3, 2)),
+        ("webp", WEBP + b"VP8X" + bytes(8) + b"\x02\x00\x00\x01\x00\x00", (3, 2)),
+    ],
+)
+def test_sizes_of_jpeg_and_webp(name: str, data: bytes, size: tuple[int, int]):
+    """Width and height are read from the first bytes, without decoding."""
+    image = drawn(data, of=job(name)).images[0]
+    assert (image.width, image.height) == size
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("jpg", b"\xff\xd8\xff" + bytes(99)),
+        ("jpg", b"\xff\xd8" + b"\xff\xe0\x00\x00" * 99),
+        ("jpg", b"\xff\xd8\xff\xc0\x00\x11\x08" + bytes(9)),
+        ("webp", WEBP + b"VP8 "),
+        ("webp", WEBP + b"ABCD" + bytes(40)),
+        ("webp", WEBP + b"VP8 " + bytes(40)),
+    ],
+)
+def test_images_without_a_size_are_refused(name: str, data: bytes):
+    """A raster image must state a size, because its pixels are limited."""
+    with pytest.raises(OutputInvalid, match="cannot be read"):
+        drawn(data, of=job(name))
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200), st.binary(max_size=60))
+def test_any_bytes_are_an_error_of_ours(header: bytes, body: bytes):
+    """Whatever a child sends, the parent raises nothing but its own exceptions."""
+    try:
+        parse(frame(header, body))
+    except FigServeError:
+        return
+
+
+@settings(deadline=None)
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda one: st.lists(one), max_leaves=5))
+def test_any_json_in_any_field_is_an_error_of_ours(value: Any):
+    """The same for headers with the right names and the wrong values."""
+    for status in ("drawn", "failed", "output", value):
+        fields = dict.fromkeys(("images", "thumbnail", "title", "alt", "libraries", "message", "code", "line"), value)
+        try:
+            parse(frame({**fields, "status": status}, PNG))
+        except FigServeError:
+            continue
+
+
+def test_the_parser_reads_what_the_child_writes():
+    """The frame of ``wire.pack_frame`` is the frame of these tests."""
+    packed = b"".join(wire.pack_frame({"status": "drawn", "images": [{}]}, [PNG]))
+    assert parse(packed).images[0].data == PNG
