@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from jupyter_figserve.server.web.context import PACKAGE
+from jupyter_figserve.server.web.http.templates import PACKAGE
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
 SAMPLES = {

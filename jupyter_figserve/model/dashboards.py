@@ -23,7 +23,7 @@ _MIN_SHARE, _MAX_SHARE = 0.05, 100.0
 
 @dataclass(frozen=True)
 class PanelSpec:
-    """One place of a dashboard.
+    """A panel of a dashboard.
 
     Parameters
     ----------
@@ -32,17 +32,17 @@ class PanelSpec:
     target
         Id of the figure or the live figure; ``""`` for text.
     version
-        Of a figure, to stay at; None follows it.
+        Version of a figure to pin; None follows the newest.
     values
-        JSON values of a live figure's parameters that are fixed here, so that no control shows them.
+        JSON values of the parameters of a live figure that are fixed here, without a control.
     markdown
-        The text.
+        Of a text panel.
     share
-        Of its row's width, against the shares of the panels beside it.
+        Width relative to the other panels of the row.
     caption
         One line below it.
     alt
-        What the picture shows, in words; None is what the figure itself says, ``""`` says that it is mere decoration.
+        Alternative text; None for that of the figure, ``""`` for a decorative image.
     """
 
     kind: str
@@ -55,7 +55,7 @@ class PanelSpec:
     alt: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """What ``from_json`` reads."""
+        """Return the JSON object that ``from_json`` parses."""
         own: dict[str, dict[str, Any]] = {
             FIGURE: {"figure": self.target, "version": self.version, "alt": self.alt},
             LIVE: {"live": self.target, "values": dict(self.values), "alt": self.alt},
@@ -65,47 +65,45 @@ class PanelSpec:
 
     @classmethod
     def from_json(cls, row: Any) -> PanelSpec:
-        """What a program sent, which may be anything; whether its target exists is for the store to say.
+        """Parse a panel from untrusted JSON; whether its target exists is not checked.
 
         Raises
         ------
         InvalidInput
-            When it is no panel; the sentence says why.
+            Saying what is wrong, to be prefixed by the name of the panel.
         """
         if not isinstance(row, Mapping) or row.get("kind") not in KINDS:
             raise InvalidInput(f'its "kind" must be one of {", ".join(KINDS)}.')
         kind = row["kind"]
-        share, caption = (
-            _read_share(row.get("share", 1)),
-            validate_single_line(row.get("caption"), "caption", CAPTION_LENGTH),
-        )
+        share = _parse_share(row.get("share", 1))
+        caption = validate_single_line(row.get("caption"), "caption", CAPTION_LENGTH)
         if kind == TEXT:
-            return cls(kind, markdown=_read_markdown(row.get("markdown")), share=share, caption=caption)
-        target, alt = row.get(kind), _read_alt(row.get("alt"))
+            return cls(kind, markdown=_parse_markdown(row.get("markdown")), share=share, caption=caption)
+        target, alt = row.get(kind), _parse_alt(row.get("alt"))
         if not isinstance(target, str) or not (target.isascii() and target.isalnum() and len(target) <= 64):
             raise InvalidInput(f'"{kind}" must be the id of a {"live figure" if kind == LIVE else "figure"}.')
         if kind == LIVE:
             values = row.get("values") or {}
             if not isinstance(values, Mapping):
-                raise InvalidInput('"values" must be an object of parameters and their values.')
+                raise InvalidInput('"values" must be an object of parameter values by name.')
             return cls(kind, target, values=dict(values), share=share, caption=caption, alt=alt)
         version = row.get("version")
         if version is not None and (type(version) is not int or version < 1):
-            raise InvalidInput('"version" must be a number from 1 on, or null to follow the newest.')
+            raise InvalidInput('"version" must be a number of at least 1, or null to follow the newest.')
         return cls(kind, target, version=version, share=share, caption=caption, alt=alt)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a dashboard shows, and how it is laid out.
+    """The content of a dashboard: rows of panels, and how they look.
 
     Parameters
     ----------
     theme
-        ``"light"``, ``"dark"``, or None for what its reader prefers.
+        ``"light"``, ``"dark"``, or None for the reader's preference.
     controls
-        Names of the parameters that one control on top drives in all live panels that have them. None shares those
-        that several panels have alike.
+        Names of the parameters that have one control on top, which drives all live panels with that parameter. None
+        for those that several panels declare alike.
     """
 
     title: str
@@ -114,16 +112,16 @@ class Layout:
     controls: tuple[str, ...] | None = None
 
     def panels(self) -> Iterator[tuple[str, PanelSpec]]:
-        """Each panel with its place in addresses: ``"2-1"`` is the first of the second row."""
+        """Yield each panel with its name in URLs: ``"2-1"`` is the first of the second row."""
         for number, row in enumerate(self.rows, 1):
             for column, panel in enumerate(row, 1):
                 yield f"{number}-{column}", panel
 
-    def find(self, place: str) -> PanelSpec | None:
-        return next((panel for name, panel in self.panels() if name == place), None)
+    def find(self, name: str) -> PanelSpec | None:
+        return next((panel for known, panel in self.panels() if known == name), None)
 
     def as_json(self) -> dict[str, Any]:
-        """What ``from_json`` reads."""
+        """Return the JSON object that ``from_json`` parses."""
         return {
             "title": self.title,
             "theme": self.theme,
@@ -133,32 +131,29 @@ class Layout:
 
     @classmethod
     def from_json(cls, row: Any) -> Layout:
-        """What a program sent, which may be anything.
+        """Parse a layout from untrusted JSON.
 
         Raises
         ------
         InvalidInput
-            When it is no layout, naming the panel where one is at fault.
+            Saying what is wrong, and in which panel.
         """
         if not isinstance(row, Mapping):
-            raise InvalidInput("A dashboard is an object with a title and rows of panels.")
-        title, theme, controls = (
-            validate_single_line(row.get("title"), "title", TITLE_LENGTH),
-            row.get("theme"),
-            row.get("controls"),
-        )
+            raise InvalidInput("A dashboard must be an object with a title and rows of panels.")
+        title = validate_single_line(row.get("title"), "title", TITLE_LENGTH)
+        theme, controls = row.get("theme"), row.get("controls")
         if not title:
             raise InvalidInput("Give the dashboard a title.")
         if theme is not None and theme not in THEMES:
-            raise InvalidInput(f"The theme {theme!r:.40} is not known; take {' or '.join(THEMES)}, or none.")
-        if controls is not None and not (isinstance(controls, (list, tuple)) and all(map(_is_word, controls))):
-            raise InvalidInput('"controls" must be a list of parameters\' names.')
-        return cls(title, _read_rows(row.get("rows")), theme, None if controls is None else tuple(controls))
+            raise InvalidInput(f"Unknown theme {theme!r:.40}. Use {' or '.join(THEMES)}, or none.")
+        if controls is not None and not (isinstance(controls, (list, tuple)) and all(map(_is_name, controls))):
+            raise InvalidInput('"controls" must be a list of parameter names.')
+        return cls(title, _parse_rows(row.get("rows")), theme, None if controls is None else tuple(controls))
 
 
 @dataclass(frozen=True)
 class DashboardRecord:
-    """A dashboard as the catalog keeps it: the same for every run of its notebook.
+    """A dashboard in the catalog: the same one for every run of its notebook.
 
     Parameters
     ----------
@@ -184,24 +179,24 @@ class DashboardRecord:
 
 
 def shared_controls(layout: Layout, parameters: Mapping[str, Parameters]) -> dict[str, list[str]]:
-    """Which parameters have one control on top, each with the places of the panels that it drives.
+    """Return the parameters with one control on top, each with the names of the panels that it drives.
 
     Parameters
     ----------
     parameters
-        Of each live panel by its place, without those that are fixed there.
+        Of each live panel by its name, without those that it fixes.
 
     Raises
     ------
     InvalidInput
-        When the layout names a parameter that no panel has, or that two panels have with different bounds.
+        When the layout names a parameter that no panel has, or that two panels declare differently.
     """
     users: dict[str, list[tuple[str, Any]]] = {}
-    for place, known in parameters.items():
+    for panel, known in parameters.items():
         for item in known.items:
-            users.setdefault(item.name, []).append((place, replace(item, default=None)))
+            users.setdefault(item.name, []).append((panel, replace(item, default=None)))
     if layout.controls is None:
-        chosen = [name for name, all_of in users.items() if len(all_of) > 1 and _are_alike(all_of)]
+        chosen = [name for name, panels in users.items() if len(panels) > 1 and _are_alike(panels)]
     else:
         chosen = list(dict.fromkeys(layout.controls))
         for name in chosen:
@@ -209,22 +204,22 @@ def shared_controls(layout: Layout, parameters: Mapping[str, Parameters]) -> dic
                 known_names = ", ".join(users) or "none"
                 raise InvalidInput(f"No live panel has a parameter {name!r:.60} to control; there are {known_names}.")
             if not _are_alike(users[name]):
-                places = " and ".join(place for place, _ in users[name][:2])
-                raise InvalidInput(f"{name} is not the same in panels {places}; one control cannot drive both.")
-    return {name: [place for place, _ in users[name]] for name in chosen}
+                panels = " and ".join(panel for panel, _ in users[name][:2])
+                raise InvalidInput(f"{name} differs between panels {panels}; one control cannot drive both.")
+    return {name: [panel for panel, _ in users[name]] for name in chosen}
 
 
 def _are_alike(users: list[tuple[str, Any]]) -> bool:
     return all(item == users[0][1] for _, item in users)
 
 
-def _read_rows(rows: Any) -> tuple[tuple[PanelSpec, ...], ...]:
+def _parse_rows(rows: Any) -> tuple[tuple[PanelSpec, ...], ...]:
     if not isinstance(rows, (list, tuple)) or not all(isinstance(row, (list, tuple)) and row for row in rows):
         raise InvalidInput('"rows" must be a list of rows, each a list of panels.')
     if not rows:
         raise InvalidInput("Give the dashboard a row of panels.")
     if len(rows) > MAX_ROWS or sum(map(len, rows)) > MAX_PANELS:
-        raise InvalidInput(f"A dashboard has {MAX_ROWS} rows and {MAX_PANELS} panels at most.")
+        raise InvalidInput(f"A dashboard has at most {MAX_ROWS} rows and {MAX_PANELS} panels.")
     read = []
     for number, row in enumerate(rows, 1):
         panels = []
@@ -237,24 +232,24 @@ def _read_rows(rows: Any) -> tuple[tuple[PanelSpec, ...], ...]:
     return tuple(read)
 
 
-def _read_alt(value: Any) -> str | None:
+def _parse_alt(value: Any) -> str | None:
     return None if value is None else validate_single_line(value, "alternative text", ALT_LENGTH)
 
 
-def _read_share(value: Any) -> float:
+def _parse_share(value: Any) -> float:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     if not is_number or not _MIN_SHARE <= value <= _MAX_SHARE:
         raise InvalidInput(f"its share must be a number from {_MIN_SHARE:g} to {_MAX_SHARE:g}.")
     return float(value)
 
 
-def _read_markdown(value: Any) -> str:
+def _parse_markdown(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise InvalidInput('"markdown" must be a text.')
+        raise InvalidInput('"markdown" must be a string with text.')
     if len(value) > MARKDOWN_LENGTH:
-        raise InvalidInput(f"its text has {len(value):,} characters; {MARKDOWN_LENGTH:,} are the most.")
+        raise InvalidInput(f"its text has {len(value):,} characters; the limit is {MARKDOWN_LENGTH:,}.")
     return value
 
 
-def _is_word(value: Any) -> bool:
+def _is_name(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 100

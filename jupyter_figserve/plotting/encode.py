@@ -9,7 +9,8 @@ import io
 import math
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -108,12 +109,19 @@ def encode(
         A format is unknown, or the object is not available in it.
     """
     rows = _parse_formats(formats, dpi)
-    try:
+    with _drawing_errors():
         found = obj if isinstance(obj, ResolvedFigure) else find_figure(obj)
         if found is None:
             return _encode_other(obj, rows, dpi)
         options = _savefig_options(dpi, tight or found.tight, transparent)
         return _encode_figure(found, rows, options, with_thumbnail)
+
+
+@contextmanager
+def _drawing_errors() -> Iterator[None]:
+    """Turn exceptions of plotting libraries into ``OutputInvalid``."""
+    try:
+        yield
     except FigServeError:
         raise
     except Exception as error:

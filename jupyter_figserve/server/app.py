@@ -16,8 +16,11 @@ from traitlets import TraitError
 from .. import __version__
 from ..errors import FigServeError
 from ..model.quotas import PublishLimits, Quota
+from ..sandbox.host.pool import LocalRenderer
+from ..sandbox.renderer import Renderer
 from ..store.admin.opening import open_store
 from ..store.files.blob_cache import BlobCache
+from ..store.files.render_cache import RenderCache
 from ..store.store import Store
 from .config import FigServeConfig, seconds_of
 from .render_config import RenderConfig
@@ -28,6 +31,7 @@ from .services.auth.signing import FrameUrlSigner, QuerySigner, read_secrets
 from .services.dashboards.watchers import DashboardWatchers
 from .services.events.event_broker import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventBroker
 from .services.figures.svg_archiver import SvgArchiver
+from .services.links.allowed_sizes import AllowedSizes
 from .services.links.resolver import LinkResolver
 from .services.links.view_counter import ViewCounter
 from .services.live.control_channel import ControlChannels
@@ -35,13 +39,14 @@ from .services.live.detached import DetachedFunctions
 from .services.live.image_cache import StaleImageCache
 from .services.live.registry import LiveRegistry
 from .services.live.service import LiveLimits, LiveService
-from .services.rendering.sizes import AllowedSizes
+from .services.rendering.queue import RenderQueue
+from .services.rendering.service import RenderService
 from .services.sessions.capture import Capture, CaptureLimits
 from .services.sessions.directories import SessionDirectories
 from .services.sessions.kernels import KernelTracker
 from .services.sessions.ring_buffer import CapturedImage
 from .services.sessions.session_plots import SessionPlots
-from .web.context import AppContext, HandlerConfig
+from .web.context import AppContext
 from .web.http.templates import make_templates
 from .web.routes import make_routes
 
@@ -94,12 +99,12 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         self._timer.start()
         jobs = self.context.rendering.queue
         IOLoop.current().add_callback(jobs.probe)
-        if self._is_render_only:
+        if self.is_render_only:
             # Nobody comes here for anything else; elsewhere the sandbox starts with the first who needs it.
             IOLoop.current().add_callback(jobs.start)
 
     def initialize_handlers(self) -> None:
-        self.handlers.extend(make_routes(render_only=self._is_render_only))
+        self.handlers.extend(make_routes(render_only=self.is_render_only))
 
     async def stop_extension(self) -> None:
         if self._timer is not None:
@@ -116,12 +121,26 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         self.context.store.close()
 
     @property
-    def _is_render_only(self) -> bool:
+    def is_render_only(self) -> bool:
         return bool(getattr(self.serverapp, "render_only", False))
+
+    @property
+    def host_kind(self) -> str:
+        return str(getattr(self.serverapp, "figserve_host", "extension"))
+
+    @property
+    def logs_success(self) -> bool:
+        return self.log_level in (logging.DEBUG, "DEBUG", "10")
+
+    @property
+    def scope(self) -> str:
+        assert self.serverapp is not None
+        # Under a Hub the server's name is the scope: its root may be another path after a rebuild.
+        server = os.environ.get("JUPYTERHUB_SERVER_NAME")
+        return f"hub {server}" if server is not None else os.path.realpath(self.serverapp.root_dir)
 
     def _make_services(self) -> AppContext:
         assert self.serverapp is not None
-        settings = self._make_settings()
         store = open_store(
             Path(self.data_dir),
             catalog_path=Path(self.database_url.removeprefix("sqlite:///")) if self.database_url else None,
@@ -134,16 +153,16 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         urls = ServerAddresses(self.serverapp, self.public_url, self.kernel_url)
         directories = SessionDirectories(Path(jupyter_runtime_dir()) / "figserve", self.log)
         capture = self._make_capture(directories, store)
-        kernels = KernelTracker(self.serverapp, store, urls, self.owner, settings.scope, directories)
+        kernels = KernelTracker(self.serverapp, store, urls, self.owner, self.scope, directories)
         blobs = BlobCache(store.blobs, self.cache_bytes)
         guesses = FailedAttempts(self.failed_secret_rate)
-        drawing = self.make_drawing(store)
+        drawing = self._make_rendering(store)
         events = EventBroker(store)
         detached = DetachedFunctions(store, drawing.queue, self.live_timeout)
         secrets = read_secrets(store.directory)
         live = self._make_live(store, kernels, detached, events)
         return AppContext(
-            config=settings,
+            config=self,
             store=store,
             addresses=urls,
             authenticator=Authenticator(store, self.owner, guesses),
@@ -158,6 +177,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             detached=detached,
             live_limiter=RateLimiter(self.live_link_rate, "This link was used too often", "live_link_rate"),
             links=LinkResolver(store, blobs),
+            link_sizes=AllowedSizes.parse(self.link_sizes),
             view_counter=ViewCounter(store),
             frame_signer=FrameUrlSigner(secrets),
             templates=make_templates(),
@@ -165,6 +185,28 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             svg_archiver=SvgArchiver(store, drawing, self.preserve_bytes, is_on=self.preserve_svg),
             query_signer=QuerySigner(secrets),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
+        )
+
+    def _make_rendering(self, store: Store) -> RenderService:
+        cache = RenderCache(Path(store.directory) / "drawn", self.render_cache_bytes)
+        queue = RenderQueue(self.make_renderer(), self.render_jobs, self.render_queue, self.render_timeout_max)
+        return RenderService(queue, cache, lambda: store.clock())
+
+    def make_renderer(self) -> Renderer:
+        """Return the renderer of this configuration; it starts no process yet."""
+        return LocalRenderer(
+            render_python=self.render_python,
+            memory_bytes=self.render_memory,
+            jobs=self.render_jobs,
+            warm=self.render_warm,
+            pixels=self.render_pixels,
+            result_bytes=self.render_result_bytes,
+            output_bytes=self.render_output_bytes,
+            scratch_bytes=self.render_scratch_bytes,
+            timeout=self.render_timeout_max,
+            preload=tuple(self.render_preload),
+            idle_timeout=seconds_of(self.render_rest),
+            allow_unsandboxed=self.allow_unsandboxed,
         )
 
     def _make_capture(self, directories: SessionDirectories, store: Store) -> Capture:
@@ -180,7 +222,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         control_channels = ControlChannels(self.serverapp)
         control_channels.open()
         return LiveService(
-            LiveRegistry(store, self._scope(), kernels.follow_notebook, detached.find_target, events.announce),
+            LiveRegistry(store, self.scope, kernels.follow_notebook, detached.find_target, events.announce),
             StaleImageCache(store, self.cache_bytes),
             LiveLimits(self.live_queue, self.live_timeout, seconds_of(self.keep_live_pictures), self.render_jobs),
             self.owner,
@@ -188,12 +230,6 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             control_channels=control_channels,
             on_call=kernels.record_activity if self.live_keeps_kernel else None,
         )
-
-    def _scope(self) -> str:
-        assert self.serverapp is not None
-        # Under a Hub the server's name is the scope: its root may be another path after a rebuild.
-        server = os.environ.get("JUPYTERHUB_SERVER_NAME")
-        return f"hub {server}" if server is not None else os.path.realpath(self.serverapp.root_dir)
 
     def _connect(self) -> None:
         """What happens to kernels happens to their pictures, and is told to whoever listens."""
@@ -213,29 +249,6 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
     def _tell_captured(self, kernel: str, news: list[CapturedImage]) -> None:
         for one in news:
             self.context.events.announce(self.owner, PLOT_CAPTURED, {"session": kernel, "path": one.path})
-
-    def _make_settings(self) -> HandlerConfig:
-        assert self.serverapp is not None
-        return HandlerConfig(
-            owner=self.owner,
-            scope=self._scope(),
-            host=getattr(self.serverapp, "figserve_host", "extension"),
-            figure_bytes=self.figure_bytes,
-            figure_pixels=self.figure_pixels,
-            export_bytes=self.export_bytes,
-            body_seconds=self.body_timeout,
-            link_max_age=seconds_of(self.link_max_age),
-            link_cache_seconds=self.link_cache_seconds,
-            allow_public_shares=self.allow_public_shares,
-            embed_origins=tuple(self.embed_origins),
-            is_render_only=self._is_render_only,
-            live_bytes=self.live_bytes,
-            detach_bytes=self.detach_bytes,
-            allow_public_live=self.allow_public_live,
-            log_success=self.log_level in (logging.DEBUG, "DEBUG", "10"),
-            render=self.make_render_limits(),
-            link_sizes=AllowedSizes.parse(self.link_sizes),
-        )
 
     async def _clean(self) -> None:
         """Now and then; what went is logged, and a failure too, but the server goes on."""

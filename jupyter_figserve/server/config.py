@@ -1,7 +1,4 @@
-"""The settings of a site: where things are, what is kept, who may see it. Server process.
-
-Those of rendering are in ``rendering``.
-"""
+"""The settings of a site as traits; ``render_config`` has those of rendering. Server process."""
 
 from __future__ import annotations
 
@@ -25,126 +22,146 @@ _ORIGIN = re.compile(r"\*|https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://
 
 
 class FigServeConfig(Configurable):
-    """The part of FigServe's settings that is not about rendering."""
+    """Settings of addresses, storage, links and live figures."""
 
     data_dir = Unicode(
-        help="Directory of figures, links and keys; several servers may share one. Default: figserve/ in Jupyter's data"
+        help="Directory of figures, links and keys; several servers may share it. Default: figserve/ in Jupyter's data"
         " directory (jupyter --data-dir)."
     ).tag(config=True)
     database_url = Unicode(
         "",
-        help="The catalog's database as sqlite:////absolute/path.db, for a catalog on another disk than the figures"
-        " (a local one, when data_dir is on a network). Default: catalog.db in data_dir.",
+        help="Database of the catalog, as sqlite:////absolute/path.db, to keep the catalog on another disk than the"
+        " figures: a local one when data_dir is on a network. Default: catalog.db in data_dir.",
     ).tag(config=True)
-    owner = Unicode(help="Whose the figures of this server are. Default: the Hub's user, else 'local'.").tag(
-        config=True
-    )
+    owner = Unicode(
+        help="Owner of the figures of this server. Default: the user's name under a JupyterHub, else 'local'."
+    ).tag(config=True)
     public_url = Unicode(
         "",
-        help="This server's address for the world, such as 'https://plots.example.org/jupyter'; links are written with"
-        " it. Default: the address by which a request came.",
+        help="Public address of this server, such as 'https://plots.example.org/jupyter', used in links. Default: the"
+        " address of the request.",
     ).tag(config=True)
     kernel_url = Unicode(
-        "", help="This server's address for kernels on other machines. Default: loopback, or the address listened on."
+        "",
+        help="Address of this server for kernels on other machines. Default: loopback, or the address that the server"
+        " listens on.",
     ).tag(config=True)
-    figure_bytes = Integer(32 * 2**20, min=1, help="The most bytes of one published figure with all its parts.").tag(
-        config=True
-    )
-    figure_pixels = Integer(100_000_000, min=1, help="The most pixels of one published raster picture.").tag(
-        config=True
-    )
+    figure_bytes = Integer(
+        32 * 2**20, min=1, help="Maximum size of one published figure with all its parts, in bytes."
+    ).tag(config=True)
+    figure_pixels = Integer(
+        100_000_000, min=1, help="Maximum number of pixels (width x height) of one published raster image."
+    ).tag(config=True)
     export_bytes = Integer(
-        4 * _GIB, min=0, help="The most bytes of the pictures in one exported zip; 0 is without limit."
+        4 * _GIB, min=0, help="Maximum size of the images in one exported zip, in bytes; 0 for no limit."
     ).tag(config=True)
-    body_timeout = FloatTrait(60.0, min=0.1, help="Seconds in which a published figure must have arrived.").tag(
-        config=True
-    )
+    body_timeout = FloatTrait(
+        60.0, min=0.1, help="Seconds within which the body of a published figure must have arrived."
+    ).tag(config=True)
     keep_versions = Integer(
-        20, min=0, help="The most versions of one figure, not counting those that a link shows; 0 keeps all."
+        20,
+        min=0,
+        help="Maximum number of versions kept of one figure, not counting those that a link shows; 0 keeps all.",
     ).tag(config=True)
     owner_quota = Dict(
         per_key_traits={"figures": Integer(min=0), "bytes": Integer(min=0)},
         default_value={"figures": 100_000, "bytes": 20 * _GIB},
-        help="The most figures, and bytes with all versions, of one owner; 0 is without limit.",
+        help="Maximum number of figures of one owner, and of bytes in all their versions; 0 for no limit.",
     ).tag(config=True)
     session_quota = Dict(
         per_key_traits={"figures": Integer(min=0), "bytes": Integer(min=0)},
         default_value={"figures": 2_000, "bytes": 2 * _GIB},
-        help="The most figures, and bytes with all versions, of one kernel's life; 0 is without limit.",
+        help="Maximum number of figures of one session (the life of a kernel), and of bytes in all their versions; 0"
+        " for no limit.",
     ).tag(config=True)
     capture = Bool(
         True,
-        help="Whether every picture that a kernel displays gets a URL for as long as its session lives; False keeps"
-        " only what is published.",
+        help="Whether every image that a kernel displays gets a URL for as long as its session lives; False keeps only"
+        " what is published.",
     ).tag(config=True)
     capture_quota = Dict(
         per_key_traits={"plots": Integer(min=0), "bytes": Integer(min=0)},
         default_value={"plots": 200, "bytes": 64 * 2**20},
-        help="The most pictures, and bytes, that are captured of one session; older ones make room. 0 is without"
-        " limit.",
+        help="Maximum number of images captured in one session, and of their bytes; the oldest are dropped first. 0 for"
+        " no limit.",
     ).tag(config=True)
     keep_session_plots = Unicode(
         "7d",
-        help="How long unshared plots outlive their session, as a duration ('12h', '7d'); 'never' deletes none."
-        " Figures with a link stay.",
+        help="How long figures without a link outlive their session, as a duration ('12h', '7d'); 'never' keeps them"
+        " for ever. Figures with a link stay.",
     ).tag(config=True)
     keep_deleted = Unicode(
         "1h",
-        help="How long a deletion can be undone, as a duration ('1h', '7d'); the figure takes room on the disk until"
-        " then. '' deletes at once.",
+        help="How long a deletion can be undone, as a duration ('1h', '7d'); the figure takes up disk space until then."
+        " '' deletes at once.",
     ).tag(config=True)
-    link_max_age = Unicode("", help="The longest life of a link, as a duration ('90d'); '' is without limit.").tag(
+    link_max_age = Unicode("", help="Maximum lifetime of a link, as a duration ('90d'); '' for no limit.").tag(
         config=True
     )
     link_cache_seconds = Integer(
         60,
         min=0,
-        help="Seconds that browsers and proxies may keep what a public link shows, which is how long a revoked link may"
-        " go on showing in them; 0 makes them ask each time.",
+        help="Seconds for which browsers and proxies may cache what a public link shows; a revoked link may go on"
+        " showing for as long. 0 makes them ask each time.",
     ).tag(config=True)
     embed_origins = List(
         Unicode(),
-        help="Origins whose pages may frame a link's /embed, such as ['https://wiki.example.org']; none by default.",
+        help="Origins whose pages may frame the /embed page of a link, such as ['https://wiki.example.org']. Default:"
+        " none.",
     ).tag(config=True)
     allow_public_shares = Bool(
-        help="Whether links that open without login can be made. Default: yes, but no under a JupyterHub."
+        help="Whether links that open without login can be made. Default: True, but False under a JupyterHub."
     ).tag(config=True)
     live_timeout = FloatTrait(
-        60.0, min=0.1, help="Seconds that anybody waits for a live figure at most, whatever its own timeout says."
+        60.0,
+        min=0.1,
+        help="Maximum time to wait for a live figure, in seconds; bounds the timeout of the live figure itself.",
     ).tag(config=True)
     live_queue = Integer(
-        16, min=1, help="The most calls that may be there for one kernel at once; more are answered 503."
+        16, min=1, help="Maximum number of running and waiting calls of one kernel; further ones are answered with 503."
     ).tag(config=True)
     live_keeps_kernel = Bool(
         False,
-        help="Whether a call of a live figure, by a link too, is activity of its kernel and of the server for Jupyter's"
-        " culling (MappingKernelManager.cull_idle_timeout, in seconds), so that a figure that is looked at keeps its"
-        " kernel. Default: no.",
+        help="Whether a call of a live figure, also through a link, counts as activity of its kernel and of the server"
+        " for Jupyter's culling (MappingKernelManager.cull_idle_timeout, in seconds), so that a viewed figure keeps its"
+        " kernel. Default: False.",
     ).tag(config=True)
-    live_bytes = Integer(32 * 2**20, min=1, help="The most bytes of one live picture.").tag(config=True)
+    live_bytes = Integer(32 * 2**20, min=1, help="Maximum size of one image of a live figure, in bytes.").tag(
+        config=True
+    )
     detach_bytes = Integer(
-        16 * 2**20, min=1, help="The most bytes of one detached live function, with the data that it closes over."
+        16 * 2**20,
+        min=1,
+        help="Maximum size of one detached live function, with the data that it closes over, in bytes.",
     ).tag(config=True)
     keep_live_pictures = Unicode(
         "7d",
-        help="How long a live figure's last good picture is shown, marked as stale, when its kernel is busy or gone, as"
-        " a duration ('12h', '7d'); 'never' for ever.",
+        help="How long the last good image of a live figure is shown, marked as stale, while its kernel is busy or"
+        " gone, as a duration ('12h', '7d'); 'never' keeps it for ever.",
     ).tag(config=True)
     live_link_rate = Unicode(
         "120/minute",
-        help="How often one link onto a live figure may call its kernel, as 'NUMBER/PERIOD'; viewers who ask the same"
-        " at the same time are one call. '' is without limit.",
+        help="How often one link to a live figure may call its kernel, as 'NUMBER/PERIOD'; equal calls at the same time"
+        " count once. '' for no limit.",
     ).tag(config=True)
     allow_public_live = Bool(
-        help="Whether links onto live figures work: their viewers call functions in a kernel. Default: as"
+        help="Whether links to live figures work: their viewers call functions in a kernel. Default: as"
         " allow_public_shares."
     ).tag(config=True)
     failed_secret_rate = Unicode(
-        "300/minute", help="How many wrong keys and links one address may try, as 'NUMBER/PERIOD'; '' is without limit."
+        "300/minute",
+        help="How many wrong keys and links one IP address may try, as 'NUMBER/PERIOD'; '' for no limit.",
     ).tag(config=True)
     cache_bytes = Integer(
-        64 * 2**20, min=0, help="Bytes of memory for pictures that were read lately; 0 reads each from the disk."
+        64 * 2**20,
+        min=0,
+        help="Size of the memory cache of recently read images, in bytes; 0 reads each from disk.",
     ).tag(config=True)
+
+    @property
+    def link_max_seconds(self) -> float | None:
+        """``link_max_age`` in seconds, None for no limit."""
+        return seconds_of(self.link_max_age)
 
     @default("data_dir")
     def _default_data_dir(self) -> str:
@@ -164,17 +181,17 @@ class FigServeConfig(Configurable):
 
     @validate("keep_live_pictures", "keep_session_plots", "keep_deleted", "link_max_age")
     def _check_duration(self, proposal: Any) -> str:
-        return checked_duration(proposal.value)
+        return check_duration(proposal.value)
 
     @validate("embed_origins")
     def _check_origins(self, proposal: Any) -> list[str]:
-        """They go into a policy's header, where a semicolon would begin another rule."""
+        """Origins are written into a Content-Security-Policy, where a semicolon would begin another directive."""
         origins = [origin.rstrip("/") for origin in proposal.value]
         for origin in origins:
             if not _ORIGIN.fullmatch(origin):
                 raise TraitError(
-                    f"{origin!r:.80} is not an origin; write scheme, host and port alone, like"
-                    " 'https://wiki.example.org'. On a command line, repeat the option for each."
+                    f"{origin!r:.80} is not an origin; write only scheme, host and port, like"
+                    " 'https://wiki.example.org'. On a command line, repeat the option for each origin."
                 )
         return origins
 
@@ -189,28 +206,28 @@ class FigServeConfig(Configurable):
 
     @validate("failed_secret_rate", "live_link_rate")
     def _check_rate(self, proposal: Any) -> str:
-        return checked_rate(proposal.value)
+        return check_rate(proposal.value)
 
     @validate("database_url")
     def _check_database_url(self, proposal: Any) -> str:
         value: str = proposal.value
         if value and not value.startswith("sqlite:////"):
-            raise TraitError("database_url is sqlite:////absolute/path.db; other databases are not served yet.")
+            raise TraitError("Write database_url like sqlite:////absolute/path.db; other databases are not supported.")
         return value
 
 
 def seconds_of(duration: str) -> float | None:
-    """A setting's duration; None for ever, or for no limit."""
+    """Return a duration in seconds, None for ``""`` and ``"never"``."""
     return None if duration in ("", "never") else parse_duration(duration)
 
 
-def checked_rate(rate: str) -> str:
-    """A setting's rate as it is.
+def check_rate(rate: str) -> str:
+    """Return a rate unchanged.
 
     Raises
     ------
     TraitError
-        When it is none.
+        When it is not written like ``"120/minute"``.
     """
     try:
         if rate:
@@ -220,13 +237,13 @@ def checked_rate(rate: str) -> str:
     return rate
 
 
-def checked_duration(duration: str) -> str:
-    """A setting's duration as it is.
+def check_duration(duration: str) -> str:
+    """Return a duration unchanged.
 
     Raises
     ------
     TraitError
-        When it is none.
+        When it is neither a duration, ``""`` nor ``"never"``.
     """
     if duration not in ("", "never"):
         try:

@@ -54,7 +54,7 @@ def test_page_lists_links_without_their_secrets(opened) -> None:
     for words in (
         "for the meeting",
         "<b>reviewers</b> of the paper",
-        "seen 0 of 20 times",
+        "0 of 20 views",
         "never expires",
         "shows version 2",
         "paused",
@@ -154,7 +154,7 @@ class TestDoing:
         at.get_by_role("button", name="Revoke for Ada").click()
         assert status() == 200
         at.get_by_role("button", name="Really revoke for Ada").click()
-        at.get_by_text("Nobody has a link").wait_for()
+        at.get_by_text("No links to this figure yet").wait_for()
         assert status() == 404
 
     def test_new_version_appears_in_place(self, at, live_server: ServerProcess, mine: dict) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from jupyter_figserve.demo.server_process import ServerProcess
-from jupyter_figserve.server.web.context import PACKAGE
+from jupyter_figserve.server.web.http.templates import PACKAGE
 from tests.conftest import MakeServer, require_package
 from tests.waiting import PATIENCE
 

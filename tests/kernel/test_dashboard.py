@@ -43,7 +43,7 @@ def test_repr_is_readable():
         ({"rows": []}, "Give the dashboard a row"),
         ({"rows": [["x"]] * 51}, "50 rows and 100 panels"),
         ({"theme": "pink"}, "take light or dark"),
-        ({"controls": [3]}, "list of parameters' names"),
+        ({"controls": [3]}, "list of parameter names"),
     ],
 )
 def test_what_is_no_dashboard_is_refused(arguments, words):

@@ -109,7 +109,7 @@ class TestSharedControls:
     def test_what_differs_is_not(self):
         known = {"1-1": Parameters((SINCE,)), "1-2": Parameters((replace(SINCE, kind="float"),))}
         assert shared_controls(layout([LIVE, LIVE]), known) == {}
-        with pytest.raises(InvalidInput, match="since is not the same in panels 1-1 and 1-2"):
+        with pytest.raises(InvalidInput, match="since differs between panels 1-1 and 1-2"):
             shared_controls(layout([LIVE, LIVE], controls=["since"]), known)
 
     def test_a_named_one_is_shared_even_alone(self):

@@ -91,7 +91,7 @@ def test_t3_corrupt_catalog(tmp_path: Path):
     try:
         assert "catalog.db is damaged" in store.read_only_because
         shared = LinkResolver(store, BlobCache(store.blobs, 1_000_000))
-        assert run(shared.find(token)).record == record
+        assert run(shared.find(token)).figure == record
         assert store.blobs.find(sha256_hex(b"one")) == b"one"
         with pytest.raises(ReadOnly, match="jupyter figserve reindex"):
             publish(store, data=b"two")
@@ -133,7 +133,7 @@ for line in sys.stdin:
     verb, argument = line.split()
     try:
         if verb == "open":
-            print(run(shared.find(argument)).record.version.number, flush=True)
+            print(run(shared.find(argument)).figure.version.number, flush=True)
         elif verb == "key":
             print(run(store.keys.find(argument)) is not None, flush=True)
         elif verb == "publish":
@@ -162,9 +162,9 @@ def test_t5_two_servers_on_one_directory(store):
     with other_process(_OTHER, store.directory) as other:
         for token in tokens:
             assert _ask(other, f"open {token}") == "1"
-            assert run(shared.find(token)).record.version.number == 1
+            assert run(shared.find(token)).figure.version.number == 1
         assert _ask(other, "publish two") == "2"
-        assert run(shared.find(tokens[0])).record.version.number == 2
+        assert run(shared.find(tokens[0])).figure.version.number == 2
         assert publish(store, data=b"three").version.number == 3
         assert _ask(other, f"open {tokens[0]}") == "3"
 
@@ -251,7 +251,7 @@ def test_t6_clock_that_jumps_back(store):
         run(shared.find(revoked))
     assert not store.catalog.write(lambda c: links.count_view(c, views.id, "b", clock())).result()
     publish(store, data=b"two")
-    assert run(shared.find(ending)).record.version.number == 2
+    assert run(shared.find(ending)).figure.version.number == 2
     assert not run(store.collect_garbage())
 
     clock.turn(1_000)

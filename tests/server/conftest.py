@@ -22,7 +22,6 @@ from jupyter_figserve.model.keys import Key, new_key
 from jupyter_figserve.model.links import hash_secret
 from jupyter_figserve.sandbox.fake import FakeRenderer
 from jupyter_figserve.server.app import FigServe
-from jupyter_figserve.server.render_config import RenderConfig
 from jupyter_figserve.server.web.context import AppContext
 from jupyter_figserve.store.catalog import keys
 
@@ -59,7 +58,7 @@ def jp_base_url() -> str:
 def renderer(monkeypatch: pytest.MonkeyPatch) -> FakeRenderer:
     """What draws in the place of the sandbox, which has tests of its own and those of test_rendering."""
     fake = FakeRenderer()
-    monkeypatch.setattr(RenderConfig, "make_renderer", lambda self: fake)
+    monkeypatch.setattr(FigServe, "make_renderer", lambda self: fake)
     return fake
 
 

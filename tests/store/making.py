@@ -79,8 +79,8 @@ def draft(
 
 def publish(store: Store, name: str = "sales", data: bytes = b"one", **words):
     """Publish and wait, for the manifest too, which a publish alone does not wait for."""
-    record = store.publish(draft(name, data, **words)).result()
-    store.flush().result()
+    record = run(store.figures.publish(draft(name, data, **words)))
+    run(store.figures.flush())
     return record
 
 
@@ -91,7 +91,7 @@ def link_to(target: Target, token: str | None = None, **fields) -> Link:
 
 def share(store: Store, figure: str, token: str | None = None, **fields) -> Link:
     link = link_to(Target(FIGURE, figure), token, **fields)
-    store.add_link(link).result()
+    run(store.links.add(link))
     return link
 
 
@@ -115,9 +115,9 @@ def assert_sound(store: Store) -> None:
     figures: Counter[tuple[str, str]] = Counter()
     sizes: Counter[tuple[str, str]] = Counter()
     for figure_id in reader.execute(sa.select(tables.figures.c.id)).scalars():
-        record = store.get_figure(figure_id)
+        record = run(store.figures.get(figure_id))
         figures["owner", record.owner] += 1
-        for version in store.versions(figure_id):
+        for version in run(store.figures.list_versions(figure_id)):
             sizes["owner", record.owner] += version.size
             if version.session:
                 sizes["session", version.session] += version.size

@@ -12,29 +12,28 @@ from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.queries import FigureQuery
 from jupyter_figserve.store.files import blobs, manifests
 
-from .making import assert_sound, blob_files, draft, publish, share
+from .making import assert_sound, blob_files, draft, publish, run, share
 
 
 def test_acknowledged_means_readable(store):
     """When the future is done, the reader's next statement sees it."""
-    record = store.publish(draft()).result()
-    assert store.get_figure(record.id) == record
+    record = run(store.figures.publish(draft()))
+    assert run(store.figures.get(record.id)) == record
     assert store.read_only_because is None
 
 
 def test_publishes_from_many_threads(store):
     """Twenty at once under one name: as many versions, each whole, and one figure."""
-    futures = []
+    records = []
 
-    def run(n: int) -> None:
-        futures.append(store.publish(draft(data=bytes([n]))))
+    def publish_one(n: int) -> None:
+        records.append(run(store.figures.publish(draft(data=bytes([n])))))
 
-    threads = [threading.Thread(target=run, args=(n,)) for n in range(20)]
+    threads = [threading.Thread(target=publish_one, args=(n,)) for n in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    records = [future.result() for future in futures]
     assert len({record.id for record in records}) == 1
     assert sorted(record.version.number for record in records) == list(range(1, 21))
     assert_sound(store)
@@ -54,14 +53,14 @@ def _refusing(number: int):
 )
 def test_refusing_disk(store, directory, monkeypatch, limit: int, number: int, kind: type[Exception]):
     """A sentence instead of an OSError; the old version is whole, nothing of the new one stays, and later it works."""
-    monkeypatch.setattr("jupyter_figserve.store.store._INLINE_BLOB_BYTES", limit)
+    monkeypatch.setattr("jupyter_figserve.store.repositories.figures._INLINE_BLOB_BYTES", limit)
     record = publish(store, data=b"one")
     publish(store, "other", b"two")
     with monkeypatch.context() as patch:
         patch.setattr(blobs, "_write_durably", _refusing(number))
         with pytest.raises(kind, match="nothing was changed"):
             publish(store, data=b"three", thumbnail=b"small")
-    assert store.get_figure(record.id) == record
+    assert run(store.figures.get(record.id)) == record
     assert blob_files(directory) == {sha256_hex(b"one"), sha256_hex(b"two")}
     assert_sound(store)
     assert publish(store, data=b"three").version.number == 2
@@ -73,8 +72,8 @@ def test_manifest_that_was_not_written_is_written_at_the_next_opening(store, ope
         patch.setattr(manifests, "fsync_directory", _refusing(errno.ENOSPC))
         record = publish(store)
         second = publish(store, data=b"two")
-    assert "put off" in caplog.text
-    assert store.get_figure(record.id) == second
+    assert "deferred work" in caplog.text
+    assert run(store.figures.get(record.id)) == second
     store.close()
     again = open_here()
     [told] = again.manifests.read_all()
@@ -87,9 +86,9 @@ def test_publishes_in_a_row_write_one_manifest(store, monkeypatch):
     written = []
     really_write = store.manifests.write
     monkeypatch.setattr(store.manifests, "write", lambda manifest: (written.append(1), really_write(manifest)))
-    held = store.catalog.submit(lambda: [store._publish(draft(data=b"%d" % n)) for n in range(5)])
+    held = store.catalog.submit(lambda: [store.figures._publish(draft(data=b"%d" % n)) for n in range(5)])
     held.result()
-    store.flush().result()
+    run(store.figures.flush())
     assert len(written) == 1
     [told] = store.manifests.read_all()
     assert [version.number for version in told.versions] == [5, 4, 3, 2, 1]
@@ -106,13 +105,13 @@ def test_sharing_tells_the_truth_about_the_disk(store, monkeypatch):
 
 def test_end_finishes_what_was_begun(store, open_here):
     """Closing waits for the writer; afterwards a publish is refused at once."""
-    futures = [store.publish(draft(f"f{n}")) for n in range(10)]
+    futures = [store.catalog.submit(lambda n=n: store.figures._publish(draft(f"f{n}"))) for n in range(10)]
     store.close()
     assert all(future.done() for future in futures)
     with pytest.raises(Unavailable):
-        store.publish(draft())
+        run(store.figures.publish(draft()))
     again = open_here()
-    assert all(again.find_figure(future.result().id) is not None for future in futures)
+    assert all(run(again.figures.find(future.result().id)) is not None for future in futures)
 
 
 @pytest.mark.parametrize("is_slow", [False, True])
@@ -121,9 +120,9 @@ def test_lists_are_the_same_aside(store, monkeypatch, is_slow: bool):
     for name in ("a", "b", "c"):
         publish(store, name)
     monkeypatch.setattr(FigureQuery, "is_slow", is_slow)
-    first, cursor = store.list_figures(FigureQuery("ann"), 2).result()
-    second, end = store.list_figures(FigureQuery("ann"), 2, cursor).result()
+    first, cursor = run(store.figures.list_page(FigureQuery("ann"), 2))
+    second, end = run(store.figures.list_page(FigureQuery("ann"), 2, cursor))
     assert sorted(record.name for record in first + second) == ["a", "b", "c"]
     assert end is None
     with pytest.raises(InvalidInput):
-        store.list_figures(FigureQuery("ann"), 2, "nonsense").result()
+        run(store.figures.list_page(FigureQuery("ann"), 2, "nonsense"))

@@ -1,78 +1,75 @@
-"""What handlers reach through ``settings["figserve"]``: one object, made once by app.py. Server process."""
+"""The application context: the services that handlers reach. Server process.
+
+``app.py`` makes it once and puts it into tornado's settings as ``figserve``. Only handlers know it: a service takes the
+two or three things that it uses.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
+
+from jinja2 import Environment
 
 from ...store.store import Store
+from ..services.addresses import ServerAddresses
 from ..services.auth.credentials import Authenticator, FailedAttempts
 from ..services.auth.rate_limits import RateLimiter
+from ..services.auth.signing import FrameUrlSigner, QuerySigner
+from ..services.dashboards.watchers import DashboardWatchers
+from ..services.events.event_broker import EventBroker
+from ..services.figures.svg_archiver import SvgArchiver
+from ..services.links.allowed_sizes import AllowedSizes
+from ..services.links.resolver import LinkResolver
+from ..services.links.view_counter import ViewCounter
+from ..services.live.detached import DetachedFunctions
+from ..services.live.service import LiveService
 from ..services.rendering.request import RenderLimits
-from ..services.rendering.sizes import AllowedSizes
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-    from ..services.addresses import ServerAddresses
-    from ..services.auth.signing import FrameUrlSigner, QuerySigner
-    from ..services.dashboards.watchers import DashboardWatchers
-    from ..services.events.event_broker import EventBroker
-    from ..services.figures.svg_archiver import SvgArchiver
-    from ..services.links.resolver import LinkResolver
-    from ..services.links.view_counter import ViewCounter
-    from ..services.live.detached import DetachedFunctions
-    from ..services.live.service import LiveService
-    from ..services.rendering.service import RenderService
-    from ..services.sessions.capture import Capture
-    from ..services.sessions.directories import SessionDirectories
-    from ..services.sessions.kernels import KernelTracker
-    from ..services.sessions.session_plots import SessionPlots
-
-PACKAGE = Path(__file__).parents[2]
+from ..services.rendering.service import RenderService
+from ..services.sessions.capture import Capture
+from ..services.sessions.directories import SessionDirectories
+from ..services.sessions.kernels import KernelTracker
+from ..services.sessions.session_plots import SessionPlots
 
 
-@dataclass(frozen=True)
-class HandlerConfig:
-    """The traits that handlers ask for; app.py has their meaning.
-
-    Parameters
-    ----------
-    figure_bytes
-        The most bytes of one published body.
-    export_bytes
-        The most bytes of the pictures in one zip; 0 is without limit.
-    body_seconds
-        How long one may take to arrive.
-    link_max_age
-        Seconds that a link may live at most, None for without limit.
-    live_bytes
-        The most bytes of one live picture.
-    detach_bytes
-        The most bytes of one detached function.
-    link_cache_seconds
-        How long caches may keep what a public link shows.
-    """
+class HandlerConfig(RenderLimits, Protocol):
+    """The settings that handlers read: the extension itself, whose traits document them."""
 
     owner: str
-    scope: str
-    host: str
     figure_bytes: int
     figure_pixels: int
     export_bytes: int
-    body_seconds: float
-    link_max_age: float | None
+    body_timeout: float
     link_cache_seconds: int
+    embed_origins: list[str]
     allow_public_shares: bool
-    embed_origins: tuple[str, ...]
+    allow_public_live: bool
     live_bytes: int
     detach_bytes: int
-    allow_public_live: bool
-    log_success: bool
-    is_render_only: bool
-    render: RenderLimits
-    link_sizes: AllowedSizes
+    render_result_bytes: int
+    render_output_bytes: int
+    render_url_length: int
+    render_url_cache_seconds: int
+
+    @property
+    def scope(self) -> str:
+        """What tells notebooks of the same path apart: the server's root directory, or its name under a JupyterHub."""
+
+    @property
+    def host_kind(self) -> str:
+        """``extension`` or ``standalone``."""
+
+    @property
+    def is_render_only(self) -> bool:
+        """Whether this server only renders posted code, and keeps no figure."""
+
+    @property
+    def logs_success(self) -> bool:
+        """Whether successful requests are logged too."""
+
+    @property
+    def link_max_seconds(self) -> float | None:
+        """Maximum lifetime of a link, None for no limit."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +89,7 @@ class AppContext:
     detached: DetachedFunctions
     live_limiter: RateLimiter
     links: LinkResolver
+    link_sizes: AllowedSizes
     view_counter: ViewCounter
     frame_signer: FrameUrlSigner
     templates: Environment

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
@@ -9,8 +11,7 @@ from ...errors import Forbidden, NotFound
 from ...model.keys import ADMIN, Key, check_scopes, new_key
 from ...model.links import check_label, hash_secret
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT
-from ...model.times import parse_expiry
-from .http import json_views
+from ...model.times import parse_expiry, rfc3339
 from .http.private_handler import AuthenticatedHandler
 
 _DEFAULT_LIFE = "90d"
@@ -26,7 +27,7 @@ class KeysHandler(AuthenticatedHandler):
     async def get(self) -> None:
         limit = min(self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_LIMIT)
         found = await self.context.store.keys.list(limit=limit)
-        self.write_json({"keys": [json_views.key(key) for key in found], "next": None})
+        self.write_json({"keys": [_key_json(key) for key in found], "next": None})
 
     head = get
 
@@ -48,7 +49,7 @@ class KeysHandler(AuthenticatedHandler):
             label=check_label(body.get("label")),
         )
         await self.context.store.keys.add(key)
-        self.write_json(json_views.key(key) | {"key": text}, 201)
+        self.write_json(_key_json(key) | {"key": text}, 201)
 
 
 class KeyHandler(AuthenticatedHandler):
@@ -59,7 +60,7 @@ class KeyHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, key_id: str) -> None:
-        self.write_json(json_views.key(await self._get_key(key_id)))
+        self.write_json(_key_json(await self._get_key(key_id)))
 
     head = get
 
@@ -76,3 +77,15 @@ class KeyHandler(AuthenticatedHandler):
         if key is None:
             raise NotFound("There is no such key.")
         return key
+
+
+def _key_json(key: Key) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "label": key.label,
+        "owner": key.owner,
+        "scopes": sorted(key.scopes),
+        "created": rfc3339(key.created),
+        "expires": rfc3339(key.expires),
+        "last_used": rfc3339(key.last_used),
+    }

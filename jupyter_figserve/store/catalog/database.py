@@ -87,8 +87,6 @@ class Catalog:
         version: int = self._raw_reader.execute("PRAGMA data_version").fetchone()[0]
         return version
 
-    stamp = data_version
-
     def submit(self, work: Callable[[], T]) -> Future[T]:
         """Run ``work`` in the writer's thread; it writes by ``transact``.
 

@@ -59,7 +59,7 @@ def test_controls_can_be_chosen():
     ]
     assert keys(Dashboard("x", [[creature]], controls=["type"]))["type"] == ("1-1",)
     assert list(keys(Dashboard("x", [[creature, stone]]))) == ["1-1.type", "1-1.since", "1-2.since"]
-    with pytest.raises(InvalidInput, match="since is not the same in panels 1-1 and 1-2"):
+    with pytest.raises(InvalidInput, match="since differs between panels 1-1 and 1-2"):
         Dashboard("x", [[creature, stone]], controls=["since"])
     with pytest.raises(InvalidInput, match="No live panel has a parameter 'nothing'"):
         Dashboard("x", [[creature]], controls=["nothing"])

@@ -70,7 +70,7 @@ def test_published_figures_stand_as_they_are(connected, encoder):
         ([[wanting]], r'Panel 1-1 \(live figure "wanting"\): since has no default. .*wanting.bind\(since=…\)'),
         ([[(0, "x")]], r"Panel 1-1 \(text “x”\): its share must be a number from"),
         ([[(float("nan"), "x")]], "its share must be"),
-        ([[" "]], "must be a text"),
+        ([[" "]], "must be a string with text"),
         ([["x" * 60_000]], r"Panel 1-1 \(text “x+…”\): its text has 60,000 characters"),
         ([[Panel("x", caption=3)]], "caption is int"),
         ([[Panel(Figure(), alt="x\0")]], "control characters"),

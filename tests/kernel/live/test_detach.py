@@ -200,10 +200,10 @@ def test_size_is_told_and_bounded(make_server):
         )
         execution = kernel.run(code)
         assert execution.error is None
-        assert "closes over, 1.2 MB: table 1.2 MB, small 0.0 MB" in execution.stderr
+        assert "closure, 1.2 MB: table 1.2 MB, small 0.0 MB" in execution.stderr
         error = kernel.run("table = np.tile(table, 3)\n" + code).error
         assert "TooLarge" in error
-        assert "has 3.6 MB (table 3.6 MB" in error
+        assert "have 3.6 MB (table 3.6 MB" in error
         assert "detach_bytes" in error
 
 

@@ -41,7 +41,7 @@ def started(*lacking: str, **settings) -> Sandbox:
         (("apparmor",), "STRICT", "kernel.apparmor_restrict_unprivileged_userns"),
         (("container", "one-user"), "STRICT", "no scratch directory"),
         (("no-landlock",), "NS", "Landlock: not available in this kernel"),
-        (("no-seccomp",), "none", "seccomp: a filter cannot be loaded"),
+        (("no-seccomp",), "none", "seccomp: the filter cannot be loaded"),
         (("container", "no-landlock"), "none", "this host does not offer enough"),
     ],
 )

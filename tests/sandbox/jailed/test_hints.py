@@ -18,12 +18,15 @@ from ..harness import Sandbox
         ("import no_such_module", "does not have this module"),
         ("import urllib.request as r; r.urlopen('http://example.com')", "no network"),
         ("import socket; socket.create_connection(('127.0.0.1', 80), 1)", "no network"),
-        ("import subprocess; subprocess.run(['ls'])", "starts no programs"),
-        ("from multiprocessing import Pool; Pool(2)", "one process"),
-        ("from concurrent.futures import ProcessPoolExecutor as E; E(2).submit(abs, 1).result()", "one process"),
-        ("open('/etc/evil', 'w')", "in its own directory"),
-        ("%run other.py", "a notebook's"),
-        ("x = 1\n%%bash\nls", "a notebook's"),
+        ("import subprocess; subprocess.run(['ls'])", "cannot start processes"),
+        ("from multiprocessing import Pool; Pool(2)", "cannot start processes"),
+        (
+            "from concurrent.futures import ProcessPoolExecutor as E; E(2).submit(abs, 1).result()",
+            "cannot start processes",
+        ),
+        ("open('/etc/evil', 'w')", "to its own directory"),
+        ("%run other.py", "notebook syntax"),
+        ("x = 1\n%%bash\nls", "notebook syntax"),
     ],
 )
 def test_the_sandboxs_own_errors_say_what_to_do(full_sandbox: Sandbox, code: str, hint: str):

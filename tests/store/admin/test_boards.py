@@ -13,7 +13,7 @@ from jupyter_figserve.model.links import DASHBOARD, Link, Target, hash_secret, n
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.catalog import dashboards, events, links, sessions, tables
 
-from ..making import START, Killed, identity, kill, publish, session
+from ..making import START, Killed, identity, kill, publish, run, session
 
 HOUR = 3_600.0
 TOKEN = new_token()
@@ -28,7 +28,7 @@ def store(open_here):
 def board(store) -> DashboardRecord:
     """With a figure, a text and a link."""
     rows = ((PanelSpec(FIGURE, publish(store).id), PanelSpec(TEXT, markdown="Notes")),)
-    made = store.publish_dashboard(identity("board"), Layout("Board", rows), "k1").result()
+    made = run(store.dashboards.publish(identity("board"), Layout("Board", rows), "k1"))
     link = Link(
         id=new_link_id(),
         token_hash=hash_secret(TOKEN),
@@ -37,7 +37,7 @@ def board(store) -> DashboardRecord:
         locked={"type": "Bear"},
         allowed=("since",),
     )
-    store.add_link(link).result()
+    run(store.links.add(link))
     return made
 
 
@@ -56,35 +56,35 @@ def test_everything_comes_back(store, board):
     """The layout, what it holds and the link, row by row; both are told by an event."""
     before = {table.name: rows(store, table) for table in KEPT}
     assert all(before.values())
-    assert store.delete_dashboard(board).result()
+    assert run(store.dashboards.delete(board))
     assert find(store, board) is None
     assert links.find_by_token(store.catalog.reader, TOKEN) is None
-    assert store.find_deleted_dashboard(board.id) == board
-    assert store.restore_dashboard(board.id).result() == board
+    assert run(store.dashboards.find_deleted(board.id)) == board
+    assert run(store.dashboards.restore(board.id)) == board
     assert {table.name: rows(store, table) for table in KEPT} == before
     assert store.boards.manifests.has(board.id)
     assert list(store.boards.trash.list()) == []
     told = [event.kind for event in events.after(store.catalog.reader, 0)]
     assert told[-2:] == ["dashboard.deleted", "dashboard.restored"]
-    assert store.restore_dashboard(board.id).result() == board
+    assert run(store.dashboards.restore(board.id)) == board
 
 
 def test_revoked_link_stays_revoked(store, board):
     """Undoing a deletion undoes nothing else."""
-    store.revoke_link(links.find_by_token(store.catalog.reader, TOKEN)).result()
-    store.delete_dashboard(board).result()
-    store.restore_dashboard(board.id).result()
+    run(store.links.revoke(links.find_by_token(store.catalog.reader, TOKEN)))
+    run(store.dashboards.delete(board))
+    run(store.dashboards.restore(board.id))
     assert links.find_by_token(store.catalog.reader, TOKEN) is None
 
 
 def test_time_is_up(store, board, clock):
     """It cannot come back, and cleaning takes the rest of it."""
-    store.delete_dashboard(board).result()
+    run(store.dashboards.delete(board))
     clock.turn(HOUR + 1)
     with pytest.raises(NotFound):
-        store.restore_dashboard(board.id).result()
-    assert store.find_deleted_dashboard(board.id) is None
-    store.clean().result()
+        run(store.dashboards.restore(board.id))
+    assert run(store.dashboards.find_deleted(board.id)) is None
+    run(store.collect_garbage())
     assert list(store.boards.trash.list()) == []
     assert rows(store, tables.dashboard_figures) == set()
 
@@ -92,22 +92,22 @@ def test_time_is_up(store, board, clock):
 def test_deletion_without_undoing(open_here, board):
     """Where nothing is kept, nothing waits."""
     store = open_here()
-    assert store.delete_dashboard(board).result()
+    assert run(store.dashboards.delete(board))
     assert rows(store, tables.dashboard_figures) == set()
     with pytest.raises(NotFound):
-        store.restore_dashboard(board.id).result()
+        run(store.dashboards.restore(board.id))
 
 
 def test_another_of_its_name(store, board):
     """Its notebook has published it anew: that one stays, and the old one still waits."""
-    store.delete_dashboard(board).result()
+    run(store.dashboards.delete(board))
     layout = replace(board.layout, title="New")
-    newer = store.publish_dashboard(board.identity, layout, "k1").result()
+    newer = run(store.dashboards.publish(board.identity, layout, "k1"))
     with pytest.raises(Conflict, match="'board'"):
-        store.restore_dashboard(board.id).result()
+        run(store.dashboards.restore(board.id))
     assert find(store, newer) == newer
-    store.delete_dashboard(newer).result()
-    assert store.restore_dashboard(board.id).result() == board
+    run(store.dashboards.delete(newer))
+    assert run(store.dashboards.restore(board.id)) == board
 
 
 def test_figures_wait_for_it(open_here, clock):
@@ -115,16 +115,16 @@ def test_figures_wait_for_it(open_here, clock):
     store = open_here(keep_deleted=HOUR, keep_session_plots=60.0)
     figure = publish(store)
     layout = Layout("Board", ((PanelSpec(FIGURE, figure.id),),))
-    board = store.publish_dashboard(identity("board"), layout, "k1").result()
-    store.write(lambda c: sessions.note(c, session(ended=START))).result()
+    board = run(store.dashboards.publish(identity("board"), layout, "k1"))
+    store.catalog.write(lambda c: sessions.note(c, session(ended=START))).result()
     clock.turn(2 * HOUR)
-    store.delete_dashboard(board).result()
-    store.clean().result()
-    assert store.find_figure(figure.id) is not None
+    run(store.dashboards.delete(board))
+    run(store.collect_garbage())
+    assert run(store.figures.find(figure.id)) is not None
     clock.turn(HOUR + 1)
     for _ in range(2):
-        store.clean().result()
-    assert store.find_figure(figure.id) is None
+        run(store.collect_garbage())
+    assert run(store.figures.find(figure.id)) is None
 
 
 def test_kill_in_the_middle_of_a_deletion(store, board, monkeypatch):
@@ -133,37 +133,37 @@ def test_kill_in_the_middle_of_a_deletion(store, board, monkeypatch):
         manifests = store.boards.manifests
         patched.setattr(manifests, "delete", lambda its_id: (manifests._path(its_id).unlink(), kill()))
         with pytest.raises(Killed):
-            store.delete_dashboard(board).result()
+            run(store.dashboards.delete(board))
     assert find(store, board) == board
     for _ in range(2):
-        store.clean().result()
+        run(store.collect_garbage())
     assert store.boards.manifests.has(board.id)
     assert list(store.boards.trash.list()) == []
 
 
 def test_kill_in_the_middle_of_an_undoing(store, board, monkeypatch, clock, directory: Path):
     """It stays deleted; when its time is up, the manifest that was written too early goes as well."""
-    store.delete_dashboard(board).result()
+    run(store.dashboards.delete(board))
     with monkeypatch.context() as patched:
         write = store.boards.manifests.write
         patched.setattr(store.boards.manifests, "write", lambda manifest: (write(manifest), kill()))
         with pytest.raises(Killed):
-            store.restore_dashboard(board.id).result()
+            run(store.dashboards.restore(board.id))
     assert find(store, board) is None
     clock.turn(HOUR + 1)
-    store.clean().result()
+    run(store.collect_garbage())
     store.close()
     assert reindex(directory).dashboards == 0
 
 
 def test_kill_after_an_undoing(store, board, monkeypatch):
     """It is back; the leftover of its deletion goes with the next cleaning and takes nothing along."""
-    store.delete_dashboard(board).result()
+    run(store.dashboards.delete(board))
     with monkeypatch.context() as patched:
         patched.setattr(store.boards.trash, "remove", kill)
         with pytest.raises(Killed):
-            store.restore_dashboard(board.id).result()
-    store.clean().result()
+            run(store.dashboards.restore(board.id))
+    run(store.collect_garbage())
     assert find(store, board) == board
     assert list(store.boards.trash.list()) == []
 
@@ -173,6 +173,6 @@ def test_full_disk_leaves_it(store, board, monkeypatch):
     full = OSError(28, "No space left on device")
     monkeypatch.setattr(store.boards.trash, "put", lambda *_: (_ for _ in ()).throw(full))
     with pytest.raises(QuotaExceeded):
-        store.delete_dashboard(board).result()
+        run(store.dashboards.delete(board))
     assert find(store, board) == board
     assert store.boards.manifests.has(board.id)

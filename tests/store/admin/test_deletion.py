@@ -14,7 +14,7 @@ from jupyter_figserve.store.admin.garbage_collection import BLOB_GRACE
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.catalog import events, figures, links, sessions, tables
 
-from ..making import START, Killed, assert_sound, blob_files, kill, publish, session, share
+from ..making import START, Killed, assert_sound, blob_files, kill, publish, run, session, share
 
 HOUR = 3_600.0
 
@@ -25,7 +25,7 @@ def store(open_here):
 
 
 def delete(store, record) -> None:
-    assert store.delete_figures([record.id]).result() == 1
+    assert run(store.figures.delete([record.id])) == 1
 
 
 def rows(store, table) -> set[str]:
@@ -45,10 +45,10 @@ def test_everything_comes_back(store, clock):
     share(store, record.id, version=2, paused=True, label="paused")
     before = {table.name: rows(store, table) for table in KEPT}
     delete(store, record)
-    assert store.find_figure(record.id) is None
+    assert run(store.figures.find(record.id)) is None
     assert links.find_by_token(store.catalog.reader, token) is None
     assert_sound(store)
-    assert store.restore_figure(record.id).result() == record
+    assert run(store.figures.restore(record.id)) == record
     assert {table.name: rows(store, table) for table in KEPT} == before
     assert links.find_by_token(store.catalog.reader, token).target.id == record.id
     assert_sound(store)
@@ -60,19 +60,19 @@ def test_views_that_were_used_stay_used(store):
     """Else a deletion and its undoing would open a used-up link again."""
     record = publish(store)
     link = share(store, record.id, views=1)
-    assert store.write(lambda c: links.count_view(c, link.id, "somebody", START)).result()
+    assert store.catalog.write(lambda c: links.count_view(c, link.id, "somebody", START)).result()
     delete(store, record)
-    store.restore_figure(record.id).result()
+    run(store.figures.restore(record.id))
     assert links.find(store.catalog.reader, link.id).seen == 1
-    assert not store.write(lambda c: links.count_view(c, link.id, "another", START + 1)).result()
+    assert not store.catalog.write(lambda c: links.count_view(c, link.id, "another", START + 1)).result()
 
 
 def test_revoked_link_stays_revoked(store):
     """Undoing a deletion undoes nothing else."""
     record, token = publish(store), new_token()
-    store.revoke_link(share(store, record.id, token)).result()
+    run(store.links.revoke(share(store, record.id, token)))
     delete(store, record)
-    store.restore_figure(record.id).result()
+    run(store.figures.restore(record.id))
     assert links.find_by_token(store.catalog.reader, token) is None
 
 
@@ -80,7 +80,7 @@ def test_second_undoing_changes_nothing(store):
     """Two clicks are as good as one."""
     record = publish(store)
     delete(store, record)
-    assert store.restore_figure(record.id).result() == store.restore_figure(record.id).result()
+    assert run(store.figures.restore(record.id)) == run(store.figures.restore(record.id))
     assert_sound(store)
 
 
@@ -90,9 +90,9 @@ def test_time_is_up(store, clock, directory: Path):
     delete(store, record)
     clock.turn(HOUR + 1)
     with pytest.raises(NotFound):
-        store.restore_figure(record.id).result()
-    assert store.find_deleted(record.id) is None
-    store.clean().result()
+        run(store.figures.restore(record.id))
+    assert run(store.figures.find_deleted(record.id)) is None
+    run(store.collect_garbage())
     assert blob_files(directory) == set()
     assert list(store.trash.list()) == []
 
@@ -106,9 +106,9 @@ def test_blobs_wait_as_long_as_the_deletion_can_be_undone(open_here, clock, dire
     delete(store, record)
     clock.turn(keep - 1)
     other = open_here()
-    other.clean().result()
-    store.clean().result()
-    assert store.restore_figure(record.id).result() == record
+    run(other.collect_garbage())
+    run(store.collect_garbage())
+    assert run(store.figures.restore(record.id)) == record
     assert store.blobs.find(record.version.representations[0].digest) == b"one"
 
 
@@ -117,9 +117,9 @@ def test_without_a_time_to_keep_it_goes_at_once(open_here):
     store = open_here()
     record = publish(store)
     delete(store, record)
-    assert store.find_deleted(record.id) is None
+    assert run(store.figures.find_deleted(record.id)) is None
     with pytest.raises(NotFound):
-        store.restore_figure(record.id).result()
+        run(store.figures.restore(record.id))
 
 
 def test_name_that_was_taken_meanwhile(store):
@@ -128,10 +128,10 @@ def test_name_that_was_taken_meanwhile(store):
     delete(store, old)
     new = publish(store, data=b"new")
     with pytest.raises(Conflict, match="delete that one first"):
-        store.restore_figure(old.id).result()
-    assert store.find_figure(new.id) == new
+        run(store.figures.restore(old.id))
+    assert run(store.figures.find(new.id)) == new
     delete(store, new)
-    assert store.restore_figure(old.id).result() == old
+    assert run(store.figures.restore(old.id)) == old
 
 
 @pytest.mark.parametrize(
@@ -148,22 +148,22 @@ def test_quota_holds_for_what_comes_back(store, limits: PublishLimits):
     record = publish(store, data=b"one")
     delete(store, record)
     other = publish(store, "other", b"two")
-    store.limits = limits
+    store.figures.limits = limits
     with pytest.raises(QuotaExceeded):
-        store.restore_figure(record.id).result()
+        run(store.figures.restore(record.id))
     assert figures.ids(store.catalog.reader, FigureQuery()) == [other.id]
     assert_sound(store)
-    store.limits = PublishLimits()
-    assert store.restore_figure(record.id).result() == record
+    store.figures.limits = PublishLimits()
+    assert run(store.figures.restore(record.id)) == record
 
 
 def test_session_that_runs_goes_on_running(store, clock):
     """Undoing does not end the session that made the figure."""
-    store.write(lambda c: sessions.note(c, session("kernel-1"))).result()
+    store.catalog.write(lambda c: sessions.note(c, session("kernel-1"))).result()
     clock.turn(30)
     record = publish(store)
     delete(store, record)
-    store.restore_figure(record.id).result()
+    run(store.figures.restore(record.id))
     assert sessions.find(store.catalog.reader, "kernel-1").ended is None
 
 
@@ -171,7 +171,7 @@ def test_event_tells_of_it(store):
     """Open pages show the figure again."""
     record = publish(store)
     delete(store, record)
-    store.restore_figure(record.id).result()
+    run(store.figures.restore(record.id))
     kinds = [event.kind for event in events.after(store.catalog.reader, 0)]
     assert kinds == ["figure.published", "figure.deleted", "figure.restored"]
 
@@ -179,9 +179,9 @@ def test_event_tells_of_it(store):
 def test_all_of_a_notebook_can_come_back_one_by_one(store):
     """``unpublish`` is a deletion like any other."""
     records = [publish(store, f"f{n}", bytes([n])) for n in range(3)]
-    assert store.delete_figures([record.id for record in records]).result() == 3
+    assert run(store.figures.delete([record.id for record in records])) == 3
     for record in records:
-        assert store.restore_figure(record.id).result() == record
+        assert run(store.figures.restore(record.id)) == record
     assert_sound(store)
 
 
@@ -198,8 +198,8 @@ def test_reindex_brings_no_deleted_figure_back(open_here, directory: Path):
     assert figures.ids(again.catalog.reader, FigureQuery()) == [stays.id]
     assert links.find_by_token(again.catalog.reader, token) is None
     for _ in range(256):
-        again.clean().result()
-    assert again.restore_figure(goes.id).result().id == goes.id
+        run(again.collect_garbage())
+    assert run(again.figures.restore(goes.id)).id == goes.id
     assert links.find_by_token(again.catalog.reader, token) is not None
     assert_sound(again)
 
@@ -210,14 +210,14 @@ def test_kill_in_the_middle_of_a_deletion(store, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(store.manifests, "delete", lambda figure: (store.manifests._path(figure).unlink(), kill()))
         with pytest.raises(Killed):
-            store.delete_figures([record.id]).result()
-    assert store.find_figure(record.id) == record
+            run(store.figures.delete([record.id]))
+    assert run(store.figures.find(record.id)) == record
     assert not store.manifests.has(record.id)
     for _ in range(2):
-        store.clean().result()
+        run(store.collect_garbage())
     assert store.manifests.has(record.id)
     assert list(store.trash.list()) == []
-    assert store.find_figure(record.id) == record
+    assert run(store.figures.find(record.id)) == record
 
 
 def test_kill_after_an_undoing(store, monkeypatch):
@@ -227,9 +227,9 @@ def test_kill_after_an_undoing(store, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(store.trash, "remove", kill)
         with pytest.raises(Killed):
-            store.restore_figure(record.id).result()
-    assert store.find_figure(record.id) == record
-    store.clean().result()
+            run(store.figures.restore(record.id))
+    assert run(store.figures.find(record.id)) == record
+    run(store.collect_garbage())
     assert list(store.trash.list()) == []
     assert store.manifests.has(record.id)
 
@@ -242,10 +242,10 @@ def test_kill_in_the_middle_of_an_undoing(store, monkeypatch, clock, directory: 
         write = store.manifests.write
         patched.setattr(store.manifests, "write", lambda manifest: (write(manifest), kill()))
         with pytest.raises(Killed):
-            store.restore_figure(record.id).result()
-    assert store.find_figure(record.id) is None
+            run(store.figures.restore(record.id))
+    assert run(store.figures.find(record.id)) is None
     clock.turn(HOUR + 1)
-    store.clean().result()
+    run(store.collect_garbage())
     assert not store.manifests.has(record.id)
     store.close()
     assert reindex(directory).figures == 0
@@ -256,19 +256,19 @@ def test_full_disk_leaves_the_figure(store, monkeypatch):
     record = publish(store)
     monkeypatch.setattr(store.trash, "put", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(QuotaExceeded):
-        store.delete_figures([record.id]).result()
-    assert store.find_figure(record.id) == record
+        run(store.figures.delete([record.id]))
+    assert run(store.figures.find(record.id)) == record
     assert store.manifests.has(record.id)
 
 
 def test_expired_plots_of_sessions_wait_for_nobody(open_here, clock):
     """Cleaning deletes for good: nobody clicked, so nobody undoes."""
     store = open_here(keep_deleted=HOUR, keep_session_plots=60.0)
-    store.write(lambda c: sessions.note(c, session("kernel-1", ended=START))).result()
+    store.catalog.write(lambda c: sessions.note(c, session("kernel-1", ended=START))).result()
     record = publish(store)
     clock.turn(120)
-    assert store.clean().result().figures == 1
-    assert store.find_deleted(record.id) is None
+    assert run(store.collect_garbage()).figures == 1
+    assert run(store.figures.find_deleted(record.id)) is None
 
 
 def test_figure_published_again_is_another(store):

@@ -14,7 +14,7 @@ from jupyter_figserve.store.admin import garbage_collection
 from jupyter_figserve.store.admin.garbage_collection import BLOB_GRACE, LINK_GRACE, SESSION_SILENCE, GcReport
 from jupyter_figserve.store.catalog import events, keys, links, sessions
 
-from ..making import START, assert_sound, draft, publish, session, share
+from ..making import START, assert_sound, draft, publish, run, session, share
 
 WEEK = 7 * 86_400.0
 ONE = sha256_hex(b"one")
@@ -28,13 +28,13 @@ def store(open_here):
 @pytest.fixture
 def note(store):
     def note(*arguments, **fields) -> None:
-        store.write(lambda c: sessions.note(c, session(*arguments, **fields))).result()
+        store.catalog.write(lambda c: sessions.note(c, session(*arguments, **fields))).result()
 
     return note
 
 
 def _clean(store) -> GcReport:
-    return store.clean().result()
+    return run(store.collect_garbage())
 
 
 def _clean_all_shards(store) -> GcReport:
@@ -60,7 +60,7 @@ def test_unshared_plot_goes_a_while_after_its_session(store, note, clock):
     assert not _clean(store)
     clock.turn(1)
     assert _clean(store).figures == 1
-    assert store.find_figure(record.id) is None
+    assert run(store.figures.find(record.id)) is None
     assert list(store.manifests.read_all()) == []
     assert events.after(store.catalog.reader, 0)[-1].kind == "figure.deleted"
     assert_sound(store)
@@ -78,9 +78,9 @@ def test_plots_that_stay(store, note, clock, state: str):
         publish(store, session="k2")
         note("k2", ended=START + 10 if state == "also younger" else None)
     clock.turn(WEEK + 5)
-    store.write(lambda c: sessions.keep_alive(c, ["k1", "k2"], clock())).result()
+    store.catalog.write(lambda c: sessions.keep_alive(c, ["k1", "k2"], clock())).result()
     assert _clean(store).figures == 0
-    assert store.find_figure(record.id) == record
+    assert run(store.figures.find(record.id)) == record
 
 
 def test_plot_of_two_ended_sessions_goes_after_the_later(store, note, clock):
@@ -110,7 +110,7 @@ def test_session_whose_server_is_silent_counts_as_ended(store, note, clock):
 def test_plots_can_be_kept_for_ever(open_here, clock):
     """``keep_session_plots=None``."""
     store = open_here(keep_session_plots=None)
-    store.write(lambda c: sessions.note(c, session(ended=START))).result()
+    store.catalog.write(lambda c: sessions.note(c, session(ended=START))).result()
     publish(store)
     clock.turn(100 * WEEK)
     assert _clean(store).figures == 0
@@ -123,7 +123,7 @@ def test_plot_published_again_lives_on(store, note, clock):
     note("k2", started=START, seen=START)
     publish(store, data=b"two", session="k2")
     clock.turn(WEEK + 5)
-    store.write(lambda c: sessions.keep_alive(c, ["k2"], clock())).result()
+    store.catalog.write(lambda c: sessions.keep_alive(c, ["k2"], clock())).result()
     assert _clean(store).figures == 0
 
 
@@ -141,7 +141,7 @@ def test_blob_goes_after_a_grace(store, clock):
     """Counted from when the last figure let go of it."""
     record = publish(store, data=b"one")
     clock.turn(10 * BLOB_GRACE)
-    store.delete_figures([record.id]).result()
+    run(store.figures.delete([record.id]))
     clock.turn(BLOB_GRACE)
     assert _clean(store).blobs == 0
     assert store.blobs.has(ONE)
@@ -153,11 +153,11 @@ def test_blob_goes_after_a_grace(store, clock):
 def test_blob_that_another_figure_holds_stays(store, clock):
     """References are counted."""
     record, other = publish(store, "a", b"one"), publish(store, "b", b"one")
-    store.delete_figures([record.id]).result()
+    run(store.figures.delete([record.id]))
     clock.turn(2 * BLOB_GRACE)
     assert _clean(store).blobs == 0
     assert store.blobs.find(ONE) == b"one"
-    store.delete_figures([other.id]).result()
+    run(store.figures.delete([other.id]))
     clock.turn(2 * BLOB_GRACE)
     assert _clean(store).blobs == 1
 
@@ -165,7 +165,7 @@ def test_blob_that_another_figure_holds_stays(store, clock):
 def test_blob_that_is_taken_up_again_stays(store, clock):
     """Published again within the grace, or after it and before the cleaning."""
     record = publish(store, data=b"one")
-    store.delete_figures([record.id]).result()
+    run(store.figures.delete([record.id]))
     clock.turn(2 * BLOB_GRACE)
     publish(store, "again", b"one")
     assert _clean(store).blobs == 0
@@ -220,9 +220,9 @@ def test_publish_that_meets_a_cleaning_keeps_its_blob(store, monkeypatch, race):
 
     Only what is large is written before the transaction, outside of which the cleaning can come.
     """
-    monkeypatch.setattr("jupyter_figserve.store.store._INLINE_BLOB_BYTES", 0)
+    monkeypatch.setattr("jupyter_figserve.store.repositories.figures._INLINE_BLOB_BYTES", 0)
     old = publish(store, "old", b"one")
-    store.delete_figures([old.id]).result()
+    run(store.figures.delete([old.id]))
     removed = []
 
     def put_then_clean(digest: str, data: bytes) -> None:
@@ -236,10 +236,10 @@ def test_publish_that_meets_a_cleaning_keeps_its_blob(store, monkeypatch, race):
 
     really_put = store.blobs.put
     monkeypatch.setattr(store.blobs, "put", put_then_clean)
-    record = store.publish(draft("new", b"one")).result()
+    record = run(store.figures.publish(draft("new", b"one")))
     assert removed == [True]
     assert store.blobs.find(ONE) == b"one"
-    assert store.find_figure(record.id) == record
+    assert run(store.figures.find(record.id)) == record
     assert_sound(store)
 
 
@@ -256,7 +256,7 @@ def test_late_source_that_meets_a_cleaning_keeps_its_blob(store, monkeypatch):
 
     really_put = store.blobs.put
     monkeypatch.setattr(store.blobs, "put", put_then_clean)
-    assert store.attach_source(record, 1, "figure", b"one", {}).result()
+    assert run(store.figures.attach_source(record, 1, "figure", b"one", {}))
     assert removed == [True]
     assert_sound(store)
 
@@ -290,7 +290,7 @@ def test_expired_links_leave_the_lists_after_a_month(store, clock):
 def test_viewers_are_forgotten(store, clock):
     """After the ten minutes in which they count as one; the count stays."""
     link = share(store, publish(store).id, views=5)
-    store.write(lambda c: links.count_view(c, link.id, "client", START)).result()
+    store.catalog.write(lambda c: links.count_view(c, link.id, "client", START)).result()
     clock.turn(VIEW_SECONDS + 1)
     _clean(store)
     assert store.catalog.reader.exec_driver_sql("select count(*) from viewers").scalar_one() == 0
@@ -300,7 +300,7 @@ def test_viewers_are_forgotten(store, clock):
 def test_expired_keys_and_old_events_go(store, monkeypatch):
     """Each is counted."""
     key = Key("abcdefgh", hash_secret("s"), "ann", frozenset({"read"}), START, expires=START - 1)
-    store.write(lambda c: keys.add(c, key)).result()
+    store.catalog.write(lambda c: keys.add(c, key)).result()
     monkeypatch.setattr(events.trim, "__defaults__", (2,))
     for n in range(5):
         publish(store, f"f{n}")

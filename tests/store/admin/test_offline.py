@@ -18,7 +18,7 @@ from jupyter_figserve.store.admin.offline import clean, reindex
 from jupyter_figserve.store.admin.rebuild import RebuildReport
 from jupyter_figserve.store.catalog import keys, links, quotas
 
-from ..making import START, assert_sound, hear, other_process, publish, share
+from ..making import START, assert_sound, hear, other_process, publish, run, share
 
 KEY = Key("abcdefgh", hash_secret("s"), "ann", frozenset({"read", "publish"}), START, label="laptop")
 TOKEN = new_token()
@@ -31,7 +31,7 @@ def filled(open_here, directory: Path):
     publish(store, data=b"one", thumbnail=b"small")
     record = publish(store, data=b"two", title="Sales")
     share(store, record.id, TOKEN, label="for Bob")
-    store.write(lambda c: keys.add(c, KEY)).result()
+    store.catalog.write(lambda c: keys.add(c, KEY)).result()
     store.close()
     return record
 
@@ -46,8 +46,8 @@ def test_lost_catalog_is_rebuilt(filled, open_here, directory: Path):
     _remove_catalog(directory)
     assert reindex(directory) == RebuildReport(figures=1, versions=2, links=1)
     store = open_here()
-    assert store.get_figure(filled.id) == filled
-    assert [version.number for version in store.versions(filled.id)] == [2, 1]
+    assert run(store.figures.get(filled.id)) == filled
+    assert [version.number for version in run(store.figures.list_versions(filled.id))] == [2, 1]
     assert links.find_by_token(store.catalog.reader, TOKEN).label == "for Bob"
     assert quotas.read(store.catalog.reader, "owner", "ann") == quotas.Usage(1, 11)
     assert_sound(store)
@@ -144,7 +144,7 @@ def test_reindex_again_gives_the_same(filled, open_here, directory: Path):
     (directory / "catalog-new.db").write_bytes(b"half")
     assert reindex(directory).figures == 1
     store = open_here()
-    assert store.get_figure(filled.id) == filled
+    assert run(store.figures.get(filled.id)) == filled
     assert keys.find(store.catalog.reader, KEY.id) == KEY
     assert not (directory / "catalog-new.db").exists()
 
@@ -167,4 +167,4 @@ def test_clean_goes_through_the_whole_directory(filled, open_here, directory: Pa
     assert heard == list(range(1, 257))
     assert done.blobs == 1
     assert not path.exists()
-    assert store.get_figure(filled.id) == filled
+    assert run(store.figures.get(filled.id)) == filled

@@ -19,7 +19,7 @@ from jupyter_figserve.store.catalog import links
 from jupyter_figserve.store.catalog.database import Catalog
 
 from ...conftest import ELSEWHERE
-from ..making import hear, other_process, publish, say, share, stored_files
+from ..making import hear, other_process, publish, run, say, share, stored_files
 
 OPENER = """
 import sys
@@ -160,16 +160,16 @@ from pathlib import Path
 subprocess.run(["mount", "--bind", sys.argv[1], sys.argv[1]], check=True)
 subprocess.run(["mount", "-o", "remount,ro,bind", sys.argv[1]], check=True)
 from jupyter_figserve.errors import FigServeError
-from jupyter_figserve.store.catalog import figures, links
+from jupyter_figserve.model.queries import FigureQuery
 from jupyter_figserve.store.admin.opening import open_store
-from tests.store.making import draft
+from tests.store.making import draft, run
 store = open_store(Path(sys.argv[1]))
-records, _ = figures.list_page(store.catalog.reader, figures.Filter())
+records, _ = run(store.figures.list_page(FigureQuery()))
 print(",".join(store.blobs.find(record.version.representations[0].digest).decode() for record in records))
-print(links.find_by_token(store.catalog.reader, sys.argv[2]) is not None)
+print(run(store.links.find_by_token(sys.argv[2])) is not None)
 print(store.read_only_because)
 try:
-    store.publish(draft("more", b"more")).result()
+    run(store.figures.publish(draft("more", b"more")))
 except FigServeError as error:
     print(error.code, error.message)
 store.close()
@@ -184,7 +184,7 @@ def _read_in_read_only_directory(directory: Path, token: str) -> list[str]:
     if probe.returncode != 0:
         pytest.skip(f"{ELSEWHERE}no mount namespace can be made here ({probe.stderr.strip()})")
     command = ["unshare", "--mount", sys.executable, "-W", "error", "-c", READER, str(directory), token]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -230,7 +230,7 @@ def test_directory_that_cannot_be_made_is_empty_and_read_only(tmp_path: Path, op
     """A first start where nothing can be written serves nothing, and says why in the log."""
     (tmp_path / "file").write_bytes(b"")
     store = open_here(directory=tmp_path / "file" / "figures")
-    assert store.find_figure("A" * 16) is None
+    assert run(store.figures.find("A" * 16)) is None
     assert "keeps nothing new" in caplog.text
     with pytest.raises(ReadOnly):
         publish(store)
@@ -244,5 +244,5 @@ def test_opening_removes_what_a_kill_left_of_a_manifest(directory: Path, open_he
     again = open_here()
     assert not (directory / "figures/writing.tmp").exists()
     assert not (directory / ".probe").exists()
-    assert again.get_figure(record.id) == record
+    assert run(again.figures.get(record.id)) == record
     assert links.for_target(again.catalog.reader, Target(FIGURE, record.id)) == []

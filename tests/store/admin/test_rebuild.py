@@ -13,7 +13,7 @@ from jupyter_figserve.store.admin.rebuild import RebuildReport, restore
 from jupyter_figserve.store.catalog import links, quotas, sessions, tables
 from jupyter_figserve.store.catalog.database import Catalog
 
-from ..making import START, assert_sound, publish, share
+from ..making import START, assert_sound, publish, run, share
 
 
 @pytest.fixture
@@ -146,9 +146,9 @@ def test_restored_store_goes_on(open_here, directory: Path):
     for suffix in ("", "-wal", "-shm"):
         (directory / f"catalog.db{suffix}").unlink(missing_ok=True)
     store = open_here()
-    store.write(lambda c: restore(c, store.manifests, store.blobs)).result()
-    assert store.get_figure(record.id) == record
+    store.catalog.write(lambda c: restore(c, store.manifests, store.blobs)).result()
+    assert run(store.figures.get(record.id)) == record
     assert publish(store, data=b"two").version.number == 2
     assert_sound(store)
-    store.delete_figures([record.id]).result()
+    run(store.figures.delete([record.id]))
     assert_sound(store)

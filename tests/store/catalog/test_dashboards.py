@@ -15,7 +15,7 @@ from jupyter_figserve.model.quotas import PublishLimits
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.catalog import dashboards, events, links
 
-from ..making import START, identity, publish, session
+from ..making import START, identity, publish, run, session
 
 NOTES = PanelSpec(TEXT, markdown="Notes")
 TOKEN = new_token()
@@ -26,7 +26,7 @@ def layout(*panels: PanelSpec, title: str = "Board") -> Layout:
 
 
 def keep(store, *panels: PanelSpec, name: str = "board", **words):
-    return store.publish_dashboard(identity(name), layout(*panels, **words), "kernel-1").result()
+    return run(store.dashboards.publish(identity(name), layout(*panels, **words), "kernel-1"))
 
 
 def link_to(dashboard: str, **fields) -> Link:
@@ -58,37 +58,37 @@ def test_shown_figures_stay(open_here, clock):
     store = open_here(keep_session_plots=60.0, limits=PublishLimits(keep_versions=1))
     from jupyter_figserve.store.catalog import sessions
 
-    store.write(lambda c: sessions.note(c, session(ended=START))).result()
+    store.catalog.write(lambda c: sessions.note(c, session(ended=START))).result()
     shown, alone = publish(store), publish(store, "alone", b"other")
     keep(store, PanelSpec(FIGURE, shown.id, version=1))
     publish(store, data=b"two")
     publish(store, data=b"three")
-    assert [version.number for version in store.versions(shown.id)] == [3, 1]
-    store.write(lambda c: sessions.note(c, session(ended=START))).result()
+    assert [version.number for version in run(store.figures.list_versions(shown.id))] == [3, 1]
+    store.catalog.write(lambda c: sessions.note(c, session(ended=START))).result()
     clock.turn(3_600)
-    store.clean().result()
-    assert store.find_figure(alone.id) is None
-    assert store.find_figure(shown.id) is not None
+    run(store.collect_garbage())
+    assert run(store.figures.find(alone.id)) is None
+    assert run(store.figures.find(shown.id)) is not None
 
 
 def test_deletion_takes_links_and_manifest(store):
     """A link onto one that is gone is refused."""
     board = keep(store)
-    store.add_link(link_to(board.id)).result()
-    assert store.delete_dashboard(board).result()
-    assert not store.delete_dashboard(board).result()
+    run(store.links.add(link_to(board.id)))
+    assert run(store.dashboards.delete(board))
+    assert not run(store.dashboards.delete(board))
     assert links.find_by_token(store.catalog.reader, TOKEN) is None
     assert list(store.boards.manifests.read_all()) == []
     with pytest.raises(Conflict):
-        store.add_link(link_to(board.id)).result()
+        run(store.links.add(link_to(board.id)))
 
 
 def test_follows_its_notebook(store):
     """A rename keeps id and links; publishing under the new path goes on with it."""
     board = keep(store)
-    store.follow_rename("ann", "/srv", "report.ipynb", "final.ipynb").result()
+    run(store.rename_notebook("ann", "/srv", "report.ipynb", "final.ipynb"))
     moved = replace(identity("board"), notebook="final.ipynb")
-    assert store.publish_dashboard(moved, layout(), None).result().id == board.id
+    assert run(store.dashboards.publish(moved, layout(), None)).id == board.id
 
 
 def test_lost_catalog_comes_back_with_dashboards(open_here, directory: Path):
@@ -96,7 +96,7 @@ def test_lost_catalog_comes_back_with_dashboards(open_here, directory: Path):
     store = open_here()
     board = keep(store)
     link = link_to(board.id, locked={"type": "Bear"}, allowed=("since",))
-    store.add_link(link).result()
+    run(store.links.add(link))
     store.close()
     for suffix in ("", "-wal", "-shm"):
         (directory / f"catalog.db{suffix}").unlink(missing_ok=True)

@@ -23,7 +23,7 @@ from jupyter_figserve.store.catalog import database as module
 from jupyter_figserve.store.catalog import events, links, tables
 from jupyter_figserve.store.catalog.database import Catalog, CatalogBroken, opened, read_schema
 
-from ..making import draft, hear, other_process, publish, say, share
+from ..making import draft, hear, other_process, publish, run, say, share
 
 MIGRATIONS = Path(module.__file__).parents[1] / "migrations"
 
@@ -168,7 +168,7 @@ def test_newer_schema_that_allows_us_is_read_and_written_on(open_here, directory
     assert links.find_by_token(store.catalog.reader, token).target.id == record.id
     assert publish(store, data=b"two").version.number == 2
     share(store, record.id)
-    assert store.delete_figures([record.id]).result() == 1
+    assert run(store.figures.delete([record.id])) == 1
     assert read_schema(store.catalog.reader) == 7
 
 
@@ -185,7 +185,7 @@ def test_newer_schema_that_does_not_allow_us_is_served_read_only(open_here, dire
     store = open_here()
     assert "upgrade jupyter_figserve" in store.read_only_because
     assert "reindex" not in store.read_only_because
-    assert store.get_figure(record.id) == record
+    assert run(store.figures.get(record.id)) == record
     assert links.find_by_token(store.catalog.reader, token).target.id == record.id
     with pytest.raises(ReadOnly, match="newer jupyter_figserve"):
         publish(store, data=b"two")
@@ -326,14 +326,14 @@ def test_damaged_catalog_is_served_from_the_manifests(open_here, directory: Path
     store = open_here()
     assert "is damaged" in store.read_only_because
     assert "jupyter figserve reindex" in store.read_only_because
-    assert store.get_figure(record.id) == record
-    assert [version.number for version in store.versions(record.id)] == [2, 1]
+    assert run(store.figures.get(record.id)) == record
+    assert [version.number for version in run(store.figures.list_versions(record.id))] == [2, 1]
     assert store.blobs.find(sha256_hex(b"two")) == b"two"
     assert links.find_by_token(store.catalog.reader, token).label == "for Bob"
     with pytest.raises(ReadOnly, match="reindex"):
         publish(store, data=b"three")
     with pytest.raises(ReadOnly):
-        store.clean()
+        run(store.collect_garbage())
     store.close()
     assert path.read_bytes() == before
 
@@ -349,10 +349,10 @@ def test_full_disk_is_said_so_and_changes_nothing(open_here):
             or store.catalog._write_connection.rollback()
         )
     ).result()
-    futures = [store.publish(draft(f"figure {n}", bytes([n]), alt="x" * 2_000)) for n in range(50)]
+    futures = [run(store.figures.publish(draft(f"figure {n}", bytes([n]), alt="x" * 2_000))) for n in range(50)]
     with pytest.raises(QuotaExceeded, match="disk is full"):
         futures[-1].result()
-    assert store.get_figure(record.id) == record
+    assert run(store.figures.get(record.id)) == record
 
 
 COUNTER = """
@@ -426,16 +426,16 @@ def test_stamp_tells_of_every_commit(path: Path):
     with opened(path) as catalog, other_process(WRITER, path) as process:
         say(process, "read")
         hear(process)
-        first = catalog.stamp()
+        first = catalog.data_version()
         say(process, "read")
         hear(process)
-        assert catalog.stamp() == first
+        assert catalog.data_version() == first
         say(process, "write")
         assert hear(process) == "done"
-        second = catalog.stamp()
+        second = catalog.data_version()
         assert second != first
         catalog.write(lambda c: events.add(c, 1.0, "ann", "figure.published", {})).result()
-        assert catalog.stamp() != second
+        assert catalog.data_version() != second
 
 
 def test_refused_transaction_leaves_nothing(path: Path):

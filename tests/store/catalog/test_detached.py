@@ -22,13 +22,13 @@ def record(store):
 
 def offer(store, notebook: str, session: str = "k1"):
     identity = Identity("ann", "/srv", notebook, "", "animal")
-    return store.write(lambda c: live_figures.offer(c, identity, session, DECLARED, store.clock())).result()
+    return store.catalog.write(lambda c: live_figures.offer(c, identity, session, DECLARED, store.clock())).result()
 
 
 def keep(store, record, data: bytes, limits=None) -> Detached:
     kept = Detached(record.id, Source(KIND, sha256_hex(data), len(data), {"python": "3.11"}), DECLARED)
     limits = limits or store.limits
-    store.write(lambda c: detached.keep(c, store.blobs, limits, record, kept, data, store.clock())).result()
+    store.catalog.write(lambda c: detached.keep(c, store.blobs, limits, record, kept, data, store.clock())).result()
     return kept
 
 
@@ -71,7 +71,7 @@ def test_quota_refuses_and_leaves_what_was_there(store, record):
 def test_removed_function_gives_its_room_back(store, record):
     """Once: there is nothing to remove then."""
     kept = keep(store, record, b"first")
-    remove = [store.write(lambda c: detached.remove(c, record, store.clock())).result() for _ in range(2)]
+    remove = [store.catalog.write(lambda c: detached.remove(c, record, store.clock())).result() for _ in range(2)]
     assert (remove, references(store)[kept.source.digest], used(store)) == ([True, False], 0, 0)
 
 

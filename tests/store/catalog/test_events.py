@@ -10,7 +10,7 @@ from ..making import START
 
 def _add(store, count: int = 1, **data) -> None:
     for n in range(count):
-        store.write(lambda c, n=n: events.add(c, START, "ann", "figure.published", {"n": n, **data})).result()
+        store.catalog.write(lambda c, n=n: events.add(c, START, "ann", "figure.published", {"n": n, **data})).result()
 
 
 def test_events_come_back_in_order(store):
@@ -34,8 +34,8 @@ def test_nothing_has_happened(store):
 def test_only_the_newest_stay(store):
     """What goes is counted; numbers are never given twice, so that a stream misses nothing."""
     _add(store, 5)
-    assert store.write(lambda c: events.trim(c, 2)).result() == 3
+    assert store.catalog.write(lambda c: events.trim(c, 2)).result() == 3
     assert [event.id for event in events.after(store.catalog.reader, 0)] == [4, 5]
-    store.write(lambda c: events.trim(c, 0)).result()
+    store.catalog.write(lambda c: events.trim(c, 0)).result()
     _add(store)
     assert events.newest_id(store.catalog.reader) == 6

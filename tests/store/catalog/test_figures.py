@@ -17,7 +17,7 @@ from jupyter_figserve.store.catalog import figures
 from jupyter_figserve.store.catalog.figures import list_page
 from jupyter_figserve.store.catalog.pagination import decode_cursor, encode_cursor
 
-from ..making import identity, publish
+from ..making import identity, publish, run
 
 
 def _names(store, *, limit: int = 50, **which) -> list[str]:
@@ -36,13 +36,13 @@ def five(store, clock):
 def test_unknown_figures(store):
     """``find`` answers None, ``get`` raises, for an id and for a version."""
     record = publish(store)
-    assert store.find_figure("A" * 16) is None
-    assert store.find_figure(record.id, 2) is None
+    assert run(store.figures.find("A" * 16)) is None
+    assert run(store.figures.find(record.id, 2)) is None
     assert figures.find_by_identity(store.catalog.reader, identity("other")) is None
     with pytest.raises(NotFound, match="no such figure"):
-        store.get_figure("A" * 16)
+        run(store.figures.get("A" * 16))
     with pytest.raises(NotFound, match="no version 2"):
-        store.get_figure(record.id, 2)
+        run(store.figures.get(record.id, 2))
 
 
 def test_found_by_identity(store):
@@ -92,7 +92,7 @@ def test_pages_are_stable_under_inserts(five):
 def test_pages_are_stable_when_the_last_one_is_deleted(five):
     """A cursor is a place in the order, not a row."""
     first, cursor = list_page(five.catalog.reader, FigureQuery(), 2)
-    five.delete_figures([first[-1].id]).result()
+    run(five.figures.delete([first[-1].id]))
     second, _ = list_page(five.catalog.reader, FigureQuery(), 2, cursor)
     assert [r.name for r in second] == ["f2", "f1"]
 

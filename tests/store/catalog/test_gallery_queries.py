@@ -17,7 +17,7 @@ def reader(store):
 
 def note(store, *made) -> None:
     for one in made:
-        store.write(lambda connection, one=one: sessions.note(connection, one)).result()
+        store.catalog.write(lambda connection, one=one: sessions.note(connection, one)).result()
 
 
 def test_running_and_ended_sessions_are_told_apart(store, reader):
@@ -100,5 +100,5 @@ def test_ended_session_is_not_running(store, reader):
     note(store, session("kernel-1"))
     record = publish(store)
     assert figures.ids(reader, FigureQuery("ann", running=True)) == [record.id]
-    store.write(lambda connection: sessions.end(connection, "kernel-1", START + 1)).result()
+    store.catalog.write(lambda connection: sessions.end(connection, "kernel-1", START + 1)).result()
     assert figures.ids(reader, FigureQuery("ann", running=True)) == []

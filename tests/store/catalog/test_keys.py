@@ -20,7 +20,7 @@ def _add(store, **fields) -> Key:
     key_id, secret, _ = new_key()
     fields = {"owner": "ann", "scopes": frozenset({"read", "publish"}), "created": START, **fields}
     key = Key(key_id, hash_secret(secret), **fields)
-    store.write(lambda c: keys.add(c, key)).result()
+    store.catalog.write(lambda c: keys.add(c, key)).result()
     return key
 
 
@@ -44,18 +44,18 @@ def test_list_is_newest_first_without_kernels_keys(store, reader):
 def test_removed_key_is_gone(store, reader):
     """Whether there was one is told."""
     key = _add(store)
-    assert store.write(lambda c: keys.remove(c, key.id)).result() is True
-    assert store.write(lambda c: keys.remove(c, key.id)).result() is False
+    assert store.catalog.write(lambda c: keys.remove(c, key.id)).result() is True
+    assert store.catalog.write(lambda c: keys.remove(c, key.id)).result() is False
     assert keys.find(reader, key.id) is None
 
 
 def test_kernel_s_key_through_its_life(store, reader):
     """Made before the kernel has an id, bound, prolonged, and gone with it; others stay."""
     key, other = _add(store, expires=START + 60), _add(store, kernel="other")
-    store.write(lambda c: keys.bind(c, key.id, "k")).result()
-    store.write(lambda c: keys.prolong(c, "k", START + 600)).result()
+    store.catalog.write(lambda c: keys.bind(c, key.id, "k")).result()
+    store.catalog.write(lambda c: keys.prolong(c, "k", START + 600)).result()
     assert (keys.find(reader, key.id).kernel, keys.find(reader, key.id).expires) == ("k", START + 600)
-    store.write(lambda c: keys.remove_of_kernel(c, "k")).result()
+    store.catalog.write(lambda c: keys.remove_of_kernel(c, "k")).result()
     assert keys.find(reader, key.id) is None
     assert keys.find(reader, other.id) == other
 
@@ -63,7 +63,7 @@ def test_kernel_s_key_through_its_life(store, reader):
 def test_use_is_noted(store, reader):
     """When last, for lists."""
     key = _add(store)
-    store.write(lambda c: keys.note_use(c, key.id, START + 5)).result()
+    store.catalog.write(lambda c: keys.note_use(c, key.id, START + 5)).result()
     assert keys.find(reader, key.id).last_used == START + 5
 
 
@@ -71,7 +71,7 @@ def test_expired_keys_go_in_batches(store, reader):
     """Not those that live or have no end."""
     ended = [_add(store, expires=START - 1) for _ in range(3)]
     lives, endless = _add(store, expires=START + 1), _add(store)
-    assert store.write(lambda c: keys.remove_expired(c, START, 2)).result() == 2
-    assert store.write(lambda c: keys.remove_expired(c, START, 2)).result() == 1
+    assert store.catalog.write(lambda c: keys.remove_expired(c, START, 2)).result() == 2
+    assert store.catalog.write(lambda c: keys.remove_expired(c, START, 2)).result() == 1
     assert [keys.find(reader, key.id) for key in ended] == [None] * 3
     assert {key.id for key in keys.list_all(reader, None, 10)} == {lives.id, endless.id}

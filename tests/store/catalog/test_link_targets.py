@@ -8,7 +8,7 @@ from jupyter_figserve.errors import Conflict
 from jupyter_figserve.model.links import DASHBOARD, FIGURE, LIVE, Target
 from jupyter_figserve.store.catalog import links
 
-from ..making import link_to, publish, share
+from ..making import link_to, publish, run, share
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ def test_target_must_exist(store, kind: str, noun: str):
     """A race between sharing and deletion leaves no link behind."""
     target = Target(kind, "nothing")
     with pytest.raises(Conflict, match=f"The {noun}.* has just been deleted"):
-        store.add_link(link_to(target)).result()
+        run(store.links.add(link_to(target)))
     assert links.for_target(store.catalog.reader, target) == []
 
 

@@ -13,7 +13,7 @@ from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.store.catalog import links, live_figures
 from jupyter_figserve.store.catalog.pagination import encode_cursor
 
-from ..making import START, hear, identity, link_to, other_process, publish, say, share
+from ..making import START, hear, identity, link_to, other_process, publish, run, say, share
 
 
 @pytest.fixture
@@ -27,13 +27,13 @@ def _figure(store) -> Target:
 
 def _live(store) -> Target:
     declared = LiveDeclaration("animal")
-    record = store.write(lambda c: live_figures.offer(c, identity("animal"), "k1", declared, START)).result()
+    record = store.catalog.write(lambda c: live_figures.offer(c, identity("animal"), "k1", declared, START)).result()
     return Target(LIVE, record.id)
 
 
 def _dashboard(store) -> Target:
     layout = Layout("Board", ((PanelSpec(TEXT, markdown="Notes"),),))
-    return Target(DASHBOARD, store.publish_dashboard(identity("board"), layout, "k1").result().id)
+    return Target(DASHBOARD, run(store.dashboards.publish(identity("board"), layout, "k1")).id)
 
 
 @pytest.fixture(params=[_figure, _live, _dashboard], ids=["figure", "live", "dashboard"])
@@ -43,7 +43,7 @@ def target(request, store) -> Target:
 
 def _add(store, target: Target, token: str | None = None, **fields):
     link = link_to(target, token, **fields)
-    store.add_link(link).result()
+    run(store.links.add(link))
     return link
 
 
@@ -52,7 +52,7 @@ def _find(store, link_id):
 
 
 def _view(store, link, client: str, now: float = START) -> bool:
-    return store.write(lambda c: links.count_view(c, link.id, client, now)).result()
+    return store.catalog.write(lambda c: links.count_view(c, link.id, client, now)).result()
 
 
 def test_link_comes_back_as_it_was_made(store, target):
@@ -89,7 +89,7 @@ def test_no_other_token_finds_it(store, figure, change):
 def test_changes_are_kept(store, figure):
     """In the catalog and in the figure's manifest."""
     link = share(store, figure)
-    changed = store.change_link(link, {"paused": True, "label": "x", "expires": None}).result()
+    changed = run(store.links.change(link, {"paused": True, "label": "x", "expires": None}))
     assert changed == _find(store, link.id)
     assert (changed.paused, changed.label, changed.expires) == (True, "x", None)
     [manifest] = store.manifests.read_all()
@@ -99,26 +99,26 @@ def test_changes_are_kept(store, figure):
 def test_no_change_is_no_error(store, figure):
     """An empty change returns the link unchanged."""
     link = share(store, figure)
-    assert store.change_link(link, {}).result() == link
+    assert run(store.links.change(link, {})) == link
 
 
 @pytest.mark.parametrize("changes", [{}, {"paused": False}])
 def test_revoked_link_cannot_be_changed(store, target, changes):
     """When another request revoked it in the meantime, no answer says that it lives."""
     link = _add(store, target)
-    store.revoke_link(link).result()
+    run(store.links.revoke(link))
     with pytest.raises(NotFound):
-        store.change_link(link, changes).result()
+        run(store.links.change(link, changes))
 
 
 def test_change_and_revocation_leave_other_links_alone(store, target):
     """Revoking twice is no error."""
     link, other = _add(store, target), _add(store, target, created=START + 1)
-    changed = store.change_link(link, {"paused": True, "label": "x"}).result()
+    changed = run(store.links.change(link, {"paused": True, "label": "x"}))
     assert links.for_target(store.catalog.reader, target) == [other, changed]
     assert (changed.paused, changed.label) == (True, "x")
-    store.revoke_link(changed).result()
-    store.revoke_link(changed).result()
+    run(store.links.revoke(changed))
+    run(store.links.revoke(changed))
     assert links.for_target(store.catalog.reader, target) == [other]
 
 
@@ -126,8 +126,8 @@ def test_only_expired_links_are_removed(store, target):
     """In batches; links without an expiry stay for ever."""
     ended = [_add(store, target, expires=START + n) for n in range(3)]
     kept = {_add(store, target, expires=end).id for end in (START + 9, None)}
-    assert store.write(lambda c: links.remove_expired(c, START + 5, 2)).result() == 2
-    assert store.write(lambda c: links.remove_expired(c, START + 5, 2)).result() == 1
+    assert store.catalog.write(lambda c: links.remove_expired(c, START + 5, 2)).result() == 2
+    assert store.catalog.write(lambda c: links.remove_expired(c, START + 5, 2)).result() == 1
     left = {link.id for link in links.for_target(store.catalog.reader, target)}
     assert left == kept
     assert not left & {link.id for link in ended}
@@ -138,7 +138,7 @@ def test_links_of_one_target_are_removed_together(store, target):
     mine, other = _add(store, target, views=2), share(store, publish(store, "another").id, views=2)
     for link in (mine, other):
         _view(store, link, "client")
-    store.write(lambda c: links.remove_for_target(c, target)).result()
+    store.catalog.write(lambda c: links.remove_for_target(c, target)).result()
     reader = store.catalog.reader
     assert links.for_target(reader, target) == []
     assert not links.is_known_viewer(reader, mine.id, "client", START)
@@ -150,8 +150,8 @@ def test_revoked_link_is_gone(store, figure):
     token = new_token()
     link = share(store, figure, token, views=2)
     _view(store, link, "client")
-    store.revoke_link(link).result()
-    store.revoke_link(link).result()
+    run(store.links.revoke(link))
+    run(store.links.revoke(link))
     assert links.find_by_token(store.catalog.reader, token) is None
     assert not links.is_known_viewer(store.catalog.reader, link.id, "client", START)
     [manifest] = store.manifests.read_all()
@@ -180,7 +180,7 @@ def test_pages_continue_where_they_ended(store, figure):
     reader = store.catalog.reader
     first = links.list_for_owner(reader, "ann", None, 2)
     cursor = encode_cursor(first[-1].created, first[-1].id)
-    store.revoke_link(first[-1]).result()
+    run(store.links.revoke(first[-1]))
     second = links.list_for_owner(reader, "ann", None, 10, cursor)
     assert len(second) == 3
     assert {link.id for link in (*first, *second)} == made
@@ -214,9 +214,9 @@ def test_link_without_a_limit_counts(store, target):
     """No view is refused, and all are counted; a revoked link has none left."""
     link = _add(store, target)
     assert all(_view(store, link, f"client {n}") for n in range(5))
-    store.write(lambda c: links.add_views(c, {link.id: 7, "lnkunknown": 1}, START + 9)).result()
+    store.catalog.write(lambda c: links.add_views(c, {link.id: 7, "lnkunknown": 1}, START + 9)).result()
     assert (_find(store, link.id).seen, _find(store, link.id).last_seen) == (12, START + 9)
-    store.revoke_link(link).result()
+    run(store.links.revoke(link))
     assert not _view(store, link, "late")
 
 

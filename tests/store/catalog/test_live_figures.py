@@ -10,13 +10,14 @@ from jupyter_figserve.model.live_images import KEPT_PICTURES, LivePicture
 from jupyter_figserve.model.parameter import Parameter
 from jupyter_figserve.model.parameters import Parameters
 from jupyter_figserve.store.catalog import live_figures, tables
+from tests.store.making import run
 
 ANIMAL = Identity("ann", "/srv", "report.ipynb", "", "animal")
 DECLARED = LiveDeclaration("animal", Parameters((Parameter("since", "int", default=2010),)), digest="d", revision="r")
 
 
 def offered(store, session="k1", identity=ANIMAL, declaration=DECLARED):
-    return store.write(lambda c: live_figures.offer(c, identity, session, declaration, store.clock())).result()
+    return store.catalog.write(lambda c: live_figures.offer(c, identity, session, declaration, store.clock())).result()
 
 
 def keep(store, record, key: str, data: bytes, *, drawn=1.0, is_frozen=False):
@@ -24,7 +25,7 @@ def keep(store, record, key: str, data: bytes, *, drawn=1.0, is_frozen=False):
         record.id, key, "image/png", sha256_hex(data), len(data), 3, 2, 100.0, "", drawn, is_frozen
     )  # fmt: skip
     payload = EncodedImage("image/png", data, 3, 2, 100.0)
-    store.write(lambda c: live_figures.keep_picture(c, store.blobs, picture, payload)).result()
+    store.catalog.write(lambda c: live_figures.keep_picture(c, store.blobs, picture, payload)).result()
 
 
 def references(store) -> dict[str, int]:
@@ -49,10 +50,10 @@ def test_one_identity_over_kernels(store):
 def test_renamed_notebook_keeps_its_live_figures(store):
     """As its figures; one whose new place is taken stays."""
     record = offered(store)
-    store.follow_rename("ann", "/srv", "report.ipynb", "new.ipynb").result()
+    run(store.rename_notebook("ann", "/srv", "report.ipynb", "new.ipynb"))
     assert live_figures.find(store.catalog.reader, record.id).identity.notebook == "new.ipynb"
     again = offered(store)
-    store.follow_rename("ann", "/srv", "report.ipynb", "new.ipynb").result()
+    run(store.rename_notebook("ann", "/srv", "report.ipynb", "new.ipynb"))
     assert live_figures.find(store.catalog.reader, again.id).identity.notebook == "report.ipynb"
 
 

@@ -12,15 +12,17 @@ from jupyter_figserve.model.links import FIGURE, Target, new_token
 from jupyter_figserve.model.quotas import PublishLimits, Quota
 from jupyter_figserve.store.catalog import events, links, publishing
 
-from ..making import START, assert_sound, draft, identity, link_to, publish, share
+from ..making import START, assert_sound, draft, identity, link_to, publish, run, share
 
 
 def test_first_publish_makes_a_figure(store):
     """With all that was given, at the clock's time."""
-    record = store.publish(
-        draft(data=b"one", thumbnail=b"small", source=b"pickle", title="Sales", alt="Bars", session="k")
-    ).result()
-    assert record == store.get_figure(record.id)
+    record = run(
+        store.figures.publish(
+            draft(data=b"one", thumbnail=b"small", source=b"pickle", title="Sales", alt="Bars", session="k")
+        )
+    )
+    assert record == run(store.figures.get(record.id))
     assert record.identity == identity()
     assert (record.created, record.updated, record.origin) == (START, START, "published")
     version = record.version
@@ -42,8 +44,8 @@ def test_publishing_again_is_a_new_version_of_the_same_figure(store, clock):
     assert (second.id, second.version.number) == (first.id, 2)
     assert (second.created, second.updated) == (START, START + 60)
     assert links.find_by_token(store.catalog.reader, token).target.id == second.id
-    assert store.get_figure(first.id, 1).version == first.version
-    assert [v.number for v in store.versions(first.id)] == [2, 1]
+    assert run(store.figures.get(first.id, 1)).version == first.version
+    assert [v.number for v in run(store.figures.list_versions(first.id))] == [2, 1]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,7 @@ def test_publishing_again_is_a_new_version_of_the_same_figure(store, clock):
 def test_each_part_of_the_identity_tells_figures_apart(store, other):
     """Two projects with a notebook of one name have a figure each."""
     first = publish(store)
-    second = store.publish(draft(**{"name": "sales", **other})).result()
+    second = run(store.figures.publish(draft(**{"name": "sales", **other})))
     assert second.id != first.id
     assert second.version.number == 1
 
@@ -63,7 +65,7 @@ def test_session_is_no_part_of_the_identity(store):
     first = publish(store, data=b"one", session="k1")
     second = publish(store, data=b"two", session="k2")
     assert second.id == first.id
-    assert [v.session for v in store.versions(first.id)] == ["k2", "k1"]
+    assert [v.session for v in run(store.figures.list_versions(first.id))] == ["k2", "k1"]
 
 
 def test_the_same_bytes_and_words_make_no_version(store, clock):
@@ -95,8 +97,8 @@ def test_going_back_to_older_bytes_is_a_version(store):
 def test_several_representations_keep_their_order(store):
     """The first is the main one."""
     both = replace(draft(), payloads=(*draft().payloads, replace(draft().payloads[0], mimetype="image/svg+xml")))
-    record = store.publish(both).result()
-    assert [part.mimetype for part in store.get_figure(record.id).version.representations] == [
+    record = run(store.figures.publish(both))
+    assert [part.mimetype for part in run(store.figures.get(record.id)).version.representations] == [
         "image/png",
         "image/svg+xml",
     ]
@@ -107,9 +109,9 @@ def test_oldest_versions_go(open_here):
     store = open_here(limits=PublishLimits(keep_versions=3))
     for n in range(6):
         record = publish(store, data=bytes([n]))
-    assert [v.number for v in store.versions(record.id)] == [6, 5, 4]
+    assert [v.number for v in run(store.figures.list_versions(record.id))] == [6, 5, 4]
     with pytest.raises(NotFound, match="version 1"):
-        store.get_figure(record.id, 1)
+        run(store.figures.get(record.id, 1))
     assert_sound(store)
 
 
@@ -118,7 +120,7 @@ def test_all_versions_are_kept_when_nothing_bounds_them(open_here):
     store = open_here(limits=PublishLimits(keep_versions=0))
     for n in range(25):
         record = publish(store, data=bytes([n]))
-    assert len(store.versions(record.id)) == 25
+    assert len(run(store.figures.list_versions(record.id))) == 25
 
 
 def test_one_version_can_be_all(open_here):
@@ -126,7 +128,7 @@ def test_one_version_can_be_all(open_here):
     store = open_here(limits=PublishLimits(keep_versions=1))
     for n in range(3):
         record = publish(store, data=bytes([n]))
-    assert [v.number for v in store.versions(record.id)] == [3]
+    assert [v.number for v in run(store.figures.list_versions(record.id))] == [3]
 
 
 def test_version_that_a_link_shows_stays(open_here):
@@ -136,10 +138,10 @@ def test_version_that_a_link_shows_stays(open_here):
     pinned = share(store, record.id, version=1)
     for n in range(1, 5):
         publish(store, data=bytes([n]))
-    assert [v.number for v in store.versions(record.id)] == [5, 4, 1]
-    store.revoke_link(pinned).result()
+    assert [v.number for v in run(store.figures.list_versions(record.id))] == [5, 4, 1]
+    run(store.links.revoke(pinned))
     publish(store, data=b"last")
-    assert [v.number for v in store.versions(record.id)] == [6, 5]
+    assert [v.number for v in run(store.figures.list_versions(record.id))] == [6, 5]
     assert_sound(store)
 
 
@@ -150,14 +152,14 @@ def test_link_needs_its_figure_and_its_version(open_here):
     publish(store, data=b"two")
     for link in (link_to(Target(FIGURE, record.id), version=1), link_to(Target(FIGURE, "A" * 16))):
         with pytest.raises(Conflict, match="just been deleted"):
-            store.add_link(link).result()
+            run(store.links.add(link))
 
 
 def test_source_comes_after(store):
     """It is counted and held; the record tells it, and what the manifest knows too."""
     record = publish(store)
-    assert store.attach_source(record, 1, "figure", b"pickle", {"python": "3.11"}).result() is True
-    source = store.get_figure(record.id).version.source
+    assert run(store.figures.attach_source(record, 1, "figure", b"pickle", {"python": "3.11"})) is True
+    source = run(store.figures.get(record.id)).version.source
     assert (source.kind, source.size, source.libraries) == ("figure", 6, {"python": "3.11"})
     [manifest] = store.manifests.read_all()
     assert manifest.versions[0].source == source
@@ -167,17 +169,17 @@ def test_source_comes_after(store):
 def test_second_source_is_not_taken(store):
     """Nor one for a version that has gone; neither leaves bytes behind."""
     record = publish(store, source=b"pickle")
-    assert store.attach_source(record, 1, "figure", b"other", {}).result() is False
-    assert store.attach_source(record, 7, "figure", b"other", {}).result() is False
-    store.delete_figures([record.id]).result()
-    assert store.attach_source(record, 1, "figure", b"other", {}).result() is False
+    assert run(store.figures.attach_source(record, 1, "figure", b"other", {})) is False
+    assert run(store.figures.attach_source(record, 7, "figure", b"other", {})) is False
+    run(store.figures.delete([record.id]))
+    assert run(store.figures.attach_source(record, 1, "figure", b"other", {})) is False
     assert not store.blobs.has(sha256_hex(b"other"))
 
 
 def test_second_source_of_the_same_bytes_leaves_the_first(store):
     """What another version holds is not dropped with what was refused."""
     record = publish(store, source=b"pickle")
-    assert store.attach_source(record, 1, "figure", b"pickle", {}).result() is False
+    assert run(store.figures.attach_source(record, 1, "figure", b"pickle", {})) is False
     assert store.blobs.find(sha256_hex(b"pickle")) == b"pickle"
     assert_sound(store)
 
@@ -187,11 +189,11 @@ def test_words_are_corrected_in_place(store, clock):
     publish(store, data=b"one", title="Old")
     record = publish(store, data=b"two", title="Old")
     clock.turn(5)
-    changed = store.change_words(record, "New", "Bars").result()
-    assert changed == store.get_figure(record.id)
+    changed = run(store.figures.change_text(record, "New", "Bars"))
+    assert changed == run(store.figures.get(record.id))
     assert (changed.version.number, changed.version.title, changed.version.alt) == (2, "New", "Bars")
     assert changed.updated == START + 5
-    assert store.get_figure(record.id, 1).version.title == "Old"
+    assert run(store.figures.get(record.id, 1)).version.title == "Old"
     assert events.after(store.catalog.reader, 0)[-1].kind == "figure.changed"
 
 
@@ -199,17 +201,17 @@ def test_words_go_to_the_newest_version(store):
     """Also when somebody published between the reading and the change."""
     stale = publish(store, data=b"one", title="Old")
     publish(store, data=b"two", title="Old")
-    changed = store.change_words(stale, "New", "").result()
+    changed = run(store.figures.change_text(stale, "New", ""))
     assert changed.version.number == 2
-    assert store.get_figure(stale.id, 1).version.title == "Old"
+    assert run(store.figures.get(stale.id, 1)).version.title == "Old"
 
 
 def test_words_of_a_figure_that_has_gone(store):
     """Another request deleted it meanwhile."""
     record = publish(store)
-    store.delete_figures([record.id]).result()
+    run(store.figures.delete([record.id]))
     with pytest.raises(NotFound):
-        store.change_words(record, "New", "").result()
+        run(store.figures.change_text(record, "New", ""))
 
 
 def test_deleted_figure_leaves_nothing(store, directory):
@@ -217,9 +219,9 @@ def test_deleted_figure_leaves_nothing(store, directory):
     token = new_token()
     record = publish(store, thumbnail=b"small", source=b"pickle")
     share(store, record.id, token)
-    assert store.delete_figures([record.id, "A" * 16]).result() == 1
-    assert store.find_figure(record.id) is None
-    assert store.versions(record.id) == []
+    assert run(store.figures.delete([record.id, "A" * 16])) == 1
+    assert run(store.figures.find(record.id)) is None
+    assert run(store.figures.list_versions(record.id)) == []
     assert links.find_by_token(store.catalog.reader, token) is None
     assert list((directory / "figures").rglob("*.json")) == []
     assert publish(store).id != record.id
@@ -229,7 +231,7 @@ def test_deleted_figure_leaves_nothing(store, directory):
 def test_events_name_the_figure(store):
     """What a stream needs to show it, and no more."""
     record = publish(store)
-    store.delete_figures([record.id]).result()
+    run(store.figures.delete([record.id]))
     published, deleted = events.after(store.catalog.reader, 0)
     assert (published.kind, published.owner, deleted.kind) == ("figure.published", "ann", "figure.deleted")
     assert published.data == {

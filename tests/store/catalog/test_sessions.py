@@ -6,13 +6,13 @@ import pytest
 
 from jupyter_figserve.store.catalog import sessions, tables
 
-from ..making import START, publish, session
+from ..making import START, publish, run, session
 
 
 @pytest.fixture
 def note(store):
     def note(*arguments, **fields) -> None:
-        store.write(lambda c: sessions.note(c, session(*arguments, **fields))).result()
+        store.catalog.write(lambda c: sessions.note(c, session(*arguments, **fields))).result()
 
     return note
 
@@ -24,7 +24,7 @@ def _find(store, session_id="kernel-1"):
 def test_session_is_noted_and_seen_again(store, note):
     """Its start stays; when it was last seen and where its notebook lies is renewed; one that was ended lives again."""
     note()
-    store.write(lambda c: sessions.end(c, "kernel-1", START + 1)).result()
+    store.catalog.write(lambda c: sessions.end(c, "kernel-1", START + 1)).result()
     note(started=START + 5, seen=START + 5, notebook="moved.ipynb")
     found = _find(store)
     assert (found.started, found.seen, found.notebook, found.ended) == (START, START + 5, "moved.ipynb", None)
@@ -35,7 +35,7 @@ def test_session_ends_once(store, note):
     """A second end changes nothing."""
     note()
     for when in (START + 1, START + 2):
-        store.write(lambda c, when=when: sessions.end(c, "kernel-1", when)).result()
+        store.catalog.write(lambda c, when=when: sessions.end(c, "kernel-1", when)).result()
     assert _find(store).ended == START + 1
 
 
@@ -44,8 +44,8 @@ def test_session_that_nobody_speaks_of_ends_when_it_was_last_seen(store, note):
     note("silent", seen=START)
     note("living", seen=START)
     note("ended", seen=START, ended=START - 5)
-    store.write(lambda c: sessions.keep_alive(c, ["living"], START + 100)).result()
-    assert store.write(lambda c: sessions.end_unseen(c, START + 50)).result() == 1
+    store.catalog.write(lambda c: sessions.keep_alive(c, ["living"], START + 100)).result()
+    assert store.catalog.write(lambda c: sessions.end_unseen(c, START + 50)).result() == 1
     assert [_find(store, name).ended for name in ("silent", "living", "ended")] == [START, None, START - 5]
 
 
@@ -62,14 +62,14 @@ def test_newest_version_that_a_session_made(store):
 
 
 def _notebooks(store, *records) -> list[str]:
-    return [store.get_figure(record.id).identity.notebook for record in records]
+    return [run(store.figures.get(record.id)).identity.notebook for record in records]
 
 
 def test_renamed_notebook_takes_its_figures_along(store):
     """Their ids stay, and their manifests know; publishing from the new path makes the next version."""
     moved, other = publish(store), publish(store, notebook="other.ipynb")
     bobs, elsewhere = publish(store, owner="bob"), publish(store, scope="/elsewhere")
-    assert store.follow_rename("ann", "/srv", "report.ipynb", "final.ipynb").result() == 1
+    assert run(store.rename_notebook("ann", "/srv", "report.ipynb", "final.ipynb")) == 1
     assert _notebooks(store, moved, other, bobs, elsewhere) == ["final.ipynb", "other.ipynb"] + ["report.ipynb"] * 2
     assert "final.ipynb" in {manifest.record.identity.notebook for manifest in store.manifests.read_all()}
     assert publish(store, data=b"two", notebook="final.ipynb").id == moved.id
@@ -79,7 +79,7 @@ def test_renamed_directory_takes_its_notebooks_along(store):
     """All below it, and none that only begins like it; ``%`` and ``_`` in its name mean themselves."""
     inside = publish(store, notebook="a_b/x.ipynb"), publish(store, notebook="a_b/c/y.ipynb")
     beside = publish(store, notebook="a_bc/x.ipynb"), publish(store, notebook="aXb/x.ipynb")
-    assert store.follow_rename("ann", "/srv", "a_b", "new").result() == 2
+    assert run(store.rename_notebook("ann", "/srv", "a_b", "new")) == 2
     assert _notebooks(store, *inside) == ["new/x.ipynb", "new/c/y.ipynb"]
     assert _notebooks(store, *beside) == ["a_bc/x.ipynb", "aXb/x.ipynb"]
 
@@ -88,20 +88,20 @@ def test_figure_whose_new_identity_is_taken_keeps_its_old_one(store):
     """The others move; nothing is lost."""
     taken = publish(store, "sales", b"theirs", notebook="final.ipynb")
     stays, moves = publish(store, "sales", b"mine"), publish(store, "costs", b"mine")
-    assert store.follow_rename("ann", "/srv", "report.ipynb", "final.ipynb").result() == 1
+    assert run(store.rename_notebook("ann", "/srv", "report.ipynb", "final.ipynb")) == 1
     assert _notebooks(store, taken, stays, moves) == ["final.ipynb", "report.ipynb", "final.ipynb"]
 
 
 def test_rename_of_an_unknown_notebook(store):
     """Most notebooks have no figures."""
-    assert store.follow_rename("ann", "/srv", "none.ipynb", "other.ipynb").result() == 0
+    assert run(store.rename_notebook("ann", "/srv", "none.ipynb", "other.ipynb")) == 0
 
 
 def test_sessions_are_listed_newest_first(store, note):
     """By owner, notebook and whether they are alive; in pages, also where several began at one time."""
     for number in range(5):
         note(f"kernel-{number}", started=START + number // 2, notebook=f"{number % 2}.ipynb")
-    store.write(lambda c: sessions.end(c, "kernel-4", START)).result()
+    store.catalog.write(lambda c: sessions.end(c, "kernel-4", START)).result()
     reader = store.catalog.reader
 
     def ids(*arguments, **filters) -> list[str]:
@@ -137,7 +137,7 @@ def test_ended_sessions_without_figures_are_forgotten(store, note):
         note(name)
     publish(store, session="full")
     for name, when in (("late", START + 10), ("full", START), ("empty-1", START), ("empty-2", START)):
-        store.write(lambda c, name=name, when=when: sessions.end(c, name, when)).result()
+        store.catalog.write(lambda c, name=name, when=when: sessions.end(c, name, when)).result()
     for gone in (1, 1, 0):
-        assert store.write(lambda c: sessions.forget_empty(c, START + 5, 1)).result() == gone
+        assert store.catalog.write(lambda c: sessions.forget_empty(c, START + 5, 1)).result() == gone
     assert {one.id for one in sessions.list_page(store.catalog.reader, None)[0]} == {"alive", "late", "full"}

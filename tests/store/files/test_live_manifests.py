@@ -16,6 +16,7 @@ from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.admin.opening import CATALOG
 from jupyter_figserve.store.catalog import detached, links, live_figures, quotas, tables
 from jupyter_figserve.store.files.live_manifests import catch_up
+from tests.store.making import run
 
 ANIMAL = Identity("ann", "/srv", "report.ipynb", "", "animal")
 DECLARED = LiveDeclaration("animal", Parameters((Parameter("n", "int", default=1, minimum=0),)), "Bears", digest="d")
@@ -24,7 +25,7 @@ TABLES = (tables.live_figures, tables.links, tables.live_sources, tables.blobs, 
 
 def offer(store, declaration=DECLARED, identity=ANIMAL):
     """As the server does it."""
-    record = store.write(lambda c: live_figures.offer(c, identity, "k1", declaration, store.clock())).result()
+    record = store.catalog.write(lambda c: live_figures.offer(c, identity, "k1", declaration, store.clock())).result()
     store.write_live([record.id]).result()
     return record
 
@@ -33,13 +34,15 @@ def share(store, record, **fields) -> str:
     """A new link's token."""
     token = new_token()
     link = Link(f"L{token[:8]}", hash_secret(token), Target(LIVE, record.id), store.clock(), **fields)
-    store.add_link(link).result()
+    run(store.links.add(link))
     return token
 
 
 def detach(store, record, data=b"function"):
     kept = Detached(record.id, Source(KIND, sha256_hex(data), len(data), {"python": "3.11"}), DECLARED)
-    store.write(lambda c: detached.keep(c, store.blobs, store.limits, record, kept, data, store.clock())).result()
+    store.catalog.write(
+        lambda c: detached.keep(c, store.blobs, store.limits, record, kept, data, store.clock())
+    ).result()
     store.write_live([record.id]).result()
 
 
@@ -75,7 +78,7 @@ def test_all_comes_back_with_a_deleted_catalog(store, lose):
     token = share(store, record, locked={"n": 3}, allowed=("n",), label="for Ada", expires=3e9)
     share(store, record)
     paused = links.find_by_token(store.catalog.reader, token)
-    store.change_link(paused, {"paused": True}).result()
+    run(store.links.change(paused, {"paused": True}))
     detach(store, record)
     before, found = rows(store), links.find_by_token(store.catalog.reader, token)
     again, done = lose(store)
@@ -93,7 +96,7 @@ def test_all_comes_back_with_a_deleted_catalog(store, lose):
 def test_revoked_link_does_not_come_back(store, lose):
     """Its token opens nothing for ever."""
     token = share(store, offer(store))
-    store.revoke_link(links.find_by_token(store.catalog.reader, token)).result()
+    run(store.links.revoke(links.find_by_token(store.catalog.reader, token)))
     again, done = lose(store)
     assert (done.live, done.links) == (1, 0)
     assert links.find_by_token(again.catalog.reader, token) is None
@@ -111,7 +114,7 @@ def test_tokens_are_not_in_the_files(store, directory):
 def test_renamed_notebook_comes_back_under_its_new_name(store, lose):
     """As it was followed."""
     record = offer(store)
-    store.follow_rename("ann", "/srv", "report.ipynb", "new.ipynb").result()
+    run(store.rename_notebook("ann", "/srv", "report.ipynb", "new.ipynb"))
     again, _ = lose(store)
     assert live_figures.find(again.catalog.reader, record.id).identity.notebook == "new.ipynb"
 
@@ -120,7 +123,7 @@ def test_removed_function_does_not_come_back(store, lose):
     """Its live figure does."""
     record = offer(store)
     detach(store, record)
-    store.write(lambda c: detached.remove(c, record, store.clock())).result()
+    store.catalog.write(lambda c: detached.remove(c, record, store.clock())).result()
     store.write_live([record.id]).result()
     again, _ = lose(store)
     assert detached.find(again.catalog.reader, record.id) is None
@@ -182,7 +185,7 @@ def test_field_of_a_newer_version_is_passed_by(store, lose, directory):
 
 def test_what_a_kill_left_unwritten_is_written_at_the_next_start(store, directory, open_here):
     """Also what a server before there were manifests left."""
-    record = store.write(lambda c: live_figures.offer(c, ANIMAL, "k1", DECLARED, store.clock())).result()
+    record = store.catalog.write(lambda c: live_figures.offer(c, ANIMAL, "k1", DECLARED, store.clock())).result()
     assert not (directory / "figures" / "live").exists()
     store.close()
     again = open_here()

@@ -13,7 +13,7 @@ from jupyter_figserve.model.figures import FigureRecord, Version
 from jupyter_figserve.model.links import new_token
 from jupyter_figserve.store.files.manifests import Manifest, Manifests
 
-from ..making import identity, publish, share, stored_files
+from ..making import identity, publish, run, share, stored_files
 
 
 def _only(store):
@@ -33,7 +33,7 @@ def test_manifest_tells_all_of_a_figure(store):
     link = share(store, record.id, expires=2e9, version=1, label="for Bob", views=3)
     manifest = _only(store)
     assert manifest.record == record
-    assert manifest.versions == tuple(store.versions(record.id))
+    assert manifest.versions == tuple(run(store.figures.list_versions(record.id)))
     assert manifest.links == (link,)
 
 
@@ -41,17 +41,17 @@ def test_manifest_follows_every_change(store):
     """Words, links, sources and renames are there when the change is acknowledged."""
     record = publish(store)
     link = share(store, record.id)
-    store.change_words(record, "New", "Bars").result()
+    run(store.figures.change_text(record, "New", "Bars"))
     assert _only(store).versions[0].title == "New"
-    store.change_link(link, {"paused": True}).result()
+    run(store.links.change(link, {"paused": True}))
     assert _only(store).links[0].paused
-    store.revoke_link(link).result()
+    run(store.links.revoke(link))
     assert _only(store).links == ()
-    store.attach_source(record, 1, "figure", b"pickle", {}).result()
+    run(store.figures.attach_source(record, 1, "figure", b"pickle", {}))
     assert _only(store).versions[0].source.size == 6
-    store.follow_rename("ann", "/srv", "report.ipynb", "b.ipynb").result()
+    run(store.rename_notebook("ann", "/srv", "report.ipynb", "b.ipynb"))
     assert _only(store).record.identity.notebook == "b.ipynb"
-    store.delete_figures([record.id]).result()
+    run(store.figures.delete([record.id]))
     assert list(store.manifests.read_all()) == []
 
 

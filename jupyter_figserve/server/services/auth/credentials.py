@@ -1,4 +1,4 @@
-"""Who asks, and what they may: keys, logins, and the rate of wrong secrets. Server process."""
+"""Authentication: keys and logins become principals; wrong secrets are counted. Server process."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ....model.keys import SCOPES, Key, Scope, split_key
 from ....store.store import Store
 from .rate_limits import RateLimiter
 
-_NOTE_SECONDS = 60
-BAD_KEY = "That key is not good: unknown, revoked or expired. Make one with POST api/keys."
+_RECORD_SECONDS = 60
+BAD_KEY = "The key is unknown, revoked or expired. Make a new one with POST api/keys."
 NO_KEY = "Log in, or send a key in the X-API-Key header."
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks: the owner whose things they are, what they may do, and which key or kernel speaks for them."""
+    """Who makes a request: the owner on whose behalf, the scopes, and the key unless it is a login."""
 
     owner: str
     scopes: frozenset[str]
@@ -35,93 +35,100 @@ class Principal:
     def is_login(self) -> bool:
         return self.key is None
 
+    @property
+    def owner_filter(self) -> str | None:
+        """The owner whose things lists show; None for those of all, to a key with the scope ``admin``."""
+        return None if Scope.ADMIN in self.scopes and not self.is_login else self.owner
+
     def may_see(self, owner: str) -> bool:
         return owner == self.owner or Scope.ADMIN in self.scopes
 
     def check(self, allowed: Iterable[str]) -> None:
-        """See that one of the scopes ``allowed`` is there.
+        """Require one of the scopes ``allowed``.
 
         Raises
         ------
         Forbidden
-            Naming what is missing.
+            Naming the missing scope.
         """
-        wanted = tuple(allowed)
-        if not self.scopes.intersection(wanted):
-            raise Forbidden(f"This key has no scope {' or '.join(wanted)}; make one that has.", code="scope_missing")
+        required = tuple(allowed)
+        if not self.scopes.intersection(required):
+            raise Forbidden(
+                f"This key has no scope {' or '.join(required)}; make one that has it.", code="scope_missing"
+            )
 
 
 class FailedAttempts(RateLimiter):
-    """Counts wrong secrets by address, so that guessing is slow; a right one is never refused."""
+    """Limits the rate of wrong secrets from one IP address; valid ones are never refused."""
 
     def __init__(self, rate: str) -> None:
         super().__init__(rate, "Too many wrong keys or links from this address", "too_many_wrong_secrets")
 
 
 class Authenticator:
-    """Turns credentials into callers."""
+    """Turns credentials into principals."""
 
-    def __init__(self, store: Store, owner: str, guesses: FailedAttempts) -> None:
+    def __init__(self, store: Store, owner: str, failed_attempts: FailedAttempts) -> None:
         self._store = store
         self._login = Principal(owner, frozenset(SCOPES))
-        self._guesses = guesses
-        self._noted: dict[str, float] = {}
+        self._failed_attempts = failed_attempts
+        self._last_recorded: dict[str, float] = {}
 
     def login(self) -> Principal:
-        """Somebody whom Jupyter itself knows: this server's owner, who may do everything."""
+        """Return the principal of a login of Jupyter's: the owner of this server, with all scopes."""
         return self._login
 
     async def key(self, text: str, address: str) -> Principal:
-        """The bearer of a key.
+        """Return the principal of a key.
 
         Raises
         ------
         Unauthorized
-            With the same words for unknown, revoked, expired and malformed.
+            With the same message for unknown, revoked, expired and malformed keys.
         TooManyRequests
-            After too many of those from one address.
+            After too many of those from one IP address.
         """
-        key = await self._find_good(text)
+        key = await self._find_valid(text)
         if key is None:
-            self._guesses.note(address)
+            self._failed_attempts.count(address)
             raise Unauthorized(BAD_KEY, code="bad_key")
-        self._note_use(key)
+        self._record_use(key)
         return Principal(key.owner, key.scopes, key)
 
-    async def still_good(self, caller: Principal) -> bool:
-        """Whether a caller who came in some time ago would be let in now."""
-        if caller.key is None:
+    async def is_still_valid(self, principal: Principal) -> bool:
+        """Whether a principal that was authenticated some time ago would be now."""
+        if principal.key is None:
             return True
-        key = await self._store.keys.find(caller.key.id)
+        key = await self._store.keys.find(principal.key.id)
         now = self._store.clock()
         return key is not None and (key.expires is None or now < key.expires)
 
-    async def _find_good(self, text: str) -> Key | None:
+    async def _find_valid(self, text: str) -> Key | None:
         parts = split_key(text)
         if parts is None:
             return None
         key = await self._store.keys.find(parts[0])
         if key is None:
-            # The same work as for a known id, so that time tells nothing.
+            # The same work as for a known id, so that the time reveals nothing.
             hmac.compare_digest(hashlib.sha256(parts[1].encode()).hexdigest(), "0" * 64)
             return None
         return key if key.is_good(parts[1], self._store.clock()) else None
 
-    def _note_use(self, key: Key) -> None:
+    def _record_use(self, key: Key) -> None:
         now = self._store.clock()
         if (
             key.kernel is None
             and self._store.read_only_because is None
-            and now - self._noted.get(key.id, 0) > _NOTE_SECONDS
+            and now - self._last_recorded.get(key.id, 0) > _RECORD_SECONDS
         ):
-            self._noted[key.id] = now
+            self._last_recorded[key.id] = now
             self._store.keys.record_use(key.id, now)
 
 
 def find_key(headers: HTTPHeaders) -> str | None:
-    """The key that a request presents, good or not; None when it presents none.
+    """Return the key that a request presents, valid or not; None when it presents none.
 
-    An ``Authorization`` that is not ours (Jupyter's token) is Jupyter's to judge.
+    Other kinds of ``Authorization``, such as Jupyter's token, are left to Jupyter.
     """
     given = headers.get("X-API-Key")
     if given is not None:

@@ -1,4 +1,4 @@
-"""How often somebody may do something; counted in memory, by whatever names them. Server process."""
+"""Rate limits, counted in memory. Server process."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ....errors import TooManyRequests
 
 
 class RateLimiter:
-    """A bound on how often.
+    """Limits how often each client may do something.
 
     Parameters
     ----------
     rate
-        As ``limits`` writes it, such as ``"300/minute"``; "" for without limit.
+        In the notation of ``limits``, such as ``"300/minute"``; "" for no limit.
     what
-        What is too much, as the beginning of the sentence that refuses it.
+        Beginning of the error message.
     code
-        Of that refusal.
+        Code of the error.
     """
 
     def __init__(self, rate: str, what: str, code: str) -> None:
@@ -28,16 +28,16 @@ class RateLimiter:
         self._what = what
         self._code = code
 
-    def note(self, who: str) -> None:
-        """Count one.
+    def count(self, client: str) -> None:
+        """Count one action of a client, named by a key, an IP address or a link.
 
         Raises
         ------
         TooManyRequests
-            When ``who`` has used up the rate.
+            When the client exceeds the rate.
         """
-        if self._item is None or self._strategy.hit(self._item, who):
+        if self._item is None or self._strategy.hit(self._item, client):
             return
-        reset = self._strategy.get_window_stats(self._item, who).reset_time
+        reset = self._strategy.get_window_stats(self._item, client).reset_time
         wait = max(1, int(reset - time.time()) + 1)
         raise TooManyRequests(f"{self._what}; try again in {wait} seconds.", code=self._code, retry_after=wait)

@@ -6,27 +6,12 @@ import asyncio
 import logging
 
 from ....errors import Conflict, FigServeError, OutputInvalid, Unavailable
-from ....model.figures import EncodedImage, FigureRecord, Representation, Source, sha256_hex
-from ....model.formats import FORMATS, Format
+from ....model.figures import EncodedImage, FigureRecord, Source, sha256_hex
 from ....sandbox.renderer import DrawOptions, RenderJob
 from ....store.store import Store
 from ..rendering.service import RenderService
 
 _log = logging.getLogger("jupyter_figserve")
-
-
-def find_stored(record: FigureRecord, row: Format, options: DrawOptions) -> Representation | None:
-    """The stored representation that is what is asked for, None when it would have to be drawn."""
-    if options.style is not None or options.transparent:
-        return None
-    wanted = {"width": options.width, "height": options.height, "dpi": options.dpi}
-    stored = [part for part in record.version.representations if part.mimetype == row.mimetype]
-    if record.version.thumbnail is not None and row is FORMATS["png"] and options.width is not None:
-        stored.append(record.version.thumbnail)
-    for part in stored:
-        if all(value is None or getattr(part, name) == value for name, value in wanted.items()):
-            return part
-    return None
 
 
 def check_redrawable(record: FigureRecord, format: str) -> None:

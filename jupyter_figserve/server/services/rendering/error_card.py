@@ -1,7 +1,6 @@
-"""An error of posted code as a picture, for clients that can show nothing else. Server process.
+"""An error of posted code as an image, for clients that can show nothing else. Server process.
 
-SVG is written here: the words come from the code and are escaped, and nothing of them is markup. Pixels are the
-sandbox's to draw.
+SVG is written here, with all text escaped, as it comes from the code. Raster images are drawn in the sandbox.
 """
 
 from __future__ import annotations
@@ -15,16 +14,16 @@ from ....errors import CodeFailed, FigServeError
 from ....model.formats import FORMATS
 from ....sandbox.renderer import DrawOptions, RenderJob
 
-RASTER = tuple(row.name for row in FORMATS.values() if row.is_raster)
-"""Formats in which a card can be had besides SVG."""
+RASTER_FORMATS = tuple(row.name for row in FORMATS.values() if row.is_raster)
+"""Formats of error images besides SVG."""
 _SECONDS = 5.0
 _WIDTH, _LINE, _COLUMNS, _MAX_LINES = 640, 20, 68, 12
-# XML 1.0, section 2.2: what may not stand in a document, escaped or not.
+# XML 1.0, section 2.2: characters that no document may hold, escaped or not.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def svg_card(error: FigServeError) -> bytes:
-    """A card of the error: its kind, where it happened, and its message."""
+    """Return an SVG with the kind of the error, its line, and its message."""
     lines = _lines(error.message)
     height = 84 + _LINE * len(lines)
     text = "".join(
@@ -41,14 +40,14 @@ def svg_card(error: FigServeError) -> bytes:
     return card.encode()
 
 
-def card_job(error: FigServeError, format: str) -> RenderJob:
-    """The same card in pixels; the same error is the same picture."""
-    words = {"heading": _plain(heading(error)), "lines": [_plain(line) for line in _lines(error.message)]}
-    return RenderJob("card", json.dumps(words).encode(), DrawOptions(format=format), seed=0, timeout=_SECONDS)
+def make_card_job(error: FigServeError, format: str) -> RenderJob:
+    """Return the job that draws the same image in pixels; equal errors are equal jobs, and cached."""
+    texts = {"heading": _plain(heading(error)), "lines": [_plain(line) for line in _lines(error.message)]}
+    return RenderJob("card", json.dumps(texts).encode(), DrawOptions(format=format), seed=0, timeout=_SECONDS)
 
 
 def heading(error: FigServeError) -> str:
-    """What went wrong, in a few words."""
+    """Return the title of an error image."""
     if not isinstance(error, CodeFailed):
         return error.code.replace("_", " ")
     where = "" if error.line is None else f" in line {error.line}"

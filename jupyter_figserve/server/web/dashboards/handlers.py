@@ -10,7 +10,7 @@ from tornado import web
 from ....errors import InvalidInput, NotFound
 from ....model.dashboards import DashboardRecord, Layout
 from ....model.figures import check_name, is_id, slug
-from ....model.keys import PUBLISH, READ, Scope
+from ....model.keys import PUBLISH, READ
 from ....model.queries import DEFAULT_LIMIT, DashboardQuery
 from ...services.dashboards.resolver import ResolvedDashboard, resolve_dashboard, validate_layout
 from ..http.private_handler import AuthenticatedHandler
@@ -76,7 +76,7 @@ class DashboardsHandler(DashboardBase):
         if self.get_query_argument("here", None) is not None:
             here = await self.make_identity("here")
             return DashboardQuery(here.owner, here.scope, here.notebook, here.maker, name, text)
-        owner = None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner
+        owner = self.principal.owner_filter
         return DashboardQuery(owner, name=name, text=text)
 
 

@@ -13,7 +13,6 @@ from ....model.links import DASHBOARD, Target
 from ...services.dashboards.resolver import ResolvedPanel
 from ...services.dashboards.watchers import Watcher
 from ..http import security_headers
-from ..http.query import read_query
 from .control_state import ControlState
 from .handlers import DashboardBase
 from .page import PanelUrls, build_page
@@ -34,7 +33,7 @@ class DashboardPageHandler(DashboardBase):
     @authorized(action="read", resource="figserve")
     async def get(self, dashboard_id: str) -> None:
         record, context = await self.get_owned_dashboard(dashboard_id), self.context
-        state = ControlState(await self.resolve(record), read_query(self, _RESERVED_QUERY_NAMES))
+        state = ControlState(await self.resolve(record), self.query_values(_RESERVED_QUERY_NAMES))
         address = f"{self.relative_root}/dashboards/{record.id}"
         view = build_page(state, self._panel_urls(), address=address, is_paused=self.is_cross_site)
         await context.view_counter.flush()
@@ -105,7 +104,7 @@ class DashboardEventsHandler(DashboardBase):
     async def _add_watcher(self, dashboard_id: str) -> Watcher:
         record, caller, gate = await self.get_owned_dashboard(dashboard_id), self.principal, self.context.authenticator
         version = self.int_argument("version")
-        watcher = Watcher(record.id, image_url, lambda: gate.still_good(caller))
+        watcher = Watcher(record.id, image_url, lambda: gate.is_still_valid(caller))
         await self.context.dashboards.add(await self.resolve(record), watcher, version)
         return watcher
 

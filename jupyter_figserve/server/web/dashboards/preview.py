@@ -21,8 +21,7 @@ from ....model.live import LiveRequest
 from ....model.markdown import render_markdown
 from ....sandbox.renderer import DrawOptions, RenderJob
 from ...services.dashboards.resolver import ResolvedPanel
-from ..http.conditional_get import send_representation
-from ..http.representation import InHand, RepresentationResponse
+from ..http.representation import RepresentationResponse
 
 if TYPE_CHECKING:
     from ..context import AppContext
@@ -107,8 +106,8 @@ async def send_preview(
         raise InvalidInput("The picture of a whole dashboard is a PNG; ask for .png.")
     data = await handler.run_until_disconnect(_render(handler.context, state, before_call))
     row, name = FORMATS["png"], f"{state.dashboard.record.id}.png"
-    send_representation(
-        handler, RepresentationResponse(row, sha256_hex(data), name, cache_control, is_public=is_public), InHand(data)
+    handler.send_representation(
+        RepresentationResponse(row, sha256_hex(data), name, cache_control, data, is_public=is_public)
     )
 
 

@@ -21,8 +21,9 @@ from ....model.quotas import Usage
 from ....model.times import rfc3339
 from ...services.figures.zip_archive import ZipExport
 from ...services.sessions.plots import Plot
-from ..http import json_views, security_headers
+from ..http import security_headers
 from ..http.private_handler import AuthenticatedHandler
+from .json_views import figure_json
 
 T = TypeVar("T")
 _PAGE = 100
@@ -126,7 +127,7 @@ class ExportHandler(AuthenticatedHandler):
         base = self.base
         return ZipExport(
             self.context.store.blobs,
-            lambda record: json_views.figure_json(record, base),
+            lambda record: figure_json(record, base),
             self.context.templates.get_template("export/figures.html"),
             f"Figures of {which.notebook}" if which.notebook else "Figures",
         )

@@ -1,4 +1,4 @@
-"""What an ``Accept`` header wants of a picture: its format, or all that is known as JSON. Server process."""
+"""Content negotiation: the formats that an ``Accept`` header prefers. Server process."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from ....model.formats import FORMATS
 
 
 def negotiate_formats(accept: str) -> list[str]:
-    """Names of our formats and ``json`` that an ``Accept`` header names plainly, the most wanted first.
+    """Return the names of our formats, and ``json``, in an ``Accept`` header, the preferred one first.
 
-    Source: RFC 9110, section 12.5.1; wildcards leave the choice to us, which is PNG.
+    Source: RFC 9110, section 12.5.1. A wildcard leaves the choice to the server: PNG.
     """
-    rows = {row.mimetype: row.name for row in FORMATS.values() if row.name != "html"} | {
+    names = {row.mimetype: row.name for row in FORMATS.values() if row.name != "html"} | {
         "application/json": "json",
         "image/jpg": "jpg",
     }
     found = []
-    for place, part in enumerate(accept.split(",")):
-        mimetype, *parameters = (word.strip().lower() for word in part.split(";"))
-        weight = next((_weight(word[2:]) for word in parameters if word.startswith("q=")), 1.0)
-        name = "png" if mimetype in ("*/*", "image/*") else rows.get(mimetype)
+    for position, part in enumerate(accept.split(",")):
+        mimetype, *parameters = (token.strip().lower() for token in part.split(";"))
+        weight = next((_weight(token[2:]) for token in parameters if token.startswith("q=")), 1.0)
+        name = "png" if mimetype in ("*/*", "image/*") else names.get(mimetype)
         if name is not None and weight > 0:
-            found.append((-weight, place, name))
+            found.append((-weight, position, name))
     return [name for _, _, name in sorted(found)]
 
 

@@ -1,10 +1,10 @@
-"""What every handler of ours shares: which headers, how errors answer, how JSON comes in. Server process."""
+"""The base of all handlers: headers, errors as responses, pages, cancellation. Server process."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from http.client import responses
 from typing import Any, ClassVar, TypeVar
 
@@ -16,31 +16,35 @@ from ....model.figures import FigureRecord
 from ....model.formats import FORMATS, Format
 from ....sandbox.renderer import DrawOptions
 from ...services.addresses import PublicBase
-from ...services.rendering.sizes import SIZE_FIELDS, read_sizes
+from ...services.rendering.request import SIZE_FIELDS, parse_size
 from ..context import AppContext
 from . import security_headers
+from .conditional_get import ConditionalGetMixin
+from .query import QueryMixin
 
 T = TypeVar("T")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-_JSON_LIMIT = 64 * 1024
-_KNOWN_HOSTS = 64
-_WORDS = {
+_MAX_KNOWN_HOSTS = 64
+_MESSAGES = {
     400: ("malformed", "The request is malformed."),
     403: ("forbidden", "That is not allowed."),
     404: ("not_found", "There is nothing at this address."),
-    405: ("method_not_allowed", "This address does not answer that method."),
+    405: ("method_not_allowed", "This address does not support that method."),
     413: ("too_large", "The request is too large."),
-    500: ("internal_error", "Something went wrong on the server; its log says what."),
+    500: ("internal_error", "Something went wrong on the server; see its log."),
 }
+"""Code and message of tornado's and Jupyter's own errors."""
 
 
-class FigServeHandler(JupyterHandler):
-    """Base of all; concrete ones derive from ``PublicHandler`` or ``private.PrivateHandler``."""
+class FigServeHandler(ConditionalGetMixin, QueryMixin, JupyterHandler):
+    """Base of all handlers; concrete ones derive from ``PublicHandler`` or ``AuthenticatedHandler``."""
 
     is_page: ClassVar[bool] = False
-    """Whether people open it in a browser, so that errors are pages and a missing login is the login form."""
+    """Whether people open it in a browser: errors are pages, and a missing login redirects to the login form."""
     redacted_path: ClassVar[str | None] = None
-    """What logs say instead of the path, where the path holds a secret."""
+    """What logs show instead of the path, where the path holds a secret."""
+
+    _task: asyncio.Task[Any] | None = None
 
     @property
     def context(self) -> AppContext:
@@ -49,91 +53,82 @@ class FigServeHandler(JupyterHandler):
 
     @property
     def base(self) -> PublicBase:
+        """The absolute address of our routes, as this client reaches them."""
         return self.context.addresses.base(self.request)
 
-    def set_default_headers(self) -> None:
-        for name, value in security_headers.JSON_HEADERS.items():
-            self._headers[name] = value
-
-    def replace_headers(self, values: Mapping[str, str]) -> None:
-        """Put one of the tables of headers.py in the place of JSON's.
-
-        The values are ours and well-formed, so that tornado's check of each is not needed on the way of every picture.
-        """
-        for name in security_headers.JSON_HEADERS:
-            if name not in values:
-                self.clear_header(name)
-        for name, value in values.items():
-            self._headers[name] = value
+    @property
+    def relative_root(self) -> str:
+        """Our prefix as a relative path from this page, so that a proxy may serve it at any path."""
+        depth = self.request.path.removeprefix(self.context.addresses.prefix).count("/")
+        return "/".join([".."] * (depth - 1)) or "."
 
     @property
     def is_cross_site(self) -> bool:
-        """Whether another site's page made the browser ask; browsers that do not say count as a person's own hand.
+        """Whether a page of another site made the browser send this; browsers that do not say so count as direct.
 
         Source: w3.org/TR/fetch-metadata.
         """
         return self.request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
 
-    _work: asyncio.Task[Any] | None = None
+    def initialize(self) -> None:
+        """Redact before anything can fail: an unknown method is refused, and logged, without ``prepare``."""
+        self.redact()
+
+    def redact(self) -> None:
+        """Keep secrets of the address out of the log lines of tornado, Jupyter and this package."""
+        if self.redacted_path is not None:
+            self.request.uri = self.context.addresses.prefix + self.redacted_path
+        elif "token" in self.request.query:
+            self.request.uri = self.request.path
+
+    def set_default_headers(self) -> None:
+        for name, value in security_headers.JSON_HEADERS.items():
+            self._headers[name] = value
+
+    def check_host(self) -> bool:
+        """Check the ``Host`` header as Jupyter does; the result depends on the name alone, and is remembered."""
+        known, host = self.context.known_hosts, self.request.host
+        if host not in known:
+            if not (self.context.addresses.is_own_host(host) or super().check_host()):
+                return False
+            if len(known) < _MAX_KNOWN_HOSTS:
+                known.add(host)
+        return True
+
+    def compute_etag(self) -> str | None:
+        """Return None: our ETags are digests, and hashing every response would cost more than making it."""
+        return None
 
     async def run_until_disconnect(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do ``work``, which is cancelled when the client goes away; then the request ends without an answer."""
+        """Await ``work``; when the client disconnects, it is cancelled and the request ends without a response."""
         task: asyncio.Task[T] = asyncio.ensure_future(work)
-        self._work = task
+        self._task = task
         try:
             return await task
         except asyncio.CancelledError:
             raise web.Finish from None
 
     def on_connection_close(self) -> None:
-        if self._work is not None:
-            self._work.cancel()
+        if self._task is not None:
+            self._task.cancel()
         super().on_connection_close()
 
-    def check_host(self) -> bool:
-        """As Jupyter checks it, and remembered: the answer depends on the name alone."""
-        known, host = self.context.known_hosts, self.request.host
-        if host not in known:
-            if not (self.context.addresses.is_own_host(host) or super().check_host()):
-                return False
-            if len(known) < _KNOWN_HOSTS:
-                known.add(host)
-        return True
-
-    def compute_etag(self) -> str | None:
-        """Ours come from digests; hashing every answer would cost more than making it."""
-        return None
-
-    def initialize(self) -> None:
-        """Before anything can fail: a method that nobody knows is refused, and logged, without ``prepare``."""
-        self.redact()
-
-    def redact(self) -> None:
-        """Make sure that no log line of ours, Jupyter's or tornado's shows what is secret in the address."""
-        if self.redacted_path is not None:
-            self.request.uri = self.context.addresses.prefix + self.redacted_path
-        elif "token" in self.request.query:
-            self.request.uri = self.request.path
-
-    def _log(self) -> None:
-        """Jupyter's line for errors quotes the Referer, which may be a link."""
-        if "Referer" in self.request.headers:
-            del self.request.headers["Referer"]
-        super()._log()
+    def draw_options(self, row: Format) -> DrawOptions:
+        """Return the size and style of the query; HTML has one form."""
+        if row is FORMATS["html"]:
+            return DrawOptions(format=row.name)
+        given = {name: self.raw_query_argument(name) for name in SIZE_FIELDS if name in self.request.query_arguments}
+        # A form sends its empty fields too.
+        return parse_size({name: value for name, value in given.items() if value}, row.name, self.context.config)
 
     def write_json(self, data: Any, status: int = 200) -> None:
+        """Finish the request with JSON."""
         for name, value in security_headers.JSON_HEADERS.items():
             if name not in self._headers:
                 self._headers[name] = value
         self.set_status(status)
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.finish(json.dumps(data, ensure_ascii=False))
-
-    @property
-    def relative_root(self) -> str:
-        """Our prefix as a relative path from this page, so that any proxy may put it elsewhere."""
-        below = self.request.path.removeprefix(self.context.addresses.prefix).count("/")
-        return "/".join([".."] * (below - 1)) or "."
 
     def write_page(
         self,
@@ -143,7 +138,7 @@ class FigServeHandler(JupyterHandler):
         frames: str = security_headers.NONE,
         **names: Any,
     ) -> None:
-        """Render one of our templates under the pages' policy."""
+        """Finish the request with a template, under the Content-Security-Policy of pages."""
         cache = self._headers.get("Cache-Control")
         self.replace_headers(
             security_headers.page_headers(ancestors, frames) | {"Cache-Control": cache or "private, no-store"}
@@ -153,84 +148,41 @@ class FigServeHandler(JupyterHandler):
         self.finish(page.render(base=self.base, root=self.relative_root, **names))
 
     def signed_frame_url(self, record: FigureRecord, link: str | None) -> tuple[str, str]:
-        """For a page that shows HTML: the frame's relative address for a minute, and the policy's source for it."""
+        """Return the relative address of an HTML figure's frame, valid for a minute, and its source in the policy."""
         signed = self.context.frame_signer.sign(record.id, record.version.number, link)
         return f"{self.relative_root}/frame/{signed}.html", self.csp_frame_sources("frame")
 
     def csp_frame_sources(self, *folders: str) -> str:
-        """The policy's sources for frames below these paths of ours."""
+        """Return the sources of ``frame-src`` for frames below these paths of ours."""
         hosts = {self.request.host + self.context.addresses.prefix, self.base.url.partition("://")[2]}
         return " ".join(sorted(f"{host}/{folder}/" for host in hosts for folder in folders))
 
-    def json_body(self, allowed: tuple[str, ...], limit: int = _JSON_LIMIT) -> dict[str, Any]:
-        """The request's JSON object.
-
-        Raises
-        ------
-        InvalidInput
-            When it is none, or has a field that is not in ``allowed``.
-        """
-        if len(self.request.body) > limit:
-            raise errors.TooLarge(f"The request has more than {limit:,} bytes of JSON.")
-        try:
-            data = json.loads(self.request.body or b"{}")
-        except (ValueError, RecursionError) as error:
-            raise errors.InvalidInput("The body is not JSON.", code="invalid_json") from error
-        if not isinstance(data, dict):
-            raise errors.InvalidInput("The body is JSON but not an object.", code="invalid_json")
-        unknown = sorted(set(data) - set(allowed))
-        if unknown:
-            raise errors.InvalidInput(f"There is no field {unknown[0]!r:.60}; the fields are {', '.join(allowed)}.")
-        return data
-
-    def int_argument(self, name: str, default: int | None = None, least: int = 1) -> int | None:
-        """A whole number of the query.
-
-        Raises
-        ------
-        InvalidInput
-            When it is there but not a whole number, or less than ``least``.
-        """
-        text = self.get_query_argument(name, None)
-        if text is None:
-            return default
-        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least):
-            raise errors.InvalidInput(f"{name}={text[:40]!r} is not a whole number from {least} on.")
-        return int(text)
-
-    def draw_options(self, row: Format) -> DrawOptions:
-        """How a figure is asked for, from the query; HTML has one form."""
-        given = {name: self.raw_query_argument(name) for name in SIZE_FIELDS if name in self.request.query_arguments}
-        # A form sends its empty fields too.
-        query = {name: value for name, value in given.items() if value}
-        if row is FORMATS["html"]:
-            return DrawOptions(format=row.name)
-        return read_sizes(query, row.name, self.context.config.render)
-
-    def raw_query_argument(self, name: str) -> str:
-        """Text of the query as it was sent; tornado's own reader trims it and makes spaces of control characters."""
-        return self.decode_argument(self.request.query_arguments[name][-1], name)
-
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None))[1]
-        code, message = _WORDS.get(status_code, ("error", responses.get(status_code, "Error") + "."))
+        code, message = _MESSAGES.get(status_code, ("error", responses.get(status_code, "Error") + "."))
         if isinstance(error, errors.FigServeError):
             status_code, code, message = error.status, error.code, error.message
         self.set_status(status_code)
         self._set_error_headers(status_code, error)
-        if self._wants_page():
+        if self._prefers_page():
             self.write_page("base/error.html", status=status_code, message=message)
         else:
             self.write_json({"error": message, "code": code, **self.error_details(error)}, status_code)
 
     def error_details(self, error: object) -> dict[str, Any]:
-        """What an error's JSON says besides, for those who may know it."""
+        """Return further fields of an error's JSON, for those who may see them."""
         return {}
 
     def log_exception(self, kind: Any, value: Any, traceback: Any) -> None:
-        """Domain errors are answers, not incidents; of the others, the log never shows a secret path."""
+        """Log exceptions other than domain errors, which are ordinary responses."""
         if not isinstance(value, errors.FigServeError):
             super().log_exception(kind, value, traceback)
+
+    def _log(self) -> None:
+        """Drop the Referer, which may be a link: Jupyter's log line for errors quotes it."""
+        if "Referer" in self.request.headers:
+            del self.request.headers["Referer"]
+        super()._log()
 
     def _request_summary(self) -> str:
         return f"{self.request.method} {self.request.uri} ({self.request.remote_ip})"
@@ -246,7 +198,7 @@ class FigServeHandler(JupyterHandler):
             allowed = [m for m in self.SUPPORTED_METHODS if getattr(type(self), m.lower()) is not _UNIMPLEMENTED]
             self.set_header("Allow", ", ".join(allowed))
 
-    def _wants_page(self) -> bool:
+    def _prefers_page(self) -> bool:
         return self.is_page and "text/html" in self.request.headers.get("Accept", "")
 
 
@@ -254,25 +206,25 @@ _UNIMPLEMENTED = web.RequestHandler._unimplemented_method
 
 
 class PublicHandler(FigServeHandler):
-    """Asks nobody who they are; neither a cookie nor a token makes a difference, and none is set."""
+    """Base of handlers without authentication: cookies and tokens have no effect, and no cookie is set."""
 
     def prepare(self) -> None:  # type: ignore[override]
         self.current_user = self._jupyter_current_user = None
         if not self.check_host():
             raise errors.Forbidden("This server does not answer under that host name.", code="unknown_host")
         if "token=" in self.request.query and "token" in self.request.query_arguments:
-            raise errors.InvalidInput("No token belongs into this address; open it without one.", code="token_in_query")
+            raise errors.InvalidInput("This address takes no token; open it without one.", code="token_in_query")
 
     def check_xsrf_cookie(self) -> None:
-        """Nothing here acts for a logged-in person."""
+        """Check nothing: no request here acts for a logged-in user."""
 
 
 class MissingHandler(PublicHandler):
-    """Whatever lies under our prefix and is no route: never Jupyter's HTML page, which holds the server's token."""
+    """Answers 404 for unknown paths under our prefix; Jupyter's own 404 page would hold the server's token."""
 
     is_page = True
     redacted_path = "/[unknown]"
-    """A link with one letter wrong before its token comes here too."""
+    """A link whose path is misspelt ends up here, with its token."""
 
     def prepare(self) -> None:  # type: ignore[override]
         super().prepare()

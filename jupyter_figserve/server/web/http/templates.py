@@ -1,24 +1,50 @@
-"""The pages' templates: everything is escaped, and words, times and sizes read well. Server process."""
+"""The pages' templates and the static files that they load. Server process.
+
+Static files are read once, so that no request opens a path.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timezone
+from functools import cache
+from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ....model.times import rfc3339
-from ..context import PACKAGE
-from .assets import static_url
+
+PACKAGE = Path(__file__).parents[3]
+"""Directory of the package, with ``templates``, ``static`` and ``openapi.yaml``."""
 
 
 def make_templates() -> Environment:
-    """Autoescape is on for all: titles, names and paths are other people's words."""
+    """Return the environment of the templates; all are autoescaped, as titles, names and paths come from users."""
     environment = Environment(
         loader=FileSystemLoader(PACKAGE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.globals["static_url"] = static_url
     environment.filters |= {"rfc3339": rfc3339, "day": _day, "minute": _minute, "bytes": _bytes, "count_of": _count_of}
     return environment
+
+
+@cache
+def static_files() -> dict[str, tuple[bytes, str]]:
+    """Return the bytes and the digest of every static file by name; folders on disk are not part of the address."""
+    found = sorted((PACKAGE / "static").rglob("*.*"), key=lambda path: path.name)
+    return {path.name: (path.read_bytes(), hashlib.sha256(path.read_bytes()).hexdigest()[:16]) for path in found}
+
+
+@cache
+def static_digest() -> str:
+    """Return one digest for all files: modules import each other by relative addresses, which must change together."""
+    return hashlib.sha256("".join(digest for _, digest in static_files().values()).encode()).hexdigest()[:16]
+
+
+def static_url(root: str, name: str) -> str:
+    """Return the address of a static file with the digest as a directory, so that caches may keep it for ever."""
+    assert name in static_files(), name
+    return f"{root}/static/{static_digest()}/{name}"
 
 
 def _day(stamp: float) -> str:

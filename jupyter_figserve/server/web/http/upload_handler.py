@@ -1,32 +1,41 @@
-"""A request body within bounds of size and time, refused before it is all there. Server process."""
+"""A request body bounded in size and time, and refused before it has arrived. Server process."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any, ClassVar
 
 from tornado import web
 from tornado.ioloop import IOLoop
+from tornado.iostream import StreamClosedError
 
 from ....errors import FigServeError, InvalidInput, TooLarge
 from .private_handler import AuthenticatedHandler
 
+_BODY_METHODS = ("POST", "PUT")
 _DRAIN_FACTOR = 4
-"""Of what is too large, this many times the limit is still read, so that its sender hears why."""
+"""Oversized bodies are drained up to this multiple of the limit, so that the client receives the 413."""
 _UNLIMITED = 2**62
 
 
 @web.stream_request_body
 class StreamingUploadHandler(AuthenticatedHandler):
-    """Collects a body of at most ``body_limit`` bytes that arrives within ``Settings.body_seconds``."""
+    """Collects a body of at most ``body_limit`` bytes that arrives within ``FigServe.body_timeout`` seconds.
+
+    tornado calls ``prepare`` with the headers, then ``data_received`` with each part of the body, then the method.
+    ``prepare`` either accepts the request, or refuses it: then it responds and drains the body itself, so that the
+    method never runs. A connection that ends while the client is still sending would hide the response from it.
+    """
 
     body_trait: ClassVar[str] = "figure_bytes"
-    """Which of FigServe's traits bounds the body."""
+    """The trait of FigServe that bounds the body."""
     _timeout: Any = None
     _refusal: FigServeError | None = None
 
     @property
     def body_limit(self) -> int:
+        """Maximum size of the body in bytes."""
         return self.context.config.figure_bytes
 
     async def prepare(self) -> None:  # type: ignore[override]
@@ -35,49 +44,43 @@ class StreamingUploadHandler(AuthenticatedHandler):
         try:
             await super().prepare()
         except FigServeError as error:
-            await self._refuse(error)
-        if self.request.method in ("POST", "PUT"):
+            if self._expects_continue:
+                raise
+            self._refusal = error
+        if self.request.method in _BODY_METHODS:
+            if self._refusal is not None:
+                await self._reject_early(self._refusal)
             self._prepare_body()
+        if self._refusal is not None:
+            await self._drain()
+            if self.request.method not in _BODY_METHODS:
+                raise self._refusal
+            if not self._finished:
+                self.finish()
 
-    async def _refuse(self, error: FigServeError) -> None:
-        """Answer at once and still let the body pass: who is cut off while sending sees no answer.
-
-        An answer that is finished before the body was read, even where there is none, would end the connection
-        without saying so: the client's next request on it breaks off.
-
-        Raises
-        ------
-        FigServeError
-            The same, where the sender waits for it before sending.
-        """
-        if self._asks_first:
-            raise error
-        self._refusal = error
-        # In the place of the handler's own methods, so that nothing of them can run.
-        if self.request.method not in ("POST", "PUT"):
-            for name in self.SUPPORTED_METHODS:
-                setattr(self, name.lower(), self._raise)
-            return
-        self.post = self.put = self._end
-        status, body = error.status, json.dumps({"error": error.message, "code": error.code}, ensure_ascii=False)
-        self.set_status(status)
-        self._set_error_headers(status, error)
+    async def _reject_early(self, error: FigServeError) -> None:
+        """Send the whole response before the body arrives; ``prepare`` finishes the request after it."""
+        body = json.dumps({"error": error.message, "code": error.code}, ensure_ascii=False)
+        self.set_status(error.status)
+        self._set_error_headers(error.status, error)
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.set_header("Content-Length", str(len(body.encode())))
         self.write(body)
         await self.flush()
 
-    async def _raise(self, *_: str) -> None:
-        assert self._refusal is not None
-        raise self._refusal
-
-    async def _end(self, *_: str) -> None:
-        self._stop_clock()
-        self.finish()
+    async def _drain(self) -> None:
+        """Let the body pass, which tornado delivers once ``prepare`` is done; this says so early."""
+        prepared, self._prepared_future = self._prepared_future, None
+        if prepared is None or self._finished:
+            return
+        prepared.set_result(None)
+        with contextlib.suppress(StreamClosedError):
+            await self.request._body_future
+        self._stop_timer()
 
     @property
-    def _asks_first(self) -> bool:
-        """Whether the sender waits with the body for our word."""
+    def _expects_continue(self) -> bool:
+        """Whether the client sends the body only after our ``100 Continue``."""
         return self.request.headers.get("Expect", "").lower() == "100-continue"
 
     def _prepare_body(self) -> None:
@@ -88,15 +91,15 @@ class StreamingUploadHandler(AuthenticatedHandler):
         if self._refusal is not None and int(declared) > limit:
             self._abort()
             return
-        if int(declared) > limit * (1 if self._asks_first else _DRAIN_FACTOR):
+        if int(declared) > limit * (1 if self._expects_continue else _DRAIN_FACTOR):
             raise self._too_large()
         if self.request.connection is not None:
-            # Counted here: tornado's own limit answers without a word.
+            # Counted in data_received: tornado closes the connection at its own limit, without a response.
             self.request.connection.set_max_body_size(_UNLIMITED)  # type: ignore[attr-defined]
-        self._timeout = IOLoop.current().call_later(self.context.config.body_seconds, self._give_up)
+        self._timeout = IOLoop.current().call_later(self.context.config.body_timeout, self._on_timeout)
 
     def data_received(self, chunk: bytes) -> None:
-        """Keep it, or let it pass: a sender cut off in the middle sees a broken connection, not our answer."""
+        """Keep the chunk, or drop it where the request is refused or too large."""
         limit = self.body_limit
         self._received += len(chunk)
         if self._received <= limit:
@@ -108,14 +111,14 @@ class StreamingUploadHandler(AuthenticatedHandler):
             self._abort(self._too_large(), 413)
 
     def read_body(self) -> bytes:
-        """All of it, once.
+        """Return the whole body; a second call returns nothing.
 
         Raises
         ------
         TooLarge
-            When it was more than may be.
+            When it exceeded the limit.
         """
-        self._stop_clock()
+        self._stop_timer()
         if self._received > self.body_limit:
             raise self._too_large()
         body = b"".join(self._chunks)
@@ -123,29 +126,28 @@ class StreamingUploadHandler(AuthenticatedHandler):
         return body
 
     def on_finish(self) -> None:
-        self._stop_clock()
+        self._stop_timer()
         super().on_finish()
 
     def on_connection_close(self) -> None:
-        self._stop_clock()
+        self._stop_timer()
         super().on_connection_close()
 
-    def _stop_clock(self) -> None:
+    def _stop_timer(self) -> None:
         if self._timeout is not None:
             IOLoop.current().remove_timeout(self._timeout)
             self._timeout = None
 
-    def _give_up(self) -> None:
-        """Answer a sender that is too slow, and hang up on it."""
+    def _on_timeout(self) -> None:
         self._timeout = None
         if not self._finished:
-            seconds = self.context.config.body_seconds
-            text = f"The body took longer than {seconds:g} s to arrive."
-            self._abort(InvalidInput(text, code="body_timeout"), 408)
+            seconds = self.context.config.body_timeout
+            message = f"The body took longer than {seconds:g} s to arrive (FigServe.body_timeout)."
+            self._abort(InvalidInput(message, code="body_timeout"), 408)
 
     def _abort(self, error: FigServeError | None = None, status: int = 400) -> None:
-        """End the connection, with an answer where none was given yet."""
-        self._stop_clock()
+        """Close the connection, after a response where none was sent yet."""
+        self._stop_timer()
         if self._refusal is not None or error is None:
             self.finish()
         else:
@@ -156,5 +158,4 @@ class StreamingUploadHandler(AuthenticatedHandler):
             IOLoop.current().call_later(0.1, stream.close)
 
     def _too_large(self) -> TooLarge:
-        limit, trait = self.body_limit, self.body_trait
-        return TooLarge(f"The body has more than {limit:,} bytes, the most that is taken (FigServe.{trait}).")
+        return TooLarge(f"The body has more than {self.body_limit:,} bytes, the maximum (FigServe.{self.body_trait}).")

@@ -15,8 +15,7 @@ from ....model.links import DASHBOARD, FIGURE, LIVE, Link, Target, find_token, h
 from ....model.live import LiveFigureRecord
 from ....model.queries import DEFAULT_LIMIT
 from ...services.dashboards.resolver import resolve_dashboard
-from ...services.rendering.request import get_picture_format
-from ...services.rendering.sizes import SIZE_FIELDS, query_of_sizes, read_sizes
+from ...services.rendering.request import SIZE_FIELDS, get_render_format, parse_size, size_to_query
 from ..http.private_handler import AuthenticatedHandler
 from .json_views import created_link_json, link_json
 from .link_body import CHANGE_FIELDS, LinkParser
@@ -63,7 +62,7 @@ class OwnedLinksHandler(AuthenticatedHandler):
         return link
 
     def make_parser(self) -> LinkParser:
-        return LinkParser(self.context.config.link_max_age, self.context.store.clock())
+        return LinkParser(self.context.config.link_max_seconds, self.context.store.clock())
 
     async def _find_record(self, target: Target) -> Record | None:
         store = self.context.store
@@ -195,7 +194,7 @@ class LinkSizesHandler(OwnedLinksHandler):
         if link.target.kind != FIGURE:
             raise NotFound("There is no such link.")
         body = self.json_body(("format", *SIZE_FIELDS))
-        row = get_picture_format(body.get("format") or "png")
-        size = query_of_sizes(read_sizes(body, row.name, self.context.config.render))
+        row = get_render_format(body.get("format") or "png")
+        size = size_to_query(parse_size(body, row.name, self.context.config))
         signature = self.context.query_signer.sign("link", link.id, row.name, size)
         self.write_json({"format": row.name, "query": urlencode([*size, ("sig", signature)])}, 201)

@@ -17,8 +17,6 @@ from ..dashboards.page import DashboardPage, PanelUrls, build_page
 from ..dashboards.preview import send_preview
 from ..dashboards.stream import send_dashboard_events
 from ..http import security_headers
-from ..http.conditional_get import send_representation
-from ..http.query import read_query
 from .public_figure import PublicFigure
 from .public_live import ParameterGrant, PublicLiveFigure
 from .renderer import Embedding, FitSize, LinkRenderer
@@ -42,7 +40,7 @@ class DashboardRenderer(LinkRenderer):
             raise LinkNotFound
 
     async def send_page(self, *, embedded: bool) -> None:
-        state = self._make_state(read_query(self.handler))
+        state = self._make_state(self.handler.query_values())
         page = build_page(state, self._make_panel_urls(), address=self.address)
         self._write_page(page, embedded=embedded)
         self.count_view()
@@ -63,7 +61,7 @@ class DashboardRenderer(LinkRenderer):
             suffix,
             cache_control=self.cache_control,
             is_public=True,
-            before_call=lambda: self.context.live_limiter.note(self.link.id),
+            before_call=lambda: self.context.live_limiter.count(self.link.id),
         )
         self.count_view()
 
@@ -112,7 +110,7 @@ class DashboardRenderer(LinkRenderer):
             ancestors = self.frame_ancestors(embedded=True)
             figure.write_page("share/embed.html", f"{self.url}/{panel.name}", ancestors=ancestors, as_html=True)
             return
-        send_representation(self.handler, *await figure.find_image(row))
+        self.handler.send_representation(await figure.find_image(row))
 
     def _make_state(self, query: dict[str, list[str]] | None = None) -> ControlState:
         return ControlState(self.dashboard, query or {}, self.link.allowed, self.link.locked)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -9,15 +11,14 @@ from ....errors import CodeFailed, Forbidden, OutputInvalid
 from ....model.figures import FigureRecord, Representation, sha256_hex
 from ....model.formats import FORMATS, Format, get_format, get_format_of_mimetype
 from ....model.snippets import Snippets, image_url
-from ...services.figures.redraw import check_redrawable, draw_again, find_stored
+from ...services.figures.redraw import check_redrawable, draw_again
+from ...services.figures.stored import find_stored
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.links.view_counter import is_robot
-from ...services.rendering.request import PICTURES
-from ...services.rendering.sizes import SIZE_FIELDS
-from ..http.conditional_get import send_representation, sends_full_body
+from ...services.rendering.request import RENDER_FORMATS, SIZE_FIELDS
+from ..figures.json_views import figure_json
 from ..http.handler import PublicHandler
-from ..http.json_views import figure_json
-from ..http.representation import Bytes, InHand, RepresentationResponse
+from ..http.representation import RepresentationResponse
 from .renderer import Embedding, FitSize, LinkRenderer
 
 _PUBLIC_FIELDS = ("title", "alt", "name", "version", "created", "updated")
@@ -55,8 +56,8 @@ class PublicFigure:
         """Whether this format is shown on a page of ours, in a sandboxed frame."""
         return row is FORMATS["html"] and self.record.version.find_representation(row) is not None
 
-    async def find_image(self, row: Format) -> tuple[RepresentationResponse, Bytes]:
-        """Return the response in a format, in the size that the query asks for, and where its bytes are.
+    async def find_image(self, row: Format) -> RepresentationResponse:
+        """Return the response in a format, in the size that the query asks for.
 
         Raises
         ------
@@ -99,23 +100,23 @@ class PublicFigure:
             **names,
         )
 
-    def _find_stored(self, row: Format) -> tuple[RepresentationResponse, Bytes] | None:
-        blobs, is_plain = self._context.links.blob_cache, not self._handler.request.query
+    def _find_stored(self, row: Format) -> RepresentationResponse | None:
+        is_plain = not self._handler.request.query
         known = self._responses.get(row.name) if is_plain else None
         if known is not None and known.cache_control == self._cache_control:
-            return known, blobs
+            return known
         stored = find_stored(self.record, row, self._handler.draw_options(row))
         if stored is None:
             return None
-        response = self._respond(row, stored.digest)
+        response = self._respond(row, stored.digest, partial(self._context.links.blob_cache.get, stored.digest))
         if is_plain:
             self._responses[row.name] = response
-        return response, blobs
+        return response
 
-    async def _render(self, row: Format) -> tuple[RepresentationResponse, Bytes]:
+    async def _render(self, row: Format) -> RepresentationResponse:
         context, options = self._context, self._handler.draw_options(row)
         check_redrawable(self.record, row.name)
-        if not context.config.link_sizes.grants(options):
+        if not context.link_sizes.grants(options):
             self._check_signature(row)
         rendering = draw_again(context.store, context.rendering, self.record, options)
         try:
@@ -125,10 +126,11 @@ class PublicFigure:
             raise OutputInvalid(
                 "This figure could not be rendered in that size or format; its stored images are available."
             ) from error
-        return self._respond(row, sha256_hex(rendered.data)), InHand(rendered.data)
+        return self._respond(row, sha256_hex(rendered.data), rendered.data)
 
-    def _respond(self, row: Format, digest: str) -> RepresentationResponse:
-        return RepresentationResponse(row, digest, f"{self.record.id}.{row.name}", self._cache_control, is_public=True)
+    def _respond(self, row: Format, digest: str, body: bytes | Callable[[], bytes]) -> RepresentationResponse:
+        name = f"{self.record.id}.{row.name}"
+        return RepresentationResponse(row, digest, name, self._cache_control, body, is_public=True)
 
     def _check_signature(self, row: Format) -> None:
         handler = self._handler
@@ -138,7 +140,7 @@ class PublicFigure:
         if not self._context.query_signer.is_good(signature, "link", self._link_id, row.name, size):
             raise Forbidden(
                 "A link shows this figure in its own size"
-                f" and in {self._context.config.link_sizes.words or 'sizes that its owner signed'};"
+                f" and in {self._context.link_sizes.text or 'sizes that its owner signed'};"
                 " for another size, its owner can have an address signed.",
                 code="size_not_allowed",
             )
@@ -166,8 +168,8 @@ class FigureRenderer(LinkRenderer):
             as_html=as_html,
             link=self.link,
             can_embed=bool(config.embed_origins),
-            formats=self.context.rendering.queue.maybe_available and PICTURES,
-            widths=config.link_sizes.widths,
+            formats=self.context.rendering.queue.maybe_available and RENDER_FORMATS,
+            widths=self.context.link_sizes.widths,
             snippets=self._make_snippets(),
         )
 
@@ -188,10 +190,10 @@ class FigureRenderer(LinkRenderer):
         if self.figure.is_page(row):
             await self.send_page(embedded=True, as_html=True)
             return
-        response, source = await self.figure.find_image(row)
-        if self.link.views is not None and sends_full_body(self.handler, response, source):
+        response = await self.figure.find_image(row)
+        if self.link.views is not None and self.handler.sends_full_body(response):
             await self._use_view()
-        send_representation(self.handler, response, source)
+        self.handler.send_representation(response)
         if self.link.views is None:
             self.count_view()
 

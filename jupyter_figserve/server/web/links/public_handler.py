@@ -45,7 +45,7 @@ class LinkRequestHandler(PublicHandler):
 
     def count_failure(self) -> None:
         """Count a wrong token against the limit of the client's address."""
-        self.context.failed_attempts.note(self.request.remote_ip or "")
+        self.context.failed_attempts.count(self.request.remote_ip or "")
 
 
 class PublicLinkHandler(LinkRequestHandler):
@@ -60,7 +60,7 @@ class PublicLinkHandler(LinkRequestHandler):
 
     def _log(self) -> None:
         """Log successes at debug level only: a log line costs a tenth of an image. The metrics count them anyway."""
-        if self.get_status() < 400 and not self.context.config.log_success:
+        if self.get_status() < 400 and not self.context.config.logs_success:
             prometheus_log_method(self)  # type: ignore[no-untyped-call]
         else:
             super()._log()

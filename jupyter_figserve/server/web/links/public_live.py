@@ -14,7 +14,6 @@ from ...services.auth.redaction import redact_message
 from ...services.links.resolver import LinkNotFound
 from ...services.live.registry import LiveTarget
 from ..http.handler import PublicHandler
-from ..http.query import known_etags, read_query
 from ..live.form import build_page
 from ..live.request import asks_for_frame, parse_device_pixel_ratio
 from ..live.responder import LiveResponder
@@ -65,10 +64,10 @@ class PublicLiveFigure:
         """
         handler, target, row = self.handler, self.target, get_format(suffix)
         context = handler.context
-        query, widths = read_query(handler), context.config.link_sizes.widths
+        query, widths = handler.query_values(), context.link_sizes.widths
         request = parse_public_request(self.grant, target.declaration, query, row.name, widths)
         is_framed, responder = asks_for_frame(query, row), LiveResponder(handler, target, row)
-        known = [] if is_framed else known_etags(handler)
+        known = [] if is_framed else handler.known_etags()
         rendering = context.live.render(target, request, known_etags=known, before_call=self._count_call)
         try:
             result = await handler.run_until_disconnect(rendering)
@@ -83,7 +82,7 @@ class PublicLiveFigure:
         responder.send_image(result, cache_control=cache_control, is_public=True)
 
     def _count_call(self) -> None:
-        self.handler.context.live_limiter.note(self.link_id)
+        self.handler.context.live_limiter.count(self.link_id)
 
 
 def parse_public_request(
@@ -139,7 +138,7 @@ class LiveRenderer(LinkRenderer):
 
     async def send_page(self, *, embedded: bool) -> None:
         handler, live, target, locked = self.handler, self.context.live, self.target, self.grant.locked
-        query = {name: texts for name, texts in read_query(handler).items() if not name.startswith("_")}
+        query = {name: texts for name, texts in handler.query_values().items() if not name.startswith("_")}
         movable = self.grant.movable(target.declaration.parameters)
         page = build_page(target, movable, query, address=self.address, form=live.find_form(target))
         if page.arguments is not None:

@@ -120,7 +120,7 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
 
     async def _check_key(self) -> None:
         """Close the connection when its key has been revoked."""
-        if not await self.context.authenticator.still_good(self.principal):
+        if not await self.context.authenticator.is_still_valid(self.principal):
             self.close(1008, "The key was revoked.")
 
 

@@ -22,7 +22,6 @@ from ...services.live.registry import LiveTarget
 from ..context import AppContext
 from ..http import json_views
 from ..http.private_handler import AuthenticatedHandler
-from ..http.query import known_etags, read_query
 from .form import build_page
 from .request import asks_for_frame, parse_live_request
 from .responder import LiveResponder
@@ -81,7 +80,7 @@ class LiveHandler(AuthenticatedHandler):
 
     def read_query(self) -> dict[str, list[str]]:
         """Return the query, without what is Jupyter's own."""
-        return read_query(self, _RESERVED_QUERY_NAMES)
+        return self.query_values(_RESERVED_QUERY_NAMES)
 
     async def write_live_page(self, target: LiveTarget, address: str) -> None:
         """Write the page at ``address``, which is relative to our prefix; its image is at the same with a suffix."""
@@ -128,7 +127,7 @@ class LiveRenderHandler(LiveHandler):
         rendering = self.context.live.render(
             target,
             request,
-            known_etags=[] if is_framed else known_etags(self),
+            known_etags=[] if is_framed else self.known_etags(),
             no_cache="no-cache" in self.request.headers.get("Cache-Control", ""),
         )
         result = await self.run_until_disconnect(rendering)

@@ -8,9 +8,8 @@ from ....model.formats import Format
 from ...services.live.registry import LiveTarget
 from ...services.live.result import LiveResult
 from ..http import security_headers
-from ..http.conditional_get import send_representation
 from ..http.handler import FigServeHandler
-from ..http.representation import InHand, RepresentationResponse
+from ..http.representation import RepresentationResponse
 
 
 class LiveResponder:
@@ -28,10 +27,12 @@ class LiveResponder:
         if image is not None and image.device_pixel_ratio != 1:
             self._handler.set_header("Content-DPR", str(image.device_pixel_ratio))
         filename = quote(f"{self._target.record.name}.{self._row.name}", safe="")
-        response = RepresentationResponse(
-            self._row, result.etag.strip('"'), filename, cache_control, is_public=is_public
+        data = b"" if image is None else image.payload.data
+        self._handler.send_representation(
+            RepresentationResponse(
+                self._row, result.etag.strip('"'), filename, cache_control, data, is_public=is_public
+            )
         )
-        send_representation(self._handler, response, InHand(b"" if image is None else image.payload.data))
 
     def send_frame(self, result: LiveResult, link_id: str | None) -> None:
         """Send the URL of a frame, valid for a minute: as JSON to our script, as a redirect to a frame itself.

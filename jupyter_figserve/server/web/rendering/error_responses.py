@@ -1,4 +1,4 @@
-"""Errors of posted code as answers: with its own words, or as a picture of them. Server process."""
+"""Errors of posted code as responses: in JSON, or as an image of the message. Server process."""
 
 from __future__ import annotations
 
@@ -6,52 +6,52 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ....errors import CodeFailed, DeadlineExceeded, FigServeError, OutputInvalid, RetryLater
+from ....errors import CodeFailed, DeadlineExceeded, FigServeError, RetryLater
 from ....model.figures import EncodedImage
 from ....model.formats import FORMATS, get_format_of_mimetype
-from ...services.rendering.error_card import RASTER, card_job, svg_card
+from ...services.rendering.error_card import RASTER_FORMATS, make_card_job, svg_card
 from ..http import security_headers
 from ..http.handler import FigServeHandler
 
 
 class CodeErrorMixin(FigServeHandler):
-    """Adds to a handler what posted code did wrong."""
+    """Adds the errors of posted code to a handler."""
 
-    card_format: str | None = None
-    """The format of the picture that the client wants of an error; None where it is to be told in JSON."""
+    error_format: str | None = None
+    """Format of the error image that the client asks for; None for errors in JSON."""
     shows_traceback = False
-    """Whether whoever asks is whose code it is."""
+    """Whether the client is the author of the code."""
     _card: EncodedImage | None = None
 
     @asynccontextmanager
-    async def drawing_cards(self) -> AsyncIterator[None]:
-        """Around what may fail: a card in pixels is drawn while there is still time to wait for it."""
+    async def drawing_error_images(self) -> AsyncIterator[None]:
+        """Draw the raster image of an error raised in the block, as ``write_error`` cannot wait for it."""
         try:
             yield
         except FigServeError as error:
-            if self.card_format in RASTER and _can_wait(error):
-                self._card = await self.run_until_disconnect(self._draw_card(error, self.card_format))
+            format = self.error_format
+            if format is not None and format in RASTER_FORMATS and _can_draw(error):
+                self._card = await self.run_until_disconnect(self._draw_card(error, format))
             raise
 
     def error_details(self, error: object) -> dict[str, Any]:
         if not isinstance(error, CodeFailed):
             return {}
-        told = {"type": error.kind, "message": error.message, "line": error.line}
-        owns = {"traceback": error.traceback, "output": error.output} if self.shows_traceback else {}
-        return told | owns
+        details = {"type": error.kind, "message": error.message, "line": error.line}
+        private = {"traceback": error.traceback, "output": error.output} if self.shows_traceback else {}
+        return details | private
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None))[1]
-        if self.card_format is not None and isinstance(error, FigServeError):
-            status = error.status
-            self.set_status(status)
-            self._set_error_headers(status, error)
-            self.send_card(error)
+        if self.error_format is not None and isinstance(error, FigServeError):
+            self.set_status(error.status)
+            self._set_error_headers(error.status, error)
+            self._send_card(error)
         else:
             super().write_error(status_code, **kwargs)
 
-    def send_card(self, error: FigServeError) -> None:
-        """In pixels if that was asked for and could be drawn, else as SVG."""
+    def _send_card(self, error: FigServeError) -> None:
+        """Finish with the drawn image, else with an SVG."""
         card = self._card or EncodedImage(FORMATS["svg"].mimetype, svg_card(error))
         row = get_format_of_mimetype(card.mimetype)
         self.replace_headers(security_headers.image_headers(row, public=not self.shows_traceback))
@@ -61,19 +61,14 @@ class CodeErrorMixin(FigServeHandler):
         self.finish(card.data)
 
     async def _draw_card(self, error: FigServeError, format: str) -> EncodedImage | None:
-        """Kept like any picture that is the same each time; None where the sandbox has no place, or is not there."""
+        """Render the card, or take it from the cache; None when the sandbox is full or missing."""
         try:
-            rendered, _ = await self.context.rendering.render_cached(card_job(error, format))
+            result, _ = await self.context.rendering.render_cached(make_card_job(error, format))
         except FigServeError:
             return None
-        return rendered.images[0]
+        return result.images[0]
 
 
-def _can_wait(error: FigServeError) -> bool:
-    """Not when there is too much to do already, or nothing that draws."""
+def _can_draw(error: FigServeError) -> bool:
+    """Whether it makes sense to render now: not when the queue is full or the sandbox is missing."""
     return isinstance(error, DeadlineExceeded) or not isinstance(error, RetryLater)
-
-
-def is_of_code(error: FigServeError) -> bool:
-    """Whether an error says what the code did, rather than what the server could not."""
-    return isinstance(error, OutputInvalid)

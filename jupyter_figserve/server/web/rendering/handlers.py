@@ -1,8 +1,7 @@
-"""Posted code becomes a picture: over HTTP, for keys with the scope render and for logins. Server process."""
+"""Renders of posted code, for keys with the scope ``render`` and for logins. Server process."""
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,28 +10,31 @@ from typing import Any
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ....errors import Conflict, FigServeError, InvalidInput, UnsupportedType
+from ....errors import Conflict, InvalidInput, OutputInvalid, UnsupportedType
+from ....model.fields import check_field_names
 from ....model.figures import FigureRecord, slug
-from ....model.keys import RENDER
+from ....model.keys import PUBLISH, RENDER
 from ....model.new_version import NewVersion
-from ....sandbox.renderer import ALL, RenderResult
+from ....sandbox.renderer import RenderResult
 from ...services.rendering.request import SEEDS, RenderRequest, parse_render_request, requested_error_format
-from ..http import json_views
+from ..figures.json_views import figure_json
+from ..http.content_negotiation import negotiate_formats
+from ..http.query import parse_json_object
 from ..http.upload_handler import StreamingUploadHandler
-from .error_responses import CodeErrorMixin, is_of_code
-from .responses import respond_image, respond_json, respond_zip, set_output_header
+from .error_responses import CodeErrorMixin
+from .responses import RenderResponseMixin
 
-_ESCAPED = 6
-"""Characters that JSON may need for one byte of code, as in \\u00e9."""
-_INLINE_BLOB_BYTES = 4_096
-_PYTHON = ("text/x-python", "application/x-python", "text/plain")
-_JSON = ("application/json", "")
-# What curl -d says of its body, whatever it is.
-_FORM = "application/x-www-form-urlencoded"
+_JSON_BYTES_PER_BYTE = 6
+"""JSON may need six characters for one byte of code, as in \\u00e9."""
+_OTHER_FIELDS_BYTES = 4_096
+_PYTHON_TYPES = ("text/x-python", "application/x-python", "text/plain")
+_JSON_TYPES = ("application/json", "")
+# curl -d declares any body as a form.
+_FORM_TYPE = "application/x-www-form-urlencoded"
 
 
-class CodeHandler(CodeErrorMixin, StreamingUploadHandler):
-    """Takes code, as JSON or as it is with the rest in the query."""
+class CodeHandler(CodeErrorMixin, RenderResponseMixin, StreamingUploadHandler):
+    """Takes code, as JSON, or as it is with the other fields in the query."""
 
     scopes = {"POST": RENDER}
     body_trait = "render_code_bytes"
@@ -40,42 +42,43 @@ class CodeHandler(CodeErrorMixin, StreamingUploadHandler):
 
     @property
     def body_limit(self) -> int:
-        return self.context.config.render.code_bytes * _ESCAPED + _INLINE_BLOB_BYTES
+        return self.context.config.render_code_bytes * _JSON_BYTES_PER_BYTE + _OTHER_FIELDS_BYTES
 
-    def read_wish(self) -> RenderRequest:
-        """What is asked for, counted against the caller's rate.
+    def read_request(self) -> RenderRequest:
+        """Parse the request and count it against the principal's rate limit.
 
         Raises
         ------
         FigServeError
             Saying what is wrong with it.
         """
-        query = {name: self.raw_query_argument(name) for name in self.request.query_arguments if name[:1] != "_"}
+        query = self.raw_query()
         query.pop("token", None)
-        limits, accept = self.context.config.render, self.request.headers.get("Accept", "")
-        self.card_format = requested_error_format(query, accept)
+        accepted = negotiate_formats(self.request.headers.get("Accept", ""))
+        # Twice: reading the body may fail, and the body may name another format.
+        self.error_format = requested_error_format(query, accepted)
         values = {**query, **self.read_fields()}
-        self.card_format = requested_error_format(values, accept)
-        wish = parse_render_request(values, limits, accept)
-        self.context.render_limiter.note(self.principal.key.id if self.principal.key else "login")
-        return wish
+        self.error_format = requested_error_format(values, accepted)
+        request = parse_render_request(values, self.context.config, accepted)
+        self.context.render_limiter.count(self.principal.key.id if self.principal.key else "login")
+        return request
 
     def read_fields(self) -> Mapping[str, object]:
-        """The fields that the body brings."""
+        """Return the fields in the body."""
         body = self.read_body()
         kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind in _PYTHON:
-            return {"code": _text(body)}
-        if kind in _JSON or (kind == _FORM and body.lstrip()[:1] == b"{"):
-            return _json_object(body)
-        raise UnsupportedType(f"A body of type {kind!r:.60} is not taken; send application/json or text/x-python.")
+        if kind in _PYTHON_TYPES:
+            return {"code": _decode(body)}
+        if kind in _JSON_TYPES or (kind == _FORM_TYPE and body.lstrip()[:1] == b"{"):
+            return parse_json_object(body)
+        raise UnsupportedType(f"The body's type {kind!r:.60} is not supported; send application/json or text/x-python.")
 
-    async def draw(self, wish: RenderRequest) -> tuple[RenderResult, bool]:
-        """The pictures, and whether they were known; the same for the same seed."""
-        drawing, job = self.context.rendering, wish.job()
-        if wish.seed is not None:
-            return await self.run_until_disconnect(drawing.render_cached(job))
-        return await self.run_until_disconnect(drawing.render(job)), False
+    async def render_request(self, request: RenderRequest) -> tuple[RenderResult, bool]:
+        """Return the result and whether it was cached; only requests with a seed are."""
+        rendering, job = self.context.rendering, request.job()
+        if request.seed is not None:
+            return await self.run_until_disconnect(rendering.render_cached(job))
+        return await self.run_until_disconnect(rendering.render(job)), False
 
 
 class RendersHandler(CodeHandler):
@@ -84,98 +87,85 @@ class RendersHandler(CodeHandler):
     @web.authenticated
     @authorized(action="execute", resource="figserve")
     async def post(self) -> None:
-        async with self.drawing_cards():
-            wish = self.read_wish()
-            await (self._keep(wish) if wish.keep else self._send(wish))
+        async with self.drawing_error_images():
+            request = self.read_request()
+            await (self._publish(request) if request.keep else self._send(request))
 
-    async def _send(self, wish: RenderRequest) -> None:
-        rendered, is_known = await self.draw(wish)
-        self.set_header("Cache-Status", "figserve; hit" if is_known else "figserve; fwd=miss")
-        if wish.wants_json:
-            respond_json(self, wish, rendered)
-        elif wish.figure == ALL:
-            respond_zip(self, wish, rendered)
-        else:
-            respond_image(self, wish, rendered)
+    async def _send(self, request: RenderRequest) -> None:
+        result, is_cached = await self.render_request(request)
+        self.set_header("Cache-Status", "figserve; hit" if is_cached else "figserve; fwd=miss")
+        self.respond(request, result)
 
-    async def _keep(self, wish: RenderRequest) -> None:
-        """Make the picture a figure of the caller's."""
-        self.principal.check(("publish",))
+    async def _publish(self, request: RenderRequest) -> None:
+        """Publish the image as a figure of the principal."""
+        self.principal.check(PUBLISH)
         context = self.context
         if context.config.is_render_only:
-            raise Conflict("This server renders and keeps nothing; leave out keep.", code="render_only")
-        if wish.seed is None:
-            # A fresh one that is known: other sizes of the figure must show the same.
-            wish = replace(wish, seed=secrets.randbelow(SEEDS))
-        rendered = await self.run_until_disconnect(context.rendering.render(wish.job()))
-        draft = await self._draft(wish, rendered)
+            raise Conflict("This server only renders and stores nothing; leave out keep.", code="render_only")
+        if request.seed is None:
+            # Chosen here and stored, so that other sizes of the figure show the same data.
+            request = replace(request, seed=secrets.randbelow(SEEDS))
+        result = await self.run_until_disconnect(context.rendering.render(request.job()))
+        draft = await self._make_draft(request, result)
         record: FigureRecord = await context.store.figures.publish(draft)
         await context.events.wake()
-        context.svg_archiver.note(record.id, record.version.number)
+        context.svg_archiver.schedule(record.id, record.version.number)
         self.set_header("Location", self.base.page(record))
-        set_output_header(self, rendered)
-        self.write_json(json_views.figure_json(record, self.base), 201)
+        self.set_output_header(result)
+        self.write_json(figure_json(record, self.base), 201)
 
-    async def _draft(self, wish: RenderRequest, rendered: RenderResult) -> NewVersion:
-        name = wish.name or slug(rendered.title) or f"render-{rendered.images[0].to_representation().digest[:8]}"
-        how = {"seed": wish.seed, "figure": wish.figure, "timeout": wish.timeout, "style": wish.options.style}
+    async def _make_draft(self, request: RenderRequest, result: RenderResult) -> NewVersion:
+        name = request.name or slug(result.title) or f"render-{result.images[0].to_representation().digest[:8]}"
+        settings = {
+            "seed": request.seed,
+            "figure": request.figure,
+            "timeout": request.timeout,
+            "style": request.options.style,
+        }
         return NewVersion(
             identity=await self.make_identity(name),
-            payloads=rendered.images[:1],
-            title=rendered.title,
-            alt=rendered.alt,
+            payloads=result.images[:1],
+            title=result.title,
+            alt=result.alt,
             session=self.principal.kernel,
             origin="render",
-            thumbnail=rendered.thumbnail,
-            source=("code", wish.code.encode(), dict(rendered.libraries)),
+            thumbnail=result.thumbnail,
+            source=("code", request.code.encode(), dict(result.libraries)),
             provenance={
-                "libraries": dict(rendered.libraries),
-                "render": {name: value for name, value in how.items() if value is not None},
+                "libraries": dict(result.libraries),
+                "render": {name: value for name, value in settings.items() if value is not None},
             },
         )
 
 
 class SimpleRenderHandler(CodeHandler):
-    """``POST /render-matplotlib``: ``{"code": …}`` gives a PNG, or 500 with the trace."""
+    """``POST /render-matplotlib``: ``{"code": …}`` gives a PNG, or 500 with the traceback."""
 
     @web.authenticated
     @authorized(action="execute", resource="figserve")
     async def post(self) -> None:
-        wish = self.read_wish()
-        rendered, _ = await self.draw(wish)
-        respond_image(self, wish, rendered)
+        request = self.read_request()
+        result, _ = await self.render_request(request)
+        self.respond_image(request, result)
 
     def read_fields(self) -> Mapping[str, object]:
         fields = super().read_fields()
-        unknown = sorted(set(fields) - {"code"}) or [name for name in self.request.query_arguments if name[:1] != "_"]
-        if unknown and unknown != ["token"]:
-            raise InvalidInput(f"There is no field {unknown[0]!r:.60}; send code alone, or use POST api/renders.")
+        check_field_names([*fields, *(name for name in self.raw_query() if name != "token")], ("code",))
         return {**fields, "format": "png"}
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None))[1]
-        if isinstance(error, FigServeError) and is_of_code(error):
-            trace = getattr(error, "traceback", "") or error.message
+        if isinstance(error, OutputInvalid):
+            traceback = getattr(error, "traceback", "") or error.message
+            details = {"error": error.message, "code": error.code, **self.error_details(error)}
             self.set_status(500)
-            self.write_json(
-                {"error": error.message, "code": error.code, **self.error_details(error), "traceback": trace}, 500
-            )
+            self.write_json({**details, "traceback": traceback}, 500)
         else:
             super().write_error(status_code, **kwargs)
 
 
-def _text(body: bytes) -> str:
+def _decode(body: bytes) -> str:
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInput("The code is not UTF-8.") from error
-
-
-def _json_object(body: bytes) -> dict[str, object]:
-    try:
-        data = json.loads(body or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput("The body is not JSON.", code="invalid_json") from error
-    if not isinstance(data, dict):
-        raise InvalidInput('The body is JSON but not an object; send {"code": "…"}.', code="invalid_json")
-    return data

@@ -1,90 +1,99 @@
-"""What a render came to, as an answer: a picture, a zip of all figures, or JSON with everything. Server process."""
+"""Results of a render as responses: an image, a zip of all figures, or JSON. Server process."""
 
 from __future__ import annotations
 
 import base64
 import io
 import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from ....model.figures import EncodedImage, sha256_hex
 from ....sandbox.renderer import ALL, RenderResult
-from ...services.rendering.request import RenderRequest, get_picture_format
+from ...services.rendering.request import RenderRequest, get_render_format
 from ..http import security_headers
-from ..http.conditional_get import is_not_modified, send_representation
-from ..http.representation import InHand, RepresentationResponse
+from ..http.handler import FigServeHandler
+from ..http.representation import RepresentationResponse
 
-if TYPE_CHECKING:
-    from ..http.handler import FigServeHandler
-
-_HEADER_LENGTH = 2_000
-_NOT_KEPT = "private, no-store"
-_ASKED_AGAIN = "private, no-cache"
-# A zip's times begin with 1980; one for all, so that the same figures are the same file.
-_NO_TIME = (1980, 1, 1, 0, 0, 0)
+_MAX_HEADER = 2_000
+# The earliest time that a zip can hold; the same for all, so that equal figures make equal files.
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def respond_image(handler: FigServeHandler, wish: RenderRequest, rendered: RenderResult) -> None:
-    """The one picture; 304 where the client has it."""
-    (picture,) = rendered.images[:1]
-    digest, row = sha256_hex(picture.data), get_picture_format(wish.options.format)
-    kept = _NOT_KEPT if wish.seed is None else _ASKED_AGAIN
-    set_output_header(handler, rendered)
-    send_representation(
-        handler,
-        RepresentationResponse(row, digest, f"{digest[:16]}.{row.name}", kept, is_public=False),
-        InHand(picture.data),
-    )
+class RenderResponseMixin(FigServeHandler):
+    """Adds the responses of a render to a handler."""
+
+    def respond(self, request: RenderRequest, result: RenderResult) -> None:
+        """Finish the request with the form that it asks for."""
+        if request.as_json:
+            self._respond_json(request, result)
+        elif request.figure == ALL:
+            self._respond_zip(request, result)
+        else:
+            self.respond_image(request, result)
+
+    def respond_image(self, request: RenderRequest, result: RenderResult) -> None:
+        """Finish with the first image, or 304 where the client has it."""
+        self.set_output_header(result)
+        self.send_representation(image_response(request, result, _cache_control(request), is_public=False))
+
+    def set_output_header(self, result: RenderResult) -> None:
+        """Set the header with what the code printed, if it printed anything."""
+        if result.output:
+            self.set_header("X-FigServe-Output", _output_header(result.output))
+
+    def _respond_zip(self, request: RenderRequest, result: RenderResult) -> None:
+        """Finish with all figures, in the order of their numbers."""
+        name, buffer = request.options.format, io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as file:
+            for number, image in enumerate(result.images, 1):
+                file.writestr(zipfile.ZipInfo(f"figure-{number}.{name}", _ZIP_EPOCH), image.data)
+        etag = f'"{sha256_hex(buffer.getvalue())}"'
+        self.replace_headers(security_headers.JSON_HEADERS | {"Cache-Control": _cache_control(request)})
+        self.set_output_header(result)
+        self.set_header("ETag", etag)
+        if self.is_not_modified(etag):
+            self.set_status(304)
+            self.finish()
+            return
+        self.set_header("Content-Type", "application/zip")
+        self.set_header("Content-Disposition", 'attachment; filename="figures.zip"')
+        self.finish(buffer.getvalue())
+
+    def _respond_json(self, request: RenderRequest, result: RenderResult) -> None:
+        """Finish with JSON: the image, or with ``figure="all"`` the list of them, and the other results."""
+        images = [_image_json(image, request.options.format) for image in result.images]
+        shown: dict[str, Any] = {"figures": images} if request.figure == ALL else images[0]
+        metadata = {"title": result.title, "alt": result.alt, "output": result.output}
+        self.write_json(shown | metadata | {"libraries": dict(result.libraries)})
 
 
-def respond_zip(handler: FigServeHandler, wish: RenderRequest, rendered: RenderResult) -> None:
-    """All figures, in the order of their numbers."""
-    name, buffer = wish.options.format, io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        for number, picture in enumerate(rendered.images, 1):
-            file.writestr(zipfile.ZipInfo(f"figure-{number}.{name}", _NO_TIME), picture.data)
-    etag = f'"{sha256_hex(buffer.getvalue())}"'
-    handler.replace_headers(
-        security_headers.JSON_HEADERS | {"Cache-Control": _NOT_KEPT if wish.seed is None else _ASKED_AGAIN}
-    )
-    set_output_header(handler, rendered)
-    handler.set_header("ETag", etag)
-    if is_not_modified(handler, etag):
-        handler.set_status(304)
-        handler.finish()
-        return
-    handler.set_header("Content-Type", "application/zip")
-    handler.set_header("Content-Disposition", 'attachment; filename="figures.zip"')
-    handler.finish(buffer.getvalue())
+def image_response(
+    request: RenderRequest, result: RenderResult, cache_control: str, *, is_public: bool
+) -> RepresentationResponse:
+    """Return the first image of a result as a response."""
+    data, row = result.images[0].data, get_render_format(request.options.format)
+    digest = sha256_hex(data)
+    return RepresentationResponse(row, digest, f"{digest[:16]}.{row.name}", cache_control, data, is_public=is_public)
 
 
-def respond_json(handler: FigServeHandler, wish: RenderRequest, rendered: RenderResult) -> None:
-    """JSON: the picture, or with ``figure="all"`` the list of them, and what else is known."""
-    pictures = [_picture(picture, wish.options.format) for picture in rendered.images]
-    shown: dict[str, Any] = {"figures": pictures} if wish.figure == ALL else pictures[0]
-    words = {"title": rendered.title, "alt": rendered.alt, "output": rendered.output}
-    handler.write_json(shown | words | {"libraries": dict(rendered.libraries)})
-
-
-def set_output_header(handler: FigServeHandler, rendered: RenderResult) -> None:
-    """The header with what the code printed, if it did."""
-    if rendered.output:
-        handler.set_header("X-FigServe-Output", _output_header(rendered.output))
+def _cache_control(request: RenderRequest) -> str:
+    """Without a seed, the same request may give another image each time."""
+    return "private, no-store" if request.seed is None else "private, no-cache"
 
 
 def _output_header(output: str) -> str:
-    """What the code printed, percent-encoded and cut."""
-    encoded = quote(output[:_HEADER_LENGTH], safe=" !#$&'()*+,/:;<=>?@[]^_`{|}~")
-    if len(encoded) <= _HEADER_LENGTH:
+    """Return the output percent-encoded and cut to the length of a header."""
+    encoded = quote(output[:_MAX_HEADER], safe=" !#$&'()*+,/:;<=>?@[]^_`{|}~")
+    if len(encoded) <= _MAX_HEADER:
         return encoded.strip()
     # Not in the middle of an escape.
-    cut = encoded[:_HEADER_LENGTH]
+    cut = encoded[:_MAX_HEADER]
     return (cut[: cut.rindex("%")] if "%" in cut[-2:] else cut).strip()
 
 
-def _picture(picture: EncodedImage, format: str) -> dict[str, Any]:
-    part = picture.to_representation()
+def _image_json(image: EncodedImage, format: str) -> dict[str, Any]:
+    part = image.to_representation()
     return {
         "format": format,
         "mimetype": part.mimetype,
@@ -93,5 +102,5 @@ def _picture(picture: EncodedImage, format: str) -> dict[str, Any]:
         "dpi": part.dpi,
         "size": part.size,
         "digest": part.digest,
-        "data": base64.b64encode(picture.data).decode(),
+        "data": base64.b64encode(image.data).decode(),
     }

@@ -1,4 +1,4 @@
-"""Posted code as a signed address: any Markdown shows its picture, and only we can make one. Server process."""
+"""Signed render URLs: the code in the address, for use in any Markdown, signed by this server. Server process."""
 
 from __future__ import annotations
 
@@ -12,45 +12,43 @@ from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from tornado import web
 
 from ....errors import Forbidden, InvalidInput, TooLarge
-from ....model.figures import sha256_hex
 from ....model.snippets import Snippets
 from ....sandbox.renderer import ALL
 from ...services.addresses import LOCAL_NOTE
-from ...services.rendering.request import RenderRequest, get_picture_format, parse_render_request, to_query
-from ..http.conditional_get import send_representation
+from ...services.rendering.request import RenderRequest, get_render_format, parse_render_request, to_query
 from ..http.handler import PublicHandler
-from ..http.representation import InHand, RepresentationResponse
 from .error_responses import CodeErrorMixin
 from .handlers import CodeHandler
+from .responses import image_response
 
-UNSIGNED = "This address is not signed by this server; have it made by POST api/renders/url or figserve.render_url()."
+UNSIGNED = "This address is not signed by this server; make one with POST api/renders/url or figserve.render_url()."
 SIGNED_SEED = 0
-"""An address shows one picture, so that code which names no seed is given one."""
+"""Seed of code that names none, so that an address always shows the same image."""
 
 
 def pack(code: str) -> str:
-    """Code as a part of a path: zlib, then base64 for URLs."""
+    """Return code as a segment of a path: zlib, then base64 for URLs."""
     return base64.urlsafe_b64encode(zlib.compress(code.encode(), 9)).decode().rstrip("=")
 
 
-def unpack(text: str, most: int) -> str:
-    """The code of ``pack``; never more than ``most`` bytes and one are in memory.
+def unpack(text: str, max_bytes: int) -> str:
+    """Return the code of ``pack``; never holds more than ``max_bytes`` and one in memory.
 
     Raises
     ------
     InvalidInput
-        When it is no such text.
+        When the text is malformed.
     TooLarge
-        When it would be more.
+        When the code has more bytes.
     """
     try:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        data = zlib.decompressobj().decompress(packed, most + 1)
+        data = zlib.decompressobj().decompress(packed, max_bytes + 1)
         code = data.decode()
     except (binascii.Error, zlib.error, UnicodeDecodeError, ValueError) as error:
         raise InvalidInput("The address holds no code.", code="invalid_source") from error
-    if len(data) > most:
-        raise TooLarge(f"The code has more than {most:,} bytes (FigServe.render_code_bytes).")
+    if len(data) > max_bytes:
+        raise TooLarge(f"The code has more than {max_bytes:,} bytes (FigServe.render_code_bytes).")
     return code
 
 
@@ -60,21 +58,11 @@ class RenderUrlHandler(CodeHandler):
     @web.authenticated
     @authorized(action="execute", resource="figserve")
     async def post(self) -> None:
-        wish = self.read_wish()
-        if wish.keep or wish.figure == ALL:
-            raise InvalidInput("An address shows one picture, and keeps none: leave out keep and figure=all.")
-        row, limits = get_picture_format(wish.options.format), self.context.config.render
-        source = pack(wish.code)
-        if len(source) > limits.url_length:
-            raise TooLarge(
-                f"The code has {len(source):,} characters when compressed; an address may have {limits.url_length:,}"
-                " (FigServe.render_url_length). Render it with keep=true and share the figure instead.",
-                code="url_too_long",
-            )
-        query = sorted(to_query(wish, limits).items())
-        signature = self.context.query_signer.sign("render", source, row.name, query)
-        url = f"{self.base.url}/render/{source}.{row.name}?{urlencode([*query, ('sig', signature)])}"
-        snippets = Snippets(url, url, "", "Plot", wish.options.width, wish.options.height)
+        request = self.read_request()
+        if request.keep or request.figure == ALL:
+            raise InvalidInput("A signed address shows one image and stores none; leave out keep and figure=all.")
+        url = self._sign(request)
+        snippets = Snippets(url, url, "", "Plot", request.options.width, request.options.height)
         self.write_json(
             {
                 "url": url,
@@ -86,44 +74,51 @@ class RenderUrlHandler(CodeHandler):
             201,
         )
 
+    def _sign(self, request: RenderRequest) -> str:
+        row, config = get_render_format(request.options.format), self.context.config
+        source = pack(request.code)
+        if len(source) > config.render_url_length:
+            raise TooLarge(
+                f"The code has {len(source):,} characters when compressed; the maximum in an address is"
+                f" {config.render_url_length:,} (FigServe.render_url_length). Render it with keep=true and share the"
+                " figure instead.",
+                code="url_too_long",
+            )
+        query = sorted(to_query(request, config).items())
+        signature = self.context.query_signer.sign("render", source, row.name, query)
+        return f"{self.base.url}/render/{source}.{row.name}?{urlencode([*query, ('sig', signature)])}"
+
 
 class SignedRenderHandler(CodeErrorMixin, PublicHandler):
-    """``GET /render/{source}.{ext}?sig=…``: the picture of the code in the address."""
+    """``GET /render/{source}.{ext}?sig=…``: the image of the code in the address."""
 
     redacted_path = "/render/[signed]"
 
     @allow_unauthenticated
     async def get(self, source: str, suffix: str) -> None:
-        drawing, limits = self.context.rendering, self.context.config.render
-        async with self.drawing_cards():
-            wish = self._read(source, suffix)
-            rendered, _ = await self.run_until_disconnect(drawing.render_cached(wish.job()))
-        picture = rendered.images[0]
-        digest, row = sha256_hex(picture.data), get_picture_format(wish.options.format)
-        kept = f"public, max-age={limits.url_cache_seconds}"
-        delivery = RepresentationResponse(row, digest, f"{digest[:16]}.{row.name}", kept, is_public=True)
-        send_representation(self, delivery, InHand(picture.data))
+        async with self.drawing_error_images():
+            request = self._read_signed(source, suffix)
+            result, _ = await self.run_until_disconnect(self.context.rendering.render_cached(request.job()))
+        cache_control = f"public, max-age={self.context.config.render_url_cache_seconds}"
+        self.send_representation(image_response(request, result, cache_control, is_public=True))
 
     head = get
 
-    def _read(self, source: str, suffix: str) -> RenderRequest:
-        """What is signed.
+    def _read_signed(self, source: str, suffix: str) -> RenderRequest:
+        """Verify the signature and return the request.
 
         Raises
         ------
         Forbidden
-            In the same words for a missing signature and a wrong one.
+            With the same message for a missing and for a wrong signature.
         """
-        query = [
-            (name, self.raw_query_argument(name)) for name in sorted(self.request.query_arguments) if name[:1] != "_"
-        ]
-        signed = [(name, value) for name, value in query if name != "sig"]
-        signature = dict(query).get("sig", "")
-        if not self.context.query_signer.is_good(signature, "render", source, suffix, signed):
-            self.context.failed_attempts.note(self.request.remote_ip or "")
+        query = self.raw_query()
+        signature = query.pop("sig", "")
+        if not self.context.query_signer.is_good(signature, "render", source, suffix, sorted(query.items())):
+            self.context.failed_attempts.count(self.request.remote_ip or "")
             raise Forbidden(UNSIGNED, code="not_signed")
-        limits = self.context.config.render
-        code = unpack(source, limits.code_bytes)
-        wish = parse_render_request({**dict(signed), "code": code, "format": suffix}, limits)
-        self.card_format = wish.options.format if wish.errors_as_image else None
-        return replace(wish, seed=SIGNED_SEED if wish.seed is None else wish.seed)
+        config = self.context.config
+        code = unpack(source, config.render_code_bytes)
+        request = parse_render_request({**query, "code": code, "format": suffix}, config)
+        self.error_format = request.options.format if request.errors_as_image else None
+        return replace(request, seed=SIGNED_SEED if request.seed is None else request.seed)

@@ -9,16 +9,15 @@ from tornado import web
 
 from ....errors import Conflict, NotFound
 from ....model.figures import ALT_LENGTH, TITLE_LENGTH, FigureRecord, Identity, check_name, slug, validate_single_line
-from ....model.keys import PUBLISH, READ, Scope
+from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
 from ....model.queries import DEFAULT_LIMIT
 from ....model.sessions import Session
 from ...services.figures.upload import make_payload
 from ...services.sessions.plots import ReadablePlot
-from ..http.conditional_get import is_not_modified, send_representation
-from ..http.json_views import figure_json
+from ..figures.json_views import figure_json
 from ..http.private_handler import AuthenticatedHandler
-from ..http.representation import InHand, RepresentationResponse
+from ..http.representation import RepresentationResponse
 from .json_views import plot_json, session_json
 
 HERE = "here"
@@ -62,7 +61,7 @@ class SessionsHandler(AuthenticatedHandler):
         await self.context.kernels.follow_all()
         store, base = self.context.store, self.base
         found, next_cursor = await store.sessions.list_page(
-            None if Scope.ADMIN in self.principal.scopes and not self.principal.is_login else self.principal.owner,
+            self.principal.owner_filter,
             notebook=self.get_query_argument("notebook", None),
             alive=self.get_query_argument("alive", "") not in ("", "0"),
             limit=self.int_argument("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT,
@@ -163,17 +162,18 @@ class PlotHandler(SessionHandler):
         name = None if download is None else check_name(download)
         session = await self.get_owned_session(session_id)
         readable = await self.context.plots.get(session.id, path)
+        # A client that has the plot already does not make us read it.
+        data = b"" if self.is_not_modified(f'"{readable.digest}"') else await readable.read()
         response = RepresentationResponse(
             readable.format,
             readable.digest,
             _make_filename(readable, name),
             "private, no-cache",
+            data,
             is_public=False,
             is_download=name is not None,
         )
-        # A client that has the plot already does not make us read it.
-        data = b"" if is_not_modified(self, response.etag) else await readable.read()
-        send_representation(self, response, InHand(data))
+        self.send_representation(response)
         self.log.info("Plot %r of session %s: %d.", path, session.id, self.get_status())
 
     head = get

@@ -1,4 +1,4 @@
-"""``/api/diagnosis``: what this server finds of itself, for ``jupyter figserve doctor``. Server process."""
+"""``/api/diagnosis``: the server's report on itself, for ``jupyter figserve doctor``. Server process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..http.private_handler import AuthenticatedHandler
 
 
 class DiagnosisHandler(AuthenticatedHandler):
-    """Paths and addresses of this machine: for a login, or an admin's key."""
+    """``/api/diagnosis``. It contains paths and addresses of this machine, so it needs a login or an admin's key."""
 
     scopes = {"GET": ADMIN, "HEAD": ADMIN}
 
@@ -26,13 +26,13 @@ class DiagnosisHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         context, store = self.context, self.context.store
-        # In a thread: a network file system may take its time.
+        # In a thread, since a network file system may be slow.
         loop = asyncio.get_running_loop()
         directory = await loop.run_in_executor(None, inspect_directory, store.directory, store.catalog.path)
         self.write_json(
             {
                 "version": __version__,
-                "host": context.config.host,
+                "host": context.config.host_kind,
                 "process": os.getpid(),
                 "python": sys.executable,
                 "python_version": platform.python_version(),

@@ -36,7 +36,7 @@ class EventsHandler(AuthenticatedHandler):
         try:
             await self._start(since)
             await self.run_until_disconnect(
-                sse.send_events(self, subscriber, lambda: gate.still_good(caller), to_text=self._to_text)
+                sse.send_events(self, subscriber, lambda: gate.is_still_valid(caller), to_text=self._to_text)
             )
         finally:
             broker.unsubscribe(subscriber)

@@ -1,4 +1,4 @@
-"""What anybody may know of this server: its version, limits and counts. Server process."""
+"""The public status of this server: version, limits and counts. Server process."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 
 from .... import __version__
 from ...services.rendering.queue import RenderQueue
+from ...services.rendering.request import default_timeout
 from ..context import HandlerConfig
 from ..http.handler import PublicHandler
 
-_PATIENCE = 4.0
-"""Seconds that a status may wait for the probe of a server that has just started; nothing is started for it."""
+_PROBE_SECONDS = 4.0
+"""How long a status request waits for the probe of a server that has just started; it does not start the sandbox."""
 
 
 class StatusHandler(PublicHandler):
@@ -22,14 +23,14 @@ class StatusHandler(PublicHandler):
     async def get(self) -> None:
         config, store, capture = self.context.config, self.context.store, self.context.capture
         buffers = capture.buffers()
-        jobs = self.context.rendering.queue
-        await jobs.report_within(_PATIENCE)
+        queue = self.context.rendering.queue
+        await queue.report_within(_PROBE_SECONDS)
         used = await store.figures.find_total_usage()
         self.write_json(
             {
                 "version": __version__,
-                "host": config.host,
-                "sandbox": _sandbox(jobs),
+                "host": config.host_kind,
+                "sandbox": _sandbox(queue),
                 "limits": {"keep_versions": store.limits.keep_versions, **_limits(config)},
                 "capture": {"on": capture.off_reason is None, "why": capture.off_reason, "dropped": capture.dropped},
                 "counts": {
@@ -46,28 +47,27 @@ class StatusHandler(PublicHandler):
     head = get
 
 
-def _sandbox(jobs: RenderQueue) -> dict[str, Any]:
-    report = jobs.report
+def _sandbox(queue: RenderQueue) -> dict[str, Any]:
+    report = queue.report
     return {
         "tier": report.tier,
         "why": list(report.reasons),
         "libraries": dict(report.libraries),
-        "running": jobs.running,
-        "waiting": jobs.waiting,
+        "running": queue.running,
+        "waiting": queue.waiting,
     }
 
 
 def _limits(config: HandlerConfig) -> dict[str, Any]:
-    render = config.render
     return {
         "figure_bytes": config.figure_bytes,
         "figure_pixels": config.figure_pixels,
-        "link_max_age": config.link_max_age,
+        "link_max_age": config.link_max_seconds,
         "public_shares": config.allow_public_shares,
-        "render_code_bytes": render.code_bytes,
-        "render_timeout": render.timeout,
-        "render_timeout_max": render.longest_timeout,
-        "render_pixels": render.pixels,
-        "render_result_bytes": render.result_bytes,
-        "render_output_bytes": render.output_bytes,
+        "render_code_bytes": config.render_code_bytes,
+        "render_timeout": default_timeout(config),
+        "render_timeout_max": config.render_timeout_max,
+        "render_pixels": config.render_pixels,
+        "render_result_bytes": config.render_result_bytes,
+        "render_output_bytes": config.render_output_bytes,
     }

@@ -465,16 +465,16 @@ class TestFailedSecrets:
     def test_addresses_are_counted_apart(self):
         """What one address does is nothing to another."""
         guesses = FailedAttempts("1/hour")
-        guesses.note("192.0.2.1")
+        guesses.count("192.0.2.1")
         with pytest.raises(TooManyRequests):
-            guesses.note("192.0.2.1")
-        guesses.note("192.0.2.2")
+            guesses.count("192.0.2.1")
+        guesses.count("192.0.2.2")
 
     def test_empty_rate_is_without_limit(self):
         """'' switches it off."""
         guesses = FailedAttempts("")
         for _ in range(1000):
-            guesses.note("192.0.2.1")
+            guesses.count("192.0.2.1")
 
 
 class TestOwners:

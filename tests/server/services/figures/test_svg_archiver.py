@@ -17,7 +17,7 @@ async def publish_with_source(owner, context, source: bytes = b"pickle", name: s
     figure = await owner.publish(name, data)
     path = f"/api/figures/{figure['id']}/versions/{figure['version']}/source"
     assert (await owner.ask("PUT", path, source, kind="figure", matplotlib="3.11.2")).status == 204
-    await context.svg_archiver.settle()
+    await context.svg_archiver.wait_until_idle()
     return (await owner.get(f"/api/figures/{figure['id']}")).json()
 
 
@@ -65,7 +65,7 @@ async def test_one_that_has_an_svg_is_left_alone(owner, context, renderer):
     """Nothing is drawn."""
     figure = await owner.publish("drawn", SVG, "image/svg+xml")
     await owner.ask("PUT", f"/api/figures/{figure['id']}/versions/1/source", b"pickle", kind="figure")
-    await context.svg_archiver.settle()
+    await context.svg_archiver.wait_until_idle()
     assert renderer.jobs == []
 
 
@@ -98,7 +98,7 @@ async def test_it_lets_all_others_go_first(owner, context, renderer):
             await asyncio.sleep(0.01)
     renderer.gate.set()
     await asyncio.gather(*asked)
-    await context.svg_archiver.settle()
+    await context.svg_archiver.wait_until_idle()
     assert [job.kind for job in renderer.jobs] == ["code", "code", "code", "figure"]
 
 
@@ -108,7 +108,7 @@ async def test_what_a_restart_left_is_found_again(owner, context, renderer):
     left = await publish_with_source(owner, context, name="left")
     assert types(left) == ["image/png"]
     fresh = SvgArchiver(context.store, context.rendering, 0, is_on=True)
-    fresh.note("unknown", 1)
+    fresh.schedule("unknown", 1)
     await fresh.settle()
     assert len(types((await owner.get(f"/api/figures/{left['id']}")).json())) == 2
 
@@ -158,7 +158,7 @@ async def test_drawing_waits_for_a_pause_of_publishing(owner, context, renderer,
         answer = await owner.ask("PUT", path, b"pickle %d" % grey, kind="figure", matplotlib="3.11.2")
         assert answer.status == 204
     assert renderer.jobs == []
-    await context.svg_archiver.settle()
+    await context.svg_archiver.wait_until_idle()
     assert len(renderer.jobs) == 3
 
 

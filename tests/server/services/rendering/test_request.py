@@ -1,4 +1,4 @@
-"""A render's wishes: what decides the picture, and what an address carries."""
+"""Render requests: parsing, limits, cache keys and queries."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from hypothesis import strategies as st
 
 from jupyter_figserve.errors import FigServeError
 from jupyter_figserve.sandbox.renderer import DrawOptions, RenderJob
+from jupyter_figserve.server.render_config import RenderConfig
 from jupyter_figserve.server.services.rendering.request import (
-    FIELDS,
-    RenderLimits,
+    RENDER_FIELDS,
     RenderRequest,
     cache_key,
+    default_timeout,
     parse_render_request,
+    parse_size,
+    requested_error_format,
+    size_to_query,
     to_query,
 )
 
-LIMITS = RenderLimits()
+LIMITS = RenderConfig()
 OPTIONS = st.builds(
     DrawOptions,
     width=st.none() | st.integers(1, 4_000),
@@ -30,7 +34,7 @@ OPTIONS = st.builds(
     transparent=st.booleans(),
     tight=st.booleans(),
 )
-WISHES = st.builds(
+REQUESTS = st.builds(
     RenderRequest,
     code=st.just("1"),
     options=OPTIONS,
@@ -44,22 +48,22 @@ WISHES = st.builds(
 TEXTS = st.text("019ax.-é \x00\ud800", max_size=12) | st.sampled_from(["all", "png", "true", "5s", "image"])
 
 
-@given(WISHES)
-def test_a_wish_survives_its_address(wish):
-    """The query has all of it, in words that read back the same."""
-    query = to_query(wish, LIMITS)
-    assert parse_render_request({**query, "code": "1"}, LIMITS) == wish
+@given(REQUESTS)
+def test_a_request_survives_its_query(request_):
+    """The query holds every field, as text that parses back to the same request."""
+    query = to_query(request_, LIMITS)
+    assert parse_render_request({**query, "code": "1"}, LIMITS) == request_
 
 
-@given(st.dictionaries(st.sampled_from(FIELDS), st.none() | st.booleans() | st.integers() | st.floats() | TEXTS))
-def test_whatever_comes_is_a_wish_or_an_error_of_ours(values):
-    """No value of JSON is anything else."""
+@given(st.dictionaries(st.sampled_from(RENDER_FIELDS), st.none() | st.booleans() | st.integers() | st.floats() | TEXTS))
+def test_any_value_gives_a_request_or_an_error_of_ours(values):
+    """No JSON value raises anything else."""
     with contextlib.suppress(FigServeError):
         assert isinstance(parse_render_request({"code": "1", **values}, LIMITS), RenderRequest)
 
 
-def test_all_that_decides_the_picture_is_in_the_key():
-    """And the time that it may take, and the name, are not."""
+def test_the_key_holds_all_that_decides_the_image():
+    """The timeout is not in it."""
     job = RenderJob("code", b"1", DrawOptions())
     known = {cache_key(job, {})}
     for other in (
@@ -80,3 +84,34 @@ def test_all_that_decides_the_picture_is_in_the_key():
 def test_a_timeout_is_seconds_or_a_duration(text, seconds):
     """In a query as in JSON."""
     assert parse_render_request({"code": "1", "timeout": text}, LIMITS).timeout == seconds
+
+
+def test_the_default_timeout_is_within_the_maximum():
+    """A maximum below ``render_timeout`` bounds requests that name no timeout too."""
+    assert default_timeout(LIMITS) == 10.0
+    assert default_timeout(RenderConfig(render_timeout_max=5.0)) == 5.0
+
+
+def test_size_query_reads_back():
+    """The query holds the size fields that differ from the defaults, in the order in which they are signed."""
+    options = DrawOptions("png", 640, 480, 150.5, "ggplot", True)
+    query = size_to_query(options)
+    assert [name for name, _ in query] == ["width", "height", "dpi", "style", "transparent"]
+    assert parse_size(dict(query), "png", LIMITS) == options
+    assert size_to_query(DrawOptions("svg")) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "accepted", "format"),
+    [
+        ({}, ["png"], None),
+        ({"errors": "json"}, [], None),
+        ({"errors": "image"}, [], "png"),
+        ({"errors": "image"}, ["json", "webp"], "webp"),
+        ({"errors": "image", "format": "jpeg"}, ["webp"], "jpg"),
+        ({"errors": "image", "format": "gif"}, [], "svg"),
+    ],
+)
+def test_format_of_an_error_image(values, accepted, format):
+    """The image's format, SVG where that is unknown, None for errors in JSON."""
+    assert requested_error_format(values, accepted) == format

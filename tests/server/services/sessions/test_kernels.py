@@ -15,8 +15,7 @@ import pytest
 
 from jupyter_figserve.model.keys import split_key
 from jupyter_figserve.server.services.sessions.kernel_environment import KERNEL_KEY_TTL
-from jupyter_figserve.store.catalog import keys, sessions
-from tests.store.making import run
+from jupyter_figserve.store.catalog import figures, keys, sessions
 
 from ....waiting import until
 from ...conftest import DEADLINE, Client
@@ -286,7 +285,8 @@ class TestRealKernel:
         link = await client.share(first)
 
         await api("PATCH", "contents/Untitled.ipynb", {"path": "bears.ipynb"})
-        await until(lambda: run(context.store.figures.get(first["id"])).identity.notebook == "bears.ipynb")
+        reader = context.store.catalog.reader
+        await until(lambda: figures.find(reader, first["id"]).identity.notebook == "bears.ipynb")
         await api("PATCH", f"sessions/{session['id']}", {"path": "bears.ipynb"})
         second = await client.publish(data=png(grey=1))
         assert (second["id"], second["notebook"], second["version"]) == (first["id"], "bears.ipynb", 2)

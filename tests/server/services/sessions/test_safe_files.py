@@ -227,7 +227,7 @@ def test_listing_is_bounded_in_depth_and_number(plots, monkeypatch):
         deep = deep / "d"
         deep.mkdir()
         (deep / "x.png").write_bytes(b"x")
-    assert max(found.path.count("/") for found in safe_files.list_beneath(plots)) == safe_files.DEPTH - 1
+    assert max(found.path.count("/") for found in safe_files.list_beneath(plots)) == safe_files.MAX_DEPTH - 1
     for number in range(300):
         (plots / f"{number}.png").write_bytes(b"x")
     assert len(safe_files.list_beneath(plots)) == 20

@@ -242,14 +242,14 @@ class TestBytes:
         """503 for a moment, rather than half a picture."""
         from jupyter_figserve.server.services.sessions import safe_files
 
-        file, look = session.drop("x.png", png()), safe_files.stat_beneath
+        file, stat = session.drop("x.png", png()), safe_files.stat_beneath
 
         def meanwhile(*arguments):
-            found = look(*arguments)
+            found = stat(*arguments)
             file.write_bytes(png(grey=1)[:20])
             return found
 
-        monkeypatch.setattr(safe_files, "look", meanwhile)
+        monkeypatch.setattr(safe_files, "stat_beneath", meanwhile)
         answer = await owner.get("/plots/a-session/x.png")
         assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "being_written", "1")
 

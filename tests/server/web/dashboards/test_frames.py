@@ -42,8 +42,8 @@ def animal(owner, kernel, jp_asyncio_loop) -> str:
 
 async def share(owner, animal: str, **wishes) -> tuple[dict, dict]:
     """A dashboard with the live figure, and a link onto it."""
-    board = await publish(owner, [{"kind": "live", "live": animal}, TEXT])
-    return board, (await owner.post(f"/api/dashboards/{board['id']}/links", wishes)).json()
+    dashboard = await publish(owner, [{"kind": "live", "live": animal}, TEXT])
+    return dashboard, (await owner.post(f"/api/dashboards/{dashboard['id']}/links", wishes)).json()
 
 
 async def shown(client, asked: str, **query) -> str:
@@ -57,8 +57,8 @@ async def shown(client, asked: str, **query) -> str:
 
 async def test_page_has_a_frame_once_the_form_is_known(owner, stranger, animal):
     """For who has no script; before it has a picture, whose failure says html_only, and the policy allows both."""
-    board, link = await share(owner, animal, allow=["since"])
-    own, theirs = f"/dashboards/{board['id']}", link["url"]
+    dashboard, link = await share(owner, animal, allow=["since"])
+    own, theirs = f"/dashboards/{dashboard['id']}", link["url"]
     for client, path, folder in ((owner, own, "live/f/"), (stranger, theirs, "f/")):
         page = await client.get(path, HTML)
         assert "<iframe" not in page.text
@@ -76,20 +76,20 @@ async def test_page_has_a_frame_once_the_form_is_known(owner, stranger, animal):
 
 async def test_frames_come_only_from_where_a_page_has_some(owner):
     """A page without live figures and HTML frames nothing."""
-    board = await publish(owner, [TEXT])
-    policy = (await owner.get(f"/dashboards/{board['id']}", HTML)).headers["Content-Security-Policy"]
+    dashboard = await publish(owner, [TEXT])
+    policy = (await owner.get(f"/dashboards/{dashboard['id']}", HTML)).headers["Content-Security-Policy"]
     assert "frame-src 'none'" in policy
 
 
 async def test_form_is_told_by_record(owner, stranger, animal):
     """Of the whole and of the panel alone, to the owner and to strangers, who learn no id."""
-    board, link = await share(owner, animal, allow=["since"])
+    dashboard, link = await share(owner, animal, allow=["since"])
     first = (await stranger.get(f"{link['url']}/1-1.json")).json()
     assert (first["place"], first["form"], list(first["schema"]["properties"])) == ("1-1", None, ["since"])
     assert animal not in str(first)
     await owner.get(f"/live/f/{animal}.png")
     assert (await stranger.get(f"{link['url']}/1-1.json")).json()["form"] == "html"
-    for told in (await stranger.get(f"{link['url']}.json"), await owner.get(f"/api/dashboards/{board['id']}")):
+    for told in (await stranger.get(f"{link['url']}.json"), await owner.get(f"/api/dashboards/{dashboard['id']}")):
         assert [panel["form"] for panel in told.json()["rows"][0]] == ["html", None]
 
 
@@ -108,18 +108,18 @@ async def test_frame_shows_what_the_link_allows(owner, stranger, animal, kernel)
 
 async def test_fixed_value_of_a_panel_is_fixed_in_its_frame(owner, stranger, animal):
     """Also where the link allows the parameter."""
-    board = await publish(owner, [{"kind": "live", "live": animal, "values": {"type": "Wolf"}}])
-    link = (await owner.post(f"/api/dashboards/{board['id']}/links", {"allow": ["since"]})).json()
+    dashboard = await publish(owner, [{"kind": "live", "live": animal, "values": {"type": "Wolf"}}])
+    link = (await owner.post(f"/api/dashboards/{dashboard['id']}/links", {"allow": ["since"]})).json()
     assert await shown(stranger, f"{link['url']}/1-1.html") == "since=2010&type=Wolf"
     assert (await stranger.get(f"{link['url']}/1-1.html", JSON, _frame=1, type="Bear")).status == 400
-    page = await owner.get(f"/dashboards/{board['id']}", HTML)
+    page = await owner.get(f"/dashboards/{dashboard['id']}", HTML)
     assert f'data-address="../live/f/{animal}" data-form="" data-alt="animal" data-fixed="type=Wolf"' in page.text
 
 
 @pytest.mark.parametrize("how", ["revoke", "pause", "delete"])
 async def test_frame_ends_with_its_link(owner, stranger, animal, how):
     """The address that was good a moment ago is as any that never was, and no new one is given."""
-    board, link = await share(owner, animal)
+    dashboard, link = await share(owner, animal)
     asked = f"{link['url']}/1-1.html"
     frame = urljoin(asked, (await stranger.get(asked, JSON, _frame=1)).json()["frame"])
     assert (await stranger.get(frame)).status == 200
@@ -128,7 +128,7 @@ async def test_frame_ends_with_its_link(owner, stranger, animal, how):
     elif how == "pause":
         await owner.patch(f"/api/links/{link['id']}", {"paused": True})
     else:
-        await owner.delete(f"/api/dashboards/{board['id']}")
+        await owner.delete(f"/api/dashboards/{dashboard['id']}")
     assert (await stranger.get(frame)).status == 404
     assert (await stranger.get(asked, JSON, _frame=1)).status == 404
 

@@ -72,10 +72,10 @@ class TestPublish:
         """In the record, on the owner's page and on the shared one; the figure keeps its own."""
         figure, animal = await owner.publish(alt="Bears in July"), await offer(context)
         live_panel = {"kind": "live", "live": animal, "alt": 'Wolves "here"'}
-        board = await publish(owner, [figure_panel(figure, alt="Bears <here>"), figure_panel(figure), live_panel])
-        assert [panel["alt"] for panel in board["rows"][0]] == ["Bears <here>", "Bears in July", 'Wolves "here"']
-        link = (await owner.post(f"/api/dashboards/{board['id']}/links")).json()
-        for client, address in ((owner, f"/dashboards/{board['id']}"), (stranger, link["url"])):
+        dashboard = await publish(owner, [figure_panel(figure, alt="Bears <here>"), figure_panel(figure), live_panel])
+        assert [panel["alt"] for panel in dashboard["rows"][0]] == ["Bears <here>", "Bears in July", 'Wolves "here"']
+        link = (await owner.post(f"/api/dashboards/{dashboard['id']}/links")).json()
+        for client, address in ((owner, f"/dashboards/{dashboard['id']}"), (stranger, link["url"])):
             page = (await client.get(address, {"Accept": "text/html"})).text
             for words in ("Bears &lt;here&gt;", "Bears in July", "Wolves &#34;here&#34;"):
                 assert f'alt="{words}"' in page
@@ -152,50 +152,50 @@ class TestKept:
     async def test_delete_takes_its_links_and_leaves_its_figures(self, owner, stranger):
         """A second time it is unknown."""
         figure = await owner.publish()
-        board = await publish(owner, [figure_panel(figure)])
-        link = (await owner.post(f"/api/dashboards/{board['id']}/links")).json()
-        assert (await owner.delete(f"/api/dashboards/{board['id']}")).status == 204
-        assert (await owner.delete(f"/api/dashboards/{board['id']}")).status == 404
+        dashboard = await publish(owner, [figure_panel(figure)])
+        link = (await owner.post(f"/api/dashboards/{dashboard['id']}/links")).json()
+        assert (await owner.delete(f"/api/dashboards/{dashboard['id']}")).status == 204
+        assert (await owner.delete(f"/api/dashboards/{dashboard['id']}")).status == 404
         assert (await owner.get(f"/api/links/{link['id']}")).status == 404
         assert (await owner.get(f"/api/figures/{figure['id']}")).status == 200
 
     async def test_deletion_is_undone_with_its_links(self, owner, stranger):
         """The link answers 404 while it is deleted, and as before afterwards; a second undoing is as good."""
-        board = await publish(owner, [figure_panel(await owner.publish())])
-        link = (await owner.post(f"/api/dashboards/{board['id']}/links")).json()
-        await owner.delete(f"/api/dashboards/{board['id']}")
+        dashboard = await publish(owner, [figure_panel(await owner.publish())])
+        link = (await owner.post(f"/api/dashboards/{dashboard['id']}/links")).json()
+        await owner.delete(f"/api/dashboards/{dashboard['id']}")
         assert (await stranger.get(link["url"])).status == 404
         for _ in range(2):
-            answer = await owner.post(f"/api/dashboards/{board['id']}/restore")
-            assert (answer.status, answer.json()) == (200, board)
+            answer = await owner.post(f"/api/dashboards/{dashboard['id']}/restore")
+            assert (answer.status, answer.json()) == (200, dashboard)
         assert (await stranger.get(link["url"])).status == 200
 
     async def test_what_cannot_come_back_is_404(self, owner, make_key):
         """What never was, and what another owner deleted."""
-        board = await publish(owner, [TEXT])
-        await owner.delete(f"/api/dashboards/{board['id']}")
+        dashboard = await publish(owner, [TEXT])
+        await owner.delete(f"/api/dashboards/{dashboard['id']}")
         other = owner.bearing(await make_key("publish", owner="bob"))
         answers = [
             await owner.post("/api/dashboards/none/restore"),
-            await other.post(f"/api/dashboards/{board['id']}/restore"),
+            await other.post(f"/api/dashboards/{dashboard['id']}/restore"),
         ]
         assert [(answer.status, answer.code) for answer in answers] == [(404, "not_found")] * 2
-        assert (await owner.get(f"/api/dashboards/{board['id']}")).status == 404
+        assert (await owner.get(f"/api/dashboards/{dashboard['id']}")).status == 404
 
     async def test_taken_name_is_a_conflict(self, owner):
         """The words say what to do."""
-        board = await publish(owner, [TEXT])
-        await owner.delete(f"/api/dashboards/{board['id']}")
+        dashboard = await publish(owner, [TEXT])
+        await owner.delete(f"/api/dashboards/{dashboard['id']}")
         await publish(owner, [TEXT, TEXT])
-        answer = await owner.post(f"/api/dashboards/{board['id']}/restore")
+        answer = await owner.post(f"/api/dashboards/{dashboard['id']}/restore")
         assert (answer.status, answer.code) == (409, "conflict")
         assert "delete that one first" in answer.json()["error"]
 
     async def test_others_do_not_know_it(self, owner, stranger, make_key):
         """Neither to read nor to delete nor to share."""
-        board = await publish(owner, [TEXT])
+        dashboard = await publish(owner, [TEXT])
         other = stranger.bearing(await make_key("read", "publish", owner="other"))
-        path = f"/api/dashboards/{board['id']}"
+        path = f"/api/dashboards/{dashboard['id']}"
         asked = [await other.get(path), await other.delete(path), await other.post(f"{path}/links")]
         assert [answer.status for answer in asked] == [404, 404, 404]
         assert (await other.get("/api/dashboards")).json()["dashboards"] == []
@@ -203,9 +203,9 @@ class TestKept:
     async def test_panel_whose_figure_is_deleted_shows_nothing(self, owner):
         """The record says so by null; the rest stands."""
         figure = await owner.publish()
-        board = await publish(owner, [figure_panel(figure), TEXT])
+        dashboard = await publish(owner, [figure_panel(figure), TEXT])
         await owner.delete(f"/api/figures/{figure['id']}")
-        (gone, text), *_ = (await owner.get(f"/api/dashboards/{board['id']}")).json()["rows"]
+        (gone, text), *_ = (await owner.get(f"/api/dashboards/{dashboard['id']}")).json()["rows"]
         assert (gone["image_url"], gone["alt"]) == (None, "")
         assert text["html"]
 
@@ -213,9 +213,9 @@ class TestKept:
 class TestLinks:
     async def test_default_allows_nothing(self, owner, context):
         """What is allowed and locked is what was said; it can be paused and revoked as any link."""
-        board = await publish(owner, [{"kind": "live", "live": await offer(context)}])
-        made = (await owner.post(f"/api/dashboards/{board['id']}/links", {"label": "x"})).json()
-        assert (made["allow"], made["lock"], made["dashboard"]) == ([], {}, board["id"])
+        dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}])
+        made = (await owner.post(f"/api/dashboards/{dashboard['id']}/links", {"label": "x"})).json()
+        assert (made["allow"], made["lock"], made["dashboard"]) == ([], {}, dashboard["id"])
         assert made["image_url"] == f"{made['url']}.png"
         path = f"/api/links/{made['id']}"
         assert (await owner.patch(path, {"paused": True})).json()["paused"] is True
@@ -233,29 +233,29 @@ class TestLinks:
     )
     async def test_wishes_that_do_not_fit_are_refused(self, owner, context, wish, word):
         """400, in words."""
-        board = await publish(owner, [{"kind": "live", "live": await offer(context)}])
-        answer = await owner.post(f"/api/dashboards/{board['id']}/links", wish)
+        dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}])
+        answer = await owner.post(f"/api/dashboards/{dashboard['id']}/links", wish)
         assert (answer.status, word in answer.json()["error"]) == (400, True)
 
     async def test_a_parameter_without_default_must_be_said(self, owner, context):
         """Else the link could show nothing."""
         animal = await offer(context, Parameters((Parameter("year", "int", is_required=True),)))
-        board = await publish(owner, [{"kind": "live", "live": animal}])
-        path = f"/api/dashboards/{board['id']}/links"
+        dashboard = await publish(owner, [{"kind": "live", "live": animal}])
+        path = f"/api/dashboards/{dashboard['id']}/links"
         assert (await owner.post(path)).status == 400
         assert (await owner.post(path, {"lock": {"year": 2012}})).status == 201
 
     @pytest.mark.parametrize("figserve_config", [{"allow_public_live": False}])
     async def test_switch_of_live_links_holds(self, owner, context):
         """A dashboard with a live panel is refused, one without is not."""
-        board = await publish(owner, [{"kind": "live", "live": await offer(context)}])
-        answer = await owner.post(f"/api/dashboards/{board['id']}/links")
+        dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}])
+        answer = await owner.post(f"/api/dashboards/{dashboard['id']}/links")
         assert (answer.status, answer.code) == (403, "public_live_off")
         plain = await publish(owner, [TEXT], name="plain")
         assert (await owner.post(f"/api/dashboards/{plain['id']}/links")).status == 201
 
     async def test_url_finds_its_link(self, owner):
         """For who has the URL and wants to revoke it."""
-        board = await publish(owner, [TEXT])
-        made = (await owner.post(f"/api/dashboards/{board['id']}/links")).json()
+        dashboard = await publish(owner, [TEXT])
+        made = (await owner.post(f"/api/dashboards/{dashboard['id']}/links")).json()
         assert (await owner.post("/api/links/find", {"url": made["url"]})).json()["id"] == made["id"]

@@ -27,8 +27,8 @@ PAGE = {"Accept": "text/html"}
 DEER = {"type": "Deer", "since": 2010}
 
 
-async def share(owner, board, **wishes) -> dict:
-    answer = await owner.post(f"/api/dashboards/{board['id']}/links", wishes)
+async def share(owner, dashboard, **wishes) -> dict:
+    answer = await owner.post(f"/api/dashboards/{dashboard['id']}/links", wishes)
     assert answer.status == 201, answer.text
     return answer.json()
 
@@ -51,8 +51,8 @@ class TestPage:
         figure, animal = await owner.publish(alt="Bears"), await offer(context)
         keep(context, animal, type="Wolf")
         moving = {"kind": "live", "live": animal, "values": {"type": "Wolf"}}
-        board = await publish(owner, [figure_panel(figure, caption="Sales"), TEXT], [moving])
-        answer = await owner.get(f"/dashboards/{board['id']}", PAGE)
+        dashboard = await publish(owner, [figure_panel(figure, caption="Sales"), TEXT], [moving])
+        answer = await owner.get(f"/dashboards/{dashboard['id']}", PAGE)
         assert answer.status == 200
         first, second = images(answer.text)
         assert first.endswith(f"figures/{figure['id']}.png?version=1")
@@ -67,8 +67,8 @@ class TestPage:
     async def test_shared_control_drives_all_panels(self, owner, context):
         """One control on top, by its name alone in the address; another of a panel by its place."""
         first, second = await offer(context), await offer(context, name="second")
-        board = await publish(owner, [{"kind": "live", "live": one} for one in (first, second)], controls=["since"])
-        answer = await owner.get(f"/dashboards/{board['id']}?since=2015&1-2.type=Wolf", PAGE)
+        dashboard = await publish(owner, [{"kind": "live", "live": one} for one in (first, second)], controls=["since"])
+        answer = await owner.get(f"/dashboards/{dashboard['id']}?since=2015&1-2.type=Wolf", PAGE)
         one, two = images(answer.text)
         assert one.endswith(f"{first}.png?since=2015")
         assert two.endswith(f"{second}.png?type=Wolf&amp;since=2015")
@@ -76,23 +76,23 @@ class TestPage:
 
     async def test_wrong_value_is_said_and_the_rest_stands(self, owner, context):
         """In the panel that it is for."""
-        board = await publish(owner, [{"kind": "live", "live": await offer(context)}, TEXT])
-        answer = await owner.get(f"/dashboards/{board['id']}?1-1.since=1066", PAGE)
+        dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}, TEXT])
+        answer = await owner.get(f"/dashboards/{dashboard['id']}?1-1.since=1066", PAGE)
         assert "since=&#39;1066&#39; is not allowed" in answer.text
         assert "<h2>Notes</h2>" in answer.text
 
     async def test_unknown_control_is_said(self, owner):
         """With 400, as for a live figure."""
-        board = await publish(owner, [TEXT])
-        answer = await owner.get(f"/dashboards/{board['id']}?month=3", PAGE)
+        dashboard = await publish(owner, [TEXT])
+        answer = await owner.get(f"/dashboards/{dashboard['id']}?month=3", PAGE)
         assert (answer.status, "There is no control" in answer.text) == (400, True)
 
     async def test_html_figure_stands_in_its_frame(self, owner, stranger):
         """Sandboxed, under the policy that allows our frames alone."""
         figure = await owner.publish("page", HTML, "text/html")
-        board = await publish(owner, [figure_panel(figure)])
-        url = (await share(owner, board))["url"]
-        for client, path in ((owner, f"/dashboards/{board['id']}"), (stranger, url)):
+        dashboard = await publish(owner, [figure_panel(figure)])
+        url = (await share(owner, dashboard))["url"]
+        for client, path in ((owner, f"/dashboards/{dashboard['id']}"), (stranger, url)):
             answer = await client.get(path, PAGE)
             assert 'sandbox="allow-scripts"' in answer.text
             assert "/frame/" in answer.headers["Content-Security-Policy"]
@@ -100,14 +100,14 @@ class TestPage:
     async def test_deleted_figure_is_said(self, owner):
         """Its place stays."""
         figure = await owner.publish()
-        board = await publish(owner, [figure_panel(figure), TEXT])
+        dashboard = await publish(owner, [figure_panel(figure), TEXT])
         await owner.delete(f"/api/figures/{figure['id']}")
-        assert "has been deleted" in (await owner.get(f"/dashboards/{board['id']}", PAGE)).text
+        assert "has been deleted" in (await owner.get(f"/dashboards/{dashboard['id']}", PAGE)).text
 
     async def test_columns_are_by_share(self, owner):
         """Two to one."""
-        board = await publish(owner, [TEXT | {"share": 2}, TEXT])
-        answer = await owner.get(f"/dashboards/{board['id']}", PAGE)
+        dashboard = await publish(owner, [TEXT | {"share": 2}, TEXT])
+        answer = await owner.get(f"/dashboards/{dashboard['id']}", PAGE)
         assert re.findall(r'class="panel (w\d+)', answer.text) == ["w40", "w20"]
 
 
@@ -116,8 +116,8 @@ class TestShared:
         """Without login, ids or names of the owner's; pictures below the link."""
         figure, animal = await owner.publish(), await offer(context)
         picture = keep(context, animal)
-        board = await publish(owner, [figure_panel(figure), TEXT, {"kind": "live", "live": animal}])
-        url = (await share(owner, board))["url"]
+        dashboard = await publish(owner, [figure_panel(figure), TEXT, {"kind": "live", "live": animal}])
+        url = (await share(owner, dashboard))["url"]
         page = await stranger.get(url, PAGE)
         assert page.status == 200
         assert figure["id"] not in page.text
@@ -134,8 +134,8 @@ class TestShared:
     @pytest.mark.parametrize("place", ["1-2.png", "2-1.png", "0-0.png", "1-1.json", "x.png", "1-1"])
     async def test_link_shows_no_panel_beyond_its_dashboard(self, owner, stranger, place):
         """The same 404 for what is text, elsewhere, or no place at all."""
-        board = await publish(owner, [figure_panel(await owner.publish()), TEXT])
-        url = (await share(owner, board))["url"]
+        dashboard = await publish(owner, [figure_panel(await owner.publish()), TEXT])
+        url = (await share(owner, dashboard))["url"]
         answer = await stranger.get(f"{url}/{place}")
         assert (answer.status, "mistyped, expired or revoked" in answer.json()["error"]) == (404, True)
 
@@ -152,8 +152,8 @@ class TestShared:
         keep(context, animal, bear, type="Bear", since=2015)
         keep(context, animal, wolf, type="Wolf", since=2015)
         rows = [{"kind": "live", "live": animal}, {"kind": "live", "live": animal, "values": {"type": "Wolf"}}]
-        board = await publish(owner, rows)
-        url = (await share(owner, board, lock={"type": "Bear"}, allow=["since"]))["url"]
+        dashboard = await publish(owner, rows)
+        url = (await share(owner, dashboard, lock={"type": "Bear"}, allow=["since"]))["url"]
         assert (await stranger.get(f"{url}/1-1.png", since=2015)).body == bear
         assert (await stranger.get(f"{url}/1-2.png", since=2015)).body == wolf
         for query in ({"type": "Wolf"}, {"since": "1066"}, {"height": "9"}):
@@ -163,9 +163,9 @@ class TestShared:
     async def test_gone_is_gone_in_every_way(self, owner, stranger, clock):
         """Deleted, revoked, paused, expired and unknown are the same answer everywhere."""
         figure = await owner.publish()
-        boards = [await publish(owner, [figure_panel(figure)], name=f"b{n}") for n in range(4)]
-        links = [await share(owner, board, expires="1h") for board in boards]
-        await owner.delete(f"/api/dashboards/{boards[0]['id']}")
+        dashboards = [await publish(owner, [figure_panel(figure)], name=f"b{n}") for n in range(4)]
+        links = [await share(owner, dashboard, expires="1h") for dashboard in dashboards]
+        await owner.delete(f"/api/dashboards/{dashboards[0]['id']}")
         await owner.delete(f"/api/links/{links[1]['id']}")
         await owner.patch(f"/api/links/{links[2]['id']}", {"paused": True})
         clock.advance(3_601)
@@ -180,16 +180,16 @@ class TestShared:
 
     async def test_switch_of_live_links_closes_it(self, owner, stranger, context, figserve):
         """A link that was made before is as any that is gone."""
-        board = await publish(owner, [{"kind": "live", "live": await offer(context)}])
-        url = (await share(owner, board))["url"]
+        dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}])
+        url = (await share(owner, dashboard))["url"]
         object.__setattr__(context.config, "allow_public_live", False)
         for path in ("", "/1-1.png", "/events", ".png"):
             assert (await stranger.get(url + path)).status == 404
 
     async def test_one_view_for_all_panels(self, owner, stranger):
         """A client's page and its pictures are one view."""
-        board = await publish(owner, [figure_panel(await owner.publish())])
-        link = await share(owner, board)
+        dashboard = await publish(owner, [figure_panel(await owner.publish())])
+        link = await share(owner, dashboard)
         await stranger.get(link["url"], PAGE)
         await stranger.get(f"{link['url']}/1-1.png")
         assert (await owner.get(f"/api/links/{link['id']}")).json()["seen"] == 1
@@ -199,13 +199,13 @@ class TestWhole:
     async def test_is_drawn_from_the_panels_and_kept(self, owner, stranger, renderer):
         """By one job in the sandbox, for all who ask until something changes."""
         figure = await owner.publish()
-        board = await publish(owner, [figure_panel(figure, caption="Sales"), TEXT])
-        url = (await share(owner, board))["url"]
+        dashboard = await publish(owner, [figure_panel(figure, caption="Sales"), TEXT])
+        url = (await share(owner, dashboard))["url"]
         first = await stranger.get(f"{url}.png")
         assert (first.status, first.mimetype) == (200, "image/png")
         again = await stranger.get(f"{url}.png", {"If-None-Match": first.headers["ETag"]})
         assert again.status == 304
-        assert (await owner.get(f"/dashboards/{board['id']}.png")).body == first.body
+        assert (await owner.get(f"/dashboards/{dashboard['id']}.png")).body == first.body
         assert len(renderer.jobs) == 1
         assert (await stranger.get(f"{url}.svg")).status == 400
         page = await stranger.get(url, PAGE)
@@ -213,10 +213,10 @@ class TestWhole:
 
     async def test_another_site_cannot_have_it_drawn(self, owner, browser):
         """For a login's cookie."""
-        board = await publish(owner, [TEXT])
+        dashboard = await publish(owner, [TEXT])
         for path in (".png", "/events"):
             answer = await browser.having(Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate").get(
-                f"/dashboards/{board['id']}{path}"
+                f"/dashboards/{dashboard['id']}{path}"
             )
             assert answer.status == 403
 
@@ -224,24 +224,24 @@ class TestWhole:
         """Until the person there says so: no live panel asks for a picture, and what is stored is shown."""
         live_id = await offer(context)
         figure = await owner.publish("picture", png())
-        board = await publish(owner, [figure_panel(figure), {"kind": "live", "live": live_id}])
+        dashboard = await publish(owner, [figure_panel(figure), {"kind": "live", "live": live_id}])
         for site, asks in (("cross-site", 0), ("same-site", 0), ("none", 1), ("same-origin", 1)):
             led = browser.having(Sec_Fetch_Site=site, Sec_Fetch_Mode="navigate", Sec_Fetch_Dest="document")
-            page = (await led.get(f"/dashboards/{board['id']}", PAGE)).text
+            page = (await led.get(f"/dashboards/{dashboard['id']}", PAGE)).text
             assert len(re.findall(rf'(?:src|srcset)="[^"]*/live/f/{live_id}\.', page)) == asks, site
             assert ("You followed a link from another site." in page) == (not asks)
             assert f"/figures/{figure['id']}.png" in page
 
 
 class Stream:
-    """The events of an open stream, as they come."""
+    """An open event stream, read event by event."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._text = ""
 
     async def next(self) -> tuple[str, dict] | None:
-        """Kind and data; None at its end."""
+        """Return the next event's kind and data; None at the end of the stream."""
         while True:
             while "\n\n" not in self._text:
                 chunk = await self._connection.receive_chunk()
@@ -268,12 +268,12 @@ async def listen(client: Client, path: str) -> AsyncIterator[Stream]:
 
 
 class TestStream:
-    async def test_new_picture_is_told_by_its_place(self, owner, stranger):
-        """To the owner and to strangers, each with an address that it may load; pinned panels stay."""
+    async def test_a_new_image_is_sent_with_its_panel(self, owner, stranger):
+        """The owner and strangers each get a URL that they may load; pinned panels stay as they are."""
         figure = await owner.publish()
-        board = await publish(owner, [figure_panel(figure), TEXT, figure_panel(figure, version=1)])
-        url = (await share(owner, board))["url"]
-        path = f"/dashboards/{board['id']}/events"
+        dashboard = await publish(owner, [figure_panel(figure), TEXT, figure_panel(figure, version=1)])
+        url = (await share(owner, dashboard))["url"]
+        path = f"/dashboards/{dashboard['id']}/events"
         async with listen(owner, path) as own, listen(stranger, f"{url}/events") as theirs:
             assert [(await stream.next())[1]["version"] for stream in (own, theirs)] == [1, 1]
             await owner.publish(data=png(7, 7))
@@ -282,23 +282,23 @@ class TestStream:
             kind, other = await theirs.next()
             assert (kind, other["place"], other["version"]) == ("panel", "1-1", 2)
             assert figure["id"] not in other["src"]
-        assert (await owner.get(urljoin(f"{board['url']}/events", mine["src"]))).body == png(7, 7)
+        assert (await owner.get(urljoin(f"{dashboard['url']}/events", mine["src"]))).body == png(7, 7)
         assert (await stranger.get(urljoin(f"{url}/events", other["src"]))).body == png(7, 7)
 
-    async def test_other_figures_are_not_told_of(self, owner, stranger):
+    async def test_other_figures_are_not_sent(self, owner, stranger):
         """Nor their names."""
-        board = await publish(owner, [figure_panel(await owner.publish())])
-        url = (await share(owner, board))["url"]
+        dashboard = await publish(owner, [figure_panel(await owner.publish())])
+        url = (await share(owner, dashboard))["url"]
         async with listen(stranger, f"{url}/events") as stream:
             await stream.next()
             await owner.publish("secret")
             await owner.publish(data=png(8, 8))
             assert (await stream.next())[1]["width"] == 8
 
-    async def test_new_layout_and_missed_one_are_told(self, owner, stranger):
-        """At once to who listens, and at the opening to whose page is older."""
-        board = await publish(owner, [TEXT])
-        url = (await share(owner, board))["url"]
+    async def test_a_new_layout_is_sent_also_when_it_was_missed(self, owner, stranger):
+        """At once to open streams, and at the start of a stream whose page is older."""
+        dashboard = await publish(owner, [TEXT])
+        url = (await share(owner, dashboard))["url"]
         async with listen(stranger, f"{url}/events?version=1") as stream:
             await publish(owner, [TEXT, TEXT])
             assert await stream.next() == ("dashboard", {"version": 2})
@@ -307,23 +307,23 @@ class TestStream:
 
     @pytest.mark.parametrize("how", ["revoke", "pause", "delete"])
     async def test_closed_link_closes_its_streams(self, owner, stranger, how):
-        """Saying so first."""
-        board = await publish(owner, [TEXT])
-        link = await share(owner, board)
+        """After an event that says so."""
+        dashboard = await publish(owner, [TEXT])
+        link = await share(owner, dashboard)
         async with listen(stranger, f"{link['url']}/events") as stream:
             if how == "revoke":
                 await owner.delete(f"/api/links/{link['id']}")
             elif how == "pause":
                 await owner.patch(f"/api/links/{link['id']}", {"paused": True})
             else:
-                await owner.delete(f"/api/dashboards/{board['id']}")
+                await owner.delete(f"/api/dashboards/{dashboard['id']}")
             assert await stream.next() == ("gone", {})
             assert await stream.next() is None
 
-    async def test_who_leaves_is_forgotten(self, owner, stranger, context):
-        """And with the last one all that is held for a dashboard."""
-        board = await publish(owner, [TEXT])
-        url = (await share(owner, board))["url"]
+    async def test_a_closed_stream_is_forgotten(self, owner, stranger, context):
+        """With the last watcher, so is the dashboard."""
+        dashboard = await publish(owner, [TEXT])
+        url = (await share(owner, dashboard))["url"]
         async with listen(stranger, f"{url}/events"):
             await until(lambda: context.dashboards._watchers)
         await until(lambda: not context.dashboards._watchers)
@@ -349,21 +349,21 @@ class TestEmbedding:
         assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
 
     async def test_head_of_a_stream_ends(self, owner, stranger, context):
-        """And leaves no viewer behind."""
+        """And leaves no watcher behind."""
         url = (await share(owner, await publish(owner, [TEXT])))["url"]
         assert (await stranger.head(f"{url}/events")).status == 200
         assert context.dashboards._watchers == {}
 
 
-class TestDense:
-    async def test_dense_screens_get_twice_the_pixels(self, owner, stranger, context):
+class TestHidpi:
+    async def test_hidpi_screens_get_twice_the_pixels(self, owner, stranger, context):
         """Drawn again from its source, in a size that the page has signed; no other is granted."""
         identity = Identity(context.config.owner, "", "", "login", "dense")
         drawn = (EncodedImage("image/png", png(), 8, 6, 100.0),)
         publishing = await context.store.figures.publish(NewVersion(identity, drawn, source=("figure", b"pickle", {})))
         figure = await asyncio.wrap_future(publishing)
-        board = await publish(owner, [{"kind": "figure", "figure": figure.id}])
-        url = (await share(owner, board))["url"]
+        dashboard = await publish(owner, [{"kind": "figure", "figure": figure.id}])
+        url = (await share(owner, dashboard))["url"]
         page = (await stranger.get(url, PAGE)).text
         dense = html.unescape(re.search(r'srcset="[^"]* 1x, ([^ ]*) 2x"', page)[1])
         assert "dpi=200" in dense

@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from jupyter_figserve.model.figures import EncodedImage, Identity
+from jupyter_figserve.model.new_version import NewVersion
 from jupyter_figserve.model.sessions import Session
 from jupyter_figserve.server.web.figures.gallery import PAGE, GalleryQuery
 from jupyter_figserve.store.catalog import sessions
-from jupyter_figserve.store.store import NewVersion
 
 from ...pages import Page
 from ...pictures import HTML, PDF, png

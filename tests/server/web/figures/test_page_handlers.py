@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_figserve.model.figures import Version
 from jupyter_figserve.server.web.figures.page_handlers import _facts
-from jupyter_figserve.server.web.http.assets import static_digest, static_files, static_url
+from jupyter_figserve.server.web.http.templates import static_digest, static_files, static_url
 
 from ...pages import Page
 from ...pictures import HTML, PDF, PICTURES, multipart, png

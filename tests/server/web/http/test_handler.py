@@ -195,9 +195,9 @@ async def test_get_changes_nothing(owner, stranger, context):
     """Asking every address with every query that might act leaves the catalog as it is."""
     figure = await owner.publish()
     link = await owner.share(figure, views=3)
-    stamp = context.store.catalog.stamp()
+    stamp = context.store.catalog.data_version()
     queries = {"delete": 1, "_method": "DELETE", "paused": 1, "revoke": 1, "title": "x", "name": "x"}
     for path in ("/api/figures", "/api/links", "/api/keys", f"/api/figures/{figure['id']}", f"/figures/{figure['id']}"):
         assert (await owner.get(path, **queries)).status == 200
     assert (await owner.get(f"/api/links/{link['id']}", **queries)).json()["seen"] == 0
-    assert context.store.catalog.stamp() == stamp
+    assert context.store.catalog.data_version() == stamp

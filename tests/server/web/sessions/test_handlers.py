@@ -110,16 +110,16 @@ class TestLast:
     async def test_the_mark_is_waited_for(self, kernel, session, context):
         """The answer comes when what was displayed before has come."""
         asked = asyncio.ensure_future(kernel.get("/api/sessions/here/last", mark="m"))
-        tap = context.capture._taps["a-session"]
-        while not tap._waiting:
+        subscription = context.capture._subscriptions["a-session"]
+        while not subscription._mark_waiters:
             await asyncio.sleep(0)
         session.show(png())
-        tap.note_mark("m")
+        subscription._record_mark("m")
         assert (await asked).json()["path"] == "cell-1.png"
 
     async def test_a_mark_that_does_not_come_is_given_up(self, kernel, session, monkeypatch):
         """The answer is what there is."""
-        monkeypatch.setattr("jupyter_figserve.server.web.sessions.handlers._MARK_SECONDS", 0.01)
+        monkeypatch.setattr("jupyter_figserve.server.web.sessions.handlers._MARK_TIMEOUT_SECONDS", 0.01)
         session.show(png())
         assert (await kernel.get("/api/sessions/here/last", mark="never")).json()["path"] == "cell-1.png"
 
@@ -251,7 +251,7 @@ class TestKeep:
 
         from jupyter_figserve.model.quotas import Quota
 
-        context.store.limits = replace(context.store.limits, owner_quota=Quota(figures=1))
+        context.store.figures.limits = replace(context.store.limits, owner_quota=Quota(figures=1))
         for cell in (1, 2):
             session.show(png(grey=cell), cell)
         statuses = [
@@ -283,14 +283,13 @@ async def test_the_whole_way_in_a_real_kernel(jupyter, owner, stranger, context)
 
 async def test_marks_of_others_reach_nothing(owner, session, context):
     """A display that carries our marker without a mark resolves nobody's waiting."""
-    tap = context.capture._taps["a-session"]
-    waiting = asyncio.ensure_future(tap.wait_for_mark("m", 0.05))
-    context.capture.take(
-        tap,
+    subscription = context.capture._subscriptions["a-session"]
+    waiting = asyncio.ensure_future(subscription.wait_for_mark("m", 0.05))
+    subscription._handle(
         {
             "parent_header": {},
             "header": {"msg_type": "display_data"},
             "content": {"data": {}, "metadata": {MARKER: {"figure": "m"}}},
-        },
+        }
     )
     assert not await waiting

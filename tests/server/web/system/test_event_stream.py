@@ -1,4 +1,4 @@
-"""Server-Sent Events: what happens to an owner's figures, replayed and live, here and in other processes."""
+"""Server-Sent Events: the events of an owner's figures, replayed and live, of this process and others."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ from typing import Any
 
 import pytest
 
-from jupyter_figserve.model.events import Event
 from jupyter_figserve.model.figures import EncodedImage, Identity
 from jupyter_figserve.model.keys import split_key
 from jupyter_figserve.model.new_version import NewVersion
-from jupyter_figserve.server.services.events.event_broker import EventBroker
-from jupyter_figserve.server.services.events.subscriber import MAX_PENDING, Subscriber
 from jupyter_figserve.server.web.http import sse
 from jupyter_figserve.store.admin.opening import open_store
-from jupyter_figserve.store.catalog import events, keys
+from jupyter_figserve.store.catalog import keys
 
 from .... import contract
 from ...conftest import DEADLINE, Client
@@ -27,14 +24,14 @@ from ...raw import Connection, connect
 
 
 class Stream:
-    """An open event stream: its events one by one, its comments left out."""
+    """An open event stream, read event by event, without its comments."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._text = ""
 
     async def next(self) -> dict[str, Any] | None:
-        """The next event with its ``id``, ``event`` and ``data``; None at the stream's end."""
+        """Return the next event's ``id``, ``event`` and ``data``; None at the end of the stream."""
         # Heartbeats alone would keep a test waiting for ever.
         async with asyncio.timeout(DEADLINE):
             return await self._next()
@@ -58,7 +55,7 @@ class Stream:
 
 @contextlib.asynccontextmanager
 async def listen(client: Client, query: str = "", **headers: str) -> AsyncIterator[Stream]:
-    """A stream whose first event, the server's greeting, has been read."""
+    """Open a stream and read its first block, the greeting."""
     async with connect(client.prefix) as connection:
         head = {**client.headers, **{k.replace("_", "-"): v for k, v in headers.items()}}
         await connection.send_head("GET", f"/api/events{query}", head)
@@ -78,7 +75,7 @@ def draft(name: str, owner: str = "local") -> NewVersion:
     return NewVersion(Identity(owner, "", "", "test", name), (EncodedImage("image/png", png()),))
 
 
-async def test_what_happens_is_told(owner):
+async def test_changes_of_figures_are_sent(owner):
     """Publishing, changing and deleting, each with the figure's id and name, in order."""
     async with listen(owner) as stream:
         figure = await owner.publish("sales")
@@ -112,8 +109,8 @@ async def test_missed_events_are_replayed(owner, how):
         assert [(await stream.next())["data"]["name"] for _ in range(3)] == ["two", "three", "four"]
 
 
-async def test_new_stream_begins_now(owner):
-    """Without an id nothing of before is told, and the greeting has the id to come back with."""
+async def test_a_new_stream_begins_now(owner):
+    """Without an id nothing is replayed, and the greeting has the id to reconnect with."""
     await owner.publish("before")
     async with listen(owner) as stream:
         await owner.publish("after")
@@ -131,7 +128,7 @@ async def test_header_beats_query(owner):
 
 
 async def test_id_of_a_former_catalog_hides_nothing(owner):
-    """Who comes back with an id that is still to come hears of everything new."""
+    """A client whose last id is in the future gets everything new."""
     async with listen(owner, "?since=1000000") as stream:
         await owner.publish("new")
         assert (await stream.next())["data"]["name"] == "new"
@@ -153,7 +150,7 @@ async def test_other_owners_events_are_not_seen(owner, context):
 
 
 async def test_events_of_another_process_arrive(owner, context):
-    """What another server on the same data directory publishes is told here."""
+    """Figures that another server publishes to the same data directory are sent."""
     other = open_store(context.store.directory)
     try:
         async with listen(owner) as stream:
@@ -174,7 +171,7 @@ async def test_stream_ends_when_its_key_is_revoked(stranger, context, make_key, 
 
 
 async def test_stream_ends_when_its_key_expires(stranger, clock, make_key, monkeypatch):
-    """The same."""
+    """With the next heartbeat too."""
     key = await make_key("read", expires=clock.now + 60)
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     async with listen(stranger.bearing(key)) as stream:
@@ -183,14 +180,14 @@ async def test_stream_ends_when_its_key_expires(stranger, clock, make_key, monke
 
 
 async def test_streams_end_with_the_server(owner, context):
-    """A server that stops does not wait for its listeners."""
+    """A server that stops does not wait for its streams."""
     async with listen(owner) as stream:
         context.events.close()
         assert await stream.next() is None
 
 
 async def test_closed_stream_is_forgotten(owner, context):
-    """A listener that hangs up leaves nothing behind, and no timer runs without listeners."""
+    """A client that disconnects leaves nothing behind, and no timer runs without streams."""
     async with listen(owner):
         assert len(context.events._subscribers) == 1
     async with asyncio.timeout(DEADLINE):
@@ -209,13 +206,13 @@ async def test_cross_site_stream_with_a_cookie_is_refused(browser):
 
 
 async def test_navigation_to_a_stream_is_refused(browser):
-    """Unlike a picture, another site opens it not even as a page of its own."""
+    """Unlike an image, a stream is not opened by another site, even by navigation."""
     headers = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
     assert (await browser.having(**headers).get("/api/events")).code == "cross_site"
 
 
-async def test_what_is_kept_nowhere_is_told_without_an_id(owner, context):
-    """A captured plot with its address, and sessions; figures' events come as ever, and the others are not replayed."""
+async def test_events_that_are_not_stored_have_no_id(owner, context):
+    """Captured plots, with their URL, and sessions: they are sent live, and not replayed."""
     async with listen(owner) as stream:
         context.events.announce("local", "session.started", {"session": "k", "notebook": None})
         context.events.announce("local", "plot.captured", {"session": "k", "path": "sub/a b.png"})
@@ -228,44 +225,3 @@ async def test_what_is_kept_nowhere_is_told_without_an_id(owner, context):
     assert ["id" in one for one in found] == [False, False, True]
     async with listen(owner, "?since=0") as stream:
         assert (await stream.next())["event"] == "figure.published"
-
-
-async def test_a_flood_of_captured_plots_cuts_nobody_off(context):
-    """What can be done without is left out for a stream that is half full, and its figures' events still fit."""
-    subscriber = await context.events.subscribe("local")
-    for number in range(10 * MAX_PENDING):
-        context.events.announce("local", "plot.captured", {"session": "k", "path": f"{number}.png"})
-    assert not subscriber.is_closed
-    for number in range(MAX_PENDING // 2):
-        subscriber.offer(Event(number + 1, 0.0, "local", "figure.published", {}))
-    assert not subscriber.is_closed
-    context.events.unsubscribe(subscriber)
-
-
-def test_listener_that_falls_behind_is_cut_off():
-    """It comes back with its last id, and memory is bounded."""
-    subscriber = Subscriber()
-    for number in range(MAX_PENDING + 1):
-        subscriber.offer(Event(number, 0.0, "local", "figure.published", {}))
-    assert subscriber.is_closed
-    assert len(subscriber.pop_all()) == MAX_PENDING
-
-
-async def test_burst_of_others_events_hides_none(tmp_path):
-    """After more events of another owner than one look takes, an own one is still told at once."""
-    store = open_store(tmp_path / "figures")
-    hub = EventBroker(store)
-    subscriber = await hub.subscribe("local")
-
-    def burst(connection) -> None:
-        for _ in range(1_500):
-            events.add(connection, 0.0, "somebody", "figure.published", {})
-        events.add(connection, 0.0, "local", "figure.published", {"name": "mine"})
-
-    try:
-        store.catalog.write(burst).result()
-        await hub.wake()
-        assert [event.data["name"] for event in subscriber.pop_all()] == ["mine"]
-    finally:
-        hub.unsubscribe(subscriber)
-        store.close()

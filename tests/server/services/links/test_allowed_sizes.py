@@ -1,4 +1,4 @@
-"""Sizes of published figures: read, granted by links, and written as they are signed."""
+"""The allow-list of sizes that links show without a signature."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import pytest
 
 from jupyter_figserve.errors import InvalidInput
 from jupyter_figserve.sandbox.renderer import DrawOptions
-from jupyter_figserve.server.services.rendering.request import RenderLimits
-from jupyter_figserve.server.services.rendering.sizes import AllowedSizes, query_of_sizes, read_sizes
-
-LIMITS = RenderLimits()
+from jupyter_figserve.server.services.links.allowed_sizes import AllowedSizes
 
 
 def test_a_list_grants_what_it_says():
-    """Each of the four forms, and the figure as it is; nothing in between."""
+    """Each of the four forms, and the figure's own size; nothing in between."""
     sizes = AllowedSizes.parse(["640", "640x480", "@150", "320x240@200"])
     granted = [
         DrawOptions(),
@@ -38,16 +35,7 @@ def test_a_list_grants_what_it_says():
 
 
 @pytest.mark.parametrize("text", ["", "0", "640x", "x480", "640X480", "-1", "640x480@", "1e3", "640 ", "999999"])
-def test_what_is_no_size_is_refused(text):
-    """Naming it and the forms that there are."""
+def test_malformed_sizes_are_refused(text):
+    """The message names the text and the four forms."""
     with pytest.raises(InvalidInput, match="640x480@150"):
         AllowedSizes.parse([text])
-
-
-def test_the_query_reads_back():
-    """What is signed is what is asked for; what is as usual is left out."""
-    options = DrawOptions("png", 640, 480, 150.5, "ggplot", True)
-    query = query_of_sizes(options)
-    assert [name for name, _ in query] == ["width", "height", "dpi", "style", "transparent"]
-    assert read_sizes(dict(query), "png", LIMITS) == options
-    assert query_of_sizes(DrawOptions("svg")) == []

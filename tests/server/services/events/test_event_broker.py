@@ -1,0 +1,79 @@
+"""The event broker: which events reach which subscribers."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_figserve.model.events import Event
+from jupyter_figserve.server.services.events.event_broker import EventBroker
+from jupyter_figserve.server.services.events.subscriber import MAX_PENDING
+from jupyter_figserve.store.admin.opening import open_store
+from jupyter_figserve.store.catalog import events
+
+from ....waiting import until
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = open_store(tmp_path / "figures")
+    yield store
+    store.close()
+
+
+async def test_a_flood_of_captured_plots_closes_no_stream(store):
+    """Events that are not stored are left out for a stream that is half full, so that stored ones still fit."""
+    broker = EventBroker(store)
+    subscriber = await broker.subscribe("local")
+    for number in range(10 * MAX_PENDING):
+        broker.announce("local", "plot.captured", {"session": "k", "path": f"{number}.png"})
+    for number in range(MAX_PENDING // 2):
+        subscriber.offer(Event(number + 1, 0.0, "local", "figure.published", {}))
+    assert not subscriber.is_closed
+    broker.unsubscribe(subscriber)
+
+
+async def test_a_burst_of_anothers_events_hides_none(store):
+    """After more events of another owner than one query returns, an own one is still forwarded at once."""
+    broker = EventBroker(store)
+    subscriber = await broker.subscribe("local")
+
+    def burst(connection) -> None:
+        for _ in range(1_500):
+            events.add(connection, 0.0, "somebody", "figure.published", {})
+        events.add(connection, 0.0, "local", "figure.published", {"name": "mine"})
+
+    store.catalog.write(burst).result()
+    await broker.wake()
+    assert [event.data["name"] for event in subscriber.pop_all()] == ["mine"]
+    broker.unsubscribe(subscriber)
+
+
+async def test_a_listener_gets_the_events_of_every_owner(store):
+    """And is called after each write, until it is removed; then no timer runs."""
+    broker = EventBroker(store)
+    received, commits = [], []
+
+    async def on_event(event: Event) -> None:
+        received.append(event)
+
+    async def on_commit() -> None:
+        commits.append(1)
+
+    stop = await broker.listen(on_event, on_commit)
+    store.catalog.write(lambda connection: events.add(connection, 0.0, "somebody", "figure.published", {})).result()
+    await broker.wake()
+    broker.announce("another", "session.started", {})
+    await until(lambda: len(received) == 2)
+    assert ([event.owner for event in received], len(commits)) == (["somebody", "another"], 1)
+    stop()
+    assert broker._timer is None
+
+
+async def test_the_end_of_the_server_closes_all_streams(store):
+    """So that none keeps the server from stopping."""
+    broker = EventBroker(store)
+    subscribers = [await broker.subscribe("local") for _ in range(2)]
+    broker.close()
+    assert all(subscriber.is_closed for subscriber in subscribers)
+    for subscriber in subscribers:
+        broker.unsubscribe(subscriber)
