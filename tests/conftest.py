@@ -1,4 +1,4 @@
-"""Fixtures and rules of all tests: real servers, kernels and browsers; skips, reruns and the order of files."""
+"""Shared fixtures and rules: real servers, kernels and browsers; skips, reruns and the order of files."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def require_package(name: str) -> Any:
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach the processes that tests start, also in a shell's background job, which ignores it."""
+    """Make Ctrl-C reach the processes that tests start, also in a shell's background job, which ignores it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Remove the deadline of soak tests, allow one rerun on CI, and put slow files first.
+    """Remove the timeout of soak tests, allow one rerun on CI, and put slow files first.
 
-    CI's machine has other load, so a test that waits for other programs may run twice there; each rerun is reported.
+    CI runs on a shared machine, so a test that waits for other programs may run twice there; each rerun is reported.
     """
     reruns = os.environ.get("CI") == "true" and config.pluginmanager.hasplugin("rerunfailures")
     for item in items:
@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(0))
         if reruns and _waits_for_programs(item):
             item.add_marker(pytest.mark.flaky(reruns=1))
-    # Workers take whole files in this order, so that the last ones, while another worker idles, are short.
+    # Workers take whole files in this order, so that the last files, while other workers are idle, are short.
     slow = {item.path for item in items if _waits_for_programs(item) or item.get_closest_marker("packaging")}
     items.sort(key=lambda item: item.path not in slow)
 
@@ -68,7 +68,7 @@ def _waits_for_programs(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
-    """With FIGSERVE_REQUIRE_ALL=1, report a skip as a failure, unless no installation could avoid it."""
+    """With FIGSERVE_REQUIRE_ALL=1, report a skip as a failure unless no installation could avoid it."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail") and _all_is_required():
         reason = _reason(report)
@@ -79,7 +79,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector):
-    """Do the same for a module that skips itself."""
+    """Apply the same rule to modules that skip themselves."""
     report = yield
     if report.skipped and _all_is_required():
         report.outcome, report.longrepr = "failed", f"skipped, but FIGSERVE_REQUIRE_ALL is set: {_reason(report)}"
@@ -94,7 +94,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    """Name the tests that were rerun, and say how to run those that were skipped."""
+    """Report which tests were rerun, and how to run the skipped ones."""
     reruns = _reruns(terminalreporter)
     if reruns:
         verdict = f"more than {MAX_RERUNS} fail the run" if len(reruns) > MAX_RERUNS else "find the cause"
@@ -136,14 +136,14 @@ def live_server() -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def make_server() -> Iterator[MakeServer]:
-    """Factory of real servers that end with the test: ``make_server(keep_versions=3, args=[...])``."""
+    """Create real servers that stop after the test: ``make_server(keep_versions=3, args=[...])``."""
     made = MakeServer()
     yield made
     made.stop_all()
 
 
 class MakeServer:
-    """Starts servers; ``traits`` are FigServe's, other settings go in ``args``.
+    """Starts servers; ``traits`` are those of FigServe, other settings go in ``args``.
 
     ``home``, ``root``, ``data_dir``, ``environment`` and ``command`` are those of ``ServerProcess``.
     """
@@ -190,7 +190,7 @@ def run_in_kernel(
     timeout: float = 120,
     fails: bool = False,
 ) -> ExecutionResult:
-    """Run ``code`` in a new kernel of ``server``, started for a notebook; an error in it fails the test.
+    """Run ``code`` in a new kernel of ``server``, started for a notebook; an error in the code fails the test.
 
     For several cells in one kernel, use ``with server.kernel(path) as kernel: kernel.run(...)``.
     """
@@ -208,14 +208,14 @@ CHROMIUM_ARGUMENTS = (
 
 @contextmanager
 def playwright_session() -> Iterator[Any]:
-    """Playwright's API. Its event loop runs in this thread until the end, and no other loop can run beside it."""
+    """Playwright's API. Its event loop runs in this thread until the session ends, and excludes any other loop."""
     with require_package("playwright.sync_api").sync_playwright() as playwright:
         yield playwright
 
 
 @contextmanager
 def launch_chromium(playwright: Any, *arguments: str) -> Iterator[Any]:
-    """Headless Chromium without pages; each of its contexts is an empty profile."""
+    """Headless Chromium without pages; each of its contexts has an empty profile."""
     browser = playwright.chromium.launch(
         executable_path=require_program("chromium"), args=[*CHROMIUM_ARGUMENTS, *arguments], headless=True
     )

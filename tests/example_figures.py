@@ -1,4 +1,4 @@
-"""Figures of many kinds, made by functions that tests are parametrised with."""
+"""Figures of many kinds, created by functions that parametrized tests use."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def mathtext():
 
 
 def many_things():
-    """Clips, hatches, markers, gradients, rasterised parts: what gets ids in SVG and PDF."""
+    """Clips, hatches, markers, gradients, rasterized parts: everything that gets ids in SVG and PDF."""
     figure, grid = plt.subplots(1, 3)
     grid[0].bar(["a", "b"], [1, 2], hatch="//")
     grid[1].plot([1, 2, 3], "o-", clip_path=grid[1].patch)

@@ -1,4 +1,4 @@
-"""The imports of a package's modules, read from their source: which module, of what, and where it stands."""
+"""The imports of a package's modules, parsed from their source."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Import:
     Parameters
     ----------
     importer, target
-        Dotted names; a target of ours names the module where there is one of that name.
+        Dotted names; a target of ours is the name of a module if there is one.
     at_import
-        Whether it is loaded with its importer: not inside a function, and not for type checkers only.
+        Whether the import runs with its importer: not inside a function, and not only for type checkers.
     """
 
     importer: str
@@ -36,7 +36,7 @@ class Import:
 
 
 def find_modules(root: Path) -> dict[str, Path]:
-    """The modules of the package in directory ``root``, by dotted name."""
+    """Return the modules of the package in directory ``root``, by dotted name."""
     found = {}
     for path in sorted(root.rglob("*.py")):
         parts = (root.name, *path.relative_to(root).with_suffix("").parts)
@@ -49,7 +49,7 @@ def read_imports(modules: dict[str, Path]) -> list[Import]:
 
 
 def find_cycles(edges: set[tuple[str, str]]) -> list[str]:
-    """The nodes that are on a cycle: what is left when those without successors are taken away, again and again."""
+    """Return the nodes on cycles: those that remain after repeatedly removing nodes without successors."""
     nodes = {node for edge in edges for node in edge}
     while leaves := {node for node in nodes if not any(a == node and b in nodes for a, b in edges)}:
         nodes -= leaves
@@ -85,7 +85,7 @@ def _targets(node: ast.Import | ast.ImportFrom, package: str, modules: dict[str,
     above = package.split(".")[: len(package.split(".")) - (node.level - 1)] if node.level else []
     base = ".".join([*above, *([node.module] if node.module else [])])
     for alias in node.names:
-        # `from . import links` names a module, `from .links import Link` a thing in one.
-        # The version is a value without a module, which any layer may know.
+        # `from . import links` imports a module, `from .links import Link` a name in one.
+        # The version is a value without a module, which any layer may import.
         whole = f"{base}.{alias.name}"
         yield whole if whole in modules or alias.name == "__version__" else base

@@ -1,4 +1,4 @@
-"""What the README's pictures show: figures as three notebooks draw them. Runs in kernels."""
+"""Figures for the README's screenshots, as three notebooks create them. Runs in kernels."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def season(days, peak: float, height: float, random):
 
 
 def sightings():
-    """Figures of ``wildlife/sightings.ipynb``; the record of the first."""
+    """Publish the figures of ``wildlife/sightings.ipynb``; return the record of the first."""
     style()
     random, days = np.random.default_rng(7), np.arange(1, 366)
     made = None
@@ -75,7 +75,7 @@ def sightings():
 
 
 def dashboard():
-    """A page of them, with a live figure; the link onto it."""
+    """Share a dashboard of these figures with a live figure; return its link."""
 
     @figserve.live
     def through_the_year(
@@ -107,7 +107,7 @@ def dashboard():
 
 
 def climate() -> None:
-    """Figures of ``climate/temperature.ipynb``."""
+    """Publish the figures of ``climate/temperature.ipynb``."""
     style()
     random, years = np.random.default_rng(3), np.arange(1880, 2026)
     warming = 0.9 * ((years - 1880) / 145) ** 2.4 - 0.3 + random.normal(0, 0.09, years.size)
@@ -144,7 +144,7 @@ def climate() -> None:
 
 
 def physics() -> None:
-    """Figures of ``physics/oscillators.ipynb``."""
+    """Publish the figures of ``physics/oscillators.ipynb``."""
     style()
     angle, speed = np.meshgrid(np.linspace(-7, 7, 120), np.linspace(-3.4, 3.4, 90))
     pull = -np.sin(angle) - 0.12 * speed

@@ -1,4 +1,4 @@
-"""`make screenshots`: the README's pictures, taken in Chromium from the real pages of a real server."""
+"""`make screenshots`: take the README's screenshots in Chromium from the pages of a real server."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .conftest import PROGRAMS
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu"]
 IMAGES = Path(__file__).parent.parent / "notebooks" / "images"
-DRAWING = (Path(__file__).parent / "screenshot_figures.py").read_text(encoding="utf-8")
-SHARING = """
+FIGURES_CODE = (Path(__file__).parent / "screenshot_figures.py").read_text(encoding="utf-8")
+SHARE_CODE = """
 pub = sightings()
 draft = pub.share(expires="7d", label="the reviewers", views=5)
 draft.pause()
@@ -32,18 +32,18 @@ def main() -> None:
     with _serving() as server:
         _run(server, "physics/oscillators.ipynb", "physics()")
         _run(server, "climate/temperature.ipynb", "climate()")
-        # This one's kernel is still running when the pictures are taken.
+        # This kernel is still running when the screenshots are taken.
         with server.kernel("wildlife/sightings.ipynb") as kernel, sync_playwright() as playwright:
-            execution = kernel.run(DRAWING + SHARING)
+            execution = kernel.run(FIGURES_CODE + SHARE_CODE)
             assert execution.error is None, execution.error
             found = re.search(r"(\w{16}) (http\S+/f/\S+) (http\S+/f/\S+)", execution.stdout)
             assert found is not None, execution.stdout
             browser = playwright.chromium.launch(executable_path=PROGRAMS["chromium"], args=ARGUMENTS)
-            _photograph(browser, found[2], IMAGES / "share_page.png", 1000, 690)
-            _photograph(browser, found[3], IMAGES / "dashboard.png", 1280, 1000)
+            _take_screenshot(browser, found[2], IMAGES / "share_page.png", 1000, 690)
+            _take_screenshot(browser, found[3], IMAGES / "dashboard.png", 1280, 1000)
             own = f"{server.url}figserve/"
-            _photograph(browser, own, IMAGES / "gallery.png", 1280, 900, server)
-            _photograph(browser, f"{own}figures/{found[1]}", IMAGES / "figure_page.png", 1280, 1040, server)
+            _take_screenshot(browser, own, IMAGES / "gallery.png", 1280, 900, server)
+            _take_screenshot(browser, f"{own}figures/{found[1]}", IMAGES / "figure_page.png", 1280, 1040, server)
             browser.close()
 
 
@@ -61,11 +61,11 @@ def _serving() -> Iterator[ServerProcess]:
 
 def _run(server: ServerProcess, notebook: str, call: str) -> None:
     with server.kernel(notebook) as kernel:
-        execution = kernel.run(f"{DRAWING}\n{call}")
+        execution = kernel.run(f"{FIGURES_CODE}\n{call}")
         assert execution.error is None, execution.error
 
 
-def _photograph(
+def _take_screenshot(
     browser: Browser, url: str, path: Path, width: int, height: int, login: ServerProcess | None = None
 ) -> None:
     page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=1.25)
@@ -75,7 +75,7 @@ def _photograph(
     page.wait_for_function(
         "() => [...document.querySelectorAll('img')].every(i => i.naturalWidth || i.getBoundingClientRect().y > 1200)"
     )
-    # Written by the page's script, which has then done all that it does.
+    # The page's script sets it as its last step.
     if login is not None:
         page.wait_for_function("() => document.querySelector('time').title")
     page.screenshot(path=path)

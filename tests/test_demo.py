@@ -23,13 +23,13 @@ COMMAND = [sys.executable, "-m", "jupyter_figserve.cli", "demo"]
 
 @pytest.fixture
 def demo_environment(tmp_path) -> dict[str, str]:
-    """The demo's temporary directory is inside the test's."""
+    """Place the demo's temporary directory inside the test's."""
     return {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
 
 
 @pytest.fixture
-def answering():
-    """A server on loopback that responds to every GET with the status and type from ``answers``."""
+def responding():
+    """Run a server on loopback that responds to every GET with the status and type from ``answers``."""
     answers: dict[str, tuple[int, str]] = {}
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -52,7 +52,7 @@ def answering():
 
 
 @pytest.mark.kernel
-def test_the_demo_ends_well_with_exit(demo_environment, tmp_path):
+def test_the_demo_exits_with_exit(demo_environment, tmp_path):
     """`--exit`: the URLs are printed, the exit code is 0, and the directory is removed."""
     done = subprocess.run([*COMMAND, "--exit"], env=demo_environment, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -89,7 +89,7 @@ def test_the_demo_serves_until_it_is_interrupted(kind, demo_environment, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("page", "picture", "faults"),
+    ("page", "image", "faults"),
     [
         ((200, "text/html"), (200, "image/png"), 0),
         ((404, "text/html"), (200, "image/png"), 1),
@@ -97,18 +97,18 @@ def test_the_demo_serves_until_it_is_interrupted(kind, demo_environment, tmp_pat
         ((500, "application/json"), (302, "text/html"), 2),
     ],
 )
-def test_the_check_opens_page_and_picture(answering, page, picture, faults):
-    """Both must respond with 200 and their types."""
-    url, answers = answering
-    answers.update({"/f/x": page, "/f/x.png": picture})
+def test_the_check_opens_page_and_image(responding, page, image, faults):
+    """Both must respond with 200 and the right types."""
+    url, answers = responding
+    answers.update({"/f/x": page, "/f/x.png": image})
     assert len(demo.check(demo.Pages("", "", "", f"{url}/f/x", f"{url}/f/x.png"))) == faults
 
 
-def test_the_check_says_when_nobody_answers():
-    """A server that does not respond is a problem with its URL, not a traceback."""
-    (page, picture) = demo.check(demo.Pages("", "", "", "http://127.0.0.1:9/f/x", "http://127.0.0.1:9/f/x.png"))
+def test_the_check_reports_an_unresponsive_server():
+    """A server that does not respond is reported by its URL, without a traceback."""
+    (page, image) = demo.check(demo.Pages("", "", "", "http://127.0.0.1:9/f/x", "http://127.0.0.1:9/f/x.png"))
     assert "http://127.0.0.1:9/f/x: " in page
-    assert "http://127.0.0.1:9/f/x.png: " in picture
+    assert "http://127.0.0.1:9/f/x.png: " in image
 
 
 @pytest.mark.parametrize(
@@ -127,19 +127,19 @@ def test_the_share_link_is_found(text):
     assert demo.find_share_link([{"output_type": "display_data", "data": {"text/plain": text}}]) == wanted
 
 
-def test_no_share_link_is_found_where_there_is_none():
+def test_other_urls_are_not_share_links():
     """The URL of a figure's own page is not a link."""
     outputs = [{"output_type": "stream", "text": "http://127.0.0.1:8888/figserve/figures/abc"}, {"data": {"a": {}}}]
     assert demo.find_share_link(outputs) is None
 
 
 def test_the_notebook_is_found_in_a_checkout():
-    """The wheel's quick-start notebook is that of the checkout."""
+    """The wheel's quick-start notebook is the one in the checkout."""
     assert demo.find_notebook().name == "00_quickstart.ipynb"
 
 
-def test_a_server_that_does_not_start_says_why(tmp_path):
-    """The error has the end of the server's log."""
+def test_a_server_that_does_not_start_reports_why(tmp_path):
+    """The error includes the end of the server's log."""
     server = ServerProcess(tmp_path, ["--ServerApp.port=not-a-number"])
     with pytest.raises(RunnerError, match=re.compile("did not start.*not-a-number", re.DOTALL)):
         server.start()
@@ -147,7 +147,7 @@ def test_a_server_that_does_not_start_says_why(tmp_path):
 
 
 def test_a_failing_demo_exits_1(monkeypatch, capsys):
-    """One line on standard error, without a traceback."""
+    """With one line on standard error, without a traceback."""
     monkeypatch.setattr(demo, "find_notebook", lambda: None)
     assert demo.run(serve_on=False) == 1
     assert capsys.readouterr().err == "The demo failed. 00_quickstart.ipynb is missing from this installation.\n"

@@ -1,4 +1,4 @@
-"""The Dockerfile: what a careful reader looks for, and that its command is one that we have."""
+"""The Dockerfile: common security and size rules, and a command that this package has."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DOCKERFILE = Path(__file__).parent.parent / "deploy" / "Dockerfile"
 
 @pytest.fixture(scope="module")
 def instructions() -> list[tuple[str, str]]:
-    """Names and arguments, comments left out and lines that go on joined."""
+    """Return instruction names and arguments, without comments and with continuation lines joined."""
     text = re.sub(r"^#.*\n", "", DOCKERFILE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     lines = [line for line in re.sub(r"\\\n\s*", " ", text).splitlines() if line.strip()]
     return [(name, rest.strip()) for name, _, rest in (line.partition(" ") for line in lines)]
@@ -27,16 +27,16 @@ def last_stage(instructions: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return instructions[start:]
 
 
-def test_it_runs_as_nobody_in_particular(instructions):
-    """The last user is a number that is not root's, and nothing is run as root after it."""
+def test_it_runs_as_an_unprivileged_user(instructions):
+    """The last user is a number other than root's, and nothing runs as root after it."""
     stage = last_stage(instructions)
     users = [index for index, (name, _) in enumerate(stage) if name == "USER"]
     assert int(stage[users[-1]][1]) >= 1000
     assert not [name for name, _ in stage[users[-1] :] if name in ("RUN", "COPY", "ADD")]
 
 
-def test_it_is_slim_and_pinned(instructions):
-    """A tagged slim image, no ADD, no packages of the system, no pip cache."""
+def test_the_image_is_slim_and_pinned(instructions):
+    """A tagged slim image, no ADD, no system packages, no pip cache."""
     images = [rest.split()[0] for name, rest in instructions if name == "FROM"]
     assert all(re.fullmatch(r"python:3\.\d+-slim-\w+", image) for image in images)
     assert "ADD" not in {name for name, _ in instructions}
@@ -45,15 +45,15 @@ def test_it_is_slim_and_pinned(instructions):
         assert "pip install" not in rest or "--no-cache-dir" in rest
 
 
-def test_no_secret_is_in_it(instructions):
-    """Tokens and keys come with the start."""
+def test_the_image_contains_no_secret(instructions):
+    """Tokens and keys are passed at start."""
     for name, rest in instructions:
         if name in ("ENV", "ARG"):
             assert not re.search(r"TOKEN|KEY|SECRET|PASSWORD", rest)
 
 
-def test_its_command_is_ours(instructions):
-    """The parser takes it, and it is the render service, on the port that is exposed."""
+def test_its_command_is_valid(instructions):
+    """The parser accepts it as the render service, on the exposed port."""
     (command,) = [json.loads(rest) for name, rest in instructions if name == "ENTRYPOINT"]
     assert command[0] == "jupyter-figserve"
     options = make_parser().parse_args(command[1:])
@@ -64,8 +64,8 @@ def test_its_command_is_ours(instructions):
     assert f"--ServerApp.port={port}" in arguments
 
 
-def test_its_health_check_is_python(instructions):
-    """It compiles, and asks the address that is served."""
+def test_its_health_check_is_valid_python(instructions):
+    """It compiles, and requests the served address."""
     (check,) = [rest for name, rest in instructions if name == "HEALTHCHECK"]
     command = json.loads(check[check.index("[") :])
     compile(command[2], "<health check>", "exec")

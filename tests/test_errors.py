@@ -1,4 +1,4 @@
-"""The exceptions: the tree in the docstring is the tree of the classes, with their HTTP statuses."""
+"""The exceptions: the tree in the docstring equals the class hierarchy, with its HTTP statuses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WITHOUT_STATUS = {"FigServeError", "RetryLater", "NotConnected", "ServerError"}
 """Base classes, and exceptions of the notebook side: a server that lets one through answers 500."""
 
 
-def test_docstring_draws_the_tree():
+def test_docstring_shows_the_tree():
     """The docstring lists every class once, indented below its base class."""
     drawn, stack = {}, []
     for line in errors.__doc__.splitlines():
@@ -51,12 +51,12 @@ def test_docstring_states_the_status_of_each_class():
 
 
 def test_subclasses_inherit_the_status():
-    """An exception that another module derives answers with the status of its base class."""
+    """A subclass in another module responds with the status of its base class."""
     assert type("Special", (InvalidInput,), {})("x").status == 400
 
 
 def test_classes_of_errors_have_distinct_snake_case_codes():
-    """A program can tell errors apart by ``code`` alone."""
+    """A program can distinguish errors by ``code`` alone."""
     codes = [kind.__dict__.get("code") for kind in CLASSES if kind is not RetryLater]
     assert None not in codes
     assert len(set(codes)) == len(codes)
@@ -64,21 +64,21 @@ def test_classes_of_errors_have_distinct_snake_case_codes():
 
 
 def test_message_is_the_text_and_code_can_be_narrowed():
-    """The message is the text of the exception; a code given at the raise applies to that instance alone."""
+    """The message is the exception's text; a code passed to the constructor applies only to that instance."""
     error = NotFound("There is no such figure.", code="figure_gone")
     assert (str(error), error.message, error.code) == ("There is no such figure.",) * 2 + ("figure_gone",)
     assert NotFound.code == NotFound("x").code == "not_found"
 
 
 @pytest.mark.parametrize("kind", [TooManyRequests, Unavailable, ReadOnly])
-def test_temporary_errors_say_when_to_retry(kind: type[RetryLater]):
+def test_temporary_errors_state_when_to_retry(kind: type[RetryLater]):
     """Every temporary error carries the seconds of its ``Retry-After`` header."""
     assert kind("Later.").retry_after == 60
     assert kind("Soon.", retry_after=5).retry_after == 5
 
 
-def test_range_error_knows_the_size():
-    """The size is needed for ``Content-Range`` of a 416."""
+def test_range_error_has_the_size():
+    """The ``Content-Range`` header of a 416 needs the size."""
     error = RangeNotSatisfiable(123)
     assert error.size == 123
     assert "123 bytes" in error.message

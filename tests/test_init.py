@@ -1,4 +1,4 @@
-"""The package's public names, and the cost of importing it."""
+"""The package's public names, and its import cost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def loaded_after(code: str) -> set[str]:
 
 @pytest.mark.parametrize("module", ["jupyter_figserve", "jupyter_figserve.cli", "jupyter_figserve.demo"])
 def test_import_loads_nothing_heavy(module):
-    """Importing the package loads no server and no plotting library."""
+    """Importing the package loads neither a server nor a plotting library."""
     assert not loaded_after(f"import {module}") & set(HEAVY)
 
 
@@ -33,19 +33,19 @@ def test_publish_loads_no_server():
     assert not loaded_after(code) & {"jupyter_server", "tornado", "sqlalchemy", "matplotlib"}
 
 
-def test_every_promised_name_resolves():
+def test_every_public_name_resolves():
     """``__all__`` is sorted, and each name exists."""
     assert list(jupyter_figserve.__all__) == sorted(jupyter_figserve.__all__)
     for name in jupyter_figserve.__all__:
         assert getattr(jupyter_figserve, name) is not None
 
 
-def test_nothing_else_is_promised():
+def test_lazy_names_are_the_public_names():
     """The lazy names and ``__all__`` are the same list."""
     assert sorted(jupyter_figserve._HOMES) == sorted(jupyter_figserve.__all__)
 
 
-def test_names_beat_submodules():
+def test_public_names_take_precedence_over_submodules():
     """A name is not shadowed by importing a submodule."""
     before = {name: getattr(jupyter_figserve, name) for name in jupyter_figserve.__all__}
     for module in ("kernel.figures.publish", "kernel.live.decorator", "kernel.render"):

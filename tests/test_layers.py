@@ -1,4 +1,4 @@
-"""The layer table of the design: which folder of the package may import which other, and which libraries."""
+"""The design's layer table: which packages and libraries each package may import."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ LAYERS = {
         libraries="cachetools jinja2 jupyter_client jupyter_core jupyter_server tornado",
     ),
     # The one module of web/ that names what the handlers reach.
-    "server.web.context": layer("model server.services sandbox.renderer store.store", libraries="jinja2"),
+    "server.web.context": layer(
+        "model server.services sandbox.renderer store.files.blob_cache store.store", libraries="jinja2"
+    ),
     "server": layer(
         f"{_SERVICES} server.services server.web",
         libraries=f"{_SERVICE_LIBRARIES} jinja2 jupyter_server traitlets",
@@ -92,7 +94,7 @@ def is_within(module: str, prefix: str) -> bool:
 
 
 def layer_of(module: str) -> str:
-    """The layer of a module of ours."""
+    """Return the layer of one of our modules."""
     return max((name for name in LAYERS if is_within(below_package(module), name)), key=len)
 
 
@@ -113,19 +115,19 @@ def is_allowed(found: Import) -> bool:
 
 
 def test_every_import_keeps_to_the_layer_table():
-    """No module knows more of the package, or of what is installed, than its layer's row says."""
+    """Each module imports only what its layer's row allows."""
     assert not [str(found) for found in IMPORTS if not is_allowed(found)]
 
 
 def test_no_module_is_in_a_cycle():
-    """No chain of imports leads back to its start, those for type checkers and inside functions included."""
+    """No chain of imports leads back to its start, including imports for type checkers and inside functions."""
     edges = {(i.importer, i.target) for i in IMPORTS if i.is_ours and i.importer != i.target}
-    # Importing a module imports the packages above it, but ours hold nothing: `__init__` resolves lazily, by name.
+    # Importing a module imports its parent packages, but ours are empty: `__init__` resolves names lazily.
     assert find_cycles({edge for edge in edges if PACKAGE not in edge}) == []
 
 
 def test_no_folder_is_in_a_cycle():
-    """The same for the folders at each level: rooms stand on floors."""
+    """The same for the folders at each level."""
     for depth in (1, 2, 3):
         edges = {
             (a, b)
@@ -140,7 +142,7 @@ def _folder(module: str, depth: int) -> str:
 
 
 def test_services_do_not_know_the_application_context():
-    """A service takes the two or three things that it uses; only handlers and the app hold all of them."""
+    """A service takes only its own dependencies; only handlers and the app hold the context."""
     holders = {below_package(i.importer) for i in IMPORTS if i.target == f"{PACKAGE}.server.web.context"}
     assert holders
     assert not [name for name in holders if not name.startswith(("server.web", "server.app"))]
@@ -150,15 +152,15 @@ HTTP = ("jupyter_server.auth", "jupyter_server.base", "jupyter_server.extension"
 WEBSOCKET_CLIENTS = ("server.services.live.gateway",)
 
 
-def test_services_know_no_http():
-    """A service raises errors of ours and returns values; handlers and requests are the business of web/."""
+def test_services_do_not_depend_on_http():
+    """A service raises our errors and returns values; HTTP belongs to web/."""
     modules = {name for name in MODULES if below_package(name).startswith("server.services")}
     services = [i for i in IMPORTS if i.importer in modules and below_package(i.importer) not in WEBSOCKET_CLIENTS]
     assert not [str(i) for i in services if i.target.startswith(HTTP)]
 
 
-def test_only_the_store_holds_connections():
-    """Outside ``store/`` nobody imports its queries: the store is the only door."""
+def test_only_the_store_imports_its_queries():
+    """Outside ``store/``, modules use the store instead of its query modules."""
     door = ("store.store", "store.admin", "store.files.filesystem")
     found = [
         str(i)
@@ -171,7 +173,7 @@ def test_only_the_store_holds_connections():
 
 
 def test_modules_and_functions_are_short():
-    """A module is one noun of at most 300 lines; a function that passes 40 is two."""
+    """A module has at most 300 lines, a function at most 40."""
     import ast
 
     long = []
@@ -187,8 +189,8 @@ def test_modules_and_functions_are_short():
     assert long == []
 
 
-def test_the_reader_found_the_package():
-    """The table is held against real modules: an empty list would hold anything."""
+def test_the_modules_are_found():
+    """The table is checked against real modules: an empty list would satisfy any table."""
     assert {layer_of(name) for name in MODULES} == set(LAYERS)
     assert len(IMPORTS) > 100
 
@@ -215,8 +217,8 @@ def test_the_reader_found_the_package():
         ("cli", f"{PACKAGE}.store.admin.offline", False, True),
     ],
 )
-def test_the_table_says_no(importer, target, at_import, allowed):
-    """The rule itself, on imports that must and must not be."""
+def test_the_table_refuses_wrong_imports(importer, target, at_import, allowed):
+    """The rule itself, with allowed and forbidden imports."""
     assert is_allowed(Import(f"{PACKAGE}.{importer}", target, at_import, 1)) is allowed
 
 

@@ -29,7 +29,7 @@ def test_notebook_runs(name, make_server):
 @pytest.mark.kernel
 @pytest.mark.parametrize("name", NAMES)
 def test_notebook_runs_again(name, make_server):
-    """No cell fails in a second kernel either: nothing depends on a clean server."""
+    """No cell fails in a second kernel either: nothing depends on a new server."""
     run_on_new_server(name, make_server, times=2)
 
 
@@ -51,7 +51,7 @@ def run_on_new_server(name: str, make_server, times: int) -> None:
 @pytest.mark.compat
 @pytest.mark.kernel
 def test_the_quick_start_leaves_a_working_link(make_server):
-    """The quick start's link works for a stranger, also after the kernel has ended."""
+    """The link of the quick start works without login, even after the kernel has ended."""
     server = make_server()
     copy = Path(shutil.copy(NOTEBOOKS / "00_quickstart.ipynb", server.root))
     with server.kernel(copy.name) as kernel:
@@ -64,7 +64,7 @@ def test_the_quick_start_leaves_a_working_link(make_server):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_notebook_is_kept_clean(name):
+def test_notebook_is_clean(name):
     """Notebooks are committed without outputs, with an id for every cell, in format 4.5."""
     notebook = json.loads((NOTEBOOKS / name).read_text(encoding="utf-8"))
     assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)

@@ -1,4 +1,4 @@
-"""The wheel: complete, and enabled by being installed."""
+"""The wheel: complete, and enabled by its installation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DATA = ("*.css", "*.html", "*.js", "*.json", "*.mako", "*.svg", "*.yaml", "py.ty
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
-    """The wheel of this checkout, built without the network."""
+    """The wheel of this checkout, built without network access."""
     pytest.importorskip("hatchling", reason='hatchling is missing: pip install -e ".[dev]"')
     if not (CHECKOUT / "pyproject.toml").is_file():
         pytest.skip(f"{ELSEWHERE}no checkout")
@@ -38,11 +38,11 @@ def wheel(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(wheel, tmp_path_factory) -> Path:
-    """A new environment with the wheel, which sees the other packages of this one but not this checkout."""
+    """A new environment with the wheel, with access to the other packages of this one but not to this checkout."""
     home = tmp_path_factory.mktemp("environment")
     venv.create(home, with_pip=False)
     site = home / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-    # A directory named in a .pth is searched, but the .pth files in it (an editable install's) are not read.
+    # A directory named in a .pth is searched, but the .pth files in it (of an editable install) are not read.
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     run(
         sys.executable, "-m", "pip", "--python", str(home), "install", "--quiet", "--no-deps", "--no-index",
@@ -52,7 +52,7 @@ def environment(wheel, tmp_path_factory) -> Path:
 
 
 def run(*command: str, cwd: Path | None = None, **environment: str) -> str:
-    """What a command prints, on both channels; its failure is the test's."""
+    """Run a command and return its output and errors; fail the test if it fails."""
     done = subprocess.run(
         command,
         cwd=cwd,
@@ -66,7 +66,7 @@ def run(*command: str, cwd: Path | None = None, **environment: str) -> str:
 
 
 def test_the_wheel_has_every_file_of_the_package(wheel):
-    """All modules, templates, static files, migrations and the OpenAPI document; nothing of the tests."""
+    """All modules, templates, static files, migrations and the OpenAPI document, but no tests."""
     names = set(zipfile.ZipFile(wheel).namelist())
     here = {str(path.relative_to(CHECKOUT)) for kind in ("*.py", *DATA) for path in PACKAGE.rglob(kind)}
     assert here - names == set()
@@ -85,20 +85,20 @@ def test_the_wheel_has_every_file_of_the_package(wheel):
         "jupyter_figserve/static/shared/figserve.css",
     ],
 )
-def test_the_wheel_has(wheel, name):
-    """What the server reads at run time and what type checkers look for, by name."""
+def test_the_wheel_has_each_required_file(wheel, name):
+    """Files that the server reads at run time and that type checkers look for."""
     assert name in zipfile.ZipFile(wheel).namelist()
 
 
 def test_the_wheel_enables_the_extension(wheel):
-    """Its shared data has the file that a Jupyter server reads, in the directory where it reads it."""
+    """Its shared data has the configuration file in the directory that Jupyter Server reads."""
     file = f"jupyter_figserve-{jupyter_figserve.__version__}.data/data/etc/jupyter/jupyter_server_config.d"
     text = zipfile.ZipFile(wheel).read(f"{file}/jupyter_figserve.json").decode()
     assert '"jupyter_figserve": true' in text
 
 
-def test_the_wheel_has_the_entry_in_jupyterlab(wheel):
-    """Its shared data has the federated extension whole, where JupyterLab looks for it, in this package's version."""
+def test_the_wheel_has_the_jupyterlab_extension(wheel):
+    """Its shared data has the complete federated extension in JupyterLab's directory, with this package's version."""
     folder = f"jupyter_figserve-{jupyter_figserve.__version__}.data/data/share/jupyter/labextensions/jupyter_figserve"
     archive = zipfile.ZipFile(wheel)
     described = json.loads(archive.read(f"{folder}/package.json"))
@@ -107,7 +107,7 @@ def test_the_wheel_has_the_entry_in_jupyterlab(wheel):
 
 
 def test_the_metadata(wheel):
-    """Version, license and the Python that is needed; dependencies have floors."""
+    """Version, license and required Python; dependencies have lower bounds."""
     folder = f"jupyter_figserve-{jupyter_figserve.__version__}.dist-info"
     metadata = Parser().parsestr(zipfile.ZipFile(wheel).read(f"{folder}/METADATA").decode())
     assert metadata["Version"] == jupyter_figserve.__version__
@@ -119,7 +119,7 @@ def test_the_metadata(wheel):
 
 
 def test_an_installed_wheel_is_enabled_and_loads(environment, tmp_path):
-    """``jupyter server extension list`` in a clean environment says enabled and OK, with nothing configured."""
+    """``jupyter server extension list`` in a clean environment reports enabled and OK, without configuration."""
     home = {"HOME": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "JUPYTER_NO_CONFIG": ""}
     python = str(environment / "bin" / "python")
     said = run(python, "-m", "jupyter_server", "extension", "list", cwd=tmp_path, **home)
@@ -128,8 +128,8 @@ def test_an_installed_wheel_is_enabled_and_loads(environment, tmp_path):
     assert any(jupyter_figserve.__version__ in line and "OK" in line for line in lines), said
 
 
-def test_the_installed_package_is_the_wheels(environment, tmp_path):
-    """The environment of these tests really runs the wheel, with the notebook of the demo in it."""
+def test_the_installed_package_comes_from_the_wheel(environment, tmp_path):
+    """The environment of these tests runs the wheel, including the demo's notebook."""
     code = "import jupyter_figserve.demo as d; print(d.__file__); print(d.find_notebook())"
     package, notebook = run(str(environment / "bin" / "python"), "-c", code, cwd=tmp_path).splitlines()
     assert Path(package).is_relative_to(environment)
@@ -137,6 +137,6 @@ def test_the_installed_package_is_the_wheels(environment, tmp_path):
 
 
 def test_the_command_is_installed(environment, tmp_path):
-    """``jupyter-figserve`` is a program, which makes ``jupyter figserve`` one."""
+    """``jupyter-figserve`` is a program, which provides ``jupyter figserve``."""
     said = run(str(environment / "bin" / "jupyter-figserve"), "--version", cwd=tmp_path)
     assert said.strip() == jupyter_figserve.__version__

@@ -1,4 +1,4 @@
-"""The README's code runs: the Python in one kernel, the shell lines with a key, the settings in a server."""
+"""The README's code runs: Python blocks in one kernel, shell blocks with a key, settings in a server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.mark.kernel
 def test_the_python_runs_from_top_to_bottom(live_server):
-    """A reader who pastes every notebook block, in order, into one notebook gets no error and the links they show."""
+    """Every notebook block, run in order in one notebook, succeeds and prints its links."""
     code = [block for block in blocks("python") if not block.startswith("c.")]
     assert len(code) == 6
     with live_server.kernel("readme.ipynb") as kernel:
@@ -39,21 +39,21 @@ def test_the_python_runs_from_top_to_bottom(live_server):
 
 
 def test_the_shell_lines_publish(live_server, tmp_path):
-    """The curl line publishes a picture with nothing but a key."""
+    """The curl command publishes an image with only a key."""
     require_program("curl")
     (tmp_path / "plot.png").write_bytes(bytes.fromhex(PNG))
     assert json.loads(run_bash(live_server, tmp_path, "api/figures"))["title"] == "From a shell"
 
 
 def test_the_shell_lines_render(live_server, tmp_path):
-    """What a person writes into a file comes back as a picture of the size asked for."""
+    """Code written to a file is rendered as an image of the requested size."""
     require_program("curl")
     run_bash(live_server, tmp_path, "api/renders")
     assert 'width="600pt" height="300pt"' in (tmp_path / "plot.svg").read_text(encoding="utf-8")
 
 
 def run_bash(server, directory: Path, route: str) -> str:
-    """Run the block that asks this route, with a key for it; what it prints."""
+    """Run the block that requests this route, with a key for it; return its output."""
     made = server.fetch("figserve/api/keys", method="POST", body={"scopes": ["publish", "render"]}).json()
     environment = os.environ | {"FIGSERVE_API_KEY": made["key"], "FIGSERVE_URL": f"{server.url}figserve"}
     (block,) = [block for block in blocks("bash") if route in block]
@@ -64,7 +64,7 @@ def run_bash(server, directory: Path, route: str) -> str:
 
 @pytest.mark.kernel
 def test_the_lines_for_the_shell_run(live_server, tmp_path):
-    """Every block from top to bottom, by a user with one running server and a picture; the link is dead at the end."""
+    """Every block, in order, for a user with one running server and an image; the link is revoked at the end."""
     (tmp_path / "plot.png").write_bytes(bytes.fromhex(PNG))
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": programs, "SERVER": live_server.url}
@@ -79,14 +79,14 @@ def test_the_lines_for_the_shell_run(live_server, tmp_path):
 
 
 def test_every_command_is_mentioned():
-    """A verb that no text names would be found by nobody."""
+    """A command that is missing in the README is hard to find."""
     from jupyter_figserve.cli import COMMANDS
 
     assert [name for name in COMMANDS if f"jupyter figserve {name}" not in TEXT] == []
 
 
 def test_the_settings_are_those_of_the_extension(make_server, tmp_path):
-    """A server starts with the README's configuration, and links carry its address."""
+    """A server starts with the README's configuration, and uses its settings."""
     (block,) = [block for block in blocks("python") if block.startswith("c.")]
     config = tmp_path / "jupyter_server_config.py"
     config.write_text(block, encoding="utf-8")
@@ -97,7 +97,7 @@ def test_the_settings_are_those_of_the_extension(make_server, tmp_path):
 
 
 def test_every_setting_is_mentioned():
-    """A trait that no text names would be found by nobody."""
+    """A setting that is missing in the README is hard to find."""
     from jupyter_server.extension.application import ExtensionApp
 
     from jupyter_figserve.server.app import FigServe
@@ -107,8 +107,8 @@ def test_every_setting_is_mentioned():
     assert {name for name in ours if f"FigServe.{name}" not in TEXT and f"`{name}`" not in TEXT} == set()
 
 
-def test_links_to_files_lead_somewhere():
-    """Every relative link and picture of the README is a file of the repository."""
+def test_relative_links_lead_to_files():
+    """Every relative link and image of the README is a file in the repository."""
     targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", TEXT)
     assert targets
     assert [target for target in targets if not (README.parent / target).exists()] == []

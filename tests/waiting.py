@@ -1,4 +1,4 @@
-"""Waiting for what another process does: asked again and again within a deadline, never for a fixed time."""
+"""Polling for the effects of other processes: with a deadline, never for a fixed time."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ PATIENCE = 60.0
 
 
 def wait_until(condition: Callable[[], Any]) -> None:
-    """Return as soon as ``condition()`` is true; fail if it never is. Each question takes its own time."""
+    """Return when ``condition()`` is true; fail after the deadline. Evaluating the condition takes its own time."""
     end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, f"{condition} did not come true in {PATIENCE:g} s"
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    """The same, while the loop runs."""
+    """Asynchronous ``wait_until``."""
     async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.01)

@@ -20,7 +20,7 @@ class Command:
     Parameters
     ----------
     name
-        One word, or group and command: ``"keys create"``.
+        One word, or a group and a command such as ``"keys create"``.
     configure
         Adds its options to its parser.
     takes_traits
@@ -61,7 +61,7 @@ def command(
     takes_traits: bool = False,
     check: Callable[[argparse.Namespace], None] = lambda _: None,
 ) -> Callable[[Run], Run]:
-    """Register a function as a command; its docstring is the help, and the ``examples`` work as they are."""
+    """Register a function as a command; its docstring is the help, and its ``examples`` must run unchanged."""
 
     def register(run: Run) -> Run:
         COMMANDS[name] = Command(name, run, options, examples, takes_traits, check)

@@ -139,7 +139,7 @@ def find_running_server(address: Address) -> RunningServer | None:
 
 
 def _from_url(options: argparse.Namespace, url: str) -> SelectedServer:
-    """Use --server or FIGSERVE_URL; without a key, the token of this user's own server is used."""
+    """Use --server or FIGSERVE_URL; without a key, use the token of this user's own server."""
     from ..kernel.client.address import parse_pasted
     from ..kernel.client.connection import get_status
 

@@ -139,7 +139,7 @@ def _report(pages: Pages, problems: list[str]) -> str:
     return "\n".join(
         (
             "",
-            "A kernel has published a figure. This link shows it without a login (here: on this machine only):",
+            "A kernel has published a figure. This link shows it without a login (on this machine only):",
             f"  {pages.share}",
             "",
             f"  the notebook       {pages.notebook}",

@@ -28,7 +28,7 @@ from .figures.sharing import ShareableWithParameters
 
 
 class Dashboard(ShareableWithParameters):
-    """A page of figures, live figures and text; the same in the notebook, behind a link and in a file.
+    """A page of figures, live figures and text, for the notebook, for links and for files.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class Dashboard(ShareableWithParameters):
 
     @property
     def version(self) -> int:
-        """The version that publishing made, or found unchanged."""
+        """The version that publishing created, or kept if nothing changed."""
         return int(self._published()["version"])
 
     @property
@@ -119,7 +119,7 @@ class Dashboard(ShareableWithParameters):
         return snippets.image_url(self.url, get_format(format).name)
 
     def publish(self, name: str | None = None) -> Dashboard:
-        """Give the dashboard a URL; publishing it again, also by running the notebook again, updates the same URL.
+        """Give the dashboard a URL; publishing it again, or rerunning the notebook, updates the same URL.
 
         Unpublished figures are published too, named after the dashboard and their place, such as ``"sightings 1-2"``.
 
@@ -156,7 +156,7 @@ class Dashboard(ShareableWithParameters):
         path
             Its suffix selects the file type.
         **options
-            ``max_states``, ``max_bytes``, ``format`` and ``progress``, as of ``save_dashboard``.
+            ``max_states``, ``max_bytes``, ``format`` and ``progress``; see ``save_dashboard``.
         """
         from .export.save import save_dashboard
 
@@ -216,7 +216,7 @@ class Dashboard(ShareableWithParameters):
         return link_href(self.url, is_own=self._connected().is_own) if self._record else None
 
     def _default_name(self) -> str:
-        """Return its current name, else a name derived from its title."""
+        """Return its current name, or a name derived from its title."""
         name = str(self._record["name"]) if self._record else slug(self.title)
         if name is None:
             raise InvalidInput(

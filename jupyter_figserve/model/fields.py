@@ -1,6 +1,6 @@
-"""Readers of request fields: one style of check and of message for query strings and JSON. Any process.
+"""Readers of request fields, from query strings and JSON alike. Any process.
 
-Text from a query and a typed value from JSON are read alike. A field that is missing or null has its default.
+A missing field, and one that is null, has its default.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from ..errors import FigServeError, InvalidInput, TooLarge
 
 T = TypeVar("T")
 Default = TypeVar("Default")
-TRUE_WORDS = ("true", "1", "yes", "on")
-FALSE_WORDS = ("false", "0", "no", "off")
+_TRUE = ("true", "1", "yes", "on")
+_FALSE = ("false", "0", "no", "off")
 _INT = re.compile(r"[0-9]{1,10}")
 _NUMBER = re.compile(r"[0-9]{1,6}(\.[0-9]{1,4})?")
 
@@ -39,9 +39,9 @@ def read_field(values: Mapping[str, object], name: str, default: Default, parse:
     Raises
     ------
     InvalidInput
-        The error of ``parse``, beginning with the name and the value.
+        The error of ``parse``, with the name and the value in front.
     TooLarge
-        The error of ``parse`` as it is: it names the limit already.
+        The error of ``parse`` unchanged, as it names the limit.
     """
     value = values.get(name)
     if value is None:
@@ -55,17 +55,9 @@ def read_field(values: Mapping[str, object], name: str, default: Default, parse:
         raise InvalidInput(f"{name}={value!r:.60}: {error.message}", code=code) from error
 
 
-def int_field(
-    values: Mapping[str, object], name: str, default: Default, minimum: int, maximum: int, *, strict: bool = False
-) -> int | Default:
-    """Read a whole number; ``strict`` refuses text and floats, for fields that come as JSON only."""
-
-    def parse(value: object) -> int:
-        if strict and not isinstance(value, int):
-            raise _not_int(minimum, maximum)
-        return parse_int(value, minimum, maximum)
-
-    return read_field(values, name, default, parse)
+def int_field(values: Mapping[str, object], name: str, default: Default, minimum: int, maximum: int) -> int | Default:
+    """Read a whole number."""
+    return read_field(values, name, default, lambda value: parse_int(value, minimum, maximum))
 
 
 def number_field(
@@ -76,12 +68,12 @@ def number_field(
 
 
 def bool_field(values: Mapping[str, object], name: str, default: bool = False) -> bool:
-    """Read a switch; a query's name without a value switches it on."""
+    """Read a boolean; an empty text, as in a query with the name only, is true."""
     return read_field(values, name, default, _parse_bool)
 
 
 def choice_field(values: Mapping[str, object], name: str, default: str, choices: Sequence[str]) -> str:
-    """Read one of a few words."""
+    """Read one of the ``choices``."""
 
     def parse(value: object) -> str:
         if value not in choices:
@@ -108,13 +100,13 @@ def parse_int(value: object, minimum: int, maximum: int) -> int:
     Raises
     ------
     InvalidInput
-        For anything else, and outside of the range.
+        For any other value, and for a number out of range.
     """
     number = int(value) if isinstance(value, str) and _INT.fullmatch(value) else value
     if isinstance(number, float) and number.is_integer():
         number = int(number)
     if not isinstance(number, int) or isinstance(number, bool) or not minimum <= number <= maximum:
-        raise _not_int(minimum, maximum)
+        raise InvalidInput(f"expected a whole number from {minimum} to {maximum:,}.")
     return number
 
 
@@ -124,7 +116,7 @@ def parse_number(value: object, minimum: float, maximum: float) -> float:
     Raises
     ------
     InvalidInput
-        For anything else, and outside of the range.
+        For any other value, and for a number out of range.
     """
     is_plain = isinstance(value, (int, float)) or (isinstance(value, str) and _NUMBER.fullmatch(value))
     number = float(str(value)) if is_plain and not isinstance(value, bool) else math.nan
@@ -134,7 +126,7 @@ def parse_number(value: object, minimum: float, maximum: float) -> float:
 
 
 def size_or_none(value: object) -> float | None:
-    """Return a size that a program reports about its image, None when it cannot be one: it only describes."""
+    """Return the size that a client reports for its image; None where it is not valid, as it is only informative."""
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < 10_000_000:
         return None
     return float(value)
@@ -143,10 +135,6 @@ def size_or_none(value: object) -> float | None:
 def _parse_bool(value: object) -> bool:
     if isinstance(value, bool):
         return value
-    if isinstance(value, str) and value.lower() in (*TRUE_WORDS, "", *FALSE_WORDS):
-        return value.lower() not in FALSE_WORDS
+    if isinstance(value, str) and value.lower() in (*_TRUE, "", *_FALSE):
+        return value.lower() not in _FALSE
     raise InvalidInput("expected true or false.")
-
-
-def _not_int(minimum: int, maximum: int) -> InvalidInput:
-    return InvalidInput(f"expected a whole number from {minimum} to {maximum:,}.")

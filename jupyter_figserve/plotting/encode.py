@@ -1,6 +1,6 @@
 """Encoding: from a plotting object to image bytes, thumbnail, title and alternative text. Kernel and jailed child.
 
-Nothing of the caller's is changed: neither rcParams, nor the figure's dpi, colours and canvas, nor pyplot's state.
+The caller's state is not changed: not rcParams, not the figure's dpi, colours and canvas, not pyplot's state.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ class EncodedFigure:
     Parameters
     ----------
     payloads
-        In the order of the requested formats. If the default format was requested of an object without PNG, the
-        formats that it has (interactive plots: HTML first).
+        In the order of the requested formats. If the default format was requested of an object that has no PNG, its
+        own formats (HTML first for interactive plots).
     thumbnail
-        A PNG at most 320 pixels wide, None if there are no pixels.
+        A PNG at most 320 pixels wide; None for figures without a raster image.
     title
-        The object's own title on one line, ``""`` if it has none.
+        The object's own title on one line, or ``""``.
     alt
-        Alternative text derived from the content, ``""`` if nothing is known.
+        Alternative text derived from the content, or ``""``.
     figure
         The matplotlib figure to pickle a source from, else None.
     """
@@ -117,9 +117,18 @@ def encode(
         return _encode_figure(found, rows, options, with_thumbnail)
 
 
+def is_encodable(obj: object) -> bool:
+    """Whether ``obj`` is a plotting object or an image, even one that fails to render."""
+    try:
+        with _drawing_errors():
+            return find_figure(obj) is not None or _other_payloads(obj, (PNG,), None) is not None
+    except FigServeError:
+        return True
+
+
 @contextmanager
 def _drawing_errors() -> Iterator[None]:
-    """Turn exceptions of plotting libraries into ``OutputInvalid``."""
+    """Convert exceptions of plotting libraries to ``OutputInvalid``."""
     try:
         yield
     except FigServeError:
@@ -132,14 +141,14 @@ def _drawing_errors() -> Iterator[None]:
 def _parse_formats(formats: Sequence[str], dpi: float | None) -> tuple[Format, ...]:
     rows = tuple(get_format(name) for name in formats)
     if not rows:
-        raise InvalidInput(f"Give at least one format of {', '.join(FORMATS)}.")
+        raise InvalidInput(f"Specify at least one format. The formats are {', '.join(FORMATS)}.")
     if dpi is not None and not (math.isfinite(dpi) and dpi > 0):
-        raise InvalidInput(f"Invalid dpi {dpi}; give a positive number of dots per inch.")
+        raise InvalidInput(f"Invalid dpi {dpi}. Use a positive number of dots per inch.")
     return rows
 
 
 def _savefig_options(dpi: float | None, tight: bool, transparent: bool) -> dict[str, Any]:
-    """Return only the options that were requested; ``savefig`` and rcParams decide on the others."""
+    """Return only the requested options; ``savefig`` and rcParams determine the others."""
     requested: dict[str, tuple[bool, Any]] = {
         "bbox_inches": (tight, "tight"),
         "dpi": (dpi is not None, dpi),
@@ -153,14 +162,14 @@ def _encode_figure(
 ) -> EncodedFigure:
     figure = found.figure
     thumbnail = None
-    drawn: dict[Format, EncodedImage] = {}
+    rendered: dict[Format, EncodedImage] = {}
     with rc(found.rc):
         if PNG in rows:
-            # Encoded at once: the next drawing may reuse the renderer and its pixels.
+            # Encoded immediately: the next drawing may reuse the renderer and its pixels.
             raster = draw(figure, options)
-            drawn[PNG] = _png_payload(raster)
+            rendered[PNG] = _png_payload(raster)
             thumbnail = thumbnail_payload(raster.pixels) if with_thumbnail else None
-        payloads = tuple(drawn.get(row) or _saved_payload(figure, row, options) for row in rows)
+        payloads = tuple(rendered.get(row) or _saved_payload(figure, row, options) for row in rows)
         if with_thumbnail and thumbnail is None:
             thumbnail = thumbnail_payload(draw_small(figure, options).pixels)
     title, alt = describe_figure(figure, found.title)
@@ -180,7 +189,7 @@ def _saved_payload(figure: Figure, row: Format, options: Mapping[str, Any]) -> E
     import matplotlib
 
     if row.name == "html":
-        raise UnsupportedType("A matplotlib figure is not available as html; use png, svg, pdf, jpg, webp or eps.")
+        raise UnsupportedType("A matplotlib figure is not available as html. Use png, svg, pdf, jpg, webp or eps.")
     if row.name == "svgz":
         return svgz_payload(_saved_payload(figure, FORMATS["svg"], options))
     if row.is_vector:
@@ -196,7 +205,7 @@ def _saved_payload(figure: Figure, row: Format, options: Mapping[str, Any]) -> E
 def _encode_other(obj: object, rows: tuple[Format, ...], dpi: float | None) -> EncodedFigure:
     payloads = _other_payloads(obj, rows, dpi)
     if payloads is None:
-        raise OutputInvalid(f"An object of type {type(obj).__name__!r:.100} is not a figure; give {_ACCEPTED}.")
+        raise OutputInvalid(f"Cannot render an object of type {type(obj).__name__:.100}. Pass {_ACCEPTED}.")
     raster = next((payload for payload in payloads if is_raster(get_format_of_mimetype(payload.mimetype))), None)
     thumbnail = image_thumbnail(open_image(raster.data)) if raster else None
     title, alt = describe(obj)
@@ -209,7 +218,7 @@ def _other_payloads(obj: object, rows: tuple[Format, ...], dpi: float | None) ->
         row = find_format_of_bytes(data)
         if row is None:
             raise OutputInvalid(
-                f"The {len(data):,} bytes are not an image in a known format; use one of {', '.join(FORMATS)}."
+                f"The {len(data):,} bytes are not an image in a known format. Use one of {', '.join(FORMATS)}."
             )
         return bytes_payloads(data, row, rows)
     pillow = sys.modules.get("PIL.Image")

@@ -33,9 +33,9 @@ class LiveCallResult:
     output
         Text that the function printed.
     is_html
-        Whether HTML is the figure's own format, whichever was requested.
+        Whether HTML is the figure's own format, regardless of the requested one.
     device_pixel_ratio
-        The ratio that it was drawn at, which is 1 for what cannot be drawn larger.
+        The ratio that it was rendered at; 1 if it cannot be rendered in other sizes.
     """
 
     payload: EncodedImage
@@ -52,9 +52,9 @@ def draw(function: Callable[..., Any], signature: Signature, request: LiveReques
     Raises
     ------
     CodeFailed
-        When it raises, with its own frames of the traceback.
+        The function raises an exception; with the traceback from its own frames on.
     OutputInvalid, UnsupportedType
-        When its result is not a figure, or does not come in the requested format.
+        The result is not a figure, or is not available in the requested format.
     """
     row = get_format(request.format)
     arguments = signature.to_python(signature.parameters.check(request.arguments))
@@ -69,7 +69,7 @@ def draw(function: Callable[..., Any], signature: Signature, request: LiveReques
     if payload is None:
         offered = ", ".join(get_format_of_mimetype(part.mimetype).name for part in encoded.payloads)
         code = "html_only" if offered == "html" else None
-        raise UnsupportedType(f"This live figure does not come as {row.name}; ask for {offered}.", code=code)
+        raise UnsupportedType(f"This live figure is not available as {row.name}. Use {offered}.", code=code)
     is_html = encoded.payloads[0].mimetype == FORMATS["html"].mimetype
     return LiveCallResult(payload, encoded.title, encoded.alt, "".join(printed), is_html, ratio)
 
@@ -81,12 +81,12 @@ def _figure_from_result(result: Any, function: Callable[..., Any]) -> Any:
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is None or not pyplot.get_fignums():
         name = getattr(function, "__name__", "The function")
-        raise NoFigure(f"{name} returned nothing and drew nothing with pyplot; return the figure from it.")
+        raise NoFigure(f"{name} returned nothing and drew nothing with pyplot. Return the figure from it.")
     return pyplot.gcf()
 
 
 def _encode(result: Any, row: Format, request: LiveRequest) -> tuple[EncodedFigure, int]:
-    """Encode the figure; return also the device pixel ratio that it was drawn at."""
+    """Encode the figure; also return the device pixel ratio that it was rendered at."""
     from .encode import encode
     from .resolve import find_figure
 
@@ -96,7 +96,7 @@ def _encode(result: Any, row: Format, request: LiveRequest) -> tuple[EncodedFigu
     found = find_figure(result) if is_sized or is_hidpi else None
     if is_sized:
         if found is None:
-            raise InvalidInput("Only matplotlib figures come in other sizes; leave width and height out.")
+            raise InvalidInput("Only matplotlib figures can be resized. Omit width and height.")
         with _temporary_size(found, row, request) as used_dpi:
             return encode(result, (row.name,), dpi=used_dpi, with_thumbnail=False), 1
     if found is None:
@@ -109,7 +109,7 @@ def _encode(result: Any, row: Format, request: LiveRequest) -> tuple[EncodedFigu
 def _temporary_size(found: ResolvedFigure, row: Format, request: LiveRequest) -> Iterator[float | None]:
     """Give the figure the requested size, and yield the dpi to draw it with.
 
-    Where only one side is requested, the proportions stay.
+    If only one side is requested, the aspect ratio is kept.
     """
     figure, dpi = found.figure, CSS_DPI if row.is_vector else request.dpi or found.dpi
     before = tuple(figure.get_size_inches())

@@ -1,4 +1,4 @@
-"""Resolution of a plotting object to its matplotlib figure, without drawing it. Kernel and jailed child."""
+"""Resolution of a plotting object to its matplotlib figure, without rendering it. Kernel and jailed child."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class ResolvedFigure:
     Parameters
     ----------
     rc
-        rcParams to set while drawing, as the library's own ``save`` does.
+        rcParams to set while drawing, like the library's own ``save``.
     tight
         Whether parts lie outside the figure by design (legends of ``seaborn.objects``).
     title
-        The title, if the library draws it as a separate text, else ``""``.
+        The title, if the library draws it as a separate text, or ``""``.
     """
 
     figure: Figure
@@ -56,7 +56,7 @@ def find_figure(obj: object) -> ResolvedFigure | None:
     Raises
     ------
     OutputInvalid
-        There is no current figure, the artist is on no figure, or the collection spans several figures.
+        There is no current figure, the artist does not belong to a figure, or the collection spans several figures.
     """
     if obj is None:
         return ResolvedFigure(_current_figure())
@@ -70,8 +70,8 @@ def _current_figure() -> Figure:
     pyplot = _loaded("matplotlib.pyplot")
     if pyplot is None or not pyplot.get_fignums():
         raise OutputInvalid(
-            "There is no current figure: draw one with pyplot in this cell, or pass the figure"
-            " (notebooks close the figures of a cell when they have shown them)."
+            "There is no current figure. Draw one with pyplot in this cell, or pass the figure"
+            " (notebooks close the figures of a cell after displaying them)."
         )
     figure: Figure = pyplot.gcf()
     return figure
@@ -101,7 +101,7 @@ def _find_drawn(obj: object) -> ResolvedFigure | None:
         return ResolvedFigure(_first_frame(obj))
     figures = {id(figure): figure for figure in _figures(obj, _MAX_DEPTH)}
     if len(figures) > 1:
-        raise OutputInvalid(f"This {type(obj).__name__} contains {len(figures)} figures; pass one at a time.")
+        raise OutputInvalid(f"This {type(obj).__name__} contains {len(figures)} figures. Pass one at a time.")
     return ResolvedFigure(figures.popitem()[1]) if figures else None
 
 
@@ -131,12 +131,15 @@ def _root(artist: Any) -> Figure:
         # The ``figure`` of a subfigure changes its meaning in matplotlib 3.12; ``_root_figure`` does not.
         artist = getattr(artist, "_root_figure", None) or artist.figure
     if artist is None:
-        raise OutputInvalid("The artist is not on a figure: it was removed, or never added to an Axes.")
+        raise OutputInvalid(
+            "The artist does not belong to a figure: it was removed, or never added to an Axes."
+            " Add it to an Axes first."
+        )
     return artist
 
 
 def _parts(obj: object) -> Iterable[object]:
-    """Return the items of a collection of artists; nothing for other objects."""
+    """Return the items of a collection of artists; of other objects, the first artist among their attributes."""
     import numpy as np
 
     if isinstance(obj, Mapping):
@@ -167,5 +170,5 @@ def _attribute_parts(obj: object) -> Iterable[object]:
 
 
 def _loaded(name: str) -> ModuleType | None:
-    """Return a module if it is imported; otherwise no object of its classes can exist."""
+    """Return a module if it is imported; if not, no object of its classes can exist."""
     return sys.modules.get(name)

@@ -1,4 +1,4 @@
-"""The extension: its traits, its routes, its life. Server process."""
+"""The extension: makes the services, adds the routes, and closes everything when the server stops. Server process."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _CLEAN_MILLISECONDS = 600_000
 
 
 class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
-    """Gives every figure a URL."""
+    """The server extension: every figure gets a URL."""
 
     name = "jupyter_figserve"
     app_name = "FigServe"
@@ -65,7 +65,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
     _wrong_setting: TraitError | None = None
 
     def _link_jupyter_server_extension(self, serverapp: Any) -> None:
-        """Jupyter logs a setting that is wrong, drops all others with it, and would load us with the defaults."""
+        """Remember an invalid setting: Jupyter logs it, drops the valid ones too, and would load us with defaults."""
         try:
             super()._link_jupyter_server_extension(serverapp)
         except TraitError as error:
@@ -73,17 +73,17 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             raise
 
     def initialize(self) -> None:  # type: ignore[override]
-        """Not with settings that nobody chose.
+        """Initialize the extension, unless a setting is invalid.
 
         Raises
         ------
         FigServeError
-            When a setting is wrong; Jupyter logs it and goes on without us.
+            When a setting is invalid; Jupyter logs the error and starts without the extension.
         """
         if self._wrong_setting is not None:
             raise FigServeError(
-                f"jupyter_figserve is not loaded, because a setting of FigServe is wrong: {self._wrong_setting} Correct"
-                " it and start the server again.",
+                f"jupyter_figserve is not loaded, because a FigServe setting is invalid: {self._wrong_setting} Correct"
+                " it and restart the server.",
                 code="wrong_setting",
             ) from self._wrong_setting
         super().initialize()  # type: ignore[no-untyped-call]
@@ -92,16 +92,16 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         self.context = self._make_services()
         self.settings["figserve"] = self.context
         self.context.directories.open()
-        self._connect()
+        self._subscribe_to_kernels()
         self.context.capture.open()
         self.context.kernels.open()
         self._timer = PeriodicCallback(self._clean, _CLEAN_MILLISECONDS)
         self._timer.start()
-        jobs = self.context.rendering.queue
-        IOLoop.current().add_callback(jobs.probe)
+        queue = self.context.rendering.queue
+        IOLoop.current().add_callback(queue.probe)
         if self.is_render_only:
-            # Nobody comes here for anything else; elsewhere the sandbox starts with the first who needs it.
-            IOLoop.current().add_callback(jobs.start)
+            # Rendering is all that this server does; elsewhere the first render starts the sandbox.
+            IOLoop.current().add_callback(queue.start)
 
     def initialize_handlers(self) -> None:
         self.handlers.extend(make_routes(render_only=self.is_render_only))
@@ -150,39 +150,40 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             keep_session_plots=seconds_of(self.keep_session_plots),
             keep_deleted=seconds_of(self.keep_deleted),
         )
-        urls = ServerAddresses(self.serverapp, self.public_url, self.kernel_url)
+        addresses = ServerAddresses(self.serverapp, self.public_url, self.kernel_url)
         directories = SessionDirectories(Path(jupyter_runtime_dir()) / "figserve", self.log)
         capture = self._make_capture(directories, store)
-        kernels = KernelTracker(self.serverapp, store, urls, self.owner, self.scope, directories)
-        blobs = BlobCache(store.blobs, self.cache_bytes)
-        guesses = FailedAttempts(self.failed_secret_rate)
-        drawing = self._make_rendering(store)
+        kernels = KernelTracker(self.serverapp, store, addresses, self.owner, self.scope, directories)
+        blob_cache = BlobCache(store.blobs, self.cache_bytes)
+        failed_attempts = FailedAttempts(self.failed_secret_rate)
+        rendering = self._make_rendering(store)
         events = EventBroker(store)
-        detached = DetachedFunctions(store, drawing.queue, self.live_timeout)
+        detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
         secrets = read_secrets(store.directory)
         live = self._make_live(store, kernels, detached, events)
         return AppContext(
             config=self,
             store=store,
-            addresses=urls,
-            authenticator=Authenticator(store, self.owner, guesses),
-            failed_attempts=guesses,
+            blob_cache=blob_cache,
+            addresses=addresses,
+            authenticator=Authenticator(store, self.owner, failed_attempts),
+            failed_attempts=failed_attempts,
             kernels=kernels,
             directories=directories,
             capture=capture,
-            plots=SessionPlots(self.serverapp, store, blobs, capture, directories, self.figure_bytes),
+            plots=SessionPlots(self.serverapp, store, blob_cache, capture, directories, self.figure_bytes),
             events=events,
             dashboards=DashboardWatchers(store, live, events),
             live=live,
             detached=detached,
-            live_limiter=RateLimiter(self.live_link_rate, "This link was used too often", "live_link_rate"),
-            links=LinkResolver(store, blobs),
+            live_limiter=RateLimiter(self.live_link_rate, "This link has reached its rate limit", "live_link_rate"),
+            links=LinkResolver(store),
             link_sizes=AllowedSizes.parse(self.link_sizes),
             view_counter=ViewCounter(store),
             frame_signer=FrameUrlSigner(secrets),
             templates=make_templates(),
-            rendering=drawing,
-            svg_archiver=SvgArchiver(store, drawing, self.preserve_bytes, is_on=self.preserve_svg),
+            rendering=rendering,
+            svg_archiver=SvgArchiver(store, rendering, self.preserve_bytes, is_on=self.preserve_svg),
             query_signer=QuerySigner(secrets),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
@@ -193,7 +194,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         return RenderService(queue, cache, lambda: store.clock())
 
     def make_renderer(self) -> Renderer:
-        """Return the renderer of this configuration; it starts no process yet."""
+        """Return the configured renderer, which has not started any process yet."""
         return LocalRenderer(
             render_python=self.render_python,
             memory_bytes=self.render_memory,
@@ -213,7 +214,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         assert self.serverapp is not None
         quota = Quota(self.capture_quota.get("plots") or None, self.capture_quota.get("bytes") or None)
         limits = CaptureLimits(quota, self.figure_bytes, self.figure_pixels)
-        return Capture(self.serverapp, directories, limits, store.clock, self._tell_captured, is_on=self.capture)
+        return Capture(self.serverapp, directories, limits, store.clock, self._announce_captured, is_on=self.capture)
 
     def _make_live(
         self, store: Store, kernels: KernelTracker, detached: DetachedFunctions, events: EventBroker
@@ -231,30 +232,30 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             on_call=kernels.record_activity if self.live_keeps_kernel else None,
         )
 
-    def _connect(self) -> None:
-        """What happens to kernels happens to their pictures, and is told to whoever listens."""
+    def _subscribe_to_kernels(self) -> None:
+        """Pass the starts, restarts and ends of kernels to capture, to live figures and to the event streams."""
         context, owner = self.context, self.owner
 
-        def tell(kind: str, kernel: str, notebook: str) -> None:
+        def announce(kind: str, kernel: str, notebook: str) -> None:
             context.events.announce(owner, kind, {"session": kernel, "notebook": notebook or None})
 
-        context.kernels.on_start.append(lambda kernel, notebook: tell(SESSION_STARTED, kernel, notebook))
+        context.kernels.on_start.append(lambda kernel, notebook: announce(SESSION_STARTED, kernel, notebook))
         context.kernels.on_restart.append(context.capture.on_kernel_restarted)
         context.kernels.on_sweep.append(context.capture.on_sweep)
         context.kernels.on_restart.append(context.live.on_kernel_ended)
         context.kernels.on_end.append(lambda kernel, notebook: context.live.on_kernel_ended(kernel))
         context.kernels.on_end.append(lambda kernel, notebook: context.capture.on_kernel_ended(kernel))
-        context.kernels.on_end.append(lambda kernel, notebook: tell(SESSION_ENDED, kernel, notebook))
+        context.kernels.on_end.append(lambda kernel, notebook: announce(SESSION_ENDED, kernel, notebook))
 
-    def _tell_captured(self, kernel: str, news: list[CapturedImage]) -> None:
-        for one in news:
-            self.context.events.announce(self.owner, PLOT_CAPTURED, {"session": kernel, "path": one.path})
+    def _announce_captured(self, kernel: str, images: list[CapturedImage]) -> None:
+        for image in images:
+            self.context.events.announce(self.owner, PLOT_CAPTURED, {"session": kernel, "path": image.path})
 
     async def _clean(self) -> None:
-        """Now and then; what went is logged, and a failure too, but the server goes on."""
+        """Sweep the session directories and collect garbage; log what was removed."""
         await asyncio.to_thread(self.context.directories.sweep)
         if self.context.store.read_only_because is not None:
             return
-        cleaned = await self.context.store.collect_garbage()
-        if cleaned:
-            self.log.info("figserve cleaned up: %s.", cleaned)
+        removed = await self.context.store.collect_garbage()
+        if removed:
+            self.log.info("figserve cleaned up: %s.", removed)

@@ -31,7 +31,7 @@ class RenderConfig(Configurable):
     render_pixels = Integer(
         25_000_000,
         min=1,
-        help="Maximum number of pixels (width x height) of one rendered image, checked before and after drawing.",
+        help="Maximum number of pixels (width x height) of one rendered image, checked before and after the render.",
     ).tag(config=True)
     render_result_bytes = Integer(32 * 2**20, min=1, help="Maximum size of the images of one render, in bytes.").tag(
         config=True
@@ -57,7 +57,7 @@ class RenderConfig(Configurable):
         " starts them again, which takes about a second. 'never' keeps them.",
     ).tag(config=True)
     render_queue = Integer(
-        32, min=0, help="Maximum number of renders that wait for a free slot; further ones are answered with 503."
+        32, min=0, help="Maximum number of renders that wait for a free slot; further ones get the status 503."
     ).tag(config=True)
     rate_limit = Unicode(
         "120/minute",
@@ -74,8 +74,8 @@ class RenderConfig(Configurable):
     ).tag(config=True)
     allow_unsandboxed = Bool(
         False,
-        help="Whether posted code may run where this host offers no sandbox: as the user of this server, with its files"
-        " and network. Only for a machine that holds nothing else. Default: False.",
+        help="Whether posted code may run without a sandbox where this host offers none: as the user of this server,"
+        " with its files and network. Only for a machine that holds nothing else. Default: False.",
     ).tag(config=True)
     render_cache_bytes = Integer(
         512 * 2**20, min=0, help="Size of the disk cache of rendered images, in bytes; 0 caches none."

@@ -1,4 +1,4 @@
-"""The standalone host: a Jupyter server without kernels, contents and terminals, on which only our routes answer."""
+"""The standalone host: a Jupyter server without kernels, contents and terminals, with only our routes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEY_LIFE = 30 * 86_400.0
 
 
 class NoContents(AsyncContentsManager):
-    """Jupyter wants a contents manager; this one brings no routes, so that no file of this machine is served."""
+    """The contents manager that Jupyter requires, without routes, so that no file of this machine is served."""
 
     def get_extra_handlers(self) -> list[Any]:
         return []
@@ -39,15 +39,15 @@ class FigServeHost(ServerApp):
 
     ready_fd = Integer(
         -1,
-        help="File descriptor to which one line of JSON with url and key goes when the server listens; -1 for none.",
+        help="File descriptor for one line of JSON with url and key, written when the server listens; -1 for none.",
     ).tag(config=True)
-    exit_with_stdin = Bool(False, help="Whether to stop when standard input ends, as it does with a parent.").tag(
+    exit_with_stdin = Bool(
+        False, help="Whether to stop when standard input closes, as it does when the parent process ends."
+    ).tag(config=True)
+
+    render_only = Bool(False, help="Whether this server only renders posted code and stores no figures.").tag(
         config=True
     )
-
-    render_only = Bool(
-        False, help="Whether this server renders posted code and does nothing else: it keeps no figure."
-    ).tag(config=True)
 
     @default("contents_manager_class")
     def _default_contents_manager_class(self) -> type[AsyncContentsManager]:
@@ -55,21 +55,21 @@ class FigServeHost(ServerApp):
 
     @default("allow_root")
     def _default_allow_root(self) -> bool:
-        """There is no kernel or terminal here that would run as root."""
+        """Allow root: no kernel or terminal would run as root here."""
         return True
 
     @default("reraise_server_extension_failures")
     def _default_reraise_server_extension_failures(self) -> bool:
-        """Without the extension there is nothing to serve: the process ends and says why."""
+        """Stop with the error when the extension fails to load: there is nothing else to serve."""
         return True
 
     def init_server_extensions(self) -> None:
-        """Only ours is loaded, enabled or not."""
+        """Load only our extension, whether it is enabled or not."""
         self.jpserver_extensions = {"jupyter_figserve": True}
         super().init_server_extensions()
 
     def find_server_extensions(self) -> None:
-        """What is enabled elsewhere on this machine is not for this server."""
+        """Ignore the extensions that are enabled on this machine."""
         self.jpserver_extensions = {"jupyter_figserve": True}
 
     def start_ioloop(self) -> None:
@@ -79,8 +79,11 @@ class FigServeHost(ServerApp):
         super().start_ioloop()
 
     def stop(self, from_signal: bool = False) -> None:
-        """Jupyter closes the listening sockets in the signal's handler; where the signal comes while they are being
-        opened that raises, and nothing ends the server any more."""
+        """Stop from the event loop rather than in the signal handler.
+
+        Jupyter closes the listening sockets in the handler; while they are still being opened that raises, and the
+        server never stops.
+        """
         if from_signal:
             IOLoop.current().add_callback_from_signal(super().stop)
         else:

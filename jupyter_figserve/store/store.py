@@ -68,16 +68,19 @@ class Store:
         self.boards = Boards(directory, keep_deleted)
         self.clock = clock
         self.figures = FigureRepository(
-            catalog, blobs, manifests, self.trash, limits=limits, keep_deleted=keep_deleted, clock=clock
+            catalog, blobs, manifests, self.trash, limits=limits, keep_deleted=keep_deleted, clock=self._now
         )
         self.links = LinkRepository(catalog, self._write_manifest_of)
-        self.live = LiveFigureRepository(catalog, blobs, self.live_manifests, limits, clock)
-        self.dashboards = DashboardRepository(catalog, self.boards, clock)
+        self.live = LiveFigureRepository(catalog, blobs, self.live_manifests, limits, self._now)
+        self.dashboards = DashboardRepository(catalog, self.boards, self._now)
         self.sessions = SessionRepository(catalog)
         self.keys = KeyRepository(catalog)
         self.events = EventRepository(catalog)
         self._lock = lock
         self._shard = 0
+
+    def _now(self) -> float:
+        return self.clock()
 
     @property
     def limits(self) -> PublishLimits:

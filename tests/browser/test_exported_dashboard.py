@@ -13,7 +13,7 @@ import pytest
 
 from jupyter_figserve.kernel.dashboard import Dashboard
 from tests.conftest import require_package
-from tests.kernel.export import saving as example
+from tests.kernel.export import example_dashboard as example
 
 from .conftest import check_contrast, check_phone, tab_stops
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory) -> Path:
-    return example.board().save(tmp_path_factory.mktemp("saved") / "dashboard.html")
+    return example.dashboard().save(tmp_path_factory.mktemp("saved") / "dashboard.html")
 
 
 def opened(page, address: str) -> list[str]:
@@ -129,7 +129,7 @@ def test_on_paper(page, path):
 
 def test_the_nearest_state_says_so(page, tmp_path):
     """For a state that was not rendered, the page shows the nearest one and says which; the default always exists."""
-    opened(page, example.board().save(tmp_path / "few.html", max_states=3).as_uri())
+    opened(page, example.dashboard().save(tmp_path / "few.html", max_states=3).as_uri())
     assert picture_size(page, "1-2") == (5, 3)
     page.get_by_role("slider", name="Since").focus()
     page.keyboard.press("ArrowRight")
@@ -185,7 +185,7 @@ def static_host(tmp_path) -> Iterator[tuple[Path, str]]:
 def test_the_folder(page, static_host, is_served):
     """Unpacked on a static host or on disk, the page loads images only from its own folder."""
     folder, host = static_host
-    with zipfile.ZipFile(example.board().save(folder / "dashboard.zip")) as file:
+    with zipfile.ZipFile(example.dashboard().save(folder / "dashboard.zip")) as file:
         file.extractall(folder / "sub folder")
     base = f"{host}sub%20folder/" if is_served else f"{(folder / 'sub folder').as_uri()}/"
     # No icon is named, so that a browser may ask a host for its own.

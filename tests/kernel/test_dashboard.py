@@ -39,10 +39,10 @@ def test_repr_is_readable():
     ("arguments", "words"),
     [
         ({"title": ""}, "Give the dashboard a title"),
-        ({"title": 3}, "title is int"),
+        ({"title": 3}, "title is of type int"),
         ({"rows": []}, "Give the dashboard a row"),
         ({"rows": [["x"]] * 51}, "50 rows and 100 panels"),
-        ({"theme": "pink"}, "take light or dark"),
+        ({"theme": "pink"}, "Use light or dark"),
         ({"controls": [3]}, "list of parameter names"),
     ],
 )
@@ -92,7 +92,7 @@ def test_widget_has_the_controls():
     board = Dashboard("x", [[flock, flock.bind(type="Wolf")]])
     shown = board.widget(since=2015)
     assert shown.params == {"since": 2015, "1-1.type": "Deer"}
-    assert [panel["drawn"] for panel in shown.rows[0]] == [{"since": 2015, "type": "Deer"}, {"since": 2015}]
+    assert [panel["initial"] for panel in shown.rows[0]] == [{"since": 2015, "type": "Deer"}, {"since": 2015}]
     shown.params = {"since": "2016"}
     assert shown.params == {"since": 2016, "1-1.type": "Deer"}
     with pytest.raises(traitlets.TraitError, match="no control 'nothing'"):

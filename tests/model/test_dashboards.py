@@ -1,4 +1,4 @@
-"""A dashboard's values: read from what anybody sends, written back, and which controls are shared."""
+"""Dashboard layouts: validation of the JSON, round trip, and shared controls."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ LIVE = {"kind": "live", "live": "xyz", "values": {"type": "Wolf"}}
 SINCE = Parameter("since", "int", 2010)
 
 
-def layout(*rows, **words) -> Layout:
-    return Layout.from_json({"title": "Sightings", "rows": rows, **words})
+def layout(*rows, **fields) -> Layout:
+    return Layout.from_json({"title": "Sightings", "rows": rows, **fields})
 
 
 class TestLayout:
-    """What is read is what was written."""
+    """A layout is validated and survives a round trip through JSON."""
 
     def test_survives_json(self):
         made = layout([FIGURE, TEXT], [LIVE], theme="dark", controls=["since"])
         assert Layout.from_json(made.as_json()) == made
 
     def test_places_count_rows_and_columns_from_one(self):
-        """The place stands in addresses, so it holds no dot and no slash."""
+        """A panel's place appears in URLs, so it contains no dot and no slash."""
         made = layout([FIGURE, TEXT], [LIVE])
         assert [place for place, _ in made.panels()] == ["1-1", "1-2", "2-1"]
         assert made.find("2-1") == PanelSpec("live", "xyz", values={"type": "Wolf"})
@@ -38,8 +38,8 @@ class TestLayout:
     def test_a_caption_is_one_line(self):
         assert layout([FIGURE]).rows[0][0].caption == "A B"
 
-    def test_an_alternative_text_is_one_line_or_not_given(self):
-        """An empty one says that the picture is mere decoration; none, what the figure itself says."""
+    def test_alternative_text_is_one_line_or_absent(self):
+        """Empty marks the image as decorative; absent means the figure's own text."""
         given, empty, none = layout([FIGURE, LIVE | {"alt": ""}, LIVE]).rows[0]
         assert (given.alt, empty.alt, none.alt) == ("Bears in July", "", None)
 
@@ -67,12 +67,12 @@ class TestLayout:
             (LIVE | {"alt": 3}, "alternative text"),
         ],
     )
-    def test_names_the_panel_at_fault(self, panel, why):
+    def test_errors_name_the_panel(self, panel, why):
         with pytest.raises(InvalidInput, match=rf"^Panel 2-1: .*{why}"):
             layout([TEXT], [panel])
 
     @pytest.mark.parametrize(
-        ("words", "why"),
+        ("fields", "why"),
         [
             ({"title": ""}, "title"),
             ({"title": None}, "title"),
@@ -86,9 +86,9 @@ class TestLayout:
             ({"rows": [[TEXT] * (MAX_PANELS + 1)]}, "at most"),
         ],
     )
-    def test_says_what_is_no_dashboard(self, words, why):
+    def test_an_invalid_layout_is_reported(self, fields, why):
         with pytest.raises(InvalidInput, match=why):
-            Layout.from_json({"title": "Sightings", "rows": [[TEXT]], **words})
+            Layout.from_json({"title": "Sightings", "rows": [[TEXT]], **fields})
 
     def test_is_an_object(self):
         with pytest.raises(InvalidInput, match="object"):
@@ -96,17 +96,17 @@ class TestLayout:
 
 
 class TestSharedControls:
-    """One control drives what several panels have alike."""
+    """One control sets a parameter that several panels share."""
 
-    def test_what_two_panels_have_alike_is_shared(self):
-        """Defaults may differ; the control begins with the first."""
+    def test_a_parameter_of_two_panels_is_shared(self):
+        """Defaults may differ; the control starts with the first."""
         known = {
             "1-1": Parameters((SINCE,)),
             "1-2": Parameters((replace(SINCE, default=2015), Parameter("log", "bool", False))),
         }
         assert shared_controls(layout([LIVE, LIVE]), known) == {"since": ["1-1", "1-2"]}
 
-    def test_what_differs_is_not(self):
+    def test_parameters_that_differ_are_not_shared(self):
         known = {"1-1": Parameters((SINCE,)), "1-2": Parameters((replace(SINCE, kind="float"),))}
         assert shared_controls(layout([LIVE, LIVE]), known) == {}
         with pytest.raises(InvalidInput, match="since differs between panels 1-1 and 1-2"):

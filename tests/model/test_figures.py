@@ -1,4 +1,4 @@
-"""Names, words, ids, digests and the values that a figure is made of."""
+"""Figure names, single-line text, ids, digests, and the values that describe a figure."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from jupyter_figserve.model.formats import FORMATS
 
 @pytest.mark.parametrize("name", ["a", "7", "_x", "Sales 2024.v2-final_1", "é", "売上", "x" * 100, "console", "com10"])
 def test_names_in_the_grammar(name: str):
-    """Letters and digits of any script, then also spaces, dots, hyphens and underscores."""
+    """Letters and digits of any script, followed by these or spaces, dots, hyphens and underscores."""
     assert check_name(name) == name
 
 
 def test_name_comes_back_in_nfc():
-    """Two ways to write é are one name."""
+    """The two encodings of é are one name."""
     assert check_name("cafe\u0301") == "caf\u00e9"
 
 
@@ -47,7 +47,7 @@ def test_name_comes_back_in_nfc():
     + [None, 7, b"a", ["a"]],
 )
 def test_names_outside_the_grammar(name):
-    """No path, no control, no look-alike of a slash or a dot, nothing that is no string."""
+    """Paths, control characters, look-alikes of slashes and dots, and values that are not strings are rejected."""
     with pytest.raises(InvalidName, match="cannot be a figure's name"):
         check_name(name)
 
@@ -76,7 +76,7 @@ def test_names_of_devices(name: str):
     ],
 )
 def test_slugs(title: str, name: str | None):
-    """What of a title can stand in a name, joined by hyphens."""
+    """The parts of a title that are allowed in a name, joined by hyphens."""
     assert slug(title) == name
 
 
@@ -85,7 +85,7 @@ def test_slugs(title: str, name: str | None):
 @example("a" * 99 + "e\u0301")
 @example("a" * 99 + " . -")
 def test_slug_is_always_a_name(title: str):
-    """Every slug passes ``check_name`` unchanged, and a slug's slug is itself."""
+    """Every slug passes ``check_name`` unchanged, and slugs are idempotent."""
     made = slug(title)
     if made is not None:
         assert check_name(made) == made
@@ -94,7 +94,7 @@ def test_slug_is_always_a_name(title: str):
 
 @given(st.text(max_size=120))
 def test_checked_names_are_stable(name: str):
-    """A name that passed passes again as it is, in NFC and on one line."""
+    """A valid name is still valid in NFC and on one line."""
     try:
         checked = check_name(name)
     except InvalidName:
@@ -115,21 +115,21 @@ def test_checked_names_are_stable(name: str):
         ("x" * 300, "x" * 300),
     ],
 )
-def test_words(text, line: str):
-    """White space becomes single spaces; markup and direction marks are words like others."""
+def test_single_line_text(text, line: str):
+    """White space becomes single spaces; markup and direction marks are ordinary text."""
     assert validate_single_line(text, "title", 300) == line
 
 
 @pytest.mark.parametrize("text", ["x" * 301, "a\x00b", "a\x1bb", "a\x85b", "\ud800", 7, b"x", ["x"]])
-def test_other_words_are_refused(text):
-    """Control characters, halves of characters, other types, and too many; the message names the field."""
+def test_other_text_is_refused(text):
+    """Control characters, lone surrogates, other types and text that is too long; the message names the field."""
     with pytest.raises(InvalidInput, match="title"):
         validate_single_line(text, "title", 300)
 
 
 @given(st.text(max_size=60))
-def test_words_are_one_line(text: str):
-    """Nothing that passes can break a header or a line of a log."""
+def test_text_is_one_line(text: str):
+    """Accepted text cannot break a header or a log line."""
     try:
         line = validate_single_line(text, "title", 300)
     except InvalidInput:
@@ -139,7 +139,7 @@ def test_words_are_one_line(text: str):
 
 
 def test_ids():
-    """16 letters and digits, never the same twice."""
+    """16 letters and digits, unique."""
     made = {new_id() for _ in range(1_000)}
     assert len(made) == 1_000
     assert all(is_id(text) for text in made)
@@ -148,8 +148,8 @@ def test_ids():
 @pytest.mark.parametrize(
     "text", ["", "a" * 15, "a" * 17, "a" * 16 + "\n", "../../../../../x", "é" * 16, "a" * 15 + "_"]
 )
-def test_other_ids(text: str):
-    """An id can stand in a path and in a file name as it is."""
+def test_invalid_ids(text: str):
+    """An id is safe in a path and in a file name."""
     assert not is_id(text)
 
 
@@ -164,21 +164,21 @@ def _version(**changes) -> Version:
 
 
 def test_payload_is_described():
-    """A representation knows the bytes by digest and size."""
+    """A representation holds the digest and the size of its bytes."""
     assert EncodedImage("image/png", b"abc", 1, 2, 3.0).to_representation() == Representation(
         "image/png", sha256_hex(b"abc"), 3, 1, 2, 3.0
     )
 
 
-def test_representation_has_a_row_of_the_table():
-    """By its mimetype; a mimetype outside the table is an error."""
+def test_representation_has_a_known_format():
+    """The mimetype selects the format; an unknown mimetype is an error."""
     assert Representation("image/png", "d", 1).format is FORMATS["png"]
     with pytest.raises(UnsupportedType):
         _ = Representation("image/gif", "d", 1).format
 
 
-def test_size_of_a_version_counts_all_parts():
-    """Thumbnail and source take room too."""
+def test_size_of_a_version_includes_all_parts():
+    """The thumbnail and the source count too."""
     thumbnail, source = Representation("image/png", "d2", 5), Source("figure", "d3", 100)
     version = _version(thumbnail=thumbnail, source=source)
     assert version.size == 115
@@ -186,7 +186,7 @@ def test_size_of_a_version_counts_all_parts():
 
 
 def test_find_representation():
-    """By format, None when the version has none of it."""
+    """By format; None when the version does not have it."""
     assert _version().find_representation(FORMATS["png"]).digest == "d1"
     assert _version().find_representation(FORMATS["svg"]) is None
 
@@ -209,7 +209,7 @@ def test_image_for_an_img_element(mimetypes: list[str], thumbnail: bool, shown: 
 
 
 @pytest.mark.parametrize(
-    ("drawn", "is_sharp"),
+    ("vector", "is_vector_used"),
     [
         (Representation("image/svg+xml", "s", 90, 614, 461), True),
         (Representation("image/svg+xml", "s", MAX_VECTOR_BYTES + 1, 614, 461), False),
@@ -218,13 +218,13 @@ def test_image_for_an_img_element(mimetypes: list[str], thumbnail: bool, shown: 
         (Representation("application/pdf", "s", 90, 614, 461), False),
     ],
 )
-def test_dense_screens_are_shown_a_drawing(drawn: Representation, is_sharp: bool):
-    """In the place of the PNG, when it is the same picture and light."""
+def test_hidpi_screens_get_a_vector_image(vector: Representation, is_vector_used: bool):
+    """Instead of the PNG, when it shows the same image and is small."""
     version = _version()
-    both = replace(version, representations=(*version.representations, drawn))
-    assert both.vector == (drawn if is_sharp else None)
+    both = replace(version, representations=(*version.representations, vector))
+    assert both.vector == (vector if is_vector_used else None)
     assert version.vector is None
-    assert replace(version, representations=(drawn,)).vector is None
+    assert replace(version, representations=(vector,)).vector is None
 
 
 @pytest.mark.parametrize(
@@ -238,13 +238,13 @@ def test_dense_screens_are_shown_a_drawing(drawn: Representation, is_sharp: bool
         ({"representations": (Representation("image/png", "d9", 10),)}, False),
     ],
 )
-def test_versions_that_say_the_same(changes, same: bool):
-    """Bytes and words decide; who made it and when does not."""
+def test_versions_with_equal_content(changes, same: bool):
+    """Bytes and metadata are compared; author and time are not."""
     assert _version().is_duplicate_of(_version(**changes)) is same
 
 
 def test_heading_and_alternative_text():
-    """The title, else the name; the alternative text is never empty."""
+    """The heading is the title or the name; the alternative text is never empty."""
     record = FigureRecord("i", Identity("ann", "/s", "n", "", "sales"), "published", 1.0, 1.0, _version())
     bare = replace(record, version=_version(title="", alt=""))
     assert (record.heading, record.alt) == ("Title", "Alt")

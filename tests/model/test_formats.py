@@ -1,4 +1,4 @@
-"""The format table: names, mimetypes, and what bytes look like."""
+"""The format table: names, mimetypes, and detection from the first bytes."""
 
 from __future__ import annotations
 
@@ -35,45 +35,45 @@ SAMPLES = {
 
 
 def test_every_row_has_a_sample():
-    """A format that is added to the table is added to these tests."""
+    """Every format in the table has a sample here."""
     assert SAMPLES.keys() == FORMATS.keys()
 
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_bytes_look_like_their_own_format_and_no_other(name: str):
-    """The first bytes decide, so no file passes as two formats."""
+    """The first bytes decide, so a file matches one format only."""
     assert [row.name for row in FORMATS.values() if looks_like(row, SAMPLES[name])] == [name]
     assert find_format_of_bytes(SAMPLES[name]) is FORMATS[name]
 
 
 def test_formats_for_img_elements():
-    """These are the formats that every browser shows in an ``<img>``, the preferred one first."""
+    """The formats that every browser shows in an ``<img>``, the preferred one first."""
     assert [row.name for row in INLINE_FORMATS] == ["png", "svg", "jpg", "webp"]
 
 
 @pytest.mark.parametrize("alias", [("jpeg", "jpg"), ("htm", "html"), ("png", "png")])
 def test_names_and_aliases(alias: tuple[str, str]):
-    """``jpeg`` and ``htm`` are other names of a row."""
+    """``jpeg`` and ``htm`` are aliases."""
     assert get_format(alias[0]).name == alias[1]
 
 
 @pytest.mark.parametrize("name", ["", "PNG", "gif", "../png", "png\n", "svg\r\nX: y", "exe", "json"])
 def test_other_names_are_refused(name: str):
-    """Names are exact; json is a record, not a picture."""
+    """Names are case-sensitive; JSON is not an image format."""
     with pytest.raises(UnsupportedType):
         get_format(name)
 
 
 @pytest.mark.parametrize("row", FORMATS.values(), ids=FORMATS)
 def test_content_type_is_read_back(row):
-    """What we send as Content-Type is understood when it comes back, in any case and with parameters."""
+    """A Content-Type that we send is parsed back, in any case and with parameters."""
     assert get_format_of_mimetype(row.content_type) is row
     assert get_format_of_mimetype(f" {row.mimetype.upper()} ; q=1") is row
 
 
 @pytest.mark.parametrize("content_type", ["", "image", "image/gif", "text/plain", "application/json", "image/png2"])
 def test_other_content_types_are_refused(content_type: str):
-    """The message names what can be sent."""
+    """The message lists the accepted types."""
     with pytest.raises(UnsupportedType, match="image/png"):
         get_format_of_mimetype(content_type)
 
@@ -92,8 +92,8 @@ def test_other_content_types_are_refused(content_type: str):
     ],
     ids=["BOM", "declaration", "comments", "doctype", "namespace prefix", "bare", "newline", "empty"],
 )
-def test_svg_is_told_by_its_root_element(data: bytes):
-    """Whatever may stand before an SVG's root element is stepped over."""
+def test_svg_is_detected_by_its_root_element(data: bytes):
+    """Declarations, comments and white space before the root element are skipped."""
     assert find_format_of_bytes(data) is FORMATS["svg"]
 
 
@@ -108,8 +108,8 @@ def test_svg_is_told_by_its_root_element(data: bytes):
     ],
     ids=["internal subset", "open comment", "open declaration", "beyond the limit", "UTF-16"],
 )
-def test_svg_that_would_need_a_parser_is_not_taken(data: bytes):
-    """A doctype that declares entities, and text that cannot be told at a glance, is no format of ours."""
+def test_svg_that_would_need_a_parser_is_rejected(data: bytes):
+    """A doctype that declares entities, and text without an obvious root element, match no format."""
     assert find_format_of_bytes(data) is None
 
 
@@ -129,21 +129,21 @@ def test_svg_that_would_need_a_parser_is_not_taken(data: bytes):
         (b"plain words", None),
     ],
 )
-def test_polyglots_are_what_they_start_as(data: bytes, name: str | None):
-    """A file that is two formats at once counts as what a browser would take its first bytes for, or as nothing."""
+def test_polyglots_count_as_their_first_format(data: bytes, name: str | None):
+    """A file that is valid in two formats counts as the one that a browser would detect, or as none."""
     assert find_format_of_bytes(data) is (FORMATS[name] if name else None)
 
 
 @pytest.mark.parametrize("data", [b"", b"<", b"< ", b"<>", b"</", b"<!", b"<?", b"\xef\xbb\xbf", b"<!-->", b"<\n"])
-def test_scraps_are_nothing_and_no_error(data: bytes):
-    """The start of markup without any is no format."""
+def test_incomplete_markup_matches_no_format(data: bytes):
+    """The start of a tag without its end matches no format, without an error."""
     assert find_format_of_bytes(data) in (None, FORMATS["html"])
     assert not looks_like(FORMATS["svg"], data)
 
 
 @given(st.binary(max_size=200) | st.builds(b"<".__add__, st.binary(max_size=60)))
-def test_any_bytes_are_looked_at_without_error(data: bytes):
-    """Looking never raises, and finds what ``looks_like`` says."""
+def test_detection_never_raises(data: bytes):
+    """Detection agrees with ``looks_like`` for any bytes."""
     found = find_format_of_bytes(data)
     assert found is None or looks_like(found, data)
     png_size(data)
@@ -156,13 +156,13 @@ def test_png_size_is_read_from_the_header():
 
 @pytest.mark.parametrize("length", range(0, 24, 4))
 def test_truncated_png_has_no_size(length: int):
-    """23 bytes do not hold the header."""
+    """23 bytes do not contain the whole header."""
     assert png_size(PNG[:length]) is None
 
 
 @pytest.mark.parametrize(
     "data", [PNG.replace(b"IHDR", b"IDAT"), PNG[:16] + bytes(4) + PNG[20:], PNG[:20] + bytes(4), b"x" * 24]
 )
-def test_other_headers_have_no_size(data: bytes):
-    """A first chunk of another kind, a side of 0 and other bytes are no picture."""
+def test_invalid_headers_have_no_size(data: bytes):
+    """Another first chunk, a side of 0, and other bytes have no size."""
     assert png_size(data) is None

@@ -25,7 +25,7 @@ def link(**fields) -> Link:
 
 
 def test_tokens():
-    """192 random bits in 32 URL-safe characters, never the same twice."""
+    """192 random bits in 32 URL-safe characters, unique."""
     made = {new_token() for _ in range(1_000)}
     assert len(made) == 1_000
     assert all(is_token(token) for token in made)
@@ -34,13 +34,13 @@ def test_tokens():
 @pytest.mark.parametrize(
     "text", ["", "a" * 31, "a" * 33, "a" * 32 + "\n", "a" * 31 + "/", "a" * 31 + "é", "a" * 31 + "."]
 )
-def test_other_tokens(text: str):
-    """The form alone tells most guesses, before anything is looked up."""
+def test_malformed_tokens(text: str):
+    """Most guesses are rejected by their form alone, without a lookup."""
     assert not is_token(text)
 
 
-def test_link_ids_say_what_they_are():
-    """An id is not a token and cannot be taken for one."""
+def test_link_ids_are_not_tokens():
+    """The form of an id differs from that of a token."""
     assert new_link_id().startswith("lnk")
     assert not is_token(new_link_id())
     assert new_link_id() != new_link_id()
@@ -57,21 +57,21 @@ def test_link_ids_say_what_they_are():
         ({"paused": True, "expires": 101.0}, False),
     ],
 )
-def test_link_is_open_until_its_end(fields, is_open: bool):
-    """At its last second a link is closed; a paused one is, whatever its end."""
+def test_link_is_open_until_it_expires(fields, is_open: bool):
+    """A link is closed in the second in which it expires; a paused link is always closed."""
     assert link(**fields).is_open(100.0) is is_open
 
 
 @pytest.mark.parametrize(
     ("fields", "cacheable"), [({}, True), ({"expires": 9.0}, True), ({"views": 1}, False), ({"audience": "hub"}, False)]
 )
-def test_links_that_caches_may_keep(fields, cacheable: bool):
-    """Not those whose views are counted, nor those that are not for everybody."""
+def test_cacheable_links(fields, cacheable: bool):
+    """Links with a view limit or a restricted audience are not cacheable."""
     assert link(**fields).is_cacheable is cacheable
 
 
 def test_labels():
-    """One line of 200 characters at most."""
+    """One line of at most 200 characters."""
     assert check_label(" for\nBob ") == "for Bob"
     with pytest.raises(InvalidInput, match="label"):
         check_label("x" * 201)
@@ -90,12 +90,12 @@ def test_labels():
     ],
 )
 def test_caches_never_outlive_the_link(fields, seconds: int):
-    """The limit is the server's, shortened to the link's remaining life; a link that is not cacheable has none."""
+    """The server's limit is shortened to the link's remaining lifetime; a link that is not cacheable has none."""
     assert link(**fields).cache_seconds(60, 100.0) == seconds
 
 
 def test_json_reads_back_as_the_same_link():
-    """Including the locked and allowed parameters; fields that this version does not know are ignored."""
+    """Locked and allowed parameters are included; unknown fields are ignored."""
     made = link(target=Target(LIVE, "v"), locked={"since": 2011}, allowed=("type",), label="x", seen=3)
     written = json.loads(json.dumps(made.as_json()))
     assert Link.from_json(written) == made
@@ -103,7 +103,7 @@ def test_json_reads_back_as_the_same_link():
     assert hash(made) == hash(Link.from_json(written))
 
 
-def test_token_is_nowhere_in_the_value():
+def test_a_link_does_not_hold_its_token():
     """A log line of the link shows only its hash."""
     token = new_token()
     assert token not in repr(link(token_hash=hash_secret(token)))

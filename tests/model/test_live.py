@@ -1,4 +1,4 @@
-"""Live requests as values: what makes two of them equal, and their message to a kernel."""
+"""Live requests as values: equality keys, and the messages between server and kernel."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from jupyter_figserve.model.live import LiveDeclaration, LiveRequest
 REQUEST = LiveRequest({"n": 1}, "svg", 320, 200, 100, 2)
 
 
-def test_message_and_back():
-    """A kernel reads the request that the server sends."""
+def test_request_message_round_trip():
+    """A kernel parses the request that the server sends."""
     message = REQUEST.to_json()
     assert message["density"] == 2
     assert LiveRequest.from_json({"op": "call", "rid": 3, **message}) == REQUEST
@@ -19,7 +19,7 @@ def test_message_and_back():
 
 
 def test_absent_fields_mean_the_defaults():
-    """A message of another version may lack some."""
+    """A message from another version may lack some fields."""
     assert LiveRequest.from_json({}) == LiveRequest()
     assert LiveRequest.from_json({"arguments": None, "format": "pdf", "density": None}) == LiveRequest({}, "pdf")
 
@@ -39,8 +39,8 @@ def test_key_is_equal_for_equal_requests():
     assert len({one.key for one in others}) == len(others)
 
 
-def test_declaration_and_back():
-    """A server reads the declaration that a kernel sends."""
+def test_declaration_round_trip():
+    """A server parses the declaration that a kernel sends."""
     declaration = LiveDeclaration(
         "animal", description="d", sizes=("width",), cache=2.0, version="1", is_versioned=True
     )
@@ -60,6 +60,6 @@ def test_declaration_and_back():
     ],
 )
 def test_invalid_declaration(fields):
-    """A kernel may send anything."""
+    """Declarations of a kernel are not trusted."""
     with pytest.raises(InvalidInput):
         LiveDeclaration.from_json(LiveDeclaration("animal").as_json() | fields)

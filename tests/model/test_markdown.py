@@ -1,4 +1,4 @@
-"""Markdown as HTML that is safe to stand in a page."""
+"""Markdown rendered as HTML that is safe to insert into a page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jupyter_figserve.model.markdown import render_markdown
 
 
 def test_usual_markdown_becomes_html():
-    """Headings, lists, emphasis, code, tables and what is struck out."""
+    """Headings, lists, emphasis, code, tables and strikethrough."""
     text = "# Bears\n\n- *one* **two**\n- `three` ~~four~~\n\n| year | count |\n|---|--:|\n| 2012 | 7 |\n"
     rendered = render_markdown(text)
     for part in ("<h1>Bears</h1>", "<em>one</em>", "<strong>two</strong>", "<code>three</code>", "<s>four</s>"):
@@ -36,16 +36,16 @@ def test_usual_markdown_becomes_html():
         "[a]: javascript:alert(1)\n\n[a]",
     ],
 )
-def test_nothing_of_a_text_runs(text: str):
-    """Neither elements nor attributes nor addresses come out of it but ours."""
+def test_no_markup_of_the_text_survives(text: str):
+    """Elements, attributes and URLs of the text are escaped or dropped."""
     rendered = render_markdown(text)
     for tag in re.findall(r"<[^>]*>", rendered):
         assert re.match(r"</?(p|a|table|thead|tbody|tr|th|td|pre|code)\b", tag), tag
         assert not re.search(r"\son\w+=|style=|href=\"(?!https://)", re.sub(r'title="[^"]*"', "", tag)), tag
 
 
-def test_links_leave_no_trace_and_pictures_are_links():
-    """Pages load nothing from elsewhere; a picture inside a link is its words."""
+def test_links_send_no_referrer_and_images_become_links():
+    """Pages load nothing from other sites; an image inside a link becomes its text."""
     assert render_markdown("[a](https://x.example)") == (
         '<p><a href="https://x.example" rel="noopener nofollow">a</a></p>\n'
     )
@@ -57,6 +57,6 @@ def test_links_leave_no_trace_and_pictures_are_links():
     )
 
 
-def test_deep_nesting_ends():
-    """A text of ten thousand quotes is rendered, and not as ten thousand elements."""
+def test_nesting_is_limited():
+    """Ten thousand nested quotes are rendered, but not as ten thousand elements."""
     assert render_markdown(">" * 10_000 + "x").count("<blockquote>") < 50

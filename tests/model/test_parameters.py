@@ -1,4 +1,4 @@
-"""Parameters as values: queries parsed, canonical queries written, schemas; every wrong value named."""
+"""Parameters as values: parsing of queries, canonical queries, JSON schemas, and errors that name the value."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def one(**fields: object) -> Parameter:
     ],
 )
 def test_query_is_parsed(parameter, texts, value):
-    """Every kind, once and repeated, at its bounds."""
+    """Every kind, single and repeated, at its bounds."""
     found = parameter.parse(texts)
     assert (found, type(found)) == (value, type(value))
 
 
 @pytest.mark.parametrize(
-    ("parameter", "texts", "words"),
+    ("parameter", "texts", "message"),
     [
         (one(kind="int"), ["1.5"], "x='1.5' is not allowed: it must be a whole number."),
         (one(kind="int"), [""], "x='' is not allowed"),
@@ -83,11 +83,11 @@ def test_query_is_parsed(parameter, texts, value):
         (one(kind="int", many=True), ["1," * MAX_ITEMS + "1"], "the limit is 10,000"),
     ],
 )
-def test_wrong_value_is_named(parameter, texts, words):
-    """The error says the parameter, what came, and what is allowed."""
+def test_invalid_value_is_named(parameter, texts, message):
+    """The error names the parameter, the value, and the allowed values."""
     with pytest.raises(InvalidInput) as caught:
         parameter.parse(texts)
-    assert words in caught.value.message
+    assert message in caught.value.message
     assert len(caught.value.message) < 300
 
 
@@ -102,15 +102,15 @@ PARAMETERS = Parameters(
 )
 
 
-def test_all_of_a_query():
-    """Defaults fill up, names with an underscore are passed over, and the shortest query means the same."""
+def test_whole_query():
+    """Defaults are filled in, names with a leading underscore are ignored, and the canonical query is equivalent."""
     values = PARAMETERS.parse({"who": ["ann"], "x": ["1", "2"], "_": ["9"]})
     assert values == {"type": "Deer", "since": 2010, "x": [1.0, 2.0], "until": None, "who": "ann"}
     assert PARAMETERS.query(values) == "x=1,2&who=ann"
 
 
 @pytest.mark.parametrize(
-    ("query", "words"),
+    ("query", "message"),
     [
         ({}, "who is missing: give text."),
         (
@@ -120,27 +120,27 @@ def test_all_of_a_query():
         ({"who": ["a"], "since": ["1999"]}, "since='1999'"),
     ],
 )
-def test_wrong_query_is_refused(query, words):
-    """What is missing, unknown or out of bounds."""
+def test_invalid_query_is_refused(query, message):
+    """Missing, unknown and out-of-bounds parameters are refused."""
     with pytest.raises(InvalidInput) as caught:
         PARAMETERS.parse(query)
-    assert words in caught.value.message
+    assert message in caught.value.message
 
 
-def test_json_gives_the_same_parameters():
-    """What a kernel sends, a server reads."""
+def test_json_round_trip():
+    """A server parses the parameters that a kernel sends."""
     assert Parameters.from_json(json.loads(json.dumps(PARAMETERS.as_json()))) == PARAMETERS
 
 
 @pytest.mark.parametrize("rows", [[{}], [{"name": "x"}], [{"name": "a b", "choices": [], "values": []}], [3], "x"])
-def test_other_json_is_refused(rows):
-    """A kernel may send anything."""
+def test_invalid_json_is_refused(rows):
+    """Parameters sent by a kernel are not trusted."""
     with pytest.raises(InvalidInput):
         Parameters.from_json(rows)
 
 
 def test_schema_is_valid_and_agrees():
-    """JSON Schema that takes what ``parse`` gives, and not what it refuses."""
+    """The JSON Schema accepts exactly what ``parse`` accepts."""
     jsonschema = require_package("jsonschema")
     schema = PARAMETERS.schema()
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -161,8 +161,8 @@ VALUES = {
 
 
 @given(st.data())
-def test_written_values_are_read_back(data):
-    """``parse`` takes what ``write`` gives, for every kind and for lists of them."""
+def test_written_values_are_parsed_back(data):
+    """``parse`` accepts the output of ``write``, for every kind and for lists."""
     kind = data.draw(st.sampled_from(sorted(VALUES)))
     value = data.draw(VALUES[kind])
     assert one(kind=kind).parse([one(kind=kind).write(value)]) == value

@@ -1,4 +1,4 @@
-"""What is copied from a page means the same where it is pasted."""
+"""Snippets that users copy keep their meaning in HTML, Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ EVIL = [
 ]
 
 
-def _snippets(words: str, page: str = PAGE, **size: int) -> Snippets:
-    return Snippets(page, f"{page}.png", words, words, **size)
+def _snippets(text: str, page: str = PAGE, **size: int) -> Snippets:
+    return Snippets(page, f"{page}.png", text, text, **size)
 
 
 MARKDOWN = mistune.create_markdown(escape=False, plugins=["strikethrough", "table", "url", "math"])
 
 
 class Tags(HTMLParser):
-    """The tags, with their attributes, and all text between."""
+    """The tags of a document with their attributes, and its text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -56,58 +56,58 @@ class Tags(HTMLParser):
         self.text += data
 
 
-@pytest.mark.parametrize("words", EVIL)
-def test_html_is_one_picture_in_one_link(words: str):
-    """Whatever the words, there are these two tags, with the words as the alternative text."""
-    parsed = Tags(_snippets(words, width=640, height=480).html)
+@pytest.mark.parametrize("text", EVIL)
+def test_html_is_one_image_in_one_link(text: str):
+    """For any text there are exactly these two tags, with the text as alternative text."""
+    parsed = Tags(_snippets(text, width=640, height=480).html)
     assert parsed.tags == [
         ("a", {"href": PAGE}),
-        ("img", {"src": f"{PAGE}.png", "alt": words, "width": "640", "height": "480"}),
+        ("img", {"src": f"{PAGE}.png", "alt": text, "width": "640", "height": "480"}),
     ]
     assert parsed.text == ""
 
 
-@pytest.mark.parametrize("words", EVIL)
-def test_iframe_is_one_frame(words: str):
-    """Of the embedding page, as large as the picture, else 640 by 480."""
-    [(tag, attributes)] = Tags(_snippets(words, width=300, height=200).iframe).tags
+@pytest.mark.parametrize("text", EVIL)
+def test_iframe_is_one_frame(text: str):
+    """It shows the embedding page in the image's size, by default 640 by 480."""
+    [(tag, attributes)] = Tags(_snippets(text, width=300, height=200).iframe).tags
     assert tag == "iframe"
     assert attributes["src"] == f"{PAGE}/embed"
-    assert (attributes["title"], attributes["width"], attributes["height"]) == (words, "300", "200")
-    assert 'width="640" height="480"' in _snippets(words).iframe
+    assert (attributes["title"], attributes["width"], attributes["height"]) == (text, "300", "200")
+    assert 'width="640" height="480"' in _snippets(text).iframe
 
 
-def _assert_markdown(words: str, page: str = PAGE) -> None:
-    text = _snippets(words, page).markdown
-    assert "\n" not in text
-    parsed = Tags(MARKDOWN(text))
+def _assert_markdown(text: str, page: str = PAGE) -> None:
+    markdown = _snippets(text, page).markdown
+    assert "\n" not in markdown
+    parsed = Tags(MARKDOWN(markdown))
     assert [tag for tag, _ in parsed.tags] == ["p", "a", "img"]
     assert parsed.tags[1][1] == {"href": page}
-    assert parsed.tags[2][1] == {"src": f"{page}.png", "alt": words}
+    assert parsed.tags[2][1] == {"src": f"{page}.png", "alt": text}
     assert parsed.text.strip() == ""
 
 
-@pytest.mark.parametrize("words", EVIL)
-def test_markdown_is_one_picture_in_one_link(words: str):
-    """Read by another's parser it gives the words back as the alternative text, and nothing else."""
-    _assert_markdown(words)
+@pytest.mark.parametrize("text", EVIL)
+def test_markdown_is_one_image_in_one_link(text: str):
+    """An independent parser finds the text as alternative text, and nothing else."""
+    _assert_markdown(text)
 
 
 @given(st.text(alphabet=st.sampled_from(r"ab \[]()*_`<>!#&;\"'~$|{}-+=.:/"), max_size=40))
-def test_markdown_of_any_words(words: str):
-    """The same over random punctuation, where the words are words as the store keeps them."""
-    _assert_markdown(validate_single_line(words, "alt", 100))
+def test_markdown_of_any_text(text: str):
+    """The same for random punctuation, in text that the store accepts."""
+    _assert_markdown(validate_single_line(text, "alt", 100))
 
 
 def test_markdown_of_an_address_with_parentheses():
-    """Parentheses in a base URL do not end the destination."""
+    """Parentheses in a base URL do not end the link's destination."""
     _assert_markdown("words", "https://example.org/a(b/f/token")
 
 
-@pytest.mark.parametrize("words", EVIL)
-def test_latex_is_balanced_and_holds_no_command_of_the_words(words: str):
-    """Every special character of the words is spelled out, so that braces balance and no command begins."""
-    lines = _snippets(words).latex.splitlines()
+@pytest.mark.parametrize("text", EVIL)
+def test_latex_is_balanced_and_escapes_the_text(text: str):
+    """Every special character is escaped, so that braces balance and the text contains no command."""
+    lines = _snippets(text).latex.splitlines()
     [caption] = [line for line in lines if line.lstrip().startswith(r"\caption")]
     bare = re.sub(r"\\[{}#$%&_]", "", caption)
     assert bare.count("{") == bare.count("}")
@@ -116,21 +116,21 @@ def test_latex_is_balanced_and_holds_no_command_of_the_words(words: str):
     assert not re.search(r"[#$%&_~^]", re.sub(r"\\href\{[^}]*\}", "", bare))
 
 
-def test_latex_reads_back_as_the_words():
-    """Undoing each escape gives the words."""
-    words = "50 % of {a_b} ~ ^ # & $ \\ end"
-    latex = _snippets(words).latex
+def test_latex_can_be_unescaped():
+    """Undoing each escape yields the text."""
+    text = "50 % of {a_b} ~ ^ # & $ \\ end"
+    latex = _snippets(text).latex
     inside = latex.split(r"\caption{")[1].split(r" (\href")[0]
     undone = re.sub(
         r"\\text(backslash|asciitilde|asciicircum)\{\}|\\(.)",
         lambda m: {"backslash": "\\", "asciitilde": "~", "asciicircum": "^"}.get(m[1], m[2]),
         inside,
     )
-    assert undone == words
+    assert undone == text
 
 
 def test_latex_names_the_file_to_save():
-    """LaTeX reads no URL: the first line says what to save under the name that it includes."""
+    """LaTeX cannot load URLs: the first line says which file to save under the included name."""
     latex = Snippets(PAGE, f"{PAGE}.pdf?width=300", "t", "a").latex
     assert latex.splitlines()[0] == f"% save {PAGE}.pdf?width=300 as figure.pdf"
     assert r"\includegraphics[width=\linewidth]{figure.pdf}" in latex
@@ -138,8 +138,8 @@ def test_latex_names_the_file_to_save():
 
 
 @given(st.integers(1, 99_999), st.none() | st.floats(10, 1200))
-def test_image_url_has_the_sizes_that_are_given(width: int, dpi: float | None):
-    """As a query; a size that is not given is not there."""
+def test_image_url_has_the_given_size(width: int, dpi: float | None):
+    """Sizes are query parameters; an absent size is omitted."""
     parts = urlsplit(image_url(PAGE, "png", width=width, height=None, dpi=dpi))
     query = parse_qs(parts.query)
     assert parts.path.endswith("/Tok-en_x.png")
@@ -150,7 +150,7 @@ def test_image_url_has_the_sizes_that_are_given(width: int, dpi: float | None):
 
 
 def test_json_has_each_form():
-    """Under the names that the interface promises."""
+    """Under the documented field names."""
     snippets = _snippets("words")
     assert snippets.as_json() == {
         "url": PAGE,

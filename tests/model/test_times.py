@@ -1,4 +1,4 @@
-"""Durations, ends and timestamps as the interfaces write them."""
+"""Durations, expiry times and timestamps as the interfaces write them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ YEAR = 365 * 86_400
     ],
 )
 def test_durations(text, seconds: float):
-    """A number and a unit, or seconds."""
+    """A number with a unit, or seconds."""
     assert parse_duration(text) == seconds
     assert isinstance(parse_duration(text), float)
 
@@ -40,14 +40,14 @@ def test_durations(text, seconds: float):
     ["", "7", "d", "7D", "-7d", "7.5d", "1e3s", "7d7h", "7 days", "٧d", "7d\x00", "0s", 0, -1, True, None, []]
     + [math.nan, math.inf, 10**400, "999999999d", f"{101 * 365}d", b"7d"],
 )
-def test_other_durations_are_refused(text):
-    """Zero, no end in sight, other spellings and other types; the message shows how to write one."""
+def test_invalid_durations_are_refused(text):
+    """Zero, infinity, other spellings and other types; the message shows the accepted form."""
     with pytest.raises(InvalidDuration, match="7d"):
         parse_duration(text)
 
 
 def test_expiry_of_a_duration_counts_from_now():
-    """A duration ends that much later; ``never`` has no end."""
+    """A duration is relative to now; ``never`` means no expiry."""
     assert parse_expiry("7d", NOW) == NOW + 604_800
     assert parse_expiry(60, NOW) == NOW + 60
     assert parse_expiry("never", NOW) is None
@@ -55,7 +55,7 @@ def test_expiry_of_a_duration_counts_from_now():
 
 @pytest.mark.parametrize("text", ["2030-01-01T00:00:00Z", "2030-01-01T01:00:00+01:00", "2030-01-01T00:00:00"])
 def test_expiry_at_a_time(text: str):
-    """An RFC 3339 time is meant in its zone, and without one in UTC."""
+    """An RFC 3339 time is in its own zone, or in UTC without one."""
     assert parse_expiry(text, NOW) == datetime(2030, 1, 1, tzinfo=timezone.utc).timestamp()
 
 
@@ -64,31 +64,31 @@ def test_expiry_at_a_time(text: str):
     ["2001-01-01T00:00:00Z", "2030-13-01", "20-30", "Never", "", None, True, {}, [], 0, -5, 10**400]
     + ["9999-12-31T23:59:59-23:59", "2999-01-01T00:00:00Z"],
 )
-def test_other_expiries_are_refused(value):
-    """The past, what is beyond a hundred years, and what is no time."""
+def test_invalid_expiries_are_refused(value):
+    """Times in the past, times more than a hundred years ahead, and text that is not a time."""
     with pytest.raises(InvalidDuration):
         parse_expiry(value, NOW)
 
 
 @given(st.floats(min_value=0, max_value=NOW + 100 * YEAR))
-def test_timestamps_are_read_back(stamp: float):
-    """RFC 3339 in UTC to the millisecond."""
+def test_timestamps_are_parsed_back(stamp: float):
+    """RFC 3339 in UTC with milliseconds."""
     text = rfc3339(stamp)
     assert text.endswith("Z")
     assert abs(datetime.fromisoformat(text).timestamp() - stamp) <= 0.001
 
 
 @given(st.integers(1, 100 * YEAR))
-def test_every_expiry_that_is_taken_can_be_shown(seconds: int):
-    """No end is accepted that a list could not write."""
+def test_every_accepted_expiry_can_be_formatted(seconds: int):
+    """Every accepted expiry has a timestamp."""
     assert rfc3339(parse_expiry(seconds, NOW))
 
 
 def test_no_timestamp():
-    """What never happened stays null."""
+    """An absent time stays null."""
     assert rfc3339(None) is None
 
 
-def test_system_clock_is_the_epoch_s():
+def test_system_clock_counts_from_the_epoch():
     """The default clock counts seconds since 1970."""
     assert system_clock() > datetime(2024, 1, 1, tzinfo=timezone.utc).timestamp()

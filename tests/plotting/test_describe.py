@@ -12,7 +12,7 @@ from jupyter_figserve.plotting.describe import describe, describe_figure, one_li
 
 @pytest.fixture(autouse=True)
 def own_matplotlib():
-    """Each test closes the figures that it made."""
+    """Close the figures of each test."""
     mpl.use("Agg")
     yield
     plt.close("all")
@@ -41,27 +41,27 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_kinds_are_told_by_their_artists(kind, panel):
-    """What is drawn decides what the sentence begins with."""
+def test_kinds_are_detected_by_their_artists(kind, panel):
+    """The artists decide which kind of chart the sentence names."""
     KINDS[kind](panel)
     assert alt(panel) == f"{kind}."
 
 
 def test_histograms_drawn_as_steps_are_histograms(panel):
-    """``histtype="stepfilled"`` and ``stairs`` have no bars; stairs are still told."""
+    """``histtype="stepfilled"`` and ``stairs`` have no bars; stairs are still recognized."""
     panel.stairs([1, 2, 3])
     assert alt(panel) == "Histogram."
 
 
-def test_three_dimensions_are_told():
-    """An Axes in space is a 3D plot, whatever it holds."""
+def test_three_dimensional_axes_are_recognized():
+    """A 3D Axes is a 3D plot, regardless of its artists."""
     figure = plt.figure()
     figure.add_subplot(projection="3d").plot([1, 2], [1, 2], [1, 2])
     assert describe_figure(figure)[1] == "3D plot."
 
 
 def test_everything_known_is_in_the_sentence(panel):
-    """Kind, title, axes and series with their names make one sentence."""
+    """Kind, title, axis labels and named series make one sentence."""
     for name, shift in (("Bear", -0.2), ("Deer", 0.2)):
         panel.bar(np.arange(3) + shift, [1, 2, 3], width=0.3, label=name)
     panel.set(title="Sightings", xlabel="month", ylabel="animals")
@@ -69,20 +69,20 @@ def test_everything_known_is_in_the_sentence(panel):
 
 
 def test_series_without_names_are_counted(panel):
-    """Unlabelled lines are a number."""
+    """Unlabelled lines are reported as a number."""
     panel.plot(np.ones((3, 8)))
     assert alt(panel) == "Line plot: 8 series."
 
 
 def test_one_label_is_enough(panel):
-    """An axis alone is still worth saying."""
+    """A single axis label is enough for a sentence."""
     panel.set_ylabel("euros")
     panel.plot([1, 2])
     assert alt(panel) == "Line plot: euros."
 
 
 def test_panels_are_counted_by_kind():
-    """Several Axes are summed up, without colour bars."""
+    """Several Axes are summarized by kind, without colour bars."""
     figure, grid = plt.subplots(1, 3)
     grid[0].plot([1, 2])
     grid[1].plot([1, 2])
@@ -92,14 +92,14 @@ def test_panels_are_counted_by_kind():
     assert describe_figure(figure) == ("All", "3 panels “All”: 2 line plots, image; left.")
 
 
-def test_nothing_known_says_nothing(panel):
-    """An empty figure or Axes has no words."""
+def test_an_empty_figure_has_no_description(panel):
+    """Empty figures and empty Axes have no description."""
     assert describe_figure(Figure()) == ("", "")
     assert describe_figure(panel.figure) == ("", "")
 
 
 def test_titles_come_from_the_figure_first(panel):
-    """The figure's title beats the Axes', on whichever side it stands, and that the label."""
+    """The figure's title takes precedence over the Axes' (at any position), and that over the label."""
     panel.figure.set_label("label")
     assert describe_figure(panel.figure)[0] == "label"
     panel.set_title("on the right", loc="right")
@@ -109,8 +109,8 @@ def test_titles_come_from_the_figure_first(panel):
     assert describe_figure(panel.figure, "the library's")[0] == "the library's"
 
 
-def test_two_panels_titles_are_no_title():
-    """Which of several titles names the figure is not guessed."""
+def test_several_titles_are_no_title():
+    """The title is not guessed from several Axes."""
     figure, grid = plt.subplots(1, 2)
     grid[0].set_title("a")
     grid[1].set_title("b")
@@ -118,8 +118,8 @@ def test_two_panels_titles_are_no_title():
 
 
 @pytest.mark.parametrize("text", ["two\nlines", "tab\tand  spaces ", "bell\x07", "half \ud800", "x" * 5000])
-def test_words_pass_the_servers_check(text, panel):
-    """Whatever stands in a title becomes a line that the server accepts."""
+def test_text_passes_the_servers_check(text, panel):
+    """Any title becomes a line that the server accepts."""
     panel.set_title(text)
     panel.set_xlabel(text)
     title, sentence = describe_figure(panel.figure)
@@ -128,13 +128,13 @@ def test_words_pass_the_servers_check(text, panel):
 
 
 def test_one_line_cuts_with_an_ellipsis():
-    """Words too long end in an ellipsis within the limit; what is no string is empty."""
+    """Long text is cut to the limit with an ellipsis; values that are not strings become empty."""
     assert one_line("abc def", 5) == "abc…"
     assert one_line(None, 5) == ""
 
 
-def test_nothing_fails_for_its_words(panel):
-    """An error in a description is no error of the publish."""
+def test_a_failing_description_does_not_fail_the_publish(panel):
+    """Errors while describing a figure are ignored."""
     panel.get_children = lambda: 1 / 0
     panel.plot([1, 2])
     assert describe_figure(panel.figure) == ("", "")

@@ -1,4 +1,4 @@
-"""A function on its way out of its kernel: called with JSON values, and looking as it did there."""
+"""A detached function outside its kernel: called with JSON values, with the kernel's rcParams."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ def travelled(function, looks=None) -> DetachedFunction:
     return found
 
 
-def test_json_values_become_the_functions_own():
-    """As in its kernel: members of enumerations, dates, abbreviated defaults."""
+def test_json_values_are_converted():
+    """As in its kernel: enumeration members, dates, abbreviated defaults."""
     function = travelled(draw)
     assert function(colour="BLUE", day="2024-02-03", x=[1]) == (Colour.BLUE, date(2024, 2, 3), 5, [1])
     assert function() == (Colour.RED, date(2024, 1, 1), 5, [])
 
 
-def test_values_are_checked_here_too():
-    """Whoever asked, the function sees nothing that it does not allow; a missing value is told as that."""
+def test_values_are_validated():
+    """The function receives only values that it allows; a missing value is reported as missing."""
     with pytest.raises(InvalidInput, match="RED, BLUE"):
         travelled(draw)(colour="GREEN")
     with pytest.raises(InvalidInput, match="n is missing"):
         travelled(lambda n: n)()
 
 
-def test_looks_are_those_that_were_changed():
-    """rcParams of the picture and none of the place; what this matplotlib does not know is left out."""
+def test_changed_rcparams_are_applied():
+    """Only rcParams that affect the image are kept; those unknown to this matplotlib are ignored."""
     with matplotlib.rc_context({"lines.linewidth": 7, "toolbar": "None"}):
         looks = changed_rcparams()
     assert looks["lines.linewidth"] == 7

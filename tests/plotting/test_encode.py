@@ -19,7 +19,7 @@ from jupyter_figserve.model.formats import FORMATS, find_format_of_bytes
 from jupyter_figserve.plotting import encode as module
 from jupyter_figserve.plotting import images
 from jupyter_figserve.plotting.describe import libraries
-from jupyter_figserve.plotting.encode import encode
+from jupyter_figserve.plotting.encode import encode, is_encodable
 
 from ..example_figures import (
     FIGURES,
@@ -42,7 +42,7 @@ MATPLOTLIB_FORMATS = ("png", "svg", "pdf", "jpg", "webp", "eps", "svgz")
 
 @pytest.fixture(autouse=True)
 def own_matplotlib():
-    """Each test has matplotlib's defaults on Agg, and closes its figures."""
+    """Use matplotlib's defaults on Agg, and close the figures of each test."""
     mpl.use("Agg")
     with mpl.rc_context():
         mpl.rcdefaults()
@@ -63,18 +63,18 @@ def pixels(data):
 
 
 def assert_saved_alike(make, *, tight=False, **options):
-    """``encode`` and ``savefig`` give the same pixels, dpi and words, whichever of them comes first.
+    """Check that ``encode`` and ``savefig`` give the same pixels, dpi and text, in either order.
 
-    Each of two figures is drawn twice, because a constrained layout differs from one draw to the next.
+    Each of the two figures is drawn twice, because a constrained layout changes from one draw to the next.
     """
     extra = {"bbox_inches": "tight"} if tight else {}
     one, other = make(), make()
     for ours, theirs in ((one, other), (other, one)):
         payload = encode(ours, tight=tight, **options).payloads[0]
-        assert_same_picture(payload, saved(theirs, **options, **extra))
+        assert_same_image(payload, saved(theirs, **options, **extra))
 
 
-def assert_same_picture(payload, expected):
+def assert_same_image(payload, expected):
     assert np.array_equal(pixels(payload.data), pixels(expected))
     with Image.open(io.BytesIO(payload.data)) as ours, Image.open(io.BytesIO(expected)) as theirs:
         assert ours.text == theirs.text
@@ -86,18 +86,18 @@ def assert_same_picture(payload, expected):
 @pytest.mark.parametrize("make", FIGURES)
 @pytest.mark.parametrize("tight", [False, True])
 def test_pixels_are_those_of_savefig(make, tight):
-    """The PNG shows to the pixel what savefig shows, in the figure's box and in a tight one."""
+    """The PNG has exactly the pixels of savefig, in the figure's box and in a tight one."""
     assert_saved_alike(make, tight=tight)
 
 
-def test_huge_pictures_are_those_of_savefig():
-    """24 million pixels are drawn and encoded exactly."""
+def test_huge_images_are_those_of_savefig():
+    """24 million pixels are encoded exactly."""
     assert_saved_alike(huge)
 
 
 @pytest.mark.parametrize("dpi", [30, 72, 100.5, 200])
 def test_dpi_is_that_of_savefig(dpi):
-    """The dpi asked for decides the pixels, as in savefig."""
+    """The requested dpi decides the pixels, as in savefig."""
     assert_saved_alike(line, dpi=dpi)
 
 
@@ -116,27 +116,27 @@ def test_dpi_is_that_of_savefig(dpi):
 )
 @pytest.mark.parametrize("make", [line, constrained])
 def test_settings_hold_as_in_savefig(settings, make):
-    """What rcParams say about saving is heeded."""
+    """The rcParams for saving apply."""
     with mpl.rc_context(settings):
         assert_saved_alike(make)
 
 
 @pytest.mark.parametrize("style", ["dark_background", "ggplot", "grayscale", "bmh"])
 def test_styles_hold_as_in_savefig(style):
-    """A style context around making and publishing gives the styled picture."""
+    """A style context around creating and publishing gives the styled image."""
     with plt.style.context(style):
         assert_saved_alike(histograms)
 
 
 def test_sketched_styles_hold_as_in_savefig():
-    """xkcd sets path effects and filters; its wobble is seeded, so that pixels agree."""
+    """xkcd sets path effects and filters; its jitter is seeded, so that the pixels agree."""
     with plt.xkcd():
         mpl.rcParams["font.family"] = "DejaVu Sans"
         assert_saved_alike(line)
 
 
 def test_figures_without_pyplot_are_drawn():
-    """A Figure that no backend knows is as good as any."""
+    """A Figure without a pyplot manager is encoded like any other."""
 
     def make():
         figure = Figure()
@@ -151,8 +151,8 @@ def test_figures_without_pyplot_are_drawn():
 
 
 @pytest.mark.parametrize("make", [line, histograms, scatter, image, surface, transparent, colourless])
-def test_files_are_not_larger_than_those_of_savefig(make):
-    """The fast encoder does not pay with bytes."""
+def test_files_are_no_larger_than_those_of_savefig(make):
+    """The fast encoder does not cost file size."""
     figure = make()
     assert len(encode(figure).payloads[0].data) <= len(saved(figure))
 
@@ -161,7 +161,7 @@ def test_files_are_not_larger_than_those_of_savefig(make):
 @pytest.mark.parametrize("formats", [("svg", "png"), ("jpg",)])
 @pytest.mark.parametrize("tight", [False, True])
 def test_figures_are_left_as_savefig_leaves_them(make, formats, tight):
-    """Size, dpi, colours, canvas, manager, layout engine and rcParams stay; axes are where savefig puts them."""
+    """Size, dpi, colours, canvas, manager, layout engine and rcParams are kept; axes are where savefig puts them."""
     figure, reference = make(), make()
     canvas, engine, rc = figure.canvas, figure.get_layout_engine(), dict(mpl.rcParams)
 
@@ -184,7 +184,7 @@ def test_figures_are_left_as_savefig_leaves_them(make, formats, tight):
 
 
 def test_a_failing_draw_leaves_the_figure_as_it_was():
-    """Also after an error the figure has its canvas and dpi."""
+    """The canvas and the dpi are restored after an error."""
     figure = line()
     canvas, dpi = figure.canvas, figure.dpi
     figure.axes[0].set_title(r"$\frac{$")
@@ -193,8 +193,8 @@ def test_a_failing_draw_leaves_the_figure_as_it_was():
     assert (figure.canvas, figure.dpi) == (canvas, dpi)
 
 
-def test_windows_do_not_notice():
-    """An interactive backend's canvas neither draws, nor resizes, nor loses what it shows."""
+def test_interactive_windows_are_not_affected():
+    """An interactive backend's canvas is not redrawn, resized or cleared."""
 
     class Window(FigureCanvasAgg):
         draws = 0
@@ -214,8 +214,8 @@ def test_windows_do_not_notice():
     assert bytes(window.buffer_rgba()) == shown
 
 
-def test_png_and_thumbnail_are_one_drawing(monkeypatch):
-    """The thumbnail is made of the picture's own pixels."""
+def test_png_and_thumbnail_share_one_render(monkeypatch):
+    """The thumbnail is made from the image's own pixels."""
     draws = []
     monkeypatch.setattr(
         Figure, "draw", lambda self, renderer, draw=Figure.draw: (draws.append(1), draw(self, renderer))
@@ -225,23 +225,23 @@ def test_png_and_thumbnail_are_one_drawing(monkeypatch):
 
 
 @pytest.mark.parametrize("formats", [("png",), ("svg",), ("pdf", "eps"), ("jpg", "png")])
-def test_thumbnails_are_there_for_every_format(formats):
-    """Vectors too come with a PNG of 320 pixels' width."""
+def test_every_format_has_a_thumbnail(formats):
+    """Vector formats too have a PNG thumbnail 320 pixels wide."""
     thumbnail = encode(line(), formats).thumbnail
     assert (thumbnail.mimetype, thumbnail.width, thumbnail.height) == ("image/png", 320, 240)
     assert pixels(thumbnail.data).std() > 10
 
 
 @pytest.mark.parametrize("formats", [("png", "jpg"), ("jpg", "png"), ("webp", "svg", "png")])
-def test_formats_do_not_disturb_each_other(formats):
-    """The PNG and its thumbnail are the same whatever else is drawn beside them."""
+def test_formats_do_not_affect_each_other(formats):
+    """The PNG and its thumbnail are the same with any other formats beside them."""
     alone, among = encode(constrained()), encode(constrained(), formats)
     assert among.payloads[formats.index("png")] == alone.payloads[0]
     assert among.thumbnail == alone.thumbnail
 
 
 def test_payloads_are_in_the_order_of_the_formats():
-    """Each payload is what its mimetype says, with its size: pixels, for vectors at 96 to the inch."""
+    """Each payload matches its mimetype and states its size in pixels, for vector formats at 96 per inch."""
     encoded = encode(line(), MATPLOTLIB_FORMATS)
     for name, payload in zip(MATPLOTLIB_FORMATS, encoded.payloads, strict=True):
         assert payload.mimetype == FORMATS[name].mimetype
@@ -253,7 +253,7 @@ def test_payloads_are_in_the_order_of_the_formats():
 
 
 def test_vector_sizes_follow_a_tight_box():
-    """The size is that of the picture as cut, not of the figure."""
+    """The size is that of the cropped image, not of the figure."""
     svg, pdf, eps = encode(overhanging(), ("svg", "pdf", "eps"), tight=True).payloads
     assert svg.width > 614 + 50
     assert (svg.width, svg.height) == pytest.approx((pdf.width, pdf.height), abs=2)
@@ -262,7 +262,7 @@ def test_vector_sizes_follow_a_tight_box():
 
 @pytest.mark.parametrize("dpi", [None, 55])
 def test_jpg_and_webp_are_those_of_savefig(dpi):
-    """The formats that Pillow writes are savefig's files, byte for byte."""
+    """The files that Pillow writes are those of savefig, byte for byte."""
     figure, options = transparent(), {} if dpi is None else {"dpi": dpi}
     for payload, name in zip(encode(figure, ("jpg", "webp"), **options).payloads, ("jpg", "webp"), strict=True):
         assert payload.data == saved(figure, name, **options)
@@ -278,7 +278,7 @@ for payload in encode(many_things(), MATPLOTLIB_FORMATS).payloads:
 
 
 def test_equal_figures_have_equal_bytes_in_every_process():
-    """No date, no random id and no order of a hash table gets into a file."""
+    """No date, random id or hash order enters a file."""
 
     def run(seed, **extra):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "MPLBACKEND": "Agg", **extra}
@@ -289,27 +289,27 @@ def test_equal_figures_have_equal_bytes_in_every_process():
 
     first = run("1")
     assert len(first) == len(MATPLOTLIB_FORMATS)
-    # Another zone is another time of day in whatever would be dated.
+    # Another time zone would change any date in a file.
     assert first == run("2", TZ="Asia/Tokyo", SOURCE_DATE_EPOCH="86400")
 
 
 @pytest.mark.parametrize("name", MATPLOTLIB_FORMATS)
 def test_equal_figures_have_equal_bytes_in_one_process(name):
-    """Two figures made alike, and one drawn twice, give the same bytes."""
+    """Two equal figures, and one rendered twice, give the same bytes."""
     figure = many_things()
     first, again, other = (encode(item, (name,)).payloads[0].data for item in (figure, figure, many_things()))
     assert first == again == other
 
 
-def test_no_file_is_dated():
-    """The formats that savefig dates are the ones that we strip."""
+def test_no_file_has_a_date():
+    """The dates that savefig writes are stripped."""
     for payload in encode(line(), ("svg", "pdf", "eps")).payloads:
         assert b"CreationDate" not in payload.data
         assert b"dc:date" not in payload.data
 
 
 def test_a_hash_salt_of_the_user_is_kept():
-    """Who has set svg.hashsalt decides the ids."""
+    """A user's svg.hashsalt determines the ids."""
     figure = many_things()
     default = encode(figure, ("svg",)).payloads[0].data
     with mpl.rc_context({"svg.hashsalt": "mine"}):
@@ -318,7 +318,7 @@ def test_a_hash_salt_of_the_user_is_kept():
 
 
 def test_settings_of_another_thread_are_kept():
-    """What the user's cell sets in rcParams while a figure is drawn is still set afterwards."""
+    """rcParams that another thread sets during the render are kept afterwards."""
 
     class Setter(Figure):
         def draw(self, renderer):
@@ -334,7 +334,7 @@ def test_settings_of_another_thread_are_kept():
 
 @pytest.mark.parametrize("name", ["png", "svg", "jpg"])
 def test_too_many_pixels_are_refused_before_drawing(name, monkeypatch):
-    """A figure beyond the bound is refused with its size, and nothing is drawn."""
+    """A figure over the limit is refused with its size before drawing."""
     monkeypatch.setattr(Figure, "draw", lambda *_: pytest.fail("was drawn"))
     with pytest.raises(OutputInvalid, match=r"[0-9,]{6} by [0-9,]{6} pixels") as caught:
         encode(plt.figure(figsize=(20_000 / 96, 200), dpi=96 if name == "svg" else 100), (name,))
@@ -342,7 +342,7 @@ def test_too_many_pixels_are_refused_before_drawing(name, monkeypatch):
 
 
 def test_too_many_pixels_of_a_tight_box_are_refused():
-    """An artist far outside does not make the tight picture endless."""
+    """An artist far outside the figure does not make the tight image unbounded."""
     figure = line()
     figure.text(300, 0.5, "far away")
     figure.text(0.5, 300, "far above")
@@ -351,13 +351,13 @@ def test_too_many_pixels_of_a_tight_box_are_refused():
 
 
 def test_less_than_a_pixel_is_refused():
-    """A figure too small to hold a pixel is told so."""
+    """A figure smaller than one pixel is refused with that reason."""
     with pytest.raises(OutputInvalid, match="smaller than a pixel"):
         encode(one_pixel(), dpi=50)
 
 
-def test_the_bound_is_as_documented():
-    """100 million pixels: a picture of exactly that many is not refused."""
+def test_the_limit_is_as_documented():
+    """An image of exactly 100 million pixels is accepted."""
     assert images.MAX_PIXELS == 100_000_000
     images.check_pixels(10_000, 10_000)
     with pytest.raises(OutputInvalid):
@@ -365,7 +365,7 @@ def test_the_bound_is_as_documented():
 
 
 def test_an_error_while_drawing_is_named():
-    """The error says its type and its text, and carries its cause."""
+    """The error states the exception's type and message, and keeps it as its cause."""
 
     class Broken(Figure):
         def draw(self, renderer):
@@ -377,40 +377,40 @@ def test_an_error_while_drawing_is_named():
 
 
 def test_html_of_a_matplotlib_figure_is_refused():
-    """A picture library has no page."""
+    """A matplotlib figure has no HTML form."""
     with pytest.raises(UnsupportedType, match="not available as html"):
         encode(line(), ("html",))
 
 
 @pytest.mark.parametrize(("formats", "error"), [(("gif",), UnsupportedType), ((), InvalidInput)])
-def test_formats_are_rows_of_the_table(formats, error):
-    """Unknown and no formats are refused."""
+def test_formats_are_validated(formats, error):
+    """An unknown format and an empty list are refused."""
     with pytest.raises(error):
         encode(line(), formats)
 
 
 @pytest.mark.parametrize("dpi", [0, -1, float("nan"), float("inf")])
 def test_dpi_is_a_positive_number(dpi):
-    """Resolutions that cannot be drawn are refused as input."""
+    """Resolutions that cannot be rendered are refused as invalid input."""
     with pytest.raises(InvalidInput, match="Invalid dpi"):
         encode(line(), dpi=dpi)
 
 
-def test_title_and_alt_come_along():
-    """The encoded figure carries the words that the figure has."""
+def test_title_and_alt_are_included():
+    """The encoded figure has the figure's title and description."""
     encoded = encode(line())
     assert encoded.title == "Waves"
     assert encoded.alt == "Line plot “Waves”: height against time."
 
 
 def test_the_figure_can_be_kept_as_a_source():
-    """What is to be pickled is the figure itself."""
+    """The encoded figure refers to the figure itself, for pickling."""
     figure = line()
     assert encode(figure.axes[0]).figure is figure
 
 
-def test_libraries_are_those_loaded():
-    """Python with two numbers, and each loaded library with its own version."""
+def test_libraries_are_the_loaded_ones():
+    """Python's major and minor version, and each loaded library with its version."""
     found = libraries()
     assert found["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
     assert found["matplotlib"] == mpl.__version__
@@ -418,7 +418,7 @@ def test_libraries_are_those_loaded():
 
 
 def test_importing_loads_nothing_that_is_installed():
-    """The module costs nothing until a figure comes."""
+    """Importing the module loads no plotting library."""
     heavy = {"numpy", "matplotlib", "PIL", "zlib_ng"}
     program = f"import sys, jupyter_figserve.plotting.encode; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -426,7 +426,7 @@ def test_importing_loads_nothing_that_is_installed():
 
 
 def test_without_matplotlib_nothing_of_it_is_loaded():
-    """Publishing bytes or markup does not pay for a plotting library."""
+    """Publishing bytes or markup does not load a plotting library."""
     program = """
 import sys
 from jupyter_figserve.plotting.encode import encode
@@ -438,6 +438,12 @@ print(encode(Page()).payloads[0].mimetype, "matplotlib" in sys.modules)
     assert done.stdout.split() == ["text/html", "False"]
 
 
-def test_fixed_salt_is_only_ours():
+def test_the_hash_salt_is_fixed():
     """The salt is a constant of this package, so that digests agree between machines."""
     assert module._HASH_SALT == "jupyter_figserve"
+
+
+@pytest.mark.parametrize(("obj", "expected"), [(Figure(), True), (b"no image", True), (object(), False), (3, False)])
+def test_encodable_objects_are_recognised(obj, expected):
+    """An object of a supported kind is encodable even if it fails to render."""
+    assert is_encodable(obj) is expected

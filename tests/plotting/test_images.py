@@ -31,7 +31,7 @@ def raw(format, **options):
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"])
 def test_pillow_images_become_png(mode):
-    """An image of every 8-bit mode is a PNG of its pixels, with a thumbnail."""
+    """An image of every 8-bit mode becomes a PNG of its pixels, with a thumbnail."""
     given = image(mode)
     encoded = encode(given)
     assert np.array_equal(pixels(encoded.payloads[0].data), np.asarray(given.convert("RGBA")))
@@ -41,7 +41,7 @@ def test_pillow_images_become_png(mode):
 
 
 def test_sixteen_bits_are_kept():
-    """A deep grey image loses nothing in its PNG, and its thumbnail is not washed out."""
+    """A 16-bit grey image keeps its depth in the PNG, and its thumbnail keeps its contrast."""
     deep = Image.fromarray((np.arange(400 * 300, dtype=np.uint32) % 65_536).astype(np.uint16).reshape(300, 400))
     encoded = encode(deep)
     with Image.open(io.BytesIO(encoded.payloads[0].data)) as back:
@@ -49,8 +49,8 @@ def test_sixteen_bits_are_kept():
     assert 100 < pixels(encoded.thumbnail.data)[..., 0].mean() < 155
 
 
-def test_orientation_of_cameras_is_applied():
-    """A picture that its camera turned stands upright."""
+def test_exif_orientation_is_applied():
+    """A photo with an orientation tag is rotated upright."""
     exif = Image.Exif()
     exif[0x0112] = 6
     turned = Image.open(io.BytesIO(raw("jpeg", exif=exif)))
@@ -59,7 +59,7 @@ def test_orientation_of_cameras_is_applied():
 
 @pytest.mark.parametrize("mode", ["RGBA", "P", "L", "CMYK"])
 def test_pillow_images_become_jpg_and_webp(mode):
-    """Modes that a format lacks are converted; what is transparent is white in a JPEG."""
+    """Modes that a format lacks are converted; transparent pixels become white in a JPEG."""
     jpg, webp = encode(image(mode), ("jpg", "webp")).payloads
     assert (jpg.mimetype, webp.mimetype) == ("image/jpeg", "image/webp")
     clear = encode(Image.new("RGBA", (10, 10), (0, 0, 0, 0)), ("jpg",)).payloads[0]
@@ -68,13 +68,13 @@ def test_pillow_images_become_jpg_and_webp(mode):
 
 @pytest.mark.parametrize("name", ["svg", "pdf", "eps", "svgz", "html"])
 def test_pixels_have_no_vector_form(name):
-    """An image is not wrapped into what it is not."""
+    """Raster images are not wrapped in vector formats."""
     with pytest.raises(UnsupportedType, match="A raster image is not available as"):
         encode(image(), (name,))
 
 
 def test_too_many_pixels_are_refused_undecoded(monkeypatch):
-    """Images and image bytes beyond the bound are refused by their header."""
+    """Images and image bytes over the limit are refused by their header."""
     large = (Image.new("RGB", (400, 300)), raw("jpeg"))
     monkeypatch.setattr(images, "MAX_PIXELS", 400 * 300 - 1)
     monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("was decoded"))
@@ -87,7 +87,7 @@ def test_too_many_pixels_are_refused_undecoded(monkeypatch):
 @pytest.mark.parametrize(("name", "dpi"), [("png", 150), ("jpeg", 72), ("webp", None)])
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_image_bytes_are_kept_as_they_are(name, dpi, kind):
-    """Encoded bytes are not encoded again when no other format was asked for."""
+    """Encoded bytes are not encoded again unless another format is requested."""
     data = raw(name, **({"dpi": (dpi, dpi)} if dpi else {}))
     encoded = encode(kind(data))
     (payload,) = encoded.payloads
@@ -98,8 +98,8 @@ def test_image_bytes_are_kept_as_they_are(name, dpi, kind):
     assert encoded.thumbnail.width == 320
 
 
-def test_image_bytes_are_converted_when_asked():
-    """Between the formats made of pixels, any can be had of any."""
+def test_image_bytes_are_converted_on_request():
+    """Every raster format can be converted to every other."""
     webp, png = encode(raw("jpeg"), ("webp", "png")).payloads
     assert (webp.mimetype, png.mimetype) == ("image/webp", "image/png")
     assert np.array_equal(pixels(png.data), pixels(raw("jpeg")))
@@ -107,23 +107,23 @@ def test_image_bytes_are_converted_when_asked():
         encode(raw("jpeg"), ("svg",))
 
 
-def test_a_dpi_without_sense_is_left_out():
-    """A picture that claims one dot to the inch has no known resolution."""
+def test_an_implausible_dpi_is_dropped():
+    """An image that states one dot per inch has no known resolution."""
     assert encode(raw("png", dpi=(1, 1))).payloads[0].dpi is None
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a....", b"plain words", b"\x00" * 50])
 def test_unknown_bytes_are_refused(data):
-    """Bytes of no format of the table say what they could be."""
+    """The message lists the accepted formats."""
     with pytest.raises(
-        OutputInvalid, match=f"The {len(data)} bytes are not an image in a known format; use one of png"
+        OutputInvalid, match=f"The {len(data)} bytes are not an image in a known format. Use one of png"
     ):
         encode(data)
 
 
 @pytest.mark.parametrize("data", [FORMATS["png"].magic[0] + b"nothing", FORMATS["jpg"].magic[0], raw("png")[:3000]])
 def test_broken_bytes_are_refused(data):
-    """A right beginning is not yet a picture."""
+    """A valid header with a broken body is refused."""
     with pytest.raises(OutputInvalid):
         encode(data)
 
@@ -144,7 +144,7 @@ def test_broken_bytes_are_refused(data):
     ],
 )
 def test_svg_sizes_are_read(attributes, size):
-    """The size is what the root element says, in pixels; what cannot be read is unknown, never an error."""
+    """The size comes from the root element, in pixels; an unreadable size is unknown, never an error."""
     payload = payload_of(FORMATS["svg"], SVG % attributes)
     assert (payload.width, payload.height) == size
 
@@ -159,13 +159,13 @@ def test_svg_sizes_are_read(attributes, size):
     ],
 )
 def test_vector_sizes_are_read(name, data, size):
-    """Boxes in points become pixels at 96 to the inch."""
+    """Boxes in points are converted to pixels at 96 per inch."""
     payload = encode(data).payloads[0]
     assert (payload.mimetype, payload.width, payload.height) == (FORMATS[name].mimetype, *size)
 
 
 def test_svg_bytes_can_be_compressed():
-    """svgz is the SVG in a gzip without a date."""
+    """svgz is the SVG compressed by gzip without a timestamp."""
     svg, svgz = encode(SVG % b'width="9" height="9"', ("svg", "svgz")).payloads
     assert gzip.decompress(svgz.data) == svg.data
     assert svgz.data[4:8] == bytes(4)

@@ -1,4 +1,4 @@
-"""One live call: the figure of a function in the requested format, size and resolution, and its failure."""
+"""One live call: the function's figure in the requested format, size and resolution, or its failure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def size(result: LiveCallResult) -> tuple[int, int]:
 
 
 def figure(n: int = 1) -> Figure:
-    """Prints, and returns a figure of 300 by 200 pixels."""
+    """Print a line, and return a figure of 300 by 200 pixels."""
     print("n is", n)
     made = Figure(figsize=(3, 2), dpi=100)
     made.add_subplot().plot([0, n])
@@ -42,7 +42,7 @@ def fail(n: int = 1) -> None:
 
 
 def test_figure_of_the_function():
-    """Returned or current; what the function prints is kept."""
+    """The returned or the current figure is used, and printed output is kept."""
 
     def current():
         plt.figure(figsize=(1, 1), dpi=100)
@@ -55,7 +55,7 @@ def test_figure_of_the_function():
 
 
 def test_sizes():
-    """One side keeps the proportions; only matplotlib figures have other sizes."""
+    """One side keeps the aspect ratio; only matplotlib figures can be resized."""
     assert size(call(figure, width=150)) == (150, 100)
     assert size(call(figure, height=100)) == (150, 100)
     assert size(call(figure, width=100, height=100)) == (100, 100)
@@ -65,7 +65,7 @@ def test_sizes():
 
 
 def test_device_pixel_ratio():
-    """Of a raster image in the figure's own size; others are drawn at 1."""
+    """It applies to raster images in the figure's own size; others are rendered at 1."""
     result = call(figure, device_pixel_ratio=2)
     assert (size(result), result.device_pixel_ratio) == ((600, 400), 2)
     for other in (
@@ -77,7 +77,7 @@ def test_device_pixel_ratio():
 
 
 def test_failure_has_the_functions_own_frames():
-    """With the line, and without ours."""
+    """The traceback includes the function's line and excludes our frames."""
     with pytest.raises(CodeFailed, match="ValueError: n is 3") as caught:
         call(fail, {"n": 3})
     assert (caught.value.kind, caught.value.line) == ("ValueError", fail.__code__.co_firstlineno + 1)
@@ -85,7 +85,7 @@ def test_failure_has_the_functions_own_frames():
 
 
 def test_format_that_the_figure_does_not_have():
-    """The message names those that it has."""
+    """The message lists the available formats."""
 
     class Page:
         def _repr_html_(self) -> str:

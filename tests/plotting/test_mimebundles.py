@@ -44,7 +44,7 @@ def bokeh():
 
 
 def given(methods):
-    """An object of a class with these representations."""
+    """Return an object whose class has these representations."""
     return type("Drawn", (), {name: (lambda self, *_, value=value: value) for name, value in methods.items()})()
 
 
@@ -55,7 +55,7 @@ def mimetypes(encoded):
 @pytest.mark.parametrize("make", [plotly, altair, bokeh])
 @pytest.mark.parametrize("formats", [("png",), ("html",)])
 def test_interactive_plots_are_self_contained_pages(make, formats):
-    """The HTML holds its library: nothing in it is fetched."""
+    """The HTML includes its library: it loads nothing."""
     page = encode(make(), formats).payloads[0]
     text = page.data.decode()
     assert page.mimetype == "text/html"
@@ -72,7 +72,7 @@ def test_interactive_plots_are_self_contained_pages(make, formats):
     ],
 )
 def test_interactive_plots_are_described(make, sentence):
-    """Title and sentence come from the plot's own words."""
+    """Title and description come from the plot's own text."""
     encoded = encode(make(), ("html",))
     assert (encoded.title, encoded.alt) == ("Sales", sentence)
     assert encoded.figure is None
@@ -80,26 +80,26 @@ def test_interactive_plots_are_described(make, sentence):
 
 @pytest.mark.parametrize("make", [plotly, altair, bokeh])
 def test_pages_of_one_plot_are_equal(make):
-    """No random id gets into the page, so that publishing again is no new version."""
+    """The page contains no random id, so that publishing again makes no new version."""
     plot = make()
     assert encode(plot, ("html",)) == encode(plot, ("html",))
 
 
 def test_plotly_and_bokeh_have_no_thumbnail():
-    """Where no pixels are at hand, none are drawn."""
+    """Without pixels at hand, no thumbnail is rendered."""
     assert encode(plotly()).thumbnail is None
     assert encode(bokeh()).thumbnail is None
 
 
-def test_altair_has_a_picture_beside_its_page():
-    """By default a chart is a page, a PNG and a thumbnail."""
+def test_altair_has_an_image_beside_its_page():
+    """By default a chart has a page, a PNG and a thumbnail."""
     encoded = encode(altair())
     assert mimetypes(encoded) == ["text/html", "image/png"]
     assert encoded.thumbnail.width <= 320
 
 
-def test_altair_is_drawn_in_the_formats_asked_for():
-    """Pictures come from vl-convert, in order, with their sizes."""
+def test_altair_is_rendered_in_the_requested_formats():
+    """vl-convert renders the images, in order, with their sizes."""
     encoded = encode(altair(), ("svg", "png", "pdf", "jpg", "webp", "svgz"))
     assert mimetypes(encoded) == [
         "image/svg+xml",
@@ -113,8 +113,8 @@ def test_altair_is_drawn_in_the_formats_asked_for():
     assert (svg.width, svg.height) == pytest.approx((image.width, image.height), abs=2)
 
 
-def test_altair_heeds_the_dpi():
-    """Twice the dots make twice the pixels."""
+def test_altair_honours_the_dpi():
+    """Twice the dpi gives twice the pixels."""
     small, large = (encode(altair(), ("png", "svg"), dpi=dpi).payloads[0] for dpi in (72, 144))
     assert large.width == pytest.approx(2 * small.width, abs=2)
 
@@ -128,7 +128,7 @@ def test_altair_heeds_the_dpi():
     ],
 )
 def test_a_missing_library_is_named_with_its_pip_line(make, formats, line, monkeypatch):
-    """Who lacks a library reads what to install."""
+    """The error for a missing library includes the pip command."""
     plot = make()
     monkeypatch.setattr(mimebundles, "find_spec", lambda name: None)
     with pytest.raises(OutputInvalid, match=line) as caught:
@@ -136,8 +136,8 @@ def test_a_missing_library_is_named_with_its_pip_line(make, formats, line, monke
     assert caught.value.code == "missing_library"
 
 
-def test_plotly_pictures_come_from_kaleido(monkeypatch):
-    """With kaleido, Plotly's own picture is taken, at the dpi asked for; its dots are CSS pixels."""
+def test_plotly_images_come_from_kaleido(monkeypatch):
+    """With kaleido, Plotly renders the image at the requested dpi, with its dots as CSS pixels."""
     plot, asked = plotly(), []
 
     def to_image(self, **options):
@@ -152,13 +152,13 @@ def test_plotly_pictures_come_from_kaleido(monkeypatch):
 
 @pytest.mark.parametrize(("make", "name"), [(plotly, "eps"), (altair, "eps"), (bokeh, "svg"), (bokeh, "pdf")])
 def test_formats_that_a_library_lacks_are_refused(make, name):
-    """The sentence says which formats there are."""
+    """The message lists the available formats."""
     with pytest.raises(UnsupportedType, match=f"is not available as {name}; use html"):
         encode(make(), (name,))
 
 
-def test_display_objects_of_ipython_are_taken():
-    """Image, SVG and HTML of IPython.display give what they hold, and the author's words."""
+def test_ipython_display_objects_are_accepted():
+    """Image, SVG and HTML of IPython.display yield their data, and the alternative text of the author."""
     assert encode(display.Image(png(), alt="A red area.")).alt == "A red area."
     assert encode(display.Image(png())).payloads[0].data == png()
     assert encode(display.SVG(SVG)).payloads[0].width == 40
@@ -180,22 +180,22 @@ def test_display_objects_of_ipython_are_taken():
         ({"_repr_mimebundle_": {"text/plain": "words"}, "_repr_png_": png()}, "image/png"),
     ],
 )
-def test_representations_are_taken(methods, mimetype):
-    """An object with IPython's methods is published by the best of them."""
+def test_representations_are_used(methods, mimetype):
+    """An object with IPython's methods is published by its best representation."""
     encoded = encode(given(methods))
     assert mimetypes(encoded) == [mimetype]
     assert (encoded.thumbnail is not None) == (mimetype == "image/png")
 
 
-def test_jpeg_representations_are_taken():
-    """A JPEG is a picture as good as a PNG."""
+def test_jpeg_representations_are_used():
+    """A JPEG is accepted like a PNG."""
     buffer = io.BytesIO()
     Image.new("RGB", (9, 9)).save(buffer, format="jpeg")
     assert mimetypes(encode(given({"_repr_jpeg_": buffer.getvalue()}))) == ["image/jpeg"]
 
 
-def test_representations_are_chosen_by_the_formats():
-    """What is asked for is given where there is such a representation, converted between pixels, else refused."""
+def test_representations_are_selected_by_format():
+    """A requested format comes from a representation, is converted between raster formats, or is refused."""
     drawn = given({"_repr_png_": png(), "_repr_svg_": SVG, "_repr_html_": "<p>words</p>"})
     assert mimetypes(encode(drawn, ("html", "svg"))) == ["text/html", "image/svg+xml"]
     assert mimetypes(encode(drawn, ("webp", "svgz"))) == ["image/webp", "image/svg+xml-compressed"]
@@ -204,13 +204,13 @@ def test_representations_are_chosen_by_the_formats():
 
 
 def test_tables_are_pages():
-    """A pandas table has an HTML representation, and so a link."""
+    """The HTML representation of a pandas table gets a link."""
     pandas = require_package("pandas")
     assert mimetypes(encode(pandas.DataFrame({"a": [1]}))) == ["text/html"]
 
 
 def test_only_methods_of_the_class_count():
-    """Neither a class itself, nor an object that answers to every name, has representations."""
+    """Classes, and objects that answer to every attribute name, have no representations."""
 
     class Answering:
         def __getattr__(self, name):
@@ -222,7 +222,7 @@ def test_only_methods_of_the_class_count():
 
 
 def test_a_failing_representation_is_named():
-    """An error inside an object's own drawing is told with its type."""
+    """An error in an object's own representation method is reported with its type."""
 
     class Broken:
         def _repr_html_(self):

@@ -1,4 +1,4 @@
-"""Pages of pictures and text as a PDF: whole words, pictures at their own resolution, nothing of the user's changed."""
+"""Images and text laid out as PDF pages: complete text, images at their own resolution, rcParams unchanged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read(data: bytes):
 
 
 def test_a_page_for_each_sheet():
-    """With its title and words, whatever signs are in them; equal pages are equal bytes."""
+    """Each has its title and text, including non-Latin characters; equal pages are equal bytes."""
     text = "$5 and $x^2$ ελληνικά 日本"
     pages = [Page(f"Title {n}", (PageCell(1, None, (TextBlock("text", text),)),), f"{n} of 2") for n in (1, 2)]
     data = write_pdf(pages, "Both")
@@ -29,15 +29,15 @@ def test_a_page_for_each_sheet():
     assert write_pdf(pages, "Both") == data
 
 
-def test_a_picture_keeps_its_pixels():
-    """It is scaled into its place, and not drawn anew."""
-    picture = encode(line(), ("png",), dpi=200).payloads[0]
-    (image,) = read(write_pdf([Page("One", (PageCell(1, picture.data),))], "One")).pages[0].images
-    assert image.image.size == (picture.width, picture.height)
+def test_an_image_keeps_its_pixels():
+    """It is scaled into its place, and not resampled."""
+    payload = encode(line(), ("png",), dpi=200).payloads[0]
+    (image,) = read(write_pdf([Page("One", (PageCell(1, payload.data),))], "One")).pages[0].images
+    assert image.image.size == (payload.width, payload.height)
 
 
-def test_long_words_are_broken_and_long_texts_end():
-    """No line is wider than its place, and what no page can hold is left out."""
+def test_long_words_are_broken_and_long_texts_cut():
+    """No line is wider than its place, and text that does not fit on a page is left out."""
     cell = PageCell(1, None, (TextBlock("text", "x" * 500),))
     lines = read(write_pdf([Page("One", (cell, cell))], "One")).pages[0].extract_text().split("\n")
     assert {len(found) for found in lines if re.fullmatch("x+", found)} - {0}
@@ -47,7 +47,7 @@ def test_long_words_are_broken_and_long_texts_end():
 
 
 def test_the_users_parameters_stay():
-    """A style of the user's neither shows in the pages nor is lost by them."""
+    """The user's style neither affects the pages nor is changed by them."""
     pages = [Page("One", (PageCell(1, None, (TextBlock("heading", "Words"),)),))]
     plain = write_pdf(pages, "One")
     with matplotlib.rc_context({"font.size": 30, "text.color": "red", "savefig.facecolor": "black"}):

@@ -16,7 +16,7 @@ from ..example_figures import FIGURES, histograms, line
 
 @pytest.fixture(autouse=True)
 def own_matplotlib():
-    """Each test has matplotlib's defaults on Agg, and closes its figures."""
+    """Use matplotlib's defaults on Agg, and close the figures of each test."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.use("Agg")
@@ -24,7 +24,7 @@ def own_matplotlib():
         plt.close("all")
 
 
-def drawn(figure, **options):
+def rendered(figure, **options):
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", **options)
     return buffer.getvalue()
@@ -33,46 +33,46 @@ def drawn(figure, **options):
 @pytest.mark.parametrize("make", FIGURES)
 @pytest.mark.parametrize("is_drawn", [False, True])
 def test_figures_come_back_as_they_were(make, is_drawn):
-    """Before their first drawing or after, in their own size or another, they draw the pixels of the figure itself."""
+    """Drawn before or not, in their own size or another, they render the pixels of the original."""
     figure = make()
     if is_drawn:
-        drawn(figure)
+        rendered(figure)
     again = pickle.loads(pickle_figure(figure))
-    assert drawn(again) == drawn(figure)
+    assert rendered(again) == rendered(figure)
     for one in (figure, again):
         one.set_size_inches(5, 3)
-    assert drawn(again, dpi=80) == drawn(figure, dpi=80)
+    assert rendered(again, dpi=80) == rendered(figure, dpi=80)
 
 
 @pytest.mark.parametrize("make", FIGURES)
-def test_figures_that_came_back_can_be_changed(make):
-    """Limits, positions and sizes that are set afterwards move what is drawn, and its clips with it."""
+def test_unpickled_figures_can_be_changed(make):
+    """Limits, positions and sizes set afterwards move the artists together with their clip boxes."""
     figure = make()
-    drawn(figure)
+    rendered(figure)
     again = pickle.loads(pickle_figure(figure))
-    drawn(again)
+    rendered(again)
     for one in (figure, again):
         one.set_layout_engine("none")
         one.set_size_inches(4, 4)
         for axes in one.axes:
             axes.set_xlim(0.5, 2)
             axes.set_position((0.2, 0.3, 0.4, 0.5))
-    assert drawn(again) == drawn(figure)
+    assert rendered(again) == rendered(figure)
 
 
-def test_the_figure_itself_is_left_alone():
-    """Pickling shares clip boxes in the pickle, never in the figure."""
+def test_the_figure_itself_is_unchanged():
+    """Clip boxes are shared in the pickle, never in the figure."""
     figure = histograms()
-    before = drawn(figure)
+    before = rendered(figure)
     boxes = [patch.clipbox for axes in figure.axes for patch in axes.patches]
     pickle_figure(figure)
     assert [patch.clipbox for axes in figure.axes for patch in axes.patches] == boxes
     assert len({id(box) for box in boxes}) == len(boxes)
-    assert drawn(figure) == before
+    assert rendered(figure) == before
 
 
 def test_equal_clip_boxes_are_written_once():
-    """Bars of one Axes share a box afterwards, those of another have another, and one that differs keeps its own."""
+    """Bars of one Axes share a box, bars of another share another, and a box that differs is kept."""
     figure = histograms()
     first = figure.axes[0]
     first.patches[0].set_clip_path(mpl.patches.Rectangle((0, 0), 0.5, 0.5, transform=first.transAxes))
@@ -81,28 +81,28 @@ def test_equal_clip_boxes_are_written_once():
     assert len({id(patch.clipbox) for patch in ours.patches}) == 2
     assert ours.patches[0].clipbox is not ours.patches[1].clipbox
     assert ours.patches[1].clipbox is not others.patches[1].clipbox
-    assert drawn(again) == drawn(figure)
+    assert rendered(again) == rendered(figure)
 
 
-def test_it_is_a_pickle_that_needs_nothing_of_ours():
-    """A reader with matplotlib alone can open it."""
+def test_the_pickle_does_not_need_this_package():
+    """A reader with only matplotlib can open it."""
     data = pickle_figure(line())
     assert b"figserve" not in data
 
 
-def test_an_unknown_matplotlib_is_pickled_in_the_usual_way(monkeypatch):
-    """Where transforms are made otherwise than is known here, the figure is kept all the same."""
+def test_an_unknown_matplotlib_is_pickled_as_usual(monkeypatch):
+    """Where transforms have unknown internals, the figure is pickled without the optimization."""
     figure = line()
 
     def fail(*_):
         raise AttributeError("'BboxTransformTo' object has no attribute '_boxout'")
 
-    monkeypatch.setattr(pickling, "_pickle_shortly", fail)
-    assert drawn(pickle.loads(pickle_figure(figure))) == drawn(figure)
+    monkeypatch.setattr(pickling, "_pickle_compactly", fail)
+    assert rendered(pickle.loads(pickle_figure(figure))) == rendered(figure)
 
 
-def test_what_cannot_be_pickled_says_why():
-    """A lambda in a formatter is named as the reason."""
+def test_an_unpicklable_figure_reports_why():
+    """The error names a lambda in a formatter as the reason."""
     figure = line()
     figure.axes[0].xaxis.set_major_formatter(lambda value, _: f"{value}")
     with pytest.raises(OutputInvalid, match=r"cannot be kept for redrawing: .*lambda") as caught:

@@ -15,7 +15,7 @@ from jupyter_figserve.plotting.png import encode_png, thumbnail
 GREY, RGB, RGBA = 0, 2, 6
 
 
-def picture(height, width, *, opaque=True, grey=False):
+def make_image(height, width, *, opaque=True, grey=False):
     rgba = np.random.default_rng(height * width).integers(0, 256, (height, width, 4), dtype=np.uint8)
     if grey:
         rgba[..., 1] = rgba[..., 2] = rgba[..., 0]
@@ -25,7 +25,7 @@ def picture(height, width, *, opaque=True, grey=False):
 
 
 def decoded(data):
-    """The pixels as Pillow reads them, with every checksum verified."""
+    """Return the pixels as Pillow decodes them, with every checksum verified."""
     with Image.open(io.BytesIO(data)) as image:
         image.verify()
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
@@ -42,13 +42,13 @@ def chunks(data):
     return found
 
 
-# Sides around the strip's edges: one row of a strip more and less, one pixel, one column, wider than a strip.
+# Sizes around the edges of a strip: one row more and less, one pixel, one column, wider than a strip.
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (480, 640), (65, 1024), (64, 1024), (3, 70_000)])
 @pytest.mark.parametrize("opaque", [True, False])
 @pytest.mark.parametrize("grey", [True, False])
 def test_pixels_survive(shape, opaque, grey):
-    """Every pixel decodes to what went in, whatever the size and the channels."""
-    rgba = picture(*shape, opaque=opaque, grey=grey)
+    """Every pixel is decoded unchanged, for all sizes and channels."""
+    rgba = make_image(*shape, opaque=opaque, grey=grey)
     assert np.array_equal(decoded(encode_png(rgba)), rgba)
 
 
@@ -56,91 +56,91 @@ def test_pixels_survive(shape, opaque, grey):
     ("opaque", "grey", "colour_type"),
     [(True, True, GREY), (True, False, RGB), (False, True, RGBA), (False, False, RGBA)],
 )
-def test_channels_that_say_nothing_are_dropped(opaque, grey, colour_type):
-    """Opaque pictures carry no alpha, and grey ones one channel."""
-    assert encode_png(picture(20, 30, opaque=opaque, grey=grey))[25] == colour_type
+def test_redundant_channels_are_dropped(opaque, grey, colour_type):
+    """Opaque images have no alpha channel, and grey ones a single channel."""
+    assert encode_png(make_image(20, 30, opaque=opaque, grey=grey))[25] == colour_type
 
 
 @pytest.mark.parametrize("channel", range(4))
 def test_one_pixel_is_enough_to_need_a_channel(channel):
-    """A single coloured or translucent pixel at the very end is not lost."""
+    """A single coloured or translucent pixel at the very end is kept."""
     rgba = np.full((300, 400, 4), 255, np.uint8)
     rgba[-1, -1, channel] = 254
     assert np.array_equal(decoded(encode_png(rgba)), rgba)
 
 
 def test_views_are_encoded_like_copies():
-    """Pixels that are not contiguous in memory (a cut, a flip) give the picture that they show."""
-    view = picture(60, 80)[::-1, 10:50]
+    """Pixels that are not contiguous in memory (a slice, a flip) are encoded as they appear."""
+    view = make_image(60, 80)[::-1, 10:50]
     assert np.array_equal(decoded(encode_png(view)), view)
 
 
-def test_input_is_left_alone():
-    """A read-only picture, such as a renderer's buffer, can be encoded."""
-    rgba = picture(10, 10)
+def test_input_is_unchanged():
+    """A read-only array, such as a renderer's buffer, can be encoded."""
+    rgba = make_image(10, 10)
     rgba.setflags(write=False)
     assert encode_png(rgba) == encode_png(rgba)
 
 
 @pytest.mark.parametrize("dpi", [72, 96, 100, 150.5, 300])
 def test_dpi_is_what_pillow_writes(dpi):
-    """pHYs holds whole dots per metre, rounded as Pillow rounds."""
+    """pHYs holds whole dots per metre, rounded as in Pillow."""
     buffer = io.BytesIO()
-    Image.fromarray(picture(2, 2)).save(buffer, format="png", dpi=(dpi, dpi))
-    assert dict(chunks(encode_png(picture(2, 2), dpi=dpi)))[b"pHYs"] == dict(chunks(buffer.getvalue()))[b"pHYs"]
+    Image.fromarray(make_image(2, 2)).save(buffer, format="png", dpi=(dpi, dpi))
+    assert dict(chunks(encode_png(make_image(2, 2), dpi=dpi)))[b"pHYs"] == dict(chunks(buffer.getvalue()))[b"pHYs"]
 
 
 def test_no_dpi_writes_none():
-    """Without a dpi there is nothing but header, pixels and end."""
-    assert [kind for kind, _ in chunks(encode_png(picture(2, 2)))] == [b"IHDR", b"IDAT", b"IEND"]
+    """Without a dpi the file has only header, pixels and end."""
+    assert [kind for kind, _ in chunks(encode_png(make_image(2, 2)))] == [b"IHDR", b"IDAT", b"IEND"]
 
 
-def test_metadata_is_read_back():
-    """Texts are kept, also those outside Latin-1."""
-    words = {"Title": "Ünïcode", "Author": "Łódź 図", "Empty": ""}
-    with Image.open(io.BytesIO(encode_png(picture(3, 3), metadata=words))) as image:
-        assert image.text == words
+def test_metadata_round_trip():
+    """Text is kept, also outside Latin-1."""
+    texts = {"Title": "Ünïcode", "Author": "Łódź 図", "Empty": ""}
+    with Image.open(io.BytesIO(encode_png(make_image(3, 3), metadata=texts))) as image:
+        assert image.text == texts
 
 
-def test_wrong_shapes_are_a_mistake_of_the_caller():
-    """Only rows of RGBA bytes are a picture."""
+def test_wrong_shapes_are_refused():
+    """Only rows of RGBA bytes are accepted."""
     for wrong in (np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2, 4)), np.zeros((0, 2, 4), np.uint8)):
         with pytest.raises(AssertionError):
             encode_png(wrong)
 
 
 def test_memory_is_bounded_by_a_strip():
-    """The filter works on strips: a tall picture's largest piece is a strip, not the picture."""
-    sizes = [strip.size for strip in png._filtered_strips(picture(2_000, 300), (0, 1, 2))]
+    """The filter works on strips: the largest allocation for a tall image is a strip."""
+    sizes = [strip.size for strip in png._filtered_strips(make_image(2_000, 300), (0, 1, 2))]
     assert sum(sizes) == 2_000 * (300 * 3 + 1)
     assert max(sizes) <= png._STRIP_PIXELS * 3 + 300
 
 
 @pytest.mark.parametrize(("shape", "size"), [((480, 640), (320, 240)), ((100, 3000), (320, 11)), ((1, 5000), (320, 1))])
-def test_thumbnail_keeps_the_aspect(shape, size):
-    """A wide picture becomes 320 pixels wide, and never less than one high."""
-    data, width, height = thumbnail(picture(*shape))
+def test_thumbnail_keeps_the_aspect_ratio(shape, size):
+    """A wide image becomes 320 pixels wide, and at least one pixel high."""
+    data, width, height = thumbnail(make_image(*shape))
     assert (width, height) == size == png_size(data)
 
 
 @pytest.mark.parametrize("width", [1, 200, 320])
 def test_thumbnail_never_enlarges(width):
-    """A small picture is its own thumbnail."""
-    rgba = picture(50, width)
+    """A small image is its own thumbnail."""
+    rgba = make_image(50, width)
     data, *size = thumbnail(rgba)
     assert size == [width, 50]
     assert np.array_equal(decoded(data), rgba)
 
 
 def test_thumbnail_averages():
-    """Each pixel is the mean of those it stands for."""
+    """Each pixel is the mean of the pixels that it covers."""
     rgba = np.full((4, 640, 4), 255, np.uint8)
     rgba[:, ::2, :3] = 55
     assert np.abs(decoded(thumbnail(rgba)[0])[..., :3].astype(int) - 155).max() <= 1
 
 
-def test_thumbnail_of_the_transparent_has_no_dark_fringe():
-    """Colours of wholly transparent pixels do not bleed into their neighbours."""
+def test_thumbnail_has_no_dark_fringe():
+    """Colours of fully transparent pixels do not bleed into their neighbours."""
     rgba = np.zeros((2, 640, 4), np.uint8)
     rgba[:, ::2] = (200, 100, 50, 255)
     small = decoded(thumbnail(rgba)[0])

@@ -20,7 +20,7 @@ from ..conftest import require_package
 from .test_encode import pixels
 
 TABLE = pd.DataFrame({"x": [1, 2, 3, 4], "y": [1.0, 4.0, 9.0, 16.0], "kind": ["a", "b", "a", "b"]})
-# Libraries' use of what other libraries have deprecated is theirs to mend.
+# Deprecated calls between these libraries are not ours to fix.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:seaborn"),
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning:seaborn"),
@@ -31,7 +31,7 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def own_matplotlib():
-    """Each test begins without figures, and closes its own."""
+    """Each test starts without figures, and closes its own."""
     mpl.use("Agg")
     plt.close("all")
     with mpl.rc_context():
@@ -84,8 +84,8 @@ ARTISTS = {
 
 
 @pytest.mark.parametrize("make", ARTISTS.values(), ids=ARTISTS.keys())
-def test_what_plotting_calls_return_leads_to_the_figure(make):
-    """Whatever a matplotlib or pandas call gives back stands for the figure drawn on."""
+def test_results_of_plotting_calls_lead_to_the_figure(make):
+    """Every return value of a matplotlib or pandas call resolves to the figure drawn on."""
     obj = make()
     encoded = encode(obj)
     assert isinstance(encoded.figure, Figure)
@@ -109,20 +109,20 @@ def seaborn_objects(method):
 
 @pytest.mark.parametrize("method", ["axes", "facets", "joint", "pairs", "clusters"])
 def test_seaborn_gives_its_figure(method):
-    """Axes-level functions and all grids are accepted as they come."""
+    """Axes-level functions and all grids are accepted."""
     obj = seaborn_objects(method)
     assert encode(obj).figure is plt.gcf()
 
 
 def test_seaborn_cluster_grids_give_their_figure():
-    """A ClusterGrid is accepted where scipy, which seaborn needs for it, is there."""
+    """A ClusterGrid is accepted if scipy, which seaborn needs for it, is installed."""
     require_package("scipy")
     grid = require_package("seaborn").clustermap(TABLE[["x", "y"]])
     assert encode(grid).figure is grid.figure
 
 
-def test_seaborn_objects_are_drawn_with_their_theme():
-    """A seaborn.objects.Plot is compiled once, with its legend inside the picture, and rcParams stay."""
+def test_seaborn_objects_are_rendered_with_their_theme():
+    """A seaborn.objects.Plot is compiled once, with its legend inside the image, and rcParams are unchanged."""
     objects = require_package("seaborn.objects")
     plot = objects.Plot(TABLE, x="x", y="y", color="kind").add(objects.Dot()).label(title="Dots")
     before = dict(mpl.rcParams)
@@ -135,8 +135,8 @@ def test_seaborn_objects_are_drawn_with_their_theme():
     assert encode(plot.plot()).payloads[0].width == encoded.payloads[0].width
 
 
-def test_plotnine_is_drawn_as_it_saves():
-    """A ggplot gives the pixels of its own save, keeps no figure open, and is not changed."""
+def test_plotnine_is_rendered_as_it_saves():
+    """A ggplot renders the pixels of its own save, leaves no figure open, and is not changed."""
     plotnine = require_package("plotnine")
     plot = plotnine.ggplot(TABLE, plotnine.aes("x", "y")) + plotnine.geom_point() + plotnine.labs(title="Points")
     before = dict(mpl.rcParams)
@@ -150,8 +150,8 @@ def test_plotnine_is_drawn_as_it_saves():
     assert np.array_equal(pixels(encoded.payloads[0].data), pixels(buffer.getvalue()))
 
 
-def test_plotnine_compositions_are_drawn():
-    """Two ggplots beside each other are one picture."""
+def test_plotnine_compositions_are_rendered():
+    """Two ggplots side by side are one image."""
     plotnine = require_package("plotnine")
     plot = plotnine.ggplot(TABLE, plotnine.aes("x", "y")) + plotnine.geom_point()
     assert isinstance(encode(plot | plot).figure, Figure)
@@ -159,7 +159,7 @@ def test_plotnine_compositions_are_drawn():
 
 
 def test_animations_give_their_first_frame():
-    """An animation that was never shown is drawn with what its first frame draws."""
+    """An animation that was never shown is rendered with the artists of its first frame."""
     figure, panel = plt.subplots()
     (curve,) = panel.plot([], [])
     shown = animation.FuncAnimation(figure, lambda frame: curve.set_data([0, 1], [0, frame + 1]), frames=3)
@@ -168,7 +168,7 @@ def test_animations_give_their_first_frame():
 
 
 def test_none_is_the_current_figure():
-    """Without an object, what pyplot would draw on next is meant."""
+    """Without an argument, the current pyplot figure is used."""
     plt.figure()
     current = plt.figure()
     plt.figure(1)
@@ -176,9 +176,9 @@ def test_none_is_the_current_figure():
     assert find_figure(None).figure is current
 
 
-def test_without_a_current_figure_that_is_said():
-    """None is refused when no figure is open, and no empty one is made."""
-    with pytest.raises(OutputInvalid, match="There is no current figure: "):
+def test_a_missing_current_figure_is_reported():
+    """None is refused when no figure is open, and no empty one is created."""
+    with pytest.raises(OutputInvalid, match=r"There is no current figure\. Draw"):
         encode(None)
     assert plt.get_fignums() == []
 
@@ -196,7 +196,7 @@ except Exception as error: print(type(error).__name__, "matplotlib" in sys.modul
 
 
 def test_attributes_of_other_libraries_lead_to_the_figure():
-    """Objects that hold their figure or Axes under a usual name are accepted, like scikit-learn's displays."""
+    """Objects that hold their figure or Axes under a usual name, such as scikit-learn's displays, are accepted."""
     panel = axes()
     for name, value in {"figure_": panel.figure, "ax": panel, "fig": panel.figure}.items():
         display = type("Display", (), {name: value})()
@@ -204,16 +204,16 @@ def test_attributes_of_other_libraries_lead_to_the_figure():
 
 
 def test_several_figures_are_refused():
-    """Which of two figures is meant is not guessed."""
-    with pytest.raises(OutputInvalid, match="This list contains 2 figures; pass one at a time"):
+    """The figure is not guessed from several."""
+    with pytest.raises(OutputInvalid, match="This list contains 2 figures"):
         encode([axes(), axes()])
     with pytest.raises(OutputInvalid, match="This Series contains 2 figures"):
         encode(TABLE.groupby("kind").plot(x="x", y="y"))
 
 
 def test_artists_on_no_figure_are_refused():
-    """An artist that was never added, or was removed, is told so."""
-    with pytest.raises(OutputInvalid, match="not on a figure"):
+    """An artist that was never added, or was removed, is refused with that reason."""
+    with pytest.raises(OutputInvalid, match="does not belong to a figure"):
         encode(plt.Line2D([0], [0]))
 
 
@@ -228,14 +228,14 @@ class Hostile:
     ids=lambda obj: type(obj).__name__,
 )
 def test_anything_else_is_refused_by_its_type(obj):
-    """What cannot be drawn is named by its type, with what is accepted."""
-    with pytest.raises(OutputInvalid, match=f"{type(obj).__name__}.* is not a figure; give a matplotlib figure"):
+    """The error names the type and the accepted types."""
+    with pytest.raises(OutputInvalid, match=f"object of type {type(obj).__name__}. Pass a matplotlib figure"):
         encode(obj)
 
 
-def test_endless_collections_end():
-    """A list that holds itself is refused, not searched for ever."""
+def test_recursive_collections_are_refused():
+    """A list that contains itself is refused, without an infinite loop."""
     loop = []
     loop += [loop, loop]
-    with pytest.raises(OutputInvalid, match="'list' is not a figure"):
+    with pytest.raises(OutputInvalid, match="object of type list"):
         encode(loop)

@@ -1,4 +1,4 @@
-"""Finished figures in other styles: what the style coloured changes, what the author coloured stays."""
+"""Finished figures in other styles: colours of the style change, colours of the author stay."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def apply(figure: Figure, name: str) -> dict:
 
 
 def test_a_dark_style_makes_it_dark(figure):
-    """Paper, axes, words, ticks and lines of the cycle."""
+    """Background, axes, text, ticks and lines of the colour cycle."""
     after = apply(figure, "dark_background")
     (axes,) = figure.get_axes()
     assert to_hex(figure.get_facecolor()) == "#000000"
@@ -43,8 +43,8 @@ def test_a_dark_style_makes_it_dark(figure):
     assert to_hex(axes.lines[0].get_color()) == to_hex(after["axes.prop_cycle"].by_key()["color"][0])
 
 
-def test_what_the_author_coloured_stays(figure):
-    """A line and a label."""
+def test_colours_of_the_author_stay(figure):
+    """For a line and a label."""
     apply(figure, "dark_background")
     (axes,) = figure.get_axes()
     assert axes.lines[1].get_color() == "magenta"
@@ -52,7 +52,7 @@ def test_what_the_author_coloured_stays(figure):
 
 
 @pytest.mark.parametrize("name", styles.available)
-def test_every_style_can_be_drawn(figure, name):
-    """None of matplotlib's own raises."""
+def test_every_style_can_be_applied(figure, name):
+    """None of matplotlib's own styles raises."""
     apply(figure, name)
     figure.canvas.draw()

@@ -1,4 +1,4 @@
-"""A function's signature as parameters: every annotation and abbreviation, what is refused, and the way back."""
+"""Function signatures as parameters: annotations, abbreviations, refused signatures, and conversion of values."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ SIGNATURE = read_signature(everything)
 DEFAULTS = {item.name: item.default for item in SIGNATURE.parameters.items}
 
 
-def test_annotations_that_are_strings_are_read():
-    """This module has ``from __future__ import annotations``: kinds come from what the strings mean."""
+def test_string_annotations_are_evaluated():
+    """This module has ``from __future__ import annotations``: all annotations are strings."""
     kinds = {item.name: item.kind for item in SIGNATURE.parameters.items}
     assert kinds == {
         "type": "choice", "level": "choice", "animal": "choice", "since": "int", "ratio": "float", "log": "bool",
@@ -59,7 +59,7 @@ def test_annotations_that_are_strings_are_read():
 
 
 def test_defaults_and_bounds():
-    """As JSON; an abbreviation's is the middle or the first."""
+    """As JSON; the default of an abbreviation is its middle or first value."""
     assert DEFAULTS["day"] == "2024-03-31"
     assert (DEFAULTS["animal"], DEFAULTS["kinds"]) == ("DEER", ["BEAR"])
     assert (DEFAULTS["whole"], DEFAULTS["part"], DEFAULTS["pick"], DEFAULTS["named"]) == (5, 0.5, "red", "low")
@@ -69,8 +69,8 @@ def test_defaults_and_bounds():
     assert SIGNATURE.parameters.find("level").schema() == {"enum": [1, 2], "default": 2}
 
 
-def test_function_gets_its_own_objects():
-    """Members, dates, containers and choices as the function declared them."""
+def test_function_receives_its_own_types():
+    """Enumeration members, dates, containers and choices as the function declared them."""
     query = "type=Bear&level=1&animal=BEAR&day=2020-01-02&at=2020-01-02T03:04&x=3&y=1,2&kinds=DEER,BEAR&named=high"
     given = {name: [text] for name, text in (pair.split("=") for pair in query.split("&"))}
     got = everything(**SIGNATURE.to_python(SIGNATURE.parameters.parse(given)))
@@ -81,7 +81,7 @@ def test_function_gets_its_own_objects():
 
 
 def test_python_values_become_json():
-    """For URLs and locks: what the function takes is what they are given."""
+    """URLs and locks accept the values that the function accepts."""
     import numpy as np
 
     values = {
@@ -99,8 +99,8 @@ def test_python_values_become_json():
             SIGNATURE.from_python(wrong)
 
 
-def test_names_of_the_place_where_it_was_defined():
-    """A function inside a function may be annotated with what is local there."""
+def test_local_names_in_annotations():
+    """Annotations of a nested function may use local names."""
 
     class Local(Enum):
         A = 1
@@ -114,7 +114,7 @@ def test_names_of_the_place_where_it_was_defined():
 
 @pytest.mark.parametrize("word", ["token", "download", "errors", "no_track_activity"])
 def test_reserved_names_are_refused(word):
-    """They mean something to Jupyter in any address."""
+    """They have a meaning in URLs of Jupyter."""
     namespace: dict[str, Any] = {}
     exec(f"def function({word}=1): ...", namespace)
     with pytest.raises(InvalidInput, match=f"parameter name '{word}' is reserved"):
@@ -122,12 +122,12 @@ def test_reserved_names_are_refused(word):
 
 
 def test_sizes_may_be_the_functions_own():
-    """``width`` of the signature is a parameter like any other."""
+    """``width`` in a signature is an ordinary parameter."""
     assert read_signature(lambda width=3: None).sizes == ("width",)
 
 
 @pytest.mark.parametrize(
-    ("function", "words"),
+    ("function", "message"),
     [
         (lambda *args: None, r"\*args cannot be written in a URL"),
         (lambda **more: None, r"\*\*more cannot be written"),
@@ -138,14 +138,14 @@ def test_sizes_may_be_the_functions_own():
         (lambda a=(3, 1): None, "write the lower one first"),
     ],
 )
-def test_what_no_query_can_say_is_refused(function, words):
-    """At once, naming the parameter."""
-    with pytest.raises(InvalidInput, match=words):
+def test_unsupported_parameters_are_refused(function, message):
+    """At declaration, with the name of the parameter."""
+    with pytest.raises(InvalidInput, match=message):
         read_signature(function)
 
 
-def test_wrong_annotations_are_refused():
-    """Types that no text is, bounds of what has none, a default beyond its bounds."""
+def test_invalid_annotations_are_refused():
+    """Unsupported types, bounds on values without an order, a default outside its bounds."""
 
     def mapping(a: dict[str, int]): ...
     def either(a: int | str = 1): ...

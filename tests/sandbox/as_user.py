@@ -1,7 +1,7 @@
-"""``python as_user.py [root] -- COMMAND``: run a command as an ordinary user who has no rights but those of any login.
+"""``python as_user.py [root] -- COMMAND``: run a command as an ordinary user without special privileges.
 
-Started by root. Where Python lies below root's private home, a copy of the mounts shows it to everybody, in this
-process's namespace alone; ``root`` does this and stays root, as in a container whose Python is everybody's.
+Started by root. If Python is inside root's private home, a copy of the mounts makes it readable for everyone, only in
+this process's namespace. ``root`` does this and stays root, as in a container whose Python everyone can read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NEW_MOUNTS, BIND, RECURSIVE, PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
 
 
 def open_home_of_python() -> None:
-    """Replace /root by an empty directory that holds nothing but the interpreter."""
+    """Replace /root with an empty directory that contains only the interpreter."""
     base = Path(sys.base_prefix).resolve()
     if "/root" not in map(str, base.parents):
         return

@@ -1,4 +1,4 @@
-"""Sandboxes of each tier, real ones: a poorer host is simulated by a filter around the zygote."""
+"""Real sandboxes of each tier: a host with fewer features is simulated by a filter around the zygote."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def linux_alone() -> None:
 
 @pytest.fixture(scope="module", params=TIERS)
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    """One of each tier for all tests of a module; the server's environment holds a secret."""
+    """One sandbox per tier for all tests of a module; the server's environment contains a secret."""
     os.environ[SECRET_NAME] = SECRET
     made = Sandbox(request.param)
     del os.environ[SECRET_NAME]
@@ -50,7 +50,7 @@ def bait() -> Iterator[Bait]:
 
 @pytest.fixture
 def attack(sandbox: Sandbox, bait: Bait) -> Callable[..., str]:
-    """Run attempts; none may get through, nothing may be harmed, and the sandbox goes on."""
+    """Run attack code; none may succeed, nothing may be harmed, and the sandbox keeps working."""
 
     def run(code: str, **fields) -> str:
         constants = "".join(f"{name} = {value!r}\n" for name, value in bait.names.items())

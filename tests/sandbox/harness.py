@@ -1,4 +1,4 @@
-"""A renderer with a loop of its own in a thread, and bait for attacks: files, listeners, variables and processes."""
+"""A renderer with its own event loop in a thread, and bait for attacks: files, listeners, variables and processes."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ SECRET_NAME = "FIGSERVE_TEST_CANARY"
 
 
 def poor_host(*lacking: str) -> list[str]:
-    """A command that takes something away from the one behind it."""
+    """A command prefix that removes a feature from the command behind it."""
     return [*POOR_HOST, *lacking, "--"] if lacking else []
 
 
 class Sandbox:
-    """A started renderer; ``render`` waits for the answer."""
+    """A started renderer; ``render`` waits for the result."""
 
     def __init__(self, tier: str, **settings: Any) -> None:
         self.tier = tier
@@ -83,17 +83,17 @@ class Sandbox:
         return self.run(self.renderer.render(job))
 
     def attack(self, code: str, **fields: Any) -> RenderResult | FigServeError:
-        """What came of hostile code: its picture, or the error."""
+        """Return the image of hostile code, or its error."""
         try:
             return self.render(code, **fields)
         except FigServeError as error:
             return error
 
     def assert_well(self) -> None:
-        """The next figure is, to the byte, what it was before all attacks."""
-        picture = self.render(LINE).images[0].data
-        self.reference = self.reference or picture
-        assert picture == self.reference
+        """Check that the next figure has the same bytes as before all attacks."""
+        image = self.render(LINE).images[0].data
+        self.reference = self.reference or image
+        assert image == self.reference
 
     def processes(self) -> list[psutil.Process]:
         return psutil.Process().children(recursive=True)
@@ -115,12 +115,12 @@ def printed(answer: RenderResult | FigServeError) -> str:
 
 
 class Bait:
-    """What an attack could harm; ``assert_unharmed`` looks at all of it."""
+    """Targets that an attack could harm; ``assert_unharmed`` checks all of them."""
 
     def __init__(self) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="figserve-bait-")
         self.directory = Path(self._directory.name)
-        # Others may enter, so that it is the sandbox that keeps them out.
+        # Permissions allow others to enter, so that only the sandbox keeps them out.
         self.directory.chmod(0o755)
         self.token = self.directory / "token"
         self.token.write_text(SECRET, encoding="ascii")
@@ -145,7 +145,7 @@ class Bait:
 
     @property
     def names(self) -> dict[str, object]:
-        """Constants for the attacks' source."""
+        """Constants for the source code of attacks."""
         tcp, udp, _, _ = self._listeners
         return {
             "TOKEN": str(self.token),

@@ -1,6 +1,6 @@
-"""``python poor_host.py WHAT... -- COMMAND``: run a command on a host that lacks something, by a filter around it.
+"""``python poor_host.py WHAT... -- COMMAND``: run a command on a host that lacks a feature, simulated by a filter.
 
-The filter answers as such kernels, containers and policies do; nothing of the sandbox knows of it.
+The filter returns the errors of such kernels, containers and policies; nothing in the sandbox knows of it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ PR_SET_SECCOMP = 22
 
 CONTAINER = {"unshare": EPERM, "mount": EPERM, "pivot_root": EPERM, "setns": EPERM, "umount2": EPERM}
 HOSTS = {
-    # Docker's and Podman's own filter.
+    # The seccomp filters of Docker and Podman.
     "container": CONTAINER,
     # sysctl user.max_user_namespaces=0.
     "no-user-namespaces": {"unshare": ENOSPC},
-    # Ubuntu 24.04: unshare works, and in the new namespace nothing does.
+    # Ubuntu 24.04: unshare succeeds, and in the new namespace nothing works.
     "apparmor": {"mount": EPERM, "mount_setattr": EPERM},
     "no-landlock": {"landlock_create_ruleset": ENOSYS},
     "no-seccomp": {"seccomp": ENOSYS},
-    # The one user of a rootless container.
+    # The only user of a rootless container.
     "one-user": {"setgroups": EPERM, "setresuid": EPERM, "setresgid": EPERM},
 }
 _MORE = {

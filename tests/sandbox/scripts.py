@@ -1,4 +1,4 @@
-"""Plotting scripts as people write them, each for itself; ``numpy`` and ``matplotlib`` are all they need."""
+"""Plotting scripts as users write them; each needs only ``numpy`` and ``matplotlib``."""
 
 # ruff: noqa: E501  a script a line is read more easily than one that is broken
 

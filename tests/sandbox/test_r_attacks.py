@@ -1,6 +1,6 @@
-"""Hostile code, by the numbers of the project's list of hostile input (R1 to R34), in each tier.
+"""Hostile code, numbered by the project's list of hostile input (R1 to R34), in each tier.
 
-Each test asserts that the harm did not happen, and that the next figure is to the byte what it was.
+Each test asserts that the harm did not happen, and that the next figure has the same bytes as before.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .harness import LINE, SECRET, TRIES, Sandbox, printed
 
 
 def test_r1_files_outside_cannot_be_read(attack):
-    """Tokens, accounts, the home directory and other processes' memory stay unread, also when all may read them."""
+    """Tokens, accounts, the home directory and other processes' memory are unreadable, whatever their permissions."""
     attack("""
 for path in (TOKEN, OPEN_FILE, "/etc/passwd", "/etc/shadow", "/etc/hostname", "/proc/self/environ", "/proc/1/environ",
              "/proc/self/maps", "/root/.bashrc", "/sys/kernel/notes"):
@@ -44,8 +44,8 @@ attempt("openat", lambda: os.read(os.open(TOKEN, os.O_PATH), 9))
 """)
 
 
-def test_r2_the_servers_environment_is_not_there(sandbox: Sandbox):
-    """Neither through Python nor through the C library nor in the memory that the zygote began with."""
+def test_r2_the_servers_environment_is_not_visible(sandbox: Sandbox):
+    """Neither through Python, nor through the C library, nor in the zygote's initial memory."""
     output = sandbox.render(
         """
 import ctypes, os
@@ -63,12 +63,12 @@ print(names)
     ).output
     assert SECRET not in output
     assert "FIGSERVE_TEST_CANARY" not in output
-    # Nor is it where the zygote began, should a child ever see that.
+    # Nor is it in the zygote's initial environment, in case a child ever reads that.
     assert SECRET not in sandbox.zygote().environ().values()
 
 
 def test_r3_no_network(attack):
-    """No TCP, UDP, Unix or abstract socket, no name service, no listening."""
+    """No TCP, UDP, Unix or abstract socket, no name resolution, no listening."""
     attack("""
 import socket
 attempt("tcp", lambda: socket.create_connection(("127.0.0.1", TCP), 2))
@@ -88,7 +88,7 @@ attempt("http", lambda: urllib.request.urlopen(f"http://127.0.0.1:{TCP}/", timeo
 
 
 def test_r4_nothing_is_written_outside_scratch(attack):
-    """Not beside modules, not into caches, not over the token."""
+    """Not next to modules, not into caches, not over the token."""
     attack("""
 import matplotlib, numpy
 places = [TOKEN, OPEN_FILE, DIRECTORY + "/new", numpy.__file__, os.path.dirname(numpy.__file__) + "/evil.py",
@@ -102,7 +102,7 @@ attempt("directory", lambda: os.mkdir(DIRECTORY + "/new"))
 
 
 def test_r5_no_file_outside_is_changed(attack):
-    """Neither mode, times, attributes and owner nor name and links."""
+    """Neither mode, times, attributes and owner, nor name and links."""
     attack("""
 for path in (TOKEN, OPEN_FILE):
     attempt("chmod", lambda: os.chmod(path, 0o777))
@@ -117,8 +117,8 @@ for path in (TOKEN, OPEN_FILE):
 """)
 
 
-def test_r6_no_other_process(attack, sandbox: Sandbox):
-    """No fork, no bomb of them, no daemon that acts later."""
+def test_r6_no_process_starts(attack, sandbox: Sandbox):
+    """No fork, no fork bomb, no daemon that acts later."""
     before = {process.pid for process in sandbox.processes()}
     attack("""
 attempt("fork", os.fork)
@@ -132,13 +132,13 @@ def bomb():
 attempt("bomb", bomb)
 attempt("multiprocessing", lambda: multiprocessing.get_context("fork").Process(target=print).start())
 """)
-    # What is there now are the zygote's own children, which wait.
+    # The processes that exist now are the zygote's own children, which wait.
     later = [process for process in sandbox.processes() if process.pid not in before]
     assert len(later) <= sandbox.renderer.warm + sandbox.renderer.jobs
 
 
 def test_r7_no_program_starts(attack):
-    """Not by a shell, not by exec, not out of memory."""
+    """Not by a shell, not by exec, not from memory."""
     attack("""
 import subprocess
 attempt("system", lambda: 1 / int(os.system("true") == 0))
@@ -151,7 +151,7 @@ attempt("execveat", lambda: syscall(322, -100, b"/bin/true", None, None, 0))
 
 
 def test_r8_two_thousand_threads(sandbox: Sandbox):
-    """There is an end to threads, and it is no end of anything else."""
+    """Threads are limited, and reaching the limit affects nothing else."""
     answer = sandbox.attack(
         """
 import threading, time
@@ -183,7 +183,7 @@ print("started", started)
     ],
 )
 def test_r9_memory_at_once(sandbox: Sandbox, bomb: str):
-    """More memory than is allowed is a MemoryError of the code's own, and the server's memory does not grow."""
+    """An allocation over the limit is a MemoryError of the code, and the server's memory does not grow."""
     before = psutil.Process().memory_info().rss
     answer = sandbox.attack(f"hoard = {bomb}\n{LINE}")
     assert isinstance(answer, CodeFailed), answer
@@ -193,15 +193,15 @@ def test_r9_memory_at_once(sandbox: Sandbox, bomb: str):
 
 
 def test_r9_memory_little_by_little(sandbox: Sandbox):
-    """A hoard that grows until nothing is left is a MemoryError too, with its line."""
+    """Allocations that grow until no memory is left are a MemoryError too, with its line."""
     answer = sandbox.attack("hoard = []\nwhile True:\n    hoard.append(bytearray(2**20))\n", timeout=30)
     assert isinstance(answer, CodeFailed), answer
     assert (answer.kind, answer.line) == ("MemoryError", 3)
     sandbox.assert_well()
 
 
-def test_r10_files_have_an_end(sandbox: Sandbox, attack):
-    """Bytes, files, holes, shared memory and pipes are bounded."""
+def test_r10_files_are_limited(sandbox: Sandbox, attack):
+    """Bytes, files, holes, shared memory and pipes are limited."""
     attack("""
 def fill(name, pieces):
     with open(name, "wb") as file:
@@ -239,15 +239,15 @@ attempt("pipes", pipes)
         "import os\nr, w = os.pipe()\nos.read(r, 1)",
     ],
 )
-def test_r11_what_never_ends_is_ended(sandbox: Sandbox, loop: str):
-    """At its deadline, whatever it does with signals; its process is gone."""
+def test_r11_endless_code_is_stopped(sandbox: Sandbox, loop: str):
+    """At its deadline, regardless of its signal handlers; its process is gone."""
     answer = sandbox.attack(loop + "\n" + LINE, timeout=0.5)
     assert isinstance(answer, DeadlineExceeded), answer
     sandbox.assert_well()
 
 
 def test_r11_a_process_that_stops_itself(sandbox: Sandbox):
-    """Stopping oneself is not allowed, and would not outlive the deadline."""
+    """A process may not stop itself, and would not outlive the deadline."""
     answer = sandbox.attack("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\n" + LINE, timeout=1)
     assert isinstance(answer, (CodeFailed, DeadlineExceeded)), answer
     sandbox.assert_well()
@@ -262,11 +262,11 @@ def test_r11_a_process_that_stops_itself(sandbox: Sandbox):
         "import ctypes; ctypes.CDLL(None).raise_(11) if False else ctypes.memset(1, 0, 10)",
     ],
 )
-def test_r12_a_crash_is_told(sandbox: Sandbox, crash: str):
-    """A segmentation fault ends its own process, is called ``crashed``, and leaves no core file."""
+def test_r12_a_crash_is_reported(sandbox: Sandbox, crash: str):
+    """A segmentation fault ends only its own process, is reported as ``crashed``, and leaves no core file."""
     answer = sandbox.attack(crash + "\n" + LINE, timeout=10)
     if "recursion" in crash:
-        # Newer Pythons take a gigabyte of frames for it, which may last until the deadline.
+        # Newer Pythons use a gigabyte of frames for it, which may last until the deadline.
         assert isinstance(answer, (OutputInvalid, DeadlineExceeded)), answer
     else:
         assert isinstance(answer, OutputInvalid), answer
@@ -275,8 +275,8 @@ def test_r12_a_crash_is_told(sandbox: Sandbox, crash: str):
 
 
 @pytest.mark.parametrize("ending", ["import os; os._exit(0)", "import sys; sys.exit()", "raise SystemExit(0)"])
-def test_r13_an_end_without_a_figure(sandbox: Sandbox, ending: str):
-    """Code that ends its process or itself without a figure is told that there is none."""
+def test_r13_an_exit_without_a_figure(sandbox: Sandbox, ending: str):
+    """Code that exits or kills its process without a figure gets an error that says there is none."""
     assert isinstance(sandbox.attack(ending), NoFigure)
     sandbox.assert_well()
 
@@ -290,8 +290,8 @@ def test_r13_an_end_without_a_figure(sandbox: Sandbox, ending: str):
         ("raise GeneratorExit", "GeneratorExit"),
     ],
 )
-def test_r13_any_exception_is_the_codes_own(sandbox: Sandbox, ending: str, kind: str):
-    """Also those that do not derive from Exception."""
+def test_r13_any_exception_is_an_error_of_the_code(sandbox: Sandbox, ending: str, kind: str):
+    """Including those that do not derive from Exception."""
     answer = sandbox.attack(ending)
     assert isinstance(answer, CodeFailed), answer
     assert answer.kind == kind
@@ -335,14 +335,14 @@ def test_r14_source_that_is_not_code_in_each_tier(sandbox: Sandbox):
         b"# -*- coding: no-such-thing -*-\n" + LINE.encode(),
     ],
 )
-def test_r14_marks_of_the_file_that_it_came_from(sandbox: Sandbox, source: bytes):
-    """A byte order mark, other line ends and a named encoding change nothing."""
+def test_r14_byte_order_mark_and_line_ends(sandbox: Sandbox, source: bytes):
+    """A byte order mark, other line ends and a declared encoding change nothing."""
     sandbox.assert_well()
     assert sandbox.render(source).images[0].data == sandbox.reference
 
 
 def test_r15_a_flood_of_output(sandbox: Sandbox):
-    """Is cut; when it does not end, the code is ended."""
+    """It is truncated; if it does not end, the code is stopped."""
     answer = sandbox.attack("while True:\n    print('x' * 10_000)\n")
     assert isinstance(answer, OutputInvalid), answer
     assert answer.code == "output_too_large"
@@ -352,8 +352,8 @@ def test_r15_a_flood_of_output(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_r16_a_flood_into_the_answer(sandbox: Sandbox):
-    """Is ended at its bound, however its lengths lie."""
+def test_r16_a_flood_into_the_result(sandbox: Sandbox):
+    """It is stopped at the limit, whatever lengths it states."""
     for start in ("struct.pack('>IQ', 10, 2**62)", "struct.pack('>IQ', 2**31, 1)", "struct.pack('>IQ', 2, 9) + b'{}'"):
         code = f"import os, struct\nos.write(3, {start})\nwhile True: os.write(3, bytes(2**16))\n"
         answer = sandbox.attack(code)
@@ -373,7 +373,7 @@ os._exit(0)
 
 @pytest.mark.parametrize("name", ["png", "svg"])
 def test_r17_html_instead_of_an_image(sandbox: Sandbox, name: str):
-    """A result that the code writes itself is checked: HTML is not an image, whatever the header says."""
+    """A result that the code writes itself is checked: HTML is not an image, whatever the header states."""
     answer = sandbox.attack("data = b'<!doctype html><script>alert(1)</script>'" + WRITE_RESULT, format=name)
     assert isinstance(answer, OutputInvalid), answer
     assert "wrote something else" in str(answer)
@@ -381,7 +381,7 @@ def test_r17_html_instead_of_an_image(sandbox: Sandbox, name: str):
 
 
 def test_r17_a_forged_error(sandbox: Sandbox):
-    """A forged error stays inside its fields."""
+    """A forged error cannot exceed its fields."""
     header = b'{"status": "output", "sizes": [], "code": "x\\r\\nSet-Cookie: a", "message": "\\ud800\\u0000"}'
     code = f"import os, struct\nh = {header!r}\nos.write(3, struct.pack('>IQ', len(h), 0) + h)\nos._exit(0)\n"
     answer = sandbox.attack(code)
@@ -392,20 +392,20 @@ def test_r17_a_forged_error(sandbox: Sandbox):
 
 
 @pytest.mark.parametrize("size", ["1e5, 1e5", "float('nan'), 4", "float('inf'), 4", "-1, 4", "0, 4", "1e-9, 1e-9"])
-def test_r18_odd_sizes_in_the_code(sandbox: Sandbox, size: str):
-    """Are refused before anything of that size is drawn."""
+def test_r18_invalid_sizes_in_the_code(sandbox: Sandbox, size: str):
+    """They are refused before anything of that size is rendered."""
     answer = sandbox.attack(f"import matplotlib.pyplot as plt\nplt.figure(figsize=({size}))\n")
     assert isinstance(answer, (OutputInvalid, TooLarge)), answer
     sandbox.assert_well()
 
 
-def test_r18_an_odd_size_in_the_request(sandbox: Sandbox):
-    """It is refused before a child hears of it; ``host/test_job_limits.py`` has the others."""
+def test_r18_an_invalid_size_in_the_request(sandbox: Sandbox):
+    """It is refused before a child receives it; ``host/test_job_limits.py`` has the other cases."""
     assert isinstance(sandbox.attack(LINE, dpi=float("nan")), InvalidInput)
 
 
 def test_r19_too_many_pixels(sandbox: Sandbox):
-    """Are refused by request, by code, and where the code forges a picture's header."""
+    """They are refused in the request, in the code, and in a forged image header."""
     assert isinstance(sandbox.attack(LINE, width=12_000, height=12_000), TooLarge)
     assert isinstance(sandbox.attack("import matplotlib.pyplot as p; p.figure(figsize=(120, 120), dpi=100)"), TooLarge)
     header = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 12_000, 12_000) + bytes(9)
@@ -415,7 +415,7 @@ def test_r19_too_many_pixels(sandbox: Sandbox):
 
 
 def test_r20_a_huge_svg(sandbox: Sandbox):
-    """Is refused by its bytes."""
+    """It is refused by its size in bytes."""
     code = "import numpy as np\nimport matplotlib.pyplot as plt\nplt.plot(*np.random.rand(2, 400_000), 'o')\n"
     answer = sandbox.attack(code, format="svg", timeout=50)
     assert isinstance(answer, (OutputInvalid, DeadlineExceeded)), answer
@@ -423,7 +423,7 @@ def test_r20_a_huge_svg(sandbox: Sandbox):
 
 
 def test_r21_no_other_process_is_signalled_or_read(attack, sandbox: Sandbox):
-    """Neither the zygote, the server nor everybody."""
+    """Neither the zygote, nor the server, nor all processes at once."""
     zygote = sandbox.zygote().pid
     attack("""
 import signal
@@ -441,7 +441,7 @@ attempt("limits", lambda: syscall(302, SERVER, 7, ctypes.create_string_buffer(16
 
 
 def test_r22_no_descriptor_is_inherited(sandbox: Sandbox):
-    """But null, output, and the answer's; what else is open are fonts that the child has opened itself."""
+    """Except null, output and result; other open descriptors are fonts that the child itself opened."""
     output = sandbox.render(
         """
 import os
@@ -459,7 +459,7 @@ print([n for n in kinds if kinds[n] != "file"], set(kinds.values()) <= {"device"
 
 
 def test_r23_no_privilege_is_gained(attack):
-    """No limit is raised, no user changed, nothing mounted or made."""
+    """No limit is raised, no user is changed, nothing is mounted or created."""
     attack("""
 import resource
 for name in ("RLIMIT_AS", "RLIMIT_NOFILE", "RLIMIT_FSIZE", "RLIMIT_CORE"):
@@ -475,8 +475,8 @@ for name, number, arguments in (("unshare", 272, (0x10000000,)), ("setns", 308, 
 """)
 
 
-def test_r24_the_kernels_other_doors(attack):
-    """Each of the interfaces that kernels are attacked by answers that it is not allowed."""
+def test_r24_other_kernel_interfaces(attack):
+    """Each kernel interface that attacks commonly use fails as not permitted."""
     output = attack("""
 for name, number in dict(io_uring_setup=425, bpf=321, userfaultfd=323, keyctl=250, add_key=248, perf_event_open=298,
         inotify_init=253, modify_ldt=154, fanotify_init=300, memfd_secret=447, kexec_load=246, init_module=175,
@@ -489,8 +489,8 @@ for name, number in dict(io_uring_setup=425, bpf=321, userfaultfd=323, keyctl=25
     assert {line.rpartition(" ")[2] for line in output.splitlines()} == {"1"}
 
 
-def test_r25_no_machine_code_of_ones_own(sandbox: Sandbox):
-    """Memory is not writable and executable; calls of other processor modes end the process."""
+def test_r25_no_custom_machine_code(sandbox: Sandbox):
+    """No memory is writable and executable; calls of other processor modes end the process."""
     output = printed(
         sandbox.attack(
             TRIES
@@ -511,8 +511,8 @@ attempt("mprotect", lambda: syscall(10, ctypes.c_void_p(address), 4096, 5))
     sandbox.assert_well()
 
 
-def test_r26_nothing_is_poisoned(sandbox: Sandbox):
-    """What code changes in libraries and builtins is gone with its process."""
+def test_r26_no_library_is_poisoned(sandbox: Sandbox):
+    """Changes to libraries and builtins vanish with the process."""
     sandbox.attack(
         """
 import builtins, sys
@@ -537,7 +537,7 @@ while frame:
 
 
 def test_r26_the_zygote_holds_no_secret(sandbox: Sandbox):
-    """Code can look into every frame and object of its process: there is nothing of the server's."""
+    """Code can inspect every frame and object of its process: none is the server's."""
     answer = sandbox.attack(
         """
 import gc, sys
@@ -557,7 +557,7 @@ print(any("canary-" in text for text in found[:-1] if "found" not in text))
 
 
 def test_r27_nothing_happens_later(sandbox: Sandbox):
-    """Exit handlers and threads end with the answer."""
+    """Exit handlers and threads end with the result."""
     answer = sandbox.attack(
         """
 import atexit, threading, time
@@ -572,7 +572,7 @@ threading.Thread(target=time.sleep, args=(30,)).start()
 
 
 def test_r28_no_lock_on_a_shared_file(attack):
-    """A font that is locked would block the next figure."""
+    """A locked font would block the next figure."""
     attack("""
 import fcntl, matplotlib
 font = open(matplotlib.get_data_path() + "/fonts/ttf/DejaVuSans.ttf")
@@ -582,16 +582,16 @@ attempt("lease", lambda: fcntl.fcntl(font, 1024, fcntl.F_RDLCK))
 """)
 
 
-def test_r29_chance_differs_from_figure_to_figure(sandbox: Sandbox):
-    """Forks of one zygote do not share its random numbers; a seed makes them equal."""
+def test_r29_random_numbers_differ_between_figures(sandbox: Sandbox):
+    """Forks of one zygote do not share its random state; a seed makes them equal."""
     for number in ("numpy.random.rand()", "random.random()"):
         code = f"import numpy, random\nprint({number})\n" + LINE
         assert len({sandbox.render(code).output for _ in range(4)}) == 4
         assert len({sandbox.render(code, seed=7).output for _ in range(3)}) == 1
 
 
-def test_r30_latex_says_that_it_is_not_there(sandbox: Sandbox):
-    """A clear error, since no program starts in a sandbox."""
+def test_r30_latex_is_reported_as_missing(sandbox: Sandbox):
+    """The error is clear, since no program can start in a sandbox."""
     answer = sandbox.attack("import matplotlib.pyplot as plt\nplt.rcParams['text.usetex'] = True\nplt.title('x')\n")
     assert isinstance(answer, CodeFailed), answer
     assert "LaTeX" in str(answer) or "latex" in str(answer)
@@ -599,7 +599,7 @@ def test_r30_latex_says_that_it_is_not_there(sandbox: Sandbox):
 
 
 def test_r31_the_zygote_is_killed(sandbox: Sandbox):
-    """Who is being served hears so, who waits is served by another one, and nothing of the old one is left."""
+    """The running job gets an error, waiting jobs are run by a new zygote, and nothing of the old one remains."""
 
     async def scene() -> list[object]:
         renderer = sandbox.renderer
@@ -622,8 +622,8 @@ def test_r31_the_zygote_is_killed(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_r32_who_goes_away_frees_the_slot(sandbox: Sandbox):
-    """A cancelled job's process is gone, and its slot free, though it would have run much longer."""
+def test_r32_a_cancelled_job_frees_its_slot(sandbox: Sandbox):
+    """Its process is gone and its slot is free, although it would have run much longer."""
 
     async def scene() -> None:
         renderer = sandbox.renderer
@@ -641,8 +641,8 @@ def test_r32_who_goes_away_frees_the_slot(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_r32_who_goes_away_while_waiting_gives_its_place_up(sandbox: Sandbox):
-    """The queue forgets cancelled jobs."""
+def test_r32_a_cancelled_job_leaves_the_queue(sandbox: Sandbox):
+    """The queue drops cancelled jobs."""
 
     async def scene() -> None:
         renderer = sandbox.renderer
@@ -661,13 +661,13 @@ def test_r32_who_goes_away_while_waiting_gives_its_place_up(sandbox: Sandbox):
     sandbox.assert_well()
 
 
-def test_r33_a_crowd_is_turned_away_at_the_queues_end(sandbox: Sandbox):
-    """As many as wait are served or told their time is up; the others hear at once that they should come again."""
+def test_r33_jobs_over_the_queue_limit_are_refused(sandbox: Sandbox):
+    """Queued jobs run or time out; the others are refused at once with a time to retry."""
     small = Sandbox(sandbox.tier)
     queue = RenderQueue(small.renderer, small.renderer.jobs, 4, 60)
 
     async def scene() -> list[object]:
-        # The harness has started the renderer already.
+        # The harness has already started the renderer.
         queue._starting = asyncio.ensure_future(asyncio.sleep(0))
         jobs = [RenderJob("code", b"while True: pass", timeout=0.3) for _ in range(50)]
         return await asyncio.gather(*(queue.render(job) for job in jobs), return_exceptions=True)
@@ -684,8 +684,8 @@ def test_r33_a_crowd_is_turned_away_at_the_queues_end(sandbox: Sandbox):
         small.close()
 
 
-def test_r34_siblings_do_not_meet(sandbox: Sandbox):
-    """Two that run at the same time: the attacker sees no file of the other and signals nobody, the victim is drawn."""
+def test_r34_parallel_jobs_are_isolated(sandbox: Sandbox):
+    """The attacker sees no file of the other job and cannot signal any process; the victim is rendered."""
     attacker = (
         TRIES
         + """
@@ -719,13 +719,13 @@ print("seen", "victims-file" in seen, "hit", sorted(hit))
     assert second.images[0].data == sandbox.reference
 
 
-def test_r35_an_odd_format(sandbox: Sandbox):
-    """It is refused before a child hears of it; ``host/test_job_limits.py`` has the others."""
+def test_r35_an_invalid_format(sandbox: Sandbox):
+    """It is refused before a child receives it; ``host/test_job_limits.py`` has the other cases."""
     assert isinstance(sandbox.attack(LINE, format="../x"), UnsupportedType)
 
 
-def test_each_tier_holds_a_secret_file_against_a_hundred_paths(attack):
-    """Dots, links and descriptors lead to no other answer than the plain path."""
+def test_each_tier_protects_a_secret_file_from_a_hundred_paths(attack):
+    """Dots, links and descriptors give the same result as the plain path."""
     attack("""
 for prefix in ("", "/proc/self/root", "/scratch/..", "/tmp/..", "/usr/lib/../..", "/dev/..", "/old", "/mnt"):
     attempt(prefix, lambda: open(prefix + TOKEN).read())
@@ -743,10 +743,10 @@ def test_the_server_survives_a_killed_waiting_child(sandbox: Sandbox):
 
 
 def test_a_job_survives_a_child_that_died_unnoticed(sandbox: Sandbox):
-    """What waits may be killed by the host when memory is short: the next child does its job."""
+    """The host may kill waiting children when memory is short: the next child does the job."""
 
     async def kill_and_render():
-        # Nothing else runs on the loop meanwhile, so that the renderer takes the dead for waiting.
+        # Nothing else runs on the loop meanwhile, so that the renderer takes the dead child for a waiting one.
         waiting = sandbox.zygote().children()
         for process in waiting:
             process.kill()
@@ -757,8 +757,8 @@ def test_a_job_survives_a_child_that_died_unnoticed(sandbox: Sandbox):
     assert sandbox.run(kill_and_render()).images[0].data == sandbox.reference
 
 
-def test_errors_are_of_one_family(sandbox: Sandbox):
-    """Whatever happens, callers need to catch one class."""
+def test_errors_share_a_base_class(sandbox: Sandbox):
+    """Callers need to catch only one class."""
     assert isinstance(sandbox.attack("1/0"), FigServeError)
     assert isinstance(sandbox.attack(LINE, timeout=1000), InvalidInput)
     assert DrawOptions() == DrawOptions(format="png")

@@ -1,4 +1,4 @@
-"""Frames between parent and child: what is packed can be split, and nothing else."""
+"""Frames between parent and child: packed frames can be split, and invalid ones are refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jupyter_figserve.sandbox import wire
 
 @settings(deadline=None)
 @given(st.lists(st.binary(max_size=50), max_size=5))
-def test_parts_come_back(parts: list[bytes]):
+def test_parts_round_trip(parts: list[bytes]):
     """A frame is split into the parts that it was packed from."""
     data = b"".join(wire.pack_frame({"kind": "x"}, parts))
     header_size, body_size = wire.parse_lengths(data[: wire.PREFIX_BYTES])
@@ -26,6 +26,6 @@ def test_parts_come_back(parts: list[bytes]):
 
 @pytest.mark.parametrize("sizes", [None, 1, {}, [1], [3], [-1, 3], [1.0, 1], [True, True], ["2"], [2, 0, 1]])
 def test_sizes_that_do_not_fit(sizes: Any):
-    """Sizes are non-negative integers that add up to the length of the body."""
+    """Sizes are non-negative integers whose sum is the length of the body."""
     with pytest.raises(ValueError, match="sizes"):
         wire.split_parts({"sizes": sizes}, memoryview(b"ab"))

@@ -1,7 +1,7 @@
-"""Attacks by somebody who has read the sandbox's code, in each tier and as an ordinary user.
+"""Attacks by someone who has read the sandbox's code, in each tier and as an ordinary user.
 
-Each test asserts that the harm did not happen, and that the next figure is to the byte what it was. Numbers of system
-calls are those of x86_64.
+Each test asserts that the harm did not happen, and that the next figure has the same bytes as before. System call
+numbers are those of x86_64.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def _as_user(tier: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, o
     return {"wrap": [*AS_USER, *lacking], "cache": cache}
 
 
-def test_x1_a_program_out_of_memory(attack):
-    """memfd and execveat, execve of what lies in scratch, and of the interpreter itself."""
+def test_x1_a_program_from_memory(attack):
+    """memfd and execveat, and execve of a scratch file and of the interpreter itself."""
     attack("""
 attempt("memfd_create", lambda: syscall(319, b"evil", 0))
 attempt("execveat", lambda: syscall(322, -100, sys.executable.encode(), None, None, 0))
@@ -69,7 +69,7 @@ attempt("uselib", lambda: syscall(134, b"/lib/x86_64-linux-gnu/libc.so.6"))
 
 
 def test_x2_every_way_to_fork(attack, sandbox: Sandbox):
-    """By number, with the flags of a thread for a cover, a thousand times."""
+    """By number, with a thread's flags as cover, a thousand times."""
     attack("""
 for name, number, arguments in (("fork", 57, ()), ("vfork", 58, ()), ("clone", 56, (17, 0, 0, 0, 0)),
         ("clone with a parent", 56, (0x8000 | 17, 0, 0, 0, 0)), ("clone of memory", 56, (0x100, 0, 0, 0, 0)),
@@ -84,15 +84,15 @@ for flag in (0x80, 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000
     assert len(sandbox.processes()) < 20
 
 
-def test_x3_the_main_thread_ends_and_others_stay(sandbox: Sandbox):
-    """The zygote waits for nobody; the deadline ends what is left."""
+def test_x3_the_main_thread_ends_and_others_remain(sandbox: Sandbox):
+    """The zygote does not wait for it; the deadline ends the remaining threads."""
     code = TRIES + "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()\nsyscall(60, 0)\n"
     assert isinstance(sandbox.attack(code, timeout=1), DeadlineExceeded)
     sandbox.assert_well()
 
 
-def test_x4_a_file_is_cut_by_its_path(attack, sandbox: Sandbox):
-    """Nobody's, and not one's own either: old versions of Landlock would not notice."""
+def test_x4_truncating_a_file_by_its_path(attack, sandbox: Sandbox):
+    """No file outside, and not even one's own: old versions of Landlock would not notice."""
     attack("""
 for path in (OPEN_FILE, TOKEN, "/etc/hostname", sys.executable):
     attempt(path, lambda: os.truncate(path, 0))
@@ -106,8 +106,8 @@ except OSError:
 
 
 @pytest.mark.parametrize("number", [2, 39, 520, 545, 9])
-def test_x5_the_other_numbers_of_x32(sandbox: Sandbox, bait: Bait, number: int):
-    """Whatever they would do, the process is no more."""
+def test_x5_the_system_call_numbers_of_x32(sandbox: Sandbox, bait: Bait, number: int):
+    """Any of these calls ends the process."""
     answer = sandbox.attack(f"{TRIES}syscall(0x40000000 + {number}, {str(bait.token)!r}.encode(), 0, 0)\n{LINE}")
     assert isinstance(answer, OutputInvalid)
     assert answer.code == "crashed"
@@ -115,8 +115,8 @@ def test_x5_the_other_numbers_of_x32(sandbox: Sandbox, bait: Bait, number: int):
     sandbox.assert_well()
 
 
-def test_x6_the_jail_is_taken_off(attack):
-    """Nothing that was put on can be undone, raised or replaced."""
+def test_x6_removing_the_jail(attack):
+    """No restriction can be removed, raised or replaced."""
     attack("""
 for option in (1, 4, 8, 15, 22, 23, 24, 28, 35, 38, 47, 53, 59, 62, 65, 0x59616d61):
     attempt(f"prctl {option}", lambda: syscall(157, option, 0, 0, 0, 0))
@@ -133,7 +133,7 @@ for kind in range(16):
 
 
 def test_x7_other_namespaces_and_mounts(attack):
-    """By every descriptor that is open, and by the newer interface."""
+    """Through every open descriptor, and through the newer interface."""
     attack("""
 for descriptor in range(8):
     attempt(f"setns {descriptor}", lambda: syscall(308, descriptor, 0))
@@ -146,7 +146,7 @@ for name, number in dict(mount=165, umount=166, pivot_root=155, chroot=161, open
 
 
 def test_x8_every_kind_of_socket(attack):
-    """By number, and through the pipes that are there."""
+    """By number, and through the existing pipes."""
     attack("""
 for family in (1, 2, 10, 16, 17, 38, 40, 44):
     for kind in (1, 2, 3, 5):
@@ -172,7 +172,7 @@ for path in ("/proc/self/environ", "/proc/self/maps", "/proc/1/environ", "/proc/
 
 
 def test_x10_siblings_and_parents(attack, sandbox: Sandbox):
-    """No signal, no trace, no memory and no descriptor of another process."""
+    """No signal, trace, memory or descriptor of another process."""
     zygote = sandbox.zygote()
     attack(f"""
 own = {{os.getpid()}}
@@ -189,8 +189,8 @@ for pid in pids:
     assert sandbox.zygote() == zygote
 
 
-def test_x11_scratch_is_filled_with_names(sandbox: Sandbox):
-    """Files without a byte, deep directories, files that reserve: the next child's scratch is empty."""
+def test_x11_filling_scratch_with_names(sandbox: Sandbox):
+    """Empty files, deep directories, preallocated files: the next child's scratch is empty."""
     answer = sandbox.attack("""
 import os
 made = 0
@@ -212,8 +212,8 @@ except OSError:
     sandbox.assert_well()
 
 
-def test_x12_descriptors_run_out(sandbox: Sandbox):
-    """Of the child's alone: the parent has no more than before."""
+def test_x12_running_out_of_descriptors(sandbox: Sandbox):
+    """Only the child runs out: the parent has no more open descriptors than before."""
     before = psutil.Process().num_fds()
     code = "import os\nkept = []\ntry:\n    while True: kept += os.pipe()\nexcept OSError as error:\n"
     code += "    few = len(kept) < 100\nfor fill in kept[1::2]:\n    os.set_blocking(fill, False)\n"
@@ -238,14 +238,14 @@ CHANNEL_ATTACKS = [
 
 
 @pytest.mark.parametrize("code", CHANNEL_ATTACKS)
-def test_x13_the_channel_is_closed_or_replaced(full_sandbox: Sandbox, code: str):
-    """The job fails, at the latest at its deadline; no other job does. The parent's side is the same in every tier."""
+def test_x13_closing_or_replacing_the_channel(full_sandbox: Sandbox, code: str):
+    """The job fails, at its deadline at the latest; no other job fails. The parent behaves the same in every tier."""
     answer = full_sandbox.attack(f"import os, time\n{code}\n{LINE}", timeout=2)
     assert isinstance(answer, (OutputInvalid, NoFigure, DeadlineExceeded)), answer
     full_sandbox.assert_well()
 
 
-def test_x13_the_channel_is_closed_in_each_tier(sandbox: Sandbox):
+def test_x13_closing_the_channel_in_each_tier(sandbox: Sandbox):
     """One of the same attacks for each tier and user."""
     answer = sandbox.attack(f"import os, time\n{CHANNEL_ATTACKS[0]}\n{LINE}", timeout=2)
     assert isinstance(answer, (OutputInvalid, NoFigure, DeadlineExceeded)), answer
@@ -253,7 +253,7 @@ def test_x13_the_channel_is_closed_in_each_tier(sandbox: Sandbox):
 
 
 def test_x14_a_malformed_result(sandbox: Sandbox):
-    """It is an error of ours, short and without control characters; ``host/test_results.py`` has many more of them."""
+    """The error is ours, short and without control characters; ``host/test_results.py`` has many more cases."""
     header = b'{"status": "failed", "message": "\\ud800\\u0000\\u001b[31m", "line": NaN, "sizes": [1]}'
     code = f"import os, struct\nheader = {header!r}\n"
     code += "os.write(3, struct.pack('>IQ', len(header), 1))\nwhile header: header = header[os.write(3, header):]\n"
@@ -266,7 +266,7 @@ def test_x14_a_malformed_result(sandbox: Sandbox):
 
 
 def test_x15_half_a_result(sandbox: Sandbox):
-    """A child that then waits is stopped; one that then ends has drawn nothing. See ``host/test_child_process.py``."""
+    """A child that then waits is stopped; one that then exits has no figure. See ``host/test_child_process.py``."""
     half = "import os, struct, time\nos.write(3, struct.pack('>IQ', 100, 100).ljust(200)[:20])\n"
     assert isinstance(sandbox.attack(half + "time.sleep(60)", timeout=0.5), DeadlineExceeded)
     assert isinstance(sandbox.attack(half + "os._exit(0)"), OutputInvalid)
@@ -274,7 +274,7 @@ def test_x15_half_a_result(sandbox: Sandbox):
 
 
 def test_x16_a_flood_from_many_threads(sandbox: Sandbox):
-    """Into output and errors at once, bytes that are no text: ended, and no control character is kept as a command."""
+    """To output and errors at once, with binary data: the code is stopped, and no control character is kept."""
     answer = sandbox.attack("""
 import os, threading
 def flood(descriptor):
@@ -290,7 +290,7 @@ threading.Event().wait()
 
 
 def test_x17_jobs_that_end_at_their_deadline(sandbox: Sandbox):
-    """Each is a picture or too late, none is both, and every child is gone."""
+    """Each is an image or a timeout, none is both, and every child is gone."""
 
     async def scene() -> list[object]:
         code = f"import time; time.sleep(0.05)\n{LINE}".encode()
@@ -304,7 +304,7 @@ def test_x17_jobs_that_end_at_their_deadline(sandbox: Sandbox):
 
 
 def test_x18_address_space(attack):
-    """Reserved, grown, moved, of huge pages or by a descriptor: none is given beyond the bound."""
+    """Reserved, grown, moved, in huge pages or through a descriptor: none exceeds the limit."""
     attack("""
 libc.mmap.restype = ctypes.c_void_p
 def reserve(size, flags, descriptor=-1):
@@ -322,8 +322,8 @@ attempt("brk", lambda: [] if syscall(12, ctypes.c_size_t(2**46)) == 2**46 else 1
 """)
 
 
-def test_x19_processor_time_is_not_given_back(sandbox: Sandbox):
-    """Signals are ignored, timers set anew, threads spin: the deadline is the parent's to hold."""
+def test_x19_ignoring_the_cpu_limit(sandbox: Sandbox):
+    """Signals are ignored, timers reset, threads spin: the parent enforces the deadline."""
     answer = sandbox.attack(
         """
 import signal, threading
@@ -343,7 +343,7 @@ spin()
 
 
 class _Evil:
-    """Does harm when it is opened, if it is allowed to."""
+    """Attacks when it is unpickled."""
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -352,8 +352,8 @@ class _Evil:
         return (exec, (self.code,))
 
 
-def test_x20_a_source_that_acts_when_it_is_opened(sandbox: Sandbox, bait: Bait):
-    """A pickled figure, or function, is code like any other."""
+def test_x20_a_source_that_attacks_when_it_is_opened(sandbox: Sandbox, bait: Bait):
+    """A pickled figure or function is code like any other."""
     constants = "".join(f"{name} = {value!r}\n" for name, value in bait.names.items())
     code = (
         constants
@@ -374,8 +374,8 @@ attempt("kill", lambda: os.kill(SERVER, 9))
         sandbox.assert_well()
 
 
-def test_x21_what_others_will_import_is_changed(attack):
-    """Libraries, their caches, the list of fonts and Python's own start-up files."""
+def test_x21_changing_what_others_will_import(attack):
+    """Libraries, their caches, the list of fonts and Python's start-up files."""
     attack("""
 import matplotlib, numpy, site
 places = [matplotlib.__file__, numpy.__file__, os.__file__, matplotlib.get_cachedir() + "/fontlist-v390.json",

@@ -17,7 +17,6 @@ from jupyter_figserve.server.services.links.resolver import LinkNotFound, LinkRe
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.catalog import keys, links
-from jupyter_figserve.store.files.blob_cache import BlobCache
 from tests.soak.killing import Promised, assert_kept, assert_served, is_hashed, is_plain, kill_publisher, kill_server
 from tests.store.making import START, FakeClock, hear, other_process, publish, run, say, share
 
@@ -90,7 +89,7 @@ def test_t3_corrupt_catalog(tmp_path: Path):
     store = open_store(directory)
     try:
         assert "catalog.db is damaged" in store.read_only_because
-        shared = LinkResolver(store, BlobCache(store.blobs, 1_000_000))
+        shared = LinkResolver(store)
         assert run(shared.find(token)).figure == record
         assert store.blobs.find(sha256_hex(b"one")) == b"one"
         with pytest.raises(ReadOnly, match="jupyter figserve reindex"):
@@ -125,10 +124,9 @@ from pathlib import Path
 from jupyter_figserve.errors import FigServeError
 from jupyter_figserve.server.services.links.resolver import LinkResolver
 from jupyter_figserve.store.admin.opening import open_store
-from jupyter_figserve.store.files.blob_cache import BlobCache
 from tests.store.making import FakeClock, publish, run
 store = open_store(Path(sys.argv[1]), clock=FakeClock())
-shared = LinkResolver(store, BlobCache(store.blobs, 1_000_000))
+shared = LinkResolver(store)
 for line in sys.stdin:
     verb, argument = line.split()
     try:
@@ -153,7 +151,7 @@ def _ask(process, line: str) -> str:
 
 def test_t5_two_servers_on_one_directory(store):
     """Both publish and both serve; what one revokes, pauses or publishes holds at once in the other, caches too."""
-    shared = LinkResolver(store, BlobCache(store.blobs, 1_000_000))
+    shared = LinkResolver(store)
     tokens = [new_token() for _ in range(3)]
     record = publish(store, data=b"one")
     first, second, third = (share(store, record.id, token) for token in tokens)
@@ -232,7 +230,7 @@ def test_t6_clock_that_jumps_back(store):
     Set back, that clock gives a link the time once more, and the link ends when the clock reaches its end again: no
     cache and no bookkeeping keeps it open longer. What a person did (revoke, pause, views used up) is not undone.
     """
-    clock, shared = store.clock, LinkResolver(store, BlobCache(store.blobs, 1_000_000))
+    clock, shared = store.clock, LinkResolver(store)
     ending, revoked, limited = new_token(), new_token(), new_token()
     figure = publish(store).id
     share(store, figure, ending, expires=START + 60)

@@ -112,7 +112,7 @@ class TestWrongSetting:
         server = make_server(args=[f"--config={config}"])
         assert server.fetch("figserve/api/status").status == 404
         assert not (server.data_dir / "catalog.db").exists()
-        assert "jupyter_figserve is not loaded, because a setting of FigServe is wrong: '7 dayz'" in server.log
+        assert "jupyter_figserve is not loaded, because a FigServe setting is invalid: '7 dayz'" in server.log
         assert server.fetch("api/kernelspecs").status == 200
 
     def test_right_again_it_is_loaded(self, make_server, config):

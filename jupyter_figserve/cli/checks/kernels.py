@@ -48,7 +48,7 @@ def check_kernels() -> Iterator[Result]:
 def find_interpreter(spec: Mapping[str, Any]) -> str | None:
     """Return the Python interpreter of a kernel; None if another program starts it.
 
-    As in jupyter_client, a bare ``python`` is that of this environment.
+    Like in jupyter_client, a bare ``python`` means this environment's interpreter.
     """
     program = str((spec.get("argv") or [""])[0])
     if not _PYTHON.fullmatch(os.path.basename(program)):
@@ -65,7 +65,7 @@ def run_in_interpreter(interpreter: str, environment: Mapping[str, str] | None =
         The code fails.
     """
     with tempfile.TemporaryDirectory() as directory:
-        # In an empty directory, so that a directory named like the package is not imported.
+        # An empty directory, so that no directory with the package's name is imported.
         done = subprocess.run(
             [interpreter, "-c", code],
             cwd=directory,

@@ -23,7 +23,7 @@ import importlib.util, json
 spec = importlib.util.find_spec("jupyter_figserve")
 print(json.dumps(spec is not None and spec.origin is not None))
 """
-# As in ServerApp.find_server_extensions: the first configuration that names the extension decides.
+# Like ServerApp.find_server_extensions: the first configuration that names the extension takes precedence.
 _IS_ENABLED = """
 import json
 from jupyter_core.paths import ENV_CONFIG_PATH, jupyter_config_dir, jupyter_config_path
@@ -119,7 +119,7 @@ def _compare(examined: list[Examination]) -> Iterator[Result]:
         versions = sorted({str(one.diagnosis["version"]) for one in sharing if one.diagnosis})
         urls = " and ".join(one.url for one in sharing)
         if len(versions) == 1:
-            yield ok("shared_directory", path, f"{urls} share it, which is fine.")
+            yield ok("shared_directory", path, f"{urls} share it, which is supported.")
             continue
         says = (
             f"{urls} share it with different versions ({', '.join(versions)}). The older one becomes read-only once the"

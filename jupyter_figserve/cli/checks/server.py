@@ -197,7 +197,7 @@ class Examination:
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Whether two statuses come from the same figures; a publish in between makes them differ once."""
+    """Whether two statuses come from the same figures; publishing in between may make them differ."""
 
     def key_fields(status: Any) -> list[Any]:
         counts = status.get("counts", {})

@@ -21,7 +21,7 @@ READ_TIMEOUT = 60.0
 class FigServeClient:
     """A server's API with one credential; thread-safe.
 
-    Connections are kept alive and not shared with a forked child. Redirects are not followed, so the credential
+    Connections are kept alive, and a forked child opens its own. Redirects are not followed, so the credential
     reaches no other host. Proxy settings of the environment are ignored.
 
     Parameters
@@ -29,9 +29,9 @@ class FigServeClient:
     key
         An ``fsk_`` API key or a Jupyter token; None sends no credential.
     ca_file
-        PEM file of the certificate authority to trust; None means those of the system.
+        PEM file of the certificate authority to trust; None trusts the system's authorities.
     connect_timeout, read_timeout
-        Seconds to establish a connection, and seconds between two reads.
+        Seconds to establish a connection, and to wait for data.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ class Connection:
     found
         Where the address comes from, for ``%figserve status``.
     is_own
-        Whether this server also serves the notebook of this kernel; a relative link then leads to it.
+        Whether this server also serves this kernel's notebook, so that relative links work.
     """
 
     client: FigServeClient
@@ -121,7 +121,7 @@ def check(connection: Connection) -> dict[str, Any]:
     Raises
     ------
     NotConnected, ServerError, Unauthorized
-        As ``connect``.
+        See ``connect``.
     """
     status = get_status(connection.client)
     try:
@@ -220,7 +220,7 @@ def _cache(settings: tuple[str | None, ...], address: Address, source: str, *, i
 
 
 def _warn_of_plain_http(address: Address, credential: str | None) -> None:
-    """Warn once per host, for addresses that the user gave; those that a Hub injects are its administrator's choice."""
+    """Warn once per host about addresses that the user passed; a Hub's administrator chooses those that it injects."""
     if credential and address.scheme == "http" and not address.is_loopback and address.origin not in _warned:
         _warned.add(address.origin)
         text = f"The key is sent to {address.origin} unencrypted. Use https unless you trust the network."

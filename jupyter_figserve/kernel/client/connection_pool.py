@@ -53,9 +53,9 @@ class ConnectionPool:
     Parameters
     ----------
     ca_file
-        PEM file of the certificate authority to trust; None means those of the system.
+        PEM file of the certificate authority to trust; None trusts the system's authorities.
     connect_timeout, read_timeout
-        Seconds to establish a connection, and seconds between two reads.
+        Seconds to establish a connection, and to wait for data.
     """
 
     def __init__(self, address: Address, ca_file: str | None, connect_timeout: float, read_timeout: float) -> None:
@@ -102,7 +102,7 @@ class ConnectionPool:
     def stream(
         self, request: HttpRequest, body: IO[bytes] | None, headers: Mapping[str, str]
     ) -> Iterator[http.client.HTTPResponse]:
-        """Send a request on a connection of its own and yield the successful response, unread."""
+        """Send a request on a separate connection, and yield the unread response if it is successful."""
         connection = self._open()
         try:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):

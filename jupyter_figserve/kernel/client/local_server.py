@@ -28,7 +28,7 @@ STOP_TIMEOUT = 5.0
 _MAX_READY_BYTES = 64 * 1024
 _MAX_LOG_LINES = 50
 _MAX_SHOWN_LINES = 12
-# With a Hub's variables the child would act as a service of the Hub; credentials of other servers are not for it.
+# With a Hub's variables, the child would act as a service of the Hub; it must not get credentials of other servers.
 _NOT_INHERITED = ("JUPYTERHUB_", "FIGSERVE_", "KERNEL_FIGSERVE_", "JPY_")
 
 
@@ -114,7 +114,7 @@ class Server:
         return "\n".join([f"{text}. The end of its log:", *lines]) if lines else f"{text}. Its log is empty."
 
     def _read_lines(self) -> None:
-        """Drain the child's output for as long as it runs; it would block once the pipe is full."""
+        """Drain the child's output while it runs; the child would block once the pipe is full."""
         stream: IO[bytes] | None = self._process.stdout
         assert stream is not None
         with stream:
@@ -127,14 +127,14 @@ _server: Server | None = None
 
 
 def serve(port: int = 0, *, data_dir: str | os.PathLike[str] | None = None) -> Server:
-    """Start a server on this machine and publish to it; a server that this call started before is reused.
+    """Start a server on this machine and publish to it, or reuse the server of an earlier call.
 
     Parameters
     ----------
     port
         Port to listen on; 0 picks a free one.
     data_dir
-        Directory of the figures; None means that of the Jupyter server extension.
+        Directory of the figures; None uses that of the Jupyter server extension.
 
     Raises
     ------

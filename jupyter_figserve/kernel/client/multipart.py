@@ -1,4 +1,4 @@
-"""Encodes a publish as multipart/form-data; by hand, so that image bytes are copied only once. Kernel."""
+"""Encodes a figure as multipart/form-data; hand-written, so that image bytes are copied only once. Kernel."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def image_part(name: str, mimetype: str, data: bytes) -> Part:
 def encode_form(parts: list[Part]) -> tuple[str, bytes]:
     """Return the ``Content-Type`` header and the body of a form.
 
-    Source: RFC 7578 and RFC 2046 section 5.1.1; the boundary has 128 random bits, so the data is not searched for it.
+    Source: RFC 7578 and RFC 2046 section 5.1.1; the boundary has 128 random bits, so the data is not searched.
     """
     boundary = secrets.token_hex(16)
     pieces: list[bytes] = []

@@ -18,7 +18,7 @@ class DashboardControl:
     Parameters
     ----------
     key
-        Its name in the dashboard's URL: ``"since"`` for a shared control, ``"2-1.type"`` for that of one panel.
+        Its name in the dashboard's URL: ``"since"`` for a shared control, ``"2-1.type"`` for a control of one panel.
     places
         Places of the panels that it controls.
     """

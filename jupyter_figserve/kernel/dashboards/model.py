@@ -19,7 +19,7 @@ class DashboardModel:
     Parameters
     ----------
     layout
-        The same as the server keeps it, with placeholders for the ids of unpublished figures.
+        The layout that the server stores, with placeholders for the ids of unpublished figures.
     """
 
     layout: dashboards.Layout

@@ -41,7 +41,7 @@ def render_live_panel(
     Parameters
     ----------
     timeout
-        Maximum seconds for each format; None waits until it is rendered.
+        Maximum seconds for each format; None for no limit.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def render_figure_panel(panel: LaidOutPanel, formats: FormatPreference) -> Encod
     Raises
     ------
     OutputInvalid, UnsupportedType
-        There is no image of it.
+        It has no image.
     """
     if isinstance(panel.object, Published):
         return _render_published(panel.object, formats)
@@ -98,7 +98,7 @@ def stored_image(item: Published | CapturedPlot) -> EncodedImage:
     Raises
     ------
     OutputInvalid
-        There is none that browsers can display.
+        It has no image that browsers can display.
     """
     image = item.still()
     if image is None:
@@ -107,7 +107,7 @@ def stored_image(item: Published | CapturedPlot) -> EncodedImage:
 
 
 def preferred_formats(svg: EncodedImage | None, format: str | None) -> FormatPreference:
-    """Choose the formats of a panel: those asked for, else SVG as long as the first state's SVG is small."""
+    """Choose the formats of a panel: the requested one, else SVG if the first state's SVG is small."""
     if format is not None:
         return SVG if format == "svg" else PNG
     return SVG if svg is not None and len(svg.data) <= MAX_SVG_BYTES else PNG
@@ -155,7 +155,7 @@ def _encode(item: Any, formats: FormatPreference) -> EncodedImage:
         encoded = encode(found, (name,), dpi=dpi, with_thumbnail=False)
         close_if_inline(encoded.figure)
         return encoded.payloads[0]
-    # Objects that display themselves: their own output, else an image of it.
+    # An object that displays itself is encoded as its own output, else as an image.
     payloads = encode(item, with_thumbnail=False).payloads
     mimetypes = (*(["text/html"] if ("html", None) in formats else []), *INLINE_FORMATS)
     accepted = [part for mimetype in mimetypes for part in payloads if part.mimetype == mimetype]
@@ -163,7 +163,7 @@ def _encode(item: Any, formats: FormatPreference) -> EncodedImage:
 
 
 def _render_published(figure: Published, formats: FormatPreference) -> EncodedImage:
-    """Have the server render the figure if it can; else return the stored image."""
+    """Have the server render the figure; if it cannot, return the stored image."""
     name, dpi = formats[0]
     if figure.is_redrawable:
         try:

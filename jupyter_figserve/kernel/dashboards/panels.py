@@ -34,7 +34,7 @@ class Panel:
     share
         Width relative to the other panels of its row.
     alt
-        Alternative text; None takes that of the figure.
+        Alternative text; None uses that of the figure.
     """
 
     object: Any
@@ -213,7 +213,7 @@ def _advice(item: object) -> str:
     if item is None:
         return "None is not a panel. Use a figure (plt.gcf() is the current one), a live figure or a string."
     if isinstance(item, SharedLink):
-        return "a link is for viewers. Use the published figure that it leads to."
+        return "links are for viewers. Use the published figure instead."
     if isinstance(item, (numbers.Number, Panel)):
         return "this is not a figure. To set a share, put it before the panel, as in (2, fig)."
     if isinstance(item, type) or getattr(item, "__code__", None) is not None:
@@ -247,7 +247,7 @@ def _describe(item: object) -> str:
     try:
         found = find_figure(item)
     except Exception:
-        # A foreign object may raise anything; rendering it reports the error.
+        # A foreign object may raise any exception; rendering reports it.
         return ""
     title, alt = describe(item) if found is None else describe_figure(found.figure, found.title)
     return alt or title

@@ -13,7 +13,7 @@ from .model import DashboardModel
 from .panels import LaidOutPanel
 from .stills import Still
 
-# Notebooks keep none of our style sheets, so each element has its own style.
+# Notebooks do not store style sheets, so each element has its own style.
 _TEXT = "color:var(--jp-ui-font-color1,inherit);font-family:var(--jp-ui-font-family,system-ui,sans-serif)"
 _MUTED = "color:var(--jp-ui-font-color2,#5c6370)"
 _BOX = "border:1px solid var(--jp-border-color2,#dfe2e6);border-radius:6px;padding:12px 16px"
@@ -29,7 +29,7 @@ def still_class(key: str) -> str:
 def static_bundle(
     model: DashboardModel, text: str, stills: Mapping[str, Still], key: str, href: str | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return data and metadata for ``display``; the metadata marks the output as ours, so that capture ignores it."""
+    """Return data and metadata for ``display``; its metadata excludes the output from capture."""
     data = {"text/plain": text, "text/html": static_html(model, stills, key, href)}
     return data, {MARKER: {"dashboard": model.title}}
 

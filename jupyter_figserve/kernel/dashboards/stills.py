@@ -1,4 +1,4 @@
-"""Static images of a dashboard's panels, which a saved notebook shows. Kernel; needs no server."""
+"""Static images of a dashboard's panels, for saved notebooks. Kernel; needs no server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Still:
     Parameters
     ----------
     image
-        None if there is none; ``message`` then says why.
+        None if the panel cannot be rendered; ``message`` then says why.
     has_page
         Whether the figure is HTML, so that the image is only a preview.
     """
@@ -49,7 +49,7 @@ def render_stills(
     Parameters
     ----------
     arguments
-        JSON values of each live panel by place; missing ones have their defaults.
+        JSON values of each live panel by place; missing values are the defaults.
     timeout
         Maximum seconds for all live panels.
     """
@@ -104,5 +104,5 @@ def _bounded(still: Still, image: EncodedImage, limit: int) -> Still:
     if small is None or len(small.data) > MAX_IMAGE_BYTES:
         message = f"The image has {len(image.data):,} bytes, which is too large for a notebook."
         return replace(still, image=None, message=message)
-    # With the size of the full image, so that the layout does not change.
+    # The size of the full image keeps the layout unchanged.
     return replace(still, image=EncodedImage(small.mimetype, small.data, image.width, image.height))

@@ -1,8 +1,8 @@
 """The widget of a dashboard with its controls. Kernel.
 
 Images of live panels come from the server, which calls the kernel through the agent, so they also update while a cell
-runs. If the page's site has no figserve server, they come through the widget's own messages, between cells. The page is
-notified by the server when a figure has a new version or a live figure's function is redefined.
+runs. If the page's site has no figserve server, they come through the widget's own messages, between cells. The server
+notifies the page when a figure has a new version or a live figure's function is redefined.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def make_dashboard_widget(
 def _panel_json(
     panel: LaidOutPanel, still: Still | None, controls: DashboardControls, params: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what the page needs to show a panel; its still was rendered with ``params``."""
+    """Return the JSON of a panel for the page; its still was rendered with ``params``."""
     still = still or Still()
     value: dict[str, Any] = {
         "place": panel.place,
@@ -65,7 +65,7 @@ def _panel_json(
         return value | {"html": render_markdown(panel.markdown)}
     if panel.kind == dashboards.LIVE:
         value |= {"path": panel.object.server_path(), "declared": panel.object.declaration_state()}
-        value |= {"fixed": dict(panel.fixed), "drawn": controls.arguments(panel.place, params)}
+        value |= {"fixed": dict(panel.fixed), "initial": controls.arguments(panel.place, params)}
     if isinstance(panel.object, Published):
         value["published"] = _published_json(panel, panel.object)
     if still.image is not None:
@@ -74,7 +74,7 @@ def _panel_json(
 
 
 def _published_json(panel: LaidOutPanel, figure: Published) -> dict[str, Any]:
-    """Return what the page needs to follow a figure's versions, and their alternative text unless the panel has one."""
+    """Return the JSON by which the page follows a figure's versions."""
     has_own_alt = panel.given_alt is not None
     return {"figure": figure.id, "path": figure.path, "version": figure.version, "has_own_alt": has_own_alt}
 

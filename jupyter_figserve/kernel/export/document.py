@@ -1,4 +1,4 @@
-"""The document that the writers of the export read: every panel in every state, each image once. Kernel."""
+"""The content of an export: every panel in every state, each image once. Kernel."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class ExportDocument:
     axes
         By key of their controls, the shared ones first.
     fixed
-        Controls that the file does not have; their parameters stay at the default.
+        Controls that the file omits; their parameters stay at the default.
     """
 
     title: str

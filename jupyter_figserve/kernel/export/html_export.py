@@ -103,7 +103,7 @@ def _inert_json(value: Any) -> str:
 
 
 class _TemplateContext:
-    """What the template reads besides the document."""
+    """Helpers of the template."""
 
     def __init__(self, document: ExportDocument, address: Address) -> None:
         self._document = document
@@ -140,13 +140,13 @@ class _TemplateContext:
         return css_size(image) if image else None
 
     def data(self) -> dict[str, Any]:
-        """Return axes, states and images for the script; images in the page's own elements are null."""
+        """Return axes, states and images for the script; images that the page itself contains are null."""
         panels = [exported for row in self._document.rows for exported in row]
         firsts = {exported.first.digest for exported in panels if exported.images}
         return {
-            "axes": {key: {"words": list(map(value_text, axis.values))} for key, axis in self._document.axes.items()},
+            "axes": {key: {"texts": list(map(value_text, axis.values))} for key, axis in self._document.axes.items()},
             "panels": {exported.panel.place: self._states(exported) for exported in panels if exported.grid},
-            "pictures": [
+            "images": [
                 None if digest in firsts else self._image_json(digest, image)
                 for digest, image in self._document.images.items()
             ],
@@ -166,8 +166,8 @@ class _TemplateContext:
         assert exported.grid is not None
         return {
             "axes": [axis.key for axis in exported.grid.axes],
-            "drawn": [list(rendered) for rendered in exported.grid.rendered],
-            "shots": [one.message if one.digest is None else self.number(one) for one in exported.images],
+            "exported": [list(rendered) for rendered in exported.grid.rendered],
+            "images": [one.message if one.digest is None else self.number(one) for one in exported.images],
         }
 
 

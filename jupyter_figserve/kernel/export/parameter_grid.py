@@ -14,7 +14,7 @@ from ..dashboards.controls import DashboardControl
 from ..dashboards.panels import LaidOutPanel
 
 MAX_POSITIONS = 201
-"""Maximum of one control; a number with more values has this many, evenly spaced."""
+"""Maximum number of positions of a control; a number with more values is sampled evenly."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class ParameterAxis:
     is_ordered
         Whether they are numbers or dates, some of which can be omitted.
     is_complete
-        Whether they are all values that the parameter allows.
+        Whether these are all values that the parameter allows.
     """
 
     control: DashboardControl
@@ -171,7 +171,7 @@ def _number_steps(parameter: Parameter) -> tuple[int, Any]:
 
     def at(index: int) -> int | float:
         value = low + index * step
-        # Rounded as it would be written: 0.1 + 0.2 should be 0.3.
+        # Rounded, so that 0.1 + 0.2 is 0.3.
         return round(value) if is_integer else min(float(f"{value:.12g}"), float(high))
 
     return steps, at

@@ -54,7 +54,7 @@ def save_dashboard(
     format: str | None = None,
     progress: bool = True,
 ) -> Path:
-    """Render every panel in every state that the file can have, write the file, and return its path.
+    """Render every panel in every state that the file offers, write the file, and return its path.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def save_dashboard(
     max_bytes
         Maximum size of all images together.
     format
-        ``"svg"`` or ``"png"``; None is SVG if it is small, else PNG.
+        ``"svg"`` or ``"png"``; None selects SVG if it is small, else PNG.
     progress
         Whether to print the number of images and a progress bar.
     """
@@ -149,7 +149,7 @@ class _ExportRun:
     def _render_concurrently(
         self, panel: LaidOutPanel, states: list[dict[str, Any]], formats: FormatPreference
     ) -> Iterator[ExportedImage]:
-        """Render several states at once in the sandbox; yield the images in order."""
+        """Render several states concurrently in the sandbox; yield the images in order."""
         pool = ThreadPoolExecutor(_MAX_CONCURRENT, "figserve-export")
         try:
             for rendering in [pool.submit(render_detached_panel, panel, state, formats) for state in states]:
@@ -159,7 +159,7 @@ class _ExportRun:
             pool.shutdown(cancel_futures=True)
 
     def _live_formats(self, panel: LaidOutPanel) -> FormatPreference:
-        """Choose one format for all states of a panel, so that changing a control does not change its look."""
+        """Choose one format for all states of a panel, so that its look does not depend on the controls."""
         if self._is_print:
             return PRINT
         if self._format is not None:

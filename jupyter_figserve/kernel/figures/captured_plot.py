@@ -32,7 +32,7 @@ class CapturedPlot:
 
     @property
     def path(self) -> str:
-        """Its name in the session, such as ``cell-3.png``."""
+        """Name within the session, such as ``cell-3.png``."""
         return str(self._plot["path"])
 
     @property

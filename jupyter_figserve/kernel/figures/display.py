@@ -30,7 +30,7 @@ _BUTTON = (
     f"{_LINK};border:1px solid var(--jp-border-color1,#bdbdbd);border-radius:3px;padding:1px 7px;margin-left:8px;"
     "text-decoration:none;white-space:nowrap"
 )
-# Sanitized outputs, without scripts, keep the plain link; pages without clipboard access follow the link.
+# In sanitized outputs, which have no scripts, and without clipboard access, the button is a plain link.
 _COPY = (
     "var a=this;if(!navigator.clipboard)return true;"
     "navigator.clipboard.writeText(a.href).then(function(){a.textContent='Copied'},function(){window.open(a.href)});"
@@ -69,7 +69,7 @@ def is_local(url: str) -> bool:
 def figure_bundle(
     caption: FigureCaption, image: EncodedImage | None, *, with_link: bool
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return data and metadata for ``display``; the metadata marks the output as ours, so that capture ignores it."""
+    """Return data and metadata for ``display``; its metadata excludes the output from capture."""
     heading = f'Figure "{caption.name}", version {caption.version}'
     data: dict[str, Any] = {
         "text/plain": f"{heading}: {caption.url}" if with_link else heading,
@@ -82,7 +82,7 @@ def figure_bundle(
 
 
 def plot_bundle(text: str, name: str, href: str, image: EncodedImage | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return data and metadata of a captured plot, marked so that displaying it again does not capture it again."""
+    """Return data and metadata of a captured plot; the metadata excludes the output from capture."""
     caption = FigureCaption(name=name, title="", alt=f"Plot {name}", version=1, url=href, href=href, figure="")
     html = (
         f'<figure style="margin:0;{_TEXT}">{_image_html(caption, image)}<figcaption style="margin-top:4px">'
@@ -120,7 +120,7 @@ def close_if_inline(figure: Any | None) -> None:
     pyplot, inline = sys.modules.get("matplotlib.pyplot"), sys.modules.get("matplotlib_inline.config")
     if figure is None or pyplot is None or inline is None or pyplot.get_backend() not in _INLINE_BACKENDS:
         return
-    # Who keeps figures open from cell to cell (%config InlineBackend.close_figures=False) keeps this one too.
+    # With %config InlineBackend.close_figures=False, figures stay open from cell to cell, and so does this one.
     if inline.InlineBackend.instance().close_figures:
         pyplot.close(figure)
 

@@ -1,4 +1,4 @@
-"""``figserve.publish``: encode a figure, post it, and hold the record. Kernel."""
+"""``figserve.publish``: encode a figure, upload it, and return its record. Kernel."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def publish(
     tight: bool = False,
     keep_source: bool = True,
 ) -> Published:
-    """Give a figure a URL. Publishing it again, also by running the notebook again, updates the same URL.
+    """Give a figure a URL. Publishing it again, or rerunning the notebook, updates the same URL.
 
     Parameters
     ----------
@@ -43,16 +43,16 @@ def publish(
     name
         Identifies the figure within the notebook. None derives it from the title, else from the cell.
     title, alt
-        Title of its pages, and alternative text. None takes them from the figure.
+        Title of its pages, and alternative text. None derives them from the figure.
     format
-        ``"png"``, ``"svg"``, … or several, the main one first.
+        A format such as ``"png"`` or ``"svg"``, or several with the main one first.
     dpi
         Resolution; None is the figure's own.
     tight
         Crop the margins.
     keep_source
-        Also send the figure itself, after this call, so that the server can render other sizes and formats. It is
-        only opened in the server's sandbox.
+        Also upload the figure itself in the background, so that the server can render other sizes and formats. The
+        server opens it only in its sandbox.
     """
     _reject_swapped_arguments(fig, name)
     checked_name = None if name is None else check_name(name)
@@ -129,7 +129,7 @@ def _post(
         record["redrawable"] = source_uploader.enqueue(upload)
     published = Published(record, connection, _displayed_image(encoded))
     if encoded.figure is not None:
-        published.mark_drawn_from(encoded.figure)
+        published.set_source_figure(encoded.figure)
     return published
 
 
@@ -160,7 +160,7 @@ def _form(figure: dict[str, Any], encoded: EncodedFigure) -> tuple[str, bytes]:
 
 
 def _displayed_image(encoded: EncodedFigure) -> EncodedImage | None:
-    """Return the image that the notebook displays: the first that an ``img`` element takes, else the thumbnail."""
+    """Return the image that the notebook displays: the first that an ``img`` element supports, else the thumbnail."""
     return next((part for part in encoded.payloads if part.mimetype in INLINE_FORMATS), encoded.thumbnail)
 
 

@@ -40,8 +40,8 @@ class FigureVersion:
 class Published(Shareable, HasImageUrl):
     """A published figure. As a cell's result, it shows the image, its link and a button that copies the link.
 
-    Displaying it closes the pyplot figure it was made from, if the inline backend would otherwise display the same
-    image again at the end of the cell (and close the figure then). A figure that is not displayed stays open.
+    Displaying it closes the pyplot figure that it was made from, if the inline backend would otherwise display and
+    close that figure at the end of the cell. Without being displayed, the figure stays open.
     """
 
     def __init__(self, record: dict[str, Any], connection: Connection, image: EncodedImage | None = None) -> None:
@@ -49,7 +49,7 @@ class Published(Shareable, HasImageUrl):
         self._connection = connection
         self._client = connection.client
         self._image = image
-        self._drawn_from: weakref.ref[Any] | None = None
+        self._source_figure: weakref.ref[Any] | None = None
 
     @property
     def id(self) -> str:
@@ -69,7 +69,7 @@ class Published(Shareable, HasImageUrl):
 
     @property
     def version(self) -> int:
-        """The version that this publish made, or found unchanged."""
+        """The version that publishing created, or kept if nothing changed."""
         return int(self._record["version"])
 
     @property
@@ -84,7 +84,7 @@ class Published(Shareable, HasImageUrl):
 
     @property
     def is_interactive(self) -> bool:
-        """Whether the figure is HTML, so that an image of it is only a preview."""
+        """Whether the figure is HTML, of which an image is only a preview."""
         return [part["mimetype"] for part in self._record.get("representations", ())][:1] == ["text/html"]
 
     @property
@@ -93,7 +93,7 @@ class Published(Shareable, HasImageUrl):
         return bool(self._record.get("redrawable"))
 
     def versions(self) -> list[FigureVersion]:
-        """List the versions that the server keeps, in its order."""
+        """List the stored versions, in the server's order."""
         return [
             FigureVersion(
                 number=entry["version"],
@@ -141,14 +141,14 @@ class Published(Shareable, HasImageUrl):
         people = {"users": _names(users, "users"), "groups": _names(groups, "groups")}
         return self._create_link({"expires": _check_expiry(expires), **options, **people})
 
-    def mark_drawn_from(self, figure: Any) -> None:
-        """Keep a weak reference to the matplotlib figure, which would otherwise be displayed twice."""
-        self._drawn_from = weakref.ref(figure)
+    def set_source_figure(self, figure: Any) -> None:
+        """Keep a weak reference to the matplotlib figure, to close it if it would be displayed twice."""
+        self._source_figure = weakref.ref(figure)
 
     def bundle(self, *, with_link: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the mimebundle and its metadata for the notebook; ``with_link=False`` shows only the image."""
-        if self._drawn_from is not None:
-            display.close_if_inline(self._drawn_from())
+        if self._source_figure is not None:
+            display.close_if_inline(self._source_figure())
         image = self.still()
         caption = display.FigureCaption(
             name=self.name,

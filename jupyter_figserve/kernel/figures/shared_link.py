@@ -1,4 +1,4 @@
-"""A link in the notebook that made it or listed it. Kernel."""
+"""A link in the notebook that made or listed it. Kernel."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class SharedLink(HasImageUrl):
         Raises
         ------
         Conflict
-            The link comes from a list: the server keeps only a hash of its token.
+            The link comes from a list: the server stores only a hash of its token.
         """
         url = self._entry.get("url")
         if not url:
@@ -69,7 +69,7 @@ class SharedLink(HasImageUrl):
         style: str | None = None,
         transparent: bool = False,
     ) -> str:
-        """Return the URL of the image in any size, signed by the server since the size is not on its list."""
+        """Return the URL of the image in any size, signed by the server because the size is not on its list."""
         options = {"width": width, "height": height, "dpi": dpi, "style": style, "transparent": transparent}
         body = {"format": get_format(format).name, **{name: value for name, value in options.items() if value}}
         signed = self._client.post(f"api/links/{self.id}/sizes", body)
@@ -107,7 +107,7 @@ class SharedLink(HasImageUrl):
 
     @property
     def seen(self) -> int:
-        """Number of views when the server was last asked."""
+        """Number of views in the server's last response."""
         return int(self._entry.get("seen") or 0)
 
     @property

@@ -56,9 +56,9 @@ class Agent:
                 loop.call_soon_threadsafe(self._send_hello)
 
     def wait_until_registered(self, timeout: float = _REGISTRATION_TIMEOUT) -> None:
-        """Wait until the server knows all live functions, so that they have a URL when the cell ends.
+        """Wait until the server knows all live functions, so that they have URLs when the cell ends.
 
-        Does not wait for a server that is unavailable; it will be told when it is back.
+        Does not wait for an unavailable server; the agent announces them when it is back.
         """
         names = {function.name for function in worker.functions()}
         with self._changed:
@@ -96,7 +96,7 @@ class Agent:
                     self._changed.notify_all()
                 _log.debug("The connection to %s failed: %s", self.connection.url, error)
             self._socket = None
-            # After a connection that lasted a while, the server may be back at once.
+            # After a connection that lasted a while, the server may be back immediately.
             delay = _MIN_DELAY if loop.time() - began > _MIN_HEALTHY_SECONDS else min(2 * delay, _MAX_DELAY)
             await asyncio.sleep(delay * random.uniform(0.7, 1.3))  # many kernels may reconnect at once
 
@@ -113,8 +113,8 @@ class Agent:
             worker.submit(message, lambda head, body: self._reply(origin, head, body))
         elif message["op"] == "welcome":
             with self._changed:
-                # The response to an earlier hello does not contain the functions registered since.
-                if message["told"] == self._announcement:
+                # The response to an earlier hello lacks the functions registered since.
+                if message["announcement"] == self._announcement:
                     self._addresses = message["live"]
                     self._changed.notify_all()
 
@@ -133,7 +133,7 @@ class Agent:
         with self._changed:
             announcement = self._announcement
         functions = [function.as_json() for function in worker.functions()]
-        self._send({"op": "hello", "protocol": PROTOCOL, "told": announcement, "live": functions})
+        self._send({"op": "hello", "protocol": PROTOCOL, "announcement": announcement, "live": functions})
 
     def _send(self, head: dict[str, Any], body: bytes = b"") -> None:
         from tornado.websocket import WebSocketClosedError

@@ -53,9 +53,9 @@ def live(
         How long a viewer waits before getting the last good image, or an error if there is none.
     data_version
         A value, or a function without parameters, that changes with the data; an image of the same version is not
-        rendered again. A detached function is not asked once its kernel is gone: its data no longer changes.
+        rendered again. Ignored for a detached function without a kernel, whose data no longer changes.
     detach
-        Also store the function on the server now, as ``detach()`` does, to run when the kernel is gone.
+        Also store the function on the server now, like ``detach()``, to run when there is no kernel.
     """
     names = _caller_locals()
 

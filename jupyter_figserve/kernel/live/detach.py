@@ -16,7 +16,7 @@ from ..client.multipart import Part, encode_form, json_part
 from .registry import LiveFunction
 
 MAX_PICKLE_BYTES = 64 * 2**20
-"""Limit while pickling; the server's own limit is FigServe.detach_bytes."""
+"""Limit of the pickle in this process; the server's limit is FigServe.detach_bytes."""
 WARN_BYTES = 2**20
 """Size from which a warning lists the largest variables."""
 _MAX_LISTED = 5
@@ -58,7 +58,7 @@ def pickle_function(function: LiveFunction) -> bytes:
     Raises
     ------
     InvalidInput, TooLarge
-        As ``send_function``.
+        See ``send_function``.
     """
     from ...plotting.detached import DetachedFunction, changed_rcparams
 
@@ -150,14 +150,14 @@ def _largest(function: LiveFunction, data: bytes = b"") -> str:
         except Exception:  # noqa: S112  variables that cannot be pickled have their own message
             continue
     largest = sorted(sizes, reverse=True)[:_MAX_LISTED]
-    text = ", ".join(f"{name} {_megabytes(size)}" for size, name in largest) or "all of it in the function itself"
+    text = ", ".join(f"{name} {_megabytes(size)}" for size, name in largest) or "all in the function itself"
     own = [name for name in find_own_modules() if name.encode() in data]
     return f"{text}, with the code of {', '.join(own)}" if own else text
 
 
 def _too_large(function: LiveFunction, size: str, reason: str) -> TooLarge:
     return TooLarge(
-        f'"{function.name}" and its closure have {size} ({_largest(function)}). {reason.rstrip(".")}. Use less data in'
+        f'"{function.name}" and its closure take {size} ({_largest(function)}). {reason.rstrip(".")}. Use less data in'
         " the function: a part of it, or precomputed results. Or use freeze(…) to store images of given values."
     )
 

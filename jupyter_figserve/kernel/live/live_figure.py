@@ -24,7 +24,7 @@ _MAX_FROZEN = 500
 
 
 class LiveFigure(ShareableWithParameters):
-    """A live figure. Calling it calls the function; its ``url()`` is for anyone who can log in."""
+    """A live figure. Calling it calls the function; its ``url()`` requires a login."""
 
     def __init__(self, offer: LiveFunction, fixed: Mapping[str, Any] | None = None) -> None:
         self._function = offer
@@ -57,7 +57,7 @@ class LiveFigure(ShareableWithParameters):
 
     @property
     def offer(self) -> LiveFunction:
-        """The function as this kernel registered it."""
+        """The function that this kernel registered."""
         return self._function
 
     @property

@@ -119,7 +119,7 @@ class LiveWorker:
             reply(*self.answer(request))
 
     def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        """Return head and body of the response to a request; every failure is a response, too."""
+        """Return head and body of the response to a request; failures are responses, too."""
         from ...plotting.live_call import draw
 
         head: dict[str, Any] = {"op": "answer", "rid": request.get("rid")}
@@ -130,23 +130,23 @@ class LiveWorker:
             version = _current_version(function)
             if version is not None and version in request.get("known", ()):
                 return head | {"version": version, "is_unchanged": True}, b""
-            drawn = draw(function.function, function.signature, LiveRequest.from_json(request))
+            rendered = draw(function.function, function.signature, LiveRequest.from_json(request))
         except FigServeError as error:
             return head | {"error": _error_json(error)}, b""
         except Exception as error:
             # Not raised by the function: an encoder's error, or a bug in this package.
             return head | {"error": {"type": "OutputInvalid", "message": f"{type(error).__name__}: {error}"}}, b""
-        payload = drawn.payload
+        payload = rendered.payload
         result = {
             "mimetype": payload.mimetype,
             "width": payload.width,
             "height": payload.height,
             "dpi": payload.dpi,
-            "title": drawn.title,
-            "alt": drawn.alt,
-            "output": drawn.output,
-            "is_html": drawn.is_html,
-            "density": drawn.device_pixel_ratio,
+            "title": rendered.title,
+            "alt": rendered.alt,
+            "output": rendered.output,
+            "is_html": rendered.is_html,
+            "density": rendered.device_pixel_ratio,
             "version": version,
             "revision": function.revision,
         }

@@ -45,7 +45,7 @@ def make_widget(
     path
         Path of its page on the server; ``""`` if it has none.
     declaration
-        As of ``LiveFigure.declaration_state``.
+        See ``LiveFigure.declaration_state``.
     values
         Initial JSON values of the parameters.
     """

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from ...errors import FigServeError, NoFigure, OutputInvalid
+from ...errors import NoFigure, OutputInvalid
 from ...model.formats import CSS_DPI, get_format
 from ...plotting.resolve import ResolvedFigure, find_figure
 from .pyplot_hooks import shown_figures
@@ -107,13 +107,9 @@ def _can_render_itself(value: Any) -> bool:
     """Whether the value may be a Plotly, Altair or Bokeh figure, an image, or an object with a rich representation."""
     if value is None or isinstance(value, (str, bytes, int, float, list, tuple, dict)):
         return False
-    from ...plotting.encode import encode
+    from ...plotting.encode import is_encodable
 
-    try:
-        encode(value, with_thumbnail=False)
-    except FigServeError as error:
-        return "is not a figure; give" not in str(error)
-    return True
+    return is_encodable(value)
 
 
 def _find_artists(names: dict[str, Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Every URL that we write: for kernels, for people on this machine, for the world. Server process."""
+"""The server's URLs, as kernels, local users and the public reach it. Server process."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 _WILDCARDS = ("", "*", "0.0.0.0", "::", "[::]")  # noqa: S104 - compared with, never bound
 _PATH_SAFE = "/%~@:!$&'()*+,;="
 LOCAL_NOTE = (
-    "This link opens only on this machine. To share it with others, let them reach this server (a proxy, a tunnel or"
-    " ServerApp.ip) and set c.FigServe.public_url to its address."
+    "This link opens only on this machine. To share it with others, make this server reachable for them (through a"
+    " proxy, a tunnel or ServerApp.ip) and set c.FigServe.public_url to its address."
 )
 
 
 @dataclass(frozen=True)
 class PublicBase:
-    """The absolute address of our prefix, ``https://host/base/figserve``, and whether others can open it."""
+    """The absolute URL of our prefix, ``https://host/base/figserve``, and whether only this machine can open it."""
 
     url: str
     is_local: bool
@@ -57,12 +57,12 @@ class PublicBase:
 
 
 class ServerAddresses:
-    """Knows the server's addresses.
+    """Builds the server's URLs.
 
     Parameters
     ----------
     public_url
-        ``FigServe.public_url``: the server's address for the world, without our prefix; "" when not set.
+        ``FigServe.public_url``: the server's public URL, without our prefix; "" when not set.
     kernel_url
         ``FigServe.kernel_url``: the same for kernels on other machines; "" when not set.
     """
@@ -74,12 +74,12 @@ class ServerAddresses:
 
     @property
     def prefix(self) -> str:
-        """Path of our routes below the server's origin, as browsers write it."""
+        """Path of our routes, percent-encoded as browsers do it."""
         return quote(self._app.base_url.rstrip("/"), safe=_PATH_SAFE) + "/figserve"
 
     @property
     def public_url(self) -> str | None:
-        """Where the world is told to find us, None when nobody set it."""
+        """The public URL of our prefix, None when it is not set."""
         return _with_prefix(self._public_url) if self._public_url else None
 
     @property
@@ -87,14 +87,14 @@ class ServerAddresses:
         return PublicBase(self._public_url, False).origin if self._public_url else None
 
     def base(self, request: HTTPServerRequest) -> PublicBase:
-        """The address to write into answers: ``public_url``, else the one by which the client reached us."""
+        """Return the base of URLs in a response: ``public_url``, else the address that the client used."""
         if self._public_url:
             return PublicBase(_with_prefix(self._public_url), False)
         host = request.host
         return PublicBase(f"{request.protocol}://{host}{self.prefix}", _is_loopback(host))
 
     def for_kernels(self) -> str:
-        """What a kernel dials: loopback where the server listens there, so that no name need resolve."""
+        """Return the URL that kernels connect to: a loopback IP where possible, which needs no name resolution."""
         if self._kernel_url:
             return _with_prefix(self._kernel_url)
         if self._app.sock:
@@ -107,11 +107,11 @@ class ServerAddresses:
         return f"{scheme}://{host}:{self._app.port}{self.prefix}"
 
     def kernel_certificate(self) -> str | None:
-        """The certificate to trust, where a local kernel is to dial a server with its own."""
+        """Return the path of the certificate that a local kernel must trust, None for a server without its own."""
         return str(Path(self._app.certfile).resolve()) if self._app.certfile else None
 
     def is_own_host(self, host: str) -> bool:
-        """Whether a ``Host`` header names ``public_url``, which a proxy may pass on."""
+        """Whether a ``Host`` header names ``public_url``, as a proxy may forward it."""
         return self._public_url != "" and host == urlsplit(self._public_url).netloc
 
 

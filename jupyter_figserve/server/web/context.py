@@ -11,6 +11,7 @@ from typing import Protocol
 
 from jinja2 import Environment
 
+from ...store.files.blob_cache import BlobCache
 from ...store.store import Store
 from ..services.addresses import ServerAddresses
 from ..services.auth.credentials import Authenticator, FailedAttempts
@@ -53,7 +54,7 @@ class HandlerConfig(RenderLimits, Protocol):
 
     @property
     def scope(self) -> str:
-        """What tells notebooks of the same path apart: the server's root directory, or its name under a JupyterHub."""
+        """The server's root directory, or its name under a JupyterHub: distinguishes notebooks of the same path."""
 
     @property
     def host_kind(self) -> str:
@@ -76,6 +77,7 @@ class HandlerConfig(RenderLimits, Protocol):
 class AppContext:
     config: HandlerConfig
     store: Store
+    blob_cache: BlobCache
     addresses: ServerAddresses
     authenticator: Authenticator
     failed_attempts: FailedAttempts

@@ -1,4 +1,4 @@
-"""Keys over HTTP: only a login makes them. Server process."""
+"""API keys: list, create and revoke; only a login may create them. Server process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class KeysHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
-        """The answer is the only time that the key is shown."""
+        """Create a key; its text is shown in this response only."""
         if not self.principal.is_login:
             raise Forbidden("A key cannot make keys; log in to make one.", code="keys_make_no_keys")
         body, now = self.json_body(("scopes", "label", "expires")), self.context.store.clock()
@@ -75,7 +75,7 @@ class KeyHandler(AuthenticatedHandler):
     async def _get_key(self, key_id: str) -> Key:
         key = await self.context.store.keys.find(key_id)
         if key is None:
-            raise NotFound("There is no such key.")
+            raise NotFound("There is no key with this id.")
         return key
 
 

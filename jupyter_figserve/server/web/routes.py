@@ -1,4 +1,4 @@
-"""Every route of ours, in one table. Server process."""
+"""The routes of the extension. Server process."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _ID = r"([A-Za-z0-9]{1,64})"
 _SESSION = r"([A-Za-z0-9_-]{1,64})"
 _NAME = r"([^/.]{1,1200})"
 PREFIX = "/figserve"
-# Marked by the table itself: what a server that only renders answers.
+# The routes of a server that only renders, too.
 RENDER_ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/status", StatusHandler),
     (r"/api/renders", RendersHandler),
@@ -57,7 +57,7 @@ RENDER_ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (r"/api/diagnosis", DiagnosisHandler),
 )
 ROUTES: tuple[tuple[str, type[Any]], ...] = (
-    # First: Tornado tries one pattern after the other, and what is asked for most should not wait for forty.
+    # First, as Tornado tries the patterns in order: the most frequent request should not have to try forty.
     (r"/f/(.*)", PublicLinkHandler),
     (r"/?", GalleryHandler),
     (r"/api/openapi\.yaml", OpenApiHandler),
@@ -102,9 +102,12 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
 
 
 def make_routes(*, render_only: bool = False) -> list[tuple[str, type[Any]]]:
-    """The table below our prefix; whatever else is asked for there is ours to miss, never Jupyter's.
+    """Return the routes with our prefix, and a last one that answers 404 for every other path below it.
 
-    A server that only renders has no route that keeps or shows a figure.
+    Parameters
+    ----------
+    render_only
+        Whether to leave out the routes that store or show figures.
     """
     routes = RENDER_ROUTES if render_only else ROUTES
     return [(PREFIX + pattern, handler) for pattern, handler in routes] + [(rf"{PREFIX}(?:/.*)?", MissingHandler)]

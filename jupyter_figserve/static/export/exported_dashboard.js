@@ -2,13 +2,13 @@
 // keeps the state, so that it can be shared with the file.
 "use strict";
 (() => {
-  const { axes, panels, pictures } = JSON.parse(document.getElementById("states").textContent);
+  const { axes, panels, images } = JSON.parse(document.getElementById("states").textContent);
   const inputs = new Map([...document.querySelectorAll("[data-key]")].map((input) => [input.dataset.key, input]));
-  // The initial content is in the page's elements only.
-  for (const shown of document.querySelectorAll("[data-number]")) {
-    pictures[shown.dataset.number] ??= shown.localName === "iframe"
-      ? { page: shown.srcdoc }
-      : { source: shown.getAttribute("src"), size: shown.hasAttribute("width") ? [shown.width, shown.height] : null };
+  // The page's own elements contain the initial images; the data does not repeat them.
+  for (const element of document.querySelectorAll("[data-number]")) {
+    images[element.dataset.number] ??= element.localName === "iframe"
+      ? { page: element.srcdoc }
+      : { source: element.getAttribute("src"), size: element.hasAttribute("width") ? [element.width, element.height] : null };
   }
 
   const PAUSE = 150;
@@ -21,20 +21,20 @@
 
   const firsts = new Map([...inputs.keys()].map((key) => [key, positionOf(key)]));
 
-  // Two values may have the same text; then their positions tell them apart.
+  // Values with the same text are identified by their positions.
   function write(key) {
-    const { words } = axes[key];
+    const { texts } = axes[key];
     const position = positionOf(key);
-    return words.indexOf(words[position]) === position ? words[position] : `@${position}`;
+    return texts.indexOf(texts[position]) === position ? texts[position] : `@${position}`;
   }
 
   function read(key, text) {
-    const { words } = axes[key];
-    const position = words.includes(text) ? words.indexOf(text) : Number(/^@(\d+)$/.exec(text)?.[1] ?? NaN);
-    return position < words.length ? position : firsts.get(key);
+    const { texts } = axes[key];
+    const position = texts.includes(text) ? texts.indexOf(text) : Number(/^@(\d+)$/.exec(text)?.[1] ?? NaN);
+    return position < texts.length ? position : firsts.get(key);
   }
 
-  function writeAddress() {
+  function writeFragment() {
     const moved = [...inputs.keys()].filter((key) => positionOf(key) !== firsts.get(key));
     const text = String(new URLSearchParams(moved.map((key) => [key, write(key)])));
     try {
@@ -44,10 +44,10 @@
     }
   }
 
-  function readAddress() {
-    const said = new URLSearchParams(location.hash.slice(1));
+  function readFragment() {
+    const query = new URLSearchParams(location.hash.slice(1));
     for (const [key, input] of inputs) {
-      const position = said.has(key) ? read(key, said.get(key)) : firsts.get(key);
+      const position = query.has(key) ? read(key, query.get(key)) : firsts.get(key);
       if (position === positionOf(key)) continue;
       if (input.type === "checkbox") input.checked = position === 1;
       else input.value = position;
@@ -57,7 +57,7 @@
 
   function move(key) {
     const input = inputs.get(key);
-    const text = axes[key].words[positionOf(key)];
+    const text = axes[key].texts[positionOf(key)];
     if (input.type === "range") {
       input.setAttribute("aria-valuetext", text);
       input.nextElementSibling.value = text;
@@ -70,62 +70,62 @@
     const substituted = [];
     let number = 0;
     panel.axes.forEach((key, index) => {
-      const wanted = positionOf(key);
-      const drawn = panel.drawn[index];
+      const selected = positionOf(key);
+      const exported = panel.exported[index];
       let nearest = 0;
-      drawn.forEach((one, at) => { if (Math.abs(one - wanted) < Math.abs(drawn[nearest] - wanted)) nearest = at; });
-      number = number * drawn.length + nearest;
-      const text = axes[key].words[drawn[nearest]];
-      if (drawn[nearest] !== wanted) substituted.push([labelOf(key), text, axes[key].words[wanted]]);
+      exported.forEach((one, at) => { if (Math.abs(one - selected) < Math.abs(exported[nearest] - selected)) nearest = at; });
+      number = number * exported.length + nearest;
+      const text = axes[key].texts[exported[nearest]];
+      if (exported[nearest] !== selected) substituted.push([labelOf(key), text, axes[key].texts[selected]]);
       const value = figure.querySelector(`[data-value="${CSS.escape(key)}"]`);
       if (value) value.textContent = text;
     });
-    put(figure, panel.shots[number]);
+    showImage(figure, panel.images[number]);
     const state = figure.querySelector(".state");
-    const said = substituted.map(([label, text, wanted]) => `${label}: showing ${text}, the nearest to ${wanted} in this file.`).join(" ");
-    if (state.textContent !== said) state.textContent = said;
+    const message = substituted.map(([label, text, selected]) => `${label}: showing ${text}, the nearest to ${selected} in this file.`).join(" ");
+    if (state.textContent !== message) state.textContent = message;
   }
 
   function labelOf(key) {
     return inputs.get(key).labels[0].textContent.trim();
   }
 
-  function put(figure, shot) {
+  function showImage(figure, exported) {
     const fault = figure.querySelector(".fault");
     const place = figure.querySelector(".shown");
     const old = place.querySelector("img, iframe");
-    const failed = typeof shot === "string";
+    const failed = typeof exported === "string";
     fault.hidden = !failed;
     if (failed) {
-      fault.textContent = shot;
+      fault.textContent = exported;
       if (old) old.hidden = true;
       return;
     }
-    const picture = pictures[shot];
-    const next = picture.page === undefined ? image(figure, old, picture) : frame(figure, old, picture);
+    const content = images[exported];
+    const next = content.page === undefined ? makeImage(figure, old, content) : makeFrame(figure, old, content);
     next.hidden = false;
     if (next === old) return;
     if (old) old.replaceWith(next);
     else place.prepend(next);
   }
 
-  function image(figure, old, picture) {
-    const shown = old?.localName === "img" ? old : document.createElement("img");
-    shown.className = "picture";
-    shown.alt = figure.dataset.alt;
-    if (picture.size) [shown.width, shown.height] = picture.size;
-    if (shown.getAttribute("src") !== picture.source) shown.src = picture.source;
-    return shown;
+  function makeImage(figure, old, content) {
+    const img = old?.localName === "img" ? old : document.createElement("img");
+    img.className = "picture";
+    img.alt = figure.dataset.alt;
+    if (content.size) [img.width, img.height] = content.size;
+    if (img.getAttribute("src") !== content.source) img.src = content.source;
+    return img;
   }
 
-  function frame(figure, old, picture) {
-    if (old?.localName === "iframe" && old.srcdoc === picture.page) return old;
-    const shown = document.createElement("iframe");
-    shown.className = "picture-frame";
-    shown.setAttribute("sandbox", "allow-scripts");
-    shown.title = figure.dataset.alt;
-    shown.srcdoc = picture.page;
-    return shown;
+  function makeFrame(figure, old, content) {
+    if (old?.localName === "iframe" && old.srcdoc === content.page) return old;
+    const iframe = document.createElement("iframe");
+    iframe.className = "picture-frame";
+    iframe.setAttribute("sandbox", "allow-scripts");
+    iframe.title = figure.dataset.alt;
+    iframe.srcdoc = content.page;
+    return iframe;
   }
 
   document.querySelector("main").classList.add("scripted");
@@ -137,9 +137,9 @@
     input.addEventListener("input", () => {
       move(key);
       clearTimeout(timer);
-      timer = setTimeout(writeAddress, PAUSE);
+      timer = setTimeout(writeFragment, PAUSE);
     });
   }
-  readAddress();
-  addEventListener("hashchange", readAddress);
+  readFragment();
+  addEventListener("hashchange", readFragment);
 })();

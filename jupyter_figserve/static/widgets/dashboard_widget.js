@@ -75,7 +75,7 @@ function render({ model, el }) {
   function makeLive(panel, box, view) {
     const driven = controls.filter((control) => control.places.includes(panel.place));
     // The initial image has standard resolution.
-    let wanted = panel.still && !isHidpi() ? argumentsOf(panel.drawn) : null;
+    let wanted = panel.still && !isHidpi() ? argumentsOf(panel.initial) : null;
     let timer = null;
     let news = "";
     const draw = inTurn(async (isOver) => {

@@ -63,7 +63,7 @@ def test_revoke_by_id_and_label(shell, live_server):
     assert len(shell.run("keys", "revoke", "--label", "b").lines) == 2
     assert works(shell, live_server, keys[2], "list") == 1
     assert "no key with that label" in shell.run("keys", "revoke", "--label", "b", expect=1).err
-    assert "no such key" in shell.run("keys", "revoke", "abcd1234", expect=1).err
+    assert "no key with this id" in shell.run("keys", "revoke", "abcd1234", expect=1).err
 
 
 def test_list_in_columns(shell):

@@ -75,7 +75,7 @@ def test_several_files_go_on_after_one_that_fails(shell, plot):
         "empty.png: the file is empty",
         "folder: not a regular file",
         "missing.png: No such file",
-        "x.png: The body is not what its type",
+        "x.png: The body is not image/",
         "§§.png: no figure name can be derived from the file name. Use --name",
     ):
         assert words in said

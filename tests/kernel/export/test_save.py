@@ -15,7 +15,7 @@ from jupyter_figserve.kernel.dashboards import panel_images
 from jupyter_figserve.kernel.export import save
 from tests.conftest import require_package
 
-from . import saving as example
+from . import example_dashboard as example
 
 
 def states_of(page: str) -> dict:
@@ -25,26 +25,26 @@ def states_of(page: str) -> dict:
 @pytest.fixture
 def saved(tmp_path):
     """The example as an HTML page."""
-    return example.board().save(tmp_path / "board.html").read_text()
+    return example.dashboard().save(tmp_path / "dashboard.html").read_text()
 
 
-def test_every_state_is_there(saved):
+def test_every_state_is_exported(saved):
     """Each panel has the states of its own controls; a failed state has a message."""
     states = states_of(saved)
     assert states["axes"].keys() == {"since", "1-1.type", "1-1.log"}
-    assert len(states["panels"]["1-1"]["shots"]) == 5 * 3 * 2
-    assert len(states["panels"]["1-2"]["shots"]) == 5
-    messages = [shot for shot in states["panels"]["1-1"]["shots"] if isinstance(shot, str)]
+    assert len(states["panels"]["1-1"]["images"]) == 5 * 3 * 2
+    assert len(states["panels"]["1-2"]["images"]) == 5
+    messages = [image for image in states["panels"]["1-1"]["images"] if isinstance(image, str)]
     assert len(messages) == 5
     assert messages[0].startswith("ValueError: no wolves")
 
 
-def test_equal_pictures_are_there_once(saved):
+def test_equal_images_are_stored_once(saved):
     """Identical images are stored once: the logarithm does not change them."""
     states = states_of(saved)
-    numbers = [shot for shot in states["panels"]["1-1"]["shots"] if not isinstance(shot, str)]
+    numbers = [image for image in states["panels"]["1-1"]["images"] if not isinstance(image, str)]
     assert len(set(numbers)) == 15
-    assert len(states["pictures"]) == 15 + 5 + 1
+    assert len(states["images"]) == 15 + 5 + 1
     assert saved.count("data:image/svg+xml") == 21
 
 
@@ -57,31 +57,31 @@ def test_markup_is_text(saved):
     assert "unsafe" not in saved.partition("<title>")[0]
 
 
-def test_equal_boards_are_equal_bytes(tmp_path):
+def test_export_is_reproducible(tmp_path):
     """The file contains no timestamps or process ids."""
     for suffix in ("html", "zip", "pdf"):
-        one, two = (example.board().save(tmp_path / f"{n}.{suffix}", max_states=3).read_bytes() for n in "ab")
+        one, two = (example.dashboard().save(tmp_path / f"{n}.{suffix}", max_states=3).read_bytes() for n in "ab")
         assert one == two, suffix
 
 
-def test_the_folder(tmp_path):
+def test_zip_export(tmp_path):
     """The zip has a page and image files with relative URLs."""
-    path = example.board().save(tmp_path / "board.zip", max_states=3)
+    path = example.dashboard().save(tmp_path / "dashboard.zip", max_states=3)
     with zipfile.ZipFile(path) as file:
         names = file.namelist()
         page = file.read("index.html").decode()
         assert {info.date_time for info in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     assert names[0] == "index.html"
-    said = {one["source"] for one in states_of(page)["pictures"] if one} | set(
+    sources = {one["source"] for one in states_of(page)["images"] if one} | set(
         re.findall(r'src="(pictures/.*?)"', page)
     )
-    assert said == set(names[1:])
+    assert sources == set(names[1:])
 
 
-def test_the_pages_of_paper(tmp_path):
+def test_pdf_export(tmp_path):
     """The PDF has a page per row, with text and default values."""
     pypdf = require_package("pypdf")
-    document = pypdf.PdfReader(io.BytesIO(example.board().save(tmp_path / "board.pdf").read_bytes()))
+    document = pypdf.PdfReader(io.BytesIO(example.dashboard().save(tmp_path / "dashboard.pdf").read_bytes()))
     assert len(document.pages) == 2
     first, second = (page.extract_text() for page in document.pages)
     assert "Sightings <script>" in first
@@ -92,58 +92,58 @@ def test_the_pages_of_paper(tmp_path):
     assert max(image.image.size for image in document.pages[0].images) == (1000, 600)
 
 
-def test_an_interactive_figure_is_framed(tmp_path):
+def test_interactive_figure_is_in_a_frame(tmp_path):
     """The HTML figure is an attribute's text, and its scripts are allowed by digest."""
     plotly = require_package("plotly.graph_objects")
-    page = Dashboard("Interactive", [plotly.Figure()]).save(tmp_path / "board.html").read_text()
+    page = Dashboard("Interactive", [plotly.Figure()]).save(tmp_path / "dashboard.html").read_text()
     assert page.count("<iframe") == 1
     assert 'sandbox="allow-scripts"' in page
     assert page.count("<script") == 2
 
 
-def test_a_thinned_grid_says_so(tmp_path):
+def test_page_notes_omitted_states(tmp_path):
     """The page notes which values it includes."""
-    page = example.board().save(tmp_path / "board.html", max_states=4).read_text()
+    page = example.dashboard().save(tmp_path / "dashboard.html", max_states=4).read_text()
     states = states_of(page)
-    assert len(states["panels"]["1-1"]["shots"]) <= 4
+    assert len(states["panels"]["1-1"]["images"]) <= 4
     assert "stays at" in page
     assert "of the 5 values of Since" in page
 
 
-@pytest.mark.parametrize("name", ["board.svg", "board", "board.html.gz"])
-def test_another_suffix(tmp_path, name):
+@pytest.mark.parametrize("name", ["dashboard.svg", "dashboard", "dashboard.html.gz"])
+def test_unknown_suffix(tmp_path, name):
     """The message names the three suffixes."""
     with pytest.raises(InvalidInput, match=r"\.html, \.zip or \.pdf"):
-        example.board().save(tmp_path / name)
+        example.dashboard().save(tmp_path / name)
 
 
 @pytest.mark.parametrize("options", [{"format": "gif"}, {"max_states": 0}, {"max_bytes": 0}])
-def test_wrong_options(tmp_path, options):
+def test_invalid_options(tmp_path, options):
     """Invalid options are rejected before rendering."""
     with pytest.raises(InvalidInput):
-        example.board().save(tmp_path / "board.html", **options)
+        example.dashboard().save(tmp_path / "dashboard.html", **options)
 
 
-def test_a_missing_directory(tmp_path):
+def test_missing_directory(tmp_path):
     """A missing directory is reported before rendering."""
     with pytest.raises(InvalidInput, match="does not exist"):
-        example.board().save(tmp_path / "none" / "board.html")
+        example.dashboard().save(tmp_path / "none" / "dashboard.html")
 
 
-def test_too_many_bytes_leave_the_old_file(tmp_path):
+def test_old_file_stays_if_the_export_is_too_large(tmp_path):
     """The message says what to do; the old file stays, and no temporary file is left."""
-    path = tmp_path / "board.html"
+    path = tmp_path / "dashboard.html"
     path.write_text("old")
     with pytest.raises(TooLarge, match="max_states"):
-        example.board().save(path, max_bytes=20_000)
+        example.dashboard().save(path, max_bytes=20_000)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("where", ["drawing", "writing"])
-def test_an_interrupt_leaves_the_old_file(tmp_path, monkeypatch, where):
+def test_old_file_stays_after_an_interrupt(tmp_path, monkeypatch, where):
     """An interrupt at any time leaves the old file."""
-    path = tmp_path / "board.html"
+    path = tmp_path / "dashboard.html"
     path.write_text("old")
 
     def interrupt(*_args, **_options):
@@ -154,38 +154,38 @@ def test_an_interrupt_leaves_the_old_file(tmp_path, monkeypatch, where):
     else:
         monkeypatch.setattr(save.os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        example.board().save(path, max_states=1)
+        example.dashboard().save(path, max_states=1)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_failing_figure_stands_aside(tmp_path):
+def test_failing_figure_has_a_message(tmp_path):
     """A panel that fails has a message; the others are rendered."""
-    page = Dashboard("Mixed", [[example.drawn(), object()]]).save(tmp_path / "board.html").read_text()
+    page = Dashboard("Mixed", [[example.make_figure(), object()]]).save(tmp_path / "dashboard.html").read_text()
     assert page.count("<img") == 1
     assert re.search(r'<p class="fault">[^<]*object[^<]*</p>', page)
 
 
-def test_large_pictures_are_pixels(tmp_path, monkeypatch):
+def test_large_svg_is_replaced_by_png(tmp_path, monkeypatch):
     """A large SVG is replaced by a 2x PNG, unless a format is given."""
     monkeypatch.setattr(panel_images, "MAX_SVG_BYTES", 100)
-    page = Dashboard("One", [example.herd]).save(tmp_path / "board.html", max_states=1).read_text()
+    page = Dashboard("One", [example.herd]).save(tmp_path / "dashboard.html", max_states=1).read_text()
     assert re.search(r'src="data:image/png;base64,[^"]*" alt="herd" width="480" height="288"', page)
-    page = Dashboard("One", [example.herd]).save(tmp_path / "board.html", max_states=1, format="svg").read_text()
+    page = Dashboard("One", [example.herd]).save(tmp_path / "dashboard.html", max_states=1, format="svg").read_text()
     assert "data:image/svg+xml" in page
 
 
-def test_the_budget_stands_before_the_bar(tmp_path, capsys, monkeypatch):
+def test_progress_on_a_terminal(tmp_path, capsys, monkeypatch):
     """The summary comes first, then progress, then the result; nothing without a terminal."""
-    example.board().save(tmp_path / "board.html", max_states=6)
+    example.dashboard().save(tmp_path / "dashboard.html", max_states=6)
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    example.board().save(tmp_path / "board.html", max_states=6)
+    example.dashboard().save(tmp_path / "dashboard.html", max_states=6)
     output = capsys.readouterr().err
     assert re.match(
-        r"board\.html: \d+ images to render \(panel 1-1 \d of 30 states, panel 1-2 5\), limit 50 MB\.", output
+        r"dashboard\.html: \d+ images to render \(panel 1-1 \d of 30 states, panel 1-2 5\), limit 50 MB\.", output
     )
     assert re.search(r"\[#+\.*\] 3 of \d+ images, about [\d.]+ MB in total, \d+ s left", output)
     assert output.rstrip().endswith("MB.")
-    example.board().save(tmp_path / "board.html", max_states=1, progress=False)
+    example.dashboard().save(tmp_path / "dashboard.html", max_states=1, progress=False)
     assert capsys.readouterr() == ("", "")

@@ -138,8 +138,8 @@ def test_a_server_that_is_gone_leaves_the_link(pub, fake):
 def test_it_holds_the_drawn_figure_weakly(fake):
     """Figures are only weakly referenced."""
     drawing, published = Drawing(), Published({}, fake.connection())
-    published.mark_drawn_from(drawing)
-    assert published._drawn_from() is drawing
+    published.set_source_figure(drawing)
+    assert published._source_figure() is drawing
     del drawing
     gc.collect()
-    assert published._drawn_from() is None
+    assert published._source_figure() is None

@@ -1,4 +1,4 @@
-"""A child process as its parent sees it; the other ends of its pipes are written by the test."""
+"""A child process from its parent's side; the test writes to the other ends of its pipes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jupyter_figserve.sandbox.renderer import RenderJob
 
 
 def in_loop(scene: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a test in an event loop of its own, as the renderer's thread does."""
+    """Run a test in its own event loop, like the renderer's thread."""
 
     @functools.wraps(scene)
     def run(**arguments: Any) -> None:
@@ -51,8 +51,8 @@ async def ready_child(
 
 
 @in_loop
-async def test_a_result_comes_back():
-    """``run`` returns the frame, in however many pieces it arrives."""
+async def test_a_result_is_returned():
+    """``run`` returns the frame, regardless of the number of pieces."""
     async with ready_child() as (child, result, output):
         task = asyncio.ensure_future(child.run(RenderJob("code", b"", timeout=5)))
         os.write(output, b"printed")
@@ -66,7 +66,7 @@ async def test_a_result_comes_back():
 @pytest.mark.parametrize("size", [1, 11, 12, 20, len(FRAME) - 1])
 @in_loop
 async def test_x15_half_a_result(size: int):
-    """A child that then waits is stopped by the deadline; one that then ends has sent no result."""
+    """A child that then waits is stopped by the deadline; one that then exits has sent no result."""
     async with ready_child() as (child, result, _):
         os.write(result, FRAME[:size])
         with pytest.raises(DeadlineExceeded):
@@ -101,7 +101,7 @@ async def test_r16_lengths_beyond_the_limits(start: bytes):
 
 @in_loop
 async def test_r15_a_flood_of_output():
-    """Output beyond the limit is discarded; far beyond it the child is stopped."""
+    """Output over the limit is discarded; far over it, the child is stopped."""
     async with ready_child(output_bytes=10) as (child, _, output):
         task = asyncio.ensure_future(child.run(RenderJob("code", b"", timeout=5)))
         os.write(output, b"x" * 1_000)
@@ -114,7 +114,7 @@ async def test_r15_a_flood_of_output():
 
 
 @in_loop
-async def test_a_child_that_ends_before_its_job():
+async def test_a_child_that_exits_before_its_job():
     """The job was not read, so that another child can run it."""
     child = ChildProcess(1, result_bytes=10, output_bytes=10, on_ready=lambda _: None)
     os.write(child.descriptors[1], wire.READY)

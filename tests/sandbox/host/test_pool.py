@@ -1,4 +1,4 @@
-"""The pool: slots, warm children, one job for each child, restarts, and what is left when all is over."""
+"""The pool: slots, warm children, one job per child, restarts, and cleanup."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def descriptors() -> int:
 
 
 def soak(sandbox: Sandbox, count: int) -> None:
-    """Hostile and honest jobs in any order, some of which nobody waits for; then all is as it was."""
+    """Run hostile and honest jobs in random order, some of them cancelled, and check that nothing leaks."""
     rng = random.Random(4)
 
     async def one(number: int) -> object:
@@ -71,32 +71,32 @@ def soak(sandbox: Sandbox, count: int) -> None:
     sandbox.assert_well()
     assert sandbox.zygote() == zygote
     assert len(zygote.children()) <= sandbox.renderer.jobs + sandbox.renderer.warm
-    # A warm child more or less is five descriptors of ours.
+    # One warm child more or less accounts for five of our descriptors.
     assert abs(descriptors() - files) <= 5 * sandbox.renderer.warm
     assert zygote.num_fds() - zygote_files <= sandbox.renderer.warm
     assert psutil.Process().memory_info().rss - memory < 60 * 2**20
     assert zygote.memory_info().rss - zygote_memory < 10 * 2**20
 
 
-def test_a_hundred_mixed_jobs_leave_nothing(sandbox: Sandbox):
-    """No process, descriptor or memory."""
+def test_a_hundred_mixed_jobs_leak_nothing(sandbox: Sandbox):
+    """No process, descriptor or memory remains."""
     soak(sandbox, 100)
 
 
 @pytest.mark.soak
-def test_two_thousand_mixed_jobs_leave_nothing(sandbox: Sandbox):
-    """The same for long."""
+def test_two_thousand_mixed_jobs_leak_nothing(sandbox: Sandbox):
+    """The same over a longer run."""
     soak(sandbox, 2_000)
 
 
 def test_a_child_does_one_job(full_sandbox: Sandbox):
-    """What one leaves behind, the next does not see."""
+    """The next job does not see what a job leaves behind."""
     code = "import builtins, os\nprint(hasattr(builtins, 'left'), os.listdir('.'))\nbuiltins.left = 1\nopen('f', 'w')\n"
     assert {full_sandbox.render(code + QUICK).output for _ in range(5)} == {"False []\n"}
 
 
 def test_children_wait_warm(full_sandbox: Sandbox):
-    """As many as jobs, each with its jail on, before anybody asks."""
+    """As many children as parallel jobs are ready in their jails before the first request."""
 
     async def scene() -> None:
         renderer = full_sandbox.renderer
@@ -110,8 +110,8 @@ def test_children_wait_warm(full_sandbox: Sandbox):
     full_sandbox.run(scene())
 
 
-def test_the_zygote_dies_again_and_again(sandbox: Sandbox):
-    """Each time another one comes, and nothing of the old ones stays."""
+def test_the_zygote_is_restarted_after_each_death(sandbox: Sandbox):
+    """Each death starts a new zygote, and nothing of the old ones remains."""
     for _ in range(3):
         old = sandbox.zygote()
         family = [old, *old.children(recursive=True)]
@@ -122,8 +122,8 @@ def test_the_zygote_dies_again_and_again(sandbox: Sandbox):
         assert not any(process.is_running() for process in family)
 
 
-def test_jobs_that_come_before_the_start_wait_for_it():
-    """So that a server need not."""
+def test_jobs_sent_before_the_start_wait_for_it():
+    """The server need not wait for the start."""
 
     async def scene() -> RenderResult:
         renderer = LocalRenderer(jobs=1)
@@ -139,8 +139,8 @@ def test_jobs_that_come_before_the_start_wait_for_it():
     assert asyncio.run(scene()).images
 
 
-def test_nothing_is_left_after_the_end(tmp_path: Path):
-    """Closing ends every process, closes every descriptor, and refuses what comes later."""
+def test_closing_leaves_nothing(tmp_path: Path):
+    """Closing ends every process, closes every descriptor, and refuses later jobs."""
     before, others = descriptors(), set(psutil.Process().children(recursive=True))
     sandbox = Sandbox("FULL", cache=tmp_path)
     sandbox.render(QUICK)
@@ -153,8 +153,8 @@ def test_nothing_is_left_after_the_end(tmp_path: Path):
     assert not any(process.is_running() for process in family)
 
 
-def test_without_a_cache_directory_a_temporary_one_serves(tmp_path: Path):
-    """And is removed; a home that is not there is no reason to refuse."""
+def test_a_temporary_cache_directory_is_the_fallback(tmp_path: Path):
+    """It is removed afterwards; a missing home directory is not an error."""
     blocked = tmp_path / "file"
     blocked.write_text("", encoding="ascii")
     sandbox = Sandbox("FULL", cache=blocked / "cache")
@@ -173,13 +173,13 @@ def test_without_a_cache_directory_a_temporary_one_serves(tmp_path: Path):
     "fields",
     [{"timeout": 0}, {"timeout": 61}, {"timeout": float("nan")}, {"seed": -1}, {"seed": 2**32}, {"figure": "some"}],
 )
-def test_odd_jobs_are_refused(full_sandbox: Sandbox, fields):
-    """Before a child is taken."""
+def test_invalid_jobs_are_refused(full_sandbox: Sandbox, fields):
+    """They are refused before a child is taken."""
     assert isinstance(full_sandbox.attack(QUICK, **fields), InvalidInput)
 
 
-def test_sources_are_bounded(full_sandbox: Sandbox):
-    """By bytes."""
+def test_sources_are_limited(full_sandbox: Sandbox):
+    """Their limit is in bytes."""
     small = Sandbox("FULL", source_bytes=10)
     try:
         assert isinstance(small.attack(QUICK), TooLarge)
@@ -187,19 +187,19 @@ def test_sources_are_bounded(full_sandbox: Sandbox):
         small.close()
 
 
-def test_a_large_source_and_a_large_answer_pass(full_sandbox: Sandbox):
-    """More than pipes hold at once, both ways."""
+def test_large_sources_and_results_pass(full_sandbox: Sandbox):
+    """Both exceed a pipe's buffer."""
     code = "x = '" + "y" * 3_000_000 + "'\nimport numpy as np\nimport matplotlib.pyplot as plt\n"
     code += "plt.figure(figsize=(20, 20)).figimage(np.random.rand(2000, 2000, 3))\n"
     assert len(full_sandbox.render(code, timeout=50).images[0].data) > 5_000_000
 
 
-def test_processes_rest_while_nobody_draws():
-    """After a while without a job all of them end; the next job wakes them, and is answered as ever."""
+def test_idle_processes_end():
+    """After some time without a job all processes end; the next job starts them again with the same result."""
     sandbox = Sandbox("FULL", jobs=1, idle_timeout=0.5)
     try:
         first = sandbox.render(LINE, seed=1)
-        # Its own: other sandboxes of this run go on.
+        # A separate sandbox, because the shared ones of this run must keep running.
         zygote = psutil.Process(sandbox.renderer._supervisor.zygote._process.pid)
         processes = [zygote, *zygote.children(recursive=True)]
         _, alive = psutil.wait_procs(processes, timeout=20)
@@ -210,8 +210,8 @@ def test_processes_rest_while_nobody_draws():
         sandbox.close()
 
 
-def test_processes_do_not_rest_during_a_job():
-    """However long the job takes beside the time of rest."""
+def test_processes_do_not_end_during_a_job():
+    """Even if the job takes longer than the idle timeout."""
     sandbox = Sandbox("FULL", jobs=1, idle_timeout=0.2)
     try:
         assert sandbox.render("import time\ntime.sleep(1)\n" + QUICK).images

@@ -1,7 +1,7 @@
-"""Validation of what a child sends: bytes that hostile code may have written become a result or an error of ours.
+"""Validation of a child's result: any bytes, possibly written by hostile code, become a result or one of our errors.
 
 The numbers are those of the attack lists in ``test_r_attacks`` and ``test_x_attacks``, where a real child of each tier
-tries one attack of each.
+runs one attack of each kind.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def job(name: str = "png", **fields: Any) -> RenderJob:
 
 
 def frame(header: bytes | dict[str, Any], *parts: bytes) -> bytes:
-    """A frame as a child could send it; the sizes are those of the parts unless the header has its own."""
+    """A frame as a child could send it; the sizes are those of the parts unless the header sets its own."""
     if isinstance(header, dict):
         header = json.dumps({"sizes": [len(part) for part in parts], **header}).encode()
     return struct.pack(">IQ", len(header), sum(map(len, parts))) + header + b"".join(parts)
@@ -45,15 +45,15 @@ def parse(data: bytes | None, of: RenderJob = JOB, status: int | None = None) ->
     return parse_result(of, data, "printed", status, LIMITS)
 
 
-def drawn(*parts: bytes, of: RenderJob = JOB, **header: Any) -> RenderResult:
+def parsed(*parts: bytes, of: RenderJob = JOB, **header: Any) -> RenderResult:
     fields = {"status": "drawn", "images": [{}] * (len(parts) - ("thumbnail" in header)), **header}
     return parse(frame(fields, *parts), of)
 
 
 def test_a_frame_of_the_child_is_accepted():
-    """Images with their metadata, thumbnail, texts and versions come through."""
+    """Images with their metadata, thumbnail, texts and versions are parsed."""
     small = draw(job(with_thumbnail=True)).thumbnail
-    result = drawn(
+    result = parsed(
         PNG,
         small.data,
         images=[{"dpi": 100}],
@@ -70,7 +70,7 @@ def test_a_frame_of_the_child_is_accepted():
 
 @pytest.mark.parametrize("status", [0, 1, None])
 def test_r13_an_exit_without_a_result(status: int | None):
-    """A process that ends without a frame has made no figure."""
+    """A process that exits without a frame has made no figure."""
     with pytest.raises(NoFigure, match=r"os\._exit"):
         parse(None, status=status)
 
@@ -108,7 +108,7 @@ def test_r12_a_crash_names_its_signal(status: int, name: str):
     ],
 )
 def test_x14_a_malformed_header(header: bytes):
-    """A header that is not a header, or does not fit its parts, is refused."""
+    """A header that is not valid JSON, or does not fit its parts, is refused."""
     with pytest.raises(OutputInvalid) as caught:
         parse(frame(header, b"x"))
     assert len(str(caught.value)) < 200
@@ -130,7 +130,7 @@ def test_x14_a_malformed_header(header: bytes):
     ],
 )
 def test_x14_a_forged_error_stays_inside_its_fields(header: dict[str, Any]):
-    """Its texts are short and have no control characters; its code is one word."""
+    """Its texts are short and have no control characters; its code is a single word."""
     with pytest.raises(FigServeError) as caught:
         parse(frame(header))
     error = caught.value
@@ -154,7 +154,7 @@ def test_x14_a_forged_error_stays_inside_its_fields(header: dict[str, Any]):
     ],
 )
 def test_errors_of_the_child(header: dict[str, Any], kind: type[FigServeError], code: str):
-    """Each status is an exception of its class; the output of the code comes with its exceptions."""
+    """Each status becomes an exception of its class; exceptions of the code include its output."""
     with pytest.raises(kind) as caught:
         parse(frame(header))
     assert (type(caught.value), caught.value.code) == (kind, code)
@@ -164,59 +164,59 @@ def test_errors_of_the_child(header: dict[str, Any], kind: type[FigServeError], 
 
 
 @pytest.mark.parametrize("data", [HTML, b"\x89PNG\r\n\x1a\n", b"GIF89a", b"", b"\x89PNG\r\n\x1a\n" + b"<" * 99])
-def test_r17_something_else_in_place_of_a_png(data: bytes):
-    """The first bytes decide, whatever the header says."""
+def test_r17_other_bytes_instead_of_a_png(data: bytes):
+    """The first bytes decide, regardless of the header."""
     with pytest.raises(OutputInvalid):
-        drawn(data, images=[{"width": 1, "height": 1}])
+        parsed(data, images=[{"width": 1, "height": 1}])
 
 
 @pytest.mark.parametrize("name", ["svg", "pdf", "eps", "svgz", "jpg", "webp"])
 def test_r17_html_in_another_format(name: str):
-    """HTML is none of the other formats."""
+    """HTML does not match any other format."""
     with pytest.raises(OutputInvalid, match="wrote something else"):
-        drawn(HTML, of=job(name))
+        parsed(HTML, of=job(name))
 
 
 def test_r17_html_as_a_thumbnail():
     """A thumbnail is checked like an image."""
     with pytest.raises(OutputInvalid):
-        drawn(PNG, HTML, thumbnail={})
+        parsed(PNG, HTML, thumbnail={})
 
 
 def test_r19_a_forged_header_with_too_many_pixels():
-    """The size is that of the file's own header, not that of the metadata."""
+    """The size comes from the file's own header, not from the metadata."""
     forged = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 12_000, 12_000) + bytes(9)
     with pytest.raises(TooLarge) as caught:
-        drawn(forged, images=[{"width": 1, "height": 1}])
+        parsed(forged, images=[{"width": 1, "height": 1}])
     assert caught.value.code == "too_many_pixels"
 
 
 @pytest.mark.parametrize(("fields", "is_refused"), [({"width": 641}, True), ({"height": 480}, False)])
 def test_an_image_has_the_requested_size(fields: dict[str, int], is_refused: bool):
-    """Another size than the requested one is refused, unless the image is cropped to its content."""
-    assert drawn(PNG, of=job(tight=True, **fields)).images
+    """A size other than the requested one is refused, unless the image is cropped to its content."""
+    assert parsed(PNG, of=job(tight=True, **fields)).images
     if is_refused:
         with pytest.raises(OutputInvalid, match="not the requested size"):
-            drawn(PNG, of=job(**fields))
+            parsed(PNG, of=job(**fields))
     else:
-        assert drawn(PNG, of=job(**fields)).images
+        assert parsed(PNG, of=job(**fields)).images
 
 
 def test_several_images_only_if_requested():
     """A second image is refused unless the job asks for all figures, and even then there are limits."""
-    assert len(drawn(PNG, PNG, of=job(figure=ALL)).images) == 2
+    assert len(parsed(PNG, PNG, of=job(figure=ALL)).images) == 2
     with pytest.raises(OutputInvalid):
-        drawn(PNG, PNG)
+        parsed(PNG, PNG)
     with pytest.raises(OutputInvalid, match="more than 100"):
-        drawn(*[PNG] * 101, of=job(figure=ALL))
+        parsed(*[PNG] * 101, of=job(figure=ALL))
 
 
 @pytest.mark.parametrize("metadata", [None, 5, [], {"dpi": "x", "width": True}, {"dpi": float("inf")}, {"dpi": -1}])
-def test_metadata_that_makes_no_sense_is_dropped(metadata: Any):
-    """The child's own statements count only where a lie is harmless, and only if they are plausible."""
-    image = drawn(PNG, images=[metadata]).images[0]
+def test_implausible_metadata_is_dropped(metadata: Any):
+    """The child's own metadata is used only where a lie is harmless, and only if it is plausible."""
+    image = parsed(PNG, images=[metadata]).images[0]
     assert (image.width, image.height, image.dpi) == (640, 480, None)
-    svg = drawn(b"<svg/>", of=job("svg"), images=[metadata]).images[0]
+    svg = parsed(b"<svg/>", of=job("svg"), images=[metadata]).images[0]
     assert (svg.width, svg.height) == (None, None)
 
 
@@ -232,19 +232,19 @@ def test_metadata_that_makes_no_sense_is_dropped(metadata: Any):
 )
 def test_texts_are_cleaned(fields: dict[str, Any], expected: tuple[str, str, dict[str, str]]):
     """Wrong types are dropped; texts lose control characters and are truncated."""
-    result = drawn(PNG, **fields)
+    result = parsed(PNG, **fields)
     assert (result.title, result.alt, result.libraries) == expected
 
 
-def test_the_list_of_libraries_is_bounded():
+def test_the_list_of_libraries_is_limited():
     """A child cannot fill the server's memory with library names."""
-    assert len(drawn(PNG, libraries={f"library {n}": "1" for n in range(1_000)}).libraries) == 40
+    assert len(parsed(PNG, libraries={f"library {n}": "1" for n in range(1_000)}).libraries) == 40
 
 
 @pytest.mark.parametrize(("stated", "ratio"), [(2, 2), (1, 1), (3, 1), ("2", 1), (None, 1)])
 def test_the_device_pixel_ratio_is_the_requested_one_or_one(stated: Any, ratio: int):
-    """A child cannot state a ratio that the job did not ask for."""
-    assert drawn(PNG, of=job(device_pixel_ratio=2), device_pixel_ratio=stated).device_pixel_ratio == ratio
+    """A child cannot state a ratio that the job did not request."""
+    assert parsed(PNG, of=job(device_pixel_ratio=2), device_pixel_ratio=stated).device_pixel_ratio == ratio
 
 
 WEBP = b"RIFF\x20\x00\x00\x00WEBP"
@@ -261,7 +261,7 @@ WEBP = b"RIFF\x20\x00\x00\x00WEBP"
 )
 def test_sizes_of_jpeg_and_webp(name: str, data: bytes, size: tuple[int, int]):
     """Width and height are read from the first bytes, without decoding."""
-    image = drawn(data, of=job(name)).images[0]
+    image = parsed(data, of=job(name)).images[0]
     assert (image.width, image.height) == size
 
 
@@ -279,13 +279,13 @@ def test_sizes_of_jpeg_and_webp(name: str, data: bytes, size: tuple[int, int]):
 def test_images_without_a_size_are_refused(name: str, data: bytes):
     """A raster image must state a size, because its pixels are limited."""
     with pytest.raises(OutputInvalid, match="cannot be read"):
-        drawn(data, of=job(name))
+        parsed(data, of=job(name))
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=200), st.binary(max_size=60))
-def test_any_bytes_are_an_error_of_ours(header: bytes, body: bytes):
-    """Whatever a child sends, the parent raises nothing but its own exceptions."""
+def test_any_bytes_raise_our_own_errors(header: bytes, body: bytes):
+    """For any bytes of a child, the parent raises only its own exceptions."""
     try:
         parse(frame(header, body))
     except FigServeError:
@@ -294,8 +294,8 @@ def test_any_bytes_are_an_error_of_ours(header: bytes, body: bytes):
 
 @settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda one: st.lists(one), max_leaves=5))
-def test_any_json_in_any_field_is_an_error_of_ours(value: Any):
-    """The same for headers with the right names and the wrong values."""
+def test_any_json_in_any_field_raises_our_own_errors(value: Any):
+    """The same for headers with valid names and invalid values."""
     for status in ("drawn", "failed", "output", value):
         fields = dict.fromkeys(("images", "thumbnail", "title", "alt", "libraries", "message", "code", "line"), value)
         try:
@@ -305,6 +305,6 @@ def test_any_json_in_any_field_is_an_error_of_ours(value: Any):
 
 
 def test_the_parser_reads_what_the_child_writes():
-    """The frame of ``wire.pack_frame`` is the frame of these tests."""
+    """These tests build frames in the format of ``wire.pack_frame``."""
     packed = b"".join(wire.pack_frame({"status": "drawn", "images": [{}]}, [PNG]))
     assert parse(packed).images[0].data == PNG

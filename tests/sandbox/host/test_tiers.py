@@ -1,4 +1,4 @@
-"""Hosts that lack something: which tier they are left with, what is said of it, and that nothing runs without."""
+"""Hosts that lack features: the resulting tier, its reasons, and the refusal to run code without a sandbox."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def started(*lacking: str, **settings) -> Sandbox:
 
 
 @pytest.mark.parametrize(
-    ("lacking", "tier", "words"),
+    ("lacking", "tier", "reason"),
     [
         ((), "FULL", ""),
         (("container",), "STRICT", "namespaces: [Errno 1] unshare"),
@@ -45,19 +45,19 @@ def started(*lacking: str, **settings) -> Sandbox:
         (("container", "no-landlock"), "none", "this host does not offer enough"),
     ],
 )
-def test_the_tier_of_a_host(lacking: tuple[str, ...], tier: str, words: str, bait: Bait):
-    """R39: found by trying, told with what is missing; files stay unread in all, and code does not run in ``none``."""
+def test_the_tier_of_a_host(lacking: tuple[str, ...], tier: str, reason: str, bait: Bait):
+    """R39: the tier is probed and reported with its reasons; files are unreadable in all; ``none`` runs no code."""
     sandbox = started(*lacking)
     try:
         report = sandbox.renderer.status
         assert report.tier == tier
-        assert words in " ".join(report.reasons)
+        assert reason in " ".join(report.reasons)
         answer = sandbox.attack(f"print(open({str(bait.open_file)!r}).read())\n{LINE}")
         assert isinstance(answer, Exception)
         assert "No such file" in str(answer) or "denied" in str(answer) or tier == "none"
         if tier == "none":
             assert isinstance(answer, SandboxUnavailable)
-            assert words in str(answer)
+            assert reason in str(answer)
             assert not sandbox.processes()
         else:
             sandbox.assert_well()
@@ -69,8 +69,8 @@ def test_the_tier_of_a_host(lacking: tuple[str, ...], tier: str, words: str, bai
 @pytest.mark.parametrize(
     "lacking", [(), ("container",), ("apparmor",), ("no-landlock",), ("no-seccomp",), ("container", "no-landlock")]
 )
-def test_a_probe_finds_what_a_start_would(lacking: tuple[str, ...]):
-    """Tier and words of it, without the libraries' time; it leaves no process, and draws nothing."""
+def test_a_probe_agrees_with_a_start(lacking: tuple[str, ...]):
+    """It finds the same tier and reasons without loading libraries; it leaves no process, and renders nothing."""
 
     async def scene() -> None:
         renderer = LocalRenderer(wrap=poor_host(*lacking))
@@ -85,8 +85,8 @@ def test_a_probe_finds_what_a_start_would(lacking: tuple[str, ...]):
     asyncio.run(scene())
 
 
-def test_a_probe_sees_that_matplotlib_is_not_there(tmp_path: Path):
-    """As a start would, and after a start its word counts for nothing."""
+def test_a_probe_reports_a_missing_matplotlib(tmp_path: Path):
+    """As a start would; after a start, the start's result takes precedence."""
     venv.create(tmp_path / "bare", with_pip=False)
 
     async def scene() -> None:
@@ -106,7 +106,7 @@ def test_a_probe_sees_that_matplotlib_is_not_there(tmp_path: Path):
 @pytest.mark.skipif(os.geteuid() != 0, reason=ELSEWHERE + "only root can become another user")
 @pytest.mark.parametrize(("lacking", "tier"), [((), "FULL"), (("container",), "STRICT"), (("no-landlock",), "NS")])
 def test_the_tier_of_an_ordinary_user(lacking: tuple[str, ...], tier: str, tmp_path: Path):
-    """Whoever starts the server gets the same: nothing of it is root's to give."""
+    """An ordinary user gets the same tier as root: no tier needs root privileges."""
     cache = tmp_path / "cache"
     cache.mkdir()
     for directory in (cache, *list(tmp_path.parents)[:2], tmp_path):
@@ -122,8 +122,8 @@ def test_the_tier_of_an_ordinary_user(lacking: tuple[str, ...], tier: str, tmp_p
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason=ELSEWHERE + "only root can become another user")
-def test_children_of_a_containers_root_are_users_of_their_own():
-    """Where there are no namespaces: none owns a file, and no two are the same."""
+def test_children_of_a_containers_root_have_their_own_user_ids():
+    """Without namespaces, no child owns a file, and no two have the same user."""
     sandbox = started("container", before=[*AS_USER[:2], "root", "--"])
     try:
         assert sandbox.renderer.status.tier == "STRICT", sandbox.renderer.status.reasons
@@ -138,8 +138,8 @@ def test_children_of_a_containers_root_are_users_of_their_own():
         sandbox.close()
 
 
-def test_an_administrator_may_do_without(caplog: pytest.LogCaptureFixture):
-    """Where there is no sandbox, and only then; it is said at each start, in the log and in the report."""
+def test_an_administrator_may_allow_unsandboxed_code(caplog: pytest.LogCaptureFixture):
+    """Only on hosts without a sandbox; the log says so at each start, and so does the report."""
     sandbox = started("no-seccomp", allow_unsandboxed=True)
     try:
         report = sandbox.renderer.status
@@ -156,8 +156,8 @@ def test_an_administrator_may_do_without(caplog: pytest.LogCaptureFixture):
         better.close()
 
 
-def test_a_sandbox_that_does_not_hold_is_not_used(monkeypatch: pytest.MonkeyPatch):
-    """What the self-test gets through to counts, not what the kernel says of itself."""
+def test_a_sandbox_that_fails_its_self_test_is_not_used(monkeypatch: pytest.MonkeyPatch):
+    """The result of the self-test counts, not the features that the kernel reports."""
     leaky = self_test._ATTACKS.replace("with open(CANARY) as file:\n        return bool(file.read())", "return True")
     assert leaky != self_test._ATTACKS
     monkeypatch.setattr(self_test, "_ATTACKS", leaky)
@@ -170,8 +170,8 @@ def test_a_sandbox_that_does_not_hold_is_not_used(monkeypatch: pytest.MonkeyPatc
         sandbox.close()
 
 
-def test_harm_that_was_done_counts(monkeypatch: pytest.MonkeyPatch):
-    """Also when the attack says that it was stopped."""
+def test_actual_harm_fails_the_self_test(monkeypatch: pytest.MonkeyPatch):
+    """Even if the attack reports that it was stopped."""
     monkeypatch.setattr(self_test, "_ATTACKS", "print('[]')")
     with self_test._bait() as (_, harm):
         assert harm() == []
@@ -183,21 +183,21 @@ def test_harm_that_was_done_counts(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize(
-    ("python", "words"),
+    ("python", "reason"),
     [("/no/such/python", "Cannot start"), ("/bin/true", "ended at once"), ("/usr/bin/python3", "")],
 )
-def test_an_interpreter_that_cannot_draw(python: str, words: str):
-    """Is named, with what it said last."""
+def test_an_interpreter_that_cannot_render(python: str, reason: str):
+    """The error names it, with its last line of output."""
     if not os.path.exists(python) and "no" not in python:
         pytest.skip(f"{ELSEWHERE}{python}")
     report = doctor.examine(python)
-    if not words and report.tier != "none":
+    if not reason and report.tier != "none":
         pytest.skip(ELSEWHERE + "a system's Python without matplotlib")
     assert report.tier == "none"
-    assert words in " ".join(report.reasons)
+    assert reason in " ".join(report.reasons)
 
 
-def test_another_platform_is_refused_with_words(monkeypatch: pytest.MonkeyPatch):
+def test_another_platform_is_refused_with_a_reason(monkeypatch: pytest.MonkeyPatch):
     """Nothing is started there."""
     monkeypatch.setattr(sys, "platform", "darwin")
     report = doctor.examine()
@@ -205,7 +205,7 @@ def test_another_platform_is_refused_with_words(monkeypatch: pytest.MonkeyPatch)
     assert "darwin" in doctor.describe(report)
 
 
-def test_the_doctor_says_each_tier():
+def test_the_doctor_describes_each_tier():
     """In one paragraph."""
     for tier in ("FULL", "NS", "STRICT", "none"):
         assert f"Sandbox {tier}" in doctor.describe(RendererStatus(tier, ("Because.",)))
@@ -213,7 +213,7 @@ def test_the_doctor_says_each_tier():
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_the_filter_of_each_architecture(monkeypatch: pytest.MonkeyPatch, machine: str):
-    """Every jump of the program ends inside it, and every call that is allowed has a number there or in neither."""
+    """Every jump of the program ends inside it, and every allowed call has a number there or in neither."""
     from jupyter_figserve.sandbox.jail.jail import syscalls
 
     monkeypatch.setattr(syscalls.platform, "machine", lambda: machine)
@@ -235,7 +235,7 @@ def test_the_filter_of_each_architecture(monkeypatch: pytest.MonkeyPatch, machin
 
 
 def test_numbers_agree_with_the_systems_headers():
-    """Where they are installed: a wrong number would allow another call."""
+    """Checked where they are installed: a wrong number would allow another call."""
     from jupyter_figserve.sandbox.jail.jail import syscalls
 
     header = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
@@ -245,8 +245,8 @@ def test_numbers_agree_with_the_systems_headers():
     x86 = _numbers(header, "__NR_")
     arm = _numbers(generic, "__NR_") | _numbers(generic, "__NR3264_")
     arm |= {"newfstatat": arm["fstatat"]}
-    words = syscalls._TABLE.split()
-    for name, first, second in (words[i : i + 3] for i in range(0, len(words), 3)):
+    fields = syscalls._TABLE.split()
+    for name, first, second in (fields[i : i + 3] for i in range(0, len(fields), 3)):
         assert x86[name] == int(first), name
         assert second == "-" or arm[name] == int(second), name
 
@@ -256,8 +256,8 @@ def _numbers(path: Path, prefix: str) -> dict[str, int]:
     return {row[1].removeprefix(prefix): int(row[2]) for row in rows if len(row) > 2 and row[2].isdigit()}
 
 
-def test_a_call_that_fails_names_itself():
-    """With the error's number."""
+def test_a_failing_system_call_is_named():
+    """With its errno."""
     with pytest.raises(OSError, match="close_range") as caught:
         call("close_range", 5, 4, 0)
     assert caught.value.errno

@@ -1,4 +1,4 @@
-"""Animations that are saved: a frame is answered, whether or not a film can be made of them."""
+"""Animations that code saves: a frame is returned, whether or not a video can be written."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ animation = FuncAnimation(figure, step, frames=9)
         "import pathlib; animation.save(pathlib.Path('a.mov'))",
     ],
 )
-def test_a_film_is_drawn_and_not_written(full_sandbox: Sandbox, save: str):
-    """The figure is as after a GIF, and what was not written is said."""
+def test_a_video_is_rendered_but_not_written(full_sandbox: Sandbox, save: str):
+    """The figure is the same as after a GIF, and the output reports the file that was not written."""
     kept = full_sandbox.render(ANIMATION + "animation.save('a.gif', writer=PillowWriter(fps=5))")
     answer = full_sandbox.render(ANIMATION + save)
     assert answer.images[0].data == kept.images[0].data
@@ -38,7 +38,7 @@ def test_a_film_is_drawn_and_not_written(full_sandbox: Sandbox, save: str):
     assert not kept.output
 
 
-def test_what_needs_no_program_is_written(full_sandbox: Sandbox):
+def test_formats_without_a_program_are_written(full_sandbox: Sandbox):
     """GIF by Pillow, and HTML."""
     code = ANIMATION + "animation.save('a.gif')\nprint(open('a.gif', 'rb').read(3), len(animation.to_jshtml()) > 10**4)"
     assert "b'GIF' True" in full_sandbox.render(code).output

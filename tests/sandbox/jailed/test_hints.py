@@ -1,4 +1,4 @@
-"""Errors that only the sandbox makes say what to do; all others are as Python words them."""
+"""Hints on errors that the sandbox causes; all other errors keep Python's message."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from ..harness import Sandbox
         ("x = 1\n%%bash\nls", "notebook syntax"),
     ],
 )
-def test_the_sandboxs_own_errors_say_what_to_do(full_sandbox: Sandbox, code: str, hint: str):
-    """After Python's own words."""
+def test_errors_of_the_sandbox_have_a_hint(full_sandbox: Sandbox, code: str, hint: str):
+    """The hint follows Python's own message."""
     answer = full_sandbox.attack(code)
     assert isinstance(answer, CodeFailed)
     assert hint in answer.message
@@ -41,8 +41,8 @@ def test_the_sandboxs_own_errors_say_what_to_do(full_sandbox: Sandbox, code: str
 @pytest.mark.parametrize(
     "code", ["1 / 0", "raise OSError('mine')", "raise EOFError", "x = (", "{}['a']", "import os; os.close(99)"]
 )
-def test_other_errors_say_nothing_more(full_sandbox: Sandbox, code: str):
-    """They would be the same anywhere."""
+def test_other_errors_have_no_hint(full_sandbox: Sandbox, code: str):
+    """They would be the same outside the sandbox."""
     answer = full_sandbox.attack(code)
     assert isinstance(answer, CodeFailed)
     assert "sandbox" not in answer.message

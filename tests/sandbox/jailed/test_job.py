@@ -1,4 +1,4 @@
-"""What a child does: runs code as a person would, picks the figure, resizes it, tells errors; opens sources."""
+"""Jobs in a child: run code as a user would, select and resize the figure, report errors, open sources."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def size(data: bytes) -> tuple[int, int]:
 
 @pytest.fixture(scope="module")
 def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory with the pictures that plain matplotlib makes of all scripts."""
+    """The directory with the images that plain matplotlib renders for all scripts."""
     directory = tmp_path_factory.mktemp("references")
     (directory / "scripts.json").write_text(json.dumps(SCRIPTS), encoding="utf-8")
     subprocess.run(
@@ -49,7 +49,7 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_gives_the_pixels_of_savefig(full_sandbox: Sandbox, references: Path, name: str):
-    """With no size given, each pixel is what ``exec`` and ``savefig`` give in plain matplotlib."""
+    """Without a size, each pixel equals the result of ``exec`` and ``savefig`` in plain matplotlib."""
     expected = pixels((references / f"{name}.reference.png").read_bytes())
     drawn = pixels(full_sandbox.render(SCRIPTS[name], timeout=30).images[0].data)
     assert drawn.shape == expected.shape
@@ -57,25 +57,25 @@ def test_a_script_gives_the_pixels_of_savefig(full_sandbox: Sandbox, references:
 
 
 @pytest.mark.parametrize(
-    "words", ["$x$", "$\\frac{", "\\", "</svg>", "日本語 ☃ \U0001f600", "%s {} %(x)d", "", "x" * 68]
+    "text", ["$x$", "$\\frac{", "\\", "</svg>", "日本語 ☃ \U0001f600", "%s {} %(x)d", "", "x" * 68]
 )
-def test_text_on_an_error_card_is_literal(full_sandbox: Sandbox, words: str):
-    """It is not parsed as markup, mathtext or code; the card is as high as its lines, and the same each time."""
-    source = json.dumps({"heading": words, "lines": [words, words]}).encode()
+def test_text_on_an_error_card_is_literal(full_sandbox: Sandbox, text: str):
+    """It is not parsed as markup, mathtext or code; the card's height fits its lines, and it is deterministic."""
+    source = json.dumps({"heading": text, "lines": [text, text]}).encode()
     card, again = (full_sandbox.render(source, kind="card").images[0] for _ in range(2))
     assert (card.width, card.height) == (640, 124)
     assert card.data == again.data
-    assert bool(words) == bool((pixels(card.data)[20:110, 20:620] != pixels(card.data)[70, 600]).any())
+    assert bool(text) == bool((pixels(card.data)[20:110, 20:620] != pixels(card.data)[70, 600]).any())
 
 
 def test_an_error_card_in_each_tier(sandbox: Sandbox):
-    """The fonts of the card can be read in each tier."""
+    """The card's fonts are readable in each tier."""
     card = sandbox.render(json.dumps({"heading": "Error", "lines": ["a"]}).encode(), kind="card").images[0]
     assert (pixels(card.data)[20:60, 20:620] != pixels(card.data)[70, 600]).any()
 
 
 @pytest.mark.parametrize("name", ["line", "three", "saves", "mathtext", "printing", "dates"])
-def test_the_poorer_tier_gives_them_too(sandbox: Sandbox, references: Path, name: str):
+def test_the_lowest_tier_renders_scripts_too(sandbox: Sandbox, references: Path, name: str):
     """Also without a scratch directory."""
     expected = pixels((references / f"{name}.reference.png").read_bytes())
     assert (pixels(sandbox.render(SCRIPTS[name]).images[0].data) == expected).all()
@@ -84,14 +84,14 @@ def test_the_poorer_tier_gives_them_too(sandbox: Sandbox, references: Path, name
 @pytest.mark.parametrize("row", [row for row in FORMATS.values() if row.name != "html"], ids=lambda row: row.name)
 def test_each_format(full_sandbox: Sandbox, row):
     """The image is in the requested format and states its size; no tier encodes differently."""
-    picture = full_sandbox.render(LINE, format=row.name, width=300, height=200).images[0]
-    assert looks_like(row, picture.data)
-    assert picture.mimetype == row.mimetype
-    assert (picture.width, picture.height) == (300, 200)
+    image = full_sandbox.render(LINE, format=row.name, width=300, height=200).images[0]
+    assert looks_like(row, image.data)
+    assert image.mimetype == row.mimetype
+    assert (image.width, image.height) == (300, 200)
 
 
 def test_equal_code_gives_equal_bytes(sandbox: Sandbox):
-    """In every format: digests are names."""
+    """In every format, because digests identify blobs."""
     for name in ("png", "svg", "pdf", "eps", "svgz", "jpg"):
         first, second = (sandbox.render(LINE, format=name).images[0].data for _ in range(2))
         assert first == second, name
@@ -102,25 +102,25 @@ def test_equal_code_gives_equal_bytes(sandbox: Sandbox):
 def test_sizes_are_exact_to_the_pixel(full_sandbox: Sandbox, asked: tuple[int, int], dpi: float | None):
     """At any resolution."""
     code = "import matplotlib.pyplot as plt\nplt.figure()\n"
-    picture = full_sandbox.render(code, width=asked[0], height=asked[1], dpi=dpi).images[0]
-    assert size(picture.data) == asked == (picture.width, picture.height)
+    image = full_sandbox.render(code, width=asked[0], height=asked[1], dpi=dpi).images[0]
+    assert size(image.data) == asked == (image.width, image.height)
 
 
 def test_one_side_keeps_the_proportions(full_sandbox: Sandbox):
-    """640 by 480 become 320 by 240, by either side."""
+    """640 by 480 becomes 320 by 240, from either side."""
     for side in ({"width": 320}, {"height": 240}):
         assert size(full_sandbox.render(LINE, **side).images[0].data) == (320, 240)
 
 
-def test_a_size_holds_against_tight_settings_of_the_code(full_sandbox: Sandbox):
-    """``savefig.bbox`` of the code gives way to a size that was asked for; ``tight`` that was asked for does not."""
+def test_a_requested_size_overrides_tight_settings(full_sandbox: Sandbox):
+    """A requested size overrides the code's ``savefig.bbox``, but not a requested ``tight``."""
     code = "import matplotlib.pyplot as plt\nplt.rcParams['savefig.bbox'] = 'tight'\nplt.plot([1, 2])\n"
     assert size(full_sandbox.render(code, width=500, height=400).images[0].data) == (500, 400)
     assert size(full_sandbox.render(code, width=500, height=400, tight=True).images[0].data) != (500, 400)
 
 
 def test_transparent_and_style(full_sandbox: Sandbox):
-    """Options of the request reach savefig and the style; an unknown style is the caller's mistake."""
+    """Options of the request reach savefig and the style; an unknown style is an error of the request."""
     assert pixels(full_sandbox.render(LINE, transparent=True).images[0].data)[0, 0, 3] == 0
     dark = pixels(full_sandbox.render(LINE, style="dark_background").images[0].data)
     assert tuple(dark[0, 0]) == (0, 0, 0, 255)
@@ -152,7 +152,7 @@ def test_which_of_several_figures(full_sandbox: Sandbox):
     ],
 )
 def test_a_last_expression_is_the_figure(full_sandbox: Sandbox, last: str):
-    """Whatever of it: figure, axes, artist or a collection."""
+    """A figure, axes, an artist or a collection."""
     code = (
         PLT + "from matplotlib.figure import Figure\n"
         "a = plt.figure(1, figsize=(2, 1)).subplots()\nplt.figure(2, figsize=(5, 5))\n" + last
@@ -162,7 +162,7 @@ def test_a_last_expression_is_the_figure(full_sandbox: Sandbox, last: str):
 
 @pytest.mark.parametrize("last", ["42", "'text'", "print('x')", "None", "[1, 2]", "plt.show()"])
 def test_any_other_last_expression_leaves_the_current_figure(full_sandbox: Sandbox, last: str):
-    """It is then only a value."""
+    """The value is ignored."""
     assert size(full_sandbox.render(TWO + last).images[0].data) == (300, 100)
 
 
@@ -176,7 +176,7 @@ def test_any_other_last_expression_leaves_the_current_figure(full_sandbox: Sandb
         "%matplotlib inline\n%config InlineBackend.figure_format = 'retina'\n" + TWO,
     ],
 )
-def test_what_a_person_would_have_seen(sandbox: Sandbox, code: str):
+def test_the_figure_that_a_user_would_have_seen(sandbox: Sandbox, code: str):
     """Figures saved and closed, files that cannot be written, figures without pyplot, a notebook's first line."""
     assert size(sandbox.render(code).images[0].data) == (300, 100)
 
@@ -189,7 +189,7 @@ def test_closed_figures_are_counted(full_sandbox: Sandbox):
 
 
 def test_an_error_has_type_message_line_and_its_own_frames(full_sandbox: Sandbox):
-    """With the source's lines, without ours and the libraries'; what was printed before comes along."""
+    """With lines of the source, without frames of ours and of libraries; earlier output is included."""
     code = "import numpy as np\nprint('before')\ndef f(x):\n    return np.reshape(x, 7)\n\nf([1, 2])\n"
     error = full_sandbox.attack(code)
     assert isinstance(error, CodeFailed)
@@ -201,16 +201,16 @@ def test_an_error_has_type_message_line_and_its_own_frames(full_sandbox: Sandbox
     assert "posted.py" not in error.traceback
 
 
-def test_an_error_of_the_grammar(full_sandbox: Sandbox):
-    """Its line, and the line's text."""
+def test_a_syntax_error(full_sandbox: Sandbox):
+    """Its line number, and the text of the line."""
     error = full_sandbox.attack("x = 1\nif x\n    y\n")
     assert isinstance(error, CodeFailed)
     assert (error.kind, error.line) == ("SyntaxError", 2)
     assert "if x" in error.traceback
 
 
-def test_errors_that_led_to_errors(full_sandbox: Sandbox):
-    """All of them, with their own frames."""
+def test_chained_errors(full_sandbox: Sandbox):
+    """All of them are reported, each with its own frames."""
     error = full_sandbox.attack("try:\n    1/0\nexcept Exception as e:\n    raise KeyError('second') from e\n")
     assert isinstance(error, CodeFailed)
     assert (error.kind, error.line) == ("KeyError", 4)
@@ -218,7 +218,7 @@ def test_errors_that_led_to_errors(full_sandbox: Sandbox):
 
 
 def test_an_error_while_drawing(full_sandbox: Sandbox):
-    """Is the code's error too: mathtext that does not parse, a formatter that raises (with its line)."""
+    """It is an error of the code: mathtext that does not parse, a formatter that raises (with its line)."""
     error = full_sandbox.attack(PLT + "plt.title(r'$\\frac{1$')\n")
     assert isinstance(error, CodeFailed)
     error = full_sandbox.attack(
@@ -230,15 +230,15 @@ def test_an_error_while_drawing(full_sandbox: Sandbox):
     assert (error.kind, error.line) == ("RuntimeError", 4)
 
 
-def test_an_exception_that_cannot_be_told(full_sandbox: Sandbox):
-    """Does not hide what happened."""
+def test_an_exception_that_cannot_be_printed(full_sandbox: Sandbox):
+    """A failing ``__str__`` does not hide the error."""
     error = full_sandbox.attack("class E(Exception):\n    def __str__(self): raise ValueError\nraise E\n")
     assert isinstance(error, CodeFailed)
     assert error.kind == "E"
 
 
-def test_title_words_thumbnail_and_libraries(full_sandbox: Sandbox):
-    """What a figure that is kept needs beside its picture."""
+def test_title_alt_thumbnail_and_libraries(full_sandbox: Sandbox):
+    """The metadata of a published figure is complete."""
     answer = full_sandbox.render(LINE, with_thumbnail=True)
     assert answer.title == "still here"
     assert answer.alt
@@ -249,7 +249,7 @@ def test_title_words_thumbnail_and_libraries(full_sandbox: Sandbox):
 
 
 def test_an_animation_as_last_value_is_its_first_frame(full_sandbox: Sandbox):
-    """As showing it would begin."""
+    """The frame that is shown first."""
     code = (
         PLT + "from matplotlib.animation import FuncAnimation\nfig, ax = plt.subplots()\nline, = ax.plot([0, 1])\n"
         "ani = FuncAnimation(fig, lambda i: line.set_ydata([1, 0]), frames=3)\nani"
@@ -270,20 +270,20 @@ def test_an_animation_as_last_value_is_its_first_frame(full_sandbox: Sandbox):
     ],
 )
 def test_libraries_on_matplotlib(full_sandbox: Sandbox, module: str, code: str):
-    """Where the interpreter has them."""
+    """Those that the interpreter has."""
     require_package(module)
     assert full_sandbox.render(code, timeout=50).images[0].data
 
 
-def test_input_is_at_its_end(full_sandbox: Sandbox):
-    """Nobody types anything."""
+def test_input_is_at_end_of_file(full_sandbox: Sandbox):
+    """There is no one to type anything."""
     error = full_sandbox.attack("input('name? ')")
     assert isinstance(error, CodeFailed)
     assert error.kind == "EOFError"
 
 
 def test_scratch_files_can_be_written_and_read(full_sandbox: Sandbox):
-    """By relative names, by tempfile, and in /tmp where nothing else is."""
+    """By relative names, by tempfile, and in /tmp, which is otherwise empty."""
     code = (
         "import os, tempfile\nopen('a.txt', 'w').write('x')\nassert os.path.exists('a.txt')\n"
         "tempfile.NamedTemporaryFile().write(b'x')\n"
@@ -304,8 +304,8 @@ def figure():
     return made
 
 
-def test_p4_a_figure_is_drawn_again_in_any_size(sandbox: Sandbox):
-    """400 by 300 and 1200 by 800 exactly, and at its own size with the pixels that it had."""
+def test_p4_a_figure_is_rendered_again_in_any_size(sandbox: Sandbox):
+    """400 by 300 and 1200 by 800 exactly, and its own size with the original pixels."""
     source = pickle_figure(figure())
     for asked in ((400, 300), (1200, 800)):
         answer = sandbox.render(source, kind="figure", width=asked[0], height=asked[1])
@@ -316,7 +316,7 @@ def test_p4_a_figure_is_drawn_again_in_any_size(sandbox: Sandbox):
 
 
 class Gadget:
-    """Runs something when it is opened."""
+    """Runs a command when it is unpickled."""
 
     def __init__(self, function, *arguments):
         self.call = function, arguments
@@ -325,8 +325,8 @@ class Gadget:
         return self.call
 
 
-def test_p1_a_pickle_that_runs_something(sandbox: Sandbox, bait):
-    """Runs it inside: no program starts, no file is read or changed."""
+def test_p1_a_pickle_that_runs_code(sandbox: Sandbox, bait):
+    """The code runs inside the jail: no program starts, no file is read or changed."""
     import builtins
     import os
 
@@ -353,14 +353,14 @@ def test_p1_a_pickle_that_runs_something(sandbox: Sandbox, bait):
         b"\x80\x04]" + b"\x94h\x00a" * 10 + b".",
     ],
 )
-def test_p2_pickles_that_are_no_figure(sandbox: Sandbox, source: bytes):
-    """Bombs, truncated ones and other objects are told from figures."""
+def test_p2_pickles_that_are_not_figures(sandbox: Sandbox, source: bytes):
+    """Bombs, truncated pickles and other objects are refused."""
     assert isinstance(sandbox.attack(source, kind="figure", timeout=5), OutputInvalid)
     sandbox.assert_well()
 
 
-def test_p2_a_pickle_that_laughs(sandbox: Sandbox):
-    """A billion references to one list are memory of its own process alone."""
+def test_p2_a_billion_laughs_pickle(sandbox: Sandbox):
+    """A billion references to one list use memory of its own process only."""
     bomb: list[object] = ["lol"]
     for _ in range(30):
         bomb = [bomb] * 10
@@ -370,7 +370,7 @@ def test_p2_a_pickle_that_laughs(sandbox: Sandbox):
 
 
 def test_p3_a_figure_of_another_matplotlib(sandbox: Sandbox):
-    """Is drawn if it can be; else both versions are named."""
+    """It is rendered if possible; otherwise the error names both versions."""
     source = pickle_figure(figure())
     assert sandbox.render(source, kind="figure", libraries={"matplotlib": "3.8.0"}).images
     broken = (
@@ -383,14 +383,14 @@ def test_p3_a_figure_of_another_matplotlib(sandbox: Sandbox):
 
 
 def test_a_function_is_called_with_its_arguments(sandbox: Sandbox):
-    """What it returns is drawn; arguments keep their types."""
+    """Its return value is rendered; arguments keep their types."""
     from matplotlib import pyplot
 
     source = pickle.dumps(pyplot.figure)
     answer = sandbox.render(source, kind="function", arguments={"figsize": (3, 1), "dpi": 50})
     assert size(answer.images[0].data) == (150, 50)
-    dense = sandbox.render(source, kind="function", arguments={"figsize": (3, 1), "dpi": 50}, device_pixel_ratio=2)
-    assert (size(dense.images[0].data), dense.device_pixel_ratio, answer.device_pixel_ratio) == ((300, 100), 2, 1)
+    hidpi = sandbox.render(source, kind="function", arguments={"figsize": (3, 1), "dpi": 50}, device_pixel_ratio=2)
+    assert (size(hidpi.images[0].data), hidpi.device_pixel_ratio, answer.device_pixel_ratio) == ((300, 100), 2, 1)
     error = sandbox.attack(source, kind="function", arguments={"no_such": 1})
     assert isinstance(error, CodeFailed)
     assert error.kind in ("TypeError", "AttributeError")

@@ -1,4 +1,4 @@
-"""Code as notebooks have it becomes Python, and Python stays as it is."""
+"""Notebook syntax is converted to Python, and plain Python is unchanged."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from ..harness import LINE, Sandbox
     ],
 )
 def test_lines_of_notebooks(text: str, python: str):
-    """As many lines as before, so that errors name the right one."""
+    """The number of lines is kept, so that errors state the right line."""
     assert as_python(text) == python
     assert text.count("\n") == python.count("\n")
     ast.parse(as_python(text))
 
 
 @pytest.mark.parametrize("text", ["%run a.py", "%%bash\nls", "!ls", "%matplotlibx", "x = 5\n%y", "%timer"])
-def test_what_asks_for_more_stays(text: str):
-    """It is an error, and not silently left out."""
+def test_unsupported_magics_stay(text: str):
+    """They are errors, and not silently removed."""
     assert as_python(text) == text
 
 
-def test_such_code_is_drawn(full_sandbox: Sandbox):
-    """The same figure as without; in code that is Python, nothing is touched."""
+def test_notebook_code_is_rendered(full_sandbox: Sandbox):
+    """The figure is the same as without the magics; plain Python is not changed."""
     plain = full_sandbox.render(LINE).images[0].data
     for before in ("%matplotlib inline\n", "%load_ext autoreload\n%autoreload 2\n", "%%time\n", "!pip install numpy\n"):
         assert full_sandbox.render(before + LINE).images[0].data == plain
@@ -50,7 +50,7 @@ def test_such_code_is_drawn(full_sandbox: Sandbox):
 
 
 def test_an_error_after_them_has_its_own_line(full_sandbox: Sandbox):
-    """And its own words."""
+    """And its own message."""
     answer = full_sandbox.attack("%matplotlib inline\n\n1 / 0\n")
     assert isinstance(answer, CodeFailed)
     assert (answer.kind, answer.line) == ("ZeroDivisionError", 3)

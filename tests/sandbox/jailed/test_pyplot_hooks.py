@@ -1,4 +1,4 @@
-"""What the sandbox lacks and nobody misses: pairs of sockets for event loops, modes of copies, an open output."""
+"""Substitutes for features that the sandbox lacks: socket pairs for event loops, file modes on copies, stdout."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from ..harness import LINE, Sandbox
         "print(open('b').read())",
     ],
 )
-def test_it_works_without(full_sandbox: Sandbox, code: str):
-    """As on a desk."""
+def test_code_works_with_the_substitutes(full_sandbox: Sandbox, code: str):
+    """As outside the sandbox."""
     assert "done" in full_sandbox.render(f"{code}\n{LINE}").output
 
 
 @pytest.mark.parametrize(
     "code", ["sys.stdout.close()", "sys.stdout = sys.stderr = None", "import io; sys.stdout = io.StringIO()"]
 )
-def test_an_output_that_is_gone_is_no_failure(sandbox: Sandbox, code: str):
-    """The figure is drawn all the same."""
+def test_a_closed_output_is_not_an_error(sandbox: Sandbox, code: str):
+    """The figure is rendered anyway."""
     sandbox.assert_well()
     assert sandbox.render(f"import sys\n{code}\n{LINE}").images[0].data == sandbox.reference
 
 
 def test_other_sockets_stay_refused(sandbox: Sandbox):
-    """The pair that is left is a pipe."""
+    """The only pair that works is a pipe."""
     code = "import socket\nfor make in (socket.socket, lambda: socket.socketpair(socket.AF_UNIX)):\n"
     code += "    try:\n        make()\n        print('made')\n    except PermissionError:\n        print('refused')\n"
     assert sandbox.render(code + LINE).output == "refused\nrefused\n"

@@ -21,7 +21,7 @@ NO_KEY = "Log in, or send a key in the X-API-Key header."
 
 @dataclass(frozen=True)
 class Principal:
-    """Who makes a request: the owner on whose behalf, the scopes, and the key unless it is a login."""
+    """The caller of a request: an owner, the scopes, and the key; None for a login."""
 
     owner: str
     scopes: frozenset[str]
@@ -37,7 +37,7 @@ class Principal:
 
     @property
     def owner_filter(self) -> str | None:
-        """The owner whose things lists show; None for those of all, to a key with the scope ``admin``."""
+        """The owner whose items a list shows; None shows all, for a key with the scope ``admin``."""
         return None if Scope.ADMIN in self.scopes and not self.is_login else self.owner
 
     def may_see(self, owner: str) -> bool:
@@ -54,12 +54,12 @@ class Principal:
         required = tuple(allowed)
         if not self.scopes.intersection(required):
             raise Forbidden(
-                f"This key has no scope {' or '.join(required)}; make one that has it.", code="scope_missing"
+                f"This key has no scope {' or '.join(required)}. Make a key that has it.", code="scope_missing"
             )
 
 
 class FailedAttempts(RateLimiter):
-    """Limits the rate of wrong secrets from one IP address; valid ones are never refused."""
+    """Limits the rate of wrong keys and tokens from one IP address; valid ones are never refused."""
 
     def __init__(self, rate: str) -> None:
         super().__init__(rate, "Too many wrong keys or links from this address", "too_many_wrong_secrets")
@@ -75,7 +75,7 @@ class Authenticator:
         self._last_recorded: dict[str, float] = {}
 
     def login(self) -> Principal:
-        """Return the principal of a login of Jupyter's: the owner of this server, with all scopes."""
+        """Return the principal of a Jupyter login: the owner of this server, with all scopes."""
         return self._login
 
     async def key(self, text: str, address: str) -> Principal:
@@ -96,7 +96,7 @@ class Authenticator:
         return Principal(key.owner, key.scopes, key)
 
     async def is_still_valid(self, principal: Principal) -> bool:
-        """Whether a principal that was authenticated some time ago would be now."""
+        """Whether the key of an authenticated principal has neither been revoked nor expired since."""
         if principal.key is None:
             return True
         key = await self._store.keys.find(principal.key.id)
@@ -109,7 +109,7 @@ class Authenticator:
             return None
         key = await self._store.keys.find(parts[0])
         if key is None:
-            # The same work as for a known id, so that the time reveals nothing.
+            # The same work as for a known id, so that the response time reveals nothing.
             hmac.compare_digest(hashlib.sha256(parts[1].encode()).hexdigest(), "0" * 64)
             return None
         return key if key.is_good(parts[1], self._store.clock()) else None
@@ -126,7 +126,7 @@ class Authenticator:
 
 
 def find_key(headers: HTTPHeaders) -> str | None:
-    """Return the key that a request presents, valid or not; None when it presents none.
+    """Return the text of the key in a request's headers, valid or not; None without one.
 
     Other kinds of ``Authorization``, such as Jupyter's token, are left to Jupyter.
     """

@@ -15,21 +15,21 @@ class RateLimiter:
     Parameters
     ----------
     rate
-        In the notation of ``limits``, such as ``"300/minute"``; "" for no limit.
-    what
+        In the notation of the library ``limits``, such as ``"300/minute"``; "" for no limit.
+    message
         Beginning of the error message.
     code
         Code of the error.
     """
 
-    def __init__(self, rate: str, what: str, code: str) -> None:
+    def __init__(self, rate: str, message: str, code: str) -> None:
         self._item = limits.parse(rate) if rate else None
         self._strategy = limits.strategies.FixedWindowRateLimiter(limits.storage.MemoryStorage())
-        self._what = what
+        self._message = message
         self._code = code
 
     def count(self, client: str) -> None:
-        """Count one action of a client, named by a key, an IP address or a link.
+        """Count one action of a client, identified by a key, an IP address or a link.
 
         Raises
         ------
@@ -40,4 +40,4 @@ class RateLimiter:
             return
         reset = self._strategy.get_window_stats(self._item, client).reset_time
         wait = max(1, int(reset - time.time()) + 1)
-        raise TooManyRequests(f"{self._what}; try again in {wait} seconds.", code=self._code, retry_after=wait)
+        raise TooManyRequests(f"{self._message}. Try again in {wait} seconds.", code=self._code, retry_after=wait)

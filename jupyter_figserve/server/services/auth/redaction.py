@@ -1,17 +1,17 @@
-"""What strangers may read of an exception's words: no directory, no address, no secret, no more than a line. Server.
+"""Redacts exception messages for public links: removes directories, URLs and secrets, and keeps one line. Server.
 
-Words of exceptions are meant for whoever wrote the code. They name files below home directories, addresses with
-passwords, keys. What looks like any of these is shortened; where it is not sure, it is shortened too.
+Exception messages address the author of the code. They name files in home directories, URLs with passwords, and keys.
+Everything that may be one of these is shortened, also in doubt.
 """
 
 from __future__ import annotations
 
 import re
 
-LONGEST = 300
-"""Characters."""
-_READ = 2_000
-"""Of a longer text, the rest is not even looked at."""
+MAX_LENGTH = 300
+"""In characters."""
+_MAX_READ = 2_000
+"""Characters of a message that are read; the rest is dropped."""
 _HIDDEN = "…"
 _URL = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]{1,20}:)//\S*")
 _NAMED = re.compile(
@@ -23,22 +23,22 @@ _QUOTED = re.compile(rf"(?P<quote>['\"`])(?P<path>{_START}[^'\"`]*)(?P=quote)")
 _BARE = re.compile(rf"(?<![\w.~…\\/'\"`])(?P<path>{_START}[^\s'\"`,;()<>]+(?: [^\s'\"`]*[\\/][^\s'\"`,;()<>]*)*)")
 _HOME = re.compile(r"(?i)(?:/home|/users|/root|/var/root|[a-z]:[\\/]+users|~[^\\/]*)(?:[\\/]+[^\\/]*)?[\\/]*")
 _RANDOM = re.compile(r"(?=[\w+=-]*\d)(?=[\w+=-]*[A-Za-z])[\w+=-]{20,}|[\w+=-]{30,}")
-"""Keys, tokens and digests are long, nearly always of letters and digits."""
+"""Keys, tokens and digests: long, and nearly always of letters and digits."""
 
 
-def redact_message(words: str) -> str:
-    """An exception's words as anybody may read them, in one line."""
-    text = " ".join(words[:_READ].split())
+def redact_message(message: str) -> str:
+    """Return an exception's message without paths, URLs and secrets, in one line."""
+    text = " ".join(message[:_MAX_READ].split())
     text = _URL.sub(rf"\1{_HIDDEN}", text)
     text = _NAMED.sub(rf"\1{_HIDDEN}", text)
     text = _QUOTED.sub(lambda match: f"{match['quote']}{_name(match['path'])}{match['quote']}", text)
     text = _BARE.sub(lambda match: _name(match["path"]), text)
     text = _RANDOM.sub(_HIDDEN, text)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + _HIDDEN
+    return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + _HIDDEN
 
 
 def _name(path: str) -> str:
-    """``…/`` and the last part of a path; of a home directory itself that would be somebody's name."""
+    """Return ``…/`` and the last part of a path; only ``…`` for a home directory, whose last part is a user's name."""
     if _HOME.fullmatch(path) and not re.fullmatch(r"~[\\/]+[^\\/]+|/root[\\/]+[^\\/]+", path):
         return _HIDDEN
     last = re.split(r"[\\/]+", path.rstrip("\\/"))[-1]

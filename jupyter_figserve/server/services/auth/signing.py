@@ -1,4 +1,4 @@
-"""Signed addresses, good for a minute, of raw HTML inside our sandboxed frame. Server process."""
+"""Signs URLs: those of HTML frames, which expire after a minute, and queries of image URLs. Server process."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _GONE = "There is nothing at this address."
 
 
 class FrameUrlSigner:
-    """Signs ``[figure, version, link or None]``, and ``[live figure, key of what was drawn, link or None]``.
+    """Signs ``[figure, version, link or None]``, and ``[live figure, key of the image, link or None]``.
 
     Parameters
     ----------
-    secrets
-        Newest first; older ones still verify, so that a rotation breaks nothing.
+    secret_keys
+        Newest first; older ones still verify, so that a rotation breaks no URL.
     """
 
     def __init__(self, secret_keys: list[str]) -> None:
@@ -33,12 +33,12 @@ class FrameUrlSigner:
         return str(self._serializer.dumps([figure, version, link]))
 
     def read(self, text: str) -> tuple[str, int | str, str | None]:
-        """What was signed.
+        """Verify a signed text and return its values.
 
         Raises
         ------
         NotFound
-            For a flipped bit as for a minute that has passed.
+            With the same message for a forged and for an expired text.
         """
         try:
             figure, version, link = self._serializer.loads(text, max_age=LIFE_SECONDS)
@@ -48,9 +48,9 @@ class FrameUrlSigner:
 
 
 def read_secrets(directory: Path) -> list[str]:
-    """The signing keys of a data directory, made at the first call; one a line, newest first.
+    """Return the signing keys of a data directory, newest first; the first call creates one.
 
-    A directory that cannot be written gives a key of this process alone.
+    Where the directory is not writable, return a key that lives as long as this process.
     """
     path = directory / "signing.keys"
     try:
@@ -68,12 +68,12 @@ def read_secrets(directory: Path) -> list[str]:
 
 
 class QuerySigner:
-    """Signs what an address says, for one purpose each.
+    """Signs the parts of a URL; a signature for one purpose is not valid for another.
 
     Parameters
     ----------
     secret_keys
-        Newest first; older ones still verify, so that a rotation breaks no address.
+        Newest first; older ones still verify, so that a rotation breaks no URL.
     """
 
     def __init__(self, secret_keys: list[str]) -> None:

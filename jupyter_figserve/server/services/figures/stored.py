@@ -1,4 +1,4 @@
-"""Which stored representation answers a request. Server process."""
+"""Finds the stored representation that a request can be answered with. Server process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ....sandbox.renderer import DrawOptions
 
 
 def find_stored(record: FigureRecord, row: Format, options: DrawOptions) -> Representation | None:
-    """Return the stored representation with this format and these options, None when it has to be drawn."""
+    """Return the stored representation with this format and these options, None when it has to be rendered."""
     if options.style is not None or options.transparent:
         return None
     sizes = {"width": options.width, "height": options.height, "dpi": options.dpi}

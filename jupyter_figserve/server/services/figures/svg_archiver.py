@@ -1,7 +1,7 @@
 """Archives an SVG of each published figure, which stays readable after upgrades of matplotlib. Server process.
 
-It renders one figure at a time, with low priority, and in a pause of publishing, so that a publishing cell has the
-processor to itself. The first publish after a restart also schedules what the restart interrupted.
+It renders one figure at a time, with low priority, while nothing is being published, so that a publishing cell has the
+processor to itself. The first publish after a restart also schedules the versions that the restart interrupted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ....model.formats import FORMATS
 from ....sandbox.renderer import DrawOptions
 from ....store.store import Store
 from ..rendering.service import RenderService
-from .redraw import draw_again
+from .redraw import render_again
 
 _MAX_WAITING = 1_000
 _MAX_CATCH_UP = 200
@@ -49,7 +49,7 @@ class SvgArchiver:
         self._skips_pauses = asyncio.Event()
 
     def schedule(self, figure_id: str, version: int) -> None:
-        """Archive a version, which has its source now."""
+        """Schedule a version, whose source has just been attached."""
         if not self._is_on:
             return
         self._waiting.append((figure_id, version))
@@ -58,7 +58,7 @@ class SvgArchiver:
             self._worker = asyncio.ensure_future(self._run())
 
     async def wait_until_idle(self) -> None:
-        """Wait until all scheduled versions are archived, without pauses."""
+        """Archive all scheduled versions without pauses."""
         self._skips_pauses.set()
         try:
             while self._worker is not None and not self._worker.done():
@@ -84,12 +84,12 @@ class SvgArchiver:
             try:
                 await self._archive(figure_id, version)
             except FigServeError as error:
-                _log.debug("figserve archives no SVG of figure %s: %s", figure_id, error)
+                _log.debug("figserve skips the SVG of figure %s: %s", figure_id, error)
             except Exception:
                 _log.exception("figserve could not archive an SVG of figure %s", figure_id)
 
     async def _pause(self) -> None:
-        """Wait until nothing was published for a while."""
+        """Wait until nothing has been published for ``_PAUSE`` seconds."""
         loop = asyncio.get_running_loop()
         latest = loop.time() + _MAX_PAUSE
         while (
@@ -113,6 +113,7 @@ class SvgArchiver:
             return
         if record.version.source.size > self._max_bytes:
             return
-        drawn = await draw_again(self._store, self._rendering, record, DrawOptions(format=_SVG.name), low_priority=True)
-        if len(drawn.data) <= self._max_bytes:
-            await self._store.figures.add_representation(record, number, drawn)
+        options = DrawOptions(format=_SVG.name)
+        svg = await render_again(self._store, self._rendering, record, options, low_priority=True)
+        if len(svg.data) <= self._max_bytes:
+            await self._store.figures.add_representation(record, number, svg)

@@ -1,6 +1,6 @@
-"""A figure on its way in: the body read within bounds, its parts told apart, its bytes seen to be what they say.
+"""Parses and checks an uploaded figure. Server process.
 
-Server process. Nothing is decoded: a format is known by its first bytes, a PNG's size by its header.
+No image is decoded: a format is recognized by its first bytes, a PNG's size is in its header.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from typing import Any
 from tornado.httputil import HTTPHeaders, parse_body_arguments
 
 from ....errors import InvalidInput, TooLarge, UnsupportedType
+from ....model.fields import check_field_names, object_field, size_or_none
 from ....model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage, check_name, slug, validate_single_line
 from ....model.formats import FORMATS, Format, get_format_of_mimetype, looks_like, png_size
 
-_PARTS = 20
-_JSON_LIMIT = 64 * 1024
-_EXPANDED_LIMIT = 32 * 1024 * 1024
+_MAX_PARTS = 20
+_MAX_JSON_BYTES = 64 * 1024
+_MAX_UNPACKED_BYTES = 32 * 1024 * 1024
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 FIELDS = ("name", "title", "alt", "cell", "provenance", "sizes")
 
 
 @dataclass(frozen=True)
 class PublishRequest:
-    """A publish as it came, checked."""
+    """The parsed and checked fields and images of an upload."""
 
     name: str
     title: str
@@ -36,79 +37,71 @@ class PublishRequest:
     provenance: dict[str, Any]
 
 
-def read_upload(body: bytes, headers: HTTPHeaders, query: dict[str, str], pixels: int) -> PublishRequest:
-    """The image as body with words in the query, or ``multipart/form-data``.
+def read_upload(body: bytes, headers: HTTPHeaders, query: dict[str, str], max_pixels: int) -> PublishRequest:
+    """Parse an upload: an image as the body with the fields in the query, or ``multipart/form-data``.
 
     Parameters
     ----------
-    pixels
-        The most that a raster picture may have.
+    max_pixels
+        Maximum number of pixels of a raster image.
 
     Raises
     ------
     InvalidInput, TooLarge, UnsupportedType
-        Saying what is wrong with it.
+        When the upload is not valid.
     """
     content_type = headers.get("Content-Type", "")
     if content_type.lower().startswith("multipart/form-data"):
-        return _read_multipart(body, content_type, query, pixels)
-    payload = make_payload(body, content_type, {}, pixels)
-    return _upload(query, (payload,), None)
+        return _read_multipart(body, content_type, query, max_pixels)
+    payload = make_payload(body, content_type, {}, max_pixels)
+    return _make_request(query, (payload,), None)
 
 
-def _read_multipart(body: bytes, content_type: str, query: dict[str, str], pixels: int) -> PublishRequest:
+def _read_multipart(body: bytes, content_type: str, query: dict[str, str], max_pixels: int) -> PublishRequest:
     arguments: dict[str, list[bytes]] = {}
     files: dict[str, list[Any]] = {}
-    if body.count(b"\r\nContent-Disposition:") > _PARTS * 2:
-        raise InvalidInput(f"The form has more than {_PARTS} parts.", code="too_many_parts")
+    if body.count(b"\r\nContent-Disposition:") > _MAX_PARTS * 2:
+        raise InvalidInput(f"The form has more than {_MAX_PARTS} parts.", code="too_many_parts")
     try:
         parse_body_arguments(content_type, body, arguments, files)
     except Exception as error:
         raise InvalidInput("The form could not be read as multipart/form-data.", code="invalid_form") from error
-    words = _figure_json(arguments, files) | query
-    pictures = files.get("representation", [])
-    if not pictures:
+    fields = _figure_json(arguments, files) | query
+    images = files.get("representation", [])
+    if not images:
         raise InvalidInput('The form has no part named "representation" with a file name and a type.')
-    sizes = words.get("sizes") or []
+    sizes = fields.get("sizes") or []
     payloads = tuple(
-        make_payload(part["body"], part["content_type"], _size_at(sizes, index), pixels)
-        for index, part in enumerate(pictures)
+        make_payload(part["body"], part["content_type"], _size_at(sizes, index), max_pixels)
+        for index, part in enumerate(images)
     )
     if len({payload.mimetype for payload in payloads}) < len(payloads):
-        raise InvalidInput("Two representations have the same type; send one of each.")
+        raise InvalidInput("Two representations have the same type. Send one of each type.")
     thumbnail = next(
-        (make_payload(part["body"], part["content_type"], {}, pixels) for part in files.get("thumbnail", [])), None
+        (make_payload(part["body"], part["content_type"], {}, max_pixels) for part in files.get("thumbnail", [])), None
     )
     if thumbnail is not None and thumbnail.mimetype != "image/png":
         raise UnsupportedType("A thumbnail must be image/png.")
-    return _upload(words, payloads, thumbnail)
+    return _make_request(fields, payloads, thumbnail)
 
 
-def _upload(
-    words: dict[str, Any], payloads: tuple[EncodedImage, ...], thumbnail: EncodedImage | None
+def _make_request(
+    fields: dict[str, Any], payloads: tuple[EncodedImage, ...], thumbnail: EncodedImage | None
 ) -> PublishRequest:
-    unknown = sorted(set(words) - set(FIELDS))
-    if unknown:
-        raise InvalidInput(f"There is no field {unknown[0]!r:.60}; the fields are {', '.join(FIELDS)}.")
-    title = validate_single_line(words.get("title"), "title", TITLE_LENGTH)
-    provenance: dict[str, Any] = {}
-    for field in ("cell", "provenance"):
-        value = words.get(field)
-        if value is not None and not isinstance(value, dict):
-            raise InvalidInput(f"{field} must be an object.")
-        if value:
-            provenance |= {"cell": value} if field == "cell" else value
+    check_field_names(fields, FIELDS)
+    title = validate_single_line(fields.get("title"), "title", TITLE_LENGTH)
+    cell = object_field(fields, "cell")
     return PublishRequest(
-        name=_name(words.get("name"), title),
+        name=_choose_name(fields.get("name"), title),
         title=title,
-        alt=validate_single_line(words.get("alt"), "alternative text", ALT_LENGTH),
+        alt=validate_single_line(fields.get("alt"), "alternative text", ALT_LENGTH),
         payloads=payloads,
         thumbnail=thumbnail,
-        provenance=provenance,
+        provenance=({"cell": cell} if cell else {}) | object_field(fields, "provenance"),
     )
 
 
-def _name(given: object, title: str) -> str:
+def _choose_name(given: object, title: str) -> str:
     if given is not None:
         return check_name(given)
     made = slug(title)
@@ -118,23 +111,23 @@ def _name(given: object, title: str) -> str:
 
 
 def _figure_json(arguments: dict[str, list[bytes]], files: dict[str, list[Any]]) -> dict[str, Any]:
-    """The ``figure`` part, which clients send with a file name or without."""
+    """Return the ``figure`` part, which clients send with or without a file name."""
     texts = arguments.get("figure") or [part["body"] for part in files.get("figure", [])]
     if not texts:
         return {}
-    if len(texts[0]) > _JSON_LIMIT:
-        raise TooLarge(f"The figure part has more than {_JSON_LIMIT:,} bytes.")
+    if len(texts[0]) > _MAX_JSON_BYTES:
+        raise TooLarge(f"The figure part has more than {_MAX_JSON_BYTES:,} bytes.")
     try:
         data = json.loads(texts[0], parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise InvalidInput("The figure part is not JSON.", code="invalid_json") from error
     if not isinstance(data, dict):
-        raise InvalidInput("The figure part is JSON but not an object.", code="invalid_json")
+        raise InvalidInput("The figure part is not a JSON object.", code="invalid_json")
     return {name: value for name, value in data.items() if value is not None}
 
 
 def _finite(text: str) -> float:
-    """What Python reads as infinite or no number is nothing that JSON could answer with."""
+    """Refuse infinity and NaN, which Python parses but JSON cannot represent."""
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(text)
@@ -142,69 +135,64 @@ def _finite(text: str) -> float:
 
 
 def _size_at(sizes: object, index: int) -> dict[str, Any]:
-    found = sizes[index] if isinstance(sizes, list) and index < len(sizes) else {}
-    return found if isinstance(found, dict) else {}
+    size = sizes[index] if isinstance(sizes, list) and index < len(sizes) else {}
+    return size if isinstance(size, dict) else {}
 
 
-def make_payload(data: bytes, content_type: str, size: dict[str, Any], pixels: int) -> EncodedImage:
-    """A picture with its size, seen to be what its type says.
+def make_payload(data: bytes, content_type: str, size: dict[str, Any], max_pixels: int) -> EncodedImage:
+    """Return an image with its size, after checking its bytes against its type.
 
     Raises
     ------
     InvalidInput, TooLarge, UnsupportedType
-        Saying what is wrong with it.
+        When the image is not valid.
     """
     row = get_format_of_mimetype(content_type)
     if not data:
-        raise InvalidInput("The picture is empty.")
+        raise InvalidInput("The image is empty.")
     check_bytes(row, data)
-    width, height = png_size(data) or (_whole(size.get("width")), _whole(size.get("height")))
-    if not row.is_vector and width and height and width * height > pixels:
-        raise TooLarge(f"The picture has {width} × {height} pixels; {pixels:,} are the most (FigServe.figure_pixels).")
-    return EncodedImage(row.mimetype, data, width, height, _positive(size.get("dpi")))
+    width, height = png_size(data) or (_pixels(size.get("width")), _pixels(size.get("height")))
+    if not row.is_vector and width and height and width * height > max_pixels:
+        raise TooLarge(
+            f"The image has {width} × {height} pixels; the maximum is {max_pixels:,} (FigServe.figure_pixels)."
+        )
+    return EncodedImage(row.mimetype, data, width, height, size_or_none(size.get("dpi")))
 
 
 def check_bytes(row: Format, data: bytes) -> None:
-    """See that the bytes are of the declared type, from the first to (for a PNG) the last."""
+    """Check the first bytes, and the last ones of a PNG, against the declared type."""
     if row is FORMATS["svg"]:
-        # First, as what declares entities does not look like a picture either.
+        # First: an SVG that declares entities fails the next check too, with a less helpful message.
         _check_svg(data)
     if not looks_like(row, data) or (row is FORMATS["png"] and not data.endswith(_PNG_END)):
-        raise UnsupportedType(f"The body is not what its type {row.mimetype} says.", code="type_mismatch")
+        raise UnsupportedType(f"The body is not {row.mimetype}, its declared type.", code="type_mismatch")
     if row is FORMATS["svgz"]:
         _check_svgz(data)
 
 
 def _check_svg(data: bytes) -> None:
-    """No entities of its own: the only use of one in a picture is to make viewers expand or fetch it."""
+    """Refuse entity declarations, whose only use in an image is to make viewers expand or fetch them."""
     upper = data.upper()
     doctype = upper.find(b"<!DOCTYPE")
     if b"<!ENTITY" in upper or (doctype >= 0 and b"[" in upper[doctype : upper.find(b">", doctype) + 1]):
-        raise InvalidInput("The SVG declares entities; write it without.", code="svg_entities")
+        raise InvalidInput("The SVG declares entities. Remove the declarations.", code="svg_entities")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in data:
-        raise InvalidInput("The SVG is not UTF-8.", code="svg_encoding")
+        raise InvalidInput("The SVG is not UTF-8. Encode it as UTF-8.", code="svg_encoding")
 
 
 def _check_svgz(data: bytes) -> None:
-    """The same for what is packed, of which never more than the limit is in memory."""
+    """Check a compressed SVG, without unpacking more than the limit."""
     try:
-        text = zlib.decompressobj(wbits=31).decompress(data, _EXPANDED_LIMIT + 1)
+        text = zlib.decompressobj(wbits=31).decompress(data, _MAX_UNPACKED_BYTES + 1)
     except zlib.error as error:
         raise UnsupportedType("The body is not gzip.", code="type_mismatch") from error
-    if len(text) > _EXPANDED_LIMIT:
-        raise TooLarge(f"The SVG has more than {_EXPANDED_LIMIT:,} bytes when unpacked.")
+    if len(text) > _MAX_UNPACKED_BYTES:
+        raise TooLarge(f"The SVG has more than {_MAX_UNPACKED_BYTES:,} bytes when unpacked.")
     _check_svg(text)
     if not looks_like(FORMATS["svg"], text):
-        raise UnsupportedType("What is packed in the body is no SVG.", code="type_mismatch")
+        raise UnsupportedType("The unpacked body is not an SVG.", code="type_mismatch")
 
 
-def _positive(value: object) -> float | None:
-    """A size, None when it cannot be one."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < 10_000_000:
-        return None
-    return float(value)
-
-
-def _whole(value: object) -> int | None:
-    number = _positive(value)
-    return None if number is None else max(1, round(number))
+def _pixels(value: object) -> int | None:
+    size = size_or_none(value)
+    return None if size is None else max(1, round(size))

@@ -1,7 +1,7 @@
-"""Figures as one zip that opens from a disk: names, pictures, a page, the records. Server process; runs in a thread.
+"""Zip archive of figures: images, their records as JSON, and an HTML page of them. Server process; runs in a thread.
 
-The zip is made piece by piece: what is in memory at a time is one figure's pictures. The page's rows and the records
-wait in temporary files until the pictures are through.
+The archive is streamed: only the images of one figure are in memory at a time. The records go to a temporary file until
+all images are written.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ from ....model.figures import FigureRecord
 from ....model.formats import INLINE_FORMATS
 from ....store.files.blobs import BlobStore
 
-FOLDER = "pictures"
-CAPTURED = "captured"
+_FOLDER = "pictures"
+_CAPTURED_FOLDER = "captured"
 _WITHOUT_NOTEBOOK = "without a notebook"
-_PACKED = frozenset(("svg", "html", "eps"))
-_SPOOLED = 2**20
-_PIECE = 2**18
-_NAME_LENGTH = 80
-# What file systems give a meaning to, and what is invisible or turns the direction of writing.
+_COMPRESSED = frozenset(("svg", "html", "eps"))
+_MAX_RECORDS_IN_MEMORY = 2**20
+_CHUNK_BYTES = 2**18
+_MAX_NAME_LENGTH = 80
+# Characters with a meaning to file systems, invisible ones, and those that change the direction of writing.
 _UNSAFE = re.compile(r"[^\w .,;=@()&'+-]+")
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 _MAX_NAME_BYTES = 200
 
 
 class UniqueFilenames:
-    """File names that no two figures share, on any file system: letters' case and composition make no difference."""
+    """File names that stay distinct on every file system, whatever it does to case and Unicode composition."""
 
     def __init__(self) -> None:
-        self._taken: set[str] = set()
+        self._used: set[str] = set()
 
-    def take(self, wanted: str) -> str:
-        """``wanted`` as one safe segment of a path, with a number when it is taken already."""
-        name, number = safe_name(wanted), 1
-        while (key := _folded(name)) in self._taken:
+    def add(self, text: str) -> str:
+        """Return ``text`` as a safe segment of a path, numbered where the name is already used."""
+        name, number = safe_name(text), 1
+        while (key := _folded(name)) in self._used:
             number += 1
-            name = safe_name(wanted, f"-{number}")
-        self._taken.add(key)
+            name = safe_name(text, f"-{number}")
+        self._used.add(key)
         return name
 
 
 def safe_name(text: str, ending: str = "") -> str:
-    """``text`` as one segment of a path on Linux, macOS and Windows: never empty, a device, "." or with a separator."""
-    name = _UNSAFE.sub("-", unicodedata.normalize("NFC", text))[: _NAME_LENGTH - len(ending)]
+    """Return ``text`` as a path segment for Linux, macOS and Windows: not empty, no device, no separator, not "."."""
+    name = _UNSAFE.sub("-", unicodedata.normalize("NFC", text))[: _MAX_NAME_LENGTH - len(ending)]
     name = name.encode()[: _MAX_NAME_BYTES - len(ending)].decode(errors="ignore").strip(" .")
     name = (name or "figure") + ending
     return f"_{name}" if _DEVICES.fullmatch(name) else name
@@ -65,16 +65,16 @@ def _folded(name: str) -> str:
 
 
 class ZipExport:
-    """A zip that grows: ``add`` gives the bytes of one figure, ``end`` those of the page and the table of contents.
+    """A streamed zip: ``add`` returns the bytes of a figure, ``end`` those of the page, the records and the directory.
 
     Parameters
     ----------
     describe
-        A record as its JSON.
+        Returns a record as JSON.
     page
-        The template of ``index.html``.
+        Template of ``index.html``.
     heading
-        What the page is called.
+        Heading of that page.
     """
 
     def __init__(
@@ -88,61 +88,69 @@ class ZipExport:
         self._zip = ZipFile(self._sink, "w", allowZip64=True)
         self._folders, self._notebooks = UniqueFilenames(), dict[str, str]()
         self._names: dict[str, UniqueFilenames] = {}
-        self._records: IO[str] = tempfile.SpooledTemporaryFile(_SPOOLED, "w+", encoding="utf-8", newline="\n")  # noqa: SIM115
+        self._records: IO[str] = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - closed by close() and end()
+            _MAX_RECORDS_IN_MEMORY, "w+", encoding="utf-8", newline="\n"
+        )
         self._count = 0
 
     def add(self, record: FigureRecord) -> bytes:
-        """The newest version in all formats that are stored, and its words for the page."""
+        """Return the bytes that add all stored formats of a version, and keep its record for ``end``."""
         folder = self._folder_of(record.identity.notebook)
-        stem = f"{FOLDER}/{folder}/{self._names.setdefault(f'{FOLDER}/{folder}', UniqueFilenames()).take(record.name)}"
+        stem = self._unique_path(f"{_FOLDER}/{folder}", record.name)
         files: dict[str, str | None] = {}
         for part in record.version.representations:
             row, data = part.format, self._blobs.find(part.digest)
             files[row.name] = None if data is None else f"{stem}.{row.name}"
             if data is not None:
-                kind = ZIP_DEFLATED if row.name in _PACKED else ZIP_STORED
+                kind = ZIP_DEFLATED if row.name in _COMPRESSED else ZIP_STORED
                 self._zip.writestr(_entry(f"{stem}.{row.name}", record.version.created, kind), data)
-        self._note(self._describe(record) | {"files": files})
-        return self._sink.take()
+        self._write_record(self._describe(record) | {"files": files})
+        return self._sink.read_all()
 
     def add_plot(self, row: dict[str, Any], suffix: str, stamp: float, data: bytes | None) -> bytes:
-        """A plot that is no figure, under its own path; ``row`` is its record, None its bytes when they are gone.
+        """Return the bytes that add a captured plot or a session's file.
 
         Parameters
         ----------
+        row
+            Its record as JSON.
         stamp
-            When it was made, in seconds since the epoch.
+            Creation time, in seconds since the epoch.
+        data
+            Its bytes; None when they no longer exist.
         """
-        wanted = str(row["name"]).removesuffix(f".{suffix}").replace("/", " - ")
-        path = f"{CAPTURED}/{self._names.setdefault(CAPTURED, UniqueFilenames()).take(wanted)}.{suffix}"
+        name = str(row["name"]).removesuffix(f".{suffix}").replace("/", " - ")
+        path = f"{self._unique_path(_CAPTURED_FOLDER, name)}.{suffix}"
         if data is not None:
-            self._zip.writestr(_entry(path, stamp, ZIP_DEFLATED if suffix in _PACKED else ZIP_STORED), data)
-        self._note(row | {"files": {suffix: None if data is None else path}})
-        return self._sink.take()
+            self._zip.writestr(_entry(path, stamp, ZIP_DEFLATED if suffix in _COMPRESSED else ZIP_STORED), data)
+        self._write_record(row | {"files": {suffix: None if data is None else path}})
+        return self._sink.read_all()
 
     def end(self, now: float) -> Iterator[bytes]:
-        """The page, the records and the zip's own table of contents, in pieces."""
+        """Yield the bytes of the records, the page and the zip's directory."""
         with self._records:
             yield from self._write("figures.json", now, self._json(now))
             rows = ({**row, "shown": _shown(row["files"])} for row in self._rows())
             page = self._page.generate(heading=self._heading, count=self._count, now=now, rows=rows, address=_address)
             yield from self._write("index.html", now, page)
         self._zip.close()
-        yield self._sink.take()
+        yield self._sink.read_all()
 
     def close(self) -> None:
-        """Give up what is not ended."""
+        """Delete the temporary file; also for an archive that was not finished."""
         self._records.close()
 
-    def _note(self, row: dict[str, Any]) -> None:
-        """What the page and the records say of one entry."""
+    def _unique_path(self, folder: str, name: str) -> str:
+        return f"{folder}/{self._names.setdefault(folder, UniqueFilenames()).add(name)}"
+
+    def _write_record(self, row: dict[str, Any]) -> None:
         self._records.write(json.dumps(row, ensure_ascii=False) + "\n")
         self._count += 1
 
     def _folder_of(self, notebook: str) -> str:
         if notebook not in self._notebooks:
-            wanted = notebook.removesuffix(".ipynb").replace("/", " - ") or _WITHOUT_NOTEBOOK
-            self._notebooks[notebook] = self._folders.take(wanted)
+            name = notebook.removesuffix(".ipynb").replace("/", " - ") or _WITHOUT_NOTEBOOK
+            self._notebooks[notebook] = self._folders.add(name)
         return self._notebooks[notebook]
 
     def _rows(self) -> Iterator[dict[str, Any]]:
@@ -160,9 +168,9 @@ class ZipExport:
         with self._zip.open(_entry(name, now, ZIP_DEFLATED), "w", force_zip64=True) as file:
             for piece in pieces:
                 file.write(piece.encode())
-                if self._sink.size > _PIECE:
-                    yield self._sink.take()
-        yield self._sink.take()
+                if self._sink.size > _CHUNK_BYTES:
+                    yield self._sink.read_all()
+        yield self._sink.read_all()
 
 
 def _shown(files: dict[str, str | None]) -> str | None:
@@ -170,13 +178,13 @@ def _shown(files: dict[str, str | None]) -> str | None:
 
 
 def _address(path: str) -> str:
-    """A file of the zip as the page links it."""
+    """Return the relative URL of a file in the archive, for the page."""
     return quote(path, safe="/")
 
 
 def _entry(name: str, stamp: float, kind: int) -> ZipInfo:
     moment = datetime.fromtimestamp(stamp, tz=timezone.utc)
-    # The format begins in 1980 and has no time zone.
+    # Times in a zip begin in 1980 and have no time zone.
     entry = ZipInfo(name, moment.timetuple()[:6] if 1980 <= moment.year <= 2107 else (1980, 1, 1, 0, 0, 0))
     entry.compress_type = kind
     entry.external_attr = 0o644 << 16
@@ -188,7 +196,7 @@ def _iso(stamp: float) -> str:
 
 
 class _ChunkSink(io.RawIOBase):
-    """What the zip writes, until somebody takes it; it cannot seek, so that entries say their sizes behind them."""
+    """Buffer of the bytes that the zip writes; it cannot seek, so each entry's size is written after its data."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -204,7 +212,8 @@ class _ChunkSink(io.RawIOBase):
         self.size += len(piece)
         return len(piece)
 
-    def take(self) -> bytes:
+    def read_all(self) -> bytes:
+        """Return the buffered bytes and clear the buffer."""
         data = b"".join(self._pieces)
         self._pieces.clear()
         self.size = 0

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from ....errors import NotFound
 from ....model.figures import FigureRecord
 from ....model.links import FIGURE, Link
-from ....store.files.blob_cache import BlobCache
 from ....store.store import Store
 
 _MAX_CACHED = 4_096
@@ -31,8 +30,7 @@ class ResolvedLink:
 class LinkResolver:
     """Finds links by token and caches them until any process writes to the catalog."""
 
-    def __init__(self, store: Store, blob_cache: BlobCache) -> None:
-        self.blob_cache = blob_cache
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._data_version = -1
         self._cached: dict[str, ResolvedLink | None] = {}

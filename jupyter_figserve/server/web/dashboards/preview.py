@@ -164,6 +164,6 @@ async def _find_png(
         stored = panel.figure.version.find_representation(FORMATS["png"])
         if stored is None or stored.size > _MAX_PANEL_BYTES:
             stored = panel.figure.version.thumbnail
-        return None if stored is None else context.links.blob_cache.get(stored.digest)
+        return None if stored is None else context.blob_cache.get(stored.digest)
     except (FigServeError, TimeoutError):
         return None

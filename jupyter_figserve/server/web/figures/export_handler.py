@@ -31,9 +31,9 @@ _PAGE = 100
 
 @dataclass(frozen=True)
 class ExportSelection:
-    """What goes into a zip: figures, and the plots of a session that are none."""
+    """Contents of a zip: figures, and the unpublished plots of a session."""
 
-    which: FigureQuery
+    query: FigureQuery
     used: Usage
     plots: tuple[Plot, ...]
 
@@ -47,13 +47,13 @@ class ExportHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
-        what = await self._find()
-        self._set_headers(what.used)
-        archive = self._make_archive(what.which)
+        selection = await self._find()
+        self._set_headers(selection.used)
+        archive = self._make_archive(selection.query)
         try:
-            await self._send(archive, what)
+            await self._send(archive, selection)
         except StreamClosedError:
-            self.log.debug("The receiver of an export hung up.")
+            self.log.debug("The client closed the connection during an export.")
         finally:
             archive.close()
 
@@ -64,34 +64,34 @@ class ExportHandler(AuthenticatedHandler):
         await self.flush()
 
     async def _find(self) -> ExportSelection:
-        """What is asked for: only the caller's own, also with the scope ``admin``.
+        """Return the selection of the query: always the caller's own figures, also with the scope ``admin``.
 
         Raises
         ------
         NotFound
-            When there is nothing.
+            When it is empty.
         TooLarge
-            When it is more than may be.
+            When it exceeds the limit.
         """
-        asked = {name: self.get_query_argument(name, None) or None for name in ("notebook", "session")}
-        session, plots = asked["session"], list[Plot]()
+        notebook, session = (self.get_query_argument(name, None) or None for name in ("notebook", "session"))
+        plots: list[Plot] = []
         if session is not None:
             session, plots = await self._find_session(session)
-        which = FigureQuery(self.principal.owner, session, notebook=asked["notebook"])
-        used = await self._measure(which)
+        query = FigureQuery(self.principal.owner, session, notebook=notebook)
+        used = await self._measure(query)
         used = Usage(used.figures + len(plots), used.bytes + sum(plot.size for plot in plots))
         limit = self.context.config.export_bytes
         if not used.figures:
             raise NotFound("There are no figures to export.", code="nothing_to_export")
         if limit and used.bytes > limit:
             raise TooLarge(
-                f"The pictures have more than {limit:,} bytes, the most in one file (FigServe.export_bytes); export one"
-                " notebook with ?notebook=PATH."
+                f"The images have more than {limit:,} bytes, the maximum of one file (FigServe.export_bytes). Export"
+                " one notebook with ?notebook=PATH."
             )
-        return ExportSelection(which, used, tuple(plots))
+        return ExportSelection(query, used, tuple(plots))
 
     async def _find_session(self, session_id: str) -> tuple[str, list[Plot]]:
-        """The kernel's id of a session, and what of its plots is no figure; a session that is gone has figures yet."""
+        """Return a session's kernel id and its unpublished plots; an ended session has none left."""
         try:
             session = await self.context.plots.get_session(session_id)
         except NotFound:
@@ -101,14 +101,14 @@ class ExportHandler(AuthenticatedHandler):
         plots = await self.context.plots.list(session.id)
         return session.id, [plot for plot in plots if plot.origin != "published"]
 
-    async def _measure(self, which: FigureQuery) -> Usage:
-        """All of an owner's in steps, with others' requests between them; it ends where it is too much."""
+    async def _measure(self, query: FigureQuery) -> Usage:
+        """Return the usage of a selection; stop at the limit, and let other requests run between two pages."""
         figures, limit = self.context.store.figures, self.context.config.export_bytes
-        if which.notebook is not None or which.session is not None:
-            return (await figures.measure(which))[0]
+        if query.notebook is not None or query.session is not None:
+            return (await figures.measure(query))[0]
         total, after = Usage(), ""
         while True:
-            used, following = await figures.measure(which, after)
+            used, following = await figures.measure(query, after)
             total = Usage(total.figures + used.figures, total.bytes + used.bytes)
             if following is None or (limit and total.bytes > limit):
                 return total
@@ -132,14 +132,14 @@ class ExportHandler(AuthenticatedHandler):
             f"Figures of {which.notebook}" if which.notebook else "Figures",
         )
 
-    async def _send(self, archive: ZipExport, what: ExportSelection) -> None:
+    async def _send(self, archive: ZipExport, selection: ExportSelection) -> None:
         """Pictures are read in a thread; the next one only when the receiver has taken the last."""
-        async with contextlib.aclosing(self._records(what.which)) as records:
+        async with contextlib.aclosing(self._records(selection.query)) as records:
             async for record in records:
                 self.write(await _in_thread(lambda record=record: archive.add(record)))  # type: ignore[misc]
                 await self.flush()
-        for plot in what.plots:
-            self.write(await self._add_plot(archive, str(what.which.session), plot))
+        for plot in selection.plots:
+            self.write(await self._add_plot(archive, str(selection.query.session), plot))
             await self.flush()
         rest = archive.end(self.context.store.clock())
         while (piece := await _in_thread(lambda: next(rest, None))) is not None:
@@ -147,7 +147,7 @@ class ExportHandler(AuthenticatedHandler):
             await self.flush()
 
     async def _add_plot(self, archive: ZipExport, session: str, plot: Plot) -> bytes:
-        """A captured plot or a file; one that has gone meanwhile is said to be missing."""
+        """Add a captured plot or a file; one that no longer exists is listed without a file."""
         data: bytes | None = None
         with contextlib.suppress(FigServeError):
             data = await (await self.context.plots.get(session, plot.path, published=False)).read()
@@ -156,10 +156,10 @@ class ExportHandler(AuthenticatedHandler):
         name = get_format_of_mimetype(plot.mimetype).name
         return await _in_thread(lambda: archive.add_plot(row, name, plot.created, data))
 
-    async def _records(self, which: FigureQuery) -> AsyncGenerator[FigureRecord, None]:
+    async def _records(self, query: FigureQuery) -> AsyncGenerator[FigureRecord, None]:
         cursor: str | None = None
         while True:
-            page, cursor = await self.context.store.figures.list_page(which, _PAGE, cursor)
+            page, cursor = await self.context.store.figures.list_page(query, _PAGE, cursor)
             for record in page:
                 yield record
             if cursor is None:

@@ -1,5 +1,6 @@
-"""The gallery: a page of the owner's figures by notebook, with filters and search, as a browser without script may
-ask for it too. Server process.
+"""The gallery: a page of the owner's figures by notebook, with filters and search. Server process.
+
+It works without JavaScript, too: filters and pages are links.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ _RUNNING = 100
 _ENDED = 40
 _DASHBOARDS = 12
 _TILES = 3
-"""Rows of a dashboard's plan, and panels in each."""
+"""Maximum number of rows in a dashboard's preview, and of panels in each."""
 SHOWS = ("all", "shared", "running")
 
 
 @dataclass(frozen=True)
 class GalleryQuery:
-    """What the address asks for."""
+    """Filters and page of the gallery, as in the query string."""
 
     q: str = ""
     notebook: str = ""
@@ -48,9 +49,9 @@ class GalleryQuery:
         return replace(self, cursor="") != GalleryQuery()
 
     def address(self, **changes: str) -> str:
-        """A relative address of the gallery that asks for the same but for ``changes``, from its first page on."""
-        asked = {**self.__dict__, "cursor": "", **changes}
-        return "?" + urlencode({name: value for name, value in asked.items() if value and value != "all"})
+        """Return the relative URL of the first page with the same filters, except for ``changes``."""
+        values = {**self.__dict__, "cursor": "", **changes}
+        return "?" + urlencode({name: value for name, value in values.items() if value and value != "all"})
 
     def filter(self, owner: str, now: float) -> FigureQuery:
         return FigureQuery(
@@ -66,29 +67,29 @@ class GalleryQuery:
 
 @dataclass(frozen=True)
 class GalleryCard:
-    """A figure on the page, with how many open links it has."""
+    """A figure on the page, with its number of open links."""
 
     record: FigureRecord
     links: int
 
     @property
-    def picture(self) -> Representation | None:
-        """What is shown small: the thumbnail, else the picture itself; None for documents."""
+    def preview(self) -> Representation | None:
+        """The thumbnail, else the image itself; None for documents."""
         version = self.record.version
         return version.thumbnail or version.inline_image
 
     @property
     def address(self) -> str:
-        """The picture's, pinned to its version, so that browsers keep it for ever; relative to our prefix."""
-        assert self.picture is not None
-        size = f"&width={self.picture.width}" if self.picture is self.record.version.thumbnail else ""
-        row = FORMATS["png"] if size else self.picture.format
+        """URL of the preview relative to our prefix, pinned to the version so that browsers cache it forever."""
+        assert self.preview is not None
+        size = f"&width={self.preview.width}" if self.preview is self.record.version.thumbnail else ""
+        row = FORMATS["png"] if size else self.preview.format
         return f"figures/{self.record.id}.{row.name}?version={self.record.version.number}{size}"
 
 
 @dataclass(frozen=True)
 class NotebookSection:
-    """A notebook's figures on the page; ``session`` is the one that is alive, else the one that made the newest."""
+    """A notebook's figures on the page; ``session`` is the running one, else the one that made the newest figure."""
 
     scope: str
     notebook: str
@@ -102,7 +103,7 @@ class NotebookSection:
 
 @dataclass(frozen=True)
 class Notebook:
-    """A notebook in the list beside the page, with its latest session and how many figures that made."""
+    """A notebook in the sidebar, with its latest session and the number of figures which that made."""
 
     session: Session
     figures: int
@@ -114,7 +115,7 @@ class Notebook:
 
 @dataclass(frozen=True)
 class PreviewTile:
-    """A panel in a dashboard's plan; ``card`` is the figure's that it shows, if it shows one that is there."""
+    """A panel in a dashboard's preview; ``card`` is None unless the panel shows an existing figure."""
 
     kind: str
     card: GalleryCard | None
@@ -122,14 +123,14 @@ class PreviewTile:
 
 @dataclass(frozen=True)
 class DashboardCard:
-    """A dashboard on the page: its first panels, as they are laid out."""
+    """A dashboard on the page, with a preview of its layout."""
 
     record: DashboardRecord
     rows: list[list[PreviewTile]]
 
 
 class GalleryHandler(AuthenticatedHandler):
-    """``/``: with and without the slash, as people type it."""
+    """``/``, with or without the slash."""
 
     is_page = True
     scopes = {"GET": READ, "HEAD": READ}
@@ -138,11 +139,11 @@ class GalleryHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         if not self.request.path.endswith("/") or "token" in self.request.query_arguments:
-            self._go_to_own_address()
+            self._redirect_to_canonical()
             return
         query, store = self._read_query(), self.context.store
-        which = query.filter(self.principal.owner, store.clock())
-        found, following = await store.figures.list_page(which, PAGE, query.cursor or None)
+        figure_query = query.filter(self.principal.owner, store.clock())
+        found, following = await store.figures.list_page(figure_query, PAGE, query.cursor or None)
         config = self.context.config
         self.set_xsrf_cookie()
         self.write_page(
@@ -152,14 +153,14 @@ class GalleryHandler(AuthenticatedHandler):
             scope=config.scope,
             can_embed=bool(config.embed_origins),
             now=store.clock(),
-            dashboards=await _dashboards(store, self.principal.owner, query),
-            **await _surroundings(store, self.principal.owner, query, found, following),
+            dashboards=await _make_dashboards(store, self.principal.owner, query),
+            **await _page_values(store, self.principal.owner, query, found, following),
         )
 
     head = get
 
-    def _go_to_own_address(self) -> None:
-        """With the slash that relative addresses want, and without a token that would stay in the history."""
+    def _redirect_to_canonical(self) -> None:
+        """Redirect to the URL with the slash that relative URLs need, and without a token, which the history keeps."""
         kept = [(name, self.get_query_argument(name)) for name in self.request.query_arguments if name != "token"]
         self.set_status(302)
         self.set_header("Location", f"{self.context.addresses.prefix}/" + (f"?{urlencode(kept)}" if kept else ""))
@@ -168,44 +169,46 @@ class GalleryHandler(AuthenticatedHandler):
     def _read_query(self) -> GalleryQuery:
         query = GalleryQuery(**{name: self.get_query_argument(name, "") for name in GalleryQuery.__dataclass_fields__})
         if query.show not in (*SHOWS, ""):
-            raise InvalidInput(f"There is no show={query.show[:40]}; write {', '.join(SHOWS)}.")
+            raise InvalidInput(f"show={query.show[:40]!r}: expected one of {', '.join(SHOWS)}.")
         scope = (query.scope or self.context.config.scope) if query.notebook else ""
         return replace(query, show=query.show or "all", scope=scope)
 
 
-async def _surroundings(
+async def _page_values(
     store: Store, owner: str, query: GalleryQuery, found: Sequence[FigureRecord], following: str | None
 ) -> dict[str, Any]:
-    """What the page shows around its figures."""
+    """Return the template's values besides the dashboards."""
     running = await store.sessions.list_running(owner, _RUNNING)
     return {
-        "sections": await _sections(store, found, running),
-        "notebooks": await _notebooks(store, owner, running),
+        "sections": await _make_sections(store, found, running),
+        "notebooks": await _make_notebooks(store, owner, running),
         "used": await store.figures.find_usage(owner),
-        "matching": await _count(store, owner, query, len(found), following),
+        "matching": await _count_matches(store, owner, query, len(found), following),
     }
 
 
-async def _dashboards(store: Store, owner: str, query: GalleryQuery) -> list[DashboardCard]:
-    """The newest ones that match, before all figures."""
+async def _make_dashboards(store: Store, owner: str, query: GalleryQuery) -> list[DashboardCard]:
+    """Return the newest dashboards that match; the page shows them before the figures."""
     if query.session or query.show != "all" or query.cursor:
         return []
-    which = DashboardQuery(owner, query.scope or None, query.notebook or None, text=query.q or None)
-    found, _ = await store.dashboards.list_page(which, _DASHBOARDS)
-    return [DashboardCard(record, await _plan(store, record)) for record in found]
+    dashboard_query = DashboardQuery(owner, query.scope or None, query.notebook or None, text=query.q or None)
+    found, _ = await store.dashboards.list_page(dashboard_query, _DASHBOARDS)
+    return [DashboardCard(record, await _make_preview(store, record)) for record in found]
 
 
-async def _plan(store: Store, record: DashboardRecord) -> list[list[PreviewTile]]:
-    return [[await _tile(store, panel) for panel in row[:_TILES]] for row in record.layout.rows[:_TILES]]
+async def _make_preview(store: Store, record: DashboardRecord) -> list[list[PreviewTile]]:
+    return [[await _make_tile(store, panel) for panel in row[:_TILES]] for row in record.layout.rows[:_TILES]]
 
 
-async def _tile(store: Store, panel: PanelSpec) -> PreviewTile:
+async def _make_tile(store: Store, panel: PanelSpec) -> PreviewTile:
     figure = await store.figures.find(panel.target, panel.version) if panel.kind == FIGURE else None
     return PreviewTile(panel.kind, GalleryCard(figure, 0) if figure else None)
 
 
-async def _sections(store: Store, found: Sequence[FigureRecord], running: Sequence[Session]) -> list[NotebookSection]:
-    """The page's figures by notebook: those that run first, then as their newest figures are in time."""
+async def _make_sections(
+    store: Store, found: Sequence[FigureRecord], running: Sequence[Session]
+) -> list[NotebookSection]:
+    """Group the figures by notebook: running notebooks first, then by their newest figure."""
     links = await store.links.count_open([record.id for record in found], store.clock())
     makers = {record.version.session for record in found if record.version.session}
     known = await store.sessions.find_many(makers)
@@ -219,8 +222,8 @@ async def _sections(store: Store, found: Sequence[FigureRecord], running: Sequen
     return sorted(sections.values(), key=lambda section: not section.is_running)
 
 
-async def _notebooks(store: Store, owner: str, running: Sequence[Session]) -> list[Notebook]:
-    """What was worked on last, each once: running ones first."""
+async def _make_notebooks(store: Store, owner: str, running: Sequence[Session]) -> list[Notebook]:
+    """Return the latest notebooks, running ones first."""
     ended = await store.sessions.list_ended(owner, _ENDED)
     latest: dict[tuple[str, str], Session] = {}
     for session in (*running, *ended):
@@ -231,8 +234,8 @@ async def _notebooks(store: Store, owner: str, running: Sequence[Session]) -> li
     return [Notebook(session, made.get(session.id, 0)) for session in shown]
 
 
-async def _count(store: Store, owner: str, query: GalleryQuery, here: int, following: str | None) -> int | None:
-    """How many figures match, where that is quickly known; else None."""
+async def _count_matches(store: Store, owner: str, query: GalleryQuery, here: int, following: str | None) -> int | None:
+    """Return the number of matching figures; None where counting would be slow."""
     if not query.cursor and following is None:
         return here
     if query.notebook and query == GalleryQuery(notebook=query.notebook, scope=query.scope, cursor=query.cursor):

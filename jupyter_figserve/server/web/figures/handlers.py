@@ -13,7 +13,7 @@ from ....model.formats import Format, get_format
 from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
 from ....model.queries import DEFAULT_LIMIT, FigureQuery
-from ...services.figures.redraw import draw_again
+from ...services.figures.redraw import render_again
 from ...services.figures.stored import find_stored
 from ...services.figures.upload import read_upload
 from ..http.private_handler import AuthenticatedHandler
@@ -67,7 +67,7 @@ class FiguresHandler(StreamingUploadHandler):
         """Delete all figures of a notebook."""
         query = await self._read_filter()
         if query.notebook is None and query.maker is None:
-            raise InvalidInput("Name the notebook whose figures to delete: ?notebook=PATH or ?here=1.")
+            raise InvalidInput("Add the notebook whose figures to delete: ?notebook=PATH or ?here=1.")
         store = self.context.store
         deleted = await store.figures.delete(await store.figures.list_ids(query))
         await self.context.events.wake()
@@ -162,7 +162,7 @@ class SourceHandler(StreamingUploadHandler):
         names = [name for name in self.request.query_arguments if name[:1] != "_" and name != "token"]
         query = {name: self.get_query_argument(name)[:_LIBRARY_LENGTH] for name in names}
         if query.pop("kind", None) != "figure":
-            raise InvalidInput("Add ?kind=figure: it is the only kind of source.")
+            raise InvalidInput("Add ?kind=figure, the only kind of source.")
         body = self.read_body()
         if not body:
             raise InvalidInput("The source is empty.")
@@ -195,10 +195,10 @@ class FigureBytesHandler(AuthenticatedHandler):
         context, options, filename = self.context, self.draw_options(row), f"{record.id}.{row.name}"
         stored, cache_control = find_stored(record, row, options), "private, no-cache"
         if stored is None:
-            drawn = await self.run_until_disconnect(draw_again(context.store, context.rendering, record, options))
-            digest = sha256_hex(drawn.data)
-            return RepresentationResponse(row, digest, filename, cache_control, drawn.data, is_public=False)
+            image = await self.run_until_disconnect(render_again(context.store, context.rendering, record, options))
+            digest = sha256_hex(image.data)
+            return RepresentationResponse(row, digest, filename, cache_control, image.data, is_public=False)
         if is_pinned:
             cache_control = "private, max-age=31536000, immutable"
-        read = partial(context.links.blob_cache.get, stored.digest)
+        read = partial(context.blob_cache.get, stored.digest)
         return RepresentationResponse(row, stored.digest, filename, cache_control, read, is_public=False)

@@ -1,4 +1,4 @@
-"""A figure's page for its owner, and the files that pages load. Server process."""
+"""A figure's page for its owner. Server process."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from ...services.rendering.request import RENDER_FORMATS
 from ..http import security_headers
 from ..http.private_handler import AuthenticatedHandler
 
-_FACT_LENGTH = 200
+_MAX_FACT_LENGTH = 200
 
 
 @dataclass(frozen=True)
 class VersionPane:
-    """One version on the page: what of it is shown, and the address of its frame where that is HTML."""
+    """One version on the page: the representation that is shown, and the URL of its frame if that is HTML."""
 
     version: Version
     main: Representation
     frame: str | None
 
     @property
-    def is_picture(self) -> bool:
+    def is_image(self) -> bool:
         return self.frame is None and self.main.format.is_inline
 
 
 class FigurePageHandler(AuthenticatedHandler):
-    """``/figures/{id}``: one figure, or two of its versions beside each other, with all that is known of it."""
+    """``/figures/{id}``: a figure with its metadata, or two of its versions side by side."""
 
     is_page = True
     scopes = {"GET": READ, "HEAD": READ}
@@ -68,7 +68,7 @@ class FigurePageHandler(AuthenticatedHandler):
     head = get
 
     def _pane(self, record: FigureRecord, frames: list[str]) -> VersionPane:
-        """A document that has a picture too is shown as that; ``frames`` is told what the policy must allow."""
+        """Return the pane of a version; for HTML, append to ``frames`` the source that the policy must allow."""
         parts = record.version.representations
         main = next((part for part in parts if part.format.is_inline), parts[0])
         if parts[0].format is not FORMATS["html"]:
@@ -79,24 +79,24 @@ class FigurePageHandler(AuthenticatedHandler):
 
 
 def _facts(version: Version) -> Iterator[tuple[str, str]]:
-    """What the publisher told of the making, whatever shape it has: any program may publish."""
-    told = dict(version.provenance)
-    cell = told.pop("cell", None)
+    """Yield label and text of the provenance; any program may publish, so its values may be of any type."""
+    provenance = dict(version.provenance)
+    cell = provenance.pop("cell", None)
     if isinstance(cell, dict):
         count = cell.get("execution_count")
         yield "Cell", _line(f"[{count}] {cell.get('id') or ''}" if count is not None else cell.get("id") or "")
     elif cell:
         yield "Cell", _line(cell)
-    libraries = told.pop("libraries", None)
+    libraries = provenance.pop("libraries", None)
     if isinstance(libraries, dict):
         yield "Made with", _line(", ".join(f"{name} {number}" for name, number in libraries.items()))
-    render = told.pop("render", None)
+    render = provenance.pop("render", None)
     if isinstance(render, dict):
         yield "Rendered from code", _line(", ".join(f"{name} {value}" for name, value in render.items()))
-    for name, value in told.items():
+    for name, value in provenance.items():
         yield _line(name.replace("_", " ").capitalize()), _line(value)
 
 
 def _line(value: Any) -> str:
     text = str(value).strip()
-    return text if len(text) <= _FACT_LENGTH else text[:_FACT_LENGTH] + "…"
+    return text if len(text) <= _MAX_FACT_LENGTH else text[:_MAX_FACT_LENGTH] + "…"

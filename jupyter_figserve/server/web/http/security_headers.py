@@ -1,8 +1,8 @@
-"""The headers that make foreign bytes harmless in a Jupyter origin: one table for every answer. Server process.
+"""Security headers of every kind of response, which make untrusted bytes harmless in Jupyter's origin. Server process.
 
-A same-origin SVG or HTML with script could do whatever its viewer may do in Jupyter, so that each response carries a
-policy of its own kind. Each was tried in Chromium and Firefox with a script that reads the cookie, calls the API, loads
-a picture from elsewhere, opens a window and navigates.
+A same-origin SVG or HTML document with a script could do everything that its viewer may do in Jupyter, so each kind of
+response has its own policy. Each was tested in Chromium and Firefox with a script that reads the cookie, calls the API,
+loads an external image, opens a window and navigates.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ COMMON = {
 
 
 def frame_ancestors(origins: Sequence[str], *, own: bool = False) -> str:
-    """The ``frame-ancestors`` of an allow-list of origins: nobody when it is empty."""
+    """Return ``frame-ancestors`` for an allow-list of origins; 'none' when it is empty."""
     allowed = (["'self'"] if own else []) + list(origins)
     return " ".join(allowed) or NONE
 
 
 @lru_cache(maxsize=256)
 def image_headers(row: Format, *, public: bool) -> dict[str, str]:
-    """For a picture or document served as itself; HTML gets no script here."""
+    """Return the headers of an image or a document opened by itself; HTML runs no script."""
     policy = {"svg": _SVG, "svgz": _SVG, "pdf": _PDF}.get(row.name, _INERT)
     return COMMON | {
         "Content-Security-Policy": f"{policy}; frame-ancestors {NONE}",
@@ -55,7 +55,7 @@ def image_headers(row: Format, *, public: bool) -> dict[str, str]:
 
 
 def frame_headers(ancestors: str, *, is_frame: bool) -> dict[str, str]:
-    """For raw HTML in our wrapper's sandboxed frame; opened by itself, where the browser says so, it runs no script."""
+    """Return the headers of raw HTML in our sandboxed frame; outside of a frame it runs no script."""
     return COMMON | {
         "Content-Security-Policy": f"{_HTML_IN_FRAME if is_frame else _INERT}; frame-ancestors {ancestors}",
         "Cross-Origin-Resource-Policy": "same-origin",
@@ -63,7 +63,7 @@ def frame_headers(ancestors: str, *, is_frame: bool) -> dict[str, str]:
 
 
 def page_headers(ancestors: str = NONE, frames: str = NONE) -> dict[str, str]:
-    """For our own pages: no inline script or style, no request to anybody else."""
+    """Return the headers of our pages: no inline script or style, and no requests to other origins."""
     headers = COMMON | {
         "Content-Security-Policy": f"{_PAGE.format(frames=frames)}; frame-ancestors {ancestors}",
         "Cross-Origin-Resource-Policy": "same-origin",

@@ -58,7 +58,7 @@ class FrameHandler(PublicHandler):
             record = await self.context.store.figures.find(figure, version)
             part = record.version.find_representation(FORMATS["html"]) if record else None
             if part is not None:
-                return self.context.links.blob_cache.get(part.digest)
+                return self.context.blob_cache.get(part.digest)
         raise NotFound("There is nothing at this address.")
 
     def _default_destination(self) -> str:

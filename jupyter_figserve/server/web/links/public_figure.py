@@ -11,7 +11,7 @@ from ....errors import CodeFailed, Forbidden, OutputInvalid
 from ....model.figures import FigureRecord, Representation, sha256_hex
 from ....model.formats import FORMATS, Format, get_format, get_format_of_mimetype
 from ....model.snippets import Snippets, image_url
-from ...services.figures.redraw import check_redrawable, draw_again
+from ...services.figures.redraw import check_redrawable, render_again
 from ...services.figures.stored import find_stored
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.links.view_counter import is_robot
@@ -108,7 +108,7 @@ class PublicFigure:
         stored = find_stored(self.record, row, self._handler.draw_options(row))
         if stored is None:
             return None
-        response = self._respond(row, stored.digest, partial(self._context.links.blob_cache.get, stored.digest))
+        response = self._respond(row, stored.digest, partial(self._context.blob_cache.get, stored.digest))
         if is_plain:
             self._responses[row.name] = response
         return response
@@ -118,7 +118,7 @@ class PublicFigure:
         check_redrawable(self.record, row.name)
         if not context.link_sizes.grants(options):
             self._check_signature(row)
-        rendering = draw_again(context.store, context.rendering, self.record, options)
+        rendering = render_again(context.store, context.rendering, self.record, options)
         try:
             rendered = await self._handler.run_until_disconnect(rendering)
         except CodeFailed as error:

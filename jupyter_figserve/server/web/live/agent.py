@@ -116,7 +116,7 @@ class AgentHandler(WebSocketHandler, AuthenticatedHandler):
             for record in records
         }
         if self.ws_connection is not None:
-            self._send({"op": "welcome", "told": head.get("told"), "live": addresses})
+            self._send({"op": "welcome", "announcement": head.get("announcement"), "live": addresses})
 
     async def _check_key(self) -> None:
         """Close the connection when its key has been revoked."""

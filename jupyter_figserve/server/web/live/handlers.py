@@ -1,6 +1,6 @@
-"""Live figures for those who may log in: images, pages and lists. Server process.
+"""Live figures for logged-in users and keys: images, pages and lists. Server process.
 
-A login's cookie runs a kernel's function only for our own pages, or for an address that a person opens.
+A login's cookie runs a kernel's function only for our own pages, or for a URL that a person opens.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from ....model.live import LiveRequest
 from ...services.auth.credentials import Principal
 from ...services.live.registry import LiveTarget
 from ..context import AppContext
-from ..http import json_views
 from ..http.private_handler import AuthenticatedHandler
 from .form import build_page
+from .json_views import live_figure_json
 from .request import asks_for_frame, parse_live_request
 from .responder import LiveResponder
 
 _RESERVED_QUERY_NAMES = ("token",)
-"""Query parameters that are Jupyter's own."""
+"""Query parameters of Jupyter's."""
 
 
 class LiveHandler(AuthenticatedHandler):
@@ -70,7 +70,7 @@ class LiveHandler(AuthenticatedHandler):
         context, live_id = self.context, target.record.id
         is_busy, is_detached = context.live.is_busy(target), await context.detached.find(live_id) is not None
         form = context.live.find_form(target)
-        return json_views.live_figure(target, self.base, is_busy=is_busy, is_detached=is_detached, form=form)
+        return live_figure_json(target, self.base, is_busy=is_busy, is_detached=is_detached, form=form)
 
     def error_details(self, error: object) -> dict[str, Any]:
         """Give the function's owner all details of its failure."""
@@ -79,7 +79,7 @@ class LiveHandler(AuthenticatedHandler):
         return {name: getattr(error, name) for name in ("kind", "line", "traceback", "output")}
 
     def read_query(self) -> dict[str, list[str]]:
-        """Return the query, without what is Jupyter's own."""
+        """Return the query without Jupyter's parameters."""
         return self.query_values(_RESERVED_QUERY_NAMES)
 
     async def write_live_page(self, target: LiveTarget, address: str) -> None:
@@ -113,9 +113,9 @@ class LiveRenderHandler(LiveHandler):
     """Base of the handlers that run the function."""
 
     def _check_site(self) -> None:
-        """Refuse other sites, even where they open the address as a page of its own, unlike a stored image."""
+        """Refuse requests from other sites, including navigation, which stored images allow."""
         if self.is_cross_site:
-            raise Forbidden("Another site may not run this.", code="cross_site")
+            raise Forbidden("Another site may not run this function. Open the address directly.", code="cross_site")
 
     async def send(self, target: LiveTarget, suffix: str) -> None:
         if suffix == "json":

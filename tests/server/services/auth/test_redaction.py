@@ -6,7 +6,7 @@ import pytest
 
 from jupyter_figserve.model.keys import new_key
 from jupyter_figserve.model.links import new_token
-from jupyter_figserve.server.services.auth.redaction import LONGEST, redact_message
+from jupyter_figserve.server.services.auth.redaction import MAX_LENGTH, redact_message
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_own_secrets_never_get_out():
 )
 def test_there_is_a_bound(words):
     """Of its length, and of the work for it."""
-    assert len(redact_message(words)) <= LONGEST
+    assert len(redact_message(words)) <= MAX_LENGTH

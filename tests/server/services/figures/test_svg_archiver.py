@@ -109,7 +109,7 @@ async def test_what_a_restart_left_is_found_again(owner, context, renderer):
     assert types(left) == ["image/png"]
     fresh = SvgArchiver(context.store, context.rendering, 0, is_on=True)
     fresh.schedule("unknown", 1)
-    await fresh.settle()
+    await fresh.wait_until_idle()
     assert len(types((await owner.get(f"/api/figures/{left['id']}")).json())) == 2
 
 

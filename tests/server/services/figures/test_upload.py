@@ -126,7 +126,7 @@ def test_svg_with_a_plain_doctype_is_taken():
 
 def test_svgz_is_not_expanded_beyond_the_limit(monkeypatch):
     """A bomb costs no more memory than an honest picture may."""
-    monkeypatch.setattr(upload, "_EXPANDED_LIMIT", 10_000)
+    monkeypatch.setattr(upload, "_MAX_UNPACKED_BYTES", 10_000)
     with pytest.raises(TooLarge):
         read(gzip.compress(b"<svg>" + b" " * 10_000_000 + b"</svg>"), "image/svg+xml-compressed")
 

@@ -41,7 +41,7 @@ def test_a_name_is_one_harmless_segment(text, ending):
 def test_names_never_meet(wanted):
     """Whatever is asked for: no two are the same where letters' case and composition make no difference."""
     names = UniqueFilenames()
-    taken = [names.take(text) for text in wanted]
+    taken = [names.add(text) for text in wanted]
     assert len({name.casefold() for name in taken}) == len(wanted)
 
 
@@ -49,7 +49,7 @@ def test_names_are_kept_where_they_can_be():
     """A number is added only to what is taken; case, accents in two codings and ligatures meet."""
     names = UniqueFilenames()
     wanted = ["sales", "Sales", "sales", "caf\u00e9", "cafe\u0301", "\ufb01g", "fig"]
-    assert [names.take(text) for text in wanted] == [
+    assert [names.add(text) for text in wanted] == [
         *("sales", "Sales-2", "sales-3", "caf\u00e9", "caf\u00e9-2", "\ufb01g", "fig-2"),
     ]
 

@@ -29,7 +29,7 @@ def frame(head: Any, body: bytes = b"") -> bytes:
 
 
 def hello(*rows: dict[str, Any]) -> bytes:
-    return frame({"op": "hello", "protocol": PROTOCOL, "told": 0, "live": list(rows)})
+    return frame({"op": "hello", "protocol": PROTOCOL, "announcement": 0, "live": list(rows)})
 
 
 @dataclass

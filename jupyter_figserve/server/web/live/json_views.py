@@ -1,4 +1,4 @@
-"""Domain values as the JSON that programs outside rely on. Server process."""
+"""JSON representation of a live figure in responses. Server process."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ...services.addresses import PublicBase
 from ...services.live.registry import LiveTarget
 
 
-def live_figure(
+def live_figure_json(
     target: LiveTarget, base: PublicBase, *, is_busy: bool, is_detached: bool, form: str | None
 ) -> dict[str, Any]:
-    """A live figure with the schema of its parameters; without a kernel, its address is the lasting one."""
+    """Return a live figure with the schema of its parameters; without a kernel, its URL is the lasting one."""
     record, lasting = target.record, f"{base.url}/live/f/{target.record.id}"
     url = f"{base.url}/live/{target.kernel}/{quote(record.name)}" if target.kernel else lasting
     return {
