@@ -42,8 +42,8 @@ def sightings():
         ax.set(xlabel="day", ylabel="sightings", xlim=(1, 365), ylim=(0, 19))
         ax.set_title("Animal sightings, by day of the year")
         ax.legend()
-        words = "Bears are seen in July, deer in September and wolves in February."
-        made = figserve.publish(fig, "sightings", dpi=200, alt=words)
+        alt = "Bears are seen in July, deer in September and wolves in February."
+        made = figserve.publish(fig, "sightings", dpi=200, alt=alt)
 
     fig, ax = plt.subplots(figsize=(6.4, 4.6))
     hours, months = np.meshgrid(np.arange(24), np.arange(12), indexing="ij")
@@ -96,14 +96,14 @@ def dashboard():
         "## What we see\n\nDeer are about at **dusk and dawn**, wolves keep to the north-east of the hut.\n\n"
         "- The counts are by camera.\n- *Lynx* is new this year."
     )
-    board = figserve.Dashboard(
+    page = figserve.Dashboard(
         "Animal sightings",
         [
             [(3, through_the_year), (2, figserve.Panel(made["species"], caption="All cameras, until November"))],
             [made["hours"], made["map"], notes],
         ],
     )
-    return board.share(expires="30d", allow=["animal", "days"])
+    return page.share(expires="30d", allow=["animal", "days"])
 
 
 def climate() -> None:

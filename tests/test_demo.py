@@ -52,7 +52,7 @@ def responding():
 
 
 @pytest.mark.kernel
-def test_the_demo_exits_with_exit(demo_environment, tmp_path):
+def test_the_exit_option_ends_the_demo(demo_environment, tmp_path):
     """`--exit`: the URLs are printed, the exit code is 0, and the directory is removed."""
     done = subprocess.run([*COMMAND, "--exit"], env=demo_environment, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -122,9 +122,9 @@ def test_the_check_reports_an_unresponsive_server():
 )
 def test_the_share_link_is_found(text):
     """In plain text, Markdown and HTML, in streams and mimebundles, without surrounding characters."""
-    wanted = f"http://127.0.0.1:8888/figserve/f/{TOKEN}"
-    assert demo.find_share_link([{"output_type": "stream", "text": text}]) == wanted
-    assert demo.find_share_link([{"output_type": "display_data", "data": {"text/plain": text}}]) == wanted
+    expected = f"http://127.0.0.1:8888/figserve/f/{TOKEN}"
+    assert demo.find_share_link([{"output_type": "stream", "text": text}]) == expected
+    assert demo.find_share_link([{"output_type": "display_data", "data": {"text/plain": text}}]) == expected
 
 
 def test_other_urls_are_not_share_links():

@@ -26,16 +26,16 @@ WITHOUT_STATUS = {"FigServeError", "RetryLater", "NotConnected", "ServerError"}
 
 def test_docstring_shows_the_tree():
     """The docstring lists every class once, indented below its base class."""
-    drawn, stack = {}, []
+    tree, stack = {}, []
     for line in errors.__doc__.splitlines():
         match = re.match(r"^([│├└─ ]*)([A-Z]\w+)(?:\s|$)", line)
         if match is None or match[2] not in vars(errors):
             continue
         depth = len(match[1]) // 4
         stack[depth:] = [match[2]]
-        assert match[2] not in drawn
-        drawn[match[2]] = stack[depth - 1] if depth else "Exception"
-    assert drawn == {kind.__name__: kind.__base__.__name__ for kind in CLASSES}
+        assert match[2] not in tree
+        tree[match[2]] = stack[depth - 1] if depth else "Exception"
+    assert tree == {kind.__name__: kind.__base__.__name__ for kind in CLASSES}
 
 
 def test_docstring_states_the_status_of_each_class():

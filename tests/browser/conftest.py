@@ -17,7 +17,7 @@ from .lab import EXPOSED, ending_sessions
 
 @pytest.fixture(scope="package")
 def playwright() -> Iterator:
-    """For the tests of this folder only, since no test can run an event loop of its own beside Playwright's."""
+    """Playwright, for this folder only: its event loop excludes others in the same thread."""
     with playwright_session() as playwright:
         yield playwright
 
@@ -31,7 +31,7 @@ def chromium_process(playwright) -> Iterator:
 
 @pytest.fixture
 def chromium(chromium_process) -> Iterator:
-    """A context of Chromium with an empty profile; it ends with the test, and so does any other that the test opens."""
+    """A Chromium context with an empty profile; it is closed after the test, with any others that the test opens."""
     older = chromium_process.contexts
     context = chromium_process.new_context()
     context.set_default_timeout(1_000 * PATIENCE)
@@ -57,14 +57,14 @@ def lab(lab_server: ServerProcess) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture
-def elsewhere() -> Iterator[Listener]:
+def other_site() -> Iterator[Listener]:
     """Another site, on another port of loopback."""
     with listening() as listener:
         yield listener
 
 
 @pytest.fixture(scope="module")
-def picture() -> bytes:
+def figure_png() -> bytes:
     """PNG of a real figure, 1200 × 675 pixels."""
     from io import BytesIO
 
@@ -80,7 +80,7 @@ def picture() -> bytes:
 
 
 @dataclass(frozen=True)
-class Shown:
+class SharedFigure:
     """A figure with a link, and its title and alt text."""
 
     record: dict
@@ -90,14 +90,14 @@ class Shown:
 
 
 @pytest.fixture(scope="module")
-def shown(live_server: ServerProcess, picture: bytes) -> Shown:
-    record = publish(live_server, picture, name="sightings", title=Shown.title, alt=Shown.alt)
-    return Shown(record, share(live_server, record, label="for the meeting"))
+def shared_figure(live_server: ServerProcess, figure_png: bytes) -> SharedFigure:
+    record = publish(live_server, figure_png, name="sightings", title=SharedFigure.title, alt=SharedFigure.alt)
+    return SharedFigure(record, share(live_server, record, label="for the meeting"))
 
 
 @dataclass
 class Watch:
-    """Record of all errors on a page: in its console, its scripts, its requests."""
+    """Record of all errors on a page: of its console, scripts and requests."""
 
     faults: list[str] = field(default_factory=list)
 
@@ -109,7 +109,7 @@ class Watch:
         return page
 
     def _note_failure(self, request) -> None:
-        if request.failure != "net::ERR_ABORTED":  # the page was left before it had all
+        if request.failure != "net::ERR_ABORTED":  # navigation cancelled the request
             self.faults.append(f"{request.failure}: {request.url}")
 
 
@@ -143,7 +143,7 @@ def open_own(page, server: ServerProcess, path: str = "figserve/", *, script: bo
         return
     with page.expect_response("**/api/events"):
         page.goto(server.url + path)
-    # The picture of each card that is in sight.
+    # Wait for the images of all visible cards.
     page.wait_for_function("() => [...document.images].every(i => i.complete || i.loading === 'lazy')")
 
 
@@ -179,7 +179,7 @@ def check_contrast(page, *selectors: str) -> None:
 
 
 def check_phone(page, width: int = 375) -> None:
-    """Check that on a phone nothing is cut off and nothing scrolls sideways."""
+    """Check that on a phone nothing is cut off and the page does not scroll horizontally."""
     page.set_viewport_size({"width": width, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") == width
     for element in page.query_selector_all("main *"):
@@ -189,12 +189,12 @@ def check_phone(page, width: int = 375) -> None:
             assert box["x"] + box["width"] <= width, element.inner_html()
 
 
-def tab_stops(page, most: int = 40) -> list[str]:
+def tab_stops(page, max_stops: int = 40) -> list[str]:
     """Return what the Tab key reaches, in order; each element must show its focus."""
     found: list[str] = []
-    # Blurring alone would go on from where the focus was.
+    # After blur() alone, Tab would continue from the old focus.
     page.evaluate("document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')")
-    for _ in range(most):
+    for _ in range(max_stops):
         page.keyboard.press("Tab")
         here = page.evaluate(
             """() => {

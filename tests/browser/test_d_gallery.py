@@ -15,10 +15,10 @@ EVIL = (
 )
 
 
-def assert_harmless(page, words: str = EVIL) -> None:
+def assert_harmless(page, text: str = EVIL) -> None:
     """Check that markup is shown as text: it has created no element and run no script."""
     assert page.evaluate("document.title") != "evil"
-    assert words in page.inner_text("body")
+    assert text in page.inner_text("body")
     assert "49" not in page.inner_text("h1")
     assert page.locator("img[src=x]").count() == 0
     own = page.evaluate("[...document.scripts].every(s => s.src.includes('/static/') && !s.textContent)")
@@ -39,7 +39,7 @@ def evil(live_server: ServerProcess) -> dict:
     return live_server.fetch(f"figserve/api/figures/{execution.stdout.split()[-1]}").json()
 
 
-def test_d1_markup_in_words_is_text_in_the_gallery(page, live_server: ServerProcess, evil: dict) -> None:
+def test_d1_markup_in_texts_is_text_in_the_gallery(page, live_server: ServerProcess, evil: dict) -> None:
     """Title, notebook path and search; also in what scripts write: dialog, message and announcement."""
     open_own(page, live_server)
     assert_harmless(page)
@@ -59,7 +59,7 @@ def test_d1_markup_in_words_is_text_in_the_gallery(page, live_server: ServerProc
     assert_harmless(page)
 
 
-def test_d1_markup_in_words_is_text_on_the_figures_page(page, live_server: ServerProcess, evil: dict) -> None:
+def test_d1_markup_in_texts_is_text_on_the_figure_page(page, live_server: ServerProcess, evil: dict) -> None:
     """Title, alternative text, notebook path, label, and the form that edits them."""
     open_own(page, live_server, f"figserve/figures/{evil['id']}")
     assert_harmless(page)
@@ -86,14 +86,14 @@ def test_d1_markup_in_a_captured_plots_name_is_text(page, live_server: ServerPro
 
 
 def test_d2_other_sites_cannot_delete_restore_or_share(
-    chromium, live_server: ServerProcess, elsewhere: Listener
+    chromium, live_server: ServerProcess, other_site: Listener
 ) -> None:
     """Forms, images, beacons and fetches of another site change nothing while the owner is logged in."""
     record = publish(live_server, make_png(5, 5), name="target")
-    page = chromium.new_page()  # not watched: refusals are wanted
+    page = chromium.new_page()  # errors are expected: requests are refused
     log_in(page, live_server)
     api = f"{live_server.url}figserve/api/figures/{record['id']}"
-    page.goto(elsewhere.serve("/attack", "<!doctype html><title>attack</title>"))
+    page.goto(other_site.serve("/attack", "<!doctype html><title>attack</title>"))
     page.evaluate(
         """async api => {
           const tries = [
@@ -111,7 +111,7 @@ def test_d2_other_sites_cannot_delete_restore_or_share(
     )
     for path in ("/links", "/restore"):
         page.goto(
-            elsewhere.serve(
+            other_site.serve(
                 "/form", f"<!doctype html><form method=post action='{api}{path}'><button>go</button></form>"
             )
         )
@@ -120,31 +120,31 @@ def test_d2_other_sites_cannot_delete_restore_or_share(
     assert live_server.fetch(f"figserve/api/figures/{record['id']}").json() == record
     assert live_server.fetch(f"figserve/api/figures/{record['id']}/links").json()["links"] == []
     live_server.fetch(f"figserve/api/figures/{record['id']}", method="DELETE")
-    page.goto(f"{elsewhere.origin}/form")
+    page.goto(f"{other_site.origin}/form")
     with page.expect_navigation():
         page.click("button")
     assert live_server.fetch(f"figserve/api/figures/{record['id']}").status == 404
 
 
 @pytest.mark.parametrize("path", ["figserve/", "figserve/figures/{id}"])
-def test_d3_no_page_can_be_framed(chromium, live_server: ServerProcess, elsewhere: Listener, path: str) -> None:
+def test_d3_no_page_can_be_framed(chromium, live_server: ServerProcess, other_site: Listener, path: str) -> None:
     """Not by another site and not by a page of the same origin, which prevents clickjacking."""
     record = publish(live_server, name="framed")
     address = live_server.url + path.format(**record)
-    page = chromium.new_page()  # not watched: refusals are wanted
+    page = chromium.new_page()  # errors are expected: requests are refused
     log_in(page, live_server)
-    page.goto(elsewhere.serve("/frame", f"<!doctype html><iframe src='{address}'></iframe>"))
+    page.goto(other_site.serve("/frame", f"<!doctype html><iframe src='{address}'></iframe>"))
     page.wait_for_load_state("networkidle")
     for frame in page.frames[1:]:
         assert "Figures" not in frame.content()
-    answer = live_server.fetch(path.format(**record))
-    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
-    assert answer.headers["X-Frame-Options"] == "DENY"
+    response = live_server.fetch(path.format(**record))
+    assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+    assert response.headers["X-Frame-Options"] == "DENY"
 
 
-def test_d4_evil_svgs_in_the_gallery_reach_nobody(page, live_server: ServerProcess, elsewhere: Listener) -> None:
-    """Shown as images only, also at full size on their page: no script runs and no request is sent."""
-    url = elsewhere.origin
+def test_d4_svgs_in_the_gallery_send_no_requests(page, live_server: ServerProcess, other_site: Listener) -> None:
+    """Displayed as images only, also at full size on their page: no script runs and no request is sent."""
+    url = other_site.origin
     for number, inside in enumerate(
         (
             f"<script>fetch('{url}/fetched')</script>",
@@ -164,7 +164,7 @@ def test_d4_evil_svgs_in_the_gallery_reach_nobody(page, live_server: ServerProce
     assert page.locator("svg, object, embed, iframe").count() == 0
     open_own(page, live_server, f"figserve/figures/{record['id']}")
     page.wait_for_function("() => document.querySelector('img.picture').naturalWidth")
-    assert elsewhere.hits == []
+    assert other_site.hits == []
 
 
 def test_d5_policy_has_no_inline_script_and_the_console_is_clean(page, live_server: ServerProcess, evil: dict) -> None:
@@ -183,17 +183,17 @@ def test_d5_policy_has_no_inline_script_and_the_console_is_clean(page, live_serv
     assert page.evaluate("document.querySelectorAll('[style], [onclick]').length") == 0
 
 
-def make_dashboard(server: ServerProcess, figure: dict, words: str, name: str = "dashboard") -> tuple[dict, dict]:
+def make_dashboard(server: ServerProcess, figure: dict, text: str, name: str = "dashboard") -> tuple[dict, dict]:
     """Create a dashboard with this text in every text field, and a link to it."""
-    panel = {"kind": "figure", "figure": figure["id"], "caption": words}
-    rows = [[panel, {"kind": "text", "markdown": words}]]
-    body = {"name": name, "title": words, "rows": rows}
+    panel = {"kind": "figure", "figure": figure["id"], "caption": text}
+    rows = [[panel, {"kind": "text", "markdown": text}]]
+    body = {"name": name, "title": text, "rows": rows}
     dashboard = server.fetch("figserve/api/dashboards", method="POST", body=body).json()
     address = f"figserve/api/dashboards/{dashboard['id']}/links"
-    return dashboard, server.fetch(address, method="POST", body={"label": words}).json()
+    return dashboard, server.fetch(address, method="POST", body={"label": text}).json()
 
 
-def test_d1_markup_in_words_is_text_on_a_dashboard(page, live_server: ServerProcess, evil: dict) -> None:
+def test_d1_markup_in_texts_is_text_on_a_dashboard(page, live_server: ServerProcess, evil: dict) -> None:
     """Title, caption, Markdown, alternative text and label; also in the gallery, and for strangers."""
     dashboard, link = make_dashboard(live_server, evil, EVIL, "evil")
     log_in(page, live_server)
@@ -213,14 +213,14 @@ def test_d1_markup_in_words_is_text_on_a_dashboard(page, live_server: ServerProc
 
 
 def test_d2_other_sites_cannot_delete_or_share_a_dashboard(
-    chromium, live_server: ServerProcess, elsewhere: Listener
+    chromium, live_server: ServerProcess, other_site: Listener
 ) -> None:
     """Forms, beacons and fetches of another site change nothing while the owner is logged in."""
     dashboard, link = make_dashboard(live_server, publish(live_server, name="target"), "Target", "target")
-    page = chromium.new_page()  # not watched: refusals are wanted
+    page = chromium.new_page()  # errors are expected: requests are refused
     log_in(page, live_server)
     api = f"{live_server.url}figserve/api/dashboards"
-    page.goto(elsewhere.serve("/attack", "<!doctype html><title>attack</title>"))
+    page.goto(other_site.serve("/attack", "<!doctype html><title>attack</title>"))
     page.evaluate(
         """async ([api, id]) => {
           const tries = [
@@ -234,7 +234,7 @@ def test_d2_other_sites_cannot_delete_or_share_a_dashboard(
         [api, dashboard["id"]],
     )
     form = f"<!doctype html><form method=post action='{api}/{dashboard['id']}/links'><button>go</button></form>"
-    page.goto(elsewhere.serve("/form", form))
+    page.goto(other_site.serve("/form", form))
     with page.expect_navigation():
         page.click("button")
     assert live_server.fetch(f"figserve/api/dashboards/{dashboard['id']}").json() == dashboard
@@ -242,28 +242,28 @@ def test_d2_other_sites_cannot_delete_or_share_a_dashboard(
     assert [one["id"] for one in links] == [link["id"]]
 
 
-def test_d3_no_dashboard_can_be_framed(chromium, live_server: ServerProcess, elsewhere: Listener) -> None:
+def test_d3_no_dashboard_can_be_framed(chromium, live_server: ServerProcess, other_site: Listener) -> None:
     """Not its owner's page, not the shared page, and not the embedded page while no site is allowed."""
-    dashboard, link = make_dashboard(live_server, publish(live_server, name="framed"), "Framed words", "framed")
-    page = chromium.new_page()  # not watched: refusals are wanted
+    dashboard, link = make_dashboard(live_server, publish(live_server, name="framed"), "Framed text", "framed")
+    page = chromium.new_page()  # errors are expected: requests are refused
     log_in(page, live_server)
     for url in (dashboard["url"], link["url"], f"{link['url']}/embed"):
-        page.goto(elsewhere.serve("/frame", f"<!doctype html><iframe src='{url}'></iframe>"))
+        page.goto(other_site.serve("/frame", f"<!doctype html><iframe src='{url}'></iframe>"))
         page.wait_for_load_state("networkidle")
-        assert all("Framed words" not in frame.content() for frame in page.frames[1:])
+        assert all("Framed text" not in frame.content() for frame in page.frames[1:])
 
 
-def test_d4_evil_svgs_on_a_dashboard_reach_nobody(page, live_server: ServerProcess, elsewhere: Listener) -> None:
-    """Shown as images only: no script runs and no request is sent."""
-    url = elsewhere.origin
+def test_d4_svgs_on_a_dashboard_send_no_requests(page, live_server: ServerProcess, other_site: Listener) -> None:
+    """Displayed as images only: no script runs and no request is sent."""
+    url = other_site.origin
     inside = f"<script>fetch('{url}/fetched')</script><image href='{url}/image.png' width='9' height='9'/>"
     start = f"<svg xmlns='http://www.w3.org/2000/svg' width='80' height='60' onload=\"location='{url}/onload'\">"
-    figure = publish(live_server, f"{start}{inside}</svg>".encode(), "image/svg+xml", name="evil-board")
+    figure = publish(live_server, f"{start}{inside}</svg>".encode(), "image/svg+xml", name="evil-dashboard")
     _, link = make_dashboard(live_server, figure, f"![x]({url}/markdown.png) <img src='{url}/html.png'>", "evil-svg")
     page.goto(link["url"])
     page.wait_for_function("() => document.querySelector('img.picture').naturalWidth")
     assert page.locator(".dashboard svg, object, embed, iframe").count() == 0
-    assert elsewhere.hits == []
+    assert other_site.hits == []
 
 
 def test_d5_dashboards_policy_has_nothing_inline(page, live_server: ServerProcess, evil: dict) -> None:

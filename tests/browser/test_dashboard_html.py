@@ -69,38 +69,38 @@ def dashboard(live_server: ServerProcess):
         yield record, post(live_server, f"dashboards/{record['id']}/links", wishes)
 
 
-def says(page, words: str, place: str = "1-1") -> None:
+def wait_for_text(page, text: str, place: str = "1-1") -> None:
     """Wait until a panel's frame, and no other, shows a Plotly figure with this title."""
     frame = page.frame_locator(f"[data-place='{place}'] iframe.picture-frame:not(.coming)")
-    frame.locator(".gtitle", has_text=words).wait_for()
+    frame.locator(".gtitle", has_text=text).wait_for()
     assert page.locator(f"[data-place='{place}'] iframe:not(.coming)").count() == 1
 
 
-def test_owner_moves_what_is_html(page, live_server, dashboard):
+def test_owner_controls_html_panels(page, live_server, dashboard):
     """Shared controls and a panel's own controls load new frames and images; the address has their values."""
     record, _ = dashboard
     log_in(page, live_server)
     open_dashboard(page, record["url"])
-    says(page, "Deer since 2010")
+    wait_for_text(page, "Deer since 2010")
     frame = page.locator("[data-place='1-1'] iframe")
     assert (frame.get_attribute("sandbox"), frame.get_attribute("title")) == ("allow-scripts", "By year")
     page.fill("#p-since", "2004")
-    says(page, "Deer since 2004")
+    wait_for_text(page, "Deer since 2004")
     page.wait_for_function("document.querySelector('[data-place=\"2-1\"] img').naturalHeight === 200")
     page.select_option("[name='1-1.type']", "Bear")
-    says(page, "Bear since 2004")
+    wait_for_text(page, "Bear since 2004")
     assert page.url == f"{record['url']}?since=2004&1-1.type=Bear"
     open_dashboard(page, page.url)
-    says(page, "Bear since 2004")
+    wait_for_text(page, "Bear since 2004")
 
 
-def test_stranger_moves_what_the_link_allows(page, live_server, dashboard):
+def test_viewer_changes_what_the_link_allows(page, live_server, dashboard):
     """Locked parameters keep their values in the frame too, and requests for other values are refused."""
     _, link = dashboard
     open_dashboard(page, link["url"])
-    says(page, "Bear since 2010")
+    wait_for_text(page, "Bear since 2010")
     page.fill("#p-since", "2004")
-    says(page, "Bear since 2004")
+    wait_for_text(page, "Bear since 2004")
     assert page.locator("[name='1-1.type']").count() == 0
     check_phone(page)
     for query in ("type=Deer", "type=Deer&_frame=1"):
@@ -112,18 +112,18 @@ def test_frame_ends_with_its_link(page, live_server, dashboard):
     """The frame's address is 404 when the link is revoked; the page says so and keeps its content."""
     _, link = dashboard
     open_dashboard(page, link["url"])
-    says(page, "Bear since 2010")
+    wait_for_text(page, "Bear since 2010")
     address = page.locator("[data-place='1-1'] iframe").evaluate("frame => frame.src")
     headers = {"Sec-Fetch-Dest": "iframe"}
     assert live_server.fetch(address, anonymous=True, headers=headers).status == 200
     live_server.fetch(f"figserve/api/links/{link['id']}", method="DELETE")
     page.get_by_text("no longer shared").wait_for()
     assert live_server.fetch(address, anonymous=True, headers=headers).status == 404
-    says(page, "Bear since 2010")
+    wait_for_text(page, "Bear since 2010")
 
 
 @pytest.mark.parametrize("who", ["owner", "stranger"])
-def test_first_state_without_our_script(chromium, live_server, dashboard, who):
+def test_first_state_without_javascript(chromium, live_server, dashboard, who):
     """The frame follows a redirect to the HTML of the address's values; submitting the form loads another."""
     record, link = dashboard
     with chromium.browser.new_context(java_script_enabled=False) as bare:
@@ -140,7 +140,7 @@ def test_first_state_without_our_script(chromium, live_server, dashboard, who):
         assert "since 2004" in page.frames[1].content()
 
 
-def test_failure_without_our_script_leads_to_its_reason(chromium, dashboard):
+def test_failure_without_javascript_links_to_the_reason(chromium, dashboard):
     """A link to the reason stands beside the frame, which cannot show it."""
     _, link = dashboard
     with chromium.browser.new_context(java_script_enabled=False) as bare:
@@ -150,7 +150,7 @@ def test_failure_without_our_script_leads_to_its_reason(chromium, dashboard):
         page.get_by_text("an unlucky year").wait_for()
 
 
-def test_first_view_of_all_finds_out(chromium, live_server, dashboard):
+def test_first_view_detects_html(chromium, live_server, dashboard):
     """A function that was never called is asked for an image first; a figure that is both is shown as HTML."""
     with live_server.kernel("first.ipynb") as kernel:
         (vega,) = run(kernel, ALTAIR)
@@ -158,45 +158,45 @@ def test_first_view_of_all_finds_out(chromium, live_server, dashboard):
         rows = [[{"kind": "live", "live": vega}, {"kind": "live", "live": plotly}]]
         record = post(live_server, "dashboards", {"name": "first", "title": "First", "rows": rows})
         link = post(live_server, f"dashboards/{record['id']}/links", {})
-        page = chromium.new_page()  # whose console complains of the 415
+        page = chromium.new_page()  # the 415 is an error in its console
         open_dashboard(page, link["url"])
         frame = page.frame_locator("[data-place='1-1'] iframe.picture-frame:not(.coming)")
         frame.locator("svg.marks, canvas.marks").wait_for()
-        says(page, "Deer since 2010", "1-2")
+        wait_for_text(page, "Deer since 2010", "1-2")
 
 
-def test_failure_is_told_above_the_last_frame(chromium, dashboard):
+def test_failure_is_reported_above_the_last_frame(chromium, dashboard):
     """The message disappears with the next frame that renders."""
     _, link = dashboard
     page = chromium.new_page()
     open_dashboard(page, link["url"])
-    says(page, "Bear since 2010")
+    wait_for_text(page, "Bear since 2010")
     page.fill("#p-since", "2013")
     page.wait_for_selector("[data-place='1-1'] .fault:not([hidden])")
     assert "an unlucky year" in page.inner_text("[data-place='1-1'] .fault")
-    says(page, "Bear since 2010")
+    wait_for_text(page, "Bear since 2010")
     page.fill("#p-since", "2012")
-    says(page, "Bear since 2012")
+    wait_for_text(page, "Bear since 2012")
     assert page.locator("[data-place='1-1'] .fault").is_hidden()
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_jumps_when_the_frame_comes(page, dashboard, width):
+def test_layout_is_stable_when_the_frame_loads(page, dashboard, width):
     """The frame fills the space that was reserved for it, as high as a published HTML figure's."""
     _, link = dashboard
     page.set_viewport_size({"width": width, "height": 900})
     page.add_init_script(SHIFTS)
     open_dashboard(page, link["url"])
-    says(page, "Bear since 2010")
+    wait_for_text(page, "Bear since 2010")
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert sum(page.evaluate("shifts")) < 0.01
     assert page.locator("[data-place='1-1'] iframe").bounding_box()["height"] == pytest.approx(672, abs=1)
 
 
-def test_hostile_html_of_a_function_reaches_nothing(chromium, live_server, elsewhere):
+def test_hostile_html_of_a_function_sends_no_requests(chromium, live_server, other_site):
     """On the dashboard, by link and embedded, it runs without requests, cookies, APIs and navigation."""
-    guarded = Guarded(chromium, live_server, elsewhere)
-    document = evil.html(elsewhere.origin, live_server.url)
+    guarded = Guarded(chromium, live_server, other_site)
+    document = evil.html(other_site.origin, live_server.url)
     with live_server.kernel("evil.ipynb") as kernel:
         (evil_id,) = run(kernel, EVIL.replace("DOCUMENT", repr(document)))
         rows = [[{"kind": "live", "live": evil_id}]]
@@ -207,7 +207,7 @@ def test_hostile_html_of_a_function_reaches_nothing(chromium, live_server, elsew
             guarded.page.goto(url)
             guarded.page.wait_for_selector("iframe.picture-frame:not(.coming)")
             guarded.page.wait_for_load_state("networkidle")
-            # It ran, and was stopped when it wanted to go elsewhere.
+            # It ran, and was blocked when it tried to navigate.
             assert guarded.page.frames[1].url.startswith("chrome-error:")
             guarded.check(url)
         for url in (f"{link['url']}/1-1.html", f"{live_server.url}figserve/live/f/{evil_id}.html"):

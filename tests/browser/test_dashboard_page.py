@@ -33,9 +33,9 @@ SIZES = "[...document.querySelectorAll('img.picture')].map(i => [i.naturalWidth,
 
 
 def post(server: ServerProcess, path: str, body: dict) -> dict:
-    answer = server.fetch(f"figserve/api/{path}", method="POST", body=body)
-    assert answer.status == 201, answer.text
-    return answer.json()
+    response = server.fetch(f"figserve/api/{path}", method="POST", body=body)
+    assert response.status == 201, response.text
+    return response.json()
 
 
 def has_sizes(page, *sizes: str) -> None:
@@ -71,7 +71,7 @@ def dashboard(live_server: ServerProcess):
         yield record, link
 
 
-def test_controls_draw_their_panels_and_the_address_follows(page, live_server, dashboard):
+def test_controls_render_their_panels_and_update_the_url(page, live_server, dashboard):
     """A shared control drives both panels, a panel's own control only that panel; the address has their values."""
     record, _ = dashboard
     log_in(page, live_server)
@@ -87,7 +87,7 @@ def test_controls_draw_their_panels_and_the_address_follows(page, live_server, d
     assert page.input_value("#p-since") == "2004"
 
 
-def test_new_picture_comes_by_itself(page, live_server, dashboard):
+def test_new_image_appears_without_reload(page, live_server, dashboard):
     """On the open page of a link, in place, without a reload."""
     _, link = dashboard
     open_dashboard(page, link["url"])
@@ -100,7 +100,7 @@ def test_new_picture_comes_by_itself(page, live_server, dashboard):
     publish(live_server, make_png(50, 40), name="sales", alt="Sales by month")
 
 
-def test_failing_panel_says_so_and_the_rest_stands(chromium, live_server, dashboard):
+def test_failing_panel_has_a_message_and_the_others_stay(chromium, live_server, dashboard):
     """The panel shows its error, which disappears with the next image."""
     _, link = dashboard
     page = chromium.new_page()
@@ -114,7 +114,7 @@ def test_failing_panel_says_so_and_the_rest_stands(chromium, live_server, dashbo
     assert page.locator("[data-place='2-1'] .fault").is_hidden()
 
 
-def test_stranger_moves_what_is_allowed_by_keyboard_on_a_phone(page, dashboard):
+def test_viewer_changes_allowed_parameters_by_keyboard_on_a_phone(page, dashboard):
     """Nothing overflows, Tab reaches the control, and text is readable in both colour schemes."""
     _, link = dashboard
     open_dashboard(page, link["url"])
@@ -127,11 +127,11 @@ def test_stranger_moves_what_is_allowed_by_keyboard_on_a_phone(page, dashboard):
     assert [box["y"] for box in boxes] == sorted({box["y"] for box in boxes})
 
 
-def test_closed_link_is_told(page, live_server, dashboard):
+def test_closed_link_is_reported(page, live_server, dashboard):
     """An open page says that its link was closed, and keeps its content."""
     _, link = dashboard
     open_dashboard(page, link["url"])
-    # What the page asks for after that would be refused, as it should.
+    # Later requests of the page would be refused, as intended.
     page.wait_for_function("() => [...document.querySelectorAll('.panel.live')].every(one => one.dataset.form)")
     live_server.fetch(f"figserve/api/links/{link['id']}", method="DELETE")
     page.get_by_text("no longer shared").wait_for()
@@ -159,19 +159,19 @@ new PerformanceObserver((list) => window.shifts.push(...list.getEntries().map((o
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_jumps_when_the_script_comes(page, dashboard, width):
+def test_layout_is_stable_when_the_script_loads(page, dashboard, width):
     """Sliders fill the space that was reserved for them, and the script hides no visible button."""
     _, link = dashboard
     page.set_viewport_size({"width": width, "height": 900})
     page.add_init_script(SHIFTS)
-    for _ in range(2):  # the size of a live picture is known when it was drawn once
+    for _ in range(2):  # the size of a live image is known after its first render
         open_dashboard(page, link["url"])
         has_sizes(page, "50x40", "200x200", "100x100")
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    assert sum(page.evaluate("shifts")) < 0.01  # 0.1 is what the Web Vitals still call good
+    assert sum(page.evaluate("shifts")) < 0.01  # the Web Vitals call up to 0.1 good
 
 
-def test_failing_panel_without_javascript_leads_to_its_reason(chromium, dashboard):
+def test_failing_panel_without_javascript_links_to_the_reason(chromium, dashboard):
     """The link stands beside the alt text; with JavaScript there is no link, since the page shows the reason."""
     _, link = dashboard
     page = chromium.new_page()
@@ -204,7 +204,7 @@ def test_prints_and_keeps_its_theme(page, live_server, dashboard):
     assert page.evaluate(ground) == "rgb(255, 255, 255)"
 
 
-def test_gallery_leads_to_dashboards(page, live_server, dashboard):
+def test_gallery_links_to_dashboards(page, live_server, dashboard):
     """The gallery lists dashboards above figures; it adds new ones and removes deleted ones without a reload."""
     record, _ = dashboard
     log_in(page, live_server)

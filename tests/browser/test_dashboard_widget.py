@@ -18,23 +18,23 @@ from matplotlib.figure import Figure
 from typing import Annotated, Literal
 go = threading.Event()
 
-def drawn(width, height=1):
+def make_figure(width, height=1):
     return Figure(figsize=(width, height), facecolor="lightsteelblue")
 
 @figserve.live
 def animal(type: Literal["Bear", "Deer"] = "Deer", since: Annotated[int, figserve.Range(1, 9)] = 2):
     if since == 9:
         go.set()
-    return drawn(since, 1 if type == "Deer" else 2)
+    return make_figure(since, 1 if type == "Deer" else 2)
 
 @figserve.live
 def plant(since: Annotated[int, figserve.Range(1, 9)] = 2):
     if since == 8:
         raise ValueError("no plants in 8")
-    return drawn(since)
+    return make_figure(since)
 
 dashboard = figserve.Dashboard("Sightings & more", [
-    [(2, animal), figserve.Panel(drawn(3), caption="Fig. <1>", alt="A plain figure")],
+    [(2, animal), figserve.Panel(make_figure(3), caption="Fig. <1>", alt="A plain figure")],
     ["## Notes\\n\\nMarkup is text: <script>document.title = 'evil'</script> <b>b</b>", plant],
 ])
 """
@@ -65,7 +65,7 @@ def test_dashboard_works_while_the_kernel_is_idle_and_busy(chromium, server):
     assert page.locator("[data-place='1-2'] figcaption").inner_text() == "Fig. <1>"
     assert page.locator("[data-place='1-2'] img").get_attribute("alt") == "A plain figure"
     assert "<script>" in page.inner_text("[data-place='2-1']")
-    # The static pictures are there for those who have no widget, and hidden from those who have.
+    # The static images are in the output, but hidden by the widget.
     assert page.locator("[class^=figserve-still]").count() == 1
     assert not page.locator("[class^=figserve-still]").is_visible()
     boxes = [page.locator(f"[data-place='{place}']").bounding_box() for place in ("1-1", "1-2")]
@@ -89,14 +89,14 @@ def test_dashboard_works_while_the_kernel_is_idle_and_busy(chromium, server):
     check_contrast(page, ".figserve-dashboard figcaption", ".figserve-dashboard h2", ".figserve-dashboard .text p")
 
 
-def test_dashboard_nests_and_is_linked(chromium, server):
+def test_dashboard_in_ipywidgets_boxes_and_linked(chromium, server):
     """In a box of ipywidgets, its controls are linked with another widget's, in both directions."""
     code = """
 dial = ipywidgets.IntSlider(min=1, max=9, value=2, description="dial")
-shown = dashboard.widget()
-dial.observe(lambda change: setattr(shown, "params", {**shown.params, "since": change.new}), "value")
-shown.observe(lambda change: setattr(dial, "value", change.new["since"]), "params")
-ipywidgets.VBox([dial, shown, ipywidgets.HBox([animal.widget(since=9), animal.widget(since=9)])])
+view = dashboard.widget()
+dial.observe(lambda change: setattr(view, "params", {**view.params, "since": change.new}), "value")
+view.observe(lambda change: setattr(dial, "value", change.new["since"]), "params")
+ipywidgets.VBox([dial, view, ipywidgets.HBox([animal.widget(since=9), animal.widget(since=9)])])
 """
     (server.root / "nested.ipynb").write_text(notebook(DECLARE, code))
     page = chromium.new_page()
@@ -108,7 +108,7 @@ ipywidgets.VBox([dial, shown, ipywidgets.HBox([animal.widget(since=9), animal.wi
     see_width(page, "2-2", 300)
     page.locator(".figserve-dashboard > form input[type=number]").fill("6")
     page.wait_for_function("document.querySelector('.widget-readout').textContent.trim() === '6'")
-    # Two wide pictures side by side share the room.
+    # Two wide images side by side share the width.
     page.wait_for_function("[...document.querySelectorAll('.figserve-live img')].every(i => i.naturalWidth === 900)")
     first, second = (image.bounding_box()["width"] for image in page.query_selector_all(".figserve-live img"))
     assert first == pytest.approx(second, abs=2)
@@ -132,7 +132,7 @@ figserve.Dashboard("x", [[figserve.Panel(figure, caption="Plotly"), "text"]])
     assert page.inner_text(".figserve-dashboard figcaption") == "Plotly"
 
 
-def test_live_function_of_html_is_shown_in_a_frame(chromium, server):
+def test_html_of_a_live_function_is_in_a_frame(chromium, server):
     """In its own widget and on a dashboard: sandboxed, driven by its control, an image again when it returns one."""
     require_package("plotly")
     code = """
@@ -167,7 +167,7 @@ dashboard = figserve.Dashboard("x", [[animal, "text"]])
         frame.locator(".gtitle", has_text="since 3").wait_for()
 
 
-def test_saved_notebook_shows_the_pictures(chromium, server):
+def test_saved_notebook_shows_the_images(chromium, server):
     """A notebook that is opened without its kernel shows the static images."""
     with server.kernel("saved.ipynb") as kernel:
         assert kernel.run(DECLARE).error is None

@@ -16,36 +16,36 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from tests.conftest import launch_chromium, require_program
 from tests.security.actors import HTML, Listener, make_png, publish, share
 
-from .conftest import WIDTH, Shown, Watch, see
+from .conftest import WIDTH, SharedFigure, Watch, see
 
 pytestmark = pytest.mark.browser
 
 
-def test_html_snippet_shows_the_picture_on_another_site(page, elsewhere: Listener, shown: Shown) -> None:
+def test_html_snippet_shows_the_image_on_another_site(page, other_site: Listener, shared_figure: SharedFigure) -> None:
     """Pasted unchanged, it shows the image with its alt text and leads to the link's page."""
-    see(page, elsewhere.serve("/wiki", f"<!doctype html><p>{shown.link['snippets']['html']}</p>"))
+    see(page, other_site.serve("/wiki", f"<!doctype html><p>{shared_figure.link['snippets']['html']}</p>"))
     assert page.evaluate(WIDTH) == 1200
-    assert page.get_attribute("img", "alt") == shown.alt
+    assert page.get_attribute("img", "alt") == shared_figure.alt
     page.click("img")
-    page.wait_for_url(shown.link["url"])
+    page.wait_for_url(shared_figure.link["url"])
     page.wait_for_load_state("networkidle")
 
 
-def test_snippets_with_hostile_words_stay_one_element(page, elsewhere: Listener, live_server: ServerProcess) -> None:
+def test_snippets_with_hostile_texts_stay_one_element(page, other_site: Listener, live_server: ServerProcess) -> None:
     """Quotes and markup in title and alt text are text on the other site too."""
-    words = "\"'><script>document.title = 'evil'</script>&amp;"
-    link = share(live_server, publish(live_server, make_png(30, 20), name="words", title=words, alt=words))
-    see(page, elsewhere.serve("/wiki", f"<!doctype html><title>wiki</title>{link['snippets']['html']}"))
-    assert page.get_attribute("img", "alt") == words
+    text = "\"'><script>document.title = 'evil'</script>&amp;"
+    link = share(live_server, publish(live_server, make_png(30, 20), name="hostile", title=text, alt=text))
+    see(page, other_site.serve("/wiki", f"<!doctype html><title>wiki</title>{link['snippets']['html']}"))
+    assert page.get_attribute("img", "alt") == text
     assert page.title() == "wiki"
     assert page.evaluate(WIDTH) == 30
 
 
-def test_picture_can_be_read_by_other_sites_scripts(page, elsewhere: Listener, shown: Shown) -> None:
+def test_image_can_be_read_by_other_sites_scripts(page, other_site: Listener, shared_figure: SharedFigure) -> None:
     """A public image may be fetched or drawn on a canvas by other sites, without credentials."""
-    see(page, elsewhere.serve("/app", "<!doctype html>"))
-    size = page.evaluate("url => fetch(url).then(r => r.blob()).then(b => b.size)", shown.link["image_url"])
-    assert size == shown.record["representations"][0]["size"]
+    see(page, other_site.serve("/app", "<!doctype html>"))
+    size = page.evaluate("url => fetch(url).then(r => r.blob()).then(b => b.size)", shared_figure.link["image_url"])
+    assert size == shared_figure.record["representations"][0]["size"]
 
 
 NGINX = """
@@ -128,14 +128,14 @@ def test_behind_a_proxy_under_another_name_and_path(playwright, make_server, tmp
         assert [fault for fault in watch.faults if NO_TLS not in fault] == []
 
 
-def test_iframe_snippet_is_offered_where_it_works(make_server, page, elsewhere: Listener) -> None:
+def test_iframe_snippet_is_offered_where_it_works(make_server, page, other_site: Listener) -> None:
     """A server that lets a site frame its links shows the snippet; pasted there, the figure fits in it."""
-    server = make_server(embed_origins=elsewhere.origin)
+    server = make_server(embed_origins=other_site.origin)
     link = share(server, publish(server, make_png(300, 200), name="framed", title="A framed one"))
     see(page, link["url"])
     offered = page.locator("#snippet-iframe + code").text_content()
     assert offered == link["snippets"]["iframe"]
-    see(page, elsewhere.serve("/wiki", f"<!doctype html>{offered}"))
+    see(page, other_site.serve("/wiki", f"<!doctype html>{offered}"))
     (frame,) = page.main_frame.child_frames
     assert frame.evaluate(WIDTH) == 300
     assert frame.evaluate("document.documentElement.scrollHeight <= innerHeight")

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.browser
 class Guarded:
     """A browser with the owner logged in, and checks of everything that a hostile document might reach."""
 
-    def __init__(self, chromium, server: ServerProcess, elsewhere: Listener) -> None:
-        self.server, self.elsewhere = server, elsewhere
+    def __init__(self, chromium, server: ServerProcess, other_site: Listener) -> None:
+        self.server, self.other_site = server, other_site
         self.page = chromium.new_page()
         log_in(self.page, server)
         self.before = self._state()
@@ -35,7 +35,7 @@ class Guarded:
         self.page.wait_for_load_state("networkidle")
 
     def check(self, url: str) -> None:
-        assert self.elsewhere.hits == []
+        assert self.other_site.hits == []
         assert self.page.url == url
         assert len(self.page.context.pages) == 1
         assert self._state() == self.before
@@ -49,8 +49,8 @@ class Guarded:
 
 
 @pytest.fixture
-def guarded(chromium, live_server: ServerProcess, elsewhere: Listener) -> Guarded:
-    return Guarded(chromium, live_server, elsewhere)
+def guarded(chromium, live_server: ServerProcess, other_site: Listener) -> Guarded:
+    return Guarded(chromium, live_server, other_site)
 
 
 def get_addresses(server: ServerProcess, record: dict, suffix: str) -> list[str]:
@@ -60,17 +60,17 @@ def get_addresses(server: ServerProcess, record: dict, suffix: str) -> list[str]
     return [*alone, record["url"], link["url"], f"{link['url']}/embed"]
 
 
-# It tests the tests, and Chromium now and then takes longer for it than a run should wait.
+# It validates the other tests, and Chromium sometimes takes very long for it.
 @pytest.mark.soak
-def test_v2_control_hostile_documents_get_through_where_nothing_holds_them(chromium, elsewhere: Listener) -> None:
+def test_v2_control_hostile_documents_work_without_protection(chromium, other_site: Listener) -> None:
     """Without our policies the same documents reach the listener: the tests below can fail."""
 
     def gets_through(url: str) -> bool:
         page = chromium.new_page()
-        # A document that navigates away at once interrupts its own loading.
+        # A document that navigates away immediately interrupts its own loading.
         with contextlib.suppress(playwright_error()):
             page.goto(url, wait_until="commit")
-        hit = elsewhere.wait_for_hit("/")
+        hit = other_site.wait_for_hit("/")
         page.close()
         return bool(hit)
 
@@ -78,18 +78,18 @@ def test_v2_control_hostile_documents_get_through_where_nothing_holds_them(chrom
     for name, make in evil.SVGS.items():
         if name == "animate href":
             continue
-        elsewhere.requests.clear()
-        seen[name] = gets_through(elsewhere.serve("/control.svg", make(elsewhere.origin), "image/svg+xml"))
-    elsewhere.requests.clear()
-    seen["html"] = gets_through(elsewhere.serve("/control.html", evil.html(elsewhere.origin)))
+        other_site.requests.clear()
+        seen[name] = gets_through(other_site.serve("/control.svg", make(other_site.origin), "image/svg+xml"))
+    other_site.requests.clear()
+    seen["html"] = gets_through(other_site.serve("/control.html", evil.html(other_site.origin)))
     assert all(seen.values()), seen
 
 
 def test_v2_hostile_svg_reaches_nothing(guarded: Guarded) -> None:
     """Opened at every address, logged in: it sends no request, changes no cookie or key, and does not navigate."""
-    server, elsewhere = guarded.server, guarded.elsewhere
+    server, other_site = guarded.server, guarded.other_site
     for kind, make in evil.SVGS.items():
-        data = make(elsewhere.origin, server.url).encode()
+        data = make(other_site.origin, server.url).encode()
         record = publish(server, data, "image/svg+xml", name=f"svg {kind}")
         for url in get_addresses(server, record, "svg"):
             guarded.open(url)
@@ -98,20 +98,20 @@ def test_v2_hostile_svg_reaches_nothing(guarded: Guarded) -> None:
 
 def test_v2_hostile_html_runs_in_its_frame_and_reaches_nothing(guarded: Guarded) -> None:
     """It runs in its frame without requests, cookies, APIs, or navigation of page or frame."""
-    server, elsewhere = guarded.server, guarded.elsewhere
-    record = publish(server, evil.html(elsewhere.origin, server.url).encode(), "text/html", name="html")
+    server, other_site = guarded.server, guarded.other_site
+    record = publish(server, evil.html(other_site.origin, server.url).encode(), "text/html", name="html")
     for url in get_addresses(server, record, "html"):
         guarded.open(url)
         if not url.startswith(record["url"] + "."):
-            # It ran, and was stopped when it wanted to go elsewhere.
+            # It ran, and was blocked when it tried to navigate.
             assert guarded.page.frames[1].url.startswith("chrome-error:")
         guarded.check(url)
 
 
-def test_v2_the_frames_address_opened_by_itself_runs_no_script(guarded: Guarded) -> None:
+def test_v2_frame_url_opened_directly_runs_no_script(guarded: Guarded) -> None:
     """Outside our frame the raw HTML runs nothing, before and after its address expires."""
-    server, elsewhere = guarded.server, guarded.elsewhere
-    record = publish(server, evil.html(elsewhere.origin, server.url).encode(), "text/html", name="alone")
+    server, other_site = guarded.server, guarded.other_site
+    record = publish(server, evil.html(other_site.origin, server.url).encode(), "text/html", name="alone")
     url = get_frame_url(share(server, record)["url"])
     guarded.open(url)
     assert guarded.page.locator("#plot").inner_text() == "not drawn"
@@ -125,17 +125,17 @@ def playwright_error() -> type[Exception]:
 
 def test_v2_hostile_pdf_reaches_nothing(guarded: Guarded) -> None:
     """A PDF that opens addresses, submits forms and runs scripts on opening does none of it."""
-    server, elsewhere = guarded.server, guarded.elsewhere
-    record = publish(server, evil.pdf(elsewhere.origin), "application/pdf", name="pdf")
+    server, other_site = guarded.server, guarded.other_site
+    record = publish(server, evil.pdf(other_site.origin), "application/pdf", name="pdf")
     link = share(server, record)
     for url in (record["url"], link["url"], f"{link['url']}/embed"):
         guarded.open(url)
         guarded.check(url)
     for url in (record["representations"][0]["url"], f"{link['url']}.pdf"):
-        # A headless browser may save what it has no viewer for; then nothing is shown at all.
+        # A headless browser may download files that it has no viewer for; then nothing is displayed.
         with contextlib.suppress(playwright_error()):
             see(guarded.page, url)
-        assert elsewhere.hits == []
+        assert other_site.hits == []
         assert guarded._state() == guarded.before
         see(guarded.page, link["url"])
 
@@ -164,14 +164,14 @@ window.done = (async () => {
 </script>"""
 
 
-def test_v3_another_site_gets_no_private_figure(guarded: Guarded) -> None:
+def test_v3_other_sites_get_no_private_figure(guarded: Guarded) -> None:
     """With the owner's cookie in the browser, another site's page can neither show, read, frame nor change a figure."""
-    server, elsewhere, page = guarded.server, guarded.elsewhere, guarded.page
+    server, other_site, page = guarded.server, guarded.other_site, guarded.page
     record = publish(server, make_png(300, 200), name="private")
     api = f"{server.url}figserve/api/figures/{record['id']}"
     body = CROSS_SITE.replace("URL", record["representations"][0]["url"])
     body = body.replace("PAGE", record["url"]).replace("API", api)
-    see(page, elsewhere.serve("/site", body))
+    see(page, other_site.serve("/site", body))
     tries = page.evaluate("window.done")
     assert tries["img"] is False
     assert (tries["plain"], tries["cookie"], tries["opaque"]) == ("blocked", "blocked", "blocked")
@@ -183,7 +183,7 @@ def test_v3_another_site_gets_no_private_figure(guarded: Guarded) -> None:
     assert server.fetch(f"figserve/api/figures/{record['id']}/links").json()["links"] == []
 
 
-def test_s4_a_link_is_in_no_referer(chromium, live_server: ServerProcess, elsewhere: Listener) -> None:
+def test_s4_link_is_not_in_referer(chromium, live_server: ServerProcess, other_site: Listener) -> None:
     """Leaving our pages for another site never sends the link's address as a referrer."""
     page = chromium.new_page()
     html = share(live_server, publish(live_server, HTML, "text/html", name="left"))
@@ -191,29 +191,29 @@ def test_s4_a_link_is_in_no_referer(chromium, live_server: ServerProcess, elsewh
     for url in (link["url"], f"{link['url']}/embed", html["url"], f"{live_server.url}figserve/f/{'A' * 32}"):
         see(page, url)
         page.evaluate(
-            "url => { const a = document.createElement('a'); a.href = url; a.click(); }", elsewhere.origin + "/x"
+            "url => { const a = document.createElement('a'); a.href = url; a.click(); }", other_site.origin + "/x"
         )
-        page.wait_for_url(elsewhere.origin + "/x")
+        page.wait_for_url(other_site.origin + "/x")
     page.goto(link["image_url"])
-    page.evaluate("url => { location = url }", elsewhere.origin + "/y")
-    page.wait_for_url(elsewhere.origin + "/y")
-    assert [path for path in elsewhere.hits if path in ("/x", "/y")] == ["/x"] * 4 + ["/y"]
-    for _, _, headers in elsewhere.requests:
+    page.evaluate("url => { location = url }", other_site.origin + "/y")
+    page.wait_for_url(other_site.origin + "/y")
+    assert [path for path in other_site.hits if path in ("/x", "/y")] == ["/x"] * 4 + ["/y"]
+    for _, _, headers in other_site.requests:
         assert "/f/" not in headers.get("Referer", "")
         assert "frame" not in headers.get("Referer", "")
 
 
-def test_s7_only_listed_origins_may_frame_a_link(chromium, make_server, elsewhere: Listener) -> None:
+def test_s7_only_listed_origins_may_frame_a_link(chromium, make_server, other_site: Listener) -> None:
     """/embed is blank on an unlisted site and shown on a listed one, image or HTML; the page itself is never framed."""
-    listed = make_server(embed_origins=elsewhere.origin)
+    listed = make_server(embed_origins=other_site.origin)
     unlisted = make_server(embed_origins="https://wiki.example.org")
     page = chromium.new_page()
     for server, is_shown in ((unlisted, False), (listed, True)):
-        picture = share(server, publish(server, make_png(300, 200), name="picture"))
+        image = share(server, publish(server, make_png(300, 200), name="image"))
         html = share(server, publish(server, HTML, "text/html", name="html"))
-        frames = [picture["url"] + "/embed", html["url"] + "/embed", picture["url"], get_frame_url(html["url"])]
+        frames = [image["url"] + "/embed", html["url"] + "/embed", image["url"], get_frame_url(html["url"])]
         body = "".join(f'<iframe width="400" height="300" src="{url}"></iframe>' for url in frames)
-        see(page, elsewhere.serve("/wiki", f"<!doctype html>{body}"))
+        see(page, other_site.serve("/wiki", f"<!doctype html>{body}"))
         first, second, third, fourth = page.main_frame.child_frames
         assert third.url.startswith("chrome-error:")
         if not is_shown:

@@ -13,9 +13,9 @@ pytestmark = pytest.mark.browser
 SCRIPT = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>document.title="ran"</script></svg>'
 
 
-def test_the_page_opens_from_the_disk(live_server, picture, page, tmp_path):
+def test_exported_page_opens_from_disk(live_server, figure_png, page, tmp_path):
     """Images show with their alt text; no script runs and no request is sent."""
-    publish(live_server, picture, name="sightings", title="Sightings <b>", alt="Bears in July")
+    publish(live_server, figure_png, name="sightings", title="Sightings <b>", alt="Bears in July")
     publish(live_server, SVG, "image/svg+xml", name="a. b_ 41.svg", title="Odd name")
     publish(live_server, SCRIPT, "image/svg+xml", name="hostile", title='"><script>alert(1)</script>')
     publish(live_server, HTML, "text/html", name="document", title="Document")

@@ -44,7 +44,7 @@ def picture_size(page, place: str) -> tuple[int, int]:
     return tuple(round(side / 96) for side in sides)
 
 
-def test_the_controls_work_from_the_disk(page, path):
+def test_controls_work_from_disk(page, path):
     """By mouse and keyboard, a shared control drives both panels and a panel's own only that one, without requests."""
     asked = opened(page, path.as_uri())
     assert picture_size(page, "1-1") == (3, 3)
@@ -62,7 +62,7 @@ def test_the_controls_work_from_the_disk(page, path):
     assert asked == [path.as_uri()]
 
 
-def test_the_address_says_how_the_controls_stand(page, path):
+def test_fragment_keeps_the_controls(page, path):
     """The address restores the controls; parameters that no control has are ignored."""
     opened(page, path.as_uri())
     page.get_by_label("Type").select_option("Wolf")
@@ -79,7 +79,7 @@ def test_the_address_says_how_the_controls_stand(page, path):
     assert picture_size(page, "1-1") == (3, 3)
 
 
-def test_a_failing_state_says_why(page, path):
+def test_failing_state_has_a_message(page, path):
     """Its message replaces the image, as text; the next state shows its image again."""
     opened(page, path.as_uri())
     page.get_by_label("Type").select_option("Wolf")
@@ -104,7 +104,7 @@ def test_markup_stays_text(page, path):
     assert page.locator("section.text img").count() == 0
 
 
-def test_on_a_phone_and_in_the_dark(page, path):
+def test_phone_and_dark_theme(page, path):
     """Nothing is cut off, text is readable in both colour schemes, and the Tab key reaches every control."""
     opened(page, path.as_uri())
     assert [stop.partition(" ")[0] for stop in tab_stops(page)] == ["INPUT", "SELECT", "INPUT"]
@@ -112,13 +112,13 @@ def test_on_a_phone_and_in_the_dark(page, path):
     check_contrast(page, "h1", "figcaption", ".control label", "output", ".notes p", "section.text p")
 
 
-def test_the_theme_is_the_boards(page, tmp_path):
+def test_theme_of_the_dashboard(page, tmp_path):
     """A dark dashboard is dark for a reader who prefers light."""
     opened(page, Dashboard("Dark", ["Words"], theme="dark").save(tmp_path / "dark.html").as_uri())
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(21, 23, 26)"
 
 
-def test_on_paper(page, path):
+def test_print_style(page, path):
     """Controls are replaced by their values in text."""
     opened(page, path.as_uri())
     page.get_by_label("Type").select_option("Wolf")
@@ -127,7 +127,7 @@ def test_on_paper(page, path):
     assert "Type: Wolf" in page.locator("#panel-1-1 .values").inner_text()
 
 
-def test_the_nearest_state_says_so(page, tmp_path):
+def test_nearest_state_is_noted(page, tmp_path):
     """For a state that was not rendered, the page shows the nearest one and says which; the default always exists."""
     opened(page, example.dashboard().save(tmp_path / "few.html", max_states=3).as_uri())
     assert picture_size(page, "1-2") == (5, 3)
@@ -153,7 +153,7 @@ def test_without_javascript(chromium, path):
     assert "Type: Deer" in page.locator("#panel-1-1 .values").inner_text()
 
 
-def test_an_interactive_figure_runs_in_its_frame(page, tmp_path):
+def test_interactive_figure_runs_in_its_frame(page, tmp_path):
     """Plotly runs from disk, in a frame without an origin and not in the page itself."""
     plotly = require_package("plotly.graph_objects")
     dashboard = Dashboard("Interactive", [plotly.Figure(plotly.Scatter(y=[1, 3, 2]))]).save(tmp_path / "dashboard.html")
@@ -188,7 +188,7 @@ def test_the_folder(page, static_host, is_served):
     with zipfile.ZipFile(example.dashboard().save(folder / "dashboard.zip")) as file:
         file.extractall(folder / "sub folder")
     base = f"{host}sub%20folder/" if is_served else f"{(folder / 'sub folder').as_uri()}/"
-    # No icon is named, so that a browser may ask a host for its own.
+    # The page names no icon, so browsers may request the host's favicon.
     page.route("**/favicon.ico", lambda route: route.fulfill(body=b""))
     asked = opened(page, f"{base}index.html")
     page.get_by_label("Type").select_option("Bear")

@@ -33,7 +33,7 @@ def opened(page, live_server: ServerProcess, figure: dict):
     return page
 
 
-def test_page_shows_the_newest_version_and_leads_to_the_others(opened) -> None:
+def test_page_shows_the_newest_version_and_links_to_the_others(opened) -> None:
     """Three versions are listed; the shown one is marked, and another one opens under its own address."""
     assert opened.title() == TITLE
     assert opened.evaluate(WIDTH) == 602
@@ -51,7 +51,7 @@ def test_page_lists_links_without_their_secrets(opened) -> None:
     rows = opened.locator("[aria-labelledby=links] li").all_inner_texts()
     assert len(rows) == 4
     text = " ".join(rows)
-    for words in (
+    for part in (
         "for the meeting",
         "<b>reviewers</b> of the paper",
         "0 of 20 views",
@@ -60,7 +60,7 @@ def test_page_lists_links_without_their_secrets(opened) -> None:
         "paused",
         "not viewed yet",
     ):
-        assert words in text
+        assert part in text
     assert "/f/" not in opened.content()
 
 
@@ -83,7 +83,7 @@ def test_html_figures_run_in_their_frame(page, live_server: ServerProcess) -> No
     assert page.frame_locator("iframe").locator("#plot").inner_text() == "drawn"
 
 
-def test_without_login_comes_the_login_and_then_the_figure(page, live_server: ServerProcess, figure: dict) -> None:
+def test_login_redirects_back_to_the_figure(page, live_server: ServerProcess, figure: dict) -> None:
     """Without a login, the page redirects to the login form and back."""
     see(page, figure["url"])
     assert "/login" in page.url
@@ -108,7 +108,7 @@ class TestDoing:
         open_own(page, live_server, f"figserve/figures/{mine['id']}")
         return page
 
-    def test_two_versions_stand_beside_each_other(self, at) -> None:
+    def test_versions_are_compared_side_by_side(self, at) -> None:
         """On a wide window side by side, on a phone below each other; the address keeps the choice."""
         at.get_by_role("button", name="Compare").click()
         at.wait_for_url("**?version=2&with=1")
@@ -122,7 +122,7 @@ class TestDoing:
         assert narrow[0]["x"] == narrow[1]["x"]
         assert narrow[0]["y"] < narrow[1]["y"]
 
-    def test_words_are_corrected(self, at, live_server: ServerProcess, mine: dict) -> None:
+    def test_texts_are_edited(self, at, live_server: ServerProcess, mine: dict) -> None:
         """With the keyboard only; page and record have the new texts, and markup stays text."""
         at.get_by_role("button", name="Edit title and description").focus()
         at.keyboard.press("Enter")
@@ -167,7 +167,7 @@ class TestDoing:
         assert "version 3" in at.inner_text(".heading .meta")
         assert at.text_content("#news") == "Version 3 was published."
 
-    def test_older_version_stays_and_tells_of_the_newer(self, at, live_server: ServerProcess, mine: dict) -> None:
+    def test_older_version_stays_and_announces_the_newer(self, at, live_server: ServerProcess, mine: dict) -> None:
         """A page of version 1 keeps showing version 1."""
         with at.expect_response("**/api/events"):
             at.goto(f"{mine['url']}?version=1")
@@ -189,14 +189,14 @@ class TestDoing:
         assert live_server.fetch(link["url"], anonymous=True).status == 200
         assert at.evaluate("document.activeElement.textContent") == "Delete"
 
-    def test_deletion_elsewhere_is_told(self, at, live_server: ServerProcess, mine: dict) -> None:
+    def test_deletion_in_another_window_is_reported(self, at, live_server: ServerProcess, mine: dict) -> None:
         """Its restoration is shown too."""
         live_server.fetch(f"figserve/api/figures/{mine['id']}", method="DELETE")
         at.get_by_role("heading", name="Deleted").wait_for()
         live_server.fetch(f"figserve/api/figures/{mine['id']}/restore", method="POST")
         at.get_by_role("heading", name="Mine").wait_for()
 
-    def test_neighbours(self, at, live_server: ServerProcess, mine: dict) -> None:
+    def test_links_to_neighbouring_figures(self, at, live_server: ServerProcess, mine: dict) -> None:
         """Older leads to the figure that was published before, and Newer back."""
         publish(live_server, make_png(9, 9), name="newer", title="The newer")
         at.reload()
@@ -205,7 +205,7 @@ class TestDoing:
         at.get_by_role("link", name="Older figure: Mine").click()
         at.wait_for_url(mine["url"])
 
-    def test_page_reads_without_scripts(self, chromium, at, mine: dict) -> None:
+    def test_figure_page_works_without_scripts(self, chromium, at, mine: dict) -> None:
         """Image, versions, files and comparison work; buttons that need a script are hidden."""
         chromium.new_cdp_session(at).send("Emulation.setScriptExecutionDisabled", {"value": True})
         at.goto(mine["url"])
@@ -215,7 +215,7 @@ class TestDoing:
         at.wait_for_url("**with=1")
         assert at.locator(".panes figure").count() == 2
 
-    def test_print_has_the_figure_and_its_words(self, at) -> None:
+    def test_print_has_the_figure_and_its_texts(self, at) -> None:
         """On paper there are no buttons."""
         at.emulate_media(media="print", color_scheme="dark")
         assert at.is_visible("img.picture")

@@ -38,7 +38,7 @@ def three(server: ServerProcess) -> list[dict]:
 
 
 class TestReading:
-    def test_cards_show_pictures_and_lead_to_their_figures(self, page, server, three) -> None:
+    def test_cards_show_images_and_link_to_figures(self, page, server, three) -> None:
         """Newest first; each image has its alt text, and the whole card is the link."""
         open_own(page, server)
         assert page.evaluate(CARDS) == ["Figure three", "Figure two", "Figure one"]
@@ -63,7 +63,7 @@ class TestReading:
         page.wait_for_url("**/figserve/?show=shared")
         assert page.evaluate(CARDS) == ["Figure one"]
 
-    def test_empty_gallery_shows_the_first_figure_by_itself(self, chromium, page, server) -> None:
+    def test_empty_gallery_shows_the_first_figure_when_published(self, chromium, page, server) -> None:
         """The two lines can be copied; the first published figure replaces them."""
         chromium.grant_permissions(["clipboard-read", "clipboard-write"])
         open_own(page, server)
@@ -86,7 +86,7 @@ class TestReading:
         fields = "[...document.querySelectorAll('input:not([type=hidden]), select, textarea')]"
         assert page.evaluate(f"{fields}.filter(field => !field.labels.length).length") == 0
 
-    def test_keyboard_reaches_everything_and_shows_where_it_is(self, page, server, three) -> None:
+    def test_keyboard_reaches_everything_with_visible_focus(self, page, server, three) -> None:
         """One Tab stop for each card and each of its buttons, which have accessible names."""
         open_own(page, server)
         stops = tab_stops(page)
@@ -124,7 +124,7 @@ class TestReading:
             inside, around = image.bounding_box(), image.query_selector("xpath=..").bounding_box()
             assert inside["height"] <= around["height"]
 
-    def test_nothing_jumps_while_pictures_load(self, page, server, three) -> None:
+    def test_layout_is_stable_while_images_load(self, page, server, three) -> None:
         """The layout is the same before and after."""
         log_in(page, server)
         page.add_init_script(
@@ -137,7 +137,7 @@ class TestReading:
         page.wait_for_function("() => [...document.querySelectorAll('.card img')].every(i => i.naturalWidth)")
         assert page.evaluate("shift") < 0.02
 
-    def test_it_reads_without_scripts(self, chromium, page, server, three) -> None:
+    def test_page_works_without_scripts(self, chromium, page, server, three) -> None:
         """Cards, search and filters work; buttons that need a script are hidden."""
         chromium.new_cdp_session(page).send("Emulation.setScriptExecutionDisabled", {"value": True})
         open_own(page, server, script=False)
@@ -148,7 +148,7 @@ class TestReading:
         page.wait_for_url("**?q=two")
         assert page.locator(".card").count() == 1
 
-    def test_print_has_the_figures_alone(self, page, server, three) -> None:
+    def test_print_has_only_the_figures(self, page, server, three) -> None:
         """Black on white, without bar, filters and buttons."""
         open_own(page, server)
         page.emulate_media(media="print", color_scheme="dark")
@@ -157,7 +157,7 @@ class TestReading:
             assert not page.locator(f"{selector}:visible").count(), selector
         assert page.evaluate("getComputedStyle(document.querySelector('h3 a')).color") == "rgb(0, 0, 0)"
 
-    def test_times_are_the_readers_own(self, chromium, page, server, three) -> None:
+    def test_times_are_in_the_readers_zone(self, chromium, page, server, three) -> None:
         """In the browser's language; without scripts, in UTC."""
         chromium.new_cdp_session(page).send("Emulation.setLocaleOverride", {"locale": "de-DE"})
         open_own(page, server)
@@ -166,7 +166,7 @@ class TestReading:
         assert written.get_attribute("datetime").endswith("Z")
         assert "2026" in written.get_attribute("title") or "20" in written.get_attribute("title")
 
-    def test_motion_is_reduced_where_it_is_unwanted(self, page, server, three) -> None:
+    def test_reduced_motion(self, page, server, three) -> None:
         """Neither cards nor messages move."""
         page.emulate_media(reduced_motion="reduce")
         open_own(page, server)
@@ -186,7 +186,7 @@ class TestLive:
         assert page.evaluate("same")
         assert page.text_content("#news") == "New figure: Figure <b>four</b>."
 
-    def test_new_version_changes_the_picture_in_its_place(self, page, server, three) -> None:
+    def test_new_version_replaces_the_image_in_place(self, page, server, three) -> None:
         """The card stays in place, and its image is never empty."""
         open_own(page, server)
         page.evaluate(
@@ -205,7 +205,7 @@ class TestLive:
         assert "version 2" in page.evaluate("card.querySelector('.meta').textContent")
         assert page.evaluate(CARDS) == ["Figure three", "Figure two", "Figure one"]
 
-    def test_deleted_figure_goes(self, page, server, three) -> None:
+    def test_deleted_figure_disappears(self, page, server, three) -> None:
         """The card comes back when the deletion is undone elsewhere."""
         open_own(page, server)
         server.fetch(f"figserve/api/figures/{three[1]['id']}", method="DELETE")
@@ -213,7 +213,7 @@ class TestLive:
         server.fetch(f"figserve/api/figures/{three[1]['id']}/restore", method="POST")
         page.wait_for_function(f"() => {CARDS}.length === 3")
 
-    def test_search_results_stay_results(self, page, server, three) -> None:
+    def test_search_results_stay_filtered(self, page, server, three) -> None:
         """What does not match does not appear."""
         open_own(page, server, "figserve/?q=two")
         publish(server, name="four")
@@ -221,10 +221,10 @@ class TestLive:
         page.get_by_role("heading", name="two and a half").wait_for()
         assert page.evaluate(CARDS) == ["two and a half", "Figure two"]
 
-    def test_server_that_comes_back_is_heard_again(self, chromium, make_server) -> None:
+    def test_page_reconnects_to_a_restarted_server(self, chromium, make_server) -> None:
         """Figures that were published in between appear without a reload."""
         server = make_server()
-        page = chromium.new_page()  # not watched: a server that is gone is an error in the console
+        page = chromium.new_page()  # errors are expected: the server is stopped
         open_own(page, server)
         server.restart()
         publish(server, name="after", title="After the restart")
@@ -244,7 +244,7 @@ class TestLive:
         page.get_by_role("heading", name="Figure four").wait_for()
         assert page.evaluate(CARDS) == ["Figure four", "Figure three", "Figure one"]
 
-    def test_figure_that_is_shared_no_more_leaves_the_shared(self, page, server, three) -> None:
+    def test_unshared_figure_leaves_the_shared_filter(self, page, server, three) -> None:
         """The page keeps showing its filter."""
         link = share(server, three[0])
         share(server, three[1])
@@ -272,7 +272,7 @@ class TestLive:
                 assert "index.html" in archive.namelist()
                 assert any(name.endswith("mine.png") for name in archive.namelist())
 
-    def test_captured_plots_are_kept_with_a_click(self, page, server) -> None:
+    def test_captured_plots_are_published_with_a_click(self, page, server) -> None:
         """They are loaded when their list is opened; a kept plot becomes a card."""
         with server.kernel("captured.ipynb") as kernel:
             execution = kernel.run(
@@ -312,7 +312,7 @@ class TestDashboards:
         yield made
         server.fetch(f"figserve/api/dashboards/{made['id']}", method="DELETE")
 
-    def test_plan_shows_its_panels(self, page, server, dashboard) -> None:
+    def test_card_of_a_dashboard_shows_its_layout(self, page, server, dashboard) -> None:
         """The plan shows images for figures; the whole card is the link, and card and buttons are Tab stops."""
         open_own(page, server)
         card = page.locator("[data-dashboard]")
@@ -327,7 +327,7 @@ class TestDashboards:
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         page.wait_for_url(dashboard["url"])
 
-    def test_new_picture_comes_by_itself(self, page, server, three, dashboard) -> None:
+    def test_new_image_appears_without_reload(self, page, server, three, dashboard) -> None:
         """The plan shows it too; other plans keep their images."""
         open_own(page, server)
         page.evaluate("() => { window.image = document.querySelector('.plan img'); }")
@@ -337,7 +337,7 @@ class TestDashboards:
         publish(server, make_png(320, 210, 9), name="one", title="Figure one")
         page.wait_for_function("() => document.querySelector('.plan img').getAttribute('src').includes('version=2')")
 
-    def test_search_finds_it(self, page, server, dashboard) -> None:
+    def test_search_finds_dashboards(self, page, server, dashboard) -> None:
         """By its title; a search for other text does not find it."""
         open_own(page, server, "figserve/?q=sighting")
         assert page.locator("[data-dashboard] h3").all_text_contents() == ["Sightings"]
@@ -345,7 +345,7 @@ class TestDashboards:
         open_own(page, server, "figserve/?q=elephant")
         assert page.locator("[data-dashboard]").count() == 0
 
-    def test_card_goes_at_once_and_comes_back(self, page, server, dashboard) -> None:
+    def test_deletion_is_immediate_and_can_be_undone(self, page, server, dashboard) -> None:
         """Its links close and open again with it."""
         link = server.fetch(f"figserve/api/dashboards/{dashboard['id']}/links", method="POST", body={}).json()
         open_own(page, server)
@@ -357,7 +357,7 @@ class TestDashboards:
         page.locator("[data-dashboard] h3").wait_for()
         assert server.fetch(link["url"], anonymous=True).status == 200
 
-    def test_it_is_shared_from_its_card(self, page, server, dashboard) -> None:
+    def test_dashboard_is_shared_from_its_card(self, page, server, dashboard) -> None:
         """With the dialog of figures."""
         open_own(page, server)
         page.get_by_role("button", name="Share Sightings").click()
@@ -368,7 +368,7 @@ class TestDashboards:
 
 
 class TestDeleting:
-    def test_card_goes_at_once_and_comes_back(self, page, server, three) -> None:
+    def test_deletion_is_immediate_and_can_be_undone(self, page, server, three) -> None:
         """Its links close too; the focus moves to the next card, and reaches Undo."""
         link = share(server, three[1])
         open_own(page, server)
@@ -383,9 +383,9 @@ class TestDeleting:
         page.wait_for_function(f"() => {CARDS}.length === 3")
         assert server.fetch(link["url"], anonymous=True).status == 200
 
-    def test_failure_puts_the_card_back(self, chromium, server, three) -> None:
+    def test_failed_deletion_restores_the_card(self, chromium, server, three) -> None:
         """The message says why."""
-        page = chromium.new_page()  # not watched: the failure is wanted
+        page = chromium.new_page()  # errors are expected: the request fails
         open_own(page, server)
         page.route("**/api/figures/*", lambda route: route.abort())
         page.get_by_role("button", name="Delete Figure two").click()
@@ -393,9 +393,9 @@ class TestDeleting:
         assert page.evaluate(CARDS) == ["Figure three", "Figure two", "Figure one"]
         assert "The server is not responding" in page.inner_text(".toast")
 
-    def test_undo_that_cannot_be_says_what_to_do(self, chromium, server, three) -> None:
+    def test_failed_undo_says_what_to_do(self, chromium, server, three) -> None:
         """Its name has been taken meanwhile."""
-        page = chromium.new_page()  # not watched: 409 is wanted
+        page = chromium.new_page()  # errors are expected: 409
         open_own(page, server)
         page.get_by_role("button", name="Delete Figure two").click()
         undo = page.get_by_role("button", name="Undo")
@@ -410,8 +410,8 @@ class TestDeleting:
 def crowded(tmp_path_factory):
     """A server with 10,000 figures of 500 notebooks, each with a thumbnail."""
     home = tmp_path_factory.mktemp("crowded")
-    data, picture = home / "figures", make_png(320, 240)
-    filled = fill(data, 10_000, 10, picture)
+    data, image = home / "figures", make_png(320, 240)
+    filled = fill(data, 10_000, 10, image)
     with contextlib.closing(sqlite3.connect(data / "catalog.db")) as connection, connection:
         digest = connection.execute(
             "select digest from representations where digest in (select digest from blobs)"
@@ -427,7 +427,7 @@ def crowded(tmp_path_factory):
 
 
 class TestTenThousand:
-    def test_pages_grow_by_scrolling_and_by_the_keyboard(self, page, crowded) -> None:
+    def test_more_pages_load_by_scrolling_and_keyboard(self, page, crowded) -> None:
         """No figure appears twice, the focus stays or moves to the new figures, and only visible images are loaded."""
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url) if ".png" in request.url else None)
@@ -454,7 +454,7 @@ class TestTenThousand:
         ids = page.eval_on_selector_all(".card", "cards => cards.map(card => card.dataset.figure)")
         assert len(set(ids)) == len(ids)
 
-    def test_a_press_while_scrolling_loads_is_not_lost(self, page, crowded) -> None:
+    def test_keypress_while_loading_is_not_lost(self, page, crowded) -> None:
         """The focus moves to the first figure that is being loaded."""
         open_own(page, crowded)
         count = page.locator(".card").count()
@@ -483,7 +483,7 @@ class TestTenThousand:
         page.wait_for_url("**/figserve/?")
         assert page.locator(".card h3").all_inner_texts() == first
 
-    def test_publishing_is_followed_also_here(self, page, crowded) -> None:
+    def test_new_figures_appear_on_later_pages(self, page, crowded) -> None:
         """The newest stands first among ten thousand."""
         open_own(page, crowded)
         publish(crowded, name="newest", title="The newest of all")

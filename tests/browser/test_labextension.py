@@ -16,7 +16,7 @@ from .conftest import log_in
 
 pytestmark = pytest.mark.browser
 PLACES = [("jupyterlab", "lab", "LabApp"), ("notebook", "tree", "JupyterNotebookApp")]
-# Keys are bound when the settings have been read, and restoring the layout takes the focus from an open palette.
+# Keys are bound after the settings are loaded, and restoring the layout takes the focus from an open palette.
 IS_READY = """
 () => window.jupyterapp?.restored.then(() =>
   window.jupyterapp.commands.keyBindings.some((binding) => binding.command === "apputils:activate-command-palette"))
@@ -42,7 +42,7 @@ def opened(chromium_process, place) -> Iterator:
     server, path = place
     context = chromium_process.new_context()
     context.set_default_timeout(1_000 * PATIENCE)
-    # Its console is not watched: the applications write errors of their own.
+    # Errors in its console are ignored: the applications log their own.
     page = context.new_page()
     log_in(page, server)
     page.goto(server.url + path)
@@ -60,14 +60,14 @@ def assert_opens_the_gallery(page, press) -> None:
     gallery.close()
 
 
-def test_view_menu_leads_to_the_gallery(opened) -> None:
+def test_view_menu_opens_the_gallery(opened) -> None:
     """In a new tab, logged in."""
     opened.locator(".lm-MenuBar-item", has_text="View").click()
     entry = opened.locator(".lm-Menu-item").get_by_text("Figures", exact=True)
     assert_opens_the_gallery(opened, entry.click)
 
 
-def test_palette_leads_to_the_gallery(opened) -> None:
+def test_palette_opens_the_gallery(opened) -> None:
     """By the keyboard."""
     opened.keyboard.press("Control+Shift+C")
     opened.locator(".lm-CommandPalette-input").fill("figures")
@@ -75,7 +75,7 @@ def test_palette_leads_to_the_gallery(opened) -> None:
     assert_opens_the_gallery(opened, entry.click)
 
 
-def test_launcher_leads_to_the_gallery(opened, place) -> None:
+def test_launcher_opens_the_gallery(opened, place) -> None:
     """JupyterLab has a launcher with a card for the gallery; Notebook has no launcher."""
     if place[1] != "lab":
         assert opened.locator(".jp-LauncherCard").count() == 0

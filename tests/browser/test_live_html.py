@@ -13,9 +13,9 @@ import jupyter_figserve as figserve
 from matplotlib.figure import Figure
 calls = []
 class Interactive:
-    def __init__(self, words): self.words = words
+    def __init__(self, text): self.text = text
     def _repr_html_(self):
-        return f"<!doctype html><title>x</title><p id=said></p><script>said.textContent='{self.words}'</script>"
+        return f"<!doctype html><title>x</title><p id=result></p><script>result.textContent='{self.text}'</script>"
 @figserve.live
 def html_NUMBER(year: int = 2010, plain: bool = False):
     "Words by year."
@@ -45,49 +45,49 @@ def opened(live_server, request):
         yield kernel, url, link
 
 
-def says(page, words: str) -> None:
-    page.frame_locator("iframe.picture-frame:not(.coming)").get_by_text(words).wait_for()
+def wait_for_text(page, text: str) -> None:
+    page.frame_locator("iframe.picture-frame:not(.coming)").get_by_text(text).wait_for()
 
 
-def test_html_is_shown_and_moved(chromium, live_server, opened):
+def test_html_is_displayed_and_updated(chromium, live_server, opened):
     """The first view detects HTML; its script runs only in the frame; a control replaces the frame."""
     _, url, _ = opened
-    # The first PNG is a 415, of which the browser complains.
+    # The first PNG is a 415, which the browser logs as an error.
     page = chromium.new_page()
     log_in(page, live_server)
     page.goto(url)
-    says(page, "year 2010")
+    wait_for_text(page, "year 2010")
     assert page.get_attribute("iframe.picture-frame", "sandbox") == "allow-scripts"
     assert page.get_attribute("iframe.picture-frame", "title") == "Words by year."
     page.fill("#p-year", "2011")
-    says(page, "year 2011")
+    wait_for_text(page, "year 2011")
     assert page.url == f"{url}?year=2011"
     assert page.locator("iframe.picture-frame").count() == 1
     see(page, page.url)
-    says(page, "year 2011")
+    wait_for_text(page, "year 2011")
     assert page.locator("a[data-suffix=html]").get_attribute("href").endswith(".html?year=2011")
     check_phone(page)
 
 
-def test_function_may_give_one_or_the_other(chromium, live_server, opened):
+def test_function_may_return_image_or_html(chromium, live_server, opened):
     """An image replaces the frame and the other way round; an error is shown above the last content."""
     _, url, _ = opened
     page = chromium.new_page()
     log_in(page, live_server)
     page.goto(url)
-    says(page, "year 2010")
+    wait_for_text(page, "year 2010")
     page.check("#p-plain")
     page.wait_for_selector(".frame img.picture")
     assert page.locator("iframe").count() == 0
     page.uncheck("#p-plain")
-    says(page, "year 2010")
+    wait_for_text(page, "year 2010")
     page.fill("#p-year", "2013")
     page.wait_for_selector(".fault:not([hidden])")
     assert "an unlucky year" in page.inner_text(".fault")
-    says(page, "year 2010")
+    wait_for_text(page, "year 2010")
 
 
-def test_html_without_our_script(chromium, live_server, opened):
+def test_html_without_javascript(chromium, live_server, opened):
     """Once the function has been called, the submitted form's page has a frame, which renders by itself."""
     _, url, _ = opened
     context = chromium.browser.new_context(java_script_enabled=False)
@@ -103,17 +103,17 @@ def test_html_without_our_script(chromium, live_server, opened):
     context.close()
 
 
-def test_stranger_sees_html_too(chromium, opened):
+def test_viewer_sees_html(chromium, opened):
     """A link shows the same, with the parameters that it allows."""
     _, _, link = opened
     page = chromium.new_page()
     page.goto(link)
-    says(page, "year 2010")
+    wait_for_text(page, "year 2010")
     page.fill("#p-year", "2004")
-    says(page, "year 2004")
+    wait_for_text(page, "year 2004")
 
 
-def test_what_has_a_picture_too_is_html(page, live_server):
+def test_html_is_preferred_to_an_image(page, live_server):
     """An Altair chart, which also has a PNG, is shown as a chart, also on the first view."""
     with live_server.kernel("vega.ipynb") as kernel:
         execution = kernel.run(ALTAIR)

@@ -42,11 +42,11 @@ def opened(live_server):
         yield kernel, url, link
 
 
-def drawn(page, query: str) -> None:
+def wait_for_query(page, query: str) -> None:
     page.wait_for_function("query => document.querySelector('.live').dataset.drawn === query", arg=query)
 
 
-def test_controls_draw_and_the_address_follows(page, live_server, opened):
+def test_controls_render_and_update_the_url(page, live_server, opened):
     """Each control renders again; the address has the values that differ from the defaults."""
     kernel, url, _ = opened
     log_in(page, live_server)
@@ -54,40 +54,40 @@ def test_controls_draw_and_the_address_follows(page, live_server, opened):
     assert page.title() == "animal"
     assert page.evaluate(WIDTH) == 200
     page.select_option("#p-type", "Bear")
-    drawn(page, "type=Bear")
+    wait_for_query(page, "type=Bear")
     assert page.evaluate(WIDTH) == 300
     assert page.url == f"{url}?type=Bear"
     page.check("#p-log")
-    drawn(page, "type=Bear&log=true")
+    wait_for_query(page, "type=Bear&log=true")
     page.fill("#p-x", "3,2,1")
-    drawn(page, "type=Bear&log=true&x=3,2,1")
+    wait_for_query(page, "type=Bear&log=true&x=3,2,1")
     page.select_option("#p-type", "Deer")
-    drawn(page, "log=true&x=3,2,1")
+    wait_for_query(page, "log=true&x=3,2,1")
     see(page, page.url)
     assert page.is_checked("#p-log")
     assert page.input_value("#p-x") == "3,2,1"
     assert kernel.run("print(calls[-1])").stdout.strip() == "('Deer', 2010, True, [3.0, 2.0, 1.0])"
 
 
-def test_dense_screens_see_it_sharp(chromium, live_server, opened):
+def test_hidpi_image(chromium, live_server, opened):
     """In the same size, with twice the pixels: the first image, after a change, and at once when it is cached."""
     _, url, _ = opened
     page = chromium.browser.new_context(device_scale_factor=2).new_page()
     log_in(page, live_server)
-    shown = "image => [image.currentSrc.includes('_density=2'), image.naturalWidth, image.clientWidth].join()"
-    # One that nobody has drawn yet.
+    state = "image => [image.currentSrc.includes('_density=2'), image.naturalWidth, image.clientWidth].join()"
+    # Values that were not rendered before.
     see(page, f"{url}?x=9,8")
     page.wait_for_function("() => document.querySelector('.frame img')?.naturalWidth === 400")
     assert page.eval_on_selector(".frame img", "image => image.clientWidth") == 200
     page.select_option("#p-type", "Bear")
-    drawn(page, "type=Bear&x=9,8")
+    wait_for_query(page, "type=Bear&x=9,8")
     assert page.eval_on_selector(".frame img", "image => [image.naturalWidth, image.clientWidth]") == [600, 300]
     see(page, f"{url}?x=9,8")
-    # What it is by nature is counted in pixels of the page where the page says for which screen it is.
-    assert page.eval_on_selector(".frame img", shown) == "true,200,200"
+    # The page's srcset declares the density, so the natural size is in CSS pixels.
+    assert page.eval_on_selector(".frame img", state) == "true,200,200"
 
 
-def test_latest_wins(page, live_server, opened):
+def test_latest_change_wins(page, live_server, opened):
     """A slider that is dragged ends at its last value, with fewer calls than steps."""
     kernel, url, _ = opened
     log_in(page, live_server)
@@ -97,14 +97,14 @@ def test_latest_wins(page, live_server, opened):
     slider.focus()
     for _ in range(8):
         page.keyboard.press("ArrowLeft")
-    drawn(page, "since=2002")
+    wait_for_query(page, "since=2002")
     assert page.input_value("#p-since") == "2002"
     calls = int(kernel.run("print(len(calls))").stdout)
     assert calls <= 8
     assert "2002" in kernel.run("print(calls[-1])").stdout
 
 
-def test_failure_keeps_the_last_picture(chromium, live_server, opened):
+def test_failure_keeps_the_last_image(chromium, live_server, opened):
     """The owner sees the message as an alert with its traceback, until the next image renders."""
     _, url, _ = opened
     page = chromium.new_page()
@@ -116,7 +116,7 @@ def test_failure_keeps_the_last_picture(chromium, live_server, opened):
     assert page.locator(".fault summary").inner_text() == "Traceback"
     assert page.evaluate(WIDTH) == 200
     page.fill("#p-since", "2012")
-    drawn(page, "since=2012")
+    wait_for_query(page, "since=2012")
     assert page.is_hidden(".fault")
 
 
@@ -129,19 +129,19 @@ def test_busy_is_visible(page, live_server, opened):
     page.wait_for_selector(".live[aria-busy=true]")
     assert page.inner_text(".state") == "Drawing …"
     kernel.run("go.set()")
-    drawn(page, "wait=true")
+    wait_for_query(page, "wait=true")
     page.wait_for_selector(".live:not([aria-busy])")
     assert page.inner_text(".state") == ""
 
 
-def test_stale_is_marked_and_a_new_function_is_heard_of(chromium, live_server, opened):
+def test_stale_image_is_marked_and_redefinition_is_announced(chromium, live_server, opened):
     """When the kernel restarts, the last image stays, marked stale; a cell with other parameters changes the page."""
     kernel, url, _ = opened
     page = chromium.new_page()
     log_in(page, live_server)
     see(page, url)
-    answer = live_server.fetch(f"api/kernels/{kernel.kernel_id}/restart", method="POST", body={})
-    assert answer.status == 200
+    response = live_server.fetch(f"api/kernels/{kernel.kernel_id}/restart", method="POST", body={})
+    assert response.status == 200
     page.wait_for_selector(".live[data-state=stale]")
     assert "the kernel is busy or not running" in page.inner_text(".state")
     assert page.evaluate(WIDTH) == 200
@@ -174,14 +174,14 @@ def test_page_works_as_a_plain_form(chromium, live_server, opened):
     assert kernel.run("print(calls[-1])").stdout.strip() == "('Bear', 2005, False, [1.0, 2.0, 3.0])"
 
 
-def test_stranger_moves_what_is_allowed(page, opened):
+def test_viewer_changes_allowed_parameters(page, opened):
     """A shared page has only the allowed control; locked parameters keep their values."""
     kernel, _, link = opened
     see(page, link)
     assert page.eval_on_selector_all(".controls [name]", "all => all.map(one => one.name)") == ["since"]
     assert page.evaluate(WIDTH) == 300
     page.fill("#p-since", "2004")
-    drawn(page, "since=2004")
+    wait_for_query(page, "since=2004")
     assert page.url == f"{link}?since=2004"
     assert kernel.run("print(calls[-1])").stdout.strip() == "('Bear', 2004, False, [1.0, 2.0, 3.0])"
 

@@ -15,7 +15,7 @@ TITLE = "Bears & <i>wolves</i>"
 
 @pytest.fixture(scope="module")
 def figure(live_server: ServerProcess) -> dict:
-    return publish(live_server, make_png(300, 200), name="bears", title=TITLE, alt="In words.")
+    return publish(live_server, make_png(300, 200), name="bears", title=TITLE, alt="Alt text.")
 
 
 @pytest.fixture(params=["figserve/", "figserve/figures/{id}"], ids=["gallery", "figure page"])
@@ -33,7 +33,7 @@ def make_link(page) -> str:
     return page.locator("dialog code").first.text_content()
 
 
-def test_link_is_made_by_the_keyboard_alone(at, live_server: ServerProcess, figure: dict) -> None:
+def test_link_is_made_with_the_keyboard_only(at, live_server: ServerProcess, figure: dict) -> None:
     """With the chosen expiry, label and views; it opens without a login at once."""
     assert at.inner_text("dialog h2") == f"Share “{TITLE}”"
     assert at.evaluate("document.activeElement.name") == "expires"
@@ -82,7 +82,7 @@ def test_escape_closes_and_the_focus_returns(at) -> None:
     at.wait_for_function("() => document.activeElement.textContent.startsWith('Share')")
 
 
-def test_page_behind_tells_of_the_new_link(at) -> None:
+def test_page_lists_the_new_link(at) -> None:
     """Without a reload."""
     before = at.locator("[data-link]").count(), at.locator(".shared").count()
     make_link(at)
@@ -93,7 +93,7 @@ def test_page_behind_tells_of_the_new_link(at) -> None:
         at.locator(".shared").first.wait_for()
 
 
-def test_mistakes_are_told_in_words(at) -> None:
+def test_invalid_fields_have_messages(at) -> None:
     """At once, in their field; nothing is lost, and the form can be submitted again."""
     at.get_by_label("View limit").fill("many")
     at.get_by_role("button", name="Create link").click()
@@ -103,25 +103,25 @@ def test_mistakes_are_told_in_words(at) -> None:
     assert "/f/" in make_link(at)
 
 
-def test_server_refuses_in_its_own_words(chromium, make_server) -> None:
+def test_servers_message_is_displayed(chromium, make_server) -> None:
     """Links beyond the maximum age, and a server without sharing; the page has the reason and the remedy."""
-    for traits, words in (
+    for traits, message in (
         ({"link_max_age": "7d"}, "Links may live 7 days here at most (FigServe.link_max_age)."),
         ({"allow_public_shares": False}, "an admin can allow them (FigServe.allow_public_shares)"),
     ):
         server = make_server(**traits)
         publish(server, name="sales")
-        page = chromium.new_page()  # not watched: 400 and 403 are wanted
+        page = chromium.new_page()  # errors are expected: 400 and 403
         open_own(page, server)
         page.get_by_role("button", name="Share").first.click()
         page.get_by_role("button", name="Create link").click()
-        page.get_by_role("alert").get_by_text(words).wait_for()
+        page.get_by_role("alert").get_by_text(message).wait_for()
         page.wait_for_function("() => document.activeElement.type === 'submit'")
 
 
-def test_login_that_has_ended_is_told(chromium, live_server: ServerProcess, figure: dict) -> None:
+def test_ended_login_is_reported(chromium, live_server: ServerProcess, figure: dict) -> None:
     """The page stays, and says what to do."""
-    page = chromium.new_page()  # not watched: 401 is wanted
+    page = chromium.new_page()  # errors are expected: 401
     open_own(page, live_server, f"figserve/figures/{figure['id']}")
     chromium.clear_cookies()
     page.get_by_role("button", name="Share").first.click()

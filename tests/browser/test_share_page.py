@@ -8,21 +8,21 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from tests.security.actors import HTML, PDF, SVG, make_png, publish, share
 from tests.server.pictures import multipart
 
-from .conftest import WIDTH, Shown, check_contrast, check_phone, log_in, see, tab_stops
+from .conftest import WIDTH, SharedFigure, check_contrast, check_phone, log_in, see, tab_stops
 
 pytestmark = pytest.mark.browser
 
 
-def test_page_shows_title_picture_and_words(page, shown: Shown) -> None:
+def test_page_shows_title_image_and_texts(page, shared_figure: SharedFigure) -> None:
     """The title is the tab's and the heading, the image has its alt text, and its space is reserved."""
-    page.goto(shown.link["url"], wait_until="commit")
+    page.goto(shared_figure.link["url"], wait_until="commit")
     page.wait_for_selector("img")
     before = page.evaluate("document.querySelector('img').getBoundingClientRect().height")
     page.wait_for_load_state("networkidle")
-    assert page.title() == shown.title
-    assert page.inner_text("h1") == shown.title
-    assert page.get_attribute("img", "alt") == shown.alt
-    assert page.inner_text("figcaption") == shown.alt
+    assert page.title() == shared_figure.title
+    assert page.inner_text("h1") == shared_figure.title
+    assert page.get_attribute("img", "alt") == shared_figure.alt
+    assert page.inner_text("figcaption") == shared_figure.alt
     assert page.evaluate(WIDTH) == 1200
     assert page.evaluate("document.querySelector('img').getBoundingClientRect().height") == before > 100
     assert page.evaluate("document.querySelectorAll('h1').length") == 1
@@ -30,22 +30,22 @@ def test_page_shows_title_picture_and_words(page, shown: Shown) -> None:
     assert "link expires" in page.inner_text("footer")
 
 
-def test_picture_opens_in_full_size_and_downloads(chromium, shown: Shown) -> None:
+def test_image_opens_in_full_size_and_downloads(chromium, shared_figure: SharedFigure) -> None:
     """The image links to itself; the download is named after the figure's id."""
-    # Not watched: Chromium's own viewer of pictures complains that our policy lets nobody style them.
+    # Errors are expected: Chromium's image viewer logs that the policy blocks its styles.
     page = chromium.new_page()
-    see(page, shown.link["url"])
+    see(page, shared_figure.link["url"])
     with page.expect_download() as download:
         page.click(".downloads a")
-    assert download.value.suggested_filename == f"{shown.record['id']}.png"
+    assert download.value.suggested_filename == f"{shared_figure.record['id']}.png"
     page.click("a.full-size")
-    page.wait_for_url(shown.link["image_url"])
+    page.wait_for_url(shared_figure.link["image_url"])
     assert page.evaluate(WIDTH) == 1200
 
 
-def test_keyboard_reaches_everything_and_shows_where_it_is(page, shown: Shown) -> None:
+def test_keyboard_reaches_everything_with_visible_focus(page, shared_figure: SharedFigure) -> None:
     """Tab reaches image, download and summary, and after Enter each snippet and its button; all show their focus."""
-    see(page, shown.link["url"])
+    see(page, shared_figure.link["url"])
     closed = tab_stops(page)
     assert [stop.split()[0] for stop in closed] == ["A", "A", "SUMMARY"]
     page.focus("summary")
@@ -55,10 +55,10 @@ def test_keyboard_reaches_everything_and_shows_where_it_is(page, shown: Shown) -
     assert [stop for stop in opened if stop.startswith("BUTTON")][2] == "BUTTON Copy Markdown"
 
 
-def test_copy_button_copies_and_says_so(chromium, page, shown: Shown) -> None:
+def test_copy_button_copies_and_confirms(chromium, page, shared_figure: SharedFigure) -> None:
     """The clipboard has the snippet, and the page says so, also to screen readers."""
     chromium.grant_permissions(["clipboard-read", "clipboard-write"])
-    see(page, shown.link["url"])
+    see(page, shared_figure.link["url"])
     page.click("summary")
     for row in page.query_selector_all(".snippet"):
         button = row.query_selector("button")
@@ -71,28 +71,32 @@ def test_copy_button_copies_and_says_so(chromium, page, shown: Shown) -> None:
     assert page.evaluate("navigator.clipboard.readText()").startswith("% save http")
 
 
-def test_without_a_clipboard_the_text_is_selected(page, shown: Shown) -> None:
+def test_without_a_clipboard_the_text_is_selected(page, shared_figure: SharedFigure) -> None:
     """On plain HTTP under a host name there is no clipboard: the button selects the text, so that Ctrl-C copies it."""
     page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
-    see(page, shown.link["url"])
+    see(page, shared_figure.link["url"])
     page.click("summary")
     page.click(".snippet button")
-    assert page.evaluate("getSelection().toString()") == shown.link["url"]
+    assert page.evaluate("getSelection().toString()") == shared_figure.link["url"]
     assert page.text_content("#copied") == "Selected."
 
 
-def test_snippets_are_those_of_the_interface(page, shown: Shown) -> None:
+def test_snippets_are_the_apis(page, shared_figure: SharedFigure) -> None:
     """Page and JSON have the same Markdown, HTML and LaTeX."""
-    see(page, shown.link["url"])
+    see(page, shared_figure.link["url"])
     texts = page.eval_on_selector_all(".snippet code", "codes => codes.map(code => code.textContent)")
-    snippets = shown.link["snippets"]
-    expected = [shown.link["url"], shown.link["image_url"], *(snippets[name] for name in ("markdown", "html", "latex"))]
+    snippets = shared_figure.link["snippets"]
+    expected = [
+        shared_figure.link["url"],
+        shared_figure.link["image_url"],
+        *(snippets[name] for name in ("markdown", "html", "latex")),
+    ]
     assert texts == expected
 
 
-def test_page_fits_a_phone(page, live_server: ServerProcess, shown: Shown) -> None:
+def test_page_fits_a_phone(page, live_server: ServerProcess, shared_figure: SharedFigure) -> None:
     """No overflow at 375 pixels: long words, wide and tall images, right-to-left titles, open snippets."""
-    links = [shown.link]
+    links = [shared_figure.link]
     for name, data, title in (
         ("long", make_png(600, 300), "Donaudampfschifffahrtsgesellschaft" * 8),
         ("wide", make_png(4000, 200), "A wide one"),
@@ -106,7 +110,7 @@ def test_page_fits_a_phone(page, live_server: ServerProcess, shown: Shown) -> No
         check_phone(page)
 
 
-def test_right_to_left_words_run_right_to_left(page, live_server: ServerProcess) -> None:
+def test_right_to_left_texts(page, live_server: ServerProcess) -> None:
     """An Arabic title is right-aligned, and the page around it is unchanged."""
     record = publish(live_server, name="rtl", title="مشاهدات الحيوانات", alt="في يوليو وسبتمبر")
     see(page, share(live_server, record)["url"])
@@ -114,16 +118,16 @@ def test_right_to_left_words_run_right_to_left(page, live_server: ServerProcess)
     assert page.evaluate("getComputedStyle(document.body).direction") == "ltr"
 
 
-def test_text_is_legible_in_light_and_dark(page, shown: Shown) -> None:
+def test_text_is_legible_in_light_and_dark(page, shared_figure: SharedFigure) -> None:
     """Heading, caption, dates, links, snippets and buttons."""
-    see(page, shown.link["url"])
+    see(page, shared_figure.link["url"])
     page.click("summary")
     check_contrast(page, "h1", "figcaption", ".meta", ".downloads", "a", "summary", "code", ".snippet-label", "button")
 
 
-def test_print_leaves_out_what_paper_cannot_do(page, shown: Shown) -> None:
+def test_print_omits_controls(page, shared_figure: SharedFigure) -> None:
     """On paper: title, image and caption, black on white, without downloads and snippets."""
-    see(page, shown.link["url"])
+    see(page, shared_figure.link["url"])
     page.emulate_media(media="print", color_scheme="dark")
     for selector, is_shown in (
         ("h1", True),
@@ -137,45 +141,45 @@ def test_print_leaves_out_what_paper_cannot_do(page, shown: Shown) -> None:
     assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(0, 0, 0)"
 
 
-def test_page_works_without_scripts(chromium, page, shown: Shown) -> None:
+def test_page_works_without_scripts(chromium, page, shared_figure: SharedFigure) -> None:
     """Image, download and snippets are there; buttons that need a script are hidden."""
     chromium.new_cdp_session(page).send("Emulation.setScriptExecutionDisabled", {"value": True})
-    see(page, shown.link["url"])
-    assert page.get_by_role("heading", name=shown.title).is_visible()
-    assert page.get_by_role("img", name=shown.alt).is_visible()
+    see(page, shared_figure.link["url"])
+    assert page.get_by_role("heading", name=shared_figure.title).is_visible()
+    assert page.get_by_role("img", name=shared_figure.alt).is_visible()
     page.click("summary")
     assert page.locator(".snippet code").first.is_visible()
     assert not page.locator("button.copy").first.is_visible()
 
 
-def test_page_loads_nothing_from_anybody_else(page, shown: Shown, live_server: ServerProcess) -> None:
+def test_page_loads_nothing_from_other_sites(page, shared_figure: SharedFigure, live_server: ServerProcess) -> None:
     """Style, script, icon and image come from the same server; nothing is stored in the browser."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    see(page, shown.link["url"])
+    see(page, shared_figure.link["url"])
     assert asked
     assert all(url.startswith(live_server.url + "figserve/") for url in asked)
     assert page.context.cookies() == []
     assert page.evaluate("localStorage.length + sessionStorage.length") == 0
 
 
-def test_a_logged_in_owner_sees_what_others_see(page, shown: Shown, live_server: ServerProcess) -> None:
+def test_owner_sees_the_viewers_page(page, shared_figure: SharedFigure, live_server: ServerProcess) -> None:
     """The page is the same, to the byte, with and without a login."""
-    see(page, shown.link["url"])
+    see(page, shared_figure.link["url"])
     stranger = page.content()
     log_in(page, live_server)
-    see(page, shown.link["url"])
+    see(page, shared_figure.link["url"])
     assert page.content() == stranger
 
 
-def test_vector_pictures_are_painted(page, live_server: ServerProcess) -> None:
+def test_vector_images_are_displayed(page, live_server: ServerProcess) -> None:
     """An SVG is shown as an image, in its own size."""
     link = share(live_server, publish(live_server, SVG, "image/svg+xml", name="vector"))
     see(page, link["url"])
     assert page.evaluate(WIDTH) == 80
 
 
-def test_dense_screens_see_it_sharp(chromium, live_server: ServerProcess) -> None:
+def test_hidpi_image(chromium, live_server: ServerProcess) -> None:
     """The stored SVG replaces the PNG, in exactly the PNG's size, on the page, embedded, and for its owner."""
     svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="96" height="48"><rect width="96" height="48"/></svg>'
     sizes = [{"width": 100, "height": 50, "dpi": 100}, {"width": 96, "height": 48}]
@@ -184,7 +188,7 @@ def test_dense_screens_see_it_sharp(chromium, live_server: ServerProcess) -> Non
     )
     record = live_server.fetch("figserve/api/figures", method="POST", body=body, headers=headers).json()
     url = share(live_server, record)["url"]
-    shown = (
+    state = (
         "image => [new URL(image.currentSrc).pathname.split('.').pop(), image.clientWidth, image.clientHeight].join()"
     )
     for scale, suffix in ((1, "png"), (2, "svg")):
@@ -192,7 +196,7 @@ def test_dense_screens_see_it_sharp(chromium, live_server: ServerProcess) -> Non
         log_in(page, live_server)
         for address in (url, f"{url}/embed", record["url"]):
             see(page, address)
-            assert page.eval_on_selector("img.picture", shown) == f"{suffix},100,50"
+            assert page.eval_on_selector("img.picture", state) == f"{suffix},100,50"
 
 
 def test_html_figures_run_in_their_frame(page, live_server: ServerProcess) -> None:
@@ -207,7 +211,7 @@ def test_html_figures_run_in_their_frame(page, live_server: ServerProcess) -> No
     check_phone(page)
 
 
-def test_a_figure_that_is_only_a_document_can_be_opened(page, live_server: ServerProcess) -> None:
+def test_document_figure_can_be_opened(page, live_server: ServerProcess) -> None:
     """A PDF without an image is named, with its size and a link that opens it."""
     link = share(live_server, publish(live_server, PDF, "application/pdf", name="document", title="A document"))
     see(page, link["url"])
@@ -215,22 +219,22 @@ def test_a_figure_that_is_only_a_document_can_be_opened(page, live_server: Serve
     assert page.evaluate("document.querySelector('.file a').href") == link["url"] + ".pdf"
 
 
-def test_wrong_links_all_have_the_same_page_of_ours(chromium, live_server: ServerProcess, shown: Shown) -> None:
+def test_invalid_links_share_one_page(chromium, live_server: ServerProcess, shared_figure: SharedFigure) -> None:
     """Revoked, expired and guessed links have the same page: our style, no script, and no hint of a figure."""
-    revoked, paused = (share(live_server, shown.record) for _ in range(2))
+    revoked, paused = (share(live_server, shared_figure.record) for _ in range(2))
     live_server.fetch(f"figserve/api/links/{revoked['id']}", method="DELETE")
     live_server.fetch(f"figserve/api/links/{paused['id']}", method="PATCH", body={"paused": True})
     page = chromium.new_page()
     texts = set()
     for url in (revoked["url"], paused["url"], f"{live_server.url}figserve/f/{'A' * 32}", revoked["url"] + "/embed"):
-        answer = page.goto(url)
-        assert answer is not None
-        assert answer.status == 404
+        response = page.goto(url)
+        assert response is not None
+        assert response.status == 404
         texts.add((page.title(), page.inner_text("body")))
         assert page.query_selector_all("script") == []
     ((title, text),) = texts
     assert title == "Not found"
     assert "mistyped, expired or revoked" in text
-    assert shown.title not in text
+    assert shared_figure.title not in text
     check_contrast(page, "h1", "p", ".meta")
     check_phone(page)

@@ -53,7 +53,7 @@ def make_link(page, *allowed: str) -> str:
     return url
 
 
-def test_link_moves_what_was_ticked(chromium, at) -> None:
+def test_link_allows_selected_parameters(chromium, at) -> None:
     """It allows no other parameter; the list of links shows it without a reload, and the image stays."""
     at.evaluate("window.stayed = true")
     before = at.locator("[data-link]").count()
@@ -92,7 +92,7 @@ def test_link_is_paused_resumed_and_revoked(at, live_server: ServerProcess) -> N
     assert status() == 404
 
 
-def test_keyboard_phone_and_words(at) -> None:
+def test_keyboard_phone_and_texts(at) -> None:
     """Share is reachable, nothing overflows, and text is readable in both colour schemes, also in the dialog."""
     make_link(at, "Since", "Type")
     assert "Share" in " ".join(tab_stops(at))
@@ -103,13 +103,13 @@ def test_keyboard_phone_and_words(at) -> None:
 
 
 @pytest.mark.parametrize("kind", ["live", "dashboard"])
-def test_another_sites_link_runs_nothing_before_a_press(chromium, live_server, offered, elsewhere, kind: str) -> None:
+def test_other_sites_link_runs_nothing_before_a_click(chromium, live_server, offered, other_site, kind: str) -> None:
     """The page says so and shows the link's values in its controls; only the visible button renders."""
     page, kernel = chromium.new_page(), offered["kernel"]
     log_in(page, live_server)
     name = "since" if kind == "live" else "1-1.since"
     kernel.run("calls.clear()")
-    page.goto(elsewhere.serve("/evil", f"<!doctype html><a href='{offered[kind]}?{name}=2004'>funny pictures</a>"))
+    page.goto(other_site.serve("/evil", f"<!doctype html><a href='{offered[kind]}?{name}=2004'>funny pictures</a>"))
     page.get_by_role("link", name="funny pictures").click()
     page.get_by_text("You followed a link from another site.").wait_for()
     page.wait_for_load_state("networkidle")

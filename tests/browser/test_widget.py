@@ -41,14 +41,14 @@ async (text) => {
 WIDTH = "width => document.querySelector('.figserve-live img')?.naturalWidth === width"
 
 
-def test_widget_draws_while_the_kernel_is_busy(chromium, lab):
+def test_widget_renders_while_the_kernel_is_busy(chromium, lab):
     """Controls work while the second cell waits for them, and the third cell sees their values."""
     last = "_ = go.wait(60)\nprint('went', 'on', go.is_set())"
     (lab.root / "widget.ipynb").write_text(notebook(FIRST, last, "print(sorted(widget.params.items()))"))
     page = chromium.new_page()
     open_notebook(page, lab, "widget.ipynb")
     run_all(page)
-    # The kernel is in the second cell by now.
+    # The kernel is running the second cell now.
     page.wait_for_function(WIDTH, arg=200)
     page.select_option(".figserve-live select", "Bear")
     page.locator(".figserve-live input[type=number]").fill("5")
@@ -56,7 +56,7 @@ def test_widget_draws_while_the_kernel_is_busy(chromium, lab):
     assert "went on" not in page.inner_text(".jp-Notebook")
     page.locator(".figserve-live input[type=number]").fill("8")
     page.wait_for_function(WIDTH, arg=800)
-    # By an arrow key, which JupyterLab would else take for itself.
+    # With an arrow key, which JupyterLab must not handle itself.
     page.locator(".figserve-live input[type=range]").press("ArrowRight")
     page.wait_for_function(WIDTH, arg=900)
     page.wait_for_selector("text=went on True")
@@ -64,7 +64,7 @@ def test_widget_draws_while_the_kernel_is_busy(chromium, lab):
     assert "Traceback" not in page.inner_text(".jp-Notebook")
 
 
-def test_widgets_are_sharp_on_dense_screens(chromium, lab):
+def test_widgets_use_hidpi_images(chromium, lab):
     """In the same size, with twice the pixels: the widget of a live figure, and of a dashboard."""
     dashboard = "figserve.Dashboard('Board', [[animal]])"
     (lab.root / "dense.ipynb").write_text(notebook(FIRST, dashboard))
@@ -77,7 +77,7 @@ def test_widgets_are_sharp_on_dense_screens(chromium, lab):
 
 
 @pytest.mark.parametrize("names", SCRIPTS)
-def test_nothing_is_left_of_a_view_that_is_gone(chromium, names):
+def test_removed_view_leaves_nothing_behind(chromium, names):
     """A removed view leaves no listener on its model, which another view may show."""
     page = chromium.new_page()
     assert page.evaluate(LISTENED, read_module(*names)) == [3, []]

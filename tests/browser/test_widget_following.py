@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 pub = figserve.publish(Figure(figsize=(2, 1)), "sales", alt="Sales")
 pathlib.Path("key").write_text(os.environ["KERNEL_FIGSERVE_KEY"])
 """
-DASHBOARD = 'figserve.Dashboard("Board", [[pub, figserve.Panel(pub, alt="In my words")]])'
+DASHBOARD = 'figserve.Dashboard("Dashboard", [[pub, figserve.Panel(pub, alt="In my words")]])'
 DECLARE = """
 import jupyter_figserve as figserve
 from matplotlib.figure import Figure
@@ -53,12 +53,12 @@ def open_and_run(page, server: ServerProcess, *sources: str) -> None:
     run_all(page)
 
 
-def publish(server: ServerProcess, data: bytes, content_type: str = "image/png", **words: str) -> dict:
+def publish(server: ServerProcess, data: bytes, content_type: str = "image/png", **texts: str) -> dict:
     """Publish another version of the notebook's figure, by another client than its kernel."""
     key = {"X-API-Key": (server.root / "key").read_text()}
-    answer = post_figure(server, data, content_type, headers=key, name="sales", **words)
-    assert answer.status == 201, answer.text
-    return answer.json()
+    response = post_figure(server, data, content_type, headers=key, name="sales", **texts)
+    assert response.status == 201, response.text
+    return response.json()
 
 
 def has_sizes(page, *sizes: str, selector: str = ".figserve-dashboard") -> None:
@@ -128,7 +128,7 @@ def test_widgets_of_a_page_share_one_stream(page, server):
     page.wait_for_function(f"{STREAMS}.length === 0 && !kept.isOpen()")
 
 
-def test_what_was_missed_is_looked_at_again(page, server):
+def test_missed_events_are_caught_up(page, server):
     """After an error response, and after the page was hidden, when it has no stream."""
     refused = threading.Event()
 
@@ -159,7 +159,7 @@ def test_published_interactive_figure_is_interactive(page, server):
     code = PUBLISH.replace("Figure(figsize=(2, 1))", "plotly.Figure(plotly.Scatter(y=[1, 3, 2]))")
     dashboard = 'figserve.Dashboard("Board", [[figserve.Panel(pub, caption="Plotly"), "text"]])'
     open_and_run(page, server, "import plotly.graph_objects as plotly\n" + code, dashboard)
-    # While the next version loads there are two frames.
+    # While the next version loads, there are two frames.
     frame = page.frame_locator(".figserve-dashboard iframe:not(.coming)")
     frame.locator(".plotly").first.wait_for()
     assert page.get_attribute(".figserve-dashboard iframe", "sandbox") == "allow-scripts"
@@ -174,7 +174,7 @@ def test_published_interactive_figure_is_interactive(page, server):
     assert page.locator(".figserve-dashboard iframe").count() == 0
 
 
-def test_function_defined_again_is_drawn_again(page, server):
+def test_redefined_function_is_rendered_again(page, server):
     """In dashboards and in its widget; with other parameters, the widget says to run its cell again."""
     show = 'figserve.Dashboard("Board", [[animal, animal.bind(since=3)]])'
     open_and_run(page, server, DECLARE.format(height=1), show, "animal.widget()")
@@ -182,22 +182,22 @@ def test_function_defined_again_is_drawn_again(page, server):
     has_sizes(page, "200x100", selector=".figserve-live")
     hears(page)
     with beside(server) as kernel:
-        # Another default is no other parameter: the controls stand where they stand.
+        # A new default does not move the controls.
         run(kernel, DECLARE.format(height=2).replace("int = 2", "int = 1"))
         has_sizes(page, "200x200", "300x200")
         has_sizes(page, "200x200", selector=".figserve-live")
-        said = page.locator("[role=status] >> text=Run this cell again")
-        assert said.count() == 0
+        notices = page.locator("[role=status] >> text=Run this cell again")
+        assert notices.count() == 0
         run(kernel, DECLARE.format(height=3).replace("int = 2", "int = 2, until: int = 5"))
         has_sizes(page, "200x300", "300x300")
         has_sizes(page, "200x300", selector=".figserve-live")
-    assert said.count() == 3
+    assert notices.count() == 3
     page.locator(".figserve-live input").fill("4")
     has_sizes(page, "400x300", selector=".figserve-live")
-    assert said.count() == 3
+    assert notices.count() == 3
 
 
-def test_elsewhere_nothing_is_followed(page, server):
+def test_other_sites_follow_nothing(page, server):
     """On a page without a Jupyter server, widgets use messages only and open no stream."""
     streams, faults = [], []
     page.on("request", lambda request: streams.append(request.url) if request.url.endswith("/api/events") else None)

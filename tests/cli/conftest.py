@@ -67,11 +67,11 @@ class Shell:
         own = {f"JUPYTER_{name}_DIR": str(self.home / name.lower()) for name in ("CONFIG", "DATA")}
         return {**plain, **own, "JUPYTER_RUNTIME_DIR": str(self.runtime), "HOME": str(self.home), **self.variables}
 
-    def run(self, *words: str, stdin: str | bytes = b"", expect: int | None = 0) -> Done:
+    def run(self, *arguments: str, stdin: str | bytes = b"", expect: int | None = 0) -> Done:
         """Run a command without a terminal; check its exit code."""
         given = stdin.encode() if isinstance(stdin, str) else stdin
         done = subprocess.run(
-            [*PROGRAM, *words],
+            [*PROGRAM, *arguments],
             cwd=self.home,
             env=self.environment,
             input=given,
@@ -79,19 +79,19 @@ class Shell:
             timeout=DEADLINE,
         )
         ended = Done(done.returncode, done.stdout.decode(), done.stderr.decode())
-        assert expect is None or ended.code == expect, f"{words}: {ended}"
+        assert expect is None or ended.code == expect, f"{arguments}: {ended}"
         assert "Traceback" not in ended.err, ended.err
         return ended
 
-    def start(self, *words: str, **channels: Any) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, **channels: Any) -> subprocess.Popen[bytes]:
         """Start a command that the test ends."""
-        return subprocess.Popen([*PROGRAM, *words], cwd=self.home, env=self.environment, **channels)
+        return subprocess.Popen([*PROGRAM, *arguments], cwd=self.home, env=self.environment, **channels)
 
-    def run_on_terminal(self, *words: str, typed: bytes = b"", columns: int = 80) -> Done:
+    def run_on_terminal(self, *arguments: str, typed: bytes = b"", columns: int = 80) -> Done:
         """Run a command on a terminal: all output is in ``out``; ``typed`` is its input."""
         master, slave = pty.openpty()
         process = subprocess.Popen(
-            [*PROGRAM, *words],
+            [*PROGRAM, *arguments],
             cwd=self.home,
             env={**self.environment, "COLUMNS": str(columns), "TERM": "xterm"},
             stdin=slave,
@@ -100,7 +100,7 @@ class Shell:
             start_new_session=True,
         )
         os.close(slave)
-        shown = b""
+        output = b""
         try:
             while select.select([master], [], [], DEADLINE)[0]:
                 try:
@@ -109,14 +109,14 @@ class Shell:
                     break
                 if not piece:
                     break
-                shown += piece
-                if typed and shown.endswith(b": "):
+                output += piece
+                if typed and output.endswith(b": "):
                     os.write(master, typed)
                     typed = b""
         finally:
             os.close(master)
             process.wait(DEADLINE)
-        return Done(process.returncode, shown.decode(), "")
+        return Done(process.returncode, output.decode(), "")
 
 
 @pytest.fixture
@@ -169,8 +169,8 @@ class SpecialServer(ServerProcess):
             ]
 
     def _command_line(self) -> list[str]:
-        words = super()._command_line()
-        return [word for word in words if self._extension or "jpserver_extensions" not in word]
+        arguments = super()._command_line()
+        return [word for word in arguments if self._extension or "jpserver_extensions" not in word]
 
     def _is_ready(self) -> bool:
         if self._certificate is None:
@@ -209,9 +209,9 @@ def make_key(live_server: ServerProcess):
     """``make_key("read")`` returns a new key of the module's server."""
 
     def make(*scopes: str, **body: str) -> str:
-        answer = live_server.fetch("figserve/api/keys", method="POST", body={"scopes": list(scopes), **body})
-        assert answer.status == 201, answer.text
-        key: str = answer.json()["key"]
+        response = live_server.fetch("figserve/api/keys", method="POST", body={"scopes": list(scopes), **body})
+        assert response.status == 201, response.text
+        key: str = response.json()["key"]
         return key
 
     return make
@@ -240,7 +240,7 @@ def hostile_server(host: str = "127.0.0.1") -> Iterator[Hostile]:
     hostile: Hostile
 
     class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
+        def respond(self) -> None:
             path = self.path.partition("?")[0].removeprefix("/figserve/")
             hostile.asked.append((self.command, path, dict(self.headers.items())))
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -253,7 +253,7 @@ def hostile_server(host: str = "127.0.0.1") -> Iterator[Hostile]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = do_DELETE = answer
+        do_GET = do_POST = do_DELETE = respond
 
         def log_message(self, *_: object) -> None:
             pass

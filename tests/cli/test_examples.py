@@ -56,7 +56,7 @@ def test_every_example_runs(newcomer, live_server):
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("example", [example for name in SERVERS for example in cli.COMMANDS[name].examples])
-def test_every_server_of_the_examples_starts(example, lonely):
+def test_servers_of_the_examples_start(example, lonely):
     """Servers end with Ctrl-C, or by themselves with --exit."""
     shell = lonely.having(PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", PYTHONUNBUFFERED="1")
     process = subprocess.Popen(
@@ -69,16 +69,16 @@ def test_every_server_of_the_examples_starts(example, lonely):
         text=True,
         start_new_session=True,
     )
-    shown = []
+    lines = []
     try:
         for line in process.stdout:
-            shown.append(line)
+            lines.append(line)
             if "Use Control-C" in line or "Serving until you press Ctrl-C" in line:
                 process.send_signal(signal.SIGINT if "demo" in example else signal.SIGTERM)
-        assert process.wait(DEADLINE) == 0, "".join(shown)
+        assert process.wait(DEADLINE) == 0, "".join(lines)
     finally:
         if process.poll() is None:
             process.kill()
         process.wait()
         process.stdout.close()
-    assert len(shown) > 2
+    assert len(lines) > 2

@@ -18,7 +18,7 @@ def client(live_server) -> FigServeClient:
     client.close()
 
 
-def test_by_id_name_and_address(client, live_server):
+def test_id_name_and_url(client, live_server):
     """The page's URL, an image's URL and another host name give the same record."""
     record = publish(live_server, name="sales 2026")
     urls = (
@@ -30,13 +30,13 @@ def test_by_id_name_and_address(client, live_server):
         assert find_figure(client, text)["id"] == record["id"]
 
 
-def test_a_name_that_looks_like_an_id(client, live_server):
+def test_name_that_looks_like_an_id(client, live_server):
     """A name that looks like an id is found."""
     record = publish(live_server, name="abcdefgh12345678")
     assert find_figure(client, "abcdefgh12345678")["id"] == record["id"]
 
 
-def test_a_name_of_several_is_a_question(client, live_server):
+def test_ambiguous_name(client, live_server):
     """Two owners of the same name: the ids are listed."""
     keys = [live_server.fetch("figserve/api/keys", method="POST", body={"scopes": ["publish"]}).json() for _ in "ab"]
     records = [publish(live_server, name="twice", headers={"X-API-Key": key["key"]}) for key in keys]
@@ -50,14 +50,14 @@ def test_a_name_of_several_is_a_question(client, live_server):
 @pytest.mark.parametrize(
     "text", ["nothing", "AAAAAAAAAAAAAAAA", "../api/keys", "a&limit=1", "-rf", "x\ny", "Sales 2026"]
 )
-def test_what_is_not_there(text, client):
+def test_missing_figure(text, client):
     """Invalid ids are not found, and nothing is sent to another path."""
     with pytest.raises(NotFound):
         find_figure(client, text)
 
 
 @pytest.mark.parametrize("url", ["https://example.org/", "http://x/figserve/figures/../keys", "http://x/figures/short"])
-def test_an_address_that_shows_no_figure(url, client):
+def test_url_of_another_page(url, client):
     """Other URLs are rejected."""
     with pytest.raises(InvalidInput):
         find_figure(client, url)

@@ -30,31 +30,31 @@ def ending(monkeypatch):
 
 
 @pytest.mark.parametrize("error", [FigServeError("It is\x1b[31m broken."), OSError(28, "No space left on device")])
-def test_what_the_world_did_wrong_is_a_sentence(error, ending, capsys):
+def test_expected_errors_have_no_traceback(error, ending, capsys):
     """The message has the command's name, without escape sequences; the exit code is 1."""
     assert ending(error) == cli.FAILED
-    said = capsys.readouterr().err
-    assert said.startswith("jupyter figserve gc: ")
-    assert said.count("\n") == 1
-    assert "\x1b" not in said
+    message = capsys.readouterr().err
+    assert message.startswith("jupyter figserve gc: ")
+    assert message.count("\n") == 1
+    assert "\x1b" not in message
 
 
-def test_a_mistake_of_ours_is_a_traceback(ending):
+def test_unexpected_errors_have_a_traceback(ending):
     """Unexpected errors keep their traceback."""
     with pytest.raises(ZeroDivisionError):
         ending(ZeroDivisionError())
 
 
-def test_several_lines_stay_several(ending, capsys):
+def test_messages_keep_their_lines(ending, capsys):
     """Further lines of a message are indented."""
     ending(FigServeError("Choose:\n  one\n  two"))
     assert capsys.readouterr().err == "jupyter figserve gc: Choose:\n  one\n  two\n"
 
 
-@pytest.mark.parametrize("words", [["publish", "-", "--name", "x"], ["revoke"]])
-def test_an_interrupt_is_130(words, shell):
+@pytest.mark.parametrize("arguments", [["publish", "-", "--name", "x"], ["revoke"]])
+def test_interrupt_exits_with_130(arguments, shell):
     """Ctrl-C exits with the shell's code, without a traceback."""
-    process = shell.start(*words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = shell.start(*arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     # More than a pipe holds: when it is written, the other end is reading.
     process.stdin.write(b" " * 500_000)
     process.stdin.flush()
@@ -64,7 +64,7 @@ def test_an_interrupt_is_130(words, shell):
     assert (out, err) == (b"", b"\n")
 
 
-def test_a_reader_that_went_away_is_no_error(shell):
+def test_closed_output_pipe(shell):
     """`jupyter figserve list | true` prints no error."""
     reader, writer = os.pipe()
     os.close(reader)
@@ -74,7 +74,7 @@ def test_a_reader_that_went_away_is_no_error(shell):
     assert (process.returncode, err) == (cli.PIPE_CLOSED, b"")
 
 
-def test_letters_that_the_terminal_lacks_are_escaped(shell):
+def test_unencodable_characters_are_escaped(shell):
     """An ASCII terminal shows escaped characters."""
     (shell.home / "a.svg").write_text("<svg/>")
     shell.run("publish", "a.svg", "--title", "Αρκούδες")
@@ -82,7 +82,7 @@ def test_letters_that_the_terminal_lacks_are_escaped(shell):
     assert "\\u0391" in done.out
 
 
-def test_importing_it_costs_nothing():
+def test_import_loads_no_heavy_modules():
     """Showing the help imports neither servers nor plotting libraries."""
     heavy = "{'tornado', 'jupyter_server', 'numpy', 'matplotlib', 'sqlalchemy', 'traitlets'}"
     code = f"import sys, jupyter_figserve.cli; print({heavy} & set(sys.modules))"

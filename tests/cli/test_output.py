@@ -11,7 +11,7 @@ from jupyter_figserve.cli import output
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("plain", "plain"),
         ("a\x1b[31mred\x1b[0m", "a red"),
@@ -28,28 +28,28 @@ from jupyter_figserve.cli import output
         ("\x1b", ""),
     ],
 )
-def test_what_a_terminal_would_obey_is_gone(text, shown):
+def test_terminal_control_sequences_are_removed(text, expected):
     """C4: control sequences, bidirectional overrides and invisible characters are removed; letters stay."""
-    assert output.clean(text) == shown
+    assert output.clean(text) == expected
 
 
-def test_long_texts_are_cut():
+def test_long_texts_are_shortened():
     """Text is shortened to the maximum length, with an ellipsis."""
     assert output.clean("x" * 30, 10) == "x" * 9 + "…"
     assert len(output.clean("x" * 30, None)) == 30
 
 
-def test_json_is_exact_and_harmless(capsys):
+def test_json_is_exact_and_escaped(capsys):
     """The JSON parses to the original value, and the terminal shows it as text."""
     value = {"title": "a\x1b[31m\x9b1m\u202e\u200b\ud800 é 漢", "n": [1, None]}
     output.print_json(value)
-    shown = capsys.readouterr().out
-    assert json.loads(shown) == value
-    assert "é 漢" in shown
-    assert not {"\x1b", "\x9b", "\u202e", "\u200b", "\ud800"} & set(shown)
+    output_text = capsys.readouterr().out
+    assert json.loads(output_text) == value
+    assert "é 漢" in output_text
+    assert not {"\x1b", "\x9b", "\u202e", "\u200b", "\ud800"} & set(output_text)
 
 
-def test_table_in_a_pipe_is_whole(capsys):
+def test_table_in_a_pipe_is_not_shortened(capsys):
     """No cell is shortened if the output is not a terminal."""
     output.print_table(("ID", "TITLE"), [("1", "x" * 200), ("22", "y")], flexible=("TITLE",))
     assert capsys.readouterr().out == f"ID  TITLE\n1   {'x' * 200}\n22  y\n"
@@ -68,7 +68,7 @@ def test_table_on_a_terminal_fits(columns, monkeypatch, capsys):
     assert lines[1].startswith("abcd1234  漢")
 
 
-def test_a_terminal_too_narrow_is_not_waited_for(monkeypatch, capsys):
+def test_table_on_a_very_narrow_terminal(monkeypatch, capsys):
     """Columns keep a minimum width; the lines wrap then."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "5")

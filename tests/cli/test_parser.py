@@ -149,14 +149,14 @@ def test_an_unknown_option_suggests_the_closest(capsys):
     assert "Unknown option --colour.\n" in ended(capsys, "list", "--colour")[2]
 
 
-def test_a_newline_in_an_argument_breaks_no_line(capsys):
+def test_newlines_in_arguments_are_removed_from_messages(capsys):
     """C2: repeated arguments are on one line, without escape sequences."""
     _, _, err = ended(capsys, "gc", "\x1b[31m\nroot: all is lost")
     assert "\x1b" not in err
     assert not [line for line in err.splitlines() if line.startswith("root:")]
 
 
-def test_traits_pass_only_where_a_server_starts():
+def test_traits_are_accepted_only_by_serve():
     """Settings are passed on unchanged."""
     chosen, options = cli.parse(["serve", "--FigServe.public_url=https://a.example/x y"])
     assert chosen.name == "serve"

@@ -31,7 +31,7 @@ def lines(terminal: Terminal) -> list[str]:
     return [line.replace("\x1b[K", "") for line in re.split(r"[\r\n]", terminal.getvalue()) if line]
 
 
-def test_from_nothing_to_all(terminal):
+def test_progress_from_zero_to_the_total(terminal):
     """The end is always shown, followed by a newline."""
     with Progress("Sending", 10) as bar:
         for _ in range(10):
@@ -48,7 +48,7 @@ def test_without_a_total(terminal):
     assert lines(terminal)[-1] == "Reading  1,234"
 
 
-def test_more_than_was_announced(terminal):
+def test_progress_beyond_the_total(terminal):
     """A value above the total shows a full bar."""
     with Progress("Exporting", 10) as bar:
         bar.set(15)
@@ -56,7 +56,7 @@ def test_more_than_was_announced(terminal):
     assert "#" * 25 not in terminal.getvalue()
 
 
-def test_it_never_wraps(terminal, monkeypatch):
+def test_line_fits_the_terminal(terminal, monkeypatch):
     """Control characters of a file name are removed."""
     monkeypatch.setenv("COLUMNS", "20")
     with Progress("Sending \x1b[2J\n" + "x" * 300, 10) as bar:
@@ -66,7 +66,7 @@ def test_it_never_wraps(terminal, monkeypatch):
 
 
 @pytest.mark.parametrize("dumb", [True, False])
-def test_nothing_where_nobody_looks(dumb, terminal, monkeypatch):
+def test_no_output_without_a_terminal(dumb, terminal, monkeypatch):
     """Log files and dumb terminals get no bar."""
     if dumb:
         monkeypatch.setenv("TERM", "dumb")

@@ -31,7 +31,7 @@ def leave(runtime):
     return write
 
 
-def test_a_real_server_is_found(live_server, monkeypatch):
+def test_running_server_is_found(live_server, monkeypatch):
     """A running server has an address, a token and a process."""
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(live_server.runtime))
     (found,) = running_servers.find_running_servers()
@@ -42,7 +42,7 @@ def test_a_real_server_is_found(live_server, monkeypatch):
     assert running_servers.process_environment(live_server.pid)["JUPYTER_TOKEN"] == live_server.token
 
 
-def test_the_dead_are_not_found(leave):
+def test_ended_servers_are_not_found(leave):
     """The file of an ended process is ignored."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
@@ -52,7 +52,7 @@ def test_the_dead_are_not_found(leave):
     assert running_servers.process_environment(process.pid) == {}
 
 
-def test_what_is_no_servers_file(leave, runtime):
+def test_invalid_runtime_files(leave, runtime):
     """Other file names, invalid content, symbolic links and a missing directory are ignored."""
     leave("kernel-1.json")
     leave("jpserver-1.json", url=7)
@@ -80,7 +80,7 @@ def test_no_runtime_directory(monkeypatch, tmp_path):
         ({"hostname": "", "sock": "/run/x.sock", "url": "http+unix://%2Frun%2Fx.sock/"}, None),
     ],
 )
-def test_where_it_is_dialled(fields, dialled, leave):
+def test_address_to_connect_to(fields, dialled, leave):
     """A server that listens on all addresses is contacted on loopback; Unix sockets stay sockets."""
     leave(**fields)
     (found,) = running_servers.find_running_servers()

@@ -18,15 +18,15 @@ def test_the_one_running_server(shell, live_server):
     assert shell.run("keys", "list").code == 0
 
 
-def test_without_any_it_says_how_to_name_or_start_one(lonely):
+def test_no_server_error_says_what_to_do(lonely):
     """The message is on standard error, and the exit code is 1."""
     done = lonely.run("list", expect=1)
     assert done.out == ""
-    for words in ("no Jupyter server running", "jupyter lab", "jupyter figserve serve", "--server URL", "--key-file"):
-        assert words in done.err
+    for text in ("no Jupyter server running", "jupyter lab", "jupyter figserve serve", "--server URL", "--key-file"):
+        assert text in done.err
 
 
-def test_several_are_named(make_server, tmp_path):
+def test_several_servers_are_listed(make_server, tmp_path):
     """The message lists the servers with usable options, and marks the standalone one."""
     one = make_server()
     other = make_server(home=one.home.with_name(one.home.name + "-2"), command=("-m", "jupyter_server"))
@@ -37,14 +37,14 @@ def test_several_are_named(make_server, tmp_path):
     assert "2 servers running" in done.err
     choices = [line.split()[:2] for line in done.err.splitlines() if line.strip().startswith("--server")]
     assert {url for _, url in choices} == {one.url, other.url}
-    for words in choices:
-        host.run("list", *words)
+    for arguments in choices:
+        host.run("list", *arguments)
     other.stop()
     shutil.rmtree(other.home, ignore_errors=True)
     host.run("list")
 
 
-def test_a_server_without_the_extension_is_said_to_be_one(bare_server, tmp_path):
+def test_server_without_the_extension_is_reported(bare_server, tmp_path):
     """The message refers to the doctor."""
     server = bare_server
     done = shell_of(server, tmp_path / "home").run("list", expect=1)
@@ -52,7 +52,7 @@ def test_a_server_without_the_extension_is_said_to_be_one(bare_server, tmp_path)
     assert "jupyter figserve doctor" in done.err
 
 
-def test_a_named_server_with_a_key(lonely, live_server, make_key):
+def test_named_server_with_a_key(lonely, live_server, make_key):
     """Option or variable, any URL that browsers show, and the key from a variable or a file."""
     key = make_key("read")
     (lonely.home / "key").write_text(f"{key}\n")
@@ -63,26 +63,26 @@ def test_a_named_server_with_a_key(lonely, live_server, make_key):
         lonely.having(FIGSERVE_URL=url, FIGSERVE_API_KEY=key).run("list")
 
 
-def test_a_token_in_the_variable_is_a_login(lonely, live_server):
+def test_token_in_the_variable_is_a_login(lonely, live_server):
     """The URL from the server's log works, with its token."""
     environment = lonely.having(FIGSERVE_URL=f"{live_server.url}lab?token={live_server.token}")
     environment.run("keys", "list")
     lonely.having(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=live_server.token).run("keys", "list")
 
 
-def test_naming_ones_own_server_is_enough(shell, live_server):
+def test_own_named_server_needs_no_key(shell, live_server):
     """The login is found, also by another loopback name."""
     shell.run("list", "--server", live_server.url)
     shell.run("list", "--server", live_server.url.replace("127.0.0.1", "localhost"))
 
 
-def test_in_a_kernel_the_kernels_server_is_meant(lonely, live_server, make_key):
+def test_kernels_own_server_is_selected(lonely, live_server, make_key):
     """`!jupyter figserve list` works in a notebook."""
     pair = {"KERNEL_FIGSERVE_URL": f"{live_server.url}figserve", "KERNEL_FIGSERVE_KEY": make_key("read", "publish")}
     lonely.having(**pair).run("list")
 
 
-def test_without_a_key_it_says_how_to_get_one(lonely, live_server):
+def test_missing_key_error_says_what_to_do(lonely, live_server):
     """A missing key and a wrong key are reported."""
     for variables in ({}, {"FIGSERVE_API_KEY": f"fsk_{'a' * 8}_{'b' * 43}"}):
         done = lonely.having(**variables).run("list", "--server", live_server.url, expect=1)
@@ -91,20 +91,20 @@ def test_without_a_key_it_says_how_to_get_one(lonely, live_server):
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
-def test_a_key_that_others_can_read_is_refused(mode, lonely, live_server, make_key):
+def test_readable_key_file_is_refused(mode, lonely, live_server, make_key):
     """The message contains the command that restricts the file, and the command works."""
     key = lonely.home / "key"
     key.write_text(make_key("read"))
     key.chmod(mode)
-    words = ("list", "--server", live_server.url, "--key-file", "key")
-    done = lonely.run(*words, expect=1)
+    arguments = ("list", "--server", live_server.url, "--key-file", "key")
+    done = lonely.run(*arguments, expect=1)
     assert "chmod 600 key" in done.err
     key.chmod(0o600)
-    lonely.run(*words)
+    lonely.run(*arguments)
 
 
 @pytest.mark.parametrize("content", ["", "\n", "two words", "a\nb"])
-def test_a_file_without_one_key(content, lonely, live_server):
+def test_invalid_key_files(content, lonely, live_server):
     """The file is rejected, and its content is not sent."""
     (lonely.home / "key").write_text(content)
     (lonely.home / "key").chmod(0o600)
@@ -124,24 +124,24 @@ def own_address() -> str | None:
     return None if address.startswith("127.") else address
 
 
-def test_a_key_crosses_no_network_unencrypted(lonely):
+def test_key_is_not_sent_unencrypted(lonely):
     """C3: plain http to another host is rejected before anything is sent; --insecure allows it."""
     address = own_address()
     if address is None:
         pytest.skip("not on this machine: it has no address but loopback")
     with hostile_server(address) as server:
         server.print_line("api/figures", {"figures": [], "next": None})
-        words = ("list", "--server", server.url)
+        arguments = ("list", "--server", server.url)
         key = f"fsk_{'a' * 8}_{'b' * 43}"
-        done = lonely.having(FIGSERVE_API_KEY=key).run(*words, expect=1)
+        done = lonely.having(FIGSERVE_API_KEY=key).run(*arguments, expect=1)
         assert "unencrypted" in done.err
         assert "--insecure" in done.err
         assert server.asked == []
-        lonely.having(FIGSERVE_API_KEY=key).run(*words, "--insecure")
+        lonely.having(FIGSERVE_API_KEY=key).run(*arguments, "--insecure")
         assert server.asked[-1][2]["X-API-Key"] == key
 
 
-def test_a_redirect_takes_no_key_along(lonely, hostile):
+def test_redirects_do_not_get_the_key(lonely, hostile):
     """Redirects to another server or to plain http are not followed."""
     with hostile_server() as other:
         hostile.answers["api/status"] = (302, {"Location": f"{other.url}/figserve/api/status"}, b"")
@@ -161,7 +161,7 @@ def secure(certificate):
 
 
 class TestCertificate:
-    def test_an_untrusted_one_is_refused(self, lonely, secure):
+    def test_untrusted_certificate_is_refused(self, lonely, secure):
         """C3: nothing is sent; the message names the option, not the kernel's variable."""
         done = lonely.having(FIGSERVE_API_KEY=secure.token).run("list", "--server", secure.url, expect=1)
         assert "certificate" in done.err
@@ -171,14 +171,14 @@ class TestCertificate:
         done = lonely.having(FIGSERVE_API_KEY=secure.token).run("list", "--server", secure.url, "--insecure", expect=1)
         assert "certificate" in done.err
 
-    def test_with_its_authority_it_is_taken(self, lonely, secure, certificate):
+    def test_ca_file_is_trusted(self, lonely, secure, certificate):
         """The certificate authority's file makes it trusted."""
         lonely.having(FIGSERVE_API_KEY=secure.token).run(
             "list", "--server", secure.url, "--ca-file", str(certificate[0])
         )
         shell_of(secure, lonely.home).run("list", "--ca-file", str(certificate[0]))
 
-    def test_a_missing_authority_file(self, lonely, secure):
+    def test_missing_ca_file(self, lonely, secure):
         """A missing file is reported."""
         done = lonely.having(FIGSERVE_API_KEY=secure.token).run(
             "list", "--server", secure.url, "--ca-file", "no.pem", expect=1
@@ -187,14 +187,14 @@ class TestCertificate:
 
 
 @pytest.mark.parametrize("url", ["", "ftp://x", "http://ana:pw@localhost", "http://[::1", "http://localhost:0"])
-def test_what_is_no_address(url, lonely):
+def test_invalid_urls(url, lonely):
     """An invalid URL is reported in one line; an empty one is ignored."""
     done = lonely.having(FIGSERVE_API_KEY="x").run("list", "--server", url, expect=1)
     assert done.err.count("\n") == 1
     assert "pw" not in done.err
 
 
-def test_something_else_answers(lonely, hostile):
+def test_another_program_responds(lonely, hostile):
     """A server of another program is contacted once, and the key is not sent elsewhere."""
     hostile.print_line("api/status", {"hello": 1})
     done = lonely.having(FIGSERVE_API_KEY="x").run("list", "--server", hostile.url, expect=1)
@@ -202,7 +202,7 @@ def test_something_else_answers(lonely, hostile):
     assert {path for _, path, _ in hostile.asked} == {"api/status"}
 
 
-def test_nothing_secret_is_on_the_process_list(lonely, live_server, make_key):
+def test_no_secret_in_the_process_list(lonely, live_server, make_key):
     """C1: while a command runs, its arguments contain neither the key nor the token."""
     key = make_key("read", "publish")
     process = lonely.having(FIGSERVE_API_KEY=key, FIGSERVE_URL=live_server.url).start(
@@ -211,6 +211,6 @@ def test_nothing_secret_is_on_the_process_list(lonely, live_server, make_key):
     process.stdin.write(b" " * 500_000)
     process.stdin.flush()
     with open(f"/proc/{process.pid}/cmdline", "rb") as line:
-        words = line.read()
-    assert key.encode() not in words
+        command_line = line.read()
+    assert key.encode() not in command_line
     process.communicate(timeout=60)

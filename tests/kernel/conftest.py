@@ -221,7 +221,7 @@ class FakeFigServe:
         self.figures.clear()
         return Reply.of(200, {"deleted": deleted})
 
-    def _new_link(self, figure_id: str, wanted: dict[str, Any]) -> Reply:
+    def _new_link(self, figure_id: str, options: dict[str, Any]) -> Reply:
         page = f"{self.url}/f/{TOKEN}"
         link = {
             "id": f"lnk{len(self.links):012}",
@@ -230,14 +230,14 @@ class FakeFigServe:
             "seen": 0,
             "last_seen": None,
             "paused": False,
-            "label": wanted["label"] or "",
-            **{name: wanted[name] for name in ("views", "version", "audience")},
-            "expires": None if wanted["expires"] == "never" else "2026-02-01T03:04:05.678Z",
+            "label": options["label"] or "",
+            **{name: options[name] for name in ("views", "version", "audience")},
+            "expires": None if options["expires"] == "never" else "2026-02-01T03:04:05.678Z",
         }
         self.links[link["id"]] = link
         texts = {name: f"{name} of {page}" for name in ("markdown", "html", "iframe", "latex")}
-        shown = {"url": page, "image_url": f"{page}.png", "snippets": {"url": page, **texts}}
-        return Reply.of(201, {**link, **shown, "local_only": True, "note": "Opens only on this machine."})
+        urls = {"url": page, "image_url": f"{page}.png", "snippets": {"url": page, **texts}}
+        return Reply.of(201, {**link, **urls, "local_only": True, "note": "Opens only on this machine."})
 
     def _patch_links(self, rest: list[str], request: Received) -> Reply:
         self.links[rest[0]].update(request.json)

@@ -27,8 +27,8 @@ def flock(type: str = "Deer", since: int = 2010):
 
 def test_repr_is_readable():
     """The representation has the title and one line per row."""
-    board = Dashboard("Sightings", [["# Long notes about animals, and more", flock.bind(type="Wolf")], [Figure()]])
-    assert repr(board).splitlines() == [
+    dashboard = Dashboard("Sightings", [["# Long notes about animals, and more", flock.bind(type="Wolf")], [Figure()]])
+    assert repr(dashboard).splitlines() == [
         'Dashboard "Sightings"',
         "  text “# Long notes about animals, a…” | live figure \"flock\" with type='Wolf'",
         "  a Figure",
@@ -36,7 +36,7 @@ def test_repr_is_readable():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         ({"title": ""}, "Give the dashboard a title"),
         ({"title": 3}, "title is of type int"),
@@ -46,18 +46,18 @@ def test_repr_is_readable():
         ({"controls": [3]}, "list of parameter names"),
     ],
 )
-def test_what_is_no_dashboard_is_refused(arguments, words):
+def test_invalid_dashboards_are_refused(arguments, message):
     """Errors are raised at construction, not at display."""
-    with pytest.raises(InvalidInput, match=words):
+    with pytest.raises(InvalidInput, match=message):
         Dashboard(**({"title": "x", "rows": [["x"]]} | arguments))
 
 
 def test_shows_itself_without_a_server():
     """The output has static images, escaped text, our marker, and a widget view."""
-    board = Dashboard(
+    dashboard = Dashboard(
         "<i>Sightings</i>", [["<b>x</b> *y*", (2, flock)], [Panel(Figure(figsize=(3, 1)), "a < b", alt='"q"')]]
     )
-    data, metadata = board._repr_mimebundle_()
+    data, metadata = dashboard._repr_mimebundle_()
     assert set(data) == {"text/plain", "text/html", VIEW}
     html = data["text/html"]
     assert html.count('src="data:image/png;base64,') == 2
@@ -69,18 +69,18 @@ def test_shows_itself_without_a_server():
     assert metadata[MARKER]
 
 
-def test_a_failing_panel_has_its_message():
+def test_failing_panel_has_a_message():
     """A failed panel has a message, escaped, in the static form and in the widget."""
 
     @live
     def broken():
         raise ValueError("<no data>")
 
-    board = Dashboard("x", [[broken, Figure()]])
-    data, _ = board._repr_mimebundle_()
+    dashboard = Dashboard("x", [[broken, Figure()]])
+    data, _ = dashboard._repr_mimebundle_()
     assert "ValueError: &lt;no data&gt;" in data["text/html"]
     assert data["text/html"].count("<img") == 1
-    first, second = board.widget().rows[0]
+    first, second = dashboard.widget().rows[0]
     assert first["message"] == "ValueError: <no data>"
     assert second["still"].startswith("data:image/png;base64,")
 
@@ -89,20 +89,20 @@ def test_widget_has_the_controls():
     """Values are complete, checked when set, and match the static images."""
     import traitlets
 
-    board = Dashboard("x", [[flock, flock.bind(type="Wolf")]])
-    shown = board.widget(since=2015)
-    assert shown.params == {"since": 2015, "1-1.type": "Deer"}
-    assert [panel["initial"] for panel in shown.rows[0]] == [{"since": 2015, "type": "Deer"}, {"since": 2015}]
-    shown.params = {"since": "2016"}
-    assert shown.params == {"since": 2016, "1-1.type": "Deer"}
+    dashboard = Dashboard("x", [[flock, flock.bind(type="Wolf")]])
+    widget = dashboard.widget(since=2015)
+    assert widget.params == {"since": 2015, "1-1.type": "Deer"}
+    assert [panel["initial"] for panel in widget.rows[0]] == [{"since": 2015, "type": "Deer"}, {"since": 2015}]
+    widget.params = {"since": "2016"}
+    assert widget.params == {"since": 2016, "1-1.type": "Deer"}
     with pytest.raises(traitlets.TraitError, match="no control 'nothing'"):
-        shown.params = {"nothing": 1}
+        widget.params = {"nothing": 1}
     with pytest.raises(InvalidInput, match="since='early' is not allowed"):
-        board.widget(since="early")
-    assert len(repr(shown)) < 100
+        dashboard.widget(since="early")
+    assert len(repr(widget)) < 100
 
 
-def test_widget_says_what_its_page_follows(connected):
+def test_widget_json_of_followed_figures(connected):
     """Figures have their version, live figures their function; without an own server, there is no path."""
     pub = publish(Figure(figsize=(3, 1)), "sales", alt="Sales")
     panels = [pub, Panel(pub, alt="Mine"), flock.bind(type="Wolf"), Figure()]
@@ -113,22 +113,29 @@ def test_widget_says_what_its_page_follows(connected):
     assert "published" not in plain
 
 
-def test_nothing_that_needs_a_url_works_before_it_has_one():
+def test_url_requires_publish():
     """The messages say what to do."""
-    board = Dashboard("Sightings", [["text"]])
-    for use in (lambda: board.url, lambda: board.id, lambda: board.version, board.image_url, board.links, board.delete):
+    dashboard = Dashboard("Sightings", [["text"]])
+    for use in (
+        lambda: dashboard.url,
+        lambda: dashboard.id,
+        lambda: dashboard.version,
+        dashboard.image_url,
+        dashboard.links,
+        dashboard.delete,
+    ):
         with pytest.raises(Conflict, match=r"Call publish\(\)"):
             use()
     with pytest.raises(NotConnected, match=r"figserve\.connect"):
-        board.publish()
+        dashboard.publish()
     with pytest.raises(InvalidName):
-        board.publish("a/b")
+        dashboard.publish("a/b")
     with pytest.raises(InvalidInput, match=r"publish\(name=…\)"):
         Dashboard("!!!", [["text"]]).publish()
     with pytest.raises(InvalidInput, match="No live panel has a parameter 'colour' to lock"):
-        board.share(lock={"colour": "red"})
+        dashboard.share(lock={"colour": "red"})
     with pytest.raises(InvalidInput, match="list of names"):
-        board.share(allow="since")
+        dashboard.share(allow="since")
 
 
 DECLARE = """
@@ -136,44 +143,46 @@ import jupyter_figserve as figserve
 from matplotlib.figure import Figure
 from typing import Annotated, Literal
 
-def drawn(width):
+def make_figure(width):
     figure = Figure(figsize=(width, 1))
     figure.subplots().plot([1, 3, 2])
     return figure
 
 @figserve.live
 def animal(type: Literal["Bear", "Wolf"] = "Bear", since: Annotated[int, figserve.Range(2000, 2020)] = 2010):
-    return drawn(2)
+    return make_figure(2)
 
-pub = figserve.publish(drawn(3), "sales")
+pub = figserve.publish(make_figure(3), "sales")
 def make(*more):
-    rows = [[animal, pub], ["## Notes", animal.bind(type="Wolf"), drawn(4)]]
+    rows = [[animal, pub], ["## Notes", animal.bind(type="Wolf"), make_figure(4)]]
     return figserve.Dashboard("Animal sightings", [*rows, *more])
-board = make()
+dashboard = make()
 """
 
 
 @pytest.fixture(scope="module")
 def kernel(live_server):
-    with live_server.kernel("board.ipynb") as session:
+    with live_server.kernel("dashboard.ipynb") as session:
         execution = session.run(DECLARE)
         assert execution.error is None, execution.error
         yield session
 
 
-def told(kernel, code: str) -> str:
+def output_of(kernel, code: str) -> str:
     execution = kernel.run(code)
     assert execution.error is None, execution.error
     return execution.stdout.strip()
 
 
 @pytest.mark.kernel
-def test_publishing_keeps_its_url_and_counts_versions(kernel, live_server):
+def test_publishing_again_keeps_the_url(kernel, live_server):
     """The same panels make no version; another panel makes one under the same id; figures are published too."""
-    first = told(kernel, "board.publish(); print(board.id, board.version, board.name, board.url)").split()
+    first = output_of(
+        kernel, "dashboard.publish(); print(dashboard.id, dashboard.version, dashboard.name, dashboard.url)"
+    ).split()
     assert first[1:3] == ["1", "Animal-sightings"]
-    assert told(kernel, "again = make().publish(); print(again.id, again.version)").split() == first[:2]
-    more = told(kernel, "more = make(['### More']).publish(); print(more.id, more.version)").split()
+    assert output_of(kernel, "again = make().publish(); print(again.id, again.version)").split() == first[:2]
+    more = output_of(kernel, "more = make(['### More']).publish(); print(more.id, more.version)").split()
     assert more == [first[0], "2"]
     record = live_server.fetch(f"figserve/api/dashboards/{first[0]}").json()
     assert [[panel["kind"] for panel in row] for row in record["rows"]] == [
@@ -184,7 +193,7 @@ def test_publishing_keeps_its_url_and_counts_versions(kernel, live_server):
     assert record["rows"][1][1]["values"] == {"type": "Wolf"}
     names = [row["name"] for row in live_server.fetch("figserve/api/figures").json()["figures"]]
     assert sorted(names) == ["Animal-sightings 2-3", "sales"]
-    assert first[3] in told(kernel, "print(repr(board))")
+    assert first[3] in output_of(kernel, "print(repr(dashboard))")
 
 
 @pytest.mark.compat
@@ -192,27 +201,27 @@ def test_publishing_keeps_its_url_and_counts_versions(kernel, live_server):
 def test_share_publishes_and_makes_a_link(kernel, live_server):
     """Locks are Python values; links are listed; an invalid lock is rejected in the notebook."""
     code = """
-other = figserve.Dashboard("Shared", [[animal, drawn(2)]])
+other = figserve.Dashboard("Shared", [[animal, make_figure(2)]])
 link = other.share("7d", lock={"type": "Wolf"}, allow=["since"], label="for Ada")
 print(link.url, other.version, [one.label for one in other.links()])
 """
-    url, version, *labels = told(kernel, code).split(maxsplit=2)
+    url, version, *labels = output_of(kernel, code).split(maxsplit=2)
     assert (version, labels) == ("1", ["['for Ada']"])
     assert "/f/" in url
-    link_id = told(kernel, "print(link.id)")
-    shown = live_server.fetch(f"figserve/api/links/{link_id}").json()
-    assert (shown["lock"], shown["allow"]) == ({"type": "Wolf"}, ["since"])
+    link_id = output_of(kernel, "print(link.id)")
+    link = live_server.fetch(f"figserve/api/links/{link_id}").json()
+    assert (link["lock"], link["allow"]) == ({"type": "Wolf"}, ["since"])
     assert "type='Cat' is not allowed" in kernel.run("other.share(lock={'type': 'Cat'})").error
 
 
 @pytest.mark.kernel
-def test_delete_takes_the_dashboard_and_leaves_its_figures(kernel, live_server):
+def test_delete_keeps_the_figures(kernel, live_server):
     """It has no URL afterwards, and can be published again."""
-    code = "gone = figserve.Dashboard('Gone', [[drawn(2)]]).publish(); print(gone.id); gone.delete()"
-    dashboard_id = told(kernel, code)
+    code = "gone = figserve.Dashboard('Gone', [[make_figure(2)]]).publish(); print(gone.id); gone.delete()"
+    dashboard_id = output_of(kernel, code)
     assert live_server.fetch(f"figserve/api/dashboards/{dashboard_id}").status == 404
     assert "publish() gives it one" in kernel.run("gone.url").error
-    assert told(kernel, "print(gone.publish().version)") == "1"
+    assert output_of(kernel, "print(gone.publish().version)") == "1"
 
 
 @pytest.mark.kernel
@@ -231,34 +240,34 @@ def test_captured_plots_become_figures(kernel, live_server):
         ).error
         is None
     )
-    record = told(kernel, "caught = figserve.Dashboard('Caught', [[figserve.last()]]).publish(); print(caught.id)")
+    record = output_of(kernel, "caught = figserve.Dashboard('Caught', [[figserve.last()]]).publish(); print(caught.id)")
     (((panel,),),) = (live_server.fetch(f"figserve/api/dashboards/{record}").json()["rows"],)
     assert panel["kind"] == "figure"
 
 
 @pytest.mark.compat
 @pytest.mark.kernel
-def test_displayed_as_pictures_and_as_a_widget(kernel):
+def test_display_has_images_and_a_widget(kernel):
     """There are two outputs, so that a saved notebook has the images; the widget hides them while it runs."""
-    stills, shown = kernel.run("board").outputs
+    stills, view = kernel.run("dashboard").outputs
     assert "data:image/png" in stills["data"]["text/html"]
     assert VIEW not in stills["data"]
-    assert VIEW in shown["data"]
-    assert "text/html" not in shown["data"]
-    assert VIEW in kernel.run("import ipywidgets; ipywidgets.VBox([board.widget()])").bundles[-1]
+    assert VIEW in view["data"]
+    assert "text/html" not in view["data"]
+    assert VIEW in kernel.run("import ipywidgets; ipywidgets.VBox([dashboard.widget()])").bundles[-1]
 
 
 @pytest.mark.compat
 @pytest.mark.kernel
-def test_picture_and_page_by_message(kernel):
+def test_image_and_page_by_message(kernel):
     """Without a server on the page's site, images and HTML are sent as widget messages."""
     code = """
 import threading
-shown, done, sent = board.widget(), threading.Event(), []
-shown.send = lambda content, buffers=None: (sent.append((content, buffers)), done.set())
+widget, done, sent = dashboard.widget(), threading.Event(), []
+widget.send = lambda content, buffers=None: (sent.append((content, buffers)), done.set())
 def ask(**message):
     done.clear()
-    shown._handle_custom_msg({"rid": "r", **message}, [])
+    widget._handle_custom_msg({"rid": "r", **message}, [])
     assert done.wait(30)
     content, buffers = sent.pop()
     return content["error"], content["mimetype"], bytes(buffers[0][:4])
@@ -266,17 +275,17 @@ print(ask(op="draw", place="2-2", arguments={"since": "2001"}))
 print(ask(op="draw", place="1-1", arguments={"since": "1"})[0])
 print(ask(op="page", place="2-3")[0])
 for op, place in [("draw", "9-9"), ("draw", "1-2"), ("page", "1-1"), ("x", "1-1")]:
-    shown._handle_custom_msg({"op": op, "place": place}, [])
+    widget._handle_custom_msg({"op": op, "place": place}, [])
 assert not sent
 """
-    drawn, refused, page = told(kernel, code).splitlines()
-    assert drawn == r"(None, 'image/png', b'\x89PNG')"
+    image, refused, page = output_of(kernel, code).splitlines()
+    assert image == r"(None, 'image/png', b'\x89PNG')"
     assert "from 2000 to 2020" in refused
     assert "not available as html" in page
 
 
 @pytest.mark.kernel
-def test_page_of_a_published_figure_is_the_newest(kernel, live_server):
+def test_page_message_has_the_newest_version(kernel, live_server):
     """The HTML of a published figure is that of its newest version."""
     code = """
 class Plot:
@@ -286,21 +295,21 @@ lines = figserve.publish(Plot("first"), "lines")
 ((panel,),) = figserve.Dashboard("Lines", [[lines]]).widget().rows
 print(panel["has_page"], panel["published"]["path"].endswith(f"figserve/figures/{lines.id}"))
 figserve.publish(Plot("second"), "lines")
-shown, sent = figserve.Dashboard("Lines", [[lines]]).widget(), []
-shown.send = lambda content, buffers=None: sent.append((content["error"], bytes(buffers[0])))
-shown._handle_custom_msg({"op": "page", "place": "1-1", "rid": "r"}, [])
+widget, sent = figserve.Dashboard("Lines", [[lines]]).widget(), []
+widget.send = lambda content, buffers=None: sent.append((content["error"], bytes(buffers[0])))
+widget._handle_custom_msg({"op": "page", "place": "1-1", "rid": "r"}, [])
 lines.delete()
-shown._handle_custom_msg({"op": "page", "place": "1-1", "rid": "r"}, [])
+widget._handle_custom_msg({"op": "page", "place": "1-1", "rid": "r"}, [])
 print(sent[0][0], b"second" in sent[0][1])
 print(sent[1])
 """
-    known, page, gone = told(kernel, code).splitlines()
+    known, page, gone = output_of(kernel, code).splitlines()
     assert (known, page) == ("True True", "None True")
     assert "no such figure" in gone
 
 
 @pytest.mark.kernel
-def test_nbconvert_shows_the_pictures(tmp_path):
+def test_nbconvert_shows_the_images(tmp_path):
     """A notebook executed without a server exports to HTML, with and without widget state."""
     nbformat = require_package("nbformat")
     require_package("nbconvert")
@@ -309,8 +318,8 @@ def test_nbconvert_shows_the_pictures(tmp_path):
 
     if not any((Path(place) / "nbconvert" / "templates" / "lab").is_dir() for place in jupyter_path()):
         pytest.skip(f"{ELSEWHERE}nbconvert's templates: its environment is lent to this one")
-    code = DECLARE.replace('pub = figserve.publish(drawn(3), "sales")', "pub = drawn(3)")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code), nbformat.v4.new_code_cell("board")])
+    code = DECLARE.replace('pub = figserve.publish(make_figure(3), "sales")', "pub = make_figure(3)")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code), nbformat.v4.new_code_cell("dashboard")])
     NotebookClient(notebook, kernel_name="python3").execute()
     for metadata in (notebook.metadata, {}):
         notebook.metadata = nbformat.from_dict(metadata)

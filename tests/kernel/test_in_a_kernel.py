@@ -16,7 +16,7 @@ def kernel(live_server):
         yield session
 
 
-def pictures(execution):
+def count_images(execution):
     """Return the number of images that a cell displays; a mimebundle with HTML counts once."""
     return sum(
         "<img " in bundle["text/html"] if "text/html" in bundle else "image/png" in bundle
@@ -38,19 +38,19 @@ def pictures(execution):
         ("%config InlineBackend.close_figures = True\nplt.show()\nfigserve.publish(fig, 'a')", 2),
     ],
 )
-def test_a_picture_shows_once(kernel, code, count):
+def test_image_is_displayed_once(kernel, code, count):
     """Each figure is displayed once, by its link or by the inline backend."""
     execution = kernel.run(PLOT + code)
     assert execution.error is None
-    assert pictures(execution) == count
+    assert count_images(execution) == count
 
 
 @pytest.mark.compat
-def test_quiet_magic_shows_the_picture_alone(kernel):
+def test_quiet_magic_shows_only_the_image(kernel):
     """A figure without a link is displayed once."""
     kernel.run("%load_ext jupyter_figserve")
     execution = kernel.run(f"%%publish a --quiet\n{PLOT}")
-    assert (execution.error, pictures(execution)) == (None, 1)
+    assert (execution.error, count_images(execution)) == (None, 1)
     assert "http://" not in str(execution.outputs)
 
 

@@ -30,7 +30,7 @@ def ipython(tmp_path_factory):
 
 
 @pytest.fixture
-def shown(monkeypatch):
+def displayed(monkeypatch):
     """The displayed outputs of the cell."""
     bundles = []
     monkeypatch.setattr("IPython.display.publish_display_data", lambda data, metadata: bundles.append(data))
@@ -38,7 +38,7 @@ def shown(monkeypatch):
 
 
 @pytest.fixture
-def shell(ipython, connected, encoder, shown):
+def shell(ipython, connected, encoder, displayed):
     ipython.user_ns["png"] = PNG
     return ipython
 
@@ -67,7 +67,7 @@ def test_without_a_result_the_current_figure_is_published(shell, encoder, code):
     assert encoder.calls[0][0] is None
 
 
-def test_a_result_that_is_no_figure_leaves_the_current_one(shell, encoder, monkeypatch):
+def test_current_figure_is_published_if_the_result_is_none(shell, encoder, monkeypatch):
     """``ax.hist`` returns counts; the current figure is published."""
     asked = []
 
@@ -108,26 +108,26 @@ def test_magics_work_inside(shell, capsys):
     assert list(shell.user_ns["lines"]) == ["hello"]
 
 
-def test_quiet_shows_the_picture_alone(shell, shown):
+def test_quiet_shows_only_the_image(shell, displayed):
     """The output has no link, and the cell has no result."""
     result = run(shell, "%%publish a --quiet\npng")
     assert result.result is None
-    assert len(shown) == 1
-    assert "data:image/png" in shown[0]["text/html"]
-    assert "http://" not in str(shown)
+    assert len(displayed) == 1
+    assert "data:image/png" in displayed[0]["text/html"]
+    assert "http://" not in str(displayed)
 
 
-def test_share_makes_a_link_and_shows_it(shell, shown, connected):
+def test_share_makes_and_displays_a_link(shell, displayed, connected):
     """The link is displayed next to the image."""
     run(shell, "%%publish a --share 7d\npng")
     assert connected.received[-1].json["expires"] == "7d"
-    picture, link = shown
-    assert "data:image/png" in picture["text/html"]
+    image, link = displayed
+    assert "data:image/png" in image["text/html"]
     assert "/f/ttt" in link["text/plain"]
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("a --quiet --share 7d", "leave one of them out"),
         ("a b", "unrecognized arguments: b"),
@@ -135,12 +135,12 @@ def test_share_makes_a_link_and_shows_it(shell, shown, connected):
         ("'a", "No closing quotation"),
     ],
 )
-def test_a_mistake_in_the_line_runs_nothing(shell, line, said, capsys):
+def test_invalid_line_runs_nothing(shell, line, message, capsys):
     """A usage error is raised, without a traceback, and the process continues."""
     shell.user_ns.pop("ran", None)
     assert not run(shell, f"%%publish {line}\nran = 1").success
     assert "ran" not in shell.user_ns
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("code", ["%%publish --help\nran = 1", "%figserve --help"])
@@ -158,7 +158,7 @@ def test_help_is_the_docstring(shell):
     assert "%figserve" in shell.find_line_magic("figserve").__doc__
 
 
-def test_status_says_which_server_and_how_it_was_found(shell, connected, capsys):
+def test_status_shows_server_and_source(shell, connected, capsys):
     """The status includes this notebook's figures and no credential."""
     run(shell, "%%publish a\npng")
     capsys.readouterr()
@@ -170,13 +170,13 @@ def test_status_says_which_server_and_how_it_was_found(shell, connected, capsys)
 
 
 def test_status_of_a_server_that_does_not_answer(connected):
-    """The reason is shown in place of the status."""
+    """The reason is displayed in place of the status."""
     connected.instead = lambda request: Reply.of(503, {"error": "Starting.", "code": "unavailable"})
     assert "Available  no: Starting." in magics.status_text(connected.connection)
 
 
 def test_status_takes_the_servers_note(connected):
-    """The server's own note about its links is shown."""
+    """The server's own note about its links is displayed."""
     status = {"version": "1", "host": "extension", "owner": "jo", "note": "Set public_url."}
     connected.instead = lambda request: Reply.of(200, status) if request.path.endswith("status") else None
     text = magics.status_text(connected.connection)

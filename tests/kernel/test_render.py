@@ -12,7 +12,7 @@ from .conftest import Reply
 CODE = "plot()"
 
 
-def test_only_what_is_not_as_usual_is_sent(connected):
+def test_only_changed_options_are_sent(connected):
     """The request is JSON with the key; the response is the image."""
     connected.instead = lambda request: Reply(200, b"<svg/>", {"Content-Type": "image/svg+xml"})
     assert figserve.render(CODE, "svg", width=300, transparent=True, seed=0) == b"<svg/>"
@@ -22,9 +22,9 @@ def test_only_what_is_not_as_usual_is_sent(connected):
     assert "x-api-key" in request.headers
 
 
-def test_an_error_of_the_code_has_its_place(connected):
+def test_code_error_has_its_line(connected):
     """Type, line, traceback and output are kept, without escape sequences."""
-    told = {
+    error = {
         "error": "ZeroDivisionError: \x1b[31mdivision",
         "code": "code_failed",
         "type": "ZeroDivisionError",
@@ -33,7 +33,7 @@ def test_an_error_of_the_code_has_its_place(connected):
         "traceback": "first\n\x1b]0;evil\x07second",
         "output": "so far\n",
     }
-    connected.instead = lambda request: Reply.of(422, told)
+    connected.instead = lambda request: Reply.of(422, error)
     with pytest.raises(errors.CodeFailed) as caught:
         figserve.render(CODE)
     assert str(caught.value) == "ZeroDivisionError: division"
@@ -51,7 +51,7 @@ def test_an_error_of_the_code_has_its_place(connected):
         (429, "too_many_renders", errors.TooManyRequests),
     ],
 )
-def test_other_errors_are_of_their_kind(connected, status, code, kind):
+def test_other_errors_have_their_class(connected, status, code, kind):
     """The message is that of every other call."""
     connected.instead = lambda request: Reply.of(status, {"error": "No.", "code": code})
     with pytest.raises(kind):
@@ -60,14 +60,14 @@ def test_other_errors_are_of_their_kind(connected, status, code, kind):
 
 def test_a_malformed_error_is_still_one_of_the_code(connected):
     """Invalid line numbers and tracebacks are ignored."""
-    told = {"error": "No.", "code": "code_failed", "line": "x", "traceback": 3, "type": ["a"]}
-    connected.instead = lambda request: Reply.of(422, told)
+    error = {"error": "No.", "code": "code_failed", "line": "x", "traceback": 3, "type": ["a"]}
+    connected.instead = lambda request: Reply.of(422, error)
     with pytest.raises(errors.CodeFailed) as caught:
         figserve.render(CODE)
     assert (caught.value.line, caught.value.traceback) == (None, "")
 
 
-def test_an_address_is_the_servers(connected):
+def test_render_url(connected):
     """SVG is the default; other options are omitted."""
     connected.instead = lambda request: Reply.of(201, {"url": "https://x/render/a.svg?sig=b"})
     assert figserve.render_url(CODE, height=20) == "https://x/render/a.svg?sig=b"
@@ -76,7 +76,7 @@ def test_an_address_is_the_servers(connected):
     assert request.json == {"code": CODE, "format": "svg", "height": 20}
 
 
-def test_a_links_picture_is_signed(connected, encoder):
+def test_signed_image_url(connected, encoder):
     """The server signs the size, and its query follows the link's URL."""
     from .conftest import PNG
 

@@ -60,7 +60,7 @@ def test_sizes():
     assert size(call(figure, height=100)) == (150, 100)
     assert size(call(figure, width=100, height=100)) == (100, 100)
     assert size(call(figure, dpi=50)) == (150, 100)
-    with pytest.raises(InvalidInput, match="leave width and height out"):
+    with pytest.raises(InvalidInput, match="Omit width and height"):
         call(photo, width=10)
 
 

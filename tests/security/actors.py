@@ -1,4 +1,4 @@
-"""Who takes part in the security tests: an author who publishes, a stranger, and a listener elsewhere on loopback."""
+"""Participants of the security tests: an author who publishes, a stranger, and a listener elsewhere on loopback."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FRAME = re.compile(r'src="([^"]*/frame/[^"]+\.html)"')
 
 
 def make_png(width: int = 8, height: int = 6, shade: int = 128, text: bytes = b"") -> bytes:
-    """A grey PNG, with a comment of ``text``."""
+    """Return a grey PNG with ``text`` as a comment."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -40,10 +40,10 @@ def post_figure(
     data: bytes = PNG,
     content_type: str = "image/png",
     headers: dict[str, str] | None = None,
-    **words: str,
+    **fields: str,
 ) -> Response:
-    """Publish by the login of the server's owner, or by the key in ``headers``; whatever comes of it."""
-    query = urlencode({"name": "plot", **words})
+    """Publish with the login of the server's owner, or with the key in ``headers``; return any response."""
+    query = urlencode({"name": "plot", **fields})
     return server.fetch(
         f"figserve/api/figures?{query}",
         method="POST",
@@ -53,8 +53,8 @@ def post_figure(
     )
 
 
-def publish(server: ServerProcess, data: bytes = PNG, content_type: str = "image/png", **words: Any) -> dict:
-    answer = post_figure(server, data, content_type, **words)
+def publish(server: ServerProcess, data: bytes = PNG, content_type: str = "image/png", **fields: Any) -> dict:
+    answer = post_figure(server, data, content_type, **fields)
     assert answer.status == 201, answer.text
     return answer.json()
 
@@ -72,7 +72,7 @@ def make_key(server: ServerProcess, *scopes: str, **body: object) -> dict:
 
 
 def get_frame_url(page_url: str) -> str:
-    """The signed address of the raw HTML that a share page frames."""
+    """Return the signed URL of the raw HTML that a share page frames."""
     page = fetch(page_url, headers={"Accept": "text/html"})
     found = FRAME.search(page.text)
     assert found is not None, page.text
@@ -81,7 +81,7 @@ def get_frame_url(page_url: str) -> str:
 
 
 def ask_raw(server: ServerProcess, request: bytes, timeout: float = 30) -> bytes:
-    """Send bytes as they are, and read until the server hangs up or says no more."""
+    """Send raw bytes, and read until the server closes the connection or stops sending."""
     with open_raw(server, timeout) as connection:
         connection.sendall(request)
         return read_all(connection)
@@ -103,7 +103,7 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 class Listener:
-    """A web server on another loopback port: a stranger's site, which remembers who asked it for what."""
+    """A web server on another loopback port: a stranger's site that records its requests."""
 
     def __init__(self) -> None:
         self.pages: dict[str, tuple[str, bytes]] = {}
@@ -113,7 +113,7 @@ class Listener:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                listener._note(self.command, self.path, dict(self.headers))
+                listener._record(self.command, self.path, dict(self.headers))
                 content_type, body = listener.pages.get(self.path.partition("?")[0], ("text/plain", b""))
                 self.send_response(200)
                 self.send_header("Content-Type", content_type)
@@ -138,20 +138,20 @@ class Listener:
 
     @property
     def hits(self) -> list[str]:
-        """The paths asked for, but not those of its own pages nor of an icon."""
+        """Return the requested paths, except those of its own pages and of an icon."""
         return [path for _, path, _ in self.requests if path not in self.pages and path != "/favicon.ico"]
 
     def serve(self, path: str, body: str | bytes, content_type: str = "text/html; charset=utf-8") -> str:
-        """Put a page at ``path``; its URL."""
+        """Serve a page at ``path``; return its URL."""
         self.pages[path] = content_type, body.encode() if isinstance(body, str) else body
         return self.origin + path
 
     def wait_for_hit(self, start: str, timeout: float = 20) -> bool:
-        """Whether a path that begins so is asked for within ``timeout`` seconds."""
+        """Return whether a path with this prefix is requested within ``timeout`` seconds."""
         with self._news:
             return self._news.wait_for(lambda: any(path.startswith(start) for path in self.hits), timeout)
 
-    def _note(self, method: str, path: str, headers: dict[str, str]) -> None:
+    def _record(self, method: str, path: str, headers: dict[str, str]) -> None:
         with self._news:
             self.requests.append((method, path, headers))
             self._news.notify_all()
@@ -159,7 +159,7 @@ class Listener:
 
 @contextmanager
 def listening():
-    """A listener for the length of a block."""
+    """Run a listener for the block."""
     listener = Listener()
     listener._thread.start()
     try:

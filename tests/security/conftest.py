@@ -33,6 +33,6 @@ def elsewhere() -> Iterator[Listener]:
 
 @pytest.fixture
 def chromium() -> Iterator:
-    """A context of a Chromium with an empty profile; both end with the test."""
+    """A Chromium context with an empty profile; both close after the test."""
     with playwright_session() as playwright, launch_chromium(playwright) as process:
         yield process.new_context()

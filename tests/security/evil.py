@@ -1,4 +1,4 @@
-"""Documents that try whatever a document can try: each reports to ``elsewhere`` when it gets anywhere."""
+"""Documents with every attack that a document can try: each reports to ``elsewhere`` when it succeeds."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ SVGS: dict[str, Callable[..., str]] = {
 
 
 def html(elsewhere: str, home: str = "/") -> str:
-    """Draws itself, as a plot's HTML does, and tries everything besides."""
+    """Draw a plot as its HTML does, and try every attack."""
     return f"""<!doctype html><html><head><title>plot</title>
 <link rel="stylesheet" href="{elsewhere}/style.css"><link rel="prefetch" href="{elsewhere}/prefetch">
 <link rel="dns-prefetch" href="{elsewhere}"><link rel="preconnect" href="{elsewhere}">
@@ -89,7 +89,7 @@ def html(elsewhere: str, home: str = "/") -> str:
 
 
 def pdf(elsewhere: str) -> bytes:
-    """One page; it opens an address and runs a script when it is opened."""
+    """Return one page that opens a URL and runs a script when it is opened."""
     objects = [
         f"<</Type/Catalog/Pages 2 0 R/OpenAction<</S/URI/URI({elsewhere}/open)/Next 5 0 R>>/AA<</WC 5 0 R>>>>",
         "<</Type/Pages/Kids[3 0 R]/Count 1>>",

@@ -1,4 +1,4 @@
-"""Hostile uses of links: the items S1 to S10 of the security checklist, those in a browser apart."""
+"""Hostile uses of links: items S1 to S10 of the security checklist, except those in a browser."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .actors import HTML, PNG, get_frame_url, make_key, make_png, open_raw, publ
 
 @pytest.fixture(scope="module")
 def live_server() -> Iterator[ServerProcess]:
-    """A server that lets guess as often as these tests do."""
+    """A server without a limit on failed guesses."""
     made = MakeServer()
     yield made(failed_secret_rate="")
     made.stop_all()
@@ -38,8 +38,8 @@ def token_of(link: dict) -> str:
     return link["url"].rpartition("/")[2]
 
 
-def told(answer: Response) -> tuple:
-    """All that an answer tells."""
+def visible(answer: Response) -> tuple:
+    """Return everything that a client can see of a response."""
     headers = sorted((name, value) for name, value in answer.headers.items() if name not in VARYING)
     return answer.status, answer.body, headers
 
@@ -47,7 +47,7 @@ def told(answer: Response) -> tuple:
 @pytest.mark.parametrize("tail", ["", ".png", ".json", "/embed", ".svg", ".html"])
 @pytest.mark.parametrize("accept", ["*/*", "text/html"])
 def test_s1_every_wrong_link_is_the_same_404(live_server: ServerProcess, tail: str, accept: str) -> None:
-    """Guessed, cut short, in other case, with a letter more, paused, expired, revoked: one answer to the byte."""
+    """Guessed, truncated, in other case, longer, paused, expired, revoked: the same response, byte for byte."""
     record = publish(live_server, name="wrong")
     good = token_of(share(live_server, record))
     paused, expired, revoked = (share(live_server, record) for _ in range(3))
@@ -57,7 +57,7 @@ def test_s1_every_wrong_link_is_the_same_404(live_server: ServerProcess, tail: s
     live_server.fetch(address.format(revoked["id"]), method="DELETE")
     used_up = share(live_server, record, views=1)
     assert fetch(used_up["image_url"], headers={"User-Agent": "the first"}).status == 200
-    # Letters of base64url at the end are padding-free here: each changes the secret.
+    # The last base64url letters have no padding bits here: each change changes the secret.
     tokens = ["A" * 32, good[:-1], good.swapcase(), good + "A", good[::-1], good[:-1] + "!", "", "."]
     tokens += [token_of(link) for link in (paused, revoked, used_up)]
     wait_until(lambda: live_server.fetch(expired["url"], anonymous=True).status != 200)
@@ -67,12 +67,12 @@ def test_s1_every_wrong_link_is_the_same_404(live_server: ServerProcess, tail: s
         for token in tokens
     }
     assert {answer.status for answer in answers.values()} == {404}
-    assert len({str(told(answer)) for answer in answers.values()}) == 1, answers
+    assert len({str(visible(answer)) for answer in answers.values()}) == 1, answers
     assert live_server.fetch(f"figserve/f/{good}.png", anonymous=True).body == PNG
 
 
-def test_s1_the_time_of_a_404_tells_nothing(live_server: ServerProcess) -> None:
-    """A link that was revoked or paused is not told from a guess by how long the answer takes."""
+def test_s1_the_time_of_a_404_reveals_nothing(live_server: ServerProcess) -> None:
+    """The response time does not distinguish a revoked or paused link from a guess."""
     record = publish(live_server, name="timing")
     revoked, paused = (share(live_server, record) for _ in range(2))
     live_server.fetch(f"figserve/api/links/{revoked['id']}", method="DELETE")
@@ -83,7 +83,7 @@ def test_s1_the_time_of_a_404_tells_nothing(live_server: ServerProcess) -> None:
             started = time.perf_counter()
             live_server.fetch(f"figserve/f/{token}.png", anonymous=True)
             taken.append(time.perf_counter() - started)
-    # The quickest of many is the work itself; what else the machine does only ever adds to it.
+    # The minimum of many is the time of the work itself; other load on the machine only adds to it.
     quickest = [min(taken) for taken in seconds.values()]
     assert max(quickest) < 1.6 * min(quickest)
 
@@ -92,8 +92,8 @@ def see(url: str, browser: str) -> Response:
     return fetch(url, headers={"User-Agent": browser})
 
 
-def test_s2_twenty_at_once_see_no_more_than_the_views(live_server: ServerProcess) -> None:
-    """Of twenty browsers that open a link with three views at the same moment, three see it."""
+def test_s2_concurrent_viewers_do_not_exceed_the_limit(live_server: ServerProcess) -> None:
+    """Of twenty browsers that open a link with a limit of three views at the same moment, three see it."""
     link = share(live_server, publish(live_server, name="views"), views=3)
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda number: see(link["image_url"], f"browser {number}"), range(20)))
@@ -102,8 +102,8 @@ def test_s2_twenty_at_once_see_no_more_than_the_views(live_server: ServerProcess
     assert live_server.fetch(f"figserve/api/links/{link['id']}").json()["seen"] == 3
 
 
-def test_s2_one_browser_is_one_view_however_often_it_asks(live_server: ServerProcess) -> None:
-    """Page, picture and reload of one browser are one view; HEAD, a part and preview robots are none."""
+def test_s2_one_browser_is_one_view(live_server: ServerProcess) -> None:
+    """Page, image and reload by one browser count once; HEAD, partial requests and preview robots do not count."""
     link = share(live_server, publish(live_server, name="one view"), views=1)
     assert fetch(link["url"], method="HEAD").status == 200
     assert fetch(link["image_url"], headers={"Range": "bytes=0-3", "User-Agent": "partly"}).status == 206
@@ -118,7 +118,7 @@ def test_s2_one_browser_is_one_view_however_often_it_asks(live_server: ServerPro
 
 
 def test_s2_views_are_counted_across_servers(make_server) -> None:
-    """Two servers on one data directory share the count: six browsers at both, two views in all."""
+    """Two servers on one data directory share the count: six browsers on both get two views in total."""
     first = make_server()
     second = make_server(data_dir=first.data_dir)
     link = share(first, publish(first, name="both"), views=2)
@@ -129,8 +129,8 @@ def test_s2_views_are_counted_across_servers(make_server) -> None:
         assert sorted(answer.status for answer in answers) == [200] * 2 + [404] * 4
 
 
-def test_s3_a_revoke_by_one_server_holds_in_the_other_at_once(make_server) -> None:
-    """The next request to another process is 404, though it has just served the link from memory; a resume is 200."""
+def test_s3_a_revoke_takes_effect_on_other_servers_at_once(make_server) -> None:
+    """The next request to another process is 404, although it has the link in its cache; a resume is 200."""
     first = make_server()
     second = make_server(data_dir=first.data_dir)
     record = publish(first, name="revoked")
@@ -155,8 +155,8 @@ def test_s3_a_revoke_by_one_server_holds_in_the_other_at_once(make_server) -> No
         assert [fetch(there).status, fetch(frames).status] == [404, 404], action
 
 
-def test_s3_a_revoke_while_streaming_ends_with_that_answer(live_server: ServerProcess) -> None:
-    """Who is in the middle of a download gets the rest of that answer; the next request is 404."""
+def test_s3_a_download_in_progress_survives_a_revoke(live_server: ServerProcess) -> None:
+    """The download completes; the next request is 404."""
     big = make_png(400, 400, text=base64.b64encode(hashlib.shake_256(b"big").digest(12_000_000)))
     link = share(live_server, publish(live_server, big, name="big"))
     path = urlsplit(link["image_url"]).path
@@ -169,8 +169,8 @@ def test_s3_a_revoke_while_streaming_ends_with_that_answer(live_server: ServerPr
     assert body == big
 
 
-def test_s3_caches_keep_a_link_for_a_minute_at_most_and_never_past_its_end(live_server: ServerProcess) -> None:
-    """What others may keep is bounded by a minute and by the link's life; with a view limit nobody keeps anything."""
+def test_s3_caches_keep_a_link_for_at_most_a_minute(live_server: ServerProcess) -> None:
+    """Caching is limited to a minute and to the link's lifetime; links with a view limit are not cached."""
     record = publish(live_server, name="kept")
 
     def age(link: dict, tail: str) -> str:
@@ -186,7 +186,7 @@ def test_s3_caches_keep_a_link_for_a_minute_at_most_and_never_past_its_end(live_
 
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
 def test_s4_no_secret_in_the_log(make_server, level: str) -> None:
-    """Tokens, keys and signed addresses are in no line of the log, whatever the answer and however chatty it is."""
+    """Tokens, keys and signed URLs appear in no log line, whatever the response and the log level."""
     server = make_server(args=[f"--log-level={level}"])
     record, framed = publish(server, name="logged"), publish(server, HTML, "text/html", name="html")
     link, revoked, html = share(server, record), share(server, record), share(server, framed)
@@ -239,7 +239,7 @@ def test_s4_no_secret_in_the_log(make_server, level: str) -> None:
 
 
 def test_s5_a_link_opens_its_figure_and_nothing_else(live_server: ServerProcess) -> None:
-    """Its token is no key, reads no other figure or version, lists nothing, changes nothing and names nobody."""
+    """Its token is not a key, reads no other figure or version, lists and changes nothing, and reveals no names."""
     record, other = publish(live_server, name="shown"), publish(live_server, make_png(shade=9), name="other")
     publish(live_server, make_png(shade=2), name="shown")
     pinned = share(live_server, record, version=1)
@@ -263,8 +263,8 @@ def test_s5_a_link_opens_its_figure_and_nothing_else(live_server: ServerProcess)
     assert live_server.fetch(f"figserve/api/links/{pinned['id']}").json()["paused"] is False
 
 
-def test_s6_search_engines_are_told_to_stay_out(live_server: ServerProcess) -> None:
-    """Every answer of a link says noindex in its header, and its pages in their head too."""
+def test_s6_links_are_not_indexed(live_server: ServerProcess) -> None:
+    """Every response of a link has noindex in its header, and its pages also in their head."""
     link = share(live_server, publish(live_server, name="robots"))
     for tail in ("", ".png", ".json", "/embed"):
         for method in ("GET", "HEAD"):
@@ -275,8 +275,8 @@ def test_s6_search_engines_are_told_to_stay_out(live_server: ServerProcess) -> N
         assert '<meta name="robots" content="noindex">' in page.text
 
 
-def test_s8_nothing_redirects_to_where_a_query_says(live_server: ServerProcess) -> None:
-    """``next`` and its kin are ignored on links; the way to the login leads to this server and back."""
+def test_s8_no_query_causes_a_redirect(live_server: ServerProcess) -> None:
+    """``next`` and similar parameters are ignored on links; the redirect to the login stays on this server."""
     link = share(live_server, publish(live_server, name="redirect"))
     figure = live_server.fetch("figserve/api/figures?name=redirect").json()["figures"][0]["id"]
     evil = ("//evil.example", "https://evil.example", "/\\evil.example", "https:evil.example", "javascript:alert(1)")
@@ -296,7 +296,7 @@ def test_s8_nothing_redirects_to_where_a_query_says(live_server: ServerProcess) 
 
 
 class OldSigner(itsdangerous.TimestampSigner):
-    """Signs as if it were some seconds ago."""
+    """Signs with a timestamp some seconds ago."""
 
     seconds_ago = 0
 
@@ -309,8 +309,8 @@ def sign(secret: str, payload: object, seconds_ago: int, salt: str = "figserve h
     return str(itsdangerous.URLSafeTimedSerializer(secret, salt=salt, signer=signer).dumps(payload))
 
 
-def test_s9_a_frame_address_is_good_for_a_minute(monkeypatch) -> None:
-    """At 60 seconds it opens, at 61 not; a rotated key still reads what the old one signed."""
+def test_s9_a_frame_url_is_valid_for_a_minute(monkeypatch) -> None:
+    """It is valid at 60 seconds, but not at 61; after a key rotation, URLs signed with the old key are still valid."""
     signer = FrameUrlSigner(["new", "old"])
     now = time.time()
     signed = {age: sign("old", ["figure", 1, None], age) for age in (0, LIFE_SECONDS, LIFE_SECONDS + 1)}
@@ -321,8 +321,8 @@ def test_s9_a_frame_address_is_good_for_a_minute(monkeypatch) -> None:
         signer.read(signed[LIFE_SECONDS + 1])
 
 
-def test_s9_forged_and_old_frame_addresses_are_404(live_server: ServerProcess) -> None:
-    """A minute and more ago, another salt, another key, a flipped bit, another's payload: 404, and no HTML."""
+def test_s9_forged_and_expired_frame_urls_are_404(live_server: ServerProcess) -> None:
+    """Expired, another salt, another key, a flipped bit, another payload: 404, and no HTML."""
     record = publish(live_server, HTML, "text/html", name="framed")
     link = share(live_server, record)
     secret = (live_server.data_dir / "signing.keys").read_text().split()[0]
@@ -355,8 +355,8 @@ def test_s9_forged_and_old_frame_addresses_are_404(live_server: ServerProcess) -
     assert get(good).status == 404
 
 
-def test_s10_guessing_is_slowed_down_and_the_right_link_still_opens(make_server) -> None:
-    """After so many wrong links from one address each further one is 429 with Retry-After; a right one is served."""
+def test_s10_guessing_is_limited_and_a_valid_link_still_opens(make_server) -> None:
+    """Over the limit of wrong links per address, each is 429 with Retry-After; a valid one is still served."""
     server = make_server(failed_secret_rate="20/minute")
     record = publish(server, name="guessed")
     link, key = share(server, record), make_key(server, "read")["key"]

@@ -1,4 +1,4 @@
-"""What a kill, another process, a broken disk and a thief of the directory can do: items T1 to T7 of the checklist."""
+"""Kills, other processes, broken disks and theft of the data directory: items T1 to T7 of the security checklist."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def store(tmp_path: Path):
 
 
 def test_t1_kill_during_publish(tmp_path: Path):
-    """Three kills at random moments: what was acknowledged is whole, nothing is torn or left over."""
+    """Three kills at random moments: acknowledged figures are complete, nothing is torn or left over."""
     promised, chance = Promised(), random.Random()
     for _ in range(3):
         kill_publisher(tmp_path, promised, chance)
@@ -37,7 +37,7 @@ def test_t1_kill_during_publish(tmp_path: Path):
 
 
 def test_t1_kill_of_a_server_during_publish(make_server):
-    """A real server is killed while two clients publish to it; started again, it serves all that it answered for."""
+    """A real server is killed while two clients publish to it; after a restart it serves every acknowledged figure."""
     server, promised = make_server(keep_versions=0, capture=False), Promised()
     kill_server(server, promised, random.Random())
     assert_kept(server.data_dir, promised)
@@ -46,7 +46,7 @@ def test_t1_kill_of_a_server_during_publish(make_server):
 
 
 def test_t2_files_are_private_under_any_umask(tmp_path: Path):
-    """0600 and 0700 for everything that is made under umask 0: catalog, journal, lock, blobs, manifests."""
+    """0600 and 0700 for everything created under umask 0: catalog, journal, lock, blobs, manifests."""
     before = os.umask(0)
     try:
         store = open_store(tmp_path / "data" / "figures")
@@ -62,8 +62,8 @@ def test_t2_files_are_private_under_any_umask(tmp_path: Path):
     assert set(found.values()) == {0o600, 0o700}
 
 
-def test_t2_a_server_s_secrets_are_private(make_server):
-    """Whatever a real server under umask 0 keeps in its data directory."""
+def test_t2_the_servers_secrets_are_private(make_server):
+    """All files that a real server under umask 0 creates in its data directory."""
     before = os.umask(0)
     try:
         server = make_server()
@@ -78,7 +78,7 @@ def test_t2_a_server_s_secrets_are_private(make_server):
 
 
 def test_t3_corrupt_catalog(tmp_path: Path):
-    """Started read-only with a message; the file, the bytes and the manifests are kept, figures and links served."""
+    """It starts read-only with a message; file, blobs and manifests are kept, figures and links are served."""
     token, directory = new_token(), tmp_path / "figures"
     store = open_store(directory)
     record = publish(store, data=b"one")
@@ -100,8 +100,8 @@ def test_t3_corrupt_catalog(tmp_path: Path):
     assert reindex(directory).links == 1
 
 
-def test_t4_no_secret_is_kept(store):
-    """Neither in the database nor its journal, manifests, copies or lock: of tokens and keys only the sha256."""
+def test_t4_no_secret_is_stored(store):
+    """Database, journal, manifests, backups and lock contain only the SHA-256 of tokens and keys."""
     token, (key_id, secret, text) = new_token(), new_key()
     record = publish(store)
     link = share(store, record.id, token, label="for Bob", views=3)
@@ -144,13 +144,13 @@ for line in sys.stdin:
 """
 
 
-def _ask(process, line: str) -> str:
+def _request(process, line: str) -> str:
     say(process, line)
     return hear(process)
 
 
 def test_t5_two_servers_on_one_directory(store):
-    """Both publish and both serve; what one revokes, pauses or publishes holds at once in the other, caches too."""
+    """Both publish and serve; a publish, pause or revoke on one takes effect at once on the other, including caches."""
     shared = LinkResolver(store)
     tokens = [new_token() for _ in range(3)]
     record = publish(store, data=b"one")
@@ -159,28 +159,28 @@ def test_t5_two_servers_on_one_directory(store):
     store.catalog.write(lambda c: keys.add(c, key)).result()
     with other_process(_OTHER, store.directory) as other:
         for token in tokens:
-            assert _ask(other, f"open {token}") == "1"
+            assert _request(other, f"open {token}") == "1"
             assert run(shared.find(token)).figure.version.number == 1
-        assert _ask(other, "publish two") == "2"
+        assert _request(other, "publish two") == "2"
         assert run(shared.find(tokens[0])).figure.version.number == 2
         assert publish(store, data=b"three").version.number == 3
-        assert _ask(other, f"open {tokens[0]}") == "3"
+        assert _request(other, f"open {tokens[0]}") == "3"
 
         run(store.links.revoke(first))
-        assert _ask(other, f"open {tokens[0]}") == LinkNotFound.code
-        assert _ask(other, f"revoke {second.id}") == "revoked"
+        assert _request(other, f"open {tokens[0]}") == LinkNotFound.code
+        assert _request(other, f"revoke {second.id}") == "revoked"
         with pytest.raises(LinkNotFound):
             run(shared.find(tokens[1]))
         run(store.links.change(third, {"paused": True}))
-        assert _ask(other, f"open {tokens[2]}") == LinkNotFound.code
+        assert _request(other, f"open {tokens[2]}") == LinkNotFound.code
         run(store.links.change(third, {"paused": False}))
-        assert _ask(other, f"open {tokens[2]}") == "3"
+        assert _request(other, f"open {tokens[2]}") == "3"
         run(store.figures.delete([record.id]))
-        assert _ask(other, f"open {tokens[2]}") == LinkNotFound.code
+        assert _request(other, f"open {tokens[2]}") == LinkNotFound.code
 
-        assert _ask(other, "key abcdefgh") == "True"
+        assert _request(other, "key abcdefgh") == "True"
         store.catalog.write(lambda c: keys.remove(c, "abcdefgh")).result()
-        assert _ask(other, "key abcdefgh") == "False"
+        assert _request(other, "key abcdefgh") == "False"
 
 
 _BUSY = """
@@ -204,7 +204,7 @@ store.close()
 
 
 def test_t5_nothing_is_torn_between_two_servers(tmp_path: Path):
-    """Fifty versions of one figure from two processes at once: one figure, all versions, sound books and manifest."""
+    """Fifty versions of one figure from two processes: one figure, all versions, consistent catalog and manifest."""
     directory = tmp_path / "figures"
     with other_process(_BUSY, directory, "a") as first, other_process(_BUSY, directory, "b") as second:
         assert [hear(process) for process in (first, second)] == ["ready", "ready"]
@@ -225,10 +225,10 @@ def test_t5_nothing_is_torn_between_two_servers(tmp_path: Path):
 
 
 def test_t6_clock_that_jumps_back(store):
-    """A link ends by the server's clock.
+    """A link expires by the server's clock.
 
-    Set back, that clock gives a link the time once more, and the link ends when the clock reaches its end again: no
-    cache and no bookkeeping keeps it open longer. What a person did (revoke, pause, views used up) is not undone.
+    If the clock is set back, the link is valid until the clock reaches its expiry again: no cache or record keeps it
+    open longer. Actions of users (revoke, pause, used views) are not undone.
     """
     clock, shared = store.clock, LinkResolver(store)
     ending, revoked, limited = new_token(), new_token(), new_token()
@@ -258,9 +258,9 @@ def test_t6_clock_that_jumps_back(store):
 
 
 def test_t7_directory_that_cannot_be_written(tmp_path: Path, caplog):
-    """Served without a word lost; a publish is refused as unavailable, with the reason, which the log has too.
+    """Reads work; a publish is refused as unavailable with the reason, which is also logged.
 
-    That it holds for a directory that is mounted read-only is tests/store/test_opening.py's.
+    The same for a directory that is mounted read-only is in tests/store/admin/test_opening.py.
     """
     (tmp_path / "file").write_bytes(b"")
     store = open_store(tmp_path / "file" / "figures")
@@ -275,7 +275,7 @@ def test_t7_directory_that_cannot_be_written(tmp_path: Path, caplog):
 
 
 def test_t7_network_file_system(tmp_path: Path, caplog):
-    """One server has it and works; the log names the setting that puts the catalog elsewhere."""
+    """One server locks it and works; the log names the setting that moves the catalog to another directory."""
     store = open_store(tmp_path / "figures", network_type="nfs")
     try:
         record = publish(store)

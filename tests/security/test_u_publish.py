@@ -1,4 +1,4 @@
-"""Hostile input to publishing: the items U1 to U10 of the security checklist."""
+"""Hostile input to publishing: items U1 to U10 of the security checklist."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ def count_blobs(server: ServerProcess) -> int:
 
 @pytest.fixture
 def nothing_changes(live_server: ServerProcess):
-    """The catalog and the blobs are after the test what they were before."""
+    """Check that the test leaves the catalog and the blobs unchanged."""
     before = list_figures(live_server), count_blobs(live_server)
     yield
     assert (list_figures(live_server), count_blobs(live_server)) == before
 
 
 @pytest.mark.parametrize("kind", SVGS)
-def test_u1_hostile_svg_is_kept_as_it_is_under_its_policy(live_server: ServerProcess, kind: str) -> None:
-    """An SVG with active content is taken unchanged (cleaners fall), and goes out under a policy that makes it inert.
+def test_u1_hostile_svg_is_unchanged_under_its_policy(live_server: ServerProcess, kind: str) -> None:
+    """An SVG with active content is stored unchanged (sanitizers fail), and served under a policy that makes it inert.
 
-    That browsers heed the policy is tested in V2.
+    V2 tests that browsers apply the policy.
     """
     data = SVGS[kind]("http://127.0.0.1:9").encode()
     record = publish(live_server, data, "image/svg+xml", name=f"evil {kind}")
@@ -75,7 +75,7 @@ ENTITIES = {
 @pytest.mark.parametrize("kind", ENTITIES)
 @pytest.mark.usefixtures("nothing_changes")
 def test_u2_svg_with_entities_is_refused(live_server: ServerProcess, kind: str) -> None:
-    """Entities are only there to be expanded or fetched by viewers: 400 or 415, packed or not."""
+    """Viewers would expand or fetch entities: 400 or 415, compressed or not."""
     for data, content_type in (
         (ENTITIES[kind], "image/svg+xml"),
         (gzip.compress(ENTITIES[kind]), "image/svg+xml-compressed"),
@@ -86,8 +86,8 @@ def test_u2_svg_with_entities_is_refused(live_server: ServerProcess, kind: str) 
 
 
 @pytest.mark.usefixtures("nothing_changes")
-def test_u2_what_is_too_large_is_refused_and_never_unpacked(live_server: ServerProcess) -> None:
-    """50 MB are refused by their length alone; a svgz of 1 GB is not unpacked into memory."""
+def test_u2_oversized_files_are_refused_and_never_decompressed(live_server: ServerProcess) -> None:
+    """50 MB are refused by their length alone; an svgz of 1 GB is not decompressed into memory."""
     large = post_figure(live_server, SVG.ljust(50 * MEGABYTE), "image/svg+xml", name="large")
     assert (large.status, large.json()["code"]) == (413, "too_large")
     bomb = gzip.compress(SVG + b" " * (256 * MEGABYTE), compresslevel=1)
@@ -118,15 +118,15 @@ NOT_WHAT_THEY_SAY = {
 
 @pytest.mark.parametrize("kind", NOT_WHAT_THEY_SAY)
 @pytest.mark.usefixtures("nothing_changes")
-def test_u3_bytes_that_are_not_their_type_are_refused(live_server: ServerProcess, kind: str) -> None:
-    """The declared type must be that of the bytes: 415, and nothing is kept."""
+def test_u3_bytes_that_do_not_match_their_type_are_refused(live_server: ServerProcess, kind: str) -> None:
+    """The declared type must match the bytes: 415, and nothing is stored."""
     data, content_type = NOT_WHAT_THEY_SAY[kind]
     answer = post_figure(live_server, data, content_type, name="polyglot")
     assert answer.status == 415, answer.text
 
 
-def test_u3_a_whole_png_with_html_inside_is_only_ever_a_png(live_server: ServerProcess) -> None:
-    """HTML in a PNG's comment is data: the type is fixed, not sniffed, and no script may run under it."""
+def test_u3_a_png_that_contains_html_is_served_as_a_png(live_server: ServerProcess) -> None:
+    """HTML in a PNG's comment is data: the type is fixed, not sniffed, and the policy allows no script."""
     polyglot = make_png(text=b"<script>alert(1)</script>")
     record = publish(live_server, polyglot, name="comment")
     answer = live_server.fetch(share(live_server, record)["image_url"], anonymous=True)
@@ -145,11 +145,11 @@ WORDS = {
 
 
 @pytest.mark.parametrize("kind", WORDS)
-def test_u4_hostile_words_are_text_wherever_they_appear(live_server: ServerProcess, kind: str) -> None:
-    """A title is text in pages, JSON, oEmbed and headers; it opens no tag, starts no header and is no template."""
-    words = WORDS[kind]
-    record = publish(live_server, name=f"words {kind}", title=words, alt=words)
-    link = share(live_server, record, label=words)
+def test_u4_hostile_text_is_escaped_everywhere(live_server: ServerProcess, kind: str) -> None:
+    """A title is text in pages, JSON, oEmbed and headers; it opens no tag, starts no header and is not a template."""
+    text = WORDS[kind]
+    record = publish(live_server, name=f"words {kind}", title=text, alt=text)
+    link = share(live_server, record, label=text)
     pages = [
         live_server.fetch(f"figserve/figures/{record['id']}", headers={"Accept": "text/html"}),
         live_server.fetch(link["url"], anonymous=True, headers={"Accept": "text/html"}),
@@ -167,19 +167,19 @@ def test_u4_hostile_words_are_text_wherever_they_appear(live_server: ServerProce
         assert answer.status == 200
         assert "stolen" not in str(answer.headers)
         assert "alert" not in str(answer.headers)
-    assert {answer.json()["title"] for answer in json_answers} == {" ".join(words.split())}
+    assert {answer.json()["title"] for answer in json_answers} == {" ".join(text.split())}
 
 
-@pytest.mark.parametrize("words", ["x" * 10_000, "nul \x00 here", "escape \x1b[31m", "a \x85 line"])
+@pytest.mark.parametrize("text", ["x" * 10_000, "nul \x00 here", "escape \x1b[31m", "a \x85 line"])
 @pytest.mark.usefixtures("nothing_changes")
-def test_u4_words_too_long_or_with_control_characters_are_refused(live_server: ServerProcess, words: str) -> None:
+def test_u4_long_text_and_control_characters_are_refused(live_server: ServerProcess, text: str) -> None:
     """10 kB of title, NUL and terminal escapes are 400, in title, alt text and label."""
-    assert post_figure(live_server, name="words", title=words).status == 400
-    assert post_figure(live_server, name="words", alt=words).status == 400
+    assert post_figure(live_server, name="words", title=text).status == 400
+    assert post_figure(live_server, name="words", alt=text).status == 400
 
 
 def test_u4_lone_surrogates_are_refused(live_server: ServerProcess) -> None:
-    """What no UTF-8 can hold comes in by JSON escapes, and is 400 instead of a failure."""
+    """Text that UTF-8 cannot encode arrives in JSON escapes, and is 400 instead of a failure."""
     record = publish(live_server, name="surrogate")
     body = '{"title": "\\ud800"}'
     answer = live_server.fetch(f"figserve/api/figures/{record['id']}", method="PATCH", body=body)
@@ -195,37 +195,37 @@ NAMES += ["a\u200bb", "a\u202eb", "ﬁ/x", "\uff0e\uff0e\uff0fx"]
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.usefixtures("nothing_changes")
 def test_u5_names_outside_the_grammar_are_refused(live_server: ServerProcess, name: str) -> None:
-    """Paths, devices, hidden files, invisible and look-alike characters cannot be in a name."""
+    """Names cannot contain paths, devices, hidden files, invisible or look-alike characters."""
     answer = post_figure(live_server, name=name)
     assert answer.status == 400, answer.text
 
 
 @pytest.mark.parametrize("figure_id", ["../x", ".", "%2e%2e", "CON", "..%2f..%2fetc%2fpasswd", "x" * 65, "%00"])
-def test_u5_ids_that_are_none_are_unknown(live_server: ServerProcess, figure_id: str) -> None:
+def test_u5_malformed_ids_are_unknown(live_server: ServerProcess, figure_id: str) -> None:
     """No id ever becomes a path: all of these are the same 404, in JSON."""
     for path in (f"api/figures/{figure_id}", f"figures/{figure_id}.png", f"figures/{figure_id}"):
         answer = live_server.fetch(f"figserve/{path}")
         assert (answer.status, answer.mimetype) == (404, "application/json"), path
 
 
-def test_u6_twenty_at_once_leave_one_figure_and_whole_pictures(live_server: ServerProcess) -> None:
-    """Twenty publishes of one name at a time make one figure of twenty versions, each whole, the last one newest."""
-    pictures = [make_png(64, 64, shade) for shade in range(20)]
+def test_u6_concurrent_publishes_leave_one_figure_and_whole_images(live_server: ServerProcess) -> None:
+    """Twenty concurrent publishes of one name make one figure with twenty complete versions, the last one newest."""
+    images = [make_png(64, 64, shade) for shade in range(20)]
     with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(lambda data: post_figure(live_server, data, name="race"), pictures))
+        answers = list(pool.map(lambda data: post_figure(live_server, data, name="race"), images))
     assert {answer.status for answer in answers} == {201}
     assert len({answer.json()["id"] for answer in answers}) == 1
     figure = answers[0].json()["id"]
     versions = live_server.fetch(f"figserve/api/figures/{figure}/versions").json()["versions"]
     assert sorted(version["version"] for version in versions) == list(range(1, 21))
     served = {live_server.fetch(version["representations"][0]["url"]).body for version in versions}
-    assert served == set(pictures)
+    assert served == set(images)
     newest = max(answers, key=lambda answer: answer.json()["version"]).json()["representations"][0]["digest"]
     assert hashlib.sha256(live_server.fetch(f"figserve/figures/{figure}.png").body).hexdigest() == newest
 
 
 def test_u7_over_quota_is_507_and_the_old_version_is_still_served(make_server) -> None:
-    """A figure for which there is no room is refused with words that help; what was there stays, with its link."""
+    """A figure over the quota is refused with a helpful message; the existing version and its link remain."""
     server = make_server(owner_quota={"figures": 2, "bytes": 4_000})
     old = make_png(32, 32, 1)
     record = publish(server, old, name="kept")
@@ -269,7 +269,7 @@ finally:
 
 
 def test_u7_a_full_disk_is_507_and_the_old_version_is_still_served(tmp_path: Path) -> None:
-    """On a disk of 1 MB: 507, no half-written file, the link shows what it showed, and a small figure still goes in."""
+    """On a disk of 1 MB: 507, no partial file, the link still shows the old version, and a small figure still fits."""
     probe = subprocess.run(["unshare", "-m", "true"], capture_output=True) if shutil.which("unshare") else None
     if os.geteuid() != 0 or probe is None or probe.returncode != 0:
         pytest.skip(ELSEWHERE + "a private mount namespace needs root on Linux")
@@ -284,8 +284,8 @@ def test_u7_a_full_disk_is_507_and_the_old_version_is_still_served(tmp_path: Pat
 
 
 @pytest.fixture(scope="module")
-def impatient():
-    """A server that waits one second for a body and takes 200 kB at most."""
+def impatient_server():
+    """A server that waits one second for a body and accepts at most 200 kB."""
     from tests.conftest import MakeServer
 
     made = MakeServer()
@@ -298,22 +298,22 @@ def head(server: ServerProcess, *lines: str) -> bytes:
     return "\r\n".join((*first, "Content-Type: image/png", *lines, "", "")).encode()
 
 
-def test_u8_a_body_that_does_not_come_is_408(impatient: ServerProcess) -> None:
-    """A sender that promises a body and falls silent is answered and hung up on after the time it has."""
-    with open_raw(impatient) as connection:
-        connection.sendall(head(impatient, f"Content-Length: {len(PNG)}") + PNG[:10])
+def test_u8_a_missing_body_is_408(impatient_server: ServerProcess) -> None:
+    """A client that announces a body and sends nothing gets a response after the timeout, and is disconnected."""
+    with open_raw(impatient_server) as connection:
+        connection.sendall(head(impatient_server, f"Content-Length: {len(PNG)}") + PNG[:10])
         started = time.monotonic()
         answer = read_all(connection)
         assert time.monotonic() - started < 10
     assert answer.startswith(b"HTTP/1.1 408 "), answer
     assert b'"code": "body_timeout"' in answer
-    assert list_figures(impatient) == []
+    assert list_figures(impatient_server) == []
 
 
-def test_u8_a_byte_now_and_then_is_408(impatient: ServerProcess) -> None:
-    """Bytes that drip keep nobody's time running: the limit is on the whole body."""
-    with open_raw(impatient) as connection:
-        connection.sendall(head(impatient, f"Content-Length: {len(PNG)}"))
+def test_u8_a_slow_body_is_408(impatient_server: ServerProcess) -> None:
+    """Single bytes do not extend the time: the limit applies to the whole body."""
+    with open_raw(impatient_server) as connection:
+        connection.sendall(head(impatient_server, f"Content-Length: {len(PNG)}"))
         connection.settimeout(0.2)
         answer, sent = b"", 0
         while sent < len(PNG) - 1 and not answer:
@@ -323,14 +323,14 @@ def test_u8_a_byte_now_and_then_is_408(impatient: ServerProcess) -> None:
             except TimeoutError:
                 sent += 1
     assert answer.startswith(b"HTTP/1.1 408 "), answer
-    assert list_figures(impatient) == []
+    assert list_figures(impatient_server) == []
 
 
-def test_u8_chunks_without_end_are_413(impatient: ServerProcess) -> None:
-    """A chunked body beyond the limit is cut off as soon as it passes it, with an answer in JSON."""
+def test_u8_endless_chunks_are_413(impatient_server: ServerProcess) -> None:
+    """A chunked body is cut off as soon as it exceeds the limit, with a response in JSON."""
     chunk = b"%x\r\n%s\r\n" % (65536, bytes(65536))
-    with open_raw(impatient) as connection:
-        connection.sendall(head(impatient, "Transfer-Encoding: chunked"))
+    with open_raw(impatient_server) as connection:
+        connection.sendall(head(impatient_server, "Transfer-Encoding: chunked"))
         answer, sent = b"", 0
         try:
             for _ in range(2_000):
@@ -342,7 +342,7 @@ def test_u8_chunks_without_end_are_413(impatient: ServerProcess) -> None:
     assert sent < 20 * MEGABYTE
     assert answer.startswith(b"HTTP/1.1 413 "), answer[:200]
     assert b'"code": "too_large"' in answer
-    assert list_figures(impatient) == []
+    assert list_figures(impatient_server) == []
 
 
 @pytest.mark.parametrize(
@@ -355,26 +355,30 @@ def test_u8_chunks_without_end_are_413(impatient: ServerProcess) -> None:
         (("Content-Length: ٣",), 400),
     ],
 )
-def test_u8_a_length_that_is_too_much_or_none_is_refused_at_once(
-    impatient: ServerProcess, lines: tuple[str, ...], status: int
+def test_u8_an_invalid_length_is_refused_at_once(
+    impatient_server: ServerProcess, lines: tuple[str, ...], status: int
 ) -> None:
-    """The answer comes before any of the body: 413 for too much, 400 for what is no number."""
-    answer = ask_raw(impatient, head(impatient, *lines, "Connection: close"), timeout=5)
+    """The response comes before the body: 413 for a length over the limit, 400 for an invalid number."""
+    answer = ask_raw(impatient_server, head(impatient_server, *lines, "Connection: close"), timeout=5)
     assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer
-    assert list_figures(impatient) == []
+    assert list_figures(impatient_server) == []
 
 
-def test_u8_a_length_that_lies_leaves_nothing_behind(impatient: ServerProcess) -> None:
-    """Shorter than said: the sender hangs up, nothing is kept. Longer than said: a PNG that is cut off is none."""
-    with open_raw(impatient) as connection:
-        connection.sendall(head(impatient, f"Content-Length: {len(PNG)}") + PNG[:10])
-    short = ask_raw(impatient, head(impatient, f"Content-Length: {len(PNG) - 4}", "Connection: close") + PNG)
+def test_u8_a_wrong_length_leaves_nothing_behind(impatient_server: ServerProcess) -> None:
+    """Shorter than stated: the client hangs up, nothing is stored. Longer than stated: a truncated PNG is refused."""
+    with open_raw(impatient_server) as connection:
+        connection.sendall(head(impatient_server, f"Content-Length: {len(PNG)}") + PNG[:10])
+    short = ask_raw(
+        impatient_server, head(impatient_server, f"Content-Length: {len(PNG) - 4}", "Connection: close") + PNG
+    )
     assert short.startswith(b"HTTP/1.1 415 "), short
-    both = ask_raw(impatient, head(impatient, "Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n")
+    both = ask_raw(
+        impatient_server, head(impatient_server, "Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n"
+    )
     assert both.startswith(b"HTTP/1.1 400 "), both
-    assert list_figures(impatient) == []
-    assert post_figure(impatient, name="alive").status == 201
-    impatient.fetch(f"figserve/api/figures/{list_figures(impatient)[0]['id']}", method="DELETE")
+    assert list_figures(impatient_server) == []
+    assert post_figure(impatient_server, name="alive").status == 201
+    impatient_server.fetch(f"figserve/api/figures/{list_figures(impatient_server)[0]['id']}", method="DELETE")
 
 
 PARTS = {
@@ -388,7 +392,7 @@ PARTS = {
 @pytest.mark.parametrize("kind", PARTS)
 @pytest.mark.usefixtures("nothing_changes")
 def test_u9_a_form_of_a_million_parts_is_refused_fast(live_server: ServerProcess, kind: str) -> None:
-    """Their number is looked at before any of them is: 400 within a fraction of the time that parsing would take."""
+    """The parts are counted before any of them is parsed: 400 in a fraction of the parsing time."""
     count = min(1_000_000, 30 * MEGABYTE // len(PARTS[kind]))
     body = PARTS[kind] * count + b"--b--\r\n"
     started = time.monotonic()
@@ -397,8 +401,8 @@ def test_u9_a_form_of_a_million_parts_is_refused_fast(live_server: ServerProcess
     assert time.monotonic() - started < 5
 
 
-def test_u10_nobody_publishes_to_another_owner(make_server) -> None:
-    """The figures of another owner are as unknown as none: to change, delete, link, give a source or read."""
+def test_u10_other_owners_figures_are_unknown(make_server) -> None:
+    """The figures of another owner are 404: to change, delete, link, attach a source or read."""
     alice = make_server(owner="alice")
     bob = make_server(data_dir=alice.data_dir, owner="bob")
     record = publish(alice, name="hers")

@@ -1,4 +1,4 @@
-"""Hostile requests for what is served: the items V1 to V12 of the security checklist, those in a browser apart."""
+"""Hostile requests for served content: items V1 to V12 of the security checklist, except those in a browser."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ SESSION = "a-session"
 
 @dataclass(frozen=True)
 class Sample:
-    """An address that answers 200, and what its answer must carry."""
+    """A URL that responds with 200, and the required parts of its response."""
 
     handler: type
     path: str
@@ -116,7 +116,7 @@ class Sample:
     breaks: bool = True
     """Whether it needs the store, so that a broken one is a failure here."""
 
-    def ask(self) -> dict[str, str]:
+    def request_headers(self) -> dict[str, str]:
         return {"Accept": "text/html", **dict(self.headers)} if "html" in self.type else dict(self.headers)
 
 
@@ -127,7 +127,7 @@ def jp_base_url() -> str:
 
 @pytest.fixture
 def samples(owner, context, jp_asyncio_loop) -> list[Sample]:
-    """At least one address for every route of ours, and one for each kind of bytes."""
+    """At least one URL for each of our routes, and one for each kind of content."""
     return jp_asyncio_loop.run_until_complete(make_samples(owner, context))
 
 
@@ -164,16 +164,16 @@ async def make_samples(owner, context) -> list[Sample]:
     for form, payload in (("png", EncodedImage("image/png", PNG)), ("html", EncodedImage("text/html", HTML))):
         context.live.images.put(animal, LiveRequest({}, form), CachedImage(payload))
     text = {"title": "Board", "rows": [[{"kind": "text", "markdown": "Notes"}]]}
-    board = (await owner.post("/api/dashboards", text)).json()["id"]
-    picture = await owner.publish("picture", PNG)
-    rows = [[{"kind": "figure", "figure": one["id"]} for one in (picture, framed)]]
-    framed_board = (await owner.post("/api/dashboards", {"title": "Framed", "rows": rows})).json()["id"]
+    dashboard = (await owner.post("/api/dashboards", text)).json()["id"]
+    image = await owner.publish("picture", PNG)
+    rows = [[{"kind": "figure", "figure": one["id"]} for one in (image, framed)]]
+    framed_dashboard = (await owner.post("/api/dashboards", {"title": "Framed", "rows": rows})).json()["id"]
     rows = [[{"kind": "live", "live": animal}]]
-    live_board = (await owner.post("/api/dashboards", {"title": "Live", "rows": rows})).json()["id"]
+    live_dashboard = (await owner.post("/api/dashboards", {"title": "Live", "rows": rows})).json()["id"]
     private = [
         (DashboardsHandler, "/api/dashboards"),
-        (DashboardHandler, f"/api/dashboards/{board}"),
-        (TargetLinksHandler, f"/api/dashboards/{board}/links"),
+        (DashboardHandler, f"/api/dashboards/{dashboard}"),
+        (TargetLinksHandler, f"/api/dashboards/{dashboard}/links"),
         (TargetLinksHandler, f"/api/live/{animal}/links"),
         (SessionsHandler, "/api/sessions"),
         (LastHandler, f"/api/sessions/{SESSION}/last"),
@@ -186,29 +186,30 @@ async def make_samples(owner, context) -> list[Sample]:
         (LinkHandler, f"/api/links/{link['id']}"),
         (KeysHandler, "/api/keys"),
         (KeyHandler, f"/api/keys/{key}"),
-        (DiagnosisHandler, "/api/diagnosis"),
     ]
     made += [Sample(handler, path, JSON, True) for handler, path in private]
-    board_link = (await owner.post(f"/api/dashboards/{framed_board}/links")).json()["url"].rpartition("/")[2]
-    live_board_link = (await owner.post(f"/api/dashboards/{live_board}/links")).json()["url"].rpartition("/")[2]
+    # It reports what it can of a broken catalog.
+    made.append(Sample(DiagnosisHandler, "/api/diagnosis", JSON, True, breaks=False))
+    dashboard_link = (await owner.post(f"/api/dashboards/{framed_dashboard}/links")).json()["url"].rpartition("/")[2]
+    live_dashboard_link = (await owner.post(f"/api/dashboards/{live_dashboard}/links")).json()["url"].rpartition("/")[2]
     live_link = (await owner.post(f"/api/live/{animal}/links")).json()["url"].rpartition("/")[2]
     made += [
-        Sample(DashboardPageHandler, f"/dashboards/{board}", PAGE, True, html),
-        Sample(DashboardPageHandler, f"/dashboards/{framed_board}", PAGE_WITH_FRAME, True, html),
-        Sample(DashboardBytesHandler, f"/dashboards/{board}.png", IMAGE, True, "image/png", True),
-        Sample(DashboardBytesHandler, f"/dashboards/{board}.json", JSON, True),
-        Sample(PublicLinkHandler, f"/f/{board_link}", PAGE_WITH_FRAME, False, html),
-        Sample(PublicLinkHandler, f"/f/{board_link}/embed", PAGE_WITH_FRAME, False, html),
-        Sample(PublicLinkHandler, f"/f/{board_link}.json", JSON, False),
-        Sample(PublicLinkHandler, f"/f/{board_link}.png", IMAGE, False, "image/png", True),
-        Sample(PublicLinkHandler, f"/f/{board_link}/1-1.png", IMAGE, False, "image/png", True),
-        Sample(DashboardPageHandler, f"/dashboards/{live_board}", PAGE_OF_LIVE, True, html),
-        Sample(PublicLinkHandler, f"/f/{live_board_link}", PAGE_OF_LIVE, False, html),
-        Sample(PublicLinkHandler, f"/f/{live_board_link}/embed", PAGE_OF_LIVE, False, html),
-        Sample(PublicLinkHandler, f"/f/{live_board_link}/1-1.png", IMAGE, False, "image/png", True),
-        Sample(PublicLinkHandler, f"/f/{live_board_link}/1-1.html", IMAGE, False, html, True),
-        Sample(PublicLinkHandler, f"/f/{live_board_link}/1-1.json", JSON, False),
-        Sample(PublicLinkHandler, f"/f/{live_board_link}/1-1.html?_frame=1", JSON, False, headers=AS_JSON),
+        Sample(DashboardPageHandler, f"/dashboards/{dashboard}", PAGE, True, html),
+        Sample(DashboardPageHandler, f"/dashboards/{framed_dashboard}", PAGE_WITH_FRAME, True, html),
+        Sample(DashboardBytesHandler, f"/dashboards/{dashboard}.png", IMAGE, True, "image/png", True),
+        Sample(DashboardBytesHandler, f"/dashboards/{dashboard}.json", JSON, True),
+        Sample(PublicLinkHandler, f"/f/{dashboard_link}", PAGE_WITH_FRAME, False, html),
+        Sample(PublicLinkHandler, f"/f/{dashboard_link}/embed", PAGE_WITH_FRAME, False, html),
+        Sample(PublicLinkHandler, f"/f/{dashboard_link}.json", JSON, False),
+        Sample(PublicLinkHandler, f"/f/{dashboard_link}.png", IMAGE, False, "image/png", True),
+        Sample(PublicLinkHandler, f"/f/{dashboard_link}/1-1.png", IMAGE, False, "image/png", True),
+        Sample(DashboardPageHandler, f"/dashboards/{live_dashboard}", PAGE_OF_LIVE, True, html),
+        Sample(PublicLinkHandler, f"/f/{live_dashboard_link}", PAGE_OF_LIVE, False, html),
+        Sample(PublicLinkHandler, f"/f/{live_dashboard_link}/embed", PAGE_OF_LIVE, False, html),
+        Sample(PublicLinkHandler, f"/f/{live_dashboard_link}/1-1.png", IMAGE, False, "image/png", True),
+        Sample(PublicLinkHandler, f"/f/{live_dashboard_link}/1-1.html", IMAGE, False, html, True),
+        Sample(PublicLinkHandler, f"/f/{live_dashboard_link}/1-1.json", JSON, False),
+        Sample(PublicLinkHandler, f"/f/{live_dashboard_link}/1-1.html?_frame=1", JSON, False, headers=AS_JSON),
     ]
     made += [
         Sample(StatusHandler, "/api/status", JSON, False),
@@ -281,7 +282,7 @@ STREAMS = {EventsHandler, DashboardEventsHandler}
 
 
 def check(answer, policy: str, *, is_private: bool, is_bytes: bool = False) -> None:
-    """Section 7 of the security notes, for one answer."""
+    """Check one response against section 7 of the security notes."""
     given = answer.headers
     for name, value in COMMON.items():
         assert given.get_list(name) == [value], name
@@ -305,18 +306,18 @@ def check(answer, policy: str, *, is_private: bool, is_bytes: bool = False) -> N
 
 
 def test_v1_every_route_has_a_sample(samples: list[Sample]) -> None:
-    """A route that is added to the table without a sample here fails, so that none goes untested."""
+    """A new route without a sample here fails, so that every route is tested."""
     reads = {handler for _, handler in ROUTES} - WITHOUT_GET - STREAMS
     assert {sample.handler for sample in samples} == reads
 
 
 async def test_v1_headers_on_200_and_head(samples, owner, browser, stranger) -> None:
-    """Every route's answer carries its whole policy, for the owner by token and by cookie and for strangers."""
+    """Every route's response carries its whole policy, for the owner by token and by cookie and for strangers."""
     for sample in samples:
         clients = [owner, browser] if sample.is_private else [stranger, owner, browser]
         for client in clients:
             for method in ("GET", "HEAD"):
-                answer = await client.ask(method, sample.path, None, sample.ask())
+                answer = await client.ask(method, sample.path, None, sample.request_headers())
                 assert answer.status == 200, (sample.path, answer.text)
                 assert answer.headers["Content-Type"] == sample.type, sample.path
                 check(answer, sample.policy, is_private=sample.is_private, is_bytes=sample.is_bytes)
@@ -327,7 +328,7 @@ async def test_v1_headers_on_200_and_head(samples, owner, browser, stranger) -> 
 
 
 async def test_v1_headers_on_206_304_and_416(samples, owner, browser, stranger) -> None:
-    """A part of a picture, the news that it is unchanged and a range beyond it carry the policy as the whole does."""
+    """Partial content, not modified and an unsatisfiable range carry the same policy as the whole file."""
     for sample in (s for s in samples if s.is_bytes):
         for client in [owner, browser] if sample.is_private else [stranger, owner]:
             whole = await client.get(sample.path)
@@ -344,7 +345,7 @@ async def test_v1_headers_on_206_304_and_416(samples, owner, browser, stranger) 
 
 
 async def test_v1_headers_on_401_404_and_405(samples, owner, browser, stranger) -> None:
-    """Errors are JSON, or a page of ours for those who want one, under the same policies; never Jupyter's page."""
+    """Errors are JSON, or our page for clients that accept HTML, under the same policies; never Jupyter's page."""
     for path in ("/figures/" + "x" * 16, f"/f/{MISSING}", f"/f/{MISSING}.png", "/nothing", "/frame/x.html", "//"):
         for client in (owner, browser, stranger):
             for accept, policy in (("*/*", JSON), ("text/html", PAGE)):
@@ -369,7 +370,7 @@ async def test_v1_headers_on_401_404_and_405(samples, owner, browser, stranger) 
 
 
 async def test_v1_headers_on_500(samples, owner, stranger, context, monkeypatch, caplog) -> None:
-    """A failure inside is JSON or our page with the same policies, and says nothing of what failed."""
+    """An internal failure is JSON or our page with the same policies, and reveals nothing about its cause."""
 
     class Broken:
         def __getattr__(self, name: str):
@@ -381,7 +382,7 @@ async def test_v1_headers_on_500(samples, owner, stranger, context, monkeypatch,
     for sample in samples:
         client = owner if sample.is_private else stranger
         for method in ("GET", "HEAD"):
-            answer = await client.ask(method, sample.path, None, sample.ask())
+            answer = await client.ask(method, sample.path, None, sample.request_headers())
             if not sample.breaks:
                 assert answer.status == 200
                 continue
@@ -395,17 +396,19 @@ async def test_v1_headers_on_500(samples, owner, stranger, context, monkeypatch,
 
 
 async def test_v1_headers_of_the_event_stream(owner, http) -> None:
-    """A stream of events is private, and under JSON's policy."""
+    """An event stream is private, and has the policy of JSON."""
     got = asyncio.Event()
     lines = []
 
-    def take(line: str) -> None:
+    def collect_line(line: str) -> None:
         lines.append(line)
         if line in ("\r\n", "\n"):
             got.set()
 
     request = asyncio.ensure_future(
-        http.fetch(owner.prefix + "/api/events", headers=owner.headers, header_callback=take, request_timeout=20)
+        http.fetch(
+            owner.prefix + "/api/events", headers=owner.headers, header_callback=collect_line, request_timeout=20
+        )
     )
     await asyncio.wait_for(got.wait(), 20)
     request.cancel()
@@ -418,15 +421,15 @@ async def test_v1_headers_of_the_event_stream(owner, http) -> None:
 
 
 async def test_v3_another_sites_requests_with_the_owners_cookie_are_refused(samples, browser) -> None:
-    """What another site's page asks for is 403 on every private route; a link there that opens a page is not."""
+    """Requests from another site's page are 403 on every private route; a link there that opens a page works."""
     for sample in (s for s in samples if s.is_private):
         for site in ("cross-site", "same-site"):
             for mode, destination in (("no-cors", "image"), ("cors", "empty"), ("navigate", "iframe")):
-                told = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": destination}
-                answer = await browser.get(sample.path, told)
-                assert (answer.status, answer.json()["code"]) == (403, "cross_site"), (sample.path, told)
+                headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": destination}
+                answer = await browser.get(sample.path, headers)
+                assert (answer.status, answer.json()["code"]) == (403, "cross_site"), (sample.path, headers)
         opened = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
-        # What runs a function in the kernel is opened by nobody else, not even as a page.
+        # No other site can open a page that runs a function in the kernel.
         runs = sample.handler in RUNNING
         assert (await browser.get(sample.path, opened)).status == (403 if runs else 200)
 
@@ -435,7 +438,7 @@ async def test_v3_another_sites_requests_with_the_owners_cookie_are_refused(samp
     "address", ["", "api/status", "api/figures", f"f/{MISSING}", "figures/x.png", "static/copy.js"]
 )
 def test_v4_a_foreign_host_name_is_refused(live_server: ServerProcess, address: str) -> None:
-    """DNS rebinding: under another name the server answers 403 on every route, with a login too."""
+    """DNS rebinding: under another host name the server responds 403 on every route, even with a login."""
     for host in ("evil.example", "evil.example:8888", "127.0.0.1.evil.example", "localhost.evil.example"):
         answer = live_server.fetch(f"figserve/{address}", headers={"Host": host})
         assert answer.status == 403, (host, answer.text)
@@ -443,9 +446,9 @@ def test_v4_a_foreign_host_name_is_refused(live_server: ServerProcess, address: 
 
 
 async def test_v4_the_host_is_checked_on_every_route(samples, owner) -> None:
-    """Each route of the table refuses it, the public ones too."""
+    """Every route in the table refuses it, including the public ones."""
     for sample in samples:
-        answer = await owner.get(sample.path, {**sample.ask(), "Host": "evil.example", "Accept": "*/*"})
+        answer = await owner.get(sample.path, {**sample.request_headers(), "Host": "evil.example", "Accept": "*/*"})
         assert answer.status == 403, sample.path
 
 
@@ -456,8 +459,8 @@ PATHS = [
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_v5_odd_paths_are_404_without_a_word_of_the_inside(live_server: ServerProcess, path: str) -> None:
-    """Nothing that is put into a path leaves our table: 404 in JSON, on every prefix, no trace, no redirection."""
+def test_v5_malformed_paths_are_404_and_reveal_nothing(live_server: ServerProcess, path: str) -> None:
+    """No path leads outside our table: 404 in JSON, on every prefix, without traceback or redirect."""
     for place in (
         "",
         "f/",
@@ -491,8 +494,8 @@ RANGES = {
 
 
 @pytest.mark.parametrize("asked", RANGES)
-def test_v6_odd_ranges_are_bounded(live_server: ServerProcess, asked: str) -> None:
-    """A range is one part, the whole or 416; a hundred of them are the picture once."""
+def test_v6_malformed_ranges_are_limited(live_server: ServerProcess, asked: str) -> None:
+    """A range gets one part, the whole or 416; a hundred ranges get the image once."""
     record = publish(live_server, name="ranges")
     for url in (f"figserve/figures/{record['id']}.png", share(live_server, record)["image_url"]):
         answer = live_server.fetch(url, headers={"Range": asked})
@@ -504,8 +507,8 @@ def test_v6_odd_ranges_are_bounded(live_server: ServerProcess, asked: str) -> No
             assert answer.headers["Content-Range"] == f"bytes */{len(PNG)}"
 
 
-def test_v7_a_known_etag_is_no_key(make_server) -> None:
-    """Who knows a picture's digest and not its owner's credentials learns nothing: 401, or the 404 of the unknown."""
+def test_v7_a_known_etag_gives_no_access(make_server) -> None:
+    """Without credentials, an image's digest gives no information: 401, or the 404 of an unknown figure."""
     alice = make_server(owner="alice")
     bob = make_server(data_dir=alice.data_dir, owner="bob")
     record = publish(alice, name="private")
@@ -523,7 +526,7 @@ def test_v7_a_known_etag_is_no_key(make_server) -> None:
 
 
 def test_v8_a_token_in_a_query_opens_nothing_public(live_server: ServerProcess) -> None:
-    """On a link, Jupyter's token is refused with 400 whether right or wrong, and never becomes a cookie."""
+    """On a link, Jupyter's token is refused with 400 whether valid or not, and never becomes a cookie."""
     link = share(live_server, publish(live_server, name="query"))
     for token in (live_server.token, "wrong", ""):
         for url in (link["url"], link["image_url"], f"{live_server.url}figserve/oembed"):
@@ -538,7 +541,7 @@ def test_v8_a_token_in_a_query_opens_nothing_public(live_server: ServerProcess) 
 
 
 def test_v9_hidden_files_and_links_in_the_store_are_not_served(make_server, tmp_path: Path) -> None:
-    """Only blobs that the catalog names are opened, never through a symbolic link; no path leads to other files."""
+    """Only blobs in the catalog are opened, never through a symbolic link; no path leads to other files."""
     server = make_server(cache_bytes=0)
     secret = tmp_path / "secret.png"
     secret.write_bytes(make_png(shade=1, text=b"secret"))
@@ -567,7 +570,7 @@ def test_v9_hidden_files_and_links_in_the_store_are_not_served(make_server, tmp_
 class TestAnAdminsHeaders:
     @pytest.fixture
     def jp_server_config(self, jp_server_config):
-        """An admin who lets everything be framed, and sets a policy of their own."""
+        """An admin who allows framing everywhere, and sets a custom policy."""
         jp_server_config["ServerApp"]["tornado_settings"] = {
             "headers": {
                 "Content-Security-Policy": "frame-ancestors *",
@@ -579,16 +582,16 @@ class TestAnAdminsHeaders:
         return jp_server_config
 
     async def test_v10_do_not_replace_ours(self, samples, owner, stranger) -> None:
-        """What an admin sets for Jupyter's own pages leaves our answers as they are."""
+        """Headers that an admin sets for Jupyter's own pages do not change our responses."""
         for sample in samples:
             client = owner if sample.is_private else stranger
-            answer = await client.get(sample.path, sample.ask())
+            answer = await client.get(sample.path, sample.request_headers())
             assert answer.status == 200
             check(answer, sample.policy, is_private=sample.is_private, is_bytes=sample.is_bytes)
 
 
 def _rows(context) -> dict[str, list[tuple]]:
-    """All that the catalog holds, but how often links were seen."""
+    """Return the catalog's contents, except the view counts of links."""
     reader = context.store.catalog.reader
     counted = {"seen", "last_seen", "last_used"}
     return {
@@ -601,20 +604,20 @@ def _rows(context) -> dict[str, list[tuple]]:
 
 
 async def test_v11_reading_changes_nothing(samples, owner, browser, stranger, context) -> None:
-    """GET and HEAD of every route, with what would be a change elsewhere in the query, leave the catalog as it was."""
+    """GET and HEAD on every route, with parameters that look like changes, leave the catalog unchanged."""
     tempting = "paused=true&delete=1&method=DELETE&_method=DELETE&revoke=1&expires=1s&title=changed"
     before = _rows(context)
     for sample in samples:
         for client in (owner, browser, stranger):
             for method in ("GET", "HEAD"):
                 path = sample.path + ("&" if "?" in sample.path else "?") + tempting
-                await client.ask(method, path, None, {**sample.ask(), "X-HTTP-Method-Override": "DELETE"})
+                await client.ask(method, path, None, {**sample.request_headers(), "X-HTTP-Method-Override": "DELETE"})
     await context.view_counter.flush()
     assert _rows(context) == before
 
 
-def test_v11_no_public_route_takes_anything_but_reads() -> None:
-    """Who needs no login can do nothing but GET and HEAD."""
+def test_v11_public_routes_are_read_only() -> None:
+    """Without a login, only GET and HEAD are allowed."""
     for pattern, handler in ROUTES:
         changing = {method for method in ("post", "put", "patch", "delete") if method in vars(handler)}
         if changing:
@@ -622,8 +625,8 @@ def test_v11_no_public_route_takes_anything_but_reads() -> None:
     assert make_routes()[-1][1] is MissingHandler
 
 
-async def test_v12_private_and_unknown_ids_are_told_apart_by_nobody(owner, stranger) -> None:
-    """Without login, a figure that is there and one that is not give the same answer to the byte."""
+async def test_v12_private_and_unknown_ids_are_indistinguishable(owner, stranger) -> None:
+    """Without a login, existing and missing figures get the same response, byte for byte."""
     record = await owner.publish("private")
     for path in (
         "/figures/{}",
@@ -638,5 +641,5 @@ async def test_v12_private_and_unknown_ids_are_told_apart_by_nobody(owner, stran
 
 
 def test_v12_the_signing_key_is_private(live_server: ServerProcess) -> None:
-    """What signs frames is readable by its owner alone."""
+    """Only the owner can read the key that signs frame URLs."""
     assert os.stat(live_server.data_dir / "signing.keys").st_mode & 0o777 == 0o600

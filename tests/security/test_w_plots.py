@@ -1,4 +1,4 @@
-"""Attacks on the plots of a session: what lies outside its directory, or does harm in a browser, is never served."""
+"""Attacks on a session's plots: files outside its directory, and active content in a browser."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Session:
         (self.directory / "good.png").write_bytes(PNG)
 
     def raw(self, target: str, method: str = "GET", headers: str = "") -> bytes:
-        """The answer to a path that no client has tidied up."""
+        """Return the response to a path that no client has normalized."""
         request = f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{headers}"
         return ask_raw(self.server, f"{request}Authorization: token {self.server.token}\r\n\r\n".encode())
 
@@ -42,7 +42,7 @@ class Session:
         return self.server.fetch(f"figserve/plots/{self.id}/{path}", **options)
 
     def is_alive(self) -> None:
-        """The next good request is answered to the byte."""
+        """Check that the next valid request gets the expected bytes."""
         assert self.get("good.png").body == PNG
 
 
@@ -67,7 +67,7 @@ TRAVERSALS = [
 
 @pytest.mark.parametrize("path", TRAVERSALS)
 def test_traversal_in_every_spelling_serves_nothing_from_outside(session, path):
-    """The same 404 as for a plot that is not there, or 400 for what is no text; never a byte from outside."""
+    """The same 404 as for a missing plot, or 400 for invalid text; never a byte from outside."""
     for method in ("GET", "HEAD"):
         answer = session.raw(f"/figserve/plots/{session.id}/{path}", method)
         head, _, body = answer.partition(b"\r\n\r\n")
@@ -80,8 +80,8 @@ def test_traversal_in_every_spelling_serves_nothing_from_outside(session, path):
 
 
 @pytest.mark.parametrize("session_id", ["..", "%2e%2e", "..%2f..", "a%2fb", "a%00", "%0d%0aX:%20y", "x" * 65, "", "."])
-def test_session_ids_are_no_way_out(session, session_id):
-    """What is no id meets no route of sessions."""
+def test_session_ids_do_not_lead_outside(session, session_id):
+    """An invalid id matches no route of sessions."""
     for path in ("good.png", "..%2fsecret.png", ""):
         answer = session.raw(f"/figserve/plots/{session_id}/{path}")
         assert answer.startswith((b"HTTP/1.1 404 ", b"HTTP/1.1 400 ")), answer[:200]
@@ -90,8 +90,8 @@ def test_session_ids_are_no_way_out(session, session_id):
 
 
 @pytest.mark.parametrize("path", TRAVERSALS[:12])
-def test_keeping_a_plot_is_no_way_out_either(session, path):
-    """A path in JSON is held to the same grammar; no figure is made."""
+def test_keeping_a_plot_does_not_lead_outside(session, path):
+    """A path in JSON must satisfy the same grammar; no figure is created."""
     before = len(session.server.fetch("figserve/api/figures?limit=1000").json()["figures"])
     address = f"figserve/api/sessions/{session.id}/figures"
     answer = session.server.fetch(address, method="POST", body={"path": path.replace("%2f", "/").replace("%2e", ".")})
@@ -99,8 +99,8 @@ def test_keeping_a_plot_is_no_way_out_either(session, path):
     assert len(session.server.fetch("figserve/api/figures?limit=1000").json()["figures"]) == before
 
 
-def test_what_a_kernel_links_to_is_not_served(session):
-    """Symbolic links to files and directories, absolute and relative, and hard links; nor are they listed."""
+def test_links_in_the_directory_are_not_served(session):
+    """Symbolic links to files and directories, absolute and relative, and hard links; they are not listed either."""
     directory = session.directory
     made = {"link.png": session.secret, "relative.png": Path("../secret.png"), "loop.png": Path("loop.png")}
     for name, target in made.items():
@@ -125,7 +125,7 @@ def test_what_a_kernel_links_to_is_not_served(session):
 
 
 def test_a_swap_between_plot_and_secret_never_shows_the_secret(session):
-    """While a program swaps a file for a link to a secret and back, as fast as it can."""
+    """A program keeps swapping a file for a link to a secret and back, as fast as it can."""
     directory, done = session.directory, threading.Event()
     (directory / "racing.png").write_bytes(PNG)
     (directory / "link").symlink_to(session.secret)
@@ -152,7 +152,7 @@ def test_a_swap_between_plot_and_secret_never_shows_the_secret(session):
 
 
 def test_a_directory_swapped_for_a_link_serves_nothing(live_server):
-    """A kernel that replaces its directory by a link to elsewhere shows nothing of that, and its end removes none."""
+    """A kernel that replaces its directory with a link exposes nothing, and its end removes no file there."""
     with live_server.kernel("swapping.ipynb") as kernel:
         session = Session(live_server, kernel)
         (session.directory / "good.png").unlink()
@@ -163,8 +163,8 @@ def test_a_directory_swapped_for_a_link_serves_nothing(live_server):
     assert session.secret.read_bytes() == make_png(text=CANARY)
 
 
-def test_what_never_ends_does_not_hold_the_server(session):
-    """A FIFO without a writer, a sparse terabyte, a device by link: answered at once, and the server goes on."""
+def test_endless_files_do_not_block_the_server(session):
+    """A FIFO without a writer, a sparse terabyte, a linked device: each gets a response at once."""
     directory = session.directory
     os.mkfifo(directory / "fifo.png")
     with (directory / "huge.png").open("wb") as file:
@@ -185,8 +185,8 @@ def test_what_never_ends_does_not_hold_the_server(session):
             (directory / name).unlink()
 
 
-def test_odd_names_split_no_header_and_no_log_line(session):
-    """Line ends, NUL, escapes and reversed text in a path are not found; what is listed has none of them."""
+def test_malformed_names_split_no_header_and_no_log_line(session):
+    """Line ends, NUL, escapes and reversed text in a path are 404; listed names have none of them."""
     directory = os.fsencode(session.directory)
     names = [b"a\r\nX-Evil: 1.png", b"a\nb.png", b"a\x1b[2Jb.png", "a\u202egnp.exe.png".encode(), b"\xff.png"]
     for name in names:
@@ -214,7 +214,7 @@ def test_odd_names_split_no_header_and_no_log_line(session):
 
 
 def test_names_with_markup_are_escaped_by_url_and_json(session):
-    """A file may be called anything else; its address is percent-encoded, and so is the name to save it under."""
+    """Other file names are allowed; the URL is percent-encoded, and so is the download name."""
     name = "<img src=x onerror=alert(1)>'\"&;=.png"
     (session.directory / name).write_bytes(PNG)
     try:
@@ -231,7 +231,7 @@ def test_names_with_markup_are_escaped_by_url_and_json(session):
 
 
 def test_hidden_files_are_not_served(session):
-    """Whatever a tool leaves there."""
+    """Such as the files that tools leave there."""
     for name in (".env", ".git/config", "sub/.ipynb_checkpoints/x.png", ".x.png"):
         file = session.directory / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -240,8 +240,8 @@ def test_hidden_files_are_not_served(session):
         assert (answer.status, CANARY in answer.body) == (404, False)
 
 
-def test_a_picture_that_is_code_is_inert(session):
-    """HTML as a PNG is refused; SVG and HTML carry the policies that stop them, dropped and displayed alike."""
+def test_an_image_that_is_code_is_inert(session):
+    """HTML as a PNG is refused; SVG and HTML carry the policies that disable scripts, as files and as displays."""
     home = session.server.url
     (session.directory / "lie.png").write_bytes(evil.html("http://evil.example", home).encode())
     (session.directory / "evil.svg").write_bytes(evil.SVGS["script"]("http://evil.example", home).encode())
@@ -262,8 +262,8 @@ def test_a_picture_that_is_code_is_inert(session):
 
 
 @pytest.mark.browser
-def test_evil_pictures_do_nothing_in_a_browser(session, chromium, elsewhere):
-    """Opened by their addresses in Chromium, logged in: nobody else is asked for anything, and no key is made."""
+def test_evil_images_do_nothing_in_a_browser(session, chromium, elsewhere):
+    """Opened by their URLs in Chromium, logged in: no other site gets a request, and no key is created."""
     home = session.server.url
     keys = session.server.fetch("figserve/api/keys").json()["keys"]
     names = []
@@ -279,15 +279,15 @@ def test_evil_pictures_do_nothing_in_a_browser(session, chromium, elsewhere):
         assert response is not None
         assert response.status == 200
         page.evaluate("1")
-    # One whose picture is allowed to report: the listener hears, so its silence means something.
+    # A control image that is allowed to report: the listener works, so its silence is meaningful.
     page.goto(elsewhere.serve("/control", "<img src=/heard>"))
     assert elsewhere.wait_for_hit("/heard")
     assert elsewhere.hits == ["/heard"]
     assert session.server.fetch("figserve/api/keys").json()["keys"] == keys
 
 
-def test_strangers_and_other_keys_see_no_session(session):
-    """Without login all is 401, for what is there and what is not; a key without its scope reads nothing."""
+def test_sessions_need_a_login_or_the_scope(session):
+    """Without login every request is 401, for existing and missing plots; a key without the scope reads nothing."""
     for path in ("", "/good.png", "/none.png", "/..%2fsecret.png"):
         known = session.server.fetch(f"figserve/plots/{session.id}{path}", anonymous=True)
         unknown = session.server.fetch(f"figserve/plots/{'x' * 36}{path}", anonymous=True)
@@ -299,7 +299,7 @@ def test_strangers_and_other_keys_see_no_session(session):
 
 
 def test_the_log_has_no_secret(session):
-    """Accesses are logged by path and session; a token in the query is not."""
+    """Requests are logged by path and session; a token in the query is not."""
     token = session.server.token
     assert session.server.fetch(f"figserve/plots/{session.id}/good.png?token={token}", anonymous=True).status == 200
     assert session.server.fetch(f"figserve/plots/{session.id}/none.png?token={token}", anonymous=True).status == 404
@@ -307,8 +307,8 @@ def test_the_log_has_no_secret(session):
     assert token not in session.server.log
 
 
-def test_a_flood_of_displays_leaves_the_server_well(live_server):
-    """Thousands of pictures, broken ones and huge ones: bounded on the disk, counted, and everything else answers."""
+def test_a_flood_of_displays_does_not_disrupt_the_server(live_server):
+    """Thousands of images, broken and huge ones: limited on disk, counted, and other requests still get responses."""
     with live_server.kernel("flood.ipynb") as kernel:
         code = f"""
 import base64, jupyter_figserve as f

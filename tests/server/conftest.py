@@ -1,4 +1,4 @@
-"""A server with the extension inside the test's own loop, and clients whose every answer is held to the document."""
+"""A server with the extension in the test's own event loop, and clients that validate every response."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def figserve_config() -> dict[str, object]:
 
 @pytest.fixture
 def jp_server_config(tmp_path: Path, figserve_config: dict[str, object]) -> dict[str, object]:
-    """pytest-jupyter's server has the extension, with figures in the test's own directory."""
+    """The server of pytest-jupyter with the extension, and figures in the test's directory."""
     return {
         "ServerApp": {"jpserver_extensions": {"jupyter_figserve": True}},
         "FigServe": {"data_dir": str(tmp_path / "figures"), **figserve_config},
@@ -50,13 +50,13 @@ def jp_server_config(tmp_path: Path, figserve_config: dict[str, object]) -> dict
 
 @pytest.fixture
 def jp_base_url() -> str:
-    """The base URL has an escaped character, so that every test sees whether we keep to it."""
+    """The base URL contains an escaped character, so that every test checks the escaping."""
     return "/a%40b/"
 
 
 @pytest.fixture(autouse=True)
 def renderer(monkeypatch: pytest.MonkeyPatch) -> FakeRenderer:
-    """What draws in the place of the sandbox, which has tests of its own and those of test_rendering."""
+    """A fake renderer instead of the sandbox, which has its own tests."""
     fake = FakeRenderer()
     monkeypatch.setattr(FigServe, "make_renderer", lambda self: fake)
     return fake
@@ -81,7 +81,7 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """The code of an error."""
+        """The error code of the response."""
         code: str = self.json()["code"]
         return code
 
@@ -106,7 +106,7 @@ class Client:
     xsrf: str = ""
 
     def having(self, **headers: str) -> Client:
-        """The same client, with more headers: ``having(User_Agent="x")``."""
+        """Return the same client with more headers: ``having(User_Agent="x")``."""
         return replace(self, headers={**self.headers, **{k.replace("_", "-"): v for k, v in headers.items()}})
 
     def bearing(self, key: str) -> Client:
@@ -120,7 +120,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         **query: object,
     ) -> Answer:
-        """One request to a path below our prefix, or to an absolute URL."""
+        """Send one request to a path below our prefix, or to an absolute URL."""
         head = {**self.headers, **(headers or {})}
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
@@ -160,7 +160,7 @@ class Client:
         return await self.ask("DELETE", path, **query)
 
     async def publish(self, name: str = "sales", data: bytes | None = None, type: str = "image/png", **words: str):
-        """The record of a figure published with this picture, which is a small PNG by default."""
+        """Publish a figure and return its record; the image is a small PNG by default."""
         answer = await self.ask(
             "POST", "/api/figures", png() if data is None else data, {"Content-Type": type}, name=name, **words
         )
@@ -168,7 +168,7 @@ class Client:
         return answer.json()
 
     async def share(self, figure: Mapping[str, Any], **wishes: object) -> dict[str, Any]:
-        """A new link onto a figure."""
+        """Create a link to a figure."""
         answer = await self.post(f"/api/figures/{figure['id']}/links", wishes)
         assert answer.status == 201, answer.text
         link: dict[str, Any] = answer.json()
@@ -199,7 +199,7 @@ def owner(stranger: Client, jp_auth_header: dict[str, str]) -> Client:
 
 @pytest.fixture
 def browser(jp_serverapp, jp_asyncio_loop, stranger: Client, owner: Client) -> Client:
-    """A client with the cookies of a login, as a browser has them; without the ``_xsrf`` that a page would add."""
+    """A client with the cookies of a login, as a browser sends them, but without ``_xsrf``."""
 
     async def log_in() -> list[str]:
         base = owner.prefix.removesuffix("/figserve")
@@ -227,7 +227,7 @@ def context(figserve: FigServe) -> AppContext:
 
 
 class Clock:
-    """Time that only a test moves."""
+    """A clock that only the test advances."""
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:
         self.now = now
@@ -241,7 +241,7 @@ class Clock:
 
 @pytest.fixture
 def clock(context: AppContext) -> Clock:
-    """The store's clock, which stands still until it is moved."""
+    """The store's clock, which stands still until the test advances it."""
     context.store.clock = clock = Clock()
     return clock
 
@@ -251,7 +251,7 @@ MakeKey = Callable[..., Awaitable[str]]
 
 @pytest.fixture
 def make_key(context: AppContext) -> MakeKey:
-    """``await make_key("read")`` is the text of a key; ``owner``, ``expires`` and ``kernel`` may be told."""
+    """``await make_key("read")`` returns the text of a key; ``owner``, ``expires`` and ``kernel`` are optional."""
 
     async def make(*scopes: str, **fields: Any) -> str:
         key_id, secret, text = new_key()

@@ -1,4 +1,4 @@
-"""Sessions inside a test's own server: of real kernels, spoken to as a front end does, and without any."""
+"""Sessions in the server of a test, with real kernels or with none."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Jupyter:
-    """The server's own API, and its kernels."""
+    """The API and the kernels of the server."""
 
     def __init__(self, owner: Client, serverapp: Any) -> None:
         self._owner = owner
@@ -56,7 +56,7 @@ class Jupyter:
         return session
 
     async def run(self, kernel: str, code: str) -> str:
-        """Run a cell; what it printed. An error of it fails the test."""
+        """Run a cell and return its output; an error in it fails the test."""
         manager, printed = self.manager.get_kernel(kernel), []
         client = manager.client(session=Session(key=manager.session.key))
         client.start_channels(hb=False)
@@ -76,13 +76,13 @@ class Jupyter:
 
 @pytest.fixture
 def jupyter(jp_serverapp, owner, monkeypatch) -> Jupyter:
-    """pytest-jupyter's directories know an echo kernel alone; here are those of this environment."""
+    """The kernel specifications of this environment, as pytest-jupyter's directories have only an echo kernel."""
     monkeypatch.delenv("JUPYTER_PATH", raising=False)
     return Jupyter(owner, jp_serverapp)
 
 
 def install_bash_kernel(data_dir: Path) -> None:
-    """A kernel specification for ``bash`` in a Jupyter data directory."""
+    """Write a kernel specification for ``bash`` into a Jupyter data directory."""
     directory = data_dir / "kernels" / "bash"
     directory.mkdir(parents=True)
     argv = [sys.executable, "-m", "bash_kernel", "-f", "{connection_file}"]
@@ -90,13 +90,13 @@ def install_bash_kernel(data_dir: Path) -> None:
 
 
 def showing(data: bytes, display_id: str | None = None, mimetype: str = "image/png") -> str:
-    """A line of Python that displays a picture."""
+    """Return a line of Python that displays an image."""
     value = data.decode() if mimetype == "image/svg+xml" else base64.b64encode(data).decode()
     return f"display({{{mimetype!r}: {value!r}}}, raw=True, display_id={display_id!r})"
 
 
 class MadeSession:
-    """A session without a kernel: its directory and its captured pictures are filled by the test."""
+    """A session without a kernel, whose directory and captured images the test fills."""
 
     def __init__(self, context: AppContext, session_id: str) -> None:
         self.id = session_id
@@ -109,7 +109,7 @@ class MadeSession:
         context.capture._subscriptions[session_id] = context.capture.make_subscription(session_id, self.buffer)
 
     def show(self, data: bytes, cell: int = 1, format: str = "png", display_id: str | None = None) -> str:
-        """Capture a picture of a cell; its path."""
+        """Capture an image of a cell and return its path."""
         request = f"request {cell}"
         self.buffer.namer.begin_cell(request, cell, "s")
         key = self.buffer.namer.next_key(request, display_id)
@@ -161,7 +161,7 @@ class FakeKernel:
 
 
 async def offer_live(context) -> str:
-    """The lasting id of a live figure that a kernel offered which is gone."""
+    """Return the lasting id of a live figure that was offered by a kernel which no longer runs."""
     identity = Identity(context.config.owner, "", "", "k1", "animal")
     now = context.store.clock()
     offering = context.store.catalog.write(

@@ -1,4 +1,4 @@
-"""A page of ours as its tags, for tests that ask what is on it."""
+"""A parsed HTML page, for tests of its content."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 
 class Page(HTMLParser):
-    """A page's tags: ``page["meta"]`` is a list of attribute dictionaries."""
+    """The tags of a page: ``page["meta"]`` is a list of attribute dictionaries."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class Page(HTMLParser):
 
     @property
     def links(self) -> list[dict[str, str | None]]:
-        """Those that lead somewhere else from the start."""
+        """The links that lead away from the page."""
         return [tag for tag in self["a"] if not (tag.get("href") or "#").startswith("#")]
 
     def of_class(self, tag: str, name: str) -> list[dict[str, str | None]]:

@@ -1,4 +1,4 @@
-"""Small pictures of every format, made here so that no test depends on a plotting library."""
+"""Small images of every format, made without a plotting library."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SVGZ = gzip.compress(SVG, mtime=0)
 
 
 def png(width: int = 4, height: int = 3, grey: int = 0) -> bytes:
-    """A whole PNG of one grey, eight bits a pixel."""
+    """Return a valid PNG of one grey, with eight bits per pixel."""
     rows = (b"\x00" + bytes([grey]) * width) * height
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         (
@@ -30,7 +30,7 @@ def png(width: int = 4, height: int = 3, grey: int = 0) -> bytes:
 
 
 def png_header(width: int, height: int) -> bytes:
-    """What claims to be a PNG of any size, without the pixels."""
+    """Return the header of a PNG of any size, without the pixels."""
     return (
         b"\x89PNG\r\n\x1a\n"
         + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
@@ -41,7 +41,7 @@ def png_header(width: int, height: int) -> bytes:
 def multipart(
     figure: Mapping[str, object] | None, *parts: tuple[str, bytes], thumbnail: bytes | None = None
 ) -> tuple[bytes, dict[str, str]]:
-    """Body and headers of a publish by form; ``parts`` are content types with bytes."""
+    """Return body and headers of an upload by form; ``parts`` are content types with bytes."""
     fields = [] if figure is None else [(b'name="figure"', "application/json", json.dumps(figure).encode())]
     fields += [
         (f'name="representation"; filename="{number}"'.encode(), type, data)

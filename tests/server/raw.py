@@ -1,4 +1,4 @@
-"""A connection to the server on which a test writes what it likes: half a body, a stream that it does not end."""
+"""Raw connections to the server, for incomplete requests and endless streams."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEADLINE = 20.0
 
 
 class Connection:
-    """Writes bytes; reads the answer's head, lines and rest, each within a deadline."""
+    """Writes bytes; reads the response's head, lines and rest, each within a deadline."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, url: str) -> None:
         self._reader = reader
@@ -30,7 +30,7 @@ class Connection:
         await asyncio.wait_for(self._writer.drain(), DEADLINE)
 
     async def send_until_refused(self, data: bytes, most: int) -> int:
-        """Go on sending ``data`` until an answer begins; how many bytes went, ``most`` at the end of patience."""
+        """Send ``data`` repeatedly until a response begins; return the number of bytes sent, at most ``most``."""
         sent = 0
         answer = asyncio.ensure_future(self._reader.readuntil(b"\r\n"))
         with contextlib.suppress(ConnectionError):
@@ -42,7 +42,7 @@ class Connection:
         return sent
 
     async def send_until_closed(self, data: bytes, most: int) -> int:
-        """Go on sending ``data`` until the other end hangs up; how many bytes went, ``most`` at the end of patience."""
+        """Send ``data`` repeatedly until the server closes; return the number of bytes sent, at most ``most``."""
         sent = 0
         with contextlib.suppress(ConnectionError):
             while sent < most:
@@ -62,7 +62,7 @@ class Connection:
         return await asyncio.wait_for(self._reader.readexactly(int(headers["Content-Length"])), DEADLINE)
 
     async def receive_chunk(self) -> bytes:
-        """The next chunk of a chunked answer; empty at its end."""
+        """Return the next chunk of a chunked response; empty at its end."""
         size = await self._line()
         if not size:
             return b""
@@ -71,7 +71,7 @@ class Connection:
         return chunk
 
     async def is_closed(self) -> bool:
-        """Whether the server hangs up, whatever it says before."""
+        """Whether the server closes the connection, after any response."""
         with contextlib.suppress(ConnectionError):
             await asyncio.wait_for(self._reader.read(), DEADLINE)
         return self._reader.at_eof() or self._reader.exception() is not None
@@ -82,7 +82,7 @@ class Connection:
 
 @contextlib.asynccontextmanager
 async def connect(prefix: str) -> AsyncIterator[Connection]:
-    """A connection to the server of this prefix; paths are below it."""
+    """Connect to the server of this prefix; paths are relative to it."""
     parts = urlsplit(prefix)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:

@@ -1,4 +1,4 @@
-"""The extension: that it starts, stops and says what is wrong with a setting."""
+"""The extension: start, stop, and invalid settings."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ class TestUnderAHub:
         monkeypatch.setenv("JUPYTERHUB_USER", "ann")
 
     async def test_scope_is_the_servers_name(self, context):
-        """Its root may be another path after a rebuild."""
+        """Its root directory may change with a rebuild."""
         assert (context.config.owner, context.config.scope) == ("ann", "hub gpu")
 
 
 async def test_scope_is_the_real_root(context, jp_root_dir):
-    """Two names of one directory are one project."""
+    """Two paths of one directory are one project."""
     assert context.config.scope == str(jp_root_dir.resolve())
 
 
 async def test_status_says_what_there_is(owner, stranger):
-    """To anybody: version, host, limits and counts."""
+    """It shows anyone the version, host, limits and counts."""
     before = (await stranger.get("/api/status")).json()
     await owner.publish()
     after = (await stranger.get("/api/status")).json()
@@ -40,7 +40,7 @@ async def test_status_says_what_there_is(owner, stranger):
 
 
 class TestNoOpenAccess:
-    """``ServerApp.allow_unauthenticated_access = False``, as a careful admin has it."""
+    """With ``ServerApp.allow_unauthenticated_access = False``."""
 
     @pytest.fixture
     def jp_server_config(self, jp_server_config):
@@ -48,7 +48,7 @@ class TestNoOpenAccess:
         return jp_server_config
 
     async def test_no_warning_names_our_handlers(self, owner, stranger, recwarn, caplog):
-        """Every method says who may, so that Jupyter has nothing to say; what is public still is."""
+        """Every method declares its access, so Jupyter logs no warning, and public methods stay public."""
         link = await owner.share(await owner.publish())
         assert (await stranger.get(link["url"])).status == 200
         assert (await stranger.get("/api/status")).status == 200
@@ -60,7 +60,7 @@ class TestNoOpenAccess:
 
 class TestStop:
     async def test_stopping_restores_what_was_wrapped(self, figserve, jp_serverapp):
-        """The kernel manager starts kernels as before, the store is closed, timers and streams end."""
+        """The kernel manager is restored, the store is closed, timers and streams end."""
         wrapped = jp_serverapp.kernel_manager.start_kernel
         assert wrapped.__wrapped__ is not None
         await figserve.stop_extension()
@@ -68,7 +68,7 @@ class TestStop:
         assert not figserve._timer.is_running()
 
     async def test_views_are_written_before_the_end(self, figserve, owner, stranger, context):
-        """What was counted in memory a moment ago is not lost."""
+        """Views that are counted in memory are not lost."""
         link = await owner.share(await owner.publish())
         await stranger.get(link["url"])
         await figserve.stop_extension()
@@ -80,10 +80,10 @@ class TestStop:
 
 
 class TestReadOnly:
-    """A store that cannot be written: what there is, is served."""
+    """A store that is not writable still serves its figures."""
 
     async def test_reading_goes_on_and_writing_says_why(self, owner, stranger, context):
-        """Pages and pictures as before; every change is 503 with the reason."""
+        """Pages and images work; every change is 503 with the reason."""
         figure = await owner.publish()
         link = await owner.share(figure)
         context.store.catalog.read_only_because = "the disk is read-only"
@@ -97,7 +97,7 @@ class TestReadOnly:
 
 
 class TestWrongSetting:
-    """A setting that cannot be: Jupyter would drop all others with it and go on with the defaults."""
+    """An invalid setting, for which Jupyter would drop all others and use the defaults."""
 
     CONFIG = 'c.FigServe.keep_session_plots = "7 dayz"\nc.FigServe.link_max_age = "1d"\n'
 
@@ -108,7 +108,7 @@ class TestWrongSetting:
         return path
 
     def test_the_extension_is_not_loaded(self, make_server, config):
-        """A server that somebody limited to a day serves no links of a year; the log says why."""
+        """Links with a configured limit are not served without it; the log has the reason."""
         server = make_server(args=[f"--config={config}"])
         assert server.fetch("figserve/api/status").status == 404
         assert not (server.data_dir / "catalog.db").exists()
@@ -116,7 +116,7 @@ class TestWrongSetting:
         assert server.fetch("api/kernelspecs").status == 200
 
     def test_right_again_it_is_loaded(self, make_server, config):
-        """With the setting corrected, and the other one in force."""
+        """With the setting corrected, the others apply, too."""
         config.write_text(self.CONFIG.replace("7 dayz", "7d"), encoding="utf-8")
         server = make_server(args=[f"--config={config}"])
         assert server.fetch("figserve/api/status").json()["limits"]["link_max_age"] == 86_400

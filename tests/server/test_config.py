@@ -1,4 +1,4 @@
-"""The settings: what they take, what they refuse, and in which words."""
+"""The settings: accepted and refused values, and the messages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from jupyter_figserve.server.render_config import RenderConfig
     ],
 )
 def test_bad_value_is_refused_in_words(trait, value, words):
-    """At the start, naming the trait or saying what it should be."""
+    """At the start, with the name of the trait or the expected values."""
     with pytest.raises(TraitError, match="(?s).*" + words):
         FigServe(config=Config(FigServe={trait: value}))
 
@@ -52,12 +52,12 @@ def test_bad_value_is_refused_in_words(trait, value, words):
     ],
 )
 def test_values_that_switch_off_are_taken(trait, value):
-    """As their help says."""
+    """As documented in their help."""
     assert getattr(FigServe(config=Config(FigServe={trait: value})), trait) == value
 
 
 def test_every_trait_has_help():
-    """With a whole sentence."""
+    """The help is a whole sentence."""
     for name, trait in (
         FigServeConfig.class_own_traits(config=True) | RenderConfig.class_own_traits(config=True)
     ).items():
@@ -65,7 +65,7 @@ def test_every_trait_has_help():
 
 
 def test_owner_is_the_hubs_user(monkeypatch):
-    """Else "local"; public links are off under a Hub until its admin says so."""
+    """Else "local"; under a Hub, public links are off unless its admin enables them."""
     alone, hub = FigServe(), FigServe()
     assert (alone.owner, alone.allow_public_shares) == ("local", True)
     monkeypatch.setenv("JUPYTERHUB_USER", "ann")

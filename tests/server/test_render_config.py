@@ -1,4 +1,4 @@
-"""Rendering with the real sandbox behind real servers: pictures, errors, hostile jobs, redrawing, and its death."""
+"""Rendering with the real sandbox: images, errors, hostile jobs, renders of published figures, and recovery."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def render(server: ServerProcess, code: str, headers: dict[str, str] | None = No
 
 
 def savefig(code: str, **options: object) -> bytes:
-    """The pixels that the code's current figure has here, without any of our own code."""
+    """Return the pixels of the code's current figure, rendered here without our code."""
     from matplotlib import pyplot
 
     buffer = io.BytesIO()
@@ -59,7 +59,7 @@ def pixels(data: bytes):
 
 
 def test_the_pixels_are_those_of_savefig(server):
-    """Posted code gives the same picture as running it here."""
+    """The image of posted code equals that of running it here."""
     answer = render(server, LINE)
     assert answer.status == 200
     assert pixels(answer.body) == pixels(savefig(LINE, format="png"))
@@ -68,7 +68,7 @@ def test_the_pixels_are_those_of_savefig(server):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format(server, name):
-    """By name; the bytes are what the type says."""
+    """By its name; the bytes are of the declared type."""
     answer = render(server, LINE, format=name, width=320, height=200)
     assert (answer.status, answer.body[: len(FORMATS[name])]) == (200, FORMATS[name])
 
@@ -83,7 +83,7 @@ def test_several_figures(server):
 
 
 def test_a_seed_gives_the_same_bytes_from_the_store(server):
-    """And without one each picture is another (R29)."""
+    """Without a seed, each image differs (R29)."""
     code = "import numpy as np, matplotlib.pyplot as plt\nplt.plot(np.random.rand(9))"
     first, again = (render(server, code, seed=4) for _ in range(2))
     assert first.body == again.body
@@ -102,7 +102,7 @@ def test_json_has_the_picture_and_the_output(server):
 
 @pytest.mark.parametrize("name", ["png", "jpg", "webp", "svg"])
 def test_an_error_as_a_picture(server, name):
-    """In the picture's format, drawn in the sandbox where it has pixels, a size for each number of lines."""
+    """In the requested format, with a size that depends on the number of lines."""
     one, three = (
         render(server, f"raise ValueError({message!r})", format=name, errors="image")
         for message in ("$no\\such_math", "a\nb\n\N{SNOWMAN}")
@@ -115,7 +115,7 @@ def test_an_error_as_a_picture(server, name):
 
 
 def test_an_error_names_its_line(server):
-    """With a traceback of the code's own frames alone."""
+    """The traceback has only the code's own frames."""
     answer = render(server, "def f():\n    return 1 / 0\nf()")
     told = answer.json()
     assert (answer.status, told["type"], told["line"]) == (422, "ZeroDivisionError", 2)
@@ -136,7 +136,7 @@ def test_an_error_names_its_line(server):
     ],
 )
 def test_what_cannot_be_says_so_and_harms_nobody(server, code, fields, status, word):
-    """Each fails with its own word, and the next render is the same to the byte."""
+    """Each fails with its own error code, and the next render is identical to the byte."""
     before = render(server, LINE, seed=0, dpi=77)
     answer = render(server, code, **fields)
     assert answer.status == status or (status is None and answer.status in (413, 422))
@@ -147,7 +147,7 @@ def test_what_cannot_be_says_so_and_harms_nobody(server, code, fields, status, w
 
 
 def test_keep_makes_a_figure_with_links_in_every_size(server):
-    """Published, shared and drawn again, exact to the pixel, in every format of the table."""
+    """It is published, shared and rendered again, exact to the pixel, in every format."""
     record = render(server, LINE, keep=True, name="kept").json()
     link = server.fetch(f"figserve/api/figures/{record['id']}/links", method="POST", body={}).json()
     for name, magic in FORMATS.items():
@@ -161,7 +161,7 @@ def test_keep_makes_a_figure_with_links_in_every_size(server):
 
 @pytest.mark.kernel
 def test_p4_a_published_figure_is_drawn_in_other_sizes(server):
-    """From its pickle, and its SVG is kept by itself."""
+    """It is rendered from its pickle, and its SVG is archived."""
     with server.kernel("sizes.ipynb") as kernel:
         code = (
             "import jupyter_figserve as figserve, matplotlib.pyplot as plt\n"
@@ -184,7 +184,7 @@ def test_p4_a_published_figure_is_drawn_in_other_sizes(server):
 
 
 def test_p2_a_source_that_is_no_figure_is_an_error(server):
-    """A gadget, an empty one, a truncated one: 422, without effect, and the stored picture stays."""
+    """A gadget, an empty and a truncated source are 422, and the stored image stays."""
     import os
     import pickle
     from pathlib import Path
@@ -215,7 +215,7 @@ def test_p2_a_source_that_is_no_figure_is_an_error(server):
 
 
 def test_a_signed_address_shows_its_picture_to_anybody(server):
-    """And nothing without the signature."""
+    """Without the signature it is refused."""
     url = server.fetch("figserve/api/renders/url", method="POST", body={"code": LINE, "format": "svg"}).json()["url"]
     answer = server.fetch(url, anonymous=True)
     assert (answer.status, answer.body[:5]) == (200, b"<?xml")
@@ -229,7 +229,7 @@ def _under_way(server: ServerProcess) -> int:
 
 
 def test_r31_the_sandbox_comes_back_after_its_death(server):
-    """Whoever waited is answered with the picture or with 503, and the next render is as before."""
+    """Waiting clients get the image or 503, and the next render works."""
     before = render(server, LINE, dpi=66)
     process = psutil.Process(server.pid)
     with ThreadPoolExecutor(4) as pool:
@@ -243,7 +243,7 @@ def test_r31_the_sandbox_comes_back_after_its_death(server):
 
 
 def test_r33_links_are_served_while_hostile_jobs_run(make_server):
-    """Fifty loops: some are cut off, the others told to come back; a link's picture is there meanwhile."""
+    """Of fifty endless loops some time out and others are refused; a link's image is still served."""
     server = make_server(rate_limit="", render_queue=4)
     kept = render(server, LINE, keep=True, name="shown")
     if kept.json().get("code") == "sandbox_unavailable":
@@ -268,7 +268,7 @@ def test_r33_links_are_served_while_hostile_jobs_run(make_server):
 
 
 def test_a_server_that_ends_leaves_no_process(make_server):
-    """Its zygote and its children go with it."""
+    """The zygote and its children end with it."""
     server = make_server()
     assert render(server, LINE).status in (200, 503)
     processes = psutil.Process(server.pid).children(recursive=True)
@@ -278,7 +278,7 @@ def test_a_server_that_ends_leaves_no_process(make_server):
 
 
 def test_r32_who_hangs_up_frees_the_place_and_ends_the_child(make_server):
-    """Of a server with one place: the next render is served although a loop of a minute was under way."""
+    """The next render starts at once, although a job of a minute was running."""
     server = make_server(render_jobs=1, render_queue=0)
     assert render(server, LINE).status == 200
     body = b"while True: pass"

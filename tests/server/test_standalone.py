@@ -1,4 +1,4 @@
-"""The standalone host: our routes answer, Jupyter's do not; it says where it is, and ends with its parent."""
+"""The standalone host: it serves only our routes, announces its URL, and ends with its parent."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def host(tmp_path_factory) -> Iterator[Host]:
 
 
 def environment_of(home: Path) -> dict[str, str]:
-    """This process's, with Jupyter's directories below ``home``."""
+    """Return the environment of this process, with Jupyter's directories below ``home``."""
     names = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
     return {**os.environ, **{f"JUPYTER_{name}": str(home / name) for name in names}}
 
@@ -88,7 +88,7 @@ def started(home: Path, *traits: str) -> Iterator[Host]:
 
 
 def test_key_publishes_and_shares(host):
-    """The key of the first line is enough for the whole way to a link that anybody opens."""
+    """The announced key suffices to publish a figure and share a public link."""
     answer = host.ask("/api/figures?name=sales", "POST", png(), X_API_Key=host.key, Content_Type="image/png")
     assert answer.status == 201
     shared = host.ask(f"/api/figures/{answer.json()['id']}/links", "POST", b"{}", X_API_Key=host.key)
@@ -98,13 +98,13 @@ def test_key_publishes_and_shares(host):
 
 
 def test_key_is_no_admin(host):
-    """It makes no keys and sees none."""
+    """It can neither create nor list keys."""
     assert host.ask("/api/keys", X_API_Key=host.key).status == 403
     assert host.ask("/api/keys", "POST", b'{"scopes": ["read"]}', X_API_Key=host.key).status == 403
 
 
 def test_status_names_the_host(host):
-    """ "standalone"."""
+    """It is "standalone"."""
     assert host.ask("/api/status").json()["host"] == "standalone"
 
 
@@ -126,7 +126,7 @@ def test_status_names_the_host(host):
     ],
 )
 def test_stock_routes_are_not_there(host, path):
-    """No kernels, contents, terminals and files, with whatever credential."""
+    """No kernels, contents, terminals and files, with any credential."""
     for headers in ({}, {"X-API-Key": host.key}):
         assert fetch(host.root + path, headers=headers).status in (302, 403, 404), path
 
@@ -150,7 +150,7 @@ listen, tcpserver.add_accept_handler = tcpserver.add_accept_handler, listen_and_
 
 
 def test_signal_that_comes_while_it_binds_ends_it(tmp_path):
-    """SIGTERM between the opening of the socket and its entry in the server's list."""
+    """SIGTERM while the sockets are being opened."""
     traits = [f"--FigServe.data_dir={tmp_path / 'figures'}", "--ServerApp.port=0", f"--ServerApp.root_dir={tmp_path}"]
     done = subprocess.run(
         [sys.executable, "-c", SIGNALLED_WHILE_IT_BINDS + START, *traits],
@@ -166,14 +166,14 @@ def test_signal_that_comes_while_it_binds_ends_it(tmp_path):
 
 
 def test_it_ends_with_its_parent(host):
-    """When standard input ends, so does the server; the last test of the module."""
+    """It stops when standard input closes; the last test of the module."""
     host.process.stdin.close()
     assert host.process.wait(DEADLINE) == 0
 
 
 @pytest.mark.parametrize("setting", ["--FigServe.keep_session_plots=7 dayz", "--FigServe.keep_versions=-1"])
 def test_it_does_not_start_with_a_wrong_setting(setting, tmp_path):
-    """The process ends with an exit code that is not 0, having said which setting; nothing was made."""
+    """It exits with a code other than 0 and names the setting; no files are created."""
     environment = os.environ | {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}
     arguments = ["--ServerApp.port=0", f"--FigServe.data_dir={tmp_path / 'figures'}", setting]
     done = subprocess.run(
@@ -190,7 +190,7 @@ def test_it_does_not_start_with_a_wrong_setting(setting, tmp_path):
 
 
 def test_a_server_that_only_renders(tmp_path):
-    """It answers renders, keys and its status; it keeps nothing, and no figure, link or page is there."""
+    """It serves renders, keys and its status, but no figures, links or pages."""
     with started(tmp_path, "--FigServeHost.render_only=True") as host:
         code = b"import matplotlib.pyplot as plt; plt.plot([1, 2])"
         answer = host.ask("/api/renders?format=svg", "POST", code, X_API_Key=host.key, Content_Type="text/x-python")

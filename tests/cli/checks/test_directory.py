@@ -28,18 +28,18 @@ def only(results) -> tuple:
     return found.check, found.state, found.says, found.mend
 
 
-def test_one_in_order(directory):
+def test_healthy_directory(directory):
     """A valid directory has one result."""
     assert only(check_directory(directory))[:2] == ("directory", "ok")
 
 
-def test_one_that_is_not_there(tmp_path):
+def test_missing_directory(tmp_path):
     """A missing directory is not an error, and is not created."""
     assert only(check_directory(tmp_path / "new"))[:2] == ("directory", "note")
     assert not (tmp_path / "new").exists()
 
 
-def test_one_that_others_can_read(directory):
+def test_directory_that_others_can_read(directory):
     """The suggested command restricts it."""
     (directory / "catalog.db").chmod(0o644)
     check, state, says, mend = only(check_directory(directory))
@@ -50,7 +50,7 @@ def test_one_that_others_can_read(directory):
 
 
 @pytest.mark.parametrize("what", ["tmpfs", "read-only"])
-def test_a_disk_that_is_full_or_read_only(what, directory):
+def test_full_or_read_only_disk(what, directory):
     """A full file system, mounted in its own namespace."""
     unshare = shutil.which("unshare")
     option = "size=900k" if what == "tmpfs" else "bind,ro"
@@ -76,7 +76,7 @@ def test_a_disk_that_is_full_or_read_only(what, directory):
         assert "not writable" in states["permissions"]["says"]
 
 
-def test_another_users(directory):
+def test_directory_of_another_user(directory):
     """The directory belongs to another user."""
     if os.geteuid() != 0:
         pytest.skip(f"{ELSEWHERE}only root gives a directory away")
@@ -87,7 +87,7 @@ def test_another_users(directory):
     assert mend.startswith("sudo chown -R $USER ")
 
 
-def test_a_network_file_system(directory, monkeypatch, tmp_path):
+def test_network_file_system(directory, monkeypatch, tmp_path):
     """The file system's type is named, with the setting that moves the catalog."""
     mounts = tmp_path / "mountinfo"
     mounts.write_text(f"1 2 0:9 / {tmp_path} rw - fuse.sshfs host:/x rw\n")
@@ -98,19 +98,19 @@ def test_a_network_file_system(directory, monkeypatch, tmp_path):
     assert "c.FigServe.database_url" in mend
 
 
-def test_a_damaged_catalog(directory):
+def test_damaged_catalog(directory):
     """The suggested command rebuilds it."""
     (directory / "catalog.db").write_bytes(b"nonsense" * 1000)
     check, state, says, mend = only(r for r in check_directory(directory) if r.check == "catalog")
     assert (check, state) == ("catalog", "wrong")
     assert "cannot be read" in says
-    words = mend.partition("#")[0].split()
-    assert words[:3] == ["jupyter", "figserve", "reindex"]
-    subprocess.run([sys.executable, "-m", "jupyter_figserve.cli", *words[2:]], check=True, capture_output=True)
+    arguments = mend.partition("#")[0].split()
+    assert arguments[:3] == ["jupyter", "figserve", "reindex"]
+    subprocess.run([sys.executable, "-m", "jupyter_figserve.cli", *arguments[2:]], check=True, capture_output=True)
     assert only(check_directory(directory))[1] == "ok"
 
 
-def test_a_lock_that_another_process_holds(directory):
+def test_lock_held_by_another_process(directory):
     """An exclusive lock is reported; a shared one is not."""
     program = (
         "import sys, pathlib; from jupyter_figserve.store.files.filesystem import DirectoryLock;"
@@ -137,14 +137,14 @@ def test_a_lock_that_another_process_holds(directory):
         (None, None, False),
     ],
 )
-def test_when_a_disk_is_nearly_full(free, total, is_full):
+def test_nearly_full_disk(free, total, is_full):
     """The limit is in bytes, or a fraction of a large disk."""
     found = {"path": "/x", "is_own": True, "is_writable": True, "open_to_others": [], "network_type": None}
     states = [result.check for result in assess_directory({**found, "free": free, "total": total})]
     assert ("disk" in states) is is_full
 
 
-def test_what_a_server_says_of_its_catalog():
+def test_catalog_problems_reported_by_a_server():
     """A read-only store has a reason; damage has its own command."""
     found = {"path": "/x", "is_own": True, "is_writable": True, "open_to_others": [], "network_type": None}
     found |= {"free": None, "total": None}

@@ -20,12 +20,12 @@ def _no_proxies(monkeypatch):
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def test_an_environment_in_order():
+def test_healthy_environment():
     """This environment has no problems."""
     assert [result.state for result in check_environment()] == ["ok", "ok"]
 
 
-def test_what_is_wanted_is_read_from_the_package():
+def test_requirements_come_from_the_package():
     """Requirements come from the metadata; those of extras only on request."""
     assert requirements()["matplotlib"].startswith(">=3")
     assert "ipykernel" not in requirements()
@@ -33,7 +33,7 @@ def test_what_is_wanted_is_read_from_the_package():
 
 
 @pytest.mark.parametrize(
-    ("version", "wanted", "good"),
+    ("version", "specifier", "good"),
     [
         ("3.11.2", ">=3.8", True),
         ("3.10", ">=3.8", True),
@@ -42,9 +42,9 @@ def test_what_is_wanted_is_read_from_the_package():
         ("?", ">=3", True),
     ],
 )
-def test_versions_are_compared_as_versions(version, wanted, good):
+def test_versions_are_compared_as_versions(version, specifier, good):
     """3.10 is newer than 3.8; an unparseable version passes."""
-    assert satisfies(version, wanted) is good
+    assert satisfies(version, specifier) is good
 
 
 def old(directory, name: str, version: str) -> str:
@@ -55,7 +55,7 @@ def old(directory, name: str, version: str) -> str:
     return str(directory)
 
 
-def test_a_package_that_is_too_old(tmp_path, monkeypatch):
+def test_outdated_package(tmp_path, monkeypatch):
     """The package, the requirement and the command for this interpreter are named."""
     monkeypatch.setattr(sys, "path", [old(tmp_path, "tornado", "5.1"), *sys.path])
     (found,) = results("packages")
@@ -75,7 +75,7 @@ def test_a_package_that_is_too_old(tmp_path, monkeypatch):
         ({"ftp_proxy": "http://proxy:3128"}, "ok"),
     ],
 )
-def test_proxies_that_would_catch_loopback(variables, state, monkeypatch):
+def test_proxies_for_loopback(variables, state, monkeypatch):
     """Only proxies that affect loopback are reported; the suggested variable fixes it."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

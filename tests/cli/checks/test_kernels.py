@@ -30,14 +30,14 @@ def add_kernel(tmp_path, monkeypatch):
     return add
 
 
-def test_this_environments_kernel_is_good(add_kernel):
+def test_kernel_of_this_environment(add_kernel):
     """The interpreter is given by its path, or by the bare name for this environment."""
     for word in (sys.executable, "python", "python3"):
         (found,) = add_kernel([word, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
         assert found.state == "ok", found.says
 
 
-def test_an_environment_without_the_package(add_kernel, tmp_path):
+def test_environment_without_the_package(add_kernel, tmp_path):
     """A real environment without the package; the command is for its interpreter."""
     venv.create(tmp_path / "bare", with_pip=False)
     python = str(tmp_path / "bare" / "bin" / "python")
@@ -52,7 +52,7 @@ def test_an_environment_without_the_package(add_kernel, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "version"), [("ipykernel", "5.5.6"), ("matplotlib", "3.1.0")])
-def test_packages_that_are_too_old(name, version, add_kernel, tmp_path):
+def test_outdated_packages(name, version, add_kernel, tmp_path):
     """The version, the requirement and the command are named."""
     where = {"PYTHONPATH": old(tmp_path / "old", name, version)}
     (found,) = add_kernel([sys.executable, "-m", "ipykernel_launcher"], env=where)
@@ -61,7 +61,7 @@ def test_packages_that_are_too_old(name, version, add_kernel, tmp_path):
     assert f"--upgrade '{name}>=" in found.mend
 
 
-def test_an_interpreter_that_is_gone(add_kernel, tmp_path):
+def test_missing_interpreter(add_kernel, tmp_path):
     """A missing or invalid interpreter is reported."""
     (found,) = add_kernel([str(tmp_path / "gone" / "bin" / "python"), "-m", "x"])
     assert found.state in ("wrong", "note")
@@ -74,13 +74,13 @@ def test_an_interpreter_that_is_gone(add_kernel, tmp_path):
     assert found.mend == "jupyter kernelspec remove tested"
 
 
-def test_other_kernels_are_no_fault(add_kernel):
+def test_kernels_of_other_languages(add_kernel):
     """Other languages and wrappers cannot be checked."""
     assert add_kernel(["R", "--slave"], language="R")[0].state == "note"
     assert add_kernel(["conda", "run", "python"])[0].state == "note"
 
 
-def test_a_directory_of_the_packages_name_is_not_the_package(monkeypatch, tmp_path):
+def test_directory_with_the_packages_name(monkeypatch, tmp_path):
     """The code runs in an empty directory."""
     (tmp_path / "jupyter_figserve").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -88,7 +88,7 @@ def test_a_directory_of_the_packages_name_is_not_the_package(monkeypatch, tmp_pa
     assert found != str(tmp_path)
 
 
-def test_which_interpreter():
+def test_find_interpreter():
     """None for other programs than Python."""
     assert find_interpreter({"argv": ["python3.11", "-m", "x"]}) == sys.executable
     assert find_interpreter({"argv": ["/bin/sh"]}) is None

@@ -33,7 +33,7 @@ def wrongs(results: list[Result]) -> dict[str, Result]:
     return {result.check: result for result in results if result.state == "wrong"}
 
 
-def test_a_server_in_order(check, live_server):
+def test_healthy_server(check, live_server):
     """A running server has no problems."""
     assert wrongs(check(live_server)) == {}
 
@@ -46,7 +46,7 @@ def test_no_server(monkeypatch, tmp_path):
     assert "jupyter lab" in found.mend
 
 
-def test_the_extension_is_disabled(check, bare_server):
+def test_disabled_extension(check, bare_server):
     """A disabled extension is distinguished from a missing one, and the command enables it."""
     found = wrongs(check(bare_server))["extension"]
     assert "disabled" in found.says
@@ -58,7 +58,7 @@ def test_the_extension_is_disabled(check, bare_server):
     assert wrongs(check(bare_server)) == {}
 
 
-def test_the_extension_is_not_installed(check):
+def test_missing_extension(check):
     """The interpreter of an environment without the package is named."""
     home = new_home()
     venv.create(home / "env", with_pip=False)
@@ -82,7 +82,7 @@ def test_the_extension_is_not_installed(check):
     assert found.mend == f"{python} -m pip install jupyter_figserve"
 
 
-def test_a_wrong_setting_kept_it_from_loading(check, make_server):
+def test_extension_that_failed_to_load(check, make_server):
     """An installed and enabled extension that is not loaded: the log has the reason."""
     server = make_server(keep_session_plots="7 dayz")
     found = wrongs(check(server))["extension"]
@@ -91,7 +91,7 @@ def test_a_wrong_setting_kept_it_from_loading(check, make_server):
     assert "log" in found.mend
 
 
-def test_two_servers_on_one_directory(check, make_server):
+def test_servers_that_share_a_directory(check, make_server):
     """Sharing is reported as fine."""
     one = make_server()
     other = make_server(data_dir=one.data_dir)
@@ -105,7 +105,7 @@ def test_two_servers_on_one_directory(check, make_server):
     assert all(server.url in found.says for server in (one, other))
 
 
-def test_two_versions_on_one_directory(check, make_server, tmp_path):
+def test_versions_that_share_a_directory(check, make_server, tmp_path):
     """Different versions are a note that says what to upgrade."""
     one = make_server()
     (tmp_path / "sitecustomize.py").write_text("import jupyter_figserve\njupyter_figserve.__version__ = '0.0.9'\n")
@@ -118,7 +118,7 @@ def test_two_versions_on_one_directory(check, make_server, tmp_path):
     assert "pip install --upgrade" in found.mend
 
 
-def test_one_that_was_looked_at_is_not_looked_at_twice(live_server, monkeypatch):
+def test_examined_server_is_not_examined_again(live_server, monkeypatch):
     """A server named with --server is not checked twice."""
     from jupyter_figserve.kernel.client.address import parse_pasted
     from jupyter_figserve.kernel.client.client import FigServeClient
@@ -128,7 +128,7 @@ def test_one_that_was_looked_at_is_not_looked_at_twice(live_server, monkeypatch)
     assert list(check_running(cli.parse(["doctor"])[1], [examination])) == []
 
 
-def test_what_the_killed_leave(tmp_path, monkeypatch):
+def test_runtime_files_of_killed_servers(tmp_path, monkeypatch):
     """A leftover file is a note, with the command that removes it."""
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
     process = subprocess.Popen([sys.executable, "-c", ""])

@@ -11,7 +11,7 @@ from jupyter_figserve.sandbox import doctor
 from jupyter_figserve.sandbox.renderer import RendererStatus
 
 
-def test_the_tier_is_told(monkeypatch: pytest.MonkeyPatch):
+def test_tier_is_reported(monkeypatch: pytest.MonkeyPatch):
     """The tier is reported, with the reason why it is not a better one."""
     monkeypatch.setattr(doctor, "examine", lambda python: RendererStatus("STRICT", ("There are no namespaces.",)))
     result = check_sandbox()
@@ -20,7 +20,7 @@ def test_the_tier_is_told(monkeypatch: pytest.MonkeyPatch):
     assert "There are no namespaces." in result.says
 
 
-def test_a_host_without_one_is_a_note():
+def test_missing_sandbox_is_a_note():
     """Without a sandbox, everything else works; an unsuitable interpreter has a suggested setting."""
     result = check_sandbox("/bin/true")
     assert result.state == "note"

@@ -45,10 +45,10 @@ def proxy_to(server: ServerProcess, change: Callable[[str, dict[str, str]], int 
             target = urlsplit(server.url)
             connection = http.client.HTTPConnection(target.hostname, target.port)
             connection.request(self.command, self.path, body, headers)
-            answer = connection.getresponse()
-            data = answer.read()
-            self.send_response_only(answer.status)
-            for name, value in answer.getheaders():
+            response = connection.getresponse()
+            data = response.read()
+            self.send_response_only(response.status)
+            for name, value in response.getheaders():
                 if name.lower() not in ("transfer-encoding", "content-length"):
                     self.send_header(name, value)
             self.send_header("Content-Length", str(len(data)))
@@ -71,7 +71,7 @@ def proxy_to(server: ServerProcess, change: Callable[[str, dict[str, str]], int 
             thread.join()
 
 
-def test_a_server_in_order(live_server):
+def test_healthy_server(live_server):
     """With a login there are no problems, and the sandbox is the one that the server reports."""
     found = examine(live_server.url, live_server.token)
     assert wrongs(found) == []
@@ -86,7 +86,7 @@ def test_a_server_in_order(live_server):
     ("scopes", "notes"),
     [(["read", "publish"], []), (["publish"], ["key"]), (["read"], ["post"]), (["admin"], ["key", "post"])],
 )
-def test_a_key_in_order(scopes, notes, live_server, make_key):
+def test_valid_key(scopes, notes, live_server, make_key):
     """Missing scopes are notes; the data directory is only for admins."""
     found = examine(live_server.url, make_key(*scopes))
     assert wrongs(found) == []
@@ -94,7 +94,7 @@ def test_a_key_in_order(scopes, notes, live_server, make_key):
     assert ("diagnosis" in found) == ("admin" not in scopes)
 
 
-def test_nobody_there():
+def test_unreachable_server():
     """The reason is named, and no proxy is used."""
     found = examine("http://127.0.0.1:1", "t")
     assert list(found) == ["reach"]
@@ -103,7 +103,7 @@ def test_nobody_there():
 
 
 @pytest.mark.parametrize("body", [{"hello": 1}, [], None])
-def test_somebody_else_there(body, hostile):
+def test_another_program_at_the_address(body, hostile):
     """Another program, or a Jupyter server without the extension."""
     if body is None:
         hostile.answers.clear()
@@ -114,7 +114,7 @@ def test_somebody_else_there(body, hostile):
     assert "pip install jupyter_figserve" in found["extension"].mend
 
 
-def test_keys_that_are_no_good(live_server, make_key):
+def test_invalid_keys(live_server, make_key):
     """Invalid, revoked and expired keys look the same; a missing key and a wrong token are distinguished."""
     revoked = make_key("read")
     live_server.fetch(f"figserve/api/keys/{revoked.split('_')[1]}", method="DELETE")
@@ -133,7 +133,7 @@ def test_keys_that_are_no_good(live_server, make_key):
     assert "jupyter server list" in token.mend
 
 
-def test_a_proxy_that_takes_the_key_out(live_server, make_key):
+def test_proxy_that_removes_the_key(live_server, make_key):
     """A removed header is distinguished from a wrong key."""
 
     def change(method: str, headers: dict[str, str]) -> None:
@@ -145,14 +145,14 @@ def test_a_proxy_that_takes_the_key_out(live_server, make_key):
     assert "removes the header X-API-Key" in found["key"].says
 
 
-def test_a_proxy_that_lets_no_post_through(live_server, make_key):
+def test_proxy_that_rejects_post(live_server, make_key):
     """Reading works, but publishing would not."""
     with proxy_to(live_server, lambda method, _: 403 if method == "POST" else None) as url:
         found = examine(url, make_key("read", "publish"))
     assert wrongs(found) == ["post"]
 
 
-def test_a_login_made_a_cookies(live_server):
+def test_proxy_that_turns_the_login_into_a_cookie(live_server):
     """A proxy that turns the token into a cookie causes an XSRF error."""
     login = live_server.fetch("api/kernels")
     cookie = "; ".join(value.partition(";")[0] for value in login.headers.get_all("Set-Cookie"))
@@ -168,7 +168,7 @@ def test_a_login_made_a_cookies(live_server):
     assert "browser's" in found["post"].says
 
 
-def test_another_host_name(live_server):
+def test_unknown_host_name(live_server):
     """A server on loopback that is contacted under an unknown host name."""
 
     def change(method: str, headers: dict[str, str]) -> None:
@@ -180,8 +180,8 @@ def test_another_host_name(live_server):
     assert "c.FigServe.public_url" in found["host_name"].mend
 
 
-@pytest.mark.parametrize(("hours", "words"), [(2, "ahead of"), (-2, "behind")])
-def test_a_clock_that_is_wrong(hours, words, make_server, tmp_path):
+@pytest.mark.parametrize(("hours", "text"), [(2, "ahead of"), (-2, "behind")])
+def test_wrong_clock(hours, text, make_server, tmp_path):
     """A real server whose clock is hours off."""
     (tmp_path / "sitecustomize.py").write_text(
         f"import time\nright = time.time\ntime.time = lambda: right() + {hours} * 3600\n"
@@ -189,12 +189,12 @@ def test_a_clock_that_is_wrong(hours, words, make_server, tmp_path):
     server = make_server(environment={"PYTHONPATH": str(tmp_path)})
     found = examine(server.url, server.token)
     assert wrongs(found) == ["clock"]
-    assert words in found["clock"].says
+    assert text in found["clock"].says
     assert "timedatectl" in found["clock"].mend
 
 
 class TestPublicUrl:
-    def test_one_that_leads_here(self, make_server):
+    def test_public_url_of_this_server(self, make_server):
         """A correct public URL, through a proxy."""
         server = make_server(start=False)
         with proxy_to(server, lambda *_: None) as url:
@@ -204,7 +204,7 @@ class TestPublicUrl:
         assert wrongs(found) == []
         assert found["public_url"].state == "ok"
 
-    def test_one_that_does_not_answer(self, make_server):
+    def test_public_url_that_does_not_respond(self, make_server):
         """A public URL that does not respond."""
         server = make_server(public_url="http://127.0.0.1:1/")
         found = examine(server.url, server.token)
@@ -212,7 +212,7 @@ class TestPublicUrl:
         assert "does not reach this server" in found["public_url"].says
         assert "c.FigServe.public_url" in found["public_url"].mend
 
-    def test_one_that_is_something_else(self, make_server, hostile):
+    def test_public_url_of_another_program(self, make_server, hostile):
         """Another program or another figserve responds at the public URL."""
         hostile.answers.clear()
         server = make_server(public_url=hostile.url)

@@ -7,43 +7,43 @@ import pytest
 from ..conftest import shell_of
 
 
-def test_nothing_is_wrong(shell, live_server):
+def test_no_problems(shell, live_server):
     """Servers, kernels and the data directory are checked; the exit code is 0."""
     done = shell.run("doctor")
     assert done.lines[-1] == "No problems found."
     assert done.err == ""
-    for words in ("kernel, python3", live_server.url, str(live_server.data_dir), "sandbox", "directory,"):
-        assert words in done.out
+    for text in ("kernel, python3", live_server.url, str(live_server.data_dir), "sandbox", "directory,"):
+        assert text in done.out
     assert "WRONG" not in done.out
 
 
 def test_json(shell):
     """The same results as JSON, with their states."""
-    said = shell.run("doctor", "--json").json()
-    assert said["wrong"] == 0
+    report = shell.run("doctor", "--json").json()
+    assert report["wrong"] == 0
     assert {"packages", "proxies", "kernel", "server", "clock", "key", "post", "sandbox"} <= {
-        one["check"] for one in said["checks"]
+        one["check"] for one in report["checks"]
     }
-    assert all(set(one) == {"check", "subject", "state", "says", "mend"} for one in said["checks"])
+    assert all(set(one) == {"check", "subject", "state", "says", "mend"} for one in report["checks"])
 
 
-def test_something_is_wrong(shell, live_server, make_key):
+def test_problems(shell, live_server, make_key):
     """The exit code is 1, and each problem has a fix."""
     key = make_key("read")
     live_server.fetch(f"figserve/api/keys/{key.split('_')[1]}", method="DELETE")
     user = shell.having(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=key, http_proxy="http://proxy:1")
     done = user.run("doctor", expect=1)
-    assert done.lines[-1] == "2 things are wrong."
+    assert done.lines[-1] == "2 problems found."
     assert done.out.count("WRONG") == 2
     assert done.out.count("  fix: ") == 2
-    said = user.run("doctor", "--json", expect=1).json()
-    assert said["wrong"] == 2
-    assert all(one["mend"] for one in said["checks"] if one["state"] == "wrong")
+    report = user.run("doctor", "--json", expect=1).json()
+    assert report["wrong"] == 2
+    assert all(one["mend"] for one in report["checks"] if one["state"] == "wrong")
     assert key not in done.out
 
 
 @pytest.mark.parametrize(
-    ("words", "variables", "says"),
+    ("arguments", "variables", "message"),
     [
         (["--server", "ftp://x"], {}, "not a server URL"),
         (["--server", "http://plots.example.org"], {"FIGSERVE_API_KEY": "fsk_x"}, "unencrypted"),
@@ -52,16 +52,16 @@ def test_something_is_wrong(shell, live_server, make_key):
         (["--server", "http://no-such-host.invalid"], {}, "Cannot connect to"),
     ],
 )
-def test_what_is_wrong_with_a_name(words, variables, says, lonely):
+def test_problems_of_a_named_server(arguments, variables, message, lonely):
     """Options are rejected before anything is sent."""
     (lonely.home / "open.key").write_text("fsk_x")
     (lonely.home / "open.key").chmod(0o644)
-    done = lonely.having(**variables).run("doctor", *words, expect=1)
-    assert says in done.out
+    done = lonely.having(**variables).run("doctor", *arguments, expect=1)
+    assert message in done.out
     assert done.out.count("WRONG") == 1
 
 
-def test_a_data_directory_of_ones_own(lonely):
+def test_named_data_directory(lonely):
     """A missing default directory is a note; a given directory is checked."""
     assert f"directory, {lonely.home / 'data' / 'figserve'}: It does not exist yet" in lonely.run("doctor").out
     (lonely.home / "figures").mkdir(mode=0o755)
@@ -70,7 +70,7 @@ def test_a_data_directory_of_ones_own(lonely):
     assert "chmod -R go-rwx" in done.out
 
 
-def test_an_older_server_is_no_riddle(lonely, hostile):
+def test_older_server(lonely, hostile):
     """A server without the API of this version is reported, and the other checks run."""
     hostile.print_line("api/status", {"version": "0.0.1"})
     hostile.print_line("api/figures", {"figures": [], "next": None})
@@ -78,7 +78,7 @@ def test_an_older_server_is_no_riddle(lonely, hostile):
     assert "jupyter_figserve 0.0.1" in done.out
 
 
-def test_colours_on_a_terminal_alone(make_server, tmp_path):
+def test_colours_only_on_a_terminal(make_server, tmp_path):
     """No colours with NO_COLOR."""
     server = make_server()
     shell = shell_of(server, tmp_path / "home")
@@ -87,12 +87,12 @@ def test_colours_on_a_terminal_alone(make_server, tmp_path):
     assert "\x1b" not in shell.run("doctor").out
 
 
-def test_escapes_in_what_a_server_says_are_stripped(lonely, hostile):
+def test_control_sequences_in_responses_are_removed(lonely, hostile):
     """C4: in versions, reasons and errors of a server."""
     evil = "a\x1b[2J\x9b1m\u202eb"
     hostile.print_line("api/status", {"version": evil, "sandbox": {"tier": evil, "why": [evil]}})
     hostile.print_line("api/figures", {"error": evil, "code": evil}, 403)
     user = lonely.having(FIGSERVE_API_KEY="t")
-    for words in (["doctor"], ["doctor", "--json"]):
-        done = user.run(*words, "--server", hostile.url, expect=1)
+    for arguments in (["doctor"], ["doctor", "--json"]):
+        done = user.run(*arguments, "--server", hostile.url, expect=1)
         assert not set("\x1b\x9b\u202e") & set(done.out + done.err)

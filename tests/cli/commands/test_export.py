@@ -26,7 +26,7 @@ def files_of(home) -> list[str]:
     return sorted(path.name for path in home.iterdir())
 
 
-def test_all_of_them(shell):
+def test_export_all_figures(shell):
     """The default file is figures.zip, with a page; the output is the number and size."""
     done = shell.run("export", "--all")
     with zipfile.ZipFile(shell.home / "figures.zip") as file:
@@ -39,14 +39,14 @@ def test_all_of_them(shell):
 
 
 @pytest.mark.kernel
-def test_of_a_notebook_and_of_a_session(live_server, shell):
+def test_export_of_a_notebook_and_of_a_session(live_server, shell):
     """Figures of a real kernel, by notebook path and by id."""
     code = "import jupyter_figserve as f, matplotlib.pyplot as plt; plt.plot([1, 2]); f.publish(name='drawn')"
     with live_server.kernel("deep/plots.ipynb") as kernel:
         assert kernel.run(code).error is None
         session = kernel.kernel_id
-    for words in (("--notebook", "deep/plots.ipynb"), ("--session", session)):
-        shell.run("export", *words, "-o", "one.zip", "--force")
+    for arguments in (("--notebook", "deep/plots.ipynb"), ("--session", session)):
+        shell.run("export", *arguments, "-o", "one.zip", "--force")
         with zipfile.ZipFile(shell.home / "one.zip") as file:
             (record,) = json.loads(file.read("figures.json"))["figures"]
             assert record["name"] == "drawn"
@@ -55,7 +55,7 @@ def test_of_a_notebook_and_of_a_session(live_server, shell):
 
 
 @pytest.mark.kernel
-def test_what_a_session_displayed_and_wrote_comes_too(live_server, shell):
+def test_captured_plots_and_files_are_exported(live_server, shell):
     """Captured plots and files of the session's directory, by kernel id and by Jupyter session id."""
     code = (
         "import jupyter_figserve as f, matplotlib.pyplot as plt; from IPython.display import Image, display\n"
@@ -77,14 +77,14 @@ def test_what_a_session_displayed_and_wrote_comes_too(live_server, shell):
                 assert file.read("index.html").decode().count("<img ") == 3
 
 
-def test_nothing_to_export_leaves_nothing(shell):
+def test_nothing_to_export(shell):
     """Nothing is written if there are no figures."""
     done = shell.run("export", "--notebook", "no.ipynb", expect=1)
     assert "no figures to export" in done.err
     assert files_of(shell.home) == []
 
 
-def test_what_is_there_is_kept(shell):
+def test_existing_file_is_kept(shell):
     """Existing files need --force; a symbolic link is replaced itself."""
     (shell.home / "mine.zip").write_text("mine")
     (shell.home / "link.zip").symlink_to("mine.zip")
@@ -105,13 +105,13 @@ def test_odd_file_names_are_literal(shell):
     assert files_of(shell.home) == sorted(("-rf.zip", "a\nb.zip", "é 漢.zip"))
 
 
-def test_a_directory_that_is_not_there(shell):
+def test_missing_output_directory(shell):
     """A missing directory is named."""
     assert "nowhere" in shell.run("export", "--all", "-o", "nowhere/x.zip", expect=1).err
 
 
 @pytest.mark.parametrize("kind", ["short", "no zip", "half"])
-def test_half_a_zip_never_takes_the_place(kind, lonely, hostile):
+def test_incomplete_zip_never_replaces_the_file(kind, lonely, hostile):
     """After an incomplete or invalid response, the old file stays, and no temporary file is left."""
     (lonely.home / "figures.zip").write_text("mine")
     headers = {"Content-Type": "application/zip"}
@@ -128,7 +128,7 @@ def test_half_a_zip_never_takes_the_place(kind, lonely, hostile):
     assert files_of(lonely.home) == ["figures.zip", "runtime"]
 
 
-def test_an_interrupt_leaves_nothing(lonely, hostile: Hostile):
+def test_interrupt_leaves_no_file(lonely, hostile: Hostile):
     """Ctrl-C during the download: exit code 130, and no temporary file."""
 
     class Endless(dict):
@@ -153,10 +153,10 @@ def test_an_interrupt_leaves_nothing(lonely, hostile: Hostile):
     assert files_of(lonely.home) == ["runtime"]
 
 
-def test_a_bar_on_a_terminal(shell):
+def test_progress_bar_on_a_terminal(shell):
     """Progress is followed by the result on its own line."""
-    shown = shell.run_on_terminal("export", "--all")
-    assert "Exporting  [" in shown.out
-    assert "100%" in shown.out
-    assert shown.out.rstrip().endswith(")")
+    done = shell.run_on_terminal("export", "--all")
+    assert "Exporting  [" in done.out
+    assert "100%" in done.out
+    assert done.out.rstrip().endswith(")")
     assert os.path.getsize(shell.home / "figures.zip") > 0

@@ -9,12 +9,12 @@ import pytest
 from jupyter_figserve.model.keys import split_key
 
 
-def works(shell, live_server, key: str, *words: str) -> int:
+def works(shell, live_server, key: str, *arguments: str) -> int:
     user = shell.having(FIGSERVE_API_KEY=key, FIGSERVE_URL=live_server.url)
-    return user.run(*words, expect=None).code
+    return user.run(*arguments, expect=None).code
 
 
-def test_a_key_is_printed_alone(shell, live_server):
+def test_only_the_key_is_printed(shell, live_server):
     """The key has the given scopes and expiry."""
     done = shell.run("keys", "create", "--scopes", "read", "--label", "reader", "--expires", "2h")
     (key,) = done.lines
@@ -27,7 +27,7 @@ def test_a_key_is_printed_alone(shell, live_server):
     assert "key" not in row
 
 
-def test_a_key_in_a_file_is_nobody_elses(shell, live_server):
+def test_key_file_is_private(shell, live_server):
     """The file has mode 600 whatever the umask, the key is not printed, and --key-file accepts the file."""
     done = shell.run("keys", "create", "--to-file", "my.key")
     assert done.out == ""
@@ -36,7 +36,7 @@ def test_a_key_in_a_file_is_nobody_elses(shell, live_server):
     shell.run("list", "--server", live_server.url, "--key-file", "my.key")
 
 
-def test_no_file_is_overwritten(shell, live_server):
+def test_existing_file_is_not_overwritten(shell, live_server):
     """Existing files and symbolic links are not replaced, and no key is made."""
     (shell.home / "there").write_text("mine")
     (shell.home / "link").symlink_to("elsewhere")
@@ -48,7 +48,7 @@ def test_no_file_is_overwritten(shell, live_server):
     assert len(shell.run("keys", "list", "--json").json()["keys"]) == count
 
 
-def test_no_file_stays_of_a_key_that_was_not_made(shell):
+def test_failed_creation_leaves_no_file(shell):
     """The file is removed if the server rejects the request."""
     assert "not a duration" in shell.run("keys", "create", "--expires", "soon", "--to-file", "a.key", expect=1).err
     assert list(shell.home.iterdir()) == []
@@ -74,17 +74,17 @@ def test_list_in_columns(shell):
     assert [row for row in rows if "nightly" in row and "publish read" in row and row.endswith("never")]
 
 
-@pytest.mark.parametrize("words", [["create"], ["list"], ["revoke", "abcd1234"]])
+@pytest.mark.parametrize("arguments", [["create"], ["list"], ["revoke", "abcd1234"]])
 @pytest.mark.parametrize("scopes", [["read", "publish"], ["admin"]])
-def test_a_key_is_no_login(words, scopes, lonely, live_server, make_key):
+def test_keys_cannot_manage_keys(arguments, scopes, lonely, live_server, make_key):
     """The message comes before any request, and explains how to use a login."""
     user = lonely.having(FIGSERVE_API_KEY=make_key(*scopes), FIGSERVE_URL=live_server.url)
-    done = user.run("keys", *words, expect=1)
+    done = user.run("keys", *arguments, expect=1)
     for text in ("requires a login", "FIGSERVE_API_KEY", "?token="):
         assert text in done.err
 
 
-def test_nothing_at_all_is_no_login_either(lonely, live_server):
+def test_managing_keys_requires_a_login(lonely, live_server):
     """The message is the same."""
     assert "requires a login" in lonely.run("keys", "list", "--server", live_server.url, expect=1).err
 

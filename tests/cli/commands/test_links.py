@@ -17,7 +17,7 @@ def sales(live_server) -> dict:
     return record
 
 
-def test_the_url_alone_is_printed(shell):
+def test_only_the_url_is_printed(shell):
     """Only the URL is on standard output; it opens without a login."""
     done = shell.run("link", "sales")
     (url,) = done.lines
@@ -27,7 +27,7 @@ def test_the_url_alone_is_printed(shell):
     assert url.rpartition("/")[2] not in done.err
 
 
-def test_wishes_are_the_links(shell, live_server):
+def test_options_become_the_links_fields(shell, live_server):
     """Expiry, label, views and version are set; the list shows them without URLs."""
     publish(live_server, make_png(shade=1), name="sales")
     url = shell.run("link", "sales", "--expires", "2h", "--label", "for Ada", "--views", "2", "--version", "1").lines[0]
@@ -48,17 +48,17 @@ def test_json_has_the_snippets(shell):
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("arguments", "message"),
     [
         (["--expires", "soon"], "not a duration"),
         (["--version", "77"], "version"),
         (["--expires", "2001-01-01"], "passed"),
     ],
 )
-def test_what_cannot_be_is_told(words, says, shell):
+def test_invalid_options_are_reported(arguments, message, shell):
     """The message is that of the server, and no link is made."""
-    done = shell.run("link", "sales", *words, expect=1)
-    assert says in done.err
+    done = shell.run("link", "sales", *arguments, expect=1)
+    assert message in done.err
     assert done.out == ""
     assert "no links" in shell.run("link", "sales", "--list").err
 
@@ -84,17 +84,17 @@ def test_revoke_by_url_from_standard_input(shell):
     assert "ends in /f/" in done.err
 
 
-def test_revoke_asks_a_person_without_showing_it(shell):
+def test_revoke_prompts_without_echo(shell):
     """The pasted URL is not echoed."""
     url = shell.run("link", "sales").lines[0]
-    shown = shell.run_on_terminal("revoke", typed=f"{url}\n".encode())
-    assert shown.code == 0
-    assert "URL of the link (hidden):" in shown.out
-    assert url.rpartition("/")[2] not in shown.out
+    done = shell.run_on_terminal("revoke", typed=f"{url}\n".encode())
+    assert done.code == 0
+    assert "URL of the link (hidden):" in done.out
+    assert url.rpartition("/")[2] not in done.out
     assert fetch(url).status == 404
 
 
-def test_revoke_all_of_a_figure(shell):
+def test_revoke_all_links_of_a_figure(shell):
     """All links of a figure, by its name."""
     urls = [shell.run("link", "sales").lines[0] for _ in range(2)]
     assert len(shell.run("revoke", "--figure", "sales").lines) == 2
@@ -103,14 +103,14 @@ def test_revoke_all_of_a_figure(shell):
 
 
 @pytest.mark.parametrize("link", ["../keys/abcd1234", "lnk1/../../figures/x", "%2e%2e", "a b", "x?y=1"])
-def test_an_id_leads_nowhere_else(link, shell, live_server):
+def test_ids_are_quoted_in_paths(link, shell, live_server):
     """Invalid ids reach no other path; those with a slash are not sent."""
     before = live_server.fetch("figserve/api/figures").json()
     shell.run("revoke", link, expect=2 if "/" in link else 1)
     assert live_server.fetch("figserve/api/figures").json() == before
 
 
-def test_a_reader_makes_no_links(lonely, live_server, make_key):
+def test_read_key_cannot_make_links(lonely, live_server, make_key):
     """The missing scope is named."""
     reader = lonely.having(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=make_key("read"))
     assert "no scope publish" in reader.run("link", "sales", expect=1).err

@@ -24,21 +24,21 @@ def data_dir(tmp_path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["gc", "reindex"])
-def test_an_empty_directory(name, data_dir, capsys):
+def test_empty_directory(name, data_dir, capsys):
     """An empty directory is processed, and the counts are printed."""
     assert cli.main([name, "--data-dir", str(data_dir)]) == cli.OK
     assert "0 figures" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["gc", "reindex"])
-def test_no_directory_is_made(name, tmp_path, capsys):
+def test_missing_directory_is_not_created(name, tmp_path, capsys):
     """A typo is reported in one line, and creates no directory."""
     assert cli.main([name, "--data-dir", str(tmp_path / "slip")]) == cli.FAILED
     assert capsys.readouterr().err.startswith(f"jupyter figserve {name}: The directory {tmp_path}")
     assert not (tmp_path / "slip").exists()
 
 
-def test_the_usual_directory_is_jupyters(monkeypatch, tmp_path, capsys):
+def test_default_directory_is_jupyters(monkeypatch, tmp_path, capsys):
     """Without ``--data-dir``, the directory is that of the server."""
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
     (tmp_path / "figserve").mkdir()
@@ -46,17 +46,17 @@ def test_the_usual_directory_is_jupyters(monkeypatch, tmp_path, capsys):
     assert capsys.readouterr().out == f"Removed: {GcReport()}\n"
 
 
-def test_reindex_names_what_did_not_come_back(monkeypatch, data_dir, capsys):
+def test_reindex_lists_unrestored_figures(monkeypatch, data_dir, capsys):
     """The exit code is 1, with counts and a line for each failure."""
     lost = RebuildReport(figures=2, versions=5, links=1, unreadable=(Path("a.json"),), incomplete=("F123",))
     monkeypatch.setattr("jupyter_figserve.store.admin.offline.reindex", lambda *_: lost)
     assert cli.main(["reindex", "--data-dir", str(data_dir)]) == cli.FAILED
-    said = capsys.readouterr()
-    assert said.out == "Restored: 2 figures, 5 versions, 1 links\n"
-    assert said.err == "Unreadable: a.json\nFigure with missing files: F123\n"
+    output = capsys.readouterr()
+    assert output.out == "Restored: 2 figures, 5 versions, 1 links\n"
+    assert output.err == "Unreadable: a.json\nFigure with missing files: F123\n"
 
 
-def test_progress_is_for_terminals(monkeypatch, data_dir, capsys):
+def test_progress_only_on_a_terminal(monkeypatch, data_dir, capsys):
     """Progress is shown on a terminal only."""
     assert cli.main(["gc", "--data-dir", str(data_dir)]) == cli.OK
     assert capsys.readouterr().err == ""
@@ -65,7 +65,7 @@ def test_progress_is_for_terminals(monkeypatch, data_dir, capsys):
     assert capsys.readouterr().err.endswith("100%  256 of 256\n")
 
 
-def test_with_a_real_server(make_server, tmp_path):
+def test_with_a_running_server(make_server, tmp_path):
     """`gc` runs while the server does; `reindex` requires it to be stopped, and restores everything."""
     server = make_server()
     publish(server, name="sales")

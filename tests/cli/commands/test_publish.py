@@ -20,7 +20,7 @@ def bytes_of(live_server, record: dict) -> bytes:
     return live_server.fetch(record["representations"][0]["url"]).body
 
 
-def test_a_file_becomes_a_figure(shell, plot, live_server):
+def test_file_is_published(shell, plot, live_server):
     """The figure is named after the file; only its URL is on standard output."""
     done = shell.run("publish", "plot.png")
     (url,) = done.lines
@@ -28,10 +28,10 @@ def test_a_file_becomes_a_figure(shell, plot, live_server):
     assert live_server.fetch(f"{url}.png").body == png()
 
 
-def test_words_and_versions(shell, plot, live_server):
+def test_texts_and_versions(shell, plot, live_server):
     """Name, title and alt text are sent; the same name makes a version."""
-    words = ("--name", "sales", "--title", "Sales & <b> Σ", "--alt", "It's “up”\tall year")
-    first = shell.run("publish", "plot.png", *words, "--json").json()["figures"][0]
+    options = ("--name", "sales", "--title", "Sales & <b> Σ", "--alt", "It's “up”\tall year")
+    first = shell.run("publish", "plot.png", *options, "--json").json()["figures"][0]
     assert (first["title"], first["alt"]) == ("Sales & <b> Σ", "It's “up” all year")
     plot.write_bytes(png(grey=9))
     second = shell.run("publish", "plot.png", "--name", "sales", "--json").json()["figures"][0]
@@ -39,7 +39,7 @@ def test_words_and_versions(shell, plot, live_server):
 
 
 @pytest.mark.parametrize("name", sorted(PICTURES))
-def test_the_content_says_the_type(name, shell, live_server):
+def test_content_determines_the_type(name, shell, live_server):
     """The format is detected from the content."""
     mimetype, data = PICTURES[name][0], PICTURES[name][1]
     (shell.home / "figure.dat").write_bytes(data)
@@ -48,7 +48,7 @@ def test_the_content_says_the_type(name, shell, live_server):
     assert bytes_of(live_server, record) == data
 
 
-def test_files_that_differ_in_their_ending_are_one_figure(shell, plot, live_server):
+def test_files_with_one_stem_are_one_figure(shell, plot, live_server):
     """One figure in two formats, in the given order."""
     (shell.home / "plot.svg").write_bytes(SVG)
     done = shell.run("publish", "plot.png", "plot.svg", "--name", "both", "--title", "Both", "--json")
@@ -58,9 +58,9 @@ def test_files_that_differ_in_their_ending_are_one_figure(shell, plot, live_serv
     assert live_server.fetch(record["representations"][1]["url"]).body == SVG
 
 
-def test_several_files_go_on_after_one_that_fails(shell, plot):
+def test_failing_file_does_not_stop_the_others(shell, plot):
     """Valid files are published, the others reported; the exit code is 1."""
-    (shell.home / "notes.txt").write_text("no picture")
+    (shell.home / "notes.txt").write_text("no image")
     (shell.home / "empty.png").touch()
     (shell.home / "folder").mkdir()
     (shell.home / "x.png").write_bytes(png()[:20])
@@ -69,8 +69,8 @@ def test_several_files_go_on_after_one_that_fails(shell, plot):
     files = ("notes.txt", "empty.png", "folder", "missing.png", "x.png", "§§.png", "plot.png", "other.svg")
     done = shell.run("publish", *files, expect=1)
     assert len(done.lines) == 2
-    said = done.err
-    for words in (
+    messages = done.err
+    for text in (
         "notes.txt: the format is not one of PNG, SVG",
         "empty.png: the file is empty",
         "folder: not a regular file",
@@ -78,7 +78,7 @@ def test_several_files_go_on_after_one_that_fails(shell, plot):
         "x.png: The body is not image/",
         "§§.png: no figure name can be derived from the file name. Use --name",
     ):
-        assert words in said
+        assert text in messages
 
 
 def test_from_standard_input(shell, live_server):
@@ -98,7 +98,7 @@ def test_odd_file_names_are_literal(name, shell, live_server):
     assert len(shell.run("publish", "--name", "odd", "--", name).err.splitlines()) == 1
 
 
-def test_a_link_to_a_file_is_the_file_and_a_device_is_none(shell, plot, live_server):
+def test_symlinks_are_followed_and_devices_refused(shell, plot, live_server):
     """C2: symbolic links are followed; devices and pipes are rejected."""
     (shell.home / "link.png").symlink_to("plot.png")
     record = shell.run("publish", "link.png", "--json").json()["figures"][0]
@@ -107,7 +107,7 @@ def test_a_link_to_a_file_is_the_file_and_a_device_is_none(shell, plot, live_ser
     assert "not a regular file" in shell.run("publish", "pipe.png", "/dev/zero", expect=1).err
 
 
-def test_share_prints_the_link_alone(shell, plot):
+def test_share_prints_only_the_link(shell, plot):
     """The link opens without a login, for the given time."""
     done = shell.run("publish", "plot.png", "--share", "7d")
     (url,) = done.lines
@@ -116,14 +116,14 @@ def test_share_prints_the_link_alone(shell, plot):
     assert "not a duration" in done.err
 
 
-def test_more_than_may_be_is_told(shell):
+def test_too_large_file_is_reported(shell):
     """The message is the server's limit, not a connection error."""
     (shell.home / "large.svg").write_bytes(b"<svg>" + b" " * 34_000_000 + b"</svg>")
     done = shell.run("publish", "large.svg", expect=1)
     assert "FigServe.figure_bytes" in done.err
 
 
-def test_a_large_one_with_a_bad_key_hears_why(shell, live_server):
+def test_large_file_with_an_invalid_key(shell, live_server):
     """An early rejection is read although the upload is not complete."""
     (shell.home / "large.svg").write_bytes(b"<svg>" + b" " * 12_000_000 + b"</svg>")
     bad = shell.having(FIGSERVE_API_KEY=f"fsk_{'a' * 8}_{'b' * 43}")
@@ -132,18 +132,18 @@ def test_a_large_one_with_a_bad_key_hears_why(shell, live_server):
         assert "That key is not good" in done.err
 
 
-def test_a_large_file_shows_how_far_it_is(shell):
+def test_large_file_has_a_progress_bar(shell):
     """A progress bar is shown on a terminal only."""
     (shell.home / "large.svg").write_bytes(b"<svg>" + b" " * 5_000_000 + b"</svg>")
-    shown = shell.run_on_terminal("publish", "large.svg")
-    assert shown.code == 0
-    assert "Sending large.svg  [########################] 100%  5 MB of 5 MB" in shown.out
+    done = shell.run_on_terminal("publish", "large.svg")
+    assert done.code == 0
+    assert "Sending large.svg  [########################] 100%  5 MB of 5 MB" in done.out
     (shell.home / "large.svg").write_bytes(b"<svg>" + b" " * 5_000_001 + b"</svg>")
     done = shell.run("publish", "large.svg")
     assert "Sending" not in done.err + done.out
 
 
-def test_escapes_in_the_answer_are_stripped(lonely, hostile):
+def test_control_sequences_in_the_response_are_removed(lonely, hostile):
     """C4: control characters in the server's response are removed."""
     (lonely.home / "a.svg").write_bytes(SVG)
     evil = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202eevil\n"
@@ -158,7 +158,7 @@ def test_escapes_in_the_answer_are_stripped(lonely, hostile):
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"", b"[" * 100_000])
-def test_an_answer_that_is_none(body, lonely, hostile):
+def test_invalid_response(body, lonely, hostile):
     """An invalid response is reported without a traceback."""
     (lonely.home / "a.svg").write_bytes(SVG)
     hostile.answers["api/figures"] = (201, {"Content-Type": "application/json"}, body)

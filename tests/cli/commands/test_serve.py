@@ -14,7 +14,7 @@ from jupyter_figserve.demo.server_process import fetch
 
 
 @pytest.mark.parametrize(
-    ("argv", "wanted"),
+    ("argv", "expected"),
     [
         ([], ["--ServerApp.ip=127.0.0.1"]),
         (["--port", "0"], ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"]),
@@ -29,12 +29,12 @@ from jupyter_figserve.demo.server_process import fetch
         ),
     ],
 )
-def test_options_of_serve_become_traits(argv, wanted):
+def test_options_of_serve_become_traits(argv, expected):
     """Options become settings; other settings are passed on unchanged."""
-    assert host_arguments(cli.parse(["serve", *argv])[1]) == wanted
+    assert host_arguments(cli.parse(["serve", *argv])[1]) == expected
 
 
-def test_demo_gets_its_options(monkeypatch):
+def test_options_of_demo(monkeypatch):
     """`--exit` ends the demo; the exit code is that of the demo."""
     asked = []
     monkeypatch.setattr("jupyter_figserve.demo.run", lambda **options: asked.append(options) or cli.FAILED)
@@ -47,19 +47,19 @@ def serving(lonely):
     """``serving(*arguments)`` starts a server; returns its ready line and its process."""
     started = []
 
-    def start(*words: str):
+    def start(*arguments: str):
         ready, word = os.pipe()
         with (lonely.home / "log").open("ab") as log:
             process = lonely.start(
-                "serve", "--port", "0", "--ready-fd", str(word), "--exit-with-stdin", *words,
+                "serve", "--port", "0", "--ready-fd", str(word), "--exit-with-stdin", *arguments,
                 stdin=subprocess.PIPE, stdout=log, stderr=log, pass_fds=[word],
             )  # fmt: skip
         os.close(word)
         started.append(process)
         with open(ready) as line:
-            said = json.loads(line.readline() or "{}")
-        assert said, (lonely.home / "log").read_text()
-        return said, process
+            ready = json.loads(line.readline() or "{}")
+        assert ready, (lonely.home / "log").read_text()
+        return ready, process
 
     yield start
     for process in started:
@@ -68,17 +68,17 @@ def serving(lonely):
         process.stdin.close()
 
 
-def test_serve_says_when_it_is_ready_and_ends_with_its_input(serving):
+def test_serve_reports_readiness_and_ends_with_stdin(serving):
     """A line of JSON on the descriptor, only figserve's routes, and exit when standard input is closed."""
-    said, process = serving("--data-dir", "figures")
-    status = fetch(f"{said['url']}/api/status")
+    ready, process = serving("--data-dir", "figures")
+    status = fetch(f"{ready['url']}/api/status")
     assert (status.status, status.json()["host"]) == (200, "standalone")
-    assert fetch(said["url"].removesuffix("/figserve") + "/api/contents").status == 404
+    assert fetch(ready["url"].removesuffix("/figserve") + "/api/contents").status == 404
     process.stdin.close()
     assert process.wait(30) == 0
 
 
-def test_the_commands_find_it(serving, lonely):
+def test_commands_find_the_served_server(serving, lonely):
     """Commands find it like any other server of the user."""
     serving()
     (lonely.home / "plot.svg").write_text("<svg/>")
@@ -87,7 +87,7 @@ def test_the_commands_find_it(serving, lonely):
     assert lonely.run("keys", "create").out.startswith("fsk_")
 
 
-def test_a_wrong_setting_is_no_server(lonely):
+def test_invalid_setting_prevents_the_start(lonely):
     """The exit code is 1, and the message names the setting."""
     done = lonely.run("serve", "--port", "0", "--FigServe.keep_session_plots=7 dayz", expect=1)
     assert "7 dayz" in done.err

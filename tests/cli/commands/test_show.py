@@ -23,7 +23,7 @@ def _filled(figures):
     """All tests use these figures."""
 
 
-def test_newest_first_with_all_that_matters(shell, figures):
+def test_list_is_newest_first(shell, figures):
     """Columns: id, name, title, version, formats and time."""
     done = shell.run("list")
     head, first, second, *_ = done.lines
@@ -38,20 +38,20 @@ def test_newest_first_with_all_that_matters(shell, figures):
 def test_pages(shell, figures):
     """The next page is named on standard error and follows without a gap; --all lists everything."""
     seen = []
-    words: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
     for _ in range(4):
-        done = shell.run("list", "--limit", "2", *words)
+        done = shell.run("list", "--limit", "2", *arguments)
         seen += [line.split()[0] for line in done.lines[1:]]
         if not done.err:
             break
         assert "--all" in done.err
-        words = ("--cursor", done.err.split("--cursor ")[1].strip())
+        arguments = ("--cursor", done.err.split("--cursor ")[1].strip())
     assert seen == [figure["id"] for figure in reversed(figures)]
     assert [line.split()[0] for line in shell.run("list", "--all", "--limit", "2").lines[1:]] == seen
 
 
 @pytest.mark.parametrize(
-    ("words", "count"),
+    ("arguments", "count"),
     [
         (["--search", "YEAR"], 1),
         (["--name", "sales"], 1),
@@ -61,18 +61,18 @@ def test_pages(shell, figures):
         (["--session", "none"], 0),
     ],
 )
-def test_filters(words, count, shell):
+def test_filters(arguments, count, shell):
     """Filters are those of the server; no match is reported on standard error, with exit code 0."""
-    done = shell.run("list", *words)
+    done = shell.run("list", *arguments)
     assert len(done.lines) == (count + 1 if count else 0)
     assert ("No figures match" in done.err) == (count == 0)
-    assert len(shell.run("list", *words, "--json").json()["figures"]) == count
+    assert len(shell.run("list", *arguments, "--json").json()["figures"]) == count
 
 
-def test_json_is_what_the_server_says(shell, live_server):
+def test_json_is_the_servers(shell, live_server):
     """JSON has the records and the next cursor."""
-    said = shell.run("list", "--limit", "3", "--json").json()
-    assert said == live_server.fetch("figserve/api/figures?limit=3").json()
+    listed = shell.run("list", "--limit", "3", "--json").json()
+    assert listed == live_server.fetch("figserve/api/figures?limit=3").json()
     assert shell.run("list", "--all", "--json").json()["next"] is None
 
 
@@ -90,7 +90,7 @@ def test_lines_fit_the_terminal(columns, shell):
     assert "\x1b" not in shell.run("list").out
 
 
-def test_escapes_in_words_are_stripped(lonely, hostile):
+def test_control_sequences_in_texts_are_removed(lonely, hostile):
     """C4: control characters of a title are removed, in columns and in JSON."""
     evil = "a\x1b[2Jb\x1b]8;;http://evil\x07c\x9b1m\u202ed\ne"
     part = {"mimetype": evil, "width": 1, "height": 1, "size": 1, "url": evil}
@@ -98,8 +98,8 @@ def test_escapes_in_words_are_stripped(lonely, hostile):
     record |= {"updated": evil, "representations": [part]}
     hostile.print_line("api/figures", {"figures": [record], "next": evil})
     user = lonely.having(FIGSERVE_API_KEY="t")
-    for words in (["list"], ["list", "--json"], ["show", "x"], ["show", "x", "--json"]):
-        done = user.run(*words, "--server", hostile.url)
+    for arguments in (["list"], ["list", "--json"], ["show", "x"], ["show", "x", "--json"]):
+        done = user.run(*arguments, "--server", hostile.url)
         assert not set("\x1b\x07\x9b\u202e") & set(done.out + done.err)
     assert len(user.run("list", "--server", hostile.url).lines) == 2
 
@@ -107,9 +107,9 @@ def test_escapes_in_words_are_stripped(lonely, hostile):
 def test_show(shell, figures):
     """By name, id and URL: metadata, page and files."""
     for text in ("sales", figures[5]["id"], figures[5]["url"]):
-        said = shell.run("show", text).out
-        for words in ("Sales of the year", "They rise", figures[5]["url"], "SVG", f"{figures[5]['url']}.svg"):
-            assert words in said
+        output = shell.run("show", text).out
+        for part in ("Sales of the year", "They rise", figures[5]["url"], "SVG", f"{figures[5]['url']}.svg"):
+            assert part in output
     assert shell.run("show", "sales", "--json").json() == figures[5]
     assert "There is no figure 'nothing'" in shell.run("show", "nothing", expect=1).err
 

@@ -33,12 +33,12 @@ from jupyter_figserve.kernel.client.address import is_loopback, parse_exact, par
         ("http+unix://%2Ftmp%2Fj.sock/lab", "http+unix://%2Ftmp%2Fj.sock/figserve"),
     ],
 )
-def test_what_people_paste_names_the_server(pasted, url):
+def test_pasted_urls(pasted, url):
     """The base URL is the path before the page, whichever page it is."""
     assert parse_pasted(pasted)[0].url == url
 
 
-def test_a_token_in_the_query_is_taken_out():
+def test_token_is_extracted_from_the_query():
     """The URL that Jupyter prints at startup contains the credential."""
     address, token = parse_pasted("http://localhost:8888/lab?token=abc123&x=1")
     assert (address.url, token) == ("http://localhost:8888/figserve", "abc123")
@@ -46,7 +46,7 @@ def test_a_token_in_the_query_is_taken_out():
 
 
 @pytest.mark.parametrize("text", ["", "  ", "ftp://host/", "http://", "http://host:port/", "http://host:0/", "/lab"])
-def test_what_is_no_server_is_refused(text):
+def test_invalid_server_urls_are_refused(text):
     """The message shows the form of a URL."""
     with pytest.raises(InvalidInput):
         parse_pasted(text)
@@ -60,7 +60,7 @@ def test_a_refusal_repeats_no_credential():
         assert "secret" not in str(caught.value)
 
 
-def test_a_servers_own_url_is_taken_as_it_is():
+def test_reported_url_is_not_changed():
     """An exact URL may look like a page; nothing is stripped from it."""
     assert parse_exact("http://127.0.0.1:8888/lab/figserve").url == "http://127.0.0.1:8888/lab/figserve"
     assert parse_exact("http+unix://%2Ftmp%2Fj.sock/figserve").host == "/tmp/j.sock"
@@ -80,6 +80,6 @@ def test_a_servers_own_url_is_taken_as_it_is():
         ("localhost.example.org", False),
     ],
 )
-def test_loopback_is_told_without_a_resolver(host, expected):
+def test_loopback_is_detected_without_a_resolver(host, expected):
     """Only host names and IP addresses of this machine."""
     assert is_loopback(host) is expected

@@ -29,7 +29,7 @@ def test_a_key_and_a_token_go_in_their_own_headers(fake, key, header, value):
 
 
 @pytest.mark.parametrize("key", ["", "  ", "a\nb: c", "schlüssel"])
-def test_a_key_that_cannot_be_one_is_refused(fake, key):
+def test_invalid_key_is_refused(fake, key):
     """Characters that would end a header are rejected, and the key is not in the message."""
     with pytest.raises(errors.InvalidInput) as caught:
         fake.client(key)
@@ -46,11 +46,11 @@ def test_connections_are_kept(fake):
 
 def test_threads_do_not_share_a_connection_at_once(fake):
     """Concurrent requests each receive their own response."""
-    client, gate, found = fake.client(), threading.Barrier(8), []
+    client, barrier, found = fake.client(), threading.Barrier(8), []
     fake.instead = lambda request: Reply.of(200, request.query)
 
     def ask(number):
-        gate.wait()
+        barrier.wait()
         found.extend((number, client.get("api/echo", n=number)["n"]) for _ in range(20))
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
@@ -59,10 +59,10 @@ def test_threads_do_not_share_a_connection_at_once(fake):
     for thread in threads:
         thread.join()
     assert len(found) == 160
-    assert all(str(number) == answer for number, answer in found)
+    assert all(str(number) == response for number, response in found)
 
 
-def test_a_dropped_idle_connection_is_replaced_before_anything_is_sent(fake):
+def test_closed_idle_connection_is_replaced(fake):
     """An idle connection that the server has closed is replaced by a new one."""
     client = fake.client()
     fake.instead = lambda request: Reply.of(200, {}, Connection="close") if request.path.endswith("close") else None
@@ -72,19 +72,19 @@ def test_a_dropped_idle_connection_is_replaced_before_anything_is_sent(fake):
     assert [r.path.rpartition("/")[2] for r in fake.received] == ["status", "close", "status"]
 
 
-def test_what_may_be_repeated_is_sent_again_once(fake):
+def test_idempotent_requests_are_retried_once(fake):
     """Publishing is idempotent: it is sent again if the server drops the idle connection."""
     client, aside = fake.client(), []
     client.get("api/status")
     fake.drops = 1
     fake.instead = lambda request: Reply.of(201, {"id": "x"})
-    answer = client.post_form("api/figures", "multipart/form-data; boundary=x", b"body", lambda: aside.append(1))
-    assert answer == {"id": "x"}
+    response = client.post_form("api/figures", "multipart/form-data; boundary=x", b"body", lambda: aside.append(1))
+    assert response == {"id": "x"}
     assert len(fake.published) == 2
     assert aside == [1]
 
 
-def test_what_would_happen_twice_is_not_sent_again(fake):
+def test_other_requests_are_not_retried(fake):
     """Creating a link is not idempotent: a retry could create a second link."""
     client = fake.client()
     client.get("api/status")
@@ -94,7 +94,7 @@ def test_what_would_happen_twice_is_not_sent_again(fake):
     assert len(fake.received) == 2
 
 
-def test_a_fresh_connection_that_breaks_is_an_error(fake):
+def test_broken_new_connection_is_an_error(fake):
     """A request that fails on a new connection is not retried."""
     fake.drops = 1
     with pytest.raises(errors.Unavailable):
@@ -102,7 +102,7 @@ def test_a_fresh_connection_that_breaks_is_an_error(fake):
     assert len(fake.received) == 1
 
 
-def test_something_else_is_done_while_the_server_works(fake):
+def test_meanwhile_runs_while_the_server_works(fake):
     """The request is sent before the caller's own work begins."""
     arrived = threading.Event()
 
@@ -116,7 +116,7 @@ def test_something_else_is_done_while_the_server_works(fake):
     assert seen == [True]
 
 
-def test_nobody_listening_is_said(fake):
+def test_unreachable_server_is_reported(fake):
     """The message contains the address and not the key."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
@@ -126,7 +126,7 @@ def test_nobody_listening_is_said(fake):
     assert KEY not in str(caught.value)
 
 
-def test_a_server_that_does_not_answer_is_given_up(fake):
+def test_read_timeout(fake):
     """Reading has a timeout, after which the connection is not reused."""
     done = threading.Event()
     fake.instead = lambda request: done.wait(10) and None
@@ -147,14 +147,14 @@ def test_credentials_follow_no_redirect(fake):
     assert len(fake.received) == 1
 
 
-def test_html_with_200_is_not_an_answer(fake):
+def test_html_with_status_200_is_an_error(fake):
     """Some proxies respond to every request with an HTML page."""
     fake.instead = lambda request: Reply(200, b"<html>", {"Content-Type": "text/html"})
     with pytest.raises(errors.ServerError, match="Is the extension installed"):
         fake.client().get("api/status")
 
 
-def test_a_refusal_before_the_end_of_a_large_body_is_read(fake):
+def test_early_error_response_to_a_large_body_is_read(fake):
     """The 413 of a server that stops reading the body is received."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -178,7 +178,7 @@ def test_a_refusal_before_the_end_of_a_large_body_is_read(fake):
         thread.join()
 
 
-def test_a_unix_socket_is_spoken_to(tmp_path):
+def test_unix_socket(tmp_path):
     """``http+unix`` contains the path of the socket, and the base URL after it."""
     path = tmp_path / "s"
     with socket.socket(socket.AF_UNIX) as listener:
@@ -186,13 +186,13 @@ def test_a_unix_socket_is_spoken_to(tmp_path):
         listener.listen()
         seen = []
 
-        def answer():
+        def respond():
             connection, _ = listener.accept()
             with connection:
                 seen.append(connection.recv(1000))
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
 
-        thread = threading.Thread(target=answer)
+        thread = threading.Thread(target=respond)
         thread.start()
         client = FigServeClient(parse_exact(f"http+unix://{str(path).replace('/', '%2F')}/b/figserve"), KEY)
         assert client.get("api/status") == {}
@@ -247,7 +247,7 @@ class TestStream:
         with pytest.raises(errors.TooLarge, match="Too much"), fake.client().stream("GET", "export.zip"):
             pass
 
-    def test_nobody_there(self):
+    def test_unreachable_server(self):
         """The error is the same as that of any other request."""
         client = FigServeClient(parse_exact("http://127.0.0.1:1/figserve"), KEY)
         with pytest.raises(errors.NotConnected), client.stream("GET", "export.zip"):
@@ -257,13 +257,13 @@ class TestStream:
         """A connection that drops during reading is an error, not the end of the body."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
 
-            def answer() -> None:
+            def respond() -> None:
                 connection, _ = listener.accept()
                 with connection:
                     connection.recv(65_536)
                     connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
 
-            thread = threading.Thread(target=answer)
+            thread = threading.Thread(target=respond)
             thread.start()
             client = FigServeClient(parse_exact(f"http://127.0.0.1:{listener.getsockname()[1]}/figserve"), KEY)
             with pytest.raises(errors.Unavailable), client.stream("GET", "export.zip") as response:

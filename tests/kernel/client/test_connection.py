@@ -35,7 +35,7 @@ def test_without_any_server_the_error_says_what_to_do():
         assert way in str(caught.value)
 
 
-def test_the_first_of_four_is_taken(runtime_file, fake):
+def test_order_of_discovery(runtime_file, fake):
     """Precedence: ``connect``, the user's variables, the kernel's variables, the runtime file."""
     assert find_connection({}) is None
     found = find_connection(runtime_file)
@@ -48,7 +48,7 @@ def test_the_first_of_four_is_taken(runtime_file, fake):
     assert find_connection({**runtime_file, **OWN, **USERS}) is connected
 
 
-def test_each_way_is_named(runtime_file):
+def test_connection_has_its_source(runtime_file):
     """``%figserve status`` shows how the server was found."""
     assert find_connection(runtime_file).found == "the runtime file jpserver-4711.json"
     assert "KERNEL_FIGSERVE_URL" in find_connection(OWN).found
@@ -64,7 +64,7 @@ def test_the_same_environment_keeps_its_connection():
 @pytest.mark.parametrize(
     "content", ["", "[]", "{}", '{"url": "http://h/"}', '{"url": "http://h/", "token": ""}', "\x00"]
 )
-def test_a_runtime_file_that_does_not_help_is_passed_over(runtime_file, tmp_path, content):
+def test_invalid_runtime_file_is_skipped(runtime_file, tmp_path, content):
     """Truncated files and servers without a token are ignored."""
     (tmp_path / "jpserver-4711.json").write_text(content)
     assert find_connection(runtime_file) is None
@@ -82,7 +82,7 @@ def test_a_url_without_a_key_is_an_error():
         find_connection({"FIGSERVE_URL": "http://127.0.0.1:2/", **OWN})
 
 
-def test_connect_asks_at_once(fake):
+def test_connect_verifies_immediately(fake):
     """A connection has been verified, and its representation contains the URL."""
     connection = figserve.connect(fake.url.removesuffix("/figserve") + "/lab/tree/a.ipynb", KEY)
     assert connection is get_connection()
@@ -97,7 +97,7 @@ def test_connect_takes_the_token_of_the_url(fake):
     assert {r.headers["authorization"] for r in fake.received} == {"token abc"}
 
 
-def test_a_base_url_that_ends_in_our_name_is_understood(fake):
+def test_base_url_that_ends_in_figserve(fake):
     """A Hub service may itself be called figserve; its routes are one level deeper."""
 
     def instead(request):
@@ -115,7 +115,7 @@ def test_connect_explains_a_server_without_the_extension(fake):
     assert find_connection() is None
 
 
-def test_connect_explains_json_that_is_not_ours(fake):
+def test_connect_explains_json_of_another_program(fake):
     """A status without a version comes from another program."""
     fake.instead = lambda request: Reply.of(200, {"ok": True})
     with pytest.raises(errors.ServerError, match="not a jupyter_figserve server"):
@@ -131,7 +131,7 @@ def test_connect_explains_a_bad_key(fake, key, message):
 
 
 @pytest.mark.parametrize(("key", "good"), [(KEY, True), ("token", False)])
-def test_a_key_that_may_only_publish_is_good(fake, key, good):
+def test_publish_only_key_is_valid(fake, key, good):
     """403 is about scopes for an API key, and a rejection for a Jupyter token."""
     forbidden = Reply.of(403, {"error": "No scope.", "code": "forbidden"})
     fake.instead = lambda request: forbidden if request.path.endswith("figures") else None
@@ -142,7 +142,7 @@ def test_a_key_that_may_only_publish_is_good(fake, key, good):
         figserve.connect(fake.url, key)
 
 
-def test_a_key_over_plain_http_is_warned_of_once():
+def test_plain_http_warning_appears_once():
     """The warning is only for addresses that the user gave, not for those of a Hub."""
     remote = {"FIGSERVE_URL": "http://example.org/", "FIGSERVE_API_KEY": KEY}
     with pytest.warns(UserWarning, match="unencrypted") as caught:
@@ -155,6 +155,6 @@ def test_a_key_over_plain_http_is_warned_of_once():
         find_connection({**remote, "FIGSERVE_URL": "https://example.org/"})
 
 
-def test_how_to_connect_is_one_line():
+def test_how_to_connect_fits_one_line():
     """The magic prints it, and publish raises it."""
     assert "\n" not in connections.HOW_TO_CONNECT

@@ -57,7 +57,7 @@ def test_certificates_are_always_checked():
 
 
 @pytest.mark.parametrize(("url", "checked"), [("https://127.0.0.1/figserve", False), ("https://host/figserve", True)])
-def test_an_own_authority_vouches_for_loopback(authority, url, checked):
+def test_ca_file_for_loopback(authority, url, checked):
     """A kernel on the same machine connects to 127.0.0.1, which the certificate does not name."""
     context = make_tls_context(parse_exact(url), str(authority))
     assert context.verify_mode is ssl.CERT_REQUIRED
@@ -70,13 +70,13 @@ def test_a_missing_authority_is_named(tmp_path):
         make_tls_context(parse_exact("https://host/figserve"), str(tmp_path / "none.pem"))
 
 
-def test_an_unknown_name_is_not_a_traceback_of_sockets():
+def test_unknown_host_name_has_a_plain_error():
     """The resolver's error becomes one sentence."""
     with pytest.raises(NotConnected, match="Cannot connect to"):
         open_connection(parse_exact("http://does-not-exist.invalid/figserve"), None, 5, 5)
 
 
-def test_the_named_authority_opens_a_connection(authority, tls_port):
+def test_named_authority_is_trusted(authority, tls_port):
     """The file is enough, although the certificate names another host than 127.0.0.1."""
     connection = open_connection(parse_exact(f"https://127.0.0.1:{tls_port}/figserve"), str(authority), 5, 7)
     assert connection.sock.version().startswith("TLS")
@@ -84,7 +84,7 @@ def test_the_named_authority_opens_a_connection(authority, tls_port):
     connection.close()
 
 
-def test_an_unknown_authority_is_explained(tls_port):
+def test_unknown_authority_is_explained(tls_port):
     """The message names the variable to set."""
     with pytest.raises(NotConnected, match="KERNEL_FIGSERVE_CA") as caught:
         open_connection(parse_exact(f"https://127.0.0.1:{tls_port}/figserve"), None, 5, 5)

@@ -29,7 +29,7 @@ def started():
     server.stop()
 
 
-def test_it_is_published_to_at_once(started):
+def test_served_server_is_used_immediately(started):
     """The ready line contains address and key; the key is never shown."""
     assert started.url == "http://127.0.0.1:1/figserve"
     assert find_connection().url == started.url
@@ -65,7 +65,7 @@ def test_waiting_serves_until_interrupted(started, monkeypatch):
     assert not started.is_running
 
 
-def test_a_child_that_fails_is_quoted():
+def test_log_of_a_failing_child_is_in_the_error():
     """The message contains the exit status and the end of the log, without escape sequences."""
     code = "import sys; print('\\x1b[31mport in use', file=sys.stderr); sys.exit(3)"
     with pytest.raises(errors.FigServeError, match=r"exit status 3\)\. The end of its log:\nport in use$"):
@@ -73,7 +73,7 @@ def test_a_child_that_fails_is_quoted():
     assert find_connection() is None
 
 
-def test_a_child_that_says_nothing_is_given_up():
+def test_silent_child_times_out():
     """The wait is bounded, and the child is killed."""
     with pytest.raises(errors.FigServeError, match=r"did not start within 0\.01 seconds"):
         serving.start(child("import sys; sys.stdin.read()"), timeout=0.01)
@@ -87,7 +87,7 @@ def test_a_wrong_ready_line_is_an_error(word):
         serving.start(child(code))
 
 
-def test_a_talkative_child_does_not_stand_still():
+def test_verbose_child_does_not_block():
     """All output is read, and only its end is kept."""
     with serving.start(
         child(f"print('x' * 100 + chr(10), end='' , flush=True) or [print(n) for n in range(100_000)]\n{READY}")
@@ -116,7 +116,7 @@ def test_a_second_call_gives_the_same_server(monkeypatch):
     assert [port for port, _ in commands] == [0, 8999]
 
 
-def test_the_child_inherits_no_credential(monkeypatch):
+def test_child_inherits_no_credential(monkeypatch):
     """Variables of a Hub are removed too."""
     for name in ("JUPYTERHUB_API_TOKEN", "KERNEL_FIGSERVE_KEY", "FIGSERVE_API_KEY", "JPY_PARENT_PID"):
         monkeypatch.setenv(name, "x")
@@ -126,7 +126,7 @@ def test_the_child_inherits_no_credential(monkeypatch):
     assert not [name for name in kept if name.startswith(("JUPYTERHUB_", "KERNEL_FIGSERVE_", "FIGSERVE_", "JPY_"))]
 
 
-def test_the_command_is_the_command_lines(tmp_path):
+def test_command_of_the_child(tmp_path):
     """The command is ``jupyter figserve serve`` of this interpreter."""
     command = serving._command(8999, tmp_path)
     assert command[:4] == [sys.executable, "-m", "jupyter_figserve.cli", "serve"]

@@ -50,7 +50,7 @@ def test_each_status_has_its_exception(status, kind):
         (503, "store_read_only", errors.ReadOnly),
     ],
 )
-def test_a_code_may_say_more_than_the_status(status, code, kind):
+def test_error_code_is_more_specific_than_the_status(status, code, kind):
     """The code selects a subclass."""
     assert type(error(status, {"error": "x", "code": code})) is kind
 
@@ -69,7 +69,7 @@ def test_messages_reach_the_notebook_as_plain_text():
     assert "\x1b" not in str(error(400, {"error": text}))
 
 
-def test_html_is_never_repeated():
+def test_html_of_error_pages_is_not_shown():
     """An HTML page of another program only means that the extension is missing."""
     found = to_error(404, {"content-type": "text/html"}, b"<html><script>", ADDRESS)
     assert type(found) is errors.ServerError
@@ -77,13 +77,13 @@ def test_html_is_never_repeated():
     assert "<" not in str(to_error(500, {"content-type": "text/html"}, b"<html>", ADDRESS))
 
 
-def test_json_of_another_program_is_not_an_answer_of_ours():
+def test_json_error_of_another_program():
     """Jupyter's own 404 is JSON too, with other fields."""
     found = error(404, {"message": "Not Found", "reason": None})
     assert (type(found), found.code) == (errors.ServerError, "not_figserve")
 
 
-def test_a_redirect_is_not_followed_but_named():
+def test_redirect_is_reported_and_not_followed():
     """A login page means a wrong credential; any other redirect is another address."""
     login = to_error(302, {"location": "/hub/login?next=secret"}, b"", ADDRESS)
     moved = to_error(301, {"location": "https://other/figserve?a=secret"}, b"", ADDRESS)
@@ -93,7 +93,7 @@ def test_a_redirect_is_not_followed_but_named():
     assert "secret" not in str(login) + str(moved)
 
 
-def test_what_is_not_json_is_an_to_error_the_servers():
+def test_invalid_json_is_a_server_error():
     """Truncated JSON does not raise the parser's own error."""
     with pytest.raises(errors.ServerError):
         parse_json(b'{"a":')

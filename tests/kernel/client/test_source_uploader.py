@@ -36,7 +36,7 @@ def pending(client, data=b"x"):
     return SourceUpload(client, "abc", 2, data, {"python": "3.11", "matplotlib": "3.11.2", "numpy": "2"})
 
 
-def test_an_upload_names_its_version_and_libraries(fake):
+def test_upload_has_version_and_libraries(fake):
     """Python's and matplotlib's versions decide later whether the source can be opened."""
     uploader = SourceUploader()
     assert uploader.put(pending(fake.client(), b"pickle"))
@@ -82,7 +82,7 @@ def test_a_source_above_the_limit_is_not_queued(monkeypatch, caplog):
 
 
 @pytest.mark.parametrize("error", [QuotaExceeded("The owner's figures are full."), RuntimeError("of ours")])
-def test_a_failure_is_logged_and_the_next_is_sent(error, caplog):
+def test_failed_upload_is_logged_and_the_next_is_sent(error, caplog):
     """An error does not end the thread."""
     bad, good, uploader = Gate(error), Gate(), SourceUploader()
     bad.open.set()

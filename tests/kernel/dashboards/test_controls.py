@@ -29,21 +29,21 @@ def stone(since: int = 1):
     return None
 
 
-def keys(board: Dashboard) -> dict[str, tuple[str, ...]]:
-    return {control.key: control.places for control in board.controls.items}
+def keys(dashboard: Dashboard) -> dict[str, tuple[str, ...]]:
+    return {control.key: control.places for control in dashboard.controls.items}
 
 
-def test_what_several_panels_have_alike_is_shared():
+def test_identical_parameters_are_shared():
     """Shared controls come first; bound parameters have none; the first panel's default applies."""
-    board = Dashboard("x", [["text", creature, plant], [creature.bind(type="Wolf")]])
-    assert keys(board) == {
+    dashboard = Dashboard("x", [["text", creature, plant], [creature.bind(type="Wolf")]])
+    assert keys(dashboard) == {
         "since": ("1-2", "1-3", "2-1"),
         "1-2.type": ("1-2",),
         "1-3.log": ("1-3",),
     }
-    assert board.shared_controls() == {"since": ["1-2", "1-3", "2-1"]}
-    assert board.controls.defaults() == {"since": 2010, "1-2.type": "Bear", "1-3.log": False}
-    assert board.controls.arguments("1-3", {"since": 2003, "1-3.log": True, "1-2.type": "Wolf"}) == {
+    assert dashboard.shared_controls() == {"since": ["1-2", "1-3", "2-1"]}
+    assert dashboard.controls.defaults() == {"since": 2010, "1-2.type": "Bear", "1-3.log": False}
+    assert dashboard.controls.arguments("1-3", {"since": 2003, "1-3.log": True, "1-2.type": "Wolf"}) == {
         "since": 2003,
         "log": True,
     }

@@ -41,17 +41,17 @@ def test_each_panel_has_its_kind_and_place():
     assert rows[1][0].to_spec().alt is None
 
 
-def test_alternative_texts_come_from_what_is_shown():
+def test_alternative_text_of_each_kind():
     """It comes from the figure, or from the function's docstring; text has none."""
     figure = Figure()
     figure.subplots().set_title("Sightings")
-    ((shown, live_panel, text),) = lay_out([[figure, mammal, "text"]])
-    assert "Sightings" in shown.alt
+    ((figure_panel, live_panel, text),) = lay_out([[figure, mammal, "text"]])
+    assert "Sightings" in figure_panel.alt
     assert live_panel.alt == "Animals in front of the camera."
     assert text.alt == ""
 
 
-def test_published_figures_stand_as_they_are(connected, encoder):
+def test_published_figures_keep_their_alt_text(connected, encoder):
     """Published figures keep their alternative text."""
     pub = publish(object(), "sales", alt="Sales rise")
     ((panel,),) = lay_out([[pub]])
@@ -77,7 +77,7 @@ def test_published_figures_stand_as_they_are(connected, encoder):
         ([[Panel(Panel("x"))]], "this is not a figure"),
     ],
 )
-def test_what_cannot_stand_there_is_named(rows, message):
+def test_invalid_panels_are_named(rows, message):
     """The message contains the place, the object and what to do."""
     with pytest.raises(InvalidInput, match=message):
         lay_out(rows)

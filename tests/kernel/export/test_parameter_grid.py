@@ -31,7 +31,7 @@ def axis_of(**parameter):
         ),
     ],
 )
-def test_positions(parameter, values):
+def test_axis_positions(parameter, values):
     """All values are listed in order, including a default between two steps."""
     axis = axis_of(**parameter)
     assert list(axis.values) == values
@@ -68,44 +68,44 @@ def grid_of(most, **lengths):
         if name.startswith("number"):
             parameter = Parameter(name, kind="int", minimum=0, maximum=length - 1, default=length // 3)
         else:
-            words = tuple(f"{name}{number}" for number in range(length))
-            parameter = Parameter(name, kind="choice", choices=words, default=words[-1])
+            choices = tuple(f"{name}{number}" for number in range(length))
+            parameter = Parameter(name, kind="choice", choices=choices, default=choices[-1])
         axes[name] = find_axis(DashboardControl(name, parameter, ("1-1",), is_shared=True))
     return make_grid(LaidOutPanel("1-1", "live", None), axes, most)
 
 
 def test_a_small_grid_is_complete():
     """Every combination occurs once; the last axis varies fastest."""
-    grid = grid_of(6, word=2, number=3)
+    grid = grid_of(6, choice=2, number=3)
     assert grid.count == grid.total == len(list(grid.states())) == 6
-    assert list(grid.states())[:2] == [{"word": "word0", "number": 0}, {"word": "word0", "number": 1}]
-    assert list(grid.states())[grid.first] == {"word": "word1", "number": 1}
+    assert list(grid.states())[:2] == [{"choice": "choice0", "number": 0}, {"choice": "choice0", "number": 1}]
+    assert list(grid.states())[grid.first] == {"choice": "choice1", "number": 1}
 
 
 @pytest.mark.parametrize("most", [5, 12, 40, 99, 150])
 def test_a_large_grid_is_thinned(most):
     """The limit is kept; ends and default of each number stay; the default state is rendered."""
-    grid = grid_of(most, word=4, number=40, number_two=50)
+    grid = grid_of(most, choice=4, number=40, number_two=50)
     states = list(grid.states())
     assert grid.count == len(states) <= most
     assert grid.total == 8000
-    assert states[grid.first] == {"word": "word3", "number": 13, "number_two": 16}
-    for axis, drawn in zip(grid.axes, grid.rendered, strict=True):
-        assert axis.first in drawn
-        assert {0, len(axis.values) - 1} <= set(drawn)
+    assert states[grid.first] == {"choice": "choice3", "number": 13, "number_two": 16}
+    for axis, rendered in zip(grid.axes, grid.rendered, strict=True):
+        assert axis.first in rendered
+        assert {0, len(axis.values) - 1} <= set(rendered)
 
 
 def test_numbers_are_thinned_before_choices():
     """Numbers are thinned before choices are dropped."""
-    grid = grid_of(30, word=8, number=100)
+    grid = grid_of(30, choice=8, number=100)
     assert list(map(len, grid.rendered)) == [8, 3]
 
 
-def test_what_cannot_be_thinned_stays_at_its_default():
+def test_axes_that_cannot_be_thinned_stay_at_their_default():
     """Choices have no nearest value: such an axis is dropped as a whole."""
-    grid = grid_of(10, word=20, two=3)
-    assert [axis.name for axis in grid.held] == ["word"]
-    assert {state["word"] for state in grid.states()} == {"word19"}
+    grid = grid_of(10, choice=20, two=3)
+    assert [axis.name for axis in grid.held] == ["choice"]
+    assert {state["choice"] for state in grid.states()} == {"choice19"}
     assert grid.count == 3
 
 

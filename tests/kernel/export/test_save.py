@@ -140,7 +140,7 @@ def test_old_file_stays_if_the_export_is_too_large(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("where", ["drawing", "writing"])
+@pytest.mark.parametrize("where", ["rendering", "writing"])
 def test_old_file_stays_after_an_interrupt(tmp_path, monkeypatch, where):
     """An interrupt at any time leaves the old file."""
     path = tmp_path / "dashboard.html"
@@ -149,7 +149,7 @@ def test_old_file_stays_after_an_interrupt(tmp_path, monkeypatch, where):
     def interrupt(*_args, **_options):
         raise KeyboardInterrupt
 
-    if where == "drawing":
+    if where == "rendering":
         monkeypatch.setattr(save, "render_figure_panel", interrupt)
     else:
         monkeypatch.setattr(save.os, "fsync", interrupt)

@@ -33,14 +33,14 @@ def server(connected):
     connected.last = Reply.of(200, PLOT)
     connected.kept = Reply.of(201, RECORD)
 
-    def answer(request):
+    def respond(request):
         if request.path.endswith("/api/sessions/here/last"):
             return connected.last
         if request.path.endswith("/api/sessions/here/figures"):
             return connected.kept
         return Reply(200, PNG, {"Content-Type": "image/png"}) if "/plots/here/" in request.path else None
 
-    connected.instead = answer
+    connected.instead = respond
     return connected
 
 
@@ -53,14 +53,14 @@ def published(monkeypatch):
     return sent
 
 
-def test_last_is_what_the_server_says(server):
+def test_last_comes_from_the_server(server):
     """It has a name, a URL and a mimetype."""
     last = figserve.last()
     assert (last.path, last.url, last.mimetype) == (PLOT["path"], PLOT["url"], "image/png")
     assert repr(last) == f"Plot cell-3.png: {PLOT['url']}"
 
 
-def test_a_mark_goes_behind_what_was_displayed(server, published):
+def test_mark_follows_the_displayed_outputs(server, published):
     """The mark is an invisible, unique update message, whose id is sent to the server."""
     for _ in range(2):
         figserve.last()
@@ -79,7 +79,7 @@ def test_outside_ipython_there_is_no_mark(server):
     assert server.received[-1].query == {}
 
 
-def test_why_there_is_none(server):
+def test_last_without_a_plot(server):
     """The message is that of the server."""
     server.last = Reply.of(404, {"error": "Show one first.", "code": "nothing_captured"})
     with pytest.raises(NotFound, match="Show one first"):
@@ -95,7 +95,7 @@ def test_without_a_server(monkeypatch):
         figserve.last()
 
 
-def test_publish_keeps_it(server):
+def test_publish_stores_the_plot(server):
     """The path identifies the plot; omitted arguments are not sent."""
     pub = figserve.last().publish()
     assert (pub.id, pub.name) == (RECORD["id"], RECORD["name"])
@@ -108,26 +108,26 @@ def test_share_is_one_call(server):
     """The plot is published, and the link has the given options."""
     link = figserve.last().share("7d", name="bears", label="for Jo", views=3)
     assert server.received[-2].json == {"path": "cell-3.png", "name": "bears"}
-    wanted = server.received[-1].json
-    assert [wanted[word] for word in ("expires", "label", "views")] == ["7d", "for Jo", 3]
+    sent = server.received[-1].json
+    assert [sent[name] for name in ("expires", "label", "views")] == ["7d", "for Jo", 3]
     assert link.url.startswith("http")
 
 
-def test_a_picture_that_made_room(server):
+def test_evicted_plot(server):
     """The message says what happened and what to do."""
     server.kept = Reply.of(404, {"error": "Plot not found", "code": "plot_not_found"})
     with pytest.raises(NotFound, match=r"replaced cell-3\.png\. Display it again"):
         figserve.last().publish()
 
 
-def test_a_bad_name_is_the_servers_to_refuse(server):
+def test_server_refuses_invalid_names(server):
     """The exception belongs to the package's hierarchy."""
     server.kept = Reply.of(400, {"error": "No such name.", "code": "invalid_name"})
     with pytest.raises(InvalidName):
         figserve.last().publish("../x")
 
 
-def test_it_shows_itself(server):
+def test_display_shows_image_and_link(server):
     """The image is shown with its URL, marked as ours, and fetched once."""
     last = figserve.last()
     for _ in range(2):
@@ -139,7 +139,7 @@ def test_it_shows_itself(server):
     assert len([r for r in server.received if "/plots/here/cell-3.png" in r.path]) == 1
 
 
-def test_it_shows_itself_without_its_picture(server):
+def test_display_without_the_image(server):
     """The URL is shown if the image is gone."""
     last = figserve.last()
     server.instead = lambda request: Reply.of(404, {"error": "Plot not found", "code": "plot_not_found"})
@@ -154,13 +154,13 @@ def test_markup_in_a_path_is_escaped(server):
     assert "<script>" not in data["text/html"]
 
 
-def test_plots_dir_is_the_sessions(monkeypatch, tmp_path):
+def test_plots_dir_of_the_session(monkeypatch, tmp_path):
     """The environment variable names the directory."""
     monkeypatch.setenv("KERNEL_FIGSERVE_PLOTS", str(tmp_path))
     assert figserve.plots_dir() == tmp_path
 
 
-def test_plots_dir_elsewhere(monkeypatch, tmp_path):
+def test_plots_dir_outside_a_server(monkeypatch, tmp_path):
     """The message says what to do if it is missing or deleted."""
     monkeypatch.delenv("KERNEL_FIGSERVE_PLOTS", raising=False)
     with pytest.raises(NotConnected, match=r"figserve\.publish"):
@@ -181,8 +181,8 @@ def test_in_a_real_kernel(live_server):
         assert kernel.run(code).error is None
         found = json.loads(kernel.run("last = figserve.last(); print(json.dumps([last.path, last.url]))").stdout)
         assert found[0] == "cell-1.png"
-        shown = live_server.fetch(found[1])
-        assert (shown.status, shown.mimetype) == (200, "image/png")
+        response = live_server.fetch(found[1])
+        assert (response.status, response.mimetype) == (200, "image/png")
         execution = kernel.run("last")
         assert "<img " in execution.bundles[0]["text/html"]
         same = kernel.run("plt.plot([3]); plt.show(); print(figserve.last().path)")

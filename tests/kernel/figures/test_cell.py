@@ -38,7 +38,7 @@ def test_the_front_ends_cell_id_is_used(monkeypatch):
 
 
 @pytest.mark.parametrize("metadata", [{}, {"cellId": None}, {"cellId": ""}, {"cellId": 7}])
-def test_without_a_cell_id_the_code_stands_for_the_cell(monkeypatch, metadata):
+def test_code_digest_replaces_a_missing_cell_id(monkeypatch, metadata):
     """nbclient and older front ends send no id."""
     shell_with(monkeypatch, get_parent=lambda: request(code="plot()", **metadata))
     assert find_cell().base_name == "cell-" + hashlib.sha256(b"plot()").hexdigest()[:8]
@@ -53,7 +53,7 @@ def test_a_prompt_has_its_input(monkeypatch):
 
 
 @pytest.mark.parametrize("parent", [None, {}, {"header": None, "content": None, "metadata": None}])
-def test_a_shell_between_cells_is_no_error(monkeypatch, parent):
+def test_shell_between_cells(monkeypatch, parent):
     """At kernel start there is no request yet."""
     shell_with(monkeypatch, get_parent=lambda: parent)
     assert find_cell().id is None
@@ -73,14 +73,14 @@ def test_names_come_from_title_then_cell():
     assert default_name("…!", cell(execution="m2")) == "cell-1a2b3c4d"
 
 
-def test_ids_that_differ_late_give_different_names():
+def test_ids_with_a_common_prefix_have_different_names():
     """Ids of other front ends may share their first characters."""
     names = {cell(f"vscode-notebook-cell:/a.ipynb#W{n}").base_name for n in range(10)}
     assert len(names) == 10
     assert all(check_name(name) for name in names)
 
 
-def test_a_loop_keeps_all_and_a_rerun_makes_the_same():
+def test_figures_of_a_loop_have_stable_names():
     """Names are numbered within one execution, and start again in the next."""
     first = [default_name("a", cell()) for _ in range(3)]
     assert first == ["a", "a-2", "a-3"]
@@ -102,7 +102,7 @@ def test_counted_names_stay_within_the_limit():
     assert all(check_name(name) for name in found)
 
 
-def test_old_executions_are_forgotten():
+def test_old_executions_are_dropped():
     """Old executions are dropped in a long-running kernel."""
     names = CellFigureNames()
     for number in range(100):
@@ -113,7 +113,7 @@ def test_old_executions_are_forgotten():
 @pytest.mark.parametrize(
     ("file", "name"), [("/x/monthly report.py", "monthly-report"), ("/x/….py", "figure"), (None, "figure")]
 )
-def test_a_script_names_figures_after_its_file(monkeypatch, file, name):
+def test_figures_of_a_script_are_named_after_its_file(monkeypatch, file, name):
     """Outside IPython, names are numbered within the process."""
     monkeypatch.setitem(sys.modules, "__main__", SimpleNamespace(__file__=file))
     assert [default_name("", None), default_name("", None)] == [name, f"{name}-2"]

@@ -38,7 +38,7 @@ def card(**values):
     return FigureCaption(**{**defaults, **values})
 
 
-def test_the_picture_is_in_the_output():
+def test_image_is_in_the_output():
     """A saved notebook contains the image, also for exports without HTML."""
     data, metadata = figure_bundle(card(), PICTURE, with_link=True)
     encoded = base64.b64encode(PNG).decode()
@@ -51,7 +51,7 @@ def test_the_picture_is_in_the_output():
     assert metadata == {"jupyter_figserve": {"figure": "abc", "version": 3}}
 
 
-def test_words_are_escaped():
+def test_texts_are_escaped():
     """Titles, names, alternative texts and notes are escaped."""
     data, _ = figure_bundle(card(name=EVIL, title=EVIL, alt=EVIL, href=f"/x{EVIL}"), PICTURE, with_link=True)
     html = data["text/html"] + link_html(EVIL, f"http://h/{EVIL}", None, EVIL)
@@ -67,10 +67,10 @@ def test_without_a_link_there_is_none():
     assert "<a " not in data["text/html"]
 
 
-@pytest.mark.parametrize("picture", [None, PICTURE])
-def test_nothing_is_fetched_from_elsewhere(picture):
+@pytest.mark.parametrize("image", [None, PICTURE])
+def test_nothing_is_fetched_from_other_hosts(image):
     """The output loads nothing; only links name other addresses."""
-    html = figure_bundle(card(), picture, with_link=True)[0]["text/html"]
+    html = figure_bundle(card(), image, with_link=True)[0]["text/html"]
     assert 'src="http' not in html
     assert not any(tag in html for tag in ("<script", "<iframe", "<link", "<style", "url("))
 
@@ -83,14 +83,14 @@ def test_the_button_is_a_link_where_scripts_are_taken_out():
     assert "navigator.clipboard" in button
 
 
-def test_what_has_no_picture_says_where_it_is():
+def test_figure_without_an_image_has_a_message():
     """Interactive figures and files that browsers do not display have a placeholder."""
     data, _ = figure_bundle(card(), None, with_link=True)
     assert "Open the figure" in data["text/html"]
     assert "image/png" not in data
 
 
-def test_a_large_picture_is_there_once():
+def test_large_png_is_included_once():
     """Only small images are duplicated for exports without HTML."""
     data, _ = figure_bundle(card(), EncodedImage("image/png", PNG + bytes(600_000), 1, 1), with_link=True)
     assert "image/png" not in data
@@ -106,18 +106,18 @@ def test_a_large_picture_is_there_once():
         ("http://127.0.0.1:9999/figserve/figures/a", False, "http://127.0.0.1:9999/figserve/figures/a"),
     ],
 )
-def test_the_notebooks_own_server_is_reached_by_path(url, is_own, href):
+def test_links_to_the_own_server_are_paths(url, is_own, href):
     """Behind a Hub's proxy, 127.0.0.1 would be the reader's machine; other servers need the full URL."""
     assert link_href(url, is_own=is_own) == href
 
 
-def test_a_link_says_when_it_ends_and_what_to_know():
+def test_link_shows_expiry_and_note():
     """Text and HTML show the expiry and the note."""
     for show in (link_text, link_html):
         assert "until 2026-02-01 09:30 UTC" in show("a", "http://h/f/t", "2026-02-01T09:30:37.654Z", None)
-        shown = show("a", "http://h/f/t", None, "Opens only on this machine.")
-        assert "never expires" in shown
-        assert "Opens only on this machine." in shown
+        output = show("a", "http://h/f/t", None, "Opens only on this machine.")
+        assert "never expires" in output
+        assert "Opens only on this machine." in output
 
 
 class Pyplot:
@@ -139,7 +139,7 @@ class Pyplot:
         ("agg", True, 0),
     ],
 )
-def test_a_figure_is_closed_only_where_it_would_show_twice(monkeypatch, backend, closes, expected):
+def test_figure_is_closed_only_if_displayed_twice(monkeypatch, backend, closes, expected):
     """The inline backend displays and closes open figures at the end of a cell; other backends do not."""
     pyplot = Pyplot(backend)
     config = SimpleNamespace(InlineBackend=SimpleNamespace(instance=lambda: SimpleNamespace(close_figures=closes)))

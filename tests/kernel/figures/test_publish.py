@@ -23,7 +23,7 @@ def cell(monkeypatch):
     return found
 
 
-def test_it_sends_picture_thumbnail_and_words(connected, encoder, cell):
+def test_publish_sends_image_thumbnail_and_texts(connected, encoder, cell):
     """The form contains the metadata, the representations in order with their sizes, and the thumbnail."""
     svg = EncodedImage("image/svg+xml", SVG, 640, 480)
     encoder.makes = FakeEncoded((svg, EncodedImage("image/png", PNG, 1280, 960, 200.0)))
@@ -50,7 +50,7 @@ def test_it_sends_picture_thumbnail_and_words(connected, encoder, cell):
     }
 
 
-def test_the_figures_own_words_are_taken(connected, encoder):
+def test_texts_default_to_the_figures(connected, encoder):
     """The title also gives the name; arguments take precedence and are validated."""
     encoder.makes = FakeEncoded(title="Sales 2024", alt="A line.")
     assert figserve.publish(PNG).name == "Sales-2024"
@@ -76,7 +76,7 @@ def test_unnamed_figures_are_named_after_title_or_cell(connected, encoder):
 
 
 @pytest.mark.parametrize("name", ["", "a/b", ".hidden", "x" * 101, "nul", 7])
-def test_a_bad_name_is_said_before_anything_is_drawn(connected, encoder, name):
+def test_invalid_name_is_refused_before_rendering(connected, encoder, name):
     """An explicit name is used unchanged or rejected."""
     with pytest.raises(errors.InvalidName):
         figserve.publish(PNG, name)
@@ -84,60 +84,60 @@ def test_a_bad_name_is_said_before_anything_is_drawn(connected, encoder, name):
 
 
 @pytest.mark.parametrize("format", ["gif", (), ("png", 7), ("png", "gif")])
-def test_a_bad_format_is_said_before_anything_is_drawn(connected, encoder, format):
+def test_invalid_format_is_refused_before_rendering(connected, encoder, format):
     """Formats are those of the format table."""
     with pytest.raises(errors.FigServeError):
         figserve.publish(PNG, format=format)
     assert encoder.calls == []
 
 
-def test_formats_are_the_tables_names(connected, encoder):
+def test_format_names(connected, encoder):
     """Aliases are resolved, and duplicates are encoded once."""
     figserve.publish(PNG, format=["jpeg", "jpg", "png"])
     assert encoder.calls[0][1] == ("jpg", "png")
 
 
-def test_a_name_in_the_figures_place_is_noticed(connected, encoder):
+def test_swapped_arguments_are_refused(connected, encoder):
     """Swapped arguments have their own message."""
     with pytest.raises(errors.InvalidInput, match=r"publish\(name="):
         figserve.publish("sales")
     assert encoder.calls == []
 
 
-def test_without_a_server_nothing_is_drawn(encoder):
+def test_without_a_server_nothing_is_rendered(encoder):
     """The error says what to do, and nothing is encoded."""
     with pytest.raises(errors.NotConnected, match=r"figserve\.serve\(\)"):
         figserve.publish(PNG)
     assert encoder.calls == []
 
 
-def test_the_source_follows_the_publish(connected, encoder):
+def test_source_is_uploaded_after_publishing(connected, encoder):
     """It is attached to the version that the server acknowledged."""
-    drawing = Drawing()
-    encoder.makes = FakeEncoded(figure=drawing)
-    pub = figserve.publish(drawing, "a")
+    figure = Drawing()
+    encoder.makes = FakeEncoded(figure=figure)
+    pub = figserve.publish(figure, "a")
     assert pub.is_redrawable
     assert source_uploader.flush(10)
     assert connected.sources == {(pub.id, 1): b"pickle"}
     assert [r.method for r in connected.received] == ["POST", "PUT"]
 
 
-@pytest.mark.parametrize("why", ["not wanted", "not a figure", "not picklable", "already there"])
-def test_a_figure_without_a_source_is_published_all_the_same(connected, encoder, why):
+@pytest.mark.parametrize("why", ["not requested", "not a figure", "not picklable", "already there"])
+def test_figure_without_a_source_is_published(connected, encoder, why):
     """Images, HTML, unpicklable figures and unchanged figures need no source."""
-    drawing = Drawing()
-    encoder.makes = FakeEncoded(figure=None if why == "not a figure" else drawing)
+    figure = Drawing()
+    encoder.makes = FakeEncoded(figure=None if why == "not a figure" else figure)
     encoder.pickles = why != "not picklable"
     if why == "already there":
         record = {"id": "x", "name": "a", "version": 1, "url": "u", "redrawable": True}
         connected.instead = lambda request: Reply.of(201, record)
-    pub = figserve.publish(drawing, "a", keep_source=why != "not wanted")
+    pub = figserve.publish(figure, "a", keep_source=why != "not requested")
     assert pub.is_redrawable is (why == "already there")
     assert source_uploader.flush(10)
     assert len(connected.received) == 1
 
 
-def test_the_notebook_shows_a_picture_that_it_can(connected, encoder):
+def test_displayed_image_is_inline_or_thumbnail(connected, encoder):
     """The first inline image, else the thumbnail, else none."""
     pdf, svg = EncodedImage("application/pdf", b"%PDF-"), EncodedImage("image/svg+xml", SVG)
     thumbnail = EncodedImage("image/png", PNG)
@@ -150,7 +150,7 @@ def test_the_notebook_shows_a_picture_that_it_can(connected, encoder):
         assert figserve.publish(PNG, "a")._image is expected
 
 
-def test_a_refusal_of_the_server_reaches_the_cell(connected, encoder):
+def test_server_errors_reach_the_cell(connected, encoder):
     """A failed publish returns no figure."""
     connected.instead = lambda request: Reply.of(507, {"error": "The session is full.", "code": "quota_exceeded"})
     with pytest.raises(errors.QuotaExceeded, match=r"The session is full\."):
@@ -170,7 +170,7 @@ def test_all_figures_of_the_notebook_are_listed(connected, encoder):
 
 
 @pytest.mark.parametrize(("notebook", "query"), [(None, {"here": "1"}), ("x/a b.ipynb", {"notebook": "x/a b.ipynb"})])
-def test_a_notebooks_figures_go_at_once(connected, encoder, notebook, query):
+def test_unpublish_deletes_a_notebooks_figures(connected, encoder, notebook, query):
     """Figures of this or another notebook are deleted, and their number is returned."""
     figserve.publish(PNG, "a")
     assert figserve.unpublish(notebook) == 1

@@ -19,7 +19,7 @@ def pub(connected, encoder):
     return figserve.publish(PNG, "sales", title="Sales", alt="Rising")
 
 
-def test_it_knows_its_page_and_pictures(pub, fake):
+def test_page_and_image_urls(pub, fake):
     """URLs come from the record, with any format and size."""
     assert (pub.name, pub.title, pub.alt, pub.version) == ("sales", "Sales", "Rising", 1)
     assert pub.url == f"{fake.url}/figures/{pub.id}"
@@ -30,13 +30,13 @@ def test_it_knows_its_page_and_pictures(pub, fake):
         pub.image_url("gif")
 
 
-def test_the_alternative_text_is_never_empty(connected, encoder):
+def test_alternative_text_is_never_empty(connected, encoder):
     """It falls back to the title, then the name."""
     assert figserve.publish(PNG, "a", title="T").alt == "T"
     assert figserve.publish(PNG, "a").alt == "a"
 
 
-def test_its_path_is_there_where_the_notebooks_page_can_follow_it(fake, encoder):
+def test_path_is_set_for_the_own_server(fake, encoder):
     """It is only set on the notebook's own server."""
     record = {"id": "f", "url": f"{fake.url}/figures/f"}
     assert Published(record, fake.connection(is_own=True)).path == "/base/figserve/figures/f"
@@ -47,14 +47,14 @@ def test_an_interactive_figure_has_a_page(fake):
     """The first representation decides; the HTML is that of the newest version."""
     png, html = {"mimetype": "image/png"}, {"mimetype": "text/html"}
     kinds = [(), (png,), (png, html), (html,), (html, png)]
-    shown = [Published({"representations": kind}, fake.connection()).is_interactive for kind in kinds]
-    assert shown == [False, False, False, True, True]
+    found = [Published({"representations": kind}, fake.connection()).is_interactive for kind in kinds]
+    assert found == [False, False, False, True, True]
     fake.instead = lambda request: Reply(200, b"<p>", {"Content-Type": "text/html"})
     assert Published({"id": "f", "version": 3}, fake.connection()).fetch_page() == b"<p>"
     assert (fake.received[-1].path, fake.received[-1].query) == ("/base/figserve/figures/f.html", {})
 
 
-def test_its_history_is_the_servers(pub, connected):
+def test_versions(pub, connected):
     """Each version has a number and a time."""
     figserve.publish(PNG, "sales", title="Sales again")
     first, second = pub.versions()
@@ -68,7 +68,7 @@ def test_it_can_be_deleted(pub, fake):
     assert (fake.received[-1].method, fake.figures) == ("DELETE", {})
 
 
-def test_a_link_lasts_thirty_days_unless_said(pub, fake):
+def test_link_expires_after_thirty_days_by_default(pub, fake):
     """All arguments of ``share`` are sent."""
     link = pub.share()
     assert fake.received[-1].path.endswith(f"/figures/{pub.id}/links")
@@ -83,15 +83,15 @@ def test_a_link_lasts_thirty_days_unless_said(pub, fake):
     }
     assert link.expires == "2026-02-01T03:04:05.678Z"
     pub.share("never", label="x", views=3, version=1, audience="people", users=["jo"], groups=("lab",))
-    wanted = fake.received[-1].json
-    assert (wanted["expires"], wanted["views"], wanted["users"], wanted["groups"]) == ("never", 3, ["jo"], ["lab"])
+    sent = fake.received[-1].json
+    assert (sent["expires"], sent["views"], sent["users"], sent["groups"]) == ("never", 3, ["jo"], ["lab"])
 
 
 @pytest.mark.parametrize(
     "arguments",
     [{"expires": None}, {"expires": "soon"}, {"expires": 0}, {"audience": "all"}, {"users": "jo"}, {"groups": "lab"}],
 )
-def test_a_mistake_in_share_is_said_before_asking(pub, fake, arguments):
+def test_invalid_share_options_send_no_request(pub, fake, arguments):
     """A link that never expires must be requested explicitly."""
     before = len(fake.received)
     with pytest.raises(errors.InvalidInput):
@@ -111,23 +111,23 @@ def test_its_text_reads_well(pub):
     assert repr(pub) == f'Figure "sales", version 1: {pub.url}'
 
 
-def test_showing_it_shows_no_secret(pub):
+def test_display_contains_no_secret(pub):
     """The output contains neither the key nor a link's token."""
     link = pub.share()
-    shown = str(pub._repr_mimebundle_()) + repr(pub)
-    assert KEY not in shown
-    assert link.url.rpartition("/")[2] not in shown
+    output = str(pub._repr_mimebundle_()) + repr(pub)
+    assert KEY not in output
+    assert link.url.rpartition("/")[2] not in output
 
 
-def test_a_figure_from_a_list_fetches_its_picture(pub):
+def test_listed_figure_fetches_its_image(pub):
     """The image is fetched from the server's own address, whatever host the record names."""
     (listed,) = figserve.figures()
-    listed._record["url"] = "https://elsewhere.example.org/figserve/figures/x"
+    listed._record["url"] = "https://other.example.org/figserve/figures/x"
     data, _ = listed._repr_mimebundle_(include=None, exclude=None)
     assert "data:image/png;base64," in data["text/html"]
 
 
-def test_a_server_that_is_gone_leaves_the_link(pub, fake):
+def test_display_without_the_server(pub, fake):
     """Displaying a figure never raises an error."""
     (listed,) = figserve.figures()
     fake.instead = lambda request: Reply.of(503, {"error": "Busy.", "code": "unavailable"})
@@ -135,11 +135,11 @@ def test_a_server_that_is_gone_leaves_the_link(pub, fake):
     assert "Open the figure" in data["text/html"]
 
 
-def test_it_holds_the_drawn_figure_weakly(fake):
+def test_source_figure_is_a_weak_reference(fake):
     """Figures are only weakly referenced."""
-    drawing, published = Drawing(), Published({}, fake.connection())
-    published.set_source_figure(drawing)
-    assert published._source_figure() is drawing
-    del drawing
+    figure, published = Drawing(), Published({}, fake.connection())
+    published.set_source_figure(figure)
+    assert published._source_figure() is figure
+    del figure
     gc.collect()
     assert published._source_figure() is None

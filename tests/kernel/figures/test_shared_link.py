@@ -15,7 +15,7 @@ def pub(connected, encoder):
     return figserve.publish(PNG, "sales")
 
 
-def test_it_has_what_to_paste(pub):
+def test_link_has_snippets(pub):
     """It has a URL, image URLs and the server's snippets."""
     link = pub.share()
     assert link.url.endswith(f"/f/{TOKEN}")
@@ -26,14 +26,14 @@ def test_it_has_what_to_paste(pub):
     ]
 
 
-def test_it_shows_itself_with_what_to_know(pub):
+def test_display_has_url_expiry_and_note(pub):
     """The output shows the URL, the expiry and the note."""
     link = pub.share()
     bundle = link._repr_mimebundle_(include=None, exclude=None)
-    for shown in (repr(link), *bundle.values()):
-        assert link.url in shown
-        assert "until 2026-02-01" in shown
-        assert "Opens only on this machine." in shown
+    for output in (repr(link), *bundle.values()):
+        assert link.url in output
+        assert "until 2026-02-01" in output
+        assert "Opens only on this machine." in output
 
 
 def test_it_pauses_resumes_and_ends(pub, fake):

@@ -28,7 +28,7 @@ def deaf_server():
 
 
 @pytest.mark.compat
-def test_answers_by_the_control_channel(deaf_server):
+def test_control_channel_response(deaf_server):
     """Calls work while idle and while a cell runs; errors and redefinitions are as through the agent."""
     with deaf_server.kernel("deaf.ipynb") as kernel:
         assert kernel.run(DECLARE).error is None
@@ -36,8 +36,8 @@ def test_answers_by_the_control_channel(deaf_server):
         def get(rest: str):
             return deaf_server.fetch(f"figserve/live/{kernel.kernel_id}/{rest}")
 
-        answer = get("animal.svg?x=1,2")
-        assert (answer.status, answer.mimetype) == (200, "image/svg+xml"), answer.text
+        response = get("animal.svg?x=1,2")
+        assert (response.status, response.mimetype) == (200, "image/svg+xml"), response.text
         assert get("animal.png?type=Wolf").status == 400
         assert get("failing.png").json()["kind"] == "ValueError"
         gate = "@figserve.live\ndef gate():\n    go.set()\n    return Figure(figsize=(1, 1))\ngo = threading.Event()"

@@ -55,7 +55,7 @@ def kernel(live_server):
 
 
 @pytest.mark.compat
-def test_it_answers_after_its_kernel_and_after_the_server(make_server):
+def test_detached_function_runs_without_kernel_and_after_a_restart(make_server):
     """Session URL, permanent URL and link give identical bytes for all parameters, and the same errors."""
     server = make_server(allow_public_live=True)
     query = "type=Bear&since=2012&colour=BLUE&day=2024-02-03&x=4,5&part=7"
@@ -65,15 +65,15 @@ def test_it_answers_after_its_kernel_and_after_the_server(make_server):
             kernel, "print(animal.id, animal.share(lock={'type': 'Bear'}, allow=['since']).url)"
         ).split()
         session = f"figserve/live/{kernel.kernel_id}/animal"
-        drawn = server.fetch(f"{session}.png?{query}")
+        rendered = server.fetch(f"{session}.png?{query}")
         sized = server.fetch(f"{session}.png?width=333")
         (row,) = server.fetch("figserve/api/live").json()["live"]
         assert (row["detached"], row["session"]) == (True, kernel.kernel_id)
     for _ in range(2):
         for address in (session, f"figserve/live/f/{live_id}"):
-            answer = server.fetch(f"{address}.png?{query}")
-            assert (answer.status, answer.body) == (200, drawn.body)
-            assert answer.headers["Cache-Status"] == "figserve; fwd=miss"
+            response = server.fetch(f"{address}.png?{query}")
+            assert (response.status, response.body) == (200, rendered.body)
+            assert response.headers["Cache-Status"] == "figserve; fwd=miss"
             assert server.fetch(f"{address}.png?width=333").body == sized.body
             failed = server.fetch(f"{address}.svg?bad=true")
             assert (failed.status, failed.json()["kind"]) == (422, "ValueError")
@@ -98,7 +98,7 @@ def test_it_answers_after_its_kernel_and_after_the_server(make_server):
 
 
 @pytest.mark.compat
-def test_declared_so_it_is_detached_at_once(live_server, kernel):
+def test_detach_option_detaches_immediately(live_server, kernel):
     """The closure is that at the time of the call; a live figure that it calls is included as a function."""
     code = """
 @figserve.live
@@ -117,14 +117,14 @@ print(outer.id)
     withdraw = "from jupyter_figserve.kernel.live import agent, registry; registry.worker._functions.pop('outer')"
     run_ok(kernel, f"{withdraw}; agent.start_agent().announce(); doubled.url()")
     assert live_server.fetch(f"figserve/live/f/{live_id}.json").json()["session"] is None
-    picture = live_server.fetch(f"figserve/live/f/{live_id}.png").body
-    assert (int.from_bytes(picture[16:20]), int.from_bytes(picture[20:24])) == (700, 500)
+    image = live_server.fetch(f"figserve/live/f/{live_id}.png").body
+    assert (int.from_bytes(image[16:20]), int.from_bytes(image[20:24])) == (700, 500)
     assert "NameError" in kernel.run("@figserve.live(detach=True)\ndef early():\n    later()").error
 
 
 @pytest.mark.compat
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "message"),
     [
         ("lock.locked()", "uses lock (of type lock), which cannot be pickled"),
         ("open(own_file).read()", "FileNotFoundError"),
@@ -133,7 +133,7 @@ print(outer.id)
         ("return 3", "does not work in the sandbox"),
     ],
 )
-def test_what_cannot_outlive_its_kernel_is_refused_at_once(live_server, kernel, body, words, tmp_path: Path):
+def test_undetachable_functions_are_refused_immediately(live_server, kernel, body, message, tmp_path: Path):
     """The message names the variable, and nothing is stored."""
     own = tmp_path / "data.csv"
     own.write_text("1")
@@ -146,13 +146,13 @@ def refused():
 refused.detach()
 """).error
     assert error is not None
-    assert words in error
+    assert message in error
     (row,) = [row for row in live_server.fetch("figserve/api/live").json()["live"] if row["name"] == "refused"]
     assert not row["detached"]
 
 
 @pytest.mark.compat
-def test_modules_beside_the_notebook_go_along(live_server, kernel):
+def test_modules_next_to_the_notebook_are_pickled(live_server, kernel):
     """Modules next to the notebook are pickled by value, since the sandbox does not have them."""
     code = """
 import pathlib, sys
@@ -180,17 +180,17 @@ print(withdraw)
     execution = kernel.run(code)
     assert execution.error is None, execution.error
     assert "with code of big" in execution.stderr
-    picture = live_server.fetch(f"figserve/live/f/{execution.stdout.strip()}.png")
-    assert picture.status == 200, picture.text
-    assert (int.from_bytes(picture.body[16:20]), int.from_bytes(picture.body[20:24])) == (400, 300)
+    image = live_server.fetch(f"figserve/live/f/{execution.stdout.strip()}.png")
+    assert image.status == 200, image.text
+    assert (int.from_bytes(image.body[16:20]), int.from_bytes(image.body[20:24])) == (400, 300)
 
 
-def test_what_has_no_default_is_only_opened(live_server, kernel):
+def test_required_parameters_are_checked_without_a_call(live_server, kernel):
     """Missing modules are reported, although there are no values to try the function with."""
     run_ok(kernel, "@figserve.live\ndef asked(n: int):\n    plt.figure(figsize=(n, 1))\n_ = asked.detach()")
 
 
-def test_size_is_told_and_bounded(make_server):
+def test_size_is_reported_and_limited(make_server):
     """A warning lists the largest variables, and an error above the server's limit does too."""
     server = make_server(detach_bytes=2_000_000)
     with server.kernel("large.ipynb") as kernel:
@@ -207,7 +207,7 @@ def test_size_is_told_and_bounded(make_server):
         assert "detach_bytes" in error
 
 
-def test_hostile_function_does_no_harm(make_server):
+def test_hostile_function_is_contained(make_server):
     """Unpickling and calling cannot read, write, connect or start anything outside the sandbox."""
     server = make_server()
     secret, trace = server.home / "secret.txt", server.home / "trace"
@@ -243,9 +243,9 @@ _ = attack.detach()
 """,
         )
         live_id = run_ok(kernel, "print(attack.id)")
-    picture = server.fetch(f"figserve/live/f/{live_id}.png")
-    assert picture.status == 200
-    assert int.from_bytes(picture.body[16:20]) == 100, "some attempt succeeded"
+    image = server.fetch(f"figserve/live/f/{live_id}.png")
+    assert image.status == 200
+    assert int.from_bytes(image.body[16:20]) == 100, "some attempt succeeded"
     assert not trace.exists()
     assert server.fetch("figserve/api/status").status == 200
 
@@ -288,7 +288,7 @@ AGAIN = SAVE.replace("herd.detach()\n", "")
 
 def test_a_dashboard_is_saved_from_the_sandbox(kernel):
     """The sandbox renders all states but the first, which decides the format; redefined functions run in the kernel."""
-    said = kernel.run(SAVE)
-    assert said.error is None, said.error
-    assert said.stdout.splitlines()[-1] == "1 6 6"
+    execution = kernel.run(SAVE)
+    assert execution.error is None, execution.error
+    assert execution.stdout.splitlines()[-1] == "1 6 6"
     assert kernel.run(AGAIN).stdout.splitlines()[-1] == "7 6 6"

@@ -74,9 +74,9 @@ def run_ok(kernel, code: str) -> str:
 
 def check_answers(server, kernel) -> None:
     address = f"figserve/live/{kernel.kernel_id}/animal"
-    answer = server.fetch(f"{address}.png?n=2")
-    assert (answer.status, answer.mimetype) == (200, "image/png"), answer.text
-    assert int.from_bytes(answer.body[16:20]) == 200
+    response = server.fetch(f"{address}.png?n=2")
+    assert (response.status, response.mimetype) == (200, "image/png"), response.text
+    assert int.from_bytes(response.body[16:20]) == 200
     assert server.fetch(f"{address}.png?n=x").json()["code"] == "invalid_parameter"
     failed = server.fetch(f"{address}.png?n=13").json()
     assert (failed["kind"], failed["error"]) == ("ValueError", "ValueError: no such animal")
@@ -84,7 +84,7 @@ def check_answers(server, kernel) -> None:
 
 
 @pytest.mark.compat
-def test_kernel_that_cannot_dial_answers_by_the_control_channel(make_server, gateway):
+def test_kernel_without_a_connection_uses_the_control_channel(make_server, gateway):
     """Calls go through the gateway's WebSocket, since the kernel cannot reach the server."""
     server = start(make_server, gateway, kernel_url="http://127.0.0.1:9")
     with server.kernel("far.ipynb") as kernel:
@@ -94,7 +94,7 @@ def test_kernel_that_cannot_dial_answers_by_the_control_channel(make_server, gat
         assert (row["name"], row["session"]) == ("animal", kernel.kernel_id)
 
 
-def test_kernel_that_can_dial_is_as_any_other(make_server, gateway):
+def test_kernel_with_a_connection_uses_the_agent(make_server, gateway):
     """The gateway passes the key and the server's address to the kernel: publish, live, link."""
     server = start(make_server, gateway)
     with server.kernel("near.ipynb") as kernel:
@@ -104,7 +104,7 @@ def test_kernel_that_can_dial_is_as_any_other(make_server, gateway):
         assert server.fetch(f"{url}.png", anonymous=True).status == 200
 
 
-def test_publish_that_cannot_reach_says_so(make_server, gateway):
+def test_publish_to_an_unreachable_server(make_server, gateway):
     """The error names the address, and the request does not hang."""
     server = start(make_server, gateway, kernel_url="http://127.0.0.1:9")
     with server.kernel("lost.ipynb") as kernel:

@@ -48,7 +48,7 @@ def versioned(n: int = 1):
 
 @figserve.live
 def secretive():
-    print("printed words")
+    print("printed text")
     raise FileNotFoundError("/home/ann/sightings.csv is not there; key: fsk_abcdefgh_" + "k" * 43)
 
 plain.url()
@@ -92,10 +92,10 @@ def test_without_a_cache_each_request_calls(kernel, get):
     assert count(kernel) == 2
 
 
-def test_cache_gives_an_answer_again(kernel, get):
+def test_cached_image_is_reused(kernel, get):
     """Results are cached per parameters for the declared time; the owner's ``no-cache`` bypasses the cache."""
     answers = [get(f"cached.png?n={n}") for n in (1, 1, 2)]
-    assert [answer.headers["Cache-Status"] for answer in answers] == [
+    assert [response.headers["Cache-Status"] for response in answers] == [
         "figserve; fwd=miss", "figserve; hit", "figserve; fwd=miss",
     ]  # fmt: skip
     assert "Age" in answers[1].headers
@@ -104,7 +104,7 @@ def test_cache_gives_an_answer_again(kernel, get):
     assert count(kernel) == 3
 
 
-def test_data_of_a_known_version_is_answered_without_the_kernel(kernel, get):
+def test_known_data_version_is_served_without_a_call(kernel, get):
     """The cached image, or 304, is served while another call occupies the worker."""
     first = get("dated.png")
     thread = threading.Thread(target=lambda: get("plain.png?wait=true"))
@@ -124,7 +124,7 @@ def count_under_way(kernel) -> int:
 
 
 @pytest.mark.compat
-def test_version_that_the_kernel_tells(kernel, get):
+def test_data_version_function(kernel, get):
     """The function runs again only when its data changed, and the ETag changes with it."""
     etags = [get("versioned.png").headers["ETag"] for _ in range(3)]
     assert len(set(etags)) == 1
@@ -134,7 +134,7 @@ def test_version_that_the_kernel_tells(kernel, get):
     assert count(kernel) == 2
 
 
-def test_redefinition_forgets_what_was_kept(kernel, get):
+def test_redefinition_drops_cached_images(kernel, get):
     """Running a cell again invalidates the cache."""
     get("cached.png?n=5")
     run_ok(kernel, DECLARE)
@@ -151,18 +151,18 @@ def test_another_site_cannot_drive_the_kernel(live_server, kernel, get):
         ("cross-site", "navigate", "iframe"),
     ):
         fetched = {"Cookie": cookie, "Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": destination}
-        answer = get("plain.png", anonymous=True, headers=fetched)
-        assert (answer.status, answer.json()["code"]) == (403, "cross_site")
+        response = get("plain.png", anonymous=True, headers=fetched)
+        assert (response.status, response.json()["code"]) == (403, "cross_site")
     page = {
         "Cookie": cookie,
         "Sec-Fetch-Site": "cross-site",
         "Sec-Fetch-Mode": "navigate",
         "Sec-Fetch-Dest": "document",
     }
-    answer = get("plain?n=3", anonymous=True, headers={**page, "Accept": "text/html"})
-    assert answer.status == 200
-    assert "<img class" not in answer.text
-    assert "Press Draw" in answer.text
+    response = get("plain?n=3", anonymous=True, headers={**page, "Accept": "text/html"})
+    assert response.status == 200
+    assert "<img class" not in response.text
+    assert "Press Draw" in response.text
     assert count(kernel) == 0
     own = {"Cookie": cookie, "Sec-Fetch-Site": "same-origin"}
     assert get("plain.png", anonymous=True, headers=own).status == 200
@@ -171,11 +171,11 @@ def test_another_site_cannot_drive_the_kernel(live_server, kernel, get):
 
 
 def log_in(server) -> str:
-    answer = server.fetch("api/kernels")
-    return "; ".join(cookie.partition(";")[0] for cookie in answer.headers.get_all("Set-Cookie"))
+    response = server.fetch("api/kernels")
+    return "; ".join(cookie.partition(";")[0] for cookie in response.headers.get_all("Set-Cookie"))
 
 
-def test_viewer_that_goes_away_costs_nothing(live_server, kernel, get):
+def test_request_of_a_disconnected_viewer_is_dropped(live_server, kernel, get):
     """A queued request whose client disconnected is not sent to the kernel."""
     thread = threading.Thread(target=lambda: get("plain.png?wait=true"))
     thread.start()
@@ -194,7 +194,7 @@ def test_viewer_that_goes_away_costs_nothing(live_server, kernel, get):
     assert run_ok(kernel, "print([c[1] for c in calls])") == "[1, 8]"
 
 
-def test_stranger_moves_what_the_link_allows(live_server, kernel, get):
+def test_viewer_changes_what_the_link_allows(live_server, kernel, get):
     """Parameters are allowed within bounds, locked or undeclared; errors are redacted; revoked links are 404."""
     url, link_id = run_ok(
         kernel, "link = plain.share(lock={'type': 'Bear'}, allow=['n'], label='for Ada'); print(link.url, link.id)"
@@ -203,15 +203,15 @@ def test_stranger_moves_what_the_link_allows(live_server, kernel, get):
     def ask(suffix: str, **options):
         return live_server.fetch(url + suffix, anonymous=True, **options)
 
-    picture = ask(".png?n=3")
-    assert (picture.status, picture.mimetype) == (200, "image/png")
-    assert picture.headers["Cache-Control"] == "public, no-cache"
-    assert "Set-Cookie" not in picture.headers
+    image = ask(".png?n=3")
+    assert (image.status, image.mimetype) == (200, "image/png")
+    assert image.headers["Cache-Control"] == "public, no-cache"
+    assert "Set-Cookie" not in image.headers
     assert run_ok(kernel, "print(calls)") == "[('plain', 3, 'Bear')]"
     refused = [
         ask(f".png?{query}") for query in ("type=Deer", "n=10", "wait=true", "width=333", "height=200", "dpi=300")
     ]
-    assert [answer.status for answer in refused] == [400] * 6
+    assert [response.status for response in refused] == [400] * 6
     assert ask(".png?width=640").status == 200
     assert count(kernel) == 2
     page = ask("", headers={"Accept": "text/html"})
@@ -230,32 +230,32 @@ def test_stranger_moves_what_the_link_allows(live_server, kernel, get):
     assert (gone.status, gone.body) == (404, unknown.body)
 
 
-def test_stranger_learns_little_of_a_failure(live_server, kernel, get):
+def test_viewers_see_redacted_errors(live_server, kernel, get):
     """The response has the exception's type and redacted message, without traceback and output."""
     url = run_ok(kernel, "print(secretive.share().url)")
-    answer = live_server.fetch(f"{url}.png", anonymous=True)
-    assert answer.status == 422
-    assert answer.json() == {
+    response = live_server.fetch(f"{url}.png", anonymous=True)
+    assert response.status == 422
+    assert response.json() == {
         "error": "The function of this live figure failed: FileNotFoundError: …/sightings.csv is not there; key: …",
         "code": "code_failed",
     }
     page = live_server.fetch(f"{url}.png", anonymous=True, headers={"Accept": "text/html"})
-    for secret in ("/home/ann", "fsk_abcdefgh", "printed words", "Traceback", "lasting.ipynb"):
-        assert secret not in answer.text + page.text
-    told = get("secretive.png").json()
-    assert "/home/ann/sightings.csv" in told["error"]
-    assert ("printed words" in told["output"], "in secretive" in told["traceback"]) == (True, True)
+    for secret in ("/home/ann", "fsk_abcdefgh", "printed text", "Traceback", "lasting.ipynb"):
+        assert secret not in response.text + page.text
+    error = get("secretive.png").json()
+    assert "/home/ann/sightings.csv" in error["error"]
+    assert ("printed text" in error["output"], "in secretive" in error["traceback"]) == (True, True)
 
 
-def test_links_that_cannot_be(kernel, get):
+def test_invalid_links_are_refused(kernel, get):
     """Unknown names, values out of bounds, and parameters both locked and allowed are rejected."""
-    for arguments, words in (
+    for arguments, message in (
         ("allow=['nothing']", "no parameter 'nothing' to allow"),
         ("lock={'n': 99}", "from 1 to 9"),
         ("lock={'n': 2}, allow=['n']", "cannot be both"),
         ("allow='n'", "a list of names"),
     ):
-        assert words in kernel.run(f"plain.share({arguments})").error
+        assert message in kernel.run(f"plain.share({arguments})").error
 
 
 @pytest.mark.compat
@@ -272,7 +272,7 @@ def test_restart_in_the_middle_of_a_call(live_server):
             pass
         assert live_server.fetch(f"api/kernels/{kernel.kernel_id}/restart", method="POST", body={}).status == 200
         thread.join(10)
-        assert [answer.status for answer in answers] == [503]
+        assert [response.status for response in answers] == [503]
         assert answers[0].json()["code"] == "kernel_gone"
         assert "Retry-After" in answers[0].headers
         stale = live_server.fetch(f"{path}?n=4")
@@ -286,7 +286,7 @@ def test_restart_in_the_middle_of_a_call(live_server):
 
 
 @pytest.mark.compat
-def test_kernel_that_dies_is_noticed(live_server):
+def test_dead_kernel_is_detected(live_server):
     """After SIGKILL during a call, the response is an immediate 503."""
     with live_server.kernel("killed.ipynb") as kernel:
         pid = int(run_ok(kernel, DECLARE + "import os; print(os.getpid())").splitlines()[-1])
@@ -298,11 +298,11 @@ def test_kernel_that_dies_is_noticed(live_server):
             pass
         os.kill(pid, signal.SIGKILL)
         thread.join(15)
-        assert [answer.status for answer in answers] == [503]
+        assert [response.status for response in answers] == [503]
 
 
 @pytest.mark.compat
-def test_slow_call_does_not_hold_up_the_kernels_end(live_server):
+def test_slow_call_does_not_delay_kernel_shutdown(live_server):
     """A sleeping live call does not delay the kernel's shutdown."""
     with live_server.kernel("ending.ipynb") as kernel:
         run_ok(kernel, DECLARE)
@@ -317,7 +317,7 @@ def test_slow_call_does_not_hold_up_the_kernels_end(live_server):
     assert time.monotonic() - began < 5
 
 
-def test_last_picture_outlives_kernel_and_server(make_server):
+def test_last_image_outlives_kernel_and_server(make_server):
     """The permanent URL serves frozen and stale images after kernel and server have changed."""
     server = make_server()
     with server.kernel("old.ipynb") as kernel:
@@ -331,23 +331,23 @@ def test_last_picture_outlives_kernel_and_server(make_server):
     server.restart()
     base = server.url.rstrip("/")
     for n, status in ((2, 200), (3, 200), (7, 200), (8, 503)):
-        answer = server.fetch(f"{base}{path}.png?n={n}")
-        assert answer.status == status, (n, answer.text)
-    answer = server.fetch(f"{base}{path}.png?n=7")
-    assert (answer.body, answer.headers["Cache-Status"]) == (seen.body, "figserve; hit; detail=stale")
+        response = server.fetch(f"{base}{path}.png?n={n}")
+        assert response.status == status, (n, response.text)
+    response = server.fetch(f"{base}{path}.png?n=7")
+    assert (response.body, response.headers["Cache-Status"]) == (seen.body, "figserve; hit; detail=stale")
     assert server.fetch(f"{base}{urlsplit(link).path}.png?n=2", anonymous=True).status == 200
     with server.kernel("old.ipynb") as kernel:
         assert urlsplit(run_ok(kernel, DECLARE + "print(plain.lasting_url())")).path == path
         assert server.fetch(f"{base}{path}.png?n=8").status == 200
 
 
-def test_link_is_slowed_and_can_be_switched_off(make_server):
+def test_link_is_rate_limited_and_can_be_disabled(make_server):
     """Above the rate, the response is 429 or the stale image; with the switch off, links do not work."""
     server = make_server(live_link_rate="2/minute")
     with server.kernel("rate.ipynb") as kernel:
         url = run_ok(kernel, DECLARE + "print(plain.share(allow=['n']).url)")
         answers = [server.fetch(f"{url}.png?n={n}", anonymous=True) for n in (1, 2, 3, 1)]
-        assert [answer.status for answer in answers] == [200, 200, 429, 200]
+        assert [response.status for response in answers] == [200, 200, 429, 200]
         assert int(answers[2].headers["Retry-After"]) > 0
         assert answers[3].headers["Cache-Status"].endswith("stale")
         assert count(kernel) == 2

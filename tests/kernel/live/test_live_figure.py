@@ -94,7 +94,7 @@ def get(live_server, kernel):
     return ask
 
 
-def told(kernel, code: str) -> str:
+def output_of(kernel, code: str) -> str:
     execution = kernel.run(f"print({code})")
     assert execution.error is None, execution.error
     return execution.stdout.strip()
@@ -131,16 +131,16 @@ def running(kernel, code: str):
         ("part=7&_=1234", ", 7)"),
     ],
 )
-def test_function_gets_what_the_query_says(kernel, get, query, expected):
+def test_query_becomes_arguments(kernel, get, query, expected):
     """Each type arrives as the declared Python type."""
-    answer = get(f"animal.png?{query}")
-    assert (answer.status, answer.mimetype) == (200, "image/png"), answer.text
-    assert answer.body.startswith(b"\x89PNG")
-    assert expected in told(kernel, "calls[-1]")
+    response = get(f"animal.png?{query}")
+    assert (response.status, response.mimetype) == (200, "image/png"), response.text
+    assert response.body.startswith(b"\x89PNG")
+    assert expected in output_of(kernel, "calls[-1]")
 
 
 @pytest.mark.parametrize(
-    ("query", "words"),
+    ("query", "message"),
     [
         ("type=Wolf", "type='Wolf' is not allowed: it must be one of Bear, Deer."),
         ("since=1999", "from 2000 to 2022"),
@@ -157,13 +157,13 @@ def test_function_gets_what_the_query_says(kernel, get, query, expected):
         ("dpi=99999", "dpi is at most 1,200"),
     ],
 )
-def test_wrong_value_never_reaches_the_function(kernel, get, query, words):
+def test_wrong_value_never_reaches_the_function(kernel, get, query, message):
     """The 400 names the parameter, the value and what is allowed."""
-    before = told(kernel, "len(calls)")
-    answer = get(f"animal.png?{query}")
-    assert answer.status == 400
-    assert words in answer.json()["error"]
-    assert told(kernel, "len(calls)") == before
+    before = output_of(kernel, "len(calls)")
+    response = get(f"animal.png?{query}")
+    assert response.status == 400
+    assert message in response.json()["error"]
+    assert output_of(kernel, "len(calls)") == before
 
 
 def test_formats_and_sizes(get):
@@ -180,14 +180,14 @@ def test_formats_and_sizes(get):
     assert get("animal.json").json()["schema"]["properties"]["since"]["minimum"] == 2000
 
 
-def test_dense_screens_have_a_picture_of_their_own(kernel, get):
+def test_hidpi_images_are_cached_separately(kernel, get):
     """The image has twice the pixels, as a header states; other objects and explicit sizes are unchanged."""
     from jupyter_figserve.model.formats import png_size
 
     def seen(path: str) -> tuple[tuple[int, int] | None, str | None]:
-        answer = get(path)
-        assert answer.status == 200, answer.text
-        return png_size(answer.body), answer.headers["Content-DPR"]
+        response = get(path)
+        assert response.status == 200, response.text
+        return png_size(response.body), response.headers["Content-DPR"]
 
     assert seen("animal.png") == ((300, 200), None)
     assert seen("animal.png?_density=2") == ((600, 400), "2")
@@ -204,12 +204,12 @@ def test_dense_screens_have_a_picture_of_their_own(kernel, get):
 @pytest.mark.compat
 def test_pyplot_leaves_nothing_behind(kernel, get):
     """A call leaves no figure, rcParams or output in the next cell."""
-    before = told(kernel, "plt.rcParams['font.size'], plt.get_fignums(), type(plt.rcParams).__name__")
-    answer = get("pyplot.svg?size=30")
-    assert answer.status == 200, answer.text
+    before = output_of(kernel, "plt.rcParams['font.size'], plt.get_fignums(), type(plt.rcParams).__name__")
+    response = get("pyplot.svg?size=30")
+    assert response.status == 200, response.text
     execution = kernel.run("x = 1")
     assert execution.outputs == []
-    assert told(kernel, "plt.rcParams['font.size'], plt.get_fignums(), type(plt.rcParams).__name__") == before
+    assert output_of(kernel, "plt.rcParams['font.size'], plt.get_fignums(), type(plt.rcParams).__name__") == before
 
 
 @pytest.mark.compat
@@ -232,7 +232,7 @@ seen = len(mine.axes), mine.axes[0].get_title()
     assert execution.error is None
     assert sum("image/png" in bundle for bundle in execution.bundles) == 1
     assert "printed by a live call" not in execution.stdout
-    assert told(kernel, "seen, plt.rcParams['lines.linewidth'], plt.get_fignums()") == "(1, 'late') 7.0 []"
+    assert output_of(kernel, "seen, plt.rcParams['lines.linewidth'], plt.get_fignums()") == "(1, 'late') 7.0 []"
 
 
 def release(kernel, get) -> None:
@@ -263,7 +263,7 @@ BUSY = {
 
 @pytest.mark.compat
 @pytest.mark.parametrize("how", sorted(BUSY))
-def test_answers_while_a_cell_runs(kernel, get, how):
+def test_responds_while_a_cell_runs(kernel, get, how):
     """Calls are answered during sleep, a Python loop and numpy; the cell ends normally."""
     with running(kernel, BUSY[how]) as outcome:
         answers = [get(f"animal.svg?since={2000 + n}").status for n in range(3)]
@@ -273,12 +273,12 @@ def test_answers_while_a_cell_runs(kernel, get, how):
 
 
 @pytest.mark.compat
-def test_cell_that_asks_for_input_gets_it(live_server, kernel, get):
+def test_cell_with_input_is_not_disturbed(live_server, kernel, get):
     """A live call while a cell waits in ``input`` does not disturb the prompt."""
     client = kernel._client
     message = client.session.msg(
         "execute_request",
-        {"code": "answer = input('who? ')", "silent": False, "store_history": True, "allow_stdin": True,
+        {"code": "response = input('who? ')", "silent": False, "store_history": True, "allow_stdin": True,
          "user_expressions": {}, "stop_on_error": True},
     )  # fmt: skip
     client.shell_channel.send(message)
@@ -287,7 +287,7 @@ def test_cell_that_asks_for_input_gets_it(live_server, kernel, get):
     assert get("animal.png").status == 200
     client.input("ann")
     assert kernel.receive(message["header"]["msg_id"]).error is None
-    assert told(kernel, "answer") == "ann"
+    assert output_of(kernel, "response") == "ann"
 
 
 @pytest.mark.compat
@@ -306,46 +306,46 @@ while not go.is_set() or n < 20:
     with running(kernel, code) as outcome:
         answers = [get(f"mathematical.png?n={n}") for n in range(12)]
         release(kernel, get)
-    assert [answer.status for answer in answers] == [200] * 12, [
-        answer.text for answer in answers if answer.status != 200
+    assert [response.status for response in answers] == [200] * 12, [
+        response.text for response in answers if response.status != 200
     ]
     assert outcome[0].error is None
 
 
 @pytest.mark.compat
-def test_failure_is_told_to_the_owner(get):
+def test_owner_sees_the_failure(get):
     """The response has type, message, line, traceback and output."""
-    answer = get("failing.png")
-    assert answer.status == 422
-    told = answer.json()
-    assert (told["code"], told["error"], told["kind"]) == ("code_failed", "ValueError: no such animal", "ValueError")
-    assert told["output"] == "before\n"
-    assert "raise ValueError" in told["traceback"]
-    assert "jupyter_figserve" not in told["traceback"]
+    response = get("failing.png")
+    assert response.status == 422
+    error = response.json()
+    assert (error["code"], error["error"], error["kind"]) == ("code_failed", "ValueError: no such animal", "ValueError")
+    assert error["output"] == "before\n"
+    assert "raise ValueError" in error["traceback"]
+    assert "jupyter_figserve" not in error["traceback"]
 
 
 @pytest.mark.parametrize(
-    ("how", "code", "words"),
+    ("how", "code", "message"),
     [
         ("exit", "code_failed", "SystemExit: 3"),
         ("nothing", "no_figure", "returned nothing and drew nothing"),
         ("number", "output_invalid", "is not a figure"),
     ],
 )
-def test_no_figure_is_said(get, how, code, words):
+def test_failing_functions(get, how, code, message):
     """The worker thread survives any exception."""
-    answer = get(f"failing.png?how={how}")
-    assert (answer.status, answer.json()["code"]) == (422, code)
-    assert words in answer.json()["error"]
+    response = get(f"failing.png?how={how}")
+    assert (response.status, response.json()["code"]) == (422, code)
+    assert message in response.json()["error"]
     assert get("animal.png").status == 200
 
 
-def test_many_viewers_are_one_call(live_server, kernel):
+def test_concurrent_viewers_share_one_call(live_server, kernel):
     """500 concurrent identical requests call the function once."""
-    told(kernel, "calls.clear()")
+    output_of(kernel, "calls.clear()")
     answers = together(live_server, f"figserve/live/{kernel.kernel_id}/slow.png?seconds=0.2&n=77", 500)
     assert set(answers) == {200}
-    assert told(kernel, "calls") == "[77]"
+    assert output_of(kernel, "calls") == "[77]"
 
 
 def together(server, path: str, count: int) -> list[int]:
@@ -356,9 +356,9 @@ def together(server, path: str, count: int) -> list[int]:
         connection.request("GET", parts.path + path, headers={"Authorization": f"token {server.token}"})
     statuses = []
     for connection in connections:
-        answer = connection.getresponse()
-        answer.read()
-        statuses.append(answer.status)
+        response = connection.getresponse()
+        response.read()
+        statuses.append(response.status)
         connection.close()
     return statuses
 
@@ -378,7 +378,7 @@ def test_redefinition_replaces_at_once(kernel, get):
 
 
 @pytest.mark.compat
-def test_plain_function_and_bound_one(kernel):
+def test_calls_of_plain_and_bound_functions(kernel):
     """Calling it calls the function; ``bind`` fixes parameters, also in its URL; abbreviations are expanded."""
     code = """
 bound = animal.bind(type="Bear", colour=Colour.BLUE)
@@ -394,19 +394,19 @@ print(bound.url(since=2001).rpartition("/")[2], animal.image_url("svg", x=[1, 2]
 
 
 @pytest.mark.compat
-def test_wrong_declarations_fail_in_their_cell(kernel):
+def test_invalid_declarations_fail_in_their_cell(kernel):
     """Invalid declarations are rejected at decoration."""
-    for line, words in (
+    for line, message in (
         ("def f(token=1): ...", "no parameter called 'token'"),
         ("def f(*a): ...", "cannot be written in a URL"),
         ("def f(a: dict = 1): ...", "which cannot be written in a URL"),
     ):
         error = kernel.run(f"@figserve.live\n{line}").error
-        assert words in error
+        assert message in error
 
 
 @pytest.mark.compat
-def test_forked_child_leaves_the_line_alone(kernel, get):
+def test_forked_child_does_not_use_the_connection(kernel, get):
     """A forked child's exit and calls do not affect the parent."""
     code = """
 import os, warnings
@@ -438,13 +438,13 @@ def test_list_and_jupyters_session_id(live_server, kernel):
     assert live_server.fetch(f"figserve/live/{kernel.session}/animal.png").status == 200
 
 
-def test_answers_in_time_whatever_runs(kernel, live_server, get):
+def test_deadline_of_a_call(kernel, live_server, get):
     """A call past its deadline is 504 with Retry-After; those queued behind it do not wait longer."""
     code = "@figserve.live(timeout=1)\ndef stuck(n: int = 0):\n    go.wait(60)\n    return Figure(figsize=(1, 1))"
     assert kernel.run("go = threading.Event()\n" + code).error is None
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda n: get(f"stuck.png?n={n}"), range(2)))
-    assert [answer.status for answer in answers] == [504, 504]
-    assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers)
+    assert [response.status for response in answers] == [504, 504]
+    assert all(int(response.headers["Retry-After"]) > 0 for response in answers)
     assert kernel.run("go.set()").error is None
     wait_until(lambda: get("animal.png").status == 200)

@@ -28,7 +28,7 @@ def kernel(live_server):
         yield session
 
 
-def told(kernel, code: str) -> str:
+def output_of(kernel, code: str) -> str:
     execution = kernel.run(code)
     assert execution.error is None, execution.error
     return execution.stdout.strip()
@@ -40,23 +40,23 @@ def test_widget_shows_and_nests(kernel):
     view = "application/vnd.jupyter.widget-view+json"
     assert view in kernel.run("widget").bundles[-1]
     assert view in kernel.run("ipywidgets.HBox([widget, ipywidgets.Label('x')])").bundles[-1]
-    assert told(kernel, "print(widget.path)").endswith(f"/figserve/live/{kernel.kernel_id}/animal")
+    assert output_of(kernel, "print(widget.path)").endswith(f"/figserve/live/{kernel.kernel_id}/animal")
 
 
 @pytest.mark.compat
 def test_params_are_observed_and_checked(kernel):
     """All values are present from the start; text is parsed; invalid values are rejected."""
-    assert told(kernel, "print(widget.params)") == "{'type': 'Bear', 'since': 2010, 'x': [1.0]}"
+    assert output_of(kernel, "print(widget.params)") == "{'type': 'Bear', 'since': 2010, 'x': [1.0]}"
     code = "seen = []\nwidget.observe(lambda change: seen.append(change.new['since']), 'params')\n"
     code += "widget.params = {'since': '2004', 'x': ['3', '4']}\nprint(seen, widget.params)"
-    assert told(kernel, code) == "[2004] {'type': 'Deer', 'since': 2004, 'x': [3.0, 4.0]}"
+    assert output_of(kernel, code) == "[2004] {'type': 'Deer', 'since': 2004, 'x': [3.0, 4.0]}"
     assert "from 2000 to 2020" in kernel.run("widget.params = {'since': 1999}").error
     assert "no parameter" in kernel.run("widget.params = {'nothing': 1}").error
-    assert told(kernel, "print(widget.params['since'])") == "2004"
+    assert output_of(kernel, "print(widget.params['since'])") == "2004"
 
 
 @pytest.mark.compat
-def test_picture_by_message(kernel):
+def test_image_by_message(kernel):
     """Without a server on the page's site, images are sent as widget messages."""
     code = """
 import threading
@@ -67,7 +67,7 @@ assert done.wait(30)
 print(sent[0][0], sent[0][1][0][:4])
 del widget.send
 """
-    assert told(kernel, code) == r"{'rid': 'r1', 'error': None, 'mimetype': 'image/png', 'code': None} b'\x89PNG'"
+    assert output_of(kernel, code) == r"{'rid': 'r1', 'error': None, 'mimetype': 'image/png', 'code': None} b'\x89PNG'"
 
 
 @pytest.mark.compat
@@ -79,12 +79,12 @@ class Words:
 @figserve.live
 def words(): return Words()
 import queue
-sent, shown = queue.Queue(), words.widget()
-board = figserve.Dashboard("x", [[words]]).widget()
-for one in (shown, board):
+sent, live_widget = queue.Queue(), words.widget()
+dashboard = figserve.Dashboard("x", [[words]]).widget()
+for one in (live_widget, dashboard):
     one.send = lambda content, buffers=None: sent.put((content["code"], content["mimetype"], bytes(buffers[0])))
     for form in ("png", "html"):
         one._handle_custom_msg({"op": "draw", "place": "1-1", "format": form}, [])
         print(*sent.get(timeout=30))
 """
-    assert told(kernel, code).splitlines() == ["html_only None b''", "None text/html b'<p>words</p>'"] * 2
+    assert output_of(kernel, code).splitlines() == ["html_only None b''", "None text/html b'<p>words</p>'"] * 2

@@ -1,4 +1,4 @@
-"""Every URL that we write: for kernels, for people on this machine, for the world."""
+"""The server's URLs for kernels, local users and the public."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jupyter_figserve.server.services.addresses import ServerAddresses
 
 
 def server(**values: object):
-    """As much of a ServerApp as URLs are made of."""
+    """The attributes of a ServerApp that determine its URLs."""
     return SimpleNamespace(**{"base_url": "/", "ip": "localhost", "port": 8888, "sock": "", "certfile": "", **values})
 
 
@@ -33,7 +33,7 @@ def request(host: str = "localhost:8888", protocol: str = "http"):
     ],
 )
 def test_prefix_is_as_browsers_write_it(base_url, prefix):
-    """What is escaped stays as it is; what no URL may hold is escaped."""
+    """Escapes are kept, and characters that no URL may contain are escaped."""
     urls = ServerAddresses(server(base_url=base_url))
     assert urls.prefix == prefix
     assert urls.base(request()).url == f"http://localhost:8888{prefix}"
@@ -50,19 +50,19 @@ class TestPublicUrl:
         ],
     )
     def test_answers_are_written_with_it(self, public_url, url):
-        """Whatever host the request came by, and links are for others."""
+        """Whatever the host of the request."""
         base = ServerAddresses(server(base_url="/inner/"), public_url).base(request("10.0.0.1:8888"))
         assert (base.url, base.is_local) == (url, False)
 
     def test_its_host_is_ours(self):
-        """A proxy may pass it on as Host."""
+        """A proxy may forward it as Host."""
         urls = ServerAddresses(server(), "https://plots.example.org/jupyter")
         assert urls.is_own_host("plots.example.org")
         assert not urls.is_own_host("example.org")
         assert urls.public_origin == "https://plots.example.org"
 
     def test_without_it_no_host_is_ours(self):
-        """Nor an empty one."""
+        """Nor is an empty one."""
         urls = ServerAddresses(server())
         assert not urls.is_own_host("")
         assert urls.public_origin is None
@@ -83,12 +83,12 @@ class TestPublicUrl:
     ],
 )
 def test_who_can_open_a_link(host, is_local):
-    """An address of this machine alone is said to be one."""
+    """A loopback address is reported as local."""
     assert ServerAddresses(server()).base(request(host)).is_local is is_local
 
 
 def test_scheme_is_the_requests():
-    """Behind a proxy that says X-Forwarded-Proto, tornado tells it."""
+    """Behind a proxy, tornado takes it from X-Forwarded-Proto."""
     assert ServerAddresses(server()).base(request("a.example", "https")).url == "https://a.example/figserve"
 
 
@@ -109,23 +109,23 @@ class TestForKernels:
         ],
     )
     def test_kernels_dial_what_the_server_listens_on(self, values, url):
-        """Loopback for all interfaces, so that no name need resolve; a Unix socket where there is one."""
+        """A loopback IP if it listens on all interfaces, or its Unix socket."""
         assert ServerAddresses(server(**values)).for_kernels() == url
 
     def test_kernel_url_is_for_kernels_elsewhere(self):
-        """It beats what the server listens on, and public_url is not for kernels."""
+        """It takes precedence over the listening address; public_url is not used for kernels."""
         urls = ServerAddresses(server(), "https://plots.example.org", "http://hub-internal:8888/user/ann/")
         assert urls.for_kernels() == "http://hub-internal:8888/user/ann/figserve"
 
     def test_certificate_goes_along(self, tmp_path):
-        """By its absolute path; without TLS there is none."""
+        """Its absolute path; None without TLS."""
         (tmp_path / "c.pem").touch()
         assert ServerAddresses(server(certfile=str(tmp_path / "c.pem"))).kernel_certificate() == str(tmp_path / "c.pem")
         assert ServerAddresses(server()).kernel_certificate() is None
 
 
 def test_urls_of_a_figure():
-    """Page, bytes pinned and sized, link."""
+    """Its page, its pinned and sized images, and a link."""
     part = Representation("image/png", "0" * 64, 1)
     record = FigureRecord(
         "abc", Identity("o", "", "", "", "n"), "published", 0, 0, Version(2, 0, None, "", "", (part,))
@@ -144,7 +144,7 @@ class TestBehindProxy:
         return {"public_url": "https://plots.example.org/jupyter"}
 
     async def test_public_host_is_answered(self, owner, stranger):
-        """Though Jupyter itself refuses host names that are not local; another name is still refused."""
+        """Even if Jupyter refuses host names that are not local; other names are still refused."""
         link = await owner.share(await owner.publish())
         path = "/f/" + link["url"].rpartition("/")[2]
         assert (await stranger.get(path, {"Host": "plots.example.org"})).status == 200
@@ -152,7 +152,7 @@ class TestBehindProxy:
         assert (await stranger.get(path, {"Host": "evil.example"})).status == 403
 
     async def test_page_works_under_another_path(self, owner, stranger):
-        """The proxy may put the server below any path: the page's own addresses are relative."""
+        """A proxy may use another path, as the page's URLs are relative."""
         link = await owner.share(await owner.publish())
         page = (await stranger.get("/f/" + link["url"].rpartition("/")[2])).text
         assert 'src="../f/' in page
@@ -161,7 +161,7 @@ class TestBehindProxy:
 
 @pytest.mark.parametrize("jp_base_url", ["/", "/user/ann/", "/a%40b/", "/a@b/", "/x.y_z~w/"])
 async def test_figure_works_under_any_base_url(owner, stranger, jp_base_url):
-    """Publish, share, open: each URL that an answer names leads there."""
+    """Every URL in the responses to publish and share works."""
     figure = await owner.publish()
     link = await owner.share(figure)
     assert (await owner.get(figure["url"])).status == 200

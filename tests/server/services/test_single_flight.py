@@ -110,7 +110,7 @@ async def test_error_reaches_all_waiters_and_is_not_kept():
 
 @pytest.mark.parametrize(("error", "is_logged"), [(ValueError("no"), True), (NotFound("gone"), False)])
 async def test_error_without_waiters_is_logged(caplog, error, is_logged):
-    """Unless it is one of our own, which is an answer and not an incident."""
+    """Unless it is one of our own errors, which are ordinary results."""
     calls: SingleFlight[int] = SingleFlight()
     gate = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""Keys over HTTP: made by a login, shown once, listed, expired, revoked."""
+"""Keys over HTTP: created by a login, shown once, listed, expired, revoked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ async def make(owner, **wishes) -> dict:
 
 
 async def test_key_is_shown_once_and_works(owner, stranger, context):
-    """Its making is the only answer with it, and no file has it."""
+    """Only the response to its creation has the key, and no file has it."""
     key = await make(owner, label="for CI")
     assert (await stranger.bearing(key["key"]).get("/api/figures")).status == 200
     secret = key["key"].split("_", 2)[2]
@@ -25,13 +25,13 @@ async def test_key_is_shown_once_and_works(owner, stranger, context):
 
 
 async def test_key_lives_ninety_days_by_default(owner, clock):
-    """ "never" must be said."""
+    """ "never" must be explicit."""
     ends = [(await make(owner, **wishes))["expires"] for wishes in ({}, {"expires": None}, {"expires": "never"})]
     assert ends == [rfc3339(clock.now + 90 * 86_400)] * 2 + [None]
 
 
 async def test_expired_key_is_refused(owner, stranger, clock):
-    """From the second of its end on, with the words of an unknown one."""
+    """From the second in which it expires, with the message of an unknown key."""
     client = stranger.bearing((await make(owner, expires="1h"))["key"])
     clock.advance(3599)
     assert (await client.get("/api/figures")).status == 200
@@ -41,7 +41,7 @@ async def test_expired_key_is_refused(owner, stranger, clock):
 
 
 async def test_revoked_key_is_refused_at_once(owner, stranger):
-    """And is in no list."""
+    """And lists omit it."""
     key = await make(owner)
     assert (await owner.delete(f"/api/keys/{key['id']}")).status == 204
     assert (await stranger.bearing(key["key"]).get("/api/figures")).status == 401
@@ -50,7 +50,7 @@ async def test_revoked_key_is_refused_at_once(owner, stranger):
 
 
 async def test_key_makes_no_keys(stranger, make_key):
-    """Not even one with every scope."""
+    """Not even with every scope."""
     client = stranger.bearing(await make_key("read", "publish", "render", "admin"))
     answer = await client.post("/api/keys", {"scopes": ["read"]})
     assert (answer.status, answer.code) == (403, "keys_make_no_keys")
@@ -58,7 +58,7 @@ async def test_key_makes_no_keys(stranger, make_key):
 
 
 async def test_kernels_keys_are_not_listed(owner, make_key):
-    """They are the server's own business."""
+    """They are internal to the server."""
     await make_key("read", kernel="k1")
     assert (await owner.get("/api/keys")).json()["keys"] == []
 
@@ -79,13 +79,13 @@ async def test_kernels_keys_are_not_listed(owner, make_key):
     ],
 )
 async def test_malformed_wish_is_refused(owner, body):
-    """400, and no key is made."""
+    """400, and no key is created."""
     assert (await owner.post("/api/keys", body)).status == 400
     assert (await owner.get("/api/keys")).json()["keys"] == []
 
 
 async def test_newest_is_first(owner, clock):
-    """Within the limit."""
+    """Up to the limit."""
     for label in "abc":
         clock.advance(1)
         await make(owner, label=label)

@@ -10,7 +10,7 @@ from jupyter_figserve.errors import Conflict, NotFound
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.links import FIGURE, Target, new_token
 from jupyter_figserve.model.quotas import PublishLimits, Quota
-from jupyter_figserve.store.catalog import events, links, publishing
+from jupyter_figserve.store.catalog import events, links
 
 from ..making import START, assert_sound, draft, identity, link_to, publish, run, share
 
@@ -246,4 +246,4 @@ def test_events_name_the_figure(store):
 def test_no_quota_is_no_bound():
     """The defaults of ``PublishLimits`` refuse nothing and keep twenty versions."""
     assert PublishLimits() == PublishLimits(Quota(), Quota(), 20)
-    assert Quota(None, None) == publishing.NO_QUOTA
+    assert Quota() == Quota(None, None)

@@ -70,9 +70,9 @@ class StreamingUploadHandler(AuthenticatedHandler):
 
     async def _drain(self) -> None:
         """Let the body pass, which tornado delivers once ``prepare`` is done; this says so early."""
-        prepared, self._prepared_future = self._prepared_future, None
-        if prepared is None or self._finished:
+        if self._prepared_future is None or self._finished:
             return
+        prepared, self._prepared_future = self._prepared_future, None
         prepared.set_result(None)
         with contextlib.suppress(StreamClosedError):
             await self.request._body_future

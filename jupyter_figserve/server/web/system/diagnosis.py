@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import platform
 import sys
@@ -13,7 +12,7 @@ from tornado import web
 from .... import __version__
 from ....model.keys import ADMIN
 from ....model.times import rfc3339
-from ....store.admin.diagnosis import inspect_directory
+from ...services.diagnosis import inspect_data_directory
 from ..http.private_handler import AuthenticatedHandler
 
 
@@ -26,9 +25,7 @@ class DiagnosisHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self) -> None:
         context, store = self.context, self.context.store
-        # In a thread, since a network file system may be slow.
-        loop = asyncio.get_running_loop()
-        directory = await loop.run_in_executor(None, inspect_directory, store.directory, store.catalog.path)
+        directory = await inspect_data_directory(store)
         self.write_json(
             {
                 "version": __version__,

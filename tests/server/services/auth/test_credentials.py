@@ -1,4 +1,4 @@
-"""Who may do what: every operation × every credential, XSRF, origins, and the rate of wrong secrets."""
+"""Authorization: every operation with every credential, XSRF, origins, and the rate of wrong secrets."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ QUERIES: dict[tuple[str, str], dict[str, str]] = {
 
 
 def expected(credential: str, operation: tuple[str, str]) -> int:
-    """What the table says of one cell."""
+    """Return the expected status for one cell of the table."""
     success, allowed = TABLE[operation]
     if credential == "login" or credential in allowed:
         return success
@@ -170,7 +170,7 @@ def expected(credential: str, operation: tuple[str, str]) -> int:
 
 
 async def headers_of(credential: str, context, make_key, login: dict[str, str]) -> dict[str, str]:
-    """A request's headers with this credential: a key of one scope, or as the table's other columns say."""
+    """Return the headers of a request with this credential."""
     if credential in ("none", "login"):
         return login if credential == "login" else {}
     if credential == "expired":
@@ -194,13 +194,13 @@ async def status_of_stream(client, path: str, headers: dict[str, str]) -> int:
 
 
 def test_table_has_every_operation():
-    """Each documented path and method is a row of the table, and there is no other row."""
+    """The table has a row for each documented path and method, and no other rows."""
     assert set(TABLE) == {(method, path) for path, method, _ in contract.operations()}
 
 
 @pytest.mark.parametrize("credential", [*SCOPES, "none", "expired", "revoked", "login"])
 async def test_each_cell_of_the_table(credential, owner, stranger, context, make_key, jp_auth_header):
-    """A credential gets through to exactly the operations that the table gives it: 401 without, 403 beyond scope."""
+    """A credential gives access to exactly the operations in the table: else 401, or 403 without the scope."""
     headers = await headers_of(credential, context, make_key, jp_auth_header)
     session = await make_session(context)
     assert session.show(png()) == PLOT
@@ -246,13 +246,13 @@ async def test_each_cell_of_the_table(credential, owner, stranger, context, make
 
 
 class TestXsrf:
-    """A cookie alone changes nothing; what other sites cannot send, a token or a key, needs no more."""
+    """A cookie alone changes nothing; tokens and keys, which other sites cannot send, need no ``_xsrf``."""
 
     async def titles(self, client) -> list[str]:
         return [record["title"] for record in (await client.get("/api/figures")).json()["figures"]]
 
     async def test_cookie_without_xsrf_changes_nothing(self, owner, browser):
-        """Every method that changes anything answers 403, and everything is as it was."""
+        """Every method that changes something returns 403, and nothing has changed."""
         figure = await owner.publish(title="First")
         link = await owner.share(figure)
         path = f"/api/figures/{figure['id']}"
@@ -275,41 +275,41 @@ class TestXsrf:
         assert (await owner.get("/api/keys")).json()["keys"] == []
 
     async def test_cookie_with_xsrf_is_enough(self, owner, browser):
-        """A page of Jupyter's sends both."""
+        """Jupyter's pages send both."""
         figure = await owner.publish()
         answer = await browser.having(X_XSRFToken=browser.xsrf).patch(f"/api/figures/{figure['id']}", {"title": "New"})
         assert (answer.status, await self.titles(owner)) == (200, ["New"])
 
     async def test_cookie_reads(self, owner, browser):
-        """GET needs no _xsrf."""
+        """GET needs no ``_xsrf``."""
         await owner.publish(title="First")
         assert await self.titles(browser) == ["First"]
 
     async def test_wrong_xsrf_is_refused(self, owner, browser):
-        """Any other value than the cookie's."""
+        """A value that differs from the cookie is refused."""
         figure = await owner.publish()
         answer = await browser.having(X_XSRFToken="wrong").delete(f"/api/figures/{figure['id']}")
         assert (answer.status, answer.code) == (403, "xsrf_missing")
 
     async def test_token_needs_no_xsrf(self, owner):
-        """Jupyter's token in the header is more than another site can send."""
+        """Another site cannot send Jupyter's token in a header."""
         figure = await owner.publish()
         assert (await owner.delete(f"/api/figures/{figure['id']}")).status == 204
 
     async def test_key_needs_no_xsrf(self, stranger, make_key):
-        """A key in the header is, too."""
+        """Another site cannot send a key in a header."""
         client = stranger.bearing(await make_key("publish"))
         figure = await client.publish()
         assert (await client.delete(f"/api/figures/{figure['id']}")).status == 204
 
     async def test_wrong_key_beside_cookie_opens_nothing(self, browser):
-        """A bad key is not made good by a cookie, nor does it stand in for _xsrf."""
+        """A cookie does not replace a valid key, and a wrong key does not replace ``_xsrf``."""
         client = browser.having(X_API_Key="fsk_abcdefgh_" + "x" * 43)
         assert (await client.get("/api/figures")).status == 401
         assert (await client.post("/api/keys", {"scopes": ["admin"]})).status == 401
 
     async def test_key_beside_cookie_gets_the_keys_rights(self, owner, browser, make_key):
-        """Whoever sends a key is its bearer and no more, whatever cookies come along."""
+        """A request with a key has the rights of the key, whatever cookies it sends."""
         figure = await owner.publish()
         client = browser.having(X_API_Key=await make_key("read"), X_XSRFToken=browser.xsrf)
         assert (await client.get("/api/figures")).status == 200
@@ -318,12 +318,12 @@ class TestXsrf:
 
 
 class TestOrigins:
-    """Requests from other sites' pages."""
+    """Requests from pages of other sites."""
 
     EVIL = "https://evil.example"
 
     async def test_key_from_another_site_finds_nothing(self, owner, stranger, make_key):
-        """With a key and a foreign Origin every private address is 404."""
+        """With a key and a foreign Origin, every private address is 404."""
         figure = await owner.publish()
         client = stranger.bearing(await make_key("read", "publish")).having(Origin=self.EVIL)
         answers = [await client.get("/api/figures"), await client.delete(f"/api/figures/{figure['id']}")]
@@ -331,7 +331,7 @@ class TestOrigins:
         assert (await owner.get(f"/api/figures/{figure['id']}")).status == 200
 
     async def test_cookie_from_another_site_finds_nothing(self, owner, browser):
-        """The same for a login."""
+        """With a login and a foreign Origin, every private address is 404."""
         figure = await owner.publish()
         client = browser.having(Origin=self.EVIL, X_XSRFToken=browser.xsrf)
         assert (await client.delete(f"/api/figures/{figure['id']}")).status == 404
@@ -341,7 +341,7 @@ class TestOrigins:
         return {"public_url": "https://plots.example.org/jupyter"}
 
     async def test_public_origin_is_let_in(self, owner, browser):
-        """Behind a proxy, pages come from ``public_url``, though the proxy asks by another host name."""
+        """Behind a proxy, pages come from ``public_url``, even if the proxy uses another host name."""
         figure = await owner.publish()
         client = browser.having(Origin="https://plots.example.org", X_XSRFToken=browser.xsrf)
         assert (await client.delete(f"/api/figures/{figure['id']}")).status == 204
@@ -352,7 +352,7 @@ class TestOrigins:
         assert (await stranger.bearing(await make_key("read")).having(Origin=origin).get("/api/figures")).status == 200
 
     async def test_cross_site_picture_with_cookie_is_refused(self, owner, browser):
-        """Another site's <img> of a private figure gets nothing, though the browser sends the cookie."""
+        """An <img> of a private figure on another site fails, although the browser sends the cookie."""
         figure = await owner.publish()
         path = f"/figures/{figure['id']}.png"
         for site in ("cross-site", "same-site"):
@@ -361,7 +361,7 @@ class TestOrigins:
         assert (await browser.having(Sec_Fetch_Site="same-origin").get(path)).status == 200
 
     async def test_link_from_another_site_opens(self, owner, browser):
-        """A person who follows a link from a wiki to the figure's page is let in."""
+        """A user who follows a link from another site to the figure's page may see it."""
         figure = await owner.publish()
         fetch = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}
         path = f"/figures/{figure['id']}"
@@ -369,7 +369,7 @@ class TestOrigins:
         assert (await browser.having(**fetch, Sec_Fetch_Dest="iframe").get(path)).status == 403
 
     async def test_unknown_host_is_refused_everywhere(self, owner, stranger):
-        """A name that an attacker points at this address (DNS rebinding) gets 403, public or not."""
+        """An unknown host name (DNS rebinding) gets 403 at public addresses too."""
         link = await owner.share(await owner.publish())
         for path in ("/api/status", "/api/figures", "/f/" + link["url"].rpartition("/")[2], "/nothing"):
             answer = await stranger.get(path, {"Host": "evil.example"})
@@ -377,29 +377,29 @@ class TestOrigins:
 
 
 class TestKeyHeaders:
-    """How a key may come."""
+    """The headers in which a key is accepted."""
 
     async def test_bearer_is_accepted(self, stranger, make_key):
-        """As ``Authorization: Bearer fsk_…``, in any case of the scheme."""
+        """As ``Authorization: Bearer fsk_…``, with the scheme in any case."""
         for scheme in ("Bearer", "bearer"):
             client = stranger.having(Authorization=f"{scheme} {await make_key('read')}")
             assert (await client.get("/api/figures")).status == 200
 
     async def test_key_in_query_does_not_work(self, stranger, make_key):
-        """An address with a key in it opens nothing."""
+        """A key in a query is not accepted."""
         key = await make_key(*SCOPES)
         for name in ("key", "api_key", "X-API-Key", "token", "access_token"):
             assert (await stranger.get("/api/figures", **{name: key})).status == 401
 
     @pytest.mark.parametrize("value", ["", " ", "fsk_", "fsk_abcdefgh_short", "Bearer x", "fsk_ABCDEFGH_" + "x" * 43])
     async def test_malformed_key_is_a_bad_key(self, stranger, value):
-        """401 in the words of an unknown one, also where there is nothing after the header's name."""
+        """A malformed or an empty key gets 401 with the message of an unknown one."""
         malformed = await stranger.having(X_API_Key=value).get("/api/figures")
         unknown = await stranger.having(X_API_Key="fsk_abcdefgh_" + "x" * 43).get("/api/figures")
         assert (malformed.status, malformed.body) == (401, unknown.body)
 
     async def test_right_id_with_wrong_secret(self, stranger, make_key):
-        """The id alone opens nothing."""
+        """The id of a key is not sufficient."""
         key = await make_key("read")
         assert (await stranger.bearing(key[:-1] + ("a" if key[-1] != "a" else "b")).get("/api/figures")).status == 401
 
@@ -416,19 +416,19 @@ class TestKeyHeaders:
         ],
     )
     def test_key_is_found(self, headers, key):
-        """X-API-Key comes first; an Authorization that is not ours is left to Jupyter."""
+        """X-API-Key takes precedence; other kinds of Authorization are left to Jupyter."""
         assert find_key(headers) == key
 
 
 class TestFailedSecrets:
-    """``failed_secret_rate``: wrong keys, tokens and links count by address."""
+    """``failed_secret_rate`` limits wrong keys, tokens and links from one IP address."""
 
     @pytest.fixture
     def figserve_config(self) -> dict[str, object]:
         return {"failed_secret_rate": "3/hour"}
 
     async def test_wrong_keys_are_slowed_down_and_right_ones_not(self, stranger, make_key):
-        """After the rate 429 with Retry-After; a right key from the same address still works."""
+        """Beyond the rate, 429 with Retry-After; a valid key from the same address still works."""
         good = stranger.bearing(await make_key("read"))
         wrong = stranger.bearing("fsk_abcdefgh_" + "x" * 43)
         answers = [await wrong.get("/api/figures") for _ in range(4)]
@@ -438,14 +438,14 @@ class TestFailedSecrets:
         assert (await good.get("/api/figures")).status == 200
 
     async def test_wrong_links_count(self, owner, stranger):
-        """Guessing at /f/ is as slow; a link that is good still opens."""
+        """Guesses at /f/ are limited too; a valid link still opens."""
         link = await owner.share(await owner.publish())
         statuses = [(await stranger.get("/f/" + "x" * 32)).status for _ in range(4)]
         assert statuses == [404, 404, 404, 429]
         assert (await stranger.get(link["image_url"])).status == 200
 
     async def test_wrong_jupyter_tokens_count(self, owner, stranger):
-        """So are guesses at Jupyter's own token, in the header or the query."""
+        """Guesses at Jupyter's token are limited too, in the header and in the query."""
         wrong = stranger.having(Authorization="token wrong")
         statuses = [(await wrong.get("/api/figures")).status for _ in range(2)]
         statuses += [(await stranger.get("/api/figures", token="wrong")).status for _ in range(2)]
@@ -453,17 +453,17 @@ class TestFailedSecrets:
         assert (await owner.get("/api/figures")).status == 200
 
     async def test_asking_without_a_secret_does_not_count(self, stranger):
-        """Who sends none has guessed nothing."""
+        """A request without a secret is not a guess."""
         assert {(await stranger.get("/api/figures")).status for _ in range(6)} == {401}
 
     async def test_frames_and_oembed_count(self, stranger):
-        """Guesses at signed frames and by oEmbed are counted with the others."""
+        """Guesses at signed frames and by oEmbed count too."""
         statuses = [(await stranger.get("/frame/x.html")).status for _ in range(2)]
         statuses += [(await stranger.get("/oembed", url="http://x/f/" + "x" * 32)).status for _ in range(2)]
         assert statuses == [404, 404, 404, 429]
 
     def test_addresses_are_counted_apart(self):
-        """What one address does is nothing to another."""
+        """Each IP address has its own limit."""
         guesses = FailedAttempts("1/hour")
         guesses.count("192.0.2.1")
         with pytest.raises(TooManyRequests):
@@ -471,17 +471,17 @@ class TestFailedSecrets:
         guesses.count("192.0.2.2")
 
     def test_empty_rate_is_without_limit(self):
-        """'' switches it off."""
+        """The empty string means no limit."""
         guesses = FailedAttempts("")
         for _ in range(1000):
             guesses.count("192.0.2.1")
 
 
 class TestOwners:
-    """Things of others."""
+    """Figures of other owners."""
 
     async def test_another_owners_figure_is_unknown(self, owner, stranger, make_key):
-        """Every operation on it answers as on one that is not there."""
+        """Every operation on it returns the response for a figure that does not exist."""
         figure = await owner.publish()
         link = await owner.share(figure)
         other = stranger.bearing(await make_key("read", "publish", owner="somebody"))
@@ -509,20 +509,20 @@ class TestOwners:
         assert (await other.get("/api/links")).json()["links"] == []
 
     async def test_admin_sees_other_owners(self, owner, stranger, make_key):
-        """With ``admin`` beside ``read`` a key sees all; without it, its owner's alone."""
+        """A key with ``admin`` and ``read`` sees all figures; without ``admin``, only its owner's."""
         await owner.publish()
         keyed = [await make_key("read", "admin", owner="root"), await make_key("read", owner="root")]
         lists = [(await stranger.bearing(key).get("/api/figures")).json()["figures"] for key in keyed]
         assert [len(found) for found in lists] == [1, 0]
 
     def test_caller_without_scope_is_told_which(self):
-        """The error names what is missing."""
+        """The error names the missing scope."""
         with pytest.raises(Forbidden, match="no scope read or publish"):
             Principal("local", frozenset({"render"})).check(("read", "publish"))
 
 
 async def test_last_use_of_a_key_is_noted(context, stranger, clock, make_key):
-    """A key's list entry says when it was used last, to a minute."""
+    """The list of keys shows the last use of each, with a resolution of a minute."""
     key = await make_key("read")
     clock.advance(30)
     await stranger.bearing(key).get("/api/figures")

@@ -1,4 +1,4 @@
-"""What is left of an exception's words: enough to see what went wrong, nothing of the machine and its secrets."""
+"""Redaction of exception messages: the failure remains readable, without paths and secrets of the machine."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ from jupyter_figserve.server.services.auth.redaction import MAX_LENGTH, redact_m
     ],
 )
 def test_what_is_left(words, left):
-    """Words stay; directories, addresses and secrets go, and of a file its name is left."""
+    """Text stays; directories, URLs and secrets are removed, and the name of a file is kept."""
     assert redact_message(words) == left
 
 
 def test_own_secrets_never_get_out():
-    """Our keys and tokens, wherever they stand in a text."""
+    """Our keys and tokens are removed anywhere in a text."""
     for secret in (new_token(), new_key()[2], new_key()[1]):
         for words in (f"x {secret} y", f"({secret})", f"a={secret}", f"'{secret}'", f"/f/{secret}.png", secret * 9):
             assert secret not in redact_message(words)
@@ -55,5 +55,5 @@ def test_own_secrets_never_get_out():
     "words", ["x" * 10_000, "/" * 10_000, "~/a " * 3_000, "'/" * 5_000, "a:/" * 5_000, "1a" * 9_000]
 )
 def test_there_is_a_bound(words):
-    """Of its length, and of the work for it."""
+    """The length of the result and the time are bounded."""
     assert len(redact_message(words)) <= MAX_LENGTH

@@ -1,4 +1,4 @@
-"""Signed addresses of raw HTML: good for a minute, for one version, as long as the link is open."""
+"""Signed URLs of raw HTML: valid for a minute and for one version, while the link is open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...pictures import HTML, png
 
 @pytest.fixture
 def at(monkeypatch):
-    """Moves the clock that signatures are dated by."""
+    """Return a context in which signatures have this time."""
 
     def move(seconds: float) -> None:
         monkeypatch.setattr("itsdangerous.timed.TimestampSigner.get_timestamp", lambda self: int(seconds))
@@ -26,13 +26,13 @@ def at(monkeypatch):
 
 class TestSigner:
     def test_what_was_signed_is_read(self):
-        """With a link and without."""
+        """Signed values are read back, with or without a link."""
         signer = FrameUrlSigner(["a" * 64])
         for link in ("lnk1", None):
             assert signer.read(signer.sign("figure", 3, link)) == ("figure", 3, link)
 
     def test_signature_lasts_a_minute(self, at):
-        """To the second."""
+        """It expires to the second."""
         signer = FrameUrlSigner(["a"])
         text = signer.sign("figure", 1, None)
         at(1_000 + LIFE_SECONDS)
@@ -42,7 +42,7 @@ class TestSigner:
             signer.read(text)
 
     def test_every_flipped_character_is_noticed(self):
-        """Of the content, the date and the signature."""
+        """A changed character in the content, the time or the signature makes it invalid."""
         signer = FrameUrlSigner(["a"])
         text = signer.sign("figure", 1, None)
         for index in range(len(text)):
@@ -53,18 +53,18 @@ class TestSigner:
                 signer.read(flipped)
 
     def test_signature_for_another_use_is_refused(self):
-        """The same key under another salt."""
+        """A signature with another salt is not valid."""
         with pytest.raises(NotFound):
             FrameUrlSigner(["a"]).read(URLSafeTimedSerializer("a", salt="other").dumps(["figure", 1, None]))
 
     def test_signed_nonsense_is_refused(self):
-        """A list of another length is nothing."""
+        """A list of another length is not valid."""
         signer = FrameUrlSigner(["a"])
         with pytest.raises(NotFound):
             signer.read(signer._serializer.dumps(["figure"]))
 
     def test_older_keys_still_verify(self):
-        """The newest signs; a rotation breaks nothing."""
+        """The newest key signs, and older ones still verify after a rotation."""
         old, new, both = FrameUrlSigner(["old"]), FrameUrlSigner(["new"]), FrameUrlSigner(["new", "old"])
         assert both.read(old.sign("f", 1, None))
         assert new.read(both.sign("f", 1, None))
@@ -74,30 +74,30 @@ class TestSigner:
 
 class TestSecrets:
     def test_made_once_for_the_owner_alone(self, tmp_path):
-        """Two processes on one directory sign with the same key, which nobody else can read."""
+        """Two processes on one directory use the same key, which only their user can read."""
         assert read_secrets(tmp_path) == read_secrets(tmp_path)
         assert (tmp_path / "signing.keys").stat().st_mode & 0o777 == 0o600
         assert len(read_secrets(tmp_path)[0]) == 64
 
     def test_a_line_each(self, tmp_path):
-        """Newest first."""
+        """The file has one key a line, newest first."""
         (tmp_path / "signing.keys").write_text("new\nold\n")
         assert read_secrets(tmp_path) == ["new", "old"]
 
     def test_directory_that_cannot_be_written(self, tmp_path):
-        """Gives a key of this process alone, another each time."""
+        """A directory that is not writable gives a new key each time."""
         missing = tmp_path / "none"
         assert read_secrets(missing) != read_secrets(missing)
 
     def test_empty_file_is_no_empty_key(self, tmp_path):
-        """A file that a full disk left empty signs with nothing that could be guessed."""
+        """An empty file, as a full disk leaves one, gives a random key."""
         (tmp_path / "signing.keys").touch()
         assert len(read_secrets(tmp_path)[0]) == 64
         assert os.path.getsize(tmp_path / "signing.keys") == 0
 
 
 async def test_frame_of_a_revoked_link_is_gone(owner, stranger, context):
-    """At once, though its minute is not over."""
+    """A frame's URL ends with its link, even within its minute."""
     link = await owner.share(await owner.publish("page", HTML, "text/html"))
     path = f"/frame/{context.frame_signer.sign(link['figure'], 1, link['id'])}.html"
     assert (await stranger.get(path)).body == HTML
@@ -106,14 +106,14 @@ async def test_frame_of_a_revoked_link_is_gone(owner, stranger, context):
 
 
 async def test_frame_is_in_no_cache(owner, stranger, context):
-    """Its address is good for a minute, and so are its bytes."""
+    """Caches may not store the frame."""
     figure = await owner.publish("page", HTML, "text/html")
     answer = await stranger.get(f"/frame/{context.frame_signer.sign(figure['id'], 1, None)}.html")
     assert answer.headers["Cache-Control"] == "private, no-store"
 
 
 async def test_frame_runs_scripts_only_where_framed(owner, stranger, context):
-    """A browser says that it is a frame; whoever opens the address gets an inert document."""
+    """The HTML runs scripts in a frame only; opened by itself it is inert."""
     figure = await owner.publish("page", HTML, "text/html")
     path = f"/frame/{context.frame_signer.sign(figure['id'], 1, None)}.html"
     framed = (await stranger.get(path, {"Sec-Fetch-Dest": "iframe"})).headers["Content-Security-Policy"]
@@ -124,7 +124,7 @@ async def test_frame_runs_scripts_only_where_framed(owner, stranger, context):
 
 
 async def test_frame_of_a_picture_is_nothing(owner, stranger, context):
-    """Only HTML is framed; and a figure or version that is not there is 404."""
+    """Only HTML is shown in frames; a figure or version that does not exist is 404."""
     figure = await owner.publish("sales", png())
     for what in ((figure["id"], 1), (figure["id"], 9), ("A" * 16, 1)):
         assert (await stranger.get(f"/frame/{context.frame_signer.sign(*what, None)}.html")).status == 404

@@ -1,4 +1,4 @@
-"""Figures in other sizes and formats: for their owner, by link, signed, kept, damaged, and from another matplotlib."""
+"""Figures in other sizes and formats: for their owner, by link, signed, cached, damaged, of another matplotlib."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def failing(error: Exception):
 class TestOwner:
     @pytest.mark.parametrize("name", FORMATS)
     async def test_every_format_of_the_table(self, owner, renderer, name):
-        """The stored one as it is, every other from the source."""
+        """The stored format is sent unchanged, all others are rendered from the source."""
         figure = await publish_with_source(owner)
         answer = await owner.get(f"/figures/{figure['id']}.{name}", width=300, height=200)
         assert (answer.status, answer.mimetype) == (200, PICTURES[name][0].removesuffix("-compressed"))
@@ -47,7 +47,7 @@ class TestOwner:
         assert (job.kind, job.source, job.options) == ("figure", b"pickle", DrawOptions(name, 300, 200))
 
     async def test_sizes_are_exact(self, owner, renderer):
-        """Pixels as asked for, with resolution, style and transparency."""
+        """The image has the requested pixels, resolution, style and transparency."""
         figure = await publish_with_source(owner)
         query = {"width": 1200, "height": 800, "dpi": "150.5", "style": "ggplot", "transparent": "1"}
         answer = await owner.get(f"/figures/{figure['id']}.png", **query)
@@ -56,14 +56,14 @@ class TestOwner:
         assert answer.headers["Cache-Control"] == "private, no-cache"
 
     async def test_what_is_stored_is_not_drawn(self, owner, renderer):
-        """Asked for by its own size, or without one."""
+        """A request for the stored size, or without a size, runs no job."""
         figure = await publish_with_source(owner)
         for query in ({}, {"width": 4}, {"width": 4, "height": 3}):
             assert (await owner.get(f"/figures/{figure['id']}.png", **query)).body == png()
         assert renderer.jobs == []
 
     async def test_what_was_drawn_is_kept(self, owner, renderer, context):
-        """One job for one size; the client that has it hears so without one, a new source is drawn anew."""
+        """A second request runs no job, a known ETag gets 304, and a new source is rendered again."""
         figure = await publish_with_source(owner)
         path = f"/figures/{figure['id']}.png"
         first = await owner.get(path, width=100)
@@ -73,7 +73,7 @@ class TestOwner:
         assert len(renderer.jobs) == 1
 
     async def test_the_same_at_once_is_one_job(self, owner, renderer, context):
-        """However many ask."""
+        """Concurrent equal requests share one job."""
         figure = await publish_with_source(owner)
         renderer.gate.clear()
         asked = [asyncio.ensure_future(owner.get(f"/figures/{figure['id']}.svg")) for _ in range(5)]
@@ -88,14 +88,14 @@ class TestOwner:
         "query", [{"width": 0}, {"dpi": "nan"}, {"style": "../x"}, {"transparent": "x"}, {"height": "9" * 11}]
     )
     async def test_wrong_sizes_are_refused(self, owner, renderer, query):
-        """400 with the name of what is wrong, before anything is drawn."""
+        """400 with the name of the field, before any job runs."""
         figure = await publish_with_source(owner)
         answer = await owner.get(f"/figures/{figure['id']}.png", **query)
         assert (answer.status, answer.json()["error"].startswith(next(iter(query)) + "=")) == (400, True)
         assert renderer.jobs == []
 
     async def test_too_many_pixels_are_refused(self, owner, renderer):
-        """413, before anything is drawn."""
+        """413, before any job runs."""
         figure = await publish_with_source(owner)
         answer = await owner.get(f"/figures/{figure['id']}.png", width=12_000, height=12_000)
         assert (answer.status, answer.code) == (413, "too_many_pixels")
@@ -103,7 +103,7 @@ class TestOwner:
 
     @pytest.mark.parametrize("kind", ["png", "html"])
     async def test_what_has_no_source_says_409(self, owner, stranger, kind):
-        """HTML and pictures that are only that, for every format that they do not have, by link too."""
+        """HTML, and images without a source, are 409 in every format that is not stored, by link too."""
         mimetype, data = PICTURES[kind] if kind != "html" else ("text/html", HTML)
         figure = await owner.publish("plain", data, mimetype)
         link = await owner.share(figure)
@@ -114,12 +114,12 @@ class TestOwner:
                 assert (await stranger.get(f"{link['url']}.{name}")).status == 409
 
     async def test_html_of_a_matplotlib_figure_says_409(self, owner):
-        """There is no such form of it, source or not."""
+        """A matplotlib figure has no HTML form, with or without a source."""
         figure = await publish_with_source(owner)
         assert (await owner.get(f"/figures/{figure['id']}.html")).status == 409
 
     async def test_without_a_sandbox_the_stored_goes_on(self, owner, renderer):
-        """503 for what would have to be drawn, with what to do; 200 for what is there."""
+        """503 with advice for an image that must be rendered, 200 for a stored one."""
         figure = await publish_with_source(owner)
         renderer.answer = failing(SandboxUnavailable("There is no seccomp here.", retry_after=600))
         answer = await owner.get(f"/figures/{figure['id']}.svg")
@@ -127,7 +127,7 @@ class TestOwner:
         assert (await owner.get(f"/figures/{figure['id']}.png")).status == 200
 
     async def test_p1_a_hostile_source_is_an_error_without_words_for_strangers(self, owner, stranger, renderer):
-        """422; the owner hears what was raised, a link's viewer does not."""
+        """422; only the owner sees the exception's message."""
         figure = await publish_with_source(owner)
         link = await owner.share(figure)
         renderer.answer = failing(CodeFailed("the secret words", kind="PermissionError", traceback="secret frames"))
@@ -138,7 +138,7 @@ class TestOwner:
         assert "secret" not in theirs.text
 
     async def test_p3_a_figure_of_another_matplotlib(self, owner, renderer):
-        """It is drawn if it can be; else 422 names both versions, and the stored picture goes on being served."""
+        """It is rendered if possible; else 422 names both versions, and the stored image is still served."""
         figure = await publish_with_source(owner, python="3.9", matplotlib="3.5.1")
         assert (await owner.get(f"/figures/{figure['id']}.svg")).status == 200
         renderer.answer = failing(OutputInvalid("no attribute _x"))
@@ -149,7 +149,7 @@ class TestOwner:
         assert (await owner.get(f"/figures/{figure['id']}.png")).body == png()
 
     async def test_p5_a_source_that_was_changed_on_disk_is_not_opened(self, owner, renderer, context, caplog):
-        """500, a line in the log, and no job."""
+        """500 and a log line, and no job runs."""
         figure = await publish_with_source(owner)
         source = (await context.store.figures.get(figure["id"])).version.source
         path = context.store.directory / "blobs" / source.digest[:2] / source.digest
@@ -163,7 +163,7 @@ class TestOwner:
 
 class TestLink:
     async def test_listed_sizes_are_drawn(self, owner, stranger, renderer):
-        """And every format in its own size; public and cacheable as the stored one is."""
+        """Listed sizes, and every format in the figure's own size, are public and cacheable."""
         link = await owner.share(await publish_with_source(owner))
         answer = await stranger.get(link["image_url"], width=1200, height=630)
         assert png_size(answer.body) == (1200, 630)
@@ -175,7 +175,7 @@ class TestLink:
         "query", [{"width": 641}, {"width": 640, "height": 481}, {"dpi": 151}, {"transparent": 1}, {"style": "ggplot"}]
     )
     async def test_other_sizes_want_a_signature(self, owner, stranger, renderer, query):
-        """403 says which there are; the owner can have it signed, for this link, format and size alone."""
+        """403 lists the allowed sizes; the owner can sign another one for this link, format and size."""
         figure = await publish_with_source(owner)
         link = await owner.share(figure)
         refused = await stranger.get(link["image_url"], **query)
@@ -191,7 +191,7 @@ class TestLink:
         assert (await stranger.get(f"{other['url']}.png?{signed['query']}")).status == 403
 
     async def test_only_the_owner_signs(self, owner, stranger, make_key):
-        """Another owner's key finds no such link; wrong sizes are refused before they are signed."""
+        """Another owner's key gets 404; invalid sizes are not signed."""
         link = await owner.share(await publish_with_source(owner))
         path = f"/api/links/{link['id']}/sizes"
         other = stranger.bearing(await make_key("publish", owner="ana"))
@@ -202,7 +202,7 @@ class TestLink:
         assert (await owner.post(path, {"format": "html"})).status == 400
 
     async def test_a_revoked_link_draws_nothing(self, owner, stranger, renderer):
-        """404 as for any other, signed or not."""
+        """404, with or without a signature."""
         link = await owner.share(await publish_with_source(owner))
         signed = (await owner.post(f"/api/links/{link['id']}/sizes", {"width": 77})).json()
         await owner.delete(f"/api/links/{link['id']}")
@@ -211,7 +211,7 @@ class TestLink:
         assert renderer.jobs == []
 
     async def test_a_drawn_picture_is_a_view(self, owner, stranger):
-        """A link with a limit counts it as it counts the stored one."""
+        """A rendered image counts as a view, like a stored one."""
         link = await owner.share(await publish_with_source(owner), views=1)
         first = await stranger.get(f"{link['url']}.svg", {"User-Agent": "one"})
         assert (first.status, first.headers["Cache-Control"]) == (200, "private, no-store")
@@ -224,7 +224,7 @@ class TestNoSizes:
         return {"link_sizes": [], "preserve_svg": False}
 
     async def test_an_empty_list_allows_none(self, owner, stranger):
-        """Its own size in any format, and signed ones."""
+        """Only the figure's own size in any format, and signed sizes."""
         link = await owner.share(await publish_with_source(owner))
         assert (await stranger.get(link["image_url"], width=640)).status == 403
         assert (await stranger.get(f"{link['url']}.svg")).status == 200
@@ -234,7 +234,7 @@ class TestPages:
     BROWSER = {"Accept": "text/html"}
 
     async def test_the_figures_page_offers_what_can_be_had(self, owner):
-        """A form with every format, which asks for the figure itself; empty fields are as none."""
+        """A form with every format requests the figure's URL; empty fields mean the default."""
         figure = await publish_with_source(owner)
         page = (await owner.get(f"/figures/{figure['id']}", self.BROWSER)).text
         for name in FORMATS:
@@ -244,7 +244,7 @@ class TestPages:
         assert png_size(answer.body) == (300, 480)
 
     async def test_a_links_page_offers_its_formats_and_sizes(self, owner, stranger):
-        """Each of which answers."""
+        """Each offered URL works."""
         link = await owner.share(await publish_with_source(owner))
         token = link["url"].rpartition("/")[2]
         page = (await stranger.get(link["url"], self.BROWSER)).text
@@ -253,7 +253,7 @@ class TestPages:
             assert (await stranger.get(f"{link['url']}.{name}")).status == 200
 
     async def test_what_cannot_be_drawn_is_not_offered(self, owner, stranger, renderer, context):
-        """Without a source; and where nothing draws."""
+        """Without a source or a sandbox, the page offers no renders."""
         plain = await owner.publish("plain", png(grey=7))
         link = await owner.share(await publish_with_source(owner))
         assert "formaction" not in (await owner.get(f"/figures/{plain['id']}", self.BROWSER)).text

@@ -1,4 +1,4 @@
-"""The SVG that is drawn once after each publish, and kept."""
+"""The SVG that is archived after each publish."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def types(record: dict) -> list[str]:
 
 
 async def test_the_svg_is_kept_behind_the_picture(owner, stranger, context, renderer):
-    """It is served as a stored one, also when nothing can be drawn any more."""
+    """It is served as a stored format, also when the sandbox is missing later."""
     record = await publish_with_source(owner, context)
     assert types(record) == ["image/png", "image/svg+xml"]
     jobs = len(renderer.jobs)
@@ -37,14 +37,14 @@ async def test_the_svg_is_kept_behind_the_picture(owner, stranger, context, rend
 
 
 async def test_publishing_the_same_again_makes_no_version(owner, context):
-    """Though the version has more than was published."""
+    """Although the version has one more representation than the upload."""
     await publish_with_source(owner, context)
     assert (await owner.publish())["version"] == 1
     assert (await owner.publish(data=png(grey=9)))["version"] == 2
 
 
 async def test_it_survives_a_lost_catalog(owner, context):
-    """The manifest has it."""
+    """The manifest includes it."""
     record = await publish_with_source(owner, context)
     await context.store.figures.flush()
     (manifest,) = context.store.manifests.read_all()
@@ -52,7 +52,7 @@ async def test_it_survives_a_lost_catalog(owner, context):
 
 
 async def test_it_counts_for_the_quota(owner, context):
-    """As every stored byte; it goes with the figure."""
+    """It counts as stored bytes, and is deleted with the figure."""
     record = await publish_with_source(owner, context)
     stored = sum(part["size"] for part in record["representations"]) + len(b"pickle")
     status = (await owner.get("/api/status")).json()
@@ -62,7 +62,7 @@ async def test_it_counts_for_the_quota(owner, context):
 
 
 async def test_one_that_has_an_svg_is_left_alone(owner, context, renderer):
-    """Nothing is drawn."""
+    """No job runs for a figure that has an SVG."""
     figure = await owner.publish("drawn", SVG, "image/svg+xml")
     await owner.ask("PUT", f"/api/figures/{figure['id']}/versions/1/source", b"pickle", kind="figure")
     await context.svg_archiver.wait_until_idle()
@@ -70,7 +70,7 @@ async def test_one_that_has_an_svg_is_left_alone(owner, context, renderer):
 
 
 async def test_what_cannot_be_drawn_stays_as_it_is(owner, context, renderer):
-    """And is no error of the publish; the next one is drawn."""
+    """A failure does not affect the publish or the next figure."""
     good = renderer.answer
 
     def fail(job):
@@ -83,7 +83,7 @@ async def test_what_cannot_be_drawn_stays_as_it_is(owner, context, renderer):
 
 
 async def test_it_lets_all_others_go_first(owner, context, renderer):
-    """While somebody waits for a render, the background waits behind."""
+    """Other renders take precedence."""
     context.rendering.queue._turns.max_running = 1
     renderer.gate.clear()
     figure = await owner.publish()
@@ -103,7 +103,7 @@ async def test_it_lets_all_others_go_first(owner, context, renderer):
 
 
 async def test_what_a_restart_left_is_found_again(owner, context, renderer):
-    """With the first publish after it."""
+    """The first publish after a restart archives the interrupted ones, too."""
     context.svg_archiver._is_on = False
     left = await publish_with_source(owner, context, name="left")
     assert types(left) == ["image/png"]
@@ -114,7 +114,7 @@ async def test_what_a_restart_left_is_found_again(owner, context, renderer):
 
 
 async def test_without_a_sandbox_nothing_is_tried(owner, context, renderer):
-    """Publishing goes on."""
+    """Figures are published without an SVG."""
     renderer.status = RendererStatus("none", ("no seccomp",))
     assert types(await publish_with_source(owner, context)) == ["image/png"]
     assert renderer.jobs == []
@@ -126,7 +126,7 @@ class TestBounds:
         return {"preserve_bytes": 100}
 
     async def test_huge_figures_are_left_alone(self, owner, context, renderer):
-        """By the source's bytes before, by the SVG's after."""
+        """A large source is not rendered, and a large SVG is not stored."""
         assert types(await publish_with_source(owner, context, b"p" * 101, "source")) == ["image/png"]
         assert renderer.jobs == []
         small = await publish_with_source(owner, context, b"p", "small")
@@ -144,13 +144,13 @@ class TestOff:
         return {"preserve_svg": False}
 
     async def test_the_switch(self, owner, context, renderer):
-        """Nothing is drawn, and the sandbox is not started."""
+        """When switched off, no job runs and the sandbox is not started."""
         assert types(await publish_with_source(owner, context)) == ["image/png"]
         assert renderer.starts == 0
 
 
 async def test_drawing_waits_for_a_pause_of_publishing(owner, context, renderer, monkeypatch):
-    """While publishes follow each other nothing is drawn beside them; afterwards all are."""
+    """No job runs during consecutive publishes; afterwards all figures are archived."""
     monkeypatch.setattr("jupyter_figserve.server.services.figures.svg_archiver._PAUSE", 3_600)
     for grey in range(3):
         figure = await owner.publish(f"figure-{grey}", png(grey=grey))
@@ -163,7 +163,7 @@ async def test_drawing_waits_for_a_pause_of_publishing(owner, context, renderer,
 
 
 async def test_a_pause_is_not_waited_for_without_end(owner, context, renderer, monkeypatch):
-    """Somebody who never stops publishing gets SVGs too."""
+    """Publishing without a pause delays the SVGs only for a limited time."""
     monkeypatch.setattr("jupyter_figserve.server.services.figures.svg_archiver._PAUSE", 3_600)
     monkeypatch.setattr("jupyter_figserve.server.services.figures.svg_archiver._MAX_PAUSE", 0)
     figure = await owner.publish()

@@ -1,4 +1,4 @@
-"""A figure on its way in: parts told apart, bytes seen to be what they say, nothing decoded or expanded."""
+"""Uploads: forms are parsed and bytes are checked against their types, without decoding or unbounded unpacking."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_form(
 
 @pytest.mark.parametrize("type", PICTURES)
 def test_every_format_is_known(type):
-    """By its content type, whose parameters and case do not matter."""
+    """By its content type, in any case and with any parameters."""
     mimetype, data = PICTURES[type]
     for written in (mimetype, mimetype.upper(), f"{mimetype}; charset=utf-8"):
         (payload,) = read(data, written).payloads
@@ -58,7 +58,7 @@ def test_every_format_is_known(type):
     ],
 )
 def test_bytes_that_are_something_else_are_refused(type, data):
-    """Also a PNG with something behind its end, and what is packed in an svgz."""
+    """Including a PNG with trailing bytes, and the content of an svgz."""
     with pytest.raises(UnsupportedType) as caught:
         read(data, type)
     assert caught.value.code == "type_mismatch"
@@ -66,26 +66,26 @@ def test_bytes_that_are_something_else_are_refused(type, data):
 
 @pytest.mark.parametrize("type", ["", "image/gif", "application/octet-stream", "text/plain", "application/json"])
 def test_other_types_are_refused(type):
-    """What is no row of the format table."""
+    """Types outside the format table are refused."""
     with pytest.raises(UnsupportedType):
         read(png(), type)
 
 
 def test_empty_picture_is_refused():
-    """A body of nothing."""
+    """An empty body is refused."""
     with pytest.raises(InvalidInput, match="empty"):
         read(b"", "image/png")
 
 
 def test_size_of_a_png_is_its_headers():
-    """Not what the sender says of it."""
+    """The header's size takes precedence over the size in the request."""
     upload = read_form({"name": "a", "sizes": [{"width": 999, "height": 999, "dpi": 144}]}, ("image/png", png(40, 30)))
     (payload,) = upload.payloads
     assert (payload.width, payload.height, payload.dpi) == (40, 30, 144.0)
 
 
 def test_too_many_pixels_are_refused_by_the_header():
-    """Without a pixel of it being decoded; the limit itself is allowed."""
+    """Without decoding; the limit itself is allowed."""
     assert read(png_header(1000, 1000), "image/png").payloads[0].width == 1000
     for size in ((1001, 1000), (2**31 - 1, 2**31 - 1)):
         with pytest.raises(TooLarge):
@@ -103,7 +103,7 @@ def test_too_many_pixels_are_refused_by_the_header():
     ],
 )
 def test_svg_that_declares_anything_is_refused(svg):
-    """An entity bomb and an external entity are refused unread, packed or not."""
+    """An entity bomb and an external entity are refused, compressed or not."""
     for type, data in (("image/svg+xml", svg), ("image/svg+xml-compressed", gzip.compress(svg))):
         with pytest.raises(InvalidInput) as caught:
             read(data, type)
@@ -111,7 +111,7 @@ def test_svg_that_declares_anything_is_refused(svg):
 
 
 def test_svg_that_hides_text_is_refused():
-    """What a search for declarations would not see: another encoding, and NUL."""
+    """Encodings and NUL bytes that would hide a declaration are refused."""
     for svg in (SVG.replace(b"<path", b"<path>\x00"), b"\xff\xfe" + SVG.decode().encode("utf-16-le")):
         with pytest.raises(InvalidInput) as caught:
             read(svg, "image/svg+xml")
@@ -119,20 +119,20 @@ def test_svg_that_hides_text_is_refused():
 
 
 def test_svg_with_a_plain_doctype_is_taken():
-    """As matplotlib writes it."""
+    """A doctype as matplotlib writes it is accepted."""
     doctype = b'<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/svg11.dtd">'
     assert read(doctype + SVG, "image/svg+xml").payloads
 
 
 def test_svgz_is_not_expanded_beyond_the_limit(monkeypatch):
-    """A bomb costs no more memory than an honest picture may."""
+    """A compression bomb is not unpacked beyond the limit."""
     monkeypatch.setattr(upload, "_MAX_UNPACKED_BYTES", 10_000)
     with pytest.raises(TooLarge):
         read(gzip.compress(b"<svg>" + b" " * 10_000_000 + b"</svg>"), "image/svg+xml-compressed")
 
 
 def test_form_is_read():
-    """Words in the figure part, files with their types; the query's words win."""
+    """The query's fields take precedence over those in the figure part."""
     got = read_form(
         {"name": "a", "title": "One", "alt": None}, ("image/png", png()), ("image/svg+xml", SVG), title="Two"
     )
@@ -141,7 +141,7 @@ def test_form_is_read():
 
 
 def test_thumbnail_is_a_png():
-    """And only one."""
+    """A thumbnail of another type is refused."""
     assert read_form({"name": "a"}, ("image/svg+xml", SVG), thumbnail=png()).thumbnail.width == 4
     body, headers = multipart({"name": "a"}, ("image/svg+xml", SVG), thumbnail=SVG)
     body = body.replace(b"Content-Type: image/png", b"Content-Type: image/svg+xml")
@@ -165,7 +165,7 @@ def test_thumbnail_is_a_png():
     ],
 )
 def test_malformed_form_is_refused(figure, parts):
-    """No name, no picture, two of one type, unknown or ill-typed fields, JSON that is no object."""
+    """No name, no image, two of one type, unknown or ill-typed fields, or JSON that is not an object."""
     with pytest.raises(InvalidInput):
         read_form(figure, *parts)
 
@@ -175,19 +175,19 @@ def test_malformed_form_is_refused(figure, parts):
     [{}, [], "x", [None], [{"width": "9"}], [{"width": -1}], [{"width": 10**9}], [{"width": True}], [{"dpi": "x"}]],
 )
 def test_malformed_size_is_unknown(sizes):
-    """A hint about a picture that cannot be one is left out."""
+    """An impossible size is ignored."""
     (payload,) = read_form({"name": "a", "sizes": sizes}, ("image/svg+xml", SVG)).payloads
     assert (payload.width, payload.height, payload.dpi) == (None, None, None)
 
 
 @pytest.mark.parametrize("dpi", [-5, 0, True, 10**9, "100"])
 def test_impossible_dpi_is_unknown(dpi):
-    """As an impossible size."""
+    """An impossible resolution is ignored."""
     assert read_form({"name": "a", "sizes": [{"dpi": dpi}]}, ("image/png", png())).payloads[0].dpi is None
 
 
 def test_too_many_parts_are_refused():
-    """Before any is read."""
+    """Before any part is parsed."""
     with pytest.raises(InvalidInput) as caught:
         read_form({"name": "a"}, *[("image/png", png())] * 50)
     assert caught.value.code == "too_many_parts"
@@ -195,7 +195,7 @@ def test_too_many_parts_are_refused():
 
 @pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary=other"])
 def test_form_without_its_boundary_is_refused(content_type):
-    """As 400."""
+    """With 400."""
     body, _ = multipart({"name": "a"}, ("image/png", png()))
     with pytest.raises(InvalidInput):
         read_upload(body, HTTPHeaders({"Content-Type": content_type}), {}, PIXELS)
@@ -203,7 +203,7 @@ def test_form_without_its_boundary_is_refused(content_type):
 
 @pytest.mark.parametrize("text", [b"{", b"[" * 60_000, b"\xff", b'{"dpi": NaN}', b'{"dpi": 1e999}'])
 def test_figure_part_that_is_not_json_is_refused(text):
-    """Also when it nests without end, and when Python would read a number that JSON does not have."""
+    """Including endless nesting, and numbers that Python parses but JSON does not have."""
     body, headers = multipart({"x": 1}, ("image/png", png()))
     body = body.replace(json.dumps({"x": 1}).encode(), text)
     with pytest.raises((InvalidInput, TooLarge)):

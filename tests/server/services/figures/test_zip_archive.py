@@ -1,4 +1,4 @@
-"""Names inside a zip, on every file system; and the zip itself, made in pieces."""
+"""File names in a zip that are safe on every file system, and the streamed archive."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOW = 1_800_000_000.0
 )
 @pytest.mark.parametrize("ending", ["", "-12"])
 def test_a_name_is_one_harmless_segment(text, ending):
-    """It leads nowhere else, can be a file on Windows, and fits into what a file's name may have."""
+    """It has no separators, is a valid file name on Windows, and has a bounded length."""
     name = safe_name(text, ending)
     assert name.endswith(ending)
     assert name not in ("", ".", "..")
@@ -39,14 +39,14 @@ def test_a_name_is_one_harmless_segment(text, ending):
 
 @given(strategies.lists(strategies.text(max_size=120), max_size=30))
 def test_names_never_meet(wanted):
-    """Whatever is asked for: no two are the same where letters' case and composition make no difference."""
+    """Names are distinct on file systems that ignore case and Unicode composition, too."""
     names = UniqueFilenames()
     taken = [names.add(text) for text in wanted]
     assert len({name.casefold() for name in taken}) == len(wanted)
 
 
 def test_names_are_kept_where_they_can_be():
-    """A number is added only to what is taken; case, accents in two codings and ligatures meet."""
+    """Only names that are already used get a number; case, composition and ligatures are ignored."""
     names = UniqueFilenames()
     wanted = ["sales", "Sales", "sales", "caf\u00e9", "cafe\u0301", "\ufb01g", "fig"]
     assert [names.add(text) for text in wanted] == [
@@ -68,11 +68,11 @@ def describe(record: FigureRecord) -> dict:
 
 
 class Made:
-    """An archive in the making, with a memory for blobs."""
+    """An archive in progress, with blobs in memory."""
 
     def __init__(self) -> None:
         self.blobs = MemoryBlobStore()
-        self.archive = ZipExport(self.blobs, describe, make_templates().get_template("export.html"), "Figures")
+        self.archive = ZipExport(self.blobs, describe, make_templates().get_template("export/figures.html"), "Figures")
         self.pieces: list[bytes] = []
 
     def add(self, name: str, notebook: str, *payloads: EncodedImage, keep: bool = True, **words: str) -> None:
@@ -89,7 +89,7 @@ PNG = EncodedImage("image/png", png())
 
 
 def test_pictures_come_out_as_they_went_in():
-    """Each format of each figure, under its notebook; what is packed already is not packed again."""
+    """Each format of each figure is below its notebook; compressed formats are not compressed again."""
     made = Made()
     made.add("sales", "work/a.ipynb", PNG, EncodedImage("image/svg+xml", SVG))
     made.add("sales", "", EncodedImage("text/html", HTML))
@@ -108,7 +108,7 @@ def test_pictures_come_out_as_they_went_in():
 
 
 def test_zip_slips_nowhere(tmp_path):
-    """Notebooks and names that climb up come out below the directory, each figure in a file of its own."""
+    """Notebooks and names with ``..`` stay in the directory, each figure in its own file."""
     made = Made()
     for index, notebook in enumerate(("../../up.ipynb", "/abs.ipynb", "C:\\x.ipynb", "CON.ipynb", "con.ipynb", "..")):
         made.add("..", notebook, EncodedImage("image/png", png(grey=index)))
@@ -123,7 +123,7 @@ def test_zip_slips_nowhere(tmp_path):
 
 
 def test_a_lost_picture_is_said_and_the_others_come():
-    """What is missing from the store is null in the records and named on the page."""
+    """A missing blob is null in the records and named on the page."""
     made = Made()
     made.add("gone", "", PNG, keep=False)
     made.add("there", "", EncodedImage("image/png", png(grey=7)))
@@ -136,7 +136,7 @@ def test_a_lost_picture_is_said_and_the_others_come():
 
 
 def test_words_on_the_page_are_words():
-    """Markup in names, titles, texts and notebooks stays text; addresses are escaped."""
+    """Markup in names, titles, texts and notebooks is escaped, and so are URLs."""
     made = Made()
     made.add("a b&c", "<i>.ipynb", PNG, title="<script>alert(1)</script>", alt='"><img src=x onerror=alert(1)>')
     with made.open() as file:
@@ -150,7 +150,7 @@ def test_words_on_the_page_are_words():
 
 
 def test_no_html_is_framed():
-    """A document is a link: opened from a disk it would have no sandbox."""
+    """A document is a link, as a page opened from a disk has no sandbox."""
     made = Made()
     made.add("doc", "", EncodedImage("text/html", HTML))
     with made.open() as file:
@@ -161,7 +161,7 @@ def test_no_html_is_framed():
 
 
 def test_it_comes_in_pieces():
-    """Each figure's bytes come with it, and a long page in several pieces."""
+    """Each figure's bytes are returned with it, and a long page in several chunks."""
     made = Made()
     for index in range(2_000):
         made.add(f"f{index}", "", PNG, title=f"{index} " + "title " * 40)
@@ -172,7 +172,7 @@ def test_it_comes_in_pieces():
 
 
 def test_a_plot_that_is_no_figure():
-    """Under its own path, flat and safe; two that differ in their directories alone both come; one may be gone."""
+    """It has a flat, safe path; plots that differ only in the directory are both included; one may be missing."""
     made = Made()
     row = {"title": "", "alt": "", "version": 1, "notebook": None, "updated": "2027-01-15T08:00:00.000Z"}
     for name, data in (("cell-1.png", b"1"), ("a/../b.png", b"2"), ("CELL-1.png", b"3"), ("gone.png", None)):
@@ -187,8 +187,8 @@ def test_a_plot_that_is_no_figure():
 
 
 def test_a_time_before_zips_began():
-    """Years that the format cannot say do not break it."""
+    """Years outside the format's range are replaced."""
     blobs = MemoryBlobStore()
-    archive = ZipExport(blobs, describe, make_templates().get_template("export.html"), "Figures")
+    archive = ZipExport(blobs, describe, make_templates().get_template("export/figures.html"), "Figures")
     with zipfile.ZipFile(io.BytesIO(b"".join(archive.end(0.0)))) as file:
         assert file.getinfo("index.html").date_time[0] == 1980

@@ -1,4 +1,4 @@
-"""The picture of an error: its words escaped, nothing of them markup."""
+"""The image of an error, with all text escaped."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EVIL = [
 
 @pytest.mark.parametrize("words", EVIL)
 def test_evil_words_are_words(words):
-    """Whatever the code raises: the card is well-formed, and of these elements alone."""
+    """The card is well-formed and has only the expected elements, whatever the code raises."""
     for error in (CodeFailed(words, kind=words[:20], line=1), NoFigure(words)):
         root = ElementTree.fromstring(svg_card(error))
         names = {element.tag.rpartition("}")[2] for element in root.iter()}
@@ -31,7 +31,7 @@ def test_evil_words_are_words(words):
 
 
 def test_it_says_what_and_where():
-    """Kind and line above, the message below, in lines that fit."""
+    """It has the kind and the line, and the message in lines that fit."""
     card = svg_card(CodeFailed("word " * 60, kind="ValueError", line=12)).decode()
     assert "ValueError in line 12" in card
     assert card.count("<text") > 4
@@ -39,7 +39,7 @@ def test_it_says_what_and_where():
 
 
 def test_a_long_message_is_cut():
-    """A million characters are a card of a dozen lines."""
+    """A million characters give a card of a dozen lines."""
     card = svg_card(CodeFailed("x" * 10**6, kind="E" * 10**6))
     assert len(card) < 5_000
     assert "…" in card.decode()

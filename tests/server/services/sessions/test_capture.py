@@ -1,4 +1,4 @@
-"""Capture: every picture that a kernel displays, whatever its language, and nothing that harms the server."""
+"""Capture of every displayed image, in any kernel language, without harm to the server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEY = b"a key"
 
 
 class Stream:
-    """A ZMQ stream's part: hands frames to whoever listens."""
+    """A fake ZMQ stream, which passes frames to its callback."""
 
     def __init__(self) -> None:
         self.hear: Any = None
@@ -46,7 +46,7 @@ class Stream:
 
 
 class Kernel:
-    """A kernel manager's part, and a kernel that sends signed messages."""
+    """A fake kernel manager, whose kernel sends signed messages."""
 
     def __init__(self) -> None:
         self.session = Session(key=KEY)
@@ -74,7 +74,7 @@ class Kernel:
 
 
 class Manager:
-    """The methods that are wrapped."""
+    """A fake of the wrapped methods."""
 
     def __init__(self) -> None:
         self.kernels: dict[str, Kernel] = {}
@@ -144,7 +144,7 @@ def paths(capture: Capture, kernel: str = "k") -> list[str]:
 
 
 class TestMessages:
-    """What is made of each message."""
+    """Messages of a kernel."""
 
     @pytest.fixture
     def capture(self, make_capture) -> Capture:
@@ -155,7 +155,7 @@ class TestMessages:
         return manager.start("k")
 
     async def test_displays_results_and_updates(self, capture, kernel):
-        """Each shows a picture; an update replaces the picture of its display."""
+        """Each shows an image; an update replaces the image of its display."""
         kernel.begin(1)
         kernel.show(png(), display_id="a")
         kernel.show(png(), kind="execute_result")
@@ -165,7 +165,7 @@ class TestMessages:
         assert buffer.read(buffer.find_newest()) == png(grey=1)
 
     async def test_clear_output_begins_anew(self, capture, kernel):
-        """What is shown after it takes the place of what was shown before."""
+        """The next image replaces the one shown before."""
         kernel.begin(1)
         for grey in range(3):
             kernel.show(png(grey=grey))
@@ -173,20 +173,20 @@ class TestMessages:
         assert paths(capture) == ["cell-1.png"]
 
     async def test_our_own_displays_are_passed_over(self, capture, kernel):
-        """A published figure is there already."""
+        """Displays of published figures are skipped."""
         content = {"data": {"image/png": base64.b64encode(png()).decode()}, "metadata": {MARKER: {"figure": "x"}}}
         kernel.send("display_data", content | {"transient": {}})
         assert (paths(capture), capture.dropped) == ([], 0)
 
     async def test_other_messages_are_not_opened(self, capture, kernel, monkeypatch):
-        """Of a stream, a status or a comm only the header is read."""
+        """Only the headers of streams, statuses and comms are read."""
         monkeypatch.setattr(Session, "deserialize", lambda *_: pytest.fail("opened"))
         for kind in ("stream", "status", "comm_msg", "error", "iopub_welcome", "debug_event"):
             kernel.send(kind, {"text": "x"})
         assert capture.dropped == 0
 
     async def test_what_is_not_signed_by_the_kernel_is_dropped(self, capture, kernel):
-        """Another key, no key, a changed content, a message heard twice."""
+        """Another key, no key, changed content, and a replayed message."""
         kernel.begin(1)
         kernel.show(png())
         content = {"data": {"image/png": base64.b64encode(png()).decode()}, "metadata": {}, "transient": {}}
@@ -209,7 +209,7 @@ class TestMessages:
         ],
     )  # fmt: skip
     async def test_no_frames_break_anything(self, capture, kernel, frames):
-        """Whatever comes is counted and dropped, and the next picture is captured."""
+        """Invalid frames are counted and dropped, and the next image is captured."""
         kernel.streams[-1].hear(frames)
         kernel.show(png())
         assert (paths(capture), capture.dropped) == (["plot.png"], 1)
@@ -219,14 +219,14 @@ class TestMessages:
     )
     @pytest.mark.parametrize("kind", ["display_data", "update_display_data", "execute_input", "clear_output"])
     async def test_no_signed_content_breaks_anything(self, capture, kernel, kind, content):
-        """A kernel may sign anything."""
+        """Signed content of any shape is handled."""
         kernel.send(kind, json.dumps(content).encode())
         kernel.show(png())
         assert len(paths(capture)) == 1
 
     @pytest.mark.parametrize("parent", [None, [], "x", {"msg_id": 3}, {"msg_id": None}, {}])
     async def test_no_parent_breaks_anything(self, capture, kernel, parent):
-        """What answers to nothing is a plot of no cell."""
+        """A display without a valid parent belongs to no cell."""
         sender = Session(key=KEY)
         content = {"data": {"image/png": base64.b64encode(png()).decode()}, "metadata": {}, "transient": {}}
         message = sender.msg("display_data", content) | {"parent_header": parent}
@@ -236,7 +236,7 @@ class TestMessages:
         assert "plot" in paths(capture)[0]
 
     async def test_an_animation_is_told_of_now_and_then(self, capture, kernel, told):
-        """Thirty frames before the next look are one piece of news, and one file."""
+        """Thirty frames between two flushes are one event and one file."""
         for grey in range(30):
             kernel.show(png(grey=grey), display_id="a")
         await until(lambda: told)
@@ -249,7 +249,7 @@ class TestMessages:
         assert subscription._flush_timer.when() >= subscription._last_flush + 1.0
 
     async def test_a_full_disk_is_logged_and_survived(self, capture, kernel, told, monkeypatch, caplog):
-        """What could not be written is dropped; the next picture is tried again."""
+        """An image that cannot be written is dropped, and the next one is written."""
 
         def full(*_: Any) -> None:
             raise OSError(28, "No space left on device")
@@ -265,7 +265,7 @@ class TestMessages:
         assert len(paths(capture)) == 1
 
     async def test_a_mark_is_waited_for(self, capture, kernel):
-        """It comes after all that was displayed before it; one that has come already is known."""
+        """It arrives after all earlier displays; one that has already arrived is known."""
         waiting = asyncio.ensure_future(capture.wait_for_mark("k", "m1", DEADLINE))
         await asyncio.sleep(0)
         mark = {"data": {}, "metadata": {MARKER: {"mark": "m1"}}, "transient": {"display_id": "x"}}
@@ -277,17 +277,17 @@ class TestMessages:
 
 
 class TestLife:
-    """When a kernel's sockets, a session or the server come and go."""
+    """Kernels, sessions and servers that start and end."""
 
     async def test_the_managers_own_methods_are_called(self, make_capture, manager):
-        """With what they are given."""
+        """With their arguments."""
         make_capture()
         manager.start("k")
         manager.stop_watching_activity("k")
         assert manager.calls == ["start k", "stop k"]
 
     async def test_pictures_stay_over_a_restart(self, make_capture, manager):
-        """Jupyter stops and starts to watch when the ports change; the session is the same."""
+        """Jupyter stops and starts watching when the ports change; the session stays the same."""
         capture = make_capture()
         kernel = manager.start("k")
         kernel.show(png())
@@ -298,7 +298,7 @@ class TestLife:
         assert paths(capture) == ["plot-2.png", "plot.png"]
 
     async def test_other_ports_after_a_crash_are_followed(self, make_capture, manager):
-        """Jupyter does not say so; the same port is left alone."""
+        """Changed ports are noticed without a message from Jupyter."""
         capture = make_capture()
         kernel = manager.start("k")
         capture.on_kernel_restarted("k")
@@ -309,7 +309,7 @@ class TestLife:
         capture.on_kernel_restarted("other")
 
     async def test_the_end_of_a_session_takes_its_pictures(self, make_capture, manager):
-        """Files and directory too."""
+        """Its files and its directory are deleted."""
         capture = make_capture()
         kernel = manager.start("k")
         kernel.show(png())
@@ -321,7 +321,7 @@ class TestLife:
         capture.on_kernel_ended("k")
 
     async def test_kernels_that_went_without_a_word_are_swept(self, make_capture, manager):
-        """Those that are alive are left alone."""
+        """Running kernels are left alone."""
         capture = make_capture()
         for name in ("k", "gone"):
             manager.start(name)
@@ -330,7 +330,7 @@ class TestLife:
         assert capture.find_buffer("k") is not None
 
     async def test_a_kernel_that_cannot_be_heard_starts_all_the_same(self, make_capture, manager, caplog):
-        """The failure is ours alone, and logged."""
+        """The failure is logged and does not reach Jupyter."""
         capture = make_capture()
         manager.kernels["k"] = SimpleNamespace()
         manager.start_watching_activity("k")
@@ -339,7 +339,7 @@ class TestLife:
         assert capture.dropped == 0
 
     async def test_close_restores_the_manager(self, make_capture, manager):
-        """Nothing of ours is left on the instance."""
+        """The instance has no wrapped methods afterwards."""
         capture = make_capture()
         kernel = manager.start("k")
         assert "start_watching_activity" in vars(manager)
@@ -348,7 +348,7 @@ class TestLife:
         assert kernel.streams[0].closed()
 
     async def test_two_extensions_may_wrap(self, make_capture, manager):
-        """Who came later goes on after our end; who came earlier is called all the time."""
+        """Another extension's wrapper still works, whether it came before or after ours."""
         heard = []
 
         def wrap(name: str) -> None:
@@ -371,13 +371,13 @@ class TestLife:
         assert capture.find_buffer("l") is None
 
     async def test_switched_off_it_touches_nothing(self, make_capture, manager):
-        """And says why."""
+        """And reports the reason."""
         capture = make_capture(is_on=False)
         assert capture.off_reason == SWITCHED_OFF
         assert "start_watching_activity" not in vars(manager)
 
     async def test_behind_a_gateway_it_says_once_that_it_is_off(self, make_capture, manager, caplog):
-        """In the log and in its state; the manager is left alone."""
+        """In the log and in its state; the manager is not wrapped."""
         capture = make_capture(gateway_config=SimpleNamespace(gateway_enabled=True))
         manager.start("k")
         assert capture.off_reason == THROUGH_GATEWAY
@@ -385,7 +385,7 @@ class TestLife:
         assert "start_watching_activity" not in vars(manager)
 
     async def test_without_a_runtime_directory_it_is_off(self, make_capture, manager, directories):
-        """There is nowhere to keep anything."""
+        """Images could not be stored anywhere."""
         directories.problem = "It cannot be written."
         capture = make_capture()
         manager.start("k")
@@ -393,7 +393,7 @@ class TestLife:
         assert capture.find_buffer("k") is None
 
     async def test_the_methods_are_those_of_jupyter(self, jp_serverapp):
-        """A version of Jupyter that has them no longer is found out here."""
+        """This fails for a version of Jupyter that lacks one of the wrapped methods."""
         manager = jp_serverapp.kernel_manager
         for name in ("start_watching_activity", "stop_watching_activity"):
             wrapped = vars(manager)[name]
@@ -402,7 +402,7 @@ class TestLife:
 
 @pytest.mark.kernel
 class TestRealKernels:
-    """ipykernel and a kernel of another language, started through Jupyter's API."""
+    """An ipykernel and a bash kernel, started through Jupyter's API."""
 
     async def names(self, owner, kernel: str) -> list[str]:
         return [plot["path"] for plot in (await owner.get(f"/plots/{kernel}")).json()["plots"]]
@@ -412,7 +412,7 @@ class TestRealKernels:
 
     @pytest.mark.compat
     async def test_every_kind_of_display(self, jupyter, owner, context):
-        """Displays, results and updates of PNG and SVG, each served with its bytes; a publish is not taken twice."""
+        """Displays, results and updates of PNG and SVG are served unchanged; a published figure is not captured."""
         kernel = await jupyter.start()
         await jupyter.run(kernel, showing(png(), "a") + "\n" + showing(SVG, mimetype="image/svg+xml"))
         await jupyter.run(kernel, "from IPython.display import SVG\nSVG(" + repr(SVG.decode()) + ")")
@@ -426,7 +426,7 @@ class TestRealKernels:
 
     @pytest.mark.compat
     async def test_restart_interrupt_and_shutdown(self, jupyter, owner, context):
-        """Pictures stay over a restart, in names of another run, and over an interrupt; shutdown takes them."""
+        """Images survive a restart and an interrupt, and are deleted on shutdown."""
         kernel = await jupyter.start()
         await jupyter.run(kernel, showing(png()))
         await self.wait_for(context, kernel, 1)
@@ -444,7 +444,7 @@ class TestRealKernels:
         }
 
     async def test_a_crash_that_jupyter_mends(self, jupyter, owner, context):
-        """The session goes on, and what it shows after is captured too."""
+        """The session goes on, and later images are captured, too."""
         kernel = await jupyter.start()
         await jupyter.run(kernel, showing(png()))
         await self.wait_for(context, kernel, 1)
@@ -457,7 +457,7 @@ class TestRealKernels:
         assert await self.names(owner, kernel) == ["run-2-cell-1.png", "cell-1.png"]
 
     async def test_a_death_that_jupyter_does_not_tell(self, jupyter, owner, context, stranger):
-        """When Jupyter gives up, the session has ended: key and plots are gone, but what was published stays."""
+        """When Jupyter gives up, the session ends: its key and plots are deleted, published figures stay."""
         kernel = await jupyter.start()
         code = "import os, json, jupyter_figserve as f\nf.publish(" + repr(png()) + ", 'stays')\n" + showing(png())
         code += "\n(f.plots_dir() / 'dropped.svg').write_text(" + repr(SVG.decode()) + ")"
@@ -477,7 +477,7 @@ class TestRealKernels:
         assert session["ended"] is not None
 
     async def test_a_kernel_of_another_language(self, jupyter, owner, context, jp_data_dir, tmp_path):
-        """bash displays a picture; it is captured as any other, updates too."""
+        """Images that bash displays are captured, with their updates."""
         require_package("bash_kernel")
         install_bash_kernel(jp_data_dir)
         (tmp_path / "x.png").write_bytes(png())
@@ -502,7 +502,7 @@ class TestSwitchedOff:
 
     @pytest.mark.kernel
     async def test_nothing_is_captured_and_last_says_why(self, jupyter, owner):
-        """Files are served all the same."""
+        """Files are still served."""
         kernel = await jupyter.start()
         await jupyter.run(kernel, showing(png()))
         code = "import jupyter_figserve as f\ntry: f.last()\nexcept f.FigServeError as error: print(error)"
@@ -522,11 +522,11 @@ print(f.last().path, f.plots_dir())
 
 @pytest.mark.kernel
 class TestServers:
-    """Servers in processes of their own that end, are killed, and are started again."""
+    """Servers in their own processes that stop, are killed, and start again."""
 
     @pytest.mark.parametrize("how", ["stop", "kill"])
     def test_figures_survive_the_server_and_captured_plots_do_not(self, make_server, how):
-        """After a killed server too, whose directories go with the next start; its session ends by its silence."""
+        """The next start deletes the directories of a killed server and ends its sessions."""
         server = make_server()
         with server.kernel("a.ipynb") as kernel:
             path, directory = kernel.run(PUBLISH_AND_SHOW).stdout.split()
@@ -549,7 +549,7 @@ class TestServers:
             assert "Removed the session directories of 1 servers that have gone." in server.log
 
     def test_behind_a_gateway_it_is_said_clearly(self, make_server):
-        """Once in the log, and in the status; kernels start, and have their session."""
+        """Once in the log, and in the status; kernels start and have sessions."""
         gateway = make_server()
         url = f"--GatewayClient.url={gateway.url.rstrip('/')}"
         server = make_server(args=[url, f"--GatewayClient.auth_token={gateway.token}"])

@@ -1,4 +1,4 @@
-"""Directories of sessions in the runtime directory: private, gone with their session and their server."""
+"""Session directories in the runtime directory: private, and deleted with their session and their server."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def directories(parent):
 
 
 def wait(directories: SessionDirectories) -> None:
-    """Until what is removed has been removed."""
+    """Wait until the removed directories have been deleted."""
     directories._remover.submit(lambda: None).result(20)
 
 
@@ -41,7 +41,7 @@ def servers(parent):
 
 
 def test_directories_are_private(directories, parent):
-    """All of them 0700, whatever the umask."""
+    """All are 0700, whatever the umask."""
     before = os.umask(0)
     try:
         made = directories.make("plots")
@@ -53,7 +53,7 @@ def test_directories_are_private(directories, parent):
 
 
 def test_a_directory_ends_with_its_kernel(directories):
-    """It is out of sight at once, with all that lies in it."""
+    """It disappears at once, with its content."""
     made = directories.make("plots")
     directories.bind(made, "kernel")
     (made / "sub").mkdir()
@@ -68,7 +68,7 @@ def test_a_directory_ends_with_its_kernel(directories):
 
 
 def test_removing_follows_no_link(directories, tmp_path):
-    """What a link in it points to stays."""
+    """The target of a symbolic link in it is not deleted."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "x.png").write_bytes(b"x")
     made = directories.make("plots")
@@ -79,7 +79,7 @@ def test_removing_follows_no_link(directories, tmp_path):
 
 
 def test_a_directory_swapped_for_a_link_is_no_way_out(directories, tmp_path):
-    """A kernel may replace its directory; only the link goes."""
+    """If a kernel replaces its directory by a link, only the link is deleted."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "x.png").write_bytes(b"x")
     made = directories.make("plots")
@@ -91,7 +91,7 @@ def test_a_directory_swapped_for_a_link_is_no_way_out(directories, tmp_path):
 
 
 def test_a_kernel_bound_again_has_the_new_one(directories):
-    """The old one goes."""
+    """The old directory is deleted."""
     first, second = directories.make("plots"), directories.make("plots")
     directories.bind(first, "kernel")
     directories.bind(second, "kernel")
@@ -101,7 +101,7 @@ def test_a_kernel_bound_again_has_the_new_one(directories):
 
 
 def test_close_leaves_nothing(parent):
-    """The server's own directory goes with it."""
+    """The directory of the server is deleted, too."""
     directories = open_in(parent)
     directories.bind(directories.make("plots"), "kernel")
     directories.close()
@@ -111,7 +111,7 @@ def test_close_leaves_nothing(parent):
 
 
 def test_what_a_killed_server_left_goes_with_the_next_start(parent, caplog):
-    """A lock tells that nobody lives there; a living server's is left alone, and what went is logged."""
+    """A lock shows which servers are running; the log has the deleted directories."""
     code = (
         "import os, sys; from pathlib import Path;"
         "from jupyter_figserve.server.services.sessions.directories import SessionDirectories as S;"
@@ -138,7 +138,7 @@ def test_what_a_killed_server_left_goes_with_the_next_start(parent, caplog):
 
 
 def test_a_runtime_directory_that_cannot_be_written_is_said_once(tmp_path, caplog):
-    """The server goes on without session directories."""
+    """The server runs without session directories."""
     (tmp_path / "file").write_text("")
     directories = open_in(tmp_path / "file" / "figserve")
     assert directories.problem.startswith("Jupyter's runtime directory is not writable")

@@ -1,4 +1,4 @@
-"""A display message's picture: found, checked, or refused; a kernel may send anything."""
+"""The image of a display message: found, checked, or refused, whatever a kernel sends."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def content(**data: object) -> dict[str, object]:
     ],
 )
 def test_pictures_are_found(shown, mimetype, data):
-    """PNG, SVG, JPEG and WebP; of several, the PNG; base64 on one line or many."""
+    """PNG, SVG, JPEG and WebP; a PNG takes precedence; base64 may have line breaks."""
     found = find_image(shown, MAX_BYTES, MAX_PIXELS)
     assert (found.mimetype, found.data) == (mimetype, data)
 
@@ -56,7 +56,7 @@ def test_pictures_are_found(shown, mimetype, data):
     ],
 )  # fmt: skip
 def test_what_shows_no_picture_is_none(shown):
-    """Text, HTML, types outside the list, and contents of the wrong shape."""
+    """Text, HTML, other types, and contents of the wrong shape."""
     assert find_image(shown, MAX_BYTES, MAX_PIXELS) is None
 
 
@@ -75,13 +75,13 @@ def test_what_shows_no_picture_is_none(shown):
     ],
 )  # fmt: skip
 def test_what_is_no_picture_is_refused(shown):
-    """Broken base64, wrong types, lies about the type, entities, viewer bombs and what is too large."""
+    """Broken base64, wrong types, entities, compression bombs and too large images."""
     with pytest.raises(FigServeError):
         find_image(shown, MAX_BYTES, MAX_PIXELS)
 
 
 def test_what_is_too_large_is_not_decoded(monkeypatch):
-    """The length of its text is enough."""
+    """The length of the text suffices."""
     monkeypatch.delattr("jupyter_figserve.server.services.sessions.display_messages.binascii")
     with pytest.raises(FigServeError, match="more than 100,000 bytes"):
         find_image(content(png="A" * 10 * MAX_BYTES), MAX_BYTES, MAX_PIXELS)
@@ -112,7 +112,7 @@ def test_our_own_displays_are_known(shown, mark):
     + [({"transient": value}, None) for value in ({}, None, [], {"display_id": 3}, {"display_id": "x" * 1_000})],
 )
 def test_display_ids_are_short_text(shown, display_id):
-    """Anything else is as if there were none."""
+    """Other values are ignored."""
     assert find_display_id(shown) == display_id
 
 
@@ -120,5 +120,5 @@ def test_display_ids_are_short_text(shown, display_id):
     ("count", "found"), [(3, 3), (0, 0), (-1, None), (True, None), ("3", None), (3.0, None), (None, None), (1e9, None)]
 )
 def test_counts_are_whole_numbers(count, found):
-    """Anything else is as if there were none."""
+    """Other values are ignored."""
     assert find_execution_count({"execution_count": count}) == found

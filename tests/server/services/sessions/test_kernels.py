@@ -1,4 +1,4 @@
-"""The kernels of a server: each gets our address and a key of its own, and its figures follow its notebook."""
+"""Kernels of the server: each gets a URL and a key, and its figures follow its notebook."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES = ("KERNEL_FIGSERVE_URL", "KERNEL_FIGSERVE_KEY")
 
 
 class FakeKernels:
-    """A provisioner's part: notes the environment, and starts nothing."""
+    """A fake kernel manager that records the environment and starts nothing."""
 
     def __init__(self, app) -> None:
         self.manager = app.kernel_manager
@@ -42,13 +42,13 @@ class FakeKernels:
 
 @pytest.fixture
 def jp_server_config(jp_server_config):
-    """Kernels of these tests are those of this environment."""
+    """The kernels of these tests are those of this environment."""
     jp_server_config["ServerApp"]["jpserver_extensions"]["jupyter_server_terminals"] = False
     return jp_server_config
 
 
 class TestEnvironment:
-    """What a kernel gets, with a manager that starts none."""
+    """The environment of a kernel, with a fake manager."""
 
     @pytest.fixture
     def fake(self, jp_serverapp, context) -> FakeKernels:
@@ -57,7 +57,7 @@ class TestEnvironment:
         return fake
 
     async def test_kernel_gets_address_and_key(self, jp_serverapp, context, fake, stranger):
-        """The address is the server's, the key opens what a kernel may do, and is bound to the kernel's id."""
+        """The key has the scopes of a kernel and is bound to the kernel's id."""
         kernel = await jp_serverapp.kernel_manager.start_kernel()
         environment = fake.environments[kernel]
         assert environment["KERNEL_FIGSERVE_URL"] == context.addresses.for_kernels()
@@ -66,13 +66,13 @@ class TestEnvironment:
         assert (await client.get("/api/keys")).status == 403
 
     async def test_keys_differ(self, jp_serverapp, fake):
-        """From kernel to kernel."""
+        """Each kernel has its own key."""
         for _ in range(2):
             await jp_serverapp.kernel_manager.start_kernel()
         assert len({env["KERNEL_FIGSERVE_KEY"] for env in fake.environments.values()}) == 2
 
     async def test_given_environment_is_kept(self, jp_serverapp, fake, monkeypatch):
-        """A front end's own variables stay; without any, the kernel has the server's."""
+        """Variables of the front end stay; without any, the kernel has those of the server."""
         monkeypatch.setenv("OF_THE_SERVER", "1")
         given = await jp_serverapp.kernel_manager.start_kernel(env={"OF_THE_FRONT_END": "2"})
         alone = await jp_serverapp.kernel_manager.start_kernel()
@@ -82,7 +82,7 @@ class TestEnvironment:
         assert not [name for name in NAMES if name in os.environ]
 
     async def test_kernel_that_does_not_start_leaves_no_key(self, jp_serverapp, context):
-        """The error is the manager's own."""
+        """The manager's error is raised unchanged."""
 
         async def fail(**_: Any) -> str:
             raise OSError("no such kernel")
@@ -94,14 +94,14 @@ class TestEnvironment:
         assert context.store.catalog.reader.exec_driver_sql("select count(*) from keys").scalar() == 0
 
     async def test_read_only_store_starts_kernels_all_the_same(self, jp_serverapp, context, fake):
-        """Without a key, since none could be kept."""
+        """Kernels start without a key, as it could not be stored."""
         context.store.catalog.read_only_because = "broken"
         kernel = await jp_serverapp.kernel_manager.start_kernel()
         assert not [name for name in NAMES if name in fake.environments[kernel]]
         assert "KERNEL_FIGSERVE_PLOTS" in fake.environments[kernel]
 
     async def test_kernel_gets_a_directory_of_its_own(self, jp_serverapp, context, fake):
-        """Private, another for each, and gone with the kernel."""
+        """Private, distinct, and deleted with the kernel."""
         kernels = [await jp_serverapp.kernel_manager.start_kernel() for _ in range(2)]
         found = [Path(fake.environments[kernel]["KERNEL_FIGSERVE_PLOTS"]) for kernel in kernels]
         assert found == [context.directories.find(kernel) for kernel in kernels]
@@ -110,7 +110,7 @@ class TestEnvironment:
         assert [directory.exists() for directory in found] == [False, True]
 
     async def test_nothing_of_another_servers_kernel_is_passed_on(self, jp_serverapp, context, fake, monkeypatch):
-        """As when this server was started from a notebook, and has nothing of its own to give."""
+        """Variables of a kernel in which this server was started are removed."""
         for name in (*NAMES, "KERNEL_FIGSERVE_PLOTS", "KERNEL_FIGSERVE_CA"):
             monkeypatch.setenv(name, "of another server")
         context.store.catalog.read_only_because = "broken"
@@ -119,7 +119,7 @@ class TestEnvironment:
         assert not [name for name in fake.environments[kernel] if name.startswith("KERNEL_FIGSERVE_")]
 
     async def test_a_kernel_that_does_not_start_leaves_no_directory(self, jp_serverapp, context):
-        """Nothing is left in the server's own one but its lock."""
+        """Only the lock remains in the server's directory."""
 
         async def fail(**_: Any) -> str:
             raise OSError("no such kernel")
@@ -130,14 +130,14 @@ class TestEnvironment:
         await until(lambda: [path.name for path in context.directories._own.iterdir()] == ["lock"])
 
     async def test_behind_a_gateway_there_is_no_directory(self, jp_serverapp, context, fake, monkeypatch):
-        """It would be on another machine than the kernel; address and key are there."""
+        """The kernel runs on another machine; it still gets a URL and a key."""
         monkeypatch.setattr(type(jp_serverapp.gateway_config), "gateway_enabled", True)
         kernel = await jp_serverapp.kernel_manager.start_kernel(env={})
         assert "KERNEL_FIGSERVE_PLOTS" not in fake.environments[kernel]
         assert set(NAMES) <= set(fake.environments[kernel])
 
     async def test_a_session_is_noted_when_it_starts_and_ends(self, jp_serverapp, context, fake):
-        """Also without a notebook; who wants to know hears of both, once."""
+        """With or without a notebook; each subscriber is called once."""
         heard = []
         context.kernels.on_start.append(lambda kernel, notebook: heard.append(("start", kernel, notebook)))
         context.kernels.on_end.append(lambda kernel, notebook: heard.append(("end", kernel, notebook)))
@@ -151,7 +151,7 @@ class TestEnvironment:
         assert heard == [("start", kernel, ""), ("end", kernel, "")]
 
     async def test_sweep_learns_the_notebook(self, jp_serverapp, context, fake, monkeypatch):
-        """Front ends tell it late, and move it."""
+        """Front ends set it after the start, and may change it."""
         kernel = await jp_serverapp.kernel_manager.start_kernel()
         monkeypatch.setattr(jp_serverapp.kernel_manager, "list_kernel_ids", lambda: [kernel])
 
@@ -163,7 +163,7 @@ class TestEnvironment:
         assert sessions.find(context.store.catalog.reader, kernel).notebook == "late.ipynb"
 
     async def test_silent_death_is_swept(self, jp_serverapp, context, fake, stranger, owner):
-        """A kernel that is no longer there loses its key with the next sweep, and its session has ended."""
+        """The next sweep revokes the key and ends the session of a kernel that has disappeared."""
         kernel = await jp_serverapp.kernel_manager.start_kernel()
         client = stranger.bearing(fake.environments[kernel]["KERNEL_FIGSERVE_KEY"])
         await client.publish()
@@ -173,7 +173,7 @@ class TestEnvironment:
         assert len((await owner.get("/api/figures", session=kernel)).json()["figures"]) == 1
 
     async def test_living_kernel_is_prolonged(self, jp_serverapp, context, fake, stranger, clock, monkeypatch):
-        """A key lives as long as its server says that the kernel does, and not for ever without a server."""
+        """The sweep extends a running kernel's key, which expires without a server."""
         kernel = await jp_serverapp.kernel_manager.start_kernel()
         monkeypatch.setattr(jp_serverapp.kernel_manager, "list_kernel_ids", lambda: [kernel])
         client = stranger.bearing(fake.environments[kernel]["KERNEL_FIGSERVE_KEY"])
@@ -185,7 +185,7 @@ class TestEnvironment:
         assert (await client.get("/api/figures")).status == 401
 
     async def test_close_restores_the_manager(self, jp_serverapp, context):
-        """Its own method is back, to the object."""
+        """The instance has its original method."""
         manager = jp_serverapp.kernel_manager
         wrapped = manager.start_kernel
         context.kernels.close()
@@ -199,12 +199,12 @@ class TestRealKernel:
 
     @pytest.fixture(autouse=True)
     def real_kernels(self, jp_environ, monkeypatch) -> None:
-        """pytest-jupyter's directories know an echo kernel alone."""
+        """The kernel specifications of this environment, as pytest-jupyter's directories have only an echo kernel."""
         monkeypatch.delenv("JUPYTER_PATH", raising=False)
 
     @pytest.fixture
     def api(self, owner: Client) -> Callable[..., Awaitable[Any]]:
-        """Jupyter's own API: ``await api("POST", "kernels", {...})``."""
+        """Jupyter's API: ``await api("POST", "kernels", {...})``."""
 
         async def ask(method: str, path: str, body: object = None) -> Any:
             answer = await owner.http.fetch(
@@ -221,7 +221,7 @@ class TestRealKernel:
 
     @pytest.fixture
     def evaluate(self, jp_serverapp):
-        """What an expression gives in a kernel: ``await evaluate(kernel, "1 + 1")``."""
+        """Evaluate an expression in a kernel: ``await evaluate(kernel, "1 + 1")``."""
 
         async def run(kernel: str, expression: str) -> Any:
             client = jp_serverapp.kernel_manager.get_kernel(kernel).client()
@@ -247,7 +247,7 @@ class TestRealKernel:
 
     @pytest.mark.compat
     async def test_life_of_a_key(self, api, evaluate, context, stranger):
-        """Address and key are in the kernel's environment, the same after a restart, and end with its shutdown."""
+        """URL and key are in the environment, survive a restart, and end with the shutdown."""
         kernel = (await api("POST", "kernels", {"name": "python3"}))["id"]
         before = await self.environment(evaluate, kernel)
         assert before["KERNEL_FIGSERVE_URL"] == context.addresses.for_kernels()
@@ -262,7 +262,7 @@ class TestRealKernel:
         assert (await client.get("/api/figures")).status == 401
 
     async def test_key_survives_a_crash_that_jupyter_mends(self, api, evaluate, stranger, jp_serverapp):
-        """A kernel that dies is restarted by its server with the same environment."""
+        """Jupyter restarts a dead kernel with the same environment."""
         kernel = (await api("POST", "kernels", {"name": "python3"}))["id"]
         before = await self.environment(evaluate, kernel)
         process = await evaluate(kernel, "os.getpid()")
@@ -275,7 +275,7 @@ class TestRealKernel:
     async def test_figures_follow_their_notebook(
         self, api, evaluate, owner, stranger, context, jp_create_notebook, jp_root_dir
     ):
-        """A rename through the contents API, and one by a session's PATCH, take the figures and their links along."""
+        """Renames through the contents API and through a session's PATCH take figures and links along."""
         jp_create_notebook("Untitled.ipynb")
         session = await self.session(api, "Untitled.ipynb")
         kernel = session["kernel"]["id"]
@@ -300,7 +300,7 @@ class TestRealKernel:
         assert sessions.find(context.store.catalog.reader, kernel).notebook == "wolves.ipynb"
 
     async def test_copied_notebook_has_figures_of_its_own(self, api, evaluate, stranger, jp_create_notebook):
-        """A session that moves to another notebook while the old one stays takes nothing from it."""
+        """When a session moves to a copy of its notebook, the figures of the original stay with it."""
         for name in ("one.ipynb", "two.ipynb"):
             jp_create_notebook(name)
         session = await self.session(api, "one.ipynb")
@@ -314,7 +314,7 @@ class TestRealKernel:
 
 @pytest.mark.kernel
 def test_projects_of_one_name_are_apart(make_server, tmp_path):
-    """Two servers with an Untitled.ipynb each, on one data directory, make two figures; each again is the same."""
+    """Notebooks of the same name on two servers with one data directory make two figures."""
     found = []
     for root in ("bears", "wolves"):
         server = make_server(root=tmp_path / root, data_dir=tmp_path / "figures")

@@ -1,4 +1,4 @@
-"""The ring of a session's pictures: what is one picture, what it is called, and what makes room."""
+"""The ring buffer of captured images: identity, names, and eviction."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PNG, SVG = FORMATS["png"], FORMATS["svg"]
 
 
 class Kernel:
-    """Shows pictures as a kernel does, cell by cell."""
+    """Captures images as a kernel displays them, cell by cell."""
 
     def __init__(self, ring: CaptureBuffer) -> None:
         self.ring = ring
@@ -59,18 +59,18 @@ def paths(ring: CaptureBuffer) -> list[str]:
 
 class TestNames:
     def test_a_cells_pictures_are_numbered(self, kernel):
-        """The first has the cell's number alone."""
+        """The first one has only the cell's number."""
         request = kernel.begin()
         assert [kernel.show(request) for _ in range(3)] == ["cell-1.png", "cell-1-2.png", "cell-1-3.png"]
 
     def test_running_a_cell_again_makes_other_pictures(self, kernel):
-        """Jupyter counts on, so the names differ and both stay."""
+        """The execution count differs, so the names do, and both images stay."""
         for _ in range(2):
             kernel.show(kernel.begin())
         assert paths(kernel.ring) == ["cell-2.png", "cell-1.png"]
 
     def test_a_restart_takes_no_names_again(self, kernel):
-        """Numbers begin at 1 again, in another run."""
+        """Numbers begin at 1 again, with the number of the run."""
         for _ in range(3):
             kernel.show(kernel.begin())
             kernel.show(kernel.begin())
@@ -80,19 +80,19 @@ class TestNames:
         ]  # fmt: skip
 
     def test_a_restart_after_one_cell_is_told_by_the_kernels_own_session(self, kernel):
-        """Its number is the same as the one before."""
+        """The kernel's session id shows a restart although the number is the same."""
         kernel.show(kernel.begin())
         kernel.restart()
         assert kernel.show(kernel.begin()) == "run-2-cell-1.png"
 
     def test_kernels_that_repeat_their_clients_session_do_not_restart_all_the_time(self, kernel):
-        """Two clients in turn are one run as long as the numbers grow."""
+        """Alternating clients are one run while the numbers grow."""
         for session in "abab":
             kernel.session = session
             assert kernel.show(kernel.begin()).startswith("cell-")
 
     def test_a_cell_run_without_history_keeps_names_apart(self, kernel):
-        """Its number is that of the next cell too."""
+        """It has the number of the next cell, and another name."""
         first = kernel.begin()
         kernel.count -= 1
         second = kernel.begin()
@@ -101,19 +101,19 @@ class TestNames:
         ]  # fmt: skip
 
     def test_what_no_cell_shows_is_a_plot(self, kernel):
-        """From a widget's callback, a thread, or a request of which the input was missed."""
+        """Images of a widget's callback, a thread, or an unseen request."""
         assert [kernel.show("widget 1"), kernel.show("widget 2"), kernel.show("")] == [
             "plot.png", "plot-2.png", "plot-3.png",
         ]  # fmt: skip
 
     def test_a_name_is_never_given_twice(self, kernel):
-        """Also not after its picture has made room."""
+        """Not even after its image was evicted."""
         seen = [kernel.show("widget") for _ in range(30)]
         seen += [kernel.show(kernel.begin()) for _ in range(30)]
         assert len(set(seen)) == 60
 
     def test_memory_of_names_is_bounded(self):
-        """A kernel that runs for a year holds as much as one of a day."""
+        """It does not grow with the kernel's uptime."""
         namer = PlotNamer()
         for number in range(5_000):
             namer.begin_cell(f"request {number}", number, "s")
@@ -126,7 +126,7 @@ class TestNames:
 
 class TestPictures:
     def test_a_display_id_is_one_picture(self, kernel):
-        """However often and from whichever cell it is updated; its name stays, its version counts."""
+        """Updates from any cell keep the name and count as versions."""
         first = kernel.begin()
         kernel.show(first, b"1", "a")
         kernel.show(first, b"other")
@@ -144,7 +144,7 @@ class TestPictures:
         assert paths(kernel.ring) == ["cell-1.svg"]
 
     def test_clear_output_shows_in_the_same_place(self, kernel):
-        """The animation of clear and show is one picture."""
+        """An animation of clear and show is one image."""
         request = kernel.begin()
         for number in range(10):
             kernel.ring.namer.clear_output(request)
@@ -153,7 +153,7 @@ class TestPictures:
         assert kernel.ring.read(kernel.ring.find_newest()) == b"9"
 
     def test_digest_is_of_the_newest_bytes(self, kernel):
-        """And made once for each."""
+        """It is computed once for each image."""
         for data in (b"1", b"2"):
             one = kernel.ring.find(kernel.show("r", data, "a"))
             assert kernel.ring.find_digest(one) == sha256_hex(data)
@@ -170,7 +170,7 @@ class TestRoom:
         assert kernel.ring.bytes == 5
 
     def test_older_ones_make_room_by_bytes(self, kernel):
-        """And updates that grow count too."""
+        """Growing updates count, too."""
         for _ in range(3):
             kernel.show(kernel.begin(), b"x" * 300)
         kernel.show("", b"x" * 300, "a")
@@ -179,20 +179,20 @@ class TestRoom:
         assert (paths(kernel.ring), kernel.ring.bytes) == (["plot.png", "cell-3.png"], 900)
 
     def test_the_newest_stays_however_large(self, kernel):
-        """One picture beyond the bound is better than none."""
+        """The newest image is kept even beyond the limit."""
         kernel.show(kernel.begin())
         kernel.show(kernel.begin(), b"x" * 5_000)
         assert paths(kernel.ring) == ["cell-2.png"]
 
     def test_without_limit(self, tmp_path):
-        """A bound that is not there holds nothing."""
+        """Without a limit nothing is evicted."""
         kernel = Kernel(CaptureBuffer(tmp_path, Quota()))
         for _ in range(300):
             kernel.show(kernel.begin())
         assert len(kernel.ring) == 300
 
     def test_files_go_with_their_pictures(self, kernel, tmp_path):
-        """Those replaced, those that made room, and all at the end."""
+        """Files of replaced and evicted images are deleted, and all files at the end."""
         for _ in range(8):
             kernel.show(kernel.begin())
             kernel.ring.flush()
@@ -207,7 +207,7 @@ class TestRoom:
 
 class TestDisk:
     def test_flush_writes_and_tells_what_is_new(self, kernel, tmp_path):
-        """Once; files are their owner's alone, and have no name of the kernel's choice."""
+        """Once; files are private, and their names do not come from the kernel."""
         kernel.show(kernel.begin(), b"1")
         kernel.show("", b"2", "../../evil")
         assert [one.path for one in kernel.ring.flush()] == ["cell-1.png", "plot.png"]
@@ -218,7 +218,7 @@ class TestDisk:
         assert [kernel.ring.read(one) for one in kernel.ring] == [b"2", b"1"]
 
     def test_frames_between_two_flushes_are_written_once(self, kernel, tmp_path):
-        """An animation costs the disk its newest frame alone."""
+        """Only the newest frame of an animation is written."""
         for number in range(30):
             kernel.show("", b"%d" % number, "a")
         (news,) = kernel.ring.flush()
@@ -235,7 +235,7 @@ class TestDisk:
             assert file.read() == b"old"
 
     def test_a_full_disk_gives_up_what_cannot_be_written(self, kernel, monkeypatch):
-        """The error is told; what was written before stays, and the rest does not fill the memory."""
+        """The error is returned; stored images stay, and the others do not fill the memory."""
         kernel.show(kernel.begin(), b"kept")
         kernel.ring.flush()
         kernel.show(kernel.begin(), b"lost")
@@ -249,7 +249,7 @@ class TestDisk:
         assert (paths(kernel.ring), kernel.ring.bytes) == (["cell-1.png"], 4)
 
     def test_bytes_that_went_are_none(self, kernel, tmp_path):
-        """A file that somebody removed is no error of ours."""
+        """A deleted file is not an error."""
         one = kernel.ring.find(kernel.show(kernel.begin()))
         kernel.ring.flush()
         next(tmp_path.iterdir()).unlink()

@@ -1,4 +1,4 @@
-"""Files below a directory: found, opened and read without following anything, whatever lies there."""
+"""Files below a directory, found, opened and read without following links."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST = 1_000_000
 
 @pytest.fixture
 def plots(tmp_path):
-    """The directory, with a secret beside it."""
+    """The directory, beside a secret file."""
     (tmp_path / "secret.png").write_bytes(b"secret")
     directory = tmp_path / "plots"
     directory.mkdir()
@@ -30,7 +30,7 @@ def read(directory, path, most=MOST):
 
 
 def test_files_are_read_by_their_paths(plots):
-    """At the top and in subdirectories, with the size and state that a look finds."""
+    """In the directory and its subdirectories, with size and state."""
     (plots / "a").mkdir()
     for path in ("x.png", "a/b c ü.png"):
         (plots / path).write_bytes(png())
@@ -41,7 +41,7 @@ def test_files_are_read_by_their_paths(plots):
 
 
 def test_state_changes_with_every_write(plots):
-    """Equal while nothing happens, another after a write in place, a replacement and a changed time."""
+    """After a write in place, a replacement and a changed time; otherwise it stays equal."""
     file = plots / "x.png"
     file.write_bytes(b"1")
     states = [safe_files.stat_beneath(plots, "x.png").state]
@@ -66,7 +66,7 @@ def test_state_changes_with_every_write(plots):
     ],
 )  # fmt: skip
 def test_paths_that_may_not_be_asked_for(plots, path):
-    """Refused by their spelling alone, though something lies there."""
+    """Invalid paths are refused even if the file exists."""
     assert safe_files.parse_safe_path(path) is None
     with pytest.raises(NotFound) as error:
         read(plots, path)
@@ -75,12 +75,12 @@ def test_paths_that_may_not_be_asked_for(plots, path):
 
 @pytest.mark.parametrize("path", ["x.png", "%2e%2e/x.png", "..x/y.png"[2:], "a/b/c/d/e/f/g/x.png", "日本 语.png", "x"])
 def test_paths_that_may(path):
-    """What is escaped twice is a plain name, and words of any language are names."""
+    """A path with two levels of escaping is a plain name; names may be in any language."""
     assert safe_files.parse_safe_path(path) == tuple(path.split("/"))
 
 
 def test_a_symbolic_link_is_not_followed(plots, tmp_path):
-    """As the file, as a directory on the way, and as the directory itself."""
+    """Neither as the file, nor as a parent directory, nor as the directory itself."""
     (plots / "file.png").symlink_to(tmp_path / "secret.png")
     (plots / "up").symlink_to(tmp_path)
     (plots / "self").symlink_to(plots)
@@ -97,7 +97,7 @@ def test_a_symbolic_link_is_not_followed(plots, tmp_path):
 
 
 def test_a_file_that_turns_into_a_link_before_it_is_opened(plots, tmp_path, monkeypatch):
-    """Between the question what it is and its opening."""
+    """Between the check and the opening."""
     (plots / "x.png").write_bytes(b"plot")
     original = os.stat
 
@@ -113,7 +113,7 @@ def test_a_file_that_turns_into_a_link_before_it_is_opened(plots, tmp_path, monk
 
 
 def test_a_file_that_turns_into_a_fifo_before_it_is_opened(plots, monkeypatch):
-    """The opening does not wait for a writer, and what was opened is asked again."""
+    """Opening does not block, and the open file is checked again."""
     (plots / "x.png").write_bytes(b"plot")
     original = os.stat
 
@@ -129,7 +129,7 @@ def test_a_file_that_turns_into_a_fifo_before_it_is_opened(plots, monkeypatch):
 
 
 def test_a_hard_link_is_not_served(plots, tmp_path):
-    """A file with another name elsewhere may be anybody's; it is served once that name has gone."""
+    """A file with a second name may belong to another user; it is served once that name is removed."""
     os.link(tmp_path / "secret.png", plots / "x.png")
     with pytest.raises(NotFound):
         read(plots, "x.png")
@@ -139,7 +139,7 @@ def test_a_hard_link_is_not_served(plots, tmp_path):
 
 
 def test_what_is_no_file_is_not_opened(plots):
-    """A FIFO without a writer, a socket and a directory are not found, at once."""
+    """A FIFO, a socket and a directory are not found, without blocking."""
     os.mkfifo(plots / "fifo.png")
     (plots / "directory.png").mkdir()
     with socket.socket(socket.AF_UNIX) as listener:
@@ -157,7 +157,7 @@ def test_what_is_no_file_is_not_opened(plots):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not on this machine: only root can make a device")
 def test_a_device_is_not_opened(plots):
-    """``/dev/zero`` has no end."""
+    """``/dev/zero`` is endless."""
     try:
         os.mknod(plots / "zero.png", 0o20666, os.makedev(1, 5))
     except PermissionError:
@@ -167,7 +167,7 @@ def test_a_device_is_not_opened(plots):
 
 
 def test_a_file_that_may_not_be_read_is_not_found(plots, monkeypatch):
-    """What the system refuses is one answer with what is not there."""
+    """A permission error is reported like a missing file."""
 
     def refuse(*_, **__):
         raise PermissionError
@@ -179,7 +179,7 @@ def test_a_file_that_may_not_be_read_is_not_found(plots, monkeypatch):
 
 
 def test_a_huge_file_is_refused_unread(plots):
-    """By what it says of its size; a sparse terabyte costs nothing."""
+    """By its size; a sparse terabyte is not read."""
     with (plots / "x.png").open("wb") as file:
         file.truncate(2**40)
     with pytest.raises(TooLarge, match="1,099,511,627,776"):
@@ -187,7 +187,7 @@ def test_a_huge_file_is_refused_unread(plots):
 
 
 def test_a_file_that_grows_has_an_end(plots, monkeypatch):
-    """No more is read than it had when it was opened, and its state says that it has changed."""
+    """At most the size at the opening is read, and the state shows the change."""
     file = plots / "x.png"
     file.write_bytes(b"1" * 10)
     before = safe_files.stat_beneath(plots, "x.png")
@@ -195,7 +195,7 @@ def test_a_file_that_grows_has_an_end(plots, monkeypatch):
 
     def grow(descriptor: int, size: int) -> bytes:
         with file.open("ab") as other:
-            other.catalog.write(b"2" * 1_000)
+            other.write(b"2" * 1_000)
         return original(descriptor, size)
 
     monkeypatch.setattr(safe_files.os, "read", grow)
@@ -205,7 +205,7 @@ def test_a_file_that_grows_has_an_end(plots, monkeypatch):
 
 
 def test_listing_leaves_out_what_may_not_be_asked_for(plots):
-    """Names that no path can have are passed over, and every path listed can be read."""
+    """Invalid names are skipped, and every listed path can be read."""
     for name in (b".hidden.png", b"a\nb.png", b"\xff\xfe.png", "x\u202egnp".encode(), b"good.png"):
         with open(os.path.join(os.fsencode(plots), name), "wb") as file:
             file.write(b"x")
@@ -219,7 +219,7 @@ def test_listing_leaves_out_what_may_not_be_asked_for(plots):
 
 
 def test_listing_is_bounded_in_depth_and_number(plots, monkeypatch):
-    """A deep tree and a million files do not keep anybody waiting."""
+    """A deep tree and a million files are listed in bounded time."""
     monkeypatch.setattr(safe_files, "MAX_FILES", 20)
     monkeypatch.setattr(safe_files, "_MAX_ENTRIES", 100)
     deep = plots
@@ -234,13 +234,13 @@ def test_listing_is_bounded_in_depth_and_number(plots, monkeypatch):
 
 
 def test_a_directory_that_has_gone_lists_nothing(tmp_path):
-    """As after a session's end."""
+    """As after the end of a session."""
     assert safe_files.list_beneath(tmp_path / "gone") == []
 
 
 @pytest.mark.parametrize("what", ["file", "directory"])
 def test_swapping_races_never_serve_what_is_elsewhere(plots, tmp_path, what):
-    """While a file, or a directory on the way, turns into a link to elsewhere and back, only the plot is ever read."""
+    """While a file or directory is swapped with a link, only the plot is ever read."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "x.png").write_bytes(b"secret")

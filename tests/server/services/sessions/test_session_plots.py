@@ -1,4 +1,4 @@
-"""The plots of a session by their names: published, captured and dropped, listed and served."""
+"""Plots of a session by name: published, captured and file plots, listed and served."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def listed(client, session: str = "a-session") -> list[dict]:
 
 class TestList:
     async def test_all_three_kinds_newest_first(self, owner, kernel, session, clock):
-        """Each with its path, address, type, size, time and origin."""
+        """Each with path, URL, type, size, time and origin."""
         session.drop("sub/x.svg", SVG)
         os.utime(session.directory / "sub" / "x.svg", (clock.now, clock.now))
         clock.advance(1)
@@ -56,7 +56,7 @@ class TestList:
             assert (answer.status, answer.mimetype, len(answer.body)) == (200, plot["mimetype"], plot["size"])
 
     async def test_equal_paths_are_listed_once(self, owner, kernel, session):
-        """As they are served: published before captured before file."""
+        """With the precedence of serving: published, captured, file."""
         session.drop("cell-1.png", png(grey=1))
         session.drop("sales.png", png(grey=2))
         session.show(png(grey=3))
@@ -69,13 +69,13 @@ class TestList:
         assert (await owner.get("/plots/a-session/sales.png")).body == png(grey=4)
 
     async def test_types_outside_the_table_are_left_out(self, owner, session):
-        """Whatever a program writes there."""
+        """Other files in the directory are not listed."""
         for name in ("x.txt", "x.py", "x.gif", "x", "png", "x.PNG.exe"):
             session.drop(name, png())
         assert await listed(owner) == []
 
     async def test_all_representations_of_a_figure(self, owner, kernel, session):
-        """Each under its own suffix; other sessions' figures are not there."""
+        """Each with its suffix; figures of other sessions are missing."""
         from ...pictures import multipart
 
         body, headers = multipart({"name": "both"}, ("image/png", png()), ("image/svg+xml", SVG))
@@ -84,14 +84,14 @@ class TestList:
         assert sorted(p["path"] for p in await listed(owner)) == ["both.png", "both.svg"]
 
     async def test_many_pages_of_figures(self, owner, kernel, session, monkeypatch):
-        """The list is whole."""
+        """The list is complete."""
         monkeypatch.setattr("jupyter_figserve.server.services.sessions.session_plots._PAGE_SIZE", 2)
         for number in range(5):
             await kernel.publish(f"figure {number}")
         assert len(await listed(owner)) == 5
 
     async def test_a_later_sessions_version_is_not_this_ones(self, owner, stranger, kernel, session, context, make_key):
-        """A session shows what it made, also when another has made a newer version."""
+        """A session shows its own version, even if another made a newer one."""
         context.kernels._find_notebook = lambda _: _always("a.ipynb")
         await kernel.publish("sales", png(grey=1))
         await make_session(context, "later")
@@ -102,7 +102,7 @@ class TestList:
         assert [p["version"] for p in await listed(owner)] == [1]
 
     async def test_for_other_parts_of_the_server(self, context, session):
-        """The same list, as values."""
+        """The service returns the same list as values."""
         session.show(png())
         (plot,) = await context.plots.list("a-session")
         assert (plot.path, plot.origin, plot.size) == ("cell-1.png", "captured", len(png()))
@@ -116,20 +116,20 @@ async def _always(value: str) -> str:
 
 class TestSessionIds:
     async def test_unknown_sessions(self, owner):
-        """404 in our shape, for the list and for a plot."""
+        """404 as JSON, for the list and for a plot."""
         for path in ("/plots/unknown", "/plots/unknown/x.png", "/api/sessions/unknown/last"):
             answer = await owner.get(path)
             assert (answer.status, answer.code) == (404, "session_not_found")
 
     async def test_here_is_the_session_of_the_kernel_that_asks(self, owner, kernel, session):
-        """And of nobody else."""
+        """Other callers get 404."""
         session.show(png())
         assert [p["path"] for p in await listed(kernel, "here")] == ["cell-1.png"]
         assert (await kernel.get("/plots/here/cell-1.png")).body == png()
         assert (await owner.get("/plots/here")).code == "session_not_found"
 
     async def test_another_owners_session_is_unknown(self, owner, context, stranger, make_key):
-        """As one that is not there, for all routes; who administers may see it."""
+        """It is 404 on all routes, except for an admin."""
         made = await make_session(context, "hers", owner="alice")
         made.show(png())
         client = stranger.bearing(await make_key("read", "publish"))
@@ -148,7 +148,7 @@ class TestSessionIds:
 
     @pytest.mark.kernel
     async def test_jupyters_session_id(self, jupyter, owner, context):
-        """It names its kernel's session, and goes on doing so for a while after its end."""
+        """It names its kernel's session, also for a while after the session's end."""
         session = await jupyter.session("a.ipynb")
         kernel = session["kernel"]["id"]
         await jupyter.run(kernel, f"import jupyter_figserve as f\nf.publish({png()!r}, 'sales')")
@@ -163,7 +163,7 @@ class TestSessionIds:
 class TestBytes:
     @pytest.mark.parametrize("format", PICTURES)
     async def test_files_of_every_format(self, owner, session, format):
-        """With the table's type; also by another name of the suffix."""
+        """With the type of the format table, and with alternative suffixes."""
         mimetype, data = PICTURES[format]
         session.drop(f"x.{format}", data)
         answer = await owner.get(f"/plots/a-session/x.{format}")
@@ -174,7 +174,7 @@ class TestBytes:
 
     @pytest.mark.parametrize("name", ["x.jpeg", "X.JPG", "x.Jpg"])
     async def test_other_spellings_of_a_suffix(self, owner, session, name):
-        """As cameras write it."""
+        """Suffixes may be in upper case."""
         session.drop(name, JPG)
         assert (await owner.get(f"/plots/a-session/{name}")).mimetype == "image/jpeg"
         assert [p["path"] for p in await listed(owner)] == [name]
@@ -187,21 +187,21 @@ class TestBytes:
         ],
     )  # fmt: skip
     async def test_a_file_that_is_not_what_its_name_says_is_refused(self, owner, session, name, data):
-        """By its first bytes, whatever they are."""
+        """Its first bytes do not fit the suffix."""
         session.drop(name, data)
         answer = await owner.get(f"/plots/a-session/{name}")
         assert (answer.status, answer.code) == (415, "type_mismatch")
         assert data == b"" or data not in answer.body
 
     async def test_other_suffixes_are_refused(self, owner, session):
-        """A file of another type is 415, one that is not there 404."""
+        """415 for a file of another type, 404 for a missing one."""
         session.drop("x.txt", b"secret")
         assert (await owner.get("/plots/a-session/x.txt")).status == 415
         assert (await owner.get("/plots/a-session/y.txt")).status == 404
 
     @pytest.mark.parametrize("path", ["cell-1.png", "x.png", "sales.png"])
     async def test_head_range_and_not_modified(self, owner, kernel, session, path):
-        """For all three origins alike."""
+        """They work for all three origins."""
         session.show(png())
         session.drop("x.png", png())
         await kernel.publish("sales")
@@ -218,7 +218,7 @@ class TestBytes:
         assert (same.status, same.body) == (304, b"")
 
     async def test_etag_changes_with_the_plot(self, owner, session):
-        """Of a captured one and of a file; the captured one's is its digest."""
+        """The ETag of a captured plot is its digest."""
         tags = []
         for grey in range(2):
             session.show(png(grey=grey), display_id="a")
@@ -230,7 +230,7 @@ class TestBytes:
         assert not set(tags[0]) & set(tags[1])
 
     async def test_not_modified_reads_no_file(self, owner, session, monkeypatch):
-        """What the client has is known by what the file system says."""
+        """The file system's metadata is the ETag."""
         session.drop("x.png", png())
         tag = (await owner.get("/plots/a-session/x.png")).headers["ETag"]
         monkeypatch.setattr(
@@ -239,7 +239,7 @@ class TestBytes:
         assert (await owner.get("/plots/a-session/x.png", {"If-None-Match": tag})).status == 304
 
     async def test_a_file_that_is_being_written(self, owner, session, monkeypatch):
-        """503 for a moment, rather than half a picture."""
+        """503 rather than half an image."""
         from jupyter_figserve.server.services.sessions import safe_files
 
         file, stat = session.drop("x.png", png()), safe_files.stat_beneath
@@ -261,7 +261,7 @@ class TestBytes:
         ],
     )  # fmt: skip
     async def test_download(self, owner, session, asked, saved):
-        """Saved under the name that is asked for, with the suffix of the format."""
+        """It is saved under the requested name, with the format's suffix."""
         session.show(png())
         answer = await owner.get("/plots/a-session/cell-1.png", download=asked)
         assert answer.headers["Content-Disposition"] == f"attachment; filename*=UTF-8''{saved}"
@@ -270,7 +270,7 @@ class TestBytes:
         "asked", ["", "../x", "a/b", "x\r\nSet-Cookie: a=b", 'x"; y', "\u202egnp", ".x", "con", "x" * 200]
     )
     async def test_download_names_keep_to_the_grammar(self, owner, session, asked):
-        """400, and nothing of the name in any header."""
+        """400, and the name is in no header."""
         session.show(png())
         answer = await owner.get("/plots/a-session/cell-1.png", download=asked)
         assert (answer.status, answer.code) == (400, "invalid_name")
@@ -278,7 +278,7 @@ class TestBytes:
         assert "a=b" not in str(answer.headers)
 
     async def test_accesses_are_logged(self, owner, session, caplog):
-        """With path and session, on one line, without any secret."""
+        """With path and session, on one line, without secrets."""
         session.drop("x.png", png())
         with caplog.at_level("INFO"):
             await owner.get("/plots/a-session/x.png")

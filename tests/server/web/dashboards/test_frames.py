@@ -1,4 +1,4 @@
-"""Live functions that give HTML on dashboards over HTTP: frames, within what a link allows and while it is open."""
+"""HTML of live figures on dashboards: frames, limited by what the link allows and by its expiry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HTML = {"Accept": "text/html"}
 
 
 class OddKernel(HtmlKernel):
-    """Says in its HTML what it was asked for."""
+    """A kernel whose HTML has the arguments of the call."""
 
     async def call(self, name, request, known):
         drawn = await super().call(name, request, known)
@@ -27,7 +27,7 @@ class OddKernel(HtmlKernel):
 
 @pytest.fixture
 def kernel(context, jp_asyncio_loop):
-    """One that offers ``animal``, whose parameters are type and since."""
+    """A kernel that offers ``animal`` with the parameters type and since."""
     link, declared = OddKernel(), [LiveDeclaration("animal", ANIMAL, revision="r")]
     jp_asyncio_loop.run_until_complete(context.live.registry.register(context.config.owner, "k1", link, declared))
     return link
@@ -41,13 +41,13 @@ def animal(owner, kernel, jp_asyncio_loop) -> str:
 
 
 async def share(owner, animal: str, **wishes) -> tuple[dict, dict]:
-    """A dashboard with the live figure, and a link onto it."""
+    """Publish a dashboard with the live figure, and return a link to it."""
     dashboard = await publish(owner, [{"kind": "live", "live": animal}, TEXT])
     return dashboard, (await owner.post(f"/api/dashboards/{dashboard['id']}/links", wishes)).json()
 
 
 async def shown(client, asked: str, **query) -> str:
-    """What the frame of an address shows."""
+    """Return what the frame of a URL shows."""
     answer = await client.get(asked, JSON, _frame=1, **query)
     assert answer.status == 200, answer.text
     frame = await client.get(urljoin(asked, answer.json()["frame"]), {"Sec-Fetch-Dest": "iframe"})
@@ -56,7 +56,7 @@ async def shown(client, asked: str, **query) -> str:
 
 
 async def test_page_has_a_frame_once_the_form_is_known(owner, stranger, animal):
-    """For who has no script; before it has a picture, whose failure says html_only, and the policy allows both."""
+    """Before, it has an image, whose error is html_only; the policy allows both."""
     dashboard, link = await share(owner, animal, allow=["since"])
     own, theirs = f"/dashboards/{dashboard['id']}", link["url"]
     for client, path, folder in ((owner, own, "live/f/"), (stranger, theirs, "f/")):
@@ -75,14 +75,14 @@ async def test_page_has_a_frame_once_the_form_is_known(owner, stranger, animal):
 
 
 async def test_frames_come_only_from_where_a_page_has_some(owner):
-    """A page without live figures and HTML frames nothing."""
+    """The policy of a page without live figures and HTML allows no frames."""
     dashboard = await publish(owner, [TEXT])
     policy = (await owner.get(f"/dashboards/{dashboard['id']}", HTML)).headers["Content-Security-Policy"]
     assert "frame-src 'none'" in policy
 
 
 async def test_form_is_told_by_record(owner, stranger, animal):
-    """Of the whole and of the panel alone, to the owner and to strangers, who learn no id."""
+    """The records of the dashboard and of the panel have it, for the owner and, without ids, for others."""
     dashboard, link = await share(owner, animal, allow=["since"])
     first = (await stranger.get(f"{link['url']}/1-1.json")).json()
     assert (first["place"], first["form"], list(first["schema"]["properties"])) == ("1-1", None, ["since"])
@@ -94,7 +94,7 @@ async def test_form_is_told_by_record(owner, stranger, animal):
 
 
 async def test_frame_shows_what_the_link_allows(owner, stranger, animal, kernel):
-    """Moved by what may be moved; what is locked stays, and changing it is refused before the kernel is asked."""
+    """Allowed parameters change it; changing a locked one is refused without a call."""
     _, link = await share(owner, animal, lock={"type": "Bear"}, allow=["since"])
     asked = f"{link['url']}/1-1.html"
     assert await shown(stranger, asked) == "since=2010&type=Bear"
@@ -107,7 +107,7 @@ async def test_frame_shows_what_the_link_allows(owner, stranger, animal, kernel)
 
 
 async def test_fixed_value_of_a_panel_is_fixed_in_its_frame(owner, stranger, animal):
-    """Also where the link allows the parameter."""
+    """Even if the link allows the parameter."""
     dashboard = await publish(owner, [{"kind": "live", "live": animal, "values": {"type": "Wolf"}}])
     link = (await owner.post(f"/api/dashboards/{dashboard['id']}/links", {"allow": ["since"]})).json()
     assert await shown(stranger, f"{link['url']}/1-1.html") == "since=2010&type=Wolf"
@@ -118,7 +118,7 @@ async def test_fixed_value_of_a_panel_is_fixed_in_its_frame(owner, stranger, ani
 
 @pytest.mark.parametrize("how", ["revoke", "pause", "delete"])
 async def test_frame_ends_with_its_link(owner, stranger, animal, how):
-    """The address that was good a moment ago is as any that never was, and no new one is given."""
+    """Its URL becomes 404, and no new one is signed."""
     dashboard, link = await share(owner, animal)
     asked = f"{link['url']}/1-1.html"
     frame = urljoin(asked, (await stranger.get(asked, JSON, _frame=1)).json()["frame"])
@@ -134,7 +134,7 @@ async def test_frame_ends_with_its_link(owner, stranger, animal, how):
 
 
 async def test_picture_of_the_whole_has_its_name(owner, stranger, animal, renderer):
-    """Where there is no picture of it, as before."""
+    """The preview names a panel that has no image."""
     _, link = await share(owner, animal)
     assert (await stranger.get(f"{link['url']}.png")).status == 200
     (job,) = renderer.jobs
@@ -147,7 +147,7 @@ class TestRate:
         return {"live_link_rate": "2/minute"}
 
     async def test_frames_count_as_pictures_do(self, owner, stranger, animal, kernel):
-        """Each call of the kernel once, for the link; showing what was drawn is none."""
+        """Each call counts once for the link; loading the frame does not."""
         _, link = await share(owner, animal, allow=["since"])
         asked = f"{link['url']}/1-1.html"
         assert await shown(stranger, asked, since=2001) == "since=2001&type=Deer"

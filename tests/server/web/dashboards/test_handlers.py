@@ -1,4 +1,4 @@
-"""Dashboards over HTTP: published, listed, deleted, and what is refused with the panel named."""
+"""Dashboards over HTTP: publish, list, delete, and errors that name the panel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ANIMAL = Parameters(
 
 
 async def offer(context, parameters: Parameters = ANIMAL, name: str = "animal", owner: str | None = None) -> str:
-    """The id of a live figure that a kernel offered which is gone."""
+    """Return the lasting id of a live figure that was offered by a kernel which no longer runs."""
     identity = Identity(owner or context.config.owner, "", "", "k1", name)
     declaration, now = LiveDeclaration(name, parameters), context.store.clock()
     offering = context.store.catalog.write(lambda c: live_figures.offer(c, identity, "k1", declaration, now))
@@ -49,7 +49,7 @@ TEXT = {"kind": "text", "markdown": "## Notes\n<b>x</b>"}
 
 class TestPublish:
     async def test_record_tells_what_its_panels_show(self, owner, context):
-        """Figures with picture and size, live figures with their fixed values, text as HTML without raw HTML."""
+        """Figures with image and size, live figures with fixed values, text as HTML with raw HTML escaped."""
         figure, animal = await owner.publish(alt="Bears in July"), await offer(context)
         answer = await owner.post(
             "/api/dashboards",
@@ -69,7 +69,7 @@ class TestPublish:
         assert (await owner.get(f"/api/dashboards/{record['id']}")).json() == record
 
     async def test_alternative_text_of_a_panel_takes_the_place_of_its_figures(self, owner, stranger, context):
-        """In the record, on the owner's page and on the shared one; the figure keeps its own."""
+        """In the record and on both pages; the figure keeps its own text."""
         figure, animal = await owner.publish(alt="Bears in July"), await offer(context)
         live_panel = {"kind": "live", "live": animal, "alt": 'Wolves "here"'}
         dashboard = await publish(owner, [figure_panel(figure, alt="Bears <here>"), figure_panel(figure), live_panel])
@@ -81,7 +81,7 @@ class TestPublish:
                 assert f'alt="{words}"' in page
 
     async def test_again_is_the_same_and_another_layout_a_version(self, owner):
-        """Its id stays, as do its links."""
+        """Its id and its links stay."""
         first = await publish(owner, [TEXT])
         link = (await owner.post(f"/api/dashboards/{first['id']}/links")).json()
         assert await publish(owner, [TEXT]) == first
@@ -91,7 +91,7 @@ class TestPublish:
         assert [one["id"] for one in links] == [link["id"]]
 
     async def test_name_comes_from_the_title(self, owner):
-        """Where none is given."""
+        """Without a name, it is derived from the title."""
         record = (await owner.post("/api/dashboards", {"title": "Animal sightings!", "rows": [[TEXT]]})).json()
         assert record["name"] == "Animal-sightings"
 
@@ -105,19 +105,19 @@ class TestPublish:
         ],
     )
     async def test_refusal_names_the_panel(self, owner, panel, words):
-        """400, and what to do."""
+        """400, with advice."""
         answer = await owner.post("/api/dashboards", layout([TEXT], [panel]))
         assert (answer.status, answer.json()["error"].startswith(words)) == (400, True), answer.text
 
     async def test_version_that_is_not_there_is_refused(self, owner):
-        """A pinned panel shows something from the beginning."""
+        """A pinned version must exist."""
         figure = await owner.publish()
         answer = await owner.post("/api/dashboards", layout([figure_panel(figure, version=7)]))
         assert answer.status == 400
         assert "with a version 7" in answer.json()["error"]
 
     async def test_values_and_controls_must_fit(self, owner, context):
-        """Of the live figure's parameters as they are."""
+        """They are checked against the live figure's parameters."""
         animal = await offer(context)
         wrong = await owner.post(
             "/api/dashboards", layout([{"kind": "live", "live": animal, "values": {"type": "Cat"}}])
@@ -127,7 +127,7 @@ class TestPublish:
         assert (unknown.status, "month" in unknown.json()["error"]) == (400, True)
 
     async def test_anothers_things_are_unknown(self, owner, stranger, context, make_key):
-        """Not even an admin's key puts them on a page of its own."""
+        """An admin's key cannot use other owners' figures, either."""
         key = await make_key("read", "publish", "admin", owner="other")
         other = stranger.bearing(key)
         figure, animal = await owner.publish(), await offer(context)
@@ -137,7 +137,7 @@ class TestPublish:
 
 class TestKept:
     async def test_list_is_newest_first_with_search_and_cursor(self, owner, clock):
-        """By name, by text, and page by page."""
+        """By name, by text, and in pages."""
         for name in ("a", "b", "c"):
             clock.advance(1)
             await publish(owner, [TEXT], name=name, title=f"Board {name}")
@@ -150,7 +150,7 @@ class TestKept:
             assert [one["name"] for one in found] == ["b"]
 
     async def test_delete_takes_its_links_and_leaves_its_figures(self, owner, stranger):
-        """A second time it is unknown."""
+        """A second deletion is 404."""
         figure = await owner.publish()
         dashboard = await publish(owner, [figure_panel(figure)])
         link = (await owner.post(f"/api/dashboards/{dashboard['id']}/links")).json()
@@ -160,7 +160,7 @@ class TestKept:
         assert (await owner.get(f"/api/figures/{figure['id']}")).status == 200
 
     async def test_deletion_is_undone_with_its_links(self, owner, stranger):
-        """The link answers 404 while it is deleted, and as before afterwards; a second undoing is as good."""
+        """The links are 404 in between; restoring twice is no error."""
         dashboard = await publish(owner, [figure_panel(await owner.publish())])
         link = (await owner.post(f"/api/dashboards/{dashboard['id']}/links")).json()
         await owner.delete(f"/api/dashboards/{dashboard['id']}")
@@ -171,7 +171,7 @@ class TestKept:
         assert (await stranger.get(link["url"])).status == 200
 
     async def test_what_cannot_come_back_is_404(self, owner, make_key):
-        """What never was, and what another owner deleted."""
+        """An unknown id, and another owner's dashboard."""
         dashboard = await publish(owner, [TEXT])
         await owner.delete(f"/api/dashboards/{dashboard['id']}")
         other = owner.bearing(await make_key("publish", owner="bob"))
@@ -183,7 +183,7 @@ class TestKept:
         assert (await owner.get(f"/api/dashboards/{dashboard['id']}")).status == 404
 
     async def test_taken_name_is_a_conflict(self, owner):
-        """The words say what to do."""
+        """The message has advice."""
         dashboard = await publish(owner, [TEXT])
         await owner.delete(f"/api/dashboards/{dashboard['id']}")
         await publish(owner, [TEXT, TEXT])
@@ -192,7 +192,7 @@ class TestKept:
         assert "delete that one first" in answer.json()["error"]
 
     async def test_others_do_not_know_it(self, owner, stranger, make_key):
-        """Neither to read nor to delete nor to share."""
+        """Other owners can neither read nor delete nor share it."""
         dashboard = await publish(owner, [TEXT])
         other = stranger.bearing(await make_key("read", "publish", owner="other"))
         path = f"/api/dashboards/{dashboard['id']}"
@@ -201,7 +201,7 @@ class TestKept:
         assert (await other.get("/api/dashboards")).json()["dashboards"] == []
 
     async def test_panel_whose_figure_is_deleted_shows_nothing(self, owner):
-        """The record says so by null; the rest stands."""
+        """Its values in the record are null, and the other panels stay."""
         figure = await owner.publish()
         dashboard = await publish(owner, [figure_panel(figure), TEXT])
         await owner.delete(f"/api/figures/{figure['id']}")
@@ -212,7 +212,7 @@ class TestKept:
 
 class TestLinks:
     async def test_default_allows_nothing(self, owner, context):
-        """What is allowed and locked is what was said; it can be paused and revoked as any link."""
+        """The link has the given lock and allow, and can be paused and revoked."""
         dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}])
         made = (await owner.post(f"/api/dashboards/{dashboard['id']}/links", {"label": "x"})).json()
         assert (made["allow"], made["lock"], made["dashboard"]) == ([], {}, dashboard["id"])
@@ -232,13 +232,13 @@ class TestLinks:
         ],
     )
     async def test_wishes_that_do_not_fit_are_refused(self, owner, context, wish, word):
-        """400, in words."""
+        """400, with a message."""
         dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}])
         answer = await owner.post(f"/api/dashboards/{dashboard['id']}/links", wish)
         assert (answer.status, word in answer.json()["error"]) == (400, True)
 
     async def test_a_parameter_without_default_must_be_said(self, owner, context):
-        """Else the link could show nothing."""
+        """Otherwise the link could not show the panel."""
         animal = await offer(context, Parameters((Parameter("year", "int", is_required=True),)))
         dashboard = await publish(owner, [{"kind": "live", "live": animal}])
         path = f"/api/dashboards/{dashboard['id']}/links"
@@ -247,7 +247,7 @@ class TestLinks:
 
     @pytest.mark.parametrize("figserve_config", [{"allow_public_live": False}])
     async def test_switch_of_live_links_holds(self, owner, context):
-        """A dashboard with a live panel is refused, one without is not."""
+        """Links to dashboards with live panels are refused, others are not."""
         dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}])
         answer = await owner.post(f"/api/dashboards/{dashboard['id']}/links")
         assert (answer.status, answer.code) == (403, "public_live_off")
@@ -255,7 +255,7 @@ class TestLinks:
         assert (await owner.post(f"/api/dashboards/{plain['id']}/links")).status == 201
 
     async def test_url_finds_its_link(self, owner):
-        """For who has the URL and wants to revoke it."""
+        """The owner can find and revoke a link by its URL."""
         dashboard = await publish(owner, [TEXT])
         made = (await owner.post(f"/api/dashboards/{dashboard['id']}/links")).json()
         assert (await owner.post("/api/links/find", {"url": made["url"]})).json()["id"] == made["id"]

@@ -1,8 +1,7 @@
-"""Dashboards as pages, pictures and streams: for their owners, and for strangers by link."""
+"""Pages, previews and event streams of dashboards, for their owners and by link."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import html
 import json
@@ -34,7 +33,7 @@ async def share(owner, dashboard, **wishes) -> dict:
 
 
 def keep(context, animal: str, data: bytes | None = None, **values) -> bytes:
-    """A last good picture of the live figure, so that no kernel is needed."""
+    """Store an image of the live figure, so that no kernel is needed."""
     data = data or png(3, 3)
     image = CachedImage(EncodedImage("image/png", data, 30, 20))
     context.live.images.put(animal, LiveRequest(DEER | values), image)
@@ -47,7 +46,7 @@ def images(text: str) -> list[str]:
 
 class TestPage:
     async def test_owner_sees_each_panel(self, owner, context):
-        """Pictures with their size and words, a live one with what is fixed, text rendered; the first row eager."""
+        """Images with size and alt text, fixed values of live figures, rendered text; the first row loads eagerly."""
         figure, animal = await owner.publish(alt="Bears"), await offer(context)
         keep(context, animal, type="Wolf")
         moving = {"kind": "live", "live": animal, "values": {"type": "Wolf"}}
@@ -65,7 +64,7 @@ class TestPage:
         assert "2-1.type" not in names
 
     async def test_shared_control_drives_all_panels(self, owner, context):
-        """One control on top, by its name alone in the address; another of a panel by its place."""
+        """A shared control is named after its parameter; a panel's own has the panel as its prefix."""
         first, second = await offer(context), await offer(context, name="second")
         dashboard = await publish(owner, [{"kind": "live", "live": one} for one in (first, second)], controls=["since"])
         answer = await owner.get(f"/dashboards/{dashboard['id']}?since=2015&1-2.type=Wolf", PAGE)
@@ -75,7 +74,7 @@ class TestPage:
         assert len(re.findall(r'name="since"', answer.text)) == 1
 
     async def test_wrong_value_is_said_and_the_rest_stands(self, owner, context):
-        """In the panel that it is for."""
+        """The message is in the panel that it concerns."""
         dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}, TEXT])
         answer = await owner.get(f"/dashboards/{dashboard['id']}?1-1.since=1066", PAGE)
         assert "since=&#39;1066&#39; is not allowed" in answer.text
@@ -88,7 +87,7 @@ class TestPage:
         assert (answer.status, "There is no control" in answer.text) == (400, True)
 
     async def test_html_figure_stands_in_its_frame(self, owner, stranger):
-        """Sandboxed, under the policy that allows our frames alone."""
+        """In a sandboxed frame, the only one that the policy allows."""
         figure = await owner.publish("page", HTML, "text/html")
         dashboard = await publish(owner, [figure_panel(figure)])
         url = (await share(owner, dashboard))["url"]
@@ -98,14 +97,14 @@ class TestPage:
             assert "/frame/" in answer.headers["Content-Security-Policy"]
 
     async def test_deleted_figure_is_said(self, owner):
-        """Its place stays."""
+        """Its panel shows a message."""
         figure = await owner.publish()
         dashboard = await publish(owner, [figure_panel(figure), TEXT])
         await owner.delete(f"/api/figures/{figure['id']}")
         assert "has been deleted" in (await owner.get(f"/dashboards/{dashboard['id']}", PAGE)).text
 
     async def test_columns_are_by_share(self, owner):
-        """Two to one."""
+        """The columns have the ratio two to one."""
         dashboard = await publish(owner, [TEXT | {"share": 2}, TEXT])
         answer = await owner.get(f"/dashboards/{dashboard['id']}", PAGE)
         assert re.findall(r'class="panel (w\d+)', answer.text) == ["w40", "w20"]
@@ -113,7 +112,7 @@ class TestPage:
 
 class TestShared:
     async def test_stranger_sees_page_panels_and_record(self, owner, stranger, context):
-        """Without login, ids or names of the owner's; pictures below the link."""
+        """Without login, ids and the owner's name; images have URLs of the link."""
         figure, animal = await owner.publish(), await offer(context)
         picture = keep(context, animal)
         dashboard = await publish(owner, [figure_panel(figure), TEXT, {"kind": "live", "live": animal}])
@@ -133,20 +132,20 @@ class TestShared:
 
     @pytest.mark.parametrize("place", ["1-2.png", "2-1.png", "0-0.png", "1-1.json", "x.png", "1-1"])
     async def test_link_shows_no_panel_beyond_its_dashboard(self, owner, stranger, place):
-        """The same 404 for what is text, elsewhere, or no place at all."""
+        """The same 404 for text panels, panels of other dashboards, and malformed panels."""
         dashboard = await publish(owner, [figure_panel(await owner.publish()), TEXT])
         url = (await share(owner, dashboard))["url"]
         answer = await stranger.get(f"{url}/{place}")
         assert (answer.status, "mistyped, expired or revoked" in answer.json()["error"]) == (404, True)
 
     async def test_places_are_of_dashboards_alone(self, owner, stranger):
-        """A figure's link has neither panels nor a stream."""
+        """A link to a figure has neither panels nor a stream."""
         url = (await owner.share(await owner.publish()))["url"]
         for path in ("1-1.png", "events"):
             assert (await stranger.get(f"{url}/{path}")).status == 404
 
     async def test_only_what_is_allowed_moves(self, owner, stranger, context):
-        """Within bounds; what is locked or fixed in its panel is what it is."""
+        """Within bounds; locked and fixed values stay."""
         animal = await offer(context)
         bear, wolf = png(4, 4), png(5, 5)
         keep(context, animal, bear, type="Bear", since=2015)
@@ -161,7 +160,7 @@ class TestShared:
         assert re.findall(r'<input type="number"[^>]*name="([^"]*)"', (await stranger.get(url, PAGE)).text) == ["since"]
 
     async def test_gone_is_gone_in_every_way(self, owner, stranger, clock):
-        """Deleted, revoked, paused, expired and unknown are the same answer everywhere."""
+        """Deleted, revoked, paused, expired and unknown links get the same response everywhere."""
         figure = await owner.publish()
         dashboards = [await publish(owner, [figure_panel(figure)], name=f"b{n}") for n in range(4)]
         links = [await share(owner, dashboard, expires="1h") for dashboard in dashboards]
@@ -179,7 +178,7 @@ class TestShared:
         assert {status for status, _ in answers} == {404}
 
     async def test_switch_of_live_links_closes_it(self, owner, stranger, context, figserve):
-        """A link that was made before is as any that is gone."""
+        """An existing link is 404, too."""
         dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}])
         url = (await share(owner, dashboard))["url"]
         object.__setattr__(context.config, "allow_public_live", False)
@@ -187,7 +186,7 @@ class TestShared:
             assert (await stranger.get(url + path)).status == 404
 
     async def test_one_view_for_all_panels(self, owner, stranger):
-        """A client's page and its pictures are one view."""
+        """A client's page and images count as one view."""
         dashboard = await publish(owner, [figure_panel(await owner.publish())])
         link = await share(owner, dashboard)
         await stranger.get(link["url"], PAGE)
@@ -197,7 +196,7 @@ class TestShared:
 
 class TestWhole:
     async def test_is_drawn_from_the_panels_and_kept(self, owner, stranger, renderer):
-        """By one job in the sandbox, for all who ask until something changes."""
+        """One job in the sandbox, shared until a panel changes."""
         figure = await owner.publish()
         dashboard = await publish(owner, [figure_panel(figure, caption="Sales"), TEXT])
         url = (await share(owner, dashboard))["url"]
@@ -212,7 +211,7 @@ class TestWhole:
         assert f'property="og:image" content="{url}.png"' in page.text
 
     async def test_another_site_cannot_have_it_drawn(self, owner, browser):
-        """For a login's cookie."""
+        """A login's cookie does not suffice."""
         dashboard = await publish(owner, [TEXT])
         for path in (".png", "/events"):
             answer = await browser.having(Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate").get(
@@ -221,7 +220,7 @@ class TestWhole:
             assert answer.status == 403
 
     async def test_page_that_another_site_leads_to_runs_nothing(self, owner, browser, context):
-        """Until the person there says so: no live panel asks for a picture, and what is stored is shown."""
+        """Live panels load only after the user agrees; stored images are shown."""
         live_id = await offer(context)
         figure = await owner.publish("picture", png())
         dashboard = await publish(owner, [figure_panel(figure), {"kind": "live", "live": live_id}])
@@ -256,7 +255,7 @@ class Stream:
 
 @contextlib.asynccontextmanager
 async def listen(client: Client, path: str) -> AsyncIterator[Stream]:
-    """A stream at a path below our prefix, or at an absolute URL."""
+    """Open a stream at a path below our prefix, or at an absolute URL."""
     async with connect(client.prefix) as connection:
         await connection.send_head("GET", path.removeprefix(client.prefix), client.headers)
         status, answered = await connection.receive_head()
@@ -269,7 +268,7 @@ async def listen(client: Client, path: str) -> AsyncIterator[Stream]:
 
 class TestStream:
     async def test_a_new_image_is_sent_with_its_panel(self, owner, stranger):
-        """The owner and strangers each get a URL that they may load; pinned panels stay as they are."""
+        """Owner and viewers each get a URL that they may load; pinned panels get no event."""
         figure = await owner.publish()
         dashboard = await publish(owner, [figure_panel(figure), TEXT, figure_panel(figure, version=1)])
         url = (await share(owner, dashboard))["url"]
@@ -286,7 +285,7 @@ class TestStream:
         assert (await stranger.get(urljoin(f"{url}/events", other["src"]))).body == png(7, 7)
 
     async def test_other_figures_are_not_sent(self, owner, stranger):
-        """Nor their names."""
+        """Nor are their names."""
         dashboard = await publish(owner, [figure_panel(await owner.publish())])
         url = (await share(owner, dashboard))["url"]
         async with listen(stranger, f"{url}/events") as stream:
@@ -296,7 +295,7 @@ class TestStream:
             assert (await stream.next())[1]["width"] == 8
 
     async def test_a_new_layout_is_sent_also_when_it_was_missed(self, owner, stranger):
-        """At once to open streams, and at the start of a stream whose page is older."""
+        """At once to open streams, and at the start of a stream with an older version."""
         dashboard = await publish(owner, [TEXT])
         url = (await share(owner, dashboard))["url"]
         async with listen(stranger, f"{url}/events?version=1") as stream:
@@ -307,7 +306,7 @@ class TestStream:
 
     @pytest.mark.parametrize("how", ["revoke", "pause", "delete"])
     async def test_closed_link_closes_its_streams(self, owner, stranger, how):
-        """After an event that says so."""
+        """After an event."""
         dashboard = await publish(owner, [TEXT])
         link = await share(owner, dashboard)
         async with listen(stranger, f"{link['url']}/events") as stream:
@@ -321,7 +320,7 @@ class TestStream:
             assert await stream.next() is None
 
     async def test_a_closed_stream_is_forgotten(self, owner, stranger, context):
-        """With the last watcher, so is the dashboard."""
+        """Without watchers, the dashboard is no longer watched."""
         dashboard = await publish(owner, [TEXT])
         url = (await share(owner, dashboard))["url"]
         async with listen(stranger, f"{url}/events"):
@@ -332,7 +331,7 @@ class TestStream:
 
 class TestEmbedding:
     async def test_oembed_is_a_frame(self, owner, stranger):
-        """Within what is asked for; of a closed link nothing, as of any."""
+        """Within the requested size; a closed link is 404."""
         link = await share(owner, await publish(owner, [TEXT], title="Sightings"))
         told = (await stranger.get("/oembed", url=link["url"], maxwidth=500)).json()
         assert (told["type"], told["title"], told["width"], told["height"]) == ("rich", "Sightings", 500, 375)
@@ -342,7 +341,7 @@ class TestEmbedding:
 
     @pytest.mark.parametrize("figserve_config", [{"embed_origins": ["https://wiki.example"]}])
     async def test_allowed_sites_may_frame_it(self, owner, stranger):
-        """Its bare form alone."""
+        """Its embed page only."""
         url = (await share(owner, await publish(owner, [TEXT])))["url"]
         framed, page = await stranger.get(f"{url}/embed", PAGE), await stranger.get(url, PAGE)
         assert "frame-ancestors https://wiki.example" in framed.headers["Content-Security-Policy"]
@@ -357,11 +356,10 @@ class TestEmbedding:
 
 class TestHidpi:
     async def test_hidpi_screens_get_twice_the_pixels(self, owner, stranger, context):
-        """Drawn again from its source, in a size that the page has signed; no other is granted."""
+        """It is rendered from the source in a size that the page has signed; other sizes are refused."""
         identity = Identity(context.config.owner, "", "", "login", "dense")
         drawn = (EncodedImage("image/png", png(), 8, 6, 100.0),)
-        publishing = await context.store.figures.publish(NewVersion(identity, drawn, source=("figure", b"pickle", {})))
-        figure = await asyncio.wrap_future(publishing)
+        figure = await context.store.figures.publish(NewVersion(identity, drawn, source=("figure", b"pickle", {})))
         dashboard = await publish(owner, [{"kind": "figure", "figure": figure.id}])
         url = (await share(owner, dashboard))["url"]
         page = (await stranger.get(url, PAGE)).text

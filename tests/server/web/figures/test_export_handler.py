@@ -1,4 +1,4 @@
-"""`/export.zip`: whose figures, how many bytes, and that the server goes on meanwhile."""
+"""``/export.zip``: selection, limits, and streaming beside other requests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def names(answer) -> list[str]:
 
 
 async def test_all_of_the_owner(owner):
-    """The newest version of each, newest first, as many bytes as announced."""
+    """The newest version of each figure, newest first, with the announced number of bytes."""
     await owner.publish("sales", png(grey=1))
     await owner.publish("sales", png(grey=2), title="Sales", alt="They rise")
     await owner.publish("doc", HTML, "text/html")
@@ -42,7 +42,7 @@ async def test_all_of_the_owner(owner):
 
 
 async def test_of_a_session(owner, stranger, make_key):
-    """Only what the kernel made; a page of the catalog is no limit."""
+    """Only the kernel's figures, however many pages of the catalog they are."""
     kernel = stranger.bearing(await make_key("read", "publish", kernel="kernel-1"))
     for index in range(120):
         await kernel.publish(f"f{index}", SVG, "image/svg+xml", title=str(index))
@@ -52,7 +52,7 @@ async def test_of_a_session(owner, stranger, make_key):
 
 
 async def test_head_says_the_same_without_a_body(owner):
-    """Type and sizes."""
+    """With type and sizes."""
     await owner.publish()
     answer = await owner.head("/export.zip")
     assert (answer.status, answer.mimetype, answer.headers["X-Figserve-Figures"]) == (200, "application/zip", "1")
@@ -66,7 +66,7 @@ async def test_nothing_is_404(owner, query):
 
 
 async def test_only_ones_own(owner, stranger, make_key):
-    """Another owner's key gets that owner's, an admin's its own, one without the scope nothing, a stranger nothing."""
+    """Keys export their owner's figures, an admin's too; without the scope or a credential there is none."""
     await owner.publish("mine")
     other = stranger.bearing(await make_key("read", "publish", owner="ana"))
     await other.publish("hers")
@@ -78,7 +78,7 @@ async def test_only_ones_own(owner, stranger, make_key):
 
 
 async def test_a_receiver_that_hangs_up_harms_nobody(owner, context):
-    """In the middle of the zip; the next one is whole."""
+    """The next export is complete."""
     for index in range(30):
         await owner.publish(f"f{index}", b"<svg>" + b" " * 400_000 + b"</svg>", "image/svg+xml", title=str(index))
     for _ in range(3):
@@ -89,7 +89,7 @@ async def test_a_receiver_that_hangs_up_harms_nobody(owner, context):
 
 
 async def test_others_are_served_meanwhile(owner, stranger):
-    """While one receiver is slow, everybody else gets their answers."""
+    """A slow client does not delay other requests."""
     for index in range(20):
         data = bytearray(png()) + bytes(0)
         await owner.publish(f"f{index}", bytes(data), title=str(index))
@@ -103,7 +103,7 @@ async def test_others_are_served_meanwhile(owner, stranger):
 
 
 async def test_many_are_measured_in_steps(owner, context, monkeypatch):
-    """All of an owner's, whatever the step; each is counted once."""
+    """Each figure is counted once, whatever the size of a step."""
     from jupyter_figserve.store.catalog import figures
 
     for index in range(7):
@@ -123,7 +123,7 @@ class TestLimit:
         return {"export_bytes": len(png()) + 10}
 
     async def test_more_than_may_be_is_refused_before_it_begins(self, owner):
-        """413 says how many bytes, the limit's name and how to ask for less."""
+        """413 names the limit and the setting, with advice."""
         await owner.publish("one")
         assert names(await owner.get("/export.zip")) == ["one"]
         await owner.publish("two")

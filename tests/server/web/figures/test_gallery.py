@@ -1,4 +1,4 @@
-"""The gallery as the server makes it, which is all that a browser without script needs."""
+"""The gallery as rendered by the server, which works without JavaScript."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def payload(data: bytes, width: int = 4, height: int = 3) -> EncodedImage:
 
 @dataclass
 class Shop:
-    """Puts figures of notebooks straight into the store, as kernels would."""
+    """Puts figures of notebooks directly into the store."""
 
     context: object
 
@@ -54,26 +54,26 @@ def shop(context) -> Shop:
 
 
 def names(text: str) -> list[str]:
-    """The headings of the cards, in order."""
+    """Return the headings of the cards, in order."""
     return re.findall(r'<h3><a href="[^"]+" dir="auto">([^<]*)</a>', text)
 
 
 def books(text: str) -> list[str]:
-    """The headings of the sections, in order."""
+    """Return the headings of the sections, in order."""
     sections = re.findall(r'<section class="notebook".*?<h2>(.*?)</h2>', text, flags=re.DOTALL)
     return [" ".join(re.sub(r"<[^>]*>", "", one).split()) for one in sections]
 
 
 class TestPage:
     async def test_empty_gallery_says_how_to_begin(self, owner):
-        """In two lines that can be copied; nothing else is on the page."""
+        """It shows two lines of code to copy, and nothing else."""
         text = (await owner.get("/")).text
         assert "import jupyter_figserve as figserve\nfigserve.publish()" in text
         assert "0 figures" in text
         assert names(text) == []
 
     async def test_figures_stand_by_notebook_newest_first(self, owner, shop, clock):
-        """Notebooks in the order of their newest figures."""
+        """Notebooks are in the order of their newest figures."""
         for name, notebook in (("one", "a.ipynb"), ("two", "b.ipynb"), ("three", "a.ipynb")):
             await shop.publish(name, notebook)
             clock.advance(1)
@@ -82,7 +82,7 @@ class TestPage:
         assert names(text) == ["three", "one", "two"]
 
     async def test_running_notebooks_come_first(self, owner, shop, clock):
-        """And their state is told in words; of the others, when their session ended."""
+        """Their state is shown as text; others show when their session ended."""
         await shop.session("k1", "old but running.ipynb")
         await shop.session("k2", "ended.ipynb", ended=clock.now)
         await shop.publish("one", "old but running.ipynb", session="k1")
@@ -93,12 +93,12 @@ class TestPage:
         assert ("running</span>" in text, "ended <time" in text) == (True, True)
 
     async def test_figures_without_a_notebook_stand_by_themselves(self, owner):
-        """Published by a key or a login."""
+        """Figures of keys and logins have their own section."""
         await owner.publish("from-a-script")
-        assert books((await owner.get("/")).text) == ["Without a notebook"]
+        assert books((await owner.get("/")).text) == ["No notebook"]
 
     async def test_notebook_of_another_project_is_told_apart(self, owner, shop):
-        """By its directory; each link leads to its own."""
+        """By its directory; each link leads to its own notebook."""
         await shop.publish("here")
         await shop.publish("there", scope="/elsewhere")
         text = (await owner.get("/")).text
@@ -108,7 +108,7 @@ class TestPage:
         assert found == {("here",), ("there",)}
 
     async def test_every_address_of_the_page_answers(self, owner, shop):
-        """Pictures, cards, filters, styles and scripts."""
+        """Images, cards, filters, styles and scripts."""
         await shop.session("k1", "a.ipynb")
         for number in range(PAGE + 1):
             await shop.publish(f"f{number}", session="k1")
@@ -120,7 +120,7 @@ class TestPage:
             assert (await owner.get(urljoin(f"{owner.prefix}/", address))).status == 200, address
 
     async def test_pictures_are_small_lazy_and_keep_their_place(self, owner, context):
-        """The thumbnail where there is one, pinned to its version, with its size."""
+        """Thumbnails are pinned to their version and have their size."""
         draft = NewVersion(
             Identity("local", "", "", "x", "f"), (payload(png(8, 6), 8, 6),), thumbnail=payload(png(4, 3))
         )
@@ -132,7 +132,7 @@ class TestPage:
         assert "immutable" in answer.headers["Cache-Control"]
 
     async def test_documents_are_named_by_their_format(self, owner):
-        """There is no picture of a PDF without one; HTML is not drawn in the gallery."""
+        """A PDF without a thumbnail and HTML have no image."""
         await owner.publish("doc", PDF, "application/pdf")
         await owner.publish("page", HTML, "text/html")
         text = (await owner.get("/")).text
@@ -140,7 +140,7 @@ class TestPage:
         assert Page(text)["iframe"] == []
 
     async def test_open_links_are_counted_on_the_card(self, owner, clock):
-        """Those through which somebody may look now: not paused, ended or used up."""
+        """Paused, ended and used-up links do not count."""
         figure = await owner.publish()
         for wishes in ({}, {"expires": "never"}, {"expires": "1h"}):
             await owner.share(figure, **wishes)
@@ -150,7 +150,7 @@ class TestPage:
         assert "2 links" in (await owner.get("/")).text
 
     async def test_markup_in_any_word_is_text(self, owner, shop):
-        """Title, alt text, notebook path, directory, search and label (D1)."""
+        """Title, alternative text, notebook path, directory, search and label are escaped (D1)."""
         await shop.session("k1", f"{EVIL}.ipynb")
         await shop.publish("evil", f"{EVIL}.ipynb", scope=f"/{EVIL}", session="k1", title=EVIL, alt=EVIL)
         for address in (
@@ -167,7 +167,7 @@ class TestPage:
 
 class TestFilters:
     async def test_search_is_a_form(self, owner, shop):
-        """What it finds is on the page it leads to, with the words still in the field."""
+        """Its results are on a page whose field still has the text."""
         await shop.publish("bears", title="Bears in July")
         await shop.publish("wolves")
         page = Page((await owner.get("/")).text)
@@ -178,14 +178,14 @@ class TestFilters:
         assert "1 figure" in text
 
     async def test_nothing_matches(self, owner, shop):
-        """The page says so, and how to come back."""
+        """The page says so and links to all figures."""
         await shop.publish("one")
         text = (await owner.get("/", q="zebra")).text
         assert "No matches" in text
         assert "show all 1 figure" in text
 
     async def test_shared_only(self, owner, clock):
-        """Those that somebody can look at now."""
+        """Only figures with an open link."""
         for name, wishes in (("open", {}), ("ended", {"expires": "1h"}), ("none", None)):
             figure = await owner.publish(name)
             if wishes is not None:
@@ -194,7 +194,7 @@ class TestFilters:
         assert names((await owner.get("/", show="shared")).text) == ["open"]
 
     async def test_running_only(self, owner, shop, clock):
-        """Those that a session made which is alive."""
+        """Only figures of running sessions."""
         await shop.session("k1", "a.ipynb")
         await shop.session("k2", "b.ipynb", ended=clock.now)
         await shop.publish("alive", "a.ipynb", session="k1")
@@ -202,13 +202,13 @@ class TestFilters:
         assert names((await owner.get("/", show="running")).text) == ["alive"]
 
     async def test_one_session(self, owner, shop):
-        """Of one notebook's two lives."""
+        """Only one of two sessions of a notebook."""
         for session in ("k1", "k2"):
             await shop.publish(f"of-{session}", session=session)
         assert names((await owner.get("/", session="k2")).text) == ["of-k2"]
 
     async def test_filters_stay_while_searching_and_paging(self, owner, shop):
-        """The form and the link to older figures carry them."""
+        """The form and the links to further pages keep them."""
         for number in range(PAGE + 1):
             await shop.publish(f"match{number}")
         page = Page((await owner.get("/", notebook="a.ipynb", q="match")).text)
@@ -220,7 +220,7 @@ class TestFilters:
         }  # fmt: skip
 
     async def test_notebook_is_counted(self, owner, shop):
-        """Its own figures, beside all."""
+        """It shows the number of its figures."""
         await shop.publish("one")
         await shop.publish("two", "b.ipynb")
         text = (await owner.get("/", notebook="b.ipynb")).text
@@ -228,7 +228,7 @@ class TestFilters:
         assert re.search(r"1 figure ·.*show all 2 figures", text)
 
     async def test_unknown_filter_is_malformed(self, owner):
-        """The error names those there are, as a page for browsers."""
+        """The error lists the allowed values, as a page for browsers."""
         answer = await owner.get("/", {"Accept": "text/html"}, show="everything")
         assert (answer.status, answer.mimetype) == (400, "text/html")
         assert "all, shared, running" in answer.text
@@ -250,7 +250,7 @@ class TestPaging:
         assert "Newest figures" in page
 
     async def test_page_costs_the_same_number_of_statements(self, owner, shop, context):
-        """However many figures it shows: none is asked about by itself."""
+        """The number of SQL statements does not depend on the number of figures."""
         await shop.session("k1", "a.ipynb")
         statements: list[str] = []
         sa.event.listen(context.store.catalog.reader, "before_cursor_execute", lambda *a: statements.append(a[2]))
@@ -271,19 +271,19 @@ class TestAddress:
         )
 
     async def test_without_the_slash_it_leads_to_the_slash(self, owner):
-        """With what was asked; relative addresses want it."""
+        """The query is kept; relative URLs need the slash."""
         answer = await self.fetch(owner, "?q=a%20b")
         assert answer.code == 302
         assert answer.headers["Location"] == urlsplit(owner.prefix).path + "/?q=a+b"
 
     async def test_login_comes_first(self, stranger):
-        """For a browser; a program hears 401."""
+        """A browser is redirected, a program gets 401."""
         answer = await stranger.get("/", {"Accept": "text/html"})
         assert (answer.status, urlsplit(answer.headers["Location"]).path) == (302, "/a%40b/login")
         assert (await stranger.get("/")).status == 401
 
     async def test_token_does_not_stay_in_the_address(self, stranger, jp_serverapp):
-        """Whoever comes with one is logged in and sent on without it."""
+        """The login takes place, and the redirect has no token."""
         token = jp_serverapp.identity_provider.token
         answer = await self.fetch(stranger, f"/?token={token}&q=x")
         assert answer.code == 302
@@ -291,20 +291,20 @@ class TestAddress:
         assert any(cookie.startswith("username-") for cookie in answer.headers.get_list("Set-Cookie"))
 
     async def test_redirection_goes_nowhere_else(self, owner):
-        """Whatever the query says."""
+        """Whatever the query has."""
         answer = await self.fetch(owner, "?next=//evil.example")
         assert urlsplit(answer.headers["Location"]).netloc == ""
         assert answer.headers["Location"].startswith(urlsplit(owner.prefix).path + "/?")
 
     async def test_other_owners_figures_are_not_shown(self, owner, make_key):
-        """A key sees its owner's."""
+        """A key sees its owner's figures."""
         await owner.publish("mine")
         other = owner.bearing(await make_key("read", owner="bob"))
         assert names((await other.get("/")).text) == []
 
 
 def test_addresses_leave_out_what_is_not_asked():
-    """The plain gallery has a plain address."""
+    """Default values are not in the URL."""
     assert GalleryQuery().address() == "?"
     assert GalleryQuery(q="a b", show="shared", cursor="c").address() == "?q=a+b&show=shared"
     assert GalleryQuery(q="x").address(q="", show="running") == "?show=running"

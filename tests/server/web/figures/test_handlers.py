@@ -1,4 +1,4 @@
-"""Figures over HTTP for their owners: publish, list, change, delete, their bytes and sources."""
+"""Figures over HTTP for their owners: publish, list, change, delete, images and sources."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...pictures import HTML, PICTURES, SVG, multipart, png
 
 class TestPublish:
     async def test_first_publish_makes_a_figure(self, owner):
-        """The record says what was sent, and Location is its page."""
+        """The record has the sent fields, and Location is its page."""
         answer = await owner.ask(
             "POST",
             "/api/figures",
@@ -42,7 +42,7 @@ class TestPublish:
 
     @pytest.mark.parametrize("type", PICTURES)
     async def test_every_format_is_taken_and_given_back(self, owner, type):
-        """What is published comes back to the byte."""
+        """Published bytes are served unchanged."""
         mimetype, data = PICTURES[type]
         record = await owner.publish("sales", data, mimetype)
         answer = await owner.get(record["representations"][0]["url"])
@@ -54,17 +54,17 @@ class TestPublish:
         assert (second["id"], second["version"]) == (first["id"], 2)
 
     async def test_the_same_again_is_no_new_version(self, owner):
-        """Equal bytes and words; other words are a version."""
+        """Equal bytes and text; changed text makes a version."""
         versions = [(await owner.publish(title=title))["version"] for title in ("One", "One", "Two")]
         assert versions == [1, 1, 2]
 
     async def test_title_makes_a_name(self, owner):
-        """Without a name the figure is named after its title."""
+        """Without a name, it is derived from the title."""
         answer = await owner.ask("POST", "/api/figures", png(), {"Content-Type": "image/png"}, title="Sales: of bears!")
         assert answer.json()["name"] == "Sales-of-bears"
 
     async def test_name_is_wanted(self, owner):
-        """Without either, or with a title of which nothing can stand in a name, it says so."""
+        """Without a name and without a title that can become one, the error says so."""
         for query in ({}, {"title": "!!!"}):
             answer = await owner.ask("POST", "/api/figures", png(), {"Content-Type": "image/png"}, **query)
             assert (answer.status, answer.code) == (400, "name_missing")
@@ -73,24 +73,24 @@ class TestPublish:
         "name", ["", "../x", ".", "a/b", "CON", "com1.png", "\u202ex", "a\x00b", "x" * 101, " x", "-x"]
     )
     async def test_bad_name_is_refused(self, owner, name):
-        """What is outside the grammar, or a device's name on Windows."""
+        """A name outside the grammar, or a Windows device."""
         answer = await owner.ask("POST", "/api/figures", png(), {"Content-Type": "image/png"}, name=name)
         assert answer.status == 400
 
     async def test_words_of_any_language_are_kept(self, owner):
-        """Names in NFC; titles as they are."""
+        """Names are in NFC; titles stay unchanged."""
         record = await owner.publish("Umsa\u0308tze", title="Umsätze \u2014 売上 <b>&")
         assert (record["name"], record["title"]) == ("Umsätze", "Umsätze \u2014 売上 <b>&")
 
     async def test_callers_without_a_notebook_have_figures_of_their_own(self, owner, stranger, make_key):
-        """Two keys, and a login, that publish under one name make three figures."""
+        """Two keys and a login that use one name publish three figures."""
         clients = [owner, stranger.bearing(await make_key("publish")), stranger.bearing(await make_key("publish"))]
         ids = [(await client.publish("sales"))["id"] for client in clients]
         assert len(set(ids)) == 3
         assert (await clients[1].publish("sales", png(grey=9)))["id"] == ids[1]
 
     async def test_form_has_everything(self, owner):
-        """Several representations, a thumbnail, words, cell and provenance."""
+        """Several representations, a thumbnail, texts, cell and provenance."""
         words = {"name": "both", "title": "Both", "cell": {"id": "c1"}, "provenance": {"matplotlib": "3.11"}}
         sizes = [{}, {"width": 640.4, "height": 480}]
         form = multipart(words | {"sizes": sizes}, ("image/png", png()), ("image/svg+xml", SVG), thumbnail=png(2, 2))
@@ -104,14 +104,14 @@ class TestPublish:
         assert version["provenance"] == {"cell": {"id": "c1"}, "matplotlib": "3.11"}
 
     async def test_query_names_with_an_underscore_are_ignored(self, owner):
-        """As everywhere; other unknown ones, the empty one too, are refused."""
+        """Other unknown names are refused, the empty one too."""
         assert (await owner.publish("sales", **{"_": "1", "_xsrf": "2"}))["name"] == "sales"
         for name in ("", "colour"):
             answer = await owner.ask("POST", "/api/figures", png(), {"Content-Type": "image/png"}, **{name: "x"})
             assert (answer.status, answer.code) == (400, "invalid_input")
 
     async def test_title_cannot_split_a_header(self, owner):
-        """A line break in a title is a space."""
+        """A line break in a title becomes a space."""
         record = await owner.publish(title="One\r\nSet-Cookie: x=1")
         assert record["title"] == "One Set-Cookie: x=1"
         answer = await owner.get(record["representations"][0]["url"])
@@ -124,7 +124,7 @@ class TestQuota:
         return {"owner_quota": {"figures": 1, "bytes": 0}, "keep_versions": 2}
 
     async def test_full_owner_is_told_and_keeps_what_there_is(self, owner):
-        """507 for one figure too many; the one that is there goes on with new versions."""
+        """507 for one figure too many; existing ones still get new versions."""
         figure = await owner.publish("first")
         answer = await owner.ask("POST", "/api/figures", png(), {"Content-Type": "image/png"}, name="second")
         assert (answer.status, answer.code) == (507, "quota_exceeded")
@@ -132,7 +132,7 @@ class TestQuota:
         assert (await owner.publish("first", png(grey=1)))["version"] == 2
 
     async def test_oldest_versions_go(self, owner):
-        """``keep_versions`` of them stay, besides those that a link shows."""
+        """``keep_versions`` of them stay, and those with a link."""
         for grey in range(4):
             figure = await owner.publish(data=png(grey=grey))
             if grey == 0:
@@ -148,7 +148,7 @@ class TestList:
         return [record["name"] for record in answer.json()["figures"]]
 
     async def test_newest_is_first(self, owner, clock):
-        """By the last version's time."""
+        """By the time of the last version."""
         for name in ("a", "b", "c"):
             clock.advance(1)
             await owner.publish(name)
@@ -157,7 +157,7 @@ class TestList:
         assert await self.names(owner) == ["a", "c", "b"]
 
     async def test_pages_follow_each_other(self, owner, clock):
-        """``next`` leads on, in an order that new figures do not disturb, and is null at the end."""
+        """In a stable order while figures are published; ``next`` is null at the end."""
         for number in range(5):
             clock.advance(number // 2)  # two of a moment
             await owner.publish(f"n{number}")
@@ -170,7 +170,7 @@ class TestList:
         assert third["next"] is None
 
     async def test_filters(self, owner):
-        """By name, and by a part of name or title in any case; wildcards are letters."""
+        """By name, and by part of a name or title in any case; wildcards are literal."""
         await owner.publish("sales", title="Bears in 100%")
         await owner.publish("costs", title="Wolves")
         assert await self.names(owner, name="sales") == ["sales"]
@@ -181,7 +181,7 @@ class TestList:
         assert await self.names(owner, notebook="a.ipynb") == []
 
     async def test_limit_is_clamped(self, owner):
-        """More than a thousand is a thousand, not an error; nothing and less are."""
+        """More than a thousand becomes a thousand; zero and less are errors."""
         assert await self.names(owner, limit=10**8) == []
         for limit in ("0", "-1", "x", "1.5", "\u0663"):
             assert (await owner.get("/api/figures", limit=limit)).status == 400
@@ -193,7 +193,7 @@ class TestList:
         assert (answer.status, answer.code) == (400, "invalid_cursor")
 
     async def test_here_is_what_the_caller_made(self, owner, stranger, make_key):
-        """Without a notebook, that of the key."""
+        """Without a notebook, the figures of the key."""
         client = stranger.bearing(await make_key("read", "publish"))
         await owner.publish("theirs")
         await client.publish("mine")
@@ -203,7 +203,7 @@ class TestList:
 
 class TestChange:
     async def test_words_are_corrected_in_place(self, owner):
-        """No new version; what is not named stays."""
+        """Without a new version; other fields stay."""
         figure = await owner.publish(title="One", alt="A line")
         changed = (await owner.patch(f"/api/figures/{figure['id']}", {"title": "Two"})).json()
         assert (changed["title"], changed["alt"], changed["version"]) == ("Two", "A line", 1)
@@ -211,12 +211,12 @@ class TestChange:
 
     @pytest.mark.parametrize("body", [{"name": "x"}, {"title": 1}, {"title": "x" * 301}, {"alt": "\x00"}, []])
     async def test_malformed_change_is_refused(self, owner, body):
-        """Unknown fields, other types, too many words and control characters."""
+        """Unknown fields, wrong types, long texts and control characters."""
         figure = await owner.publish()
         assert (await owner.patch(f"/api/figures/{figure['id']}", body)).status == 400
 
     async def test_deleted_figure_is_unknown(self, owner):
-        """Record, versions, page and bytes are 404, and it is in no list."""
+        """Record, versions, page and images are 404, and lists omit it."""
         figure = await owner.publish()
         assert (await owner.delete(f"/api/figures/{figure['id']}")).status == 204
         for path in ("/api/figures/{}", "/api/figures/{}/versions", "/figures/{}", "/figures/{}.png"):
@@ -224,7 +224,7 @@ class TestChange:
         assert (await owner.get("/api/figures")).json()["figures"] == []
 
     async def test_all_of_a_maker_go_at_once(self, owner, stranger, make_key):
-        """``?here=1`` deletes what the caller made and nothing else; without a notebook or it nothing goes."""
+        """``?here=1`` deletes only the caller's figures; without it or a notebook, the request is refused."""
         client = stranger.bearing(await make_key("read", "publish"))
         await owner.publish("theirs")
         await client.publish("one")
@@ -243,7 +243,7 @@ class TestBytes:
         assert (await owner.get(path, version=1)).headers["Cache-Control"] == "private, max-age=31536000, immutable"
 
     async def test_versions_keep_their_bytes(self, owner):
-        """Each version's URLs lead to what it was."""
+        """The URLs of a version return its images."""
         for grey in (0, 1):
             figure = await owner.publish(data=png(grey=grey))
         versions = (await owner.get(f"/api/figures/{figure['id']}/versions")).json()["versions"]
@@ -251,7 +251,7 @@ class TestBytes:
         assert found == [png(grey=1), png(grey=0)]
 
     async def test_suffix_json_is_the_record(self, owner):
-        """The same as the API's."""
+        """It equals the record of the API."""
         figure = await owner.publish()
         assert (await owner.get(f"/figures/{figure['id']}.json")).json() == figure
 
@@ -261,20 +261,20 @@ class TestBytes:
         assert (await owner.get(f"/figures/{figure['id']}.jpeg")).body == PICTURES["jpg"][1]
 
     async def test_known_bytes_need_a_login_first(self, owner, stranger):
-        """An ETag that somebody guessed tells nothing without a login."""
+        """A guessed ETag reveals nothing without a login."""
         figure = await owner.publish()
         etag = {"If-None-Match": '"' + figure["representations"][0]["digest"] + '"'}
         assert (await owner.get(f"/figures/{figure['id']}.png", etag)).status == 304
         assert (await stranger.get(f"/figures/{figure['id']}.png", etag)).status == 401
 
     async def test_html_for_its_owner_runs_nothing(self, owner):
-        """The raw bytes come with a policy that sandboxes them."""
+        """The HTML has a sandboxing policy."""
         figure = await owner.publish("page", HTML, "text/html")
         policy = (await owner.get(f"/figures/{figure['id']}.html")).headers["Content-Security-Policy"]
         assert policy.startswith("default-src 'none'; sandbox;")
 
     async def test_missing_version_is_404(self, owner):
-        """And a malformed one 400."""
+        """A malformed one is 400."""
         figure = await owner.publish()
         assert (await owner.get(f"/figures/{figure['id']}.png", version=9)).status == 404
         assert (await owner.get(f"/figures/{figure['id']}.png", version="x")).status == 400
@@ -288,7 +288,7 @@ class TestBytes:
 
 class TestSource:
     async def test_source_makes_a_version_redrawable(self, owner, context):
-        """It is kept with the versions of the libraries that made it, and nothing else of the query."""
+        """Only the versions of libraries are stored from the query."""
         figure = await owner.publish()
         path = f"/api/figures/{figure['id']}/versions/1/source"
         query = {"kind": "figure", "python": "3.11", "matplotlib": "3.11.2", "_xsrf": "secret"}
@@ -299,7 +299,7 @@ class TestSource:
         assert context.store.blobs.find(source.digest) == b"pickle"
 
     async def test_second_source_is_not_kept(self, owner, context):
-        """The first stays."""
+        """The first one stays."""
         figure = await owner.publish()
         path = f"/api/figures/{figure['id']}/versions/1/source"
         for data in (b"one", b"two"):
@@ -308,7 +308,7 @@ class TestSource:
         assert record.version.source.digest == hashlib.sha256(b"one").hexdigest()
 
     async def test_token_in_the_query_is_not_kept(self, owner, stranger, context):
-        """Jupyter takes its token from a query; the catalog must not."""
+        """Jupyter accepts its token in a query, but the catalog must not contain it."""
         figure = await owner.publish()
         token = owner.headers["Authorization"].removeprefix("token ")
         path = f"/api/figures/{figure['id']}/versions/1/source"
@@ -326,7 +326,7 @@ class TestSource:
         ],
     )
     async def test_malformed_source_is_refused(self, owner, number, body, query, status):
-        """Without its kind, empty, or for a version that is not there."""
+        """Without its kind, empty, or for a version that does not exist."""
         figure = await owner.publish()
         answer = await owner.ask("PUT", f"/api/figures/{figure['id']}/versions/{number}/source", body, **query)
         assert answer.status == status
@@ -334,7 +334,7 @@ class TestSource:
 
 class TestRestore:
     async def test_deletion_is_undone_with_its_links(self, owner, stranger):
-        """The link answers 404 while the figure is deleted, and as before afterwards."""
+        """The links are 404 while the figure is deleted."""
         figure = await owner.publish(title="Sales")
         link = await owner.share(figure)
         assert (await owner.delete(f"/api/figures/{figure['id']}")).status == 204
@@ -347,13 +347,13 @@ class TestRestore:
         ).body
 
     async def test_what_cannot_come_back_is_404(self, owner):
-        """An id that never was, and one that is none."""
+        """An unknown id, and a malformed one."""
         for figure in ("A" * 16, "x"):
             answer = await owner.post(f"/api/figures/{figure}/restore")
             assert (answer.status, answer.code) == (404, "not_found")
 
     async def test_other_owners_figure_is_as_unknown(self, owner, make_key):
-        """Deleted or not."""
+        """Whether deleted or not."""
         figure = await owner.publish()
         other = owner.bearing(await make_key("publish", owner="bob"))
         assert (await other.post(f"/api/figures/{figure['id']}/restore")).status == 404
@@ -362,7 +362,7 @@ class TestRestore:
         assert (await owner.get(f"/api/figures/{figure['id']}")).status == 404
 
     async def test_taken_name_is_a_conflict(self, owner):
-        """The words say what to do."""
+        """The message has advice."""
         figure = await owner.publish()
         await owner.delete(f"/api/figures/{figure['id']}")
         await owner.publish(data=png(9, 9))
@@ -371,7 +371,7 @@ class TestRestore:
         assert "delete that one first" in answer.json()["error"]
 
     async def test_reading_key_and_foreign_page_cannot(self, owner, browser, make_key):
-        """It changes the store: scope publish, or a login with _xsrf."""
+        """Restoring needs the scope publish, or a login with ``_xsrf``."""
         figure = await owner.publish()
         await owner.delete(f"/api/figures/{figure['id']}")
         reader = owner.bearing(await make_key("read"))
@@ -387,7 +387,7 @@ class TestWithoutUndoing:
         return {"keep_deleted": ""}
 
     async def test_deletion_is_final(self, owner, context):
-        """``keep_deleted`` is empty: nothing is kept beside the catalog."""
+        """With an empty ``keep_deleted``, nothing is kept for a restore."""
         figure = await owner.publish()
         await owner.delete(f"/api/figures/{figure['id']}")
         assert (await owner.post(f"/api/figures/{figure['id']}/restore")).status == 404

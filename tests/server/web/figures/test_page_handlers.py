@@ -1,4 +1,4 @@
-"""Pages for the owner, and the files that pages load."""
+"""Figure pages for the owner, and static files."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ BROWSER = {"Accept": "text/html"}
 
 
 def text_of(page: str) -> str:
-    """Its words alone."""
+    """Return the text without tags."""
     return " ".join(re.sub(r"<[^>]*>", " ", page).split())
 
 
 class TestFigurePage:
     async def test_page_shows_the_newest_version_with_everything(self, owner):
-        """Picture, words, files, versions and links; all addresses lead somewhere."""
+        """Image, texts, files, versions and links; all URLs work."""
         await owner.publish(title="Old")
         figure = await owner.publish(data=png(8, 6), title="Sales <b>", alt="A line & more")
         await owner.share(figure, label="for <Ann>")
@@ -41,7 +41,7 @@ class TestFigurePage:
             assert (await owner.get(urljoin(figure["url"], address))).status == 200, address
 
     async def test_page_of_an_older_version(self, owner):
-        """Its picture is that version's, and the way back is there."""
+        """It shows that version's image and links to the newest."""
         for grey in (0, 9):
             figure = await owner.publish(data=png(grey=grey))
         answer = await owner.get(figure["url"], version=1)
@@ -50,7 +50,7 @@ class TestFigurePage:
         assert "show the latest" in answer.text
 
     async def test_two_versions_beside_each_other(self, owner):
-        """Each with its own picture; the form offers every version, and those two are chosen."""
+        """Each with its image; the form offers all versions and has these two selected."""
         for grey in (0, 9, 20):
             figure = await owner.publish(data=png(grey=grey))
         page = Page((await owner.get(figure["url"], **{"version": 3, "with": 1})).text)
@@ -70,7 +70,7 @@ class TestFigurePage:
             assert (await owner.get(urljoin(figure["url"], frame["src"]), {"Sec-Fetch-Dest": "iframe"})).status == 200
 
     async def test_provenance_is_told(self, owner):
-        """Cell, libraries and whatever else a program told, as text."""
+        """Cell, libraries and other values of a program, as text."""
         told = {"libraries": {"matplotlib": "3.11.2", "<i>": "1"}, "commit": "<script>", "odd": [1, 2]}
         words = {"name": "sales", "cell": {"execution_count": 7, "id": "abc"}, "provenance": told}
         figure = (await owner.ask("POST", "/api/figures", *multipart(words, ("image/png", png())))).json()
@@ -82,7 +82,7 @@ class TestFigurePage:
 
     @pytest.mark.parametrize("told", [{"cell": "x", "libraries": "y"}, {"cell": None, "libraries": ["z"]}, {"cell": 5}])
     async def test_odd_provenance_breaks_nothing(self, told):
-        """Any program may publish."""
+        """Any program may publish values of any type."""
         version = Version(1, 0.0, None, "", "", (), provenance=told)
         assert all(isinstance(name, str) and isinstance(fact, str) for name, fact in _facts(version))
 
@@ -97,14 +97,14 @@ class TestFigurePage:
         assert steps == [{"prev": urls[1]}, {"prev": urls[2], "next": urls[0]}, {"next": urls[1]}]
 
     async def test_page_gives_the_cookie_that_its_scripts_need(self, owner, browser):
-        """A login outlives the browser's session, the _xsrf cookie may not."""
+        """The _xsrf cookie may be gone while the login is still valid."""
         figure = await owner.publish()
         cookies = [c for c in browser.headers["Cookie"].split("; ") if not c.startswith("_xsrf=")]
         answer = await browser.having(Cookie="; ".join(cookies)).get(figure["url"])
         assert any(c.startswith("_xsrf=") for c in answer.headers.get_list("Set-Cookie"))
 
     async def test_states_of_links_are_told(self, owner, clock):
-        """Until when each is open, or why it is not."""
+        """When each expires, or why it is closed."""
         figure = await owner.publish()
         await owner.share(figure, expires="never")
         await owner.share(figure, expires="1h")
@@ -113,11 +113,11 @@ class TestFigurePage:
         await owner.share(figure, expires="3d")
         clock.advance(3601)
         states = text_of((await owner.get(figure["url"])).text)
-        for words in ("until revoked", "expired", "paused", "18 January 2027"):
+        for words in ("never expires", "expired", "paused", "18 January 2027"):
             assert words in states, words
 
     async def test_views_are_told(self, owner, stranger):
-        """Also those of the last second."""
+        """Including those not yet written to the catalog."""
         figure = await owner.publish()
         link = await owner.share(figure)
         before = text_of((await owner.get(figure["url"])).text)
@@ -126,7 +126,7 @@ class TestFigurePage:
         assert ("1 view" in before, "1 view" in after) == (False, True)
 
     async def test_document_without_a_picture(self, owner):
-        """Is offered as a file."""
+        """It is offered as a file."""
         figure = await owner.publish("doc", PDF, "application/pdf")
         page = Page((await owner.get(figure["url"])).text)
         assert page.of_class("img", "picture") == []
@@ -134,7 +134,7 @@ class TestFigurePage:
         assert (await owner.get(urljoin(figure["url"], address))).body == PDF
 
     async def test_html_is_framed(self, owner):
-        """In the same sandbox as for strangers."""
+        """In the same sandbox as on public pages."""
         figure = await owner.publish("page", HTML, "text/html")
         answer = await owner.get(figure["url"])
         (frame,) = Page(answer.text)["iframe"]
@@ -150,11 +150,11 @@ class TestFigurePage:
         assert (await owner.get((await owner.publish("f", data, mimetype))["url"])).status == 200
 
     async def test_page_is_in_no_cache(self, owner):
-        """It is the owner's."""
+        """It is private."""
         assert (await owner.get((await owner.publish())["url"])).headers["Cache-Control"] == "private, no-store"
 
     async def test_browser_without_login_is_sent_to_the_form(self, owner, stranger):
-        """And comes back to the page; a program gets 401, and a key that is bad no form."""
+        """The form leads back to the page; a program, and an invalid key, get 401."""
         figure = await owner.publish()
         answer = await stranger.get(figure["url"], BROWSER)
         location = urlsplit(answer.headers["Location"])
@@ -168,7 +168,7 @@ class TestFigurePage:
 class TestStatic:
     @pytest.mark.parametrize("name", sorted(static_files()))
     async def test_file_is_served_for_ever(self, stranger, name):
-        """Its address has the digest of all, so that modules find each other in one version."""
+        """Its URL has the digest of all files, so that modules import matching versions."""
         path = static_url("..", name).removeprefix("..")
         assert path == f"/static/{static_digest()}/{name}"
         answer = await stranger.get(path)
@@ -178,19 +178,19 @@ class TestStatic:
 
     @pytest.mark.parametrize("path", ["/static/copy.js", f"/static/{'0' * 16}/copy.js"])
     async def test_other_digest_is_not_kept(self, stranger, path):
-        """A page from before an upgrade gets today's file, and no cache keeps it under yesterday's name."""
+        """A page from before an upgrade gets the current file, without caching."""
         answer = await stranger.get(path)
         assert answer.body == static_files()["copy.js"][0]
         assert answer.headers["Cache-Control"] == "public, max-age=0, must-revalidate"
 
     @pytest.mark.parametrize("name", sorted(name for name in static_files() if name.endswith(".js")))
     async def test_modules_import_what_is_there(self, name):
-        """By relative addresses, which stay below the digest."""
+        """With relative URLs, which keep the digest."""
         imported = re.findall(r'from "([^"]+)"', static_files()[name][0].decode())
         assert all(one.startswith("./") and one[2:] in static_files() for one in imported)
 
     @pytest.mark.parametrize("name", ["none.css", "..", "%2e%2e%2fopenapi.yaml", "copy.js.map", "COPY.JS"])
     async def test_other_files_are_404(self, stranger, name):
-        """Only names of the directory, which was read once."""
+        """Only files of the directory are served, which is read once."""
         answer = await stranger.http.fetch(f"{stranger.prefix}/static/{name}", raise_error=False)
         assert answer.code == 404

@@ -1,4 +1,4 @@
-"""Bytes as answers: what is cached in memory, which range is sent, what a format's headers are."""
+"""Images as responses: cached blobs, ranges, ETags, and headers of each format."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ETAG = '"' + "0" * 64 + '"'
 
 
 class FakeBlobs:
-    """Blobs in memory that count how often each is read."""
+    """Blobs in memory that count the reads of each."""
 
     def __init__(self, *blobs: bytes) -> None:
         self.held = {sha256_hex(data): data for data in blobs}
@@ -38,14 +38,14 @@ def make_handler(method: str = "GET", **headers: str) -> ConditionalGetMixin:
 
 class TestCache:
     def test_blob_is_read_once(self):
-        """The second time it is in memory."""
+        """The second time it comes from the cache."""
         blobs = FakeBlobs(b"a" * 10)
         cache = BlobCache(blobs, 1000)
         assert {cache.get(sha256_hex(b"a" * 10)) for _ in range(3)} == {b"a" * 10}
         assert len(blobs.reads) == 1
 
     def test_memory_is_bounded_and_the_least_used_goes(self):
-        """As many bytes as it may, those asked for last."""
+        """The least recently used blobs are evicted."""
         parts = [bytes([n]) * 100 for n in range(9)]
         blobs = FakeBlobs(*parts)
         cache = BlobCache(blobs, 800)
@@ -59,7 +59,7 @@ class TestCache:
         assert blobs.reads == [sha256_hex(parts[1])]
 
     def test_large_blob_is_not_kept(self):
-        """It would drive all others out."""
+        """It would evict all others."""
         blobs = FakeBlobs(b"a" * 200)
         cache = BlobCache(blobs, 800)
         for _ in range(2):
@@ -67,7 +67,7 @@ class TestCache:
         assert len(blobs.reads) == 2
 
     def test_nothing_is_kept_with_a_limit_of_nothing(self):
-        """``cache_bytes = 0`` reads each from the disk."""
+        """With ``cache_bytes = 0`` each is read from the disk."""
         blobs = FakeBlobs(b"a")
         cache = BlobCache(blobs, 0)
         for _ in range(2):
@@ -75,7 +75,7 @@ class TestCache:
         assert len(blobs.reads) == 2
 
     def test_missing_blob_is_said_to_be_missing(self):
-        """And looked for again the next time."""
+        """Its absence is not cached."""
         blobs = FakeBlobs()
         cache = BlobCache(blobs, 800)
         for _ in range(2):
@@ -109,7 +109,7 @@ class TestRange:
         ],
     )
     def test_range_of_ten_bytes(self, text, found):
-        """First and last byte, or None for all."""
+        """The first and last byte, or None for all."""
         assert parse_range(text, 10) == found
 
     @pytest.mark.parametrize("text", ["bytes=10-", "bytes=10-11", "bytes=-0"])
@@ -120,12 +120,12 @@ class TestRange:
         assert caught.value.size == 10
 
     def test_empty_body_has_no_range(self):
-        """Nothing of nothing."""
+        """An empty body cannot satisfy any range."""
         with pytest.raises(RangeNotSatisfiable):
             parse_range("bytes=0-", 0)
 
     def test_head_and_a_changed_figure_get_all(self):
-        """A range is for GET, and for the bytes that the client began with."""
+        """Ranges are for GET and for an unchanged ETag."""
         assert make_handler("HEAD", Range="bytes=0-1")._find_range(ETAG, 10) is None
         assert make_handler(Range="bytes=0-1", If_Range='"x"')._find_range(ETAG, 10) is None
         assert make_handler(Range="bytes=0-1", If_Range="W/" + ETAG)._find_range(ETAG, 10) is None
@@ -146,7 +146,7 @@ class TestRange:
     ],
 )
 def test_known_etags(header, fresh):
-    """If-None-Match is compared weakly, and without quotes it is no ETag."""
+    """If-None-Match is compared weakly; an unquoted value is not an ETag."""
     assert make_handler(**({} if header is None else {"If_None_Match": header})).is_not_modified(ETAG) is fresh
 
 
@@ -161,7 +161,7 @@ def test_known_etags(header, fresh):
     ],
 )
 def test_what_sends_all(headers, all_of_it):
-    """A part, a 304 and a 416 are not all."""
+    """A range, a 304 and a 416 are not the whole body."""
     data = b"0123456789"
     response = RepresentationResponse(FORMATS["png"], sha256_hex(data), "x.png", "no-store", data, is_public=True)
     assert make_handler(**headers).sends_full_body(response) is all_of_it
@@ -169,7 +169,7 @@ def test_what_sends_all(headers, all_of_it):
 
 @pytest.mark.parametrize("row", FORMATS.values(), ids=list(FORMATS))
 def test_headers_of_each_format(row):
-    """Type with its charset, the digest as ETag, and a file name of the id."""
+    """Content type with charset, the digest as ETag, and a file name from the id."""
     values = RepresentationResponse(row, "0" * 64, f"abc.{row.name}", "no-store", b"", is_public=False).headers
     assert values["ETag"] == ETAG
     assert values["Content-Disposition"] == f"inline; filename*=UTF-8''abc.{row.name}"

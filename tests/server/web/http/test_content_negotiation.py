@@ -1,4 +1,4 @@
-"""The ``Accept`` header: which picture is wanted most."""
+"""The ``Accept`` header: which format is preferred."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ from jupyter_figserve.server.web.http.content_negotiation import negotiate_forma
     ],
 )
 def test_by_weight_and_then_in_order(accept, names):
-    """What is malformed or weighs nothing is not wanted; wildcards are PNG."""
+    """Malformed items and those with weight 0 are dropped; wildcards are PNG."""
     assert negotiate_formats(accept) == names

@@ -1,4 +1,4 @@
-"""What every handler shares: the shape of errors, hosts, methods, JSON bodies, and what logs do not show."""
+"""The base of all handlers: errors, hosts, methods, JSON bodies, and redacted logs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_figserve.server.web.http.handler import FigServeHandler
 from jupyter_figserve.server.web.routes import ROUTES, make_routes
-from jupyter_figserve.store.store import Store
+from jupyter_figserve.store.repositories.figures import FigureRepository
 
 from ...pages import Page
 from ...raw import connect
@@ -20,7 +20,7 @@ BROWSER = {"Accept": "text/html"}
 
 @pytest.mark.parametrize("path", ["/nothing", "/api", "/api/nothing", "/f", "/figures", "/static/../x", "//f/x"])
 async def test_nothing_under_the_prefix_is_jupyters(owner, stranger, path):
-    """Whatever is no route of ours is our own 404, not Jupyter's page, which holds the server's token."""
+    """Unknown paths get our 404, not Jupyter's page, which contains the server's token."""
     for client in (owner, stranger):
         json, page = await client.get(path), await client.get(path, BROWSER)
         assert (json.status, json.mimetype) == (404, "application/json")
@@ -34,7 +34,7 @@ async def test_nothing_under_the_prefix_is_jupyters(owner, stranger, path):
     "path", ["/api/figures/" + "a" * 8000, "/f/" + "a" * 8000, "/api/figures/..%2f..%2fetc%2fpasswd"]
 )
 async def test_odd_addresses_are_404(owner, path):
-    """Long ones, and those that climb when decoded; the answer does not repeat them."""
+    """Long paths and path traversal; the response does not repeat them."""
     answer = await owner.http.fetch(owner.prefix + path, headers=owner.headers, raise_error=False)
     assert answer.code == 404
     assert len(answer.body) < 500
@@ -55,7 +55,7 @@ async def test_odd_addresses_are_404(owner, path):
     ],
 )
 async def test_other_methods_are_405_with_allow(owner, method, path, allowed):
-    """Allow names what the address answers."""
+    """Allow lists the supported methods."""
     answer = await owner.ask(method, path)
     assert (answer.status, answer.headers["Allow"]) == (405, allowed)
     if method != "HEAD":
@@ -63,7 +63,7 @@ async def test_other_methods_are_405_with_allow(owner, method, path, allowed):
 
 
 async def test_preflight_gives_nothing_away(stranger):
-    """Another site that asks whether it may send a key gets no leave."""
+    """Another site may not send a key."""
     headers = {"Origin": "https://evil.example", "Access-Control-Request-Headers": "X-API-Key"}
     answer = await stranger.ask("OPTIONS", "/api/figures", headers=headers)
     assert answer.status in (401, 403, 404, 405)
@@ -71,7 +71,7 @@ async def test_preflight_gives_nothing_away(stranger):
 
 
 async def test_unknown_method_is_refused(owner):
-    """A word that is no method, with our headers and without the address in the log."""
+    """With our headers, and without the path in the log."""
     async with connect(owner.prefix) as connection:
         await connection.send_head("BREW", "/f/" + "s" * 32, {})
         status, headers = await connection.receive_head()
@@ -81,13 +81,13 @@ async def test_unknown_method_is_refused(owner):
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"nothing", b"[" * 50_000, b"[]", b'"x"', b"null", b"7"])
 async def test_malformed_json_is_400(owner, body):
-    """What is not JSON, and what is JSON but no object."""
+    """Invalid JSON, and JSON that is not an object."""
     answer = await owner.ask("POST", "/api/keys", body)
     assert (answer.status, answer.code) == (400, "invalid_json")
 
 
 async def test_unknown_field_is_named(owner):
-    """With those that there are."""
+    """With the allowed fields."""
     answer = await owner.post("/api/keys", {"scopes": ["read"], "colour": 1})
     assert answer.status == 400
     assert "'colour'" in answer.json()["error"]
@@ -95,37 +95,37 @@ async def test_unknown_field_is_named(owner):
 
 
 async def test_bad_utf8_in_a_query_is_400(owner):
-    """Not a failure of ours."""
+    """It is not an internal error."""
     answer = await owner.get("/api/figures?q=%ff")
     assert (answer.status, answer.code) == (400, "malformed")
 
 
 class TestFailure:
-    """An error that nobody foresaw."""
+    """An unexpected exception."""
 
     @pytest.fixture
     def broken(self, monkeypatch):
         def fail(*args: object) -> None:
             raise RuntimeError("a secret detail: 50%")
 
-        monkeypatch.setattr(Store, "find_figure", fail)
-        monkeypatch.setattr(Store, "versions", fail)
+        monkeypatch.setattr(FigureRepository, "find", fail)
+        monkeypatch.setattr(FigureRepository, "list_versions", fail)
 
     async def test_internal_error_tells_nothing(self, owner, broken):
-        """500 in the shape of all errors; the detail is for the log."""
+        """500 as JSON; the details are only in the log."""
         answer = await owner.get("/api/figures/" + "A" * 16)
         assert (answer.status, answer.code) == (500, "internal_error")
         assert "secret" not in answer.text
 
     async def test_internal_error_of_a_page_is_a_page(self, owner, broken):
-        """Ours."""
+        """It is our page."""
         answer = await owner.get("/figures/" + "A" * 16, BROWSER)
         assert (answer.status, answer.mimetype) == (500, "text/html")
         assert "Something went wrong" in answer.text
 
 
 class TestLogs:
-    """No line of ours, Jupyter's or tornado's shows a token or a key."""
+    """No log line of ours, Jupyter's or tornado's contains a token or a key."""
 
     @pytest.fixture
     def log(self, jp_serverapp):
@@ -140,7 +140,7 @@ class TestLogs:
             logger.removeHandler(handler)
 
     async def test_secrets_are_in_no_log_line(self, owner, stranger, make_key, log, monkeypatch):
-        """After 200, 304, 400, 401, 403, 404, 405, 500, a method that nobody knows and an oEmbed lookup."""
+        """For every status, an unknown method and an oEmbed request."""
         link = await owner.share(await owner.publish())
         token, key = link["url"].rpartition("/")[2], await make_key("read")
         for path in ("", ".png", ".json", "/embed", ".exe", ".svg", "/x"):
@@ -154,7 +154,9 @@ class TestLogs:
         async with connect(owner.prefix) as connection:
             await connection.send_head("BREW", f"/f/{token}", {})
             await connection.receive_head()
-        monkeypatch.setattr("jupyter_figserve.server.web.links.public_handler.send_representation", None)
+        monkeypatch.setattr(
+            "jupyter_figserve.server.web.http.conditional_get.ConditionalGetMixin.send_representation", None
+        )
         assert (await stranger.get(link["image_url"])).status == 500
         for client in (
             stranger.bearing(key),
@@ -169,7 +171,7 @@ class TestLogs:
 
 
 def test_every_handler_method_says_who_may():
-    """Each method of each route is decorated: authenticated and authorized, or explicitly open to all."""
+    """Each method of each route is authenticated and authorized, or explicitly public."""
     for pattern, handler in make_routes():
         for name in ("get", "head", "post", "put", "patch", "delete", "options"):
             method = getattr(handler, name)
@@ -182,7 +184,7 @@ def test_every_handler_method_says_who_may():
 
 
 def test_methods_are_decorated_on_the_class_that_has_them():
-    """``authorized`` keeps the first resource it sees: no concrete handler inherits a decorated method."""
+    """``authorized`` remembers the first class, so no handler may inherit a decorated method."""
     for _, handler in ROUTES:
         assert issubclass(handler, FigServeHandler)
         for name in ("get", "post", "put", "patch", "delete"):
@@ -192,7 +194,7 @@ def test_methods_are_decorated_on_the_class_that_has_them():
 
 
 async def test_get_changes_nothing(owner, stranger, context):
-    """Asking every address with every query that might act leaves the catalog as it is."""
+    """GET requests to every address, with queries like those of actions, leave the catalog unchanged."""
     figure = await owner.publish()
     link = await owner.share(figure, views=3)
     stamp = context.store.catalog.data_version()

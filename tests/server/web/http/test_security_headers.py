@@ -1,4 +1,4 @@
-"""The headers that make foreign bytes harmless: on every answer, whatever its status."""
+"""Security headers on every response, whatever its status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def directives(policy: str) -> dict[str, str]:
 @pytest.mark.parametrize("row", FORMATS.values(), ids=list(FORMATS))
 @pytest.mark.parametrize("public", [True, False])
 def test_bytes_run_nothing_and_are_framed_by_nobody(row, public):
-    """Each format has a policy without scripts and without requests; PDF alone is not sandboxed, for Safari."""
+    """The policies allow neither scripts nor requests; only PDF is not sandboxed, for Safari."""
     values = security_headers.image_headers(row, public=public)
     policy = directives(values["Content-Security-Policy"])
     assert policy["default-src"] == "'none'"
@@ -31,7 +31,7 @@ def test_bytes_run_nothing_and_are_framed_by_nobody(row, public):
 
 
 def test_frame_runs_scripts_only_in_a_frame():
-    """Opened by itself the same address is inert; in neither case has it its origin or the network."""
+    """Opened by itself it runs none; in both cases it has neither the origin nor the network."""
     framed = security_headers.frame_headers("'self'", is_frame=True)["Content-Security-Policy"]
     opened = security_headers.frame_headers("'self'", is_frame=False)["Content-Security-Policy"]
     assert directives(framed)["sandbox"] == "allow-scripts"
@@ -42,7 +42,7 @@ def test_frame_runs_scripts_only_in_a_frame():
 
 
 def test_frame_ancestors():
-    """Nobody without an allow-list."""
+    """None without an allow-list."""
     assert security_headers.frame_ancestors([]) == "'none'"
     assert security_headers.frame_ancestors(["https://a.example"]) == "https://a.example"
     assert security_headers.frame_ancestors(["https://a.example"], own=True) == "'self' https://a.example"
@@ -51,7 +51,7 @@ def test_frame_ancestors():
 
 
 async def answers(owner, stranger, browser):
-    """One answer of every kind: statuses, methods, types."""
+    """One response of every kind: statuses, methods, types."""
     figure = await owner.publish("sales", PICTURES["svg"][1], "image/svg+xml")
     page = await owner.publish("page", HTML, "text/html")
     link = await owner.share(figure)
@@ -89,7 +89,7 @@ async def answers(owner, stranger, browser):
 
 
 async def test_every_answer_is_guarded(owner, stranger, browser):
-    """On 200, 204, 206, 302, 304, 400, 401, 403, 404, 405 and 416, on GET and HEAD, with a login and without."""
+    """For all statuses, for GET and HEAD, with and without a login."""
     statuses = set()
     async for answer in answers(owner, stranger, browser):
         statuses.add(answer.status)
@@ -113,7 +113,7 @@ class TestAdminsPolicy:
         return jp_server_config
 
     async def test_ours_is_complete_beside_an_admins(self, owner, stranger):
-        """A policy that an admin gives Jupyter's pages neither replaces nor joins ours."""
+        """A policy configured for Jupyter's pages neither replaces nor extends ours."""
         link = await owner.share(await owner.publish())
         for path in (link["url"], link["image_url"], "/api/status", "/nothing"):
             found = (await stranger.get(path)).headers.get_list("Content-Security-Policy")

@@ -1,4 +1,4 @@
-"""A body within bounds of size and time, refused before it is all there."""
+"""Request bodies: limited in size and time, and refused before they have been read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TestSize:
         return {"figure_bytes": LIMIT}
 
     async def test_too_long_a_length_is_refused_at_once(self, owner):
-        """413 comes before a byte of the body has gone."""
+        """413 before the client sends any byte of the body."""
         async with connect(owner.prefix) as connection:
             headers = {**owner.headers, "Content-Type": "image/png", "Content-Length": str(10 * LIMIT)}
             await connection.send_head("POST", PATH, headers)
@@ -35,7 +35,7 @@ class TestSize:
         assert (status, error["code"]) == (413, "too_large")
 
     async def test_source_is_bounded_too(self, owner):
-        """A PUT as a POST."""
+        """PUT requests have a limit, too."""
         figure = await owner.publish()
         path = f"/api/figures/{figure['id']}/versions/1/source?kind=figure"
         async with connect(owner.prefix) as connection:
@@ -43,7 +43,7 @@ class TestSize:
             assert (await answer_of(connection, path, "PUT"))[0] == 413
 
     async def test_endless_chunks_are_refused(self, owner):
-        """A body without a length is cut off near the limit, with 413."""
+        """A body without a length is refused near the limit, with 413."""
         async with connect(owner.prefix) as connection:
             headers = {**owner.headers, "Content-Type": "image/png", "Transfer-Encoding": "chunked"}
             await connection.send_head("POST", PATH, headers)
@@ -53,7 +53,7 @@ class TestSize:
         assert sent < 1000 * LIMIT
 
     async def test_body_at_the_limit_is_taken(self, owner):
-        """To the byte, with a length or in chunks; one byte more is not."""
+        """To the byte, with a length or in chunks; one byte more is refused."""
         svg = b"<svg>" + b" " * (LIMIT - 11) + b"</svg>"
         for data, status in ((svg, 201), (svg + b"\n", 413)):
             answer = await owner.ask("POST", PATH, data, {"Content-Type": "image/svg+xml"})
@@ -65,13 +65,13 @@ class TestSize:
                 assert (await answer_of(connection))[0] == status
 
     async def test_without_a_credential_nothing_is_read(self, stranger):
-        """401 comes before the body."""
+        """401 before the body."""
         async with connect(stranger.prefix) as connection:
             await connection.send_head("POST", PATH, {"Content-Type": "image/png", "Content-Length": str(LIMIT)})
             assert (await answer_of(connection))[0] == 401
 
     async def test_server_goes_on(self, owner, stranger):
-        """After refusals the next publish is as good as ever."""
+        """The next publish works after refusals."""
         for headers in ({"Content-Length": str(10 * LIMIT)}, {"Transfer-Encoding": "chunked"}):
             async with connect(owner.prefix) as connection:
                 await connection.send_head("POST", PATH, {**owner.headers, **headers})
@@ -80,7 +80,7 @@ class TestSize:
         assert (await owner.get(f"/figures/{figure['id']}.png")).body == png()
 
     async def test_json_is_bounded(self, owner):
-        """What is no figure has 64 KB at most."""
+        """JSON bodies have at most 64 KB."""
         answer = await owner.post("/api/keys", {"scopes": ["read"], "label": "x" * 70_000})
         assert (answer.status, answer.code) == (413, "too_large")
 
@@ -91,7 +91,7 @@ class TestTime:
         return {"body_timeout": 0.2}
 
     async def test_slow_body_is_given_up(self, owner):
-        """408 when it has not all arrived in time, and the server hangs up."""
+        """408 when it has not arrived in time, and the connection is closed."""
         async with connect(owner.prefix) as connection:
             headers = {**owner.headers, "Content-Type": "image/png", "Content-Length": "1000"}
             await connection.send_head("POST", PATH, headers)
@@ -101,7 +101,7 @@ class TestTime:
             assert await connection.is_closed()
 
     async def test_length_that_lies_upward_is_given_up(self, owner):
-        """A whole picture that claims to be longer is waited for, then refused; nothing is published."""
+        """With a Content-Length that is too large the request times out, and nothing is published."""
         async with connect(owner.prefix) as connection:
             headers = {**owner.headers, "Content-Type": "image/png", "Content-Length": str(len(png()) + 1)}
             await connection.send_head("POST", PATH, headers)
@@ -110,7 +110,7 @@ class TestTime:
         assert (await owner.get("/api/figures")).json()["figures"] == []
 
     async def test_quick_body_is_not_cut_off_later(self, owner):
-        """A publish that is done stops its own clock, also on a connection that stays."""
+        """The timeout ends with the request, also on a connection that stays open."""
         async with connect(owner.prefix) as connection:
             for name in ("one", "two"):
                 headers = {**owner.headers, "Content-Type": "image/png", "Content-Length": str(len(png()))}
@@ -120,7 +120,7 @@ class TestTime:
 
 
 async def test_length_that_lies_downward_publishes_nothing(owner):
-    """A cut picture is refused as what it is not; what comes after it is no request of ours."""
+    """A truncated image is refused, and the remaining bytes are not a request."""
     async with connect(owner.prefix) as connection:
         headers = {**owner.headers, "Content-Type": "image/png", "Content-Length": "20"}
         await connection.send_head("POST", PATH, headers)
@@ -131,7 +131,7 @@ async def test_length_that_lies_downward_publishes_nothing(owner):
 
 
 async def test_sender_that_hangs_up_publishes_nothing(owner, context):
-    """Half a picture leaves no figure behind."""
+    """Half an image publishes no figure."""
     async with connect(owner.prefix) as connection:
         headers = {**owner.headers, "Content-Type": "image/png", "Content-Length": str(len(png()))}
         await connection.send_head("POST", PATH, headers)
@@ -140,14 +140,14 @@ async def test_sender_that_hangs_up_publishes_nothing(owner, context):
 
 
 class TestRefused:
-    """A body of several megabytes from somebody who may not publish."""
+    """A body of several megabytes from an unauthorized client."""
 
     @pytest.fixture
     def figserve_config(self) -> dict[str, object]:
         return {"figure_bytes": 8 * 2**20}
 
     async def refused(self, prefix: str, size: int, **headers: str) -> tuple[int, dict]:
-        """The answer to who sends all of the body before reading."""
+        """The response to a client that sends the whole body before it reads."""
         async with connect(prefix) as connection:
             head = {"X-API-Key": f"fsk_{'a' * 8}_{'b' * 43}", "Content-Type": "image/png", "Content-Length": str(size)}
             await connection.send_head("POST", PATH, head | headers)
@@ -156,13 +156,13 @@ class TestRefused:
             return await answer_of(connection)
 
     async def test_the_answer_is_heard(self, stranger):
-        """Every sender who sends the whole body finds the 401 behind it, not a broken connection."""
+        """A client that sends the whole body gets the 401, not a broken connection."""
         for _ in range(3):
             status, error = await self.refused(stranger.prefix, 6 * 2**20)
             assert (status, error["code"]) == (401, "bad_key")
 
     async def test_nothing_of_the_handler_runs(self, owner, make_key):
-        """A key without the scope is told so; what it sent is no figure, though it is a good picture."""
+        """A key without the scope gets an error, and nothing is published."""
         async with connect(owner.prefix) as connection:
             head = {"X-API-Key": await make_key("read"), "Content-Type": "image/png"}
             await connection.send_head("POST", PATH, head | {"Content-Length": str(len(png()))})
@@ -172,7 +172,7 @@ class TestRefused:
         assert (await owner.get("/api/figures")).json()["figures"] == []
 
     async def test_connection_serves_on(self, stranger):
-        """The rest of the body is not taken for the next request."""
+        """The rest of the body is not parsed as the next request."""
         async with connect(stranger.prefix) as connection:
             for _ in range(2):
                 head = {"Content-Type": "image/png", "Content-Length": "100000"}
@@ -181,7 +181,7 @@ class TestRefused:
                 assert (await answer_of(connection))[0] == 401
 
     async def test_connection_serves_on_without_a_body(self, owner, stranger, make_key):
-        """A refused GET, DELETE or unknown method does not end it either."""
+        """A refused GET, DELETE or unknown method does not close it, either."""
         key = await make_key("admin")
         async with connect(stranger.prefix) as connection:
             for method, headers in [("GET", {}), ("GET", {"X-API-Key": key}), ("DELETE", {"X-API-Key": key})] * 2:
@@ -190,7 +190,7 @@ class TestRefused:
                 assert status == (403 if headers else 401)
 
     async def test_more_than_a_figure_is_not_read(self, stranger):
-        """Strangers send no more than the limit: then the connection ends, in chunks as with a length."""
+        """Beyond the limit the connection is closed, in chunks as with a length."""
         for extra in ({"Content-Length": str(2**30)}, {"Transfer-Encoding": "chunked"}):
             async with connect(stranger.prefix) as connection:
                 await connection.send_head("POST", PATH, {"Content-Type": "image/png"} | extra)

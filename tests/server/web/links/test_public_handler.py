@@ -1,4 +1,4 @@
-"""What a link shows to everybody: page, image, embedding, JSON; caching, ranges, views, pause, expiry, revocation."""
+"""Public links: page, image, embedding, JSON; caching, ranges, views, pause, expiry, revocation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def token_of(link: dict) -> str:
 
 @pytest.fixture
 def publish_and_share(owner: Client):
-    """A link onto a fresh figure."""
+    """Return a link to a new figure."""
 
     async def make(type: str = "png", **wishes: object) -> dict:
         mimetype, data = PICTURES[type]

@@ -1,4 +1,4 @@
-"""Posted code over HTTP: forms of request and answer, errors, keeping, the simple contract, rights and rates."""
+"""Renders over HTTP: requests, responses, errors, publishing, authorization and rate limits."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def failing(error: Exception, *, but_cards: bool = False):
 
 class TestPicture:
     async def test_json_gives_a_picture(self, owner, renderer):
-        """Fields go to the job as they are; the answer is the picture under its policy, kept by nobody."""
+        """The fields reach the job unchanged; the image has its security policy and is not cached."""
         fields = {"format": "png", "width": 300, "height": 200, "dpi": 50, "style": "ggplot", "transparent": True}
         answer = await owner.post("/api/renders", {"code": CODE, **fields, "tight": True, "timeout": 5, "figure": 2})
         assert (answer.status, answer.mimetype, png_size(answer.body)) == (200, "image/png", (300, 200))
@@ -45,7 +45,7 @@ class TestPicture:
         assert (job.kind, job.source, job.timeout, job.figure, job.seed) == ("code", CODE.encode(), 5.0, 2, None)
 
     async def test_plain_code_with_a_query_gives_a_picture(self, owner, renderer):
-        """The body is the code, in UTF-8, and the query has the rest."""
+        """The body is the code in UTF-8, and the query has the other fields."""
         query = {"format": "svg", "width": "300", "transparent": "true", "timeout": "20s", "_": "1"}
         body = "print('ä')".encode()
         answer = await owner.ask("POST", "/api/renders", body, {"Content-Type": "text/x-python"}, **query)
@@ -55,7 +55,7 @@ class TestPicture:
         assert (job.source, job.timeout) == (body, 20.0)
 
     async def test_what_curl_sends_is_json(self, owner):
-        """``curl -d`` calls any body a form."""
+        """``curl -d`` declares any body as a form."""
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         assert (await owner.ask("POST", "/api/renders", json.dumps({"code": CODE}).encode(), form)).status == 200
         assert (await owner.ask("POST", "/api/renders", b"code=1", form)).status == 415
@@ -72,7 +72,7 @@ class TestPicture:
         ],
     )
     async def test_accept_chooses_the_format(self, owner, accept, mimetype):
-        """By weight, where no format is named."""
+        """By weight, unless a format is given."""
         answer = await owner.ask("POST", "/api/renders", {"code": CODE}, {"Accept": accept})
         assert answer.mimetype == mimetype
 
@@ -82,7 +82,7 @@ class TestPicture:
         assert answer.mimetype == "image/jpeg"
 
     async def test_output_comes_in_a_header_that_nothing_can_split(self, owner, renderer):
-        """Percent-encoded, cut at 2,000 characters and never in the middle of an escape."""
+        """Percent-encoded, cut at 2,000 characters, and never within an escape."""
         renderer.answer = lambda job: RenderResult(_picture(job), output="ä\r\nSet-Cookie: a=b\n" + "é" * 5_000)
         answer = await owner.post("/api/renders", {"code": CODE})
         header = answer.headers["X-FigServe-Output"]
@@ -91,7 +91,7 @@ class TestPicture:
         assert "a=b" not in str(answer.headers.get_list("Set-Cookie"))
 
     async def test_json_form_has_everything(self, owner):
-        """With ``Accept: application/json``, in the format that is named."""
+        """With ``Accept: application/json``, in the given format."""
         answer = await owner.ask(
             "POST", "/api/renders", {"code": CODE, "width": 30, "height": 20}, {"Accept": "application/json"}
         )
@@ -102,7 +102,7 @@ class TestPicture:
         assert both.json()["mimetype"] == "image/svg+xml"
 
     async def test_all_figures_are_a_zip(self, owner):
-        """Numbered, and the same file for the same figures; or a list in JSON."""
+        """Numbered, and identical for equal figures; or a list in JSON."""
         wish = {"code": CODE, "figure": "all", "format": "svg"}
         answer = await owner.post("/api/renders", wish)
         assert answer.mimetype == "application/zip"
@@ -158,7 +158,7 @@ class TestWrongValues:
         ],
     )
     async def test_a_wrong_value_is_named(self, owner, renderer, field, value):
-        """400 says which field, what came and what is allowed; nothing runs."""
+        """400 with the field, its value and the allowed values; no job runs."""
         answer = await owner.post("/api/renders", {"code": CODE, field: value})
         assert answer.status == 400
         assert answer.json()["error"].startswith(f"{field}=")
@@ -166,13 +166,13 @@ class TestWrongValues:
 
     @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"code": ""}', b'{"code": 1}', b'{"code": "\\ud800"}'])
     async def test_no_code_is_malformed(self, owner, renderer, body):
-        """Nothing, no JSON, no object, no text, half a character."""
+        """An empty body, invalid JSON, no object, no text, and half a character."""
         answer = await owner.ask("POST", "/api/renders", body, {"Content-Type": "application/json"})
         assert answer.status == 400
         assert renderer.jobs == []
 
     async def test_unknown_fields_are_refused(self, owner):
-        """In the body and in the query; the names that there are are told."""
+        """In the body and in the query; the error lists the allowed ones."""
         for query, body in (({}, {"colour": 1}), ({"colour": 1}, {})):
             answer = await owner.ask("POST", "/api/renders", {"code": CODE, **body}, **query)
             assert answer.status == 400
@@ -180,7 +180,7 @@ class TestWrongValues:
             assert "transparent" in answer.json()["error"]
 
     async def test_too_many_pixels_are_refused_before_anything_runs(self, owner, renderer):
-        """413 by sides and by area."""
+        """413 for a side and for an area."""
         for size in ({"width": 12_000, "height": 12_000}, {"height": 10**9}):
             answer = await owner.post("/api/renders", {"code": CODE, **size})
             assert (answer.status, answer.code) == (413, "too_many_pixels")
@@ -192,7 +192,7 @@ class TestWrongValues:
         assert (await owner.ask("POST", "/api/renders", b"x", {"Content-Type": "image/png"})).status == 415
 
     async def test_a_name_without_keep_is_refused(self, owner):
-        """It would name nothing; and all figures are not kept as one."""
+        """It would have no effect; and all figures cannot be published as one."""
         assert (await owner.post("/api/renders", {"code": CODE, "name": "x"})).status == 400
         assert (await owner.post("/api/renders", {"code": CODE, "keep": True, "figure": "all"})).status == 400
 
@@ -216,13 +216,13 @@ class TestLimits:
         assert [job.timeout for job in renderer.jobs] == [2.0]
 
     async def test_code_counts_in_bytes_and_not_as_json_writes_it(self, owner):
-        """A hundred bytes pass, however they are escaped."""
+        """Its size is counted without JSON's escapes."""
         assert (await owner.post("/api/renders", {"code": "é" * 50})).status == 200
 
 
 class TestErrors:
     async def test_an_error_of_the_code_is_told_with_its_trace(self, owner, renderer):
-        """422 with type, message, line, traceback and what was printed."""
+        """422 with type, message, line, traceback and output."""
         renderer.answer = failing(FAILED)
         answer = await owner.post("/api/renders", {"code": CODE})
         assert answer.status == 422
@@ -245,14 +245,14 @@ class TestErrors:
         ],
     )
     async def test_other_errors_have_their_status(self, owner, renderer, error, status):
-        """And the code that programs know them by."""
+        """And their error codes."""
         renderer.answer = failing(error)
         answer = await owner.post("/api/renders", {"code": CODE})
         assert (answer.status, answer.code) == (status, error.code)
 
     @pytest.mark.parametrize("where", ["body", "query"])
     async def test_a_card_of_the_error(self, owner, renderer, where):
-        """``errors=image`` answers an SVG with the words escaped, under SVG's policy, and the status stays."""
+        """``errors=image`` returns an SVG with escaped text, SVG's policy and the same status."""
         renderer.answer = failing(FAILED)
         asked = {"errors": "image", "format": "svg"}
         wish, query = (asked, {}) if where == "body" else ({}, asked)
@@ -264,7 +264,7 @@ class TestErrors:
         assert answer.headers["X-FigServe-Error"] == "code_failed"
 
     async def test_a_wrong_value_is_a_card_too(self, owner):
-        """For who asked for images, before anything ran; a format that there is not is SVG."""
+        """Before any job runs; an unknown format gives SVG."""
         answer = await owner.ask("POST", "/api/renders", {"code": CODE, "width": 0}, errors="image")
         assert (answer.status, answer.mimetype) == (400, "image/png")
         answer = await owner.ask("POST", "/api/renders", {"code": CODE, "format": "bmp"}, errors="image")
@@ -281,7 +281,7 @@ class TestErrors:
         ],
     )
     async def test_a_card_has_the_pictures_format(self, owner, renderer, fields, mimetype):
-        """Pixels where pixels were asked for: the words go to the sandbox as data, and are drawn once."""
+        """A raster card is rendered in the sandbox from data, and cached."""
         renderer.answer = failing(FAILED, but_cards=True)
         for _ in range(2):
             answer = await owner.post("/api/renders", {"code": CODE, "errors": "image", **fields})
@@ -301,7 +301,7 @@ class TestErrors:
         ],
     )
     async def test_who_has_no_time_writes_the_card(self, owner, renderer, error, is_drawn):
-        """Where too much is under way, or nothing draws, it is SVG, and says so in its type."""
+        """When the queue is full or the sandbox is missing, the card is SVG, with its type."""
         renderer.answer = failing(error, but_cards=True)
         answer = await owner.post("/api/renders", {"code": CODE, "errors": "image"})
         assert (answer.status, answer.mimetype) == (
@@ -311,7 +311,7 @@ class TestErrors:
         assert answer.headers["Retry-After"]
 
     async def test_a_card_that_cannot_be_drawn_is_written(self, owner, renderer):
-        """The error that it tells is the first one."""
+        """The SVG shows the original error."""
         renderer.answer = failing(FAILED)
         answer = await owner.post("/api/renders", {"code": CODE, "errors": "image"})
         assert [job.kind for job in renderer.jobs] == ["code", "card"]
@@ -321,7 +321,7 @@ class TestErrors:
 
 class TestSame:
     async def test_a_seed_is_answered_from_the_store(self, owner, renderer):
-        """The second time no job runs; a client that has the bytes hears so before any."""
+        """The second request runs no job; a known ETag gets 304."""
         wish = {"code": CODE, "seed": 7}
         first = await owner.post("/api/renders", wish)
         second = await owner.post("/api/renders", wish)
@@ -336,7 +336,7 @@ class TestSame:
         assert len(renderer.jobs) == 1
 
     async def test_whatever_decides_the_picture_makes_a_difference(self, owner, renderer):
-        """Code, options, seed and libraries."""
+        """Code, options, seed and libraries are in the cache key."""
         for change in ({}, {"seed": 8}, {"width": 10}, {"code": CODE + " "}, {"figure": 1}, {"format": "svg"}):
             await owner.post("/api/renders", {"code": CODE, "seed": 7, **change})
         assert len(renderer.jobs) == 6
@@ -345,13 +345,13 @@ class TestSame:
         assert len(renderer.jobs) == 7
 
     async def test_without_a_seed_each_is_drawn(self, owner, renderer):
-        """Two requests for random numbers want two pictures."""
+        """Each request for random numbers gets its own image."""
         for _ in range(2):
             await owner.post("/api/renders", {"code": CODE})
         assert len(renderer.jobs) == 2
 
     async def test_the_same_at_once_is_one_job(self, owner, renderer, context):
-        """All get the picture; also those who stay when the first goes away."""
+        """All clients get the image, even if the first one disconnects."""
         renderer.gate.clear()
         body = json.dumps({"code": CODE, "seed": 1}).encode()
         async with connect(owner.prefix) as first:
@@ -369,7 +369,7 @@ class TestSame:
         assert renderer.cancelled == []
 
     async def test_a_failure_is_remembered_for_a_minute(self, owner, renderer, clock):
-        """A picture that cannot be drawn costs one job a minute, however often it is asked for."""
+        """A render that fails runs at most once a minute."""
         renderer.answer = failing(FAILED)
         for _ in range(3):
             assert (await owner.post("/api/renders", {"code": CODE, "seed": 1})).status == 422
@@ -380,7 +380,7 @@ class TestSame:
 
 
 async def test_r32_a_client_that_goes_away_frees_its_slot(owner, renderer, context):
-    """Its job is cancelled, and nothing is left running or waiting."""
+    """Its job is cancelled, and none is left running or waiting."""
     renderer.gate.clear()
     body = json.dumps({"code": "while True: pass"}).encode()
     async with connect(owner.prefix) as connection:
@@ -396,7 +396,7 @@ async def test_r32_a_client_that_goes_away_frees_its_slot(owner, renderer, conte
 
 class TestKeep:
     async def test_the_picture_becomes_a_figure(self, owner, context, renderer):
-        """201 with its record; code is its source, and links show it."""
+        """201 with its record; the code is its source, and links show it."""
         answer = await owner.post("/api/renders", {"code": CODE, "keep": True, "name": "sales", "seed": 3})
         assert answer.status == 201
         record = answer.json()
@@ -410,7 +410,7 @@ class TestKeep:
         assert record["thumbnail"] is not None
 
     async def test_kept_again_it_is_a_new_version(self, owner, renderer):
-        """Under the same links; the same picture makes none."""
+        """Under the same links; an equal image makes none."""
         wish = {"code": CODE, "keep": True, "name": "sales"}
         first = (await owner.post("/api/renders", wish)).json()
         assert (await owner.post("/api/renders", wish)).json()["version"] == 1
@@ -418,11 +418,11 @@ class TestKeep:
         assert (changed["id"], changed["version"]) == (first["id"], 2)
 
     async def test_without_a_name_it_is_called_after_its_title(self, owner):
-        """As a publish is."""
+        """As with publishing."""
         assert (await owner.post("/api/renders", {"code": CODE, "keep": True})).json()["name"] == "A-drawing"
 
     async def test_other_sizes_are_drawn_from_the_code(self, owner, renderer):
-        """With the seed and the number of its first time."""
+        """With the original seed and figure number."""
         wish = {"code": CODE, "keep": True, "seed": 3, "figure": 2, "style": "ggplot"}
         record = (await owner.post("/api/renders", wish)).json()
         renderer.jobs.clear()
@@ -433,7 +433,7 @@ class TestKeep:
         assert job.options.style == "ggplot"
 
     async def test_other_sizes_show_the_same_without_a_seed_too(self, owner, renderer, context):
-        """A fresh one is chosen, and kept: the SVG and every size are drawn with it."""
+        """A seed is chosen and stored; the SVG and all sizes use it."""
         for _ in range(2):
             await owner.post("/api/renders", {"code": CODE, "keep": True})
         record = (await owner.get("/api/figures")).json()["figures"][0]
@@ -445,7 +445,7 @@ class TestKeep:
         assert {job.seed for job in renderer.jobs if not job.with_thumbnail} <= {first, second}
 
     async def test_a_key_needs_the_scope_to_publish(self, stranger, make_key):
-        """What may only render fills no store."""
+        """The scope render does not allow storing figures."""
         client = stranger.bearing(await make_key("render"))
         answer = await client.post("/api/renders", {"code": CODE, "keep": True})
         assert (answer.status, answer.code) == (403, "scope_missing")
@@ -462,7 +462,7 @@ class TestSimpleContract:
         assert renderer.jobs[0].options == DrawOptions()
 
     async def test_failure_is_500_with_the_trace(self, owner, renderer):
-        """Of the code's error, and of code that draws nothing."""
+        """For an error of the code, and for code without a figure."""
         renderer.answer = failing(FAILED)
         answer = await owner.post("/render-matplotlib", {"code": CODE})
         assert (answer.status, answer.json()["traceback"]) == (500, 'File "code", line 3')
@@ -472,7 +472,7 @@ class TestSimpleContract:
         assert (answer.status, answer.json()["traceback"]) == (500, "It drew no figure.")
 
     async def test_malformed_is_400_and_a_stranger_401(self, owner, stranger):
-        """No code, another field, no credential."""
+        """No code, an unknown field, no credential."""
         for body in ({}, {"code": ""}, {"code": 1}, {"code": CODE, "format": "svg"}):
             assert (await owner.post("/render-matplotlib", body)).status == 400
         assert (await owner.ask("POST", "/render-matplotlib", {"code": CODE}, dpi=7)).status == 400
@@ -485,7 +485,7 @@ ROUTES = ("/api/renders", "/api/renders/url", "/render-matplotlib")
 @pytest.mark.parametrize("path", ROUTES)
 class TestR36:
     async def test_only_a_good_key_with_the_scope_renders(self, stranger, make_key, renderer, clock, path):
-        """Unknown, malformed, empty, expired and in a query: 401 in the same words; another scope: 403."""
+        """All invalid keys get 401 with one message; another scope gets 403."""
         good = await make_key("render")
         expired = await make_key("render", expires=clock() - 1)
         texts = set()
@@ -510,14 +510,14 @@ class TestR36:
         assert bearer.status in (200, 201)
 
     async def test_r37_a_cookie_alone_renders_nothing(self, browser, renderer, path):
-        """Without ``_xsrf``, 403; with it, as from our own pages."""
+        """403 without ``_xsrf``; with it, the request is that of our own pages."""
         answer = await browser.post(path, {"code": CODE})
         assert (answer.status, answer.code) == (403, "xsrf_missing")
         assert renderer.jobs == []
         assert (await browser.having(X_XSRFToken=browser.xsrf).post(path, {"code": CODE})).status in (200, 201)
 
     async def test_r38_another_sites_page_renders_nothing(self, browser, stranger, make_key, renderer, path):
-        """A foreign Origin is 404, with a key and with a cookie."""
+        """A foreign Origin gets 404, with a key and with a cookie."""
         key = stranger.bearing(await make_key("render"))
         for client in (key, browser.having(X_XSRFToken=browser.xsrf)):
             answer = await client.having(Origin="https://evil.example").post(path, {"code": CODE})
@@ -531,7 +531,7 @@ class TestRate:
         return {"rate_limit": "2/hour"}
 
     async def test_each_key_has_its_own_rate(self, stranger, owner, make_key, renderer):
-        """One more is 429 with the time to wait; another key and the login go on."""
+        """Beyond it 429 with Retry-After; another key and the login are not affected."""
         client = stranger.bearing(await make_key("render"))
         other = stranger.bearing(await make_key("render"))
         for _ in range(2):
@@ -551,7 +551,7 @@ class TestR33:
         return {"render_jobs": 2, "render_queue": 3, "rate_limit": ""}
 
     async def test_past_the_queue_is_503_and_links_are_served_meanwhile(self, owner, stranger, renderer, context):
-        """Two run, three wait, 45 are told when to come back; a link's picture needs no turn."""
+        """Two run, three wait, 45 get Retry-After; a link's image is still served."""
         link = await owner.share(await owner.publish())
         renderer.gate.clear()
         loops = [

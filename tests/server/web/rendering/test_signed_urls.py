@@ -1,4 +1,4 @@
-"""Signed addresses of rendered code: made by those who may render, shown to anybody, refused unsigned."""
+"""Signed render URLs: created by authorized callers, public, refused without a valid signature."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def sign(owner, **wishes: object) -> str:
 
 
 async def test_anybody_sees_the_picture(owner, stranger, renderer):
-    """Without login, cacheable for a day, once drawn and then known."""
+    """Without login, cacheable for a day, and rendered once."""
     url = await sign(owner, format="png", width=30, height=20, dpi=50, transparent=True)
     answer = await stranger.get(url)
     assert (answer.status, answer.mimetype, png_size(answer.body)) == (200, "image/png", (30, 20))
@@ -40,7 +40,7 @@ async def test_anybody_sees_the_picture(owner, stranger, renderer):
 
 
 async def test_making_one_draws_nothing(owner, renderer):
-    """And says what to paste."""
+    """The response has snippets to paste."""
     answer = (await owner.post("/api/renders/url", {"code": CODE, "format": "svg"})).json()
     assert answer["markdown"] == f"![Plot]({answer['url']})"
     assert answer["local_only"] is True
@@ -64,7 +64,7 @@ async def test_making_one_draws_nothing(owner, renderer):
     ],
 )
 async def test_whatever_is_not_signed_is_refused(owner, stranger, renderer, change):
-    """403 in one and the same words: missing, wrong, or of another code, format or size."""
+    """403 with one message: no signature, a wrong one, or one of other code, format or size."""
     url = change(await sign(owner, format="png", width=30))
     answer = await stranger.get(url)
     assert (answer.status, answer.code) == (403, "not_signed")
@@ -72,12 +72,12 @@ async def test_whatever_is_not_signed_is_refused(owner, stranger, renderer, chan
 
 
 async def test_a_query_with_an_underscore_changes_nothing(owner, stranger):
-    """As everywhere."""
+    """Such names are ignored."""
     assert (await stranger.get(await sign(owner) + "&_=1")).status == 200
 
 
 async def test_an_error_has_no_trace_for_strangers(owner, stranger, renderer):
-    """422 with what happened; a card where that was signed."""
+    """422 with the message, or a card if that was signed."""
 
     def fail(job):
         raise CodeFailed("no such <x>", kind="NameError", line=1, traceback="frames", output="printed")
@@ -93,7 +93,7 @@ async def test_an_error_has_no_trace_for_strangers(owner, stranger, renderer):
 
 
 async def test_what_cannot_be_in_an_address_is_refused(owner):
-    """What is kept, several figures, and more code than an address holds."""
+    """keep, several figures, and code beyond the limit."""
     for wish in ({"keep": True}, {"figure": "all"}):
         assert (await owner.post("/api/renders/url", {"code": CODE, **wish})).status == 400
     code = "#" + random.Random(0).randbytes(8_000).hex()
@@ -102,7 +102,7 @@ async def test_what_cannot_be_in_an_address_is_refused(owner):
 
 
 async def test_no_log_line_has_the_address(owner, stranger, caplog):
-    """Who reads the log must not get the picture."""
+    """The log must not give access to the image."""
     url = await sign(owner)
     await stranger.get(url)
     await stranger.get(url + "x")
@@ -111,7 +111,7 @@ async def test_no_log_line_has_the_address(owner, stranger, caplog):
 
 
 def test_code_survives_the_address():
-    """Any text, in characters that need no escape."""
+    """Any text, in characters that need no escaping."""
     for code in ("", "x" * 10_000, "ä\n\U0001f600\x00"):
         packed = pack(code)
         assert set(packed) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
@@ -119,7 +119,7 @@ def test_code_survives_the_address():
 
 
 def test_a_bomb_is_not_expanded():
-    """A tenth of a gigabyte of spaces is refused at the limit; what is no zlib or no UTF-8 is malformed."""
+    """A compression bomb is refused at the limit; invalid zlib or UTF-8 is malformed."""
     bomb = base64.urlsafe_b64encode(zlib.compress(b" " * 10**8, 9)).decode().rstrip("=")
     tracemalloc.start()
     with pytest.raises(TooLarge):
@@ -133,7 +133,7 @@ def test_a_bomb_is_not_expanded():
 
 
 def test_older_secrets_go_on_verifying():
-    """A rotation breaks no address; a signature is of one purpose, and of its parts apart."""
+    """After a rotation, old signatures are valid; each is for one purpose and one list of parts."""
     old = QuerySigner(["old"]).sign("render", "a", "b")
     both = QuerySigner(["new", "old"])
     assert both.is_good(old, "render", "a", "b")

@@ -1,4 +1,4 @@
-"""Sessions over HTTP: which there are, what they displayed last, and plots that become figures."""
+"""Sessions over HTTP: the list, the last display, and plots that become figures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def kernel(stranger, make_key, session, jp_asyncio_loop):
 
 class TestList:
     async def test_newest_first_with_their_counts(self, owner, context, clock, stranger, make_key):
-        """Of figures and of captured plots; the address is that of the plots."""
+        """With the number of figures and of captured plots, and the URL of the plots."""
         for number in range(3):
             clock.advance(1)
             made = await make_session(context, f"session-{number}", notebook=f"{number}.ipynb" if number else "")
@@ -44,7 +44,7 @@ class TestList:
         assert (await owner.get(found["sessions"][0]["url"])).json()["session"] == "session-2"
 
     async def test_pages(self, owner, context, clock):
-        """A cursor leads through all, also where two began at the same time."""
+        """The cursor leads through all sessions, also if two began at the same time."""
         for number in range(5):
             clock.advance(number % 2)
             await make_session(context, f"s-{number}")
@@ -60,7 +60,7 @@ class TestList:
         assert (await owner.get("/api/sessions", cursor="x")).code == "invalid_cursor"
 
     async def test_filters(self, owner, context):
-        """By notebook, and those that are alive."""
+        """By notebook, and running ones only."""
         for number in range(2):
             await make_session(context, f"s-{number}", notebook=f"{number}.ipynb")
         await asyncio.wrap_future(context.store.catalog.write(lambda c: sessions.end(c, "s-0", context.store.clock())))
@@ -75,7 +75,7 @@ class TestList:
 
     @pytest.mark.kernel
     async def test_a_kernel_is_there_as_soon_as_it_has_started(self, jupyter, owner, context):
-        """With the notebook that its front end tells later, without anything published; shut down, it has ended."""
+        """With the notebook that is set later, and without figures; after a shutdown it has ended."""
         started, ended = asyncio.Event(), asyncio.Event()
         context.kernels.on_start.append(lambda kernel, notebook: notebook == "" and started.set())
         context.kernels.on_end.append(lambda kernel, notebook: ended.set())
@@ -95,7 +95,7 @@ class TestList:
 
 class TestLast:
     async def test_what_was_displayed_last(self, owner, session):
-        """The newest captured plot, whatever was published or dropped after it."""
+        """The newest captured plot, whatever else was published or written later."""
         session.show(png())
         session.show(SVG, 2, "svg")
         session.drop("x.png", png())
@@ -103,12 +103,12 @@ class TestLast:
         assert (answer["path"], answer["origin"]) == ("cell-2.svg", "captured")
 
     async def test_nothing_yet(self, owner, session):
-        """404, and what to do."""
+        """404, with advice."""
         answer = await owner.get("/api/sessions/a-session/last")
         assert (answer.status, answer.code) == (404, "nothing_captured")
 
     async def test_the_mark_is_waited_for(self, kernel, session, context):
-        """The answer comes when what was displayed before has come."""
+        """The response comes after all earlier displays."""
         asked = asyncio.ensure_future(kernel.get("/api/sessions/here/last", mark="m"))
         subscription = context.capture._subscriptions["a-session"]
         while not subscription._mark_waiters:
@@ -118,7 +118,7 @@ class TestLast:
         assert (await asked).json()["path"] == "cell-1.png"
 
     async def test_a_mark_that_does_not_come_is_given_up(self, kernel, session, monkeypatch):
-        """The answer is what there is."""
+        """The response is the last known plot."""
         monkeypatch.setattr("jupyter_figserve.server.web.sessions.handlers._MARK_TIMEOUT_SECONDS", 0.01)
         session.show(png())
         assert (await kernel.get("/api/sessions/here/last", mark="never")).json()["path"] == "cell-1.png"
@@ -126,7 +126,7 @@ class TestLast:
 
 class TestKeep:
     async def test_a_captured_plot_becomes_a_figure(self, owner, kernel, session, context, stranger):
-        """In the session's notebook, with a name that says which picture it is; it outlives the session."""
+        """In the session's notebook, with a derived name; it outlives the session."""
         session.show(png())
         answer = await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png"})
         record = answer.json()
@@ -142,7 +142,7 @@ class TestKeep:
         assert (await stranger.get(link["image_url"])).body == png()
 
     async def test_the_list_says_what_is_kept(self, owner, session):
-        """A captured plot names the figure that was made of it, until it is displayed anew."""
+        """A captured plot has the id of its figure until it is displayed again."""
         session.show(png(), display_id="d")
         record = (await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png"})).json()
 
@@ -155,14 +155,14 @@ class TestKeep:
         assert (await captured())["figure"] is None
 
     async def test_a_file_becomes_a_figure(self, owner, session):
-        """Under its own name, so that it is a new version the next time."""
+        """Under its own name, so that publishing it again makes a version."""
         for version in (1, 2):
             session.drop("sub/my plot.svg", SVG + b" " * version)
             record = (await owner.post("/api/sessions/a-session/figures", {"path": "sub/my plot.svg"})).json()
             assert (record["name"], record["version"], record["origin"]) == ("my-plot", version, "file")
 
     async def test_words_and_name(self, owner, session):
-        """As with publishing: the name, else the title, else the plot's own."""
+        """As with publishing: the name, else the title, else the plot's own name."""
         session.show(png())
         path = {"path": "cell-1.png"}
         named = await owner.post("/api/sessions/a-session/figures", path | {"name": "bears", "title": "T", "alt": "A"})
@@ -171,7 +171,7 @@ class TestKeep:
         assert titled.json()["name"] == "All-bears"
 
     async def test_the_same_again_makes_no_version(self, owner, session):
-        """Also when the figure has taken the plot's place under its path."""
+        """Also when the figure has replaced the plot under its path."""
         session.show(png())
         for _ in range(2):
             made = await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png", "name": "cell-1"})
@@ -181,14 +181,14 @@ class TestKeep:
         assert made.json()["version"] == 2
 
     async def test_a_figure_of_the_same_path_is_passed_over(self, owner, kernel, session):
-        """What is kept is what was displayed, not what was published under the plot's path."""
+        """The captured plot is published, not the figure under its path."""
         session.show(png(grey=1))
         await kernel.publish("cell-1", png(grey=2))
         record = (await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png", "name": "x"})).json()
         assert record["representations"][0]["digest"] == sha256_hex(png(grey=1))
 
     async def test_the_next_sessions_cell_is_another_figure(self, owner, session, context):
-        """A link onto this session's third cell never shows the third cell of tomorrow."""
+        """A link to this session's third cell does not change with that of the next session."""
         names = set()
         for number in range(2):
             made = await make_session(context, f"s-{number}", notebook="a.ipynb")
@@ -199,7 +199,7 @@ class TestKeep:
         assert len(names) == 2
 
     async def test_another_servers_session_is_left_alone(self, owner, context, session, stranger, make_key):
-        """Its kernel is alive elsewhere: keeping a plot of it does not end it here, nor revoke its key."""
+        """Publishing its plot neither ends the session nor revokes its key."""
         key = await make_key("read", kernel=session.id)
         session.show(png())
         assert (await owner.post("/api/sessions/a-session/figures", {"path": "cell-1.png"})).status == 201
@@ -209,7 +209,7 @@ class TestKeep:
         assert (await stranger.bearing(key).get("/api/figures")).status == 200
 
     async def test_without_a_notebook_it_is_the_sessions(self, owner, context):
-        """As what a kernel without one publishes."""
+        """As with publishing from a kernel without a notebook."""
         made = await make_session(context, "bare")
         made.show(png())
         record = (await owner.post("/api/sessions/bare/figures", {"path": "cell-1.png", "name": "x"})).json()
@@ -225,7 +225,7 @@ class TestKeep:
         ],
     )  # fmt: skip
     async def test_what_cannot_be_kept(self, owner, session, body, status):
-        """Nothing is made of it."""
+        """No figure is published."""
         session.show(png())
         session.drop("evil.png", b"<script>")
         session.drop("entities.svg", b'<!DOCTYPE svg [<!ENTITY a "b">]><svg>&a;</svg>')
@@ -234,7 +234,7 @@ class TestKeep:
         assert (await owner.get("/api/figures")).json()["figures"] == []
 
     async def test_who_may(self, owner, browser, stranger, session, make_key):
-        """A login with ``_xsrf`` or a key that publishes; nobody else, and by no GET."""
+        """A login with ``_xsrf`` or a key with the scope publish, by POST only."""
         session.show(png())
         address, body = "/api/sessions/a-session/figures", {"path": "cell-1.png"}
         assert (await stranger.post(address, body)).status == 401
@@ -264,7 +264,7 @@ class TestKeep:
 @pytest.mark.compat
 @pytest.mark.kernel
 async def test_the_whole_way_in_a_real_kernel(jupyter, owner, stranger, context):
-    """Displayed, dropped and published under one session; the last one shared from the notebook."""
+    """Displayed, written and published plots in one session; the last one is shared."""
     kernel = (await jupyter.session("a.ipynb"))["kernel"]["id"]
     await jupyter.run(kernel, f"import jupyter_figserve as f\nf.publish({png()!r}, 'own')")
     await jupyter.run(kernel, showing(png(grey=1)) + f"\n(f.plots_dir() / 'x.svg').write_text({SVG.decode()!r})")
@@ -282,7 +282,7 @@ async def test_the_whole_way_in_a_real_kernel(jupyter, owner, stranger, context)
 
 
 async def test_marks_of_others_reach_nothing(owner, session, context):
-    """A display that carries our marker without a mark resolves nobody's waiting."""
+    """A display with our marker but no mark resolves no waiting request."""
     subscription = context.capture._subscriptions["a-session"]
     waiting = asyncio.ensure_future(subscription.wait_for_mark("m", 0.05))
     subscription._handle(

@@ -1,4 +1,4 @@
-"""`/api/diagnosis`: what a server finds of itself, for those who may see its machine's paths."""
+"""``/api/diagnosis``: the server's own findings, for callers who may see paths of its machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 
 async def test_it_tells_where_it_is(owner, context):
-    """Its process, interpreter and data directory, which is whole and its own."""
+    """Its process, interpreter and data directory, which is intact and private."""
     answer = (await owner.get("/api/diagnosis")).json()
     assert (answer["process"], answer["python"]) == (os.getpid(), sys.executable)
     assert answer["read_only_because"] is None
@@ -24,7 +24,7 @@ async def test_it_tells_where_it_is(owner, context):
 
 
 async def test_it_is_not_for_everybody(stranger, make_key):
-    """Paths are for a login or an admin."""
+    """It needs a login or the scope admin."""
     assert (await stranger.get("/api/diagnosis")).status == 401
     key = await make_key("read", "publish", "render")
     assert (await stranger.bearing(key).get("/api/diagnosis")).status == 403
@@ -44,5 +44,5 @@ class TestPublicUrl:
         return {"public_url": "https://plots.example.org/x"}
 
     async def test_it_is_told_with_our_prefix(self, owner):
-        """The address that links carry."""
+        """The public URL includes our prefix."""
         assert (await owner.get("/api/diagnosis")).json()["public_url"] == "https://plots.example.org/x/figserve"

@@ -1,4 +1,4 @@
-"""What a fresh server says of itself, seen from outside: the sandbox of this host, without having started it."""
+"""The status of a new server in another process: the sandbox's tier, found without starting it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ....waiting import wait_until
 
 
 def test_a_fresh_server_knows_its_sandbox_and_has_not_started_it(make_server):
-    """A stranger's question starts no process; the first render does, and the tier stays what it was."""
+    """The first render starts it, and the tier stays the same."""
     server = make_server()
     told = server.fetch("figserve/api/status", anonymous=True).json()["sandbox"]
     known = doctor.examine()
