@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from ..model.figures import EncodedImage
 from ..model.formats import FORMATS
-from .renderer import ALL, RendererStatus, RenderJob, RenderResult
+from ..model.rendering import ALL, RenderJob, RenderResult
+from .renderer import RendererStatus
 
 LIBRARIES = {"python": "3.11", "matplotlib": "3.11.2", "numpy": "2.4.6"}
 _DEFAULT_SIZE = (640, 480)

@@ -141,15 +141,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
 
     def _make_services(self) -> AppContext:
         assert self.serverapp is not None
-        store = open_store(
-            Path(self.data_dir),
-            catalog_path=Path(self.database_url.removeprefix("sqlite:///")) if self.database_url else None,
-            limits=PublishLimits(
-                Quota.from_mapping(self.owner_quota), Quota.from_mapping(self.session_quota), self.keep_versions
-            ),
-            keep_session_plots=seconds_of(self.keep_session_plots),
-            keep_deleted=seconds_of(self.keep_deleted),
-        )
+        store = self._open_store()
         addresses = ServerAddresses(self.serverapp, self.public_url, self.kernel_url)
         directories = SessionDirectories(Path(jupyter_runtime_dir()) / "figserve", self.log)
         capture = self._make_capture(directories, store)
@@ -186,6 +178,17 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             svg_archiver=SvgArchiver(store, rendering, self.preserve_bytes, is_on=self.preserve_svg),
             query_signer=QuerySigner(secrets),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
+        )
+
+    def _open_store(self) -> Store:
+        return open_store(
+            Path(self.data_dir),
+            catalog_path=Path(self.database_url.removeprefix("sqlite:///")) if self.database_url else None,
+            limits=PublishLimits(
+                Quota.from_mapping(self.owner_quota), Quota.from_mapping(self.session_quota), self.keep_versions
+            ),
+            keep_session_plots=seconds_of(self.keep_session_plots),
+            keep_deleted=seconds_of(self.keep_deleted),
         )
 
     def _make_rendering(self, store: Store) -> RenderService:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from jupyter_figserve.model.rendering import RenderJob
 from jupyter_figserve.sandbox.host.pool import LocalRenderer
-from jupyter_figserve.sandbox.renderer import RenderJob
 
 from .report import Row
 from .scale import Scale

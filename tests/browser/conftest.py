@@ -96,30 +96,30 @@ def shared_figure(live_server: ServerProcess, figure_png: bytes) -> SharedFigure
 
 
 @dataclass
-class Watch:
-    """Record of all errors on a page: of its console, scripts and requests."""
+class ErrorLog:
+    """A record of all errors on a page: of its console, scripts and requests."""
 
-    faults: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
-    def over(self, page):
-        page.on("console", lambda m: self.faults.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("requestfailed", self._note_failure)
-        page.on("response", lambda r: self.faults.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+    def attach(self, page):
+        page.on("console", lambda m: self.errors.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("requestfailed", self._record_failure)
+        page.on("response", lambda r: self.errors.append(f"{r.status} {r.url}") if r.status >= 400 else None)
         return page
 
-    def _note_failure(self, request) -> None:
+    def _record_failure(self, request) -> None:
         if request.failure != "net::ERR_ABORTED":  # navigation cancelled the request
-            self.faults.append(f"{request.failure}: {request.url}")
+            self.errors.append(f"{request.failure}: {request.url}")
 
 
 @pytest.fixture
 def page(chromium) -> Iterator:
     """A page on which any error fails the test."""
-    watch = Watch()
-    page = watch.over(chromium.new_page())
+    log = ErrorLog()
+    page = log.attach(chromium.new_page())
     yield page
-    assert watch.faults == []
+    assert log.errors == []
 
 
 def log_in(page, server: ServerProcess) -> None:
@@ -129,7 +129,7 @@ def log_in(page, server: ServerProcess) -> None:
 WIDTH = "document.querySelector('img').naturalWidth"
 
 
-def see(page, url: str) -> None:
+def open_page(page, url: str) -> None:
     """Open a page, and return when it has loaded with all its resources."""
     page.goto(url)
     page.wait_for_load_state("networkidle")

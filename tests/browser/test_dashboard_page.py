@@ -38,10 +38,10 @@ def post(server: ServerProcess, path: str, body: dict) -> dict:
     return response.json()
 
 
-def has_sizes(page, *sizes: str) -> None:
+def wait_for_sizes(page, *sizes: str) -> None:
     """Wait until the images have these sizes in pixels, in this order."""
     page.wait_for_function(
-        f"wanted => JSON.stringify({SIZES}) === wanted", arg=str(list(sizes)).replace("'", '"').replace(" ", "")
+        f"expected => JSON.stringify({SIZES}) === expected", arg=str(list(sizes)).replace("'", '"').replace(" ", "")
     )
 
 
@@ -76,14 +76,14 @@ def test_controls_render_their_panels_and_update_the_url(page, live_server, dash
     record, _ = dashboard
     log_in(page, live_server)
     open_dashboard(page, record["url"])
-    has_sizes(page, "50x40", "200x200", "100x100")
+    wait_for_sizes(page, "50x40", "200x200", "100x100")
     page.fill("#p-since", "2004")
-    has_sizes(page, "50x40", "200x300", "100x200")
+    wait_for_sizes(page, "50x40", "200x300", "100x200")
     page.select_option("[name='2-1.type']", "Bear")
-    has_sizes(page, "50x40", "300x300", "100x200")
+    wait_for_sizes(page, "50x40", "300x300", "100x200")
     assert page.url == f"{record['url']}?since=2004&2-1.type=Bear"
     open_dashboard(page, page.url)
-    has_sizes(page, "50x40", "300x300", "100x200")
+    wait_for_sizes(page, "50x40", "300x300", "100x200")
     assert page.input_value("#p-since") == "2004"
 
 
@@ -91,10 +91,10 @@ def test_new_image_appears_without_reload(page, live_server, dashboard):
     """On the open page of a link, in place, without a reload."""
     _, link = dashboard
     open_dashboard(page, link["url"])
-    has_sizes(page, "50x40", "200x200", "100x100")
+    wait_for_sizes(page, "50x40", "200x200", "100x100")
     page.evaluate("window.stayed = true")
     publish(live_server, make_png(60, 30), name="sales", alt="Sales, corrected")
-    has_sizes(page, "60x30", "200x200", "100x100")
+    wait_for_sizes(page, "60x30", "200x200", "100x100")
     assert page.evaluate("window.stayed")
     assert page.get_attribute("[data-place='1-1'] img", "alt") == "Sales, corrected"
     publish(live_server, make_png(50, 40), name="sales", alt="Sales by month")
@@ -110,7 +110,7 @@ def test_failing_panel_has_a_message_and_the_others_stay(chromium, live_server, 
     assert "an unlucky year" in page.inner_text("[data-place='2-1'] .fault")
     assert page.locator("[data-place='2-2'] .fault").is_hidden()
     page.fill("#p-since", "2004")
-    has_sizes(page, "50x40", "200x300", "100x200")
+    wait_for_sizes(page, "50x40", "200x300", "100x200")
     assert page.locator("[data-place='2-1'] .fault").is_hidden()
 
 
@@ -121,7 +121,7 @@ def test_viewer_changes_allowed_parameters_by_keyboard_on_a_phone(page, dashboar
     assert page.eval_on_selector_all(".controls [name]", "all => all.map(one => one.name)") == ["since"]
     assert "p-since" in " ".join(tab_stops(page))
     check_contrast(page, "h1", ".control label", ".meta", "figcaption", ".prose p")
-    has_sizes(page, "50x40", "200x200", "100x100")
+    wait_for_sizes(page, "50x40", "200x200", "100x100")
     check_phone(page)
     boxes = [page.locator(f"[data-place='{place}']").bounding_box() for place in ("1-1", "1-2", "2-1", "2-2")]
     assert [box["y"] for box in boxes] == sorted({box["y"] for box in boxes})
@@ -147,7 +147,7 @@ def test_works_without_javascript(chromium, dashboard):
     page.locator(".shared-controls .draw button").click()
     page.wait_for_url("**since=2004**")
     page.locator("[data-place='2-1']").scroll_into_view_if_needed()
-    has_sizes(page, "50x40", "200x300", "100x200")
+    wait_for_sizes(page, "50x40", "200x300", "100x200")
     assert page.input_value("#p-since") == "2004"
 
 
@@ -166,7 +166,7 @@ def test_layout_is_stable_when_the_script_loads(page, dashboard, width):
     page.add_init_script(SHIFTS)
     for _ in range(2):  # the size of a live image is known after its first render
         open_dashboard(page, link["url"])
-        has_sizes(page, "50x40", "200x200", "100x100")
+        wait_for_sizes(page, "50x40", "200x200", "100x100")
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert sum(page.evaluate("shifts")) < 0.01  # the Web Vitals call up to 0.1 good
 

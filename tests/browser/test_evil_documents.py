@@ -15,7 +15,7 @@ from tests.conftest import require_package
 from tests.security import evil
 from tests.security.actors import HTML, Listener, get_frame_url, make_png, publish, share
 
-from .conftest import WIDTH, log_in, see
+from .conftest import WIDTH, log_in, open_page
 
 pytestmark = pytest.mark.browser
 
@@ -134,10 +134,10 @@ def test_v2_hostile_pdf_reaches_nothing(guarded: Guarded) -> None:
     for url in (record["representations"][0]["url"], f"{link['url']}.pdf"):
         # A headless browser may download files that it has no viewer for; then nothing is displayed.
         with contextlib.suppress(playwright_error()):
-            see(guarded.page, url)
+            open_page(guarded.page, url)
         assert other_site.hits == []
         assert guarded._state() == guarded.before
-        see(guarded.page, link["url"])
+        open_page(guarded.page, link["url"])
 
 
 CROSS_SITE = """<!doctype html><title>another site</title>
@@ -171,7 +171,7 @@ def test_v3_other_sites_get_no_private_figure(guarded: Guarded) -> None:
     api = f"{server.url}figserve/api/figures/{record['id']}"
     body = CROSS_SITE.replace("URL", record["representations"][0]["url"])
     body = body.replace("PAGE", record["url"]).replace("API", api)
-    see(page, other_site.serve("/site", body))
+    open_page(page, other_site.serve("/site", body))
     tries = page.evaluate("window.done")
     assert tries["img"] is False
     assert (tries["plain"], tries["cookie"], tries["opaque"]) == ("blocked", "blocked", "blocked")
@@ -189,7 +189,7 @@ def test_s4_link_is_not_in_referer(chromium, live_server: ServerProcess, other_s
     html = share(live_server, publish(live_server, HTML, "text/html", name="left"))
     link = share(live_server, publish(live_server, name="leaving"))
     for url in (link["url"], f"{link['url']}/embed", html["url"], f"{live_server.url}figserve/f/{'A' * 32}"):
-        see(page, url)
+        open_page(page, url)
         page.evaluate(
             "url => { const a = document.createElement('a'); a.href = url; a.click(); }", other_site.origin + "/x"
         )
@@ -213,7 +213,7 @@ def test_s7_only_listed_origins_may_frame_a_link(chromium, make_server, other_si
         html = share(server, publish(server, HTML, "text/html", name="html"))
         frames = [image["url"] + "/embed", html["url"] + "/embed", image["url"], get_frame_url(html["url"])]
         body = "".join(f'<iframe width="400" height="300" src="{url}"></iframe>' for url in frames)
-        see(page, other_site.serve("/wiki", f"<!doctype html>{body}"))
+        open_page(page, other_site.serve("/wiki", f"<!doctype html>{body}"))
         first, second, third, fourth = page.main_frame.child_frames
         assert third.url.startswith("chrome-error:")
         if not is_shown:

@@ -34,7 +34,7 @@ def opened(page, address: str) -> list[str]:
     return asked
 
 
-def picture_size(page, place: str) -> tuple[int, int]:
+def image_size(page, place: str) -> tuple[int, int]:
     """Return the size of a panel's image, in inches."""
     sides = page.evaluate(
         "async place => { const i = document.querySelector(`#panel-${place} img`);"
@@ -47,18 +47,18 @@ def picture_size(page, place: str) -> tuple[int, int]:
 def test_controls_work_from_disk(page, path):
     """By mouse and keyboard, a shared control drives both panels and a panel's own only that one, without requests."""
     asked = opened(page, path.as_uri())
-    assert picture_size(page, "1-1") == (3, 3)
+    assert image_size(page, "1-1") == (3, 3)
     page.get_by_label("Type").select_option("Wolf")
-    assert picture_size(page, "1-1") == (4, 3)
-    assert picture_size(page, "1-2") == (5, 3)
+    assert image_size(page, "1-1") == (4, 3)
+    assert image_size(page, "1-2") == (5, 3)
     slider = page.get_by_role("slider", name="Since")
     slider.focus()
     page.keyboard.press("End")
-    assert (picture_size(page, "1-1"), picture_size(page, "1-2")) == ((4, 6), (5, 6))
+    assert (image_size(page, "1-1"), image_size(page, "1-2")) == ((4, 6), (5, 6))
     assert slider.get_attribute("aria-valuetext") == "6"
     box = slider.bounding_box()
     page.mouse.click(box["x"] + 3, box["y"] + box["height"] / 2)
-    assert (picture_size(page, "1-1"), picture_size(page, "1-2")) == ((4, 2), (5, 2))
+    assert (image_size(page, "1-1"), image_size(page, "1-2")) == ((4, 2), (5, 2))
     assert asked == [path.as_uri()]
 
 
@@ -72,11 +72,11 @@ def test_fragment_keeps_the_controls(page, path):
     address = page.url
     page.goto("about:blank")
     opened(page, address)
-    assert (picture_size(page, "1-1"), picture_size(page, "1-2")) == ((4, 6), (5, 6))
+    assert (image_size(page, "1-1"), image_size(page, "1-2")) == ((4, 6), (5, 6))
     assert page.get_by_role("slider", name="Since").get_attribute("aria-valuetext") == "6"
     page.evaluate("location.hash = '#since=<b>&month=3&1-1.type=@99'")
     page.wait_for_function("() => document.querySelector('output').value !== '6'")
-    assert picture_size(page, "1-1") == (3, 3)
+    assert image_size(page, "1-1") == (3, 3)
 
 
 def test_failing_state_has_a_message(page, path):
@@ -90,7 +90,7 @@ def test_failing_state_has_a_message(page, path):
     assert page.locator("#panel-1-2 img").is_visible()
     page.get_by_label("Type").select_option("Bear")
     assert not fault.is_visible()
-    assert picture_size(page, "1-1") == (2, 3)
+    assert image_size(page, "1-1") == (2, 3)
 
 
 def test_markup_stays_text(page, path):
@@ -130,14 +130,14 @@ def test_print_style(page, path):
 def test_nearest_state_is_noted(page, tmp_path):
     """For a state that was not rendered, the page shows the nearest one and says which; the default always exists."""
     opened(page, example.dashboard().save(tmp_path / "few.html", max_states=3).as_uri())
-    assert picture_size(page, "1-2") == (5, 3)
+    assert image_size(page, "1-2") == (5, 3)
     page.get_by_role("slider", name="Since").focus()
     page.keyboard.press("ArrowRight")
     state = page.locator("#panel-1-2 .state")
     assert state.inner_text() == "Since: showing 3, the nearest to 4 in this file."
-    assert picture_size(page, "1-2") == (5, 3)
+    assert image_size(page, "1-2") == (5, 3)
     page.keyboard.press("End")
-    assert picture_size(page, "1-2") == (5, 6)
+    assert image_size(page, "1-2") == (5, 6)
     assert state.inner_text() == ""
 
 
@@ -193,5 +193,5 @@ def test_the_folder(page, static_host, is_served):
     asked = opened(page, f"{base}index.html")
     page.get_by_label("Type").select_option("Bear")
     page.get_by_role("slider", name="Since").press("End")
-    assert picture_size(page, "1-1") == (2, 6)
+    assert image_size(page, "1-1") == (2, 6)
     assert all(url.startswith(base) or url.endswith("favicon.ico") for url in asked)

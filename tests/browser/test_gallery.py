@@ -14,7 +14,7 @@ from jupyter_figserve.demo.server_process import ServerProcess
 from tests.benchmarks.catalog_rows import fill
 from tests.security.actors import HTML, PDF, make_png, publish, share
 
-from .conftest import Watch, check_contrast, check_phone, log_in, open_own, tab_stops
+from .conftest import ErrorLog, check_contrast, check_phone, log_in, open_own, tab_stops
 
 pytestmark = pytest.mark.browser
 CARDS = "[...document.querySelectorAll('#sections .card h3')].map(h => h.textContent)"
@@ -407,9 +407,9 @@ class TestDeleting:
 
 
 @pytest.fixture(scope="module")
-def crowded(tmp_path_factory):
+def large_gallery(tmp_path_factory):
     """A server with 10,000 figures of 500 notebooks, each with a thumbnail."""
-    home = tmp_path_factory.mktemp("crowded")
+    home = tmp_path_factory.mktemp("large_gallery")
     data, image = home / "figures", make_png(320, 240)
     filled = fill(data, 10_000, 10, image)
     with contextlib.closing(sqlite3.connect(data / "catalog.db")) as connection, connection:
@@ -427,11 +427,11 @@ def crowded(tmp_path_factory):
 
 
 class TestTenThousand:
-    def test_more_pages_load_by_scrolling_and_keyboard(self, page, crowded) -> None:
+    def test_more_pages_load_by_scrolling_and_keyboard(self, page, large_gallery) -> None:
         """No figure appears twice, the focus stays or moves to the new figures, and only visible images are loaded."""
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url) if ".png" in request.url else None)
-        open_own(page, crowded)
+        open_own(page, large_gallery)
         assert "10,000 figures" in page.inner_text("[data-live=counts]")
         page.wait_for_function("() => document.querySelectorAll('.card').length >= 48")
         assert 0 < len(asked) < 48
@@ -454,9 +454,9 @@ class TestTenThousand:
         ids = page.eval_on_selector_all(".card", "cards => cards.map(card => card.dataset.figure)")
         assert len(set(ids)) == len(ids)
 
-    def test_keypress_while_loading_is_not_lost(self, page, crowded) -> None:
+    def test_keypress_while_loading_is_not_lost(self, page, large_gallery) -> None:
         """The focus moves to the first figure that is being loaded."""
-        open_own(page, crowded)
+        open_own(page, large_gallery)
         count = page.locator(".card").count()
         held: list[Any] = []
         page.route("**/*cursor=*", lambda route: held.append(route))
@@ -469,10 +469,10 @@ class TestTenThousand:
             arg=count,
         )
 
-    def test_older_pages_are_links_without_scripts(self, chromium, page, crowded) -> None:
+    def test_older_pages_are_links_without_scripts(self, chromium, page, large_gallery) -> None:
         """To the next page and back to the first."""
         chromium.new_cdp_session(page).send("Emulation.setScriptExecutionDisabled", {"value": True})
-        open_own(page, crowded, script=False)
+        open_own(page, large_gallery, script=False)
         first = page.locator(".card h3").all_inner_texts()
         page.get_by_role("link", name="Older figures").click()
         page.wait_for_url("**cursor=*")
@@ -483,20 +483,20 @@ class TestTenThousand:
         page.wait_for_url("**/figserve/?")
         assert page.locator(".card h3").all_inner_texts() == first
 
-    def test_new_figures_appear_on_later_pages(self, page, crowded) -> None:
+    def test_new_figures_appear_on_later_pages(self, page, large_gallery) -> None:
         """The newest stands first among ten thousand."""
-        open_own(page, crowded)
-        publish(crowded, name="newest", title="The newest of all")
+        open_own(page, large_gallery)
+        publish(large_gallery, name="newest", title="The newest of all")
         page.get_by_role("heading", name="The newest of all").wait_for()
         assert page.evaluate(CARDS)[0] == "The newest of all"
 
 
 def test_watch_is_over_every_page_here(chromium, server) -> None:
     """The fixture that checks for console errors does detect them."""
-    watch = Watch()
-    page = watch.over(chromium.new_page())
+    log = ErrorLog()
+    page = log.attach(chromium.new_page())
     log_in(page, server)
     page.goto(server.url + "figserve/")
     page.evaluate("document.body.append(Object.assign(document.createElement('script'), {textContent: 'x'}))")
     page.wait_for_function("() => true")
-    assert any("Content Security Policy" in fault for fault in watch.faults)
+    assert any("Content Security Policy" in fault for fault in log.errors)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import check_phone, log_in, see
+from .conftest import check_phone, log_in, open_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -63,7 +63,7 @@ def test_html_is_displayed_and_updated(chromium, live_server, opened):
     wait_for_text(page, "year 2011")
     assert page.url == f"{url}?year=2011"
     assert page.locator("iframe.picture-frame").count() == 1
-    see(page, page.url)
+    open_page(page, page.url)
     wait_for_text(page, "year 2011")
     assert page.locator("a[data-suffix=html]").get_attribute("href").endswith(".html?year=2011")
     check_phone(page)
@@ -93,7 +93,7 @@ def test_html_without_javascript(chromium, live_server, opened):
     context = chromium.browser.new_context(java_script_enabled=False)
     page = context.new_page()
     log_in(page, live_server)
-    see(page, url)
+    open_page(page, url)
     page.fill("#p-year", "2012")
     page.click(".draw")
     page.wait_for_selector("iframe.picture-frame")

@@ -61,20 +61,20 @@ def publish(server: ServerProcess, data: bytes, content_type: str = "image/png",
     return response.json()
 
 
-def has_sizes(page, *sizes: str, selector: str = ".figserve-dashboard") -> None:
+def wait_for_sizes(page, *sizes: str, selector: str = ".figserve-dashboard") -> None:
     """Wait until the images have these sizes in pixels, in this order."""
-    page.wait_for_function(f"wanted => {SIZES.replace('SELECTOR', selector)} === wanted", arg=" ".join(sizes))
+    page.wait_for_function(f"expected => {SIZES.replace('SELECTOR', selector)} === expected", arg=" ".join(sizes))
 
 
-def hears(page, *, is_open: bool = True) -> None:
+def wait_for_streams(page, *, is_open: bool = True) -> None:
     """Wait until all event streams of the page's widgets are open, or none is."""
     page.wait_for_function(
-        f"wanted => {STREAMS}.length && {STREAMS}.every(stream => stream.isOpen() === wanted)", arg=is_open
+        f"expected => {STREAMS}.length && {STREAMS}.every(stream => stream.isOpen() === expected)", arg=is_open
     )
 
 
 @contextmanager
-def beside(server: ServerProcess) -> Iterator[KernelSession]:
+def connect_to_kernel(server: ServerProcess) -> Iterator[KernelSession]:
     """The notebook's running kernel, as another client sees it."""
     (session,) = server.fetch("api/sessions").json()
     kernel = KernelSession(session["id"], session["kernel"]["id"], server.runtime)
@@ -93,11 +93,11 @@ def run(kernel: KernelSession, code: str) -> None:
 def test_published_figure_is_followed_while_the_kernel_is_busy(page, server):
     """The new image has its own size and alt text, unless the panel has one; deletion and restoration are shown."""
     open_and_run(page, server, PUBLISH, DASHBOARD, "input()")
-    has_sizes(page, "200x100", "200x100")
-    hears(page)
+    wait_for_sizes(page, "200x100", "200x100")
+    wait_for_streams(page)
     page.evaluate("window.stayed = document.querySelector('.figserve-dashboard img')")
     record = publish(server, make_png(30, 20), alt="Sales, corrected")
-    has_sizes(page, "30x20", "30x20")
+    wait_for_sizes(page, "30x20", "30x20")
     assert page.evaluate("[stayed.isConnected, stayed.width, stayed.height]") == [True, 30, 20]
     alts = [image.get_attribute("alt") for image in page.query_selector_all(".figserve-dashboard img")]
     assert alts == ["Sales, corrected", "In my words"]
@@ -105,7 +105,7 @@ def test_published_figure_is_followed_while_the_kernel_is_busy(page, server):
     page.wait_for_function(
         "[...document.querySelectorAll('.figserve-dashboard [role=status]')].every(e => /deleted/.test(e.textContent))"
     )
-    has_sizes(page, "30x20", "30x20")
+    wait_for_sizes(page, "30x20", "30x20")
     assert server.fetch(f"figserve/api/figures/{record['id']}/restore", method="POST").status == 200
     page.wait_for_function(
         "[...document.querySelectorAll('.figserve-dashboard [role=status]')].every(e => e.textContent === '')"
@@ -117,12 +117,12 @@ def test_widgets_of_a_page_share_one_stream(page, server):
     streams = []
     page.on("request", lambda request: streams.append(request.url) if request.url.endswith("/api/events") else None)
     open_and_run(page, server, PUBLISH, DASHBOARD, DASHBOARD, DECLARE.format(height=1) + "animal.widget()")
-    has_sizes(page, *["200x100"] * 4)
-    has_sizes(page, "200x100", selector=".figserve-live")
-    hears(page)
+    wait_for_sizes(page, *["200x100"] * 4)
+    wait_for_sizes(page, "200x100", selector=".figserve-live")
+    wait_for_streams(page)
     assert page.evaluate(f"(window.kept = {STREAMS}[0]).hearers.size") == 5
     publish(server, make_png(30, 20))
-    has_sizes(page, *["30x20"] * 4)
+    wait_for_sizes(page, *["30x20"] * 4)
     assert streams == [f"{server.url}figserve/api/events"]
     page.evaluate("(() => { window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs'); })()")
     page.wait_for_function(f"{STREAMS}.length === 0 && !kept.isOpen()")
@@ -142,15 +142,15 @@ def test_missed_events_are_caught_up(page, server):
     page.route("**/api/events", refuse_once)
     open_and_run(page, server, PUBLISH, DASHBOARD)
     page.wait_for_function(f"{STREAMS}.length")
-    has_sizes(page, "200x100", "200x100")
+    wait_for_sizes(page, "200x100", "200x100")
     publish(server, make_png(30, 20))
-    has_sizes(page, "30x20", "30x20")
+    wait_for_sizes(page, "30x20", "30x20")
     assert refused.is_set()
     page.evaluate(SEEN, True)
-    hears(page, is_open=False)
+    wait_for_streams(page, is_open=False)
     publish(server, make_png(40, 10))
     page.evaluate(SEEN, False)
-    has_sizes(page, "40x10", "40x10")
+    wait_for_sizes(page, "40x10", "40x10")
 
 
 def test_published_interactive_figure_is_interactive(page, server):
@@ -164,13 +164,13 @@ def test_published_interactive_figure_is_interactive(page, server):
     frame.locator(".plotly").first.wait_for()
     assert page.get_attribute(".figserve-dashboard iframe", "sandbox") == "allow-scripts"
     assert page.get_attribute(".figserve-dashboard iframe", "title") == "Sales"
-    hears(page)
+    wait_for_streams(page)
     publish(server, b"<!doctype html><title>x</title><p>the second one", "text/html", alt="Second")
     frame.locator("text=the second one").wait_for()
     assert page.locator(".figserve-dashboard iframe").count() == 1
     assert page.get_attribute(".figserve-dashboard iframe", "title") == "Second"
     publish(server, make_png(30, 20))
-    has_sizes(page, "30x20")
+    wait_for_sizes(page, "30x20")
     assert page.locator(".figserve-dashboard iframe").count() == 0
 
 
@@ -178,22 +178,22 @@ def test_redefined_function_is_rendered_again(page, server):
     """In dashboards and in its widget; with other parameters, the widget says to run its cell again."""
     show = 'figserve.Dashboard("Board", [[animal, animal.bind(since=3)]])'
     open_and_run(page, server, DECLARE.format(height=1), show, "animal.widget()")
-    has_sizes(page, "200x100", "300x100")
-    has_sizes(page, "200x100", selector=".figserve-live")
-    hears(page)
-    with beside(server) as kernel:
+    wait_for_sizes(page, "200x100", "300x100")
+    wait_for_sizes(page, "200x100", selector=".figserve-live")
+    wait_for_streams(page)
+    with connect_to_kernel(server) as kernel:
         # A new default does not move the controls.
         run(kernel, DECLARE.format(height=2).replace("int = 2", "int = 1"))
-        has_sizes(page, "200x200", "300x200")
-        has_sizes(page, "200x200", selector=".figserve-live")
+        wait_for_sizes(page, "200x200", "300x200")
+        wait_for_sizes(page, "200x200", selector=".figserve-live")
         notices = page.locator("[role=status] >> text=Run this cell again")
         assert notices.count() == 0
         run(kernel, DECLARE.format(height=3).replace("int = 2", "int = 2, until: int = 5"))
-        has_sizes(page, "200x300", "300x300")
-        has_sizes(page, "200x300", selector=".figserve-live")
+        wait_for_sizes(page, "200x300", "300x300")
+        wait_for_sizes(page, "200x300", selector=".figserve-live")
     assert notices.count() == 3
     page.locator(".figserve-live input").fill("4")
-    has_sizes(page, "400x300", selector=".figserve-live")
+    wait_for_sizes(page, "400x300", selector=".figserve-live")
     assert notices.count() == 3
 
 
@@ -207,8 +207,8 @@ def test_other_sites_follow_nothing(page, server):
     )
     page.evaluate("document.getElementById('jupyter-config-data').remove()")
     run_all(page)
-    has_sizes(page, "200x100", "200x100")
-    has_sizes(page, "200x100", selector=".figserve-live")
+    wait_for_sizes(page, "200x100", "200x100")
+    wait_for_sizes(page, "200x100", selector=".figserve-live")
     assert streams == []
     assert faults == []
     assert page.evaluate(f"{STREAMS}.length") == 0

@@ -29,7 +29,7 @@ _RESERVED_QUERY_NAMES = ("FIGSERVE_", "KERNEL_FIGSERVE_", "JUPYTER_", "JPY_")
 
 
 @dataclass(frozen=True)
-class Done:
+class CommandResult:
     """The result of a command."""
 
     code: int
@@ -67,7 +67,7 @@ class Shell:
         own = {f"JUPYTER_{name}_DIR": str(self.home / name.lower()) for name in ("CONFIG", "DATA")}
         return {**plain, **own, "JUPYTER_RUNTIME_DIR": str(self.runtime), "HOME": str(self.home), **self.variables}
 
-    def run(self, *arguments: str, stdin: str | bytes = b"", expect: int | None = 0) -> Done:
+    def run(self, *arguments: str, stdin: str | bytes = b"", expect: int | None = 0) -> CommandResult:
         """Run a command without a terminal; check its exit code."""
         given = stdin.encode() if isinstance(stdin, str) else stdin
         done = subprocess.run(
@@ -78,7 +78,7 @@ class Shell:
             capture_output=True,
             timeout=DEADLINE,
         )
-        ended = Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+        ended = CommandResult(done.returncode, done.stdout.decode(), done.stderr.decode())
         assert expect is None or ended.code == expect, f"{arguments}: {ended}"
         assert "Traceback" not in ended.err, ended.err
         return ended
@@ -87,7 +87,7 @@ class Shell:
         """Start a command that the test ends."""
         return subprocess.Popen([*PROGRAM, *arguments], cwd=self.home, env=self.environment, **channels)
 
-    def run_on_terminal(self, *arguments: str, typed: bytes = b"", columns: int = 80) -> Done:
+    def run_on_terminal(self, *arguments: str, typed: bytes = b"", columns: int = 80) -> CommandResult:
         """Run a command on a terminal: all output is in ``out``; ``typed`` is its input."""
         master, slave = pty.openpty()
         process = subprocess.Popen(
@@ -116,11 +116,11 @@ class Shell:
         finally:
             os.close(master)
             process.wait(DEADLINE)
-        return Done(process.returncode, output.decode(), "")
+        return CommandResult(process.returncode, output.decode(), "")
 
 
 @pytest.fixture
-def lonely(tmp_path: Path) -> Shell:
+def isolated_shell(tmp_path: Path) -> Shell:
     """The shell of a user without a server."""
     home = tmp_path / "home"
     (home / "runtime").mkdir(parents=True)

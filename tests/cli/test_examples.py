@@ -21,7 +21,7 @@ EXAMPLES = [example for name in ORDER if name not in SERVERS for example in cli.
 
 
 @pytest.fixture
-def newcomer(shell: Shell) -> Shell:
+def prepared_shell(shell: Shell) -> Shell:
     """In a directory with an image in two formats; `jupyter` is that of this environment."""
     (shell.home / "plot.png").write_bytes(png())
     (shell.home / "plot.svg").write_bytes(SVG)
@@ -36,7 +36,7 @@ def newcomer(shell: Shell) -> Shell:
 
 
 @pytest.mark.kernel
-def test_every_example_runs(newcomer, live_server):
+def test_every_example_runs(prepared_shell, live_server):
     """In the order of the help, each example exits with 0 and may use earlier results."""
     with live_server.kernel("plots.ipynb") as kernel:
         made = kernel.run("import jupyter_figserve as f, matplotlib.pyplot as p; p.plot([1]); f.publish(name='drawn')")
@@ -45,8 +45,8 @@ def test_every_example_runs(newcomer, live_server):
     for example in EXAMPLES:
         done = subprocess.run(
             ["sh", "-c", example],
-            cwd=newcomer.home,
-            env=newcomer.environment,
+            cwd=prepared_shell.home,
+            env=prepared_shell.environment,
             capture_output=True,
             text=True,
             timeout=DEADLINE,
@@ -56,12 +56,14 @@ def test_every_example_runs(newcomer, live_server):
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("example", [example for name in SERVERS for example in cli.COMMANDS[name].examples])
-def test_servers_of_the_examples_start(example, lonely):
+def test_servers_of_the_examples_start(example, isolated_shell):
     """Servers end with Ctrl-C, or by themselves with --exit."""
-    shell = lonely.having(PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", PYTHONUNBUFFERED="1")
+    shell = isolated_shell.having(
+        PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", PYTHONUNBUFFERED="1"
+    )
     process = subprocess.Popen(
         ["sh", "-c", f"exec {example}"],
-        cwd=lonely.home,
+        cwd=isolated_shell.home,
         env=shell.environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

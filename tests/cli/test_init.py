@@ -16,8 +16,8 @@ from .conftest import DEADLINE
 
 
 @pytest.fixture
-def ending(monkeypatch):
-    """``ending(error)`` runs `gc` as a command that raises this error."""
+def run_failing(monkeypatch):
+    """``run_failing(error)`` runs `gc` as a command that raises this error."""
 
     def run(error: BaseException) -> int:
         def fail(*_: object) -> int:
@@ -30,24 +30,24 @@ def ending(monkeypatch):
 
 
 @pytest.mark.parametrize("error", [FigServeError("It is\x1b[31m broken."), OSError(28, "No space left on device")])
-def test_expected_errors_have_no_traceback(error, ending, capsys):
+def test_expected_errors_have_no_traceback(error, run_failing, capsys):
     """The message has the command's name, without escape sequences; the exit code is 1."""
-    assert ending(error) == cli.FAILED
+    assert run_failing(error) == cli.FAILED
     message = capsys.readouterr().err
     assert message.startswith("jupyter figserve gc: ")
     assert message.count("\n") == 1
     assert "\x1b" not in message
 
 
-def test_unexpected_errors_have_a_traceback(ending):
+def test_unexpected_errors_have_a_traceback(run_failing):
     """Unexpected errors keep their traceback."""
     with pytest.raises(ZeroDivisionError):
-        ending(ZeroDivisionError())
+        run_failing(ZeroDivisionError())
 
 
-def test_messages_keep_their_lines(ending, capsys):
+def test_messages_keep_their_lines(run_failing, capsys):
     """Further lines of a message are indented."""
-    ending(FigServeError("Choose:\n  one\n  two"))
+    run_failing(FigServeError("Choose:\n  one\n  two"))
     assert capsys.readouterr().err == "jupyter figserve gc: Choose:\n  one\n  two\n"
 
 

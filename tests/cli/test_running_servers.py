@@ -19,8 +19,8 @@ def runtime(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def leave(runtime):
-    """``leave(pid=…)`` writes a runtime file."""
+def write_runtime_file(runtime):
+    """``write_runtime_file(pid=…)`` writes a runtime file."""
 
     def write(name: str | None = None, **fields: object):
         info = {"url": "http://127.0.0.1:8888/", "token": "t", "pid": os.getpid(), "hostname": "127.0.0.1"} | fields
@@ -42,25 +42,25 @@ def test_running_server_is_found(live_server, monkeypatch):
     assert running_servers.process_environment(live_server.pid)["JUPYTER_TOKEN"] == live_server.token
 
 
-def test_ended_servers_are_not_found(leave):
+def test_ended_servers_are_not_found(write_runtime_file):
     """The file of an ended process is ignored."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    leave(pid=process.pid)
+    write_runtime_file(pid=process.pid)
     assert running_servers.find_running_servers() == []
     assert running_servers.command_line(process.pid) == []
     assert running_servers.process_environment(process.pid) == {}
 
 
-def test_invalid_runtime_files(leave, runtime):
+def test_invalid_runtime_files(write_runtime_file, runtime):
     """Other file names, invalid content, symbolic links and a missing directory are ignored."""
-    leave("kernel-1.json")
-    leave("jpserver-1.json", url=7)
-    leave("jpserver-2.json", pid="x")
-    leave("jpserver-3.json", url="ftp://x")
+    write_runtime_file("kernel-1.json")
+    write_runtime_file("jpserver-1.json", url=7)
+    write_runtime_file("jpserver-2.json", pid="x")
+    write_runtime_file("jpserver-3.json", url="ftp://x")
     (runtime / "jpserver-4.json").write_text("[1")
     (runtime / "jpserver-5.json").mkdir()
-    leave("elsewhere")
+    write_runtime_file("elsewhere")
     (runtime / "jpserver-6.json").symlink_to(runtime / "elsewhere")
     assert running_servers.find_running_servers() == []
 
@@ -80,8 +80,8 @@ def test_no_runtime_directory(monkeypatch, tmp_path):
         ({"hostname": "", "sock": "/run/x.sock", "url": "http+unix://%2Frun%2Fx.sock/"}, None),
     ],
 )
-def test_address_to_connect_to(fields, dialled, leave):
+def test_address_to_connect_to(fields, dialled, write_runtime_file):
     """A server that listens on all addresses is contacted on loopback; Unix sockets stay sockets."""
-    leave(**fields)
+    write_runtime_file(**fields)
     (found,) = running_servers.find_running_servers()
     assert found.address.url == (dialled or "http+unix://%2Frun%2Fx.sock/figserve")

@@ -18,9 +18,9 @@ def test_the_one_running_server(shell, live_server):
     assert shell.run("keys", "list").code == 0
 
 
-def test_no_server_error_says_what_to_do(lonely):
+def test_no_server_error_says_what_to_do(isolated_shell):
     """The message is on standard error, and the exit code is 1."""
-    done = lonely.run("list", expect=1)
+    done = isolated_shell.run("list", expect=1)
     assert done.out == ""
     for text in ("no Jupyter server running", "jupyter lab", "jupyter figserve serve", "--server URL", "--key-file"):
         assert text in done.err
@@ -52,22 +52,22 @@ def test_server_without_the_extension_is_reported(bare_server, tmp_path):
     assert "jupyter figserve doctor" in done.err
 
 
-def test_named_server_with_a_key(lonely, live_server, make_key):
+def test_named_server_with_a_key(isolated_shell, live_server, make_key):
     """Option or variable, any URL that browsers show, and the key from a variable or a file."""
     key = make_key("read")
-    (lonely.home / "key").write_text(f"{key}\n")
-    (lonely.home / "key").chmod(0o600)
+    (isolated_shell.home / "key").write_text(f"{key}\n")
+    (isolated_shell.home / "key").chmod(0o600)
     for url in (live_server.url, f"{live_server.url}lab/tree/x.ipynb", f"{live_server.url}figserve/"):
-        lonely.having(FIGSERVE_API_KEY=key).run("list", "--server", url)
-        lonely.run("list", "--server", url, "--key-file", "key")
-        lonely.having(FIGSERVE_URL=url, FIGSERVE_API_KEY=key).run("list")
+        isolated_shell.having(FIGSERVE_API_KEY=key).run("list", "--server", url)
+        isolated_shell.run("list", "--server", url, "--key-file", "key")
+        isolated_shell.having(FIGSERVE_URL=url, FIGSERVE_API_KEY=key).run("list")
 
 
-def test_token_in_the_variable_is_a_login(lonely, live_server):
+def test_token_in_the_variable_is_a_login(isolated_shell, live_server):
     """The URL from the server's log works, with its token."""
-    environment = lonely.having(FIGSERVE_URL=f"{live_server.url}lab?token={live_server.token}")
+    environment = isolated_shell.having(FIGSERVE_URL=f"{live_server.url}lab?token={live_server.token}")
     environment.run("keys", "list")
-    lonely.having(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=live_server.token).run("keys", "list")
+    isolated_shell.having(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=live_server.token).run("keys", "list")
 
 
 def test_own_named_server_needs_no_key(shell, live_server):
@@ -76,41 +76,41 @@ def test_own_named_server_needs_no_key(shell, live_server):
     shell.run("list", "--server", live_server.url.replace("127.0.0.1", "localhost"))
 
 
-def test_kernels_own_server_is_selected(lonely, live_server, make_key):
+def test_kernels_own_server_is_selected(isolated_shell, live_server, make_key):
     """`!jupyter figserve list` works in a notebook."""
     pair = {"KERNEL_FIGSERVE_URL": f"{live_server.url}figserve", "KERNEL_FIGSERVE_KEY": make_key("read", "publish")}
-    lonely.having(**pair).run("list")
+    isolated_shell.having(**pair).run("list")
 
 
-def test_missing_key_error_says_what_to_do(lonely, live_server):
+def test_missing_key_error_says_what_to_do(isolated_shell, live_server):
     """A missing key and a wrong key are reported."""
     for variables in ({}, {"FIGSERVE_API_KEY": f"fsk_{'a' * 8}_{'b' * 43}"}):
-        done = lonely.having(**variables).run("list", "--server", live_server.url, expect=1)
+        done = isolated_shell.having(**variables).run("list", "--server", live_server.url, expect=1)
         assert "keys create" in done.err
         assert "FIGSERVE_API_KEY" in done.err
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
-def test_readable_key_file_is_refused(mode, lonely, live_server, make_key):
+def test_readable_key_file_is_refused(mode, isolated_shell, live_server, make_key):
     """The message contains the command that restricts the file, and the command works."""
-    key = lonely.home / "key"
+    key = isolated_shell.home / "key"
     key.write_text(make_key("read"))
     key.chmod(mode)
     arguments = ("list", "--server", live_server.url, "--key-file", "key")
-    done = lonely.run(*arguments, expect=1)
+    done = isolated_shell.run(*arguments, expect=1)
     assert "chmod 600 key" in done.err
     key.chmod(0o600)
-    lonely.run(*arguments)
+    isolated_shell.run(*arguments)
 
 
 @pytest.mark.parametrize("content", ["", "\n", "two words", "a\nb"])
-def test_invalid_key_files(content, lonely, live_server):
+def test_invalid_key_files(content, isolated_shell, live_server):
     """The file is rejected, and its content is not sent."""
-    (lonely.home / "key").write_text(content)
-    (lonely.home / "key").chmod(0o600)
-    done = lonely.run("list", "--server", live_server.url, "--key-file", "key", expect=1)
+    (isolated_shell.home / "key").write_text(content)
+    (isolated_shell.home / "key").chmod(0o600)
+    done = isolated_shell.run("list", "--server", live_server.url, "--key-file", "key", expect=1)
     assert "must contain one key" in done.err
-    assert "No such file" in lonely.run("list", "--server", live_server.url, "--key-file", "no", expect=1).err
+    assert "No such file" in isolated_shell.run("list", "--server", live_server.url, "--key-file", "no", expect=1).err
 
 
 def own_address() -> str | None:
@@ -124,7 +124,7 @@ def own_address() -> str | None:
     return None if address.startswith("127.") else address
 
 
-def test_key_is_not_sent_unencrypted(lonely):
+def test_key_is_not_sent_unencrypted(isolated_shell):
     """C3: plain http to another host is rejected before anything is sent; --insecure allows it."""
     address = own_address()
     if address is None:
@@ -133,25 +133,25 @@ def test_key_is_not_sent_unencrypted(lonely):
         server.print_line("api/figures", {"figures": [], "next": None})
         arguments = ("list", "--server", server.url)
         key = f"fsk_{'a' * 8}_{'b' * 43}"
-        done = lonely.having(FIGSERVE_API_KEY=key).run(*arguments, expect=1)
+        done = isolated_shell.having(FIGSERVE_API_KEY=key).run(*arguments, expect=1)
         assert "unencrypted" in done.err
         assert "--insecure" in done.err
         assert server.asked == []
-        lonely.having(FIGSERVE_API_KEY=key).run(*arguments, "--insecure")
+        isolated_shell.having(FIGSERVE_API_KEY=key).run(*arguments, "--insecure")
         assert server.asked[-1][2]["X-API-Key"] == key
 
 
-def test_redirects_do_not_get_the_key(lonely, hostile):
+def test_redirects_do_not_get_the_key(isolated_shell, hostile):
     """Redirects to another server or to plain http are not followed."""
     with hostile_server() as other:
         hostile.answers["api/status"] = (302, {"Location": f"{other.url}/figserve/api/status"}, b"")
         key = f"fsk_{'a' * 8}_{'b' * 43}"
-        lonely.having(FIGSERVE_API_KEY=key).run("list", "--server", hostile.url, expect=1)
+        isolated_shell.having(FIGSERVE_API_KEY=key).run("list", "--server", hostile.url, expect=1)
         assert other.asked == []
 
 
 @pytest.fixture(scope="module")
-def secure(certificate):
+def tls_server(certificate):
     """A server with a self-signed certificate."""
     server = SpecialServer(new_home(), certificate=certificate)
     server.start()
@@ -161,51 +161,55 @@ def secure(certificate):
 
 
 class TestCertificate:
-    def test_untrusted_certificate_is_refused(self, lonely, secure):
+    def test_untrusted_certificate_is_refused(self, isolated_shell, tls_server):
         """C3: nothing is sent; the message names the option, not the kernel's variable."""
-        done = lonely.having(FIGSERVE_API_KEY=secure.token).run("list", "--server", secure.url, expect=1)
+        done = isolated_shell.having(FIGSERVE_API_KEY=tls_server.token).run(
+            "list", "--server", tls_server.url, expect=1
+        )
         assert "certificate" in done.err
         assert "--ca-file" in done.err
         assert "KERNEL_FIGSERVE_CA" not in done.err
         assert "--insecure" not in done.err
-        done = lonely.having(FIGSERVE_API_KEY=secure.token).run("list", "--server", secure.url, "--insecure", expect=1)
+        done = isolated_shell.having(FIGSERVE_API_KEY=tls_server.token).run(
+            "list", "--server", tls_server.url, "--insecure", expect=1
+        )
         assert "certificate" in done.err
 
-    def test_ca_file_is_trusted(self, lonely, secure, certificate):
+    def test_ca_file_is_trusted(self, isolated_shell, tls_server, certificate):
         """The certificate authority's file makes it trusted."""
-        lonely.having(FIGSERVE_API_KEY=secure.token).run(
-            "list", "--server", secure.url, "--ca-file", str(certificate[0])
+        isolated_shell.having(FIGSERVE_API_KEY=tls_server.token).run(
+            "list", "--server", tls_server.url, "--ca-file", str(certificate[0])
         )
-        shell_of(secure, lonely.home).run("list", "--ca-file", str(certificate[0]))
+        shell_of(tls_server, isolated_shell.home).run("list", "--ca-file", str(certificate[0]))
 
-    def test_missing_ca_file(self, lonely, secure):
+    def test_missing_ca_file(self, isolated_shell, tls_server):
         """A missing file is reported."""
-        done = lonely.having(FIGSERVE_API_KEY=secure.token).run(
-            "list", "--server", secure.url, "--ca-file", "no.pem", expect=1
+        done = isolated_shell.having(FIGSERVE_API_KEY=tls_server.token).run(
+            "list", "--server", tls_server.url, "--ca-file", "no.pem", expect=1
         )
         assert "'no.pem'" in done.err
 
 
 @pytest.mark.parametrize("url", ["", "ftp://x", "http://ana:pw@localhost", "http://[::1", "http://localhost:0"])
-def test_invalid_urls(url, lonely):
+def test_invalid_urls(url, isolated_shell):
     """An invalid URL is reported in one line; an empty one is ignored."""
-    done = lonely.having(FIGSERVE_API_KEY="x").run("list", "--server", url, expect=1)
+    done = isolated_shell.having(FIGSERVE_API_KEY="x").run("list", "--server", url, expect=1)
     assert done.err.count("\n") == 1
     assert "pw" not in done.err
 
 
-def test_another_program_responds(lonely, hostile):
+def test_another_program_responds(isolated_shell, hostile):
     """A server of another program is contacted once, and the key is not sent elsewhere."""
     hostile.print_line("api/status", {"hello": 1})
-    done = lonely.having(FIGSERVE_API_KEY="x").run("list", "--server", hostile.url, expect=1)
+    done = isolated_shell.having(FIGSERVE_API_KEY="x").run("list", "--server", hostile.url, expect=1)
     assert "not a jupyter_figserve server" in done.err
     assert {path for _, path, _ in hostile.asked} == {"api/status"}
 
 
-def test_no_secret_in_the_process_list(lonely, live_server, make_key):
+def test_no_secret_in_the_process_list(isolated_shell, live_server, make_key):
     """C1: while a command runs, its arguments contain neither the key nor the token."""
     key = make_key("read", "publish")
-    process = lonely.having(FIGSERVE_API_KEY=key, FIGSERVE_URL=live_server.url).start(
+    process = isolated_shell.having(FIGSERVE_API_KEY=key, FIGSERVE_URL=live_server.url).start(
         "publish", "-", "--name", "x", stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     process.stdin.write(b" " * 500_000)

@@ -331,7 +331,7 @@ class FakeEncoded:
     figure: Any | None = None
 
 
-class Drawing:
+class FakeFigure:
     """Stands for a matplotlib figure; supports weak references."""
 
 

@@ -220,7 +220,7 @@ def test_delete_keeps_the_figures(kernel, live_server):
     code = "gone = figserve.Dashboard('Gone', [[make_figure(2)]]).publish(); print(gone.id); gone.delete()"
     dashboard_id = output_of(kernel, code)
     assert live_server.fetch(f"figserve/api/dashboards/{dashboard_id}").status == 404
-    assert "publish() gives it one" in kernel.run("gone.url").error
+    assert "Call publish() first" in kernel.run("gone.url").error
     assert output_of(kernel, "print(gone.publish().version)") == "1"
 
 

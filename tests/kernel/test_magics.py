@@ -129,7 +129,7 @@ def test_share_makes_and_displays_a_link(shell, displayed, connected):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("a --quiet --share 7d", "leave one of them out"),
+        ("a --quiet --share 7d", "Use either --share"),
         ("a b", "unrecognized arguments: b"),
         ("a --format gif", "invalid choice"),
         ("'a", "No closing quotation"),

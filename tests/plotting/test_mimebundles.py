@@ -217,7 +217,7 @@ def test_only_methods_of_the_class_count():
             return lambda *_: "anything"
 
     for obj in (Answering(), type(given({"_repr_html_": "<p></p>"}))):
-        with pytest.raises(OutputInvalid, match="is not a figure"):
+        with pytest.raises(OutputInvalid, match="Cannot render an object of type"):
             encode(obj)
 
 

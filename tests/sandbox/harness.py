@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 import psutil
 
 from jupyter_figserve.errors import FigServeError
+from jupyter_figserve.model.rendering import DrawOptions, RenderJob, RenderResult
 from jupyter_figserve.sandbox.host.pool import LocalRenderer
-from jupyter_figserve.sandbox.renderer import DrawOptions, RenderJob, RenderResult
 
 T = TypeVar("T")
 POOR_HOST = [sys.executable, str(Path(__file__).with_name("poor_host.py"))]

@@ -24,7 +24,7 @@ from jupyter_figserve.errors import (
     Unavailable,
     UnsupportedType,
 )
-from jupyter_figserve.sandbox.renderer import DrawOptions, RenderJob, RenderResult
+from jupyter_figserve.model.rendering import DrawOptions, RenderJob, RenderResult
 from jupyter_figserve.server.services.rendering.queue import RenderQueue
 
 from ..waiting import until, wait_until

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from jupyter_figserve.errors import CodeFailed, DeadlineExceeded, FigServeError, NoFigure, OutputInvalid
-from jupyter_figserve.sandbox.renderer import RenderJob, RenderResult
+from jupyter_figserve.model.rendering import RenderJob, RenderResult
 
 from ..conftest import ELSEWHERE
 from .as_user import USER

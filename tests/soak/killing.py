@@ -23,7 +23,7 @@ from jupyter_figserve.store.admin.opening import open_store
 from jupyter_figserve.store.admin.rebuild import restore
 from jupyter_figserve.store.catalog import figures, links, tables
 from jupyter_figserve.store.catalog.database import Catalog
-from jupyter_figserve.store.files.manifests import Manifest
+from jupyter_figserve.store.files.manifest_formats import FigureManifest
 from jupyter_figserve.store.store import Store
 from tests.server.pictures import png
 from tests.store.making import assert_sound, hear, other_process, run, stored_files
@@ -102,8 +102,8 @@ def assert_kept(directory: Path, promised: Promised) -> None:
 
 def _assert_manifests_agree(store: Store) -> None:
     """Each figure's has the catalog's versions and links, and at most one unacknowledged change more."""
-    told = list(store.manifests.read_all())
-    assert all(isinstance(manifest, Manifest) for manifest in told)
+    told = list(store.manifests.figures.read_all())
+    assert all(isinstance(manifest, FigureManifest) for manifest in told)
     by_id = {manifest.record.id: manifest for manifest in told}
     reader = store.catalog.reader
     for figure in reader.execute(sa.select(tables.figures.c.id)).scalars():

@@ -10,7 +10,7 @@ import pytest
 from jupyter_figserve.errors import InvalidInput, QuotaExceeded, ReadOnly, Unavailable
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.queries import FigureQuery
-from jupyter_figserve.store.files import blobs, manifests
+from jupyter_figserve.store.files import blobs, filesystem
 
 from .making import assert_sound, blob_files, draft, publish, run, share
 
@@ -69,14 +69,14 @@ def test_refusing_disk(store, directory, monkeypatch, limit: int, number: int, k
 def test_manifest_that_was_not_written_is_written_at_the_next_opening(store, open_here, monkeypatch, caplog):
     """A full disk, or a kill, just after a publish: it is acknowledged, kept, and later told in its manifest too."""
     with monkeypatch.context() as patch:
-        patch.setattr(manifests, "fsync_directory", _refusing(errno.ENOSPC))
+        patch.setattr(filesystem, "fsync_directory", _refusing(errno.ENOSPC))
         record = publish(store)
         second = publish(store, data=b"two")
     assert "deferred work" in caplog.text
     assert run(store.figures.get(record.id)) == second
     store.close()
     again = open_here()
-    [told] = again.manifests.read_all()
+    [told] = again.manifests.figures.read_all()
     assert told.record == second
     assert [version.number for version in told.versions] == [2, 1]
 
@@ -84,20 +84,20 @@ def test_manifest_that_was_not_written_is_written_at_the_next_opening(store, ope
 def test_publishes_in_a_row_write_one_manifest(store, monkeypatch):
     """What nobody waits for is done once for many: the manifest tells all versions."""
     written = []
-    really_write = store.manifests.write
-    monkeypatch.setattr(store.manifests, "write", lambda manifest: (written.append(1), really_write(manifest)))
+    really_write = store.manifests.figures.write
+    monkeypatch.setattr(store.manifests.figures, "write", lambda manifest: (written.append(1), really_write(manifest)))
     held = store.catalog.submit(lambda: [store.figures._publish(draft(data=b"%d" % n)) for n in range(5)])
     held.result()
     run(store.figures.flush())
     assert len(written) == 1
-    [told] = store.manifests.read_all()
+    [told] = store.manifests.figures.read_all()
     assert [version.number for version in told.versions] == [5, 4, 3, 2, 1]
 
 
 def test_sharing_tells_the_truth_about_the_disk(store, monkeypatch):
     """A link that could not be kept is not given out."""
     record = publish(store)
-    monkeypatch.setattr(manifests, "fsync_directory", _refusing(errno.ENOSPC))
+    monkeypatch.setattr(filesystem, "fsync_directory", _refusing(errno.ENOSPC))
     with pytest.raises(QuotaExceeded):
         share(store, record.id)
     assert store.catalog.reader.exec_driver_sql("select count(*) from links").scalar_one() == 0

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from typing import Literal
 
 from ...errors import DeadlineExceeded, OutputInvalid, SandboxUnavailable
+from ...model.rendering import RenderJob
 from .. import wire
-from ..renderer import RenderJob
 
 _CHUNK_BYTES = 1 << 18
 # Output beyond the limit is discarded; beyond this multiple of the limit the child is killed.

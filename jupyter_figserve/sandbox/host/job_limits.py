@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...errors import InvalidInput, TooLarge
 from ...model.formats import get_format
-from ..renderer import ALL, DrawOptions, RenderJob
+from ...model.rendering import ALL, DrawOptions, RenderJob
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import SandboxUnavailable, Unavailable
-from ..renderer import RendererStatus, RenderJob, RenderResult
+from ...model.rendering import RenderJob, RenderResult
+from ..renderer import RendererStatus
 from .child_process import ChildProcess
 from .job_limits import JobLimits, check_job
 from .results import parse_result

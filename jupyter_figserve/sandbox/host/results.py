@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 from ...errors import CodeFailed, InvalidInput, NoFigure, OutputInvalid, TooLarge
 from ...model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage
 from ...model.formats import FORMATS, Format, get_format, looks_like, png_size
+from ...model.rendering import ALL, DrawOptions, RenderJob, RenderResult
 from .. import wire
-from ..renderer import ALL, DrawOptions, RenderJob, RenderResult
 from .job_limits import JobLimits, check_pixels
 
 _MAX_MESSAGE_LENGTH = 2_500

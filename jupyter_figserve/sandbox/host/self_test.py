@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import FigServeError
-from ..renderer import RenderJob
+from ...model.rendering import RenderJob
 from .zygote_process import ZygoteProcess
 
 _MAX_BYTES = 2**20

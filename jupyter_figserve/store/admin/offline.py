@@ -1,34 +1,35 @@
-"""Work on a data directory while no server uses it, for the command line: reindex and clean."""
+"""Commands on a data directory: rebuilding the catalog, garbage collection. Command line."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from ..catalog import tables
 from ..catalog.database import opened
 from ..files.blobs import LocalBlobStore
 from ..files.filesystem import DirectoryLock, fsync_directory, make_private_directory
-from ..files.manifests import Manifests
-from . import deletion
-from .boards import Boards
-from .garbage_collection import GcReport
+from ..files.manifest_formats import FigureManifest, Manifests
+from ..files.trash import Trash
+from ..lifecycle.figures import track_deleted_blobs
+from ..lifecycle.garbage_collection import GcReport
+from ..store import Store
 from .opening import CATALOG, open_store
 from .rebuild import RebuildReport, restore
 
 
 def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -> RebuildReport:
-    """Build the catalog anew from the manifests; the old one is kept beside it, and its keys carried over if legible.
+    """Rebuild the catalog from the manifests, and copy the keys of the old one, which is kept under another name.
 
     Raises
     ------
     Conflict
-        While a server uses the directory.
+        When a server uses the directory.
     """
     for part in (directory, directory / "blobs", directory / "figures"):
         make_private_directory(part)
@@ -36,13 +37,10 @@ def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -
     with DirectoryLock(directory).held(exclusive=True):
         _remove_database(fresh)
         with opened(fresh) as catalog:
-            done = catalog.write(
-                lambda c: restore(c, Manifests(directory / "figures"), LocalBlobStore(directory / "blobs"), progress)
-            ).result()
-            entered, unreadable = catalog.write(Boards(directory).restore).result()
-            done = replace(done, dashboards=entered, unreadable=(*done.unreadable, *unreadable))
-            trash = deletion.open_trash(directory)
-            catalog.write(lambda c: deletion.hold_blobs(c, trash, time.time())).result()
+            blobs = LocalBlobStore(directory / "blobs")
+            report = catalog.write(lambda c: restore(c, Manifests.below(directory), blobs, progress)).result()
+            trash = Trash(directory / "trash", FigureManifest)
+            catalog.write(lambda c: track_deleted_blobs(c, trash, time.time())).result()
             keys = _read_keys(path)
             if keys:
                 catalog.write(lambda c: c.execute(tables.keys.insert(), keys)).result()
@@ -53,20 +51,24 @@ def reindex(directory: Path, progress: Callable[[int], None] = lambda _: None) -
                     os.rename(f"{path}{suffix}", f"{aside}{suffix}")
         os.rename(fresh, path)
         fsync_directory(directory)
-    return done
+    return report
 
 
 def clean(directory: Path, progress: Callable[[int], None] = lambda _: None) -> GcReport:
-    """Clean the whole of a directory; servers may be running on it. ``progress`` hears 1 to 256."""
+    """Collect the garbage of a whole directory; servers may be using it. ``progress`` is called with 1 to 256."""
     store = open_store(directory, keep_session_plots=None)
-    total = GcReport()
     try:
-        for shard in range(256):
-            total += store.clean().result()
-            progress(shard + 1)
-        return total
+        return asyncio.run(_collect_all(store, progress))
     finally:
         store.close()
+
+
+async def _collect_all(store: Store, progress: Callable[[int], None]) -> GcReport:
+    total = GcReport()
+    for shard in range(256):
+        total += await store.collect_garbage()
+        progress(shard + 1)
+    return total
 
 
 def _read_keys(path: Path) -> list[dict[str, object]]:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Unpack
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from ...errors import Conflict, ReadOnly
-from ...model.quotas import PublishLimits
-from ...model.times import Clock, system_clock
 from ..catalog.database import Catalog, CatalogBroken
-from ..files import live_manifests
 from ..files.blobs import LocalBlobStore
 from ..files.filesystem import DirectoryLock, find_network_type, is_writable, make_private_directory
-from ..files.manifests import Manifests
-from ..store import Store
-from .boards import Boards
-from .rebuild import catch_up, restore
+from ..files.manifest_formats import Manifests
+from ..store import Store, StoreSettings
+from .rebuild import restore
 
 logger = logging.getLogger("jupyter_figserve")
 CATALOG = "catalog.db"
@@ -28,79 +24,51 @@ def open_store(
     directory: Path,
     *,
     catalog_path: Path | None = None,
-    limits: PublishLimits | None = None,
-    keep_session_plots: float | None = None,
-    keep_deleted: float | None = None,
-    clock: Clock = system_clock,
     network_type: str | None = None,
+    **settings: Unpack[StoreSettings],
 ) -> Store:
-    """The store in ``directory``, which is made when missing.
+    """Open the store in ``directory``, which is created when missing.
 
-    A directory that cannot be written, a damaged catalog and one of a newer schema than this package can use are
-    opened for reading; ``store.read_only_because`` says why, and every change raises ``ReadOnly`` with it.
+    A directory that cannot be written, a damaged catalog, and one whose schema is too new for this package are opened
+    for reading; ``store.read_only_because`` says why, and every change raises ``ReadOnly`` with that reason.
 
     Parameters
     ----------
     catalog_path
-        Where the catalog is, when it is not in ``directory``.
-    keep_session_plots
-        Seconds that unshared plots outlive their session; None for ever.
-    keep_deleted
-        Seconds for which a deletion can be undone; None when it cannot.
+        Path of the catalog; None for its place in ``directory``.
     network_type
-        The network file system that the directory lies on; found out when not given.
+        Type of the network file system that holds the catalog; None to detect it.
+    settings
+        See ``StoreSettings``.
 
     Raises
     ------
     Conflict
-        On a network file system, when another server has the directory.
+        When the directory is on a network file system and another server uses it.
     """
     path = catalog_path or directory / CATALOG
-    lock, manifests, blobs = (
-        DirectoryLock(path.parent),
-        Manifests(directory / "figures"),
-        LocalBlobStore(directory / "blobs"),
-    )
+    lock, manifests, blobs = DirectoryLock(path.parent), Manifests.below(directory), LocalBlobStore(directory / "blobs")
     writable = _make_directories(directory, path.parent)
     network_type = network_type or find_network_type(path.parent)
     if writable:
         _lock(lock, path.parent, network_type)
     catalog = _open_catalog(path, manifests, blobs, lock if writable else None, shared_memory=network_type is None)
-    store = Store(
-        catalog,
-        blobs,
-        manifests,
-        directory=directory,
-        limits=limits or PublishLimits(),
-        keep_session_plots=keep_session_plots,
-        keep_deleted=keep_deleted,
-        lock=lock,
-        clock=clock,
-    )
+    store = Store(catalog, blobs, manifests, lock, directory, **settings)
     if store.read_only_because is None:
         blobs.make_directories()
-        store.write(lambda connection: _tidy(connection, store)).result()
+        store.recover().result()
     else:
-        logger.warning("figserve serves what it has but keeps nothing new: %s.", store.read_only_because)
+        logger.warning("figserve serves existing figures but stores no new ones: %s.", store.read_only_because)
     return store
 
 
-def _tidy(connection: Connection, store: Store) -> None:
-    """What a kill left half-written or unwritten."""
-    store.manifests.remove_leftover()
-    store.trash.remove_leftover()
-    store.boards.remove_leftover()
-    catch_up(connection, store.manifests)
-    live_manifests.catch_up(connection, store.live_manifests)
-
-
 def _make_directories(directory: Path, of_catalog: Path) -> bool:
-    """Whether the directories can be written; they are private whatever the umask."""
+    """Create the directories with private modes, whatever the umask, and return whether they can be written."""
     try:
         for part in (directory, directory / "blobs", directory / "figures"):
             make_private_directory(part)
         if not of_catalog.exists():
-            # Only when it is ours alone: a catalog may be put into a directory that others use too.
+            # An existing one keeps its mode: the setting may name a directory that others use too.
             make_private_directory(of_catalog)
     except OSError:
         return False
@@ -114,15 +82,15 @@ def _lock(lock: DirectoryLock, directory: Path, network_type: str | None) -> Non
         if network_type is None:
             raise
         raise Conflict(
-            f"{directory} lies on a network file system ({network_type}), where one server at a time may have the"
-            " catalog, and another has it. Put the catalog on a local disk with FigServe.database_url"
-            " (sqlite:////local/path.db), or all of it with FigServe.data_dir.",
+            f"{directory} is on a network file system ({network_type}), where only one server at a time can use the"
+            " catalog, and another one is using it. Put the catalog on a local disk with FigServe.database_url"
+            " (sqlite:////local/path.db), or the whole data directory with FigServe.data_dir.",
             code="data_directory_in_use",
         ) from error
     if network_type is not None:
         logger.warning(
-            "%s lies on a network file system (%s): this server holds the catalog alone. FigServe.database_url can put"
-            " it on a local disk.",
+            "%s is on a network file system (%s): no other server can use the catalog. Put it on a local disk with"
+            " FigServe.database_url.",
             directory,
             network_type,
         )
@@ -131,7 +99,7 @@ def _lock(lock: DirectoryLock, directory: Path, network_type: str | None) -> Non
 def _open_catalog(
     path: Path, manifests: Manifests, blobs: LocalBlobStore, lock: DirectoryLock | None, *, shared_memory: bool
 ) -> Catalog:
-    """``lock`` is None where nothing can be written."""
+    """Open the catalog, or rebuild it in memory when it is damaged; ``lock`` is None where nothing can be written."""
     try:
         if lock is None:
             return Catalog(path, read_only=True)
@@ -147,9 +115,8 @@ def _open_catalog(
 
 
 def _rebuilt_in_memory(manifests: Manifests, blobs: LocalBlobStore, reason: str) -> Catalog:
-    """For reading only, from the manifests; the damaged file is left as it is."""
+    """Rebuild a catalog from the manifests, for reading; the damaged file is left as it is."""
     catalog = Catalog(None)
     catalog.write(lambda connection: restore(connection, manifests, blobs)).result()
-    catalog.write(Boards(manifests.root.parent).restore).result()
     catalog.read_only_because = reason
     return catalog

@@ -1,45 +1,45 @@
-"""A catalog from manifests, for a lost or damaged one, and manifests from the catalog. Server process, or the command
-line's."""
+"""Rebuilding a lost or damaged catalog from manifests. Server process, or command line."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from ...model.figures import FigureRecord, Identity, Version
-from ...model.links import FIGURE, Target
-from ...model.sessions import Session
-from ..catalog import events, figures, links, publishing, sessions, tables
-from ..files import live_manifests
+from ...model.figures import FigureRecord, Identity
+from ...model.links import FIGURE, LIVE, Target
+from ..catalog import dashboards, figures, links, publishing, tables
 from ..files.blobs import BlobStore
-from ..files.live_manifests import LiveManifests
-from ..files.manifests import Manifest, Manifests
+from ..files.manifest_formats import FigureManifest, LiveFigureManifest, Manifests
+from ..files.manifests import Manifest, ManifestStore
+from ..lifecycle import dashboards as dashboard_lifecycle
+from ..lifecycle import figures as figure_lifecycle
+from ..lifecycle import live_figures as live_lifecycle
 
-_LOOKED_AT = 500
-"""Events, more than the figures that one server puts off at a time."""
+M = TypeVar("M", bound=Manifest)
 
 
 @dataclass(frozen=True)
 class RebuildReport:
-    """What came back, and what did not.
+    """What was restored, and what was not.
 
     Parameters
     ----------
     links
-        Onto figures and live figures.
+        Number of links to figures and live figures.
     live
-        Live figures.
+        Number of live figures.
     unreadable
         Manifests that could not be read.
     incomplete
-        Ids of figures of which at least one version's blobs are missing.
+        Ids of figures of which at least one version lacks blobs.
     doubled
-        Ids of figures that gave way to another of the same identity: they were published while the catalog was lost,
-        or a kill came before they were acknowledged.
+        Ids of figures that were left out for another of the same identity. Two exist when the figure was published
+        again while the catalog was lost, or when a kill came before a publish was acknowledged.
     """
 
     figures: int = 0
@@ -55,104 +55,97 @@ class RebuildReport:
 def restore(
     connection: Connection, manifests: Manifests, blobs: BlobStore, progress: Callable[[int], None] = lambda _: None
 ) -> RebuildReport:
-    """Enter every manifest into an empty catalog; ``progress`` hears how many figures are done."""
-    done = RebuildReport()
-    for found in manifests.read_all():
-        if isinstance(found, Path):
-            done = replace(done, unreadable=(*done.unreadable, found))
-            continue
-        whole = whole_versions(found, blobs)
-        if len(whole) < len(found.versions):
-            done = replace(done, incomplete=(*done.incomplete, found.record.id))
-        if not whole:
-            continue
-        beaten = _beaten(connection, found)
-        if beaten is not None:
-            done = replace(done, doubled=(*done.doubled, beaten.id))
-        if beaten is found.record:
-            continue
-        if beaten is not None:
-            publishing.delete(connection, beaten, beaten.updated)
-        enter(connection, found, whole)
-        done = replace(done, figures=_count(connection, tables.figures))
-        progress(done.figures)
-    known, unreadable = live_manifests.restore(connection, LiveManifests(manifests.root), blobs)
-    return replace(
-        done,
+    """Add the contents of every manifest to an empty catalog.
+
+    Parameters
+    ----------
+    progress
+        Called with the number of figures so far.
+    """
+    work = _Rebuild(connection, blobs)
+    work.restore_figures(manifests.figures, progress)
+    work.restore_live_figures(manifests.live_figures)
+    link_count = _count(connection, tables.links)
+    for manifest in work.read(manifests.dashboards):
+        # Of two of one identity, one was published while the catalog was lost; the first that is read stays.
+        if dashboards.find_by_identity(connection, manifest.record.identity) is None:
+            dashboard_lifecycle.insert(connection, manifest)
+    return RebuildReport(
+        figures=_count(connection, tables.figures),
         versions=_count(connection, tables.versions),
-        links=_count(connection, tables.links),
-        live=known,
-        unreadable=(*done.unreadable, *unreadable),
+        links=link_count,
+        live=_count(connection, tables.live_figures),
+        unreadable=tuple(work.unreadable),
+        incomplete=tuple(work.incomplete),
+        doubled=tuple(work.doubled),
+        dashboards=_count(connection, tables.dashboards),
     )
 
 
-def write_manifest(connection: Connection, manifests: Manifests, figure_id: str) -> None:
-    """Bring a figure's manifest to what the catalog says; called in a write transaction."""
-    record = figures.find(connection, figure_id)
-    if record is not None:
-        manifests.write(manifest_of(connection, record))
+@dataclass
+class _Rebuild:
+    connection: Connection
+    blobs: BlobStore
+    unreadable: list[Path] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+
+    def read(self, manifests: ManifestStore[M]) -> Iterator[M]:
+        """Yield the manifests that can be read."""
+        for found in manifests.read_all():
+            if isinstance(found, Path):
+                self.unreadable.append(found)
+            else:
+                yield found
+
+    def restore_figures(self, manifests: ManifestStore[FigureManifest], progress: Callable[[int], None]) -> None:
+        for manifest in self.read(manifests):
+            versions = figure_lifecycle.find_complete_versions(manifest, self.blobs)
+            if len(versions) < len(manifest.versions):
+                self.incomplete.append(manifest.record.id)
+            if not versions:
+                continue
+            loser = _choose_loser(self.connection, manifest)
+            if loser is not None:
+                self.doubled.append(loser.id)
+            if loser is manifest.record:
+                continue
+            if loser is not None:
+                publishing.delete(self.connection, loser, loser.updated)
+            figure_lifecycle.insert(self.connection, manifest, versions)
+            progress(_count(self.connection, tables.figures))
+
+    def restore_live_figures(self, manifests: ManifestStore[LiveFigureManifest]) -> None:
+        """Add live figures; two of one identity, made because the catalog was lost meanwhile, become one."""
+        by_identity: dict[Identity, LiveFigureManifest] = {}
+        for manifest in self.read(manifests):
+            known = by_identity.get(manifest.record.identity)
+            by_identity[manifest.record.identity] = manifest if known is None else _merge(known, manifest)
+        for manifest in by_identity.values():
+            live_lifecycle.insert(self.connection, manifest, self.blobs)
 
 
-def catch_up(connection: Connection, manifests: Manifests) -> int:
-    """Write the manifests that a killed server did not come to; how many there were.
+def _choose_loser(connection: Connection, manifest: FigureManifest) -> FigureRecord | None:
+    """Return which of two figures of one identity is left out: the one without links, else the older.
 
-    They are written after the publish is acknowledged, so only figures of the newest events can lack theirs.
+    None when there is only one.
     """
-    named = {str(event.data.get("figure")) for event in events.newest(connection, _LOOKED_AT)}
-    behind = [id for id in named if (record := figures.find(connection, id)) and manifests.is_behind(record)]
-    for figure_id in behind:
-        write_manifest(connection, manifests, figure_id)
-    return len(behind)
-
-
-def _beaten(connection: Connection, found: Manifest) -> FigureRecord | None:
-    """Which of two figures of one identity is left out: the one without links, else the older; None without two."""
-    known = figures.find_by_identity(connection, found.record.identity)
+    known = figures.find_by_identity(connection, manifest.record.identity)
     if known is None:
         return None
-    ranked = (
-        (bool(links.for_target(connection, Target(FIGURE, known.id))), known.updated),
-        (bool(found.links), found.record.updated),
-    )
-    return known if ranked[0] < ranked[1] else found.record
+    known_rank = (bool(links.for_target(connection, Target(FIGURE, known.id))), known.updated)
+    return known if known_rank < (bool(manifest.links), manifest.record.updated) else manifest.record
 
 
-def manifest_of(connection: Connection, record: FigureRecord) -> Manifest:
-    """All that the catalog knows of a figure."""
-    versions, shown = figures.versions(connection, record.id), links.for_target(connection, Target(FIGURE, record.id))
-    return Manifest(record, tuple(versions), tuple(shown))
-
-
-def enter(connection: Connection, manifest: Manifest, whole: tuple[Version, ...]) -> FigureRecord:
-    """Enter a figure with these of its versions (newest first) and the links that show one of them."""
-    record = replace(manifest.record, version=whole[0])
-    publishing.restore(connection, record, whole)
-    for version in whole:
-        if version.session:
-            _note_session(connection, record.identity, version.session, version.created)
-    numbers = {version.number for version in whole}
-    for link in manifest.links:
-        if link.version is None or link.version in numbers:
-            links.add(connection, link)
-    return record
-
-
-def whole_versions(manifest: Manifest, blobs: BlobStore) -> tuple[Version, ...]:
-    """Those versions whose bytes are all there."""
-    return tuple(version for version in manifest.versions if _is_whole(version, blobs))
-
-
-def _note_session(connection: Connection, identity: Identity, session_id: str, seen: float) -> None:
-    """A session that is not known to be alive ended, for all that manifests tell, when it last published."""
-    known = sessions.find(connection, session_id)
-    if known is None or (known.ended is not None and known.seen < seen):
-        session = Session(session_id, identity.owner, identity.scope, identity.notebook, seen, seen, ended=seen)
-        sessions.note(connection, session)
+def _merge(one: LiveFigureManifest, other: LiveFigureManifest) -> LiveFigureManifest:
+    """Keep the older id, the links of both, and the newest declaration and detached function."""
+    first, last = sorted((one, other), key=lambda manifest: manifest.record.created)
+    newest = max(first, last, key=lambda manifest: manifest.record.updated)
+    record = replace(first.record, declaration=newest.record.declaration, updated=newest.record.updated)
+    moved = tuple(replace(link, target=Target(LIVE, record.id)) for link in last.links)
+    function = newest.detached or first.detached or last.detached
+    return LiveFigureManifest(record, first.links + moved, function and replace(function, live=record.id))
 
 
 def _count(connection: Connection, table: sa.Table) -> int:
     return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-
-
-def _is_whole(version: Version, blobs: BlobStore) -> bool:
-    return all(blobs.has(part.digest) for part in version.representations)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -87,7 +87,7 @@ def delete(connection: Connection, record: DashboardRecord, now: float) -> bool:
     return True
 
 
-def release(connection: Connection, waiting: Collection[str]) -> None:
+def release(connection: Connection, waiting: Iterable[str]) -> None:
     """Let go what dashboards showed that are there no more, but for those that may come back."""
     there = sa.select(_D.id)
     gone = connection.execute(sa.select(_F.dashboard).where(_F.dashboard.not_in(there)).distinct()).scalars()

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from sqlalchemy.engine import Connection
 
-from ..admin import garbage_collection
 from ..files.blobs import BlobStore
+from ..lifecycle import garbage_collection
 
 NamedBytes = tuple[str, bytes]
 """A digest and the bytes that it names."""

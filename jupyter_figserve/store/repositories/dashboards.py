@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy.engine import Connection
+
 from ...model.dashboards import DashboardRecord, Layout
 from ...model.figures import Identity
 from ...model.queries import DEFAULT_LIMIT, DashboardQuery
 from ...model.times import Clock
-from ..admin.boards import Boards
 from ..catalog import dashboards
 from ..catalog.database import Catalog
+from ..files.manifest_formats import DashboardManifest
+from ..lifecycle.dashboards import DashboardAggregate
+from ..lifecycle.deletion import Deletion
 from .repository import Repository
 
 
 class DashboardRepository(Repository):
     """Finds, publishes, deletes and restores dashboards."""
 
-    def __init__(self, catalog: Catalog, boards: Boards, clock: Clock) -> None:
+    def __init__(
+        self, catalog: Catalog, aggregate: DashboardAggregate, deletion: Deletion[DashboardManifest], clock: Clock
+    ) -> None:
         super().__init__(catalog)
-        self._boards = boards
+        self._aggregate = aggregate
+        self._deletion = deletion
         self._clock = clock
 
     async def find(self, dashboard_id: str) -> DashboardRecord | None:
@@ -30,7 +37,7 @@ class DashboardRepository(Repository):
 
     async def find_deleted(self, dashboard_id: str) -> DashboardRecord | None:
         """Return the dashboard as it was when it was deleted, None when there is none that can be restored."""
-        manifest = self._boards.trash.find(dashboard_id, self._clock())
+        manifest = self._deletion.trash.find(dashboard_id, self._clock())
         return manifest.record if manifest else None
 
     async def list_page(
@@ -47,14 +54,20 @@ class DashboardRepository(Repository):
 
     async def publish(self, identity: Identity, layout: Layout, session: str | None) -> DashboardRecord:
         """Make ``layout`` the newest version of the dashboard of this identity."""
-        return await self._write(self._boards.publish, identity, layout, session, self._clock())
+
+        def change(connection: Connection) -> DashboardRecord:
+            record = dashboards.publish(connection, identity, layout, session, self._clock())
+            self._aggregate.write_manifest(connection, record.id)
+            return record
+
+        return await self._write(change)
 
     async def delete(self, record: DashboardRecord) -> bool:
         """Remove a dashboard with its links, so that it can be restored for ``keep_deleted`` seconds; its figures stay.
 
         False when it is gone already.
         """
-        return await self._write(self._boards.delete, record, self._clock())
+        return await self._write(self._deletion.delete, record.id, self._clock())
 
     async def restore(self, dashboard_id: str) -> DashboardRecord:
         """Undo a deletion, with the links.
@@ -66,10 +79,5 @@ class DashboardRepository(Repository):
         Conflict
             When another dashboard has taken its name.
         """
-
-        def work() -> DashboardRecord:
-            record = self._catalog.transact(lambda c: self._boards.undelete(c, dashboard_id, self._clock()))
-            self._catalog.transact(lambda _: self._boards.trash.remove(dashboard_id))
-            return record
-
-        return await self._run(work)
+        manifest = await self._run(lambda: self._deletion.undo(self._catalog, dashboard_id, self._clock()))
+        return manifest.record

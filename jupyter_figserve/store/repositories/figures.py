@@ -13,12 +13,12 @@ from ...model.new_version import NewVersion
 from ...model.queries import DEFAULT_LIMIT, FigureQuery, Neighbour
 from ...model.quotas import PublishLimits, Usage
 from ...model.times import Clock
-from ..admin import deletion, rebuild
 from ..catalog import figures, gallery_queries, publishing, quotas
 from ..catalog.database import Catalog
 from ..files.blobs import BlobStore
-from ..files.manifests import Manifest, Manifests
-from ..files.trash import Trash
+from ..files.manifest_formats import FigureManifest
+from ..lifecycle.deletion import Deletion
+from ..lifecycle.figures import FigureAggregate
 from .blob_writer import BlobWriter
 from .repository import Repository
 
@@ -33,20 +33,16 @@ class FigureRepository(Repository):
         self,
         catalog: Catalog,
         blobs: BlobStore,
-        manifests: Manifests,
-        trash: Trash[Manifest],
-        *,
+        aggregate: FigureAggregate,
+        deletion: Deletion[FigureManifest],
         limits: PublishLimits,
-        keep_deleted: float | None,
         clock: Clock,
     ) -> None:
         super().__init__(catalog)
         self.limits = limits
-        self._blobs = blobs
         self._blob_writer = BlobWriter(blobs)
-        self._manifests = manifests
-        self._trash = trash
-        self._keep_deleted = keep_deleted
+        self._aggregate = aggregate
+        self._deletion = deletion
         self._clock = clock
         self._pending_manifests: set[str] = set()
 
@@ -169,7 +165,7 @@ class FigureRepository(Repository):
 
     async def find_deleted(self, figure_id: str) -> FigureRecord | None:
         """Return the figure as it was when it was deleted, None when there is none that can be restored."""
-        manifest = self._trash.find(figure_id, self._clock())
+        manifest = self._deletion.trash.find(figure_id, self._clock())
         return manifest.record if manifest else None
 
     async def restore(self, figure_id: str) -> FigureRecord:
@@ -184,7 +180,8 @@ class FigureRepository(Repository):
         QuotaExceeded
             When there is no room for it.
         """
-        return await self._run(lambda: self._restore(figure_id))
+        manifest = await self._run(lambda: self._deletion.undo(self._catalog, figure_id, self._clock()))
+        return manifest.record
 
     async def flush(self) -> None:
         """Write the manifests that publishing has deferred."""
@@ -221,7 +218,7 @@ class FigureRepository(Repository):
             self._blob_writer.put([blob])
             if not enter(connection):
                 return False
-            self._write_manifest(connection, record.id)
+            self._aggregate.write_manifest(connection, record.id)
             return True
 
         self._blob_writer.put([blob])
@@ -239,34 +236,18 @@ class FigureRepository(Repository):
             raise NotFound("There is no such figure.")
         now = self._clock()
         publishing.change_words(connection, newest, title, alt, now)
-        self._write_manifest(connection, figure_id)
+        self._aggregate.write_manifest(connection, figure_id)
         return replace(newest, updated=now, version=replace(newest.version, title=title, alt=alt))
 
     def _delete(self, connection: Connection, figure_ids: Sequence[str]) -> int:
-        found = [record for record in (figures.find(connection, one) for one in figure_ids) if record is not None]
-        for record in found:
-            deletion.delete(connection, record, self._trash, self._manifests, self._clock(), self._keep_deleted)
-        return len(found)
-
-    def _restore(self, figure_id: str) -> FigureRecord:
-        def enter(connection: Connection) -> FigureRecord:
-            record = deletion.undelete(connection, figure_id, self._trash, self._blobs, self.limits, self._clock())
-            self._write_manifest(connection, record.id)
-            return record
-
-        record = self._catalog.transact(enter)
-        self._catalog.transact(lambda _: self._trash.remove(figure_id))
-        return record
-
-    def _write_manifest(self, connection: Connection, figure_id: str) -> None:
-        rebuild.write_manifest(connection, self._manifests, figure_id)
+        return sum(self._deletion.delete(connection, figure_id, self._clock()) for figure_id in figure_ids)
 
     def _defer_manifest(self, figure_id: str) -> None:
-        """Write a manifest when no other work waits; a kill before then leaves it to ``rebuild.catch_up``."""
+        """Write a manifest when no other work waits; a kill before then leaves it to ``Aggregate.catch_up``."""
 
         def write() -> None:
             self._pending_manifests.discard(figure_id)
-            self._catalog.transact(self._write_manifest, figure_id)
+            self._catalog.transact(self._aggregate.write_manifest, figure_id)
 
         if figure_id not in self._pending_manifests:
             self._pending_manifests.add(figure_id)

@@ -14,9 +14,8 @@ from ...model.quotas import PublishLimits
 from ...model.times import Clock
 from ..catalog import detached, live_figures
 from ..catalog.database import Catalog
-from ..files import live_manifests
 from ..files.blobs import BlobStore
-from ..files.live_manifests import LiveManifests
+from ..lifecycle.live_figures import LiveFigureAggregate
 from .repository import Repository
 
 
@@ -24,11 +23,11 @@ class LiveFigureRepository(Repository):
     """Finds and records live figures, and keeps their images and detached functions."""
 
     def __init__(
-        self, catalog: Catalog, blobs: BlobStore, manifests: LiveManifests, limits: PublishLimits, clock: Clock
+        self, catalog: Catalog, blobs: BlobStore, aggregate: LiveFigureAggregate, limits: PublishLimits, clock: Clock
     ) -> None:
         super().__init__(catalog)
         self._blobs = blobs
-        self._manifests = manifests
+        self._aggregate = aggregate
         self._limits = limits
         self._clock = clock
 
@@ -95,7 +94,7 @@ class LiveFigureRepository(Repository):
 
         def change(connection: Connection) -> None:
             detached.keep(connection, self._blobs, self._limits, record, kept, data, self._clock())
-            self._write_manifests(connection, [record.id])
+            self._aggregate.write_manifest(connection, record.id)
 
         await self._write(change)
         return kept
@@ -105,11 +104,11 @@ class LiveFigureRepository(Repository):
 
         def change(connection: Connection) -> bool:
             is_removed = detached.remove(connection, record, self._clock())
-            self._write_manifests(connection, [record.id])
+            self._aggregate.write_manifest(connection, record.id)
             return is_removed
 
         return await self._write(change)
 
     def _write_manifests(self, connection: Connection, live_ids: Sequence[str]) -> None:
         for live_id in live_ids:
-            live_manifests.write_manifest(connection, self._manifests, live_id)
+            self._aggregate.write_manifest(connection, live_id)

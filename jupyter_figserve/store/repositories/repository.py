@@ -20,7 +20,7 @@ _log = logging.getLogger("jupyter_figserve")
 
 
 class Repository:
-    """Queries and changes of one aggregate.
+    """Queries and changes of the catalog.
 
     Queries run at once on the event loop's thread, where SQLite answers in microseconds; they are coroutines, so that
     a database that makes its callers wait can take its place. Changes run in the writer's thread, and are on the disk

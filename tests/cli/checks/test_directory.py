@@ -23,30 +23,30 @@ def directory(tmp_path):
     return tmp_path / "figures"
 
 
-def only(results) -> tuple:
+def single_result(results) -> tuple:
     (found,) = results
     return found.check, found.state, found.says, found.mend
 
 
 def test_healthy_directory(directory):
     """A valid directory has one result."""
-    assert only(check_directory(directory))[:2] == ("directory", "ok")
+    assert single_result(check_directory(directory))[:2] == ("directory", "ok")
 
 
 def test_missing_directory(tmp_path):
     """A missing directory is not an error, and is not created."""
-    assert only(check_directory(tmp_path / "new"))[:2] == ("directory", "note")
+    assert single_result(check_directory(tmp_path / "new"))[:2] == ("directory", "note")
     assert not (tmp_path / "new").exists()
 
 
 def test_directory_that_others_can_read(directory):
     """The suggested command restricts it."""
     (directory / "catalog.db").chmod(0o644)
-    check, state, says, mend = only(check_directory(directory))
+    check, state, says, mend = single_result(check_directory(directory))
     assert (check, state) == ("permissions", "wrong")
     assert "catalog.db" in says
     subprocess.run(mend, shell=True, check=True)  # noqa: S602 - a person would paste it into a shell
-    assert only(check_directory(directory))[1] == "ok"
+    assert single_result(check_directory(directory))[1] == "ok"
 
 
 @pytest.mark.parametrize("what", ["tmpfs", "read-only"])
@@ -81,7 +81,7 @@ def test_directory_of_another_user(directory):
     if os.geteuid() != 0:
         pytest.skip(f"{ELSEWHERE}only root gives a directory away")
     os.chown(directory, 65534, 65534)
-    check, state, says, mend = only(check_directory(directory))
+    check, state, says, mend = single_result(check_directory(directory))
     assert (check, state) == ("permissions", "wrong")
     assert "another user" in says
     assert mend.startswith("sudo chown -R $USER ")
@@ -92,7 +92,7 @@ def test_network_file_system(directory, monkeypatch, tmp_path):
     mounts = tmp_path / "mountinfo"
     mounts.write_text(f"1 2 0:9 / {tmp_path} rw - fuse.sshfs host:/x rw\n")
     monkeypatch.setattr("jupyter_figserve.store.files.filesystem.find_network_type.__defaults__", (mounts,))
-    check, state, says, mend = only(check_directory(directory))
+    check, state, says, mend = single_result(check_directory(directory))
     assert (check, state) == ("network_file_system", "wrong")
     assert "fuse.sshfs" in says
     assert "c.FigServe.database_url" in mend
@@ -101,13 +101,13 @@ def test_network_file_system(directory, monkeypatch, tmp_path):
 def test_damaged_catalog(directory):
     """The suggested command rebuilds it."""
     (directory / "catalog.db").write_bytes(b"nonsense" * 1000)
-    check, state, says, mend = only(r for r in check_directory(directory) if r.check == "catalog")
+    check, state, says, mend = single_result(r for r in check_directory(directory) if r.check == "catalog")
     assert (check, state) == ("catalog", "wrong")
     assert "cannot be read" in says
     arguments = mend.partition("#")[0].split()
     assert arguments[:3] == ["jupyter", "figserve", "reindex"]
     subprocess.run([sys.executable, "-m", "jupyter_figserve.cli", *arguments[2:]], check=True, capture_output=True)
-    assert only(check_directory(directory))[1] == "ok"
+    assert single_result(check_directory(directory))[1] == "ok"
 
 
 def test_lock_held_by_another_process(directory):
@@ -148,5 +148,5 @@ def test_catalog_problems_reported_by_a_server():
     """A read-only store has a reason; damage has its own command."""
     found = {"path": "/x", "is_own": True, "is_writable": True, "open_to_others": [], "network_type": None}
     found |= {"free": None, "total": None}
-    assert "reindex" in only(assess_directory(found, "/x/catalog.db is damaged: bad page"))[3]
-    assert "chmod" in only(assess_directory(found, "/x/catalog.db cannot be written"))[3]
+    assert "reindex" in single_result(assess_directory(found, "/x/catalog.db is damaged: bad page"))[3]
+    assert "chmod" in single_result(assess_directory(found, "/x/catalog.db cannot be written"))[3]

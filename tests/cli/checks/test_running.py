@@ -29,13 +29,13 @@ def check(monkeypatch):
     return run
 
 
-def wrongs(results: list[Result]) -> dict[str, Result]:
+def problems_of(results: list[Result]) -> dict[str, Result]:
     return {result.check: result for result in results if result.state == "wrong"}
 
 
 def test_healthy_server(check, live_server):
     """A running server has no problems."""
-    assert wrongs(check(live_server)) == {}
+    assert problems_of(check(live_server)) == {}
 
 
 def test_no_server(monkeypatch, tmp_path):
@@ -48,14 +48,14 @@ def test_no_server(monkeypatch, tmp_path):
 
 def test_disabled_extension(check, bare_server):
     """A disabled extension is distinguished from a missing one, and the command enables it."""
-    found = wrongs(check(bare_server))["extension"]
+    found = problems_of(check(bare_server))["extension"]
     assert "disabled" in found.says
     command = found.mend.partition(" && ")[0]
     assert command.endswith("extension enable --user jupyter_figserve")
     environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(bare_server.home / "config"), "JUPYTER_PREFER_ENV_PATH": "0"}
     subprocess.run(command.split(), env=environment, check=True, capture_output=True)
     bare_server.restart()
-    assert wrongs(check(bare_server)) == {}
+    assert problems_of(check(bare_server)) == {}
 
 
 def test_missing_extension(check):
@@ -75,7 +75,7 @@ def test_missing_extension(check):
     server = Elsewhere(home, extension=False)
     server.start()
     try:
-        found = wrongs(check(server))["extension"]
+        found = problems_of(check(server))["extension"]
     finally:
         server.stop()
     assert "not installed" in found.says
@@ -85,7 +85,7 @@ def test_missing_extension(check):
 def test_extension_that_failed_to_load(check, make_server):
     """An installed and enabled extension that is not loaded: the log has the reason."""
     server = make_server(keep_session_plots="7 dayz")
-    found = wrongs(check(server))["extension"]
+    found = problems_of(check(server))["extension"]
     assert "not loaded" in found.says
     assert "invalid setting" in found.says
     assert "log" in found.mend
@@ -98,7 +98,7 @@ def test_servers_that_share_a_directory(check, make_server):
     for file in other.runtime.glob("jpserver-*.json"):
         os.link(file, one.runtime / file.name)
     results = check(one)
-    assert wrongs(results) == {}
+    assert problems_of(results) == {}
     (found,) = [result for result in results if result.check == "shared_directory"]
     assert found.state == "ok"
     assert found.subject == str(one.data_dir)

@@ -26,7 +26,7 @@ def examine(url: str, key: str | None, ca_file: str | None = None) -> dict[str, 
         client.close()
 
 
-def wrongs(found: dict[str, Result]) -> list[str]:
+def problems_of(found: dict[str, Result]) -> list[str]:
     return [check for check, result in found.items() if result.state == "wrong"]
 
 
@@ -74,7 +74,7 @@ def proxy_to(server: ServerProcess, change: Callable[[str, dict[str, str]], int 
 def test_healthy_server(live_server):
     """With a login there are no problems, and the sandbox is the one that the server reports."""
     found = examine(live_server.url, live_server.token)
-    assert wrongs(found) == []
+    assert problems_of(found) == []
     assert set(found) == {"server", "clock", "key", "post", "directory", "public_url", "sandbox"}
     assert found["directory"].subject == str(live_server.data_dir)
     tier = live_server.fetch("figserve/api/status").json()["sandbox"]["tier"]
@@ -89,7 +89,7 @@ def test_healthy_server(live_server):
 def test_valid_key(scopes, notes, live_server, make_key):
     """Missing scopes are notes; the data directory is only for admins."""
     found = examine(live_server.url, make_key(*scopes))
-    assert wrongs(found) == []
+    assert problems_of(found) == []
     assert [check for check in ("key", "post") if found[check].state == "note"] == notes
     assert ("diagnosis" in found) == ("admin" not in scopes)
 
@@ -110,7 +110,7 @@ def test_another_program_at_the_address(body, hostile):
     else:
         hostile.print_line("api/status", body)
     found = examine(hostile.url, "t")
-    assert wrongs(found) == ["extension"]
+    assert problems_of(found) == ["extension"]
     assert "pip install jupyter_figserve" in found["extension"].mend
 
 
@@ -124,7 +124,7 @@ def test_invalid_keys(live_server, make_key):
         deadline.wait(0.2)
     for key in (f"fsk_{'a' * 8}_{'b' * 43}", revoked, expired):
         found = examine(live_server.url, key)
-        assert wrongs(found) == ["key"]
+        assert problems_of(found) == ["key"]
         assert "expired or revoked" in found["key"].says
         assert "keys create" in found["key"].mend
     assert "No key was given" in examine(live_server.url, None)["key"].says
@@ -141,7 +141,7 @@ def test_proxy_that_removes_the_key(live_server, make_key):
 
     with proxy_to(live_server, change) as url:
         found = examine(url, make_key("read", "publish"))
-    assert wrongs(found) == ["key"]
+    assert problems_of(found) == ["key"]
     assert "removes the header X-API-Key" in found["key"].says
 
 
@@ -149,7 +149,7 @@ def test_proxy_that_rejects_post(live_server, make_key):
     """Reading works, but publishing would not."""
     with proxy_to(live_server, lambda method, _: 403 if method == "POST" else None) as url:
         found = examine(url, make_key("read", "publish"))
-    assert wrongs(found) == ["post"]
+    assert problems_of(found) == ["post"]
 
 
 def test_proxy_that_turns_the_login_into_a_cookie(live_server):
@@ -164,7 +164,7 @@ def test_proxy_that_turns_the_login_into_a_cookie(live_server):
 
     with proxy_to(live_server, change) as url:
         found = examine(url, live_server.token)
-    assert wrongs(found) == ["post"]
+    assert problems_of(found) == ["post"]
     assert "browser's" in found["post"].says
 
 
@@ -176,7 +176,7 @@ def test_unknown_host_name(live_server):
 
     with proxy_to(live_server, change) as url:
         found = examine(url, live_server.token)
-    assert wrongs(found) == ["host_name"]
+    assert problems_of(found) == ["host_name"]
     assert "c.FigServe.public_url" in found["host_name"].mend
 
 
@@ -188,7 +188,7 @@ def test_wrong_clock(hours, text, make_server, tmp_path):
     )
     server = make_server(environment={"PYTHONPATH": str(tmp_path)})
     found = examine(server.url, server.token)
-    assert wrongs(found) == ["clock"]
+    assert problems_of(found) == ["clock"]
     assert text in found["clock"].says
     assert "timedatectl" in found["clock"].mend
 
@@ -201,14 +201,14 @@ class TestPublicUrl:
             server.arguments.append(f"--FigServe.public_url={url}")
             server.start()
             found = examine(server.url, server.token)
-        assert wrongs(found) == []
+        assert problems_of(found) == []
         assert found["public_url"].state == "ok"
 
     def test_public_url_that_does_not_respond(self, make_server):
         """A public URL that does not respond."""
         server = make_server(public_url="http://127.0.0.1:1/")
         found = examine(server.url, server.token)
-        assert wrongs(found) == ["public_url"]
+        assert problems_of(found) == ["public_url"]
         assert "does not reach this server" in found["public_url"].says
         assert "c.FigServe.public_url" in found["public_url"].mend
 
@@ -216,14 +216,14 @@ class TestPublicUrl:
         """Another program or another figserve responds at the public URL."""
         hostile.answers.clear()
         server = make_server(public_url=hostile.url)
-        assert wrongs(examine(server.url, server.token)) == ["public_url"]
+        assert problems_of(examine(server.url, server.token)) == ["public_url"]
         other = make_server()
         other.fetch(
             "figserve/api/figures?name=x", method="POST", body="<svg/>", headers={"Content-Type": "image/svg+xml"}
         )
         server = make_server(public_url=other.url)
         found = examine(server.url, server.token)
-        assert wrongs(found) == ["public_url"]
+        assert problems_of(found) == ["public_url"]
         assert "Another server responds there" in found["public_url"].says
 
 
@@ -236,5 +236,5 @@ def test_a_read_only_server(make_server):
         (server.data_dir / name).unlink(missing_ok=True)
     server.restart()
     found = examine(server.url, server.token)
-    assert wrongs(found) == ["catalog"]
+    assert problems_of(found) == ["catalog"]
     assert f"reindex --data-dir {server.data_dir}" in found["catalog"].mend

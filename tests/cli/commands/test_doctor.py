@@ -52,29 +52,32 @@ def test_problems(shell, live_server, make_key):
         (["--server", "http://no-such-host.invalid"], {}, "Cannot connect to"),
     ],
 )
-def test_problems_of_a_named_server(arguments, variables, message, lonely):
+def test_problems_of_a_named_server(arguments, variables, message, isolated_shell):
     """Options are rejected before anything is sent."""
-    (lonely.home / "open.key").write_text("fsk_x")
-    (lonely.home / "open.key").chmod(0o644)
-    done = lonely.having(**variables).run("doctor", *arguments, expect=1)
+    (isolated_shell.home / "open.key").write_text("fsk_x")
+    (isolated_shell.home / "open.key").chmod(0o644)
+    done = isolated_shell.having(**variables).run("doctor", *arguments, expect=1)
     assert message in done.out
     assert done.out.count("WRONG") == 1
 
 
-def test_named_data_directory(lonely):
+def test_named_data_directory(isolated_shell):
     """A missing default directory is a note; a given directory is checked."""
-    assert f"directory, {lonely.home / 'data' / 'figserve'}: It does not exist yet" in lonely.run("doctor").out
-    (lonely.home / "figures").mkdir(mode=0o755)
-    (lonely.home / "figures").chmod(0o755)
-    done = lonely.run("doctor", "--data-dir", "figures", expect=1)
+    assert (
+        f"directory, {isolated_shell.home / 'data' / 'figserve'}: It does not exist yet"
+        in isolated_shell.run("doctor").out
+    )
+    (isolated_shell.home / "figures").mkdir(mode=0o755)
+    (isolated_shell.home / "figures").chmod(0o755)
+    done = isolated_shell.run("doctor", "--data-dir", "figures", expect=1)
     assert "chmod -R go-rwx" in done.out
 
 
-def test_older_server(lonely, hostile):
+def test_older_server(isolated_shell, hostile):
     """A server without the API of this version is reported, and the other checks run."""
     hostile.print_line("api/status", {"version": "0.0.1"})
     hostile.print_line("api/figures", {"figures": [], "next": None})
-    done = lonely.having(FIGSERVE_API_KEY="t").run("doctor", "--server", hostile.url, expect=None)
+    done = isolated_shell.having(FIGSERVE_API_KEY="t").run("doctor", "--server", hostile.url, expect=None)
     assert "jupyter_figserve 0.0.1" in done.out
 
 
@@ -87,12 +90,12 @@ def test_colours_only_on_a_terminal(make_server, tmp_path):
     assert "\x1b" not in shell.run("doctor").out
 
 
-def test_control_sequences_in_responses_are_removed(lonely, hostile):
+def test_control_sequences_in_responses_are_removed(isolated_shell, hostile):
     """C4: in versions, reasons and errors of a server."""
     evil = "a\x1b[2J\x9b1m\u202eb"
     hostile.print_line("api/status", {"version": evil, "sandbox": {"tier": evil, "why": [evil]}})
     hostile.print_line("api/figures", {"error": evil, "code": evil}, 403)
-    user = lonely.having(FIGSERVE_API_KEY="t")
+    user = isolated_shell.having(FIGSERVE_API_KEY="t")
     for arguments in (["doctor"], ["doctor", "--json"]):
         done = user.run(*arguments, "--server", hostile.url, expect=1)
         assert not set("\x1b\x9b\u202e") & set(done.out + done.err)

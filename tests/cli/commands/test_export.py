@@ -111,9 +111,9 @@ def test_missing_output_directory(shell):
 
 
 @pytest.mark.parametrize("kind", ["short", "no zip", "half"])
-def test_incomplete_zip_never_replaces_the_file(kind, lonely, hostile):
+def test_incomplete_zip_never_replaces_the_file(kind, isolated_shell, hostile):
     """After an incomplete or invalid response, the old file stays, and no temporary file is left."""
-    (lonely.home / "figures.zip").write_text("mine")
+    (isolated_shell.home / "figures.zip").write_text("mine")
     headers = {"Content-Type": "application/zip"}
     bodies = {
         "short": (headers | {"Content-Length": "1000"}, PNG[:50]),
@@ -121,14 +121,14 @@ def test_incomplete_zip_never_replaces_the_file(kind, lonely, hostile):
         "half": (headers, b"PK"),
     }
     hostile.answers["export.zip"] = (200, *bodies[kind])
-    user = lonely.having(FIGSERVE_API_KEY="t", FIGSERVE_URL=hostile.url)
+    user = isolated_shell.having(FIGSERVE_API_KEY="t", FIGSERVE_URL=hostile.url)
     done = user.run("export", "--all", "--force", expect=1)
     assert done.out == ""
-    assert (lonely.home / "figures.zip").read_text() == "mine"
-    assert files_of(lonely.home) == ["figures.zip", "runtime"]
+    assert (isolated_shell.home / "figures.zip").read_text() == "mine"
+    assert files_of(isolated_shell.home) == ["figures.zip", "runtime"]
 
 
-def test_interrupt_leaves_no_file(lonely, hostile: Hostile):
+def test_interrupt_leaves_no_file(isolated_shell, hostile: Hostile):
     """Ctrl-C during the download: exit code 130, and no temporary file."""
 
     class Endless(dict):
@@ -144,13 +144,13 @@ def test_interrupt_leaves_no_file(lonely, hostile: Hostile):
 
     reached = threading.Event()
     hostile.answers["export.zip"] = (200, Endless(), PNG)
-    user = lonely.having(FIGSERVE_API_KEY="t", FIGSERVE_URL=hostile.url)
+    user = isolated_shell.having(FIGSERVE_API_KEY="t", FIGSERVE_URL=hostile.url)
     process = user.start("export", "--all", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert reached.wait(DEADLINE)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=DEADLINE)
     assert process.returncode == 130
-    assert files_of(lonely.home) == ["runtime"]
+    assert files_of(isolated_shell.home) == ["runtime"]
 
 
 def test_progress_bar_on_a_terminal(shell):

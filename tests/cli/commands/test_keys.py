@@ -9,7 +9,7 @@ import pytest
 from jupyter_figserve.model.keys import split_key
 
 
-def works(shell, live_server, key: str, *arguments: str) -> int:
+def exit_code_with(shell, live_server, key: str, *arguments: str) -> int:
     user = shell.having(FIGSERVE_API_KEY=key, FIGSERVE_URL=live_server.url)
     return user.run(*arguments, expect=None).code
 
@@ -20,8 +20,8 @@ def test_only_the_key_is_printed(shell, live_server):
     (key,) = done.lines
     assert split_key(key) is not None
     assert key not in done.err
-    assert works(shell, live_server, key, "list") == 0
-    assert works(shell, live_server, key, "link", "x") == 1
+    assert exit_code_with(shell, live_server, key, "list") == 0
+    assert exit_code_with(shell, live_server, key, "link", "x") == 1
     (row,) = [one for one in shell.run("keys", "list", "--json").json()["keys"] if one["label"] == "reader"]
     assert row["scopes"] == ["read"]
     assert "key" not in row
@@ -58,10 +58,10 @@ def test_revoke_by_id_and_label(shell, live_server):
     """Revoked keys stop working at once; an unknown label is an error."""
     keys = [shell.run("keys", "create", "--label", label).lines[0] for label in ("a", "b", "b")]
     shell.run("keys", "revoke", keys[0].split("_")[1])
-    assert works(shell, live_server, keys[0], "list") == 1
-    assert works(shell, live_server, keys[1], "list") == 0
+    assert exit_code_with(shell, live_server, keys[0], "list") == 1
+    assert exit_code_with(shell, live_server, keys[1], "list") == 0
     assert len(shell.run("keys", "revoke", "--label", "b").lines) == 2
-    assert works(shell, live_server, keys[2], "list") == 1
+    assert exit_code_with(shell, live_server, keys[2], "list") == 1
     assert "no key with that label" in shell.run("keys", "revoke", "--label", "b", expect=1).err
     assert "no key with this id" in shell.run("keys", "revoke", "abcd1234", expect=1).err
 
@@ -76,17 +76,17 @@ def test_list_in_columns(shell):
 
 @pytest.mark.parametrize("arguments", [["create"], ["list"], ["revoke", "abcd1234"]])
 @pytest.mark.parametrize("scopes", [["read", "publish"], ["admin"]])
-def test_keys_cannot_manage_keys(arguments, scopes, lonely, live_server, make_key):
+def test_keys_cannot_manage_keys(arguments, scopes, isolated_shell, live_server, make_key):
     """The message comes before any request, and explains how to use a login."""
-    user = lonely.having(FIGSERVE_API_KEY=make_key(*scopes), FIGSERVE_URL=live_server.url)
+    user = isolated_shell.having(FIGSERVE_API_KEY=make_key(*scopes), FIGSERVE_URL=live_server.url)
     done = user.run("keys", *arguments, expect=1)
     for text in ("requires a login", "FIGSERVE_API_KEY", "?token="):
         assert text in done.err
 
 
-def test_managing_keys_requires_a_login(lonely, live_server):
+def test_managing_keys_requires_a_login(isolated_shell, live_server):
     """The message is the same."""
-    assert "requires a login" in lonely.run("keys", "list", "--server", live_server.url, expect=1).err
+    assert "requires a login" in isolated_shell.run("keys", "list", "--server", live_server.url, expect=1).err
 
 
 def test_json(shell):

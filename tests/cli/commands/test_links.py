@@ -52,7 +52,7 @@ def test_json_has_the_snippets(shell):
     [
         (["--expires", "soon"], "not a duration"),
         (["--version", "77"], "version"),
-        (["--expires", "2001-01-01"], "passed"),
+        (["--expires", "2001-01-01"], "in the past"),
     ],
 )
 def test_invalid_options_are_reported(arguments, message, shell):
@@ -110,7 +110,7 @@ def test_ids_are_quoted_in_paths(link, shell, live_server):
     assert live_server.fetch("figserve/api/figures").json() == before
 
 
-def test_read_key_cannot_make_links(lonely, live_server, make_key):
+def test_read_key_cannot_make_links(isolated_shell, live_server, make_key):
     """The missing scope is named."""
-    reader = lonely.having(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=make_key("read"))
+    reader = isolated_shell.having(FIGSERVE_URL=live_server.url, FIGSERVE_API_KEY=make_key("read"))
     assert "no scope publish" in reader.run("link", "sales", expect=1).err

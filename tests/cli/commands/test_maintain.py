@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_figserve import cli
-from jupyter_figserve.store.admin.garbage_collection import GcReport
 from jupyter_figserve.store.admin.rebuild import RebuildReport
+from jupyter_figserve.store.lifecycle.garbage_collection import GcReport
 from tests.security.actors import publish
 
 from ..conftest import shell_of

@@ -43,14 +43,14 @@ def test_options_of_demo(monkeypatch):
 
 
 @pytest.fixture
-def serving(lonely):
+def serving(isolated_shell):
     """``serving(*arguments)`` starts a server; returns its ready line and its process."""
     started = []
 
     def start(*arguments: str):
         ready, word = os.pipe()
-        with (lonely.home / "log").open("ab") as log:
-            process = lonely.start(
+        with (isolated_shell.home / "log").open("ab") as log:
+            process = isolated_shell.start(
                 "serve", "--port", "0", "--ready-fd", str(word), "--exit-with-stdin", *arguments,
                 stdin=subprocess.PIPE, stdout=log, stderr=log, pass_fds=[word],
             )  # fmt: skip
@@ -58,7 +58,7 @@ def serving(lonely):
         started.append(process)
         with open(ready) as line:
             ready = json.loads(line.readline() or "{}")
-        assert ready, (lonely.home / "log").read_text()
+        assert ready, (isolated_shell.home / "log").read_text()
         return ready, process
 
     yield start
@@ -78,16 +78,16 @@ def test_serve_reports_readiness_and_ends_with_stdin(serving):
     assert process.wait(30) == 0
 
 
-def test_commands_find_the_served_server(serving, lonely):
+def test_commands_find_the_served_server(serving, isolated_shell):
     """Commands find it like any other server of the user."""
     serving()
-    (lonely.home / "plot.svg").write_text("<svg/>")
-    lonely.run("publish", "plot.svg")
-    assert fetch(lonely.run("link", "plot").lines[0]).status == 200
-    assert lonely.run("keys", "create").out.startswith("fsk_")
+    (isolated_shell.home / "plot.svg").write_text("<svg/>")
+    isolated_shell.run("publish", "plot.svg")
+    assert fetch(isolated_shell.run("link", "plot").lines[0]).status == 200
+    assert isolated_shell.run("keys", "create").out.startswith("fsk_")
 
 
-def test_invalid_setting_prevents_the_start(lonely):
+def test_invalid_setting_prevents_the_start(isolated_shell):
     """The exit code is 1, and the message names the setting."""
-    done = lonely.run("serve", "--port", "0", "--FigServe.keep_session_plots=7 dayz", expect=1)
+    done = isolated_shell.run("serve", "--port", "0", "--FigServe.keep_session_plots=7 dayz", expect=1)
     assert "7 dayz" in done.err

@@ -90,14 +90,14 @@ def test_lines_fit_the_terminal(columns, shell):
     assert "\x1b" not in shell.run("list").out
 
 
-def test_control_sequences_in_texts_are_removed(lonely, hostile):
+def test_control_sequences_in_texts_are_removed(isolated_shell, hostile):
     """C4: control characters of a title are removed, in columns and in JSON."""
     evil = "a\x1b[2Jb\x1b]8;;http://evil\x07c\x9b1m\u202ed\ne"
     part = {"mimetype": evil, "width": 1, "height": 1, "size": 1, "url": evil}
     record = {"id": evil, "name": evil, "title": evil, "alt": evil, "notebook": evil, "version": evil, "url": evil}
     record |= {"updated": evil, "representations": [part]}
     hostile.print_line("api/figures", {"figures": [record], "next": evil})
-    user = lonely.having(FIGSERVE_API_KEY="t")
+    user = isolated_shell.having(FIGSERVE_API_KEY="t")
     for arguments in (["list"], ["list", "--json"], ["show", "x"], ["show", "x", "--json"]):
         done = user.run(*arguments, "--server", hostile.url)
         assert not set("\x1b\x07\x9b\u202e") & set(done.out + done.err)
@@ -133,14 +133,14 @@ def test_open_opens_the_page(shell, figures):
     assert (shell.home / "opened").read_text() == f"{figures[5]['url']}\n"
 
 
-def test_open_opens_no_other_program(lonely, hostile):
+def test_open_opens_no_other_program(isolated_shell, hostile):
     """A page URL from the server may not be a file or a program of this machine."""
-    browser = lonely.home / "browser"
+    browser = isolated_shell.home / "browser"
     browser.write_text("#!/bin/sh\ntouch opened\n")
     browser.chmod(0o700)
     for url in ("file:///etc/passwd", "javascript:alert(1)", "--version", "http://x/ --evil"):
         record = {"id": "x", "name": "x", "title": "", "alt": "", "notebook": None, "version": 1, "url": url}
         hostile.print_line("api/figures", {"figures": [record | {"updated": "x", "representations": []}], "next": None})
-        user = lonely.having(BROWSER=f"{browser} %s", FIGSERVE_API_KEY="t")
+        user = isolated_shell.having(BROWSER=f"{browser} %s", FIGSERVE_API_KEY="t")
         user.run("show", "x", "--open", "--server", hostile.url, expect=1)
-    assert not os.path.exists(lonely.home / "opened")
+    assert not os.path.exists(isolated_shell.home / "opened")

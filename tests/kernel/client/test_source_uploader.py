@@ -15,21 +15,21 @@ from jupyter_figserve.kernel.client.source_uploader import SourceUpload, SourceU
 from ..conftest import Reply
 
 
-class Gate:
+class BlockedClient:
     """A client whose uploads wait for an event."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.open = threading.Event()
-        self.asked = threading.Event()
-        self.taken: list[bytes] = []
+        self.called = threading.Event()
+        self.uploaded: list[bytes] = []
         self.error = error
 
     def put_bytes(self, path: str, body: bytes, **query: str) -> None:
-        self.asked.set()
+        self.called.set()
         assert self.open.wait(10)
         if self.error:
             raise self.error
-        self.taken.append(body)
+        self.uploaded.append(body)
 
 
 def pending(client, data=b"x"):
@@ -49,49 +49,49 @@ def test_upload_has_version_and_libraries(fake):
 
 def test_the_cell_does_not_wait_for_it():
     """Uploads are queued at once while another is in progress, and sent in order."""
-    gate, uploader = Gate(), SourceUploader()
+    client, uploader = BlockedClient(), SourceUploader()
     for data in (b"a", b"b", b"c"):
-        assert uploader.put(pending(gate, data))
+        assert uploader.put(pending(client, data))
     assert not uploader.flush(0)
-    gate.open.set()
+    client.open.set()
     assert uploader.flush(10)
-    assert gate.taken == [b"a", b"b", b"c"]
+    assert client.uploaded == [b"a", b"b", b"c"]
 
 
 @pytest.mark.parametrize("bound", [{"length": 1}, {"size": 4}])
 def test_the_queue_is_bounded(bound, caplog):
     """The limit is by count and by bytes; an upload without room is dropped, with one warning in the log."""
-    gate, uploader = Gate(), SourceUploader(timeout=0, **bound)
-    uploader.put(pending(gate, b"1234"))
-    assert gate.asked.wait(10)
-    assert uploader.put(pending(gate, b"1234"))
+    client, uploader = BlockedClient(), SourceUploader(timeout=0, **bound)
+    uploader.put(pending(client, b"1234"))
+    assert client.called.wait(10)
+    assert uploader.put(pending(client, b"1234"))
     with caplog.at_level(logging.DEBUG):
-        assert not uploader.put(pending(gate, b"1234"))
-        assert not uploader.put(pending(gate, b"1234"))
-    gate.open.set()
+        assert not uploader.put(pending(client, b"1234"))
+        assert not uploader.put(pending(client, b"1234"))
+    client.open.set()
     assert uploader.flush(10)
     assert [record.levelname for record in caplog.records] == ["WARNING", "DEBUG"]
-    assert len(gate.taken) == 2
+    assert len(client.uploaded) == 2
 
 
 def test_a_source_above_the_limit_is_not_queued(monkeypatch, caplog):
     """The figure is published without it."""
     monkeypatch.setattr(source_uploader, "MAX_SOURCE_BYTES", 3)
-    assert not SourceUploader().put(pending(Gate(), b"1234"))
+    assert not SourceUploader().put(pending(BlockedClient(), b"1234"))
     assert "4 bytes" in caplog.text
 
 
 @pytest.mark.parametrize("error", [QuotaExceeded("The owner's figures are full."), RuntimeError("of ours")])
 def test_failed_upload_is_logged_and_the_next_is_sent(error, caplog):
     """An error does not end the thread."""
-    bad, good, uploader = Gate(error), Gate(), SourceUploader()
+    bad, good, uploader = BlockedClient(error), BlockedClient(), SourceUploader()
     bad.open.set()
     good.open.set()
     uploader.put(pending(bad))
     uploader.put(pending(good))
     assert uploader.flush(10)
     assert str(error) in caplog.text
-    assert good.taken == [b"x"]
+    assert good.uploaded == [b"x"]
 
 
 def test_an_error_response_is_logged(fake, caplog):

@@ -21,7 +21,7 @@ def mammal(type: Literal["Bear", "Wolf"] = "Bear", since: int = 2010):
 
 
 @live
-def wanting(since: int):
+def required(since: int):
     return Figure()
 
 
@@ -67,12 +67,12 @@ def test_published_figures_keep_their_alt_text(connected, encoder):
         ([["ok"], [None]], r"Panel 2-1 \(None\): None is not a panel"),
         ([["ok", 3]], r"Panel 1-2 \(an int\): .*put it before the panel"),
         ([[lambda: None]], r"Panel 1-1 \(a function\): decorate the function with @figserve.live"),
-        ([[wanting]], r'Panel 1-1 \(live figure "wanting"\): since has no default. .*wanting.bind\(since=…\)'),
+        ([[required]], r'Panel 1-1 \(live figure "required"\): since has no default. .*required.bind\(since=…\)'),
         ([[(0, "x")]], r"Panel 1-1 \(text “x”\): its share must be a number from"),
         ([[(float("nan"), "x")]], "its share must be"),
         ([[" "]], "must be a string with text"),
         ([["x" * 60_000]], r"Panel 1-1 \(text “x+…”\): its text has 60,000 characters"),
-        ([[Panel("x", caption=3)]], "caption is int"),
+        ([[Panel("x", caption=3)]], "caption is of type int"),
         ([[Panel(Figure(), alt="x\0")]], "control characters"),
         ([[Panel(Panel("x"))]], "this is not a figure"),
     ],

@@ -43,7 +43,7 @@ def test_stills_are_rendered_without_a_server():
     assert size(found["1-3"]) == (400, 100)
     assert found["2-1"] == Still(message="ValueError: seven is not supported")
     assert size(found["2-2"]) == (300, 100)
-    assert "is not a figure" in found["2-3"].message
+    assert "Cannot render an object" in found["2-3"].message
 
 
 def test_bound_values_take_precedence():

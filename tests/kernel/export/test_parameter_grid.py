@@ -62,7 +62,7 @@ def test_a_long_line(kind, step):
     assert {0, 333_333, 1_000_000} <= set(axis.values)
 
 
-def grid_of(most, **lengths):
+def grid_of(max_states, **lengths):
     axes = {}
     for name, length in lengths.items():
         if name.startswith("number"):
@@ -71,7 +71,7 @@ def grid_of(most, **lengths):
             choices = tuple(f"{name}{number}" for number in range(length))
             parameter = Parameter(name, kind="choice", choices=choices, default=choices[-1])
         axes[name] = find_axis(DashboardControl(name, parameter, ("1-1",), is_shared=True))
-    return make_grid(LaidOutPanel("1-1", "live", None), axes, most)
+    return make_grid(LaidOutPanel("1-1", "live", None), axes, max_states)
 
 
 def test_a_small_grid_is_complete():
@@ -82,12 +82,12 @@ def test_a_small_grid_is_complete():
     assert list(grid.states())[grid.first] == {"choice": "choice1", "number": 1}
 
 
-@pytest.mark.parametrize("most", [5, 12, 40, 99, 150])
-def test_a_large_grid_is_thinned(most):
+@pytest.mark.parametrize("max_states", [5, 12, 40, 99, 150])
+def test_a_large_grid_is_thinned(max_states):
     """The limit is kept; ends and default of each number stay; the default state is rendered."""
-    grid = grid_of(most, choice=4, number=40, number_two=50)
+    grid = grid_of(max_states, choice=4, number=40, number_two=50)
     states = list(grid.states())
-    assert grid.count == len(states) <= most
+    assert grid.count == len(states) <= max_states
     assert grid.total == 8000
     assert states[grid.first] == {"choice": "choice3", "number": 13, "number_two": 16}
     for axis, rendered in zip(grid.axes, grid.rendered, strict=True):

@@ -10,7 +10,7 @@ from jupyter_figserve.kernel.client import source_uploader
 from jupyter_figserve.kernel.figures.cell import NotebookCell
 from jupyter_figserve.model.figures import EncodedImage
 
-from ..conftest import PNG, Drawing, FakeEncoded, Reply
+from ..conftest import PNG, FakeEncoded, FakeFigure, Reply
 
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
 
@@ -113,7 +113,7 @@ def test_without_a_server_nothing_is_rendered(encoder):
 
 def test_source_is_uploaded_after_publishing(connected, encoder):
     """It is attached to the version that the server acknowledged."""
-    figure = Drawing()
+    figure = FakeFigure()
     encoder.makes = FakeEncoded(figure=figure)
     pub = figserve.publish(figure, "a")
     assert pub.is_redrawable
@@ -125,7 +125,7 @@ def test_source_is_uploaded_after_publishing(connected, encoder):
 @pytest.mark.parametrize("why", ["not requested", "not a figure", "not picklable", "already there"])
 def test_figure_without_a_source_is_published(connected, encoder, why):
     """Images, HTML, unpicklable figures and unchanged figures need no source."""
-    figure = Drawing()
+    figure = FakeFigure()
     encoder.makes = FakeEncoded(figure=None if why == "not a figure" else figure)
     encoder.pickles = why != "not picklable"
     if why == "already there":

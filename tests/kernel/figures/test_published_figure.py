@@ -11,7 +11,7 @@ import jupyter_figserve as figserve
 from jupyter_figserve import errors
 from jupyter_figserve.kernel.figures.published_figure import Published
 
-from ..conftest import KEY, PNG, Drawing, Reply
+from ..conftest import KEY, PNG, FakeFigure, Reply
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_display_without_the_server(pub, fake):
 
 def test_source_figure_is_a_weak_reference(fake):
     """Figures are only weakly referenced."""
-    figure, published = Drawing(), Published({}, fake.connection())
+    figure, published = FakeFigure(), Published({}, fake.connection())
     published.set_source_figure(figure)
     assert published._source_figure() is figure
     del figure

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.kernel
 
 
 @pytest.fixture(scope="module")
-def deaf_server():
+def unreachable_server():
     """A server whose kernels get an address where nothing listens."""
     import shutil
     import tempfile
@@ -28,13 +28,13 @@ def deaf_server():
 
 
 @pytest.mark.compat
-def test_control_channel_response(deaf_server):
+def test_control_channel_response(unreachable_server):
     """Calls work while idle and while a cell runs; errors and redefinitions are as through the agent."""
-    with deaf_server.kernel("deaf.ipynb") as kernel:
+    with unreachable_server.kernel("deaf.ipynb") as kernel:
         assert kernel.run(DECLARE).error is None
 
         def get(rest: str):
-            return deaf_server.fetch(f"figserve/live/{kernel.kernel_id}/{rest}")
+            return unreachable_server.fetch(f"figserve/live/{kernel.kernel_id}/{rest}")
 
         response = get("animal.svg?x=1,2")
         assert (response.status, response.mimetype) == (200, "image/svg+xml"), response.text
@@ -42,18 +42,18 @@ def test_control_channel_response(deaf_server):
         assert get("failing.png").json()["kind"] == "ValueError"
         gate = "@figserve.live\ndef gate():\n    go.set()\n    return Figure(figsize=(1, 1))\ngo = threading.Event()"
         assert kernel.run(gate).error is None
-        wait_until(lambda: execution_state(deaf_server, kernel)["execution_state"] == "idle")
+        wait_until(lambda: execution_state(unreachable_server, kernel)["execution_state"] == "idle")
         with running(kernel, "_ = go.wait(30)") as outcome:
             assert get("pyplot.png").status == 200
-            assert execution_state(deaf_server, kernel)["execution_state"] == "busy"
+            assert execution_state(unreachable_server, kernel)["execution_state"] == "busy"
             assert get("gate.png").status == 200
         assert outcome[0].error is None
         assert outcome[0].bundles == []
         assert kernel.run("@figserve.live\ndef gate(n: int): return Figure(figsize=(1, 1))").error is None
         assert get("gate.png").status == 400
-        rows = deaf_server.fetch("figserve/api/live").json()["live"]
+        rows = unreachable_server.fetch("figserve/api/live").json()["live"]
         assert {"animal", "gate"} <= {row["name"] for row in rows}
-        assert deaf_server.fetch(f"api/kernels/{kernel.kernel_id}/restart", method="POST", body={}).status == 200
+        assert unreachable_server.fetch(f"api/kernels/{kernel.kernel_id}/restart", method="POST", body={}).status == 200
         assert get("animal.png?n=1").status in (400, 404, 503)
 
 
@@ -62,8 +62,8 @@ def execution_state(server, kernel) -> dict:
 
 
 @pytest.mark.compat
-def test_kernel_without_our_helper_is_404(deaf_server):
+def test_kernel_without_our_helper_is_404(unreachable_server):
     """The kernel does not support the message, and the request does not hang."""
-    with deaf_server.kernel("other.ipynb") as kernel:
+    with unreachable_server.kernel("other.ipynb") as kernel:
         assert kernel.run("1").error is None
-        assert deaf_server.fetch(f"figserve/live/{kernel.kernel_id}/animal.png").status == 404
+        assert unreachable_server.fetch(f"figserve/live/{kernel.kernel_id}/animal.png").status == 404

@@ -109,7 +109,7 @@ def test_known_data_version_is_served_without_a_call(kernel, get):
     first = get("dated.png")
     thread = threading.Thread(target=lambda: get("plain.png?wait=true"))
     thread.start()
-    while count_under_way(kernel) < 2:
+    while count(kernel) < 2:
         pass
     assert get("dated.png", headers={"If-None-Match": first.headers["ETag"]}).status == 304
     other = get("dated.png")
@@ -117,10 +117,6 @@ def test_known_data_version_is_served_without_a_call(kernel, get):
     run_ok(kernel, "go.set()")
     thread.join()
     assert run_ok(kernel, "print([c for c in calls if c[0] == 'dated'])") == "[('dated', 1)]"
-
-
-def count_under_way(kernel) -> int:
-    return count(kernel)
 
 
 @pytest.mark.compat

@@ -343,12 +343,12 @@ def test_failing_functions(get, how, code, message):
 def test_concurrent_viewers_share_one_call(live_server, kernel):
     """500 concurrent identical requests call the function once."""
     output_of(kernel, "calls.clear()")
-    answers = together(live_server, f"figserve/live/{kernel.kernel_id}/slow.png?seconds=0.2&n=77", 500)
+    answers = concurrent_statuses(live_server, f"figserve/live/{kernel.kernel_id}/slow.png?seconds=0.2&n=77", 500)
     assert set(answers) == {200}
     assert output_of(kernel, "calls") == "[77]"
 
 
-def together(server, path: str, count: int) -> list[int]:
+def concurrent_statuses(server, path: str, count: int) -> list[int]:
     """Return the statuses of ``count`` identical GETs that are sent before any response is read."""
     parts = urlsplit(server.url)
     connections = [http.client.HTTPConnection(parts.hostname, parts.port, timeout=60) for _ in range(count)]

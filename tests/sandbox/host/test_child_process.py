@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from jupyter_figserve.errors import DeadlineExceeded, OutputInvalid
+from jupyter_figserve.model.rendering import RenderJob
 from jupyter_figserve.sandbox import wire
 from jupyter_figserve.sandbox.host.child_process import ChildProcess
-from jupyter_figserve.sandbox.renderer import RenderJob
 
 
 def in_loop(scene: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:

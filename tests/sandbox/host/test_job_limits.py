@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from jupyter_figserve.errors import InvalidInput, TooLarge, UnsupportedType
+from jupyter_figserve.model.rendering import DrawOptions, RenderJob
 from jupyter_figserve.sandbox.host.job_limits import JobLimits, check_job
-from jupyter_figserve.sandbox.renderer import DrawOptions, RenderJob
 
 LIMITS = JobLimits(pixels=1_000_000, source_bytes=100, timeout=10.0)
 JOB = RenderJob("code", b"x" * 100, DrawOptions(width=1_000, height=1_000), timeout=10.0)

@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from jupyter_figserve.errors import FigServeError, InvalidInput, TooLarge, Unavailable
+from jupyter_figserve.model.rendering import RenderJob, RenderResult
 from jupyter_figserve.sandbox.host.pool import LocalRenderer
-from jupyter_figserve.sandbox.renderer import RenderJob, RenderResult
 
 from ..harness import LINE, Sandbox
 

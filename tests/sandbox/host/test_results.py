@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from jupyter_figserve.errors import CodeFailed, FigServeError, InvalidInput, NoFigure, OutputInvalid, TooLarge
 from jupyter_figserve.model.figures import TITLE_LENGTH
+from jupyter_figserve.model.rendering import ALL, DrawOptions, RenderJob, RenderResult
 from jupyter_figserve.sandbox import wire
 from jupyter_figserve.sandbox.fake import draw
 from jupyter_figserve.sandbox.host.job_limits import JobLimits
 from jupyter_figserve.sandbox.host.results import parse_result
-from jupyter_figserve.sandbox.renderer import ALL, DrawOptions, RenderJob, RenderResult
 
 LIMITS = JobLimits(pixels=1_000_000, source_bytes=100, timeout=10.0)
 JOB = RenderJob("code", b"")

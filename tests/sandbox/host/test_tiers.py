@@ -25,7 +25,7 @@ from ...conftest import ELSEWHERE
 from ..as_user import USER
 from ..harness import LINE, Bait, Sandbox, poor_host
 
-AS_USER = [sys.executable, str(Path(__file__).with_name("as_user.py")), "--"]
+AS_USER = [sys.executable, str(Path(__file__).parents[1] / "as_user.py"), "--"]
 
 
 def started(*lacking: str, **settings) -> Sandbox:
@@ -214,7 +214,7 @@ def test_the_doctor_describes_each_tier():
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_the_filter_of_each_architecture(monkeypatch: pytest.MonkeyPatch, machine: str):
     """Every jump of the program ends inside it, and every allowed call has a number there or in neither."""
-    from jupyter_figserve.sandbox.jail.jail import syscalls
+    from jupyter_figserve.sandbox.jail import syscalls
 
     monkeypatch.setattr(syscalls.platform, "machine", lambda: machine)
     syscalls.architecture.cache_clear()
@@ -236,7 +236,7 @@ def test_the_filter_of_each_architecture(monkeypatch: pytest.MonkeyPatch, machin
 
 def test_numbers_agree_with_the_systems_headers():
     """Checked where they are installed: a wrong number would allow another call."""
-    from jupyter_figserve.sandbox.jail.jail import syscalls
+    from jupyter_figserve.sandbox.jail import syscalls
 
     header = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
     generic = Path("/usr/include/asm-generic/unistd.h")

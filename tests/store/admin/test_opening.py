@@ -231,7 +231,7 @@ def test_directory_that_cannot_be_made_is_empty_and_read_only(tmp_path: Path, op
     (tmp_path / "file").write_bytes(b"")
     store = open_here(directory=tmp_path / "file" / "figures")
     assert run(store.figures.find("A" * 16)) is None
-    assert "keeps nothing new" in caplog.text
+    assert "stores no new ones" in caplog.text
     with pytest.raises(ReadOnly):
         publish(store)
 

@@ -78,7 +78,7 @@ def test_deletion_takes_links_and_manifest(store):
     assert run(store.dashboards.delete(board))
     assert not run(store.dashboards.delete(board))
     assert links.find_by_token(store.catalog.reader, TOKEN) is None
-    assert list(store.boards.manifests.read_all()) == []
+    assert list(store.manifests.dashboards.read_all()) == []
     with pytest.raises(Conflict):
         run(store.links.add(link_to(board.id)))
 

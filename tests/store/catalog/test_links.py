@@ -92,7 +92,7 @@ def test_changes_are_kept(store, figure):
     changed = run(store.links.change(link, {"paused": True, "label": "x", "expires": None}))
     assert changed == _find(store, link.id)
     assert (changed.paused, changed.label, changed.expires) == (True, "x", None)
-    [manifest] = store.manifests.read_all()
+    [manifest] = store.manifests.figures.read_all()
     assert manifest.links == (changed,)
 
 
@@ -154,7 +154,7 @@ def test_revoked_link_is_gone(store, figure):
     run(store.links.revoke(link))
     assert links.find_by_token(store.catalog.reader, token) is None
     assert not links.is_known_viewer(store.catalog.reader, link.id, "client", START)
-    [manifest] = store.manifests.read_all()
+    [manifest] = store.manifests.figures.read_all()
     assert manifest.links == ()
 
 

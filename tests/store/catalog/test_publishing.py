@@ -161,7 +161,7 @@ def test_source_comes_after(store):
     assert run(store.figures.attach_source(record, 1, "figure", b"pickle", {"python": "3.11"})) is True
     source = run(store.figures.get(record.id)).version.source
     assert (source.kind, source.size, source.libraries) == ("figure", 6, {"python": "3.11"})
-    [manifest] = store.manifests.read_all()
+    [manifest] = store.manifests.figures.read_all()
     assert manifest.versions[0].source == source
     assert_sound(store)
 

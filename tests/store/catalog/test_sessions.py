@@ -71,7 +71,7 @@ def test_renamed_notebook_takes_its_figures_along(store):
     bobs, elsewhere = publish(store, owner="bob"), publish(store, scope="/elsewhere")
     assert run(store.rename_notebook("ann", "/srv", "report.ipynb", "final.ipynb")) == 1
     assert _notebooks(store, moved, other, bobs, elsewhere) == ["final.ipynb", "other.ipynb"] + ["report.ipynb"] * 2
-    assert "final.ipynb" in {manifest.record.identity.notebook for manifest in store.manifests.read_all()}
+    assert "final.ipynb" in {manifest.record.identity.notebook for manifest in store.manifests.figures.read_all()}
     assert publish(store, data=b"two", notebook="final.ipynb").id == moved.id
 
 

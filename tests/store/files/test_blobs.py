@@ -132,20 +132,22 @@ def test_bytes_are_synced_before_they_have_their_name(local: LocalBlobStore, mon
         def step(*arguments, **more):
             kind = name
             if name == "fsync":
-                kind = "fsync directory" if stat.S_ISDIR(os.fstat(arguments[0]).st_mode) else "fsync file"
+                found = os.fstat(arguments[0])
+                is_whole = found.st_size == len(DATA)
+                kind = "fsync directory" if stat.S_ISDIR(found.st_mode) else f"fsync file, {is_whole=}"
             result = really(*arguments, **more)
             steps.append(kind)
             return result
 
         return step
 
-    for name in ("write", "fsync", "link", "rename"):
+    for name in ("fsync", "link", "replace"):
         monkeypatch.setattr(module.os, name, recorded(name))
     local.put(DIGEST, DATA)
-    named = [step if step not in ("link", "rename") else "name" for step in steps]
-    begin = named.index("write")
-    assert named[begin:] == ["write", "fsync file", "name", "fsync directory"]
-    assert named[:begin] == ["fsync directory"]
+    named = [step if step not in ("link", "replace") else "name" for step in steps]
+    begin = named.index("name") - 1
+    assert named[begin : begin + 3] == ["fsync file, is_whole=True", "name", "fsync directory"]
+    assert {*named[:begin], *named[begin + 3 :]} == {"fsync directory"}
 
 
 def test_link_in_the_store_is_neither_read_nor_counted(local: LocalBlobStore, tmp_path: Path):
@@ -172,10 +174,14 @@ def test_truncated_blob_is_made_whole_by_the_next_put(local: LocalBlobStore):
 def test_failed_write_leaves_nothing(local: LocalBlobStore, monkeypatch: pytest.MonkeyPatch):
     """When the disk refuses, neither the blob nor a part of it is there."""
 
-    def refuse(*_):
-        raise OSError(28, "No space left on device")
+    really = os.fsync
 
-    monkeypatch.setattr(module, "_write_durably", refuse)
+    def refuse(descriptor: int) -> None:
+        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(28, "No space left on device")
+        really(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(OSError, match="No space"):
         local.put(DIGEST, DATA)
     assert not local.has(DIGEST)

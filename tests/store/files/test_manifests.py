@@ -11,13 +11,13 @@ import pytest
 
 from jupyter_figserve.model.figures import FigureRecord, Version
 from jupyter_figserve.model.links import new_token
-from jupyter_figserve.store.files.manifests import Manifest, Manifests
+from jupyter_figserve.store.files.manifest_formats import FigureManifest, Manifests
 
 from ..making import identity, publish, run, share, stored_files
 
 
 def _only(store):
-    [manifest] = store.manifests.read_all()
+    [manifest] = store.manifests.figures.read_all()
     return manifest
 
 
@@ -52,7 +52,7 @@ def test_manifest_follows_every_change(store):
     run(store.rename_notebook("ann", "/srv", "report.ipynb", "b.ipynb"))
     assert _only(store).record.identity.notebook == "b.ipynb"
     run(store.figures.delete([record.id]))
-    assert list(store.manifests.read_all()) == []
+    assert list(store.manifests.figures.read_all()) == []
 
 
 def test_manifest_is_private_and_holds_no_secret(store, directory: Path):
@@ -89,7 +89,7 @@ def test_manifest_is_synced_before_it_takes_the_old_one_s_place(store, monkeypat
 
     for name in ("fsync", "replace"):
         monkeypatch.setattr(os, name, recorded(name))
-    store.manifests.write(manifest)
+    store.manifests.figures.write(manifest)
     assert steps == ["fsync", "replace", "fsync directory"]
 
 
@@ -129,7 +129,7 @@ def test_unreadable_manifest_is_named(store, directory: Path, text: str):
     record, other = publish(store, "a"), publish(store, "b")
     broken = directory / "figures" / other.id[:2] / f"{other.id}.json"
     broken.write_bytes(text.encode("latin-1"))
-    found = list(store.manifests.read_all())
+    found = list(store.manifests.figures.read_all())
     assert broken in found
     assert [manifest.record for manifest in found if manifest != broken] == [record]
 
@@ -139,8 +139,8 @@ def test_half_written_manifest_is_not_read(store, directory: Path):
     record = publish(store)
     (directory / "figures" / "writing.tmp").write_text("{")
     assert _only(store).record == record
-    store.manifests.remove_leftover()
-    store.manifests.remove_leftover()
+    store.manifests.figures.remove_leftover()
+    store.manifests.figures.remove_leftover()
     assert not (directory / "figures" / "writing.tmp").exists()
 
 
@@ -152,15 +152,15 @@ def test_link_in_place_of_the_half_written_file_is_not_followed(store, directory
     version = Version(1, 1.0, None, "", "", ())
     record = FigureRecord("A" * 16, identity(), "published", 1.0, 1.0, version)
     with pytest.raises(OSError, match="symbolic link"):
-        store.manifests.write(Manifest(record, (version,), ()))
+        store.manifests.figures.write(FigureManifest(record, (version,), ()))
     assert victim.read_text() == "mine"
 
 
 def test_missing_directory_has_no_manifests(tmp_path: Path):
     """Nothing was published yet."""
-    assert list(Manifests(tmp_path / "missing").read_all()) == []
+    assert [list(one.read_all()) for one in vars(Manifests.below(tmp_path / "missing")).values()] == [[], [], []]
 
 
 def test_deleting_what_is_not_there(store):
     """Is no error."""
-    store.manifests.delete("A" * 16)
+    store.manifests.figures.delete("A" * 16)

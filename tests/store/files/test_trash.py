@@ -7,28 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_figserve.store.admin.rebuild import manifest_of
-from jupyter_figserve.store.files.manifests import Manifest, from_json, to_json
+from jupyter_figserve.store.files.manifest_formats import FigureManifest
 from jupyter_figserve.store.files.trash import Trash
 
 from ..making import START, publish, share
 
 
 @pytest.fixture
-def trash(tmp_path: Path) -> Trash[Manifest]:
-    return Trash(tmp_path / "trash", to_json, from_json)
+def trash(tmp_path: Path) -> Trash[FigureManifest]:
+    return Trash(tmp_path / "trash", FigureManifest)
 
 
 @pytest.fixture
-def manifest(store) -> Manifest:
+def manifest(store) -> FigureManifest:
     record = publish(store, title="Sales")
     share(store, record.id)
-    return manifest_of(store.catalog.reader, record)
+    [manifest] = store.manifests.figures.read_all()
+    assert manifest.record == record
+    return manifest
 
 
 def test_what_is_put_is_found_until_its_time_has_come(trash, manifest):
     """To the last link; a second later it is gone, and so is what was never there."""
-    trash.put(manifest.record.id, manifest, START, START + 60)
+    trash.put(manifest, START, START + 60)
     figure = manifest.record.id
     assert trash.find(figure, START + 59.9) == manifest
     assert trash.find(figure, START + 60) is None
@@ -37,9 +38,9 @@ def test_what_is_put_is_found_until_its_time_has_come(trash, manifest):
 
 def test_of_two_deletions_the_later_counts(trash, manifest):
     """A figure that came back, changed and was deleted again."""
-    older = Manifest(manifest.record, manifest.versions, ())
-    trash.put(manifest.record.id, manifest, START + 10, START + 70)
-    trash.put(older.record.id, older, START, START + 60)
+    older = FigureManifest(manifest.record, manifest.versions, ())
+    trash.put(manifest, START + 10, START + 70)
+    trash.put(older, START, START + 60)
     assert trash.find(manifest.record.id, START + 20) == manifest
     trash.remove(manifest.record.id)
     assert list(trash.list()) == []
@@ -47,7 +48,7 @@ def test_of_two_deletions_the_later_counts(trash, manifest):
 
 def test_damaged_file_is_no_figure(trash, manifest):
     """Nor is a file that somebody else put there."""
-    trash.put(manifest.record.id, manifest, START, START + 60)
+    trash.put(manifest, START, START + 60)
     (one,) = trash.list()
     one.path.write_text("{")
     (trash.root / "note.txt").write_text("mine")
@@ -57,17 +58,17 @@ def test_damaged_file_is_no_figure(trash, manifest):
 
 def test_oldest_deletion_is_of_those_that_can_be_undone(trash, manifest):
     """The blobs let go since then are held."""
-    assert trash.oldest(START) is None
-    trash.put(manifest.record.id, manifest, START, START + 60)
-    trash.put(manifest.record.id, manifest, START + 5, START + 90)
-    assert trash.oldest(START + 30) == START
-    assert trash.oldest(START + 60) == START + 5
-    assert trash.oldest(START + 90) is None
+    assert trash.find_oldest(START) is None
+    trash.put(manifest, START, START + 60)
+    trash.put(manifest, START + 5, START + 90)
+    assert trash.find_oldest(START + 30) == START
+    assert trash.find_oldest(START + 60) == START + 5
+    assert trash.find_oldest(START + 90) is None
 
 
 def test_files_are_private_and_nothing_is_left_half_written(trash, manifest):
     """Manifests name notebooks and people."""
-    trash.put(manifest.record.id, manifest, START, START + 60)
+    trash.put(manifest, START, START + 60)
     (one,) = trash.root.iterdir()
     assert stat.S_IMODE(one.stat().st_mode) == 0o600
     assert stat.S_IMODE(trash.root.stat().st_mode) == 0o700

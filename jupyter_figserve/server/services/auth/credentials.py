@@ -15,7 +15,7 @@ from ....store.store import Store
 from .rate_limits import RateLimiter
 
 _RECORD_SECONDS = 60
-BAD_KEY = "The key is unknown, revoked or expired. Make a new one with POST api/keys."
+BAD_KEY = "Invalid, expired or revoked API key. Create one with `jupyter figserve keys create`."
 NO_KEY = "Log in, or send a key in the X-API-Key header."
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ....errors import Conflict, FigServeError, OutputInvalid, Unavailable
 from ....model.figures import EncodedImage, FigureRecord, Source, sha256_hex
-from ....sandbox.renderer import DrawOptions, RenderJob
+from ....model.rendering import DrawOptions, RenderJob
 from ....store.store import Store
 from ..rendering.service import RenderService
 

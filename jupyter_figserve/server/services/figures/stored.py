@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....model.figures import FigureRecord, Representation
 from ....model.formats import FORMATS, Format
-from ....sandbox.renderer import DrawOptions
+from ....model.rendering import DrawOptions
 
 
 def find_stored(record: FigureRecord, row: Format, options: DrawOptions) -> Representation | None:

@@ -13,7 +13,7 @@ from collections import deque
 
 from ....errors import FigServeError
 from ....model.formats import FORMATS
-from ....sandbox.renderer import DrawOptions
+from ....model.rendering import DrawOptions
 from ....store.store import Store
 from ..rendering.service import RenderService
 from .redraw import render_again

@@ -17,8 +17,6 @@ from typing import IO, Any
 from urllib.parse import quote
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-from jinja2 import Template
-
 from ....model.figures import FigureRecord
 from ....model.formats import INLINE_FORMATS
 from ....store.files.blobs import BlobStore
@@ -72,13 +70,17 @@ class ZipExport:
     describe
         Returns a record as JSON.
     page
-        Template of ``index.html``.
+        Renders ``index.html`` in parts.
     heading
         Heading of that page.
     """
 
     def __init__(
-        self, blobs: BlobStore, describe: Callable[[FigureRecord], dict[str, Any]], page: Template, heading: str
+        self,
+        blobs: BlobStore,
+        describe: Callable[[FigureRecord], dict[str, Any]],
+        page: Callable[..., Iterable[str]],
+        heading: str,
     ) -> None:
         self._blobs = blobs
         self._describe = describe
@@ -131,7 +133,7 @@ class ZipExport:
         with self._records:
             yield from self._write("figures.json", now, self._json(now))
             rows = ({**row, "shown": _shown(row["files"])} for row in self._rows())
-            page = self._page.generate(heading=self._heading, count=self._count, now=now, rows=rows, address=_address)
+            page = self._page(heading=self._heading, count=self._count, now=now, rows=rows, address=_address)
             yield from self._write("index.html", now, page)
         self._zip.close()
         yield self._sink.read_all()

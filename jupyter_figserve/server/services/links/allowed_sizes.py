@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ....errors import InvalidInput
-from ....sandbox.renderer import DrawOptions
+from ....model.rendering import DrawOptions
 
 _SIZE = re.compile(r"(?:([1-9][0-9]{0,4})(?:x([1-9][0-9]{0,4}))?)?(?:@([1-9][0-9]{0,3}))?")
 

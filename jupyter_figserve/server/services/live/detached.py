@@ -10,7 +10,7 @@ from ....errors import Conflict, DeadlineExceeded, InvalidInput, OutputInvalid, 
 from ....model.detached import Detached
 from ....model.formats import get_format
 from ....model.live import LiveDeclaration, LiveFigureRecord, LiveRequest
-from ....sandbox.renderer import DrawOptions, RenderJob
+from ....model.rendering import DrawOptions, RenderJob
 from ....store.store import Store
 from ..figures.redraw import read_source
 from ..rendering.queue import RenderQueue

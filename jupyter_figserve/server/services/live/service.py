@@ -120,9 +120,8 @@ class LiveService:
         CodeFailed, OutputInvalid
             When the function failed.
         """
-        declaration = target.declaration
         cached = None if no_cache else self.images.find_in_memory(target.record.id, request.key)
-        if cached is not None and cached.revision != declaration.revision:
+        if cached is not None and cached.revision != target.declaration.revision:
             cached = None
         result = None if no_cache else self._find_fresh(target, request, cached, known_etags)
         if result is not None:
@@ -133,7 +132,7 @@ class LiveService:
             image = await self._call(target, request, cached)
         except (Unavailable, TooManyRequests) as error:
             return await self._find_stale(target, request, error)
-        return LiveResult(make_etag(image, declaration, request), image)
+        return LiveResult(make_etag(image, target.declaration, request), image)
 
     async def freeze(self, target: LiveTarget, requests: Sequence[LiveRequest]) -> int:
         """Render these and keep their images for when no kernel offers the figure; return their number.

@@ -12,7 +12,7 @@ import textwrap
 
 from ....errors import CodeFailed, FigServeError
 from ....model.formats import FORMATS
-from ....sandbox.renderer import DrawOptions, RenderJob
+from ....model.rendering import DrawOptions, RenderJob
 
 RASTER_FORMATS = tuple(row.name for row in FORMATS.values() if row.is_raster)
 """Formats of error images besides SVG."""

@@ -8,7 +8,8 @@ import time
 from dataclasses import replace
 
 from ....errors import Unavailable
-from ....sandbox.renderer import Renderer, RendererStatus, RenderJob, RenderResult
+from ....model.rendering import RenderJob, RenderResult
+from ....sandbox.renderer import Renderer, RendererStatus
 from ..bounded_queue import BoundedQueue
 
 _FIRST_ESTIMATE = 1.0

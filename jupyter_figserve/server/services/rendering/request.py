@@ -17,8 +17,8 @@ from ....errors import InvalidInput, TooLarge
 from ....model.fields import bool_field, check_field_names, choice_field, number_field, parse_int, read_field
 from ....model.figures import check_name, sha256_hex
 from ....model.formats import FORMATS, Format
+from ....model.rendering import ALL, DrawOptions, RenderJob
 from ....model.times import parse_duration
-from ....sandbox.renderer import ALL, DrawOptions, RenderJob
 
 RENDER_FORMATS = tuple(name for name in FORMATS if name != "html")
 """Formats that a plotting library can draw."""

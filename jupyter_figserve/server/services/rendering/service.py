@@ -7,8 +7,8 @@ from collections import OrderedDict
 
 from ....errors import OutputInvalid
 from ....model.figures import sha256_hex
+from ....model.rendering import RenderJob, RenderResult
 from ....model.times import Clock
-from ....sandbox.renderer import RenderJob, RenderResult
 from ....store.files.render_cache import CachedRender, RenderCache
 from ..single_flight import SingleFlight
 from .queue import RenderQueue

@@ -19,7 +19,7 @@ from ....model.figures import sha256_hex
 from ....model.formats import FORMATS
 from ....model.live import LiveRequest
 from ....model.markdown import render_markdown
-from ....sandbox.renderer import DrawOptions, RenderJob
+from ....model.rendering import DrawOptions, RenderJob
 from ...services.dashboards.resolver import ResolvedPanel
 from ..http.representation import RepresentationResponse
 

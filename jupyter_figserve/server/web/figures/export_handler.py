@@ -128,7 +128,7 @@ class ExportHandler(AuthenticatedHandler):
         return ZipExport(
             self.context.store.blobs,
             lambda record: figure_json(record, base),
-            self.context.templates.get_template("export/figures.html"),
+            self.context.templates.get_template("export/figures.html").generate,
             f"Figures of {which.notebook}" if which.notebook else "Figures",
         )
 

@@ -20,7 +20,7 @@ from ....model.formats import FORMATS
 from ....model.keys import READ
 from ....model.queries import DashboardQuery, FigureQuery
 from ....model.sessions import Session
-from ....store.store import Store
+from ..context import AppContext
 from ..http.private_handler import AuthenticatedHandler
 
 PAGE = 48
@@ -153,8 +153,8 @@ class GalleryHandler(AuthenticatedHandler):
             scope=config.scope,
             can_embed=bool(config.embed_origins),
             now=store.clock(),
-            dashboards=await _make_dashboards(store, self.principal.owner, query),
-            **await _page_values(store, self.principal.owner, query, found, following),
+            dashboards=await _make_dashboards(self.context, self.principal.owner, query),
+            **await _page_values(self.context, self.principal.owner, query, found, following),
         )
 
     head = get
@@ -175,43 +175,43 @@ class GalleryHandler(AuthenticatedHandler):
 
 
 async def _page_values(
-    store: Store, owner: str, query: GalleryQuery, found: Sequence[FigureRecord], following: str | None
+    context: AppContext, owner: str, query: GalleryQuery, found: Sequence[FigureRecord], following: str | None
 ) -> dict[str, Any]:
     """Return the template's values besides the dashboards."""
-    running = await store.sessions.list_running(owner, _RUNNING)
+    running = await context.store.sessions.list_running(owner, _RUNNING)
     return {
-        "sections": await _make_sections(store, found, running),
-        "notebooks": await _make_notebooks(store, owner, running),
-        "used": await store.figures.find_usage(owner),
-        "matching": await _count_matches(store, owner, query, len(found), following),
+        "sections": await _make_sections(context, found, running),
+        "notebooks": await _make_notebooks(context, owner, running),
+        "used": await context.store.figures.find_usage(owner),
+        "matching": await _count_matches(context, owner, query, len(found), following),
     }
 
 
-async def _make_dashboards(store: Store, owner: str, query: GalleryQuery) -> list[DashboardCard]:
+async def _make_dashboards(context: AppContext, owner: str, query: GalleryQuery) -> list[DashboardCard]:
     """Return the newest dashboards that match; the page shows them before the figures."""
     if query.session or query.show != "all" or query.cursor:
         return []
     dashboard_query = DashboardQuery(owner, query.scope or None, query.notebook or None, text=query.q or None)
-    found, _ = await store.dashboards.list_page(dashboard_query, _DASHBOARDS)
-    return [DashboardCard(record, await _make_preview(store, record)) for record in found]
+    found, _ = await context.store.dashboards.list_page(dashboard_query, _DASHBOARDS)
+    return [DashboardCard(record, await _make_preview(context, record)) for record in found]
 
 
-async def _make_preview(store: Store, record: DashboardRecord) -> list[list[PreviewTile]]:
-    return [[await _make_tile(store, panel) for panel in row[:_TILES]] for row in record.layout.rows[:_TILES]]
+async def _make_preview(context: AppContext, record: DashboardRecord) -> list[list[PreviewTile]]:
+    return [[await _make_tile(context, panel) for panel in row[:_TILES]] for row in record.layout.rows[:_TILES]]
 
 
-async def _make_tile(store: Store, panel: PanelSpec) -> PreviewTile:
-    figure = await store.figures.find(panel.target, panel.version) if panel.kind == FIGURE else None
+async def _make_tile(context: AppContext, panel: PanelSpec) -> PreviewTile:
+    figure = await context.store.figures.find(panel.target, panel.version) if panel.kind == FIGURE else None
     return PreviewTile(panel.kind, GalleryCard(figure, 0) if figure else None)
 
 
 async def _make_sections(
-    store: Store, found: Sequence[FigureRecord], running: Sequence[Session]
+    context: AppContext, found: Sequence[FigureRecord], running: Sequence[Session]
 ) -> list[NotebookSection]:
     """Group the figures by notebook: running notebooks first, then by their newest figure."""
-    links = await store.links.count_open([record.id for record in found], store.clock())
+    links = await context.store.links.count_open([record.id for record in found], context.store.clock())
     makers = {record.version.session for record in found if record.version.session}
-    known = await store.sessions.find_many(makers)
+    known = await context.store.sessions.find_many(makers)
     alive = {(session.scope, session.notebook): session for session in reversed(running) if session.notebook}
     sections: dict[tuple[str, str], NotebookSection] = {}
     for record in found:
@@ -222,22 +222,24 @@ async def _make_sections(
     return sorted(sections.values(), key=lambda section: not section.is_running)
 
 
-async def _make_notebooks(store: Store, owner: str, running: Sequence[Session]) -> list[Notebook]:
+async def _make_notebooks(context: AppContext, owner: str, running: Sequence[Session]) -> list[Notebook]:
     """Return the latest notebooks, running ones first."""
-    ended = await store.sessions.list_ended(owner, _ENDED)
+    ended = await context.store.sessions.list_ended(owner, _ENDED)
     latest: dict[tuple[str, str], Session] = {}
     for session in (*running, *ended):
         if session.notebook:
             latest.setdefault((session.scope, session.notebook), session)
     shown = list(latest.values())[:_NOTEBOOKS]
-    made = await store.sessions.count_figures([session.id for session in shown])
+    made = await context.store.sessions.count_figures([session.id for session in shown])
     return [Notebook(session, made.get(session.id, 0)) for session in shown]
 
 
-async def _count_matches(store: Store, owner: str, query: GalleryQuery, here: int, following: str | None) -> int | None:
+async def _count_matches(
+    context: AppContext, owner: str, query: GalleryQuery, here: int, following: str | None
+) -> int | None:
     """Return the number of matching figures; None where counting would be slow."""
     if not query.cursor and following is None:
         return here
     if query.notebook and query == GalleryQuery(notebook=query.notebook, scope=query.scope, cursor=query.cursor):
-        return await store.figures.count_in_notebook(owner, query.scope, query.notebook)
+        return await context.store.figures.count_in_notebook(owner, query.scope, query.notebook)
     return None

@@ -14,7 +14,7 @@ from tornado import web
 from .... import errors
 from ....model.figures import FigureRecord
 from ....model.formats import FORMATS, Format
-from ....sandbox.renderer import DrawOptions
+from ....model.rendering import DrawOptions
 from ...services.addresses import PublicBase
 from ...services.rendering.request import SIZE_FIELDS, parse_size
 from ..context import AppContext

@@ -15,7 +15,7 @@ from ....model.fields import check_field_names
 from ....model.figures import FigureRecord, slug
 from ....model.keys import PUBLISH, RENDER
 from ....model.new_version import NewVersion
-from ....sandbox.renderer import RenderResult
+from ....model.rendering import RenderResult
 from ...services.rendering.request import SEEDS, RenderRequest, parse_render_request, requested_error_format
 from ..figures.json_views import figure_json
 from ..http.content_negotiation import negotiate_formats

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ....model.figures import EncodedImage, sha256_hex
-from ....sandbox.renderer import ALL, RenderResult
+from ....model.rendering import ALL, RenderResult
 from ...services.rendering.request import RenderRequest, get_render_format
 from ..http import security_headers
 from ..http.handler import FigServeHandler

@@ -12,8 +12,8 @@ from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from tornado import web
 
 from ....errors import Forbidden, InvalidInput, TooLarge
+from ....model.rendering import ALL
 from ....model.snippets import Snippets
-from ....sandbox.renderer import ALL
 from ...services.addresses import LOCAL_NOTE
 from ...services.rendering.request import RenderRequest, get_render_format, parse_render_request, to_query
 from ..http.handler import PublicHandler

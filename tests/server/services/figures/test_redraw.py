@@ -8,7 +8,8 @@ import pytest
 
 from jupyter_figserve.errors import CodeFailed, OutputInvalid, SandboxUnavailable
 from jupyter_figserve.model.formats import png_size
-from jupyter_figserve.sandbox.renderer import DrawOptions, RendererStatus
+from jupyter_figserve.model.rendering import DrawOptions
+from jupyter_figserve.sandbox.renderer import RendererStatus
 
 from ...pictures import HTML, PICTURES, png
 

@@ -47,7 +47,7 @@ async def test_it_survives_a_lost_catalog(owner, context):
     """The manifest includes it."""
     record = await publish_with_source(owner, context)
     await context.store.figures.flush()
-    (manifest,) = context.store.manifests.read_all()
+    (manifest,) = context.store.manifests.figures.read_all()
     assert [part.mimetype for part in manifest.versions[0].representations] == types(record)
 
 
@@ -132,7 +132,7 @@ class TestBounds:
         small = await publish_with_source(owner, context, b"p", "small")
         assert len(types(small)) == 2
         from jupyter_figserve.model.figures import EncodedImage
-        from jupyter_figserve.sandbox.renderer import RenderResult
+        from jupyter_figserve.model.rendering import RenderResult
 
         renderer.answer = lambda job: RenderResult((EncodedImage("image/svg+xml", b"<svg>" + b" " * 100 + b"</svg>"),))
         assert types(await publish_with_source(owner, context, b"q", "drawing")) == ["image/png"]

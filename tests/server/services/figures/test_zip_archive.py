@@ -72,7 +72,9 @@ class Made:
 
     def __init__(self) -> None:
         self.blobs = MemoryBlobStore()
-        self.archive = ZipExport(self.blobs, describe, make_templates().get_template("export/figures.html"), "Figures")
+        self.archive = ZipExport(
+            self.blobs, describe, make_templates().get_template("export/figures.html").generate, "Figures"
+        )
         self.pieces: list[bytes] = []
 
     def add(self, name: str, notebook: str, *payloads: EncodedImage, keep: bool = True, **words: str) -> None:
@@ -189,6 +191,6 @@ def test_a_plot_that_is_no_figure():
 def test_a_time_before_zips_began():
     """Years outside the format's range are replaced."""
     blobs = MemoryBlobStore()
-    archive = ZipExport(blobs, describe, make_templates().get_template("export/figures.html"), "Figures")
+    archive = ZipExport(blobs, describe, make_templates().get_template("export/figures.html").generate, "Figures")
     with zipfile.ZipFile(io.BytesIO(b"".join(archive.end(0.0)))) as file:
         assert file.getinfo("index.html").date_time[0] == 1980

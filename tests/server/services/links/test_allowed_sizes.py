@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jupyter_figserve.errors import InvalidInput
-from jupyter_figserve.sandbox.renderer import DrawOptions
+from jupyter_figserve.model.rendering import DrawOptions
 from jupyter_figserve.server.services.links.allowed_sizes import AllowedSizes
 
 

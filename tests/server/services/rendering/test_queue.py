@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from jupyter_figserve.errors import Unavailable
+from jupyter_figserve.model.rendering import RenderJob
 from jupyter_figserve.sandbox.fake import FakeRenderer
-from jupyter_figserve.sandbox.renderer import RendererStatus, RenderJob
+from jupyter_figserve.sandbox.renderer import RendererStatus
 from jupyter_figserve.server.services.rendering.queue import RenderQueue
 
 

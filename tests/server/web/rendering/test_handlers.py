@@ -13,8 +13,8 @@ import pytest
 
 from jupyter_figserve.errors import CodeFailed, DeadlineExceeded, NoFigure, SandboxUnavailable, Unavailable
 from jupyter_figserve.model.formats import png_size
+from jupyter_figserve.model.rendering import DrawOptions, RenderResult
 from jupyter_figserve.sandbox.fake import LIBRARIES, draw
-from jupyter_figserve.sandbox.renderer import DrawOptions, RenderResult
 
 from ...raw import connect
 

@@ -12,7 +12,7 @@ import pytest
 
 from jupyter_figserve.errors import CodeFailed, InvalidInput, TooLarge
 from jupyter_figserve.model.formats import png_size
-from jupyter_figserve.sandbox.renderer import DrawOptions
+from jupyter_figserve.model.rendering import DrawOptions
 from jupyter_figserve.server.services.auth.signing import QuerySigner
 from jupyter_figserve.server.web.rendering.signed_urls import pack, unpack
 

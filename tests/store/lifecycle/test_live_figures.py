@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from jupyter_figserve.model.detached import KIND, Detached
-from jupyter_figserve.model.figures import Identity, Source, sha256_hex
+from jupyter_figserve.model.figures import Identity, sha256_hex
 from jupyter_figserve.model.links import LIVE, Link, Target, hash_secret, new_token
 from jupyter_figserve.model.live import LiveDeclaration
 from jupyter_figserve.model.parameter import Parameter
@@ -15,7 +14,7 @@ from jupyter_figserve.model.parameters import Parameters
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.admin.opening import CATALOG
 from jupyter_figserve.store.catalog import detached, links, live_figures, quotas, tables
-from jupyter_figserve.store.files.live_manifests import catch_up
+from jupyter_figserve.store.lifecycle.live_figures import LiveFigureAggregate
 from tests.store.making import run
 
 ANIMAL = Identity("ann", "/srv", "report.ipynb", "", "animal")
@@ -25,9 +24,10 @@ TABLES = (tables.live_figures, tables.links, tables.live_sources, tables.blobs, 
 
 def offer(store, declaration=DECLARED, identity=ANIMAL):
     """As the server does it."""
-    record = store.catalog.write(lambda c: live_figures.offer(c, identity, "k1", declaration, store.clock())).result()
-    store.write_live([record.id]).result()
-    return record
+    records = run(store.live.record_offers("k1", {identity: declaration}))
+    # The manifest is written right after, in the same thread.
+    store.catalog.submit(lambda: None).result()
+    return records[identity]
 
 
 def share(store, record, **fields) -> str:
@@ -39,11 +39,7 @@ def share(store, record, **fields) -> str:
 
 
 def detach(store, record, data=b"function"):
-    kept = Detached(record.id, Source(KIND, sha256_hex(data), len(data), {"python": "3.11"}), DECLARED)
-    store.catalog.write(
-        lambda c: detached.keep(c, store.blobs, store.limits, record, kept, data, store.clock())
-    ).result()
-    store.write_live([record.id]).result()
+    return run(store.live.attach_function(record, DECLARED, data, {"python": "3.11"}))
 
 
 def rows(store) -> dict[str, set[str]]:
@@ -123,8 +119,7 @@ def test_removed_function_does_not_come_back(store, lose):
     """Its live figure does."""
     record = offer(store)
     detach(store, record)
-    store.catalog.write(lambda c: detached.remove(c, record, store.clock())).result()
-    store.write_live([record.id]).result()
+    assert run(store.live.remove_function(record))
     again, _ = lose(store)
     assert detached.find(again.catalog.reader, record.id) is None
     assert live_figures.find(again.catalog.reader, record.id) == record
@@ -190,10 +185,10 @@ def test_what_a_kill_left_unwritten_is_written_at_the_next_start(store, director
     store.close()
     again = open_here()
     assert (directory / "figures" / "live" / f"{record.id}.json").exists()
-    assert again.catalog.transact(lambda c: catch_up(c, again.live_manifests)) == 0
+    assert again.catalog.transact(LiveFigureAggregate(again.manifests.live_figures).catch_up) == 0
 
 
 def test_live_manifests_are_no_figures(store, directory):
     """A list of figures' manifests does not have them."""
     offer(store)
-    assert list(store.manifests.read_all()) == []
+    assert list(store.manifests.figures.read_all()) == []

@@ -10,9 +10,9 @@ import pytest
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.keys import Key
 from jupyter_figserve.model.links import FIGURE, VIEW_SECONDS, Target, hash_secret
-from jupyter_figserve.store.admin import garbage_collection
-from jupyter_figserve.store.admin.garbage_collection import BLOB_GRACE, LINK_GRACE, SESSION_SILENCE, GcReport
 from jupyter_figserve.store.catalog import events, keys, links, sessions
+from jupyter_figserve.store.lifecycle import garbage_collection
+from jupyter_figserve.store.lifecycle.garbage_collection import BLOB_GRACE, LINK_GRACE, SESSION_SILENCE, GcReport
 
 from ..making import START, assert_sound, draft, publish, run, session, share
 
@@ -61,7 +61,7 @@ def test_unshared_plot_goes_a_while_after_its_session(store, note, clock):
     clock.turn(1)
     assert _clean(store).figures == 1
     assert run(store.figures.find(record.id)) is None
-    assert list(store.manifests.read_all()) == []
+    assert list(store.manifests.figures.read_all()) == []
     assert events.after(store.catalog.reader, 0)[-1].kind == "figure.deleted"
     assert_sound(store)
 
@@ -210,7 +210,7 @@ def _orphan(store, _record) -> None:
 def _unreferenced(store, _record) -> None:
     """Cleaning finds the row of an earlier figure of the same bytes, which nothing refers to any more."""
     store.catalog.transact(
-        lambda c: garbage_collection.clean_blobs(c, store.blobs, store.trash, START + 2 * BLOB_GRACE)
+        lambda c: garbage_collection.clean_blobs(c, store.blobs, store.figure_deletion.trash, START + 2 * BLOB_GRACE)
     )
 
 

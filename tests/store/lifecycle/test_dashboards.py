@@ -62,8 +62,8 @@ def test_everything_comes_back(store, board):
     assert run(store.dashboards.find_deleted(board.id)) == board
     assert run(store.dashboards.restore(board.id)) == board
     assert {table.name: rows(store, table) for table in KEPT} == before
-    assert store.boards.manifests.has(board.id)
-    assert list(store.boards.trash.list()) == []
+    assert store.manifests.dashboards.has(board.id)
+    assert list(store.dashboard_deletion.trash.list()) == []
     told = [event.kind for event in events.after(store.catalog.reader, 0)]
     assert told[-2:] == ["dashboard.deleted", "dashboard.restored"]
     assert run(store.dashboards.restore(board.id)) == board
@@ -85,7 +85,7 @@ def test_time_is_up(store, board, clock):
         run(store.dashboards.restore(board.id))
     assert run(store.dashboards.find_deleted(board.id)) is None
     run(store.collect_garbage())
-    assert list(store.boards.trash.list()) == []
+    assert list(store.dashboard_deletion.trash.list()) == []
     assert rows(store, tables.dashboard_figures) == set()
 
 
@@ -130,23 +130,23 @@ def test_figures_wait_for_it(open_here, clock):
 def test_kill_in_the_middle_of_a_deletion(store, board, monkeypatch):
     """It is as it was, and the next cleaning makes its manifest whole."""
     with monkeypatch.context() as patched:
-        manifests = store.boards.manifests
+        manifests = store.manifests.dashboards
         patched.setattr(manifests, "delete", lambda its_id: (manifests._path(its_id).unlink(), kill()))
         with pytest.raises(Killed):
             run(store.dashboards.delete(board))
     assert find(store, board) == board
     for _ in range(2):
         run(store.collect_garbage())
-    assert store.boards.manifests.has(board.id)
-    assert list(store.boards.trash.list()) == []
+    assert store.manifests.dashboards.has(board.id)
+    assert list(store.dashboard_deletion.trash.list()) == []
 
 
 def test_kill_in_the_middle_of_an_undoing(store, board, monkeypatch, clock, directory: Path):
     """It stays deleted; when its time is up, the manifest that was written too early goes as well."""
     run(store.dashboards.delete(board))
     with monkeypatch.context() as patched:
-        write = store.boards.manifests.write
-        patched.setattr(store.boards.manifests, "write", lambda manifest: (write(manifest), kill()))
+        write = store.manifests.dashboards.write
+        patched.setattr(store.manifests.dashboards, "write", lambda manifest: (write(manifest), kill()))
         with pytest.raises(Killed):
             run(store.dashboards.restore(board.id))
     assert find(store, board) is None
@@ -160,19 +160,19 @@ def test_kill_after_an_undoing(store, board, monkeypatch):
     """It is back; the leftover of its deletion goes with the next cleaning and takes nothing along."""
     run(store.dashboards.delete(board))
     with monkeypatch.context() as patched:
-        patched.setattr(store.boards.trash, "remove", kill)
+        patched.setattr(store.dashboard_deletion.trash, "remove", kill)
         with pytest.raises(Killed):
             run(store.dashboards.restore(board.id))
     run(store.collect_garbage())
     assert find(store, board) == board
-    assert list(store.boards.trash.list()) == []
+    assert list(store.dashboard_deletion.trash.list()) == []
 
 
 def test_full_disk_leaves_it(store, board, monkeypatch):
     """What cannot be undone is not deleted."""
     full = OSError(28, "No space left on device")
-    monkeypatch.setattr(store.boards.trash, "put", lambda *_: (_ for _ in ()).throw(full))
+    monkeypatch.setattr(store.dashboard_deletion.trash, "put", lambda *_: (_ for _ in ()).throw(full))
     with pytest.raises(QuotaExceeded):
         run(store.dashboards.delete(board))
     assert find(store, board) == board
-    assert store.boards.manifests.has(board.id)
+    assert store.manifests.dashboards.has(board.id)

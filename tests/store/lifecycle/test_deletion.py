@@ -10,9 +10,9 @@ from jupyter_figserve.errors import Conflict, NotFound, QuotaExceeded
 from jupyter_figserve.model.links import new_token
 from jupyter_figserve.model.queries import FigureQuery
 from jupyter_figserve.model.quotas import PublishLimits, Quota
-from jupyter_figserve.store.admin.garbage_collection import BLOB_GRACE
 from jupyter_figserve.store.admin.offline import reindex
 from jupyter_figserve.store.catalog import events, figures, links, sessions, tables
+from jupyter_figserve.store.lifecycle.garbage_collection import BLOB_GRACE
 
 from ..making import START, Killed, assert_sound, blob_files, kill, publish, run, session, share
 
@@ -52,8 +52,8 @@ def test_everything_comes_back(store, clock):
     assert {table.name: rows(store, table) for table in KEPT} == before
     assert links.find_by_token(store.catalog.reader, token).target.id == record.id
     assert_sound(store)
-    assert store.manifests.has(record.id)
-    assert list(store.trash.list()) == []
+    assert store.manifests.figures.has(record.id)
+    assert list(store.figure_deletion.trash.list()) == []
 
 
 def test_views_that_were_used_stay_used(store):
@@ -94,7 +94,7 @@ def test_time_is_up(store, clock, directory: Path):
     assert run(store.figures.find_deleted(record.id)) is None
     run(store.collect_garbage())
     assert blob_files(directory) == set()
-    assert list(store.trash.list()) == []
+    assert list(store.figure_deletion.trash.list()) == []
 
 
 @pytest.mark.parametrize("keep", [HOUR, 5 * BLOB_GRACE])
@@ -143,17 +143,16 @@ def test_name_that_was_taken_meanwhile(store):
         PublishLimits(session_quota=Quota(figures=1)),
     ],
 )
-def test_quota_holds_for_what_comes_back(store, limits: PublishLimits):
+def test_quota_holds_for_what_comes_back(store, open_here, limits: PublishLimits):
     """A deletion makes room, and undoing it is no way around the quota; nothing is changed, and it can be retried."""
     record = publish(store, data=b"one")
     delete(store, record)
     other = publish(store, "other", b"two")
-    store.figures.limits = limits
+    limited = open_here(keep_deleted=HOUR, limits=limits)
     with pytest.raises(QuotaExceeded):
-        run(store.figures.restore(record.id))
+        run(limited.figures.restore(record.id))
     assert figures.ids(store.catalog.reader, FigureQuery()) == [other.id]
     assert_sound(store)
-    store.figures.limits = PublishLimits()
     assert run(store.figures.restore(record.id)) == record
 
 
@@ -208,15 +207,17 @@ def test_kill_in_the_middle_of_a_deletion(store, monkeypatch):
     """The figure is as it was, and the next cleaning makes its manifest whole."""
     record = publish(store)
     with monkeypatch.context() as patched:
-        patched.setattr(store.manifests, "delete", lambda figure: (store.manifests._path(figure).unlink(), kill()))
+        patched.setattr(
+            store.manifests.figures, "delete", lambda figure: (store.manifests.figures._path(figure).unlink(), kill())
+        )
         with pytest.raises(Killed):
             run(store.figures.delete([record.id]))
     assert run(store.figures.find(record.id)) == record
-    assert not store.manifests.has(record.id)
+    assert not store.manifests.figures.has(record.id)
     for _ in range(2):
         run(store.collect_garbage())
-    assert store.manifests.has(record.id)
-    assert list(store.trash.list()) == []
+    assert store.manifests.figures.has(record.id)
+    assert list(store.figure_deletion.trash.list()) == []
     assert run(store.figures.find(record.id)) == record
 
 
@@ -225,13 +226,13 @@ def test_kill_after_an_undoing(store, monkeypatch):
     record = publish(store)
     delete(store, record)
     with monkeypatch.context() as patched:
-        patched.setattr(store.trash, "remove", kill)
+        patched.setattr(store.figure_deletion.trash, "remove", kill)
         with pytest.raises(Killed):
             run(store.figures.restore(record.id))
     assert run(store.figures.find(record.id)) == record
     run(store.collect_garbage())
-    assert list(store.trash.list()) == []
-    assert store.manifests.has(record.id)
+    assert list(store.figure_deletion.trash.list()) == []
+    assert store.manifests.figures.has(record.id)
 
 
 def test_kill_in_the_middle_of_an_undoing(store, monkeypatch, clock, directory: Path):
@@ -239,14 +240,14 @@ def test_kill_in_the_middle_of_an_undoing(store, monkeypatch, clock, directory: 
     record = publish(store)
     delete(store, record)
     with monkeypatch.context() as patched:
-        write = store.manifests.write
-        patched.setattr(store.manifests, "write", lambda manifest: (write(manifest), kill()))
+        write = store.manifests.figures.write
+        patched.setattr(store.manifests.figures, "write", lambda manifest: (write(manifest), kill()))
         with pytest.raises(Killed):
             run(store.figures.restore(record.id))
     assert run(store.figures.find(record.id)) is None
     clock.turn(HOUR + 1)
     run(store.collect_garbage())
-    assert not store.manifests.has(record.id)
+    assert not store.manifests.figures.has(record.id)
     store.close()
     assert reindex(directory).figures == 0
 
@@ -254,11 +255,13 @@ def test_kill_in_the_middle_of_an_undoing(store, monkeypatch, clock, directory: 
 def test_full_disk_leaves_the_figure(store, monkeypatch):
     """What cannot be undone is not deleted."""
     record = publish(store)
-    monkeypatch.setattr(store.trash, "put", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        store.figure_deletion.trash, "put", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
     with pytest.raises(QuotaExceeded):
         run(store.figures.delete([record.id]))
     assert run(store.figures.find(record.id)) == record
-    assert store.manifests.has(record.id)
+    assert store.manifests.figures.has(record.id)
 
 
 def test_expired_plots_of_sessions_wait_for_nobody(open_here, clock):

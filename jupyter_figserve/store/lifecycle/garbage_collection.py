@@ -1,0 +1,135 @@
+"""Garbage collection: unshared figures of ended sessions, old events, unreferenced blobs. Server process.
+
+Each step is a short write transaction over a bounded batch, so that no reader and no publish waits long for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from ...model.links import FIGURE, VIEW_SECONDS
+from ..catalog import events, figures, keys, links, publishing, sessions, tables
+from ..files.blobs import BlobStore
+from ..files.manifest_formats import FigureManifest
+from ..files.manifests import ManifestStore
+from ..files.trash import Trash
+
+BATCH = 200
+BLOB_GRACE = 3_600.0
+"""Seconds for which an unreferenced blob is kept: a publish may be about to refer to it."""
+LINK_GRACE = 30 * 86_400.0
+"""Seconds for which an expired link stays in lists."""
+SESSION_SILENCE = 600.0
+"""Seconds after which a session counts as ended because its server stopped reporting it."""
+
+
+@dataclass(frozen=True)
+class GcReport:
+    """Number of removed items of each kind."""
+
+    figures: int = 0
+    links: int = 0
+    keys: int = 0
+    blobs: int = 0
+    events: int = 0
+    sessions: int = 0
+
+    def __add__(self, other: GcReport) -> GcReport:
+        return GcReport(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, f.name) for f in fields(self))
+
+    def __str__(self) -> str:
+        return ", ".join(f"{getattr(self, f.name):,} {f.name}" for f in fields(self))
+
+
+def clean_rows(
+    connection: Connection, manifests: ManifestStore[FigureManifest], now: float, keep_session_plots: float | None
+) -> GcReport:
+    """Remove one batch of expired rows and figures.
+
+    Parameters
+    ----------
+    keep_session_plots
+        Seconds for which unshared figures outlive their session; None for ever.
+    """
+    sessions.end_unseen(connection, now - SESSION_SILENCE)
+    deleted = forgotten = 0
+    if keep_session_plots is not None:
+        forgotten = sessions.forget_empty(connection, now - keep_session_plots, BATCH)
+        for figure_id in _expired_figures(connection, now - keep_session_plots):
+            record = figures.find(connection, figure_id)
+            if record is not None:
+                publishing.delete(connection, record, now)
+                manifests.delete(figure_id)
+                deleted += 1
+    connection.execute(tables.viewers.delete().where(tables.viewers.c.seen < now - VIEW_SECONDS))
+    return GcReport(
+        figures=deleted,
+        links=links.remove_expired(connection, now - LINK_GRACE, BATCH),
+        keys=keys.remove_expired(connection, now, BATCH),
+        events=events.trim(connection),
+        sessions=forgotten,
+    )
+
+
+def clean_blobs(connection: Connection, blobs: BlobStore, trash: Trash[Any], now: float) -> GcReport:
+    """Delete one batch of unreferenced blobs, under the write lock, so that no publish can refer to one meanwhile.
+
+    Blobs released since the earliest deletion that can be undone may belong to that figure, and are kept.
+    """
+    columns = tables.blobs.c
+    before = min(now - BLOB_GRACE, trash.find_oldest(now) or now)
+    query = sa.select(columns.digest).where(columns.refs <= 0, columns.touched < before).limit(BATCH)
+    digests = connection.execute(query).scalars().all()
+    for digest in digests:
+        connection.execute(tables.blobs.delete().where(columns.digest == digest))
+        blobs.delete(digest)
+    return GcReport(blobs=len(digests))
+
+
+def clean_shard(connection: Connection, blobs: BlobStore, now: float, shard: int) -> GcReport:
+    """Delete the files of one 256th that the catalog does not know, left by a kill before the publish was committed."""
+    old = [digest for digest, written in blobs.list_shard(shard) if written < now - BLOB_GRACE]
+    deleted = 0
+    for start in range(0, len(old), BATCH):
+        batch = old[start : start + BATCH]
+        query = sa.select(tables.blobs.c.digest).where(tables.blobs.c.digest.in_(batch))
+        for digest in set(batch) - set(connection.execute(query).scalars()):
+            blobs.delete(digest)
+            deleted += 1
+    return GcReport(blobs=deleted)
+
+
+def delete_unreferenced(connection: Connection, blobs: BlobStore, digests: Collection[str]) -> None:
+    """Delete at once the blobs of a refused publish that the catalog does not know."""
+    held = connection.execute(sa.select(tables.blobs.c.digest).where(tables.blobs.c.digest.in_(digests))).scalars()
+    for digest in set(digests) - set(held):
+        blobs.delete(digest)
+
+
+def _expired_figures(connection: Connection, before: float) -> list[str]:
+    """Return figures whose sessions all ended before a time, and that no link and no dashboard shows."""
+    made, session, link = tables.session_figures.c, tables.sessions.c, tables.links.c
+    candidates = (
+        sa.select(made.figure)
+        .join(tables.sessions, session.id == made.session)
+        .where(session.ended < before)
+        .where(~sa.exists().where(link.kind == FIGURE, link.target == made.figure))
+        .where(~sa.exists().where(tables.dashboard_figures.c.figure == made.figure))
+        .distinct()
+        .limit(BATCH)
+    )
+    other = tables.session_figures.alias()
+    alive = (
+        sa.exists()
+        .where(other.c.figure == made.figure, session.id == other.c.session)
+        .where(sa.or_(session.ended.is_(None), session.ended >= before))
+    )
+    return list(connection.execute(candidates.where(~alive.correlate(tables.session_figures))).scalars())
