@@ -1,12 +1,12 @@
-// The gallery in JupyterLab's launcher, in the View menu and in the command palette of JupyterLab and Notebook.
+// Adds the gallery to the launcher, the View menu and the command palette of JupyterLab and Notebook.
 //
-// A federated extension as JupyterLab loads it, written by hand: a container with `init` and `get`
-// (webpack.js.org/concepts/module-federation), which takes JupyterLab's own packages from the scope it is handed.
+// A federated extension written by hand: a container with `init` and `get` (webpack.js.org/concepts/module-federation)
+// that takes JupyterLab's packages from the given share scope.
 (() => {
   const COMMAND = "jupyter_figserve:open-gallery";
   let scope = {};
 
-  /** A package that JupyterLab shares, or null where the application has none of that name. */
+  /** A package shared by JupyterLab, or null where the application does not provide it. */
   async function shared(name) {
     const versions = Object.values(scope[name] ?? {});
     return versions.length ? (await versions[0].get())() : null;
