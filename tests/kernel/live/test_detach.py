@@ -129,7 +129,7 @@ print(outer.id)
         ("lock.locked()", "uses lock (of type lock), which cannot be pickled"),
         ("open(own_file).read()", "FileNotFoundError"),
         ("import no_such_library", "no_such_library"),
-        ("time.sleep(60)", "not done within 1 seconds"),
+        ("time.sleep(60)", "did not finish in the sandbox within 1 seconds"),
         ("return 3", "does not work in the sandbox"),
     ],
 )
@@ -179,7 +179,7 @@ print(withdraw)
 """
     execution = kernel.run(code)
     assert execution.error is None, execution.error
-    assert "with code of big" in execution.stderr
+    assert "with the code of big" in execution.stderr
     image = live_server.fetch(f"figserve/live/f/{execution.stdout.strip()}.png")
     assert image.status == 200, image.text
     assert (int.from_bytes(image.body[16:20]), int.from_bytes(image.body[20:24])) == (400, 300)
@@ -203,7 +203,7 @@ def test_size_is_reported_and_limited(make_server):
         assert "closure, 1.2 MB: table 1.2 MB, small 0.0 MB" in execution.stderr
         error = kernel.run("table = np.tile(table, 3)\n" + code).error
         assert "TooLarge" in error
-        assert "have 3.6 MB (table 3.6 MB" in error
+        assert "take 3.6 MB (table 3.6 MB" in error
         assert "detach_bytes" in error
 
 
