@@ -228,7 +228,7 @@ def test_delete_keeps_the_figures(kernel, live_server):
 def test_errors_of_panels_name_them(kernel):
     """The error of a panel that fails to render names the panel."""
     error = kernel.run("figserve.Dashboard('x', [['text', object()]]).publish()").error
-    assert "Panel 1-2 (an object): An object of type 'object' is not a figure" in error
+    assert "Panel 1-2 (an object): Cannot render an object of type object" in error
 
 
 @pytest.mark.kernel

@@ -167,7 +167,7 @@ def test_p4_a_published_figure_is_drawn_in_other_sizes(server):
             "import jupyter_figserve as figserve, matplotlib.pyplot as plt\n"
             "fig, ax = plt.subplots(); ax.plot([1, 3, 2])\n"
             "pub = figserve.publish(fig, 'sizes')\n"
-            "from jupyter_figserve.kernel import sources; sources.flush()\n"
+            "from jupyter_figserve.kernel.client import source_uploader; source_uploader.flush()\n"
             "print(pub.id)"
         )
         execution = kernel.run(code)

@@ -329,7 +329,7 @@ def test_owner_sees_the_failure(get):
     [
         ("exit", "code_failed", "SystemExit: 3"),
         ("nothing", "no_figure", "returned nothing and drew nothing"),
-        ("number", "output_invalid", "is not a figure"),
+        ("number", "output_invalid", "Cannot render an object of type int"),
     ],
 )
 def test_failing_functions(get, how, code, message):
@@ -397,7 +397,7 @@ print(bound.url(since=2001).rpartition("/")[2], animal.image_url("svg", x=[1, 2]
 def test_invalid_declarations_fail_in_their_cell(kernel):
     """Invalid declarations are rejected at decoration."""
     for line, message in (
-        ("def f(token=1): ...", "no parameter called 'token'"),
+        ("def f(token=1): ...", "The parameter name 'token' is reserved"),
         ("def f(*a): ...", "cannot be written in a URL"),
         ("def f(a: dict = 1): ...", "which cannot be written in a URL"),
     ):

@@ -51,7 +51,7 @@ def test_params_are_observed_and_checked(kernel):
     code += "widget.params = {'since': '2004', 'x': ['3', '4']}\nprint(seen, widget.params)"
     assert output_of(kernel, code) == "[2004] {'type': 'Deer', 'since': 2004, 'x': [3.0, 4.0]}"
     assert "from 2000 to 2020" in kernel.run("widget.params = {'since': 1999}").error
-    assert "no parameter" in kernel.run("widget.params = {'nothing': 1}").error
+    assert "Unknown parameter" in kernel.run("widget.params = {'nothing': 1}").error
     assert output_of(kernel, "print(widget.params['since'])") == "2004"
 
 
