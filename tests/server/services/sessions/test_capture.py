@@ -546,7 +546,7 @@ class TestServers:
             assert "cell-1.png" in another.run(PUBLISH_AND_SHOW).stdout
         assert not os.path.exists(directory)
         if how == "kill":
-            assert "Removed the session directories of 1 servers that have gone." in server.log
+            assert "Deleted the session directories of 1 servers that no longer run." in server.log
 
     def test_behind_a_gateway_it_is_said_clearly(self, make_server):
         """Once in the log, and in the status; kernels start and have sessions."""
