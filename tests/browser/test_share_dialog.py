@@ -143,7 +143,7 @@ def test_dialog_fits_a_phone_and_is_legible(at) -> None:
     for element in at.query_selector_all("dialog button, dialog .note, dialog .snippet"):
         inside = element.bounding_box()
         assert not inside or inside["x"] + inside["width"] <= 360
-    stops = tab_stops(at, most=12)
+    stops = tab_stops(at, max_stops=12)
     assert not any("Search" in stop for stop in stops)
 
 
