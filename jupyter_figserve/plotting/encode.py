@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FigServeError, InvalidInput, OutputInvalid, UnsupportedType
@@ -19,6 +19,7 @@ from ..model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage
 from ..model.formats import CSS_DPI, FORMATS, Format, find_format_of_bytes, get_format, get_format_of_mimetype
 from .canvas import Raster, draw, draw_small, own_canvas, rc
 from .describe import describe, describe_figure, one_line
+from .drawing_state import DrawingState
 from .images import (
     PNG,
     check_pixels,
@@ -68,6 +69,8 @@ class EncodedFigure:
         Alternative text derived from the content, or ``""``.
     figure
         The matplotlib figure to pickle a source from, else None.
+    state
+        The state that the figure was drawn in, if it was requested.
     """
 
     payloads: tuple[EncodedImage, ...]
@@ -75,6 +78,7 @@ class EncodedFigure:
     title: str
     alt: str
     figure: Any | None
+    state: DrawingState | None = None
 
 
 def encode(
@@ -85,6 +89,7 @@ def encode(
     tight: bool = False,
     transparent: bool = False,
     with_thumbnail: bool = True,
+    with_state: bool = False,
 ) -> EncodedFigure:
     """Render ``obj`` once for each format, with the pixels that its own library would save.
 
@@ -100,6 +105,8 @@ def encode(
         Crop or extend the image to its content, like ``bbox_inches="tight"``.
     transparent
         Omit the background, for matplotlib figures.
+    with_state
+        Also capture the drawing state of a matplotlib figure.
 
     Raises
     ------
@@ -114,7 +121,19 @@ def encode(
         if found is None:
             return _encode_other(obj, rows, dpi)
         options = _savefig_options(dpi, tight or found.tight, transparent)
-        return _encode_figure(found, rows, options, with_thumbnail)
+        encoded = _encode_figure(found, rows, options, with_thumbnail)
+        if not with_state:
+            return encoded
+        return replace(encoded, state=_capture_state(found, tight or found.tight, dpi))
+
+
+def _capture_state(found: ResolvedFigure, tight: bool, dpi: float | None) -> DrawingState:
+    with rc(found.rc):
+        try:
+            return DrawingState.capture(found.figure, tight=tight, dpi=dpi)
+        except Exception as error:
+            # The image is drawn; only its source is lost.
+            return DrawingState(obstacle=one_line(f"{type(error).__name__}: {error}", 500))
 
 
 def is_encodable(obj: object) -> bool:
