@@ -56,11 +56,9 @@ def publish(
     keep_source
         Also upload the figure itself in the background, so that the server can render other sizes and formats. The
         server opens it only in its sandbox.
-    collection
-        A lasting place for figures of no notebook, such as ``"nightly"``: whoever publishes under this name into it
-        updates the figure. Without a kernel of the server, None is the collection "default".
-    notebook
-        Instead of a collection: publish as if from this notebook, by its path below the server's root directory.
+    collection, notebook
+        Another place than this notebook: a named collection, such as ``"nightly"``, or the path of a notebook below the
+        server's root. Without a kernel of the server, None is the collection "default".
     """
     _reject_swapped_arguments(fig, name)
     checked_name = None if name is None else check_name(name)
@@ -95,7 +93,7 @@ def unpublish(notebook: str | None = None, *, collection: str | None = None) -> 
     """
     place = read_place({"collection": collection, "notebook": notebook})
     client = get_connection().client
-    where = place.as_json() or {"here": 1}
+    where: dict[str, Any] = place.as_json() or {"here": 1}
     return int(client.delete("api/figures", **where)["deleted"])
 
 

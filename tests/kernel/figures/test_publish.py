@@ -179,21 +179,21 @@ def test_unpublish_deletes_a_notebooks_figures(connected, encoder, notebook, que
 
 def test_place_is_sent_and_asked_for(connected, encoder):
     """A collection or a notebook for what is published; lists and deletions by collection."""
-    figserve.publish("figure", "load", collection="nightly")
-    figserve.publish("figure", "load", notebook="/reports/a.ipynb")
-    sent = [request.figure for request in connected.requests if request.method == "POST"]
+    figserve.publish(PNG, "load", collection="nightly")
+    figserve.publish(PNG, "load", notebook="/reports/a.ipynb")
+    sent = [connected.described(index) for index in (0, 1)]
     assert [(one.get("collection"), one.get("notebook")) for one in sent] == [
         ("nightly", None),
         (None, "reports/a.ipynb"),
     ]
     figserve.figures(collection="nightly")
     figserve.unpublish(collection="nightly")
-    assert [one.query for one in connected.requests[-2:]] == [{"collection": "nightly"}, {"collection": "nightly"}]
+    assert [one.query for one in connected.received[-2:]] == [{"collection": "nightly"}, {"collection": "nightly"}]
 
 
 @pytest.mark.parametrize("place", [{"collection": "a/b"}, {"notebook": "../a"}, {"collection": "a", "notebook": "b"}])
 def test_impossible_place_is_refused_before_anything_is_sent(connected, encoder, place):
     """With a sentence, and without a request."""
     with pytest.raises(figserve.FigServeError):
-        figserve.publish("figure", "load", **place)
-    assert connected.requests == []
+        figserve.publish(PNG, "load", **place)
+    assert connected.received == []
