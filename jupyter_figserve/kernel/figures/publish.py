@@ -49,10 +49,8 @@ def publish(
         Title of its pages, and alternative text. None derives them from the figure.
     format
         A format such as ``"png"`` or ``"svg"``, or several with the main one first.
-    dpi
-        Resolution; None is the figure's own.
-    tight
-        Crop the margins.
+    dpi, tight
+        Resolution, of which None is the figure's own; whether to crop the margins.
     keep_source
         Also upload the figure itself in the background, so that the server can render other sizes and formats. The
         server opens it only in its sandbox.
@@ -61,10 +59,9 @@ def publish(
         server's root. Without a kernel of the server, None is the collection "default".
     """
     _reject_swapped_arguments(fig, name)
-    checked_name = None if name is None else check_name(name)
-    checked = _check_texts(title, alt)
+    checked, texts = None if name is None else check_name(name), _check_texts(title, alt)
     place = read_place({"collection": collection, "notebook": notebook})
-    return _publish(fig, checked_name, checked, place, _formats(format), keep_source=keep_source, dpi=dpi, tight=tight)
+    return _publish(fig, checked, texts, place, _formats(format), keep_source=keep_source, dpi=dpi, tight=tight)
 
 
 def figures(*, collection: str | None = None) -> list[Published]:
