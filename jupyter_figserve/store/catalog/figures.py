@@ -29,6 +29,7 @@ _WHOLE: sa.Select[Any] = sa.select(
     _F.notebook,
     _F.maker,
     _F.name,
+    _F.collection,
     _F.origin,
     _F.created,
     _F.updated,
@@ -49,7 +50,7 @@ _WHOLE: sa.Select[Any] = sa.select(
         tables.representations, sa.and_(_R.figure == _V.figure, _R.version == _V.number)
     )
 )
-_PARTS = 19
+_PARTS = 20
 """Index of the first column of a representation."""
 _OF_ID = _F.id == sa.bindparam("id")
 _NEWEST_OF_ID = _WHOLE.where(_OF_ID, _V.number == _F.latest).order_by(_R.position)
@@ -154,7 +155,8 @@ def without(connection: Connection, mimetype: str, limit: int) -> list[tuple[str
 
 
 def _conditions(query: FigureQuery) -> list[Any]:
-    exact = {"owner": _F.owner, "scope": _F.scope, "notebook": _F.notebook, "maker": _F.maker, "name": _F.name}
+    exact = {"owner": _F.owner, "scope": _F.scope, "notebook": _F.notebook, "maker": _F.maker}
+    exact |= {"collection": _F.collection, "name": _F.name}
     found = [column == getattr(query, name) for name, column in exact.items() if getattr(query, name) is not None]
     if query.owner is not None and (query.running or query.session is not None):
         # ``+ ""`` disables the owner's index in favour of the ids below.
