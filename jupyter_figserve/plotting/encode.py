@@ -18,7 +18,8 @@ from ..errors import FigServeError, InvalidInput, OutputInvalid, UnsupportedType
 from ..model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage
 from ..model.formats import CSS_DPI, FORMATS, Format, find_format_of_bytes, get_format, get_format_of_mimetype
 from .canvas import Raster, draw, draw_small, own_canvas, rc
-from .describe import describe, describe_figure, one_line
+from .describe import describe
+from .describe_figure import describe_figure
 from .drawing_state import DrawingState
 from .images import (
     PNG,
@@ -33,6 +34,7 @@ from .images import (
 )
 from .mimebundles import bytes_payloads, find_payloads
 from .png import encode_png
+from .readable_text import one_line
 from .resolve import ResolvedFigure, find_figure
 
 if TYPE_CHECKING:
@@ -110,27 +112,23 @@ def encode(
 
     Raises
     ------
-    OutputInvalid
-        The object cannot be rendered, or rendering raised an exception.
-    UnsupportedType
-        A format is unknown, or the object is not available in it.
+    OutputInvalid, UnsupportedType
+        The object cannot be rendered, or not in one of the formats.
     """
     rows = _parse_formats(formats, dpi)
     with _drawing_errors():
         found = obj if isinstance(obj, ResolvedFigure) else find_figure(obj)
         if found is None:
             return _encode_other(obj, rows, dpi)
-        options = _savefig_options(dpi, tight or found.tight, transparent)
-        encoded = _encode_figure(found, rows, options, with_thumbnail)
-        if not with_state:
-            return encoded
-        return replace(encoded, state=_capture_state(found, tight or found.tight, dpi))
+        found = replace(found, tight=tight or found.tight)
+        encoded = _encode_figure(found, rows, _savefig_options(dpi, found.tight, transparent), with_thumbnail)
+        return replace(encoded, state=_capture_state(found, dpi)) if with_state else encoded
 
 
-def _capture_state(found: ResolvedFigure, tight: bool, dpi: float | None) -> DrawingState:
+def _capture_state(found: ResolvedFigure, dpi: float | None) -> DrawingState:
     with rc(found.rc):
         try:
-            return DrawingState.capture(found.figure, tight=tight, dpi=dpi)
+            return DrawingState.capture(found.figure, tight=found.tight, dpi=dpi)
         except Exception as error:
             # The image is drawn; only its source is lost.
             return DrawingState(obstacle=one_line(f"{type(error).__name__}: {error}", 500))

@@ -17,8 +17,8 @@ import zlib
 from typing import Any
 
 from ..errors import OutputInvalid
-from .describe import one_line
 from .drawing_state import DrawingState
+from .readable_text import one_line
 
 _MAX_INLINE_SIZE = 16
 """Arrays up to this size are written faster as numbers."""
