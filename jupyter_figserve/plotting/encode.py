@@ -30,7 +30,7 @@ from .images import (
     svgz_payload,
     thumbnail_payload,
 )
-from .mimebundles import bytes_payloads, find_payloads
+from .mimebundles import bytes_payloads, find_payloads, is_of_library, offers_image
 from .png import encode_png
 from .resolve import ResolvedFigure, find_figure
 
@@ -113,17 +113,27 @@ def encode(
         found = obj if isinstance(obj, ResolvedFigure) else find_figure(obj)
         if found is None:
             return _encode_other(obj, rows, dpi)
-        options = _savefig_options(dpi, tight or found.tight, transparent)
+        options = {**found.save_options, **_savefig_options(dpi, tight or found.tight, transparent)}
         return _encode_figure(found, rows, options, with_thumbnail)
 
 
 def is_encodable(obj: object) -> bool:
     """Whether ``obj`` is a plotting object or an image, even one that fails to render."""
+    if is_of_library(obj):
+        return True
     try:
         with _drawing_errors():
             return find_figure(obj) is not None or _other_payloads(obj, (PNG,), None) is not None
     except FigServeError:
         return True
+
+
+def has_image(obj: object) -> bool:
+    """Whether a plotting object has an image, and not only HTML; renders nothing of the known libraries."""
+    if isinstance(obj, (bytes, bytearray, memoryview)):
+        return True
+    pillow = sys.modules.get("PIL.Image")
+    return (pillow is not None and isinstance(obj, pillow.Image)) or offers_image(obj)
 
 
 @contextmanager
