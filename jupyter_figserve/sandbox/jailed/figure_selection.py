@@ -9,7 +9,7 @@ from typing import Any
 from ...errors import NoFigure, OutputInvalid
 from ...model.formats import CSS_DPI, get_format
 from ...plotting.resolve import ResolvedFigure, find_figure
-from .shown_figures import is_blank, shown_figures
+from .figure_log import figure_log, is_blank
 
 ALL = "all"
 _COLOURS = ("facecolor", "edgecolor", "transparent")
@@ -37,7 +37,7 @@ def select_figures(value: Any, names: dict[str, Any], figure: int | str | None) 
         return [_choose_figure(value, names)]
     made = _find_made()
     if figure == ALL:
-        found = [_as_saved(one) for one in made] or [one for one in shown_figures.displayed if _can_render_itself(one)]
+        found = [_as_saved(one) for one in made] or [one for one in figure_log.displayed if _can_render_itself(one)]
         return found or [_choose_figure(value, names)]
     assert isinstance(figure, int)
     return [_get_figure(figure, made)]
@@ -46,14 +46,14 @@ def select_figures(value: Any, names: dict[str, Any], figure: int | str | None) 
 def _find_made() -> list[Any]:
     """Return the figures that the code made, in their order: those shown, saved or closed, then the open ones."""
     opened = [_get_open(number) for number in _open_numbers()]
-    closed = [one for one in shown_figures.figures if not any(one is other for other in opened)]
+    closed = [one for one in figure_log.figures if not any(one is other for other in opened)]
     made = [*closed, *opened]
     return [one for one in made if not is_blank(one)] or made
 
 
 def _get_figure(number: int, made: list[Any]) -> ResolvedFigure:
     """Return a figure by its number: of the calls of ``savefig``, if figures were saved repeatedly, else pyplot's."""
-    saves, numbers = shown_figures.saves, _open_numbers()
+    saves, numbers = figure_log.saves, _open_numbers()
     if len(saves) > len(made) and 1 <= number <= len(saves):
         save = saves[number - 1]
         return ResolvedFigure(save.figure, save_options=save.options)
@@ -69,7 +69,7 @@ def _get_figure(number: int, made: list[Any]) -> ResolvedFigure:
 
 def _as_saved(figure: Any) -> ResolvedFigure:
     """Return a figure with the options of the code's last ``savefig`` of it."""
-    return ResolvedFigure(figure, save_options=shown_figures.options_of(figure))
+    return ResolvedFigure(figure, save_options=figure_log.options_of(figure))
 
 
 def resize(found: ResolvedFigure, options: dict[str, Any]) -> ResolvedFigure:
@@ -110,12 +110,12 @@ def _choose_figure(value: Any, names: dict[str, Any]) -> Any:
     current = _find_current()
     if current is not None and not (is_blank(current) and _has_others()):
         return _as_saved(current)
-    objects = [one for one in (value, *reversed(shown_figures.displayed)) if _can_render_itself(one)]
+    objects = [one for one in (value, *reversed(figure_log.displayed)) if _can_render_itself(one)]
     images = [one for one in objects if _has_image(one)]
-    if images or (objects and shown_figures.latest is None):
+    if images or (objects and figure_log.latest is None):
         return (images or objects)[0]
-    if shown_figures.latest is not None:
-        return _as_saved(shown_figures.latest)
+    if figure_log.latest is not None:
+        return _as_saved(figure_log.latest)
     if current is not None:
         return _as_saved(current)
     named = next((f for f in map(_try_resolve, reversed(_find_artists(names))) if f is not None), None)
@@ -126,11 +126,11 @@ def _choose_figure(value: Any, names: dict[str, Any]) -> Any:
 
 def _find_displayed_figure() -> ResolvedFigure | None:
     """Return the figure passed to ``display``, unless the code went on to another one."""
-    if shown_figures.chosen is None:
+    if figure_log.chosen is None:
         return None
-    figure, current_then = shown_figures.chosen
+    figure, current_then = figure_log.chosen
     current = _find_current()
-    stays = shown_figures.latest is figure if current is None else current in (current_then, figure)
+    stays = figure_log.latest is figure if current is None else current in (current_then, figure)
     return ResolvedFigure(figure) if stays else None
 
 
@@ -143,7 +143,7 @@ def _find_current() -> Any:
 
 def _has_others() -> bool:
     """Whether anything else was shown, so that an empty figure need not be the result."""
-    return bool(shown_figures.displayed) or shown_figures.latest is not None
+    return bool(figure_log.displayed) or figure_log.latest is not None
 
 
 def _has_image(value: Any) -> bool:

@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 from ...errors import OutputInvalid
 from ...plotting.encode import is_encodable
 from ...plotting.resolve import find_figure
+from .figure_log import figure_log
 from .notebook_syntax import IGNORED_CELL_MAGICS, IGNORED_MAGICS
-from .shown_figures import shown_figures
 
 _PLAIN_TYPES = (str, bytes, int, float, complex, list, tuple, dict, set, frozenset, type(None))
 _numbers = count(1)
@@ -32,7 +32,7 @@ class DisplayHandle:
         _show(obj)
 
     def update(self, obj: Any, **_options: Any) -> None:
-        shown_figures.displayed[:] = [one for one in shown_figures.displayed if not _is_among(one, self._shown)]
+        figure_log.displayed[:] = [one for one in figure_log.displayed if not _is_among(one, self._shown)]
         self.display(obj)
 
 
@@ -60,8 +60,8 @@ def update_display(obj: Any, *, display_id: str, **_options: Any) -> None:
 
 def clear_output(wait: bool = False) -> None:
     """Forget the displayed objects; what is printed stays."""
-    shown_figures.displayed.clear()
-    shown_figures.chosen = None
+    figure_log.displayed.clear()
+    figure_log.chosen = None
 
 
 class SandboxShell:
@@ -189,9 +189,9 @@ def _show(obj: Any) -> None:
     except OutputInvalid:
         found = None
     if found is not None:
-        shown_figures.choose(found.figure)
+        figure_log.choose(found.figure)
     elif not isinstance(obj, _PLAIN_TYPES) and is_encodable(obj):
-        shown_figures.displayed.append(obj)
+        figure_log.displayed.append(obj)
     else:
         print(repr(obj))
 

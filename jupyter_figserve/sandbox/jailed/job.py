@@ -22,9 +22,9 @@ from .. import wire
 from ..jail.jail import JOB, NULL, RESULT, STDERR, STDOUT
 from . import posted_code
 from .drawing_warnings import drawing_warnings
+from .figure_log import figure_log
 from .figure_selection import resize
 from .runners import RUNNERS
-from .shown_figures import shown_figures
 
 _CHUNK_BYTES = 1 << 20
 _STATUS = {NoFigure: "no figure", InvalidInput: "input"}
@@ -67,7 +67,7 @@ def _warm_up() -> None:
     axes.legend()
     encode(figure, with_thumbnail=False)
     pyplot.close("all")
-    shown_figures.clear()
+    figure_log.clear()
     drawing_warnings.clear()
 
 

@@ -12,7 +12,8 @@ import socket
 import sys
 from typing import Any
 
-from .shown_figures import shown_figures
+from ...plotting.shown_figures import open_figures, wrap_close
+from .figure_log import figure_log
 
 
 def install() -> None:
@@ -26,7 +27,7 @@ def install() -> None:
     patched.show = _named_as(pyplot.show, _show)
     patched.switch_backend = _named_as(pyplot.switch_backend, lambda _newbackend: None)
     patched.pause = _named_as(pyplot.pause, _pause)
-    patched.close = _wrap_close(pyplot.close)
+    patched.close = wrap_close(pyplot.close, figure_log.keep)
     library: Any = matplotlib
     library.use = _named_as(matplotlib.use, lambda _backend, *, force=True: None)
     figure_class: Any = Figure
@@ -52,12 +53,12 @@ def _show(*_args: Any, block: bool | None = None, **_options: Any) -> None:
 
     if block is False or (block is None and pyplot.isinteractive()):
         return
-    figures = _open_figures()
+    figures = open_figures()
     for number in sorted(figures):
-        shown_figures.keep(figures[number])
+        figure_log.keep(figures[number])
     if figures:
         # The current one is the last of them.
-        shown_figures.keep(list(figures.values())[-1])
+        figure_log.keep(list(figures.values())[-1])
     Gcf.figs.clear()
 
 
@@ -69,28 +70,6 @@ def _pause(_interval: float) -> None:
         canvas = pyplot.gcf().canvas
         if canvas.figure.stale:
             canvas.draw_idle()
-
-
-def _wrap_close(close: Any) -> Any:
-    @functools.wraps(close)
-    def closing(fig: Any = None) -> None:
-        from matplotlib import pyplot
-
-        before = _open_figures()
-        close(fig)
-        left = set(pyplot.get_fignums())
-        for number, figure in before.items():
-            if number not in left:
-                shown_figures.keep(figure)
-
-    return closing
-
-
-def _open_figures() -> dict[int, Any]:
-    """Return the open figures by number, the current one last."""
-    from matplotlib._pylab_helpers import Gcf
-
-    return {number: manager.canvas.figure for number, manager in Gcf.figs.items()}
 
 
 def _wrap_savefig(savefig: Any) -> Any:
@@ -106,7 +85,7 @@ def _wrap_savefig(savefig: Any) -> Any:
                 raise
             reason = error.strerror or str(error)
             print(f"{os.fspath(fname)!r:.200} was not written: {reason}. The result is the figure.", file=sys.stderr)
-        shown_figures.save(self, options)
+        figure_log.save(self, options)
 
     return saving
 
@@ -116,7 +95,7 @@ def _wrap_clear(clear: Any) -> Any:
 
     @functools.wraps(clear)
     def clearing(self: Any, keep_observers: bool = False) -> None:
-        shown_figures.replace(self)
+        figure_log.replace(self)
         clear(self, keep_observers)
 
     return clearing

@@ -13,8 +13,8 @@ from ...plotting.resolve import find_figure
 from ...plotting.restyle import restyle
 from . import fallback_fonts, posted_code
 from .error_card import draw_card
+from .figure_log import figure_log
 from .figure_selection import select_figures
-from .shown_figures import shown_figures
 
 
 def run_code(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
@@ -23,7 +23,7 @@ def run_code(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     if style is not None:
         _use_style(style)
     fallback_fonts.switch_on()
-    shown_figures.requested = header["figure"]
+    figure_log.requested = header["figure"]
     value, names = posted_code.run(parts[0])
     return select_figures(value, names, header["figure"])
 

@@ -46,7 +46,8 @@ class RenderService:
         # In a thread: a source and its renders may have many megabytes.
         key, cached = await asyncio.get_running_loop().run_in_executor(None, self._look_up, job)
         if cached is not None:
-            return RenderResult(cached.pictures, **{**cached.words, "warnings": tuple(cached.words["warnings"])}), True
+            metadata = {**cached.metadata, "warnings": tuple(cached.metadata["warnings"])}
+            return RenderResult(cached.images, **metadata), True
         self._raise_known_failure(key)
         return await self._renders.run(key, lambda: self._render_and_keep(key, job, low_priority)), False
 

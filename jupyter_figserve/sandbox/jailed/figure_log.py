@@ -21,7 +21,7 @@ class SavedFigure:
 
 
 @dataclass
-class ShownFigures:
+class FigureLog:
     """What a reader of the notebook, or the user of a desktop, would have seen.
 
     Attributes
@@ -92,7 +92,7 @@ class ShownFigures:
         self.__init__()  # type: ignore[misc]
 
 
-shown_figures = ShownFigures()
+figure_log = FigureLog()
 
 
 def is_blank(figure: Any) -> bool:
