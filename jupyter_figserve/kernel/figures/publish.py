@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from .cell import default_name, find_cell
 from .display import INLINE_FORMATS
 from .offline import UnpublishedFigure, warn_or_raise
 from .published_figure import Published
+from .shown_figures import find_last_shown
 
 if TYPE_CHECKING:
     from ...plotting.encode import EncodedFigure
@@ -44,7 +46,8 @@ def publish(
     ----------
     fig
         A matplotlib figure, axes or artists; a seaborn, plotnine or pandas plot; a PIL image; the bytes of an image;
-        or any object that displays as an image or HTML. None is the current pyplot figure.
+        or any object that displays as an image or HTML. None is the current pyplot figure, else the one that this
+        cell showed or closed last.
     name
         Identifies the figure within the notebook. None derives it from the title, else from the cell.
     title, alt
@@ -109,7 +112,7 @@ def _publish(
     connection = _connect()
     from ...plotting.encode import encode
 
-    encoded = encode(fig, formats, **options)
+    encoded = encode(_find_drawn() if fig is None else fig, formats, **options)
     title, alt = metadata["title"], metadata["alt"]
     complete = {"title": encoded.title if title is None else title, "alt": encoded.alt if alt is None else alt}
     if isinstance(connection, NotConnected):
@@ -134,6 +137,13 @@ def _keep_unpublished(
     if encoded.figure is not None:
         figure.set_source_figure(encoded.figure)
     return figure
+
+
+def _find_drawn() -> Any | None:
+    """Return the figure that the running cell has shown or closed, if none is open; None for the current figure."""
+    pyplot: Any = sys.modules.get("matplotlib.pyplot")
+    is_open = pyplot is not None and bool(pyplot.get_fignums())
+    return None if is_open else find_last_shown()
 
 
 def _post(
