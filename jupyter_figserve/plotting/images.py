@@ -88,7 +88,11 @@ def open_image(data: bytes) -> Image:
 
     try:
         image = Image.open(io.BytesIO(data), formats=tuple(set(RASTER_NAMES.values())))
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        raise OutputInvalid(
+            f"The {len(data):,} bytes begin like an image but cannot be read. The file may be damaged or cut off."
+        ) from error
+    except (OSError, Image.DecompressionBombError) as error:
         raise OutputInvalid(f"The image bytes cannot be read: {error}.") from error
     check_pixels(image.width, image.height)
     return image
