@@ -44,6 +44,7 @@ STATUS = {
     "limits": {
         "figure_bytes": 2**25,
         "figure_pixels": 10**8,
+        "animation_frames": 1_000,
         "keep_versions": 0,
         "link_max_age": None,
         "public_shares": True,
