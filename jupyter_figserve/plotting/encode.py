@@ -23,6 +23,7 @@ from .describe_figure import describe_figure
 from .images import (
     PNG,
     check_pixels,
+    image_of,
     image_payload,
     image_thumbnail,
     is_raster,
@@ -46,6 +47,8 @@ _ACCEPTED = (
 )
 # Any fixed text makes the ids of an SVG reproducible.
 _HASH_SALT = "jupyter_figserve"
+# matplotlib's own results; the other raster formats are written from the pixels.
+_SAVED_BY_MATPLOTLIB = frozenset({"svg", "pdf", "eps", "jpg", "webp"})
 _EPS_DATE = re.compile(rb"^%%CreationDate:.*\n", re.MULTILINE)
 _UNDATED: Mapping[str, dict[str, Any]] = {
     "svg": {"metadata": {"Date": None}},
@@ -201,11 +204,14 @@ def _saved_payload(figure: Figure, row: Format, options: Mapping[str, Any]) -> E
     import matplotlib
 
     if row.name == "html":
-        raise UnsupportedType("A matplotlib figure is not available as html. Use png, svg, pdf, jpg, webp or eps.")
+        raise UnsupportedType("A matplotlib figure is not available as html. Use an image format such as png or svg.")
     if row.name == "svgz":
         return svgz_payload(_saved_payload(figure, FORMATS["svg"], options))
     if row.is_vector:
         check_pixels(*(side * CSS_DPI for side in figure.get_size_inches()))
+    elif row.name not in _SAVED_BY_MATPLOTLIB:
+        raster = draw(figure, options)
+        return image_payload(image_of(raster.pixels), row, dpi=raster.dpi)
     buffer = io.BytesIO()
     with own_canvas(figure) as canvas, rc({"svg.hashsalt": matplotlib.rcParams["svg.hashsalt"] or _HASH_SALT}):
         figure.savefig(buffer, format=row.name, **options, **_UNDATED.get(row.name, {}))
