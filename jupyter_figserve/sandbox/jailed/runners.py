@@ -11,8 +11,9 @@ from typing import Any
 from ...errors import InvalidInput, NoFigure
 from ...plotting.resolve import find_figure
 from ...plotting.restyle import restyle
-from . import posted_code
+from . import fallback_fonts, posted_code
 from .error_card import draw_card
+from .figure_log import figure_log
 from .figure_selection import select_figures
 
 
@@ -21,6 +22,8 @@ def run_code(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     style = header["options"]["style"]
     if style is not None:
         _use_style(style)
+    fallback_fonts.switch_on()
+    figure_log.requested = header["figure"]
     value, names = posted_code.run(parts[0])
     return select_figures(value, names, header["figure"])
 
