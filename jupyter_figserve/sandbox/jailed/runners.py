@@ -14,8 +14,9 @@ from ...plotting.drawing_state import DrawingState
 from ...plotting.pickling import unpickle_state
 from ...plotting.resolve import find_figure
 from ...plotting.restyle import restyle
-from . import posted_code
+from . import fallback_fonts, posted_code
 from .error_card import draw_card
+from .figure_log import figure_log
 from .figure_selection import select_figures
 
 _established = ExitStack()
@@ -27,6 +28,8 @@ def run_code(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     style = header["options"]["style"]
     if style is not None:
         _use_style(style)
+    fallback_fonts.switch_on()
+    figure_log.requested = header["figure"]
     value, names = posted_code.run(parts[0])
     return select_figures(value, names, header["figure"])
 
