@@ -110,7 +110,7 @@ def test_servers_message_is_displayed(chromium, make_server) -> None:
             {"link_max_age": "7d"},
             "Links on this server expire after at most 7 days (FigServe.link_max_age). Choose an earlier time.",
         ),
-        ({"allow_public_shares": False}, "an admin can allow them (FigServe.allow_public_shares)"),
+        ({"allow_public_shares": False}, "An administrator can allow them (FigServe.allow_public_shares)."),
     ):
         server = make_server(**traits)
         publish(server, name="sales")

@@ -144,7 +144,7 @@ class LiveRenderer(LinkRenderer):
         page = build_page(target, movable, query, address=self.address, form=live.find_form(target))
         if page.arguments is not None:
             page = replace(page, size=await live.find_size(target, {**locked, **page.arguments}))
-        handler.set_status(400 if page.fault else 200)
+        handler.set_status(400 if page.error else 200)
         handler.set_header("Cache-Control", self.cache_control_for(0))
         handler.write_page(
             "share/live.html",
