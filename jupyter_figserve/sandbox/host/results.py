@@ -23,6 +23,7 @@ _MAX_MESSAGE_LENGTH = 2_500
 _MAX_TRACEBACK_LENGTH = 40_000
 _MAX_IMAGES = 100
 _MAX_LIBRARIES, _MAX_LIBRARY_LENGTH = 40, 40
+_MAX_WARNINGS, _MAX_WARNING_LENGTH = 21, 1_000
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _CODE = re.compile(r"[a-z_]{1,40}")
 _NOT_AN_IMAGE = "The code wrote into the result channel; the result is not an image."
@@ -100,6 +101,7 @@ def _parse_images(
         thumbnail=thumbnail,
         output=output,
         libraries=_parse_libraries(header.get("libraries")),
+        warnings=_parse_warnings(header.get("warnings")),
         device_pixel_ratio=ratio if header.get("device_pixel_ratio") == ratio else 1,
     )
 
@@ -163,6 +165,13 @@ def _parse_libraries(versions: object) -> dict[str, str]:
         return {}
     items = list(versions.items())[:_MAX_LIBRARIES]
     return {_clean(name, _MAX_LIBRARY_LENGTH): _clean(version, _MAX_LIBRARY_LENGTH) for name, version in items}
+
+
+def _parse_warnings(sentences: object) -> tuple[str, ...]:
+    if not isinstance(sentences, list):
+        return ()
+    cleaned = (_clean(one, _MAX_WARNING_LENGTH, keep_lines=False) for one in sentences[:_MAX_WARNINGS])
+    return tuple(one for one in cleaned if one)
 
 
 def _side(value: object) -> int | None:
