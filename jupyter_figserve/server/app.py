@@ -30,6 +30,7 @@ from .services.auth.rate_limits import RateLimiter
 from .services.auth.signing import FrameUrlSigner, QuerySigner, read_secrets
 from .services.dashboards.watchers import DashboardWatchers
 from .services.events.event_broker import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventBroker
+from .services.figures.blob_handover import BlobHandover
 from .services.figures.svg_archiver import SvgArchiver
 from .services.links.allowed_sizes import AllowedSizes
 from .services.links.resolver import LinkResolver
@@ -148,8 +149,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         kernels = KernelTracker(self.serverapp, store, addresses, self.owner, self.scope, directories)
         blob_cache = BlobCache(store.blobs, self.cache_bytes)
         failed_attempts = FailedAttempts(self.failed_secret_rate)
-        rendering = self._make_rendering(store)
-        events = EventBroker(store)
+        rendering, events = self._make_rendering(store), EventBroker(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
         secrets = read_secrets(store.directory)
         live = self._make_live(store, kernels, detached, events)
@@ -177,8 +177,13 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             rendering=rendering,
             svg_archiver=SvgArchiver(store, rendering, self.preserve_bytes, is_on=self.preserve_svg),
             query_signer=QuerySigner(secrets),
+            blob_handover=self._make_handover(store),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
+
+    def _make_handover(self, store: Store) -> BlobHandover | None:
+        find_path = getattr(store.blobs, "find_path", None)
+        return BlobHandover(self.sendfile, find_path) if self.sendfile and find_path is not None else None
 
     def _open_store(self) -> Store:
         return open_store(

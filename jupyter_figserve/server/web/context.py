@@ -19,6 +19,7 @@ from ..services.auth.rate_limits import RateLimiter
 from ..services.auth.signing import FrameUrlSigner, QuerySigner
 from ..services.dashboards.watchers import DashboardWatchers
 from ..services.events.event_broker import EventBroker
+from ..services.figures.blob_handover import BlobHandover
 from ..services.figures.svg_archiver import SvgArchiver
 from ..services.links.allowed_sizes import AllowedSizes
 from ..services.links.resolver import LinkResolver
@@ -101,4 +102,5 @@ class AppContext:
     svg_archiver: SvgArchiver
     query_signer: QuerySigner
     render_limiter: RateLimiter
+    blob_handover: BlobHandover | None
     known_hosts: set[str] = field(default_factory=set)
