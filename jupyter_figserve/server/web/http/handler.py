@@ -19,6 +19,7 @@ from ...services.addresses import PublicBase
 from ...services.rendering.request import SIZE_FIELDS, parse_size
 from ..context import AppContext
 from . import security_headers
+from .access_log import AccessLogMixin, redact_uri
 from .conditional_get import ConditionalGetMixin
 from .query import QueryMixin
 
@@ -36,7 +37,7 @@ _MESSAGES = {
 """Code and message of tornado's and Jupyter's own errors."""
 
 
-class FigServeHandler(ConditionalGetMixin, QueryMixin, JupyterHandler):
+class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHandler):
     """Base of all handlers; concrete ones derive from ``PublicHandler`` or ``AuthenticatedHandler``."""
 
     is_page: ClassVar[bool] = False
@@ -78,8 +79,8 @@ class FigServeHandler(ConditionalGetMixin, QueryMixin, JupyterHandler):
         """Keep secrets of the address out of the log lines of tornado, Jupyter and this package."""
         if self.redacted_path is not None:
             self.request.uri = self.context.addresses.prefix + self.redacted_path
-        elif "token" in self.request.query:
-            self.request.uri = self.request.path
+        else:
+            self.request.uri = redact_uri(self.request.uri or "")
 
     def set_default_headers(self) -> None:
         for name, value in security_headers.JSON_HEADERS.items():
@@ -177,12 +178,6 @@ class FigServeHandler(ConditionalGetMixin, QueryMixin, JupyterHandler):
         """Log exceptions other than domain errors, which are ordinary responses."""
         if not isinstance(value, errors.FigServeError):
             super().log_exception(kind, value, traceback)
-
-    def _log(self) -> None:
-        """Drop the Referer, which may be a link: Jupyter's log line for errors quotes it."""
-        if "Referer" in self.request.headers:
-            del self.request.headers["Referer"]
-        super()._log()
 
     def _request_summary(self) -> str:
         return f"{self.request.method} {self.request.uri} ({self.request.remote_ip})"

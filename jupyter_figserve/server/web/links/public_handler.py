@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 
 from jupyter_server.auth.decorator import allow_unauthenticated
-from jupyter_server.prometheus.log_functions import prometheus_log_method
 
 from ....model.links import DASHBOARD, FIGURE, LIVE, is_token
 from ...services.links.resolver import LinkNotFound
@@ -39,6 +38,7 @@ class LinkRequestHandler(PublicHandler):
         if not is_token(token):
             raise LinkNotFound
         resolved = await self.context.links.find(token)
+        self.link_id = resolved.link.id
         renderer = _RENDERERS[resolved.link.target.kind](self, resolved, token)
         await renderer.open()
         return renderer
@@ -57,13 +57,6 @@ class PublicLinkHandler(LinkRequestHandler):
 
     def set_default_headers(self) -> None:
         """No default headers: each response sets the complete table."""
-
-    def _log(self) -> None:
-        """Log successes at debug level only: a log line costs a tenth of an image. The metrics count them anyway."""
-        if self.get_status() < 400 and not self.context.config.logs_success:
-            prometheus_log_method(self)  # type: ignore[no-untyped-call]
-        else:
-            super()._log()
 
     @allow_unauthenticated
     async def get(self, address: str) -> None:

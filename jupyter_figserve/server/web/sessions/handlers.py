@@ -174,7 +174,6 @@ class PlotHandler(SessionHandler):
             is_download=name is not None,
         )
         self.send_representation(response)
-        self.log.info("Plot %r of session %s: %d.", path, session.id, self.get_status())
 
     head = get
 
