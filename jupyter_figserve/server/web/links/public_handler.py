@@ -1,4 +1,4 @@
-"""Links over HTTP for everybody: one handler that finds the link and lets its renderer answer. Server process.
+"""The public side of links: a handler that finds the link and its renderer. Server process.
 
 A link that is unknown, expired, paused, revoked or used up gets the same response, after the same work.
 """
@@ -44,13 +44,13 @@ class LinkRequestHandler(PublicHandler):
         return renderer
 
     def count_failure(self) -> None:
-        """Count a wrong token against the limit of the client's address."""
+        """Count a wrong token against the rate limit of the client's IP address."""
         self.context.failed_attempts.count(self.request.remote_ip or "")
 
 
 class PublicLinkHandler(LinkRequestHandler):
     """``/f/{token}``, ``/f/{token}.{ext}``, ``/f/{token}/embed``; of dashboards ``/f/{token}/{panel}.{ext}`` and
-    ``/f/{token}/events`` too. One handler, so that all misses are alike."""
+    ``/f/{token}/events`` too. One handler, so that all failures look the same."""
 
     is_page = True
     redacted_path = "/f/[secret]"
@@ -64,7 +64,7 @@ class PublicLinkHandler(LinkRequestHandler):
         try:
             renderer = await self.open_link(match["token"] if match else "")
             assert match is not None
-            await _answer(renderer, match)
+            await _dispatch(renderer, match)
         except LinkNotFound:
             self.count_failure()
             raise
@@ -72,7 +72,7 @@ class PublicLinkHandler(LinkRequestHandler):
     head = get
 
 
-async def _answer(renderer: LinkRenderer, address: re.Match[str]) -> None:
+async def _dispatch(renderer: LinkRenderer, address: re.Match[str]) -> None:
     if address["panel"] is not None:
         await renderer.send_panel(address["panel"], address["panel_suffix"])
     elif address["part"] == "events":
