@@ -61,6 +61,11 @@ FORMATS: dict[str, Format] = {
         Format("html", "text/html", is_text=True),
     )
 }
+DATA_FORMATS: dict[str, Format] = {
+    "json": Format("json", "application/json", is_text=True),
+    "csv": Format("csv", "text/csv", is_text=True),
+}
+"""Formats of live figures that return data instead of a figure; nothing else is available in them."""
 INLINE_FORMATS = tuple(row for row in FORMATS.values() if row.is_inline)
 _ALIASES = {"jpeg": "jpg", "htm": "html"}
 _BY_MIMETYPE = {row.mimetype: row for row in FORMATS.values()} | {
@@ -85,6 +90,17 @@ def get_format(name: str) -> Format:
     return row
 
 
+def get_live_format(name: str) -> Format:
+    """Return the format of a live figure's output, which may be data too.
+
+    Raises
+    ------
+    UnsupportedType
+        The format is unknown.
+    """
+    return DATA_FORMATS.get(name) or get_format(name)
+
+
 def get_format_of_mimetype(content_type: str) -> Format:
     """Return the format of a ``Content-Type`` header, whose parameters are ignored.
 
@@ -101,6 +117,18 @@ def get_format_of_mimetype(content_type: str) -> Format:
     return row
 
 
+def get_live_format_of_mimetype(mimetype: str) -> Format:
+    """Return the format of a live figure's output.
+
+    Raises
+    ------
+    UnsupportedType
+        The mimetype is unknown.
+    """
+    own = next((row for row in DATA_FORMATS.values() if row.mimetype == mimetype), None)
+    return own or get_format_of_mimetype(mimetype)
+
+
 def find_format_of_bytes(data: bytes) -> Format | None:
     """Return the format of encoded bytes by their start, None if unknown; the root element decides for text."""
     for row in FORMATS.values():
@@ -111,6 +139,8 @@ def find_format_of_bytes(data: bytes) -> Format | None:
 
 def looks_like(row: Format, data: bytes) -> bool:
     """Whether ``data`` starts like a file of this format; nothing is decoded or decompressed."""
+    if row.name in DATA_FORMATS:
+        return _is_utf8(data)
     if row.name == "svg":
         return _root_element(data) == b"svg"
     if row.name == "html":
@@ -144,6 +174,14 @@ def _root_element(data: bytes) -> bytes:
         return b""
     name = re.split(rb"[\s>/]", rest[1:80], maxsplit=1)[0]
     return name.rpartition(b":")[2].lower()
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_html(data: bytes) -> bool:

@@ -91,6 +91,8 @@ class RenderResult:
         Versions of Python (major and minor) and of the plotting libraries loaded in the child.
     device_pixel_ratio
         The ratio that was applied.
+    status
+        HTTP status of a live function's data.
     """
 
     images: tuple[EncodedImage, ...]
@@ -100,3 +102,4 @@ class RenderResult:
     output: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)
     device_pixel_ratio: int = 1
+    status: int = 200

@@ -12,11 +12,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from ...errors import FigServeError, InvalidInput, NoFigure, OutputInvalid
+from ...errors import FigServeError, InvalidInput, NoFigure, OutputInvalid, UnsupportedType
 from ...model.figures import EncodedImage
-from ...model.formats import get_format
+from ...model.formats import DATA_FORMATS, get_format, get_format_of_mimetype, get_live_format
+from ...model.responses import Response
 from ...plotting.describe import libraries
 from ...plotting.encode import EncodedFigure, encode
+from ...plotting.live_call import encode_response
 from ...plotting.resolve import ResolvedFigure
 from .. import wire
 from ..jail.jail import JOB, NULL, RESULT, STDERR, STDOUT
@@ -25,7 +27,7 @@ from .figure_selection import resize
 from .runners import RUNNERS
 
 _CHUNK_BYTES = 1 << 20
-_STATUS = {NoFigure: "no figure", InvalidInput: "input"}
+_STATUS = {NoFigure: "no figure", InvalidInput: "input", UnsupportedType: "format"}
 
 
 def serve_one(scratch: str) -> None:
@@ -113,7 +115,7 @@ def _run(header: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], li
         return {"status": _STATUS.get(type(error), "output"), "message": str(error), "code": error.code}, []
     except BaseException as error:
         return _failed(posted_code.describe_failure(error)), []
-    return _drawn(encoded, ratio)
+    return _drawn(encoded, ratio, found[0])
 
 
 def _failed(failure: posted_code.Failure) -> dict[str, Any]:
@@ -127,7 +129,7 @@ def _failed(failure: posted_code.Failure) -> dict[str, Any]:
     return {"status": "failed", **vars(failure)}
 
 
-def _drawn(encoded: list[EncodedFigure], device_pixel_ratio: int) -> tuple[dict[str, Any], list[bytes]]:
+def _drawn(encoded: list[EncodedFigure], device_pixel_ratio: int, first: Any) -> tuple[dict[str, Any], list[bytes]]:
     images = [one.payloads[0] for one in encoded]
     thumbnail = encoded[0].thumbnail
     header = {
@@ -138,6 +140,7 @@ def _drawn(encoded: list[EncodedFigure], device_pixel_ratio: int) -> tuple[dict[
         "alt": encoded[0].alt,
         "libraries": libraries(),
         "device_pixel_ratio": device_pixel_ratio,
+        "http_status": first.status if isinstance(first, Response) else 200,
     }
     return header, [image.data for image in (*images, *([thumbnail] if thumbnail else []))]
 
@@ -149,12 +152,16 @@ def _metadata(image: EncodedImage) -> dict[str, Any]:
 def _scale_dpi(found: list[Any], options: dict[str, Any], ratio: int) -> tuple[dict[str, Any], int]:
     """Multiply the dpi of a single raster figure; return the options and the ratio that applies."""
     figures = [one for one in found if isinstance(one, ResolvedFigure)]
-    if ratio == 1 or len(figures) != 1 or not get_format(options["format"]).is_raster:
+    if ratio == 1 or len(figures) != 1 or not get_live_format(options["format"]).is_raster:
         return options, 1
     return options | {"dpi": ratio * (options["dpi"] or figures[0].dpi)}, ratio
 
 
 def _encode(found: Any, options: dict[str, Any], with_thumbnail: bool) -> EncodedFigure:
+    if isinstance(found, Response):
+        return EncodedFigure((encode_response(found, get_live_format(options["format"])),), None, "", "", None)
+    if options["format"] in DATA_FORMATS:
+        raise UnsupportedType("This live figure does not return data.", code="not_data")
     if isinstance(found, ResolvedFigure):
         found = resize(found, options)
     encoded = encode(
@@ -168,5 +175,6 @@ def _encode(found: Any, options: dict[str, Any], with_thumbnail: bool) -> Encode
     row = get_format(options["format"])
     mimetype = encoded.payloads[0].mimetype
     if mimetype != row.mimetype:
-        raise OutputInvalid(f"The last value is available as {mimetype}, not as {row.name}.", code="no_such_form")
+        own = get_format_of_mimetype(mimetype).name
+        raise UnsupportedType(f"The last value is available as {own}, not as {row.name}.", code=f"{own}_only")
     return encoded

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...errors import InvalidInput, NoFigure
+from ...plotting.live_call import find_response
 from ...plotting.resolve import find_figure
 from ...plotting.restyle import restyle
 from . import posted_code
@@ -66,6 +67,9 @@ def call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     inner = getattr(function, "__wrapped__", function)
     posted_code.OWN_FILES.add(getattr(getattr(inner, "__code__", None), "co_filename", posted_code.NAME))
     value = function(**arguments)
+    response = None if value is None else find_response(value)
+    if response is not None:
+        return [response]
     return select_figures(value, {}, header["figure"])
 
 

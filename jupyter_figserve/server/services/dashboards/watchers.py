@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ from ....model.events import DASHBOARD_DELETED, DASHBOARD_PUBLISHED, Event
 from ....store.store import Store
 from ..events.event_broker import EventBroker
 from ..events.subscriber import Subscriber
-from ..live.registry import GONE, OFFERED
+from ..live.registry import GONE, OFFERED, PROGRESS, REFRESHED
 from ..live.service import LiveService
 from .resolver import ResolvedDashboard, ResolvedPanel, resolve_dashboard
 
@@ -86,6 +86,9 @@ class DashboardWatchers:
         target = event.data.get(kind)
         if target is None:
             return
+        if event.kind == PROGRESS:
+            self._send_progress(event.data)
+            return
         for dashboard_id, dashboard in list(self._dashboards.items()):
             if any(_shows(panel, kind, target) for panel in dashboard.panels):
                 await self._update_panels(dashboard_id, event.kind, kind, target)
@@ -106,12 +109,21 @@ class DashboardWatchers:
         """Send the panels with a new image; after any other change, the page has to be loaded again."""
         record = self._dashboards[dashboard_id].record
         dashboard = self._dashboards[dashboard_id] = await resolve_dashboard(self._store, self._live, record)
-        if event_kind not in ("figure.published", OFFERED, GONE):
+        if event_kind not in ("figure.published", OFFERED, GONE, REFRESHED):
             self._send(dashboard_id, lambda _: _dashboard_event(dashboard))
             return
         for panel in dashboard.panels:
             if _shows(panel, kind, target) and panel.spec.version is None and not panel.is_gone:
                 self._send(dashboard_id, lambda url_of, panel=panel: _panel_event(panel, url_of))  # type: ignore[misc]
+
+    def _send_progress(self, data: Mapping[str, Any]) -> None:
+        """Send the progress of a call to the panels that may have asked for it: those with its fixed values."""
+        for dashboard_id, dashboard in list(self._dashboards.items()):
+            for panel in dashboard.panels:
+                fixed = panel.spec.values.items()
+                if _shows(panel, LIVE, data["live"]) and all(data["arguments"].get(name) == v for name, v in fixed):
+                    event = _event("progress", {"place": panel.name, "done": data["done"], "total": data["total"]})
+                    self._send(dashboard_id, lambda _, event=event: event)  # type: ignore[misc]
 
     def _send(self, dashboard_id: str, make_event: Callable[[PanelUrl], Event]) -> None:
         made: dict[PanelUrl, Event] = {}

@@ -21,7 +21,7 @@ JSON = {"Accept": "application/json"}
 class HtmlKernel(FakeKernel):
     """Offers HTML only."""
 
-    async def call(self, name, request, known):
+    async def call(self, name, request, known, on_progress):
         await super().call(name, request, known)
         if request.format != "html":
             raise UnsupportedType("This live figure has no png form; ask for html.", code="html_only")
