@@ -6,12 +6,15 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..errors import Conflict, FigServeError, InvalidInput
+from ..errors import Conflict, FigServeError, InvalidInput, NotConnected
 from ..model import dashboards, snippets
 from ..model.figures import NAME_LENGTH, check_name, slug
 from ..model.formats import get_format
+from ..model.places import check_collection
+from .client.batch_server import get_connection
 from .client.client import FigServeClient
-from .client.connection import Connection, get_connection
+from .client.connection import Connection
+from .client.front_end import find_shell
 from .dashboards.controls import DashboardControls
 from .dashboards.model import DashboardModel
 from .dashboards.panels import LaidOutPanel
@@ -19,8 +22,8 @@ from .dashboards.static_html import static_bundle
 from .dashboards.stills import Still, render_stills
 from .dashboards.widget import make_dashboard_widget
 from .figures.captured_plot import CapturedPlot
-from .figures.cell import find_shell
 from .figures.display import link_href
+from .figures.offline import warn_or_raise
 from .figures.publish import publish
 from .figures.published_figure import Published
 from .figures.shared_link import SharedLink
@@ -56,6 +59,8 @@ class Dashboard(ShareableWithParameters):
         self._model = DashboardModel.build(title, rows, theme, controls)
         self._record: dict[str, Any] | None = None
         self._connection: Connection | None = None
+        self._collection: str | None = None
+        self._offline: NotConnected | None = None
 
     @property
     def title(self) -> str:
@@ -111,14 +116,16 @@ class Dashboard(ShareableWithParameters):
 
     @property
     def url(self) -> str:
-        """Its page, which requires a login; ``share()`` makes a link that does not."""
+        """Its page, which requires a login; ``share()`` makes a link that does not. None in a run without a server."""
+        if self._record is None and self._offline is not None:
+            return None  # type: ignore[return-value]  # only in a batch run without a server
         return str(self._published()["url"])
 
     def image_url(self, format: str = "png") -> str:
         """Return the URL of the whole dashboard as one image."""
         return snippets.image_url(self.url, get_format(format).name)
 
-    def publish(self, name: str | None = None) -> Dashboard:
+    def publish(self, name: str | None = None, *, collection: str | None = None) -> Dashboard:
         """Give the dashboard a URL; publishing it again, or rerunning the notebook, updates the same URL.
 
         Unpublished figures are published too, named after the dashboard and their place, such as ``"sightings 1-2"``.
@@ -127,21 +134,36 @@ class Dashboard(ShareableWithParameters):
         ----------
         name
             Identifies the dashboard within the notebook; None derives it from the title.
+        collection
+            A lasting place for a dashboard of no notebook; its unpublished figures are published there too.
 
         Raises
         ------
         NotConnected
-            There is no server; the message says what to do.
+            There is no server; the message says what to do. A batch run is only warned, and ``url`` is None.
         FigServeError
             A panel cannot be published; the message names it.
         """
         checked = check_name(name) if name is not None else self._default_name()
+        if collection is not None or self._record is None:
+            self._collection = None if collection is None else check_collection(collection)
+        place = {} if self._collection is None else {"collection": self._collection}
+        try:
+            self._post(checked, place)
+        except NotConnected as error:
+            warn_or_raise(error, 2)
+            self._offline = error
+        return self
+
+    def _post(self, name: str, place: dict[str, str]) -> None:
         connection = get_connection()
-        rows = [[panel.to_spec(_publish_panel(panel, checked)).as_json() for panel in row] for row in self._model.rows]
-        body = {"name": checked, **self._model.layout.as_json(), "rows": rows}
+        rows = [
+            [panel.to_spec(_publish_panel(panel, name, self._collection)).as_json() for panel in row]
+            for row in self._model.rows
+        ]
+        body = {"name": name, **place, **self._model.layout.as_json(), "rows": rows}
         self._record = connection.client.post("api/dashboards", body)
         self._connection = connection
-        return self
 
     def delete(self) -> None:
         """Delete it from the server, with all its versions and links; its figures stay."""
@@ -202,6 +224,8 @@ class Dashboard(ShareableWithParameters):
         return self._connected().client, f"api/dashboards/{self.id}/links"
 
     def _published(self) -> dict[str, Any]:
+        if self._record is None and self._offline is not None:
+            raise NotConnected(f"The dashboard is not published. {self._offline.message}", code=self._offline.code)
         if self._record is None:
             raise Conflict("The dashboard has no URL yet. Call publish() first.", code="not_published")
         return self._record
@@ -234,7 +258,7 @@ class Dashboard(ShareableWithParameters):
         return locked
 
 
-def _publish_panel(panel: LaidOutPanel, dashboard: str) -> str:
+def _publish_panel(panel: LaidOutPanel, dashboard: str, collection: str | None) -> str:
     """Return the id of a panel's figure, which is published if necessary; ``""`` for text.
 
     Raises
@@ -251,6 +275,6 @@ def _publish_panel(panel: LaidOutPanel, dashboard: str) -> str:
         if isinstance(panel.object, CapturedPlot):
             return panel.object.publish(name, alt=panel.given_alt).id
         format = "png" if panel.format in (None, "html") else panel.format
-        return publish(panel.object, name, alt=panel.given_alt, format=format).id
+        return publish(panel.object, name, alt=panel.given_alt, format=format, collection=collection).id
     except FigServeError as error:
         raise panel.to_error(error) from error

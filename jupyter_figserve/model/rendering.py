@@ -93,6 +93,8 @@ class RenderResult:
         The ratio that was applied.
     status
         HTTP status of a live function's data.
+    warnings
+        Sentences about the image: glyphs that no font has, warnings of the plotting library.
     """
 
     images: tuple[EncodedImage, ...]
@@ -103,3 +105,4 @@ class RenderResult:
     libraries: Mapping[str, str] = field(default_factory=dict)
     device_pixel_ratio: int = 1
     status: int = 200
+    warnings: tuple[str, ...] = ()

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ...errors import FigServeError, InvalidInput
+from ...errors import FigServeError, InvalidInput, NotConnected
 from ...model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage, check_name, validate_single_line
 from ...model.formats import get_format
+from ...model.places import Place, check_collection, read_place
 from ..client import source_uploader
-from ..client.connection import Connection, get_connection
+from ..client.batch_server import get_connection
+from ..client.connection import Connection
 from ..client.multipart import encode_form, image_part, json_part
 from .cell import default_name, find_cell
 from .display import INLINE_FORMATS
+from .offline import UnpublishedFigure, warn_or_raise
 from .published_figure import Published
+from .shown_figures import find_last_shown
 
 if TYPE_CHECKING:
     from ...plotting.encode import EncodedFigure
@@ -32,6 +37,8 @@ def publish(
     dpi: float | None = None,
     tight: bool = False,
     keep_source: bool = True,
+    collection: str | None = None,
+    notebook: str | None = None,
 ) -> Published:
     """Give a figure a URL. Publishing it again, or rerunning the notebook, updates the same URL.
 
@@ -39,53 +46,56 @@ def publish(
     ----------
     fig
         A matplotlib figure, axes or artists; a seaborn, plotnine or pandas plot; a PIL image; the bytes of an image;
-        or any object that displays as an image or HTML. None is the current pyplot figure.
+        or any object that displays as an image or HTML. None is the current pyplot figure, else the one that this
+        cell showed or closed last.
     name
         Identifies the figure within the notebook. None derives it from the title, else from the cell.
     title, alt
         Title of its pages, and alternative text. None derives them from the figure.
     format
         A format such as ``"png"`` or ``"svg"``, or several with the main one first.
-    dpi
-        Resolution; None is the figure's own.
-    tight
-        Crop the margins.
+    dpi, tight
+        Resolution, of which None is the figure's own; whether to crop the margins.
     keep_source
         Also upload the figure itself in the background, so that the server can render other sizes and formats. The
         server opens it only in its sandbox.
+    collection, notebook
+        Another place than this notebook: a named collection, such as ``"nightly"``, or the path of a notebook below the
+        server's root. Without a kernel of the server, None is the collection "default".
     """
     _reject_swapped_arguments(fig, name)
-    checked_name = None if name is None else check_name(name)
-    checked = {
-        "title": None if title is None else validate_single_line(title, "title", TITLE_LENGTH),
-        "alt": None if alt is None else validate_single_line(alt, "alternative text", ALT_LENGTH),
-    }
-    return _publish(fig, checked_name, checked, _formats(format), keep_source=keep_source, dpi=dpi, tight=tight)
+    checked, texts = None if name is None else check_name(name), _check_texts(title, alt)
+    place = read_place({"collection": collection, "notebook": notebook})
+    return _publish(fig, checked, texts, place, _formats(format), keep_source=keep_source, dpi=dpi, tight=tight)
 
 
-def figures() -> list[Published]:
-    """List the published figures of this notebook, newest first."""
+def figures(*, collection: str | None = None) -> list[Published]:
+    """List the published figures of this notebook, or of a collection, newest first."""
     connection = get_connection()
+    where: dict[str, Any] = {"here": 1} if collection is None else {"collection": check_collection(collection)}
     found: list[Published] = []
     cursor: str | None = None
     while True:
-        page = connection.client.get("api/figures", here=1, cursor=cursor)
+        page = connection.client.get("api/figures", **where, cursor=cursor)
         found += [Published(record, connection) for record in page["figures"]]
         cursor = page.get("next")
         if not cursor:
             return found
 
 
-def unpublish(notebook: str | None = None) -> int:
-    """Delete all figures of a notebook from the server, with their versions and links; return their number.
+def unpublish(notebook: str | None = None, *, collection: str | None = None) -> int:
+    """Delete all figures of a notebook or a collection, with their versions and links; return their number.
 
     Parameters
     ----------
     notebook
         Its path below the server's root directory; None is this notebook.
+    collection
+        Delete the figures of this collection instead.
     """
+    place = read_place({"collection": collection, "notebook": notebook})
     client = get_connection().client
-    where = {"here": 1} if notebook is None else {"notebook": notebook}
+    where: dict[str, Any] = place.as_json() or {"here": 1}
     return int(client.delete("api/figures", **where)["deleted"])
 
 
@@ -93,18 +103,47 @@ def _publish(
     fig: Any,
     name: str | None,
     metadata: dict[str, str | None],
+    place: Place,
     formats: tuple[str, ...],
     *,
     keep_source: bool,
     **options: Any,
 ) -> Published:
-    connection = get_connection()
+    connection = _connect()
     from ...plotting.encode import encode
 
-    encoded = encode(fig, formats, **options)
+    encoded = encode(_find_drawn() if fig is None else fig, formats, with_state=keep_source, **options)
     title, alt = metadata["title"], metadata["alt"]
     complete = {"title": encoded.title if title is None else title, "alt": encoded.alt if alt is None else alt}
-    return _post(connection, encoded, name, complete, keep_source)
+    if isinstance(connection, NotConnected):
+        return _keep_unpublished(encoded, name, complete, connection)
+    return _post(connection, encoded, name, complete | place.as_json(), keep_source)
+
+
+def _connect() -> Connection | NotConnected:
+    """Return the connection; in a batch run without one, the error that has been warned of."""
+    try:
+        return get_connection()
+    except NotConnected as error:
+        warn_or_raise(error, 4)
+        return error
+
+
+def _keep_unpublished(
+    encoded: EncodedFigure, name: str | None, texts: dict[str, str], error: NotConnected
+) -> UnpublishedFigure:
+    checked = default_name(texts["title"], find_cell()) if name is None else name
+    figure = UnpublishedFigure(checked, texts["title"], texts["alt"], _displayed_image(encoded), error)
+    if encoded.figure is not None:
+        figure.set_source_figure(encoded.figure)
+    return figure
+
+
+def _find_drawn() -> Any | None:
+    """Return the figure that the running cell has shown or closed, if none is open; None for the current figure."""
+    pyplot: Any = sys.modules.get("matplotlib.pyplot")
+    is_open = pyplot is not None and bool(pyplot.get_fignums())
+    return None if is_open else find_last_shown()
 
 
 def _post(
@@ -121,7 +160,7 @@ def _post(
         "provenance": {"libraries": used},
         "sizes": [{"width": part.width, "height": part.height, "dpi": part.dpi} for part in encoded.payloads],
     }
-    source = _PickledSource(encoded.figure if keep_source else None)
+    source = _PickledSource(encoded)
     content_type, body = _form(figure, encoded)
     record = connection.client.post_form("api/figures", content_type, body, source.pickle)
     if source.data is not None and not record.get("redrawable"):
@@ -134,21 +173,32 @@ def _post(
 
 
 class _PickledSource:
-    """The figure, pickled during the call that publishes it: the next line of the cell may change it."""
+    """The figure and its state, pickled during the call that publishes it: the next line of the cell may change it."""
 
-    def __init__(self, figure: Any | None) -> None:
-        self._figure = figure
+    def __init__(self, encoded: EncodedFigure) -> None:
+        self._figure = encoded.figure
+        self._state = encoded.state
         self.data: bytes | None = None
 
     def pickle(self) -> None:
-        if self._figure is None:
+        if self._figure is None or self._state is None:
             return
         from ...plotting.pickling import pickle_figure
 
+        if self._state.obstacle:
+            _log.debug("The figure is published without its source: %s", self._state.obstacle)
+            return
         try:
-            self.data = pickle_figure(self._figure)
+            self.data = pickle_figure(self._figure, self._state)
         except FigServeError as error:
             _log.debug("The figure is published without its source: %s", error)
+
+
+def _check_texts(title: str | None, alt: str | None) -> dict[str, str | None]:
+    return {
+        "title": None if title is None else validate_single_line(title, "title", TITLE_LENGTH),
+        "alt": None if alt is None else validate_single_line(alt, "alternative text", ALT_LENGTH),
+    }
 
 
 def _form(figure: dict[str, Any], encoded: EncodedFigure) -> tuple[str, bytes]:

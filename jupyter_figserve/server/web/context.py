@@ -39,6 +39,7 @@ class HandlerConfig(RenderLimits, Protocol):
     owner: str
     figure_bytes: int
     figure_pixels: int
+    animation_frames: int
     export_bytes: int
     body_timeout: float
     link_cache_seconds: int

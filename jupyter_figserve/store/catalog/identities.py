@@ -1,4 +1,4 @@
-"""Identities as columns: figures, live figures and dashboards have the same ones. Server process."""
+"""Identity columns, which figures, live figures and dashboards have in common. Server process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...model.figures import Identity
 
 
 def read_identity(row: Row[Any]) -> Identity:
-    return Identity(row.owner, row.scope, row.notebook, row.maker, row.name)
+    return Identity(row.owner, row.scope, row.notebook, row.maker, row.name, row.collection)
 
 
 def has_identity(table: sa.Table, identity: Identity) -> sa.ColumnElement[bool]:

@@ -28,7 +28,7 @@ def test_publish_sends_image_thumbnail_and_texts(connected, encoder, cell):
     svg = EncodedImage("image/svg+xml", SVG, 640, 480)
     encoder.makes = FakeEncoded((svg, EncodedImage("image/png", PNG, 1280, 960, 200.0)))
     figserve.publish("<fig>", "sales", title=" Sales\n2024 ", alt="Rising", format=("svg", "png"), dpi=200, tight=True)
-    assert encoder.calls == [("<fig>", ("svg", "png"), {"dpi": 200, "tight": True})]
+    assert encoder.calls == [("<fig>", ("svg", "png"), {"dpi": 200, "tight": True, "with_state": True})]
     parts = connected.published[0].parts
     assert [part[:2] for part in parts] == [
         ("figure", "application/json"),
@@ -83,7 +83,7 @@ def test_invalid_name_is_refused_before_rendering(connected, encoder, name):
     assert (encoder.calls, connected.received) == ([], [])
 
 
-@pytest.mark.parametrize("format", ["gif", (), ("png", 7), ("png", "gif")])
+@pytest.mark.parametrize("format", ["bmp", (), ("png", 7), ("png", "bmp")])
 def test_invalid_format_is_refused_before_rendering(connected, encoder, format):
     """Formats are those of the format table."""
     with pytest.raises(errors.FigServeError):
@@ -175,3 +175,25 @@ def test_unpublish_deletes_a_notebooks_figures(connected, encoder, notebook, que
     figserve.publish(PNG, "a")
     assert figserve.unpublish(notebook) == 1
     assert connected.received[-1].query == query
+
+
+def test_place_is_sent_and_asked_for(connected, encoder):
+    """A collection or a notebook for what is published; lists and deletions by collection."""
+    figserve.publish(PNG, "load", collection="nightly")
+    figserve.publish(PNG, "load", notebook="/reports/a.ipynb")
+    sent = [connected.described(index) for index in (0, 1)]
+    assert [(one.get("collection"), one.get("notebook")) for one in sent] == [
+        ("nightly", None),
+        (None, "reports/a.ipynb"),
+    ]
+    figserve.figures(collection="nightly")
+    figserve.unpublish(collection="nightly")
+    assert [one.query for one in connected.received[-2:]] == [{"collection": "nightly"}, {"collection": "nightly"}]
+
+
+@pytest.mark.parametrize("place", [{"collection": "a/b"}, {"notebook": "../a"}, {"collection": "a", "notebook": "b"}])
+def test_impossible_place_is_refused_before_anything_is_sent(connected, encoder, place):
+    """With a sentence, and without a request."""
+    with pytest.raises(figserve.FigServeError):
+        figserve.publish(PNG, "load", **place)
+    assert connected.received == []

@@ -1,4 +1,4 @@
-"""Authentication: keys and logins become principals; wrong secrets are counted. Server process."""
+"""Authentication: turns keys and logins into principals and limits wrong secrets. Server process."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Principal:
         Raises
         ------
         Forbidden
-            Naming the missing scope.
+            When the principal has none of them; the message names them.
         """
         required = tuple(allowed)
         if not self.scopes.intersection(required):
@@ -59,7 +59,7 @@ class Principal:
 
 
 class FailedAttempts(RateLimiter):
-    """Limits the rate of wrong keys and tokens from one IP address; valid ones are never refused."""
+    """Limits the rate of wrong keys and tokens from one IP address; valid ones are never rejected."""
 
     def __init__(self, rate: str) -> None:
         super().__init__(rate, "Too many wrong keys or links from this address", "too_many_wrong_secrets")
@@ -109,7 +109,7 @@ class Authenticator:
             return None
         key = await self._store.keys.find(parts[0])
         if key is None:
-            # The same work as for a known id, so that the response time reveals nothing.
+            # As much work as for a known id, so that the response time reveals nothing.
             hmac.compare_digest(hashlib.sha256(parts[1].encode()).hexdigest(), "0" * 64)
             return None
         return key if key.is_good(parts[1], self._store.clock()) else None
@@ -126,7 +126,7 @@ class Authenticator:
 
 
 def find_key(headers: HTTPHeaders) -> str | None:
-    """Return the text of the key in a request's headers, valid or not; None without one.
+    """Return the key in a request's headers as text, valid or not; None without one.
 
     Other kinds of ``Authorization``, such as Jupyter's token, are left to Jupyter.
     """

@@ -106,7 +106,7 @@ class DashboardEventsHandler(DashboardBase):
         record, caller, gate = await self.get_owned_dashboard(dashboard_id), self.principal, self.context.authenticator
         version = self.int_argument("version")
         watcher = Watcher(record.id, image_url, lambda: gate.is_still_valid(caller))
-        await self.context.dashboards.add(await self.resolve(record), watcher, version)
+        await self.context.dashboards.add(watcher, version)
         return watcher
 
 
@@ -128,6 +128,6 @@ def _pinned(panel: ResolvedPanel) -> str:
 
 
 def _check_site(handler: DashboardBase) -> None:
-    """Unlike a stored image, what runs code or stays open is not opened by another site, even by navigation."""
+    """Reject requests from other sites, including navigation: unlike a stored image, these run code or stay open."""
     if handler.is_cross_site:
-        raise Forbidden("Another site may not open this.", code="cross_site")
+        raise Forbidden("This address cannot be opened from another site.", code="cross_site")

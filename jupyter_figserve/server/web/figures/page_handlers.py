@@ -13,7 +13,7 @@ from ....model.figures import FigureRecord, Representation, Version
 from ....model.formats import FORMATS
 from ....model.keys import READ
 from ....model.links import FIGURE, Target
-from ...services.rendering.request import RENDER_FORMATS
+from ...services.rendering.request import OFFERED_FORMATS
 from ..http import security_headers
 from ..http.private_handler import AuthenticatedHandler
 
@@ -62,7 +62,7 @@ class FigurePageHandler(AuthenticatedHandler):
             session=await store.sessions.find(session_id),
             can_embed=bool(self.context.config.embed_origins),
             now=context.store.clock(),
-            formats=context.rendering.queue.maybe_available and RENDER_FORMATS,
+            formats=context.rendering.queue.maybe_available and OFFERED_FORMATS,
         )
 
     head = get

@@ -1,4 +1,4 @@
-"""A dashboard as everybody sees it who has a link to it: page, preview, panels and event stream. Server process."""
+"""Renders links to dashboards: page, preview, panels and event stream. Server process."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from .public_live import ParameterGrant, PublicLiveFigure
 from .renderer import Embedding, FitSize, LinkRenderer
 
 _EMBED_SIZE = (1_000, 750)
-"""A dashboard has no size of its own."""
+"""Default size: a dashboard has none of its own."""
 
 
 class DashboardRenderer(LinkRenderer):
-    """Renders links to dashboards. They show its panels too, and nothing else of what those belong to."""
+    """Renders links to dashboards, which also serve the images of its panels, and nothing else of their figures."""
 
     dashboard: ResolvedDashboard
 
@@ -86,7 +86,7 @@ class DashboardRenderer(LinkRenderer):
                 return False
 
         watcher = Watcher(self.link.target.id, panel_url, is_authorized)
-        await self.context.dashboards.add(self.dashboard, watcher, self.handler.int_argument("version"))
+        await self.context.dashboards.add(watcher, self.handler.int_argument("version"))
         await send_dashboard_events(self.handler, watcher)
 
     def describe_embedding(self, fit: FitSize) -> Embedding:
@@ -147,7 +147,7 @@ class DashboardRenderer(LinkRenderer):
         def hidpi(panel: ResolvedPanel, dpi: float) -> str | None:
             if not context.rendering.queue.maybe_available:
                 return None
-            # Signed like the sizes that owners sign, for the page itself asks for this one.
+            # Signed like the sizes that owners sign: the page itself requests this one.
             size = [("dpi", f"{dpi:g}")]
             return urlencode([*size, ("sig", context.query_signer.sign("link", link_id, "png", size))])
 
@@ -179,7 +179,7 @@ def panel_url(panel: ResolvedPanel) -> str:
 
 
 def _image_query(panel: ResolvedPanel) -> str:
-    """Return the query of a figure's image; its version only keeps caches from mixing versions up."""
+    """Return the query of a figure's image; its version only makes caches distinguish versions."""
     assert panel.figure is not None
     assert panel.image is not None
     is_own = panel.suffix == panel.image.format.name

@@ -15,7 +15,7 @@ from ...services.figures.redraw import check_redrawable, render_again
 from ...services.figures.stored import find_stored
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.links.view_counter import is_robot
-from ...services.rendering.request import RENDER_FORMATS, SIZE_FIELDS
+from ...services.rendering.request import OFFERED_FORMATS, SIZE_FIELDS
 from ..figures.json_views import figure_json
 from ..http.handler import PublicHandler
 from ..http.representation import RepresentationResponse
@@ -168,7 +168,7 @@ class FigureRenderer(LinkRenderer):
             as_html=as_html,
             link=self.link,
             can_embed=bool(config.embed_origins),
-            formats=self.context.rendering.queue.maybe_available and RENDER_FORMATS,
+            formats=self.context.rendering.queue.maybe_available and OFFERED_FORMATS,
             widths=self.context.link_sizes.widths,
             snippets=self._make_snippets(),
         )

@@ -7,7 +7,7 @@ from alembic import op
 
 revision = "1"
 down_revision = None
-_IDENTITY = ("owner", "scope", "notebook", "maker", "name")
+_IDENTITY = ("owner", "scope", "notebook", "maker", "name", "collection")
 
 
 def upgrade() -> None:
@@ -40,6 +40,7 @@ def _create_figures() -> None:
     op.create_index("figures_identity", "figures", _IDENTITY, unique=True)
     op.create_index("figures_newest", "figures", ["owner", "updated", "id"])
     op.create_index("figures_of_notebook", "figures", ["owner", "notebook", "updated", "id"])
+    op.create_index("figures_of_collection", "figures", ["owner", "collection", "updated", "id"])
     op.create_index("figures_of_name", "figures", ["owner", "name", "updated", "id"])
     _create_versions()
 
@@ -71,6 +72,8 @@ def _create_versions() -> None:
         sa.Column("width", sa.Integer),
         sa.Column("height", sa.Integer),
         sa.Column("dpi", sa.Float),
+        sa.Column("frames", sa.Integer),
+        sa.Column("duration", sa.Float),
     )
 
 
@@ -95,7 +98,7 @@ def _create_live_figures() -> None:
 
 def _create_live_results() -> None:
     op.create_table(
-        "live_pictures",
+        "live_images",
         sa.Column("live", sa.String, primary_key=True),
         sa.Column("key", sa.String, primary_key=True),
         sa.Column("mimetype", sa.String, nullable=False),
@@ -105,10 +108,10 @@ def _create_live_results() -> None:
         sa.Column("height", sa.Integer),
         sa.Column("dpi", sa.Float),
         sa.Column("alt", sa.String, nullable=False),
-        sa.Column("drawn", sa.Float, nullable=False),
+        sa.Column("rendered", sa.Float, nullable=False),
         sa.Column("is_frozen", sa.Boolean, nullable=False),
     )
-    op.create_index("live_pictures_newest", "live_pictures", ["live", "is_frozen", "drawn"])
+    op.create_index("live_images_newest", "live_images", ["live", "is_frozen", "rendered"])
     op.create_table(
         "live_sources",
         sa.Column("live", sa.String, primary_key=True),
