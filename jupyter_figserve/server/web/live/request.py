@@ -85,9 +85,8 @@ def is_about_record(suffix: str, error: FigServeError, target: LiveTarget, forms
 
     It does where the function turns out to return no data, and where nothing is known because nothing can call it.
     """
-    if suffix != "json" or forms.gives_data(target):
-        return False
-    return error.code == "not_data" or isinstance(error, Unavailable)
+    gives_data = forms.gives_data(target)
+    return suffix == "json" and (gives_data is False or (gives_data is None and isinstance(error, Unavailable)))
 
 
 def _parse_size(name: str, text: str) -> int:
