@@ -39,7 +39,8 @@ def table(n: int = 3):
         return figserve.Response({"error": "n is too small"}, status=422)
     return pd.DataFrame({"year": range(2000, 2000 + n), "animals": [1.5] * n})
 
-board = figserve.Dashboard("Board", [[figserve.Panel(plot, format="svg"), figserve.Panel(plot.bind(n=2), format="svg")]])
+panels = [figserve.Panel(one, format="svg") for one in (plot, plot.bind(n=2))]
+board = figserve.Dashboard("Board", [panels])
 board.publish()
 print(plot.url(), plot.share(allow=["n"]).url, slow.url(), ticking.url(), table.url(), board.url)
 """

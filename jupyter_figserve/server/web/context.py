@@ -37,6 +37,7 @@ class HandlerConfig(RenderLimits, Protocol):
     """The settings that handlers read: the extension itself, whose traits document them."""
 
     owner: str
+    access_log: bool
     figure_bytes: int
     figure_pixels: int
     animation_frames: int
@@ -67,7 +68,7 @@ class HandlerConfig(RenderLimits, Protocol):
 
     @property
     def logs_success(self) -> bool:
-        """Whether successful requests are logged too."""
+        """Whether Jupyter's own lines for successful requests are shown."""
 
     @property
     def min_refresh_seconds(self) -> float:

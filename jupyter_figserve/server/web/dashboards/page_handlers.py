@@ -20,7 +20,7 @@ from .preview import send_preview
 from .stream import send_dashboard_events
 
 _RESERVED_QUERY_NAMES = ("token",)
-"""Names in a query that belong to Jupyter."""
+"""Query arguments of Jupyter."""
 
 
 class DashboardPageHandler(DashboardBase):
@@ -111,7 +111,7 @@ class DashboardEventsHandler(DashboardBase):
 
 
 def image_url(panel: ResolvedPanel) -> str:
-    """Return the URL of a panel's image, relative to ``dashboards/{id}/events``; "" where there is none."""
+    """Return the URL of a panel's image, relative to ``dashboards/{id}/events``; "" without one."""
     if panel.target is not None:
         return f"../../live/f/{panel.spec.target}.{panel.suffix}"
     if panel.image is None or panel.is_html:
@@ -122,7 +122,7 @@ def image_url(panel: ResolvedPanel) -> str:
 
 
 def _pinned(panel: ResolvedPanel) -> str:
-    """Return the query that names a figure's version, which browsers may keep for ever."""
+    """Return the query with a figure's version, whose image browsers may cache for ever."""
     assert panel.figure is not None
     return f"version={panel.figure.version.number}"
 

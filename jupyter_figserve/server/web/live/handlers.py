@@ -1,6 +1,6 @@
 """Live figures for logged-in users and keys: images, pages and lists. Server process.
 
-A login's cookie runs a kernel's function only for our own pages, or for a URL that a person opens.
+A login's cookie runs a kernel's function only for our own pages, or for a URL that the user opens.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .request import asks_for_frame, asks_for_record, is_about_record, parse_liv
 from .responder import LiveResponder
 
 _RESERVED_QUERY_NAMES = ("token",)
-"""Query parameters of Jupyter's."""
+"""Query arguments of Jupyter."""
 
 
 class LiveHandler(AuthenticatedHandler):
@@ -82,7 +82,7 @@ class LiveHandler(AuthenticatedHandler):
         return self.query_values(_RESERVED_QUERY_NAMES)
 
     async def write_live_page(self, target: LiveTarget, address: str) -> None:
-        """Write the page at ``address``, which is relative to our prefix; its image is at the same with a suffix."""
+        """Write the page at ``address``, relative to our prefix; the image is at the same address with a suffix."""
         page = await make_live_page(
             self.context.live,
             target,
@@ -92,7 +92,7 @@ class LiveHandler(AuthenticatedHandler):
             is_paused=self.is_cross_site,
             min_refresh=self.context.config.min_refresh_seconds,
         )
-        self.set_status(400 if page.fault else 200)
+        self.set_status(400 if page.error else 200)
         self.set_xsrf_cookie()
         self.write_page(
             "live/live.html",

@@ -108,5 +108,3 @@ async def test_before_call_is_called_once_a_call(context, declare):
     assert isinstance(result.stale, TooManyRequests)
     with pytest.raises(TooManyRequests):
         await context.live.render(target, LiveRequest({"n": 1}, "png"), before_call=refuse)
-
-
