@@ -43,6 +43,7 @@ from .services.live.detached import DetachedFunctions
 from .services.live.image_cache import StaleImageCache
 from .services.live.registry import LiveRegistry
 from .services.live.service import LiveLimits, LiveService
+from .services.live.watchers import LiveWatchers
 from .services.rendering.queue import RenderQueue
 from .services.rendering.service import RenderService
 from .services.sessions.capture import Capture, CaptureLimits
@@ -241,6 +242,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         return LiveService(
             LiveRegistry(store, self.scope, kernels.follow_notebook, detached.find_target, events.announce),
             StaleImageCache(store, self.cache_bytes),
+            LiveWatchers(events),
             LiveLimits(self.live_queue, self.live_timeout, seconds_of(self.keep_live_pictures), self.render_jobs),
             self.owner,
             lambda: store.clock(),

@@ -148,6 +148,11 @@ class FigServeConfig(Configurable):
         help="How long the last good image of a live figure is shown, marked as stale, while its kernel is busy or"
         " gone, as a duration ('12h', '7d'); 'never' keeps it for ever.",
     ).tag(config=True)
+    min_live_refresh = Unicode(
+        "1s",
+        help="Minimum time between two requests that an open page makes by itself for a live figure with refresh=, as a"
+        " duration ('1s', '30s'); a shorter refresh is served as this.",
+    ).tag(config=True)
     live_link_rate = Unicode(
         "120/minute",
         help="How often one link to a live figure may call its kernel, as 'NUMBER/PERIOD'; equal calls at the same time"
@@ -174,6 +179,10 @@ class FigServeConfig(Configurable):
     ).tag(config=True)
 
     @property
+    def min_refresh_seconds(self) -> float:
+        return seconds_of(self.min_live_refresh) or 0.0
+
+    @property
     def link_max_seconds(self) -> float | None:
         """``link_max_age`` in seconds, None for no limit."""
         return seconds_of(self.link_max_age)
@@ -194,7 +203,7 @@ class FigServeConfig(Configurable):
     def _default_allow_public_live(self) -> bool:
         return bool(self.allow_public_shares)
 
-    @validate("keep_live_pictures", "keep_session_plots", "keep_deleted", "link_max_age")
+    @validate("keep_live_pictures", "min_live_refresh", "keep_session_plots", "keep_deleted", "link_max_age")
     def _check_duration(self, proposal: Any) -> str:
         return check_duration(proposal.value)
 

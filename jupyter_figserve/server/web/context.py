@@ -72,6 +72,10 @@ class HandlerConfig(RenderLimits, Protocol):
         """Whether Jupyter's own lines for successful requests are shown."""
 
     @property
+    def min_refresh_seconds(self) -> float:
+        """Minimum time between two requests that an open page makes by itself for a live figure."""
+
+    @property
     def link_max_seconds(self) -> float | None:
         """Maximum lifetime of a link, None for no limit."""
 
