@@ -52,6 +52,9 @@ class FigServeConfig(Configurable):
     figure_pixels = Integer(
         100_000_000, min=1, help="Maximum number of pixels (width x height) of one published raster image."
     ).tag(config=True)
+    animation_frames = Integer(
+        1_000, min=1, help="Maximum number of frames of one published animation. Kernels learn it from api/status."
+    ).tag(config=True)
     export_bytes = Integer(
         4 * _GIB, min=0, help="Maximum size of the images in one exported zip, in bytes; 0 for no limit."
     ).tag(config=True)
@@ -73,6 +76,11 @@ class FigServeConfig(Configurable):
         default_value={"figures": 2_000, "bytes": 2 * _GIB},
         help="Maximum number of figures of one session (the life of a kernel), and of bytes in all their versions; 0"
         " for no limit.",
+    ).tag(config=True)
+    access_log = Bool(
+        True,
+        help="Whether each request to a route of figserve is logged as one line, at level INFO (WARNING and ERROR for"
+        " failures), without secrets; False leaves failures to Jupyter's own lines and logs no success.",
     ).tag(config=True)
     capture = Bool(
         True,
@@ -139,6 +147,11 @@ class FigServeConfig(Configurable):
         help="How long the last good image of a live figure is shown, marked as stale, while its kernel is busy or"
         " gone, as a duration ('12h', '7d'); 'never' keeps it for ever.",
     ).tag(config=True)
+    min_live_refresh = Unicode(
+        "1s",
+        help="Minimum time between two requests that an open page makes by itself for a live figure with refresh=, as a"
+        " duration ('1s', '30s'); a shorter refresh is served as this.",
+    ).tag(config=True)
     live_link_rate = Unicode(
         "120/minute",
         help="How often one link to a live figure may call its kernel, as 'NUMBER/PERIOD'; equal calls at the same time"
@@ -157,6 +170,10 @@ class FigServeConfig(Configurable):
         min=0,
         help="Size of the memory cache of recently read images, in bytes; 0 reads each from disk.",
     ).tag(config=True)
+
+    @property
+    def min_refresh_seconds(self) -> float:
+        return seconds_of(self.min_live_refresh) or 0.0
 
     @property
     def link_max_seconds(self) -> float | None:
@@ -179,7 +196,7 @@ class FigServeConfig(Configurable):
     def _default_allow_public_live(self) -> bool:
         return bool(self.allow_public_shares)
 
-    @validate("keep_live_pictures", "keep_session_plots", "keep_deleted", "link_max_age")
+    @validate("keep_live_pictures", "min_live_refresh", "keep_session_plots", "keep_deleted", "link_max_age")
     def _check_duration(self, proposal: Any) -> str:
         return check_duration(proposal.value)
 

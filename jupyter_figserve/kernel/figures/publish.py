@@ -7,15 +7,17 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ...errors import FigServeError, InvalidInput
+from ...errors import FigServeError, InvalidInput, NotConnected
 from ...model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage, check_name, validate_single_line
 from ...model.formats import get_format
 from ...model.places import Place, check_collection, read_place
 from ..client import source_uploader
-from ..client.connection import Connection, get_connection
+from ..client.batch_server import get_connection
+from ..client.connection import Connection
 from ..client.multipart import encode_form, image_part, json_part
 from .cell import default_name, find_cell
 from .display import INLINE_FORMATS
+from .offline import UnpublishedFigure, warn_or_raise
 from .published_figure import Published
 from .shown_figures import find_last_shown
 
@@ -107,13 +109,34 @@ def _publish(
     keep_source: bool,
     **options: Any,
 ) -> Published:
-    connection = get_connection()
+    connection = _connect()
     from ...plotting.encode import encode
 
-    encoded = encode(_find_drawn() if fig is None else fig, formats, **options)
+    encoded = encode(_find_drawn() if fig is None else fig, formats, with_state=keep_source, **options)
     title, alt = metadata["title"], metadata["alt"]
     complete = {"title": encoded.title if title is None else title, "alt": encoded.alt if alt is None else alt}
+    if isinstance(connection, NotConnected):
+        return _keep_unpublished(encoded, name, complete, connection)
     return _post(connection, encoded, name, complete | place.as_json(), keep_source)
+
+
+def _connect() -> Connection | NotConnected:
+    """Return the connection; in a batch run without one, the error that has been warned of."""
+    try:
+        return get_connection()
+    except NotConnected as error:
+        warn_or_raise(error, 4)
+        return error
+
+
+def _keep_unpublished(
+    encoded: EncodedFigure, name: str | None, texts: dict[str, str], error: NotConnected
+) -> UnpublishedFigure:
+    checked = default_name(texts["title"], find_cell()) if name is None else name
+    figure = UnpublishedFigure(checked, texts["title"], texts["alt"], _displayed_image(encoded), error)
+    if encoded.figure is not None:
+        figure.set_source_figure(encoded.figure)
+    return figure
 
 
 def _find_drawn() -> Any | None:
@@ -137,7 +160,7 @@ def _post(
         "provenance": {"libraries": used},
         "sizes": [{"width": part.width, "height": part.height, "dpi": part.dpi} for part in encoded.payloads],
     }
-    source = _PickledSource(encoded.figure if keep_source else None)
+    source = _PickledSource(encoded)
     content_type, body = _form(figure, encoded)
     record = connection.client.post_form("api/figures", content_type, body, source.pickle)
     if source.data is not None and not record.get("redrawable"):
@@ -150,19 +173,23 @@ def _post(
 
 
 class _PickledSource:
-    """The figure, pickled during the call that publishes it: the next line of the cell may change it."""
+    """The figure and its state, pickled during the call that publishes it: the next line of the cell may change it."""
 
-    def __init__(self, figure: Any | None) -> None:
-        self._figure = figure
+    def __init__(self, encoded: EncodedFigure) -> None:
+        self._figure = encoded.figure
+        self._state = encoded.state
         self.data: bytes | None = None
 
     def pickle(self) -> None:
-        if self._figure is None:
+        if self._figure is None or self._state is None:
             return
         from ...plotting.pickling import pickle_figure
 
+        if self._state.obstacle:
+            _log.debug("The figure is published without its source: %s", self._state.obstacle)
+            return
         try:
-            self.data = pickle_figure(self._figure)
+            self.data = pickle_figure(self._figure, self._state)
         except FigServeError as error:
             _log.debug("The figure is published without its source: %s", error)
 

@@ -37,8 +37,10 @@ class HandlerConfig(RenderLimits, Protocol):
     """The settings that handlers read: the extension itself, whose traits document them."""
 
     owner: str
+    access_log: bool
     figure_bytes: int
     figure_pixels: int
+    animation_frames: int
     export_bytes: int
     body_timeout: float
     link_cache_seconds: int
@@ -66,7 +68,11 @@ class HandlerConfig(RenderLimits, Protocol):
 
     @property
     def logs_success(self) -> bool:
-        """Whether successful requests are logged too."""
+        """Whether Jupyter's own lines for successful requests are shown."""
+
+    @property
+    def min_refresh_seconds(self) -> float:
+        """Minimum time between two requests that an open page makes by itself for a live figure."""
 
     @property
     def link_max_seconds(self) -> float | None:

@@ -13,7 +13,7 @@ _MAX_EXECUTION_COUNT = 10**9
 def find_mark(content: Any) -> str | None:
     """Return the mark that ``figserve.last()`` sends after all displays before it.
 
-    "" for other displays of ours, which are not captured; None for all others.
+    "" for other displays of this package, which are not captured; None for all others.
     """
     metadata = _mapping(_mapping(content).get("metadata"))
     if MARKER not in metadata:

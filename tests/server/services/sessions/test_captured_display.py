@@ -66,7 +66,7 @@ def test_what_shows_no_picture_is_none(shown):
         content(png=encoded(b"<script>")), content(png=encoded(SVG)), content(png=encoded(png()[:-4])),
         content(jpg=encoded(png())), content(svg=HTML.decode()), content(svg=encoded(png())),
         content(svg="\ud800<svg/>"),
-        content(svg="<!DOCTYPE svg [<!ENTITY a 'b'>]><svg>&a;</svg>"), content(svg=b"<svg/>"),
+        content(svg=b"<svg/>"),
         content(png=encoded(png_header(10_000, 10_000))), content(png=encoded(png() + b"x" * MAX_BYTES)),
         content(svg="<svg>" + "x" * MAX_BYTES), content(svg="<svg>" + "ü" * (MAX_BYTES - 100)),
     ],

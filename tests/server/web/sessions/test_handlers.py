@@ -297,14 +297,14 @@ class TestKeep:
             ({}, 404), ({"path": None}, 404), ({"path": 3}, 400), ({"path": "../x.png"}, 404), ({"path": "x.png"}, 404),
             ({"path": "evil.png"}, 415), ({"path": "cell-1.png", "name": "../x"}, 400),
             ({"path": "cell-1.png", "name": 3}, 400), ({"path": "cell-1.png", "title": "x" * 1_000}, 400),
-            ({"path": "cell-1.png", "owner": "alice"}, 400), ({"path": "entities.svg"}, 415),
+            ({"path": "cell-1.png", "owner": "alice"}, 400), ({"path": "html.svg"}, 415),
         ],
     )  # fmt: skip
     async def test_what_cannot_be_kept(self, owner, session, body, status):
         """No figure is published."""
         session.show(png())
         session.drop("evil.png", b"<script>")
-        session.drop("entities.svg", b'<!DOCTYPE svg [<!ENTITY a "b">]><svg>&a;</svg>')
+        session.drop("html.svg", HTML)
         answer = await owner.post("/api/sessions/a-session/figures", body)
         assert answer.status == status, answer.text
         assert (await owner.get("/api/figures")).json()["figures"] == []
