@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...errors import InvalidInput, NoFigure
+from ...plotting import images
 from ...plotting.resolve import find_figure
 from ...plotting.restyle import restyle
 from . import posted_code
@@ -69,6 +70,11 @@ def call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     return select_figures(value, {}, header["figure"])
 
 
+def open_image(_header: dict[str, Any], parts: list[bytes]) -> list[Any]:
+    """Open an encoded raster image, to encode it in another format."""
+    return [images.open_image(parts[0])]
+
+
 def _draw_card(_header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     return [draw_card(parts[0])]
 
@@ -78,6 +84,7 @@ RUNNERS: dict[str, Callable[[dict[str, Any], list[bytes]], list[Any]]] = {
     "figure": open_figure,
     "function": call_function,
     "card": _draw_card,
+    "image": open_image,
 }
 
 

@@ -19,7 +19,7 @@ from ..services.auth.rate_limits import RateLimiter
 from ..services.auth.signing import FrameUrlSigner, QuerySigner
 from ..services.dashboards.watchers import DashboardWatchers
 from ..services.events.event_broker import EventBroker
-from ..services.figures.svg_archiver import SvgArchiver
+from ..services.figures.source_checker import SourceChecker
 from ..services.links.allowed_sizes import AllowedSizes
 from ..services.links.resolver import LinkResolver
 from ..services.links.view_counter import ViewCounter
@@ -39,6 +39,7 @@ class HandlerConfig(RenderLimits, Protocol):
     owner: str
     figure_bytes: int
     figure_pixels: int
+    preserve_bytes: int
     export_bytes: int
     body_timeout: float
     link_cache_seconds: int
@@ -96,7 +97,7 @@ class AppContext:
     frame_signer: FrameUrlSigner
     templates: Environment
     rendering: RenderService
-    svg_archiver: SvgArchiver
+    source_checker: SourceChecker
     query_signer: QuerySigner
     render_limiter: RateLimiter
     known_hosts: set[str] = field(default_factory=set)

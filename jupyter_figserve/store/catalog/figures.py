@@ -14,6 +14,7 @@ from ...model.figures import FigureRecord, Identity, Representation, Source, Ver
 from ...model.links import FIGURE
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT, FigureQuery
 from ...model.quotas import Usage
+from ...model.source_check import SourceCheck
 from . import conditions, tables
 from .identities import read_identity
 from .pagination import Page, decode_cursor, encode_cursor
@@ -41,6 +42,8 @@ _WHOLE: sa.Select[Any] = sa.select(
     _V.source_digest,
     _V.source_size,
     _V.source_libraries,
+    _V.source_fault,
+    _V.source_check,
     _V.provenance,
     _R.is_thumbnail,
     *(_R[field.name] for field in fields(Representation)),
@@ -49,7 +52,7 @@ _WHOLE: sa.Select[Any] = sa.select(
         tables.representations, sa.and_(_R.figure == _V.figure, _R.version == _V.number)
     )
 )
-_PARTS = 19
+_PARTS = 21
 """Where the columns of a representation begin."""
 _OF_ID = _F.id == sa.bindparam("id")
 _NEWEST_OF_ID = _WHOLE.where(_OF_ID, _V.number == _F.latest).order_by(_R.position)
@@ -141,18 +144,6 @@ def ids(connection: Connection, which: FigureQuery) -> Sequence[str]:
     return connection.execute(sa.select(_F.id).where(*_conditions(which))).scalars().all()
 
 
-def without(connection: Connection, mimetype: str, most: int) -> list[tuple[str, int]]:
-    """Figures whose newest version has a source and no representation of this type: ids and versions."""
-    has_one = sa.exists().where(_R.figure == _V.figure, _R.version == _V.number, _R.mimetype == mimetype)
-    query = (
-        sa.select(_V.figure, _V.number)
-        .join(tables.figures, sa.and_(_F.id == _V.figure, _F.latest == _V.number))
-        .where(_V.source_digest.is_not(None), ~has_one)
-        .limit(most)
-    )
-    return [(row.figure, row.number) for row in connection.execute(query)]
-
-
 def _conditions(which: FigureQuery) -> list[Any]:
     exact = {"owner": _F.owner, "scope": _F.scope, "notebook": _F.notebook, "maker": _F.maker, "name": _F.name}
     found = [column == getattr(which, name) for name, column in exact.items() if getattr(which, name) is not None]
@@ -196,6 +187,8 @@ def _record(rows: list[Row[Any]]) -> FigureRecord:
         thumbnail=next((part for is_thumbnail, part in shown if is_thumbnail), None),
         source=_source(first),
         provenance=json.loads(first.provenance),
+        source_fault=first.source_fault,
+        check=SourceCheck.from_json(json.loads(first.source_check)) if first.source_check else None,
     )
     return FigureRecord(first.id, read_identity(first), first.origin, first.created, first.updated, version)
 

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from ...model.figures import FigureRecord, Identity, Representation, Source, Version, new_id
 from ...model.links import FIGURE, Target
 from ...model.quotas import PublishLimits, Quota
+from ...model.source_check import SourceCheck
 from . import events, figures, links, sessions, tables
 from . import quotas as usage
 
@@ -104,22 +105,36 @@ def attach_source(
     if held is None or held.version.source is not None:
         return False
     check_quota(connection, limits, record.identity, record.id, held.version.session, source.size)
-    connection.execute(
-        tables.versions.update()
-        .where(tables.versions.c.figure == record.id, tables.versions.c.number == number)
-        .values(_source_columns(source))
-    )
+    _change_version(connection, record.id, number, {**_source_columns(source), "source_fault": ""})
     _hold(connection, [source], now)
     usage.add(connection, record.owner, held.version.session, figures=0, size=source.size)
     return True
 
 
+def record_source_fault(connection: Connection, figure_id: str, number: int, reason: str) -> None:
+    """Record why a version has no source."""
+    _change_version(connection, figure_id, number, {"source_fault": reason})
+
+
+def record_source_check(connection: Connection, figure_id: str, number: int, check: SourceCheck) -> None:
+    """Record whether a version's source could be rendered."""
+    _change_version(connection, figure_id, number, {"source_check": json.dumps(check.as_json())})
+
+
+def _change_version(connection: Connection, figure_id: str, number: int, values: dict[str, object]) -> None:
+    row = tables.versions.c
+    connection.execute(tables.versions.update().where(row.figure == figure_id, row.number == number).values(values))
+
+
 def add_representation(
     connection: Connection, limits: PublishLimits, record: FigureRecord, number: int, part: Representation, now: float
 ) -> bool:
-    """Give a version one more encoding; False when it has one of this type or is gone."""
-    held = figures.find(connection, record.id, number)
-    if held is None or held.version.find_representation(part.format) is not None:
+    """Give a version one more encoding; False when it has one of this type and width, or is gone."""
+    held, is_vector = figures.find(connection, record.id, number), not part.format.is_raster
+    if held is None or any(
+        (known.mimetype, known.width) == (part.mimetype, part.width) or (known.mimetype == part.mimetype and is_vector)
+        for known in held.version.representations
+    ):
         return False
     version = held.version
     check_quota(connection, limits, record.identity, record.id, version.session, part.size)
@@ -159,7 +174,10 @@ def insert_version(connection: Connection, figure_id: str, version: Version, now
     row = {name: getattr(version, name) for name in ("number", "created", "session", "title", "alt")}
     provenance = json.dumps(version.provenance, ensure_ascii=False)
     connection.execute(
-        _INSERT_VERSION, row | {"figure": figure_id, "provenance": provenance} | _source_columns(version.source)
+        _INSERT_VERSION,
+        row
+        | {"figure": figure_id, "provenance": provenance, "source_fault": version.source_fault}
+        | _source_columns(version.source),
     )
     parts = [(False, part) for part in version.representations]
     if version.thumbnail:

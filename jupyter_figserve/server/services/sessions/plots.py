@@ -53,6 +53,7 @@ class Plot:
                 version.number,
             )
             for part in version.representations
+            if version.width_in_address(part) is None
         ]
 
     @classmethod

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from ....errors import InvalidInput
 from ....model.dashboards import TEXT, PanelSpec
 from ....model.markdown import render_markdown
+from ...services.addresses import hidpi_address
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
 from ..live.form import FormControl, frame_url, hidpi_url, make_control
 from .control_state import ControlState
 
 COLUMNS = 60
 """Columns of a row: divisible by 2 to 6, so that halves to sixths are whole numbers of them."""
-_HIDPI_RATIO = 2
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,6 @@ class PanelUrls:
         Path below our prefix that holds the frames of live figures.
     pinned
         Query that names the version of a figure.
-    hidpi
-        Query of a figure's PNG at a resolution in dots per inch; None where there is none.
     repeats_fixed
         Whether the query of a live image must repeat the values that the panel fixes.
     """
@@ -42,7 +40,6 @@ class PanelUrls:
     frame: Callable[[ResolvedPanel], str]
     folder: str
     pinned: Callable[[ResolvedPanel], str]
-    hidpi: Callable[[ResolvedPanel, float], str | None]
     repeats_fixed: bool
 
 
@@ -187,12 +184,8 @@ def _with_figure(context: PanelContext, urls: PanelUrls) -> PanelContext:
     if panel.is_thumbnail:
         return replace(context, image=f"{context.address}.png?{pinned}&width={image.width}")
     url = f"{context.address}.{image.format.name}?{pinned}"
-    if version.vector is not None:
-        return replace(context, image=url, hidpi=f"{context.address}.svg?{pinned}")
-    query = None
-    if image.format.name == "png" and image.dpi and version.source is not None:
-        query = urls.hidpi(panel, _HIDPI_RATIO * image.dpi)
-    return replace(context, image=url, hidpi=query and f"{context.address}.png?{pinned}&{query}")
+    hidpi = f"{context.address}.{hidpi_address(version.hidpi, pinned)}" if version.hidpi else None
+    return replace(context, image=url, hidpi=hidpi)
 
 
 def _with_live_figure(context: PanelContext, state: ControlState, urls: PanelUrls) -> PanelContext:
