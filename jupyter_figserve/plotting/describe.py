@@ -1,48 +1,21 @@
-"""Title and alternative text, derived from the content of a plotting object. Kernel and jailed child.
+"""Title and alternative text of objects other than matplotlib figures, and the libraries in use. Kernel, jailed child.
 
-The text helps readers who do not see the image, until the author writes a better one. What is not known is left out,
-and nothing here ever fails a publish.
+See ``describe_figure`` for figures of matplotlib. What is not known is left out, and nothing here ever fails a publish.
 """
 
 from __future__ import annotations
 
-import re
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..model.figures import ALT_LENGTH, TITLE_LENGTH
+from ..model.figures import TITLE_LENGTH
+from .describe_figure import against, sentence
+from .readable_text import Description, one_line, without_markup
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-_MAX_NAMES = 6
 _VERSIONED = ("matplotlib", "numpy", "pandas", "seaborn", "plotnine", "plotly", "altair", "bokeh", "PIL")
-_UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
-
-Description = tuple[str, str]
-"""Title and alternative text."""
-
-
-def one_line(text: object, limit: int) -> str:
-    """Return ``text`` on one line, without control characters, truncated to ``limit``; ``""`` if it is not a string."""
-    if not isinstance(text, str):
-        return ""
-    line = _UNPRINTABLE.sub(" ", text).strip()
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
-
-
-def describe_figure(figure: Figure, title: str = "") -> Description:
-    """Describe a matplotlib figure; ``title`` is a title that its library draws as a separate text."""
-    try:
-        panels = [axes for axes in figure.get_axes() if _is_panel(axes)]
-        title = one_line(title, TITLE_LENGTH) or _figure_title(figure, panels)
-        return title, one_line(_figure_sentence(panels, title), ALT_LENGTH)
-    except Exception:
-        return one_line(title, TITLE_LENGTH), ""
+_MAX_NAMES = 6
+_MAX_LABEL_LENGTH = 200
 
 
 def describe(obj: object) -> Description:
@@ -66,149 +39,143 @@ def libraries() -> dict[str, str]:
     return {"python": f"{sys.version_info.major}.{sys.version_info.minor}", **versions}
 
 
-def _is_panel(axes: Axes) -> bool:
-    return axes.get_visible() and axes.get_label() != "<colorbar>"
-
-
-def _figure_title(figure: Figure, panels: list[Axes]) -> str:
-    """Return the figure's title, else that of the only panel with a title, else the label given to pyplot."""
-    suptitle = getattr(figure, "_suptitle", None)
-    if suptitle is not None and (title := one_line(suptitle.get_text(), TITLE_LENGTH)):
-        return title
-    titles = list(filter(None, map(_axes_title, panels)))
-    return titles[0] if len(titles) == 1 else one_line(figure.get_label(), TITLE_LENGTH)
-
-
-def _axes_title(axes: Axes) -> str:
-    titles = (one_line(axes.get_title(loc=loc), TITLE_LENGTH) for loc in ("center", "left", "right"))
-    return next(filter(None, titles), "")
-
-
-def _figure_sentence(panels: list[Axes], title: str) -> str:
-    if not panels:
-        return ""
-    if len(panels) == 1:
-        return _axes_sentence(panels[0], title)
-    kinds = Counter(filter(None, map(_kind, panels)))
-    parts = [kind.lower() if count == 1 else f"{count} {_plural(kind.lower())}" for kind, count in kinds.items()]
-    titles = [panel_title for panel_title in map(_axes_title, panels) if panel_title and panel_title != title]
-    about = "; ".join(filter(None, [_join(parts), _join(titles)]))
-    return _sentence(f"{len(panels)} panels", title, about)
-
-
-def _axes_sentence(axes: Axes, title: str) -> str:
-    kind = _kind(axes)
-    x, y = (one_line(label, 200) for label in (axes.get_xlabel(), axes.get_ylabel()))
-    parts = [f"{y} against {x}" if x and y else x or y, _series(axes)]
-    about = ", ".join(filter(None, parts))
-    return _sentence(kind or "Plot", title, about) if kind or title or about else ""
-
-
-def _sentence(kind: str, title: str, about: str) -> str:
-    head = f"{kind} “{title}”" if title else kind
-    return f"{head}: {about}." if about else f"{head}."
-
-
-def _kind(axes: Axes) -> str:
-    """Name the kind of plot by its artists, the most specific kind first."""
-    from matplotlib import collections, contour, image, patches
-
-    drawn = axes.get_children()
-
-    def has(kind: type | tuple[type, ...]) -> bool:
-        return any(isinstance(artist, kind) for artist in drawn)
-
-    if getattr(axes, "name", "") == "3d":
-        return "3D plot"
-    if any(isinstance(patch, patches.Wedge) for patch in axes.patches):
-        return "Pie chart"
-    if axes.containers and (bars := _bars(axes)):
-        return "Histogram" if _are_touching(bars) else "Bar chart"
-    if has(patches.StepPatch):
-        return "Histogram"
-    if has(collections.QuadMesh):
-        return "Heat map"
-    if has(contour.ContourSet):
-        return "Contour plot"
-    if has(image.AxesImage):
-        return "Image"
-    points, lines = has(collections.PathCollection), bool(axes.lines)
-    if points:
-        return "Scatter and line plot" if lines else "Scatter plot"
-    return "Line plot" if lines or has(collections.LineCollection) else ""
-
-
-def _bars(axes: Axes) -> list[Any]:
-    return [bars for bars in axes.containers if hasattr(bars, "patches") and len(bars)]
-
-
-def _are_touching(bars: list[Any]) -> bool:
-    """Whether each bar begins where the previous one ends, as in a histogram."""
-    spans = [(bar.get_x(), bar.get_width()) for bar in bars[0].patches]
-    if len(spans) < 2:
-        return False
-    return all(abs(x + width - after) <= 1e-6 * abs(width) for (x, width), (after, _) in pairwise(spans))
-
-
-def _series(axes: Axes) -> str:
-    """Return the number of data series, with the names that a legend would show; ``""`` for a single one."""
-    from matplotlib.collections import PathCollection
-
-    drawn = _bars(axes) or axes.lines or [item for item in axes.collections if isinstance(item, PathCollection)]
-    labels = [str(artist.get_label()) for artist in drawn]
-    if len(labels) < 2:
-        return ""
-    names = [one_line(label, 60) for label in labels if not label.startswith("_")]
-    if len(names) == len(labels) <= _MAX_NAMES:
-        return f"{len(labels)} series ({', '.join(names)})"
-    return f"{len(labels)} series"
-
-
-def _join(items: Iterable[str]) -> str:
-    names = list(items)
-    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
-    return ", ".join(names[:_MAX_NAMES]) + more
-
-
-def _plural(kind: str) -> str:
-    return kind if kind.endswith("s") else kind + "s"
-
-
 def _describe_plotly(figure: Any) -> Description:
     layout = figure.layout
-    title = one_line(layout.title.text, TITLE_LENGTH)
-    kinds = list(dict.fromkeys(trace.type for trace in figure.data))
-    x, y = (one_line(axis.title.text, 200) for axis in (layout.xaxis, layout.yaxis))
-    count = len(figure.data)
-    parts = [f"{y} against {x}" if x and y else x or y, f"{count} series" if count > 1 else ""]
-    kind = f"Interactive {' and '.join(kinds)} plot" if kinds else "Interactive plot"
-    return title, _sentence(kind, title, ", ".join(filter(None, parts)))
+    title = _text(layout.title.text, TITLE_LENGTH)
+    kinds = list(dict.fromkeys(filter(None, map(_plotly_kind, figure.data))))
+    x, y = (_text(axis.title.text) for axis in (layout.xaxis, layout.yaxis))
+    kind = f"Interactive {' and '.join(kinds)}" if kinds else "Interactive plot"
+    panels = len({(getattr(trace, "xaxis", None), getattr(trace, "yaxis", None)) for trace in figure.data})
+    names = [_text(trace.name) if trace.showlegend is not False else "" for trace in figure.data]
+    counted = f"{panels} panels" if panels > 1 else _series(names)
+    return title, sentence(kind, title, ", ".join(filter(None, [against(x, y), counted])))
+
+
+_PLOTLY_KINDS = {
+    "bar": "bar chart",
+    "box": "box plot",
+    "candlestick": "candlestick chart",
+    "choropleth": "choropleth map",
+    "contour": "contour plot",
+    "heatmap": "heat map",
+    "histogram": "histogram",
+    "histogram2d": "heat map",
+    "image": "image",
+    "indicator": "indicator",
+    "pie": "pie chart",
+    "sankey": "Sankey diagram",
+    "scatter3d": "3D scatter plot",
+    "scattergeo": "map",
+    "scattermapbox": "map",
+    "scatterpolar": "polar plot",
+    "sunburst": "sunburst chart",
+    "surface": "3D surface plot",
+    "table": "table",
+    "treemap": "treemap",
+    "violin": "violin plot",
+    "waterfall": "waterfall chart",
+}
+
+
+def _plotly_kind(trace: Any) -> str:
+    """Return the kind of a trace; one of type ``scatter`` is a line plot unless its mode is markers alone."""
+    kind = str(trace.type)
+    if kind in ("scatter", "scattergl"):
+        if trace.fill not in (None, "none"):
+            return "area chart"
+        return "scatter plot" if trace.mode == "markers" else "line plot"
+    return _PLOTLY_KINDS.get(kind, f"{kind} plot")
 
 
 def _describe_altair(chart: Any) -> Description:
     spec = chart.to_dict()
     given = spec.get("title", "")
     text = given.get("text", "") if isinstance(given, dict) else given
-    title = one_line(" ".join(text) if isinstance(text, list) else text, TITLE_LENGTH)
-    mark = spec.get("mark", "")
-    kind = mark.get("type", "") if isinstance(mark, dict) else mark
-    x, y = (_altair_axis(spec.get("encoding", {}).get(name, {})) for name in ("x", "y"))
-    return title, _sentence(
-        f"Interactive {kind} chart".replace("  ", " "), title, f"{y} against {x}" if x and y else x or y
-    )
+    title = _text(" ".join(text) if isinstance(text, list) else text, TITLE_LENGTH)
+    views = list(_altair_views(spec))
+    kinds = list(dict.fromkeys(filter(None, map(_altair_kind, views))))
+    x, y = (next(filter(None, (_altair_axis(view, axis) for view in views)), "") for axis in ("x", "y"))
+    panels = sum(len(spec.get(name, ())) for name in ("hconcat", "vconcat", "concat"))
+    about = ", ".join(filter(None, [against(x, y), f"{panels} panels" if panels > 1 else ""]))
+    return title, sentence(f"Interactive {' and '.join(kinds) or 'chart'}", title, about)
 
 
-def _altair_axis(channel: dict[str, Any]) -> str:
-    return one_line(channel.get("title") or channel.get("field"), 200)
+_ALTAIR_KINDS = {
+    "arc": "pie chart",
+    "area": "area chart",
+    "bar": "bar chart",
+    "boxplot": "box plot",
+    "circle": "scatter plot",
+    "geoshape": "map",
+    "image": "image",
+    "line": "line plot",
+    "point": "scatter plot",
+    "rect": "heat map",
+    "square": "scatter plot",
+    "tick": "strip plot",
+    "trail": "line plot",
+}
+
+
+def _altair_views(spec: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """Yield each view with a mark: the chart itself, its layers, and those of charts beside each other."""
+    if "mark" in spec:
+        yield spec
+    for name in ("layer", "hconcat", "vconcat", "concat"):
+        for part in spec.get(name, ()):
+            inherited = {**spec.get("encoding", {}), **part.get("encoding", {})}
+            yield from _altair_views({**part, "encoding": inherited})
+    if isinstance(spec.get("spec"), dict):
+        yield from _altair_views(spec["spec"])
+
+
+def _altair_kind(view: dict[str, Any]) -> str:
+    mark = view.get("mark", "")
+    name = str(mark.get("type", "") if isinstance(mark, dict) else mark)
+    if name == "bar" and any((view.get("encoding", {}).get(axis) or {}).get("bin") for axis in ("x", "y")):
+        return "histogram"
+    return "" if name in ("text", "rule") else _ALTAIR_KINDS.get(name, f"{name} chart")
+
+
+def _altair_axis(view: dict[str, Any], axis: str) -> str:
+    channel = view.get("encoding", {}).get(axis, {})
+    return _text(channel.get("title") or channel.get("field"))
 
 
 def _describe_bokeh(plot: Any) -> Description:
-    title = one_line(getattr(getattr(plot, "title", None), "text", ""), TITLE_LENGTH)
-    x, y = (
-        one_line(getattr(next(iter(getattr(plot, name, [])), None), "axis_label", ""), 200)
-        for name in ("xaxis", "yaxis")
-    )
-    return title, _sentence("Interactive plot", title, f"{y} against {x}" if x and y else x or y)
+    title = _text(getattr(getattr(plot, "title", None), "text", ""), TITLE_LENGTH)
+    x, y = (_text(getattr(next(iter(getattr(plot, name, [])), None), "axis_label", "")) for name in ("xaxis", "yaxis"))
+    glyphs = [type(getattr(drawn, "glyph", None)).__name__ for drawn in getattr(plot, "renderers", ())]
+    kinds = list(dict.fromkeys(_BOKEH_KINDS[glyph] for glyph in glyphs if glyph in _BOKEH_KINDS))
+    return title, sentence(f"Interactive {' and '.join(kinds) or 'plot'}", title, against(x, y))
+
+
+_BOKEH_KINDS = {
+    "AnnularWedge": "donut chart",
+    "Circle": "scatter plot",
+    "HBar": "horizontal bar chart",
+    "HexTile": "hexbin plot",
+    "Image": "image",
+    "Line": "line plot",
+    "MultiLine": "line plot",
+    "Quad": "histogram",
+    "Scatter": "scatter plot",
+    "Step": "step plot",
+    "VArea": "area chart",
+    "VBar": "bar chart",
+    "Wedge": "pie chart",
+}
+
+
+def _series(names: list[str]) -> str:
+    if len(names) < 2:
+        return ""
+    shown = f" ({', '.join(names)})" if all(names) and len(names) <= _MAX_NAMES else ""
+    return f"{len(names)} series{shown}"
+
+
+def _text(text: object, limit: int = _MAX_LABEL_LENGTH) -> str:
+    return one_line(without_markup(text), limit)
 
 
 _LIBRARIES: tuple[tuple[str, str, Callable[[Any], Description]], ...] = (

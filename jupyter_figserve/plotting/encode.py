@@ -18,7 +18,8 @@ from ..errors import FigServeError, InvalidInput, OutputInvalid, UnsupportedType
 from ..model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage
 from ..model.formats import CSS_DPI, FORMATS, Format, find_format_of_bytes, get_format, get_format_of_mimetype
 from .canvas import Raster, draw, draw_small, own_canvas, rc
-from .describe import describe, describe_figure, one_line
+from .describe import describe
+from .describe_figure import describe_figure
 from .images import (
     PNG,
     check_pixels,
@@ -32,6 +33,7 @@ from .images import (
 )
 from .mimebundles import bytes_payloads, find_payloads
 from .png import encode_png
+from .readable_text import one_line
 from .resolve import ResolvedFigure, find_figure
 
 if TYPE_CHECKING:

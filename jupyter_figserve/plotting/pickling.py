@@ -15,7 +15,7 @@ import pickle
 from typing import Any
 
 from ..errors import OutputInvalid
-from .describe import one_line
+from .readable_text import one_line
 
 _MAX_INLINE_SIZE = 16
 """Arrays up to this size are written faster as numbers."""

@@ -241,7 +241,8 @@ def _alt_text(item: object, kind: str) -> str:
 
 
 def _describe(item: object) -> str:
-    from ...plotting.describe import describe, describe_figure
+    from ...plotting.describe import describe
+    from ...plotting.describe_figure import describe_figure
     from ...plotting.resolve import find_figure
 
     try:

@@ -1,0 +1,138 @@
+"""The artists of an Axes, sorted by their role in its chart. Kernel and jailed child.
+
+matplotlib keeps no record of the method that was called: a box plot is a set of lines, an error bar of seaborn one more
+line, ``axhline`` a line whose ends are in the coordinates of the Axes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .chart_shapes import is_box, is_upright_segment, is_violin, vertices_of
+
+
+@dataclass
+class ChartArtists:
+    """The artists of an Axes, sorted by their role."""
+
+    axes: Any
+    bars: list[Any] = field(default_factory=list)
+    boxes: list[Any] = field(default_factory=list)
+    box_parts: list[Any] = field(default_factory=list)
+    violins: list[Any] = field(default_factory=list)
+    fills: list[Any] = field(default_factory=list)
+    lines: list[Any] = field(default_factory=list)
+    points: list[Any] = field(default_factory=list)
+    references: list[Any] = field(default_factory=list)
+    has_error_bars: bool = False
+    stems: list[Any] = field(default_factory=list)
+
+
+def sort_artists(axes: Any) -> ChartArtists:
+    """Return the artists of an Axes by their role; what has no role in a chart, such as text, is left out."""
+    artists = ChartArtists(axes)
+    _sort_containers(artists)
+    _sort_boxes(artists)
+    _sort_fills(artists)
+    _sort_lines(artists)
+    artists.points += [item for item in axes.collections if is_a(item, "PathCollection")]
+    _sort_line_collections(artists)
+    return artists
+
+
+def _sort_containers(artists: ChartArtists) -> None:
+    for container in artists.axes.containers:
+        match type(container).__name__:
+            case "BarContainer" if len(container):
+                artists.bars.append(container)
+            case "ErrorbarContainer":
+                artists.has_error_bars = True
+            case "StemContainer":
+                artists.stems.append(container)
+
+
+def _sort_boxes(artists: ChartArtists) -> None:
+    """Find box plots: boxes as lines or patches, each with at least two whiskers."""
+    axes = artists.axes
+    outlines: list[Any] = [line for line in axes.lines if is_in_data(line) and is_box(line.get_xydata())]
+    outlines += [patch for patch in axes.patches if type(patch).__name__ == "PathPatch" and is_box(vertices_of(patch))]
+    parts = [line for line in axes.lines if line.get_label() == "_nolegend_" or line in outlines]
+    whiskers = [line for line in parts if line not in outlines and is_upright_segment(line.get_xydata())]
+    if outlines and len(whiskers) >= 2 * len(outlines):
+        artists.boxes, artists.box_parts = outlines, parts
+
+
+def _sort_fills(artists: ChartArtists) -> None:
+    for item in artists.axes.collections:
+        if type(item).__name__ in _FILLED and item.get_array() is None and item.get_paths():
+            (artists.violins if is_violin(vertices_of(item)) else artists.fills).append(item)
+
+
+# By the exact name: hexagons, surfaces and arrows are other classes derived from the first.
+_FILLED = ("PolyCollection", "FillBetweenPolyCollection", "BrokenBarHCollection")
+
+
+def _sort_lines(artists: ChartArtists) -> None:
+    parts = {id(line) for line in artists.box_parts}
+    for container in artists.axes.containers:
+        if type(container).__name__ == "ErrorbarContainer":
+            parts |= {id(line) for line in container.lines[1]}
+        if type(container).__name__ == "StemContainer":
+            parts |= {id(container.markerline), id(container.baseline)}
+    lines = [line for line in artists.axes.lines if id(line) not in parts and line.get_visible()]
+    measured = [line for line in lines if is_in_data(line)]
+    has_patches = any(is_a(item, "PatchCollection") for item in artists.axes.collections)
+    has_other_data = bool(artists.bars or artists.violins or artists.axes.collections)
+    for line in lines:
+        if not is_in_data(line) or _is_reference(line, measured):
+            artists.references.append(line)
+        elif _is_error_bar(line) and (has_other_data or any(not _is_error_bar(other) for other in measured)):
+            # The lines inside violins and letter-value boxes are quantiles.
+            artists.has_error_bars |= not (artists.violins or has_patches)
+        elif line.get_linestyle() in ("None", "none", " ", "") and line.get_marker() not in ("None", None, "", " "):
+            artists.points.append(line)
+        elif len(line.get_xydata()):
+            artists.lines.append(line)
+
+
+def _sort_line_collections(artists: ChartArtists) -> None:
+    """Count a single segment of ``hlines`` or ``vlines`` beside other data as a reference line."""
+    segments = [item for item in artists.axes.collections if type(item).__name__ == "LineCollection"]
+    single = [item for item in segments if len(item.get_paths()) == 1 and is_upright_segment(vertices_of(item))]
+    if artists.lines or artists.points or artists.bars:
+        artists.references += [item for item in single if item.get_label() != "_nolegend_"]
+
+
+def is_in_data(artist: Any) -> bool:
+    """Whether both coordinates are data; ``axhline`` and ``axvspan`` have one in the coordinates of the Axes."""
+    return type(artist).__name__ != "AxLine" and artist.get_transform().contains_branch_seperately(
+        artist.axes.transData
+    ) == (True, True)
+
+
+def _is_error_bar(line: Any) -> bool:
+    unmarked = line.get_marker() in ("None", None, "", " ", "_", "|")
+    return unmarked and str(line.get_label()).startswith("_") and is_upright_segment(line.get_xydata())
+
+
+def _is_reference(line: Any, lines: list[Any]) -> bool:
+    """Whether a line is one horizontal or vertical segment that spans the other, longer lines."""
+    points = line.get_xydata()
+    if len(points) != 2 or not is_upright_segment(points):
+        return False
+    others = [other.get_xydata() for other in lines if other is not line and len(other.get_xydata()) > 2]
+    along = 0 if points[0, 1] == points[1, 1] else 1
+    return any(abs(points[1, along] - points[0, along]) >= 0.9 * _extent(other[:, along]) for other in others)
+
+
+def _extent(values: Any) -> float:
+    import numpy as np
+
+    finite = values[np.isfinite(values)]
+    return float(np.ptp(finite)) if len(finite) else float("inf")
+
+
+def is_a(artist: Any, *names: str) -> bool:
+    """Whether an artist's class, or one that it is derived from, has one of the names."""
+    return any(base.__name__ in names for base in type(artist).__mro__)

@@ -1,0 +1,284 @@
+"""What an Axes shows: the kind of chart, its features, and its series. Kernel and jailed child.
+
+The kind follows from the artists, the most specific first. A line that marks a value, a shaded band, error bars and a
+colour bar are features of a chart, not kinds or series.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .chart_artists import ChartArtists, is_a, is_in_data, sort_artists
+from .chart_shapes import (
+    are_histogram_bars,
+    are_stacked,
+    has_straight_base,
+    is_hexagon,
+    is_step_outline,
+    vertices_of,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COUNT_LABELS = frozenset("count counts density frequency probability percent proportion".split())
+
+
+@dataclass(frozen=True)
+class Chart:
+    """The content of one Axes.
+
+    Parameters
+    ----------
+    kind
+        Such as ``"Bar chart"``; ``""`` for an Axes without data.
+    features
+        What the chart has besides, each with its article: ``("error bars", "a colour bar")``.
+    series
+        The label of each data series, ``""`` for one without a label.
+    noun
+        What a series of this kind of chart is called, in the plural.
+    """
+
+    kind: str
+    features: tuple[str, ...] = ()
+    series: tuple[str, ...] = ()
+    noun: str = "series"
+
+
+def find_chart(axes: Axes) -> Chart:
+    """Return the chart of an Axes; a colour bar, a twin or a legend drawn elsewhere is not part of it."""
+    artists = sort_artists(axes)
+    for find in (_three_dimensional, _from_containers, _boxes, _from_patches, _from_collections, _from_curves):
+        if chart := find(artists):
+            series = chart.series if any(chart.series) else _legend_names(axes, len(chart.series))
+            return Chart(chart.kind, (*chart.features, *_features(artists)), series, chart.noun)
+    return Chart("Table" if axes.tables else _shapes(axes))
+
+
+def is_colorbar(axes: Axes) -> bool:
+    """Whether the Axes was made for, or given to, a colour bar."""
+    return axes.get_label() == "<colorbar>" or hasattr(axes, "_colorbar")
+
+
+def _three_dimensional(artists: ChartArtists) -> Chart | None:
+    axes = artists.axes
+    if getattr(axes, "name", "") != "3d":
+        return None
+    names = [type(item).__name__ for item in (*axes.collections, *axes.lines)]
+    for name, kind in _KINDS_3D:
+        if name in names:
+            drawn = [item for item in (*axes.collections, *axes.lines) if type(item).__name__ == name]
+            if name != "Poly3DCollection":
+                return Chart(kind, series=_labels(drawn))
+            return Chart("3D bar chart" if all(map(_has_upright_faces, drawn)) else kind)
+    return Chart("3D plot")
+
+
+def _has_upright_faces(item: Any) -> bool:
+    """Whether faces are parallel to the axes, in more than one direction, as those of boxes are."""
+    vectors, slices = getattr(item, "_vec", None), getattr(item, "_segslices", None)
+    faces = getattr(item, "_faces", None)
+    if faces is None and vectors is not None and slices is not None:
+        faces = [vectors[:3, part].T for part in slices]
+    if faces is None or len(faces) < 6:
+        return False
+    flat = [tuple(bool(len(set(face[:, axis].tolist())) == 1) for axis in range(3)) for face in faces]
+    return all(any(directions) for directions in flat) and len(set(flat)) > 1
+
+
+_KINDS_3D = (
+    ("Poly3DCollection", "3D surface plot"),
+    ("Path3DCollection", "3D scatter plot"),
+    ("Line3D", "3D line plot"),
+    ("Line3DCollection", "3D wireframe plot"),
+)
+
+
+def _from_containers(artists: ChartArtists) -> Chart | None:
+    if artists.stems:
+        return Chart("Stem plot", series=_labels(artists.stems))
+    if not artists.bars:
+        return None
+    kind = _bar_kind(artists)
+    curves = [*artists.lines, *artists.points]
+    if kind == "Histogram":
+        # A density curve without a label belongs to its histogram.
+        curves = [curve for curve in curves if any(_labels([curve]))]
+    return Chart(_with_curves(kind, artists), series=_labels([*artists.bars, *curves]))
+
+
+def _bar_kind(artists: ChartArtists) -> str:
+    axes, bars = artists.axes, artists.bars
+    if axes.name == "polar":
+        return "Polar bar chart"
+    is_vertical = getattr(bars[0], "orientation", "vertical") != "horizontal"
+    value_label, axis = (axes.get_ylabel(), axes.xaxis) if is_vertical else (axes.get_xlabel(), axes.yaxis)
+    is_count_label = value_label.strip().casefold() in _COUNT_LABELS
+    if not _is_categorical(axis) and are_histogram_bars(bars[0], is_count_label=is_count_label):
+        return "Histogram"
+    stacked = len(bars) > 1 and _are_stacked_bars(bars[0], bars[1], is_vertical)
+    kind = "Stacked bar chart" if stacked else "Bar chart"
+    return kind if is_vertical else f"Horizontal {kind[0].lower()}{kind[1:]}"
+
+
+def _are_stacked_bars(first: Any, second: Any, is_vertical: bool) -> bool:
+    pairs = list(zip(first.patches, second.patches, strict=False))
+    if is_vertical:
+        ends = [(low.get_y() + low.get_height(), high.get_y(), high.get_height()) for low, high in pairs]
+    else:
+        ends = [(low.get_x() + low.get_width(), high.get_x(), high.get_width()) for low, high in pairs]
+    return any(start != 0 for _, start, _ in ends) and all(
+        abs(end - start) <= 1e-9 * (abs(end) + abs(size)) for end, start, size in ends
+    )
+
+
+def _is_categorical(axis: Any) -> bool:
+    return type(getattr(axis, "units", None)).__name__ == "UnitData"
+
+
+def _tick_names(axis: Any) -> list[str]:
+    """Return the tick labels of categories, or those that were set by hand, in order."""
+    units: Any = getattr(axis, "units", None)
+    if type(units).__name__ == "UnitData":
+        return [str(name) for name in units._mapping]
+    formatter, places = axis.get_major_formatter(), getattr(axis.get_major_locator(), "locs", None)
+    names = getattr(formatter, "seq", None)
+    if names is None and places is not None and is_a(formatter, "FuncFormatter"):
+        names = [formatter(place, index) for index, place in enumerate(places)]
+    return [text for text in map(str, names if names is not None else ()) if text]
+
+
+def _boxes(artists: ChartArtists) -> Chart | None:
+    axes = artists.axes
+    for items, kind, noun in ((artists.boxes, "Box plot", "boxes"), (artists.violins, "Violin plot", "violins")):
+        if items:
+            names = next((labels for axis in (axes.xaxis, axes.yaxis) if (labels := _tick_names(axis))), [])
+            own = _labels(items)
+            given = tuple(names) if len(names) == len(items) else own
+            return Chart(kind, series=given, noun=noun)
+    if any(type(item).__name__ == "PatchCollection" for item in axes.collections) and _is_categorical(axes.xaxis):
+        return Chart("Letter-value plot")
+    return None
+
+
+def _from_patches(artists: ChartArtists) -> Chart | None:
+    patches = artists.axes.patches
+    wedges = [patch for patch in patches if type(patch).__name__ == "Wedge"]
+    if wedges:
+        kind = "Donut chart" if wedges[0].width else "Pie chart"
+        return Chart(kind, series=_labels(wedges), noun="slices")
+    steps = [patch for patch in patches if type(patch).__name__ == "StepPatch"]
+    outlines = [patch for patch in patches if type(patch).__name__ == "Polygon" and is_in_data(patch)]
+    outlines = [patch for patch in outlines if is_step_outline(vertices_of(patch))]
+    if steps or outlines:
+        return Chart(_with_curves("Histogram", artists), series=_labels([*steps, *outlines, *artists.lines]))
+    if any(type(patch).__name__ == "FancyArrowPatch" for patch in patches) and _lines_of_collections(artists.axes):
+        return Chart("Stream plot")
+    return None
+
+
+def _from_collections(artists: ChartArtists) -> Chart | None:
+    axes = artists.axes
+    for name, kind in _KINDS_BY_CLASS:
+        found = [item for item in (*axes.collections, *axes.images) if is_a(item, name)]
+        if found:
+            return Chart("Filled contour plot" if any(getattr(item, "filled", False) for item in found) else kind)
+    binned = [item for item in axes.collections if is_a(item, "PolyCollection")]
+    if any(item.get_array() is not None and is_hexagon(vertices_of(item)) for item in binned):
+        return Chart("Hexbin plot")
+    if any(item.get_array() is not None and len(vertices_of(item)) == 4 for item in binned):
+        return Chart("Triangular mesh plot")
+    broken = [item for item in artists.fills if len(item.get_paths()) > 1 and len(vertices_of(item)) <= 6]
+    if broken:
+        return Chart("Broken bar chart", series=_labels(broken))
+    return None
+
+
+_KINDS_BY_CLASS = (
+    ("QuadMesh", "Heat map"),
+    ("PolyQuadMesh", "Heat map"),
+    ("ContourSet", "Contour plot"),
+    ("TriMesh", "Triangular mesh plot"),
+    ("Quiver", "Quiver plot"),
+    ("Barbs", "Wind barb plot"),
+    ("_ImageBase", "Image"),
+    ("EventCollection", "Event plot"),
+)
+
+
+def _from_curves(artists: ChartArtists) -> Chart | None:
+    """Return the chart of lines, points and filled curves."""
+    lines, points, fills = artists.lines, artists.points, artists.fills
+    curves = [vertices_of(item) for item in fills]
+    if fills and not lines and not points and all(map(is_step_outline, curves)):
+        return Chart("Histogram", series=_labels(fills))
+    is_area = bool(fills) and not points and all(map(has_straight_base, curves[:1]))
+    if is_area and are_stacked(curves):
+        return Chart("Stacked area chart", series=_labels(fills))
+    if is_area or (fills and not lines and not points):
+        return Chart("Area chart", series=_labels(fills))
+    kind = _curve_kind(artists)
+    if not kind:
+        return None
+    return Chart(
+        kind, ("a shaded band",) if fills else (), _labels([*points, *lines] if not (points and lines) else lines)
+    )
+
+
+def _curve_kind(artists: ChartArtists) -> str:
+    polar = "Polar " if artists.axes.name == "polar" else ""
+    if artists.points:
+        kind = "Scatter and line plot" if artists.lines else "Scatter plot"
+    elif artists.lines:
+        stepped = all(str(line.get_drawstyle()).startswith("steps") for line in artists.lines)
+        kind = "Step plot" if stepped else "Line plot"
+    else:
+        kind = "Line plot" if _lines_of_collections(artists.axes) else ""
+    return f"{polar}{kind[0].lower()}{kind[1:]}" if kind and polar else kind
+
+
+def _with_curves(kind: str, artists: ChartArtists) -> str:
+    """Return the kind of a chart of bars that has lines or points of data besides."""
+    if artists.lines:
+        return f"{kind} and line plot"
+    return f"{kind} and scatter plot" if artists.points else kind
+
+
+def _features(artists: ChartArtists) -> Iterable[str]:
+    axes = artists.axes
+    spans = [
+        patch for patch in axes.patches if type(patch).__name__ in ("Rectangle", "Polygon") and not is_in_data(patch)
+    ]
+    if artists.has_error_bars:
+        yield "error bars"
+    if artists.references:
+        yield "a reference line" if len(artists.references) == 1 else f"{len(artists.references)} reference lines"
+    if spans:
+        yield "a shaded range" if len(spans) == 1 else f"{len(spans)} shaded ranges"
+    bars = [bar for item in (*axes.images, *axes.collections) if (bar := getattr(item, "colorbar", None)) is not None]
+    if bars:
+        label = bars[0].ax.get_ylabel() or bars[0].ax.get_xlabel()
+        yield f"a colour bar for {label}" if label else "a colour bar"
+
+
+def _legend_names(axes: Axes, count: int) -> tuple[str, ...]:
+    """Return the entries of the legend if there is one for each series: seaborn's artists have no labels."""
+    legend = axes.get_legend()
+    names = tuple(text.get_text() for text in legend.get_texts()) if legend else ()
+    return names if len(names) == count else ("",) * count
+
+
+def _labels(artists: Iterable[Any]) -> tuple[str, ...]:
+    labels = (str(artist.get_label() or "") for artist in artists)
+    return tuple("" if label.startswith("_") or label == "None" else label for label in labels)
+
+
+def _lines_of_collections(axes: Any) -> bool:
+    return any(is_a(item, "LineCollection") for item in axes.collections)
+
+
+def _shapes(axes: Any) -> str:
+    return "Diagram" if axes.patches or axes.collections else ""
