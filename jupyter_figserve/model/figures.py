@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import InvalidInput, InvalidName
 from .formats import FORMATS, Format, get_format_of_mimetype
-from .source_check import SourceCheck
+from .source_check import ALL_FORMATS, SourceCheck
 
 MARKER = "jupyter_figserve"
 """Key in a display's metadata that marks our own displays, so that published figures are not captured as well."""
@@ -126,6 +126,11 @@ class Version:
 
     def find_representation(self, row: Format) -> Representation | None:
         return next((r for r in self.representations if r.mimetype == row.mimetype), None)
+
+    @property
+    def has_failed_source(self) -> bool:
+        """Whether the source could not be rendered in any format."""
+        return self.check is not None and ALL_FORMATS in self.check.faults
 
     def width_in_address(self, part: Representation) -> int | None:
         """Return the width by which a representation is requested, None for the first of its format."""

@@ -104,6 +104,8 @@ class FakeFigServe:
         self.versions: dict[str, list[dict[str, Any]]] = {}
         self.links: dict[str, dict[str, Any]] = {}
         self.sources: dict[tuple[str, int], bytes] = {}
+        self.faults: dict[tuple[str, int], str] = {}
+        self.archived: dict[tuple[str, int], list[Received]] = {}
         self.instead: Callable[[Received], Reply | None] = lambda request: None
         self.violations: list[AssertionError] = []
         self.keys = {KEY}
@@ -184,6 +186,8 @@ class FakeFigServe:
             "thumbnail": None,
             "representations": representations,
             "redrawable": False,
+            "formats": ["png"],
+            "limitation": None,
             "origin": "published",
         }
         self.figures[figure_id] = record
@@ -195,12 +199,18 @@ class FakeFigServe:
         return {"mimetype": mimetype, **size, "size": len(data), "digest": sha256_hex(data), "url": url}
 
     def _version(self, record: dict[str, Any]) -> dict[str, Any]:
-        names = ("version", "created", "session", "title", "alt", "redrawable", "representations")
+        names = ("version", "created", "session", "title", "alt", "redrawable", "formats", "limitation", "representations")
         size = sum(part["size"] for part in record["representations"])
         return {**{name: record[name] for name in names}, "size": size, "provenance": {}}
 
     def _put_figures(self, rest: list[str], request: Received) -> Reply:
-        self.sources[rest[0], int(rest[2])] = request.body
+        key = rest[0], int(rest[2])
+        if rest[3] == "representations":
+            self.archived.setdefault(key, []).append(request)
+        elif request.query["kind"] == "none":
+            self.faults[key] = request.json["reason"]
+        else:
+            self.sources[key] = request.body
         return Reply(204)
 
     def _get_figures(self, rest: list[str], request: Received) -> Reply:

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ...errors import FigServeError
 from .client import FigServeClient
@@ -35,7 +36,8 @@ class SourceUpload:
     def send(self) -> None:
         libraries = {name: self.libraries.get(name) for name in ("python", "matplotlib")}
         path = f"api/figures/{self.figure}/versions/{self.version}/source"
-        self.client.put_bytes(path, self.data, kind="figure", **libraries)
+        query: dict[str, Any] = {"kind": "figure", **libraries}
+        self.client.put_bytes(path, self.data, **query)
 
 
 @dataclass(frozen=True)

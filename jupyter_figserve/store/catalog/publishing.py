@@ -100,12 +100,16 @@ def restore(connection: Connection, record: FigureRecord, versions: Sequence[Ver
 def attach_source(
     connection: Connection, limits: PublishLimits, record: FigureRecord, number: int, source: Source, now: float
 ) -> bool:
-    """Give a version the source that came after it; False when it has one or is gone."""
+    """Give a version the source that came after it; False when it has one, unless that one failed, or is gone."""
     held = figures.find(connection, record.id, number)
-    if held is None or held.version.source is not None:
+    if held is None or (held.version.source is not None and not held.version.has_failed_source):
         return False
+    old = held.version.source
+    if old is not None:
+        connection.execute(_RELEASE, [{"blob": old.digest, "now": now}])
+        usage.add(connection, record.owner, held.version.session, figures=0, size=-old.size)
     check_quota(connection, limits, record.identity, record.id, held.version.session, source.size)
-    _change_version(connection, record.id, number, {**_source_columns(source), "source_fault": ""})
+    _change_version(connection, record.id, number, {**_source_columns(source), "source_fault": "", "source_check": None})
     _hold(connection, [source], now)
     usage.add(connection, record.owner, held.version.session, figures=0, size=source.size)
     return True

@@ -21,6 +21,8 @@ class PageOffers:
     ----------
     formats
         Names of formats that are made on request.
+    exports
+        Names of all formats that can be requested in another size, stored or not.
     widths
         Widths in pixels of further PNGs; empty if the figure cannot be rendered.
     is_redrawable
@@ -30,6 +32,7 @@ class PageOffers:
     """
 
     formats: tuple[str, ...]
+    exports: tuple[str, ...]
     widths: tuple[int, ...]
     is_redrawable: bool
     limitation: SourceFault | None
@@ -37,9 +40,11 @@ class PageOffers:
     @classmethod
     def of(cls, version: Version, widths: Iterable[int] = ()) -> Self:
         stored = {part.format.name for part in version.representations}
-        formats = tuple(name for name in offered_formats(version) if name not in stored)
+        offered = offered_formats(version)
+        formats = tuple(name for name in offered if name not in stored)
+        exports = tuple(name for name in RENDER_FORMATS if name in offered) if is_redrawable(version) else ()
         sizes = tuple(widths) if is_redrawable(version) else ()
-        return cls(formats, sizes, is_redrawable(version), find_limitation(version))
+        return cls(formats, exports, sizes, is_redrawable(version), find_limitation(version))
 
 
 _CONVERTIBLE = ("jpg", "webp", "avif", "tiff")
