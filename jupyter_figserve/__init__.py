@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,16 @@ def __getattr__(name: str) -> Any:
     return value
 
 
+def _watch_cells() -> None:
+    """In a notebook, notice the figures that cells show and close; ``publish()`` without a figure takes the last."""
+    from .kernel.figures import shown_figures
+    from .kernel.figures.cell import find_shell
+
+    shell = find_shell()
+    if shell is not None:
+        shown_figures.watch(shell)
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
@@ -88,3 +99,7 @@ def _jupyter_server_extension_points() -> list[dict[str, Any]]:
     from .server.app import FigServe
 
     return [{"module": "jupyter_figserve", "app": FigServe}]
+
+
+if "IPython" in sys.modules:
+    _watch_cells()

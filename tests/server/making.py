@@ -128,7 +128,7 @@ async def make_session(
 ) -> MadeSession:
     now = context.store.clock()
     row = sessions.Session(session_id, owner or context.config.owner, "", notebook, now, now)
-    await asyncio.wrap_future(context.store.catalog.write(lambda connection: sessions.note(connection, row)))
+    await asyncio.wrap_future(context.store.catalog.write(lambda connection: sessions.record(connection, row)))
     return MadeSession(context, session_id)
 
 
@@ -165,6 +165,6 @@ async def offer_live(context) -> str:
     identity = Identity(context.config.owner, "", "", "k1", "animal")
     now = context.store.clock()
     offering = context.store.catalog.write(
-        lambda c: live_figures.offer(c, identity, "k1", LiveDeclaration("animal"), now)
+        lambda c: live_figures.upsert(c, identity, "k1", LiveDeclaration("animal"), now)
     )
     return (await asyncio.wrap_future(offering)).id

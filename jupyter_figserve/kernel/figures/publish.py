@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from ..client.multipart import encode_form, image_part, json_part
 from .cell import default_name, find_cell
 from .display import INLINE_FORMATS
 from .published_figure import Published
+from .shown_figures import find_last_shown
 
 if TYPE_CHECKING:
     from ...plotting.encode import EncodedFigure
@@ -42,7 +44,8 @@ def publish(
     ----------
     fig
         A matplotlib figure, axes or artists; a seaborn, plotnine or pandas plot; a PIL image; the bytes of an image;
-        or any object that displays as an image or HTML. None is the current pyplot figure.
+        or any object that displays as an image or HTML. None is the current pyplot figure, else the one that this
+        cell showed or closed last.
     name
         Identifies the figure within the notebook. None derives it from the title, else from the cell.
     title, alt
@@ -107,10 +110,17 @@ def _publish(
     connection = get_connection()
     from ...plotting.encode import encode
 
-    encoded = encode(fig, formats, **options)
+    encoded = encode(_find_drawn() if fig is None else fig, formats, **options)
     title, alt = metadata["title"], metadata["alt"]
     complete = {"title": encoded.title if title is None else title, "alt": encoded.alt if alt is None else alt}
     return _post(connection, encoded, name, complete | place.as_json(), keep_source)
+
+
+def _find_drawn() -> Any | None:
+    """Return the figure that the running cell has shown or closed, if none is open; None for the current figure."""
+    pyplot: Any = sys.modules.get("matplotlib.pyplot")
+    is_open = pyplot is not None and bool(pyplot.get_fignums())
+    return None if is_open else find_last_shown()
 
 
 def _post(

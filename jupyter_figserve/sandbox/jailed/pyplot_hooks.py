@@ -10,33 +10,15 @@ import os
 import shutil
 import socket
 import sys
-from collections import deque
 from typing import Any
+
+from ...plotting.shown_figures import ShownFigures, wrap_close
 
 _MAX_KEPT = 20
 
 
-class ShownFigures:
-    """Figures that the code saved or closed, oldest first; a reader on a desktop would have seen them."""
-
-    def __init__(self) -> None:
-        self._kept: deque[Any] = deque(maxlen=_MAX_KEPT)
-
-    def keep(self, figure: Any) -> None:
-        """Record a figure as the latest one."""
-        others = [other for other in self._kept if other is not figure]
-        self._kept.clear()
-        self._kept.extend([*others, figure])
-
-    def clear(self) -> None:
-        self._kept.clear()
-
-    @property
-    def figures(self) -> list[Any]:
-        return list(self._kept)
-
-
-shown_figures = ShownFigures()
+shown_figures = ShownFigures(_MAX_KEPT)
+"""Figures that the code saved or closed; a reader on a desktop would have seen them."""
 
 
 def install() -> None:
@@ -50,7 +32,7 @@ def install() -> None:
     patched.show = _named_as(pyplot.show, lambda *_args, **_kwargs: None)
     patched.switch_backend = _named_as(pyplot.switch_backend, lambda _newbackend: None)
     patched.pause = _named_as(pyplot.pause, _pause)
-    patched.close = _wrap_close(pyplot.close)
+    patched.close = wrap_close(pyplot.close, shown_figures.keep)
     library: Any = matplotlib
     library.use = _named_as(matplotlib.use, lambda _backend, *, force=True: None)
     figure_class: Any = Figure
@@ -76,28 +58,6 @@ def _pause(_interval: float) -> None:
         canvas = pyplot.gcf().canvas
         if canvas.figure.stale:
             canvas.draw_idle()
-
-
-def _wrap_close(close: Any) -> Any:
-    @functools.wraps(close)
-    def closing(fig: Any = None) -> None:
-        from matplotlib import pyplot
-
-        before = _open_figures()
-        close(fig)
-        left = set(pyplot.get_fignums())
-        for number, figure in before.items():
-            if number not in left:
-                shown_figures.keep(figure)
-
-    return closing
-
-
-def _open_figures() -> dict[int, Any]:
-    """Return the open figures by number, the current one last."""
-    from matplotlib._pylab_helpers import Gcf
-
-    return {number: manager.canvas.figure for number, manager in Gcf.figs.items()}
 
 
 def _wrap_savefig(savefig: Any) -> Any:

@@ -200,8 +200,8 @@ live_sessions = Table(
     Index("live_sessions_live", "live"),
 )
 
-live_pictures = Table(
-    "live_pictures",
+live_images = Table(
+    "live_images",
     metadata,
     Column("live", String, primary_key=True),
     Column("key", String, primary_key=True),
@@ -212,9 +212,9 @@ live_pictures = Table(
     Column("height", Integer),
     Column("dpi", Float),
     Column("alt", String, nullable=False),
-    Column("drawn", Float, nullable=False),
+    Column("rendered", Float, nullable=False),
     Column("is_frozen", Boolean, nullable=False),
-    Index("live_pictures_newest", "live", "is_frozen", "drawn"),
+    Index("live_images_newest", "live", "is_frozen", "rendered"),
 )
 
 live_sources = Table(

@@ -147,6 +147,6 @@ def _read_links(data: dict[str, Any]) -> tuple[Link, ...]:
 
 
 def _from_known_fields(kind: type[T], data: dict[str, Any]) -> T:
-    """Make a dataclass, ignoring fields that only a newer version of this package knows."""
+    """Build a dataclass, ignoring fields that only a newer version of this package knows."""
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # every caller passes a dataclass
     return kind(**{name: value for name, value in data.items() if name in known})

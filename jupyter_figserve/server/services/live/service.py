@@ -206,7 +206,7 @@ class LiveService:
             return LiveResult(etag)
         if cached is None:
             return None
-        age = self._clock() - cached.drawn
+        age = self._clock() - cached.rendered
         is_current = etag is not None and cached.version == declaration.version
         if is_current or age < declaration.cache:
             return LiveResult(make_etag(cached, declaration, request), cached, max(1, int(age)))
@@ -257,7 +257,7 @@ class LiveService:
     ) -> LiveResult:
         """Return the last good image instead of an error that will pass."""
         last = await self.images.find_last(target.record.id, request)
-        age = 0.0 if last is None else max(0.0, self._clock() - last.drawn)
+        age = 0.0 if last is None else max(0.0, self._clock() - last.rendered)
         max_age = self.limits.max_stale_seconds
         if last is None or (max_age is not None and age > max_age):
             raise error

@@ -46,7 +46,7 @@ class RenderService:
         # In a thread: a source and its renders may have many megabytes.
         key, cached = await asyncio.get_running_loop().run_in_executor(None, self._look_up, job)
         if cached is not None:
-            return RenderResult(cached.pictures, **cached.words), True
+            return RenderResult(cached.images, **cached.metadata), True
         self._raise_known_failure(key)
         return await self._renders.run(key, lambda: self._render_and_keep(key, job, low_priority)), False
 

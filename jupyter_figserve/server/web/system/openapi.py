@@ -33,7 +33,7 @@ _CREDENTIALS = ("Authorization", "Cookie", "X-API-Key")
 _COMPONENTS = "\ncomponents:\n"
 _STRING_OR_EXPONENT = re.compile(r'"(?:[^"\\]|\\.)*"|(?<![.\d])(-?\d+)(e[+-]\d+)')
 _RESPONSES = {
-    "200": "LivePicture",
+    "200": "LiveImage",
     "206": "PartOfFigure",
     "304": "NotModified",
     "400": "Malformed",

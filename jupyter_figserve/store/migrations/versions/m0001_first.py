@@ -98,7 +98,7 @@ def _create_live_figures() -> None:
 
 def _create_live_results() -> None:
     op.create_table(
-        "live_pictures",
+        "live_images",
         sa.Column("live", sa.String, primary_key=True),
         sa.Column("key", sa.String, primary_key=True),
         sa.Column("mimetype", sa.String, nullable=False),
@@ -108,10 +108,10 @@ def _create_live_results() -> None:
         sa.Column("height", sa.Integer),
         sa.Column("dpi", sa.Float),
         sa.Column("alt", sa.String, nullable=False),
-        sa.Column("drawn", sa.Float, nullable=False),
+        sa.Column("rendered", sa.Float, nullable=False),
         sa.Column("is_frozen", sa.Boolean, nullable=False),
     )
-    op.create_index("live_pictures_newest", "live_pictures", ["live", "is_frozen", "drawn"])
+    op.create_index("live_images_newest", "live_images", ["live", "is_frozen", "rendered"])
     op.create_table(
         "live_sources",
         sa.Column("live", sa.String, primary_key=True),

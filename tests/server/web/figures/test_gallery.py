@@ -45,7 +45,7 @@ class Shop:
         context = self.context
         now = context.store.clock()
         one = Session(session_id, "local", context.config.scope, notebook, started or now, now, ended)
-        await asyncio.wrap_future(context.store.catalog.write(lambda connection: sessions.note(connection, one)))
+        await asyncio.wrap_future(context.store.catalog.write(lambda connection: sessions.record(connection, one)))
 
 
 @pytest.fixture
