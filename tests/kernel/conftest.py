@@ -199,7 +199,17 @@ class FakeFigServe:
         return {"mimetype": mimetype, **size, "size": len(data), "digest": sha256_hex(data), "url": url}
 
     def _version(self, record: dict[str, Any]) -> dict[str, Any]:
-        names = ("version", "created", "session", "title", "alt", "redrawable", "formats", "limitation", "representations")
+        names = (
+            "version",
+            "created",
+            "session",
+            "title",
+            "alt",
+            "redrawable",
+            "formats",
+            "limitation",
+            "representations",
+        )
         size = sum(part["size"] for part in record["representations"])
         return {**{name: record[name] for name in names}, "size": size, "provenance": {}}
 
