@@ -83,8 +83,8 @@ def __getattr__(name: str) -> Any:
 
 def _watch_cells() -> None:
     """In a notebook, notice the figures that cells show and close; ``publish()`` without a figure takes the last."""
+    from .kernel.client.front_end import find_shell
     from .kernel.figures import shown_figures
-    from .kernel.figures.cell import find_shell
 
     shell = find_shell()
     if shell is not None:

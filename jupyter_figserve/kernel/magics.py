@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from ..errors import FigServeError, OutputInvalid, UnsupportedType
 from ..model.formats import FORMATS
+from .client.batch_server import find_batch_connection
 from .client.connection import HOW_TO_CONNECT, Connection, check, find_connection
 from .figures import display, shown_figures
 from .figures.cell_figure import watching
@@ -90,7 +91,7 @@ def _run(shell: Any, cell: str) -> Any:
 
 def _figserve(line: str) -> None:
     if _parse(_figserve_parser(), line) is not None:
-        print(status_text(find_connection))
+        print(status_text(lambda: find_connection() or find_batch_connection()))
 
 
 def status_text(find: Any) -> str:

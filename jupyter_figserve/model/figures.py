@@ -44,6 +44,8 @@ class Representation:
         Number of bytes.
     digest
         sha256 of the bytes in hexadecimal, also used as the ETag.
+    frames, duration
+        Number of frames of an animation and their seconds; None for a still.
     """
 
     mimetype: str
@@ -52,6 +54,12 @@ class Representation:
     width: int | None = None
     height: int | None = None
     dpi: float | None = None
+    frames: int | None = None
+    duration: float | None = None
+
+    @property
+    def is_animation(self) -> bool:
+        return self.frames is not None
 
     @property
     def format(self) -> Format:
@@ -67,9 +75,14 @@ class EncodedImage:
     width: int | None = None
     height: int | None = None
     dpi: float | None = None
+    frames: int | None = None
+    duration: float | None = None
 
     def to_representation(self) -> Representation:
-        return Representation(self.mimetype, sha256_hex(self.data), len(self.data), self.width, self.height, self.dpi)
+        size = (self.width, self.height, self.dpi)
+        return Representation(
+            self.mimetype, sha256_hex(self.data), len(self.data), *size, frames=self.frames, duration=self.duration
+        )
 
 
 @dataclass(frozen=True)

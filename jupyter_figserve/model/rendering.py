@@ -92,6 +92,8 @@ class RenderResult:
         Versions of Python (major and minor) and of the plotting libraries loaded in the child.
     device_pixel_ratio
         The ratio that was applied.
+    warnings
+        Sentences about the image: glyphs that no font has, warnings of the plotting library.
     """
 
     images: tuple[EncodedImage, ...]
@@ -101,3 +103,4 @@ class RenderResult:
     output: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)
     device_pixel_ratio: int = 1
+    warnings: tuple[str, ...] = ()

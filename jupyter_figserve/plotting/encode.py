@@ -23,6 +23,7 @@ from .describe_figure import describe_figure
 from .images import (
     PNG,
     check_pixels,
+    image_of,
     image_payload,
     image_thumbnail,
     is_raster,
@@ -31,7 +32,7 @@ from .images import (
     svgz_payload,
     thumbnail_payload,
 )
-from .mimebundles import bytes_payloads, find_payloads
+from .mimebundles import bytes_payloads, find_payloads, is_of_library, offers_image
 from .png import encode_png
 from .readable_text import one_line
 from .resolve import ResolvedFigure, find_figure
@@ -46,6 +47,8 @@ _ACCEPTED = (
 )
 # Any fixed text makes the ids of an SVG reproducible.
 _HASH_SALT = "jupyter_figserve"
+# matplotlib's own results; the other raster formats are written from the pixels.
+_SAVED_BY_MATPLOTLIB = frozenset({"svg", "pdf", "eps", "jpg", "webp"})
 _EPS_DATE = re.compile(rb"^%%CreationDate:.*\n", re.MULTILINE)
 _UNDATED: Mapping[str, dict[str, Any]] = {
     "svg": {"metadata": {"Date": None}},
@@ -115,17 +118,27 @@ def encode(
         found = obj if isinstance(obj, ResolvedFigure) else find_figure(obj)
         if found is None:
             return _encode_other(obj, rows, dpi)
-        options = _savefig_options(dpi, tight or found.tight, transparent)
+        options = {**found.save_options, **_savefig_options(dpi, tight or found.tight, transparent)}
         return _encode_figure(found, rows, options, with_thumbnail)
 
 
 def is_encodable(obj: object) -> bool:
     """Whether ``obj`` is a plotting object or an image, even one that fails to render."""
+    if is_of_library(obj):
+        return True
     try:
         with _drawing_errors():
             return find_figure(obj) is not None or _other_payloads(obj, (PNG,), None) is not None
     except FigServeError:
         return True
+
+
+def has_image(obj: object) -> bool:
+    """Whether a plotting object has an image, and not only HTML; renders nothing of the known libraries."""
+    if isinstance(obj, (bytes, bytearray, memoryview)):
+        return True
+    pillow = sys.modules.get("PIL.Image")
+    return (pillow is not None and isinstance(obj, pillow.Image)) or offers_image(obj)
 
 
 @contextmanager
@@ -191,11 +204,14 @@ def _saved_payload(figure: Figure, row: Format, options: Mapping[str, Any]) -> E
     import matplotlib
 
     if row.name == "html":
-        raise UnsupportedType("A matplotlib figure is not available as html. Use png, svg, pdf, jpg, webp or eps.")
+        raise UnsupportedType("A matplotlib figure is not available as html. Use an image format such as png or svg.")
     if row.name == "svgz":
         return svgz_payload(_saved_payload(figure, FORMATS["svg"], options))
     if row.is_vector:
         check_pixels(*(side * CSS_DPI for side in figure.get_size_inches()))
+    elif row.name not in _SAVED_BY_MATPLOTLIB:
+        raster = draw(figure, options)
+        return image_payload(image_of(raster.pixels), row, dpi=raster.dpi)
     buffer = io.BytesIO()
     with own_canvas(figure) as canvas, rc({"svg.hashsalt": matplotlib.rcParams["svg.hashsalt"] or _HASH_SALT}):
         figure.savefig(buffer, format=row.name, **options, **_UNDATED.get(row.name, {}))

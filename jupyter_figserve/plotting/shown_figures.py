@@ -41,7 +41,7 @@ def wrap_close(close: Callable[..., None], on_closed: Callable[[Any], None]) -> 
     def closing(fig: Any = None) -> None:
         from matplotlib import pyplot
 
-        before = _open_figures()
+        before = open_figures()
         close(fig)
         left = set(pyplot.get_fignums())
         for number, figure in before.items():
@@ -55,7 +55,7 @@ def import_pyplot() -> None:
     from matplotlib import pyplot as _pyplot  # noqa: F401
 
 
-def _open_figures() -> dict[int, Any]:
+def open_figures() -> dict[int, Any]:
     """Return the open figures by number, the current one last."""
     from matplotlib._pylab_helpers import Gcf
 

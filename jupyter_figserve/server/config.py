@@ -52,6 +52,9 @@ class FigServeConfig(Configurable):
     figure_pixels = Integer(
         100_000_000, min=1, help="Maximum number of pixels (width x height) of one published raster image."
     ).tag(config=True)
+    animation_frames = Integer(
+        1_000, min=1, help="Maximum number of frames of one published animation. Kernels learn it from api/status."
+    ).tag(config=True)
     export_bytes = Integer(
         4 * _GIB, min=0, help="Maximum size of the images in one exported zip, in bytes; 0 for no limit."
     ).tag(config=True)

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from jupyter_figserve.errors import OutputInvalid
+from jupyter_figserve.kernel.client import batch_server
 from jupyter_figserve.kernel.client import connection as connections
 from jupyter_figserve.kernel.client.address import parse_exact
 from jupyter_figserve.kernel.client.client import FigServeClient
@@ -43,6 +44,7 @@ STATUS = {
     "limits": {
         "figure_bytes": 2**25,
         "figure_pixels": 10**8,
+        "animation_frames": 1_000,
         "keep_versions": 0,
         "link_max_age": None,
         "public_shares": True,
@@ -327,6 +329,10 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("FIGSERVE_URL", "FIGSERVE_API_KEY", "KERNEL_FIGSERVE_URL", "KERNEL_FIGSERVE_KEY", "JPY_PARENT_PID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("KERNEL_FIGSERVE_CA", raising=False)
+    # As at a front end, though a test is a script; and without the servers of whoever runs the tests.
+    monkeypatch.setenv("FIGSERVE_OFFLINE", "error")
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", "/nonexistent")
+    monkeypatch.setattr(batch_server, "_known", None)
     monkeypatch.setattr("jupyter_figserve.kernel.figures.cell.names", CellFigureNames())
     monkeypatch.setattr(connections, "_cached", {})
     monkeypatch.setattr(connections, "_warned", set())

@@ -132,7 +132,7 @@ def test_share_makes_and_displays_a_link(shell, displayed, connected):
     [
         ("a --quiet --share 7d", "Use either --share"),
         ("a b", "unrecognized arguments: b"),
-        ("a --format gif", "invalid choice"),
+        ("a --format bmp", "invalid choice"),
         ("'a", "No closing quotation"),
     ],
 )

@@ -174,7 +174,7 @@ def test_representation_has_a_known_format():
     """The mimetype selects the format; an unknown mimetype is an error."""
     assert Representation("image/png", "d", 1).format is FORMATS["png"]
     with pytest.raises(UnsupportedType):
-        _ = Representation("image/gif", "d", 1).format
+        _ = Representation("image/bmp", "d", 1).format
 
 
 def test_size_of_a_version_includes_all_parts():

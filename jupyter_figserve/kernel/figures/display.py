@@ -81,6 +81,19 @@ def figure_bundle(
     return data, {MARKER: {"figure": caption.figure, "version": caption.version}}
 
 
+def unpublished_bundle(
+    text: str, title: str, alt: str, image: EncodedImage | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return data and metadata of a figure without a URL: its image alone."""
+    if image is None:
+        return {"text/plain": text}, {}
+    caption = FigureCaption(name="", title=title, alt=alt, version=0, url="", href="", figure="")
+    data: dict[str, Any] = {"text/plain": text, "text/html": _figure_html(caption, image, with_link=False)}
+    if image.mimetype == "image/png" and len(image.data) <= _MAX_PLAIN_PNG_BYTES:
+        data["image/png"] = base64.b64encode(image.data).decode()
+    return data, {}
+
+
 def plot_bundle(text: str, name: str, href: str, image: EncodedImage | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return data and metadata of a captured plot; the metadata excludes the output from capture."""
     caption = FigureCaption(name=name, title="", alt=f"Plot {name}", version=1, url=href, href=href, figure="")

@@ -7,15 +7,17 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ...errors import FigServeError, InvalidInput
+from ...errors import FigServeError, InvalidInput, NotConnected
 from ...model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage, check_name, validate_single_line
 from ...model.formats import get_format
 from ...model.places import Place, check_collection, read_place
 from ..client import source_uploader
-from ..client.connection import Connection, get_connection
+from ..client.batch_server import get_connection
+from ..client.connection import Connection
 from ..client.multipart import encode_form, image_part, json_part
 from .cell import default_name, find_cell
 from .display import INLINE_FORMATS
+from .offline import UnpublishedFigure, warn_or_raise
 from .published_figure import Published
 from .shown_figures import find_last_shown
 
@@ -107,13 +109,34 @@ def _publish(
     keep_source: bool,
     **options: Any,
 ) -> Published:
-    connection = get_connection()
+    connection = _connect()
     from ...plotting.encode import encode
 
     encoded = encode(_find_drawn() if fig is None else fig, formats, **options)
     title, alt = metadata["title"], metadata["alt"]
     complete = {"title": encoded.title if title is None else title, "alt": encoded.alt if alt is None else alt}
+    if isinstance(connection, NotConnected):
+        return _keep_unpublished(encoded, name, complete, connection)
     return _post(connection, encoded, name, complete | place.as_json(), keep_source)
+
+
+def _connect() -> Connection | NotConnected:
+    """Return the connection; in a batch run without one, the error that has been warned of."""
+    try:
+        return get_connection()
+    except NotConnected as error:
+        warn_or_raise(error, 4)
+        return error
+
+
+def _keep_unpublished(
+    encoded: EncodedFigure, name: str | None, texts: dict[str, str], error: NotConnected
+) -> UnpublishedFigure:
+    checked = default_name(texts["title"], find_cell()) if name is None else name
+    figure = UnpublishedFigure(checked, texts["title"], texts["alt"], _displayed_image(encoded), error)
+    if encoded.figure is not None:
+        figure.set_source_figure(encoded.figure)
+    return figure
 
 
 def _find_drawn() -> Any | None:

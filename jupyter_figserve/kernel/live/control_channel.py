@@ -10,7 +10,7 @@ import asyncio
 import sys
 from typing import Any
 
-from ..figures.cell import find_shell
+from ..client.front_end import find_shell
 from .registry import worker
 
 REQUEST, REPLY = "figserve_request", "figserve_reply"

@@ -14,13 +14,15 @@ from typing import Any
 
 from ...errors import FigServeError, InvalidInput, NoFigure, OutputInvalid
 from ...model.figures import EncodedImage
-from ...model.formats import get_format
+from ...model.formats import FORMATS, get_format
 from ...plotting.describe import libraries
 from ...plotting.encode import EncodedFigure, encode
 from ...plotting.resolve import ResolvedFigure
 from .. import wire
 from ..jail.jail import JOB, NULL, RESULT, STDERR, STDOUT
-from . import posted_code, pyplot_hooks
+from . import posted_code
+from .drawing_warnings import drawing_warnings
+from .figure_log import figure_log
 from .figure_selection import resize
 from .runners import RUNNERS
 
@@ -65,7 +67,8 @@ def _warm_up() -> None:
     axes.legend()
     encode(figure, with_thumbnail=False)
     pyplot.close("all")
-    pyplot_hooks.shown_figures.clear()
+    figure_log.clear()
+    drawing_warnings.clear()
 
 
 def _read_job() -> tuple[dict[str, Any], list[bytes]]:
@@ -137,6 +140,7 @@ def _drawn(encoded: list[EncodedFigure], device_pixel_ratio: int) -> tuple[dict[
         "title": encoded[0].title,
         "alt": encoded[0].alt,
         "libraries": libraries(),
+        "warnings": drawing_warnings.sentences,
         "device_pixel_ratio": device_pixel_ratio,
     }
     return header, [image.data for image in (*images, *([thumbnail] if thumbnail else []))]
@@ -167,6 +171,14 @@ def _encode(found: Any, options: dict[str, Any], with_thumbnail: bool) -> Encode
     )
     row = get_format(options["format"])
     mimetype = encoded.payloads[0].mimetype
+    if mimetype == FORMATS["html"].mimetype:
+        raise OutputInvalid(
+            "The last value has no image, only HTML. End the code with a figure, or publish the value from a notebook,"
+            " where figserve.publish() keeps HTML.",
+            code="no_such_form",
+        )
     if mimetype != row.mimetype:
-        raise OutputInvalid(f"The last value is available as {mimetype}, not as {row.name}.", code="no_such_form")
+        raise OutputInvalid(
+            f"The last value is available as {mimetype}, not as {row.name}. Ask for that format.", code="no_such_form"
+        )
     return encoded

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 
-from . import animations, pyplot_hooks
+from . import animations, drawing_warnings, fallback_fonts, pyplot_hooks
 
 # What nearly every figure needs, and what the encoder imports on use: some of it cannot be read inside the jail.
 _MODULES = """
@@ -46,6 +46,8 @@ def load_libraries(preload: Sequence[str], max_pixels: int) -> None:
         font_manager.findfont(font_manager.FontProperties(style=style))
     pyplot_hooks.install()
     animations.install()
+    drawing_warnings.install()
+    fallback_fonts.install()
 
 
 def find_libraries() -> None:

@@ -12,8 +12,9 @@ from ...errors import InvalidInput, NoFigure
 from ...plotting import images
 from ...plotting.resolve import find_figure
 from ...plotting.restyle import restyle
-from . import posted_code
+from . import fallback_fonts, posted_code
 from .error_card import draw_card
+from .figure_log import figure_log
 from .figure_selection import select_figures
 
 
@@ -22,6 +23,8 @@ def run_code(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     style = header["options"]["style"]
     if style is not None:
         _use_style(style)
+    fallback_fonts.switch_on()
+    figure_log.requested = header["figure"]
     value, names = posted_code.run(parts[0])
     return select_figures(value, names, header["figure"])
 

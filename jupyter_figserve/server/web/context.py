@@ -40,6 +40,7 @@ class HandlerConfig(RenderLimits, Protocol):
     figure_bytes: int
     figure_pixels: int
     preserve_bytes: int
+    animation_frames: int
     export_bytes: int
     body_timeout: float
     link_cache_seconds: int

@@ -78,6 +78,8 @@ representations = Table(
     Column("width", Integer),
     Column("height", Integer),
     Column("dpi", Float),
+    Column("frames", Integer),
+    Column("duration", Float),
 )
 
 links = Table(

@@ -128,5 +128,6 @@ def _parse(data: bytes) -> CachedRender:
         body, rest = rest[: part.size], rest[part.size :]
         if sha256_hex(body) != part.digest:
             raise ValueError("damaged")
-        images.append(EncodedImage(part.mimetype, body, part.width, part.height, part.dpi))
+        size = (part.width, part.height, part.dpi)
+        images.append(EncodedImage(part.mimetype, body, *size, part.frames, part.duration))
     return CachedRender(tuple(images), header["metadata"])

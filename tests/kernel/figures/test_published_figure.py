@@ -27,7 +27,7 @@ def test_page_and_image_urls(pub, fake):
     assert pub.image_url("svg", width=800) == f"{pub.url}.svg?width=800"
     assert pub.image_url("jpeg", height=10, dpi=150) == f"{pub.url}.jpg?height=10&dpi=150"
     with pytest.raises(errors.UnsupportedType):
-        pub.image_url("gif")
+        pub.image_url("bmp")
 
 
 def test_alternative_text_is_never_empty(connected, encoder):

@@ -52,8 +52,8 @@ class FiguresHandler(StreamingUploadHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def post(self) -> None:
-        max_pixels = self.context.config.figure_pixels
-        upload = read_upload(self.read_body(), self.request.headers, self.raw_query(), max_pixels)
+        limits = self.context.config.figure_pixels, self.context.config.animation_frames
+        upload = read_upload(self.read_body(), self.request.headers, self.raw_query(), *limits)
         identity = await self.make_identity(upload.name, upload.place)
         draft = NewVersion(
             identity,

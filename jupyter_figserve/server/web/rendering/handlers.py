@@ -112,7 +112,7 @@ class RendersHandler(CodeHandler):
         record = await context.source_checker.accept(record)
         context.source_checker.schedule(record.id, record.version.number)
         self.set_header("Location", self.base.page(record))
-        self.set_output_header(result)
+        self.set_result_headers(result)
         self.write_json(figure_json(record, self.base), 201)
 
     async def _make_draft(self, request: RenderRequest, result: RenderResult) -> NewVersion:

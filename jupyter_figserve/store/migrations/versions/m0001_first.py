@@ -74,6 +74,8 @@ def _create_versions() -> None:
         sa.Column("width", sa.Integer),
         sa.Column("height", sa.Integer),
         sa.Column("dpi", sa.Float),
+        sa.Column("frames", sa.Integer),
+        sa.Column("duration", sa.Float),
     )
 
 

@@ -70,7 +70,7 @@ class TestList:
 
     async def test_types_outside_the_table_are_left_out(self, owner, session):
         """Other files in the directory are not listed."""
-        for name in ("x.txt", "x.py", "x.gif", "x", "png", "x.PNG.exe"):
+        for name in ("x.txt", "x.py", "x.bmp", "x", "png", "x.PNG.exe"):
             session.drop(name, png())
         assert await listed(owner) == []
 
