@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FigServeError, InvalidInput, OutputInvalid, UnsupportedType
@@ -20,6 +20,7 @@ from ..model.formats import CSS_DPI, FORMATS, Format, find_format_of_bytes, get_
 from .canvas import Raster, draw, draw_small, own_canvas, rc
 from .describe import describe
 from .describe_figure import describe_figure
+from .drawing_state import DrawingState
 from .images import (
     PNG,
     check_pixels,
@@ -73,6 +74,8 @@ class EncodedFigure:
         Alternative text derived from the content, or ``""``.
     figure
         The matplotlib figure to pickle a source from, else None.
+    state
+        The state that the figure was drawn in, if it was requested.
     """
 
     payloads: tuple[EncodedImage, ...]
@@ -80,6 +83,7 @@ class EncodedFigure:
     title: str
     alt: str
     figure: Any | None
+    state: DrawingState | None = None
 
 
 def encode(
@@ -90,6 +94,7 @@ def encode(
     tight: bool = False,
     transparent: bool = False,
     with_thumbnail: bool = True,
+    with_state: bool = False,
 ) -> EncodedFigure:
     """Render ``obj`` once for each format, with the pixels that its own library would save.
 
@@ -105,21 +110,32 @@ def encode(
         Crop or extend the image to its content, like ``bbox_inches="tight"``.
     transparent
         Omit the background, for matplotlib figures.
+    with_state
+        Also capture the drawing state of a matplotlib figure.
 
     Raises
     ------
-    OutputInvalid
-        The object cannot be rendered, or rendering raised an exception.
-    UnsupportedType
-        A format is unknown, or the object is not available in it.
+    OutputInvalid, UnsupportedType
+        The object cannot be rendered, or not in one of the formats.
     """
     rows = _parse_formats(formats, dpi)
     with _drawing_errors():
         found = obj if isinstance(obj, ResolvedFigure) else find_figure(obj)
         if found is None:
             return _encode_other(obj, rows, dpi)
-        options = {**found.save_options, **_savefig_options(dpi, tight or found.tight, transparent)}
-        return _encode_figure(found, rows, options, with_thumbnail)
+        found = replace(found, tight=tight or found.tight)
+        options = {**found.save_options, **_savefig_options(dpi, found.tight, transparent)}
+        encoded = _encode_figure(found, rows, options, with_thumbnail)
+        return replace(encoded, state=_capture_state(found, dpi)) if with_state else encoded
+
+
+def _capture_state(found: ResolvedFigure, dpi: float | None) -> DrawingState:
+    with rc(found.rc):
+        try:
+            return DrawingState.capture(found.figure, tight=found.tight, dpi=dpi)
+        except Exception as error:
+            # The image is drawn; only its source is lost.
+            return DrawingState(obstacle=one_line(f"{type(error).__name__}: {error}", 500))
 
 
 def is_encodable(obj: object) -> bool:

@@ -356,6 +356,7 @@ class FakeEncoded:
     title: str = ""
     alt: str = ""
     figure: Any | None = None
+    state: Any = field(default_factory=lambda: SimpleNamespace(obstacle=""))
 
 
 class FakeFigure:
@@ -374,7 +375,7 @@ class FakeEncoder:
         self.calls.append((obj, formats, options))
         return self.makes
 
-    def pickle_figure(self, figure: Any) -> bytes:
+    def pickle_figure(self, figure: Any, state: Any) -> bytes:
         if not self.pickles:
             raise OutputInvalid("A lambda cannot be pickled.")
         return b"pickle"

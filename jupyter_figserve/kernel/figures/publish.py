@@ -112,7 +112,7 @@ def _publish(
     connection = _connect()
     from ...plotting.encode import encode
 
-    encoded = encode(_find_drawn() if fig is None else fig, formats, **options)
+    encoded = encode(_find_drawn() if fig is None else fig, formats, with_state=keep_source, **options)
     title, alt = metadata["title"], metadata["alt"]
     complete = {"title": encoded.title if title is None else title, "alt": encoded.alt if alt is None else alt}
     if isinstance(connection, NotConnected):
@@ -160,7 +160,7 @@ def _post(
         "provenance": {"libraries": used},
         "sizes": [{"width": part.width, "height": part.height, "dpi": part.dpi} for part in encoded.payloads],
     }
-    source = _PickledSource(encoded.figure if keep_source else None)
+    source = _PickledSource(encoded)
     content_type, body = _form(figure, encoded)
     record = connection.client.post_form("api/figures", content_type, body, source.pickle)
     if source.data is not None and not record.get("redrawable"):
@@ -173,19 +173,23 @@ def _post(
 
 
 class _PickledSource:
-    """The figure, pickled during the call that publishes it: the next line of the cell may change it."""
+    """The figure and its state, pickled during the call that publishes it: the next line of the cell may change it."""
 
-    def __init__(self, figure: Any | None) -> None:
-        self._figure = figure
+    def __init__(self, encoded: EncodedFigure) -> None:
+        self._figure = encoded.figure
+        self._state = encoded.state
         self.data: bytes | None = None
 
     def pickle(self) -> None:
-        if self._figure is None:
+        if self._figure is None or self._state is None:
             return
         from ...plotting.pickling import pickle_figure
 
+        if self._state.obstacle:
+            _log.debug("The figure is published without its source: %s", self._state.obstacle)
+            return
         try:
-            self.data = pickle_figure(self._figure)
+            self.data = pickle_figure(self._figure, self._state)
         except FigServeError as error:
             _log.debug("The figure is published without its source: %s", error)
 

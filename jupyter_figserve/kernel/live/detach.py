@@ -50,17 +50,19 @@ def send_function(client: FigServeClient, live_id: str, function: LiveFunction) 
 
 
 def pickle_function(function: LiveFunction) -> bytes:
-    """Pickle the function with its signature and rcParams; only the sandbox unpickles it.
+    """Pickle the function with its signature and drawing state; only the sandbox unpickles it.
 
     Raises
     ------
     InvalidInput, TooLarge
         See ``send_function``.
     """
-    from ...plotting.detached import DetachedFunction, changed_rcparams
+    from ...plotting.detached import DetachedFunction
+    from ...plotting.drawing_state import DrawingState
 
     try:
-        return _pickle(DetachedFunction(function.function, function.signature, changed_rcparams()), MAX_PICKLE_BYTES)
+        state = DrawingState.capture(None)
+        return _pickle(DetachedFunction(function.function, function.signature, state), MAX_PICKLE_BYTES)
     except LimitExceeded:
         limit = _megabytes(MAX_PICKLE_BYTES)
         raise _too_large(function, f"more than {limit}", f"The limit is {limit}") from None

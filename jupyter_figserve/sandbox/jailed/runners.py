@@ -5,17 +5,23 @@ from __future__ import annotations
 import pickle
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 from ...errors import InvalidInput, NoFigure
 from ...plotting import images
+from ...plotting.drawing_state import DrawingState
+from ...plotting.pickling import unpickle_state
 from ...plotting.resolve import find_figure
 from ...plotting.restyle import restyle
 from . import fallback_fonts, posted_code
 from .error_card import draw_card
 from .figure_log import figure_log
 from .figure_selection import select_figures
+
+_established = ExitStack()
+"""Never closed: the child serves a single job."""
 
 
 def run_code(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
@@ -30,7 +36,7 @@ def run_code(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
 
 
 def open_figure(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
-    """Unpickle a figure; errors name the matplotlib versions if they differ."""
+    """Unpickle a figure in its drawing state; errors name the matplotlib versions if they differ."""
     import matplotlib
 
     pickled_by = header["libraries"].get("matplotlib")
@@ -39,6 +45,8 @@ def open_figure(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
         # matplotlib warns about pickles of other versions; the result of drawing decides.
         with warnings.catch_warnings(record=True):
             warnings.simplefilter("always")
+            state = unpickle_state(parts[0])
+            _established.enter_context(state.applied())
             value = pickle.loads(parts[0])  # noqa: S301  only in the jail
             found = find_figure(value) if value is not None else None
         if found is not None and not is_same_version:
@@ -55,7 +63,8 @@ def open_figure(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
         raise NoFigure(f"The source is not a figure but an object of type {type(value).__name__!r:.100}.")
     if header["options"]["style"] is not None:
         _restyle(found.figure, header["options"]["style"])
-    return [found]
+    published = {} if state.dpi is None else {"savefig.dpi": state.dpi}
+    return [replace(found, tight=found.tight or state.tight, rc={**found.rc, **published})]
 
 
 def call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
@@ -69,6 +78,9 @@ def call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
         raise posted_code.CodeError(_describe_failure(error, reason)) from None
     inner = getattr(function, "__wrapped__", function)
     posted_code.OWN_FILES.add(getattr(getattr(inner, "__code__", None), "co_filename", posted_code.NAME))
+    state = getattr(function, "state", None)
+    if isinstance(state, DrawingState):
+        _established.enter_context(state.applied())
     value = function(**arguments)
     return select_figures(value, {}, header["figure"])
 
