@@ -20,6 +20,8 @@ from .isolation import isolated_call
 from .pickling import unpickle_state
 from .resolve import ResolvedFigure, find_figure
 
+_MARK_BYTES = 60
+"""Bytes that a marker takes in an SVG, at least."""
 # Glyphs as outlines, and images inside the file: it looks the same without the author's fonts and files.
 _SELF_CONTAINED: Mapping[str, Any] = {
     "svg.fonttype": "path",
@@ -76,6 +78,8 @@ def draw_lasting(found: ResolvedFigure, dpi: float | None, max_bytes: int) -> li
 
 def _draw_svg(found: ResolvedFigure, dpi: float | None, max_bytes: int) -> EncodedImage | None:
     """Draw the SVG; None if it has more bytes, and then drawing stops early."""
+    if _count_marks(found.figure) * _MARK_BYTES > max_bytes:
+        return None
     buffer = BoundedBuffer(max_bytes)
     # The resolution is that of the raster images in it.
     options: dict[str, Any] = {"bbox_inches": "tight"} if found.tight else {}
@@ -86,3 +90,14 @@ def _draw_svg(found: ResolvedFigure, dpi: float | None, max_bytes: int) -> Encod
     except LimitExceeded:
         return None
     return payload_of(FORMATS["svg"], buffer.getvalue())
+
+
+def _count_marks(figure: Any) -> int:
+    """Count the markers of scatter plots and lines, of which an SVG has an element each."""
+    from matplotlib.collections import PathCollection
+    from matplotlib.lines import Line2D
+
+    lines = [line for line in figure.findobj(Line2D) if line.get_marker() not in ("", " ", "None", "none", None)]
+    return sum(len(one.get_offsets()) for one in figure.findobj(PathCollection)) + sum(
+        len(line.get_xdata(orig=False)) for line in lines if line.axes is not None and line.get_markevery() is None
+    )

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from .cell import find_shell
+from ..client.front_end import find_shell
 
 
 class CellMonitor:

@@ -9,7 +9,7 @@ from typing import Self
 from ....model.figures import Representation, Version
 from ....model.formats import FORMATS, Format
 from ....model.source_check import ALL_FORMATS, SourceFault
-from ..rendering.request import RENDER_FORMATS
+from ..rendering.request import OFFERED_FORMATS
 from .source_faults import find_fault
 
 
@@ -42,7 +42,7 @@ class PageOffers:
         stored = {part.format.name for part in version.representations}
         offered = offered_formats(version)
         formats = tuple(name for name in offered if name not in stored)
-        exports = tuple(name for name in RENDER_FORMATS if name in offered) if is_redrawable(version) else ()
+        exports = tuple(name for name in OFFERED_FORMATS if name in offered) if is_redrawable(version) else ()
         sizes = tuple(widths) if is_redrawable(version) else ()
         return cls(formats, exports, sizes, is_redrawable(version), find_limitation(version))
 
@@ -60,7 +60,7 @@ def offered_formats(version: Version) -> list[str]:
     """Return the names of all formats in which a version is available: stored ones first."""
     stored = [part.format.name for part in version.representations]
     if is_redrawable(version):
-        rendered = [name for name in RENDER_FORMATS if find_fault(version, name) is None]
+        rendered = [name for name in OFFERED_FORMATS if find_fault(version, name) is None]
     else:
         rendered = [name for name in FORMATS if find_convertible(version, FORMATS[name]) is not None]
     return list(dict.fromkeys(stored + rendered))
