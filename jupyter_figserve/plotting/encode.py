@@ -101,7 +101,7 @@ def encode(
     Parameters
     ----------
     obj
-        A plotting object, or a result of ``find_figure``; None means the current pyplot figure.
+        A plotting object or a ``ResolvedFigure``; None means the current pyplot figure.
     formats
         Names in the format table.
     dpi
@@ -116,7 +116,7 @@ def encode(
     Raises
     ------
     OutputInvalid, UnsupportedType
-        The object cannot be rendered, or not in one of the formats.
+        It cannot be rendered, or not in a format.
     """
     rows = _parse_formats(formats, dpi)
     with _drawing_errors():
@@ -124,9 +124,13 @@ def encode(
         if found is None:
             return _encode_other(obj, rows, dpi)
         found = replace(found, tight=tight or found.tight)
-        options = {**found.save_options, **_savefig_options(dpi, found.tight, transparent)}
-        encoded = _encode_figure(found, rows, options, with_thumbnail)
+        encoded = _encode_figure(found, rows, _merge_options(found, dpi, transparent), with_thumbnail)
         return replace(encoded, state=_capture_state(found, dpi)) if with_state else encoded
+
+
+def _merge_options(found: ResolvedFigure, dpi: float | None, transparent: bool) -> dict[str, Any]:
+    """Return the options of the code's own ``savefig``, overridden by the requested ones."""
+    return {**found.save_options, **_savefig_options(dpi, found.tight, transparent)}
 
 
 def _capture_state(found: ResolvedFigure, dpi: float | None) -> DrawingState:

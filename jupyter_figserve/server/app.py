@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from traitlets import TraitError
 
 from .. import __version__
 from ..errors import FigServeError
+from ..model.keys import Key
 from ..model.quotas import PublishLimits, Quota
 from ..sandbox.host.pool import LocalRenderer
 from ..sandbox.renderer import Renderer
@@ -26,6 +28,7 @@ from .config import FigServeConfig, seconds_of
 from .render_config import RenderConfig
 from .services.addresses import ServerAddresses
 from .services.auth.credentials import Authenticator, FailedAttempts
+from .services.auth.preset_keys import VARIABLE, parse_preset_keys
 from .services.auth.rate_limits import RateLimiter
 from .services.auth.signing import FrameUrlSigner, QuerySigner, read_secrets
 from .services.dashboards.watchers import DashboardWatchers
@@ -158,7 +161,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             store=store,
             blob_cache=blob_cache,
             addresses=addresses,
-            authenticator=Authenticator(store, self.owner, failed_attempts),
+            authenticator=Authenticator(store, self.owner, failed_attempts, self._read_preset_keys()),
             failed_attempts=failed_attempts,
             kernels=kernels,
             directories=directories,
@@ -179,6 +182,11 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             query_signer=QuerySigner(secrets),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
+
+    def _read_preset_keys(self) -> tuple[Key, ...]:
+        """Return the keys that the environment presets; elsewhere the variable is that of a client."""
+        text = os.environ.get(VARIABLE, "") if self.is_render_only else ""
+        return parse_preset_keys(text, self.owner, time.time())
 
     def _open_store(self) -> Store:
         return open_store(

@@ -77,6 +77,11 @@ class FigServeConfig(Configurable):
         help="Maximum number of figures of one session (the life of a kernel), and of bytes in all their versions; 0"
         " for no limit.",
     ).tag(config=True)
+    access_log = Bool(
+        True,
+        help="Whether each request to a route of figserve is logged as one line, at level INFO (WARNING and ERROR for"
+        " failures), without secrets; False leaves failures to Jupyter's own lines and logs no success.",
+    ).tag(config=True)
     capture = Bool(
         True,
         help="Whether every image that a kernel displays gets a URL for as long as its session lives; False keeps only"

@@ -53,7 +53,7 @@ def test_a_cell_is_run_and_its_result_published(shell, connected, encoder, capsy
     )
     assert result.success
     assert shell.user_ns["x"] == 42
-    assert encoder.calls == [(PNG, ("svg", "png"), {"dpi": None, "tight": False})]
+    assert encoder.calls == [(PNG, ("svg", "png"), {"dpi": None, "tight": False, "with_state": True})]
     described = connected.described()
     assert (described["name"], described["title"], described["alt"]) == ("monthly sales", "Sales 2024", "Rising")
     assert repr(result.result).startswith('Figure "monthly sales", version 1')

@@ -37,6 +37,7 @@ class HandlerConfig(RenderLimits, Protocol):
     """The settings that handlers read: the extension itself, whose traits document them."""
 
     owner: str
+    access_log: bool
     figure_bytes: int
     figure_pixels: int
     preserve_bytes: int
@@ -68,7 +69,7 @@ class HandlerConfig(RenderLimits, Protocol):
 
     @property
     def logs_success(self) -> bool:
-        """Whether successful requests are logged too."""
+        """Whether Jupyter's own lines for successful requests are shown."""
 
     @property
     def link_max_seconds(self) -> float | None:

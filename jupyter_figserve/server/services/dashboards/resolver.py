@@ -1,4 +1,4 @@
-"""Dashboards resolved: each panel with the figure or live figure that it shows now. Server process."""
+"""Resolves dashboards: finds the figure or live figure that each panel shows now. Server process."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class ResolvedPanel:
     Parameters
     ----------
     name
-        ``"2-1"``: the first panel of the second row.
+        Position on the dashboard, such as ``"2-1"`` for the first panel of the second row.
     figure, target
-        None when the thing has been deleted, or for a panel of another kind.
+        None when it has been deleted, or for a panel of another kind.
     size
-        Width and height in pixels of a live figure's last image, where they are known.
+        Width and height in pixels of a live figure's last image, if known.
     form
-        ``"html"`` or ``"picture"``, as the function of a live figure returned last; None when that is not known.
+        Kind of a live figure's last result, ``"html"`` or ``"picture"``; None when not known.
     """
 
     name: str
@@ -45,7 +45,7 @@ class ResolvedPanel:
 
     @property
     def heading(self) -> str:
-        """The name to show where the image cannot be seen."""
+        """The text to show in place of the image."""
         if self.figure is not None:
             return self.figure.heading
         return "" if self.target is None else self.target.declaration.heading
@@ -74,7 +74,7 @@ class ResolvedPanel:
 
     @property
     def is_thumbnail(self) -> bool:
-        """Whether a figure has no other image than its thumbnail."""
+        """Whether the thumbnail is the figure's only image."""
         return self.figure is not None and self.image is self.figure.version.thumbnail
 
     @property
@@ -99,7 +99,7 @@ class ResolvedPanel:
         Raises
         ------
         InvalidInput
-            When an argument is missing, or a fixed one no longer suits the function, which has changed.
+            When an argument is missing, or the function has changed and no longer accepts a fixed one.
         """
         assert self.target is not None
         parameters = self.target.declaration.parameters
@@ -122,7 +122,7 @@ class ResolvedDashboard:
         return next((panel for panel in self.panels if panel.name == name), None)
 
     def shared_controls(self) -> dict[str, list[str]]:
-        """Return the parameters that have one control on top, each with the names of the panels that it drives.
+        """Return the parameters with a shared control, each with the names of the panels that it drives.
 
         Controls that no longer fit, because a function has changed since the dashboard was published, are left out.
         """
@@ -147,12 +147,12 @@ async def resolve_dashboard(store: Store, live: LiveService, record: DashboardRe
 
 
 async def validate_layout(store: Store, live: LiveService, layout: Layout, owner: str) -> Layout:
-    """Check that the figures of a layout exist and are its owner's, and that its values and controls suit them.
+    """Check that the figures of a layout exist and belong to its owner, and accept its values and controls.
 
     Raises
     ------
     InvalidInput
-        Naming the panel.
+        When they do not; the message names the panel.
     """
     rows, parameters = [], {}
     for number, row in enumerate(layout.rows, 1):
@@ -169,7 +169,7 @@ async def validate_layout(store: Store, live: LiveService, layout: Layout, owner
 
 
 async def _resolve_panel(store: Store, live: LiveService, owner: str, name: str, spec: PanelSpec) -> ResolvedPanel:
-    """Another owner's figure counts as missing, even for an admin."""
+    """Resolve a panel; another owner's figure counts as missing, even for an admin."""
     if spec.kind == FIGURE:
         figure = await store.figures.find(spec.target, spec.version)
         return ResolvedPanel(name, spec, figure if figure is not None and figure.owner == owner else None)

@@ -36,7 +36,7 @@ _MAX_NAME_BYTES = 200
 
 
 class UniqueFilenames:
-    """File names that stay distinct on every file system, whatever it does to case and Unicode composition."""
+    """File names that stay distinct on every file system, regardless of case and Unicode normalization."""
 
     def __init__(self) -> None:
         self._used: set[str] = set()

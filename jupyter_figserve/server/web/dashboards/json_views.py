@@ -1,4 +1,4 @@
-"""Dashboards and their panels as the JSON that programs outside rely on. Server process."""
+"""Dashboards and their panels as JSON, whose fields are public API. Server process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
 
 
 def dashboard_json(dashboard: ResolvedDashboard, base: PublicBase) -> dict[str, Any]:
-    """A dashboard with what its panels show now."""
+    """Return a dashboard with the current content of its panels."""
     record, layout = dashboard.record, dashboard.record.layout
     return {
         "id": record.id,
@@ -33,7 +33,7 @@ def dashboard_json(dashboard: ResolvedDashboard, base: PublicBase) -> dict[str, 
 
 
 def panel_json(panel: ResolvedPanel) -> dict[str, Any]:
-    """What everyone who sees a panel may know of it."""
+    """Return the public metadata of a panel."""
     spec = panel.spec
     return {
         "kind": spec.kind,
@@ -49,7 +49,7 @@ def panel_json(panel: ResolvedPanel) -> dict[str, Any]:
 
 
 def _own_panel_json(panel: ResolvedPanel, base: PublicBase) -> dict[str, Any]:
-    """A panel for its owner, with the URLs of the figure that it shows."""
+    """Return a panel for its owner, with the URLs of its figure."""
     spec = panel.spec
     url = image = mimetype = None
     if spec.kind == FIGURE:

@@ -15,7 +15,7 @@ from ..live.form import FormControl, frame_url, hidpi_url, make_control
 from .control_state import ControlState
 
 COLUMNS = 60
-"""Columns of a row: divisible by 2 to 6, so that halves to sixths are whole numbers of them."""
+"""Grid columns of a row: divisible by 2 to 6, so that halves to sixths are whole numbers of columns."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,17 @@ class PanelContext:
     Parameters
     ----------
     columns
-        How many of its row's ``COLUMNS`` it takes.
+        Its width in grid columns.
     image, hidpi
-        Relative URLs of the image, and of the same for HiDPI screens; None where there is none.
+        Relative URLs of the image, and of its version for hidpi screens; None without one.
     alone
-        URL of a live figure's output in the form that its function returns, to open by itself.
+        URL of a live figure's result, to open on its own.
     frame
         Relative URL of the frame's content; None for an image.
     names
-        For the script: the parameter of each control, by the control's name in the form.
+        For the script: names of the controls in the form, by parameter.
     fixed
-        For the script: the part of the image's query that no control sets.
+        For the script: the part of the image's query that is fixed.
     """
 
     panel: ResolvedPanel
@@ -90,18 +90,18 @@ class PanelContext:
 
 @dataclass(frozen=True)
 class DashboardPage:
-    """What the template of a dashboard shows.
+    """Context of the template of a dashboard.
 
     Parameters
     ----------
     address
-        Of the page, relative to it.
+        URL of the page, relative to itself.
     folders
-        Paths below our prefix that frames may come from, also when a live figure turns to HTML later.
+        Paths below our prefix that frames may come from, including a live figure that later returns HTML.
     error
-        What is wrong with the address.
+        Error message for the query, or "".
     is_paused
-        Whether a person must first allow functions to run, because another site led here.
+        Whether the user must first allow functions to run, because another site linked here.
     """
 
     dashboard: ResolvedDashboard
@@ -114,7 +114,7 @@ class DashboardPage:
 
     @property
     def is_signed(self) -> bool:
-        """Whether it contains URLs that are valid for a minute."""
+        """Whether it contains signed URLs, which are valid for a minute."""
         return any(panel.frame and panel.panel.is_html for row in self.rows for panel in row)
 
     @property
@@ -123,12 +123,12 @@ class DashboardPage:
 
     @property
     def movable(self) -> dict[str, str]:
-        """Labels of the parameters that a link may allow its visitors to move, by name."""
+        """Labels of the parameters that a link may let its viewers change, by name."""
         return {control.name: control.label for control in self._all_controls()}
 
     @property
     def defaults(self) -> str:
-        """For the script: the text of each default, which addresses leave out."""
+        """For the script: the text of each default, which URLs omit."""
         return json.dumps(
             {control.field: control.default for control in self._all_controls() if control.default is not None}
         )
@@ -141,7 +141,7 @@ class DashboardPage:
 
 
 def build_page(state: ControlState, urls: PanelUrls, *, address: str, is_paused: bool = False) -> DashboardPage:
-    """Build the page of a dashboard, with its controls as the address sets them."""
+    """Build the page of a dashboard, with its controls as the query sets them."""
     dashboard = state.dashboard
     controls = [make_control(item, state.query.get(name)) for name, item in state.shared().items()]
     is_paused = is_paused and any(panel.target for panel in dashboard.panels)
@@ -151,7 +151,7 @@ def build_page(state: ControlState, urls: PanelUrls, *, address: str, is_paused:
         contexts = [_build_panel(state, panel, width, urls) for panel, width in zip(row, widths, strict=True)]
         rows.append([_pause(context) for context in contexts] if is_paused else contexts)
     unknown = state.unknown()
-    error = f"There is no control {unknown[0]!r:.60} here; the rest of the address counts." if unknown else ""
+    error = f"There is no control {unknown[0]!r:.60} on this dashboard; it is ignored." if unknown else ""
     return DashboardPage(dashboard, address, controls, rows, _folders(dashboard, urls), error, is_paused)
 
 
@@ -166,7 +166,7 @@ def _build_panel(state: ControlState, panel: ResolvedPanel, columns: int, urls: 
     if panel.spec.kind == TEXT:
         return context
     if panel.is_gone:
-        return replace(context, error="What stood here has been deleted.")
+        return replace(context, error="This figure has been deleted.")
     context = replace(context, address=urls.image(panel))
     if panel.target is not None:
         return _with_live_figure(context, state, urls)
@@ -179,7 +179,7 @@ def _with_figure(context: PanelContext, urls: PanelUrls) -> PanelContext:
         return replace(context, frame=urls.frame(panel))
     assert panel.figure is not None
     if image is None:
-        return replace(context, error="This figure is a document, which has no picture.")
+        return replace(context, error="This figure is a document without an image.")
     version, pinned = panel.figure.version, urls.pinned(panel)
     if panel.is_thumbnail:
         return replace(context, image=f"{context.address}.png?{pinned}&width={image.width}")
@@ -204,7 +204,7 @@ def _with_live_figure(context: PanelContext, state: ControlState, urls: PanelUrl
     context = replace(context, fixed=fixed, alone=alone)
     if panel.form == "html":
         return replace(context, frame=frame_url(context.address, query))
-    # A page that knows the size of the image keeps it, whatever resolution comes.
+    # Only with a known size, which the image keeps at any resolution.
     return replace(context, image=alone, hidpi=hidpi_url(alone) if panel.width else None)
 
 
@@ -218,12 +218,12 @@ def _with_controls(context: PanelContext, state: ControlState) -> PanelContext:
 
 
 def _pause(context: PanelContext) -> PanelContext:
-    """Keep a live panel from requesting its image by itself."""
+    """Prevent a live panel from requesting its image on its own."""
     return context if context.panel.target is None else replace(context, image=None, hidpi=None, frame=None)
 
 
 def _grid_columns(shares: Sequence[float]) -> list[int]:
-    """Divide a row's ``COLUMNS`` by share: whole numbers, at least one each."""
+    """Divide the grid columns of a row by share, with at least one for each panel."""
     total, used, found = sum(shares), 0.0, []
     for share in shares:
         start = round(COLUMNS * used / total)

@@ -18,7 +18,7 @@ from .preview import send_preview
 from .stream import send_dashboard_events
 
 _RESERVED_QUERY_NAMES = ("token",)
-"""Names in a query that belong to Jupyter."""
+"""Query arguments of Jupyter."""
 
 
 class DashboardPageHandler(DashboardBase):
@@ -101,12 +101,12 @@ class DashboardEventsHandler(DashboardBase):
         record, caller, gate = await self.get_owned_dashboard(dashboard_id), self.principal, self.context.authenticator
         version = self.int_argument("version")
         watcher = Watcher(record.id, image_url, lambda: gate.is_still_valid(caller))
-        await self.context.dashboards.add(await self.resolve(record), watcher, version)
+        await self.context.dashboards.add(watcher, version)
         return watcher
 
 
 def image_url(panel: ResolvedPanel) -> str:
-    """Return the URL of a panel's image, relative to ``dashboards/{id}/events``; "" where there is none."""
+    """Return the URL of a panel's image, relative to ``dashboards/{id}/events``; "" without one."""
     if panel.target is not None:
         return f"../../live/f/{panel.spec.target}.png"
     if panel.image is None or panel.is_html:
@@ -116,12 +116,12 @@ def image_url(panel: ResolvedPanel) -> str:
 
 
 def _pinned(panel: ResolvedPanel) -> str:
-    """Return the query that names a figure's version, which browsers may keep for ever."""
+    """Return the query with a figure's version, whose image browsers may cache for ever."""
     assert panel.figure is not None
     return f"version={panel.figure.version.number}"
 
 
 def _check_site(handler: DashboardBase) -> None:
-    """Unlike a stored image, what runs code or stays open is not opened by another site, even by navigation."""
+    """Reject requests from other sites, including navigation: unlike a stored image, these run code or stay open."""
     if handler.is_cross_site:
-        raise Forbidden("Another site may not open this.", code="cross_site")
+        raise Forbidden("This address cannot be opened from another site.", code="cross_site")

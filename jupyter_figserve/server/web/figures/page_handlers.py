@@ -23,7 +23,7 @@ _MAX_FACT_LENGTH = 200
 
 @dataclass(frozen=True)
 class VersionPane:
-    """One version on the page: the representation that is shown, and the URL of its frame if that is HTML."""
+    """One version on the page: its main representation, and the URL of its frame if that is HTML."""
 
     version: Version
     main: Representation
@@ -54,8 +54,8 @@ class FigurePageHandler(AuthenticatedHandler):
         record = await context.source_checker.checked(record)
         other = self.int_argument("with")
         frames: list[str] = []
-        shown = [record] if other is None else [record, await self.get_owned_figure(figure_id, other)]
-        panes = [self._pane(one, frames) for one in shown]
+        records = [record] if other is None else [record, await self.get_owned_figure(figure_id, other)]
+        panes = [self._pane(one, frames) for one in records]
         await context.view_counter.flush()
         store, session_id = context.store, record.version.session or ""
         self.set_xsrf_cookie()

@@ -12,14 +12,14 @@ from . import security_headers
 
 @dataclass(frozen=True)
 class RepresentationResponse:
-    """What to send.
+    """A response with an image or a document.
 
     Parameters
     ----------
     digest
-        Of the body; it is the ETag.
+        Digest of the body; the ETag.
     filename
-        Name of the file when it is saved, percent-encoded unless it is made of an id.
+        Name of the file when it is saved, percent-encoded unless it is an id.
     body
         The bytes, or a function that reads them: a 304 needs none.
     is_download

@@ -1,4 +1,4 @@
-"""A dashboard as everybody sees it who has a link to it: page, preview, panels and event stream. Server process."""
+"""Renders links to dashboards: page, preview, panels and event stream. Server process."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from .public_live import ParameterGrant, PublicLiveFigure
 from .renderer import Embedding, FitSize, LinkRenderer
 
 _EMBED_SIZE = (1_000, 750)
-"""A dashboard has no size of its own."""
+"""Default size: a dashboard has none of its own."""
 
 
 class DashboardRenderer(LinkRenderer):
-    """Renders links to dashboards. They show its panels too, and nothing else of what those belong to."""
+    """Renders links to dashboards, which also serve the images of its panels, and nothing else of their figures."""
 
     dashboard: ResolvedDashboard
 
@@ -84,7 +84,7 @@ class DashboardRenderer(LinkRenderer):
                 return False
 
         watcher = Watcher(self.link.target.id, panel_url, is_authorized)
-        await self.context.dashboards.add(self.dashboard, watcher, self.handler.int_argument("version"))
+        await self.context.dashboards.add(watcher, self.handler.int_argument("version"))
         await send_dashboard_events(self.handler, watcher)
 
     def describe_embedding(self, fit: FitSize) -> Embedding:
@@ -166,7 +166,7 @@ def panel_url(panel: ResolvedPanel) -> str:
 
 
 def _image_query(panel: ResolvedPanel) -> str:
-    """Return the query of a figure's image; its version only keeps caches from mixing versions up."""
+    """Return the query of a figure's image; its version only makes caches distinguish versions."""
     assert panel.figure is not None
     assert panel.image is not None
     width = f"&width={panel.image.width}" if panel.is_thumbnail else ""

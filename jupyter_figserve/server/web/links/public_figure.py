@@ -1,4 +1,4 @@
-"""A figure as everybody sees it who has a link to it, or to a dashboard that shows it. Server process."""
+"""Renders links to figures: page, images and JSON; and figures on shared dashboards. Server process."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from .renderer import Embedding, FitSize, LinkRenderer
 
 _PUBLIC_FIELDS = ("title", "alt", "name", "version", "created", "updated")
 Responses = dict[str, RepresentationResponse]
-# A picture's headers cost more than all else of its request; they are made once for each link, as long as it is cached.
+# Building the headers is most of the cost of an image request: built once for each link, while the link is cached.
 _responses: WeakKeyDictionary[ResolvedLink, Responses] = WeakKeyDictionary()
 
 
 class PublicFigure:
-    """The images of a figure, and what its pages show.
+    """The images and pages of a figure.
 
     Parameters
     ----------
     link_id
-        The link, by which owners sign sizes and frames stay open.
+        Id of the link, which signed sizes and frames are bound to.
     cache_control
-        Header of everything but frames.
+        Header of all responses except frames.
     responses
-        By format: responses to requests without a query, to be used again.
+        Cache of responses to requests without a query, by format.
     """
 
     def __init__(
@@ -56,30 +56,30 @@ class PublicFigure:
         self._responses = responses
 
     def is_page(self, row: Format) -> bool:
-        """Whether this format is shown on a page of ours, in a sandboxed frame."""
+        """Whether this format is served as a page with a sandboxed frame."""
         return row is FORMATS["html"] and self.record.version.find_representation(row) is not None
 
     async def find_image(self, row: Format) -> RepresentationResponse:
-        """Return the response in a format, in the size that the query asks for.
+        """Return the response in a format, in the size that the query requests.
 
         Raises
         ------
         Forbidden
-            For a size that neither the server offers nor the owner signed.
+            For a size that is neither in the server's list nor signed by the owner.
         OutputInvalid
-            When the figure cannot be rendered so.
+            When the figure cannot be rendered in this size or format.
         """
         return self._find_stored(row) or await self._render(row)
 
     def write_page(self, template: str, url: str, *, ancestors: str, as_html: bool = False, **names: Any) -> None:
-        """Send a page that shows the figure, HTML in a frame.
+        """Send a page with the figure; HTML is in a frame.
 
         Parameters
         ----------
         url
-            Of the link; images are at the same, with a suffix.
+            URL of the link; URLs of images add a suffix.
         as_html
-            Whether to show the HTML of a figure whose main representation is another.
+            Whether to show the HTML of a figure, even if that is not its main representation.
         """
         handler, image = self._handler, self.image
         frame = frames = None
@@ -93,10 +93,10 @@ class PublicFigure:
             ancestors=ancestors,
             record=self.record,
             main=self.main,
-            picture=image,
+            part=image,
             image=image and _inline_url(url, self.record, image),
             local_image=image and _inline_url(local, self.record, image),
-            sharp=image and _hidpi_url(local, self.record),
+            hidpi=image and _hidpi_url(local, self.record),
             frame=frame,
             url=url,
             **({"frames": frames} if frames else {}),
@@ -128,7 +128,7 @@ class PublicFigure:
         try:
             rendered = await self._handler.run_until_disconnect(rendering)
         except (CodeFailed, Conflict) as error:
-            # The code's own message is for its owner alone.
+            # Only the owner may read the message of the code.
             raise OutputInvalid(
                 "This figure could not be rendered in that size or format; its stored images are available."
             ) from error
@@ -145,15 +145,15 @@ class PublicFigure:
         signature = handler.get_query_argument("sig", "")
         if not self._context.query_signer.is_good(signature, "link", self._link_id, row.name, size):
             raise Forbidden(
-                "A link shows this figure in its own size"
-                f" and in {self._context.link_sizes.text or 'sizes that its owner signed'};"
-                " for another size, its owner can have an address signed.",
+                "This link serves the figure in its own size"
+                f" and in {self._context.link_sizes.text or 'sizes that its owner signed'}."
+                " Ask the owner for a signed URL of another size.",
                 code="size_not_allowed",
             )
 
 
 class FigureRenderer(LinkRenderer):
-    """Renders links to figures. Their views may be limited, so each request uses up a view before it is answered."""
+    """Renders links to figures. Their views may be limited, so each request uses up a view before the response."""
 
     figure: PublicFigure
 
@@ -217,7 +217,7 @@ class FigureRenderer(LinkRenderer):
             self.context.view_counter.count(self.link, self.handler.request)
 
     async def _use_view(self) -> None:
-        """Use up a view; a HEAD and the preview of a robot use up none, while one is left."""
+        """Use up a view, except for a HEAD request or a robot's preview."""
         if self.handler.request.method == "HEAD" or is_robot(self.handler.request):
             return
         if not await self.context.view_counter.use(self.link, self.handler.request):
@@ -237,6 +237,6 @@ def _hidpi_url(url: str, record: FigureRecord) -> str | None:
 
 
 def _inline_url(url: str, record: FigureRecord, image: Representation) -> str:
-    """Return the URL of the image on a link's page, for which the thumbnail is named by its width."""
+    """Return the URL of the image on a link's page; a thumbnail's contains its width."""
     width = image.width if image is record.version.thumbnail else None
     return image_url(url, image.format.name, width=width)

@@ -1,4 +1,4 @@
-"""Page model of a live figure: its form controls, its image, and faults of the query. Server process."""
+"""Page model of a live figure: its form controls, its image, and errors in the query. Server process."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class FormControl:
     kind
         ``"select"``, ``"box"``, or the ``type`` of an ``input``.
     texts
-        Its value as in a query; several where several options are chosen.
+        Its value as in a query; several if several options are selected.
     default
-        Text of the default value, which URLs leave out.
+        Text of the default value, which URLs omit.
     options
-        Text and label of each.
+        Value and label of each option.
     prefix
-        Prefix of the parameter's name, where a page has several live figures.
+        Prefix of the parameter's name on a page with several live figures.
     """
 
     parameter: Parameter
@@ -81,25 +81,25 @@ class LivePage:
     Parameters
     ----------
     address
-        Address of the page, relative to itself; with a dot and a suffix, of its image.
+        URL of the page, relative to itself; with a suffix, URL of its image.
     query
-        Canonical query of the image; None when there is a fault.
-    fault
-        Message about the query of the page; "" where it is valid.
+        Canonical query of the image; None when the query of the page is invalid.
+    error
+        Error message for the query of the page, or "".
     is_paused
-        Whether a person must agree before the function runs, because another site led here.
+        Whether the user must first allow the function to run, because another site linked here.
     form
-        ``"html"`` or ``"picture"``, as the function gave it last; None when that is not known.
+        Kind of the function's last result, ``"html"`` or ``"picture"``; None when not known.
     arguments
-        Values of the controls, where they are valid and the image has its own size.
+        Values of the controls, if they are valid and the image has its own size.
     size
-        CSS width and height of the image as it was drawn last.
+        CSS width and height of the last image.
     """
 
     address: str
     query: str | None
     controls: Sequence[FormControl]
-    fault: str = ""
+    error: str = ""
     is_paused: bool = False
     form: str | None = None
     arguments: Mapping[str, Any] | None = None
@@ -110,7 +110,7 @@ class LivePage:
 
     @property
     def hidpi(self) -> str | None:
-        """URL of the image for hidpi screens, where its size on the page is known."""
+        """URL of the image for hidpi screens, if its size on the page is known."""
         return hidpi_url(self.image()) if self.size[0] else None
 
     @property
@@ -196,5 +196,5 @@ def _texts(item: Parameter, value: Any) -> list[str]:
 
 
 def _escaped(item: Parameter, choice: str) -> str:
-    """Return a choice as one item of a list in a query, where the parameter is a list."""
+    """Return a choice as text in a query, escaped if the parameter is a list."""
     return item.write([choice]) if item.many else choice

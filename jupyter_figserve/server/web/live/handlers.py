@@ -1,6 +1,6 @@
 """Live figures for logged-in users and keys: images, pages and lists. Server process.
 
-A login's cookie runs a kernel's function only for our own pages, or for a URL that a person opens.
+A login's cookie runs a kernel's function only for our own pages, or for a URL that the user opens.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .request import asks_for_frame, parse_live_request
 from .responder import LiveResponder
 
 _RESERVED_QUERY_NAMES = ("token",)
-"""Query parameters of Jupyter's."""
+"""Query arguments of Jupyter."""
 
 
 class LiveHandler(AuthenticatedHandler):
@@ -83,7 +83,7 @@ class LiveHandler(AuthenticatedHandler):
         return self.query_values(_RESERVED_QUERY_NAMES)
 
     async def write_live_page(self, target: LiveTarget, address: str) -> None:
-        """Write the page at ``address``, which is relative to our prefix; its image is at the same with a suffix."""
+        """Write the page at ``address``, relative to our prefix; the image is at the same address with a suffix."""
         live, parameters = self.context.live, target.declaration.parameters
         page = build_page(
             target,
@@ -95,7 +95,7 @@ class LiveHandler(AuthenticatedHandler):
         )
         if page.arguments is not None:
             page = replace(page, size=await live.find_size(target, page.arguments))
-        self.set_status(400 if page.fault else 200)
+        self.set_status(400 if page.error else 200)
         self.set_xsrf_cookie()
         self.write_page(
             "live/live.html",

@@ -26,7 +26,7 @@ def parse_live_request(
     Raises
     ------
     InvalidInput
-        Naming the value that is wrong.
+        When a value is wrong; the message names it.
     """
     sizes = {name: _parse_size(name, query[name][-1].strip()) for name in declaration.sizes if name in query}
     ratio = 1 if sizes else parse_device_pixel_ratio(query)
