@@ -237,9 +237,8 @@ class FigureRecord:
 
 def _has_aspect_ratio_of(main: Representation, other: Representation) -> bool:
     """Whether two images show the same area; an image with another aspect ratio was cropped differently."""
-    if not main.width or not main.height or not other.width or not other.height:
-        return False
-    return abs(main.width * other.height / (main.height * other.width) - 1) < _ASPECT_TOLERANCE
+    ours, theirs = (part.width / part.height if part.width and part.height else 0.0 for part in (main, other))
+    return ours > 0 and abs(theirs / ours - 1) < _ASPECT_TOLERANCE
 
 
 def new_id() -> str:
