@@ -92,6 +92,8 @@ class RenderResult:
         Versions of Python (major and minor) and of the plotting libraries loaded in the child.
     device_pixel_ratio
         The ratio that was applied.
+    status
+        HTTP status of a live function's data.
     warnings
         Sentences about the image: glyphs that no font has, warnings of the plotting library.
     """
@@ -103,4 +105,5 @@ class RenderResult:
     output: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)
     device_pixel_ratio: int = 1
+    status: int = 200
     warnings: tuple[str, ...] = ()

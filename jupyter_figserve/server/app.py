@@ -33,6 +33,7 @@ from .services.auth.rate_limits import RateLimiter
 from .services.auth.signing import FrameUrlSigner, QuerySigner, read_secrets
 from .services.dashboards.watchers import DashboardWatchers
 from .services.events.event_broker import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventBroker
+from .services.figures.blob_handover import BlobHandover
 from .services.figures.source_checker import SourceChecker
 from .services.links.allowed_sizes import AllowedSizes
 from .services.links.resolver import LinkResolver
@@ -42,6 +43,7 @@ from .services.live.detached import DetachedFunctions
 from .services.live.image_cache import StaleImageCache
 from .services.live.registry import LiveRegistry
 from .services.live.service import LiveLimits, LiveService
+from .services.live.watchers import LiveWatchers
 from .services.rendering.queue import RenderQueue
 from .services.rendering.service import RenderService
 from .services.sessions.capture import Capture, CaptureLimits
@@ -151,8 +153,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         kernels = KernelTracker(self.serverapp, store, addresses, self.owner, self.scope, directories)
         blob_cache = BlobCache(store.blobs, self.cache_bytes)
         failed_attempts = FailedAttempts(self.failed_secret_rate)
-        rendering = self._make_rendering(store)
-        events = EventBroker(store)
+        rendering, events = self._make_rendering(store), EventBroker(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
         secrets = read_secrets(store.directory)
         live = self._make_live(store, kernels, detached, events)
@@ -180,8 +181,13 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             rendering=rendering,
             source_checker=SourceChecker(store, rendering, self.preserve_bytes),
             query_signer=QuerySigner(secrets),
+            blob_handover=self._make_handover(store),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
+
+    def _make_handover(self, store: Store) -> BlobHandover | None:
+        find_path = getattr(store.blobs, "find_path", None)
+        return BlobHandover(self.sendfile, find_path) if self.sendfile and find_path is not None else None
 
     def _read_preset_keys(self) -> tuple[Key, ...]:
         """Return the keys that the environment presets; elsewhere the variable is that of a client."""
@@ -236,6 +242,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         return LiveService(
             LiveRegistry(store, self.scope, kernels.follow_notebook, detached.find_target, events.announce),
             StaleImageCache(store, self.cache_bytes),
+            LiveWatchers(events),
             LiveLimits(self.live_queue, self.live_timeout, seconds_of(self.keep_live_pictures), self.render_jobs),
             self.owner,
             lambda: store.clock(),

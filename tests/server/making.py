@@ -148,7 +148,9 @@ class FakeKernel:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def call(self, name: str, request: LiveRequest, known: tuple[str, ...]) -> CachedImage | None:
+    async def call(
+        self, name: str, request: LiveRequest, known: tuple[str, ...], on_progress=None
+    ) -> CachedImage | None:
         self.asked.append((name, request))
         await self.gate.wait()
         if self.fault is not None:

@@ -12,6 +12,7 @@ from typing import Any
 from ...errors import InvalidInput, NoFigure
 from ...plotting import images
 from ...plotting.drawing_state import DrawingState
+from ...plotting.live_call import find_response
 from ...plotting.pickling import unpickle_state
 from ...plotting.resolve import find_figure
 from ...plotting.restyle import restyle
@@ -82,6 +83,9 @@ def call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     if isinstance(state, DrawingState):
         _established.enter_context(state.applied())
     value = function(**arguments)
+    response = None if value is None else find_response(value)
+    if response is not None:
+        return [response]
     return select_figures(value, {}, header["figure"])
 
 

@@ -19,6 +19,7 @@ from ..services.auth.rate_limits import RateLimiter
 from ..services.auth.signing import FrameUrlSigner, QuerySigner
 from ..services.dashboards.watchers import DashboardWatchers
 from ..services.events.event_broker import EventBroker
+from ..services.figures.blob_handover import BlobHandover
 from ..services.figures.source_checker import SourceChecker
 from ..services.links.allowed_sizes import AllowedSizes
 from ..services.links.resolver import LinkResolver
@@ -72,6 +73,10 @@ class HandlerConfig(RenderLimits, Protocol):
         """Whether Jupyter's own lines for successful requests are shown."""
 
     @property
+    def min_refresh_seconds(self) -> float:
+        """Minimum time between two requests that an open page makes by itself for a live figure."""
+
+    @property
     def link_max_seconds(self) -> float | None:
         """Maximum lifetime of a link, None for no limit."""
 
@@ -102,4 +107,5 @@ class AppContext:
     source_checker: SourceChecker
     query_signer: QuerySigner
     render_limiter: RateLimiter
+    blob_handover: BlobHandover | None
     known_hosts: set[str] = field(default_factory=set)

@@ -64,6 +64,7 @@ class DashboardPageHandler(DashboardBase):
             folder="live/f",
             pinned=_pinned,
             repeats_fixed=True,
+            min_refresh=self.context.config.min_refresh_seconds,
         )
 
 
@@ -108,11 +109,12 @@ class DashboardEventsHandler(DashboardBase):
 def image_url(panel: ResolvedPanel) -> str:
     """Return the URL of a panel's image, relative to ``dashboards/{id}/events``; "" without one."""
     if panel.target is not None:
-        return f"../../live/f/{panel.spec.target}.png"
+        return f"../../live/f/{panel.spec.target}.{panel.suffix}"
     if panel.image is None or panel.is_html:
         return ""
-    width = f"&width={panel.image.width}" if panel.is_thumbnail else ""
-    return f"../../figures/{panel.spec.target}.{panel.image.format.name}?{_pinned(panel)}{width}"
+    is_own = panel.suffix == panel.image.format.name
+    width = f"&width={panel.image.width}" if panel.is_thumbnail and is_own else ""
+    return f"../../figures/{panel.spec.target}.{panel.suffix}?{_pinned(panel)}{width}"
 
 
 def _pinned(panel: ResolvedPanel) -> str:

@@ -206,4 +206,6 @@ class FigureBytesHandler(AuthenticatedHandler):
         if is_pinned:
             cache_control = "private, max-age=31536000, immutable"
         read = partial(context.blob_cache.get, stored.digest)
-        return RepresentationResponse(row, stored.digest, filename, cache_control, read, is_public=False)
+        return RepresentationResponse(
+            row, stored.digest, filename, cache_control, read, is_public=False, is_stored=True
+        )

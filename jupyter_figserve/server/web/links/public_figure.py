@@ -136,7 +136,8 @@ class PublicFigure:
 
     def _respond(self, row: Format, digest: str, body: bytes | Callable[[], bytes]) -> RepresentationResponse:
         name = f"{self.record.id}.{row.name}"
-        return RepresentationResponse(row, digest, name, self._cache_control, body, is_public=True)
+        is_stored = not isinstance(body, bytes)
+        return RepresentationResponse(row, digest, name, self._cache_control, body, is_public=True, is_stored=is_stored)
 
     def _check_signature(self, row: Format) -> None:
         handler = self._handler

@@ -246,7 +246,7 @@ class TestPages:
         link = await owner.share(await publish_with_source(owner))
         token = link["url"].rpartition("/")[2]
         page = (await stranger.get(link["url"], self.BROWSER)).text
-        for name in (*FORMATS, "png?width=1280"):
+        for name in (*OFFERED, "png?width=1280"):
             assert f'{token}.{name}"' in page
             assert (await stranger.get(f"{link['url']}.{name}")).status == 200
 
