@@ -64,6 +64,7 @@ class Plot:
                 version.alt,
             )
             for part in version.representations
+            if version.width_in_address(part) is None
         ]
 
     @classmethod

@@ -22,6 +22,7 @@ from . import security_headers
 from .access_log import AccessLogMixin, redact_uri
 from .conditional_get import ConditionalGetMixin
 from .query import QueryMixin
+from .representation import RepresentationResponse
 
 T = TypeVar("T")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -97,6 +98,14 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
             if len(known) < _MAX_KNOWN_HOSTS:
                 known.add(host)
         return True
+
+    def find_handover(self, response: RepresentationResponse) -> tuple[str, str] | None:
+        handover = self.context.blob_handover
+        if handover is None or not response.is_stored:
+            return None
+        location = handover.find_location(response.row, response.digest)
+        name = "X-Sendfile" if handover.is_by_path else "X-Accel-Redirect"
+        return None if location is None else (name, location)
 
     def compute_etag(self) -> str | None:
         """Return None: our ETags are digests, and hashing every response would cost more than building it."""
