@@ -448,7 +448,7 @@ class TestKeep:
             await owner.post("/api/renders", {"code": CODE, "keep": True})
         record = (await owner.get("/api/figures")).json()["figures"][0]
         await owner.get(f"/figures/{record['id']}.png", width=77)
-        await context.svg_archiver.wait_until_idle()
+        await context.source_checker.wait_until_idle()
         first, second = (job.seed for job in renderer.jobs if job.with_thumbnail)
         assert first is not None
         assert first != second
