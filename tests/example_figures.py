@@ -151,12 +151,12 @@ def subfigures():
     return figure
 
 
-def seaborn_boxes():
+def seaborn_strips():
     import pandas as pd
     import seaborn as sns
 
     frame = pd.DataFrame({"value": numbers(60), "kind": list("abc") * 20})
-    return sns.boxplot(frame, x="kind", y="value", hue="kind", ax=plt.figure().subplots()).figure
+    return sns.stripplot(frame, x="kind", y="value", hue="kind", jitter=False, ax=plt.figure().subplots()).figure
 
 
 def registered_colormap():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import OutputInvalid
 from .images import check_pixels
+from .layout import kept_layout
 from .png import THUMBNAIL_WIDTH
 
 if TYPE_CHECKING:
@@ -45,19 +46,9 @@ def draw(figure: Figure, options: Mapping[str, Any]) -> Raster:
 
 
 def draw_small(figure: Figure, options: Mapping[str, Any]) -> Raster:
-    """Draw a figure for its thumbnail, in the layout that the last drawing has found.
-
-    The resolution is twice that of the thumbnail, so that thin lines are averaged instead of dropped.
-    """
+    """Draw a figure for its thumbnail, of twice the resolution, so that thin lines are averaged instead of dropped."""
     dpi = min(own_dpi(figure), 2 * THUMBNAIL_WIDTH / figure.get_figwidth())
-    engine = figure.get_layout_engine()
-    if engine is None:
-        return draw(figure, {**options, "dpi": dpi})
-    figure.set_layout_engine("none")
-    try:
-        return draw(figure, {**options, "dpi": dpi})
-    finally:
-        figure.set_layout_engine(engine)
+    return draw(figure, {**options, "dpi": dpi})
 
 
 def own_dpi(figure: Figure) -> float:
@@ -113,7 +104,7 @@ def own_canvas(figure: Figure) -> Iterator[Any]:
     # Else a change of dpi makes an interactive pyplot draw the figure once more.
     canvas._is_saving = True
     try:
-        with _shared_renderer(before, canvas):
+        with _shared_renderer(before, canvas), kept_layout(figure):
             yield canvas
     finally:
         figure.canvas = before

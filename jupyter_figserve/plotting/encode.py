@@ -101,7 +101,7 @@ def encode(
     Parameters
     ----------
     obj
-        A plotting object, or a result of ``find_figure``; None means the current pyplot figure.
+        A plotting object or a ``ResolvedFigure``; None means the current pyplot figure.
     formats
         Names in the format table.
     dpi
@@ -116,7 +116,7 @@ def encode(
     Raises
     ------
     OutputInvalid, UnsupportedType
-        The object cannot be rendered, or not in one of the formats.
+        It cannot be rendered, or not in a format.
     """
     rows = _parse_formats(formats, dpi)
     with _drawing_errors():

@@ -12,6 +12,7 @@ from tornado.httputil import HTTPHeaders
 from ....errors import Forbidden, Unauthorized
 from ....model.keys import SCOPES, Key, Scope, split_key
 from ....store.store import Store
+from .preset_keys import find_preset_key
 from .rate_limits import RateLimiter
 
 _RECORD_SECONDS = 60
@@ -66,10 +67,13 @@ class FailedAttempts(RateLimiter):
 
 
 class Authenticator:
-    """Turns credentials into principals."""
+    """Turns credentials into principals; ``preset_keys`` are valid without being stored."""
 
-    def __init__(self, store: Store, owner: str, failed_attempts: FailedAttempts) -> None:
+    def __init__(
+        self, store: Store, owner: str, failed_attempts: FailedAttempts, preset_keys: tuple[Key, ...] = ()
+    ) -> None:
         self._store = store
+        self._preset_keys = preset_keys
         self._login = Principal(owner, frozenset(SCOPES))
         self._failed_attempts = failed_attempts
         self._last_recorded: dict[str, float] = {}
@@ -88,6 +92,9 @@ class Authenticator:
         TooManyRequests
             After too many of those from one IP address.
         """
+        preset = find_preset_key(self._preset_keys, text)
+        if preset is not None:
+            return Principal(preset.owner, preset.scopes, preset)
         key = await self._find_valid(text)
         if key is None:
             self._failed_attempts.count(address)
@@ -97,7 +104,7 @@ class Authenticator:
 
     async def is_still_valid(self, principal: Principal) -> bool:
         """Whether the key of an authenticated principal has neither been revoked nor expired since."""
-        if principal.key is None:
+        if principal.key is None or principal.key in self._preset_keys:
             return True
         key = await self._store.keys.find(principal.key.id)
         now = self._store.clock()

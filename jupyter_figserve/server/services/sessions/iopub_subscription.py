@@ -1,7 +1,7 @@
-"""A subscription to one kernel's IOPub channel, which records the images that the kernel displays. Server process.
+"""A subscription to one kernel's IOPub channel, which records the figures that the kernel displays. Server process.
 
-Of each message only the header is read, unless its type is one that capture follows; such a message is verified by the
-kernel's key before it is believed.
+Only the header of a message is read, unless its type is one that capture handles; such a message is verified with the
+kernel's key before it is used.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from typing import Any
 
 from jupyter_client.session import Session
 
-from ....model.formats import get_format_of_mimetype
+from ....errors import FigServeError
 from ....model.times import Clock
-from .display_messages import find_display_id, find_execution_count, find_image, find_mark
+from .captured_display import Limits, find_display
+from .display_messages import find_display_id, find_execution_count, find_mark, find_published
 from .ring_buffer import CaptureBuffer, CapturedImage
 
 logger = logging.getLogger("jupyter_figserve")
 _DISPLAY_TYPES = frozenset({"display_data", "execute_result", "update_display_data"})
-_FOLLOWED_TYPES = _DISPLAY_TYPES | {"execute_input", "clear_output"}
+_HANDLED_TYPES = _DISPLAY_TYPES | {"execute_input", "clear_output"}
 _FLUSH_DELAY_SECONDS = 0.05
 _FLUSH_INTERVAL_SECONDS = 1.0
 _MAX_MARKS = 16
@@ -34,10 +35,10 @@ class IopubSubscription:
 
     Parameters
     ----------
-    max_bytes, max_pixels
-        Of one image; larger ones are dropped.
+    limits
+        Of one display; larger ones are not kept.
     on_captured
-        Called at most once a second, with the images that are new since.
+        Called at most once a second, with the new images.
     """
 
     def __init__(
@@ -45,8 +46,7 @@ class IopubSubscription:
         kernel: str,
         buffer: CaptureBuffer,
         *,
-        max_bytes: int,
-        max_pixels: int,
+        limits: Limits,
         clock: Clock,
         on_captured: CaptureListener,
     ) -> None:
@@ -54,8 +54,7 @@ class IopubSubscription:
         self.buffer = buffer
         self.dropped = 0
         """Number of displays that could not be captured."""
-        self._max_bytes = max_bytes
-        self._max_pixels = max_pixels
+        self._limits = limits
         self._clock = clock
         self._on_captured = on_captured
         self._stream: Any = None
@@ -68,9 +67,9 @@ class IopubSubscription:
         self._last_flush = 0.0
 
     def open(self, manager: Any) -> None:
-        """Subscribe to the kernel of this manager, anew after a restart."""
+        """Subscribe to the kernel of this manager, again after a restart."""
         self.close()
-        # A session of its own, since a session rejects a signature that it has seen before.
+        # A separate session, since a session rejects a signature that it has seen before.
         self._session = Session(config=manager.session.config, key=manager.session.key, digest_history_size=_MAX_MARKS)
         self._manager, self._port = manager, getattr(manager, "iopub_port", None)
         self._stream = manager.connect_iopub()
@@ -90,7 +89,7 @@ class IopubSubscription:
         return self._stream is not None and getattr(self._manager, "iopub_port", None) != self._port
 
     async def wait_for_mark(self, mark: str, seconds: float) -> bool:
-        """Wait until everything that the kernel displayed before it sent ``mark`` has arrived; whether it has."""
+        """Wait until all that the kernel displayed before it sent ``mark`` has arrived; return False on timeout."""
         if mark in self._marks:
             return True
         waiter = self._mark_waiters.setdefault(mark, asyncio.get_running_loop().create_future())
@@ -102,17 +101,17 @@ class IopubSubscription:
             self._mark_waiters.pop(mark, None)
 
     def _receive(self, parts: list[bytes]) -> None:
-        """Handle any message; none may reach Jupyter's loop as an exception."""
+        """Handle any message; no exception may reach Jupyter's loop."""
         try:
             _, message = self._session.feed_identities(parts)
-            if self._session.unpack(message[1])["msg_type"] in _FOLLOWED_TYPES:
+            if self._session.unpack(message[1])["msg_type"] in _HANDLED_TYPES:
                 self._handle(self._session.deserialize(message))
         except Exception as error:
             self.dropped += 1
             logger.debug("A message of kernel %s was not captured: %s", self.kernel, error)
 
     def _handle(self, message: dict[str, Any]) -> None:
-        """Handle a verified message of a followed type."""
+        """Handle a verified message of a handled type."""
         parent = message["parent_header"].get("msg_id") if isinstance(message["parent_header"], dict) else None
         request = parent if isinstance(parent, str) else ""
         content, kind, namer = message["content"], message["header"]["msg_type"], self.buffer.namer
@@ -121,10 +120,16 @@ class IopubSubscription:
         elif kind == "clear_output":
             namer.clear_output(request)
         elif (mark := find_mark(content)) is not None:
-            self._record_mark(mark)
+            self._record_own(mark, content)
         else:
-            self._record_image(request, content)
+            self._record_figure(request, content)
             self._schedule_flush()
+
+    def _record_own(self, mark: str, content: Any) -> None:
+        figure = find_published(content)
+        if figure is not None:
+            self.buffer.add_published(figure)
+        self._record_mark(mark)
 
     def _record_mark(self, mark: str) -> None:
         if mark:
@@ -133,11 +138,15 @@ class IopubSubscription:
             if waiter is not None and not waiter.done():
                 waiter.set_result(True)
 
-    def _record_image(self, request: str, content: Any) -> None:
-        image = find_image(content, self._max_bytes, self._max_pixels)
-        if image is not None:
-            key = self.buffer.namer.next_key(request, find_display_id(content))
-            self.buffer.add(key, request, get_format_of_mimetype(image.mimetype), image.data, self._clock())
+    def _record_figure(self, request: str, content: Any) -> None:
+        namer, display_id = self.buffer.namer, find_display_id(content)
+        try:
+            found = find_display(content, self._limits)
+        except FigServeError as error:
+            self.buffer.add_not_kept(namer.next_key(request, display_id), error.message)
+            raise
+        if found is not None:
+            self.buffer.add(namer.next_key(request, display_id), request, found, self._clock())
 
     def _schedule_flush(self) -> None:
         """Flush soon, at most once a second, so that an animation costs little."""
@@ -152,7 +161,7 @@ class IopubSubscription:
             images = self.buffer.flush()
         except OSError as error:
             self.dropped += 1
-            logger.warning("Images displayed by kernel %s could not be kept: %s.", self.kernel, error.strerror)
+            logger.warning("Figures displayed by kernel %s could not be stored: %s.", self.kernel, error.strerror)
             return
         if images:
             self._on_captured(self.kernel, images)

@@ -282,7 +282,8 @@ class TestBytes:
         session.drop("x.png", png())
         with caplog.at_level("INFO"):
             await owner.get("/plots/a-session/x.png")
-        assert "Plot 'x.png' of session a-session: 200." in caplog.messages
+        (line,) = [text for text in caplog.messages if text.startswith("access ")]
+        assert "/plots/a-session/x.png status=200" in line
 
 
 class TestSize:

@@ -228,7 +228,7 @@ class TestLinks:
             ({"allow": ["month"]}, "month"),
             ({"lock": {"type": "Cat"}}, "Panel 1-1"),
             ({"lock": {"type": "Bear"}, "allow": ["type"]}, "both"),
-            ({"lock": 1}, "lock is an object"),
+            ({"lock": 1}, "lock must be an object"),
         ],
     )
     async def test_wishes_that_do_not_fit_are_refused(self, owner, context, wish, word):
