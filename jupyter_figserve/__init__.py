@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from .kernel.figures.published_figure import Published, SharedLink
     from .kernel.live.decorator import live
     from .kernel.live.live_figure import LiveFigure
+    from .kernel.live.progress import progress
     from .kernel.magics import load_ipython_extension
     from .kernel.render import render, render_url
     from .model.parameters import Range
+    from .model.responses import Response
 
 __version__ = "0.1.0"
 
@@ -32,6 +34,7 @@ _HOMES = {
     "Panel": ".kernel.dashboards.panels",
     "Published": ".kernel.figures.published_figure",
     "Range": ".model.parameters",
+    "Response": ".model.responses",
     "SharedLink": ".kernel.figures.published_figure",
     "connect": ".kernel.client.connection",
     "figures": ".kernel.figures.publish",
@@ -39,6 +42,7 @@ _HOMES = {
     "live": ".kernel.live.decorator",
     "load_ipython_extension": ".kernel.magics",
     "plots_dir": ".kernel.figures.captured_plot",
+    "progress": ".kernel.live.progress",
     "publish": ".kernel.figures.publish",
     "render": ".kernel.render",
     "render_url": ".kernel.render",
@@ -55,6 +59,7 @@ __all__ = [
     "Panel",
     "Published",
     "Range",
+    "Response",
     "SharedLink",
     "connect",
     "figures",
@@ -62,6 +67,7 @@ __all__ = [
     "live",
     "load_ipython_extension",
     "plots_dir",
+    "progress",
     "publish",
     "render",
     "render_url",

@@ -274,6 +274,7 @@ def _publish_panel(panel: LaidOutPanel, dashboard: str, collection: str | None) 
         name = f"{dashboard[: NAME_LENGTH - len(panel.place) - 1]} {panel.place}"
         if isinstance(panel.object, CapturedPlot):
             return panel.object.publish(name, alt=panel.given_alt).id
-        return publish(panel.object, name, alt=panel.given_alt, collection=collection).id
+        format = "png" if panel.format in (None, "html") else panel.format
+        return publish(panel.object, name, alt=panel.given_alt, format=format, collection=collection).id
     except FigServeError as error:
         raise panel.to_error(error) from error

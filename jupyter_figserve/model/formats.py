@@ -69,6 +69,11 @@ FORMATS: dict[str, Format] = {
         Format("html", "text/html", is_text=True),
     )
 }
+DATA_FORMATS: dict[str, Format] = {
+    "json": Format("json", "application/json", is_text=True),
+    "csv": Format("csv", "text/csv", is_text=True),
+}
+"""Formats of live figures that return data instead of a figure; nothing else is available in them."""
 INLINE_FORMATS = tuple(row for row in FORMATS.values() if row.is_inline)
 ANIMATION_FORMATS = ("gif", "apng", "webp")
 """Names of the formats that an animation can be published in, the default first."""
@@ -96,6 +101,17 @@ def get_format(name: str) -> Format:
     return row
 
 
+def get_live_format(name: str) -> Format:
+    """Return the format of a live figure's output, which may be data too.
+
+    Raises
+    ------
+    UnsupportedType
+        The format is unknown.
+    """
+    return DATA_FORMATS.get(name) or get_format(name)
+
+
 def get_format_of_mimetype(content_type: str) -> Format:
     """Return the format of a ``Content-Type`` header, whose parameters are ignored.
 
@@ -112,6 +128,18 @@ def get_format_of_mimetype(content_type: str) -> Format:
     return row
 
 
+def get_live_format_of_mimetype(mimetype: str) -> Format:
+    """Return the format of a live figure's output.
+
+    Raises
+    ------
+    UnsupportedType
+        The mimetype is unknown.
+    """
+    own = next((row for row in DATA_FORMATS.values() if row.mimetype == mimetype), None)
+    return own or get_format_of_mimetype(mimetype)
+
+
 def find_format_of_bytes(data: bytes) -> Format | None:
     """Return the format of encoded bytes by their start, None if unknown; the root element decides for text."""
     if is_apng(data):  # an animated PNG looks like a PNG too
@@ -121,6 +149,8 @@ def find_format_of_bytes(data: bytes) -> Format | None:
 
 def looks_like(row: Format, data: bytes) -> bool:
     """Whether ``data`` starts like a file of this format; nothing is decoded or decompressed."""
+    if row.name in DATA_FORMATS:
+        return _is_utf8(data)
     if row.name == "svg":
         return root_element(data) == "svg"
     if row.name == "html":
@@ -138,6 +168,14 @@ def png_size(data: bytes) -> tuple[int, int] | None:
     """Return width and height of a PNG from its header, None if it is not a PNG."""
     header = read_header("png", data) if data.startswith(FORMATS["png"].magic) else None
     return (header.width, header.height) if header else None
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_html(data: bytes) -> bool:

@@ -110,7 +110,12 @@ class Agent:
     def _receive(self, message: dict[str, Any]) -> None:
         if message["op"] == "call":
             origin = self._socket
-            worker.submit(message, lambda head, body: self._reply(origin, head, body))
+            progress = {"op": "progress", "rid": message["rid"]}
+            worker.submit(
+                message,
+                lambda head, body: self._reply(origin, head, body),
+                lambda done, total: self._reply(origin, progress | {"done": done, "total": total}, b""),
+            )
         elif message["op"] == "welcome":
             with self._changed:
                 # The response to an earlier hello lacks the functions registered since.

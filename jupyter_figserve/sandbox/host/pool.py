@@ -79,6 +79,8 @@ class LocalRenderer:
         Run code without a sandbox on hosts that have none. Only for servers where everyone who can post is trusted.
     """
 
+    _learning: asyncio.Task[None] | None = None
+
     def __init__(
         self,
         *,
@@ -114,7 +116,6 @@ class LocalRenderer:
             on_exit=lambda: self._idle.clear(),
         )
         self._learned, self._learned_bytes = LearnedPreload(), learned_bytes
-        self._learning: asyncio.Task[None] | None = None
         self._is_closed = False
         self._running: set[ChildProcess] = set()
         self._idle: list[ChildProcess] = []

@@ -11,11 +11,12 @@ import signal
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from ...errors import CodeFailed, InvalidInput, NoFigure, OutputInvalid, TooLarge
+from ...errors import CodeFailed, InvalidInput, NoFigure, OutputInvalid, TooLarge, UnsupportedType
 from ...model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage
-from ...model.formats import FORMATS, Format, get_format, looks_like
+from ...model.formats import FORMATS, Format, get_live_format, looks_like
 from ...model.image_headers import read_header
 from ...model.rendering import ALL, DrawOptions, RenderJob, RenderResult
+from ...model.responses import is_status
 from .. import wire
 from .job_limits import JobLimits, check_pixels
 
@@ -85,7 +86,7 @@ def _parse_images(
     has_thumbnail = header.get("thumbnail") is not None
     if len(parts) != len(described) + has_thumbnail or (len(described) > 1 and job.figure != ALL):
         raise OutputInvalid(_NOT_AN_IMAGE)
-    row = get_format(job.options.format)
+    row = get_live_format(job.options.format)
     images = tuple(
         _parse_image(row, data, metadata, job.options, limits)
         for data, metadata in zip(parts[: len(described)], described, strict=True)
@@ -103,6 +104,7 @@ def _parse_images(
         libraries=_parse_libraries(header.get("libraries")),
         warnings=_parse_warnings(header.get("warnings")),
         device_pixel_ratio=ratio if header.get("device_pixel_ratio") == ratio else 1,
+        status=header["http_status"] if is_status(header.get("http_status")) else 200,
     )
 
 
@@ -149,7 +151,8 @@ def _raise_for_error(header: Mapping[str, Any], output: str) -> NoReturn:
     if code == "too_many_pixels":
         raise TooLarge(message, code="too_many_pixels")
     is_code = isinstance(code, str) and _CODE.fullmatch(code) is not None
-    raise OutputInvalid(message, code=str(code) if is_code else None)
+    error = UnsupportedType if status == "format" else OutputInvalid
+    raise error(message, code=str(code) if is_code else None)
 
 
 def _clean(text: object, limit: int, *, keep_lines: bool = True) -> str:

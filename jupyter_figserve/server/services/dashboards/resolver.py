@@ -9,7 +9,8 @@ from typing import Any
 from ....errors import InvalidInput
 from ....model.dashboards import FIGURE, LIVE, TEXT, DashboardRecord, Layout, PanelSpec, shared_controls
 from ....model.figures import FigureRecord, Representation
-from ....model.formats import FORMATS
+from ....model.formats import FORMATS, get_format
+from ....model.live import shown_suffix
 from ....model.parameters import Parameters
 from ....store.store import Store
 from ..live.registry import LiveTarget
@@ -29,7 +30,7 @@ class ResolvedPanel:
     size
         Width and height in pixels of a live figure's last image, if known.
     form
-        Kind of a live figure's last result, ``"html"`` or ``"picture"``; None when not known.
+        What the function of a live figure returned last, see ``services.live.forms``; None when that is not known.
     """
 
     name: str
@@ -76,6 +77,18 @@ class ResolvedPanel:
     def is_thumbnail(self) -> bool:
         """Whether the thumbnail is the figure's only image."""
         return self.figure is not None and self.image is self.figure.version.thumbnail
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the image, HTML or data that the panel shows; a format that there is not falls back."""
+        if self.target is not None:
+            return shown_suffix(self.form, self.spec.format)
+        chosen, own = self.spec.format, "png" if self.image is None else self.image.format.name
+        if self.figure is None or chosen in (None, "html") or self.is_html:
+            return own
+        version = self.figure.version
+        has_chosen = version.find_representation(get_format(chosen)) is not None or version.source is not None
+        return chosen if has_chosen else own
 
     @property
     def width(self) -> int | None:
@@ -176,17 +189,20 @@ async def _resolve_panel(store: Store, live: LiveService, owner: str, name: str,
     if spec.kind == LIVE:
         target = await live.registry.get_by_id(spec.target)
         if target is not None and target.record.owner == owner:
-            size, form = await _find_last_size(live, target, spec), live.find_form(target)
-            return ResolvedPanel(name, spec, None, target, size, form)
+            return await _resolve_live_panel(live, ResolvedPanel(name, spec, None, target))
     return ResolvedPanel(name, spec)
 
 
-async def _find_last_size(live: LiveService, target: LiveTarget, spec: PanelSpec) -> tuple[int | None, int | None]:
+async def _resolve_live_panel(live: LiveService, panel: ResolvedPanel) -> ResolvedPanel:
+    """Return a live panel with the form and the size of its last image."""
+    target = panel.target
+    assert target is not None
     try:
-        arguments = ResolvedPanel("", spec, None, target).complete({})
+        arguments = panel.complete({})
     except InvalidInput:
-        return None, None
-    return await live.find_size(target, arguments)
+        return replace(panel, form=live.forms.find(target))
+    panel = replace(panel, form=await live.forms.find_last(target, arguments))
+    return replace(panel, size=await live.forms.find_size(target, arguments, panel.suffix))
 
 
 def _validate_panel(panel: ResolvedPanel) -> ResolvedPanel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from ....model.events import DASHBOARD_DELETED, DASHBOARD_PUBLISHED, Event
 from ....store.store import Store
 from ..events.event_broker import EventBroker
 from ..events.subscriber import Subscriber
-from ..live.registry import GONE, OFFERED
+from ..live.registry import GONE, OFFERED, PROGRESS, REFRESHED
 from ..live.service import LiveService
 from .resolver import ResolvedDashboard, ResolvedPanel, resolve_dashboard
 
@@ -110,6 +110,9 @@ class DashboardWatchers:
         return dashboard
 
     async def _on_event(self, event: Event) -> None:
+        if event.kind == PROGRESS:
+            self._send_progress(event.data)
+            return
         async with self._update_lock:
             if event.kind in (DASHBOARD_PUBLISHED, DASHBOARD_DELETED):
                 await self._update_dashboard(str(event.data.get("dashboard")))
@@ -138,12 +141,21 @@ class DashboardWatchers:
         dashboard = await self._load(dashboard_id)
         if dashboard is None:
             return
-        if event_kind not in ("figure.published", OFFERED, GONE):
+        if event_kind not in ("figure.published", OFFERED, GONE, REFRESHED):
             self._send(dashboard_id, lambda _: _dashboard_event(dashboard))
             return
         for panel in dashboard.panels:
             if _shows(panel, kind, target) and panel.spec.version is None and not panel.is_gone:
                 self._send(dashboard_id, lambda url_of, panel=panel: _panel_event(panel, url_of))  # type: ignore[misc]
+
+    def _send_progress(self, data: Mapping[str, Any]) -> None:
+        """Send the progress of a call to the panels that may have asked for it: those with its fixed values."""
+        for dashboard_id, dashboard in list(self._dashboards.items()):
+            for panel in dashboard.panels:
+                fixed = panel.spec.values.items()
+                if _shows(panel, LIVE, data["live"]) and all(data["arguments"].get(name) == v for name, v in fixed):
+                    event = _event("progress", {"place": panel.name, "done": data["done"], "total": data["total"]})
+                    self._send(dashboard_id, lambda _, event=event: event)  # type: ignore[misc]
 
     def _send(self, dashboard_id: str, make_event: Callable[[PanelUrl], Event]) -> None:
         made: dict[PanelUrl, Event] = {}

@@ -33,6 +33,10 @@ class CachedImage:
         Of the declaration and of the data that it shows; "" and None when an earlier server process stored it.
     device_pixel_ratio
         Image pixels per CSS pixel.
+    status
+        HTTP status of data.
+    refreshed
+        Of the declaration when the call began.
     is_html
         Whether HTML is the figure's own format, whichever was requested.
     live, key
@@ -47,6 +51,8 @@ class CachedImage:
     version: str | None = None
     device_pixel_ratio: int = 1
     is_html: bool = False
+    status: int = 200
+    refreshed: str = ""
     live: str = ""
     key: str = ""
     rendered: float = 0.0
@@ -56,6 +62,11 @@ class CachedImage:
         """Width and height on a page, in CSS pixels; None where they are not known."""
         width, height = self.payload.width, self.payload.height
         return width and round(width / self.device_pixel_ratio), height and round(height / self.device_pixel_ratio)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it may be cached: not the response to an error that the function has found."""
+        return self.status < 300
 
     @cached_property
     def digest(self) -> str:
@@ -80,11 +91,13 @@ class StaleImageCache:
         self._timer: Any = None
 
     def put(self, live_id: str, request: LiveRequest, image: CachedImage) -> CachedImage:
-        """Keep the newest image of a request, soon also on disk; return it with its place and time.
+        """Keep the newest good image of a request, soon also on disk; return it with its place and time.
 
         What could not be rendered for a hidpi screen answers requests for usual screens too, and is stored as such.
         """
         image = replace(image, live=live_id, key=request.key, rendered=self._store.clock())
+        if not image.is_good:
+            return image
         self._put_in_memory(image)
         if image.device_pixel_ratio == request.device_pixel_ratio:
             self._write_later(image)

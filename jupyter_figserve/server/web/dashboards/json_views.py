@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ....model.dashboards import FIGURE, LIVE, TEXT
+from ....model.formats import get_live_format
 from ....model.markdown import render_markdown
 from ....model.times import rfc3339
 from ...services.addresses import PublicBase
@@ -63,6 +64,6 @@ def _own_panel_json(panel: ResolvedPanel, base: PublicBase) -> dict[str, Any]:
         url, query = f"{base.url}/live/f/{spec.target}", ""
         if panel.target is not None:
             query = panel.target.declaration.parameters.query(spec.values)
-            mimetype = "image/png"
-        image = f"{url}.png" + (f"?{query}" if query else "")
+            mimetype = get_live_format(panel.suffix).mimetype
+        image = f"{url}.{panel.suffix}" + (f"?{query}" if query else "")
     return spec.as_json() | panel_json(panel) | {"url": url, "image_url": image, "mimetype": mimetype}

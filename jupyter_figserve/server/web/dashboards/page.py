@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from ....errors import InvalidInput
 from ....model.dashboards import TEXT, PanelSpec
 from ....model.markdown import render_markdown
+from ...services.addresses import hidpi_address
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
-from ..live.form import FormControl, frame_url, hidpi_url, make_control
+from ..live.form import FormControl, frame_url, hidpi_url, is_raster, make_control
+from ..live.page import find_refresh
 from .control_state import ControlState
 
 COLUMNS = 60
 """Grid columns of a row: divisible by 2 to 6, so that halves to sixths are whole numbers of columns."""
-_HIDPI_RATIO = 2
 
 
 @dataclass(frozen=True)
@@ -32,18 +33,18 @@ class PanelUrls:
         Path below our prefix that holds the frames of live figures.
     pinned
         Query that names the version of a figure.
-    hidpi
-        Query of a figure's PNG at a resolution in dots per inch; None if it cannot be rendered.
     repeats_fixed
         Whether the query of a live image must repeat the values that the panel fixes.
+    min_refresh
+        Seconds between two requests that a page makes by itself, at least.
     """
 
     image: Callable[[ResolvedPanel], str]
     frame: Callable[[ResolvedPanel], str]
     folder: str
     pinned: Callable[[ResolvedPanel], str]
-    hidpi: Callable[[ResolvedPanel, float], str | None]
     repeats_fixed: bool
+    min_refresh: float
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class PanelContext:
         For the script: names of the controls in the form, by parameter.
     fixed
         For the script: the part of the image's query that is fixed.
+    refresh
+        For the script: seconds after which it asks for a new image; None for never.
     """
 
     panel: ResolvedPanel
@@ -77,6 +80,7 @@ class PanelContext:
     controls: Sequence[FormControl] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     fixed: str = ""
+    refresh: float | None = None
 
     @property
     def spec(self) -> PanelSpec:
@@ -184,35 +188,33 @@ def _with_figure(context: PanelContext, urls: PanelUrls) -> PanelContext:
     if image is None:
         return replace(context, error="This figure is a document without an image.")
     version, pinned = panel.figure.version, urls.pinned(panel)
-    if panel.is_thumbnail:
+    if panel.is_thumbnail and panel.suffix == image.format.name:
         return replace(context, image=f"{context.address}.png?{pinned}&width={image.width}")
-    url = f"{context.address}.{image.format.name}?{pinned}"
-    if version.vector is not None:
-        return replace(context, image=url, hidpi=f"{context.address}.svg?{pinned}")
-    query = None
-    if image.format.name == "png" and image.dpi and version.source is not None:
-        query = urls.hidpi(panel, _HIDPI_RATIO * image.dpi)
-    return replace(context, image=url, hidpi=query and f"{context.address}.png?{pinned}&{query}")
+    url = f"{context.address}.{panel.suffix}?{pinned}"
+    if panel.suffix != image.format.name or version.hidpi is None:
+        return replace(context, image=url)
+    return replace(context, image=url, hidpi=f"{context.address}.{hidpi_address(version.hidpi, pinned)}")
 
 
 def _with_live_figure(context: PanelContext, state: ControlState, urls: PanelUrls) -> PanelContext:
     panel = context.panel
     assert panel.target is not None
     parameters = panel.target.declaration.parameters
-    context = _with_controls(context, state)
+    context = replace(_with_controls(context, state), refresh=find_refresh(panel.target.declaration, urls.min_refresh))
     try:
         values = state.values(panel)
     except InvalidInput as error:
         return replace(context, error=error.message)
     fixed = parameters.query(panel.spec.values) if urls.repeats_fixed else ""
     query = (parameters if urls.repeats_fixed else state.movable(panel)).query(values)
-    suffix = "html" if panel.form == "html" else "png"
-    alone = f"{context.address}.{suffix}" + (f"?{query}" if query else "")
+    alone = f"{context.address}.{panel.suffix}" + (f"?{query}" if query else "")
     context = replace(context, fixed=fixed, alone=alone)
-    if panel.form == "html":
+    if panel.suffix == "html":
         return replace(context, frame=frame_url(context.address, query))
+    if panel.suffix == "json":
+        return context
     # Only with a known size, which the image keeps at any resolution.
-    return replace(context, image=alone, hidpi=hidpi_url(alone) if panel.width else None)
+    return replace(context, image=alone, hidpi=hidpi_url(alone) if panel.width and is_raster(panel.suffix) else None)
 
 
 def _with_controls(context: PanelContext, state: ControlState) -> PanelContext:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
@@ -60,14 +58,13 @@ class DashboardPageHandler(DashboardBase):
         def image(panel: ResolvedPanel) -> str:
             return f"{self.relative_root}/{'live/f' if panel.target else 'figures'}/{panel.spec.target}"
 
-        maybe_available = self.context.rendering.queue.maybe_available
         return PanelUrls(
             image=image,
             frame=frame,
             folder="live/f",
             pinned=_pinned,
-            hidpi=lambda panel, dpi: urlencode({"dpi": f"{dpi:g}"}) if maybe_available else None,
             repeats_fixed=True,
+            min_refresh=self.context.config.min_refresh_seconds,
         )
 
 
@@ -112,11 +109,12 @@ class DashboardEventsHandler(DashboardBase):
 def image_url(panel: ResolvedPanel) -> str:
     """Return the URL of a panel's image, relative to ``dashboards/{id}/events``; "" without one."""
     if panel.target is not None:
-        return f"../../live/f/{panel.spec.target}.png"
+        return f"../../live/f/{panel.spec.target}.{panel.suffix}"
     if panel.image is None or panel.is_html:
         return ""
-    width = f"&width={panel.image.width}" if panel.is_thumbnail else ""
-    return f"../../figures/{panel.spec.target}.{panel.image.format.name}?{_pinned(panel)}{width}"
+    is_own = panel.suffix == panel.image.format.name
+    width = f"&width={panel.image.width}" if panel.is_thumbnail and is_own else ""
+    return f"../../figures/{panel.spec.target}.{panel.suffix}?{_pinned(panel)}{width}"
 
 
 def _pinned(panel: ResolvedPanel) -> str:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from ....errors import Conflict, InvalidInput, OutputInvalid
-from ....model.formats import get_format
+from ....errors import Conflict, FigServeError, InvalidInput, NotFound, OutputInvalid
+from ....model.formats import get_live_format
 from ....model.live import LiveDeclaration, LiveRequest
 from ....model.parameters import SIZES, Parameters
 from ...services.auth.redaction import redact_message
 from ...services.links.resolver import LinkNotFound
 from ...services.live.registry import LiveTarget
+from ...services.live.watchers import LiveWatcher
 from ..http.handler import PublicHandler
-from ..live.form import build_page
-from ..live.request import asks_for_frame, parse_device_pixel_ratio
+from ..live.page import make_live_page
+from ..live.request import FORMAT_PARAMETER, asks_for_frame, asks_for_record, is_about_record, parse_device_pixel_ratio
 from ..live.responder import LiveResponder
+from ..live.stream import send_live_events
 from .renderer import LinkRenderer
 
 
@@ -62,7 +64,7 @@ class PublicLiveFigure:
         OutputInvalid
             When the function failed.
         """
-        handler, target, row = self.handler, self.target, get_format(suffix)
+        handler, target, row = self.handler, self.target, get_live_format(suffix)
         context = handler.context
         query, widths = handler.query_values(), context.link_sizes.widths
         request = parse_public_request(self.grant, target.declaration, query, row.name, widths)
@@ -139,11 +141,18 @@ class LiveRenderer(LinkRenderer):
 
     async def send_page(self, *, embedded: bool) -> None:
         handler, live, target, locked = self.handler, self.context.live, self.target, self.grant.locked
-        query = {name: texts for name, texts in handler.query_values().items() if not name.startswith("_")}
+        given = handler.query_values()
+        query = {name: texts for name, texts in given.items() if not name.startswith("_") or name == FORMAT_PARAMETER}
         movable = self.grant.movable(target.declaration.parameters)
-        page = build_page(target, movable, query, address=self.address, form=live.find_form(target))
-        if page.arguments is not None:
-            page = replace(page, size=await live.find_size(target, {**locked, **page.arguments}))
+        page = await make_live_page(
+            live,
+            target,
+            movable,
+            query,
+            address=self.address,
+            min_refresh=self.context.config.min_refresh_seconds,
+            locked=locked,
+        )
         handler.set_status(400 if page.error else 200)
         handler.set_header("Cache-Control", self.cache_control_for(0))
         handler.write_page(
@@ -154,14 +163,43 @@ class LiveRenderer(LinkRenderer):
             target=target,
             link=self.link,
             embedded=embedded,
+            events=f"{self.address}/events",
         )
         self.count_view()
 
     async def send_json(self) -> None:
+        """Send the data that the function returns, else what everybody may know of the live figure."""
+        forms = self.context.live.forms
+        if not asks_for_record(self.handler.query_values(), self.target, forms):
+            try:
+                await self.send_image("json")
+                return
+            except FigServeError as error:
+                if not is_about_record("json", error, self.target, forms):
+                    raise
         movable = self.grant.movable(self.target.declaration.parameters)
         public = {"name": self.target.record.name, "schema": movable.schema(), "url": self.url}
-        self.handler.write_json(public | {"form": self.context.live.find_form(self.target)})
+        self.handler.write_json(public | {"form": forms.find(self.target)})
         self.count_view()
+
+    async def send_events(self) -> None:
+        """Send what the page follows: the figure's changes, and the progress of calls that this link allows."""
+        links, token, link_id, watched = self.context.links, self._token, self.link.id, self.target.record.id
+        locked, allowed = self.grant.locked, self.grant.allowed
+        fixed = {
+            item.name: locked.get(item.name, item.default)
+            for item in self.target.declaration.parameters.items
+            if item.name not in allowed
+        }
+
+        async def is_authorized() -> bool:
+            try:
+                return (await links.find(token)).link.id == link_id
+            except NotFound:
+                return False
+
+        watcher = LiveWatcher(watched, is_authorized, fixed)
+        await send_live_events(self.handler, watcher)
 
     async def send_image(self, suffix: str) -> None:
         image = PublicLiveFigure(self.handler, self.target, self.grant, self.link.id, self.cache_control_for)

@@ -10,6 +10,7 @@ import pytest
 from jupyter_figserve.model.figures import sha256_hex
 from jupyter_figserve.model.formats import FORMATS
 from jupyter_figserve.model.quotas import Quota
+from jupyter_figserve.server.services.sessions.captured_display import CapturedDisplay
 from jupyter_figserve.server.services.sessions.plot_namer import PlotNamer
 from jupyter_figserve.server.services.sessions.ring_buffer import CaptureBuffer
 
@@ -36,7 +37,7 @@ class Kernel:
     def show(self, request: str, data: bytes = b"x", display_id: str | None = None, row=PNG) -> str:
         self.now += 1
         key = self.ring.namer.next_key(request, display_id)
-        return self.ring.add(key, request, row, data, self.now).path
+        return self.ring.add(key, request, CapturedDisplay(row, data), self.now).path
 
     def restart(self) -> None:
         self.session += " again"
@@ -212,8 +213,8 @@ class TestDisk:
         kernel.show("", b"2", "../../evil")
         assert [one.path for one in kernel.ring.flush()] == ["cell-1.png", "plot.png"]
         assert kernel.ring.flush() == []
-        assert all(one.data is None for one in kernel.ring)
-        assert sorted(file.name for file in tmp_path.iterdir()) == ["1.png", "2.png"]
+        assert all(one.content.data is None for one in kernel.ring)
+        assert sorted(file.name for file in tmp_path.iterdir()) == ["1", "2"]
         assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
         assert [kernel.ring.read(one) for one in kernel.ring] == [b"2", b"1"]
 
@@ -229,7 +230,7 @@ class TestDisk:
         """New bytes go to another file."""
         one = kernel.ring.find(kernel.show("", b"old", "a"))
         kernel.ring.flush()
-        with one.file.open("rb") as file:
+        with one.content.file.open("rb") as file:
             kernel.show("", b"new", "a")
             kernel.ring.flush()
             assert file.read() == b"old"

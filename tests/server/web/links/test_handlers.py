@@ -42,39 +42,37 @@ class TestMake:
         link = await owner.share(await owner.publish(), expires="2030-01-01T02:00:00+02:00")
         assert link["expires"] == "2030-01-01T00:00:00.000Z"
 
-    @pytest.mark.parametrize(
-        "wishes",
-        [
-            {"expires": "soon"},
-            {"expires": "0d"},
-            {"expires": "2001-01-01T00:00:00Z"},
-            {"expires": True},
-            {"expires": ["7d"]},
-            {"views": 0},
-            {"views": True},
-            {"views": "3"},
-            {"views": 1.5},
-            {"views": 1_000_001},
-            {"version": 0},
-            {"label": 7},
-            {"label": "x" * 201},
-            {"audience": "everybody"},
-            {"lock": {"type": "Deer"}},
-            {"allow": ["type"]},
-            {"token": "mine"},
-        ],
+    INVALID = (
+        {"expires": "soon"},
+        {"expires": "0d"},
+        {"expires": "2001-01-01T00:00:00Z"},
+        {"expires": True},
+        {"expires": ["7d"]},
+        {"views": 0},
+        {"views": True},
+        {"views": "3"},
+        {"views": 1.5},
+        {"views": 1_000_001},
+        {"version": 0},
+        {"label": 7},
+        {"label": "x" * 201},
+        {"audience": "everybody"},
+        {"lock": {"type": "Deer"}},
+        {"allow": ["type"]},
+        {"token": "mine"},
     )
-    async def test_malformed_wish_is_refused(self, owner, wishes):
+
+    async def test_invalid_request_is_rejected(self, owner):
         """400, and no link is created."""
         figure = await owner.publish()
-        assert (await owner.post(f"/api/figures/{figure['id']}/links", wishes)).status == 400
+        for body in self.INVALID:
+            assert (await owner.post(f"/api/figures/{figure['id']}/links", body)).status == 400, body
         assert (await owner.get("/api/links")).json()["links"] == []
 
-    @pytest.mark.parametrize("wishes", [{"audience": "hub"}, {"audience": "people"}, {"users": ["ann"]}])
-    async def test_people_need_a_hub(self, owner, wishes):
+    async def test_other_audiences_need_a_hub(self, owner):
         """409, because without one there are no users or groups."""
         figure = await owner.publish()
-        answer = await owner.post(f"/api/figures/{figure['id']}/links", wishes)
+        answer = await owner.post(f"/api/figures/{figure['id']}/links", {"audience": "people"})
         assert (answer.status, answer.code) == (409, "no_hub")
 
     async def test_version_must_be_there(self, owner):
