@@ -103,7 +103,7 @@ def test_sharing_tells_the_truth_about_the_disk(store, monkeypatch):
     assert store.catalog.reader.exec_driver_sql("select count(*) from links").scalar_one() == 0
 
 
-def test_end_finishes_what_was_begun(store, open_here):
+def test_end_finishes_pending_records(store, open_here):
     """Closing waits for the writer; afterwards a publish is refused at once."""
     futures = [store.catalog.submit(lambda n=n: store.figures._publish(draft(f"f{n}"))) for n in range(10)]
     store.close()
@@ -115,7 +115,7 @@ def test_end_finishes_what_was_begun(store, open_here):
 
 
 @pytest.mark.parametrize("is_slow", [False, True])
-def test_lists_are_the_same_aside(store, monkeypatch, is_slow: bool):
+def test_lists_are_the_same_in_a_thread(store, monkeypatch, is_slow: bool):
     """Whether an index leads to them or not: pages, cursors, and the answer to a wrong one."""
     for name in ("a", "b", "c"):
         publish(store, name)

@@ -91,7 +91,7 @@ def test_follows_its_notebook(store):
     assert run(store.dashboards.publish(moved, layout(), None)).id == board.id
 
 
-def test_lost_catalog_comes_back_with_dashboards(open_here, directory: Path):
+def test_lost_catalog_is_rebuilt_with_dashboards(open_here, directory: Path):
     """From their manifests, which are private; links open, and one that cannot be read is told of."""
     store = open_here()
     board = keep(store)

@@ -105,7 +105,7 @@ def test_schema_is_the_newest_migration():
     assert tables.WORKS_FROM <= tables.SCHEMA
 
 
-def test_reading_aside_holds_up_nobody(path: Path):
+def test_reading_in_a_thread_does_not_block(path: Path):
     """It has a thread and a connection of its own, sees the newest commit, and hands on what it raises."""
     with opened(path) as catalog:
         reached, go_on = threading.Event(), threading.Event()
@@ -127,7 +127,7 @@ def test_reading_aside_holds_up_nobody(path: Path):
             catalog.read_in_thread(lambda _: 1 / 0).result()
 
 
-def test_catalog_in_memory_is_read_aside_too():
+def test_catalog_in_memory_is_read_in_a_thread():
     """There is only one connection to it, so it is read at once."""
     catalog = Catalog(None)
     assert catalog.read_in_thread(events.newest_id).result() == 0
@@ -338,7 +338,7 @@ def test_damaged_catalog_is_served_from_the_manifests(open_here, directory: Path
     assert path.read_bytes() == before
 
 
-def test_full_disk_is_said_so_and_changes_nothing(open_here):
+def test_full_disk_is_an_error_and_changes_nothing(open_here):
     """SQLite's own word for it becomes ours; the version before is still served."""
     store = open_here()
     record = publish(store)
@@ -438,7 +438,7 @@ def test_stamp_tells_of_every_commit(path: Path):
         assert catalog.data_version() != second
 
 
-def test_refused_transaction_leaves_nothing(path: Path):
+def test_rejected_transaction_leaves_nothing(path: Path):
     """What raises is rolled back, and the next piece of work finds a clean connection."""
 
     def half(connection: sa.Connection) -> None:

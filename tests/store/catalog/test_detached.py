@@ -57,7 +57,7 @@ def test_next_one_takes_its_place(store, record):
         keep(store, record, b"the second")
 
 
-def test_quota_refuses_and_leaves_what_was_there(store, record):
+def test_exceeded_quota_changes_nothing(store, record):
     """One that takes the place of another needs room for the difference alone."""
     kept = keep(store, record, b"12345")
     limits = replace(store.limits, owner_quota=quotas.Quota(None, 6))

@@ -155,7 +155,7 @@ def test_filters(varied, which, names: list[str]):
     assert len(figures.ids(varied.catalog.reader, FigureQuery(**which))) == len(names)
 
 
-def test_session_has_what_it_made_again(store):
+def test_session_has_figures_that_it_published_again(store):
     """Identical bytes make no version, and yet the figure is that session's too."""
     publish(store, session="k1")
     publish(store, session="k2")
@@ -191,7 +191,7 @@ def _encoded(value: object) -> str:
     + [_encoded(v) for v in ([10**400, "a"], [1, ""], [1, "\ud800"], [1, "a\x00"], [1, "a" * 65])]
     + [_encoded([float("nan"), "a"]), base64.urlsafe_b64encode(b"[" * 5_000).decode()],
 )
-def test_other_cursors_are_refused(store, cursor: str):
+def test_other_cursors_are_rejected(store, cursor: str):
     """Whatever somebody makes up is malformed input, and nothing worse."""
     with pytest.raises(InvalidInput) as refused:
         list_page(store.catalog.reader, FigureQuery(), 2, cursor)
@@ -199,7 +199,7 @@ def test_other_cursors_are_refused(store, cursor: str):
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_a_cursor_or_refused(text: str):
+def test_any_text_is_a_cursor_or_rejected(text: str):
     """Reading raises one kind of error."""
     with contextlib.suppress(InvalidInput):
         decode_cursor(text)
@@ -215,7 +215,7 @@ def test_any_text_is_a_cursor_or_refused(text: str):
         FigureQuery("ann", scope="/srv", notebook="report.ipynb", maker=""),
     ],
 )
-def test_what_is_not_slow_is_found_by_an_index(five, which):
+def test_fast_queries_use_an_index(five, which):
     """No list of an owner's looks at every figure, and but for a session's or notebook's few, none is sorted."""
     assert not which.is_slow
     plans = []
@@ -233,6 +233,6 @@ def test_what_is_not_slow_is_found_by_an_index(five, which):
 
 
 @pytest.mark.parametrize("which", [FigureQuery("ann", text="al"), FigureQuery()])
-def test_what_looks_at_every_figure_is_slow(which):
+def test_queries_without_an_index_are_slow(which):
     """Searching in words, and listing all owners."""
     assert which.is_slow

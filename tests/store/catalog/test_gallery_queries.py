@@ -20,7 +20,7 @@ def note(store, *made) -> None:
         store.catalog.write(lambda connection, one=one: sessions.record(connection, one)).result()
 
 
-def test_running_and_ended_sessions_are_told_apart(store, reader):
+def test_running_and_ended_sessions_are_distinguished(store, reader):
     """The latest first, and no more than asked for."""
     alive = [session(f"alive-{n}", started=START + n) for n in range(3)]
     ended = [session(f"ended-{n}", ended=START + n) for n in range(3)]
@@ -86,7 +86,7 @@ def test_neighbours_are_the_next_in_the_gallery(store, reader, clock):
         FigureQuery("ann", session="kernel-1", shared_at=START, running=True, text="f"),
     ],
 )
-def test_filters_page_through_what_matches(store, reader, clock, which: FigureQuery):
+def test_filtered_figures_are_paginated(store, reader, clock, which: FigureQuery):
     """Each figure once, newest first, however the catalog finds them."""
     note(store, session("kernel-1"), session("kernel-2", ended=START))
     matching = []

@@ -24,7 +24,7 @@ def _add(store, **fields) -> Key:
     return key
 
 
-def test_key_comes_back_as_it_was_made(store, reader):
+def test_key_is_read_back(store, reader):
     """Field by field; an unknown id finds none."""
     key = _add(store, expires=START + 1, label="laptop", kernel="k", last_used=START)
     assert keys.find(reader, key.id) == key

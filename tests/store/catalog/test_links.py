@@ -55,7 +55,7 @@ def _view(store, link, client: str, now: float = START) -> bool:
     return store.catalog.write(lambda c: links.count_view(c, link.id, client, now)).result()
 
 
-def test_link_comes_back_as_it_was_made(store, target):
+def test_link_is_read_back(store, target):
     """Field by field, by its token, its id and its target."""
     token, values = new_token(), {"locked": {"since": 2011, "name": "é"}, "allowed": ("type",)}
     link = _add(store, target, token, expires=START + 60, label="for Bob", views=3, paused=True, **values)
@@ -64,7 +64,7 @@ def test_link_comes_back_as_it_was_made(store, target):
     assert links.for_target(store.catalog.reader, target) == [link]
 
 
-def test_version_comes_back(store, figure):
+def test_version_is_read_back(store, figure):
     """A link may show one version of a figure."""
     assert _find(store, share(store, figure, version=1).id).version == 1
 

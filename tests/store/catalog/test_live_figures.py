@@ -57,7 +57,7 @@ def test_renamed_notebook_keeps_its_live_figures(store):
     assert live_figures.find(store.catalog.reader, again.id).identity.notebook == "report.ipynb"
 
 
-def test_last_pictures_are_few_and_frozen_ones_stay(store):
+def test_newest_images_and_frozen_ones_are_kept(store):
     """The newest of each request and the newest few of all; each blob is held as often as it is shown."""
     record = offered(store)
     keep(store, record, "frozen", b"frozen", rendered=0.0, is_frozen=True)
@@ -75,7 +75,7 @@ def test_last_pictures_are_few_and_frozen_ones_stay(store):
 
 
 @pytest.mark.parametrize("change", [{"name": "a.b"}, {"timeout": 0}, {"cache": -1}, {"parameters": 3}, {"sizes": None}])
-def test_wrong_declaration_is_refused(change):
+def test_wrong_declaration_is_rejected(change):
     """A kernel may send anything."""
     from jupyter_figserve.errors import InvalidInput
 

@@ -75,7 +75,7 @@ def test_session_is_no_part_of_the_identity(store):
     assert [v.session for v in run(store.figures.list_versions(first.id))] == ["k2", "k1"]
 
 
-def test_the_same_bytes_and_words_make_no_version(store, clock):
+def test_equal_bytes_and_text_make_no_version(store, clock):
     """The figure stays as it is, to the time; no event tells of it."""
     first = publish(store, title="Sales")
     clock.turn(60)
@@ -191,7 +191,7 @@ def test_second_source_of_the_same_bytes_leaves_the_first(store):
     assert_sound(store)
 
 
-def test_words_are_corrected_in_place(store, clock):
+def test_title_and_alt_are_changed_in_place(store, clock):
     """No new version; an event tells of it, and lists find the new title."""
     publish(store, data=b"one", title="Old")
     record = publish(store, data=b"two", title="Old")
@@ -204,7 +204,7 @@ def test_words_are_corrected_in_place(store, clock):
     assert events.after(store.catalog.reader, 0)[-1].kind == "figure.changed"
 
 
-def test_words_go_to_the_newest_version(store):
+def test_text_is_changed_in_the_newest_version(store):
     """Also when somebody published between the reading and the change."""
     stale = publish(store, data=b"one", title="Old")
     publish(store, data=b"two", title="Old")
@@ -213,7 +213,7 @@ def test_words_go_to_the_newest_version(store):
     assert run(store.figures.get(stale.id, 1)).version.title == "Old"
 
 
-def test_words_of_a_figure_that_has_gone(store):
+def test_changing_the_text_of_a_deleted_figure(store):
     """Another request deleted it meanwhile."""
     record = publish(store)
     run(store.figures.delete([record.id]))

@@ -135,7 +135,7 @@ def test_quota_is_one_owner_s_or_session_s(open_here, limits: PublishLimits, kin
     assert publish(store, "c", b"3333", owner="bob", session="k2").version.number == 1
 
 
-def test_refused_version_leaves_the_old_one_whole(open_here):
+def test_rejected_version_leaves_the_old_one_whole(open_here):
     """Figure, bytes and manifest are as they were, and a smaller version still fits."""
     store = open_here(limits=PublishLimits(owner_quota=Quota(bytes=10)))
     record = publish(store, data=b"12345")
@@ -148,7 +148,7 @@ def test_refused_version_leaves_the_old_one_whole(open_here):
     assert publish(store, data=b"54321").version.number == 2
 
 
-def test_refused_bytes_that_are_another_figure_s_stay(open_here):
+def test_rejected_bytes_that_are_another_figure_s_stay(open_here):
     """What is held elsewhere is not dropped with what was refused."""
     store = open_here(limits=PublishLimits(owner_quota=Quota(bytes=5)))
     publish(store, "a", b"12345", owner="bob")

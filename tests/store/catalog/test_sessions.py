@@ -39,7 +39,7 @@ def test_session_ends_once(store, note):
     assert _find(store).ended == START + 1
 
 
-def test_session_that_nobody_speaks_of_ends_when_it_was_last_seen(store, note):
+def test_silent_session_ends_when_it_was_last_seen(store, note):
     """Its server was killed; the others stay."""
     note("silent", seen=START)
     note("living", seen=START)
@@ -119,7 +119,7 @@ def test_sessions_are_listed_newest_first(store, note):
     assert sessions.count_alive(reader) == 4
 
 
-def test_what_sessions_made_is_counted(store):
+def test_figures_of_sessions_are_counted(store):
     """Figures, not versions; and the newest version of each that the session made."""
     for data in (b"one", b"two"):
         record = publish(store, data=data, session="kernel-1")

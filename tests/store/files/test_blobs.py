@@ -47,7 +47,7 @@ def blobs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return MemoryBlobStore() if request.param == "memory" else _local(request.param, tmp_path / "blobs", monkeypatch)
 
 
-def test_what_is_put_is_found(blobs: BlobStore):
+def test_stored_entry_is_found(blobs: BlobStore):
     """By its digest, and by no other."""
     blobs.put(DIGEST, DATA)
     assert blobs.find(DIGEST) == DATA
@@ -71,7 +71,7 @@ def test_putting_again_changes_nothing(blobs: BlobStore):
     assert [digest for digest, _ in blobs.list_shard(int(DIGEST[:2], 16))] == [DIGEST]
 
 
-def test_what_is_deleted_is_gone(blobs: BlobStore):
+def test_deleted_item_is_not_found(blobs: BlobStore):
     """And deleting it again is no error."""
     blobs.put(DIGEST, DATA)
     blobs.delete(DIGEST)
@@ -96,7 +96,7 @@ def test_list_of_a_shard_has_no_other_files(local: LocalBlobStore):
     assert [digest for digest, _ in local.list_shard(int(DIGEST[:2], 16))] == [DIGEST]
 
 
-def test_files_are_private_whatever_the_umask(local: LocalBlobStore):
+def test_files_are_private_with_any_umask(local: LocalBlobStore):
     """0600 and 0700, also under umask 0."""
     before = os.umask(0)
     try:
@@ -188,7 +188,7 @@ def test_failed_write_leaves_nothing(local: LocalBlobStore, monkeypatch: pytest.
     assert stored_files(local.root) == []
 
 
-def test_sweep_takes_what_a_kill_left(local: LocalBlobStore):
+def test_sweep_removes_leftovers_of_a_kill(local: LocalBlobStore):
     """Old unfinished files go, younger ones may be another server's."""
     beside = local.root / "tmp"
     beside.mkdir()

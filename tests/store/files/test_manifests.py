@@ -161,6 +161,6 @@ def test_missing_directory_has_no_manifests(tmp_path: Path):
     assert [list(one.read_all()) for one in vars(Manifests.below(tmp_path / "missing")).values()] == [[], [], []]
 
 
-def test_deleting_what_is_not_there(store):
+def test_deleting_a_missing_item(store):
     """Is no error."""
     store.manifests.figures.delete("A" * 16)

@@ -27,7 +27,7 @@ def manifest(store) -> FigureManifest:
     return manifest
 
 
-def test_what_is_put_is_found_until_its_time_has_come(trash, manifest):
+def test_entry_is_found_until_it_expires(trash, manifest):
     """To the last link; a second later it is gone, and so is what was never there."""
     trash.put(manifest, START, START + 60)
     figure = manifest.record.id

@@ -52,7 +52,7 @@ def find(store, board: DashboardRecord) -> DashboardRecord | None:
 KEPT = (tables.dashboards, tables.dashboard_figures, tables.links)
 
 
-def test_everything_comes_back(store, board):
+def test_everything_is_restored(store, board):
     """The layout, what it holds and the link, row by row; both are told by an event."""
     before = {table.name: rows(store, table) for table in KEPT}
     assert all(before.values())

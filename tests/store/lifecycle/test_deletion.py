@@ -35,7 +35,7 @@ def rows(store, table) -> set[str]:
 KEPT = (tables.figures, tables.versions, tables.representations, tables.links, tables.session_figures)
 
 
-def test_everything_comes_back(store, clock):
+def test_everything_is_restored(store, clock):
     """Versions, thumbnails, sources, words and links, row by row, and the books are right."""
     for n in range(3):
         record = publish(store, data=bytes([n]), thumbnail=b"small", source=b"pickle", session=f"k{n}", title=f"T{n}")
@@ -143,7 +143,7 @@ def test_name_that_was_taken_meanwhile(store):
         PublishLimits(session_quota=Quota(figures=1)),
     ],
 )
-def test_quota_holds_for_what_comes_back(store, open_here, limits: PublishLimits):
+def test_quota_applies_to_restored_figures(store, open_here, limits: PublishLimits):
     """A deletion makes room, and undoing it is no way around the quota; nothing is changed, and it can be retried."""
     record = publish(store, data=b"one")
     delete(store, record)
@@ -264,7 +264,7 @@ def test_full_disk_leaves_the_figure(store, monkeypatch):
     assert store.manifests.figures.has(record.id)
 
 
-def test_expired_plots_of_sessions_wait_for_nobody(open_here, clock):
+def test_expired_session_plots_are_deleted(open_here, clock):
     """Cleaning deletes for good: nobody clicked, so nobody undoes."""
     store = open_here(keep_deleted=HOUR, keep_session_plots=60.0)
     store.catalog.write(lambda c: sessions.record(c, session("kernel-1", ended=START))).result()

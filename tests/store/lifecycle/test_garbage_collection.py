@@ -261,7 +261,7 @@ def test_late_source_that_meets_a_cleaning_keeps_its_blob(store, monkeypatch):
     assert_sound(store)
 
 
-def test_refused_publish_does_not_take_another_s_bytes(store):
+def test_rejected_publish_does_not_take_another_s_bytes(store):
     """The other publish has written and not yet entered them: entering writes them again."""
     store.blobs.put(ONE, b"one")
     store.catalog.write(lambda c: garbage_collection.delete_unreferenced(c, store.blobs, [ONE])).result()
@@ -308,7 +308,7 @@ def test_expired_keys_and_old_events_go(store, monkeypatch):
     assert (done.keys, done.events) == (1, 3)
 
 
-def test_what_was_cleaned_adds_up():
+def test_reports_are_added():
     """And reads well."""
     total = GcReport(figures=1, blobs=1_000) + GcReport(figures=2, links=1)
     assert total == GcReport(figures=3, links=1, blobs=1_000)
