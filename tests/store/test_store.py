@@ -52,7 +52,7 @@ def _refusing(number: int):
     [(errno.ENOSPC, QuotaExceeded), (errno.EDQUOT, QuotaExceeded), (errno.EROFS, ReadOnly), (errno.EIO, ReadOnly)],
 )
 def test_refusing_disk(store, directory, monkeypatch, limit: int, number: int, kind: type[Exception]):
-    """A domain error instead of an OSError; the old version is intact, nothing of the new one stays, and a retry works."""
+    """A domain error instead of an OSError; the old version is intact, nothing of the new one stays; a retry works."""
     monkeypatch.setattr("jupyter_figserve.store.repositories.figures._INLINE_BLOB_BYTES", limit)
     record = publish(store, data=b"one")
     publish(store, "other", b"two")
