@@ -119,6 +119,8 @@ async def test_data_has_a_status_of_its_own(dial, owner, stranger):
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
         _, good = await ask(connection, owner.get, "/live/k1/animal.json", b"[1]", **json)
         assert (good.status, good.body, good.headers["Cache-Status"]) == (200, b"[1]", "figserve; fwd=miss")
+        shared = await stranger.get(f"{link['url']}.json")
+        assert (shared.status, shared.body, shared.headers["Access-Control-Allow-Origin"]) == (200, b"[1]", "*")
         again = await owner.get("/live/k1/animal.json", {"If-None-Match": good.headers["ETag"]})
         assert again.status == 304
         assert (await owner.get("/live/k1/animal.json?_record=1")).json()["form"] == "data"
