@@ -33,7 +33,8 @@ from .services.auth.rate_limits import RateLimiter
 from .services.auth.signing import FrameUrlSigner, QuerySigner, read_secrets
 from .services.dashboards.watchers import DashboardWatchers
 from .services.events.event_broker import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventBroker
-from .services.figures.svg_archiver import SvgArchiver
+from .services.figures.blob_handover import BlobHandover
+from .services.figures.source_checker import SourceChecker
 from .services.links.allowed_sizes import AllowedSizes
 from .services.links.resolver import LinkResolver
 from .services.links.view_counter import ViewCounter
@@ -118,7 +119,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         self.context.directories.close()
         self.context.dashboards.close()
         self.context.events.close()
-        await self.context.svg_archiver.close()
+        await self.context.source_checker.close()
         await self.context.rendering.queue.close()
         await self.context.view_counter.flush()
         await self.context.live.close()
@@ -152,8 +153,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         kernels = KernelTracker(self.serverapp, store, addresses, self.owner, self.scope, directories)
         blob_cache = BlobCache(store.blobs, self.cache_bytes)
         failed_attempts = FailedAttempts(self.failed_secret_rate)
-        rendering = self._make_rendering(store)
-        events = EventBroker(store)
+        rendering, events = self._make_rendering(store), EventBroker(store)
         detached = DetachedFunctions(store, rendering.queue, self.live_timeout)
         secrets = read_secrets(store.directory)
         live = self._make_live(store, kernels, detached, events)
@@ -179,10 +179,15 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             frame_signer=FrameUrlSigner(secrets),
             templates=make_templates(),
             rendering=rendering,
-            svg_archiver=SvgArchiver(store, rendering, self.preserve_bytes, is_on=self.preserve_svg),
+            source_checker=SourceChecker(store, rendering, self.preserve_bytes),
             query_signer=QuerySigner(secrets),
+            blob_handover=self._make_handover(store),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
         )
+
+    def _make_handover(self, store: Store) -> BlobHandover | None:
+        find_path = getattr(store.blobs, "find_path", None)
+        return BlobHandover(self.sendfile, find_path) if self.sendfile and find_path is not None else None
 
     def _read_preset_keys(self) -> tuple[Key, ...]:
         """Return the keys that the environment presets; elsewhere the variable is that of a client."""
@@ -218,6 +223,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             scratch_bytes=self.render_scratch_bytes,
             timeout=self.render_timeout_max,
             preload=tuple(self.render_preload),
+            learned_bytes=self.render_learned_memory,
             idle_timeout=seconds_of(self.render_rest),
             allow_unsandboxed=self.allow_unsandboxed,
         )

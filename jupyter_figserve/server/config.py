@@ -16,6 +16,7 @@ from traitlets.config import Configurable
 
 from ..errors import InvalidDuration
 from ..model.times import parse_duration
+from .services.figures.blob_handover import is_handover_target
 
 _GIB = 2**30
 _ORIGIN = re.compile(r"\*|https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
@@ -171,6 +172,12 @@ class FigServeConfig(Configurable):
         help="Size of the memory cache of recently read images, in bytes; 0 reads each from disk.",
     ).tag(config=True)
 
+    sendfile = Unicode(
+        help="How the web server in front sends stored images from their files: the internal location of nginx whose"
+        " alias is the directory blobs/ of data_dir, such as '/figserve-blobs/' (X-Accel-Redirect), or 'X-Sendfile' for"
+        " Apache and lighttpd. deploy/nginx.conf has the rules that keep the headers. '' sends all from here."
+    ).tag(config=True)
+
     @property
     def min_refresh_seconds(self) -> float:
         return seconds_of(self.min_live_refresh) or 0.0
@@ -224,6 +231,13 @@ class FigServeConfig(Configurable):
     @validate("failed_secret_rate", "live_link_rate")
     def _check_rate(self, proposal: Any) -> str:
         return check_rate(proposal.value)
+
+    @validate("sendfile")
+    def _check_sendfile(self, proposal: Any) -> str:
+        value: str = proposal.value
+        if value and not is_handover_target(value):
+            raise TraitError(f"{value!r:.80} is neither X-Sendfile nor a location; write it like '/figserve-blobs/'.")
+        return value
 
     @validate("database_url")
     def _check_database_url(self, proposal: Any) -> str:

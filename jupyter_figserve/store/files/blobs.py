@@ -75,6 +75,11 @@ class LocalBlobStore:
         with os.fdopen(descriptor, "rb") as file:
             return file.read()
 
+    def find_path(self, digest: str) -> Path | None:
+        """Return the file of a blob for another program to send, None when it is missing."""
+        path = self._path(digest)
+        return None if _size(path) is None else path
+
     def has(self, digest: str) -> bool:
         return _size(self._path(digest)) is not None
 

@@ -13,7 +13,8 @@ from ....model.figures import FigureRecord, Representation, Version
 from ....model.formats import FORMATS
 from ....model.keys import READ
 from ....model.links import FIGURE, Target
-from ...services.rendering.request import OFFERED_FORMATS
+from ...services.addresses import hidpi_address
+from ...services.figures.offers import PageOffers
 from ..http import security_headers
 from ..http.private_handler import AuthenticatedHandler
 
@@ -29,6 +30,12 @@ class VersionPane:
     frame: str | None
 
     @property
+    def hidpi(self) -> str | None:
+        """Suffix and query of the image for hidpi screens."""
+        part = self.version.hidpi
+        return None if part is None else hidpi_address(part, f"version={self.version.number}")
+
+    @property
     def is_image(self) -> bool:
         return self.frame is None and self.main.format.is_inline
 
@@ -42,7 +49,9 @@ class FigurePageHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
-        record, context = await self.get_owned_figure(figure_id, self.int_argument("version")), self.context
+        context = self.context
+        record = await self.get_owned_figure(figure_id, self.int_argument("version"))
+        record = await context.source_checker.checked(record)
         other = self.int_argument("with")
         frames: list[str] = []
         records = [record] if other is None else [record, await self.get_owned_figure(figure_id, other)]
@@ -62,7 +71,7 @@ class FigurePageHandler(AuthenticatedHandler):
             session=await store.sessions.find(session_id),
             can_embed=bool(self.context.config.embed_origins),
             now=context.store.clock(),
-            formats=context.rendering.queue.maybe_available and OFFERED_FORMATS,
+            offers=PageOffers.of(record.version),
         )
 
     head = get

@@ -22,10 +22,13 @@ from . import security_headers
 from .access_log import AccessLogMixin, redact_uri
 from .conditional_get import ConditionalGetMixin
 from .query import QueryMixin
+from .representation import RepresentationResponse
 
 T = TypeVar("T")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _MAX_KNOWN_HOSTS = 64
+PLOT_FRAME = "plot:"
+"""In the place of a version in a frame's signed URL: the plot of a session, by its path."""
 _MESSAGES = {
     400: ("malformed", "The request is malformed."),
     403: ("forbidden", "That is not allowed."),
@@ -96,6 +99,14 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
                 known.add(host)
         return True
 
+    def find_handover(self, response: RepresentationResponse) -> tuple[str, str] | None:
+        handover = self.context.blob_handover
+        if handover is None or not response.is_stored:
+            return None
+        location = handover.find_location(response.row, response.digest)
+        name = "X-Sendfile" if handover.is_by_path else "X-Accel-Redirect"
+        return None if location is None else (name, location)
+
     def compute_etag(self) -> str | None:
         """Return None: our ETags are digests, and hashing every response would cost more than building it."""
         return None
@@ -151,6 +162,11 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
     def signed_frame_url(self, record: FigureRecord, link: str | None) -> tuple[str, str]:
         """Return the relative address of an HTML figure's frame, valid for a minute, and its source in the policy."""
         signed = self.context.frame_signer.sign(record.id, record.version.number, link)
+        return f"{self.relative_root}/frame/{signed}.html", self.csp_frame_sources("frame")
+
+    def signed_plot_frame(self, session: str, path: str) -> tuple[str, str]:
+        """Return the same for a session's plot."""
+        signed = self.context.frame_signer.sign(session, f"{PLOT_FRAME}{path}", None)
         return f"{self.relative_root}/frame/{signed}.html", self.csp_frame_sources("frame")
 
     def csp_frame_sources(self, *folders: str) -> str:

@@ -24,6 +24,8 @@ class RepresentationResponse:
         The bytes, or a function that reads them: a 304 needs none.
     is_download
         Whether a browser should save the file rather than show it.
+    is_stored
+        Whether the body is the blob named ``digest``, whose file a web server may send.
     """
 
     row: Format
@@ -33,6 +35,7 @@ class RepresentationResponse:
     body: bytes | Callable[[], bytes]
     is_public: bool
     is_download: bool = False
+    is_stored: bool = False
 
     @property
     def etag(self) -> str:

@@ -129,7 +129,7 @@ class TestSmall:
         assert (answer.status, answer.headers["Cache-Status"]) == (200, "figserve; hit; detail=stale")
         assert "Age" in answer.headers or answer.body == png()
 
-    async def test_third_call_is_refused(self, dial, owner):
+    async def test_third_call_is_rejected(self, dial, owner):
         """503 with Retry-After, before the others' deadline."""
         async with dial() as connection:
             await connection.offer({**HELLO, "timeout": 20})
