@@ -34,7 +34,7 @@ def failing(error: Exception, *, but_cards: bool = False):
 
 
 class TestPicture:
-    async def test_json_gives_a_picture(self, owner, renderer):
+    async def test_json_gives_an_image(self, owner, renderer):
         """The fields reach the job unchanged; the image has its security policy and is not cached."""
         fields = {"format": "png", "width": 300, "height": 200, "dpi": 50, "style": "ggplot", "transparent": True}
         answer = await owner.post("/api/renders", {"code": CODE, **fields, "tight": True, "timeout": 5, "figure": 2})
@@ -44,7 +44,7 @@ class TestPicture:
         assert job.options == DrawOptions("png", 300, 200, 50.0, "ggplot", True, True)
         assert (job.kind, job.source, job.timeout, job.figure, job.seed) == ("code", CODE.encode(), 5.0, 2, None)
 
-    async def test_plain_code_with_a_query_gives_a_picture(self, owner, renderer):
+    async def test_plain_code_with_a_query_gives_an_image(self, owner, renderer):
         """The body is the code in UTF-8, and the query has the other fields."""
         query = {"format": "svg", "width": "300", "transparent": "true", "timeout": "20s", "_": "1"}
         body = "print('ä')".encode()
@@ -54,7 +54,7 @@ class TestPicture:
         assert job.options == DrawOptions("svg", 300, transparent=True)
         assert (job.source, job.timeout) == (body, 20.0)
 
-    async def test_what_curl_sends_is_json(self, owner):
+    async def test_request_of_curl_is_parsed_as_json(self, owner):
         """``curl -d`` declares any body as a form."""
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         assert (await owner.ask("POST", "/api/renders", json.dumps({"code": CODE}).encode(), form)).status == 200
@@ -290,7 +290,7 @@ class TestErrors:
             ({"format": "pdf"}, "image/svg+xml"),
         ],
     )
-    async def test_a_card_has_the_pictures_format(self, owner, renderer, fields, mimetype):
+    async def test_error_image_has_the_requested_format(self, owner, renderer, fields, mimetype):
         """A raster card is rendered in the sandbox from data, and cached."""
         renderer.answer = failing(FAILED, but_cards=True)
         for _ in range(2):
@@ -310,7 +310,7 @@ class TestErrors:
             (SandboxUnavailable("There is no seccomp.", retry_after=600), False),
         ],
     )
-    async def test_who_has_no_time_writes_the_card(self, owner, renderer, error, is_drawn):
+    async def test_busy_server_responds_with_an_svg(self, owner, renderer, error, is_drawn):
         """When the queue is full or the sandbox is missing, the card is SVG, with its type."""
         renderer.answer = failing(error, but_cards=True)
         answer = await owner.post("/api/renders", {"code": CODE, "errors": "image"})
@@ -320,7 +320,7 @@ class TestErrors:
         )
         assert answer.headers["Retry-After"]
 
-    async def test_a_card_that_cannot_be_drawn_is_written(self, owner, renderer):
+    async def test_failed_error_image_is_an_svg(self, owner, renderer):
         """The SVG shows the original error."""
         renderer.answer = failing(FAILED)
         answer = await owner.post("/api/renders", {"code": CODE, "errors": "image"})
@@ -330,7 +330,7 @@ class TestErrors:
 
 
 class TestSame:
-    async def test_a_seed_is_answered_from_the_store(self, owner, renderer):
+    async def test_seeded_render_is_cached(self, owner, renderer):
         """The second request runs no job; a known ETag gets 304."""
         wish = {"code": CODE, "seed": 7}
         first = await owner.post("/api/renders", wish)
@@ -345,7 +345,7 @@ class TestSame:
         assert (fresh.status, fresh.body) == (304, b"")
         assert len(renderer.jobs) == 1
 
-    async def test_whatever_decides_the_picture_makes_a_difference(self, owner, renderer):
+    async def test_every_option_is_part_of_the_cache_key(self, owner, renderer):
         """Code, options, seed and libraries are in the cache key."""
         for change in ({}, {"seed": 8}, {"width": 10}, {"code": CODE + " "}, {"figure": 1}, {"format": "svg"}):
             await owner.post("/api/renders", {"code": CODE, "seed": 7, **change})
@@ -354,13 +354,13 @@ class TestSame:
         await owner.post("/api/renders", {"code": CODE, "seed": 7})
         assert len(renderer.jobs) == 7
 
-    async def test_without_a_seed_each_is_drawn(self, owner, renderer):
+    async def test_without_a_seed_each_request_renders(self, owner, renderer):
         """Each request for random numbers gets its own image."""
         for _ in range(2):
             await owner.post("/api/renders", {"code": CODE})
         assert len(renderer.jobs) == 2
 
-    async def test_the_same_at_once_is_one_job(self, owner, renderer, context):
+    async def test_concurrent_equal_requests_share_a_job(self, owner, renderer, context):
         """All clients get the image, even if the first one disconnects."""
         renderer.gate.clear()
         body = json.dumps({"code": CODE, "seed": 1}).encode()
@@ -378,7 +378,7 @@ class TestSame:
         assert len(renderer.jobs) == 1
         assert renderer.cancelled == []
 
-    async def test_a_failure_is_remembered_for_a_minute(self, owner, renderer, clock):
+    async def test_failure_is_cached_for_a_minute(self, owner, renderer, clock):
         """A render that fails runs at most once a minute."""
         renderer.answer = failing(FAILED)
         for _ in range(3):
@@ -405,7 +405,7 @@ async def test_r32_a_client_that_goes_away_frees_its_slot(owner, renderer, conte
 
 
 class TestKeep:
-    async def test_the_picture_becomes_a_figure(self, owner, context, renderer):
+    async def test_image_becomes_a_figure(self, owner, context, renderer):
         """201 with its record; the code is its source, and links show it."""
         answer = await owner.post("/api/renders", {"code": CODE, "keep": True, "name": "sales", "seed": 3})
         assert answer.status == 201
@@ -419,7 +419,7 @@ class TestKeep:
         assert png_size((await owner.get(link["image_url"])).body) == (640, 480)
         assert record["thumbnail"] is not None
 
-    async def test_kept_again_it_is_a_new_version(self, owner, renderer):
+    async def test_keeping_again_makes_a_new_version(self, owner, renderer):
         """Under the same links; an equal image makes none."""
         wish = {"code": CODE, "keep": True, "name": "sales"}
         first = (await owner.post("/api/renders", wish)).json()
@@ -431,7 +431,7 @@ class TestKeep:
         """As with publishing."""
         assert (await owner.post("/api/renders", {"code": CODE, "keep": True})).json()["name"] == "A-drawing"
 
-    async def test_other_sizes_are_drawn_from_the_code(self, owner, renderer):
+    async def test_other_sizes_are_rendered_from_the_code(self, owner, renderer):
         """With the original seed and figure number."""
         wish = {"code": CODE, "keep": True, "seed": 3, "figure": 2, "style": "ggplot"}
         record = (await owner.post("/api/renders", wish)).json()
