@@ -101,7 +101,7 @@ class FiguresHandler(StreamingUploadHandler):
             )
         return FigureQuery(
             self.principal.owner_filter,
-            given["session"],
+            await self.find_kernel_id(given["session"]),
             notebook=given["notebook"],
             collection=None if given["collection"] is None else check_collection(given["collection"]),
             name=given["name"],
@@ -208,14 +208,17 @@ class FigureBytesHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str, suffix: str) -> None:
-        version = self.int_argument("version")
-        record = await self.get_owned_figure(figure_id, version)
+        await self.send(await self.get_owned_figure(figure_id, self.int_argument("version")), suffix)
+
+    head = get
+
+    async def send(self, record: FigureRecord, suffix: str) -> None:
+        """Send a figure in a format."""
         if suffix == "json":
             self.write_json(figure_json(record, self.base))
             return
-        self.send_representation(await self._find_or_render(record, get_format(suffix), is_pinned=version is not None))
-
-    head = get
+        is_pinned = "version" in self.request.query_arguments
+        self.send_representation(await self._find_or_render(record, get_format(suffix), is_pinned=is_pinned))
 
     async def _find_or_render(self, record: FigureRecord, row: Format, *, is_pinned: bool) -> RepresentationResponse:
         """Return the response; one with a pinned version never changes."""

@@ -15,7 +15,7 @@ from ....model.keys import READ
 from ....model.links import FIGURE, Target
 from ...services.rendering.request import OFFERED_FORMATS
 from ..http import security_headers
-from ..http.private_handler import AuthenticatedHandler
+from .handlers import FigureBytesHandler
 
 _MAX_FACT_LENGTH = 200
 
@@ -33,8 +33,9 @@ class VersionPane:
         return self.frame is None and self.main.format.is_inline
 
 
-class FigurePageHandler(AuthenticatedHandler):
-    """``/figures/{id}``: a figure with its metadata, or two of its versions side by side."""
+class FigurePageHandler(FigureBytesHandler):
+    """``/figures/{id}``: a figure with its metadata, or two of its versions side by side; in another format where
+    ``Accept`` prefers one."""
 
     is_page = True
     scopes = {"GET": READ, "HEAD": READ}
@@ -42,7 +43,18 @@ class FigurePageHandler(AuthenticatedHandler):
     @web.authenticated
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
-        record, context = await self.get_owned_figure(figure_id, self.int_argument("version")), self.context
+        record = await self.get_owned_figure(figure_id, self.int_argument("version"))
+        self.set_header("Vary", "Accept")
+        suffix = self.negotiate_page([part.format.name for part in record.version.representations])
+        if suffix is not None:
+            await self.send(record, suffix)
+            return
+        await self._write_page(record)
+
+    head = get
+
+    async def _write_page(self, record: FigureRecord) -> None:
+        figure_id, context = record.id, self.context
         other = self.int_argument("with")
         frames: list[str] = []
         records = [record] if other is None else [record, await self.get_owned_figure(figure_id, other)]
@@ -64,8 +76,6 @@ class FigurePageHandler(AuthenticatedHandler):
             now=context.store.clock(),
             formats=context.rendering.queue.maybe_available and OFFERED_FORMATS,
         )
-
-    head = get
 
     def _pane(self, record: FigureRecord, frames: list[str]) -> VersionPane:
         """Return the pane of a version; for HTML, append to ``frames`` the source that the policy must allow."""
