@@ -247,7 +247,7 @@ class TestMethods:
             answer = await client.ask(method, path, b"x" if method != "DELETE" else None)
             assert (answer.status, answer.code) == (405, "method_not_allowed"), path
             assert "GET" in answer.headers["Allow"]
-        assert (await client.delete(f"/api/figures/{figure['id']}")).status == 403
+        assert (await client.delete(record)).status == 403
         assert (await stranger.ask("PUT", "/api/figures", b"x")).status == 401
 
 
