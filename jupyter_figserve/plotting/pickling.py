@@ -17,11 +17,14 @@ import zlib
 from typing import Any
 
 from ..errors import OutputInvalid
+from .bounded_buffer import LimitExceeded
+from .by_value import INSTALL, dump_by_value, find_cloudpickle, needs_notebook
 from .drawing_state import DrawingState
 from .readable_text import one_line
 
 _MAX_INLINE_SIZE = 16
 """Arrays up to this size are written faster as numbers."""
+_MAX_BYTES = 64 * 2**20
 # The end of a source: the size of the state's pickle, and a mark.
 _TRAILER = struct.Struct("<Q8s")
 _MARK = b"figstate"
@@ -67,27 +70,51 @@ def _pickle_state(state: DrawingState) -> bytes:
 
 
 def _not_redrawable(error: Exception) -> OutputInvalid:
-    reason = one_line(f"{type(error).__name__}: {error}", 500)
-    return OutputInvalid(f"The figure cannot be kept for redrawing: {reason}", code="not_redrawable")
+    return OutputInvalid(f"It cannot be pickled: {_line(error)}", code="not_redrawable")
+
+
+def _line(error: Exception) -> str:
+    return one_line(f"{type(error).__name__}: {error}", 300)
 
 
 def _pickle(figure: Any) -> bytes:
+    """Pickle a figure; by value where it uses code of the notebook, which the sandbox does not have."""
+    data, failure = None, None
     try:
-        return _pickle_compactly(figure)
+        data = _pickle_compactly(figure)
     except Exception:
         # This version of matplotlib may construct transforms in an unknown way.
         try:
-            return pickle.dumps(figure, pickle.HIGHEST_PROTOCOL)
+            data = pickle.dumps(figure, pickle.HIGHEST_PROTOCOL)
         except Exception as error:
-            raise _not_redrawable(error) from error
+            failure = error
+    if data is not None and not needs_notebook(data):
+        return data
+    if find_cloudpickle() is None:
+        reason = "functions or classes of the notebook" if failure is None else f"something unusual ({_line(failure)})"
+        raise OutputInvalid(
+            f"It uses {reason}. Install cloudpickle in the kernel's environment ({INSTALL}), restart the kernel and"
+            " publish it again.",
+            code="not_redrawable",
+        ) from failure
+    try:
+        return dump_by_value(figure, _MAX_BYTES, _reducers())
+    except LimitExceeded:
+        raise OutputInvalid(f"Its source has more than {_MAX_BYTES:,} bytes.", code="not_redrawable") from None
+    except Exception as error:
+        raise _not_redrawable(error) from error
 
 
 def _pickle_compactly(figure: Any) -> bytes:
     buffer = io.BytesIO()
     pickler = pickle.Pickler(buffer, pickle.HIGHEST_PROTOCOL)
-    pickler.dispatch_table = {**copyreg.dispatch_table, **_arrays(), **_registries(), **_Transforms().table()}
+    pickler.dispatch_table = {**copyreg.dispatch_table, **_reducers()}
     pickler.dump(figure)
     return buffer.getvalue()
+
+
+def _reducers() -> dict[type, Any]:
+    return {**_arrays(), **_registries(), **_Transforms().table()}
 
 
 @functools.lru_cache(maxsize=1)

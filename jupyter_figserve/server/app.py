@@ -34,7 +34,7 @@ from .services.auth.signing import FrameUrlSigner, QuerySigner, read_secrets
 from .services.dashboards.watchers import DashboardWatchers
 from .services.events.event_broker import PLOT_CAPTURED, SESSION_ENDED, SESSION_STARTED, EventBroker
 from .services.figures.blob_handover import BlobHandover
-from .services.figures.svg_archiver import SvgArchiver
+from .services.figures.source_checker import SourceChecker
 from .services.links.allowed_sizes import AllowedSizes
 from .services.links.resolver import LinkResolver
 from .services.links.view_counter import ViewCounter
@@ -119,7 +119,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
         self.context.directories.close()
         self.context.dashboards.close()
         self.context.events.close()
-        await self.context.svg_archiver.close()
+        await self.context.source_checker.close()
         await self.context.rendering.queue.close()
         await self.context.view_counter.flush()
         await self.context.live.close()
@@ -179,7 +179,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             frame_signer=FrameUrlSigner(secrets),
             templates=make_templates(),
             rendering=rendering,
-            svg_archiver=SvgArchiver(store, rendering, self.preserve_bytes, is_on=self.preserve_svg),
+            source_checker=SourceChecker(store, rendering, self.preserve_bytes),
             query_signer=QuerySigner(secrets),
             blob_handover=self._make_handover(store),
             render_limiter=RateLimiter(self.rate_limit, "Too many renders (FigServe.rate_limit)", "too_many_renders"),
@@ -223,6 +223,7 @@ class FigServe(FigServeConfig, RenderConfig, ExtensionApp):
             scratch_bytes=self.render_scratch_bytes,
             timeout=self.render_timeout_max,
             preload=tuple(self.render_preload),
+            learned_bytes=self.render_learned_memory,
             idle_timeout=seconds_of(self.render_rest),
             allow_unsandboxed=self.allow_unsandboxed,
         )

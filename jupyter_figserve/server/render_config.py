@@ -70,7 +70,13 @@ class RenderConfig(Configurable):
     render_preload = List(
         Unicode(),
         help="Modules to import before any code arrives, such as ['pandas', 'seaborn']: the sandbox starts later, and"
-        " code that imports them runs sooner. Default: none.",
+        " code that imports them runs sooner. Default: none; render_learned_memory learns them.",
+    ).tag(config=True)
+    render_learned_memory = Integer(
+        512 * 2**20,
+        min=0,
+        help="Memory, in bytes, for libraries that the sandbox imports ahead once posted code has imported them, such"
+        " as pandas, seaborn and Altair: the first render pays for the import, later ones do not. 0 imports none.",
     ).tag(config=True)
     allow_unsandboxed = Bool(
         False,
@@ -94,15 +100,12 @@ class RenderConfig(Configurable):
         help="Sizes in which a link shows a figure without a signature: 'WIDTH', 'WIDTHxHEIGHT' (pixels), '@DPI', or"
         " 'WIDTHxHEIGHT@DPI'. An empty list allows only signed sizes.",
     ).tag(config=True)
-    preserve_svg = Bool(
-        True,
-        help="Whether each published matplotlib figure is also archived as SVG, which stays readable after upgrades of"
-        " matplotlib.",
-    ).tag(config=True)
     preserve_bytes = Integer(
         4 * 2**20,
         min=0,
-        help="Maximum size, in bytes, of a figure's source and of its SVG for preserve_svg; 0 for no limit.",
+        help="Maximum size, in bytes, of the SVG that the kernel stores with each matplotlib figure, for dense screens"
+        " and later versions of matplotlib; of a larger one, a PNG of twice the resolution is stored. 0 stores"
+        " neither.",
     ).tag(config=True)
 
     @default("render_jobs")

@@ -121,7 +121,7 @@ def test_single_line_text(text, line: str):
 
 
 @pytest.mark.parametrize("text", ["x" * 301, "a\x00b", "a\x1bb", "a\x85b", "\ud800", 7, b"x", ["x"]])
-def test_other_text_is_refused(text):
+def test_other_text_is_rejected(text):
     """Control characters, lone surrogates, other types and text that is too long; the message names the field."""
     with pytest.raises(InvalidInput, match="title"):
         validate_single_line(text, "title", 300)
@@ -222,9 +222,9 @@ def test_hidpi_screens_get_a_vector_image(vector: Representation, is_vector_used
     """Instead of the PNG, when it shows the same image and is small."""
     version = _version()
     both = replace(version, representations=(*version.representations, vector))
-    assert both.vector == (vector if is_vector_used else None)
-    assert version.vector is None
-    assert replace(version, representations=(vector,)).vector is None
+    assert both.hidpi == (vector if is_vector_used else None)
+    assert version.hidpi is None
+    assert replace(version, representations=(vector,)).hidpi is None
 
 
 @pytest.mark.parametrize(

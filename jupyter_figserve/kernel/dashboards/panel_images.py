@@ -177,9 +177,9 @@ def _encode(item: Any, formats: FormatPreference) -> EncodedImage:
 def _render_published(figure: Published, formats: FormatPreference) -> EncodedImage:
     """Have the server render the figure; if it cannot, return the stored image."""
     name, dpi = formats[0]
-    if figure.is_redrawable:
-        try:
+    try:
+        if figure.is_redrawable:
             return figure.fetch(name, dpi=dpi)
-        except FigServeError:
-            pass
+    except FigServeError:
+        pass
     return stored_image(figure)

@@ -49,6 +49,12 @@ class FigureCaption:
     url: str
     href: str
     figure: str
+    limitation: str = ""
+
+
+def limitation_text(reason: str) -> str:
+    """Return the line that says why a figure is only available as it was published."""
+    return f"Not available in other sizes and formats. {reason}"
 
 
 def link_href(url: str, *, is_own: bool) -> str:
@@ -71,8 +77,9 @@ def figure_bundle(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return data and metadata for ``display``; its metadata excludes the output from capture."""
     heading = f'Figure "{caption.name}", version {caption.version}'
+    note = f"\n{limitation_text(caption.limitation)}" if caption.limitation else ""
     data: dict[str, Any] = {
-        "text/plain": f"{heading}: {caption.url}" if with_link else heading,
+        "text/plain": f"{heading}: {caption.url}{note}" if with_link else heading,
         "text/html": _figure_html(caption, image, with_link),
     }
     if image and image.mimetype == "image/png" and len(image.data) <= _MAX_PLAIN_PNG_BYTES:
@@ -94,9 +101,11 @@ def unpublished_bundle(
     return data, {}
 
 
-def plot_bundle(text: str, name: str, href: str, image: EncodedImage | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def plot_bundle(
+    text: str, name: str, href: str, image: EncodedImage | None, alt: str = ""
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return data and metadata of a captured plot; the metadata excludes the output from capture."""
-    caption = FigureCaption(name=name, title="", alt=f"Plot {name}", version=1, url=href, href=href, figure="")
+    caption = FigureCaption(name=name, title="", alt=alt or f"Plot {name}", version=1, url=href, href=href, figure="")
     html = (
         f'<figure style="margin:0;{_TEXT}">{_image_html(caption, image)}<figcaption style="margin-top:4px">'
         f'<a href="{escape(href)}" target="_blank" rel="noopener" style="{_LINK}">{escape(name)}</a>'
@@ -142,10 +151,13 @@ def _figure_html(caption: FigureCaption, image: EncodedImage | None, with_link: 
     shown = _image_html(caption, image)
     if not with_link:
         return f'<figure style="margin:0;{_TEXT}">{shown}</figure>'
+    note = ""
+    if caption.limitation:
+        note = f'<div style="{_MUTED}">{escape(limitation_text(caption.limitation))}</div>'
     text = (
         f'<figcaption style="margin-top:4px"><a href="{escape(caption.href)}" target="_blank" rel="noopener"'
         f' style="{_LINK}">{escape(caption.title or caption.name)}</a>'
-        f' <span style="{_MUTED}">version {caption.version}</span>{_copy_button(caption.href)}</figcaption>'
+        f' <span style="{_MUTED}">version {caption.version}</span>{_copy_button(caption.href)}{note}</figcaption>'
     )
     return f'<figure style="margin:0;{_TEXT}">{shown}{text}</figure>'
 

@@ -7,16 +7,16 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ...errors import FigServeError, InvalidInput, NotConnected
+from ...errors import InvalidInput, NotConnected
 from ...model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage, check_name, validate_single_line
 from ...model.formats import get_format
 from ...model.places import Place, check_collection, read_place
-from ..client import source_uploader
 from ..client.batch_server import get_connection
 from ..client.connection import Connection
 from ..client.multipart import encode_form, image_part, json_part
 from .cell import default_name, find_cell
 from .display import INLINE_FORMATS
+from .figure_source import FigureSource
 from .offline import UnpublishedFigure, warn_or_raise
 from .published_figure import Published
 from .shown_figures import find_last_shown
@@ -160,38 +160,14 @@ def _post(
         "provenance": {"libraries": used},
         "sizes": [{"width": part.width, "height": part.height, "dpi": part.dpi} for part in encoded.payloads],
     }
-    source = _PickledSource(encoded)
+    source = FigureSource(encoded)
     content_type, body = _form(figure, encoded)
     record = connection.client.post_form("api/figures", content_type, body, source.pickle)
-    if source.data is not None and not record.get("redrawable"):
-        upload = source_uploader.SourceUpload(connection.client, record["id"], record["version"], source.data, used)
-        record["redrawable"] = source_uploader.enqueue(upload)
-    published = Published(record, connection, _displayed_image(encoded))
+    fault = source.send(connection.client, record, used)
+    published = Published(record, connection, _displayed_image(encoded), fault)
     if encoded.figure is not None:
         published.set_source_figure(encoded.figure)
     return published
-
-
-class _PickledSource:
-    """The figure and its state, pickled during the call that publishes it: the next line of the cell may change it."""
-
-    def __init__(self, encoded: EncodedFigure) -> None:
-        self._figure = encoded.figure
-        self._state = encoded.state
-        self.data: bytes | None = None
-
-    def pickle(self) -> None:
-        if self._figure is None or self._state is None:
-            return
-        from ...plotting.pickling import pickle_figure
-
-        if self._state.obstacle:
-            _log.debug("The figure is published without its source: %s", self._state.obstacle)
-            return
-        try:
-            self.data = pickle_figure(self._figure, self._state)
-        except FigServeError as error:
-            _log.debug("The figure is published without its source: %s", error)
 
 
 def _check_texts(title: str | None, alt: str | None) -> dict[str, str | None]:

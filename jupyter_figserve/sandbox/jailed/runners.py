@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...errors import InvalidInput, NoFigure
+from ...plotting import images
 from ...plotting.drawing_state import DrawingState
 from ...plotting.live_call import find_response
 from ...plotting.pickling import unpickle_state
@@ -88,6 +89,11 @@ def call_function(header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     return select_figures(value, {}, header["figure"])
 
 
+def open_image(_header: dict[str, Any], parts: list[bytes]) -> list[Any]:
+    """Open an encoded raster image, to encode it in another format."""
+    return [images.open_image(parts[0])]
+
+
 def _draw_card(_header: dict[str, Any], parts: list[bytes]) -> list[Any]:
     return [draw_card(parts[0])]
 
@@ -97,6 +103,7 @@ RUNNERS: dict[str, Callable[[dict[str, Any], list[bytes]], list[Any]]] = {
     "figure": open_figure,
     "function": call_function,
     "card": _draw_card,
+    "image": open_image,
 }
 
 

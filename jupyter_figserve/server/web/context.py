@@ -20,7 +20,7 @@ from ..services.auth.signing import FrameUrlSigner, QuerySigner
 from ..services.dashboards.watchers import DashboardWatchers
 from ..services.events.event_broker import EventBroker
 from ..services.figures.blob_handover import BlobHandover
-from ..services.figures.svg_archiver import SvgArchiver
+from ..services.figures.source_checker import SourceChecker
 from ..services.links.allowed_sizes import AllowedSizes
 from ..services.links.resolver import LinkResolver
 from ..services.links.view_counter import ViewCounter
@@ -41,6 +41,7 @@ class HandlerConfig(RenderLimits, Protocol):
     access_log: bool
     figure_bytes: int
     figure_pixels: int
+    preserve_bytes: int
     animation_frames: int
     export_bytes: int
     body_timeout: float
@@ -103,7 +104,7 @@ class AppContext:
     frame_signer: FrameUrlSigner
     templates: Environment
     rendering: RenderService
-    svg_archiver: SvgArchiver
+    source_checker: SourceChecker
     query_signer: QuerySigner
     render_limiter: RateLimiter
     blob_handover: BlobHandover | None

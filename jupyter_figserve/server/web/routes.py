@@ -13,10 +13,10 @@ from .figures.handlers import (
     FigureHandler,
     FiguresHandler,
     RestoreHandler,
-    SourceHandler,
     VersionsHandler,
 )
 from .figures.page_handlers import FigurePageHandler
+from .figures.version_handlers import RepresentationsHandler, SourceHandler
 from .http.handler import MissingHandler
 from .http.static_handler import StaticHandler
 from .keys import KeyHandler, KeysHandler
@@ -73,6 +73,7 @@ ROUTES: tuple[tuple[str, type[Any]], ...] = (
     (rf"/api/figures/{_ID}/restore", RestoreHandler),
     (rf"/api/figures/{_ID}/versions", VersionsHandler),
     (rf"/api/figures/{_ID}/versions/([0-9]{{1,9}})/source", SourceHandler),
+    (rf"/api/figures/{_ID}/versions/([0-9]{{1,9}})/representations", RepresentationsHandler),
     (rf"/api/(figures|live|dashboards)/{_ID}/links", TargetLinksHandler),
     (r"/api/sessions", SessionsHandler),
     (rf"/api/sessions/{_SESSION}/last", LastHandler),

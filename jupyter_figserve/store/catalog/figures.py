@@ -14,6 +14,7 @@ from ...model.figures import FigureRecord, Identity, Representation, Source, Ver
 from ...model.links import FIGURE
 from ...model.queries import DEFAULT_LIMIT, MAX_LIMIT, FigureQuery
 from ...model.quotas import Usage
+from ...model.source_check import SourceCheck
 from . import conditions, tables
 from .identities import read_identity
 from .pagination import Page, decode_cursor, encode_cursor
@@ -42,6 +43,8 @@ _WHOLE: sa.Select[Any] = sa.select(
     _V.source_digest,
     _V.source_size,
     _V.source_libraries,
+    _V.source_fault,
+    _V.source_check,
     _V.provenance,
     _R.is_thumbnail,
     *(_R[field.name] for field in fields(Representation)),
@@ -50,7 +53,7 @@ _WHOLE: sa.Select[Any] = sa.select(
         tables.representations, sa.and_(_R.figure == _V.figure, _R.version == _V.number)
     )
 )
-_PARTS = 20
+_PARTS = 22
 """Index of the first column of a representation."""
 _OF_ID = _F.id == sa.bindparam("id")
 _NEWEST_OF_ID = _WHOLE.where(_OF_ID, _V.number == _F.latest).order_by(_R.position)
@@ -142,18 +145,6 @@ def ids(connection: Connection, query: FigureQuery) -> Sequence[str]:
     return connection.execute(sa.select(_F.id).where(*_conditions(query))).scalars().all()
 
 
-def without(connection: Connection, mimetype: str, limit: int) -> list[tuple[str, int]]:
-    """Return figures (ids and versions) whose newest version has a source but no representation of this type."""
-    has_type = sa.exists().where(_R.figure == _V.figure, _R.version == _V.number, _R.mimetype == mimetype)
-    statement = (
-        sa.select(_V.figure, _V.number)
-        .join(tables.figures, sa.and_(_F.id == _V.figure, _F.latest == _V.number))
-        .where(_V.source_digest.is_not(None), ~has_type)
-        .limit(limit)
-    )
-    return [(row.figure, row.number) for row in connection.execute(statement)]
-
-
 def _conditions(query: FigureQuery) -> list[Any]:
     exact = {"owner": _F.owner, "scope": _F.scope, "notebook": _F.notebook, "maker": _F.maker}
     exact |= {"collection": _F.collection, "name": _F.name}
@@ -198,6 +189,8 @@ def _record(rows: list[Row[Any]]) -> FigureRecord:
         thumbnail=next((part for is_thumbnail, part in shown if is_thumbnail), None),
         source=_source(first),
         provenance=json.loads(first.provenance),
+        source_fault=first.source_fault,
+        check=SourceCheck.from_json(json.loads(first.source_check)) if first.source_check else None,
     )
     return FigureRecord(first.id, read_identity(first), first.origin, first.created, first.updated, version)
 

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from ...model.figures import FigureRecord, Identity, Representation, Source, Version, new_id
 from ...model.links import FIGURE, Target
 from ...model.quotas import PublishLimits, Quota
+from ...model.source_check import SourceCheck
 from . import events, figures, links, sessions, tables
 from . import quotas as usage
 
@@ -107,27 +108,47 @@ def restore(connection: Connection, record: FigureRecord, versions: Sequence[Ver
 def attach_source(
     connection: Connection, limits: PublishLimits, record: FigureRecord, number: int, source: Source, now: float
 ) -> bool:
-    """Add the source to a version; return False when it has one already or is gone."""
+    """Add the source to a version; return False when it has one that did not fail, or is gone."""
     existing = figures.find(connection, record.id, number)
-    if existing is None or existing.version.source is not None:
+    if existing is None or (existing.version.source is not None and not existing.version.has_failed_source):
         return False
-    check_quota(connection, limits, record.identity, record.id, existing.version.session, source.size)
-    connection.execute(
-        tables.versions.update()
-        .where(tables.versions.c.figure == record.id, tables.versions.c.number == number)
-        .values(_source_columns(source))
+    old, session = existing.version.source, existing.version.session
+    if old is not None:
+        connection.execute(_RELEASE, [{"blob": old.digest, "now": now}])
+        usage.add(connection, record.owner, session, figures=0, size=-old.size)
+    check_quota(connection, limits, record.identity, record.id, session, source.size)
+    _change_version(
+        connection, record.id, number, {**_source_columns(source), "source_fault": "", "source_check": None}
     )
     _retain(connection, [source], now)
-    usage.add(connection, record.owner, existing.version.session, figures=0, size=source.size)
+    usage.add(connection, record.owner, session, figures=0, size=source.size)
     return True
+
+
+def record_source_fault(connection: Connection, figure_id: str, number: int, reason: str) -> None:
+    """Record why a version has no source."""
+    _change_version(connection, figure_id, number, {"source_fault": reason})
+
+
+def record_source_check(connection: Connection, figure_id: str, number: int, check: SourceCheck) -> None:
+    """Record whether a version's source could be rendered."""
+    _change_version(connection, figure_id, number, {"source_check": json.dumps(check.as_json())})
+
+
+def _change_version(connection: Connection, figure_id: str, number: int, values: dict[str, object]) -> None:
+    row = tables.versions.c
+    connection.execute(tables.versions.update().where(row.figure == figure_id, row.number == number).values(values))
 
 
 def add_representation(
     connection: Connection, limits: PublishLimits, record: FigureRecord, number: int, part: Representation, now: float
 ) -> bool:
-    """Add an encoding to a version; return False when it has one of this type or is gone."""
-    existing = figures.find(connection, record.id, number)
-    if existing is None or existing.version.find_representation(part.format) is not None:
+    """Add an encoding to a version; return False when it has one of this type and width, or is gone."""
+    existing, is_vector = figures.find(connection, record.id, number), not part.format.is_raster
+    if existing is None or any(
+        known.mimetype == part.mimetype and (is_vector or known.width == part.width)
+        for known in existing.version.representations
+    ):
         return False
     version = existing.version
     check_quota(connection, limits, record.identity, record.id, version.session, part.size)
@@ -167,7 +188,10 @@ def insert_version(connection: Connection, figure_id: str, version: Version, now
     row = {name: getattr(version, name) for name in ("number", "created", "session", "title", "alt")}
     provenance = json.dumps(version.provenance, ensure_ascii=False)
     connection.execute(
-        _INSERT_VERSION, row | {"figure": figure_id, "provenance": provenance} | _source_columns(version.source)
+        _INSERT_VERSION,
+        row
+        | {"figure": figure_id, "provenance": provenance, "source_fault": version.source_fault}
+        | _source_columns(version.source),
     )
     parts = [(False, part) for part in version.representations]
     if version.thumbnail:

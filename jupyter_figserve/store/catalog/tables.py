@@ -60,6 +60,8 @@ versions = Table(
     Column("source_digest", String),
     Column("source_size", Integer),
     Column("source_libraries", Text),
+    Column("source_fault", Text, nullable=False, server_default=""),
+    Column("source_check", Text),
     Column("provenance", Text, nullable=False),
 )
 

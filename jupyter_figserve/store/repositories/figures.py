@@ -12,6 +12,7 @@ from ...model.figures import EncodedImage, FigureRecord, Source, Version, sha256
 from ...model.new_version import NewVersion
 from ...model.queries import DEFAULT_LIMIT, Collection, FigureQuery, Neighbour
 from ...model.quotas import PublishLimits, Usage
+from ...model.source_check import SourceCheck
 from ...model.times import Clock
 from ..catalog import figures, gallery_queries, publishing, quotas
 from ..catalog.database import Catalog
@@ -85,10 +86,6 @@ class FigureRepository(Repository):
     async def list_ids(self, query: FigureQuery) -> Sequence[str]:
         return await self._read(figures.ids, query)
 
-    async def list_without(self, mimetype: str, limit: int) -> Sequence[tuple[str, int]]:
-        """Return figures (ids and versions) whose newest version has a source but no representation of this type."""
-        return await self._read_in_thread(figures.without, mimetype, limit)
-
     async def find_neighbours(self, record: FigureRecord) -> tuple[Neighbour | None, Neighbour | None]:
         """Return the next newer and the next older figure of its owner."""
         return await self._read(gallery_queries.find_neighbours, record)
@@ -144,13 +141,26 @@ class FigureRepository(Repository):
         return await self._run(lambda: self._extend_version(record, (source.digest, data), insert))
 
     async def add_representation(self, record: FigureRecord, number: int, image: EncodedImage) -> bool:
-        """Append an encoding to a version; return False when it has one of this type or is gone."""
+        """Append an encoding to a version; return False when it has one of this type and width, or is gone."""
         part = image.to_representation()
 
         def insert(connection: Connection) -> bool:
             return publishing.add_representation(connection, self.limits, record, number, part, self._clock())
 
         return await self._run(lambda: self._extend_version(record, (part.digest, image.data), insert))
+
+    async def record_source_fault(self, record: FigureRecord, number: int, reason: str) -> None:
+        """Record why a version has no source."""
+
+        def change(connection: Connection) -> None:
+            publishing.record_source_fault(connection, record.id, number, reason)
+            self._aggregate.write_manifest(connection, record.id)
+
+        await self._write(change)
+
+    async def record_source_check(self, record: FigureRecord, check: SourceCheck) -> None:
+        """Record whether the source of a record's version could be rendered; manifests leave it out."""
+        await self._write(publishing.record_source_check, record.id, record.version.number, check)
 
     async def change_text(self, record: FigureRecord, title: str, alt: str) -> FigureRecord:
         """Replace the title and the alternative text of the newest version.

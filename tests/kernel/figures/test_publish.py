@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 import jupyter_figserve as figserve
@@ -76,7 +78,7 @@ def test_unnamed_figures_are_named_after_title_or_cell(connected, encoder):
 
 
 @pytest.mark.parametrize("name", ["", "a/b", ".hidden", "x" * 101, "nul", 7])
-def test_invalid_name_is_refused_before_rendering(connected, encoder, name):
+def test_invalid_name_is_rejected_before_rendering(connected, encoder, name):
     """An explicit name is used unchanged or rejected."""
     with pytest.raises(errors.InvalidName):
         figserve.publish(PNG, name)
@@ -84,7 +86,7 @@ def test_invalid_name_is_refused_before_rendering(connected, encoder, name):
 
 
 @pytest.mark.parametrize("format", ["bmp", (), ("png", 7), ("png", "bmp")])
-def test_invalid_format_is_refused_before_rendering(connected, encoder, format):
+def test_invalid_format_is_rejected_before_rendering(connected, encoder, format):
     """Formats are those of the format table."""
     with pytest.raises(errors.FigServeError):
         figserve.publish(PNG, format=format)
@@ -97,7 +99,7 @@ def test_format_names(connected, encoder):
     assert encoder.calls[0][1] == ("jpg", "png")
 
 
-def test_swapped_arguments_are_refused(connected, encoder):
+def test_swapped_arguments_are_rejected(connected, encoder):
     """Swapped arguments have their own message."""
     with pytest.raises(errors.InvalidInput, match=r"publish\(name="):
         figserve.publish("sales")
@@ -112,29 +114,52 @@ def test_without_a_server_nothing_is_rendered(encoder):
 
 
 def test_source_is_uploaded_after_publishing(connected, encoder):
-    """It is attached to the version that the server acknowledged."""
+    """It is attached to the version that the server acknowledged, and the lasting images are drawn from it."""
     figure = FakeFigure()
     encoder.makes = FakeEncoded(figure=figure)
     pub = figserve.publish(figure, "a")
-    assert pub.is_redrawable
     assert source_uploader.flush(10)
     assert connected.sources == {(pub.id, 1): b"pickle"}
     assert [r.method for r in connected.received] == ["POST", "PUT"]
+    (job,) = encoder.archived
+    assert (job.target.figure, job.target.version, job.source) == (pub.id, 1, b"pickle")
+    assert pub.is_redrawable
+    assert pub.limitation is None
 
 
-@pytest.mark.parametrize("why", ["not requested", "not a figure", "not picklable", "already there"])
+@pytest.mark.parametrize("why", ["not requested", "not a figure", "already there"])
 def test_figure_without_a_source_is_published(connected, encoder, why):
-    """Images, HTML, unpicklable figures and unchanged figures need no source."""
+    """Images, HTML and unchanged figures need no source."""
     figure = FakeFigure()
-    encoder.makes = FakeEncoded(figure=None if why == "not a figure" else figure)
-    encoder.pickles = why != "not picklable"
+    is_wanted = why != "not requested"
+    encoder.makes = FakeEncoded(
+        figure=None if why == "not a figure" else figure, state=SimpleNamespace(obstacle="") if is_wanted else None
+    )
     if why == "already there":
-        record = {"id": "x", "name": "a", "version": 1, "url": "u", "redrawable": True}
+        parts = [{"mimetype": "image/png"}, {"mimetype": "image/svg+xml"}]
+        record = {"id": "x", "name": "a", "version": 1, "url": "u", "redrawable": True, "representations": parts}
         connected.instead = lambda request: Reply.of(201, record)
-    pub = figserve.publish(figure, "a", keep_source=why != "not requested")
-    assert pub.is_redrawable is (why == "already there")
+    pub = figserve.publish(figure, "a", keep_source=is_wanted)
     assert source_uploader.flush(10)
-    assert len(connected.received) == 1
+    assert (len(connected.received), encoder.archived) == (1, [])
+    assert pub.is_redrawable is (why == "already there")
+
+
+def test_a_figure_that_cannot_be_pickled_says_so(connected, encoder):
+    """The result and the server are told why; its lasting images are drawn from the figure itself."""
+    encoder.makes, encoder.pickles = FakeEncoded(figure=FakeFigure()), False
+    pub = figserve.publish(encoder.makes.figure, "a")
+    assert source_uploader.flush(10)
+    assert connected.faults == {(pub.id, 1): "A lambda cannot be pickled."}
+    assert encoder.archived[0].encoded is encoder.makes
+    assert pub.limitation == "A lambda cannot be pickled."
+    assert repr(pub).endswith("Not available in other sizes and formats. A lambda cannot be pickled.")
+    assert "A lambda cannot be pickled." in pub.bundle()[0]["text/html"]
+    with pytest.raises(errors.UnsupportedType, match=r"not available as pdf, only as png\. A lambda cannot"):
+        pub.image_url("pdf")
+    with pytest.raises(errors.UnsupportedType, match="not available in another size"):
+        pub.image_url(width=200)
+    assert pub.image_url().endswith(".png")
 
 
 def test_displayed_image_is_inline_or_thumbnail(connected, encoder):
@@ -192,7 +217,7 @@ def test_place_is_sent_and_asked_for(connected, encoder):
 
 
 @pytest.mark.parametrize("place", [{"collection": "a/b"}, {"notebook": "../a"}, {"collection": "a", "notebook": "b"}])
-def test_impossible_place_is_refused_before_anything_is_sent(connected, encoder, place):
+def test_impossible_place_is_rejected_before_anything_is_sent(connected, encoder, place):
     """With a sentence, and without a request."""
     with pytest.raises(figserve.FigServeError):
         figserve.publish(PNG, "load", **place)

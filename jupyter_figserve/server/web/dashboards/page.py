@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from ....errors import InvalidInput
 from ....model.dashboards import TEXT, PanelSpec
 from ....model.markdown import render_markdown
+from ...services.addresses import hidpi_address
 from ...services.dashboards.resolver import ResolvedDashboard, ResolvedPanel
 from ..live.form import FormControl, frame_url, hidpi_url, is_raster, make_control
 from ..live.page import find_refresh
@@ -16,7 +17,6 @@ from .control_state import ControlState
 
 COLUMNS = 60
 """Grid columns of a row: divisible by 2 to 6, so that halves to sixths are whole numbers of columns."""
-_HIDPI_RATIO = 2
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,6 @@ class PanelUrls:
         Path below our prefix that holds the frames of live figures.
     pinned
         Query that names the version of a figure.
-    hidpi
-        Query of a figure's PNG at a resolution in dots per inch; None if it cannot be rendered.
     repeats_fixed
         Whether the query of a live image must repeat the values that the panel fixes.
     min_refresh
@@ -45,7 +43,6 @@ class PanelUrls:
     frame: Callable[[ResolvedPanel], str]
     folder: str
     pinned: Callable[[ResolvedPanel], str]
-    hidpi: Callable[[ResolvedPanel, float], str | None]
     repeats_fixed: bool
     min_refresh: float
 
@@ -194,14 +191,9 @@ def _with_figure(context: PanelContext, urls: PanelUrls) -> PanelContext:
     if panel.is_thumbnail and panel.suffix == image.format.name:
         return replace(context, image=f"{context.address}.png?{pinned}&width={image.width}")
     url = f"{context.address}.{panel.suffix}?{pinned}"
-    if panel.suffix != image.format.name:
+    if panel.suffix != image.format.name or version.hidpi is None:
         return replace(context, image=url)
-    if version.vector is not None:
-        return replace(context, image=url, hidpi=f"{context.address}.svg?{pinned}")
-    query = None
-    if image.format.name == "png" and image.dpi and version.source is not None:
-        query = urls.hidpi(panel, _HIDPI_RATIO * image.dpi)
-    return replace(context, image=url, hidpi=query and f"{context.address}.png?{pinned}&{query}")
+    return replace(context, image=url, hidpi=f"{context.address}.{hidpi_address(version.hidpi, pinned)}")
 
 
 def _with_live_figure(context: PanelContext, state: ControlState, urls: PanelUrls) -> PanelContext:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
@@ -60,13 +58,11 @@ class DashboardPageHandler(DashboardBase):
         def image(panel: ResolvedPanel) -> str:
             return f"{self.relative_root}/{'live/f' if panel.target else 'figures'}/{panel.spec.target}"
 
-        maybe_available = self.context.rendering.queue.maybe_available
         return PanelUrls(
             image=image,
             frame=frame,
             folder="live/f",
             pinned=_pinned,
-            hidpi=lambda panel, dpi: urlencode({"dpi": f"{dpi:g}"}) if maybe_available else None,
             repeats_fixed=True,
             min_refresh=self.context.config.min_refresh_seconds,
         )

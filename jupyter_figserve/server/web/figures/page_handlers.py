@@ -13,7 +13,8 @@ from ....model.figures import FigureRecord, Representation, Version
 from ....model.formats import FORMATS
 from ....model.keys import READ
 from ....model.links import FIGURE, Target
-from ...services.rendering.request import OFFERED_FORMATS
+from ...services.addresses import hidpi_address
+from ...services.figures.offers import PageOffers
 from ..http import security_headers
 from .handlers import FigureBytesHandler
 
@@ -27,6 +28,12 @@ class VersionPane:
     version: Version
     main: Representation
     frame: str | None
+
+    @property
+    def hidpi(self) -> str | None:
+        """Suffix and query of the image for hidpi screens."""
+        part = self.version.hidpi
+        return None if part is None else hidpi_address(part, f"version={self.version.number}")
 
     @property
     def is_image(self) -> bool:
@@ -49,7 +56,7 @@ class FigurePageHandler(FigureBytesHandler):
         if suffix is not None:
             await self.send(record, suffix)
             return
-        await self._write_page(record)
+        await self._write_page(await self.context.source_checker.checked(record))
 
     head = get
 
@@ -74,7 +81,7 @@ class FigurePageHandler(FigureBytesHandler):
             session=await store.sessions.find(session_id),
             can_embed=bool(self.context.config.embed_origins),
             now=context.store.clock(),
-            formats=context.rendering.queue.maybe_available and OFFERED_FORMATS,
+            offers=PageOffers.of(record.version),
         )
 
     def _pane(self, record: FigureRecord, frames: list[str]) -> VersionPane:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 from ....errors import NotFound
 from ....model.formats import get_format
@@ -138,27 +137,19 @@ class DashboardRenderer(LinkRenderer):
         )
 
     def _make_panel_urls(self) -> PanelUrls:
-        context, link_id = self.context, self.link.id
+        link_id = self.link.id
 
         def frame(panel: ResolvedPanel) -> str:
             assert panel.figure is not None
             return self.handler.signed_frame_url(panel.figure, link_id)[0]
-
-        def hidpi(panel: ResolvedPanel, dpi: float) -> str | None:
-            if not context.rendering.queue.maybe_available:
-                return None
-            # Signed like the sizes that owners sign: the page itself requests this one.
-            size = [("dpi", f"{dpi:g}")]
-            return urlencode([*size, ("sig", context.query_signer.sign("link", link_id, "png", size))])
 
         return PanelUrls(
             image=lambda panel: f"{self.address}/{panel.name}",
             frame=frame,
             folder="f",
             pinned=lambda panel: _image_query(panel).partition("&")[0],
-            hidpi=hidpi,
             repeats_fixed=False,
-            min_refresh=context.config.min_refresh_seconds,
+            min_refresh=self.context.config.min_refresh_seconds,
         )
 
     def _panel_json(self, state: ControlState, panel: ResolvedPanel) -> dict[str, Any]:

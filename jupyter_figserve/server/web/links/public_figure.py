@@ -7,15 +7,18 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ....errors import CodeFailed, Forbidden, OutputInvalid
+from ....errors import CodeFailed, Conflict, Forbidden, OutputInvalid
 from ....model.figures import FigureRecord, Representation, sha256_hex
 from ....model.formats import FORMATS, Format, get_format, get_format_of_mimetype
 from ....model.snippets import Snippets, image_url
-from ...services.figures.redraw import check_redrawable, render_again
+from ...services.addresses import hidpi_address
+from ...services.figures.offers import PageOffers, find_convertible
+from ...services.figures.redraw import explain_fault, render_again
+from ...services.figures.source_faults import find_fault
 from ...services.figures.stored import find_stored
 from ...services.links.resolver import LinkNotFound, ResolvedLink
 from ...services.links.view_counter import is_robot
-from ...services.rendering.request import OFFERED_FORMATS, SIZE_FIELDS
+from ...services.rendering.request import SIZE_FIELDS
 from ..figures.json_views import figure_json
 from ..http.handler import PublicHandler
 from ..http.representation import RepresentationResponse
@@ -93,7 +96,7 @@ class PublicFigure:
             part=image,
             image=image and _inline_url(url, self.record, image),
             local_image=image and _inline_url(local, self.record, image),
-            hidpi=image and self.record.version.vector and image_url(local, "svg"),
+            hidpi=image and _hidpi_url(local, self.record),
             frame=frame,
             url=url,
             **({"frames": frames} if frames else {}),
@@ -115,13 +118,16 @@ class PublicFigure:
 
     async def _render(self, row: Format) -> RepresentationResponse:
         context, options = self._context, self._handler.draw_options(row)
-        check_redrawable(self.record, row.name)
+        record = await context.source_checker.recheck_fault(self.record)
+        fault = find_fault(record.version, row.name)
+        if fault is not None and find_convertible(record.version, row) is None:
+            raise Conflict(explain_fault(record, fault.public_reason), code="not_redrawable")
         if not context.link_sizes.grants(options):
             self._check_signature(row)
-        rendering = render_again(context.store, context.rendering, self.record, options)
+        rendering = render_again(context.store, context.rendering, record, options)
         try:
             rendered = await self._handler.run_until_disconnect(rendering)
-        except CodeFailed as error:
+        except (CodeFailed, Conflict) as error:
             # Only the owner may read the message of the code.
             raise OutputInvalid(
                 "This figure could not be rendered in that size or format; its stored images are available."
@@ -162,6 +168,7 @@ class FigureRenderer(LinkRenderer):
     async def send_page(self, *, embedded: bool, as_html: bool = False) -> None:
         await self._use_view_of_page()
         figure, config = self.figure, self.context.config
+        figure.record = await self.context.source_checker.checked(figure.record)
         figure.write_page(
             "share/embed.html" if embedded else "share/figure.html",
             self.url,
@@ -169,8 +176,7 @@ class FigureRenderer(LinkRenderer):
             as_html=as_html,
             link=self.link,
             can_embed=bool(config.embed_origins),
-            formats=self.context.rendering.queue.maybe_available and OFFERED_FORMATS,
-            widths=self.context.link_sizes.widths,
+            offers=PageOffers.of(figure.record.version, self.context.link_sizes.widths),
             snippets=self._make_snippets(),
         )
 
@@ -227,6 +233,12 @@ class FigureRenderer(LinkRenderer):
         part = image or self.figure.main
         url = _inline_url(self.url, record, image) if image else self.url
         return Snippets(self.url, url, record.heading, record.alt, part.width, part.height)
+
+
+def _hidpi_url(url: str, record: FigureRecord) -> str | None:
+    """Return the URL of the stored image for hidpi screens, None when there is none."""
+    part = record.version.hidpi
+    return None if part is None else f"{url}.{hidpi_address(part)}"
 
 
 def _inline_url(url: str, record: FigureRecord, image: Representation) -> str:

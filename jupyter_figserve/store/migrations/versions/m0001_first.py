@@ -58,6 +58,8 @@ def _create_versions() -> None:
         sa.Column("source_digest", sa.String),
         sa.Column("source_size", sa.Integer),
         sa.Column("source_libraries", sa.Text),
+        sa.Column("source_fault", sa.Text, nullable=False, server_default=""),
+        sa.Column("source_check", sa.Text),
         sa.Column("provenance", sa.Text, nullable=False),
     )
     op.create_table(
