@@ -27,6 +27,8 @@ from .representation import RepresentationResponse
 T = TypeVar("T")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _MAX_KNOWN_HOSTS = 64
+PLOT_FRAME = "plot:"
+"""In the place of a version in a frame's signed URL: the plot of a session, by its path."""
 _MESSAGES = {
     400: ("malformed", "The request is malformed."),
     403: ("forbidden", "That is not allowed."),
@@ -160,6 +162,11 @@ class FigServeHandler(AccessLogMixin, ConditionalGetMixin, QueryMixin, JupyterHa
     def signed_frame_url(self, record: FigureRecord, link: str | None) -> tuple[str, str]:
         """Return the relative address of an HTML figure's frame, valid for a minute, and its source in the policy."""
         signed = self.context.frame_signer.sign(record.id, record.version.number, link)
+        return f"{self.relative_root}/frame/{signed}.html", self.csp_frame_sources("frame")
+
+    def signed_plot_frame(self, session: str, path: str) -> tuple[str, str]:
+        """Return the same for a session's plot."""
+        signed = self.context.frame_signer.sign(session, f"{PLOT_FRAME}{path}", None)
         return f"{self.relative_root}/frame/{signed}.html", self.csp_frame_sources("frame")
 
     def csp_frame_sources(self, *folders: str) -> str:

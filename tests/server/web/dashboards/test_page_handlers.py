@@ -73,20 +73,20 @@ class TestPage:
         assert two.endswith(f"{second}.png?type=Wolf&amp;since=2015")
         assert len(re.findall(r'name="since"', answer.text)) == 1
 
-    async def test_wrong_value_is_said_and_the_rest_stands(self, owner, context):
+    async def test_invalid_value_is_an_error_of_its_panel(self, owner, context):
         """The message is in the panel that it concerns."""
         dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}, TEXT])
         answer = await owner.get(f"/dashboards/{dashboard['id']}?1-1.since=1066", PAGE)
         assert "since=&#39;1066&#39; is not allowed" in answer.text
         assert "<h2>Notes</h2>" in answer.text
 
-    async def test_unknown_control_is_said(self, owner):
+    async def test_unknown_control_is_an_error(self, owner):
         """With 400, as for a live figure."""
         dashboard = await publish(owner, [TEXT])
         answer = await owner.get(f"/dashboards/{dashboard['id']}?month=3", PAGE)
         assert (answer.status, "There is no control" in answer.text) == (400, True)
 
-    async def test_html_figure_stands_in_its_frame(self, owner, stranger):
+    async def test_html_figure_is_in_a_frame(self, owner, stranger):
         """In a sandboxed frame, the only one that the policy allows."""
         figure = await owner.publish("page", HTML, "text/html")
         dashboard = await publish(owner, [figure_panel(figure)])
@@ -96,7 +96,7 @@ class TestPage:
             assert 'sandbox="allow-scripts"' in answer.text
             assert "/frame/" in answer.headers["Content-Security-Policy"]
 
-    async def test_deleted_figure_is_said(self, owner):
+    async def test_deleted_figure_is_an_error(self, owner):
         """Its panel shows a message."""
         figure = await owner.publish()
         dashboard = await publish(owner, [figure_panel(figure), TEXT])
@@ -131,20 +131,20 @@ class TestShared:
         assert (await stranger.get(f"{url}/embed", PAGE)).status == 200
 
     @pytest.mark.parametrize("place", ["1-2.png", "2-1.png", "0-0.png", "1-1.json", "x.png", "1-1"])
-    async def test_link_shows_no_panel_beyond_its_dashboard(self, owner, stranger, place):
+    async def test_unknown_panels_are_not_found(self, owner, stranger, place):
         """The same 404 for text panels, panels of other dashboards, and malformed panels."""
         dashboard = await publish(owner, [figure_panel(await owner.publish()), TEXT])
         url = (await share(owner, dashboard))["url"]
         answer = await stranger.get(f"{url}/{place}")
         assert (answer.status, "mistyped, expired or revoked" in answer.json()["error"]) == (404, True)
 
-    async def test_places_are_of_dashboards_alone(self, owner, stranger):
+    async def test_figure_links_have_no_panels(self, owner, stranger):
         """A link to a figure has neither panels nor a stream."""
         url = (await owner.share(await owner.publish()))["url"]
         for path in ("1-1.png", "events"):
             assert (await stranger.get(f"{url}/{path}")).status == 404
 
-    async def test_only_what_is_allowed_moves(self, owner, stranger, context):
+    async def test_only_allowed_parameters_can_be_changed(self, owner, stranger, context):
         """Within bounds; locked and fixed values stay."""
         animal = await offer(context)
         bear, wolf = png(4, 4), png(5, 5)
@@ -159,7 +159,7 @@ class TestShared:
             assert (await stranger.get(f"{url}/1-1.png", **query)).status == 400
         assert re.findall(r'<input type="number"[^>]*name="([^"]*)"', (await stranger.get(url, PAGE)).text) == ["since"]
 
-    async def test_gone_is_gone_in_every_way(self, owner, stranger, clock):
+    async def test_closed_link_is_not_found_at_any_url(self, owner, stranger, clock):
         """Deleted, revoked, paused, expired and unknown links get the same response everywhere."""
         figure = await owner.publish()
         dashboards = [await publish(owner, [figure_panel(figure)], name=f"b{n}") for n in range(4)]
@@ -177,7 +177,7 @@ class TestShared:
         assert len(answers) == 1
         assert {status for status, _ in answers} == {404}
 
-    async def test_switch_of_live_links_closes_it(self, owner, stranger, context, figserve):
+    async def test_disabled_live_links_close_the_dashboard(self, owner, stranger, context, figserve):
         """An existing link is 404, too."""
         dashboard = await publish(owner, [{"kind": "live", "live": await offer(context)}])
         url = (await share(owner, dashboard))["url"]
@@ -195,7 +195,7 @@ class TestShared:
 
 
 class TestWhole:
-    async def test_is_drawn_from_the_panels_and_kept(self, owner, stranger, renderer):
+    async def test_preview_is_rendered_from_the_panels_and_cached(self, owner, stranger, renderer):
         """One job in the sandbox, shared until a panel changes."""
         figure = await owner.publish()
         dashboard = await publish(owner, [figure_panel(figure, caption="Sales"), TEXT])
@@ -210,7 +210,7 @@ class TestWhole:
         page = await stranger.get(url, PAGE)
         assert f'property="og:image" content="{url}.png"' in page.text
 
-    async def test_another_site_cannot_have_it_drawn(self, owner, browser):
+    async def test_another_site_cannot_render_it(self, owner, browser):
         """A login's cookie does not suffice."""
         dashboard = await publish(owner, [TEXT])
         for path in (".png", "/events"):
@@ -219,7 +219,7 @@ class TestWhole:
             )
             assert answer.status == 403
 
-    async def test_page_that_another_site_leads_to_runs_nothing(self, owner, browser, context):
+    async def test_page_opened_from_another_site_runs_nothing(self, owner, browser, context):
         """Live panels load only after the user agrees; stored images are shown."""
         live_id = await offer(context)
         figure = await owner.publish("picture", png())

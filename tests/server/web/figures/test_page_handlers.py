@@ -68,7 +68,7 @@ class TestFigurePage:
         for frame in frames:
             assert (await owner.get(urljoin(figure["url"], frame["src"]), {"Sec-Fetch-Dest": "iframe"})).status == 200
 
-    async def test_provenance_is_told(self, owner):
+    async def test_provenance_is_shown(self, owner):
         """Cell, libraries and other values of a program, as text."""
         told = {"libraries": {"matplotlib": "3.11.2", "<i>": "1"}, "commit": "<script>", "odd": [1, 2]}
         words = {"name": "sales", "cell": {"execution_count": 7, "id": "abc"}, "provenance": told}
@@ -102,7 +102,7 @@ class TestFigurePage:
         answer = await browser.having(Cookie="; ".join(cookies)).get(figure["url"])
         assert any(c.startswith("_xsrf=") for c in answer.headers.get_list("Set-Cookie"))
 
-    async def test_states_of_links_are_told(self, owner, clock):
+    async def test_states_of_links_are_listed(self, owner, clock):
         """When each expires, or why it is closed."""
         figure = await owner.publish()
         await owner.share(figure, expires="never")
@@ -115,7 +115,7 @@ class TestFigurePage:
         for words in ("never expires", "expired", "paused", "18 January 2027"):
             assert words in states, words
 
-    async def test_views_are_told(self, owner, stranger):
+    async def test_views_are_listed(self, owner, stranger):
         """Including those not yet written to the catalog."""
         figure = await owner.publish()
         link = await owner.share(figure)
