@@ -22,6 +22,7 @@ from ....model.new_version import NewVersion
 from ....model.places import check_collection
 from ....model.queries import DEFAULT_LIMIT, FigureQuery
 from ...services.figures.redraw import render_again
+from ...services.figures.source_checker import API_PATIENCE
 from ...services.figures.stored import find_stored
 from ...services.figures.upload import read_upload
 from ..http.private_handler import AuthenticatedHandler
@@ -117,7 +118,7 @@ class FigureHandler(AuthenticatedHandler):
     @authorized(action="read", resource="figserve")
     async def get(self, figure_id: str) -> None:
         record = await self.get_owned_figure(figure_id, self.int_argument("version"))
-        self.write_json(figure_json(await self.context.source_checker.checked(record), self.base))
+        self.write_json(figure_json(await self.context.source_checker.checked(record, API_PATIENCE), self.base))
 
     head = get
 
@@ -192,7 +193,7 @@ class FigureBytesHandler(AuthenticatedHandler):
     async def send(self, record: FigureRecord, suffix: str) -> None:
         """Send a figure in a format."""
         if suffix == "json":
-            self.write_json(figure_json(await self.context.source_checker.checked(record), self.base))
+            self.write_json(figure_json(await self.context.source_checker.checked(record, API_PATIENCE), self.base))
             return
         is_pinned = "version" in self.request.query_arguments
         self.send_representation(await self._find_or_render(record, get_format(suffix), is_pinned=is_pinned))
