@@ -46,6 +46,9 @@ class Representation:
         sha256 of the bytes in hexadecimal, also used as the ETag.
     frames, duration
         Number of frames of an animation and their seconds; None for a still.
+    display_width, display_height
+        Size in CSS pixels that the author displays it with, such as half of the pixels of a retina image; None for its
+        own size.
     """
 
     mimetype: str
@@ -56,6 +59,18 @@ class Representation:
     dpi: float | None = None
     frames: int | None = None
     duration: float | None = None
+    display_width: int | None = None
+    display_height: int | None = None
+
+    @property
+    def css_width(self) -> int | None:
+        """Width on a page in CSS pixels: the displayed one, else that of the image."""
+        return self.display_width or self.width
+
+    @property
+    def css_height(self) -> int | None:
+        """Height on a page in CSS pixels."""
+        return self.display_height or self.height
 
     @property
     def is_animation(self) -> bool:
@@ -77,12 +92,24 @@ class EncodedImage:
     dpi: float | None = None
     frames: int | None = None
     duration: float | None = None
+    display_width: int | None = None
+    display_height: int | None = None
+
+    @property
+    def css_width(self) -> int | None:
+        """Width on a page in CSS pixels: the displayed one, else that of the image."""
+        return self.display_width or self.width
+
+    @property
+    def css_height(self) -> int | None:
+        """Height on a page in CSS pixels."""
+        return self.display_height or self.height
 
     def to_representation(self) -> Representation:
         size = (self.width, self.height, self.dpi)
-        return Representation(
-            self.mimetype, sha256_hex(self.data), len(self.data), *size, frames=self.frames, duration=self.duration
-        )
+        animation = (self.frames, self.duration)
+        shown = (self.display_width, self.display_height)
+        return Representation(self.mimetype, sha256_hex(self.data), len(self.data), *size, *animation, *shown)
 
 
 @dataclass(frozen=True)
@@ -177,6 +204,9 @@ class Version:
         """
         known = [part.digest for part in other.representations]
         own = [part.digest for part in self.representations]
+        mine, theirs = self.representations[0], other.representations[0]
+        if (mine.display_width, mine.display_height) != (theirs.display_width, theirs.display_height):
+            return False
         return (self.title, self.alt, own[0]) == (other.title, other.alt, known[0]) and set(own) <= set(known)
 
 
