@@ -8,6 +8,32 @@ _PIXELS = re.compile(r"\s*([0-9]{1,5}(?:\.[0-9]+)?)\s*(?:px)?\s*")
 _MAX_SIDE = 100_000
 
 
+class HasDisplaySize:
+    """An image with a size in pixels, and one in CSS pixels that its author displays it with, such as half of them.
+
+    ``display_width`` and ``display_height`` are None where the image is displayed in its own size.
+    """
+
+    width: int | None
+    height: int | None
+    display_width: int | None
+    display_height: int | None
+
+    @property
+    def display_size(self) -> tuple[int | None, int | None]:
+        return self.display_width, self.display_height
+
+    @property
+    def css_width(self) -> int | None:
+        """Width on a page in CSS pixels: the displayed one, else that of the image."""
+        return self.display_width or self.width
+
+    @property
+    def css_height(self) -> int | None:
+        """Height on a page in CSS pixels."""
+        return self.display_height or self.height
+
+
 def parse_display_size(
     width: object, height: object, pixels: tuple[int | None, int | None]
 ) -> tuple[int | None, int | None]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InvalidInput, InvalidName
+from .display_size import HasDisplaySize
 from .formats import FORMATS, Format, get_format_of_mimetype
 from .source_check import ALL_FORMATS, SourceCheck
 
@@ -31,7 +32,7 @@ _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
 @dataclass(frozen=True)
-class Representation:
+class Representation(HasDisplaySize):
     """An encoding of a version, whose bytes are the blob named ``digest``.
 
     Parameters
@@ -46,9 +47,6 @@ class Representation:
         sha256 of the bytes in hexadecimal, also used as the ETag.
     frames, duration
         Number of frames of an animation and their seconds; None for a still.
-    display_width, display_height
-        Size in CSS pixels that the author displays it with, such as half of the pixels of a retina image; None for its
-        own size.
     """
 
     mimetype: str
@@ -63,16 +61,6 @@ class Representation:
     display_height: int | None = None
 
     @property
-    def css_width(self) -> int | None:
-        """Width on a page in CSS pixels: the displayed one, else that of the image."""
-        return self.display_width or self.width
-
-    @property
-    def css_height(self) -> int | None:
-        """Height on a page in CSS pixels."""
-        return self.display_height or self.height
-
-    @property
     def is_animation(self) -> bool:
         return self.frames is not None
 
@@ -82,7 +70,7 @@ class Representation:
 
 
 @dataclass(frozen=True)
-class EncodedImage:
+class EncodedImage(HasDisplaySize):
     """The bytes of an image with its metadata, before it is stored."""
 
     mimetype: str
@@ -95,21 +83,9 @@ class EncodedImage:
     display_width: int | None = None
     display_height: int | None = None
 
-    @property
-    def css_width(self) -> int | None:
-        """Width on a page in CSS pixels: the displayed one, else that of the image."""
-        return self.display_width or self.width
-
-    @property
-    def css_height(self) -> int | None:
-        """Height on a page in CSS pixels."""
-        return self.display_height or self.height
-
     def to_representation(self) -> Representation:
-        size = (self.width, self.height, self.dpi)
-        animation = (self.frames, self.duration)
-        shown = (self.display_width, self.display_height)
-        return Representation(self.mimetype, sha256_hex(self.data), len(self.data), *size, *animation, *shown)
+        size = (self.width, self.height, self.dpi, self.frames, self.duration, *self.display_size)
+        return Representation(self.mimetype, sha256_hex(self.data), len(self.data), *size)
 
 
 @dataclass(frozen=True)
@@ -198,16 +174,10 @@ class Version:
         return next(iter(vectors + rasters), None)
 
     def is_duplicate_of(self, other: Version) -> bool:
-        """Whether this adds nothing to ``other`` and need not be stored: equal metadata and no new representation.
-
-        ``other`` may have more representations, such as those redrawn from its source.
-        """
-        known = [part.digest for part in other.representations]
-        own = [part.digest for part in self.representations]
-        mine, theirs = self.representations[0], other.representations[0]
-        if (mine.display_width, mine.display_height) != (theirs.display_width, theirs.display_height):
-            return False
-        return (self.title, self.alt, own[0]) == (other.title, other.alt, known[0]) and set(own) <= set(known)
+        """Whether this adds nothing to ``other``, which may have more representations, and need not be stored."""
+        own, known = ([part.digest for part in one.representations] for one in (self, other))
+        mine, theirs = ((one.title, one.alt, one.representations[0].display_size) for one in (self, other))
+        return (*mine, own[0]) == (*theirs, known[0]) and set(own) <= set(known)
 
 
 @dataclass(frozen=True)

@@ -31,5 +31,5 @@ def test_values_are_written_like_javascript(value, text):
 @pytest.mark.parametrize("value", [{1, 2}, b"x", ["\ud800"]])
 def test_other_values_are_refused(value):
     """They are not JSON, or not Unicode."""
-    with pytest.raises(ValueError, match="JSON|surrogates"):
+    with pytest.raises(ValueError, match=r"JSON|surrogates"):
         canonical_json(value)

@@ -98,7 +98,9 @@ def show(pub):
     page = live_server.fetch(shown.splitlines()[1], headers={"Accept": "text/html"}).text
     assert f'width="{half}" height="{height}"' in page
     assert f'width="{half}"' in shown
-    kernel.run("f = plt.figure(); display(f, metadata={'image/png': {'alt': 'Bears by year'}}); plt.close(f)")
+    kernel.run(
+        "f = plt.figure(); plt.plot([1]); display(f, metadata={'image/png': {'alt': 'Bears by year'}}); plt.close(f)"
+    )
     assert kernel.run("show(figserve.last().publish('m'))").stdout.strip().endswith("Bears by year")
     for image, width in (("retina=True", 400), ("width=200, alt='Cats'", 200)):
         code = f"show(figserve.publish(Image(png, {image}), 'i'))"
