@@ -66,7 +66,7 @@ def is_upright_segment(points: Vertices) -> bool:
     """Whether the points are one vertical or horizontal segment, such as an error bar's."""
     import numpy as np
 
-    return 2 <= len(points) <= 3 and bool(np.ptp(points[:, 0]) == 0 or np.ptp(points[:, 1]) == 0)
+    return len(points) == 2 and bool(np.ptp(points[:, 0]) == 0 or np.ptp(points[:, 1]) == 0)
 
 
 def are_stacked(fills: Sequence[Vertices]) -> bool:
