@@ -10,6 +10,7 @@ from ..errors import Conflict, FigServeError, InvalidInput
 from ..model import dashboards, snippets
 from ..model.figures import NAME_LENGTH, check_name, slug
 from ..model.formats import get_format
+from ..model.places import check_collection
 from .client.client import FigServeClient
 from .client.connection import Connection, get_connection
 from .dashboards.controls import DashboardControls
@@ -56,6 +57,7 @@ class Dashboard(ShareableWithParameters):
         self._model = DashboardModel.build(title, rows, theme, controls)
         self._record: dict[str, Any] | None = None
         self._connection: Connection | None = None
+        self._collection: str | None = None
 
     @property
     def title(self) -> str:
@@ -118,7 +120,7 @@ class Dashboard(ShareableWithParameters):
         """Return the URL of the whole dashboard as one image."""
         return snippets.image_url(self.url, get_format(format).name)
 
-    def publish(self, name: str | None = None) -> Dashboard:
+    def publish(self, name: str | None = None, *, collection: str | None = None) -> Dashboard:
         """Give the dashboard a URL; publishing it again, or rerunning the notebook, updates the same URL.
 
         Unpublished figures are published too, named after the dashboard and their place, such as ``"sightings 1-2"``.
@@ -127,6 +129,8 @@ class Dashboard(ShareableWithParameters):
         ----------
         name
             Identifies the dashboard within the notebook; None derives it from the title.
+        collection
+            A lasting place for a dashboard of no notebook; its unpublished figures are published there too.
 
         Raises
         ------
@@ -136,9 +140,15 @@ class Dashboard(ShareableWithParameters):
             A panel cannot be published; the message names it.
         """
         checked = check_name(name) if name is not None else self._default_name()
+        if collection is not None or self._record is None:
+            self._collection = None if collection is None else check_collection(collection)
+        place = {} if self._collection is None else {"collection": self._collection}
         connection = get_connection()
-        rows = [[panel.to_spec(_publish_panel(panel, checked)).as_json() for panel in row] for row in self._model.rows]
-        body = {"name": checked, **self._model.layout.as_json(), "rows": rows}
+        rows = [
+            [panel.to_spec(_publish_panel(panel, checked, self._collection)).as_json() for panel in row]
+            for row in self._model.rows
+        ]
+        body = {"name": checked, **place, **self._model.layout.as_json(), "rows": rows}
         self._record = connection.client.post("api/dashboards", body)
         self._connection = connection
         return self
@@ -234,7 +244,7 @@ class Dashboard(ShareableWithParameters):
         return locked
 
 
-def _publish_panel(panel: LaidOutPanel, dashboard: str) -> str:
+def _publish_panel(panel: LaidOutPanel, dashboard: str, collection: str | None) -> str:
     """Return the id of a panel's figure, which is published if necessary; ``""`` for text.
 
     Raises
@@ -250,6 +260,6 @@ def _publish_panel(panel: LaidOutPanel, dashboard: str) -> str:
         name = f"{dashboard[: NAME_LENGTH - len(panel.place) - 1]} {panel.place}"
         if isinstance(panel.object, CapturedPlot):
             return panel.object.publish(name, alt=panel.given_alt).id
-        return publish(panel.object, name, alt=panel.given_alt).id
+        return publish(panel.object, name, alt=panel.given_alt, collection=collection).id
     except FigServeError as error:
         raise panel.to_error(error) from error

@@ -150,11 +150,14 @@ class Identity:
     Parameters
     ----------
     scope
-        Real path of the server's root directory, or the Hub server's name.
+        Real path of the server's root directory, or the Hub server's name; ``""`` without a notebook.
     notebook
-        Path relative to the root; ``""`` without a notebook, and then ``maker`` distinguishes figures.
+        Path relative to the root; ``""`` without a notebook.
     maker
-        The kernel or key that published, if there is no notebook; else ``""``.
+        The kernel that published, if there is neither a notebook nor a collection; else ``""``. Never a key: keys come
+        and go, and their figures stay.
+    collection
+        A lasting place that its owner named, for what has no notebook; else ``""``.
     """
 
     owner: str
@@ -162,6 +165,7 @@ class Identity:
     notebook: str
     maker: str
     name: str
+    collection: str = ""
 
 
 @dataclass(frozen=True)

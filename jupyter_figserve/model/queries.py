@@ -14,7 +14,7 @@ class FigureQuery:
 
     Parameters
     ----------
-    notebook, scope, maker
+    notebook, scope, maker, collection
         Exact.
     text
         Part of a name, title or notebook path, ignoring the case of ASCII letters (all that SQLite can).
@@ -29,6 +29,7 @@ class FigureQuery:
     scope: str | None = None
     notebook: str | None = None
     maker: str | None = None
+    collection: str | None = None
     name: str | None = None
     text: str | None = None
     shared_at: float | None = None
@@ -37,7 +38,9 @@ class FigureQuery:
     @property
     def is_narrow(self) -> bool:
         """Whether an index finds the matches, which are few beside all figures of an owner."""
-        return self.running or self.session is not None or None not in (self.scope, self.notebook)
+        return (
+            self.running or self.session is not None or None not in (self.scope, self.notebook) or bool(self.collection)
+        )
 
     @property
     def is_slow(self) -> bool:
@@ -60,8 +63,17 @@ class DashboardQuery:
     scope: str | None = None
     notebook: str | None = None
     maker: str | None = None
+    collection: str | None = None
     name: str | None = None
     text: str | None = None
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A named collection and how many figures it has, counted up to a bound."""
+
+    name: str
+    figures: int
 
 
 @dataclass(frozen=True)

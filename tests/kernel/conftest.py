@@ -175,6 +175,7 @@ class FakeFigServe:
             "id": figure_id,
             "owner": "local",
             "notebook": "a.ipynb",
+            "collection": None,
             "session": None,
             "version": len(self.versions.get(figure_id, ())) + 1,
             "created": "2026-01-02T03:04:05.678Z",

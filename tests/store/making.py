@@ -50,8 +50,10 @@ def run(answer: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(answer)
 
 
-def identity(name: str = "sales", *, owner="ann", scope="/srv", notebook="report.ipynb", maker="") -> Identity:
-    return Identity(owner, scope, notebook, maker, name)
+def identity(
+    name: str = "sales", *, owner="ann", scope="/srv", notebook="report.ipynb", maker="", collection=""
+) -> Identity:
+    return Identity(owner, scope, notebook, maker, name, collection)
 
 
 def draft(

@@ -34,6 +34,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "files", nargs="+", type=Path, metavar="FILE", help="image or HTML file; - reads standard input"
     )
     parser.add_argument("--name", help="name of the figure; the same name makes a new version (default: from the file)")
+    parser.add_argument("--collection", metavar="NAME", help='lasting place of the figure (default: "default")')
     parser.add_argument("--title", help="title of its pages")
     parser.add_argument("--alt", help="alternative text for screen readers")
     parser.add_argument(
@@ -54,6 +55,7 @@ def _check(options: argparse.Namespace) -> None:
     "publish",
     "jupyter figserve publish plot.png",
     'jupyter figserve publish plot.png --name sales --title "Sales" --alt "They rise all year"',
+    "jupyter figserve publish plot.png --name load --collection nightly",
     "jupyter figserve publish plot.png plot.svg",
     "jupyter figserve publish *.png --share 7d",
     "cat plot.svg | jupyter figserve publish - --name sales",
@@ -97,6 +99,7 @@ def _grouped(files: list[Path]) -> list[list[Path]]:
 
 def _publish(server: SelectedServer, paths: list[Path], options: argparse.Namespace) -> dict[str, Any]:
     metadata = {"name": options.name or _name_of(paths[0], options), "title": options.title, "alt": options.alt}
+    metadata["collection"] = options.collection
     query = {name: value for name, value in metadata.items() if value is not None}
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(_open(path)) for path in paths]

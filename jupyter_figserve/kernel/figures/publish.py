@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import FigServeError, InvalidInput
 from ...model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage, check_name, validate_single_line
 from ...model.formats import get_format
+from ...model.places import Place, check_collection, read_place
 from ..client import source_uploader
 from ..client.connection import Connection, get_connection
 from ..client.multipart import encode_form, image_part, json_part
@@ -32,6 +33,8 @@ def publish(
     dpi: float | None = None,
     tight: bool = False,
     keep_source: bool = True,
+    collection: str | None = None,
+    notebook: str | None = None,
 ) -> Published:
     """Give a figure a URL. Publishing it again, or rerunning the notebook, updates the same URL.
 
@@ -46,46 +49,48 @@ def publish(
         Title of its pages, and alternative text. None derives them from the figure.
     format
         A format such as ``"png"`` or ``"svg"``, or several with the main one first.
-    dpi
-        Resolution; None is the figure's own.
-    tight
-        Crop the margins.
+    dpi, tight
+        Resolution, of which None is the figure's own; whether to crop the margins.
     keep_source
         Also upload the figure itself in the background, so that the server can render other sizes and formats. The
         server opens it only in its sandbox.
+    collection, notebook
+        Another place than this notebook: a named collection, such as ``"nightly"``, or the path of a notebook below the
+        server's root. Without a kernel of the server, None is the collection "default".
     """
     _reject_swapped_arguments(fig, name)
-    checked_name = None if name is None else check_name(name)
-    checked = {
-        "title": None if title is None else validate_single_line(title, "title", TITLE_LENGTH),
-        "alt": None if alt is None else validate_single_line(alt, "alternative text", ALT_LENGTH),
-    }
-    return _publish(fig, checked_name, checked, _formats(format), keep_source=keep_source, dpi=dpi, tight=tight)
+    checked, texts = None if name is None else check_name(name), _check_texts(title, alt)
+    place = read_place({"collection": collection, "notebook": notebook})
+    return _publish(fig, checked, texts, place, _formats(format), keep_source=keep_source, dpi=dpi, tight=tight)
 
 
-def figures() -> list[Published]:
-    """List the published figures of this notebook, newest first."""
+def figures(*, collection: str | None = None) -> list[Published]:
+    """List the published figures of this notebook, or of a collection, newest first."""
     connection = get_connection()
+    where: dict[str, Any] = {"here": 1} if collection is None else {"collection": check_collection(collection)}
     found: list[Published] = []
     cursor: str | None = None
     while True:
-        page = connection.client.get("api/figures", here=1, cursor=cursor)
+        page = connection.client.get("api/figures", **where, cursor=cursor)
         found += [Published(record, connection) for record in page["figures"]]
         cursor = page.get("next")
         if not cursor:
             return found
 
 
-def unpublish(notebook: str | None = None) -> int:
-    """Delete all figures of a notebook from the server, with their versions and links; return their number.
+def unpublish(notebook: str | None = None, *, collection: str | None = None) -> int:
+    """Delete all figures of a notebook or a collection, with their versions and links; return their number.
 
     Parameters
     ----------
     notebook
         Its path below the server's root directory; None is this notebook.
+    collection
+        Delete the figures of this collection instead.
     """
+    place = read_place({"collection": collection, "notebook": notebook})
     client = get_connection().client
-    where = {"here": 1} if notebook is None else {"notebook": notebook}
+    where: dict[str, Any] = place.as_json() or {"here": 1}
     return int(client.delete("api/figures", **where)["deleted"])
 
 
@@ -93,6 +98,7 @@ def _publish(
     fig: Any,
     name: str | None,
     metadata: dict[str, str | None],
+    place: Place,
     formats: tuple[str, ...],
     *,
     keep_source: bool,
@@ -104,7 +110,7 @@ def _publish(
     encoded = encode(fig, formats, **options)
     title, alt = metadata["title"], metadata["alt"]
     complete = {"title": encoded.title if title is None else title, "alt": encoded.alt if alt is None else alt}
-    return _post(connection, encoded, name, complete, keep_source)
+    return _post(connection, encoded, name, complete | place.as_json(), keep_source)
 
 
 def _post(
@@ -149,6 +155,13 @@ class _PickledSource:
             self.data = pickle_figure(self._figure)
         except FigServeError as error:
             _log.debug("The figure is published without its source: %s", error)
+
+
+def _check_texts(title: str | None, alt: str | None) -> dict[str, str | None]:
+    return {
+        "title": None if title is None else validate_single_line(title, "title", TITLE_LENGTH),
+        "alt": None if alt is None else validate_single_line(alt, "alternative text", ALT_LENGTH),
+    }
 
 
 def _form(figure: dict[str, Any], encoded: EncodedFigure) -> tuple[str, bytes]:

@@ -101,7 +101,8 @@ def emit_restored_event(connection: Connection, record: DashboardRecord, now: fl
 
 
 def _conditions(which: DashboardQuery) -> list[Any]:
-    exact = {"owner": _D.owner, "scope": _D.scope, "notebook": _D.notebook, "maker": _D.maker, "name": _D.name}
+    exact = {"owner": _D.owner, "scope": _D.scope, "notebook": _D.notebook, "maker": _D.maker}
+    exact |= {"collection": _D.collection, "name": _D.name}
     found = [column == getattr(which, name) for name, column in exact.items() if getattr(which, name) is not None]
     if which.text:
         found.append(
@@ -146,4 +147,5 @@ def _event_data(record: DashboardRecord) -> dict[str, object]:
         "version": record.version,
         "session": record.session,
         "notebook": record.identity.notebook,
+        "collection": record.identity.collection,
     }

@@ -29,6 +29,7 @@ _WHOLE: sa.Select[Any] = sa.select(
     _F.notebook,
     _F.maker,
     _F.name,
+    _F.collection,
     _F.origin,
     _F.created,
     _F.updated,
@@ -49,7 +50,7 @@ _WHOLE: sa.Select[Any] = sa.select(
         tables.representations, sa.and_(_R.figure == _V.figure, _R.version == _V.number)
     )
 )
-_PARTS = 19
+_PARTS = 20
 """Where the columns of a representation begin."""
 _OF_ID = _F.id == sa.bindparam("id")
 _NEWEST_OF_ID = _WHOLE.where(_OF_ID, _V.number == _F.latest).order_by(_R.position)
@@ -154,7 +155,8 @@ def without(connection: Connection, mimetype: str, most: int) -> list[tuple[str,
 
 
 def _conditions(which: FigureQuery) -> list[Any]:
-    exact = {"owner": _F.owner, "scope": _F.scope, "notebook": _F.notebook, "maker": _F.maker, "name": _F.name}
+    exact = {"owner": _F.owner, "scope": _F.scope, "notebook": _F.notebook, "maker": _F.maker}
+    exact |= {"collection": _F.collection, "name": _F.name}
     found = [column == getattr(which, name) for name, column in exact.items() if getattr(which, name) is not None]
     if which.owner is not None and (which.running or which.session is not None):
         # Not by the owner's index, but by the ids that follow.

@@ -5,14 +5,14 @@ Server process; nothing here writes.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection as AnyCollection
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ...model.figures import FigureRecord
 from ...model.links import FIGURE
-from ...model.queries import Neighbour
+from ...model.queries import Collection, Neighbour
 from ...model.sessions import Session
 from . import conditions, tables
 
@@ -31,7 +31,7 @@ def ended_sessions(connection: Connection, owner: str, limit: int) -> list[Sessi
     return _sessions(connection, _S.owner == owner, _S.ended.is_not(None), order=_S.ended, limit=limit)
 
 
-def get_sessions(connection: Connection, ids: Collection[str]) -> dict[str, Session]:
+def get_sessions(connection: Connection, ids: AnyCollection[str]) -> dict[str, Session]:
     """Those of these ids that are known."""
     return {session.id: session for session in _sessions(connection, _S.id.in_(ids), order=_S.started, limit=len(ids))}
 
@@ -43,7 +43,25 @@ def count_in_notebook(connection: Connection, owner: str, scope: str, notebook: 
     return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
 
 
-def count_open_links(connection: Connection, figures: Collection[str], now: float) -> dict[str, int]:
+def list_collections(connection: Connection, owner: str, limit: int) -> list[Collection]:
+    """Collections in the order of their names, each with its count of figures, at most ``COUNTED``.
+
+    Each name is one step in the index: ``SELECT DISTINCT`` would read an entry for each figure.
+    """
+    found: list[Collection] = []
+    while len(found) < limit:
+        after = found[-1].name if found else ""
+        smallest = sa.select(sa.func.min(_F.collection)).where(_F.owner == owner, _F.collection > after)
+        name = connection.execute(smallest).scalar_one()
+        if name is None:
+            break
+        some = sa.select(_F.id).where(_F.owner == owner, _F.collection == name).limit(COUNTED).subquery()
+        count = connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+        found.append(Collection(name, count))
+    return found
+
+
+def count_open_links(connection: Connection, figures: AnyCollection[str], now: float) -> dict[str, int]:
     """How many links each figure has through which somebody may look at it now."""
     shown = _L.kind == FIGURE, _L.target.in_(figures), conditions.is_open(now)
     query = sa.select(_L.target, sa.func.count()).where(*shown).group_by(_L.target)

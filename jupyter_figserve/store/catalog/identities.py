@@ -11,7 +11,7 @@ from ...model.figures import Identity
 
 
 def read_identity(row: Row[Any]) -> Identity:
-    return Identity(row.owner, row.scope, row.notebook, row.maker, row.name)
+    return Identity(row.owner, row.scope, row.notebook, row.maker, row.name, row.collection)
 
 
 def has_identity(table: sa.Table, identity: Identity) -> sa.ColumnElement[bool]:

@@ -185,6 +185,7 @@ def _insert_figure(connection: Connection, record: FigureRecord) -> None:
             notebook=identity.notebook,
             maker=identity.maker,
             name=identity.name,
+            collection=identity.collection,
             title=record.version.title,
             origin=record.origin,
             created=record.created,
@@ -253,4 +254,5 @@ def event_data(record: FigureRecord) -> dict[str, object]:
         "version": record.version.number,
         "session": record.version.session,
         "notebook": record.identity.notebook,
+        "collection": record.identity.collection,
     }

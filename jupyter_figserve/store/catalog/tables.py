@@ -34,14 +34,16 @@ figures = Table(
     Column("notebook", String, nullable=False),
     Column("maker", String, nullable=False),
     Column("name", String, nullable=False),
+    Column("collection", String, nullable=False),
     Column("title", String, nullable=False, server_default=""),
     Column("origin", String, nullable=False),
     Column("created", Float, nullable=False),
     Column("updated", Float, nullable=False),
     Column("latest", Integer, nullable=False),
-    Index("figures_identity", "owner", "scope", "notebook", "maker", "name", unique=True),
+    Index("figures_identity", "owner", "scope", "notebook", "maker", "name", "collection", unique=True),
     Index("figures_newest", "owner", "updated", "id"),
     Index("figures_of_notebook", "owner", "notebook", "updated", "id"),
+    Index("figures_of_collection", "owner", "collection", "updated", "id"),
     Index("figures_of_name", "owner", "name", "updated", "id"),
 )
 
@@ -180,10 +182,11 @@ live_figures = Table(
     Column("notebook", String, nullable=False),
     Column("maker", String, nullable=False),
     Column("name", String, nullable=False),
+    Column("collection", String, nullable=False),
     Column("declaration", Text, nullable=False),
     Column("created", Float, nullable=False),
     Column("updated", Float, nullable=False),
-    Index("live_figures_identity", "owner", "scope", "notebook", "maker", "name", unique=True),
+    Index("live_figures_identity", "owner", "scope", "notebook", "maker", "name", "collection", unique=True),
 )
 
 live_sessions = Table(
@@ -233,13 +236,14 @@ dashboards = Table(
     Column("notebook", String, nullable=False),
     Column("maker", String, nullable=False),
     Column("name", String, nullable=False),
+    Column("collection", String, nullable=False),
     Column("title", String, nullable=False),
     Column("layout", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("session", String),
     Column("created", Float, nullable=False),
     Column("updated", Float, nullable=False),
-    Index("dashboards_identity", "owner", "scope", "notebook", "maker", "name", unique=True),
+    Index("dashboards_identity", "owner", "scope", "notebook", "maker", "name", "collection", unique=True),
     Index("dashboards_newest", "owner", "updated", "id"),
 )
 

@@ -92,9 +92,7 @@ class Deletion(Generic[M]):
             raise NotFound(f"There is no deleted {noun} with this id to restore.")
         identity = manifest.record.identity
         if self._aggregate.find_by_identity(connection, identity) is not None:
-            raise Conflict(
-                f"The notebook has published a new {noun} named {identity.name!r}; delete that one first, then undo."
-            )
+            raise Conflict(f"There is a new {noun} named {identity.name!r}; delete that one first, then undo.")
         self._aggregate.restore(connection, manifest, now)
         restored = self._aggregate.write_manifest(connection, record_id)
         assert restored is not None

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from ...errors import NotFound, QuotaExceeded
 from ...model.figures import EncodedImage, FigureRecord, Source, Version, sha256_hex
 from ...model.new_version import NewVersion
-from ...model.queries import DEFAULT_LIMIT, FigureQuery, Neighbour
+from ...model.queries import DEFAULT_LIMIT, Collection, FigureQuery, Neighbour
 from ...model.quotas import PublishLimits, Usage
 from ...model.times import Clock
 from ..catalog import figures, gallery_queries, publishing, quotas
@@ -92,6 +92,10 @@ class FigureRepository(Repository):
     async def find_neighbours(self, record: FigureRecord) -> tuple[Neighbour | None, Neighbour | None]:
         """Return the next newer and the next older figure of its owner."""
         return await self._read(gallery_queries.find_neighbours, record)
+
+    async def list_collections(self, owner: str, limit: int) -> Sequence[Collection]:
+        """Return collections in the order of their names, with their counts of figures."""
+        return await self._read(gallery_queries.list_collections, owner, limit)
 
     async def count_in_notebook(self, owner: str, scope: str, notebook: str) -> int:
         """Count the figures of a notebook, up to a thousand."""

@@ -175,3 +175,25 @@ def test_unpublish_deletes_a_notebooks_figures(connected, encoder, notebook, que
     figserve.publish(PNG, "a")
     assert figserve.unpublish(notebook) == 1
     assert connected.received[-1].query == query
+
+
+def test_place_is_sent_and_asked_for(connected, encoder):
+    """A collection or a notebook for what is published; lists and deletions by collection."""
+    figserve.publish(PNG, "load", collection="nightly")
+    figserve.publish(PNG, "load", notebook="/reports/a.ipynb")
+    sent = [connected.described(index) for index in (0, 1)]
+    assert [(one.get("collection"), one.get("notebook")) for one in sent] == [
+        ("nightly", None),
+        (None, "reports/a.ipynb"),
+    ]
+    figserve.figures(collection="nightly")
+    figserve.unpublish(collection="nightly")
+    assert [one.query for one in connected.received[-2:]] == [{"collection": "nightly"}, {"collection": "nightly"}]
+
+
+@pytest.mark.parametrize("place", [{"collection": "a/b"}, {"notebook": "../a"}, {"collection": "a", "notebook": "b"}])
+def test_impossible_place_is_refused_before_anything_is_sent(connected, encoder, place):
+    """With a sentence, and without a request."""
+    with pytest.raises(figserve.FigServeError):
+        figserve.publish(PNG, "load", **place)
+    assert connected.received == []

@@ -38,7 +38,7 @@ def test_everything_comes_back(store, restored, clock):
     for n in range(4):
         publish(store, data=bytes([n]), thumbnail=b"small", source=b"pickle", session=f"k{n % 2}")
         clock.turn(60)
-    other = publish(store, "other", owner="bob", session=None, notebook="", maker="key-1")
+    other = publish(store, "other", owner="bob", session=None, scope="", notebook="", collection="nightly")
     token = new_token()
     share(store, other.id, token, expires=2e9, views=5)
     reader, done = restored()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_figserve.model.queries import FigureQuery
+from jupyter_figserve.model.queries import Collection, FigureQuery
 from jupyter_figserve.store.catalog import figures, gallery_queries, sessions
 
 from ..making import START, publish, session, share
@@ -39,6 +39,17 @@ def test_figures_of_a_notebook_are_counted_to_a_bound(store, reader, monkeypatch
     publish(store, "other", scope="/elsewhere")
     assert gallery_queries.count_in_notebook(reader, "ann", "/srv", "report.ipynb") == 3
     assert gallery_queries.count_in_notebook(reader, "ann", "/elsewhere", "report.ipynb") == 1
+
+
+def test_collections_are_listed_by_name_with_their_figures(store, reader):
+    """Of one owner, at most as many as asked for; figures of notebooks are in none."""
+    for number in range(3):
+        publish(store, f"f{number}", notebook="", scope="", collection="nightly")
+    publish(store, "f", notebook="", scope="", collection="alpha")
+    publish(store, "f", owner="bob", notebook="", scope="", collection="theirs")
+    publish(store, "f")
+    assert gallery_queries.list_collections(reader, "ann", 5) == [Collection("alpha", 1), Collection("nightly", 3)]
+    assert gallery_queries.list_collections(reader, "ann", 1) == [Collection("alpha", 1)]
 
 
 def test_open_links_are_those_that_open(store, reader):

@@ -50,7 +50,14 @@ def test_publishing_again_is_a_new_version_of_the_same_figure(store, clock):
 
 @pytest.mark.parametrize(
     "other",
-    [{"owner": "bob"}, {"scope": "/home/ann"}, {"notebook": "other.ipynb"}, {"maker": "kernel-9"}, {"name": "costs"}],
+    [
+        {"owner": "bob"},
+        {"scope": "/home/ann"},
+        {"notebook": "other.ipynb"},
+        {"maker": "kernel-9"},
+        {"name": "costs"},
+        {"collection": "nightly"},
+    ],
 )
 def test_each_part_of_the_identity_tells_figures_apart(store, other):
     """Two projects with a notebook of one name have a figure each."""
@@ -240,6 +247,7 @@ def test_events_name_the_figure(store):
         "version": 1,
         "session": "kernel-1",
         "notebook": "report.ipynb",
+        "collection": "",
     }
 
 

@@ -15,14 +15,22 @@ from tornado.httputil import HTTPHeaders, parse_body_arguments
 
 from ....errors import InvalidInput, TooLarge, UnsupportedType
 from ....model.fields import check_field_names, object_field, size_or_none
-from ....model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage, check_name, slug, validate_single_line
+from ....model.figures import (
+    ALT_LENGTH,
+    TITLE_LENGTH,
+    EncodedImage,
+    check_name,
+    slug,
+    validate_single_line,
+)
 from ....model.formats import FORMATS, Format, get_format_of_mimetype, looks_like, png_size
+from ....model.places import Place, read_place
 
 _MAX_PARTS = 20
 _MAX_JSON_BYTES = 64 * 1024
 _MAX_UNPACKED_BYTES = 32 * 1024 * 1024
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
-FIELDS = ("name", "title", "alt", "cell", "provenance", "sizes")
+FIELDS = ("name", "title", "alt", "cell", "provenance", "sizes", "collection", "notebook")
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,7 @@ class PublishRequest:
     payloads: tuple[EncodedImage, ...]
     thumbnail: EncodedImage | None
     provenance: dict[str, Any]
+    place: Place
 
 
 def read_upload(body: bytes, headers: HTTPHeaders, query: dict[str, str], max_pixels: int) -> PublishRequest:
@@ -98,6 +107,7 @@ def _make_request(
         payloads=payloads,
         thumbnail=thumbnail,
         provenance=({"cell": cell} if cell else {}) | object_field(fields, "provenance"),
+        place=read_place(fields),
     )
 
 

@@ -97,7 +97,7 @@ class ZipExport:
 
     def add(self, record: FigureRecord) -> bytes:
         """Return the bytes that add all stored formats of a version, and keep its record for ``end``."""
-        folder = self._folder_of(record.identity.notebook)
+        folder = self._folder_of(record.identity.notebook or record.identity.collection)
         stem = self._unique_path(f"{_FOLDER}/{folder}", record.name)
         files: dict[str, str | None] = {}
         for part in record.version.representations:

@@ -11,12 +11,13 @@ from ....errors import InvalidInput, NotFound
 from ....model.dashboards import DashboardRecord, Layout
 from ....model.figures import check_name, is_id, slug
 from ....model.keys import PUBLISH, READ
+from ....model.places import check_collection, read_place
 from ....model.queries import DEFAULT_LIMIT, DashboardQuery
 from ...services.dashboards.resolver import ResolvedDashboard, resolve_dashboard, validate_layout
 from ..http.private_handler import AuthenticatedHandler
 from .json_views import dashboard_json
 
-_FIELDS = ("name", "title", "theme", "controls", "rows")
+_FIELDS = ("name", "title", "theme", "controls", "rows", "collection", "notebook")
 _JSON_LIMIT = 2 * 2**20
 
 
@@ -65,7 +66,7 @@ class DashboardsHandler(DashboardBase):
         layout = await validate_layout(
             self.context.store, self.context.live, Layout.from_json(body), self.principal.owner
         )
-        identity = await self.make_identity(_read_name(body.get("name"), layout.title))
+        identity = await self.make_identity(_read_name(body.get("name"), layout.title), read_place(body))
         record = await self.context.store.dashboards.publish(identity, layout, self.principal.kernel)
         await self.context.events.wake()
         self.set_header("Location", self.base.dashboard(record.id))
@@ -73,11 +74,12 @@ class DashboardsHandler(DashboardBase):
 
     async def _read_query(self) -> DashboardQuery:
         name, text = (self.get_query_argument(field, None) for field in ("name", "q"))
+        collection = self.get_query_argument("collection", None)
         if self.get_query_argument("here", None) is not None:
             here = await self.make_identity("here")
-            return DashboardQuery(here.owner, here.scope, here.notebook, here.maker, name, text)
-        owner = self.principal.owner_filter
-        return DashboardQuery(owner, name=name, text=text)
+            return DashboardQuery(here.owner, here.scope, here.notebook, here.maker, here.collection, name, text)
+        checked = None if collection is None else check_collection(collection)
+        return DashboardQuery(self.principal.owner_filter, collection=checked, name=name, text=text)
 
 
 class DashboardHandler(DashboardBase):

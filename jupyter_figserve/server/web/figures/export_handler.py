@@ -39,7 +39,7 @@ class ExportSelection:
 
 
 class ExportHandler(AuthenticatedHandler):
-    """``/export.zip?notebook=PATH``, ``?session=ID``, or all of the caller's figures."""
+    """``/export.zip?notebook=PATH``, ``?collection=NAME``, ``?session=ID``, or all of the caller's figures."""
 
     is_page = True
     scopes = {"GET": READ, "HEAD": READ}
@@ -73,11 +73,12 @@ class ExportHandler(AuthenticatedHandler):
         TooLarge
             When it exceeds the limit.
         """
-        notebook, session = (self.get_query_argument(name, None) or None for name in ("notebook", "session"))
+        names = "notebook", "collection", "session"
+        notebook, collection, session = (self.get_query_argument(name, None) or None for name in names)
         plots: list[Plot] = []
         if session is not None:
             session, plots = await self._find_session(session)
-        query = FigureQuery(self.principal.owner, session, notebook=notebook)
+        query = FigureQuery(self.principal.owner, session, notebook=notebook, collection=collection)
         used = await self._measure(query)
         used = Usage(used.figures + len(plots), used.bytes + sum(plot.size for plot in plots))
         limit = self.context.config.export_bytes
@@ -86,7 +87,7 @@ class ExportHandler(AuthenticatedHandler):
         if limit and used.bytes > limit:
             raise TooLarge(
                 f"The images have more than {limit:,} bytes, the maximum of one file (FigServe.export_bytes). Export"
-                " one notebook with ?notebook=PATH."
+                " one notebook with ?notebook=PATH or one collection with ?collection=NAME."
             )
         return ExportSelection(query, used, tuple(plots))
 
@@ -104,7 +105,7 @@ class ExportHandler(AuthenticatedHandler):
     async def _measure(self, query: FigureQuery) -> Usage:
         """Return the usage of a selection; stop at the limit, and let other requests run between two pages."""
         figures, limit = self.context.store.figures, self.context.config.export_bytes
-        if query.notebook is not None or query.session is not None:
+        if (query.notebook, query.collection, query.session) != (None, None, None):
             return (await figures.measure(query))[0]
         total, after = Usage(), ""
         while True:

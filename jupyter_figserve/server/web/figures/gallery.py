@@ -25,6 +25,7 @@ from ..http.private_handler import AuthenticatedHandler
 
 PAGE = 48
 _NOTEBOOKS = 12
+_COLLECTIONS = 24
 _RUNNING = 100
 _ENDED = 40
 _DASHBOARDS = 12
@@ -41,6 +42,7 @@ class GalleryQuery:
     notebook: str = ""
     scope: str = ""
     session: str = ""
+    collection: str = ""
     show: str = "all"
     cursor: str = ""
 
@@ -59,6 +61,7 @@ class GalleryQuery:
             session=self.session or None,
             scope=self.scope or None,
             notebook=self.notebook or None,
+            collection=self.collection or None,
             text=self.q or None,
             shared_at=now if self.show == "shared" else None,
             running=self.show == "running",
@@ -89,10 +92,17 @@ class GalleryCard:
 
 @dataclass(frozen=True)
 class NotebookSection:
-    """A notebook's figures on the page; ``session`` is the running one, else the one that made the newest figure."""
+    """The figures of a notebook or a collection on the page.
+
+    Parameters
+    ----------
+    session
+        The notebook's running session, else the one that made the newest figure.
+    """
 
     scope: str
     notebook: str
+    collection: str
     session: Session | None
     cards: list[GalleryCard] = field(default_factory=list)
 
@@ -182,6 +192,7 @@ async def _page_values(
     return {
         "sections": await _make_sections(context, found, running),
         "notebooks": await _make_notebooks(context, owner, running),
+        "collections": await context.store.figures.list_collections(owner, _COLLECTIONS),
         "used": await context.store.figures.find_usage(owner),
         "matching": await _count_matches(context, owner, query, len(found), following),
     }
@@ -191,7 +202,8 @@ async def _make_dashboards(context: AppContext, owner: str, query: GalleryQuery)
     """Return the newest dashboards that match; the page shows them before the figures."""
     if query.session or query.show != "all" or query.cursor:
         return []
-    dashboard_query = DashboardQuery(owner, query.scope or None, query.notebook or None, text=query.q or None)
+    places = {"scope": query.scope or None, "notebook": query.notebook or None, "collection": query.collection or None}
+    dashboard_query = DashboardQuery(owner, **places, text=query.q or None)
     found, _ = await context.store.dashboards.list_page(dashboard_query, _DASHBOARDS)
     return [DashboardCard(record, await _make_preview(context, record)) for record in found]
 
@@ -208,15 +220,16 @@ async def _make_tile(context: AppContext, panel: PanelSpec) -> PreviewTile:
 async def _make_sections(
     context: AppContext, found: Sequence[FigureRecord], running: Sequence[Session]
 ) -> list[NotebookSection]:
-    """Group the figures by notebook: running notebooks first, then by their newest figure."""
+    """Group the figures by notebook or collection: running notebooks first, then by their newest figure."""
     links = await context.store.links.count_open([record.id for record in found], context.store.clock())
     makers = {record.version.session for record in found if record.version.session}
     known = await context.store.sessions.find_many(makers)
     alive = {(session.scope, session.notebook): session for session in reversed(running) if session.notebook}
-    sections: dict[tuple[str, str], NotebookSection] = {}
+    sections: dict[tuple[str, str, str], NotebookSection] = {}
     for record in found:
-        place = record.identity.scope, record.identity.notebook
-        session = alive.get(place) or known.get(record.version.session or "")
+        identity = record.identity
+        place = identity.scope, identity.notebook, identity.collection
+        session = alive.get(place[:2]) or known.get(record.version.session or "")
         section = sections.setdefault(place, NotebookSection(*place, session if place[1] else None))
         section.cards.append(GalleryCard(record, links.get(record.id, 0)))
     return sorted(sections.values(), key=lambda section: not section.is_running)

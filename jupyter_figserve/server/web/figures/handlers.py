@@ -8,10 +8,18 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ....errors import InvalidInput, NotFound
-from ....model.figures import ALT_LENGTH, TITLE_LENGTH, FigureRecord, is_id, sha256_hex, validate_single_line
+from ....model.figures import (
+    ALT_LENGTH,
+    TITLE_LENGTH,
+    FigureRecord,
+    is_id,
+    sha256_hex,
+    validate_single_line,
+)
 from ....model.formats import Format, get_format
 from ....model.keys import PUBLISH, READ
 from ....model.new_version import NewVersion
+from ....model.places import check_collection
 from ....model.queries import DEFAULT_LIMIT, FigureQuery
 from ...services.figures.redraw import render_again
 from ...services.figures.stored import find_stored
@@ -22,6 +30,7 @@ from ..http.upload_handler import StreamingUploadHandler
 from .json_views import figure_json, version_json
 
 _LIBRARY_LENGTH = 40
+_FILTERS = ("session", "name", "q", "notebook", "collection", "here")
 
 
 class FiguresHandler(StreamingUploadHandler):
@@ -46,7 +55,7 @@ class FiguresHandler(StreamingUploadHandler):
     async def post(self) -> None:
         max_pixels = self.context.config.figure_pixels
         upload = read_upload(self.read_body(), self.request.headers, self.raw_query(), max_pixels)
-        identity = await self.make_identity(upload.name)
+        identity = await self.make_identity(upload.name, upload.place)
         draft = NewVersion(
             identity,
             upload.payloads,
@@ -64,22 +73,40 @@ class FiguresHandler(StreamingUploadHandler):
     @web.authenticated
     @authorized(action="write", resource="figserve")
     async def delete(self) -> None:
-        """Delete all figures of a notebook."""
+        """Delete all figures of a notebook or a collection."""
         query = await self._read_filter()
-        if query.notebook is None and query.maker is None:
-            raise InvalidInput("Add the notebook whose figures to delete: ?notebook=PATH or ?here=1.")
+        is_here = self.principal.kernel is not None and "here" in self.request.query_arguments
+        # Without a kernel, "here" is the collection that all programs share.
+        if not is_here and {"notebook", "collection"}.isdisjoint(self.request.query_arguments):
+            raise InvalidInput(
+                "Name the notebook or collection whose figures to delete: ?notebook=PATH, ?collection=NAME or ?here=1."
+            )
         store = self.context.store
         deleted = await store.figures.delete(await store.figures.list_ids(query))
         await self.context.events.wake()
         self.write_json({"deleted": deleted})
 
     async def _read_filter(self) -> FigureQuery:
-        given = {name: self.get_query_argument(name, None) for name in ("session", "name", "q", "notebook", "here")}
+        given = {name: self.get_query_argument(name, None) for name in _FILTERS}
         if given["here"] is not None:
             here = await self.make_identity("here")
-            return FigureQuery(here.owner, scope=here.scope, notebook=here.notebook, maker=here.maker)
-        owner = self.principal.owner_filter
-        return FigureQuery(owner, given["session"], notebook=given["notebook"], name=given["name"], text=given["q"])
+            return FigureQuery(
+                here.owner,
+                scope=here.scope,
+                notebook=here.notebook,
+                maker=here.maker,
+                collection=here.collection,
+                name=given["name"],
+                text=given["q"],
+            )
+        return FigureQuery(
+            self.principal.owner_filter,
+            given["session"],
+            notebook=given["notebook"],
+            collection=None if given["collection"] is None else check_collection(given["collection"]),
+            name=given["name"],
+            text=given["q"],
+        )
 
 
 class FigureHandler(AuthenticatedHandler):

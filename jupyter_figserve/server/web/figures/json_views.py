@@ -19,6 +19,7 @@ def figure_json(record: FigureRecord, base: PublicBase) -> dict[str, Any]:
         "alt": version.alt,
         "owner": record.owner,
         "notebook": record.identity.notebook or None,
+        "collection": record.identity.collection or None,
         "session": version.session,
         "version": version.number,
         "created": rfc3339(record.created),

@@ -12,6 +12,7 @@ from tornado import web
 from .... import errors
 from ....model.figures import FigureRecord, Identity, is_id
 from ....model.keys import Scope
+from ....model.places import DEFAULT_COLLECTION, NO_PLACE, Place
 from ...services.auth.credentials import NO_KEY, Principal, find_key
 from .handler import SAFE_METHODS, FigServeHandler
 
@@ -110,13 +111,18 @@ class AuthenticatedHandler(FigServeHandler):
             raise errors.NotFound("There is no such figure.")
         return record if version is None else await store.figures.get(figure_id, version)
 
-    async def make_identity(self, name: str) -> Identity:
-        """Return the identity of a figure that the principal publishes: of its notebook, else of the kernel or key."""
+    async def make_identity(self, name: str, place: Place = NO_PLACE) -> Identity:
+        """Return the identity of what the principal publishes.
+
+        Its place is the collection or notebook that the request names, else the notebook of the kernel, else the kernel
+        itself, else the default collection. It never depends on the key, so that a new key updates the same figures.
+        """
         principal, context = self.principal, self.context
-        notebook = await context.kernels.follow_notebook(principal.kernel) if principal.kernel else ""
+        collection, notebook = place.collection, place.notebook
+        if not collection and not notebook and principal.kernel:
+            notebook = await context.kernels.follow_notebook(principal.kernel)
+            if not notebook:
+                return Identity(principal.owner, "", "", principal.kernel, name)
         if notebook:
             return Identity(principal.owner, context.config.scope, notebook, "", name)
-        return Identity(principal.owner, "", "", self._maker(), name)
-
-    def _maker(self) -> str:
-        return self.principal.kernel or (f"key {self.principal.key.id}" if self.principal.key else "login")
+        return Identity(principal.owner, "", "", "", name, collection or DEFAULT_COLLECTION)

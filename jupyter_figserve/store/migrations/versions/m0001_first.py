@@ -7,7 +7,7 @@ from alembic import op
 
 revision = "1"
 down_revision = None
-_IDENTITY = ("owner", "scope", "notebook", "maker", "name")
+_IDENTITY = ("owner", "scope", "notebook", "maker", "name", "collection")
 
 
 def upgrade() -> None:
@@ -40,6 +40,7 @@ def _create_figures() -> None:
     op.create_index("figures_identity", "figures", _IDENTITY, unique=True)
     op.create_index("figures_newest", "figures", ["owner", "updated", "id"])
     op.create_index("figures_of_notebook", "figures", ["owner", "notebook", "updated", "id"])
+    op.create_index("figures_of_collection", "figures", ["owner", "collection", "updated", "id"])
     op.create_index("figures_of_name", "figures", ["owner", "name", "updated", "id"])
     _create_versions()
 

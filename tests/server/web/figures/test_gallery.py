@@ -72,6 +72,19 @@ class TestPage:
         assert "0 figures" in text
         assert names(text) == []
 
+    async def test_collections_are_sections_and_a_list_at_the_side(self, owner, shop):
+        """Each links to its own figures, which the filter shows alone; the zip has them."""
+        await shop.publish("one")
+        await owner.publish("load", collection="nightly")
+        text = (await owner.get("/")).text
+        assert sorted(books(text)) == ["a.ipynb", "nightly collection"]
+        assert re.search(r'href="\./\?collection=nightly"[^>]*><bdi>nightly</bdi>', text)
+        text = (await owner.get("/?collection=nightly")).text
+        assert names(text) == ["load"]
+        assert "<h1><bdi>nightly</bdi></h1>" in text
+        archive = await owner.head("/export.zip", collection="nightly")
+        assert archive.headers["X-Figserve-Figures"] == "1"
+
     async def test_figures_stand_by_notebook_newest_first(self, owner, shop, clock):
         """Notebooks are in the order of their newest figures."""
         for name, notebook in (("one", "a.ipynb"), ("two", "b.ipynb"), ("three", "a.ipynb")):
@@ -92,10 +105,11 @@ class TestPage:
         assert books(text) == ["old but running.ipynb", "ended.ipynb"]
         assert ("running</span>" in text, "ended <time" in text) == (True, True)
 
-    async def test_figures_without_a_notebook_stand_by_themselves(self, owner):
-        """Figures of keys and logins have their own section."""
+    async def test_figures_without_a_notebook_stand_by_themselves(self, owner, stranger, make_key):
+        """Figures of programs are in a collection, those of kernels without a notebook in a section of their own."""
         await owner.publish("from-a-script")
-        assert books((await owner.get("/")).text) == ["No notebook"]
+        await stranger.bearing(await make_key("publish", kernel="k1")).publish("from-a-console")
+        assert sorted(books((await owner.get("/")).text)) == ["No notebook", "default collection"]
 
     async def test_notebook_of_another_project_is_told_apart(self, owner, shop):
         """By its directory; each link leads to its own notebook."""

@@ -82,9 +82,9 @@ class TestPublish:
         record = await owner.publish("Umsa\u0308tze", title="Umsätze \u2014 売上 <b>&")
         assert (record["name"], record["title"]) == ("Umsätze", "Umsätze \u2014 売上 <b>&")
 
-    async def test_callers_without_a_notebook_have_figures_of_their_own(self, owner, stranger, make_key):
-        """Two keys and a login that use one name publish three figures."""
-        clients = [owner, stranger.bearing(await make_key("publish")), stranger.bearing(await make_key("publish"))]
+    async def test_kernels_without_a_notebook_have_figures_of_their_own(self, owner, stranger, make_key):
+        """Two kernels and a login that use one name publish three figures."""
+        clients = [owner, *[stranger.bearing(await make_key("publish", kernel=kernel)) for kernel in ("k1", "k2")]]
         ids = [(await client.publish("sales"))["id"] for client in clients]
         assert len(set(ids)) == 3
         assert (await clients[1].publish("sales", png(grey=9)))["id"] == ids[1]
@@ -193,8 +193,8 @@ class TestList:
         assert (answer.status, answer.code) == (400, "invalid_cursor")
 
     async def test_here_is_what_the_caller_made(self, owner, stranger, make_key):
-        """Without a notebook, the figures of the key."""
-        client = stranger.bearing(await make_key("read", "publish"))
+        """Without a notebook, the figures of the kernel."""
+        client = stranger.bearing(await make_key("read", "publish", kernel="k1"))
         await owner.publish("theirs")
         await client.publish("mine")
         assert await self.names(client, here=1) == ["mine"]
@@ -224,14 +224,84 @@ class TestChange:
         assert (await owner.get("/api/figures")).json()["figures"] == []
 
     async def test_all_of_a_maker_go_at_once(self, owner, stranger, make_key):
-        """``?here=1`` deletes only the caller's figures; without it or a notebook, the request is refused."""
-        client = stranger.bearing(await make_key("read", "publish"))
+        """``?here=1`` deletes only the calling kernel's figures; without it or a notebook, the request is refused."""
+        client = stranger.bearing(await make_key("read", "publish", kernel="k1"))
         await owner.publish("theirs")
         await client.publish("one")
         await client.publish("two")
         assert (await client.delete("/api/figures")).status == 400
         assert (await client.delete("/api/figures", here=1)).json() == {"deleted": 2}
         assert [f["name"] for f in (await owner.get("/api/figures")).json()["figures"]] == ["theirs"]
+
+
+class TestPlaces:
+    """The lasting places of what has no kernel."""
+
+    async def test_new_key_updates_the_same_figure(self, owner, stranger, make_key):
+        """Neither the key nor a login is part of an identity: figure and links outlive the key that published."""
+        first, second = [stranger.bearing(await make_key("read", "publish")) for _ in range(2)]
+        figure = await first.publish("load")
+        link = await first.share(figure)
+        for client, grey in ((second, 1), (owner, 2)):
+            again = await client.publish("load", png(grey=grey))
+            assert again["id"] == figure["id"]
+        assert (again["version"], again["collection"], again["notebook"]) == (3, "default", None)
+        assert (await stranger.get(link["image_url"])).body == png(grey=2)
+
+    async def test_collections_are_apart_and_shared_by_all_keys_of_an_owner(self, stranger, make_key):
+        """The same name in two collections is two figures; a kernel publishes into a collection by name."""
+        script = stranger.bearing(await make_key("read", "publish"))
+        kernel = stranger.bearing(await make_key("read", "publish", kernel="k1"))
+        nightly = await script.publish("load", collection="nightly")
+        weekly = await script.publish("load", collection="weekly")
+        again = await kernel.publish("load", png(grey=9), collection="nightly")
+        own = await kernel.publish("load")
+        assert again["id"] == nightly["id"] != weekly["id"]
+        assert (again["collection"], again["version"], own["collection"]) == ("nightly", 2, None)
+        listed = (await script.get("/api/figures", collection="nightly")).json()["figures"]
+        assert [one["id"] for one in listed] == [nightly["id"]]
+
+    async def test_notebook_instead_of_a_collection(self, owner, stranger, make_key):
+        """A script publishes as if from a notebook; its path is written as the server writes it."""
+        script = stranger.bearing(await make_key("read", "publish"))
+        figure = await script.publish("load", notebook="/reports/a.ipynb")
+        assert (figure["notebook"], figure["collection"]) == ("reports/a.ipynb", None)
+        assert (await owner.publish("load", notebook="reports/a.ipynb"))["id"] == figure["id"]
+
+    @pytest.mark.parametrize(
+        "place",
+        [
+            {"collection": ""},
+            {"collection": "../x"},
+            {"collection": "x" * 101},
+            {"notebook": ""},
+            {"notebook": "../a.ipynb"},
+            {"notebook": "a//b.ipynb"},
+            {"notebook": "a\\b"},
+            {"notebook": "x" * 1001},
+            {"collection": "a", "notebook": "b.ipynb"},
+        ],
+    )
+    async def test_impossible_places_are_refused(self, owner, place):
+        """With a sentence, and nothing is published."""
+        answer = await owner.ask("POST", "/api/figures", png(), {"Content-Type": "image/png"}, name="load", **place)
+        assert answer.status == 400
+        assert (await owner.get("/api/figures")).json()["figures"] == []
+
+    async def test_a_collection_goes_at_once_and_only_by_its_name(self, stranger, make_key):
+        """``?here=1`` of a program would delete what other programs published, and is refused."""
+        client = stranger.bearing(await make_key("read", "publish"))
+        await client.publish("one", collection="nightly")
+        await client.publish("two")
+        assert (await client.delete("/api/figures", here=1)).status == 400
+        assert (await client.delete("/api/figures", collection="nightly")).json() == {"deleted": 1}
+        assert [one["name"] for one in (await client.get("/api/figures", here=1)).json()["figures"]] == ["two"]
+
+    async def test_deleted_figure_of_a_collection_comes_back_to_it(self, owner):
+        """With its place; meanwhile another figure may not have taken its name there."""
+        figure = await owner.publish("load", collection="nightly")
+        await owner.delete(f"/api/figures/{figure['id']}")
+        assert (await owner.post(f"/api/figures/{figure['id']}/restore")).json()["collection"] == "nightly"
 
 
 class TestBytes:
