@@ -17,6 +17,7 @@ MARKER = "jupyter_figserve"
 NAME_LENGTH = 100
 TITLE_LENGTH = 300
 ALT_LENGTH = 2_000
+CAPTION_LENGTH = 1_000
 MAX_VECTOR_BYTES = 512 * 1024
 """Maximum size of an SVG that replaces a PNG on hidpi screens."""
 _ASPECT_TOLERANCE = 0.01
@@ -97,6 +98,7 @@ class Version:
     title: str
     alt: str
     representations: tuple[Representation, ...]
+    caption: str = ""
     thumbnail: Representation | None = None
     source: Source | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -140,7 +142,8 @@ class Version:
         """
         known = [part.digest for part in other.representations]
         own = [part.digest for part in self.representations]
-        return (self.title, self.alt, own[0]) == (other.title, other.alt, known[0]) and set(own) <= set(known)
+        texts, known_texts = ((one.title, one.alt, one.caption) for one in (self, other))
+        return (texts, own[0]) == (known_texts, known[0]) and set(own) <= set(known)
 
 
 @dataclass(frozen=True)

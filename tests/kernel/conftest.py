@@ -172,6 +172,7 @@ class FakeFigServe:
         ]
         record = {
             **{name: described[name] for name in ("name", "title", "alt")},
+            "caption": described.get("caption") or "",
             "id": figure_id,
             "owner": "local",
             "notebook": "a.ipynb",
@@ -195,7 +196,7 @@ class FakeFigServe:
         return {"mimetype": mimetype, **size, "size": len(data), "digest": sha256_hex(data), "url": url}
 
     def _version(self, record: dict[str, Any]) -> dict[str, Any]:
-        names = ("version", "created", "session", "title", "alt", "redrawable", "representations")
+        names = ("version", "created", "session", "title", "alt", "caption", "redrawable", "representations")
         size = sum(part["size"] for part in record["representations"])
         return {**{name: record[name] for name in names}, "size": size, "provenance": {}}
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FigServeError, InvalidInput
-from ...model.figures import ALT_LENGTH, TITLE_LENGTH, EncodedImage, check_name, validate_single_line
+from ...model.figures import ALT_LENGTH, CAPTION_LENGTH, TITLE_LENGTH, EncodedImage, check_name, validate_single_line
 from ...model.formats import get_format
 from ...model.places import Place, check_collection, read_place
 from ..client import source_uploader
@@ -29,6 +29,7 @@ def publish(
     *,
     title: str | None = None,
     alt: str | None = None,
+    caption: str | None = None,
     format: str | Iterable[str] = "png",
     dpi: float | None = None,
     tight: bool = False,
@@ -46,7 +47,10 @@ def publish(
     name
         Identifies the figure within the notebook. None derives it from the title, else from the cell.
     title, alt
-        Title of its pages, and alternative text. None derives them from the figure.
+        Title of its pages, and alternative text for readers who do not see the image. None derives them from the
+        figure.
+    caption
+        Text shown below the figure. None keeps the caption that the figure has.
     format
         A format such as ``"png"`` or ``"svg"``, or several with the main one first.
     dpi, tight
@@ -59,7 +63,7 @@ def publish(
         server's root. Without a kernel of the server, None is the collection "default".
     """
     _reject_swapped_arguments(fig, name)
-    checked, texts = None if name is None else check_name(name), _check_texts(title, alt)
+    checked, texts = None if name is None else check_name(name), _check_texts(title, alt, caption)
     place = read_place({"collection": collection, "notebook": notebook})
     return _publish(fig, checked, texts, place, _formats(format), keep_source=keep_source, dpi=dpi, tight=tight)
 
@@ -108,8 +112,8 @@ def _publish(
     from ...plotting.encode import encode
 
     encoded = encode(fig, formats, **options)
-    title, alt = metadata["title"], metadata["alt"]
-    complete = {"title": encoded.title if title is None else title, "alt": encoded.alt if alt is None else alt}
+    derived = {"title": encoded.title, "alt": encoded.alt}
+    complete = derived | {name: text for name, text in metadata.items() if text is not None}
     return _post(connection, encoded, name, complete | place.as_json(), keep_source)
 
 
@@ -157,10 +161,11 @@ class _PickledSource:
             _log.debug("The figure is published without its source: %s", error)
 
 
-def _check_texts(title: str | None, alt: str | None) -> dict[str, str | None]:
+def _check_texts(title: str | None, alt: str | None, caption: str | None) -> dict[str, str | None]:
     return {
         "title": None if title is None else validate_single_line(title, "title", TITLE_LENGTH),
         "alt": None if alt is None else validate_single_line(alt, "alternative text", ALT_LENGTH),
+        "caption": None if caption is None else validate_single_line(caption, "caption", CAPTION_LENGTH),
     }
 
 

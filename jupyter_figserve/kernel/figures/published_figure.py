@@ -34,6 +34,7 @@ class FigureVersion:
     created: datetime
     title: str
     alt: str
+    caption: str
     session: str | None
 
 
@@ -68,6 +69,11 @@ class Published(Shareable, HasImageUrl):
         return str(self._record.get("alt") or self.title or self.name)
 
     @property
+    def caption(self) -> str:
+        """The text shown below the figure; ``""`` for none."""
+        return str(self._record.get("caption") or "")
+
+    @property
     def version(self) -> int:
         """The version that publishing created, or kept if nothing changed."""
         return int(self._record["version"])
@@ -100,6 +106,7 @@ class Published(Shareable, HasImageUrl):
                 created=datetime.fromisoformat(entry["created"].replace("Z", "+00:00")),
                 title=entry.get("title") or "",
                 alt=entry.get("alt") or "",
+                caption=entry.get("caption") or "",
                 session=entry.get("session"),
             )
             for entry in self._client.get(f"api/figures/{self.id}/versions")["versions"]

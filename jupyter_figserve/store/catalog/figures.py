@@ -38,6 +38,7 @@ _WHOLE: sa.Select[Any] = sa.select(
     _V.session,
     _V.title,
     _V.alt,
+    _V.caption,
     _V.source_kind,
     _V.source_digest,
     _V.source_size,
@@ -50,7 +51,7 @@ _WHOLE: sa.Select[Any] = sa.select(
         tables.representations, sa.and_(_R.figure == _V.figure, _R.version == _V.number)
     )
 )
-_PARTS = 20
+_PARTS = 21
 """Where the columns of a representation begin."""
 _OF_ID = _F.id == sa.bindparam("id")
 _NEWEST_OF_ID = _WHOLE.where(_OF_ID, _V.number == _F.latest).order_by(_R.position)
@@ -194,6 +195,7 @@ def _record(rows: list[Row[Any]]) -> FigureRecord:
         session=first.session,
         title=first.title,
         alt=first.alt,
+        caption=first.caption,
         representations=tuple(part for is_thumbnail, part in shown if not is_thumbnail),
         thumbnail=next((part for is_thumbnail, part in shown if is_thumbnail), None),
         source=_source(first),

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from ...model.figures import FigureRecord, Identity, Representation, Source, Version, new_id
 from ...model.links import FIGURE, Target
+from ...model.new_version import NewVersion
 from ...model.quotas import PublishLimits, Quota
 from . import events, figures, links, sessions, tables
 from . import quotas as usage
@@ -56,14 +57,12 @@ def check_quota(
     usage.check(connection, quotas, places, size, new_to)
 
 
-def publish(
-    connection: Connection, limits: PublishLimits, identity: Identity, origin: str, version: Version
-) -> FigureRecord:
-    """Make ``version`` the newest of the figure of this identity, unless the newest says the same to the byte.
-
-    ``version.number`` is of no account: the figure counts.
-    """
+def publish(connection: Connection, limits: PublishLimits, draft: NewVersion, version: Version) -> FigureRecord:
+    """Make ``version`` of ``draft`` the newest of its figure, unless it equals the newest; its number is ignored."""
+    identity, origin = draft.identity, draft.origin
     known = figures.find_by_identity(connection, identity)
+    if known is not None and draft.caption is None:
+        version = replace(version, caption=known.version.caption)
     if known is not None and version.is_duplicate_of(known.version):
         if version.session:
             sessions.made(connection, version.session, known.id, known.version.number)
@@ -132,15 +131,17 @@ def add_representation(
     return True
 
 
-def change_words(connection: Connection, record: FigureRecord, title: str, alt: str, now: float) -> None:
-    """Correct the newest version's words in place; ``record`` was read in this transaction."""
+def change_text(connection: Connection, record: FigureRecord, text: Mapping[str, str], now: float) -> None:
+    """Replace title, alternative text and caption of the newest version; ``record`` was read in this transaction."""
     newest = tables.versions.c
     connection.execute(
         tables.versions.update()
         .where(newest.figure == record.id, newest.number == record.version.number)
-        .values(title=title, alt=alt)
+        .values(**text)
     )
-    connection.execute(tables.figures.update().where(tables.figures.c.id == record.id).values(title=title, updated=now))
+    connection.execute(
+        tables.figures.update().where(tables.figures.c.id == record.id).values(title=text["title"], updated=now)
+    )
     events.add(connection, now, record.owner, "figure.changed", event_data(record))
 
 
@@ -156,7 +157,7 @@ def delete(connection: Connection, record: FigureRecord, now: float) -> None:
 
 
 def insert_version(connection: Connection, figure_id: str, version: Version, now: float) -> None:
-    row = {name: getattr(version, name) for name in ("number", "created", "session", "title", "alt")}
+    row = {name: getattr(version, name) for name in ("number", "created", "session", "title", "alt", "caption")}
     provenance = json.dumps(version.provenance, ensure_ascii=False)
     connection.execute(
         _INSERT_VERSION, row | {"figure": figure_id, "provenance": provenance} | _source_columns(version.source)

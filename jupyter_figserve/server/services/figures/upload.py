@@ -17,6 +17,7 @@ from ....errors import InvalidInput, TooLarge, UnsupportedType
 from ....model.fields import check_field_names, object_field, size_or_none
 from ....model.figures import (
     ALT_LENGTH,
+    CAPTION_LENGTH,
     TITLE_LENGTH,
     EncodedImage,
     check_name,
@@ -30,7 +31,7 @@ _MAX_PARTS = 20
 _MAX_JSON_BYTES = 64 * 1024
 _MAX_UNPACKED_BYTES = 32 * 1024 * 1024
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
-FIELDS = ("name", "title", "alt", "cell", "provenance", "sizes", "collection", "notebook")
+FIELDS = ("name", "title", "alt", "caption", "cell", "provenance", "sizes", "collection", "notebook")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class PublishRequest:
     name: str
     title: str
     alt: str
+    caption: str | None
     payloads: tuple[EncodedImage, ...]
     thumbnail: EncodedImage | None
     provenance: dict[str, Any]
@@ -99,11 +101,12 @@ def _make_request(
 ) -> PublishRequest:
     check_field_names(fields, FIELDS)
     title = validate_single_line(fields.get("title"), "title", TITLE_LENGTH)
-    cell = object_field(fields, "cell")
+    cell, caption = object_field(fields, "cell"), fields.get("caption")
     return PublishRequest(
         name=_choose_name(fields.get("name"), title),
         title=title,
         alt=validate_single_line(fields.get("alt"), "alternative text", ALT_LENGTH),
+        caption=None if caption is None else validate_single_line(caption, "caption", CAPTION_LENGTH),
         payloads=payloads,
         thumbnail=thumbnail,
         provenance=({"cell": cell} if cell else {}) | object_field(fields, "provenance"),

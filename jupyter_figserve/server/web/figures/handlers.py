@@ -10,6 +10,7 @@ from tornado import web
 from ....errors import InvalidInput, NotFound
 from ....model.figures import (
     ALT_LENGTH,
+    CAPTION_LENGTH,
     TITLE_LENGTH,
     FigureRecord,
     is_id,
@@ -31,6 +32,8 @@ from .json_views import figure_json, version_json
 
 _LIBRARY_LENGTH = 40
 _FILTERS = ("session", "name", "q", "notebook", "collection", "here")
+
+_TEXT_LENGTHS = {"title": TITLE_LENGTH, "alt": ALT_LENGTH, "caption": CAPTION_LENGTH}
 
 
 class FiguresHandler(StreamingUploadHandler):
@@ -61,6 +64,7 @@ class FiguresHandler(StreamingUploadHandler):
             upload.payloads,
             upload.title,
             upload.alt,
+            upload.caption,
             session=self.principal.kernel,
             thumbnail=upload.thumbnail,
             provenance=upload.provenance,
@@ -125,10 +129,9 @@ class FigureHandler(AuthenticatedHandler):
     @authorized(action="write", resource="figserve")
     async def patch(self, figure_id: str) -> None:
         record = await self.get_owned_figure(figure_id)
-        changes = self.json_body(("title", "alt"))
-        title = validate_single_line(changes.get("title", record.version.title), "title", TITLE_LENGTH)
-        alt = validate_single_line(changes.get("alt", record.version.alt), "alternative text", ALT_LENGTH)
-        changed = await self.context.store.figures.change_text(record, title, alt)
+        body = self.json_body(tuple(_TEXT_LENGTHS))
+        changes = {name: validate_single_line(body[name], name, _TEXT_LENGTHS[name]) for name in body}
+        changed = await self.context.store.figures.change_text(record, **changes)
         await self.context.events.wake()
         self.write_json(figure_json(changed, self.base))
 

@@ -21,7 +21,7 @@ from ..http.handler import PublicHandler
 from ..http.representation import RepresentationResponse
 from .renderer import Embedding, FitSize, LinkRenderer
 
-_PUBLIC_FIELDS = ("title", "alt", "name", "version", "created", "updated")
+_PUBLIC_FIELDS = ("title", "alt", "caption", "name", "version", "created", "updated")
 Responses = dict[str, RepresentationResponse]
 # A picture's headers cost more than all else of its request; they are made once for each link, as long as it is cached.
 _responses: WeakKeyDictionary[ResolvedLink, Responses] = WeakKeyDictionary()
